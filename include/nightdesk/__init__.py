@@ -1,0 +1,1 @@
+"""Nightdesk: a trading desk that works after the close."""

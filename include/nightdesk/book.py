@@ -1,0 +1,262 @@
+"""The book: one YAML file that says what is traded, how, within which limits, at what cost and where.
+
+A book is validated when it is loaded: an unknown key, an impossible number or a missing field is refused with the
+file, the path of the key, what was found and what is allowed. What plug-ins (strategies, rules, feeds) ask of their
+own parameters is checked by `nightdesk.decision.resolve`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Hashable, Mapping
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from nightdesk.errors import Refused
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Params = dict[str, JsonValue]
+
+
+class Frozen(BaseModel):
+    """A validated value that never changes and knows all its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Costs(Frozen):
+    """What a trade costs, as shares of its notional."""
+
+    commission: Share = Field(0.0010, description="commission, share of notional")
+    slippage: Share = Field(0.0005, description="price moves against the order by this share")
+
+
+class Instrument(Frozen):
+    """One symbol of a book's universe."""
+
+    asset_class: Literal["equity", "etf", "crypto"] = "etf"
+    group: str = Field("", description="class or sector shown in reports")
+    max_weight: Share = Field(description="largest share of NAV in this symbol")
+    volatility_target: Positive = Field(0.15, description="annualised volatility at which the full weight is held")
+    unit: Decimal = Field(Decimal(1), gt=0, description="smallest quantity: 1 share, 0.0001 BTC")
+    costs: Costs | None = Field(None, description="instead of the book's costs")
+
+    @property
+    def continuous(self) -> bool:
+        """Whether its market never closes."""
+        return self.asset_class == "crypto"
+
+
+class StrategyEntry(Frozen):
+    """A strategy that trades in the book."""
+
+    share: Share = Field(1.0, description="share of the book's capital")
+    sizing: Name = Field("weight", description="how its signals become weights")
+    params: Params = Field(default_factory=dict, description="the strategy's own parameters")
+
+
+class Band(Frozen):
+    """A market regime: the half-open range of VIX [below of the band before, below)."""
+
+    name: str
+    below: Positive | None = Field(None, description="first VIX value above the band; none for the last band")
+    confidence_factor: Share = Field(1.0, description="factor on the confidence of entries")
+    entries: bool = Field(True, description="whether positions may be opened or added to")
+    strategies_off: tuple[Name, ...] = Field((), description="strategies that open nothing in this band")
+
+
+class Portfolio(Frozen):
+    """How the strategies' wishes become one portfolio."""
+
+    volatility_target: Positive = Field(0.15, description="annualised; the portfolio is scaled down to it, never up")
+    volatility_window: int = Field(60, ge=20, description="sessions of returns behind the portfolio's volatility")
+
+
+class Quality(Frozen):
+    """The limits of the data checks; their meaning is in the spec of the checks themselves."""
+
+    price_jump: Positive = Field(0.50, description="close to close without a corporate action, share")
+    adjustment_jump: Positive = Field(0.20, description="adjusted return away from the raw one, share")
+    missing_sessions: Share = Field(0.05, description="missing in the look-back, share")
+    look_back: int = Field(252, ge=20, description="sessions")
+    source_deviation: Positive = Field(0.01, description="between two sources' closes, share")
+    stale_sessions: int = Field(5, ge=2, description="unchanged closes running before a warning")
+    outlier_z: Positive = Field(10.0, description="robust z of the return before a warning")
+    failed_share: Share = Field(0.20, description="failed share of the listed universe that stops the run")
+    reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent before the run stops")
+
+
+class Feeds(Frozen):
+    """Where market data comes from."""
+
+    daily: tuple[str, ...] = Field(("sample",), min_length=1, description="in the order in which they are asked")
+    compare_with: str | None = Field(None, description="a second source whose closes are compared")
+
+
+class BrokerEntry(Frozen):
+    """Where orders go."""
+
+    kind: Name = "paper"
+    account: str = Field(min_length=1, description="one account serves one book")
+    max_volume_share: Share = Field(0.10, description="paper: share of the fill bar's volume that an order may take")
+
+
+class Schedule(Frozen):
+    """When the book decides."""
+
+    rhythm: Literal["daily"] = "daily"
+
+
+class Book(Frozen):
+    """A named portfolio with a broker account of its own."""
+
+    name: Name
+    title: str
+    description: str = ""
+    calendar: str = "XNYS"
+    currency: Literal["USD"] = "USD"
+    origin: date | None = Field(None, description="first session of its factors; default: 504 sessions before inception")
+    inception: date | None = Field(None, description="first decided session; default: set when the book is started")
+    initial_capital: Decimal = Field(gt=0, decimal_places=2, description="dollars")
+    benchmark: Symbol = "SPY"
+    volatility_index: Symbol = "^VIX"
+    schedule: Schedule = Schedule()
+    feeds: Feeds = Feeds()
+    broker: BrokerEntry
+    universe: dict[Symbol, Instrument] = Field(min_length=1)
+    strategies: dict[Name, StrategyEntry] = Field(min_length=1)
+    regime: tuple[Band, ...] = Field(min_length=1)
+    portfolio: Portfolio = Portfolio()
+    limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
+    costs: Costs = Costs()
+    quality: Quality = Quality()
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        shares = sum(entry.share for entry in self.strategies.values())
+        if shares > 1 + 1e-9:
+            raise ValueError(f"strategies: the capital shares add up to {shares:g}, at most 1 is allowed")
+        edges = [band.below for band in self.regime if band.below is not None]
+        if len(edges) != len(self.regime) - 1 or self.regime[-1].below is not None or edges != sorted(set(edges)):
+            raise ValueError("regime: `below` must rise from band to band and be left out of the last one only")
+        for band in self.regime:
+            for name in band.strategies_off:
+                if name not in self.strategies:
+                    raise ValueError(f"regime.{band.name}.strategies_off: {name} is not a strategy of this book")
+        if self.origin is not None and self.inception is not None and self.origin >= self.inception:
+            raise ValueError(f"origin {self.origin} must lie before inception {self.inception}")
+        return self
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that may be traded, in the order of the file."""
+        return tuple(self.universe)
+
+    @property
+    def panel_symbols(self) -> tuple[str, ...]:
+        """Every symbol whose bars are needed: the universe, then benchmark and volatility index."""
+        extra = [one for one in (self.benchmark, self.volatility_index) if one not in self.universe]
+        return (*self.universe, *dict.fromkeys(extra))
+
+    def costs_of(self, symbol: str) -> Costs:
+        """The costs of trading `symbol`."""
+        return self.universe[symbol].costs or self.costs
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 over everything the book says, independent of the file's layout."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+#: Sessions before inception from which factors are computed, when the book states no origin.
+WARM_UP_SESSIONS = 504
+
+
+def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
+    """Read and validate one book.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file.
+    overrides : mapping of dotted key to YAML text, optional
+        Values set over the file's, such as ``{"limits.trades_per_day.limit": "8"}``.
+
+    Raises
+    ------
+    Refused
+        With the file, the path of the key, what was found and what is allowed.
+    """
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except OSError as error:
+        raise Refused(f"{path}: the book cannot be read ({error.strerror}): name a file in books/") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"{path}: not a YAML document: {error}") from error
+    if not isinstance(tree, dict):
+        raise Refused(f"{path}: a book is a mapping of keys to values, found {type(tree).__name__}")
+    for key, text in (overrides or {}).items():
+        _set_key(path, tree, key, yaml.safe_load(text))
+    return parse_book(tree, str(path))
+
+
+def parse_book(tree: Mapping[str, Any], source: str) -> Book:
+    """Validate a book that was read already; `source` names it in errors."""
+    try:
+        return Book.model_validate(tree)
+    except ValidationError as error:
+        lines = [_describe(dict(one)) for one in error.errors()]
+        raise Refused("\n".join(f"{source}: {line}" for line in lines)) from error
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the book"
+    found = error.get("input")
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_suggestion(str(error['loc'][-1]))}; remove it or correct its name"
+    if error["type"] == "missing":
+        return f"{path}: missing; it must be given"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"]) if path == "the book" else f"{path}: {error['ctx']['error']}"
+    return f"{path}: found {found!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _suggestion(word: str) -> str:
+    models = (Book, Instrument, Costs, StrategyEntry, Band, Portfolio, Quality, Feeds, BrokerEntry, Schedule)
+    known = {name for model in models for name in model.model_fields}
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _set_key(path: Path, tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    node: Any = tree
+    for part in parents:
+        node = node.setdefault(part, {})
+        if not isinstance(node, dict):
+            raise Refused(f"{path}: {key} cannot be set: {part} holds a value, not keys")
+    node[last] = value
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key that is given twice, where plain YAML silently keeps the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,126 @@
+"""Sessions, opens and closes of an exchange, from `exchange_calendars`.
+
+All instants are timezone-aware UTC; a session is a plain date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.errors import Refused
+
+if TYPE_CHECKING:
+    import exchange_calendars
+
+Sessions = NDArray[np.datetime64]
+
+#: A vendor's bars of a session are complete this long after its close.
+SETTLING_TIME = timedelta(minutes=30)
+
+FIRST_SESSION = date(1990, 1, 2)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The sessions of one exchange.
+
+    Parameters
+    ----------
+    name : str
+        A name known to `exchange_calendars`, such as ``"XNYS"``.
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        Every session from 1990 to about a year ahead, ascending.
+    opens, closes : ndarray of shape (n_sessions,), datetime64[s]
+        Opening and closing instants in UTC, early closes included.
+    """
+
+    name: str
+    sessions: Sessions
+    opens: NDArray[np.datetime64]
+    closes: NDArray[np.datetime64]
+
+    def is_session(self, day: date) -> bool:
+        """Whether the exchange trades on `day`."""
+        at = int(np.searchsorted(self.sessions, np.datetime64(day, "D")))
+        return at < len(self.sessions) and self.sessions[at] == np.datetime64(day, "D")
+
+    def index(self, session: date) -> int:
+        """Position of `session` among the sessions; `Refused` on a holiday, naming its neighbours."""
+        wanted = np.datetime64(session, "D")
+        at = int(np.searchsorted(self.sessions, wanted))
+        if at == len(self.sessions) or at == 0 and self.sessions[0] != wanted:
+            first, last = self.sessions[0], self.sessions[-1]
+            raise Refused(f"{session} is outside the {self.name} calendar, which reaches from {first} to {last}")
+        if self.sessions[at] != wanted:
+            raise Refused(
+                f"{session} is not a session of {self.name} (a weekend or a holiday): "
+                f"the sessions beside it are {self.sessions[at - 1]} and {self.sessions[at]}"
+            )
+        return at
+
+    def between(self, first: date, last: date) -> Sessions:
+        """Sessions from `first` to `last`, both included where they are sessions."""
+        lo = np.searchsorted(self.sessions, np.datetime64(first, "D"), side="left")
+        hi = np.searchsorted(self.sessions, np.datetime64(last, "D"), side="right")
+        return self.sessions[lo:hi]
+
+    def shift(self, session: date, count: int) -> date:
+        """The session `count` sessions after (before, when negative) `session`."""
+        at = self.index(session) + count
+        if not 0 <= at < len(self.sessions):
+            raise Refused(f"{count} sessions from {session} is outside the {self.name} calendar")
+        return as_date(self.sessions[at])
+
+    def open_at(self, session: date) -> datetime:
+        """Opening instant of `session`."""
+        return as_instant(self.opens[self.index(session)])
+
+    def close_at(self, session: date) -> datetime:
+        """Closing instant of `session`: the `as_of` of a daily book."""
+        return as_instant(self.closes[self.index(session)])
+
+    def known_from(self, session: date) -> datetime:
+        """The instant from which the bars of `session` are known: its close + 30 minutes."""
+        return self.close_at(session) + SETTLING_TIME
+
+    def latest_completed(self, now: datetime) -> date:
+        """The newest session whose bars are known at `now`."""
+        moment = np.datetime64((now - SETTLING_TIME).astimezone(UTC).replace(tzinfo=None), "s")
+        return as_date(self.sessions[int(np.searchsorted(self.closes, moment, side="right")) - 1])
+
+
+def as_date(session: np.datetime64) -> date:
+    """A `datetime64[D]` as a plain date."""
+    day: date = session.astype("datetime64[D]").item()
+    return day
+
+
+def as_instant(moment: np.datetime64) -> datetime:
+    """A UTC `datetime64` as a timezone-aware datetime."""
+    naive: datetime = moment.astype("datetime64[s]").item()
+    return naive.replace(tzinfo=UTC)
+
+
+@lru_cache(maxsize=4)
+def get_calendar(name: str = "XNYS") -> Calendar:
+    """The calendar of an exchange; `Refused` when `exchange_calendars` does not know it."""
+    import exchange_calendars
+
+    try:
+        source: exchange_calendars.ExchangeCalendar = exchange_calendars.get_calendar(
+            name, start=FIRST_SESSION.isoformat()
+        )
+    except exchange_calendars.errors.InvalidCalendarName as error:
+        raise Refused(f"calendar {name!r} is not known: name one of exchange_calendars, such as XNYS") from error
+    return Calendar(
+        name=name,
+        sessions=source.sessions.to_numpy().astype("datetime64[D]"),
+        opens=source.opens.dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
+        closes=source.closes.dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
+    )

@@ -1,0 +1,20 @@
+"""The errors of the desk: each class says what the caller should do next."""
+
+
+class NightdeskError(Exception):
+    """Base of every error that the desk raises on purpose.
+
+    The message says what was found, where, what was expected and what to do.
+    """
+
+
+class Transient(NightdeskError):
+    """A passing fault (a time-out, a server that restarts): trying again may heal it."""
+
+
+class Refused(NightdeskError):
+    """A final answer (bad input, a broken promise): trying again gives the same."""
+
+
+class NotYet(Transient):
+    """The turn of this decision has not come: an earlier session is not closed."""

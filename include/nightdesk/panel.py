@@ -1,0 +1,278 @@
+"""The panel: the bars of many symbols over many sessions as sessions × symbols arrays.
+
+Every computation of the desk runs on a panel, whoever made it: the store, a file or the sample market.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.calendar import Sessions
+
+Floats = NDArray[np.float64]
+
+#: An adjusted return that leaves the raw one by more than this is no dividend (a spin-off, a vendor's slip).
+IMPLAUSIBLE_ADJUSTMENT = 0.20
+
+ActionKind = Literal["split", "dividend", "adjustment"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One symbol of a panel and how its bars fall on sessions.
+
+    `continuous` is true for a market that never closes (crypto, daily bars of whole UTC days).
+    """
+
+    symbol: str
+    continuous: bool = False
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Daily bars in long form, one row a symbol and day, in any order.
+
+    Arrays of shape (n_rows,): `column` indexes the columns of the panel to be built, `day` is datetime64[D],
+    the prices are raw dollars, `volume` is in units of the instrument (NaN where a source has none).
+    """
+
+    column: NDArray[np.intp]
+    day: Sessions
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+@dataclass(frozen=True)
+class Action:
+    """A corporate action of `symbol` on its ex-date.
+
+    `value` is the shares after for one before (split), cash per share (dividend), or the ratio by which a vendor's
+    total-return adjustment factor grew (adjustment, where only an adjusted close is published).
+    """
+
+    symbol: str
+    day: np.datetime64
+    kind: ActionKind
+    value: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Bars and corporate actions of `n_symbols` symbols over `n_sessions` sessions.
+
+    All arrays have shape (n_sessions, n_symbols) and are float64; NaN says that there is no bar. Prices are raw
+    dollars of their own session.
+
+    Attributes
+    ----------
+    open, high, low, close, volume
+        The bar that was complete at the session's close. For a continuous market: the whole UTC days since
+        the session before.
+    fill_open, fill_volume
+        What an order decided at the session before meets: the open of the first bar after that decision, and the
+        volume that bounds the fill (units).
+    adjustment
+        Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an action
+        changes nothing before its own date.
+    dividend
+        Cash per share with its ex-date in the session, 0 where there is none.
+    split
+        Shares after for one before, 1 where there is no split.
+    """
+
+    sessions: Sessions
+    symbols: tuple[str, ...]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    fill_open: Floats
+    fill_volume: Floats
+    adjustment: Floats
+    dividend: Floats
+    split: Floats
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    def column(self, symbol: str) -> int:
+        """Index of `symbol` among the columns; `KeyError` when the panel does not hold it."""
+        try:
+            return self.symbols.index(symbol)
+        except ValueError:
+            raise KeyError(f"{symbol} is not in this panel of {', '.join(self.symbols)}") from None
+
+    def until(self, length: int) -> Panel:
+        """The first `length` sessions: what a decision at session `length - 1` may know."""
+        return replace(self, **{name: getattr(self, name)[:length] for name in _BY_SESSION})
+
+    @cached_property
+    def adjusted_close(self) -> Floats:
+        """Close × adjustment."""
+        return self.close * self.adjustment
+
+    @cached_property
+    def returns(self) -> Floats:
+        """Simple returns of the adjusted close, session to session; NaN beside a missing bar and at the start."""
+        out = np.full_like(self.close, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            out[1:] = self.adjusted_close[1:] / self.adjusted_close[:-1] - 1.0
+        return out
+
+    @cached_property
+    def last_close(self) -> Floats:
+        """The newest raw close up to each session, restated for splits since: the price a position is marked at."""
+        return _carry_forward(self.close, self.split)
+
+    @cached_property
+    def age(self) -> NDArray[np.int64]:
+        """Sessions since the newest bar of each symbol: 0 with a bar, -1 before its first bar."""
+        row = np.arange(len(self))[:, None]
+        newest = np.maximum.accumulate(np.where(np.isfinite(self.close), row, -1), axis=0)
+        return np.where(newest >= 0, row - newest, -1)
+
+
+_BY_SESSION = tuple(field.name for field in fields(Panel) if field.name != "symbols")
+
+
+def build_panel(
+    sessions: Sessions,
+    columns: Sequence[Column],
+    bars: Bars,
+    actions: Sequence[Action] = (),
+    *,
+    previous_session: np.datetime64 | None = None,
+) -> Panel:
+    """Lay bars and actions out on sessions.
+
+    Parameters
+    ----------
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        Ascending.
+    columns : sequence of Column
+        The symbols, in the order of the panel's columns.
+    bars : Bars
+        Rows that fall on no session are left out, but for continuous markets, whose days are gathered into
+        the session that follows them.
+    actions : sequence of Action
+        Those of symbols or dates outside the panel are left out.
+    previous_session : datetime64[D], optional
+        The session before the first one; only continuous markets ask for it.
+
+    Returns
+    -------
+    Panel
+        With NaN where no bar is.
+    """
+    shape = (len(sessions), len(columns))
+    arrays = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")}
+    row = np.searchsorted(sessions, bars.day)
+    on_session = (row < len(sessions)) & (sessions[np.minimum(row, len(sessions) - 1)] == bars.day)
+    continuous = np.array([column.continuous for column in columns], dtype=bool)
+    plain = on_session & ~continuous[bars.column]
+    for name, array in arrays.items():
+        array[row[plain], bars.column[plain]] = getattr(bars, name)[plain]
+    fill_open, fill_volume = arrays["open"].copy(), arrays["volume"].copy()
+    first_before = previous_session if previous_session is not None else sessions[0] - np.timedelta64(1, "D")
+    before = np.concatenate(([first_before], sessions[:-1]))
+    for at in np.flatnonzero(continuous):
+        mine = bars.column == at
+        gathered = _gather_days(sessions, before, bars, mine)
+        for name, array in arrays.items():
+            array[:, at] = gathered[name]
+        fill_open[:, at], fill_volume[:, at] = gathered["fill_open"], gathered["fill_volume"]
+    adjustment, dividend, split = _lay_actions(sessions, columns, arrays["close"], actions)
+    return Panel(
+        sessions=sessions,
+        symbols=tuple(column.symbol for column in columns),
+        fill_open=fill_open,
+        fill_volume=fill_volume,
+        adjustment=adjustment,
+        dividend=dividend,
+        split=split,
+        **arrays,
+    )
+
+
+def _gather_days(sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Whole UTC days of one continuous market as session bars.
+
+    The bar of session s gathers the days from the session before up to the day before s: the last of them ends
+    before the exchange's close. An order decided at the session before fills at the open of the next UTC day; of
+    a day still running only the open is read, and the volume bound is that of the last whole day.
+    """
+    order = np.argsort(bars.day[mine], kind="stable")
+    day = bars.day[mine][order]
+    values = {name: getattr(bars, name)[mine][order] for name in ("open", "high", "low", "close", "volume")}
+    out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in (*values, "fill_open", "fill_volume")}
+    start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
+    for t in np.flatnonzero(stop > start):
+        days = slice(start[t], stop[t])
+        out["open"][t] = values["open"][days][0]
+        out["high"][t] = values["high"][days].max()
+        out["low"][t] = values["low"][days].min()
+        out["close"][t] = values["close"][days][-1]
+        out["volume"][t] = values["volume"][days].sum()
+        out["fill_volume"][t] = values["volume"][days][-1]
+    next_day = before + np.timedelta64(1, "D")
+    at = np.searchsorted(day, next_day)
+    opened = (at < len(day)) & (day[np.minimum(at, max(len(day) - 1, 0))] == next_day) if len(day) else at < 0
+    out["fill_open"][opened] = values["open"][at[opened]]
+    return out
+
+
+def _lay_actions(
+    sessions: Sessions, columns: Sequence[Column], close: Floats, actions: Sequence[Action]
+) -> tuple[Floats, Floats, Floats]:
+    """Adjustment factor, cash dividends and splits of every session."""
+    ratio, split = np.ones_like(close), np.ones_like(close)
+    dividend = np.zeros_like(close)
+    where = {column.symbol: at for at, column in enumerate(columns)}
+    previous = np.vstack([np.full((1, close.shape[1]), np.nan), _carry_forward(close, split)[:-1]])
+    for action in sorted(actions, key=lambda one: (one.symbol, one.day, one.kind != "split")):
+        t = int(np.searchsorted(sessions, action.day))  # an action between sessions counts from the next one
+        n = where.get(action.symbol)
+        if n is None or t == 0 or t >= len(sessions):
+            continue
+        if action.kind == "split":
+            split[t, n] *= action.value
+            ratio[t, n] *= action.value
+        elif not np.isfinite(previous[t, n]):
+            continue
+        elif action.kind == "dividend":
+            dividend[t, n] += action.value
+            # paid on the shares after a split of the same date, so the price before is restated first
+            base = previous[t, n] / split[t, n]
+            ratio[t, n] *= base / (base - action.value)
+        else:
+            ratio[t, n] *= action.value
+            dividend[t, n] += _implied_dividend(action.value, previous[t, n], close[t, n])
+    return np.cumprod(ratio, axis=0, dtype=np.float64), dividend, split
+
+
+def _implied_dividend(ratio: float, previous_close: float, close: float) -> float:
+    """Cash per share behind a growth of the adjustment factor; 0 where it cannot have been a dividend."""
+    if ratio <= 1.0 or not abs(close / previous_close * (ratio - 1.0)) <= IMPLAUSIBLE_ADJUSTMENT:
+        return 0.0
+    return round(previous_close * (1.0 - 1.0 / ratio), 6)
+
+
+def _carry_forward(close: Floats, split: Floats) -> Floats:
+    """Each column's newest value so far, divided by the splits since."""
+    grown = np.cumprod(split, axis=0)
+    row = np.arange(len(close))[:, None]
+    newest = np.maximum.accumulate(np.where(np.isfinite(close), row, -1), axis=0)
+    at = np.maximum(newest, 0)
+    carried = np.take_along_axis(close, at, axis=0) * np.take_along_axis(grown, at, axis=0) / grown
+    carried = np.where(newest == row, close, carried)
+    return np.where(newest >= 0, carried, np.nan)

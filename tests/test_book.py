@@ -1,0 +1,99 @@
+"""A book is read, or refused with the file, the key, what was found and what is allowed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nightdesk.book import load_book
+from nightdesk.errors import Refused
+
+MULTI_ASSET = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
+
+
+def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
+    book = load_book(MULTI_ASSET)
+    caps = {symbol: one.max_weight for symbol, one in book.universe.items()}
+    assert caps == {
+        "GLD": 0.5, "SPY": 0.4, "QQQ": 0.3, "BTC-USD": 0.15, "SLV": 0.15, "XLK": 0.2, "XLF": 0.15, "XLE": 0.15,
+        "XLV": 0.15, "TLT": 0.3, "TIP": 0.15, "EFA": 0.2, "EEM": 0.15, "DBC": 0.15, "VNQ": 0.15,
+    }  # fmt: skip
+    targets = {symbol: one.volatility_target for symbol, one in book.universe.items()}
+    assert {s: v for s, v in targets.items() if v != 0.15} == {"GLD": 0.11, "QQQ": 0.18, "BTC-USD": 0.225}
+    assert str(book.universe["BTC-USD"].unit) == "0.0001"
+    assert book.costs_of("BTC-USD").slippage == 0.0015
+    assert book.costs_of("SPY").slippage == 0.0005
+    assert book.panel_symbols == (*book.symbols, "^VIX")
+
+
+Edit = Callable[[dict], object]
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda b: b.update(limts={}), "limts: unknown key (did you mean limits?); remove it or correct its name"),
+        (lambda b: b["universe"]["GLD"].update(max_weight=-0.1), "universe.GLD.max_weight: found -0.1; input should be"),
+        (lambda b: b["universe"]["GLD"].pop("max_weight"), "universe.GLD.max_weight: missing"),
+        (lambda b: b["universe"].update({"gold!": {"max_weight": 0.1}}), "universe.gold!: found 'gold!'; string should"),
+        (lambda b: b.update(universe={}), "universe: found {}; dictionary should have at least 1 item"),
+        (lambda b: b["portfolio"].update(volatility_target="high"), "portfolio.volatility_target: found 'high'"),
+        (lambda b: b.update(initial_capital=0), "initial_capital: found 0; input should be greater than 0"),
+        (lambda b: b["strategies"].update(other={"share": 0.5}), "strategies: the capital shares add up to 1.5, at most 1"),
+        (lambda b: b["regime"].pop(), "regime: `below` must rise"),
+        (lambda b: b["regime"][0].update(below=35), "regime: `below` must rise"),
+        (lambda b: b["regime"][0].update(strategies_off=["nope"]), "regime.NORMAL.strategies_off: nope is not a strategy of this book"),
+        (lambda b: b.update(origin="2024-01-02", inception="2024-01-02"), "origin 2024-01-02 must lie before inception"),
+        (lambda b: b["broker"].pop("account"), "broker.account: missing"),
+    ],
+)
+def test_an_impossible_book_is_refused_with_file_key_and_reason(tmp_path: Path, edit: Edit, message: str) -> None:
+    tree = yaml.safe_load(MULTI_ASSET.read_text())
+    edit(tree)
+    path = tmp_path / "broken.yaml"
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    with pytest.raises(Refused) as caught:
+        load_book(path)
+    assert f"{path}: {message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a book is a mapping of keys to values, found NoneType"),
+        ("- 1", "a book is a mapping of keys to values, found list"),
+        ("name: [", "not a YAML document"),
+        ("name: a\nname: b\n", "the key 'name' is given twice"),
+        ("name: \xff", "name"),
+    ],
+)
+def test_a_file_that_is_no_book_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(Refused) as caught:
+        load_book(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        load_book(tmp_path / "none.yaml")
+
+
+def test_a_value_can_be_set_over_the_file() -> None:
+    book = load_book(MULTI_ASSET, {"limits.trades_per_day.limit": "8", "inception": "2019-12-02"})
+    assert book.limits["trades_per_day"] == {"limit": 8}
+    assert str(book.inception) == "2019-12-02"
+    with pytest.raises(Refused, match="title.x cannot be set: title holds a value, not keys"):
+        load_book(MULTI_ASSET, {"title.x": "1"})
+
+
+def test_the_config_hash_ignores_layout_and_follows_content(tmp_path: Path) -> None:
+    tree = yaml.safe_load(MULTI_ASSET.read_text())
+    same = tmp_path / "same.yaml"
+    same.write_text(yaml.safe_dump(tree, sort_keys=False))
+    assert load_book(same).config_hash == load_book(MULTI_ASSET).config_hash
+    changed = load_book(MULTI_ASSET, {"universe.GLD.max_weight": "0.49"})
+    assert changed.config_hash != load_book(MULTI_ASSET).config_hash
