@@ -40,7 +40,9 @@ def test_a_session_is_completed_half_an_hour_after_its_close(now: datetime, expe
 @pytest.mark.parametrize("day", [date(2024, 7, 4), date(2025, 1, 9), date(2012, 10, 29), date(2024, 7, 6)])
 def test_a_holiday_a_closure_and_a_weekend_are_refused_with_their_neighbours(day: date) -> None:
     assert not XNYS.is_session(day)
-    with pytest.raises(Refused, match=rf"{day} is not a session of XNYS .*: the sessions beside it are .* and .*"):
+    with pytest.raises(
+        Refused, match=rf"{day} is not a session of XNYS .*: the sessions beside it are .* and .*"
+    ):
         XNYS.index(day)
 
 

@@ -56,13 +56,13 @@ def test_a_symbol_not_yet_listed_has_no_price_and_no_age() -> None:
 def test_a_continuous_market_closes_with_its_last_whole_day_and_fills_at_the_next_open() -> None:
     rows = [(0, f"2024-07-{day:02d}", 100.0 + day) for day in range(1, 9)]
     panel = panel_of(rows, WEEK, [COIN], previous="2024-06-28")
-    # 07-01 gathers 06-28..06-30, of which there is no bar; 07-05 gathers 07-03 and 07-04; 07-08 gathers 07-05..07-07
+    # 07-01 gathers 06-28..06-30, of which there is no bar; 07-05 gathers 07-03, 07-04; 07-08 gathers 07-05..07-07
     assert_array_equal(panel.close[:, 0], [np.nan, 101, 102, 104, 107])
     assert_array_equal(panel.open[:, 0], [np.nan, 100, 101, 102, 104])
     assert_array_equal(panel.high[:, 0], [np.nan, 103, 104, 106, 109])
     assert_array_equal(panel.low[:, 0], [np.nan, 99, 100, 101, 103])
     assert_array_equal(panel.volume[:, 0], [np.nan, 10100, 10200, 20700, 31800])
-    # an order decided at 07-05 meets the open of Saturday 07-06; one decided at 07-01 that of 07-02, still running at its close
+    # decided at 07-05: the open of Saturday 07-06; decided at 07-01: that of 07-02, which still runs at its close
     assert_array_equal(panel.fill_open[:, 0], [np.nan, 101, 102, 103, 105])
     assert_array_equal(panel.fill_volume[:, 0], [np.nan, 10100, 10200, 10400, 10700])
 
@@ -76,7 +76,12 @@ def test_a_running_day_gives_its_open_only() -> None:
 
 
 def test_a_split_and_a_dividend_of_one_date_change_nothing_before_it() -> None:
-    rows = [(0, "2024-07-01", 100.0), (0, "2024-07-02", 102.0), (0, "2024-07-03", 50.0), (0, "2024-07-05", 51.0)]
+    rows = [
+        (0, "2024-07-01", 100.0),
+        (0, "2024-07-02", 102.0),
+        (0, "2024-07-03", 50.0),
+        (0, "2024-07-05", 51.0),
+    ]
     day = np.datetime64("2024-07-03")
     actions = [Action("SPY", day, "dividend", 1.0), Action("SPY", day, "split", 2.0)]
     panel = panel_of(rows, WEEK, [ETF], actions)
@@ -99,7 +104,9 @@ def test_a_position_without_a_bar_is_marked_at_its_last_price_restated_for_a_spl
 
 def test_an_adjustment_becomes_the_dividend_that_explains_it() -> None:
     rows = [(0, "2024-07-01", 100.0), (0, "2024-07-02", 99.0)]
-    panel = panel_of(rows, WEEK, [ETF], [Action("SPY", np.datetime64("2024-07-02"), "adjustment", 100 / 98.5)])
+    panel = panel_of(
+        rows, WEEK, [ETF], [Action("SPY", np.datetime64("2024-07-02"), "adjustment", 100 / 98.5)]
+    )
     assert panel.dividend[1, 0] == pytest.approx(1.5)
     assert_allclose(panel.returns[1, 0], 99 / 98.5 - 1)
 

@@ -1,8 +1,8 @@
 """The book: one YAML file that says what is traded, how, within which limits, at what cost and where.
 
-A book is validated when it is loaded: an unknown key, an impossible number or a missing field is refused with the
-file, the path of the key, what was found and what is allowed. What plug-ins (strategies, rules, feeds) ask of their
-own parameters is checked by `nightdesk.decision.resolve`.
+A book is validated when it is loaded: an unknown key, an impossible number or a missing field is refused
+with the file, the path of the key, what was found and what is allowed. What plug-ins (strategies, rules,
+feeds) ask of their own parameters is checked by `nightdesk.decision.resolve`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Instrument(Frozen):
     asset_class: Literal["equity", "etf", "crypto"] = "etf"
     group: str = Field("", description="class or sector shown in reports")
     max_weight: Share = Field(description="largest share of NAV in this symbol")
-    volatility_target: Positive = Field(0.15, description="annualised volatility at which the full weight is held")
+    volatility_target: Positive = Field(0.15, description="annualised; carries the full weight")
     unit: Decimal = Field(Decimal(1), gt=0, description="smallest quantity: 1 share, 0.0001 BTC")
     costs: Costs | None = Field(None, description="instead of the book's costs")
 
@@ -68,7 +68,7 @@ class Band(Frozen):
     """A market regime: the half-open range of VIX [below of the band before, below)."""
 
     name: str
-    below: Positive | None = Field(None, description="first VIX value above the band; none for the last band")
+    below: Positive | None = Field(None, description="first VIX value above the band; none for the last")
     confidence_factor: Share = Field(1.0, description="factor on the confidence of entries")
     entries: bool = Field(True, description="whether positions may be opened or added to")
     strategies_off: tuple[Name, ...] = Field((), description="strategies that open nothing in this band")
@@ -77,28 +77,31 @@ class Band(Frozen):
 class Portfolio(Frozen):
     """How the strategies' wishes become one portfolio."""
 
-    volatility_target: Positive = Field(0.15, description="annualised; the portfolio is scaled down to it, never up")
-    volatility_window: int = Field(60, ge=20, description="sessions of returns behind the portfolio's volatility")
+    volatility_target: Positive = Field(0.15, description="annualised; scaled down to it, never up")
+    volatility_window: int = Field(60, ge=20, description="sessions behind the portfolio's volatility")
+    buy_fraction: Share = Field(0.6, description="what a BUY is given of what a STRONG_BUY would be")
 
 
 class Quality(Frozen):
     """The limits of the data checks; their meaning is in the spec of the checks themselves."""
 
-    price_jump: Positive = Field(0.50, description="close to close without a corporate action, share")
+    price_jump: Positive = Field(0.50, description="close to close with no corporate action, share")
     adjustment_jump: Positive = Field(0.20, description="adjusted return away from the raw one, share")
     missing_sessions: Share = Field(0.05, description="missing in the look-back, share")
     look_back: int = Field(252, ge=20, description="sessions")
     source_deviation: Positive = Field(0.01, description="between two sources' closes, share")
-    stale_sessions: int = Field(5, ge=2, description="unchanged closes running before a warning")
+    stale_sessions: int = Field(5, ge=2, description="unchanged closes in a row that make a warning")
     outlier_z: Positive = Field(10.0, description="robust z of the return before a warning")
-    failed_share: Share = Field(0.20, description="failed share of the listed universe that stops the run")
-    reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent before the run stops")
+    failed_share: Share = Field(0.20, description="of the listed universe; above it stops")
+    reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent")
 
 
 class Feeds(Frozen):
     """Where market data comes from."""
 
-    daily: tuple[str, ...] = Field(("sample",), min_length=1, description="in the order in which they are asked")
+    daily: tuple[str, ...] = Field(
+        ("sample",), min_length=1, description="in the order in which they are asked"
+    )
     compare_with: str | None = Field(None, description="a second source whose closes are compared")
 
 
@@ -107,7 +110,7 @@ class BrokerEntry(Frozen):
 
     kind: Name = "paper"
     account: str = Field(min_length=1, description="one account serves one book")
-    max_volume_share: Share = Field(0.10, description="paper: share of the fill bar's volume that an order may take")
+    max_volume_share: Share = Field(0.10, description="paper: of the fill bar's volume")
 
 
 class Schedule(Frozen):
@@ -124,8 +127,12 @@ class Book(Frozen):
     description: str = ""
     calendar: str = "XNYS"
     currency: Literal["USD"] = "USD"
-    origin: date | None = Field(None, description="first session of its factors; default: 504 sessions before inception")
-    inception: date | None = Field(None, description="first decided session; default: set when the book is started")
+    origin: date | None = Field(
+        None, description="first session of its factors; default: 504 sessions before inception"
+    )
+    inception: date | None = Field(
+        None, description="first decided session; default: set when the book is started"
+    )
     initial_capital: Decimal = Field(gt=0, decimal_places=2, description="dollars")
     benchmark: Symbol = "SPY"
     volatility_index: Symbol = "^VIX"
@@ -146,12 +153,20 @@ class Book(Frozen):
         if shares > 1 + 1e-9:
             raise ValueError(f"strategies: the capital shares add up to {shares:g}, at most 1 is allowed")
         edges = [band.below for band in self.regime if band.below is not None]
-        if len(edges) != len(self.regime) - 1 or self.regime[-1].below is not None or edges != sorted(set(edges)):
-            raise ValueError("regime: `below` must rise from band to band and be left out of the last one only")
+        if (
+            len(edges) != len(self.regime) - 1
+            or self.regime[-1].below is not None
+            or edges != sorted(set(edges))
+        ):
+            raise ValueError(
+                "regime: `below` must rise from band to band and be left out of the last one only"
+            )
         for band in self.regime:
             for name in band.strategies_off:
                 if name not in self.strategies:
-                    raise ValueError(f"regime.{band.name}.strategies_off: {name} is not a strategy of this book")
+                    raise ValueError(
+                        f"regime.{band.name}.strategies_off: {name} is not a strategy of this book"
+                    )
         if self.origin is not None and self.inception is not None and self.origin >= self.inception:
             raise ValueError(f"origin {self.origin} must lie before inception {self.inception}")
         return self

@@ -54,9 +54,11 @@ class Calendar:
         """Position of `session` among the sessions; `Refused` on a holiday, naming its neighbours."""
         wanted = np.datetime64(session, "D")
         at = int(np.searchsorted(self.sessions, wanted))
-        if at == len(self.sessions) or at == 0 and self.sessions[0] != wanted:
+        if at == len(self.sessions) or (at == 0 and self.sessions[0] != wanted):
             first, last = self.sessions[0], self.sessions[-1]
-            raise Refused(f"{session} is outside the {self.name} calendar, which reaches from {first} to {last}")
+            raise Refused(
+                f"{session} is outside the {self.name} calendar, which reaches from {first} to {last}"
+            )
         if self.sessions[at] != wanted:
             raise Refused(
                 f"{session} is not a session of {self.name} (a weekend or a holiday): "
@@ -117,7 +119,9 @@ def get_calendar(name: str = "XNYS") -> Calendar:
             name, start=FIRST_SESSION.isoformat()
         )
     except exchange_calendars.errors.InvalidCalendarName as error:
-        raise Refused(f"calendar {name!r} is not known: name one of exchange_calendars, such as XNYS") from error
+        raise Refused(
+            f"calendar {name!r} is not known: name one of exchange_calendars, such as XNYS"
+        ) from error
     return Calendar(
         name=name,
         sessions=source.sessions.to_numpy().astype("datetime64[D]"),

@@ -55,8 +55,8 @@ class Bars:
 class Action:
     """A corporate action of `symbol` on its ex-date.
 
-    `value` is the shares after for one before (split), cash per share (dividend), or the ratio by which a vendor's
-    total-return adjustment factor grew (adjustment, where only an adjusted close is published).
+    `value` is the shares after for one before (split), cash per share (dividend), or the ratio by which a
+    vendor's total-return adjustment factor grew (adjustment, where only an adjusted close is published).
     """
 
     symbol: str
@@ -69,8 +69,8 @@ class Action:
 class Panel:
     """Bars and corporate actions of `n_symbols` symbols over `n_sessions` sessions.
 
-    All arrays have shape (n_sessions, n_symbols) and are float64; NaN says that there is no bar. Prices are raw
-    dollars of their own session.
+    All arrays have shape (n_sessions, n_symbols) and are float64; NaN says that there is no bar. Prices are
+    raw dollars of their own session.
 
     Attributes
     ----------
@@ -78,11 +78,11 @@ class Panel:
         The bar that was complete at the session's close. For a continuous market: the whole UTC days since
         the session before.
     fill_open, fill_volume
-        What an order decided at the session before meets: the open of the first bar after that decision, and the
-        volume that bounds the fill (units).
+        What an order decided at the session before meets: the open of the first bar after that decision,
+        and the volume that bounds the fill (units).
     adjustment
-        Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an action
-        changes nothing before its own date.
+        Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an
+        action changes nothing before its own date.
     dividend
         Cash per share with its ex-date in the session, 0 where there is none.
     split
@@ -123,7 +123,7 @@ class Panel:
 
     @cached_property
     def returns(self) -> Floats:
-        """Simple returns of the adjusted close, session to session; NaN beside a missing bar and at the start."""
+        """Simple returns of the adjusted close, session to session; NaN at the start and beside a gap."""
         out = np.full_like(self.close, np.nan)
         with np.errstate(divide="ignore", invalid="ignore"):
             out[1:] = self.adjusted_close[1:] / self.adjusted_close[:-1] - 1.0
@@ -131,7 +131,7 @@ class Panel:
 
     @cached_property
     def last_close(self) -> Floats:
-        """The newest raw close up to each session, restated for splits since: the price a position is marked at."""
+        """Newest raw close up to each session, restated for splits since: what a position is marked at."""
         return _carry_forward(self.close, self.split)
 
     @cached_property
@@ -204,17 +204,20 @@ def build_panel(
     )
 
 
-def _gather_days(sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray[np.bool_]) -> dict[str, Floats]:
+def _gather_days(
+    sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray[np.bool_]
+) -> dict[str, Floats]:
     """Whole UTC days of one continuous market as session bars.
 
-    The bar of session s gathers the days from the session before up to the day before s: the last of them ends
-    before the exchange's close. An order decided at the session before fills at the open of the next UTC day; of
-    a day still running only the open is read, and the volume bound is that of the last whole day.
+    The bar of session s gathers the days from the session before up to the day before s: the last of them
+    ends before the exchange's close. An order decided at the session before fills at the open of the next
+    UTC day; of a day still running only the open is read, and the volume bound is that of the last whole day.
     """
     order = np.argsort(bars.day[mine], kind="stable")
     day = bars.day[mine][order]
     values = {name: getattr(bars, name)[mine][order] for name in ("open", "high", "low", "close", "volume")}
-    out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in (*values, "fill_open", "fill_volume")}
+    out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in values}
+    out["fill_open"], out["fill_volume"] = (np.full(len(sessions), np.nan) for _ in range(2))
     start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
     for t in np.flatnonzero(stop > start):
         days = slice(start[t], stop[t])
@@ -225,8 +228,7 @@ def _gather_days(sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray
         out["volume"][t] = values["volume"][days].sum()
         out["fill_volume"][t] = values["volume"][days][-1]
     next_day = before + np.timedelta64(1, "D")
-    at = np.searchsorted(day, next_day)
-    opened = (at < len(day)) & (day[np.minimum(at, max(len(day) - 1, 0))] == next_day) if len(day) else at < 0
+    opened, at = np.isin(next_day, day), np.searchsorted(day, next_day)
     out["fill_open"][opened] = values["open"][at[opened]]
     return out
 
@@ -261,7 +263,7 @@ def _lay_actions(
 
 
 def _implied_dividend(ratio: float, previous_close: float, close: float) -> float:
-    """Cash per share behind a growth of the adjustment factor; 0 where it cannot have been a dividend."""
+    """Cash per share behind a growth of the adjustment factor; 0 where it can't have been a dividend."""
     if ratio <= 1.0 or not abs(close / previous_close * (ratio - 1.0)) <= IMPLAUSIBLE_ADJUSTMENT:
         return 0.0
     return round(previous_close * (1.0 - 1.0 / ratio), 6)

@@ -1,0 +1,10 @@
+"""Market data from the outside world: vendors, files and the sample market behind one interface.
+
+`make` gives a feed by name, `chain.fetch_with_fallback` asks several in order, `quality.examine` judges what
+they gave.
+"""
+
+from nightdesk.feeds.base import Fault, Feed, Fetched, Missing
+from nightdesk.feeds.registry import covers, make
+
+__all__ = ["Fault", "Feed", "Fetched", "Missing", "covers", "make"]

@@ -1,0 +1,174 @@
+"""The interface of every feed and the one form in which all of them answer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from nightdesk.calendar import Calendar, get_calendar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BAR_COLUMNS = ("symbol", "session", "open", "high", "low", "close", "volume", "source")
+ACTION_COLUMNS = ("symbol", "session", "kind", "value", "source")
+PRICES = ("open", "high", "low", "close")
+
+ON_NO_SESSION = "on no session of the calendar"
+WITHOUT_PRICE = "without open, high, low or close"
+
+
+class Fault(StrEnum):
+    """Why a source gave nothing for a symbol."""
+
+    PASSING = "passing"  #: the source failed and may heal (429, 5xx, a time-out, an answer that is no data)
+    FINAL = "final"  #: the source refuses us (401): asking again gives the same
+    ABSENT = "absent"  #: the source answers well and has no such bars
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A symbol for which no bar came, and why."""
+
+    reason: str
+    fault: Fault = Fault.ABSENT
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a feed gave.
+
+    Attributes
+    ----------
+    bars : DataFrame
+        Columns symbol, session, open, high, low, close, volume, source; one row a symbol and calendar day,
+        sorted by both. `session` is datetime64[s] at midnight (for crypto the UTC day), prices are raw
+        dollars of their own day, volume is in units and NaN where the source has none.
+    actions : DataFrame
+        Columns symbol, session (the ex-date), kind (split, dividend, adjustment), value, source; the meaning
+        of value is that of `nightdesk.panel.Action`.
+    missing : mapping of str to Missing
+        The symbols of which there is no bar at all.
+    dropped : mapping of str to int
+        How many rows were left out, by reason: a vendor's habits, which are no errors.
+    """
+
+    bars: pd.DataFrame
+    actions: pd.DataFrame
+    missing: Mapping[str, Missing] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+class Feed(ABC):
+    """A source of daily bars.
+
+    Parameters
+    ----------
+    calendar : Calendar or str
+        The exchange's, or its name, which is looked up when it is first needed. Bars that fall on none of
+        its sessions are dropped and counted, but for continuous markets.
+    continuous : collection of str, optional
+        Symbols of markets that never close, beside those whose name ends in ``-USD``.
+    now : callable, optional
+        The clock, timezone-aware.
+    """
+
+    #: The name under which a book lists the feed.
+    name: ClassVar[str]
+    #: How many symbols one request carries; None for any number.
+    batch: ClassVar[int | None] = None
+
+    def __init__(
+        self,
+        calendar: Calendar | str,
+        *,
+        continuous: Collection[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._calendar = calendar
+        self.now = now
+        self._continuous = frozenset(continuous)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The exchange calendar on whose sessions bars must fall."""
+        return get_calendar(self._calendar) if isinstance(self._calendar, str) else self._calendar
+
+    @abstractmethod
+    def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        """Daily bars and corporate actions of `symbols` from `first` to `last`, both included.
+
+        A symbol for which nothing came is named in `Fetched.missing`; its fault never loses the others.
+
+        Raises
+        ------
+        Refused
+            When what the source holds is malformed or from the future.
+        """
+
+    @abstractmethod
+    def covers(self, symbol: str) -> bool:
+        """Whether the feed may know `symbol`, told without a network."""
+
+    def last_session(self) -> date:
+        """The newest session that the feed can have: the last one whose bars are complete."""
+        return self.calendar.latest_completed(self.now())
+
+    def is_continuous(self, symbol: str) -> bool:
+        """Whether the market of `symbol` never closes."""
+        return symbol in self._continuous or symbol.endswith("-USD")
+
+    def on_sessions(self, bars: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+        """The rows that are whole and fall on a session, and how many were dropped for which reason."""
+        whole = bars[list(PRICES)].notna().all(axis=1)
+        day = bars["session"].to_numpy().astype("datetime64[D]")
+        continuous = bars["symbol"].isin([one for one in bars["symbol"].unique() if self.is_continuous(one)])
+        known = continuous | np.isin(day, self.calendar.sessions)
+        counts = {WITHOUT_PRICE: int((~whole).sum()), ON_NO_SESSION: int((whole & ~known).sum())}
+        return bars[whole & known], {reason: count for reason, count in counts.items() if count}
+
+
+def bar_frame(rows: Mapping[str, object] | pd.DataFrame) -> pd.DataFrame:
+    """Bars in the canonical columns, types and order."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(BAR_COLUMNS))
+    types: dict[str, Any] = {"symbol": object, "session": "datetime64[s]", "source": object}
+    types |= dict.fromkeys((*PRICES, "volume"), "float64")
+    return frame.astype(types).sort_values(["symbol", "session"], ignore_index=True)
+
+
+def action_frame(
+    rows: Mapping[str, object] | Sequence[tuple[object, ...]] | pd.DataFrame = (),
+) -> pd.DataFrame:
+    """Corporate actions in the canonical columns, types and order; without rows an empty frame."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(ACTION_COLUMNS))
+    types: dict[str, Any] = {
+        "symbol": object,
+        "session": "datetime64[s]",
+        "kind": object,
+        "value": "float64",
+        "source": object,
+    }
+    return frame.astype(types).sort_values(["symbol", "session", "kind"], ignore_index=True)
+
+
+def add_up(*counts: Mapping[str, int]) -> dict[str, int]:
+    """The sum of several tallies of dropped rows."""
+    total: dict[str, int] = {}
+    for one in counts:
+        for reason, count in one.items():
+            total[reason] = total.get(reason, 0) + count
+    return total

@@ -1,0 +1,103 @@
+"""The quality checks of one session as a Great Expectations suite.
+
+The suite follows from `nightdesk.feeds.quality.CHECKS`: the table it validates has one row a symbol and one
+for the whole book, and one column a check with what was measured.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nightdesk.book import Quality as Limits
+from nightdesk.errors import Refused
+from nightdesk.feeds.quality import CHECKS, Check, Finding, Quality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def session_frame(quality: Quality, t: int) -> pd.DataFrame:
+    """What was measured at session `t`: column `symbol` and one column a check, NaN where nothing was."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {"symbol": list(quality.row_names)}
+    return pd.DataFrame(columns | {check.name: quality.values[check.name][t] for check in CHECKS})
+
+
+def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
+    """Validate the table of one session, all expectations at once.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As `session_frame` makes it.
+    limits : nightdesk.book.Quality
+        The limits of the book.
+
+    Returns
+    -------
+    list of Finding
+        In the order of `Quality.findings`, and equal to it.
+
+    Raises
+    ------
+    Refused
+        When the table has other columns, or a symbol twice.
+    """
+    results = _validate(frame, limits)
+    for name in ("columns", "symbols"):
+        if not results[name]["success"]:
+            raise Refused(f"the table of the quality checks is malformed ({name}): {results[name]['result']}")
+    out = []
+    for check in CHECKS:
+        failed = set(results[check.name]["result"].get("unexpected_index_list") or ())
+        limit, value = float(check.limit(limits)), frame[check.name].to_numpy()
+        for n in np.flatnonzero(np.isfinite(value)):
+            outcome = check.consequence.value if int(n) in failed else "pass"
+            out.append(Finding(check.name, str(frame["symbol"].iloc[n]), float(value[n]), limit, outcome))
+    return out
+
+
+def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
+    """Results by the name of the check, `columns` and `symbols`."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    expectations: Any = gx.expectations
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        batch = (
+            context.data_sources.add_pandas("measured")
+            .add_dataframe_asset("session")
+            .add_batch_definition_whole_dataframe("all")
+            .get_batch({"dataframe": frame})
+        )
+        suite = gx.ExpectationSuite(
+            name="quality",
+            expectations=[
+                expectations.ExpectTableColumnsToMatchOrderedList(
+                    column_list=["symbol", *(check.name for check in CHECKS)], meta={"check": "columns"}
+                ),
+                expectations.ExpectColumnValuesToBeUnique(column="symbol", meta={"check": "symbols"}),
+                *(_expectation(expectations, check, limits) for check in CHECKS),
+            ],
+        )
+        outcome: Any = batch.validate(suite, result_format="COMPLETE")
+    return {
+        one.expectation_config.meta["check"]: {"success": one.success, "result": one.result}
+        for one in outcome.results
+    }
+
+
+def _expectation(expectations: Any, check: Check, limits: Limits) -> Any:
+    return expectations.ExpectColumnValuesToBeBetween(
+        column=check.name,
+        max_value=float(check.limit(limits)),
+        strict_max=check.reaching_fails,
+        meta={"check": check.name},
+    )

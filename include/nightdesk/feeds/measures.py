@@ -1,0 +1,148 @@
+"""What the quality checks measure, on arrays over all sessions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.panel import Panel
+
+Floats = NDArray[np.float64]
+
+#: The share of missing sessions is taken of at least so many, so that one gap in a symbol's first weeks is
+#: not too much.
+FEWEST_SESSIONS = 20
+
+#: Returns that the robust scale needs before an outlier is spoken of.
+FEWEST_RETURNS = 60
+
+#: The median absolute deviation of a normal variable, as a share of its standard deviation (inverse of
+#: 1.4826).
+MAD_OF_NORMAL = 0.6744897501960817
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Measures by check, each of shape (n_sessions, n_symbols), and the age of each symbol's newest bar."""
+
+    by_check: Mapping[str, Floats]
+    age: NDArray[np.int64]
+
+
+def measure(panel: Panel, look_back: int, *, index: str, compare: Floats | None) -> Measured:
+    """Measure everything that the checks judge.
+
+    Parameters
+    ----------
+    panel : Panel
+        From the book's origin on.
+    look_back : int
+        Sessions over which gaps are counted and the scale of returns is taken.
+    index : str
+        A symbol that cannot be traded: of its bar only the close counts, and its jumps are no faults.
+    compare : ndarray of shape (n_sessions, n_symbols) or None
+        Closes of a second source.
+
+    Returns
+    -------
+    Measured
+        NaN where there is nothing to measure: without a bar, before a symbol's first one.
+    """
+    prices = np.stack([panel.open, panel.high, panel.low, panel.close])
+    there = np.asarray(np.isfinite(prices).any(axis=0))
+    moves = _moves(panel)
+    age = panel.age.astype(np.float64)
+    age[panel.age < 0] = np.nan
+    deviation = np.full_like(panel.close, np.nan) if compare is None else np.abs(panel.close / compare - 1.0)
+    by_check = {
+        "nulls": np.where(there, (~np.isfinite(prices)).sum(axis=0), np.nan),
+        "not_positive": np.where(there, (prices <= 0).sum(axis=0) + (panel.volume < 0), np.nan),
+        "out_of_range": _out_of_range(panel),
+        # a corporate action explains a move when either side of it is quiet
+        "price_jump": np.minimum(np.abs(moves.raw), np.abs(moves.adjusted)),
+        "adjustment_jump": np.abs(moves.adjusted - moves.raw),
+        "missing_share": _missing_share(panel, look_back),
+        "source_deviation": deviation,
+        "absent": age,
+        "no_bar": age,
+        "unchanged": _unchanged(moves.raw),
+        "outlier": _robust_z(moves.adjusted, look_back),
+    }
+    if index in panel.symbols:
+        n = panel.symbols.index(index)
+        close = panel.close[:, n]
+        by_check["nulls"][:, n] = np.where(there[:, n], np.isnan(close), np.nan)
+        by_check["not_positive"][:, n] = np.where(there[:, n], close <= 0, np.nan)
+        for name in ("out_of_range", "price_jump", "adjustment_jump"):
+            by_check[name][:, n] = np.nan
+    return Measured(by_check, panel.age)
+
+
+@dataclass(frozen=True)
+class _Moves:
+    """Returns from each symbol's last bar to the bar of the session, whatever lies between."""
+
+    raw: Floats  #: of the close, restated for splits
+    adjusted: Floats  #: of the adjusted close
+
+
+def _moves(panel: Panel) -> _Moves:
+    row = np.arange(len(panel))[:, None]
+    newest = np.maximum.accumulate(np.where(np.isfinite(panel.close), row, -1), axis=0)
+    before = np.vstack([np.full((1, newest.shape[1]), -1), newest[:-1]])
+    at = np.maximum(before, 0)
+    splits = np.cumprod(panel.split, axis=0)
+
+    def since(level: Floats) -> Floats:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = level / np.take_along_axis(level, at, axis=0) - 1.0
+        return np.where((before >= 0) & np.isfinite(moved), moved, np.nan)
+
+    return _Moves(raw=since(panel.close * splits), adjusted=since(panel.adjusted_close))
+
+
+def _out_of_range(panel: Panel) -> Floats:
+    """How far open or close lie outside low to high, share of the close; 0 inside."""
+    top, bottom = np.maximum(panel.open, panel.close), np.minimum(panel.open, panel.close)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        outside = np.maximum(top - panel.high, panel.low - bottom) / np.abs(panel.close)
+    return np.where(np.isfinite(outside), np.maximum(outside, 0.0), np.nan)
+
+
+def _missing_share(panel: Panel, look_back: int) -> Floats:
+    """Share of missing sessions among those of the look-back since the symbol's first bar."""
+    listed = panel.age >= 0
+    gaps = np.cumsum(listed & ~np.isfinite(panel.close), axis=0, dtype=np.int64)
+    count = np.cumsum(listed, axis=0, dtype=np.int64)
+    if len(panel) > look_back:
+        gaps[look_back:] -= gaps[:-look_back].copy()
+        count[look_back:] -= count[:-look_back].copy()
+    return np.where(listed, gaps / np.maximum(count, min(FEWEST_SESSIONS, look_back)), np.nan)
+
+
+def _unchanged(raw: Floats) -> Floats:
+    """Sessions running, up to each, on which the close was that of the bar before; NaN without a bar."""
+    row = np.arange(len(raw))[:, None]
+    moved = np.maximum.accumulate(np.where(np.isfinite(raw) & (raw != 0), row, -1), axis=0)
+    measured = np.cumsum(np.isfinite(raw), axis=0)
+    at_move = np.where(moved >= 0, np.take_along_axis(measured, np.maximum(moved, 0), axis=0), 0)
+    return np.where(np.isfinite(raw), measured - at_move, np.nan).astype(np.float64)
+
+
+def _robust_z(returns: Floats, look_back: int) -> Floats:
+    """Size of each return over the median size of those before it, in standard deviations of a normal
+    variable.
+
+    The median return of a session is nought for practical purposes, so the deviation is taken from nought.
+    A scale of nought (a price that never moved) gives NaN.
+    """
+    import pandas as pd
+
+    size = pd.DataFrame(np.abs(returns))
+    scale = size.rolling(look_back, min_periods=FEWEST_RETURNS).median().shift(1).to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = MAD_OF_NORMAL * size.to_numpy() / scale
+    return np.where(np.isfinite(z), z, np.nan)

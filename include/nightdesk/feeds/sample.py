@@ -1,0 +1,77 @@
+"""The `sample` feed: a made-up market that needs no key and no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightdesk.feeds.base import PRICES, Feed, Fetched, Missing, action_frame, bar_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nightdesk.feeds.sample_market import Market
+
+
+class SampleFeed(Feed):
+    """Bars of the sample market, from 2015-01-02 to the newest completed session on any date.
+
+    Every row says ``sample`` as its source. A few bars are missing for good, and a few come a session late:
+    they are there when a span reaches beyond their own session. Crypto has bars of all seven days.
+    """
+
+    name = "sample"
+
+    def covers(self, symbol: str) -> bool:
+        from nightdesk.feeds.sample_parameters import SYMBOLS
+
+        return symbol in SYMBOLS or symbol == "^VIX"
+
+    def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        from nightdesk.feeds.sample_market import generate
+        from nightdesk.feeds.sample_process import FIRST_DAY
+
+        known = [one for one in dict.fromkeys(symbols) if self.covers(one)]
+        unknown = [one for one in dict.fromkeys(symbols) if not self.covers(one)]
+        newest = self.last_session()
+        bars, actions = bar_frame({}), action_frame()
+        if known and newest >= FIRST_DAY:
+            # made for whole years, so that one making serves many spans
+            market = generate(date(newest.year, 12, 31))
+            bars = _bars(market, known, first, min(last, newest))
+            actions = _actions(market, known, first, min(last, newest))
+        there = set(bars["symbol"])
+        missing = {one: Missing("the sample market has no such symbol") for one in unknown}
+        span = f"no bar from {first} to {last} (the sample market holds {FIRST_DAY} to {newest})"
+        missing |= {one: Missing(span) for one in known if one not in there}
+        return Fetched(bars, actions, missing)
+
+
+def _rows(market: Market, first: date, last: date) -> slice:
+    low = np.searchsorted(market.days, np.datetime64(first))
+    return slice(int(low), int(np.searchsorted(market.days, np.datetime64(last), side="right")))
+
+
+def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
+    there = np.isfinite(market.close[days][:, at])
+    on_time = ~market.late[days][:, at] | (market.days[days] < np.datetime64(last))[:, None]
+    row, column = np.nonzero(there & on_time)
+    values = {name: getattr(market, name)[days][:, at][row, column] for name in (*PRICES, "volume")}
+    names = np.array(symbols, dtype=object)[column]
+    session = market.days[days][row].astype("datetime64[s]")
+    return bar_frame({"symbol": names, "session": session, **values, "source": SampleFeed.name})
+
+
+def _actions(market: Market, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+    days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
+    rows: list[tuple[object, ...]] = []
+    for kind, values, nothing in (("dividend", market.dividend, 0.0), ("split", market.split, 1.0)):
+        own = values[days][:, at]
+        for t, n in zip(*np.nonzero(own != nothing), strict=True):
+            day = market.days[days][t].astype("datetime64[s]")
+            rows.append((symbols[n], day, kind, float(own[t, n]), SampleFeed.name))
+    return action_frame(rows)

@@ -1,0 +1,217 @@
+"""The `yahoo` feed: daily bars, dividends and splits through yfinance, without a key."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightdesk.calendar import Calendar
+from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from tenacity import RetryCallState
+
+    from nightdesk.feeds.yahoo_http import WatchedSession
+
+#: Scheme and host that take the place of Yahoo's own.
+BASE_URL = "NIGHTDESK_YAHOO_URL"
+
+TIMEOUT_SECONDS = 10.0
+ATTEMPTS = 3
+LONGEST_WAIT_SECONDS = 30.0
+
+#: Prices are rounded to this many decimals once splits are taken out of them, so that a later split, by
+#: which Yahoo divides its whole history, gives the same raw prices again.
+PRICE_DECIMALS = 4
+
+
+class YahooFeed(Feed):
+    """Raw bars from Yahoo.
+
+    Yahoo divides all prices and dividends before a split by it; this feed takes later splits out again.
+    Bars of a session that is not complete are left out; of crypto the day that is still running is given.
+
+    Parameters
+    ----------
+    base_url : str, optional
+        Scheme and host instead of Yahoo's own; default: the environment's NIGHTDESK_YAHOO_URL.
+    timeout : float
+        Seconds for each request.
+    sleep : callable
+        Waits some seconds between attempts.
+    """
+
+    name = "yahoo"
+    batch = 1
+
+    def __init__(
+        self,
+        calendar: Calendar | str,
+        *,
+        continuous: Collection[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        base_url: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(calendar, continuous=continuous, now=now)
+        self.base_url = base_url if base_url is not None else os.environ.get(BASE_URL)
+        self.timeout = timeout
+        self.sleep = sleep
+
+    @cached_property
+    def _session(self) -> WatchedSession:
+        from nightdesk.feeds.yahoo_http import WatchedSession
+
+        # one for all symbols: the crumb that yfinance keeps belongs to its cookies
+        return WatchedSession(self.base_url, self.timeout)
+
+    def covers(self, symbol: str) -> bool:
+        return True
+
+    def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        import pandas as pd
+
+        bars, actions = [], []
+        missing: dict[str, Missing] = {}
+        dropped: dict[str, int] = {}
+        for symbol in symbols:
+            answer = self._with_patience(symbol, first)
+            if isinstance(answer, Missing):
+                missing[symbol] = answer
+                continue
+            end = min(last, self.now().date() if self.is_continuous(symbol) else self.last_session())
+            raw, moves = _unadjusted(symbol, answer)
+            own, left_out = self.on_sessions(_within(raw, first, end))
+            dropped = add_up(dropped, left_out)
+            if own.empty:
+                missing[symbol] = Missing(f"no bar from {first} to {end}")
+                continue
+            bars.append(own)
+            actions.append(_within(moves, first, end))
+        moved = [one for one in actions if len(one)]
+        return Fetched(
+            bar_frame(pd.concat(bars)) if bars else bar_frame({}),
+            action_frame(pd.concat(moved)) if moved else action_frame(),
+            missing,
+            dropped,
+        )
+
+    def _with_patience(self, symbol: str, first: date) -> pd.DataFrame | Missing:
+        """Ask until there is an answer or patience ends; a fault that will not heal is not asked again."""
+        import tenacity
+
+        from nightdesk.feeds.yahoo_http import PassingFault
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_heals_in_time),
+            wait=_wait,
+            stop=tenacity.stop_after_attempt(ATTEMPTS),
+            sleep=self.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._ask, symbol, first)
+        except PassingFault as error:
+            wait = error.failure.retry_after
+            later = "" if wait is None else f"; it wants to be asked again in {wait:.0f} s"
+            return Missing(f"{error.failure.reason}{later}", Fault.PASSING)
+
+    def _ask(self, symbol: str, first: date) -> pd.DataFrame | Missing:
+        """The history from `first` to today, since later splits are taken out of it."""
+        from nightdesk.feeds.yahoo_http import PassingFault
+
+        yfinance, session = _yfinance(), self._session
+        session.forget()
+        # yfinance keeps answers to questions about the past, bad ones too
+        yfinance.data.YfData.cache_get.cache_clear()
+        ticker = yfinance.Ticker(symbol, session=session)
+        # otherwise yfinance asks for one more chart only to learn the time zone
+        ticker._tz = "UTC" if self.is_continuous(symbol) else "America/New_York"
+        try:
+            frame = ticker.history(
+                start=first.isoformat(),
+                end=(self.now().date() + timedelta(days=1)).isoformat(),
+                auto_adjust=False,
+                actions=True,
+                timeout=self.timeout,
+            )
+        except (yfinance.exceptions.YFException, TypeError, KeyError, ValueError, IndexError):
+            # an answer that is a chart in name only; what the server said is told by the session below
+            frame = None
+        if session.failure is not None and session.failure.fault is Fault.PASSING:
+            raise PassingFault(session.failure)
+        if session.failure is not None:
+            return Missing(session.failure.reason, session.failure.fault)
+        if frame is None:
+            return Missing("the server's chart cannot be read", Fault.FINAL)
+        return Missing(f"no bar since {first}") if frame.empty else frame
+
+
+@cache
+def _yfinance():  # type: ignore[no-untyped-def]  # yfinance has no types
+    """The library, quiet and with a cache folder of this process: its own is shared and locks."""
+    import yfinance
+
+    folder = tempfile.TemporaryDirectory(prefix="nightdesk-yfinance-")
+    yfinance.set_tz_cache_location(folder.name)
+    atexit.register(folder.cleanup)
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)
+    return yfinance
+
+
+def _heals_in_time(error: BaseException) -> bool:
+    from nightdesk.feeds.yahoo_http import PassingFault
+
+    if not isinstance(error, PassingFault):
+        return False
+    wait = error.failure.retry_after
+    return wait is None or wait <= LONGEST_WAIT_SECONDS
+
+
+def _wait(state: RetryCallState) -> float:
+    """Seconds to the next attempt: exponential with jitter, never less than the server asked for."""
+    import tenacity
+
+    from nightdesk.feeds.yahoo_http import PassingFault
+
+    error = state.outcome.exception() if state.outcome is not None else None
+    asked = error.failure.retry_after if isinstance(error, PassingFault) else None
+    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=0.5, max=5)(state))
+
+
+def _within(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
+    return frame[
+        (frame["session"] >= np.datetime64(first, "s")) & (frame["session"] <= np.datetime64(last, "s"))
+    ]
+
+
+def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Bars in the raw dollars of their own day, and the dividends and splits."""
+    import pandas as pd
+
+    day = pd.DatetimeIndex(frame.index).tz_localize(None).normalize().to_numpy().astype("datetime64[s]")
+    split = frame["Stock Splits"].to_numpy(dtype=np.float64)
+    ratio = np.where(split > 0, split, 1.0)
+    # the product of the splits after each day
+    later = np.append(np.cumprod(ratio[::-1])[::-1][1:], 1.0)
+    prices = {
+        name: np.round(frame[name.capitalize()].to_numpy(dtype=np.float64) * later, PRICE_DECIMALS)
+        for name in ("open", "high", "low", "close")
+    }
+    volume = np.round(frame["Volume"].to_numpy(dtype=np.float64) / later)
+    bars = bar_frame({"symbol": symbol, "session": day, **prices, "volume": volume, "source": YahooFeed.name})
+    cash = np.round(frame["Dividends"].to_numpy(dtype=np.float64) * later, 6)
+    rows = [(symbol, day[t], "dividend", cash[t], YahooFeed.name) for t in np.flatnonzero(cash)]
+    rows += [(symbol, day[t], "split", split[t], YahooFeed.name) for t in np.flatnonzero(split > 0)]
+    return bars, action_frame(rows)

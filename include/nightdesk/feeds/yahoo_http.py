@@ -1,0 +1,135 @@
+"""The HTTP session that yfinance works through.
+
+yfinance hides what went wrong: a 429, a 500 and an unknown symbol all come back as an empty frame. This
+session keeps what the server said of the newest chart, sets a time-out on every request and can send all of
+them to another host.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from curl_cffi import requests
+from curl_cffi.requests.exceptions import RequestException, Timeout
+
+from nightdesk.feeds.base import Fault
+
+CHART = "/v8/finance/chart/"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong with a request, and the seconds after which the server wants to be asked again."""
+
+    fault: Fault
+    reason: str
+    retry_after: float | None = None
+
+
+class PassingFault(Exception):  # noqa: N818 (says what it is, not that it is an error of ours)
+    """Ends the work of yfinance on an answer that asking at once would only make worse."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class WatchedSession(requests.Session[Any]):
+    """A session that remembers in `failure` what went wrong with the newest chart; None when nothing did.
+
+    Parameters
+    ----------
+    base_url : str or None
+        Scheme and host that take the place of Yahoo's own; None leaves these.
+    timeout : float
+        Seconds for each request.
+    """
+
+    def __init__(self, base_url: str | None, timeout: float) -> None:
+        super().__init__(impersonate="chrome")
+        self.base_url = base_url
+        self.patience = timeout
+        self.failure: Failure | None = None
+
+    def forget(self) -> None:
+        """Begin a new question: nothing has gone wrong with it yet."""
+        self.failure = None
+
+    def request(self, method: Any, url: str, *args: Any, **options: Any) -> Any:
+        is_chart = CHART in url
+        target = url if self.base_url is None else _moved(url, self.base_url)
+        options["timeout"] = self.patience
+        try:
+            response = super().request(method, target, *args, **options)
+        except RequestException as error:
+            if is_chart:
+                self.failure = _no_answer(error, self.patience)
+            raise
+        if is_chart:
+            self.failure = failure_of(
+                response.status_code, response.headers.get("Retry-After"), response.text
+            )
+            if self.failure is not None and self.failure.fault is Fault.PASSING:
+                raise PassingFault(self.failure)
+        return response
+
+
+def failure_of(status: int, retry_after: str | None, body: str) -> Failure | None:
+    """What an answer to a request for a chart says of the source; None when it holds a chart."""
+    if status == 429 or status == 408 or status >= 500:
+        words = {429: "asks for fewer requests", 408: "timed out"}.get(status, "has an error of its own")
+        return Failure(Fault.PASSING, f"the server {words} ({status})", _seconds(retry_after))
+    if status in (401, 403):
+        return Failure(Fault.FINAL, f"the server refuses access ({status})")
+    if status in (400, 404):
+        return Failure(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
+    if status >= 300:
+        return Failure(Fault.FINAL, f"the server refuses the request ({status})")
+    try:
+        chart = json.loads(body)["chart"]
+    except (ValueError, KeyError, TypeError):
+        what = (
+            "an HTML page" if "<html" in body.lower() else "an empty page" if not body.strip() else "no chart"
+        )
+        return Failure(Fault.PASSING, f"the server answered {what} where data was asked for ({status})")
+    if isinstance(chart, dict) and chart.get("error"):
+        return Failure(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
+    return None
+
+
+def _no_answer(error: RequestException, patience: float) -> Failure:
+    if isinstance(error, Timeout):
+        return Failure(Fault.PASSING, f"no answer within {patience:g} s")
+    return Failure(Fault.PASSING, "the server cannot be reached")
+
+
+def _moved(url: str, base_url: str) -> str:
+    base, parts = urlsplit(base_url), urlsplit(url)
+    return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + parts.path, parts.query, ""))
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """`Retry-After` as seconds from now, whether it was given so or as a date."""
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        wait = parsedate_to_datetime(retry_after) - datetime.now(UTC)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())
+
+
+def _description(body: str) -> str:
+    try:
+        return f": {json.loads(body)['chart']['error']['description']}"
+    except (ValueError, KeyError, TypeError):
+        return ""

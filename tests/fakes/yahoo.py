@@ -1,0 +1,167 @@
+"""A server on loopback that answers as Yahoo's chart service does, well or badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+CHART = "/v8/finance/chart/"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """One bad answer: a status with a body, or a silence of some seconds."""
+
+    status: int = 200
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    silence: float = 0.0
+
+
+UNAUTHORIZED = Bad(401, '{"finance":{"error":{"code":"Unauthorized","description":"Invalid Crumb"}}}')
+NOT_FOUND = Bad(
+    404,
+    '{"chart":{"result":null,"error":{"code":"Not Found",'
+    '"description":"No data found, symbol may be delisted"}}}',
+)
+SERVER_ERROR = Bad(500, "Internal Server Error")
+HTML = Bad(200, "<!DOCTYPE html><html><body>Will be right back</body></html>", {"Content-Type": "text/html"})
+EMPTY = Bad(200, "")
+SILENT = Bad(silence=2.0)
+
+
+def too_many(retry_after: str | None = None) -> Bad:
+    """A 429."""
+    return Bad(429, "Too Many Requests", {} if retry_after is None else {"Retry-After": retry_after})
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A symbol's daily history, split-adjusted as Yahoo gives it; rows are (day, o, h, l, c, volume)."""
+
+    rows: Sequence[tuple[date, float, float, float, float, int]]
+    dividends: Mapping[date, float] = field(default_factory=dict)
+    splits: Mapping[date, tuple[int, int]] = field(default_factory=dict)
+    timezone: str = "America/New_York"
+    instrument: str = "EQUITY"
+
+    def as_json(self, symbol: str) -> str:
+        columns = list(zip(*[row[1:] for row in self.rows], strict=True)) or [()] * 5
+        quote = dict(zip(("open", "high", "low", "close", "volume"), map(list, columns), strict=True))
+        events: dict[str, Any] = {}
+        if self.dividends:
+            events["dividends"] = {
+                str(_seconds(day)): {"amount": cash, "date": _seconds(day)}
+                for day, cash in self.dividends.items()
+            }
+        if self.splits:
+            events["splits"] = {
+                str(_seconds(day)): {
+                    "date": _seconds(day),
+                    "numerator": ratio[0],
+                    "denominator": ratio[1],
+                    "splitRatio": f"{ratio[0]}:{ratio[1]}",
+                }
+                for day, ratio in self.splits.items()
+            }
+        meta = {
+            "symbol": symbol,
+            "currency": "USD",
+            "instrumentType": self.instrument,
+            "exchangeTimezoneName": self.timezone,
+            "priceHint": 2,
+            "validRanges": ["1d", "max"],
+            "regularMarketTime": _seconds(self.rows[-1][0]) if self.rows else 0,
+            "dataGranularity": "1d",
+        }
+        indicators = {"quote": [quote], "adjclose": [{"adjclose": quote["close"]}]}
+        result = {
+            "meta": meta,
+            "timestamp": [_seconds(row[0]) for row in self.rows],
+            "indicators": indicators,
+        }
+        if events:
+            result["events"] = events
+        return json.dumps({"chart": {"result": [result], "error": None}})
+
+
+def _seconds(day: date) -> int:
+    """The opening of New York in winter, the stamp of Yahoo's daily bars."""
+    return int(datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC).timestamp())
+
+
+class FakeYahoo:
+    """The server, a context manager: `charts` are its good answers, `script` makes the next ones bad."""
+
+    def __init__(self) -> None:
+        self.charts: dict[str, Chart] = {}
+        self.asked: list[str] = []
+        self._bad: dict[str, list[Bad]] = defaultdict(list)
+        self._always: dict[str, Bad] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def script(self, symbol: str, *answers: Bad) -> None:
+        """The next charts of `symbol` are answered like this, one after the other."""
+        self._bad[symbol].extend(answers)
+
+    def always(self, symbol: str, answer: Bad) -> None:
+        """Every chart of `symbol` is answered like this."""
+        self._always[symbol] = answer
+
+    def __enter__(self) -> FakeYahoo:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = urlsplit(self.path).path
+                if not path.startswith(CHART):
+                    self._answer(Bad(200, "crumb" if path.endswith("getcrumb") else "ok"))
+                    return
+                symbol = unquote(path.removeprefix(CHART))
+                fake.asked.append(symbol)
+                if fake._bad[symbol]:
+                    self._answer(fake._bad[symbol].pop(0))
+                elif symbol in fake._always:
+                    self._answer(fake._always[symbol])
+                elif symbol in fake.charts:
+                    self._answer(
+                        Bad(200, fake.charts[symbol].as_json(symbol), {"Content-Type": "application/json"})
+                    )
+                else:
+                    self._answer(NOT_FOUND)
+
+            def _answer(self, answer: Bad) -> None:
+                time.sleep(answer.silence)
+                body = answer.body.encode()
+                try:
+                    self.send_response(answer.status)
+                    for name, value in answer.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # the client did not wait
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler

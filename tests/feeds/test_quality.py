@@ -1,0 +1,352 @@
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nightdesk.book import Book, load_book, parse_book
+from nightdesk.calendar import get_calendar
+from nightdesk.errors import Refused
+from nightdesk.feeds.expectations import judge, session_frame
+from nightdesk.feeds.quality import CHECKS, Consequence, examine
+from nightdesk.panel import Panel
+from nightdesk.research.market import read_market
+
+SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "SPY", "^VIX")
+LENGTH = 90
+QUARANTINE, STOP, WARN = Consequence.QUARANTINE, Consequence.STOP, Consequence.WARN
+
+
+def book_of(**quality) -> Book:
+    """A book of six symbols whose benchmark and volatility index are none of them."""
+    return parse_book(
+        {
+            "name": "little",
+            "title": "Little",
+            "initial_capital": 1000,
+            "broker": {"account": "paper"},
+            "universe": {symbol: {"max_weight": 0.5} for symbol in SYMBOLS[:6]},
+            "strategies": {"time_series_momentum": {}},
+            "regime": [{"name": "ALL"}],
+            "limits": {},
+            "quality": quality,
+        },
+        "a test",
+    )
+
+
+BOOK = book_of()
+
+
+def panel_of(seed: int = 1) -> Panel:
+    """Whole and quiet bars: nothing of them fails."""
+    random = np.random.default_rng(seed)
+    shape = (LENGTH, len(SYMBOLS))
+    close = 100 * np.exp(np.cumsum(random.normal(0, 0.01, shape), axis=0))
+    opened = close * np.exp(random.normal(0, 0.003, shape))
+    ones, nothing = np.ones(shape), np.zeros(shape)
+    return Panel(
+        sessions=get_calendar().between(date(2024, 1, 2), date(2024, 12, 31))[:LENGTH],
+        symbols=SYMBOLS,
+        open=opened,
+        high=np.maximum(opened, close) * 1.002,
+        low=np.minimum(opened, close) * 0.998,
+        close=close,
+        volume=ones * 1e6,
+        fill_open=opened,
+        fill_volume=ones * 1e6,
+        adjustment=ones.copy(),
+        dividend=nothing,
+        split=ones.copy(),
+    )
+
+
+def with_bars(panel: Panel, where: tuple, **factors: float) -> Panel:
+    """The panel with some numbers multiplied."""
+    changed = {}
+    for name, factor in factors.items():
+        changed[name] = getattr(panel, name).copy()
+        changed[name][where] *= factor
+    return replace(panel, **changed)
+
+
+def without_bars(panel: Panel, where: tuple) -> Panel:
+    return with_bars(panel, where, **dict.fromkeys(("open", "high", "low", "close", "volume"), np.nan))
+
+
+def failures(panel: Panel, t: int = -1, book: Book = BOOK) -> set[tuple[str, str, str]]:
+    """(check, symbol, outcome) of what fails at session `t`."""
+    found = examine(panel, book).findings(t % len(panel))
+    return {(one.check, one.symbol, one.outcome) for one in found if one.outcome != "pass"}
+
+
+T = LENGTH - 1
+
+#: (what is wrong, how the panel is spoilt at the last session, what fails)
+SCENARIOS = [
+    ("nothing", lambda p: p, set()),
+    (
+        "high below low",
+        lambda p: with_bars(p, (T, 0), high=0.5),
+        {("out_of_range", "AAA", "quarantine")},
+    ),
+    ("close above high", lambda p: with_bars(p, (T, 0), close=1.03), {("out_of_range", "AAA", "quarantine")}),
+    (
+        "a price of nought",
+        lambda p: with_bars(p, (T, 0), low=0.0),
+        {("not_positive", "AAA", "quarantine")},
+    ),
+    (
+        "a volume below nought",
+        lambda p: with_bars(p, (T, 0), volume=-1.0),
+        {("not_positive", "AAA", "quarantine")},
+    ),
+    (
+        "an open that is missing",
+        lambda p: with_bars(p, (T, 0), open=np.nan),
+        {("nulls", "AAA", "quarantine")},
+    ),
+    (
+        "a jump of 60 %",
+        lambda p: with_bars(p, (T, 0), open=1.6, high=1.6, low=1.6, close=1.6),
+        {("price_jump", "AAA", "quarantine"), ("outlier", "AAA", "warn")},
+    ),
+    (
+        "a split that the price follows",
+        lambda p: with_bars(p, (T, 0), open=0.25, high=0.25, low=0.25, close=0.25, split=4.0, adjustment=4.0),
+        set(),
+    ),
+    (
+        "a split that the price does not follow",
+        lambda p: with_bars(p, (T, 0), split=4.0, adjustment=4.0),
+        {("price_jump", "AAA", "quarantine"), ("outlier", "AAA", "warn")},
+    ),
+    (
+        "a fall that an adjustment explains, as large as a person should look at",
+        lambda p: with_bars(p, (T, 0), open=0.4, high=0.4, low=0.4, close=0.4, adjustment=2.5),
+        {("adjustment_jump", "AAA", "quarantine")},
+    ),
+    (
+        "an adjustment that no price move matches",
+        lambda p: with_bars(p, (T, 0), adjustment=1.43),
+        {("adjustment_jump", "AAA", "quarantine"), ("outlier", "AAA", "warn")},
+    ),
+    ("a bar that is one session late", lambda p: without_bars(p, (T, 0)), {("no_bar", "AAA", "warn")}),
+    (
+        "two bars that are missing",
+        lambda p: without_bars(p, (slice(T - 1, None), 0)),
+        {("no_bar", "AAA", "warn"), ("absent", "AAA", "quarantine")},
+    ),
+    (
+        "gaps in more than 5 % of the look-back",
+        lambda p: without_bars(p, (slice(T - 51, T, 10), 0)),
+        {("missing_share", "AAA", "quarantine")},
+    ),
+    ("gaps in less than 5 %", lambda p: without_bars(p, (slice(T - 31, T, 10), 0)), set()),
+    ("a symbol that is not listed yet", lambda p: without_bars(p, (slice(None), 0)), set()),
+    (
+        "a close that has not changed for five sessions",
+        lambda p: replace(p, **{n: held(getattr(p, n), 5) for n in ("open", "high", "low", "close")}),
+        {("unchanged", "AAA", "warn")},
+    ),
+    (
+        "a close that has not changed for four sessions",
+        lambda p: replace(p, **{n: held(getattr(p, n), 4) for n in ("open", "high", "low", "close")}),
+        set(),
+    ),
+    (
+        "a quarter of the universe without bars",
+        lambda p: without_bars(p, (T, [0, 1])),
+        {("no_bar", "AAA", "warn"), ("no_bar", "BBB", "warn"), ("failed_share", "*", "stop")},
+    ),
+    (
+        "a VIX that doubles, with an open out of range",
+        lambda p: with_bars(p, (T, 7), open=0.5, close=2.1),
+        {("outlier", "^VIX", "warn")},
+    ),
+    (
+        "a VIX of nought",
+        lambda p: with_bars(p, (T, 7), close=0.0),
+        {
+            ("not_positive", "^VIX", "quarantine"),
+            ("outlier", "^VIX", "warn"),
+            ("reference_faulty", "^VIX", "stop"),
+        },
+    ),
+    (
+        "a benchmark whose high is below its low",
+        lambda p: with_bars(p, (T, 6), high=0.5),
+        {("out_of_range", "SPY", "quarantine"), ("reference_faulty", "SPY", "stop")},
+    ),
+]
+
+
+def held(values: np.ndarray, sessions: int) -> np.ndarray:
+    """Values of the first column that stand still for the last `sessions` sessions."""
+    out = values.copy()
+    out[-sessions:, 0] = out[-sessions - 1, 0]
+    return out
+
+
+@pytest.mark.parametrize(("spoil", "expected"), [s[1:] for s in SCENARIOS], ids=[s[0] for s in SCENARIOS])
+def test_each_fault_has_its_check_and_its_consequence(spoil, expected):
+    assert failures(spoil(panel_of())) == expected
+
+
+def test_what_is_quarantined_today_may_pass_tomorrow():
+    panel = with_bars(panel_of(), (T - 1, 0), high=0.5)
+    quality = examine(panel, BOOK)
+    assert quality.quarantined[T - 1, 0]
+    assert not quality.quarantined[T, 0]
+
+
+def test_two_sources_that_differ_by_more_than_one_percent_are_told_with_the_limit():
+    panel = panel_of()
+    compare = panel.close.copy()
+    compare[T, 0] *= 1.02
+    compare[T, 1] *= 1.005
+    compare[T, 2] = np.nan
+    quality = examine(panel, BOOK, compare)
+    assert list(quality.reasons(T, QUARANTINE)) == ["AAA"]
+    assert quality.reasons(T, QUARANTINE)["AAA"] == (
+        "AAA: close away from the second source's, share: 0.0196078, above the limit 0.01"
+    )
+
+
+@pytest.mark.parametrize("symbol", ["SPY", "^VIX"])
+@pytest.mark.parametrize(
+    ("absent", "allowed", "stopped"),
+    [(0, True, False), (1, False, False), (3, False, False), (4, False, True)],
+)
+def test_an_absent_reference_forbids_entries_for_three_sessions_and_then_stops_the_run(
+    symbol, absent, allowed, stopped
+):
+    panel = panel_of()
+    if absent:
+        panel = without_bars(panel, (slice(-absent, None), SYMBOLS.index(symbol)))
+    quality = examine(panel, BOOK)
+    assert bool(quality.entries_allowed[T]) is allowed
+    assert bool(quality.stop[T]) is stopped
+    assert quality.why_no_entries(T) == ("" if allowed else f"no bar of {symbol} for {absent} session(s)")
+
+
+def test_a_reference_that_was_never_seen_stops_the_run():
+    quality = examine(without_bars(panel_of(), (slice(None), 7)), BOOK)
+    assert quality.stop[T]
+    assert not quality.entries_allowed.any()
+
+
+def test_the_failed_share_counts_only_symbols_that_are_listed():
+    panel = without_bars(panel_of(), (slice(None), [0, 1]))
+    panel = without_bars(panel, (T, 2))
+    quality = examine(panel, BOOK)
+    assert quality.values["failed_share"][T, -1] == 0.25
+    assert quality.reasons(T, STOP) == {
+        "*": "*: failed share of the symbols listed by then: 0.25, above the limit 0.2"
+    }
+
+
+def test_the_limits_are_those_of_the_book():
+    panel = with_bars(panel_of(), (T, 0), open=1.6, high=1.6, low=1.6, close=1.6)
+    generous = book_of(price_jump=0.7, outlier_z=1000)
+    assert failures(panel, book=generous) == set()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, LENGTH))
+def test_what_is_said_of_a_session_never_depends_on_later_ones(seed, length):
+    panel = spoilt(seed)
+    whole, part = examine(panel, BOOK), examine(panel.until(length), BOOK)
+    for check in CHECKS:
+        assert np.array_equal(whole.values[check.name][:length], part.values[check.name], equal_nan=True)
+    for name in ("quarantined", "warned", "entries_allowed", "stop"):
+        assert np.array_equal(getattr(whole, name)[:length], getattr(part, name))
+
+
+def spoilt(seed: int) -> Panel:
+    """A panel with faults of every kind strewn over it."""
+    random = np.random.default_rng(seed)
+    panel = panel_of(seed)
+    for name, factor in (
+        ("close", np.nan),
+        ("open", np.nan),
+        ("high", 0.9),
+        ("close", 1.7),
+        ("low", -1.0),
+        ("adjustment", 1.4),
+        ("volume", -1.0),
+    ):
+        where = random.random(panel.close.shape) < 0.03
+        panel = with_bars(panel, np.nonzero(where), **{name: factor})
+    return held_somewhere(panel, random)
+
+
+def held_somewhere(panel: Panel, random: np.random.Generator) -> Panel:
+    close = panel.close.copy()
+    start, n = int(random.integers(5, LENGTH - 10)), int(random.integers(0, 6))
+    close[start : start + 8, n] = close[start, n]
+    return replace(panel, close=close)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_great_expectations_gives_the_same_verdicts_on_spoilt_bars(seed):
+    quality = examine(spoilt(seed), BOOK)
+    t = int(np.argmax(quality.quarantined.sum(axis=1)))
+    findings = judge(session_frame(quality, t), BOOK.quality)
+    assert findings == quality.findings(t)
+    assert {"pass", "quarantine"} <= {one.outcome for one in findings}
+
+
+def test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book):
+    quality = examine(real_panel(market, project_book), project_book)
+    interesting = np.flatnonzero(quality.warned.any(axis=1))[-3:]
+    for t in (*interesting, len(quality.stop) - 1):
+        assert judge(session_frame(quality, int(t)), project_book.quality) == quality.findings(int(t))
+
+
+def test_a_table_with_a_symbol_twice_is_refused():
+    frame = session_frame(examine(panel_of(), BOOK), T)
+    frame.loc[1, "symbol"] = "AAA"
+    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(symbols\)"):
+        judge(frame, BOOK.quality)
+
+
+def test_a_table_without_a_column_is_refused():
+    frame = session_frame(examine(panel_of(), BOOK), T).rename(columns={"outlier": "outliers"})
+    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(columns\)"):
+        judge(frame, BOOK.quality)
+
+
+@pytest.fixture(scope="module")
+def project_book() -> Book:
+    return load_book(Path(__file__).parents[2] / "books/multi_asset.yaml")
+
+
+def real_panel(market: Path, book: Book) -> Panel:
+    return read_market(book, date(2006, 1, 3), date(2022, 12, 30), [f"files:{market}"]).panel
+
+
+def test_seventeen_years_of_real_bars_pass_and_their_warts_stop_nothing(market, project_book):
+    quality = examine(real_panel(market, project_book), project_book)
+    assert not quality.quarantined.any()
+    assert not quality.stop.any()
+    assert quality.entries_allowed.all()
+    assert 10 < quality.failed["outlier"].sum() < 100
+
+
+def test_a_spin_off_booked_as_a_dividend_is_quarantined_on_its_day_alone(market):
+    book = parse_book(
+        BOOK.model_dump(mode="json") | {"universe": {"DHR": {"max_weight": 0.5}, "JNJ": {"max_weight": 0.5}}},
+        "a test",
+    )
+    panel = read_market(book, date(2014, 1, 2), date(2017, 12, 29), [f"files:{market}"]).panel
+    quality = examine(panel, book)
+    t, n = np.argwhere(quality.quarantined).tolist()[0]
+    assert quality.quarantined.sum() == 1
+    assert (str(panel.sessions[t]), panel.symbols[n]) == ("2016-07-05", "DHR")
+    assert quality.reasons(t, QUARANTINE)["DHR"] == (
+        "DHR: adjusted return away from the raw one: 0.575753, above the limit 0.2"
+    )
