@@ -51,6 +51,10 @@ Edit = Callable[[dict], object]
             lambda b: b["portfolio"].update(volatility_target="high"),
             "portfolio.volatility_target: found 'high'",
         ),
+        (
+            lambda b: b["costs"].update(slippage=float("nan")),
+            "costs.slippage: found nan; input should be a finite",
+        ),
         (lambda b: b.update(initial_capital=0), "initial_capital: found 0; input should be greater than 0"),
         (
             lambda b: b["strategies"].update(other={"share": 0.5}),

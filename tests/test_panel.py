@@ -56,13 +56,13 @@ def test_a_symbol_not_yet_listed_has_no_price_and_no_age() -> None:
 def test_a_continuous_market_closes_with_its_last_whole_day_and_fills_at_the_next_open() -> None:
     rows = [(0, f"2024-07-{day:02d}", 100.0 + day) for day in range(1, 9)]
     panel = panel_of(rows, WEEK, [COIN], previous="2024-06-28")
-    # 07-01 gathers 06-28..06-30, of which there is no bar; 07-05 gathers 07-03, 07-04; 07-08 gathers 07-05..07-07
+    # 07-01 would gather 06-28..06-30, 07-05 gathers 07-03 and 07-04, 07-08 gathers 07-05..07-07
     assert_array_equal(panel.close[:, 0], [np.nan, 101, 102, 104, 107])
     assert_array_equal(panel.open[:, 0], [np.nan, 100, 101, 102, 104])
     assert_array_equal(panel.high[:, 0], [np.nan, 103, 104, 106, 109])
     assert_array_equal(panel.low[:, 0], [np.nan, 99, 100, 101, 103])
     assert_array_equal(panel.volume[:, 0], [np.nan, 10100, 10200, 20700, 31800])
-    # decided at 07-05: the open of Saturday 07-06; decided at 07-01: that of 07-02, which still runs at its close
+    # decided at 07-05: the open of Saturday 07-06; at 07-01: that of 07-02, which still runs at its close
     assert_array_equal(panel.fill_open[:, 0], [np.nan, 101, 102, 103, 105])
     assert_array_equal(panel.fill_volume[:, 0], [np.nan, 10100, 10200, 10400, 10700])
 

@@ -30,7 +30,7 @@ Params = dict[str, JsonValue]
 class Frozen(BaseModel):
     """A validated value that never changes and knows all its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Costs(Frozen):

@@ -1,0 +1,52 @@
+"""Factors: numbers per symbol and session, computed from a panel by pure functions registered by name."""
+
+from nightdesk.factors import averages, benchmark, momentum, quantiles, ranks, technical, volume, wilder
+from nightdesk.factors.engine import Source, compute, look_back
+from nightdesk.factors.registry import Factor, families, resolve
+
+#: Every factor of the desk's own table.
+STANDARD: tuple[str, ...] = (
+    "momentum_60",
+    "momentum_120",
+    "momentum_12_1",
+    "volatility_20",
+    "volatility_60",
+    "sma_20",
+    "sma_50",
+    "sma_200",
+    "rsi_14",
+    "atr_14",
+    "atr_20",
+    "adx_14",
+    "bb_upper_20_2",
+    "bb_mid_20_2",
+    "bb_lower_20_2",
+    "bb_width_20_2",
+    "volume_ratio_20",
+    "dollar_volume_20",
+    "adv_20",
+    "macd",
+    "macd_signal",
+    "beta_60",
+    "q05_60",
+    "tail_asymmetry_60",
+    "rank_momentum_12_1",
+)
+
+__all__ = [
+    "STANDARD",
+    "Factor",
+    "Source",
+    "averages",
+    "benchmark",
+    "compute",
+    "families",
+    "look_back",
+    "momentum",
+    "quantiles",
+    "ranks",
+    "resolve",
+    "technical",
+    "volume",
+    "wilder",
+]

@@ -1,0 +1,51 @@
+"""Moving averages and Bollinger bands, in raw dollars of their own session.
+
+They are computed on adjusted closes and restated, so that they compare with the raw close of the session.
+"""
+
+from __future__ import annotations
+
+from nightdesk.factors import windows
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+
+@factor("sma_{n}", look_back=lambda n: n)
+def sma(source: Source, n: int) -> Floats:
+    """Simple moving average of the close, raw dollars."""
+    return source.in_dollars(_mean(source, n))
+
+
+@factor("bb_upper_{n}_{width}", look_back=lambda n, width: n)
+def bollinger_upper(source: Source, n: int, width: float) -> Floats:
+    """Mean + width × population deviation (ddof = 0, as Bollinger defines it), raw dollars."""
+    return source.in_dollars(_mean(source, n) + width * _deviation(source, n))
+
+
+@factor("bb_mid_{n}_{width}", look_back=lambda n, width: n)
+def bollinger_mid(source: Source, n: int, width: float) -> Floats:
+    """The mean between the bands, whatever their width, raw dollars."""
+    return source.in_dollars(_mean(source, n))
+
+
+@factor("bb_lower_{n}_{width}", look_back=lambda n, width: n)
+def bollinger_lower(source: Source, n: int, width: float) -> Floats:
+    """Mean - width × population deviation, raw dollars."""
+    return source.in_dollars(_mean(source, n) - width * _deviation(source, n))
+
+
+@factor("bb_width_{n}_{width}", look_back=lambda n, width: n)
+def bollinger_width(source: Source, n: int, width: float) -> Floats:
+    """(upper - lower) / mid, a share."""
+    return 2.0 * width * _deviation(source, n) / _mean(source, n)
+
+
+def _mean(source: Source, n: int) -> Floats:
+    return source.once(f"mean of {n} adjusted closes", lambda: windows.mean(source.close, n))
+
+
+def _deviation(source: Source, n: int) -> Floats:
+    return source.once(
+        f"deviation of {n} adjusted closes", lambda: windows.deviation(source.close, n, ddof=0)
+    )

@@ -1,0 +1,24 @@
+"""Factors that measure a symbol against the benchmark."""
+
+from __future__ import annotations
+
+from nightdesk.errors import Refused
+from nightdesk.factors import windows
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+
+@factor(
+    "beta_{n}",
+    look_back=lambda n: n + 1,
+    check=lambda n: None if n >= 2 else "a variance needs at least 2 sessions",
+)
+def beta(source: Source, n: int) -> Floats:
+    """Covariance of the last n returns with the benchmark's over their variance; the benchmark's own is 1."""
+    if source.benchmark not in source.panel.symbols:
+        raise Refused(
+            f"beta_{n} needs the benchmark {source.benchmark}, which is not among the panel's symbols"
+        )
+    at = source.panel.column(source.benchmark)
+    return windows.slope(source.returns, source.returns[:, at : at + 1], n)

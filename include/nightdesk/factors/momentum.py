@@ -1,0 +1,49 @@
+"""Momentum and volatility of the adjusted close."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nightdesk.factors import windows
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+SESSIONS_PER_YEAR = 252
+SESSIONS_PER_MONTH = 21
+
+
+@factor("momentum_{n}", look_back=lambda n: n + 1)
+def momentum(source: Source, n: int) -> Floats:
+    """P[t] / P[t-n] - 1; only these two bars must be there."""
+    return _growth(source.close, n, 0)
+
+
+@factor(
+    "momentum_{months}_{skip}",
+    look_back=lambda months, skip: months * SESSIONS_PER_MONTH + 1,
+    check=lambda months, skip: None if skip < months else f"it must skip fewer months than {months}",
+)
+def momentum_of_months(source: Source, months: int, skip: int) -> Floats:
+    """P[t - 21 skip] / P[t - 21 months] - 1, as ``momentum_12_1`` (Asness, Moskowitz, Pedersen 2013)."""
+    return _growth(source.close, months * SESSIONS_PER_MONTH, skip * SESSIONS_PER_MONTH)
+
+
+@factor(
+    "volatility_{n}",
+    look_back=lambda n: n + 1,
+    check=lambda n: None if n >= 2 else "a deviation needs at least 2 sessions",
+)
+def volatility(source: Source, n: int) -> Floats:
+    """Standard deviation (ddof = 1) of the last n returns × sqrt(252)."""
+    return windows.deviation(source.returns, n, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
+
+
+def _growth(price: Floats, start: int, end: int) -> Floats:
+    """Growth of the price from `start` to `end` sessions before."""
+    out = np.full_like(price, np.nan)
+    if start < len(price):
+        out[start:] = price[start - end : len(price) - end] / price[: len(price) - start] - 1.0
+    return out

@@ -1,0 +1,21 @@
+"""Quantiles of returns and the lopsidedness of their tails."""
+
+from __future__ import annotations
+
+from nightdesk.factors import windows
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+
+@factor("q{percent}_{n}", look_back=lambda percent, n: n + 1)
+def return_quantile(source: Source, percent: int, n: int) -> Floats:
+    """Quantile of the last n returns, linearly interpolated; ``q05_60``: the 5 % quantile of 60 sessions."""
+    return windows.quantile(source.returns, n, percent)
+
+
+@factor("tail_asymmetry_{n}", look_back=lambda n: n + 1)
+def tail_asymmetry(source: Source, n: int) -> Floats:
+    """(q95 + q05) / (q95 - q05) of the last n returns: above 0 where gains reach further than losses."""
+    low, high = source.factor(f"q05_{n}"), source.factor(f"q95_{n}")
+    return (high + low) / (high - low)

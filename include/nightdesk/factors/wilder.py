@@ -1,0 +1,139 @@
+"""Recursive indicators: Wilder's RSI, ATR and ADX (Wilder 1978) and Appel's MACD.
+
+Each is a running average seeded with the simple mean of its first values. Only bars that are there count: on
+a session without a bar the indicator is missing and carries its state over, as if that session had not been.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+#: A recursive value is dependable once its seed weighs less than this.
+FORGOTTEN = 1e-9
+
+FAST, SLOW, SIGNAL = 12, 26, 9
+
+
+def sessions_to_forget(alpha: float, stages: int = 1) -> int:
+    """Steps after which the seed of a running average weighs less than `FORGOTTEN`.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of the newest value, in (0, 1].
+    stages : int
+        2 for an average of an average, whose seed fades as (1 + alpha × steps)(1 - alpha)^steps.
+    """
+    steps = 0
+    while (1.0 + (stages - 1) * alpha * steps) * (1.0 - alpha) ** steps >= FORGOTTEN:
+        steps += 1
+    return steps
+
+
+@factor("rsi_{n}", look_back=lambda n: n + 1 + sessions_to_forget(1 / n))
+def rsi(source: Source, n: int) -> Floats:
+    """Relative strength index, 0 to 100: seeded with the simple mean of the first n changes (as TA-Lib).
+
+    Missing while the price has never moved.
+    """
+    change = source.close - _previous(source.close, np.isfinite(source.close))
+    both = _running(np.hstack([np.maximum(change, 0.0), np.maximum(-change, 0.0)]), 1 / n, n)
+    gain, loss = np.hsplit(both, 2)
+    return 100.0 * gain / (gain + loss)
+
+
+@factor("atr_{n}", look_back=lambda n: n + 1 + sessions_to_forget(1 / n))
+def atr(source: Source, n: int) -> Floats:
+    """Average true range, raw dollars of the session."""
+    high, low, close, present = _bars(source)
+    before = _previous(close, present)
+    true_range = np.maximum(high, before) - np.minimum(low, before)
+    return source.in_dollars(_running(true_range, 1 / n, n))
+
+
+@factor("adx_{n}", look_back=lambda n: 2 * n + sessions_to_forget(1 / n, stages=2))
+def adx(source: Source, n: int) -> Floats:
+    """Average directional index, 0 to 100; missing while the price has never moved.
+
+    The true range that Wilder divides both directional movements by cancels out of their ratio.
+    """
+    high, low, _, present = _bars(source)
+    up, down = high - _previous(high, present), _previous(low, present) - low
+    rise = np.where((up > down) & (up > 0.0), up, 0.0 * up)
+    fall = np.where((down > up) & (down > 0.0), down, 0.0 * down)
+    plus, minus = np.hsplit(_running(np.hstack([rise, fall]), 1 / n, n), 2)
+    return _running(100.0 * np.abs(plus - minus) / (plus + minus), 1 / n, n)
+
+
+@factor("macd", look_back=lambda: SLOW + sessions_to_forget(2 / (SLOW + 1)))
+def macd(source: Source) -> Floats:
+    """Exponential average of 12 sessions less that of 26, raw dollars of the session."""
+    return source.in_dollars(_macd(source))
+
+
+@factor("macd_signal", look_back=lambda: SLOW + SIGNAL - 1 + sessions_to_forget(2 / (SLOW + 1), stages=2))
+def macd_signal(source: Source) -> Floats:
+    """Exponential average of 9 sessions of the MACD, raw dollars of the session."""
+    return source.in_dollars(_running(_macd(source), 2 / (SIGNAL + 1), SIGNAL))
+
+
+def _macd(source: Source) -> Floats:
+    def make() -> Floats:
+        fast, slow = (_running(source.close, 2 / (n + 1), n) for n in (FAST, SLOW))
+        return fast - slow
+
+    return source.once("macd of adjusted closes", make)
+
+
+def _bars(source: Source) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Adjusted high, low and close, NaN unless all three are there."""
+    present = np.isfinite(source.high) & np.isfinite(source.low) & np.isfinite(source.close)
+    high, low, close = (np.where(present, price, np.nan) for price in (source.high, source.low, source.close))
+    return high, low, close, present
+
+
+def _previous(x: Floats, present: NDArray[np.bool_]) -> Floats:
+    """The newest value that was there before each session; NaN where there was none."""
+    row = np.arange(len(x))[:, None]
+    newest = np.maximum.accumulate(np.where(present, row, -1), axis=0)
+    newest = np.vstack([np.full((1, x.shape[1]), -1), newest[:-1]])
+    return np.where(newest >= 0, np.take_along_axis(x, np.maximum(newest, 0), axis=0), np.nan)
+
+
+def _running(x: Floats, alpha: float, n: int) -> Floats:
+    """Running average y += alpha × (x - y) over the values that are there.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_sessions, n_columns)
+    alpha : float
+        Weight of the newest value.
+    n : int
+        The average starts with the simple mean of the first `n` values, at the n-th of them.
+
+    Returns
+    -------
+    ndarray of shape (n_sessions, n_columns)
+        NaN before the start and where `x` is.
+    """
+    present = np.isfinite(x)
+    count = np.cumsum(present, axis=0)
+    seed = np.cumsum(np.where(present & (count <= n), x, 0.0), axis=0) / n
+    starts = present & (count == n)
+    # an average that is 0 takes its seed over whole with the weight 1; a missing value has the weight 0
+    values = np.where(starts, seed, np.where(present, x, 0.0))
+    weights = np.where(starts, 1.0, np.where(present & (count > n), alpha, 0.0))
+    out = np.empty_like(x)
+    state, step = np.zeros(x.shape[1]), np.empty(x.shape[1])
+    for t in range(len(x)):
+        np.subtract(values[t], state, out=step)
+        step *= weights[t]
+        state += step
+        out[t] = state
+    out[~present | (count < n)] = np.nan
+    return out

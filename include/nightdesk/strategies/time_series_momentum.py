@@ -1,0 +1,154 @@
+"""Time-series momentum: each symbol against its own past.
+
+After Moskowitz, Ooi, Pedersen (2012), "Time series momentum", with moving averages as a second opinion.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from pydantic import Field, FiniteFloat, model_validator
+
+from nightdesk.book import Frozen
+from nightdesk.panel import Floats
+from nightdesk.strategies.base import Codes, Direction, Signals, Strategy, View
+from nightdesk.strategies.registry import register
+
+#: Momentum beyond the STRONG threshold at which confidence is full, and the scale of all other confidences.
+CONFIDENCE_SCALE = 0.10
+#: Momentum at which the strength of a signal is 1.
+FULL_STRENGTH = 0.20
+
+SHORT, MIDDLE, LONG = "sma_20", "sma_50", "sma_200"
+
+
+class Clause(IntEnum):
+    """The conditions in the order in which they are asked; the first that holds gives the direction."""
+
+    NOTHING_HOLDS = 0
+    FALLING_BELOW_LONG = 1
+    FALLING = 2
+    BELOW_MIDDLE = 3
+    RISING_ABOVE_ALL = 4
+    RISING_ABOVE_SHORT = 5
+    TOO_LITTLE_HISTORY = 6
+
+
+@register
+class TimeSeriesMomentum(Strategy):
+    """Buy what rises above its moving averages, reduce what falls; reductions are asked first.
+
+    ============ =======================================================================
+    STRONG_SELL  m < strong_sell_below and price < SMA200
+    SELL         m < sell_below or price < SMA50
+    STRONG_BUY   m > strong_buy_above, price > SMA50 and SMA200, VIX < strong_buy_vix_below
+    BUY          m > buy_above and price > SMA20
+    HOLD         else
+    ============ =======================================================================
+
+    m is the momentum of `window` sessions. A comparison with a missing value does not hold; of the two
+    conditions of SELL, the other one still may.
+    """
+
+    name = "time_series_momentum"
+
+    class Params(Frozen):
+        """Thresholds are shares (0.02 is 2 %), VIX is in points."""
+
+        window: int = Field(60, ge=1, le=2000, description="sessions of the momentum")
+        buy_above: FiniteFloat = 0.02
+        strong_buy_above: FiniteFloat = 0.10
+        sell_below: FiniteFloat = -0.02
+        strong_sell_below: FiniteFloat = -0.10
+        strong_buy_vix_below: FiniteFloat = Field(30.0, gt=0)
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            ladder = ("strong_sell_below", "sell_below", "buy_above", "strong_buy_above")
+            values = [getattr(self, name) for name in ladder]
+            if values != sorted(values):
+                found = ", ".join(f"{name} {value:g}" for name, value in zip(ladder, values, strict=True))
+                raise ValueError(f"the thresholds must rise in this order; found {found}")
+            return self
+
+    params: Params
+
+    @property
+    def momentum(self) -> str:
+        """Name of the momentum factor."""
+        return f"momentum_{self.params.window}"
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return (self.momentum, SHORT, MIDDLE, LONG)
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol.
+
+        Strength is m / 0.20 within [-1, 1]. Confidence is 0.7 + 0.3 × (m beyond the STRONG threshold) / 0.10
+        for the STRONG directions, else 0.5 + 0.2 × abs(m) / 0.10, each quotient within [0, 1]; it is 0 where
+        nothing fires and a value is missing. Where only m is missing, it counts as 0.
+        """
+        p, price = self.params, view.close
+        m, short, middle, long = (view.factors[name] for name in self.factors)
+        calm = (view.vix < p.strong_buy_vix_below)[:, None]
+        missing = ~np.isfinite(price) | ~np.isfinite(m)
+        for average in (short, middle, long):
+            missing |= ~np.isfinite(average)
+        cases = [
+            (Clause.FALLING_BELOW_LONG, Direction.STRONG_SELL, (m < p.strong_sell_below) & (price < long)),
+            (Clause.FALLING, Direction.SELL, m < p.sell_below),
+            (Clause.BELOW_MIDDLE, Direction.SELL, price < middle),
+            (
+                Clause.RISING_ABOVE_ALL,
+                Direction.STRONG_BUY,
+                (m > p.strong_buy_above) & (price > middle) & (price > long) & calm,
+            ),
+            (Clause.RISING_ABOVE_SHORT, Direction.BUY, (m > p.buy_above) & (price > short)),
+            (Clause.TOO_LITTLE_HISTORY, Direction.HOLD, missing),
+        ]
+        reason = np.full(price.shape, Clause.NOTHING_HOLDS, dtype=np.int8)
+        direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
+        for clause, meaning, holds in reversed(cases):
+            reason[holds], direction[holds] = clause, meaning
+        return Signals(
+            direction=direction,
+            strength=np.clip(np.nan_to_num(m, nan=0.0) / FULL_STRENGTH, -1.0, 1.0),
+            confidence=self._confidence(np.nan_to_num(m, nan=0.0), reason),
+            reason=reason,
+        )
+
+    def _confidence(self, m: Floats, reason: Codes) -> Floats:
+        falling, rising = reason == Clause.FALLING_BELOW_LONG, reason == Clause.RISING_ABOVE_ALL
+        beyond = np.where(rising, m - self.params.strong_buy_above, self.params.strong_sell_below - m)
+        strong = 0.7 + 0.3 * np.clip(beyond / CONFIDENCE_SCALE, 0.0, 1.0)
+        plain = 0.5 + 0.2 * np.minimum(1.0, np.abs(m) / CONFIDENCE_SCALE)
+        return np.where(reason == Clause.TOO_LITTLE_HISTORY, 0.0, np.where(falling | rising, strong, plain))
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
+        m = f"{self.momentum} {values[self.momentum]:.2%}"
+        close = f"the close {view.close[t, n]:.2f}"
+        short, middle, long = (f"{name} {values[name]:.2f}" for name in (SHORT, MIDDLE, LONG))
+        match Clause(signals.reason[t, n]):
+            case Clause.FALLING_BELOW_LONG:
+                return f"{m} is below {p.strong_sell_below:.2%} and {close} below {long}"
+            case Clause.FALLING:
+                return f"{m} is below {p.sell_below:.2%}"
+            case Clause.BELOW_MIDDLE:
+                return f"{close} is below {middle}"
+            case Clause.RISING_ABOVE_ALL:
+                return (
+                    f"{m} is above {p.strong_buy_above:.2%}, {close} above {middle} and {long}, "
+                    f"VIX {view.vix[t]:.2f} below {p.strong_buy_vix_below:g}"
+                )
+            case Clause.RISING_ABOVE_SHORT:
+                return f"{m} is above {p.buy_above:.2%} and {close} above {short}"
+            case Clause.TOO_LITTLE_HISTORY:
+                values["the close"] = view.close[t, n]
+                absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
+                return f"too little history, or a bar is missing: {absent} not known"
+            case Clause.NOTHING_HOLDS:
+                return f"no condition holds: {m}, {close}, {short}, {middle}, {long}"

@@ -1,0 +1,66 @@
+"""What every factor must keep: nothing looks ahead, and values fit the panel."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from tests.factors.panels import random_panel
+
+from nightdesk import factors
+from nightdesk.panel import Floats, Panel
+
+Compute = Callable[[Panel], Mapping[str, Floats]]
+
+
+def assert_truncation_changes_nothing(compute: Compute, panel: Panel, lengths: Iterable[int]) -> None:
+    """All rows computed from the panel cut at `lengths` equal, bit for bit, those of the whole panel."""
+    whole = compute(panel)
+    for length in lengths:
+        for name, values in compute(panel.until(length)).items():
+            expected = whole[name][:length]
+            same = (values == expected) | (np.isnan(values) & np.isnan(expected))
+            assert same.all(), (
+                f"{name}: {np.count_nonzero(~same)} values of {length} sessions change with later rows"
+            )
+
+
+class FactorContract:
+    """Inherited by a test class for each group of factors, which says their `names`."""
+
+    names: ClassVar[tuple[str, ...]]
+    #: Lengths at which panels are cut, beside a panel's own.
+    lengths: ClassVar[tuple[int, ...]] = (1, 2, 15, 27, 60, 61, 200, 252, 253, 300, 390, 419)
+
+    def compute(self, panel: Panel) -> dict[str, Floats]:
+        return factors.compute(panel, self.names, benchmark="SPY")
+
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_nothing_looks_ahead_on_random_panels_with_gaps(self, seed: int) -> None:
+        assert_truncation_changes_nothing(self.compute, random_panel(seed), self.lengths)
+
+    def test_nothing_looks_ahead_on_the_real_market(self, real_panel: Panel) -> None:
+        recent = real_panel.until(3_000)
+        assert_truncation_changes_nothing(self.compute, recent, (253, 700, 1_801, 2_999))
+
+    def test_every_factor_fits_the_panel_and_has_values(self) -> None:
+        panel = random_panel(4)
+        for name, values in self.compute(panel).items():
+            assert values.shape == panel.close.shape
+            assert values.dtype == np.float64
+            assert not np.isinf(values).any(), name
+            assert np.isfinite(values[:, 0]).sum() > 50, name
+
+    def test_a_dependable_value_comes_after_the_look_back_that_is_declared(self) -> None:
+        panel = random_panel(5, sessions=700)
+        for name, values in self.compute(panel).items():
+            assert np.isfinite(values[factors.look_back([name]) - 1 :, 0]).all(), name
+
+    def test_a_panel_without_any_bar_gives_no_value(self) -> None:
+        panel = random_panel(6)
+        empty = {
+            name: np.full_like(panel.close, np.nan) for name in ("open", "high", "low", "close", "volume")
+        }
+        for name, values in self.compute(replace(panel, **empty)).items():
+            assert np.isnan(values).all(), name

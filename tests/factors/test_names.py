@@ -1,0 +1,114 @@
+"""Names of factors: what they mean, what they need, and how a wrong one is answered."""
+
+import subprocess
+import sys
+
+import pytest
+from tests.factors.panels import random_panel
+
+from nightdesk import factors
+from nightdesk.errors import Refused
+
+REFUSED = {
+    "momntum_60": "near ones are momentum_",
+    "sma_0": "there is no factor 'sma_0'",
+    "sma_020": "there is no factor 'sma_020'",
+    "": "there is no factor ''",
+    "momentum_1_12": "it must skip fewer months than 1",
+    "momentum_12_12": "it must skip fewer months than 12",
+    "volatility_1": "a deviation needs at least 2 sessions",
+    "beta_1": "a variance needs at least 2 sessions",
+    "q00_60": "there is no factor 'q00_60'",
+    "rank_nothing": "there is no factor 'nothing'",
+    "rsi_14@0": "there is no factor 'rsi_14@0'",
+    "wrong@1": "there is no factor 'wrong'",
+    "ta.supertrend": "write it like ta.supertrend",
+    "ta.suprtrend()": "near ones are supertrend",
+    "ta.rsi(window=3)": "'window=3' does not fit; its numbers are length",
+    "ta.rsi(3,100,1,1)": "'1' does not fit",
+    "ta.rsi(length=3,length=4)": "'length=4' does not fit",
+    "ta.rsi(length=3,4)": "'4' does not fit",
+    "ta.rsi(close)": "'close' is not a number of at least 0",
+    "ta.mom(-5)": "'-5' is not a number of at least 0",
+    "ta.rsi(nan)": "'nan' is not a number",
+    "ta.rsi(14,offset=-1)": "'offset=-1' does not fit",
+    "ta.dpo(20)": "not available: it is centred",
+    "ta.ichimoku()": "not available: its lagging span",
+    "ta.long_run(3)": "works on other series than a bar's",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_wrong_name_is_refused_with_what_would_be_right(name: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        factors.resolve(name)
+    assert REFUSED[name] in str(refusal.value)
+
+
+LOOK_BACK = {
+    "momentum_60": 61,
+    "momentum_12_1": 253,
+    "volatility_20": 21,
+    "sma_200": 200,
+    "volume_ratio_20": 21,
+    "adv_20": 20,
+    "beta_60": 61,
+    "q05_60": 61,
+    "rank_momentum_12_1": 253,
+    "sma_20@5": 25,
+    "rsi_14": 295,
+    "ta.supertrend(7,3)": 307,
+}
+
+
+@pytest.mark.parametrize("name", LOOK_BACK)
+def test_the_look_back_follows_from_the_name(name: str) -> None:
+    assert factors.look_back([name]) == LOOK_BACK[name]
+
+
+def test_the_look_back_of_several_is_the_longest() -> None:
+    assert factors.look_back(["sma_20", "sma_200", "momentum_60"]) == 200
+    assert factors.look_back([]) == 0
+
+
+def test_every_factor_asked_for_comes_back_once_under_its_own_name() -> None:
+    asked = ["sma_20", "rsi_14@1", "sma_20"]
+    assert list(factors.compute(random_panel(1), asked, benchmark="SPY")) == ["sma_20", "rsi_14@1"]
+
+
+def test_a_wrong_name_is_refused_before_anything_is_computed() -> None:
+    with pytest.raises(Refused, match="nonsense"):
+        factors.compute(random_panel(1), ["sma_20", "nonsense"], benchmark="SPY")
+
+
+COLUMNS = [
+    ("ta.supertrend(7,3)", "ta.supertrend(length=7,multiplier=3).SUPERT_7_3"),
+    ("ta.supertrend(7,3).SUPERTd", "ta.supertrend(7, 3).SUPERTd_7_3"),
+    ("ta.bbands(20,2,2).BBU", "ta.bbands(length=20).BBU"),
+    ("ta.rsi()", "ta.rsi(14)"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), COLUMNS)
+def test_two_ways_of_naming_a_column_mean_the_same(one: str, other: str) -> None:
+    found = factors.compute(random_panel(2), [one, other], benchmark="SPY")
+    assert (found[one][100:, 0] == found[other][100:, 0]).all()
+
+
+def test_a_column_that_an_indicator_does_not_have_is_refused_with_those_it_has() -> None:
+    with pytest.raises(Refused, match=r"ta\.macd has no column MACDx; it has MACD_12_26_9, MACDh_12_26_9"):
+        factors.compute(random_panel(2), ["ta.macd().MACDx"], benchmark="SPY")
+
+
+def test_the_direction_of_a_supertrend_is_up_or_down_once_it_is_known() -> None:
+    name = "ta.supertrend(7,3).SUPERTd"
+    found = factors.compute(random_panel(2), [name], benchmark="SPY")[name][20:, 0]
+    assert set(found) == {-1.0, 1.0}
+
+
+def test_only_its_own_indicators_load_pandas_ta() -> None:
+    code = (
+        "import sys; from nightdesk import factors; factors.look_back(factors.STANDARD);"
+        "sys.exit(any(name in sys.modules for name in ('pandas', 'pandas_ta', 'numba')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0

@@ -1,0 +1,123 @@
+"""What every strategy must keep, whatever it trades on."""
+
+from dataclasses import fields
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from tests.factors.panels import random_panel
+
+from nightdesk import factors, strategies
+from nightdesk.panel import Panel
+from nightdesk.strategies import Signals, Strategy, View
+
+VIX = "^VIX"
+
+
+def view_of(strategy: Strategy, panel: Panel) -> View:
+    """What the strategy sees of all symbols but the volatility index."""
+    found = factors.compute(panel, strategy.factors, benchmark="SPY")
+    return View.of(panel, found, panel.symbols[:-1], VIX)
+
+
+def assert_equal(found: Signals, expected: Signals) -> None:
+    for field in fields(Signals):
+        np.testing.assert_array_equal(
+            getattr(found, field.name), getattr(expected, field.name), err_msg=field.name
+        )
+
+
+class StrategyContract:
+    """Inherited by the test class of each strategy, which says its `name` and `params`."""
+
+    name: ClassVar[str]
+    params: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture
+    def strategy(self) -> Strategy:
+        return strategies.make(self.name, self.params)
+
+    @pytest.fixture(params=[1, 2])
+    def panel(self, request: pytest.FixtureRequest) -> Panel:
+        return random_panel(request.param)
+
+    def test_it_is_registered_and_its_factors_exist(self, strategy: Strategy) -> None:
+        assert self.name in strategies.names()
+        assert strategy.factors
+        assert factors.look_back(strategy.factors) > 0
+
+    def test_signals_fit_the_view_and_stay_in_their_ranges(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        found = strategy.signals(view)
+        for field in fields(Signals):
+            assert getattr(found, field.name).shape == view.close.shape
+        assert found.direction.dtype == found.reason.dtype == np.int8
+        assert found.strength.dtype == found.confidence.dtype == np.float64
+        assert set(np.unique(found.direction)) <= set(strategies.Direction)
+        assert len(np.unique(found.direction)) > 1
+        assert (np.abs(found.strength) <= 1.0).all()
+        assert ((found.confidence >= 0.0) & (found.confidence <= 1.0)).all()
+
+    def test_nothing_looks_ahead(self, strategy: Strategy, panel: Panel) -> None:
+        whole = strategy.signals(view_of(strategy, panel))
+        for length in (1, 61, 200, 253, 333, 419):
+            cut = strategy.signals(view_of(strategy, panel.until(length)))
+            assert_equal(cut.row(-1), whole.row(length - 1))
+
+    def test_one_session_alone_says_what_it_says_among_all(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        whole = strategy.signals(view)
+        for t in (0, 100, 250, 400, 419):
+            assert_equal(strategy.signals(view.rows(t, t + 1)), whole.row(t))
+
+    def test_one_symbol_alone_says_what_it_says_among_all(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        whole = strategy.signals(view)
+        for n, symbol in enumerate(view.symbols):
+            column = slice(n, n + 1)
+            alone = View(
+                symbols=(symbol,),
+                sessions=view.sessions,
+                close=view.close[:, column],
+                vix=view.vix,
+                factors={name: values[:, column] for name, values in view.factors.items()},
+            )
+            expected = Signals(
+                **{field.name: getattr(whole, field.name)[:, column] for field in fields(Signals)}
+            )
+            assert_equal(strategy.signals(alone), expected)
+
+    def test_a_symbol_that_nothing_is_known_of_is_held_without_confidence(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        view = view_of(strategy, panel)
+        unknown = np.full_like(view.close, np.nan)
+        blind = View(
+            symbols=view.symbols,
+            sessions=view.sessions,
+            close=unknown,
+            vix=view.vix,
+            factors=dict.fromkeys(view.factors, unknown),
+        )
+        found = strategy.signals(blind)
+        assert (found.direction == strategies.Direction.HOLD).all()
+        assert (found.confidence == 0.0).all()
+        assert (found.strength == 0.0).all()
+
+    def test_the_view_is_not_changed(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        before = {name: values.copy() for name, values in view.factors.items()}
+        strategy.signals(view)
+        for name, values in view.factors.items():
+            np.testing.assert_array_equal(values, before[name])
+
+    def test_every_signal_is_explained_without_a_number_that_is_missing(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        view = view_of(strategy, panel)
+        found = strategy.signals(view)
+        for t in range(0, 420, 7):
+            for n in range(len(view.symbols)):
+                words = strategy.explain(view, found, t, n)
+                assert words
+                assert "nan" not in words
