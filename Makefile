@@ -1,0 +1,43 @@
+# A PYTHONDONTWRITEBYTECODE of the shell would make every import three to six times slower.
+unexport PYTHONDONTWRITEBYTECODE
+
+PY := .venv/bin/python
+WITH_DOTENV := set -a; [ ! -f .env ] || . ./.env; set +a;
+
+.DEFAULT_GOAL := help
+.PHONY: help env run stop test test-all lint format bench lock
+
+help: ## show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+env: ## make .venv from the pinned requirements.txt (PYTHON=/path/to/python3.12 to choose one)
+	@PYTHON="$(PYTHON)" sh tools/env.sh
+
+run: env ## start PostgreSQL and Airflow, decide the newest sessions, say where to look
+	@$(WITH_DOTENV) $(PY) -m nightdesk up
+
+stop: ## stop what `make run` started, and nothing else
+	@$(WITH_DOTENV) if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
+
+test: env ## run the tests (at most 10 minutes on 2 cores)
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+
+test-all: env ## run the long tests too
+	@$(PY) -m pytest -n 2 --dist loadfile
+
+lint: env ## ruff, mypy and the import contracts
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+format: env ## let ruff rewrite what it can
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: env ## measure, print a table and write benchmarks/latest.json
+	@$(PY) -m benchmarks
+
+lock: env ## compile requirements.in into the pinned requirements.txt
+	@.venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header \
+		requirements.in --output-file requirements.txt

@@ -1,0 +1,31 @@
+"""Imports, once in Airflow's scheduler, the third-party modules that the desk's tasks use.
+
+The scheduler forks its workers and the workers fork their tasks: a module that is imported here costs a task
+nothing. The desk's own package is never imported here: tasks would run an old version of it after an edit.
+"""
+
+import importlib
+import sys
+
+__all__: list[str] = []
+
+MODULES = (
+    "airflow.sdk",
+    "numpy",
+    "pandas",
+    "scipy.stats",
+    "pydantic",
+    "yaml",
+    "jinja2",
+    "psycopg2.extras",
+    "exchange_calendars",
+    "great_expectations",
+)
+
+if "scheduler" in sys.argv[1:2]:
+    for module in MODULES:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            # Whoever needs it will say so, where it is needed.
+            continue

@@ -1,0 +1,137 @@
+"""The desk's databases: an embedded server, or one of the user's own where its address is set.
+
+``NIGHTDESK_DATABASE_URL`` and ``NIGHTDESK_AIRFLOW_DATABASE_URL`` name databases of the user's own, each by
+itself; what is not named lives in the embedded server of the desk's home.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightdesk.errors import Refused, Transient
+from nightdesk.machine.cluster import Cluster
+from nightdesk.machine.home import Home
+
+DATABASE_VARIABLE = "NIGHTDESK_DATABASE_URL"
+AIRFLOW_VARIABLE = "NIGHTDESK_AIRFLOW_DATABASE_URL"
+DATABASES = ("nightdesk", "airflow")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the two databases answer, as libpq addresses (``postgresql://...``)."""
+
+    nightdesk: str
+    airflow: str
+
+    @property
+    def airflow_sqlalchemy(self) -> str:
+        """The address of Airflow's metadata as SQLAlchemy writes it, with the psycopg2 driver."""
+        return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", self.airflow)
+
+
+def start(home: Home | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
+    """Make sure that both databases answer, starting the embedded server where it is needed.
+
+    Returns
+    -------
+    Addresses
+        Both databases.
+
+    Raises
+    ------
+    Refused
+        When an address is not one of PostgreSQL, or the server refuses (password, no such database).
+    Transient
+        When nothing answers there.
+    """
+    home = Home.find() if home is None else home
+    environ = os.environ if environ is None else environ
+    own = {name: environ.get(name) or None for name in (DATABASE_VARIABLE, AIRFLOW_VARIABLE)}
+    for variable, url in own.items():
+        if url is not None:
+            _check(variable, url)
+    cluster = Cluster(home.postgres)
+    if None in own.values():
+        cluster.start(DATABASES)
+    return Addresses(
+        nightdesk=own[DATABASE_VARIABLE] or cluster.url("nightdesk"),
+        airflow=own[AIRFLOW_VARIABLE] or cluster.url("airflow"),
+    )
+
+
+def stop(home: Home | None = None) -> bool:
+    """End the embedded server; False when it did not run. A server of the user's own is left alone."""
+    return Cluster((Home.find() if home is None else home).postgres).stop()
+
+
+def is_alive(url: str) -> bool:
+    """Whether the database at `url` takes a connection (authenticated, database opened) within 5 seconds."""
+    import psycopg2
+
+    try:
+        psycopg2.connect(url, connect_timeout=5).close()
+    except psycopg2.Error:
+        return False
+    return True
+
+
+def database_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The libpq address of Nightdesk's database; the embedded server is started where it is needed."""
+    environ = os.environ if environ is None else environ
+    own = environ.get(DATABASE_VARIABLE) or None
+    return start(home, environ).nightdesk if own is None else own
+
+
+@contextmanager
+def ephemeral() -> Iterator[Addresses]:
+    """A server of its own with two empty databases, gone (with its data) at the end; for tests."""
+    folder = Path(tempfile.mkdtemp(prefix="nightdesk-pg-"))
+    cluster = Cluster(folder / "postgres", durable=False)
+    try:
+        cluster.start(DATABASES)
+        yield Addresses(nightdesk=cluster.url("nightdesk"), airflow=cluster.url("airflow"))
+    finally:
+        cluster.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def without_password(url: str) -> str:
+    """`url` with its password left out, for messages."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", re.sub(r"(password=)[^&]*", r"\1***", url))
+
+
+def _check(variable: str, url: str) -> None:
+    import psycopg2
+
+    shown = without_password(url)
+    if not re.match(r"postgres(ql)?://", url):
+        raise Refused(f"{variable} is {shown!r}: expected postgresql://user:password@host:port/database")
+    try:
+        psycopg2.connect(url, connect_timeout=5).close()
+    except psycopg2.ProgrammingError:
+        # libpq quotes what it could not read, and that may be the password.
+        raise Refused(
+            f"{variable} ({shown}) is not an address: expected "
+            "postgresql://user:password@host:port/database, with special characters percent-encoded"
+        ) from None
+    except psycopg2.OperationalError as error:
+        reason = _first_line(error)
+        # libpq gives no code for a failed connection; a server that answered begins its reason with FATAL.
+        if "FATAL:" in reason and "starting up" not in reason:
+            raise Refused(f"the database of {variable} ({shown}) refuses: {reason}") from None
+        raise Transient(
+            f"the database of {variable} ({shown}) cannot be reached: {reason}. Start that server, "
+            f"or unset {variable} to use the embedded one"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

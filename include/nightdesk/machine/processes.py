@@ -1,0 +1,192 @@
+"""Long-lived processes of the desk: started apart from their starter, known again later, ended in order.
+
+A process is known by its number *and* the moment it began, so that a number which the system has given to
+another process since is never touched.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightdesk.machine.home import read_json, write_json
+
+if TYPE_CHECKING:
+    import psutil
+
+#: First the daemons are asked to end, then what is left of their families, then all of that is killed.
+PATIENCE_SECONDS = 3.0
+STOP_TIMEOUT_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One long-lived process.
+
+    Parameters
+    ----------
+    name : str
+        What people read and the name of its files.
+    record : Path
+        File with its number and start time.
+    log : Path
+        Where its output goes; the output of the start before is kept beside it as ``.1``.
+    """
+
+    name: str
+    record: Path
+    log: Path
+
+    def process(self) -> psutil.Process | None:
+        """The running process, None when it does not run."""
+        import psutil
+
+        known = read_json(self.record)
+        try:
+            process = psutil.Process(known["pid"])
+            if process.create_time() != known["created"] or not lives(process):
+                return None
+        except (TypeError, KeyError, psutil.Error):
+            return None
+        return process
+
+    def remains(self) -> list[psutil.Process]:
+        """Processes that it started and left behind when it was killed.
+
+        A daemon leads a session that carries its number, and the system gives no such number away while the
+        session has members.
+        """
+        import psutil
+
+        known = read_json(self.record)
+        if known is None or _runs(known["pid"]):
+            return []
+        return [
+            process
+            for process in psutil.process_iter(["create_time"])
+            if _session(process) == known["pid"] and process.info["create_time"] >= known["created"]
+        ]
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
+        """Start it in a session of its own; does nothing when it runs."""
+        import psutil
+
+        if self.process() is not None:
+            return
+        stop([self])
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists():
+            self.log.replace(self.log.with_name(self.log.name + ".1"))
+        with self.log.open("ab") as output:
+            started = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        write_json(self.record, {"pid": started.pid, "created": psutil.Process(started.pid).create_time()})
+
+    def tail(self, lines: int = 25) -> str:
+        """The end of its log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return "(no log)"
+
+
+def stop(daemons: Sequence[Daemon], *, timeout: float = STOP_TIMEOUT_SECONDS) -> list[str]:
+    """End `daemons` and the processes they started; all are asked at once.
+
+    Returns
+    -------
+    list of str
+        Names of those that ran.
+    """
+    running = {daemon.name: process for daemon in daemons if (process := daemon.process()) is not None}
+    family: list[psutil.Process] = []
+    for process in running.values():
+        family += _descendants(process)
+        _signal(process, kill=False)
+    for daemon in daemons:
+        for orphan in daemon.remains():
+            orphans = [orphan, *_descendants(orphan)]
+            family += orphans
+            for process in orphans:
+                _signal(process, kill=True)
+    left = _await_end([*running.values(), *family], min(PATIENCE_SECONDS, timeout))
+    for process in left:
+        _signal(process, kill=False)
+    stubborn = _await_end(left, max(timeout - PATIENCE_SECONDS, 0.0))
+    for process in [*stubborn, *(child for parent in stubborn for child in _descendants(parent))]:
+        _signal(process, kill=True)
+    _await_end(stubborn, 5.0)
+    for daemon in daemons:
+        daemon.record.unlink(missing_ok=True)
+    return list(running)
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs; one that has ended and that nobody has waited for does not."""
+    import psutil
+
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return False
+
+
+def _await_end(family: Sequence[psutil.Process], timeout: float) -> list[psutil.Process]:
+    """Those that still live at the end of `timeout`."""
+    deadline = time.monotonic() + timeout
+    left = list(family)
+    while left := [process for process in left if lives(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    return left
+
+
+def _runs(pid: int) -> bool:
+    import psutil
+
+    try:
+        return lives(psutil.Process(pid))
+    except psutil.Error:
+        return False
+
+
+def _session(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    import psutil
+
+    try:
+        found: list[psutil.Process] = process.children(recursive=True)
+    except psutil.Error:
+        return []
+    return found
+
+
+def _signal(process: psutil.Process, *, kill: bool) -> None:
+    import psutil
+
+    try:
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+    except psutil.Error:
+        return

@@ -1,0 +1,97 @@
+"""How requests reach Airflow's REST API, and what a refused or failed one means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nightdesk.errors import Refused, Transient
+from nightdesk.machine.environment import Login
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT_SECONDS = 30.0
+PAGE = 100
+
+
+class Rest:
+    """A person's session with an API server; the login is sent with the first request.
+
+    Parameters
+    ----------
+    address : str
+        As ``http://127.0.0.1:8080``.
+    login : Login
+        The user in whose name it asks.
+    """
+
+    def __init__(self, address: str, login: Login) -> None:
+        self.address = address
+        self._login = login
+        self._http: httpx.Client | None = None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        missing_is_none: bool = False,
+        busy_is_none: bool = False,
+        query: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Send a request and return the document of the answer.
+
+        Parameters
+        ----------
+        path : str
+            Below ``/api/v2/``.
+        missing_is_none, busy_is_none : bool
+            Whether None stands for the answers 404 and 409, in place of an error.
+
+        Raises
+        ------
+        Transient
+            When the server does not answer, or answers that it is in trouble.
+        Refused
+            When it refuses the request.
+        """
+        import httpx
+
+        try:
+            answer = self._session().request(method, f"/api/v2/{path}", json=body, params=dict(query or {}))
+        except httpx.TransportError as error:
+            raise Transient(
+                f"Airflow at {self.address} does not answer: {error}. Is it up (`nightdesk up`)?"
+            ) from error
+        if (answer.status_code == 404 and missing_is_none) or (answer.status_code == 409 and busy_is_none):
+            return None
+        if answer.is_success:
+            return answer.json() if answer.content else None
+        refusal = Transient if answer.status_code >= 500 or answer.status_code == 429 else Refused
+        raise refusal(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
+
+    def pages(self, path: str, key: str, **query: str) -> Iterator[dict[str, Any]]:
+        """Every record of a list, page after page."""
+        offset = 0
+        while True:
+            answer = self.send("GET", path, query={"limit": str(PAGE), "offset": str(offset), **query})
+            yield from answer[key]
+            offset += PAGE
+            if offset >= answer["total_entries"]:
+                return
+
+    def _session(self) -> httpx.Client:
+        import httpx
+
+        if self._http is None:
+            # The server is on this machine: a proxy of the environment must not stand between.
+            http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=False)
+            credentials = {"username": self._login.username, "password": self._login.password}
+            answer = http.post("/auth/token", json=credentials)
+            if not answer.is_success:
+                raise Refused(f"Airflow at {self.address} refuses the stored login: {answer.status_code}")
+            http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            self._http = http
+        return self._http

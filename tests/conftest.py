@@ -1,0 +1,149 @@
+"""Parts that tests of every room share: real market data and real databases."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+from nightdesk.machine import postgres
+from nightdesk.store import db
+from nightdesk.store.migrations import migrate
+
+PROJECT = Path(__file__).resolve().parents[1]
+TEMPLATE = "nightdesk_template"
+
+
+@pytest.fixture(scope="session")
+def market() -> Path:
+    """The folder of real daily bars; tests that read it are skipped where it is absent."""
+    folder = Path(os.environ.get("NIGHTDESK_MARKET") or PROJECT / ".." / "shared" / "market").resolve()
+    if not (folder / "multi_asset_daily.csv.gz").is_file():
+        pytest.skip(f"no real market data in {folder}: name its folder in NIGHTDESK_MARKET")
+    return folder
+
+
+class Databases:
+    """Migrated databases on a server of this test process, lent to one test at a time.
+
+    Making one from the template takes a few tenths of a second, emptying a used one a few milliseconds.
+    """
+
+    def __init__(self, addresses: postgres.Addresses) -> None:
+        self._addresses = addresses
+        self._free: list[str] = []
+        self._server = psycopg2.connect(addresses.airflow)
+        self._server.autocommit = True
+        # A database with a connection open is no template: the migrating one is closed first.
+        self._run("CREATE DATABASE {}", TEMPLATE)
+        with open_connection(self._url(TEMPLATE)) as template:
+            migrate(template)
+            self._pristine = _shape(template)
+
+    def new(self) -> str:
+        """The address of one that no test has used."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, TEMPLATE)
+        return self._url(name)
+
+    @contextmanager
+    def lent(self) -> Iterator[str]:
+        """The address of an empty one, taken back at the end of the block."""
+        url = self._free.pop() if self._free else self.new()
+        yield url
+        with open_connection(url) as connection:
+            _empty(connection)
+            if _shape(connection) == self._pristine:
+                self._free.append(url)
+
+    def close(self) -> None:
+        """End its own connection."""
+        self._server.close()
+
+    def _url(self, name: str) -> str:
+        return self._addresses.nightdesk.replace("/nightdesk?", f"/{name}?")
+
+    def _run(self, statement: str, *names: str) -> None:
+        with self._server.cursor() as cursor:
+            cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[Databases]:
+    """The databases of this test process."""
+    with postgres.ephemeral() as addresses:
+        made = Databases(addresses)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def database(databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a migrated, empty database, which `connect()` finds as the desk's own."""
+    with databases.lent() as url:
+        monkeypatch.setenv(db.DATABASE_VARIABLE, url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def module_database(databases: Databases) -> Iterator[str]:
+    """The address of a migrated, empty database that the tests of one file share."""
+    with databases.lent() as url:
+        yield url
+
+
+@pytest.fixture
+def new_database(databases: Databases) -> Callable[[], str]:
+    """Makes one more migrated, empty database; returns its address."""
+    return databases.new
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[db.Connection]:
+    """A connection to the `database` of this test."""
+    with open_connection(database) as connection:
+        yield connection
+
+
+@contextmanager
+def open_connection(url: str) -> Iterator[db.Connection]:
+    """A connection that is closed at the end of the block, whatever happened to it."""
+    connection = db.connect(url)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _empty(connection: db.Connection) -> None:
+    """End what a test left connected, delete its rows and let the numbers begin again."""
+    with db.cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        cursor.execute(
+            "SELECT string_agg(format('DELETE FROM nightdesk.%I', relname), '; ') FROM pg_class "
+            "WHERE relnamespace = 'nightdesk'::regnamespace AND relkind = 'r' AND relname <> 'migrations'"
+        )
+        deletions = db.one(cursor)[0]
+        # Foreign keys are checked by triggers, which do not fire in this role: any order of tables will do.
+        cursor.execute(f"SET session_replication_role = replica; {deletions}")
+        cursor.execute(
+            "SELECT setval(oid::regclass, 1, false) FROM pg_class "
+            "WHERE relnamespace = 'nightdesk'::regnamespace AND relkind = 'S'"
+        )
+
+
+def _shape(connection: db.Connection) -> tuple[object, ...]:
+    """What tells a database that a test has migrated or altered from one that it has only filled."""
+    with db.cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT (SELECT count(*) FROM nightdesk.migrations), array_agg(relname ORDER BY relname) "
+            "FROM pg_class WHERE relnamespace = 'nightdesk'::regnamespace"
+        )
+        return db.one(cursor)

@@ -1,0 +1,139 @@
+"""The files that set the desk up: tools/env.sh, requirements, Dockerfile and docker-compose.yaml."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAND_IN = "#!/bin/sh\necho 'no such version' >&2\nexit 127\n"
+
+
+def run_set_up(folder: Path, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (folder / "tools").mkdir(exist_ok=True)
+    shutil.copy(PROJECT / "tools" / "env.sh", folder / "tools")
+    for name in ("requirements.txt", "pyproject.toml"):
+        (folder / name).write_text("")
+    return subprocess.run(
+        ["sh", "tools/env.sh"],
+        cwd=folder,
+        env={"PATH": str(path), "HOME": str(folder / "home"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def bare_path(tmp_path: Path) -> Path:
+    """A PATH with the shell's tools and a stand-in that carries Python's name but does not run."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in ("sh", "cat", "cksum", "dirname", "mkdir", "rm"):
+        (folder / tool).symlink_to(shutil.which(tool) or tool)
+    for name in ("python3.12", "python3", "uv"):
+        (folder / name).write_text(STAND_IN)
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def test_without_any_python_the_set_up_says_what_is_needed_in_one_message(
+    tmp_path: Path, bare_path: Path
+) -> None:
+    done = run_set_up(tmp_path, bare_path)
+    assert done.returncode != 0
+    assert "Nightdesk needs Python 3.12 or 3.13" in done.stderr
+    assert "make env PYTHON=/path/to/python3.12" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_stand_in_on_path_is_passed_over_for_a_python_that_runs(tmp_path: Path, bare_path: Path) -> None:
+    versions = tmp_path / "pyenv" / "versions" / "3.12.9" / "bin"
+    versions.mkdir(parents=True)
+    found = versions / "python"
+    # It answers the probe and shows how it is called; making the environment is not this test's matter.
+    found.write_text('#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "called: $*" >&2\nexit 3\n')
+    found.chmod(0o755)
+    done = run_set_up(tmp_path, bare_path, PYENV_ROOT=str(tmp_path / "pyenv"))
+    assert f"making .venv with {found}" in done.stderr
+    assert "called: -m venv --clear .venv" in done.stderr
+
+
+def test_an_environment_that_is_up_to_date_is_left_alone(tmp_path: Path, bare_path: Path) -> None:
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "nightdesk").write_text("#!/bin/sh\n")
+    (venv / "bin" / "nightdesk").chmod(0o755)
+    run_set_up(tmp_path, bare_path)
+    stamp = subprocess.run(
+        ["sh", "-c", '{ echo "$PWD"; cat requirements.txt pyproject.toml tools/env.sh; } | cksum'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PWD": str(tmp_path)},
+    ).stdout
+    (venv / "nightdesk.stamp").write_text(stamp)
+    done = run_set_up(tmp_path, bare_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_every_requirement_is_pinned_and_names_no_registry() -> None:
+    lines = (PROJECT / "requirements.txt").read_text().splitlines()
+    pins = [line for line in lines if line and not line.startswith((" ", "#"))]
+    assert len(pins) > 100
+    assert [line for line in pins if not re.match(r"[A-Za-z0-9._-]+(\[[^]]*\])?==[^ ]+( ;.*)?$", line)] == []
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict:
+    return yaml.safe_load((PROJECT / "docker-compose.yaml").read_text())
+
+
+def test_compose_runs_every_part_once_on_one_network_with_a_health_check(compose: dict) -> None:
+    services = compose["services"]
+    assert set(services) == {"postgres", "migrate", "api-server", "scheduler", "dag-processor", "triggerer"}
+    for name, service in services.items():
+        assert service["networks"] == ["desk"]
+        assert ("healthcheck" in service) == (name != "migrate")
+    for name in set(services) - {"postgres", "migrate"}:
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    named = {mount.split(":")[0] for service in services.values() for mount in service["volumes"]}
+    folders = {name for name in named if name.startswith("./")}
+    assert named - folders == set(compose["volumes"])
+    assert all((PROJECT / folder).exists() for folder in folders)
+
+
+def test_compose_takes_every_secret_from_the_environment_and_the_example_names_them_all(
+    compose: dict,
+) -> None:
+    text = (PROJECT / "docker-compose.yaml").read_text()
+    taken = set(re.findall(r"(?<!\$)\$\{(\w+)", text))
+    required = set(re.findall(r"(?<!\$)\$\{(\w+):\?", text))
+    offered = set(re.findall(r"^(\w+)=$", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    assert taken == required == offered
+    keys = {key for service in compose["services"].values() for key in service.get("environment", {})}
+    for key in keys:
+        if re.search("PASSWORD$|SECRET|FERNET", key):
+            values = {service["environment"].get(key) for service in compose["services"].values()} - {None}
+            assert all(value.startswith("${") for value in values), key
+
+
+def test_the_image_copies_only_what_is_there_and_ends_without_root() -> None:
+    lines = (PROJECT / "Dockerfile").read_text().splitlines()
+    copied = [
+        word for line in lines if line.startswith("COPY") for word in line.split()[1:-1] if word[0] != "-"
+    ]
+    ignored = (PROJECT / ".dockerignore").read_text().splitlines()
+    assert copied
+    for name in copied:
+        assert (PROJECT / name).exists(), name
+        assert f"!{name.removeprefix('./')}" in ignored, name
+    assert [line for line in lines if line.startswith("USER")][-1] == "USER airflow"
+    image = next(line for line in lines if line.startswith("FROM")).split(":")[1].split("-")[0]
+    assert f"apache-airflow=={image}\n" in (PROJECT / "requirements.txt").read_text()
