@@ -1,0 +1,1 @@
+"""PostgreSQL: the one room that reads and writes tables."""

@@ -1,0 +1,256 @@
+"""The database: its connection and what a fault on it means, transactions, locks and its clock.
+
+A connection stands in autocommit: a read leaves no transaction open behind it, and what belongs together is
+one `transaction` block. Functions of this room never commit for their caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, parse_dsn
+
+from nightdesk.errors import Refused, Transient
+
+Connection = psycopg2.extensions.connection
+Cursor = psycopg2.extensions.cursor
+
+DATABASE_VARIABLE = "NIGHTDESK_DATABASE_URL"
+CONNECT_TIMEOUT_SECONDS = 5
+
+#: libpq gives no code for a failed connection: what a server says that trying again will not heal.
+_FINAL_REFUSALS = (
+    "authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "permission denied",
+    "no password",
+)
+
+_LOCK_POLL_SECONDS = 0.02
+
+
+def connect(url: str | None = None, environ: Mapping[str, str] | None = None) -> Connection:
+    """Open a connection in autocommit, with times in UTC.
+
+    Parameters
+    ----------
+    url : str, optional
+        A libpq address, ``postgresql://user:password@host:port/database``; by default that of
+        ``NIGHTDESK_DATABASE_URL``.
+    environ : mapping of str to str, optional
+        The environment.
+
+    Raises
+    ------
+    Transient
+        When nothing answers there, or the server starts, ends or is full.
+    Refused
+        When no address is known, it is not one, or the server refuses it (password, no such database).
+    """
+    environ = os.environ if environ is None else environ
+    url = environ.get(DATABASE_VARIABLE) or None if url is None else url
+    if url is None:
+        raise Refused(
+            f"{DATABASE_VARIABLE} is not set: give the address of the desk's database, "
+            "postgresql://user:password@host:port/database (`make run` and `nightdesk` set it themselves)"
+        )
+    shown = address(url)
+    if shown is None:
+        raise Refused(
+            f"{DATABASE_VARIABLE} is not an address of PostgreSQL: expected "
+            "postgresql://user:password@host:port/database, with special characters percent-encoded"
+        )
+    try:
+        conn = psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk")
+        conn.set_session(autocommit=True)
+        with conn.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+    except psycopg2.Error as error:
+        reason = _first_line(error)
+        if "FATAL:" in reason and any(words in reason for words in _FINAL_REFUSALS):
+            raise Refused(f"PostgreSQL at {shown} refuses: {reason}. Correct {DATABASE_VARIABLE}") from None
+        raise Transient(
+            f"PostgreSQL at {shown} cannot be reached: {reason}. "
+            f"Start it (`make run` starts the embedded one) or correct {DATABASE_VARIABLE}"
+        ) from None
+    return conn
+
+
+def address(url: str) -> str | None:
+    """Where `url` leads, for messages: user, host, port and database, never the password.
+
+    None when it is no address. Of a password with an unencoded ``/`` or ``@`` libpq takes a piece for host or
+    port; that too is no address, and libpq's own words on it would show the piece.
+    """
+    try:
+        parts = parse_dsn(url)
+    except psycopg2.ProgrammingError:
+        return None
+    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    if "@" in host or not parts.get("port", "5432").replace(",", "").isdecimal():
+        return None
+    port = f":{parts['port']}" if "port" in parts else ""
+    user = f"{parts['user']}@" if "user" in parts else ""
+    return f"{user}{host}{port}/{parts.get('dbname', '')}"
+
+
+@contextmanager
+def cursor(conn: Connection) -> Iterator[Cursor]:
+    """A cursor on `conn`; a lost connection, a deadlock or a time-out is raised as `Transient`.
+
+    Other faults (a broken constraint, a wrong statement) are defects and keep their class.
+    """
+    with _passing_faults(conn), conn.cursor() as opened:
+        yield opened
+
+
+@contextmanager
+def transaction(conn: Connection) -> Iterator[None]:
+    """All or nothing: committed at the end of the block, rolled back when it raises.
+
+    Inside another block it is a savepoint: when it raises and the caller goes on, only its work is undone.
+    """
+    nested = conn.info.transaction_status != TRANSACTION_STATUS_IDLE
+    begin, commit, undo = (
+        ("SAVEPOINT inner_block", "RELEASE SAVEPOINT inner_block", "ROLLBACK TO SAVEPOINT inner_block")
+        if nested
+        else ("BEGIN", "COMMIT", "ROLLBACK")
+    )
+    with _passing_faults(conn):
+        _execute(conn, begin)
+        try:
+            yield
+        except BaseException:
+            if not conn.closed:
+                _undo(conn, undo)
+            raise
+        _execute(conn, commit)
+
+
+def now(conn: Connection) -> datetime:
+    """The database's clock, in UTC: the one clock that all processes of the desk share."""
+    with cursor(conn) as cur:
+        cur.execute("SELECT clock_timestamp()")
+        return cast(datetime, one(cur)[0])
+
+
+@contextmanager
+def book_lock(conn: Connection, book: str, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the one lock of `book` for the block; the server frees it when the connection ends, in any way.
+
+    Parameters
+    ----------
+    conn : Connection
+        The connection that commits what the lock protects: when it is lost, so is the work.
+    book : str
+        Name of the book.
+    wait_seconds : float
+        How long to wait for another holder.
+
+    Raises
+    ------
+    Transient
+        When another connection still holds it then.
+    """
+    key = lock_key(f"book {book}")
+    deadline = time.monotonic() + wait_seconds
+    while not _try_lock(conn, key):
+        if time.monotonic() >= deadline:
+            raise Transient(
+                f"another run works on book {book} (waited {wait_seconds:g} s): let it end, then try again"
+            )
+        time.sleep(_LOCK_POLL_SECONDS)
+    try:
+        yield
+    finally:
+        _unlock(conn, key)
+
+
+@contextmanager
+def named_lock(conn: Connection, key: int) -> Iterator[None]:
+    """Hold the advisory lock `key` for the block, waiting for it as long as it takes."""
+    with cursor(conn) as cur:
+        cur.execute("SELECT pg_advisory_lock(%s)", (key,))
+    try:
+        yield
+    finally:
+        _unlock(conn, key)
+
+
+def lock_key(name: str) -> int:
+    """The advisory lock of `name`: 64 bits of its hash, so that no registry of numbers is kept."""
+    return int.from_bytes(hashlib.sha256(f"nightdesk {name}".encode()).digest()[:8], "big", signed=True)
+
+
+def one(cur: Cursor) -> tuple[Any, ...]:
+    """The next row of a statement that always gives one."""
+    row = cur.fetchone()
+    if row is None:
+        raise LookupError(f"no row from {cur.query!r}")
+    return row
+
+
+def sql_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """The project's ``sql`` folder: in ``NIGHTDESK_ROOT`` where that is set, else beside ``include``.
+
+    Raises
+    ------
+    Refused
+        When there is none.
+    """
+    named = (os.environ if environ is None else environ).get("NIGHTDESK_ROOT") or None
+    root = Path(__file__).resolve().parents[3] if named is None else Path(named).expanduser().resolve()
+    folder = root / "sql"
+    if not (folder / "migrations").is_dir():
+        raise Refused(f"no sql/migrations in {root}: name the project's folder in NIGHTDESK_ROOT")
+    return folder
+
+
+@contextmanager
+def _passing_faults(conn: Connection) -> Iterator[None]:
+    try:
+        yield
+    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        where = address(conn.dsn)
+        raise Transient(f"PostgreSQL at {where} did not finish: {_first_line(error)}. Try again") from error
+
+
+def _unlock(conn: Connection, key: int) -> None:
+    # With its connection the lock is gone too; the fault that took it is on its way up already.
+    if conn.closed:
+        return
+    with suppress(psycopg2.OperationalError, psycopg2.InterfaceError), conn.cursor() as cur:
+        cur.execute("SELECT pg_advisory_unlock(%s)", (key,))
+
+
+def _execute(conn: Connection, statement: str) -> None:
+    with conn.cursor() as cur:
+        cur.execute(statement)
+
+
+def _undo(conn: Connection, statement: str) -> None:
+    # A connection that was lost has nothing to undo, and what broke it is the fault to be told.
+    try:
+        _execute(conn, statement)
+    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+        conn.close()
+
+
+def _try_lock(conn: Connection, key: int) -> bool:
+    with cursor(conn) as cur:
+        cur.execute("SELECT pg_try_advisory_lock(%s)", (key,))
+        return bool(one(cur)[0])
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

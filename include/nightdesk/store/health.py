@@ -1,0 +1,73 @@
+"""What is remembered of the sources and of the checks that their data passed or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import Changed, Row, read_row, read_rows, replace_rows
+
+
+class Health:
+    """The circuit breakers' state, shared by all processes of the desk.
+
+    What happened to a source happened: give it a connection that is in no transaction, so that no fault later
+    in the step takes it back.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def load(self, source: str) -> Mapping[str, Any] | None:
+        """What is stored of `source`: failures, opened_at, last_success, last_failure, last_error."""
+        row = read_row(self._conn, "feed_health", source=source)
+        return None if row is None else {name: value for name, value in row.items() if name != "source"}
+
+    def save(self, source: str, row: Mapping[str, Any]) -> None:
+        """Replace what is stored of `source`."""
+        replace_rows(self._conn, "feed_health", {"source": source}, [row])
+
+
+def save_findings(conn: Connection, book: str, session: date, findings: Sequence[Row]) -> Changed:
+    """Replace what the checks of one decision found.
+
+    Parameters
+    ----------
+    conn : Connection
+        In a transaction of the caller, or by itself.
+    book : str
+        Name of the book.
+    session : date
+        The session that was decided on the data.
+    findings : sequence of mapping
+        check_name, symbol (``*`` where the check is of all), value and limit_value (None where there is no
+        number), outcome (passed, warned, quarantined, stopped), detail. Passed checks have rows too: a
+        session without any row was not checked, and a spell of quarantine does not end there.
+
+    Returns
+    -------
+    Changed
+        The differences that were written.
+    """
+    return replace_rows(conn, "quality_runs", {"book": book, "session": session}, findings)
+
+
+def read_findings(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """The rows of `save_findings`, those that did not pass first."""
+    return read_rows(conn, "quality_findings", book=book, session=session)
+
+
+def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Spells of quarantine that touch the sessions from `first` to `last`.
+
+    A spell is a run of decided sessions, and ends by itself at the first one at which the symbol passes.
+
+    Returns
+    -------
+    list of dict
+        symbol, reason (the checks that failed), first_session, last_session, ongoing (whether the newest
+        session that was checked is in it), by first session.
+    """
+    return read_rows(conn, "quarantine_spells", book=book, first=first, last=last)

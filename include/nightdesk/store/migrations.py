@@ -1,0 +1,83 @@
+"""The schema: plain SQL files, applied in the order of their names, each once and whole."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from nightdesk.errors import Refused
+from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
+
+_MIGRATIONS_TABLE = """
+CREATE SCHEMA IF NOT EXISTS nightdesk;
+CREATE TABLE IF NOT EXISTS nightdesk.migrations (
+    name       text PRIMARY KEY,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE nightdesk.migrations IS 'The migrations that made this schema';
+COMMENT ON COLUMN nightdesk.migrations.name IS 'File name in sql/migrations';
+COMMENT ON COLUMN nightdesk.migrations.checksum IS 'SHA-256 of the file when it was applied, hexadecimal';
+COMMENT ON COLUMN nightdesk.migrations.applied_at IS 'When it was applied, UTC';
+"""
+
+
+def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
+    """Bring the schema up to date; two at once are harmless, the second finds nothing to do.
+
+    Parameters
+    ----------
+    conn : Connection
+        Its user must be allowed to create a schema.
+    folder : Path, optional
+        Plain SQL files that apply in the order of their names, each once and whole; default: the project's
+        ``sql/migrations``.
+
+    Returns
+    -------
+    tuple of str
+        Names of the files that were applied now.
+
+    Raises
+    ------
+    Refused
+        When a file that was applied has changed since or is gone, or a new one sorts before an applied one.
+    """
+    folder = sql_folder() / "migrations" if folder is None else folder
+    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    with named_lock(conn, lock_key("migrations")), cursor(conn) as cur:
+        with transaction(conn):
+            cur.execute(_MIGRATIONS_TABLE)
+        cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
+        applied = dict(cur.fetchall())
+        _check_applied(sums, applied)
+        pending = tuple(files)[len(applied) :]
+        for name in pending:
+            with transaction(conn):
+                cur.execute(files[name])
+                cur.execute(
+                    "INSERT INTO nightdesk.migrations (name, checksum) VALUES (%s, %s)", (name, sums[name])
+                )
+    return pending
+
+
+def _check_applied(sums: Mapping[str, str], applied: Mapping[str, str]) -> None:
+    """The applied files must be the first ones of the folder, unchanged."""
+    missing = sorted(set(applied) - set(sums))
+    if missing:
+        raise Refused(
+            f"the database was migrated by newer code: it holds {', '.join(missing)}, "
+            "which this code does not have. Run the newer version"
+        )
+    for found, name in zip(sums, applied, strict=False):
+        if found != name:
+            raise Refused(
+                f"migration {found} sorts before {name}, which is applied already: give it a later number"
+            )
+        if sums[name] != applied[name]:
+            raise Refused(
+                f"migration {name} has changed since it was applied: "
+                "restore the file, and put the change into a new one"
+            )

@@ -1,0 +1,74 @@
+"""The panel of a book as it was known at an instant, read from the stored bars and actions."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import numpy as np
+
+from nightdesk.book import Book
+from nightdesk.calendar import get_calendar
+from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.store.binary import copy_out, days
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import query, read_rows
+
+_BAR_TYPES = {
+    "symbol_id": ">i4",
+    "session": ">i4",
+    "open": ">f8",
+    "high": ">f8",
+    "low": ">f8",
+    "close": ">f8",
+    "volume": ">f8",
+}
+
+
+def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: datetime) -> Panel:
+    """The panel of `book` over the sessions from `first` to `last`.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is read.
+    book : Book
+        Says the calendar and the columns, `book.panel_symbols`.
+    first, last : date
+        Sessions, both included.
+    known_by : datetime
+        Of every bar and action the version that was known at this instant; one not known by then is absent.
+
+    Returns
+    -------
+    Panel
+        With NaN where no bar was known.
+    """
+    calendar = get_calendar(book.calendar)
+    before = calendar.shift(first, -1)
+    symbols = book.panel_symbols
+    with cursor(conn) as cur:
+        cur.execute(query("symbol_numbers"), {"symbols": list(symbols)})
+        ids = dict(cur.fetchall())
+        span = {"symbols": list(ids.values()), "first": before, "last": last, "known_by": known_by}
+        rows = copy_out(cur, cur.mogrify(query("panel_bars"), span), _BAR_TYPES)
+    column_of = np.full(max(ids.values(), default=0) + 1, -1, dtype=np.intp)
+    for at, name in enumerate(symbols):
+        if name in ids:
+            column_of[ids[name]] = at
+    bars = Bars(
+        column=column_of[rows["symbol_id"]],
+        day=days(rows["session"]),
+        **{name: rows[name].astype(np.float64) for name in ("open", "high", "low", "close", "volume")},
+    )
+    found = read_rows(conn, "panel_actions", symbols=list(symbols), first=first, last=last, known_by=known_by)
+    return build_panel(
+        calendar.between(first, last),
+        [Column(name, _is_continuous(book, name)) for name in symbols],
+        bars,
+        [Action(one["symbol"], np.datetime64(one["session"]), one["kind"], one["value"]) for one in found],
+        previous_session=np.datetime64(before),
+    )
+
+
+def _is_continuous(book: Book, symbol: str) -> bool:
+    return symbol in book.universe and book.universe[symbol].continuous

@@ -1,0 +1,319 @@
+"""Rows of any table by key: replaced, compared, added and read, with only the differences written.
+
+Values travel as one JSON document that PostgreSQL reads into the table's own types, so a row equals what is
+stored by the rules of its columns (a Decimal by value, NaN equal to NaN), and a table is written in two
+statements however many rows it takes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from psycopg2 import sql
+
+from nightdesk.errors import Refused
+from nightdesk.store.db import Connection, cursor, one, sql_folder, transaction
+
+Row = Mapping[str, Any]
+SCHEMA = "nightdesk"
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How many rows a write inserted, updated and deleted; false when it found everything in place."""
+
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.inserted or self.updated or self.deleted)
+
+
+def replace_rows(
+    conn: Connection, table: str, key: Row, rows: Sequence[Row], *, stamps: Row | None = None
+) -> Changed:
+    """Make `table` hold exactly `rows` under `key`; rows that are there already are not touched.
+
+    Parameters
+    ----------
+    conn : Connection
+        In a transaction of the caller, or by itself.
+    table : str
+        Name of a table in the schema, with a primary key. A row is itself by the primary key.
+    key : mapping of column to value
+        Which rows of the table are meant; none of its values is None. Its columns may be left out of `rows`.
+    rows : sequence of mapping of column to value
+        All with the same columns. Columns that are not named keep their defaults.
+    stamps : mapping of column to value, optional
+        Columns that are written with a row that is new or differs, and never make it differ.
+
+    Returns
+    -------
+    Changed
+        The differences that were written.
+    """
+    whole = _complete(table, key, rows)
+    with transaction(conn), cursor(conn) as cur:
+        primary = _primary_key(conn, table)
+        document = _document(whole)
+        same = _and(sql.SQL("fresh.{0} = held.{0}").format(sql.Identifier(name)) for name in primary)
+        cur.execute(
+            sql.SQL(
+                "DELETE FROM {table} held WHERE {key} AND NOT EXISTS (SELECT FROM {fresh} WHERE {same})"
+            ).format(table=_name(table), key=_where(key), fresh=_fresh(table), same=same),
+            {**_parameters(key), "document": document},
+        )
+        deleted = cur.rowcount
+        if not whole:
+            return Changed(deleted=deleted)
+        stamped = _stamped(whole, stamps)
+        compared = [name for name in whole[0] if name not in primary]
+        cur.execute(
+            sql.SQL(
+                "WITH written AS (INSERT INTO {table} AS held ({columns}) SELECT {columns} FROM {fresh} "
+                "ON CONFLICT ({primary}) DO {action} RETURNING xmax = 0 AS inserted) "
+                "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
+            ).format(
+                table=_name(table),
+                columns=_list(stamped[0]),
+                fresh=_fresh(table),
+                primary=_list(primary),
+                action=_update(compared, tuple(stamps or ())),
+            ),
+            {"document": _document(stamped)},
+        )
+        inserted, updated = one(cur)
+    return Changed(inserted, updated, deleted)
+
+
+def diff_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> list[str]:
+    """What `replace_rows` would change, in words; nothing is written.
+
+    Returns
+    -------
+    list of str
+        Such as ``"targets (symbol=SPY): weight 0.4 would become 0.35"``; empty when nothing differs.
+    """
+    whole = _complete(table, key, rows)
+    primary = _primary_key(conn, table)
+    with cursor(conn) as cur:
+        if not whole:
+            cur.execute(
+                sql.SQL(
+                    "SELECT NULL, to_jsonb(held_row) FROM {table} held_row WHERE {key} ORDER BY {primary}"
+                ).format(table=_name(table), key=_where(key), primary=_list(primary)),
+                _parameters(key),
+            )
+        else:
+            cur.execute(
+                sql.SQL(
+                    "WITH held_row AS (SELECT {columns} FROM {table} WHERE {key}), "
+                    "fresh_row AS (SELECT {columns} FROM {fresh}) "
+                    "SELECT CASE WHEN fresh_row.{first} IS NOT NULL THEN to_jsonb(fresh_row) END, "
+                    "CASE WHEN held_row.{first} IS NOT NULL THEN to_jsonb(held_row) END "
+                    "FROM fresh_row FULL JOIN held_row USING ({primary}) "
+                    "WHERE fresh_row IS DISTINCT FROM held_row ORDER BY {primary}"
+                ).format(
+                    columns=_list(whole[0]),
+                    table=_name(table),
+                    key=_where(key),
+                    fresh=_fresh(table),
+                    first=sql.Identifier(primary[0]),
+                    primary=_list(primary),
+                ),
+                {**_parameters(key), "document": _document(whole)},
+            )
+        found = cur.fetchall()
+    return [_difference(table, primary, key, fresh, held) for fresh, held in found]
+
+
+def add_rows(conn: Connection, table: str, rows: Sequence[Row]) -> int:
+    """Insert the rows whose key `table` does not hold yet, for tables that only grow; how many were new."""
+    if not rows:
+        return 0
+    whole = _complete(table, {}, rows)
+    with cursor(conn) as cur:
+        cur.execute(
+            sql.SQL(
+                "INSERT INTO {table} ({columns}) SELECT {columns} FROM {fresh} ON CONFLICT DO NOTHING"
+            ).format(table=_name(table), columns=_list(whole[0]), fresh=_fresh(table)),
+            {"document": _document(whole)},
+        )
+        return cur.rowcount
+
+
+def read_rows(conn: Connection, query_name: str, **params: Any) -> list[dict[str, Any]]:
+    """Run a named query of ``sql/queries``.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it runs.
+    query_name : str
+        Its name, given by a line ``-- name: ...`` above the statement.
+    **params
+        Values of its ``%(name)s`` places.
+
+    Returns
+    -------
+    list of dict
+        A row each, by column; `numeric` as Decimal, arrays as lists, times in UTC. Empty for a statement that
+        gives no rows.
+    """
+    with cursor(conn) as cur:
+        cur.execute(query(query_name), params)
+        if cur.description is None:
+            return []
+        names = [column.name for column in cur.description]
+        return [dict(zip(names, values, strict=True)) for values in cur.fetchall()]
+
+
+def read_row(conn: Connection, query_name: str, **params: Any) -> dict[str, Any] | None:
+    """The only row of a named query, None when there is none; `LookupError` when there are several."""
+    rows = read_rows(conn, query_name, **params)
+    if len(rows) > 1:
+        raise LookupError(f"query {query_name} gave {len(rows)} rows where at most one was expected")
+    return rows[0] if rows else None
+
+
+def query(name: str) -> str:
+    """The text of a named query; `Refused` when ``sql/queries`` does not hold it."""
+    folder = sql_folder() / "queries"
+    try:
+        return _queries(folder)[name]
+    except KeyError:
+        raise Refused(f"no query {name!r} in {folder}") from None
+
+
+@cache
+def _queries(folder: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob("*.sql")):
+        _, *parts = ("\n" + path.read_text(encoding="utf-8")).split("\n-- name:")
+        for part in parts:
+            name, _, text = part.partition("\n")
+            if name.strip() in found:
+                raise Refused(f"{path}: the query {name.strip()!r} is given twice")
+            found[name.strip()] = text.strip().rstrip(";")
+    return found
+
+
+def _primary_key(conn: Connection, table: str) -> tuple[str, ...]:
+    with cursor(conn) as cur:
+        cur.execute(
+            "SELECT array_agg(attname ORDER BY position) FROM pg_index, "
+            "unnest(indkey) WITH ORDINALITY AS part (attnum, position) JOIN pg_attribute USING (attnum) "
+            "WHERE indisprimary AND indrelid = %(table)s::regclass AND attrelid = indrelid",
+            {"table": f"{SCHEMA}.{table}"},
+        )
+        names = one(cur)[0]
+    if names is None:
+        raise LookupError(f"table {table} has no primary key: its rows cannot be told apart")
+    return tuple(names)
+
+
+def _complete(table: str, key: Row, rows: Sequence[Row]) -> list[Row]:
+    """The rows with the key's columns in each, all of the same columns."""
+    whole: list[Row] = [{**key, **row} for row in rows]
+    for row in whole:
+        if row.keys() != whole[0].keys():
+            raise ValueError(f"{table}: rows of different columns: {list(row)} beside {list(whole[0])}")
+        for name, value in key.items():
+            if row[name] != value:
+                raise ValueError(f"{table}: a row has {name} = {row[name]!r} under the key {value!r}")
+    return whole
+
+
+def _stamped(rows: list[Row], stamps: Row | None) -> list[Row]:
+    return rows if not stamps else [{**row, **stamps} for row in rows]
+
+
+def _update(compared: Sequence[str], stamps: Sequence[str]) -> sql.Composable:
+    if not compared:
+        return sql.SQL("NOTHING")
+    return sql.SQL("UPDATE SET {sets} WHERE ({held}) IS DISTINCT FROM ({fresh})").format(
+        sets=sql.SQL(", ").join(
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in (*compared, *stamps)
+        ),
+        held=sql.SQL(", ").join(sql.Identifier("held", name) for name in compared),
+        fresh=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in compared),
+    )
+
+
+def _fresh(table: str) -> sql.Composed:
+    return sql.SQL("json_populate_recordset(NULL::{}, %(document)s) AS fresh").format(_name(table))
+
+
+def _name(table: str) -> sql.Identifier:
+    return sql.Identifier(SCHEMA, table)
+
+
+def _list(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _where(key: Row) -> sql.Composed:
+    return _and(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(f"key_{name}")) for name in key
+    )
+
+
+def _and(terms: Iterable[sql.Composable]) -> sql.Composed:
+    return sql.SQL(" AND ").join([sql.SQL("true"), *terms])
+
+
+def _parameters(key: Row) -> dict[str, Any]:
+    return {f"key_{name}": value for name, value in key.items()}
+
+
+def _document(rows: Sequence[Row]) -> str:
+    return json.dumps([{name: _plain(value) for name, value in row.items()} for row in rows], allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON holds it; PostgreSQL reads a string into whatever type the column has."""
+    match value:
+        case None | bool() | str() if not isinstance(value, Enum):
+            return value
+        case Enum():
+            return _plain(value.value)
+        case np.generic() | np.ndarray():
+            return value.astype(str).tolist() if value.dtype.kind == "M" else _plain(value.tolist())
+        case int():
+            return int(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Decimal() | UUID():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case Mapping():
+            return {str(name): _plain(one_value) for name, one_value in value.items()}
+        case list() | tuple():
+            return [_plain(one_value) for one_value in value]
+    raise TypeError(f"{type(value).__name__} has no form in a table: {value!r}")
+
+
+def _difference(table: str, primary: Sequence[str], key: Row, fresh: Row | None, held: Row | None) -> str:
+    known = fresh if fresh is not None else held or {}
+    row = ", ".join(f"{name}={known[name]}" for name in primary if name not in key)
+    where = f"{table} ({row})" if row else table
+    if fresh is None:
+        return f"{where}: would be deleted"
+    if held is None:
+        return f"{where}: would be added"
+    changed = [name for name in fresh if fresh[name] != held[name]]
+    changes = [f"{name} {held[name]} would become {fresh[name]}" for name in changed]
+    return f"{where}: {', '.join(changes)}"

@@ -1,0 +1,155 @@
+-- Bars, corporate actions and what is known of them.
+
+-- name: name_symbols
+INSERT INTO nightdesk.symbols (symbol)
+SELECT wanted FROM unnest(%(symbols)s::text[]) AS wanted
+WHERE NOT EXISTS (SELECT FROM nightdesk.symbols WHERE symbol = wanted)
+ORDER BY wanted;
+
+-- name: symbol_numbers
+SELECT symbol, symbol_id FROM nightdesk.symbols WHERE symbol = ANY(%(symbols)s::text[]);
+
+-- name: stored_days
+SELECT symbol, first, last
+FROM nightdesk.symbols, LATERAL (
+    SELECT min(session) AS first, max(session) AS last
+    FROM nightdesk.bars
+    WHERE bars.symbol_id = symbols.symbol_id AND superseded_at IS NULL
+) AS span
+WHERE symbol = ANY(%(symbols)s::text[]) AND first IS NOT NULL;
+
+-- name: stage_bars
+DROP TABLE IF EXISTS pg_temp.incoming_bars;
+CREATE TEMPORARY TABLE incoming_bars (
+    symbol_id integer, session date, known_at timestamptz, source_code smallint,
+    open double precision, high double precision, low double precision, close double precision,
+    volume double precision
+) ON COMMIT DROP;
+
+-- name: supersede_bars
+-- A version that took another's place is known from that moment on. It comes after the first one even where the
+-- clock was set back in between.
+WITH superseded AS (
+    UPDATE nightdesk.bars AS held
+    SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+    FROM incoming_bars AS fresh
+    WHERE held.superseded_at IS NULL
+      AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+      AND (held.open, held.high, held.low, held.close, held.volume)
+          IS DISTINCT FROM (fresh.open, fresh.high, fresh.low, fresh.close, fresh.volume)
+    RETURNING held.symbol_id, held.session, held.superseded_at
+)
+UPDATE incoming_bars AS fresh SET known_at = superseded.superseded_at
+FROM superseded
+WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session;
+
+-- name: insert_bars
+INSERT INTO nightdesk.bars (symbol_id, session, known_at, source, open, high, low, close, volume)
+SELECT symbol_id, session, known_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
+FROM incoming_bars AS fresh
+WHERE NOT EXISTS (
+    SELECT FROM nightdesk.bars AS held
+    WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+);
+
+-- name: stage_actions
+DROP TABLE IF EXISTS pg_temp.incoming_actions;
+CREATE TEMPORARY TABLE incoming_actions (
+    symbol_id integer, session date, kind_code smallint, known_at timestamptz, source_code smallint,
+    value double precision
+) ON COMMIT DROP;
+
+-- name: supersede_actions
+WITH superseded AS (
+    UPDATE nightdesk.corporate_actions AS held
+    SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+    FROM incoming_actions AS fresh
+    WHERE held.superseded_at IS NULL
+      AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+      AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
+      AND held.value IS DISTINCT FROM fresh.value
+    RETURNING held.symbol_id, held.session, held.kind, held.superseded_at
+)
+UPDATE incoming_actions AS fresh SET known_at = superseded.superseded_at
+FROM superseded
+WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session
+  AND (%(kinds)s::text[])[fresh.kind_code + 1] = superseded.kind;
+
+-- name: insert_actions
+INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value)
+SELECT symbol_id, session, (%(kinds)s::text[])[kind_code + 1], known_at, (%(sources)s::text[])[source_code + 1], value
+FROM incoming_actions AS fresh
+WHERE NOT EXISTS (
+    SELECT FROM nightdesk.corporate_actions AS held
+    WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+      AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
+);
+
+-- name: withdraw_actions
+UPDATE nightdesk.corporate_actions AS held
+SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+FROM unnest(%(symbols)s::integer[], %(sources)s::text[]) AS asked (symbol_id, source)
+WHERE held.superseded_at IS NULL
+  AND held.symbol_id = asked.symbol_id AND held.source = asked.source
+  AND held.session BETWEEN %(first)s AND %(last)s
+  AND NOT EXISTS (
+      SELECT FROM incoming_actions AS fresh
+      WHERE fresh.symbol_id = held.symbol_id AND fresh.session = held.session
+        AND (%(kinds)s::text[])[fresh.kind_code + 1] = held.kind
+  );
+
+-- name: panel_bars
+-- Read by COPY: columns of fixed width, none of them null.
+SELECT symbol_id, session, open, high, low, close, volume
+FROM nightdesk.bars
+WHERE symbol_id = ANY(%(symbols)s::integer[]) AND session BETWEEN %(first)s AND %(last)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s);
+
+-- name: panel_actions
+SELECT symbol, session, kind, value
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+ORDER BY symbol, session, kind;
+
+-- name: bar_versions
+SELECT symbol, session, known_at, superseded_at, source, open, high, low, close, volume
+FROM nightdesk.bars JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = %(symbol)s AND session = %(session)s
+ORDER BY known_at;
+
+-- name: action_versions
+SELECT symbol, session, kind, known_at, superseded_at, source, value
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = %(symbol)s AND session = %(session)s
+ORDER BY kind, known_at;
+
+-- name: bar_sources
+SELECT source, count(*) AS bars, min(session) AS first_session, max(session) AS last_session
+FROM nightdesk.bars JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+GROUP BY source
+ORDER BY source;
+
+-- name: feed_health
+SELECT source, failures, opened_at, last_success, last_failure, last_error
+FROM nightdesk.feed_health
+WHERE source = %(source)s;
+
+-- name: feeds_health
+SELECT source, failures, opened_at, last_success, last_failure, last_error
+FROM nightdesk.feed_health
+ORDER BY source;
+
+-- name: quality_findings
+SELECT check_name, symbol, value, limit_value, outcome, detail
+FROM nightdesk.quality_runs
+WHERE book = %(book)s AND session = %(session)s
+ORDER BY outcome = 'passed', check_name, symbol;
+
+-- name: quarantine_spells
+SELECT symbol, reason, first_session, last_session, ongoing
+FROM nightdesk.quarantine
+WHERE book = %(book)s AND first_session <= %(last)s AND last_session >= %(first)s
+ORDER BY first_session, symbol;
