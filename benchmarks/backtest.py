@@ -1,0 +1,123 @@
+"""The walk and the whole multi-asset book beside the plain loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import plain_loop
+from benchmarks.measurement import Measurement, medians
+from nightdesk.book import Book, load_book
+from nightdesk.calendar import as_date, get_calendar
+from nightdesk.panel import Bars, Column, Floats, Panel, build_panel
+from nightdesk.research.backtest import backtest
+from nightdesk.research.walk import walk
+
+BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
+SESSIONS = 1260
+PLAIN_LIMIT, BOOK_LIMIT = 3.0, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Cash, units held, their worth, and what the session wants: weights, then changes of weight."""
+
+    cash: float
+    held: Floats
+    worth: float
+    weight: Floats | None = None
+
+
+class PlainStrategy:
+    """The plain loop's strategy as pluggable steps on arrays, of one session and the account each."""
+
+    def __init__(self, close: Floats) -> None:
+        self.close = close
+        self.momentum, self.average, self.volatility = plain_loop.indicators(close)
+        self.ready = np.isfinite(self.momentum[:, 0]).tolist()
+        self.count = round(plain_loop.TOP * close.shape[1])
+        self.equity = np.empty(len(close))
+
+    def value(self, t: int, account: Account) -> Account:
+        """Mark the account at the close."""
+        return Account(account.cash, account.held, account.cash + float(account.held @ self.close[t]))
+
+    def select(self, t: int, account: Account) -> Account:
+        """Wanted weights: the strongest above their average, by inverse volatility."""
+        if not self.ready[t]:
+            return account
+        best = np.argsort(-self.momentum[t], kind="stable")[: self.count]
+        best = best[self.close[t, best] > self.average[t, best]]
+        weight = np.zeros(self.close.shape[1])
+        if len(best):
+            inverse = 1.0 / self.volatility[t, best]
+            weight[best] = (1.0 - plain_loop.CASH) * inverse / inverse.sum()
+        return Account(account.cash, account.held, account.worth, weight)
+
+    def limit(self, t: int, account: Account) -> Account:
+        """Changes of weight, small ones left out."""
+        if account.weight is None:
+            return account
+        change = account.weight - account.held * self.close[t] / account.worth
+        change[np.abs(change) < plain_loop.THRESHOLD] = 0.0
+        return Account(account.cash, account.held, account.worth, change)
+
+    def fill(self, t: int, account: Account) -> Account:
+        """Trade at the close, with costs."""
+        if account.weight is None:
+            return account
+        price = self.close[t]
+        traded = account.weight * account.worth / price
+        costs = float((np.abs(traded) * price).sum()) * (plain_loop.COMMISSION + plain_loop.SLIPPAGE)
+        return Account(account.cash - float(traded @ price) - costs, account.held + traded, account.worth)
+
+    def note(self, t: int, account: Account) -> Account:
+        """Write the session's equity down."""
+        self.equity[t] = account.cash + float(account.held @ self.close[t])
+        return account
+
+
+def run_steps(close: Floats) -> Floats:
+    """Equity of the plain strategy through the desk's walk, shape (n_sessions,)."""
+    strategy = PlainStrategy(close)
+    steps = (strategy.value, strategy.select, strategy.limit, strategy.fill, strategy.note)
+    walk(range(len(close)), steps, Account(plain_loop.CAPITAL, np.zeros(close.shape[1]), plain_loop.CAPITAL))
+    return strategy.equity
+
+
+def seeded_panel(book: Book, close: Floats) -> Panel:
+    """A panel of a book's universe with given closes, and a calm volatility index with one crisis."""
+    sessions = get_calendar(book.calendar).sessions[-len(close) - 260 : -260]
+    stress = np.exp(-(((np.arange(len(close)) - 0.6 * len(close)) / 40.0) ** 2))
+    index = (16.0 + 30.0 * stress)[:, None]
+    values = np.hstack([close, index])
+    day, column = np.repeat(sessions, values.shape[1]), np.tile(np.arange(values.shape[1]), len(sessions))
+    flat, volume = values.ravel(), np.full(values.size, 1e7)
+    bars = Bars(column, day, flat, flat * 1.002, flat * 0.998, flat, volume)
+    return build_panel(sessions, [Column(symbol) for symbol in book.panel_symbols], bars)
+
+
+def run_book(book: Book, panel: Panel) -> Floats:
+    """NAV of the whole book: data checks, factors, signals, sizing, every rule, orders, fills, ledger."""
+    return backtest(book, panel, as_date(panel.sessions[0]), as_date(panel.sessions[-1])).nav
+
+
+def measure() -> list[Measurement]:
+    """The figures of this module; refuses to compare what does not agree."""
+    close = plain_loop.seeded_closes(n_sessions=SESSIONS)
+    by_hand, by_steps = plain_loop.run(close), run_steps(close)
+    if abs(by_hand[-1] - by_steps[-1]) > 1e-6:
+        raise AssertionError(f"final equity differs: {by_hand[-1]!r} by hand, {by_steps[-1]!r} by steps")
+    book = load_book(BOOK)
+    panel = seeded_panel(book, close)
+    loop, steps, whole = medians(
+        lambda: plain_loop.run(close), lambda: run_steps(close), lambda: run_book(book, panel)
+    )
+    size = f"{close.shape[1]} × {SESSIONS}"
+    reference = "plain numpy loop"
+    return [
+        Measurement(f"plain strategy through the walk, {size}", steps, reference, loop, PLAIN_LIMIT),
+        Measurement(f"whole multi-asset book, {size}", whole, reference, loop, BOOK_LIMIT),
+    ]

@@ -1,0 +1,50 @@
+"""One measured figure and how it is taken."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+RUNS = 5
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A figure in seconds beside its reference in seconds; `limit` is the promised ratio, if there is one."""
+
+    name: str
+    seconds: float
+    reference: str
+    reference_seconds: float
+    limit: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """Seconds over the reference's seconds."""
+        return self.seconds / self.reference_seconds
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise holds."""
+        return self.limit is None or self.ratio <= self.limit
+
+
+def medians(*jobs: Callable[[], object], runs: int = RUNS) -> list[float]:
+    """Median seconds of each job.
+
+    Every job runs once unmeasured, then all of them by turns, so that a busy moment of the machine hits all
+    alike.
+    """
+    for job in jobs:
+        job()
+    taken: list[list[float]] = [[] for _ in jobs]
+    for _ in range(runs):
+        for job, times in zip(jobs, taken, strict=True):
+            gc.collect()
+            start = time.perf_counter()
+            job()
+            times.append(time.perf_counter() - start)
+    return [median(times) for times in taken]

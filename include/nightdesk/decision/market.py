@@ -1,0 +1,212 @@
+"""The market as decisions see it: all sessions in bulk, one session at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk import regime
+from nightdesk.calendar import as_date, as_instant, get_calendar
+from nightdesk.decision.day import Day, Flags
+from nightdesk.decision.desk import Desk
+from nightdesk.execution.fills import FillBars
+from nightdesk.panel import Floats, Panel
+from nightdesk.strategies.base import Codes, Direction, Signals, View
+
+
+@dataclass(frozen=True)
+class Market:
+    """Everything that decisions need of the market, none of it depending on a position.
+
+    Attributes
+    ----------
+    sessions : tuple of date, length n_sessions
+    closes : tuple of datetime, length n_sessions
+        Closing instants (UTC).
+    price, fill_open, fill_volume, dividend, split : ndarray of shape (n_sessions, n_symbols)
+        Marking prices (newest good raw close), what orders meet, and actions; see `Panel`.
+    close : ndarray of shape (n_sessions, n_symbols)
+        Raw close as strategies see it, NaN without a bar.
+    quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
+    factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
+    returns : ndarray of shape (window - 1 + n_sessions, n_symbols)
+        Adjusted returns; rows before the first session are NaN, so that every window has one shape.
+    signals : mapping of strategy name to Signals
+    vix, vix_close : ndarray of shape (n_sessions,)
+        Newest value of the volatility index; its own of the session, NaN without a bar.
+    band : ndarray of shape (n_sessions,)
+    entries_allowed : bool ndarray of shape (n_sessions,)
+    """
+
+    desk: Desk
+    sessions: tuple[date, ...]
+    closes: tuple[datetime, ...]
+    price: Floats
+    fill_open: Floats
+    fill_volume: Floats
+    dividend: Floats
+    split: Floats
+    close: Floats
+    quarantined: Flags
+    has_bar: Flags
+    age: NDArray[np.int64]
+    factors: Mapping[str, Floats]
+    returns: Floats
+    signals: Mapping[str, Signals]
+    direction: Codes
+    confidence: Floats
+    vix: Floats
+    vix_close: Floats
+    band: NDArray[np.int64]
+    entries_allowed: Flags
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    def day(self, t: int) -> Day:
+        """What session `t` offers; a negative `t` counts from the end."""
+        t = t % len(self)
+        window = self.desk.book.portfolio.volatility_window
+        quiet = np.full_like(self.direction[0], Direction.HOLD)
+        return Day(
+            session=self.sessions[t],
+            as_of=self.closes[t],
+            price=self.price[t],
+            has_bar=self.has_bar[t],
+            age=self.age[t],
+            quarantined=self.quarantined[t],
+            factors={name: values[t] for name, values in self.factors.items()},
+            returns=self.returns[t : t + window],
+            direction=self.direction[t],
+            confidence=self.confidence[t],
+            previous_direction=self.direction[t - 1] if t else quiet,
+            vix=float(self.vix[t]),
+            band=int(self.band[t]),
+            entries_allowed=bool(self.entries_allowed[t]),
+            entries_reason="" if self.entries_allowed[t] else "benchmark or volatility index has no bar",
+        )
+
+    def fill_bars(self, t: int) -> FillBars:
+        """What session `t` offers to the orders decided before it.
+
+        A quarantined bar is none: a price that failed its checks is not traded at.
+        """
+        t = t % len(self)
+        opens = np.where(self.quarantined[t], np.nan, self.fill_open[t]).tolist()
+        volumes = self.fill_volume[t].tolist()
+        symbols = self.desk.symbols
+        return FillBars(
+            self.sessions[t], dict(zip(symbols, opens, strict=True)), dict(zip(symbols, volumes, strict=True))
+        )
+
+    def prices(self, t: int) -> dict[str, float]:
+        """Marking prices of session `t` by symbol."""
+        return dict(zip(self.desk.symbols, self.price[t].tolist(), strict=True))
+
+    def splits(self, t: int) -> dict[str, float]:
+        """Splits of session `t`: units after for one before; symbols without one are absent."""
+        row = self.split[t]
+        return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row != 1.0)}
+
+    def dividends(self, t: int) -> dict[str, float]:
+        """Dividends of session `t` in dollars a unit; symbols without one are absent."""
+        row = self.dividend[t]
+        return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row)}
+
+    def restated_prices(self, t: int) -> dict[str, float]:
+        """Marking prices of the session before `t`, restated for the splits of `t`; none for the first."""
+        if t % len(self) == 0:
+            return {}
+        row = self.price[t - 1] / self.split[t]
+        return dict(zip(self.desk.symbols, row.tolist(), strict=True))
+
+
+def observe(
+    desk: Desk,
+    panel: Panel,
+    factors: Mapping[str, Floats],
+    signals: Mapping[str, Signals] | None = None,
+    *,
+    quarantined: Flags | None = None,
+    entries_allowed: Flags | None = None,
+) -> Market:
+    """Lay out what decisions see of a panel.
+
+    Parameters
+    ----------
+    desk : Desk
+    panel : Panel
+        From the book's origin on; its first columns are the book's symbols.
+    factors : mapping of name to ndarray of shape (n_sessions, n_columns or n_symbols)
+        At least `desk.factor_names`.
+    signals : mapping of strategy name to Signals, optional
+        Those stored before; made from the factors when left out.
+    quarantined : bool ndarray of shape (n_sessions, n_columns), optional
+        From the data checks; none by default. The price of a quarantined session is not used to value
+        anything.
+    entries_allowed : bool ndarray of shape (n_sessions,), optional
+        False while benchmark or volatility index are absent; all True by default.
+
+    Returns
+    -------
+    Market
+        Row t is a function of rows up to t.
+    """
+    n = len(desk.symbols)
+    if quarantined is None:
+        quarantined = np.zeros(panel.close.shape, dtype=bool)
+    if entries_allowed is None:
+        entries_allowed = np.ones(len(panel), dtype=bool)
+    own = {name: factors[name][:, :n] for name in desk.factor_names}
+    if signals is None:
+        view = View.of(panel, factors, desk.symbols, desk.book.volatility_index)
+        signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
+    good = replace(panel, close=np.where(quarantined, np.nan, panel.close))
+    vix = panel.close[:, panel.column(desk.book.volatility_index)]
+    newest_vix = _newest(vix)
+    window = desk.book.portfolio.volatility_window
+    padding = np.full((window - 1, n), np.nan)
+    return Market(
+        desk=desk,
+        sessions=tuple(as_date(session) for session in panel.sessions),
+        closes=_closes(desk, panel),
+        price=good.last_close[:, :n],
+        fill_open=panel.fill_open[:, :n],
+        fill_volume=panel.fill_volume[:, :n],
+        dividend=panel.dividend[:, :n],
+        split=panel.split[:, :n],
+        close=panel.close[:, :n],
+        quarantined=quarantined[:, :n],
+        has_bar=np.isfinite(panel.close[:, :n]),
+        age=panel.age[:, :n],
+        factors=own,
+        returns=np.vstack([padding, panel.returns[:, :n]]),
+        signals=signals,
+        direction=_stack([signals[name].direction for name in desk.strategies]),
+        confidence=_stack([signals[name].confidence for name in desk.strategies]),
+        vix=newest_vix,
+        vix_close=vix,
+        band=regime.classify(newest_vix, desk.book.regime),
+        entries_allowed=entries_allowed,
+    )
+
+
+def _stack[D: np.generic](arrays: Sequence[NDArray[D]]) -> NDArray[D]:
+    """Arrays of every strategy as one of shape (n_sessions, n_strategies, n_symbols)."""
+    return np.stack(arrays, axis=1)
+
+
+def _newest(values: Floats) -> Floats:
+    """Each session's newest known value."""
+    row = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), -1))
+    return np.where(row >= 0, values[np.maximum(row, 0)], np.nan)
+
+
+def _closes(desk: Desk, panel: Panel) -> tuple[datetime, ...]:
+    calendar = get_calendar(desk.book.calendar)
+    at = np.searchsorted(calendar.sessions, panel.sessions)
+    return tuple(as_instant(moment) for moment in calendar.closes[at])

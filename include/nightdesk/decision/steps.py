@@ -1,0 +1,163 @@
+"""One session's decision: targets, gate, orders. Pure functions of the day and the state of the book."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from nightdesk.decision.day import Day, State, Targets
+from nightdesk.decision.desk import Desk
+from nightdesk.errors import Refused
+from nightdesk.execution.ledger import Ledger
+from nightdesk.execution.money import apportion, exact
+from nightdesk.execution.netting import net
+from nightdesk.execution.orders import Intent, Order
+from nightdesk.panel import Floats
+from nightdesk.portfolio import Ask, portfolio_volatility
+from nightdesk.risk import Passage, Situation, Verdict, pass_gate, verdicts
+from nightdesk.strategies import Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), and its passage."""
+
+    quantity: Floats
+    passage: Passage
+
+    def verdicts(self, symbols: tuple[str, ...]) -> list[Verdict]:
+        """The gate's words, made when they are asked for."""
+        return verdicts(self.passage, symbols)
+
+
+def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
+    """Units held, of shape (n_strategies, n_symbols).
+
+    Raises
+    ------
+    Refused
+        When a position is held that the book no longer names.
+    """
+    held = np.zeros((len(desk.strategies), len(desk.symbols)))
+    for position in ledger.held():
+        if position.strategy not in desk.strategy_row or position.symbol not in desk.column:
+            raise Refused(
+                f"{desk.book.name} holds {position.quantity} {position.symbol} for {position.strategy}, "
+                "which the book no longer names: put symbol and strategy back until the position is closed"
+            )
+        held[desk.strategy_row[position.strategy], desk.column[position.symbol]] = float(position.quantity)
+    return held
+
+
+def targets(desk: Desk, state: State, day: Day) -> Targets:
+    """The positions that the book wants: each strategy sized, then the whole scaled to the volatility target.
+
+    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing. The
+    portfolio is scaled down, never up, to the book's volatility target, and quantities are rounded to their
+    units toward zero.
+
+    Raises
+    ------
+    Refused
+        When the book has no net asset value left to size by.
+    """
+    nav = float(state.mark.nav)
+    if not nav > 0.0:
+        raise Refused(
+            f"{desk.book.name} has a NAV of {nav:.2f} dollars on {day.session}: nothing can be sized"
+        )
+    held = held_quantities(desk, state.ledger)
+    wanted, confidence = np.empty_like(held), np.zeros_like(held)
+    band = desk.book.regime[day.band] if day.band >= 0 else None
+    for s, (name, method) in enumerate(desk.sizing.items()):
+        factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
+        ask = Ask(
+            held=held[s],
+            direction=day.direction[s],
+            previous_direction=day.previous_direction[s],
+            confidence=day.confidence[s],
+            factors=day.factors,
+            price=day.price,
+            capital=nav * desk.book.strategies[name].share,
+            max_weight=desk.max_weight,
+            volatility_target=desk.volatility_target,
+            buy_fraction=desk.book.portfolio.buy_fraction,
+            entry_factor=factor,
+        )
+        wanted[s] = method.quantities(ask)
+        confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
+    price = _known(day.price)
+    volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
+    limit = desk.book.portfolio.volatility_target
+    scale = limit / volatility if volatility > limit else 1.0
+    quantity = desk.units.toward_zero(wanted * scale)
+    return Targets(held, quantity, quantity * price / nav, confidence, volatility, scale)
+
+
+def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
+    """Put the book's net targets through its rules, and share what they leave among its strategies."""
+    band = day.band
+    situation = Situation(
+        price=_known(day.price),
+        max_weight=desk.max_weight,
+        units=desk.units,
+        rank=desk.rank,
+        nav=float(state.mark.nav),
+        day_return=state.mark.day_return,
+        age=day.age,
+        quarantined=day.quarantined,
+        vix=day.vix,
+        band=desk.book.regime[band] if band >= 0 else None,
+        band_floor=desk.band_floors[band] if band >= 0 else math.nan,
+        entries_allowed=day.entries_allowed,
+        kill_switch=state.facts.kill_switch,
+    )
+    passage = pass_gate(desk.rules, wanted.quantity.sum(axis=0), wanted.held.sum(axis=0), situation)
+    return Gated(_share(desk, wanted, passage), passage)
+
+
+def plan(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Order, ...]:
+    """The orders that bring the book from what it holds to what the gate let through, in the book's order."""
+    change = gated.quantity - held_quantities(desk, state.ledger)
+    if not change.any():
+        return ()
+    names = tuple(desk.strategies)
+    intents, prices = [], {}
+    for n in np.flatnonzero(change.any(axis=0)).tolist():
+        symbol = desk.symbols[n]
+        prices[symbol] = float(day.price[n])
+        for s in np.flatnonzero(change[:, n]).tolist():
+            quantity = exact(change[s, n]).quantize(desk.unit_of[symbol])
+            intents.append(Intent(names[s], symbol, quantity))
+    return net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
+
+
+def _share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
+    """The gate's net quantities shared among the strategies, pro rata and in whole units.
+
+    A trade that was made smaller is made smaller alike for all; where more is sold than was wanted, what was
+    wanted shrinks alike.
+    """
+    if len(desk.strategies) == 1:
+        return passage.quantity[None, :]
+    out = wanted.quantity.copy()
+    for n in np.flatnonzero(passage.quantity != passage.wanted).tolist():
+        final, asked, had = passage.quantity[n], passage.wanted[n], passage.held[n]
+        if min(asked, had) <= final <= max(asked, had) and asked != had:
+            part = (final - had) / (asked - had)
+            ideal = wanted.held[:, n] + part * (wanted.quantity[:, n] - wanted.held[:, n])
+        else:
+            ideal = wanted.quantity[:, n] * (final / asked)
+        unit = desk.unit_of[desk.symbols[n]]
+        total = exact(final).quantize(unit)
+        whole = float(ideal.sum())
+        weights = [exact(one) for one in ideal] if whole else [exact(1.0) for _ in ideal]
+        out[:, n] = [float(one) for one in apportion(total, weights, unit)]
+    return out
+
+
+def _known(price: Floats) -> Floats:
+    """Prices with 0 for symbols that never had one: nothing is held or wanted there."""
+    return np.where(np.isfinite(price), price, 0.0)

@@ -1,0 +1,222 @@
+"""The ledger: an append-only list of entries, and the cash and positions that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from nightdesk.errors import Refused
+from nightdesk.execution.money import ZERO, exact, to_cents, to_price
+
+EntryKind = Literal["capital", "fill", "dividend", "split", "adjustment"]
+
+#: Strategy and symbol of an entry that belongs to the whole book.
+WHOLE_BOOK = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact of the ledger.
+
+    Attributes
+    ----------
+    session : date
+        When it counts.
+    kind : str
+        "capital" moves cash; "fill" and "adjustment" move quantity and cash at a price; "dividend" pays
+        cash on a position; "split" restates a quantity and leaves its cost.
+    strategy, symbol : str
+        Whose position; empty for capital.
+    quantity : Decimal
+        Signed change of the position, in units.
+    price : Decimal
+        Dollars a unit (a dividend's cash per share); 0 where none.
+    cash : Decimal
+        Signed effect on cash in dollars and cents, commission included.
+    commission : Decimal
+        The part of `cash` that was commission, positive.
+    reference : str
+        What it came from, unique with strategy: an execution id, an action.
+    """
+
+    session: date
+    kind: EntryKind
+    strategy: str
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    cash: Decimal
+    commission: Decimal
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What one strategy holds of one symbol, and what it has earned on it.
+
+    `cost` is the total cost basis in dollars by the average-cost method, without commission; it has the sign
+    of `quantity`. `realised`, `commission` and `dividends` accumulate over the book's life. `entry_session`
+    is that of the purchase that opened the position, None while there is none.
+    """
+
+    strategy: str
+    symbol: str
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    realised: Decimal = ZERO
+    entry_session: date | None = None
+    commission: Decimal = ZERO
+    dividends: Decimal = ZERO
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """Dollars a unit, six places; None without a position."""
+        return to_price(self.cost / self.quantity) if self.quantity else None
+
+    def after(self, entry: Entry) -> Position:
+        """The position after one more entry."""
+        if entry.kind == "dividend":
+            return replace(self, dividends=self.dividends + entry.cash)
+        if entry.kind == "split":
+            return replace(self, quantity=self.quantity + entry.quantity)
+        return self._traded(entry)
+
+    def _traded(self, entry: Entry) -> Position:
+        change, quantity = entry.quantity, self.quantity + entry.quantity
+        spent = -(entry.cash + entry.commission)
+        commission = self.commission + entry.commission
+        if self.quantity * change >= 0:
+            opened = self.entry_session if self.quantity else entry.session
+            return replace(
+                self, quantity=quantity, cost=self.cost + spent, entry_session=opened, commission=commission
+            )
+        if abs(change) > abs(self.quantity):  # through zero: the part that closes, then the part that opens
+            closing = to_cents(spent * -self.quantity / change)
+            return replace(
+                self,
+                quantity=quantity,
+                cost=spent - closing,
+                realised=self.realised - closing - self.cost,
+                entry_session=entry.session,
+                commission=commission,
+            )
+        released = self.cost if quantity == 0 else to_cents(self.cost * -change / self.quantity)
+        return replace(
+            self,
+            quantity=quantity,
+            cost=self.cost - released,
+            realised=self.realised - spent - released,
+            entry_session=self.entry_session if quantity else None,
+            commission=commission,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Cash in dollars and the positions by (strategy, symbol), closed ones included."""
+
+    cash: Decimal = ZERO
+    positions: Mapping[tuple[str, str], Position] = field(default_factory=dict)
+
+    def apply(self, entries: Iterable[Entry]) -> Ledger:
+        """The ledger after some entries, in their order."""
+        cash, positions = self.cash, dict(self.positions)
+        for entry in entries:
+            cash += entry.cash
+            if entry.kind != "capital":
+                key = (entry.strategy, entry.symbol)
+                positions[key] = (positions.get(key) or Position(*key)).after(entry)
+        return Ledger(cash, positions)
+
+    def held(self) -> tuple[Position, ...]:
+        """The positions that are not flat."""
+        return tuple(one for one in self.positions.values() if one.quantity)
+
+    def net(self) -> dict[str, Decimal]:
+        """Quantity by symbol over all strategies, flat ones left out."""
+        out: dict[str, Decimal] = {}
+        for one in self.held():
+            out[one.symbol] = out.get(one.symbol, ZERO) + one.quantity
+        return {symbol: quantity for symbol, quantity in out.items() if quantity}
+
+
+def fold(entries: Iterable[Entry]) -> Ledger:
+    """Rebuild the ledger from all of its entries."""
+    return Ledger().apply(entries)
+
+
+def capital(session: date, amount: Decimal) -> Entry:
+    """The entry by which a book receives its money."""
+    return Entry(session, "capital", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, amount, ZERO, "initial capital")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A book valued at the close of a session.
+
+    Money is in dollars and cents, ``nav == cash + positions_value`` exactly. `drawdown` is 1 - NAV / peak
+    NAV, `gross` and `net` are positions over NAV (absolute, signed), `day_return` is NAV over the NAV of the
+    mark before, less 1.
+    """
+
+    session: date
+    cash: Decimal
+    positions_value: Decimal
+    nav: Decimal
+    peak_nav: Decimal
+    drawdown: float
+    gross: float
+    net: float
+    day_return: float
+
+
+def value(position: Position, price: float) -> Decimal:
+    """Dollars that a position is worth at a raw price, rounded to the cent."""
+    return to_cents(position.quantity * exact(price))
+
+
+def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: Mark | None = None) -> Mark:
+    """Value a ledger at the raw prices of a session's close.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        After the session's actions and fills.
+    session : date
+        The session.
+    prices : mapping of symbol to dollars
+        The newest raw close of every symbol held.
+    previous : Mark, optional
+        The mark of the session before; without one the day's return is 0.
+
+    Raises
+    ------
+    Refused
+        When a held symbol has no price.
+    """
+    worth = gross = ZERO
+    for position in ledger.held():
+        price = prices.get(position.symbol)
+        if price is None or not price > 0:
+            raise Refused(
+                f"{position.symbol} is held on {session} and has no price: its bars must be stored first"
+            )
+        one = value(position, price)
+        worth += one
+        gross += abs(one)
+    nav = ledger.cash + worth
+    peak = nav if previous is None else max(nav, previous.peak_nav)
+    return Mark(
+        session=session,
+        cash=ledger.cash,
+        positions_value=worth,
+        nav=nav,
+        peak_nav=peak,
+        drawdown=float(1 - nav / peak) if peak else 0.0,
+        gross=float(gross / nav) if nav else 0.0,
+        net=float(worth / nav) if nav else 0.0,
+        day_return=0.0 if previous is None or not previous.nav else float(nav / previous.nav - 1),
+    )

@@ -1,0 +1,88 @@
+"""Netting: from the changes that strategies want to one order a symbol, and from its fills back to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from nightdesk.execution.money import ZERO, apportion, exact, to_price
+from nightdesk.execution.orders import Intent, Order, Side, client_order_id
+
+
+def net(
+    intents: Sequence[Intent],
+    prices: Mapping[str, float],
+    *,
+    book: str,
+    session: date,
+    as_of: datetime,
+    purpose: str = "rebalance",
+) -> tuple[Order, ...]:
+    """One market order a symbol from the intents of all strategies.
+
+    Intents of one symbol that cancel each other out entirely send nothing.
+
+    Parameters
+    ----------
+    intents : sequence of Intent
+        At most one a strategy and symbol.
+    prices : mapping of symbol to dollars
+        Raw closes that the decision was made at.
+    book, session, as_of, purpose
+        What the order is of; with symbol and side they make its client id.
+
+    Returns
+    -------
+    tuple of Order
+        In the order in which the symbols first appear; intents are in alphabetical order of their strategies.
+    """
+    by_symbol: dict[str, list[Intent]] = {}
+    for intent in intents:
+        if intent.quantity:
+            by_symbol.setdefault(intent.symbol, []).append(intent)
+    orders = []
+    for symbol, wishes in by_symbol.items():
+        wishes.sort(key=lambda wish: wish.strategy)
+        total = sum((wish.quantity for wish in wishes), ZERO)
+        if not total:
+            continue
+        side: Side = "buy" if total > 0 else "sell"
+        orders.append(
+            Order(
+                client_order_id=client_order_id(book, as_of, symbol, side, purpose),
+                book=book,
+                session=session,
+                as_of=as_of,
+                symbol=symbol,
+                side=side,
+                quantity=abs(total),
+                purpose=purpose,
+                reference_price=to_price(exact(prices[symbol])),
+                intents=tuple(wishes),
+            )
+        )
+    return tuple(orders)
+
+
+def allocate(order: Order, cumulative: Decimal, unit: Decimal) -> dict[str, Decimal]:
+    """Share what an order has filled so far among the strategies behind it.
+
+    Parameters
+    ----------
+    order : Order
+    cumulative : Decimal
+        Units filled since the order was sent, positive; at most the order's quantity.
+    unit : Decimal
+        Smallest quantity of the instrument.
+
+    Returns
+    -------
+    dict of strategy to Decimal
+        Signed units that add up to the signed fill exactly. It depends on the cumulative quantity alone: what
+        is booked is the difference to the share booked before, so it does not matter how a broker cuts its
+        fills.
+    """
+    signed = cumulative if order.side == "buy" else -cumulative
+    shares = apportion(signed, [intent.quantity for intent in order.intents], unit)
+    return {intent.strategy: share for intent, share in zip(order.intents, shares, strict=True)}

@@ -1,0 +1,221 @@
+"""Performance: figures of a NAV series and of the trades behind it.
+
+Returns are simple, session to session; a year has 252 sessions; standard deviations use ddof = 1; the
+risk-free rate is taken as 0. A figure that is not defined (no losses to divide by, too short a history) is
+NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+
+from nightdesk.execution import Entry, Ledger
+from nightdesk.panel import Floats
+
+SESSIONS_A_YEAR = 252
+ROLLING_SESSIONS = 30
+TAIL = 0.05
+
+
+@dataclass(frozen=True)
+class NavFigures:
+    """Figures of a NAV series.
+
+    Attributes
+    ----------
+    annual_return : float
+        Compound growth a year: (last / first) ** (252 / n) - 1 over n returns.
+    annual_volatility : float
+        Standard deviation of returns × sqrt(252).
+    sharpe : float
+        Mean return × 252 / annual volatility (Sharpe 1994, risk-free rate 0).
+    sortino : float
+        Mean return × 252 / downside deviation, the root of the mean squared negative return × sqrt(252)
+        (Sortino and van der Meer 1991, target 0).
+    calmar : float
+        Annual return / maximum drawdown over the whole span (Young 1991).
+    max_drawdown : float
+        Largest 1 - NAV / peak NAV so far, positive.
+    max_drawdown_sessions : int
+        Longest stretch of sessions below an earlier peak.
+    var_95, cvar_95 : float
+        Historical one-session loss at 95 %: minus the 5 % quantile of returns (linear interpolation), and
+        minus the mean of the returns at or below it.
+    beta : float
+        Covariance with the benchmark's returns over their variance.
+    """
+
+    annual_return: float
+    annual_volatility: float
+    sharpe: float
+    sortino: float
+    calmar: float
+    max_drawdown: float
+    max_drawdown_sessions: int
+    var_95: float
+    cvar_95: float
+    beta: float
+
+
+def simple_returns(nav: Floats) -> Floats:
+    """Session-to-session returns of shape (n_sessions - 1,)."""
+    out: Floats = nav[1:] / nav[:-1] - 1.0
+    return out
+
+
+def nav_figures(nav: Floats, benchmark_returns: Floats | None = None) -> NavFigures:
+    """Figures of a NAV series.
+
+    Parameters
+    ----------
+    nav : ndarray of shape (n_sessions,)
+        NAV at each session's close, positive.
+    benchmark_returns : ndarray of shape (n_sessions,), optional
+        Returns of the benchmark in the same sessions; the first is not used, sessions where it is NaN are
+        left out.
+    """
+    returns = simple_returns(nav)
+    n = len(returns)
+    if n == 0:
+        no = math.nan
+        return NavFigures(no, no, no, no, no, 0.0, 0, no, no, no)
+    growth = float(nav[-1] / nav[0]) ** (SESSIONS_A_YEAR / n) - 1.0
+    mean = float(returns.mean()) * SESSIONS_A_YEAR
+    volatility = float(returns.std(ddof=1)) * math.sqrt(SESSIONS_A_YEAR) if n > 1 else math.nan
+    downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)) * SESSIONS_A_YEAR)
+    deepest = float(drawdowns(nav).max())
+    quantile = float(np.quantile(returns, TAIL))
+    return NavFigures(
+        annual_return=growth,
+        annual_volatility=volatility,
+        sharpe=_ratio(mean, volatility),
+        sortino=_ratio(mean, downside),
+        calmar=_ratio(growth, deepest),
+        max_drawdown=deepest,
+        max_drawdown_sessions=_longest_below_peak(nav),
+        var_95=-quantile,
+        cvar_95=-float(returns[returns <= quantile].mean()),
+        beta=math.nan if benchmark_returns is None else _beta(returns, benchmark_returns[1:]),
+    )
+
+
+def drawdowns(nav: Floats) -> Floats:
+    """1 - NAV / peak NAV so far, of shape (n_sessions,)."""
+    out: Floats = 1.0 - nav / np.maximum.accumulate(nav)
+    return out
+
+
+def rolling_sharpe(nav: Floats, sessions: int = ROLLING_SESSIONS) -> Floats:
+    """Sharpe ratio of the newest returns at each session, shape (n_sessions,); NaN before that."""
+    out = np.full(len(nav), np.nan)
+    returns = simple_returns(nav)
+    if len(returns) >= sessions:
+        windows = np.lib.stride_tricks.sliding_window_view(returns, sessions)
+        deviation = windows.std(axis=1, ddof=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = windows.mean(axis=1) / deviation * math.sqrt(SESSIONS_A_YEAR)
+        out[sessions:] = np.where(deviation > 0, ratio, np.nan)
+    return out
+
+
+@dataclass(frozen=True)
+class RoundTrip:
+    """A position from its opening until it was flat again; `profit` in dollars, after costs."""
+
+    strategy: str
+    symbol: str
+    opened: date
+    closed: date
+    profit: Decimal
+
+
+def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
+    """Closed positions of a ledger, in the order of their closing.
+
+    The profit of a position is the cash that its entries moved, dividends and commissions included: nothing
+    is left in it once it is flat. A trade through zero closes one position and opens the next with the cash
+    left over.
+    """
+    ledger = Ledger()
+    cash: dict[tuple[str, str], Decimal] = {}
+    opened: dict[tuple[str, str], date] = {}
+    out: list[RoundTrip] = []
+    for entry in entries:
+        key = (entry.strategy, entry.symbol)
+        before = ledger.positions.get(key)
+        ledger = ledger.apply([entry])
+        if entry.kind == "capital":
+            continue
+        quantity = ledger.positions[key].quantity
+        if quantity and (before is None or not before.quantity):
+            opened[key], cash[key] = entry.session, Decimal(0)
+        cash[key] = cash.get(key, Decimal(0)) + entry.cash
+        if before is not None and before.quantity and quantity * before.quantity <= 0:
+            carried = -ledger.positions[key].cost
+            out.append(RoundTrip(*key, opened[key], entry.session, cash[key] - carried))
+            opened[key], cash[key] = entry.session, carried
+    return out
+
+
+@dataclass(frozen=True)
+class TradeFigures:
+    """Figures of closed positions: wins are those with a profit above 0, dollars where not a share.
+
+    `profit_factor` is the sum of the wins over the sum of the losses.
+    """
+
+    closed: int
+    win_rate: float
+    average_win: float
+    average_loss: float
+    profit_factor: float
+
+
+def trade_figures(trips: Iterable[RoundTrip]) -> TradeFigures:
+    """Figures of closed positions."""
+    profits = [float(trip.profit) for trip in trips]
+    wins, losses = [one for one in profits if one > 0], [one for one in profits if one <= 0]
+    return TradeFigures(
+        closed=len(profits),
+        win_rate=_ratio(len(wins), len(profits)),
+        average_win=_ratio(sum(wins), len(wins)),
+        average_loss=_ratio(sum(losses), len(losses)),
+        profit_factor=_ratio(sum(wins), -sum(losses)),
+    )
+
+
+def turnover(traded: Floats, nav: Floats) -> float:
+    """Traded notional a year over NAV, two-sided.
+
+    Parameters
+    ----------
+    traded, nav : ndarray of shape (n_sessions,)
+        Dollars bought and sold in each session, and its NAV.
+    """
+    return float((traded / nav).mean()) * SESSIONS_A_YEAR if len(nav) else math.nan
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below else math.nan
+
+
+def _longest_below_peak(nav: Floats) -> int:
+    longest = run = 0
+    for below in (nav < np.maximum.accumulate(nav)).tolist():
+        run = run + 1 if below else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _beta(returns: Floats, benchmark: Floats) -> float:
+    both = np.isfinite(returns) & np.isfinite(benchmark)
+    if both.sum() < 2:
+        return math.nan
+    covariance = np.cov(returns[both], benchmark[both])
+    return _ratio(float(covariance[0, 1]), float(covariance[1, 1]))

@@ -1,0 +1,41 @@
+"""Quantities in whole units of their instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Self
+
+import numpy as np
+
+from nightdesk.panel import Floats
+
+#: Counts this close below a whole number of units are that number, against the float error of a division:
+#: absolute for small counts, a few last bits for large ones.
+TOLERANCE = 1e-9
+LAST_BITS = 4 * float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Smallest quantities of n_symbols instruments as fractions, arrays of shape (n_symbols,).
+
+    A quantity is kept as ``count * numerator / denominator``, which is the float next to its decimal value:
+    equal quantities are equal bits, whichever way they were reached.
+    """
+
+    numerator: Floats
+    denominator: Floats
+
+    @classmethod
+    def of(cls, units: Sequence[Decimal]) -> Self:
+        """From the units of a book, in dollars' decimal notation (1, 0.0001)."""
+        ratios = np.array([unit.as_integer_ratio() for unit in units], dtype=np.float64).reshape(-1, 2)
+        return cls(ratios[:, 0], ratios[:, 1])
+
+    def toward_zero(self, quantity: Floats) -> Floats:
+        """Quantities rounded toward zero; any shape whose last axis is the symbols; NaN stays NaN."""
+        count = quantity * self.denominator / self.numerator
+        whole: Floats = np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count))
+        return whole * self.numerator / self.denominator

@@ -1,0 +1,67 @@
+"""Volatility of a portfolio whose weights are given."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nightdesk.panel import Floats
+
+SESSIONS_A_YEAR = 252
+
+
+def portfolio_volatility(weights: Floats, returns: Floats) -> float:
+    """Annualised volatility of fixed weights over a window of past returns.
+
+    It is the standard deviation (ddof = 1) of the window's portfolio returns, which equals ``sqrt(w' C w)``
+    with C the sample covariance of the window: no matrix is needed for one portfolio.
+
+    A held symbol with a missing return in the window is counted as if it moved in step with everything else:
+    its own volatility (over the returns it has) × its weight is added. No portfolio can be more volatile than
+    that sum, so a gap never makes a book look calmer. A held symbol with fewer than two returns counts with
+    the largest volatility of the other held ones.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_symbols,)
+        Signed shares of NAV; 0 where nothing is held.
+    returns : ndarray of shape (n_sessions, n_symbols)
+        Simple returns; NaN where missing.
+
+    Returns
+    -------
+    float
+        0 without any position; NaN when not one held symbol has two returns.
+    """
+    held = weights != 0.0
+    if not held.any():
+        return 0.0
+    # products and row sums, not a matrix product: the bits of BLAS depend on how an array lies in memory
+    contribution = np.where(held, returns * weights, 0.0)
+    total = contribution.sum(axis=1)
+    whole = _deviation(total)
+    if math.isfinite(whole):
+        return whole * math.sqrt(SESSIONS_A_YEAR)
+    gaps = np.isnan(contribution).any(axis=0)
+    complete = _deviation(np.where(gaps, 0.0, contribution).sum(axis=1)) if (held & ~gaps).any() else 0.0
+    alone = [_deviation(column[np.isfinite(column)]) for column in returns[:, held].T]
+    known = [one for one in alone if math.isfinite(one)]
+    if not known:
+        return math.nan
+    worst = max(known)
+    sizes = np.abs(weights[held]).tolist()
+    added = sum(
+        size * (own if math.isfinite(own) else worst)
+        for size, own, gappy in zip(sizes, alone, gaps[held].tolist(), strict=True)
+        if gappy
+    )
+    return float(complete + added) * math.sqrt(SESSIONS_A_YEAR)
+
+
+def _deviation(values: Floats) -> float:
+    """Standard deviation with ddof = 1; NaN with fewer than two values or a missing one."""
+    if len(values) < 2:
+        return math.nan
+    centred = values - values.sum() / len(values)
+    return math.sqrt(float((centred * centred).sum()) / (len(values) - 1))

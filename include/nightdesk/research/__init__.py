@@ -1,0 +1,1 @@
+"""History driven through the functions of the daily run."""

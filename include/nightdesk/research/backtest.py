@@ -1,0 +1,156 @@
+"""The backtest: a book over history in memory, through the same functions as its daily run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from nightdesk import factors
+from nightdesk.book import Book
+from nightdesk.decision import Desk, Market, RiskEvent, observe, resolve
+from nightdesk.errors import Refused
+from nightdesk.execution import Entry
+from nightdesk.feeds.quality import Consequence, examine
+from nightdesk.panel import Floats, Panel
+from nightdesk.research.simulation import Decided, Progress, Simulation
+from nightdesk.research.walk import walk
+from nightdesk.strategies import View
+
+
+@dataclass(frozen=True)
+class Result:
+    """A backtest's outcome.
+
+    Attributes
+    ----------
+    desk : Desk
+    market : Market
+        All sessions from the book's origin.
+    decided : tuple of Decided
+        The sessions that were decided, ascending.
+    events : tuple of RiskEvent
+        The facts that it was given.
+    benchmark_returns : ndarray of shape (n_decided,)
+        Adjusted returns of the book's benchmark in the decided sessions.
+    """
+
+    desk: Desk
+    market: Market
+    decided: tuple[Decided, ...]
+    events: tuple[RiskEvent, ...]
+    benchmark_returns: Floats
+
+    @cached_property
+    def nav(self) -> Floats:
+        """NAV at the mark of every decided session, dollars."""
+        return np.array([float(one.state.mark.nav) for one in self.decided])
+
+    def view(self, t: int) -> View:
+        """What strategies saw in row `t` of the market; one session long."""
+        symbols, cut = self.desk.symbols, slice(t, t + 1)
+        return View(
+            symbols=symbols,
+            sessions=np.array([self.market.sessions[t]], dtype="datetime64[D]"),
+            close=self.market.close[cut],
+            vix=self.market.vix_close[cut],
+            factors={name: values[cut] for name, values in self.market.factors.items()},
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the tables and `metrics.json` into `folder`; the same result gives the same bytes."""
+        from nightdesk.research.metrics import metrics
+        from nightdesk.research.tables import TABLES, write_table
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (columns, rows) in TABLES.items():
+            write_table(folder / f"{name}.csv", columns, rows(self))
+        text = json.dumps(metrics(self), indent=2, allow_nan=False)
+        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All ledger entries in their order."""
+        return tuple(entry for one in self.decided for entry in one.entries)
+
+
+def backtest(
+    book: Book,
+    panel: Panel,
+    first: date,
+    last: date,
+    facts: Sequence[RiskEvent] = (),
+    *,
+    checked: bool = True,
+) -> Result:
+    """Drive a book over past sessions.
+
+    Decisions are made on the close and fill at the next open. Factors, regimes and signals are computed for
+    all sessions at once, since they depend on no position; then the sessions are walked once.
+
+    Parameters
+    ----------
+    book : Book
+    panel : Panel
+        From the book's origin to at least `last`; columns are the book's panel symbols.
+    first, last : date
+        The first decided session, in which the book receives its capital, and the last. Dates between
+        sessions mean the next (previous) session.
+    facts : sequence of RiskEvent
+        Kills and releases, ascending; each counts from its session on.
+    checked : bool
+        Whether the data checks are run: quarantine, references, and sessions that stop the run.
+
+    Raises
+    ------
+    Refused
+        When the panel does not reach so far, or a session's data would have stopped the daily run.
+    """
+    desk = resolve(book)
+    t0, stop = _span(panel, first, last)
+    known = panel.until(stop)
+    values = factors.compute(known, desk.factor_names, benchmark=book.benchmark)
+    if checked:
+        quality = examine(known, book)
+        bad = np.flatnonzero(quality.stop[t0:])
+        if len(bad):
+            t = t0 + int(bad[0])
+            why = "; ".join(quality.reasons(t, Consequence.STOP).values())
+            raise Refused(f"{known.sessions[t]}: the data checks stop the run: {why}")
+        market = observe(
+            desk, known, values, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
+        )
+    else:
+        market = observe(desk, known, values)
+    simulation = Simulation(desk, market, tuple(facts))
+    walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
+    benchmark = known.returns[t0:, known.column(book.benchmark)]
+    return Result(desk, market, tuple(simulation.decided), tuple(facts), benchmark)
+
+
+def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:
+    """Rows from the first decided session up to, and without, the one after the last."""
+    days = panel.sessions
+    if (
+        not len(days)
+        or np.datetime64(first, "D") < days[0]
+        or np.datetime64(last, "D") > _week_after(days[-1])
+    ):
+        reach = f"from {days[0]} to {days[-1]}" if len(days) else "over no session"
+        raise Refused(f"a backtest from {first} to {last} needs bars of that span; they reach {reach}")
+    t0 = int(np.searchsorted(days, np.datetime64(first, "D"), side="left"))
+    stop = int(np.searchsorted(days, np.datetime64(last, "D"), side="right"))
+    if stop <= t0:
+        raise Refused(f"there is no session from {first} to {last}")
+    return t0, stop
+
+
+def _week_after(day: np.datetime64) -> np.datetime64:
+    """A last date on a weekend or holiday after the newest session is still within reach."""
+    later: np.datetime64 = day + np.timedelta64(7, "D")
+    return later

@@ -1,0 +1,124 @@
+"""A panel straight from feeds, in memory: for research that needs no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightdesk.book import WARM_UP_SESSIONS, Book
+from nightdesk.calendar import as_date, get_calendar
+from nightdesk.errors import Refused
+from nightdesk.feeds import Fetched, Missing, make
+from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Market:
+    """Bars of a book over a span, and where they came from.
+
+    Attributes
+    ----------
+    panel : Panel
+        Columns are `Book.panel_symbols`.
+    sources : mapping of str to int
+        Bars by source.
+    missing : mapping of str to Missing
+        Symbols of which there is no bar at all, and why.
+    dropped : mapping of str to int
+        Rows that were left out, by reason.
+    """
+
+    panel: Panel
+    sources: Mapping[str, int]
+    missing: Mapping[str, Missing]
+    dropped: Mapping[str, int]
+
+
+def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None = None) -> Market:
+    """Fetch the bars of `book` and lay them out on sessions.
+
+    Parameters
+    ----------
+    book : Book
+        Says the symbols, the calendar and, when `feeds` is None, the feeds.
+    first, last : date
+        Span of the panel; days that are no sessions are passed over.
+    feeds : sequence of str, optional
+        Names of feeds, in the order in which they are asked.
+
+    Raises
+    ------
+    Refused
+        When the span holds no session, a feed is not known, or what it holds is malformed.
+    Transient
+        When nothing came, for a passing reason.
+    """
+    calendar = get_calendar(book.calendar)
+    sessions = calendar.between(first, last)
+    if len(sessions) == 0:
+        raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
+    continuous = [symbol for symbol, instrument in book.universe.items() if instrument.continuous]
+    chain = [make(name, calendar=book.calendar, continuous=continuous) for name in feeds or book.feeds.daily]
+    # A market that never closes gathers its first bar from the days since the session before.
+    before = calendar.shift(as_date(sessions[0]), -1)
+    fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
+    columns = [Column(symbol, symbol in continuous) for symbol in book.panel_symbols]
+    return Market(
+        panel=build_panel(
+            sessions,
+            columns,
+            _bars(fetched.bars, book.panel_symbols),
+            _actions(fetched.actions),
+            previous_session=np.datetime64(before, "D"),
+        ),
+        sources=_count_by_source(fetched),
+        missing=fetched.missing,
+        dropped=fetched.dropped,
+    )
+
+
+def origin_of(book: Book, inception: date) -> date:
+    """The first session of a book's factors when its decisions begin at `inception`.
+
+    Raises
+    ------
+    Refused
+        When the book states an origin that does not lie before `inception`.
+    """
+    if book.origin is None:
+        return get_calendar(book.calendar).shift(inception, -WARM_UP_SESSIONS)
+    if book.origin >= inception:
+        raise Refused(
+            f"{inception} does not lie after the origin {book.origin} of book {book.name}: "
+            "begin later, or set another origin"
+        )
+    return book.origin
+
+
+def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
+    column = {symbol: at for at, symbol in enumerate(symbols)}
+    values = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+    return Bars(
+        column=np.asarray(frame["symbol"].map(column), dtype=np.intp),
+        day=frame["session"].to_numpy().astype("datetime64[D]"),
+        **values,
+    )
+
+
+def _actions(frame: pd.DataFrame) -> list[Action]:
+    days = frame["session"].to_numpy().astype("datetime64[D]")
+    rows = zip(frame["symbol"], days, frame["kind"], frame["value"], strict=True)
+    return [Action(symbol, day, kind, value) for symbol, day, kind, value in rows]
+
+
+def _count_by_source(fetched: Fetched) -> dict[str, int]:
+    counts = fetched.bars["source"].value_counts()
+    return {str(source): int(count) for source, count in sorted(counts.items())}

@@ -1,0 +1,98 @@
+"""Rules that let nothing be opened or added to while something is wrong; they never touch a reduction."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from nightdesk.book import Frozen
+from nightdesk.panel import Floats
+from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+
+
+@register
+class KillSwitch(Rule):
+    """No entries while the book is killed; released only by a person."""
+
+    name = "kill_switch"
+    order = 11
+    subject = "entries"
+    always = True
+    sentence = "kill switch at {value:.0f} (1 is on)"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions while the switch is on."""
+        on = situation.kill_switch
+        return Ruling(without_entries(wanted, held) if on else wanted, float(on), 0.0)
+
+
+@register
+class DailyLoss(Rule):
+    """The breaker: no entries after a loss since the previous mark; it lifts by itself at the next."""
+
+    name = "daily_loss"
+    order = 12
+    subject = "entries"
+    sentence = "NAV moved {value:.2%} since the previous mark, entries stop below {limit:.2%}"
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: float = Field(lt=0, gt=-1, description="NAV / previous NAV - 1 below which nothing is opened")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions when the day's return is under the limit."""
+        limit: float = self.params.limit
+        tripped = situation.day_return < limit
+        return Ruling(without_entries(wanted, held) if tripped else wanted, situation.day_return, limit)
+
+
+@register
+class Quarantine(Rule):
+    """No entries in a symbol whose bars failed a check."""
+
+    name = "quarantine"
+    order = 13
+    subject = "entries"
+    always = True
+    sentence = "quarantine at {value:.0f} (1 is on)"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions in quarantined symbols."""
+        bad = situation.quarantined
+        after = np.where(bad, without_entries(wanted, held), wanted) if bad.any() else wanted
+        return Ruling(after, bad.astype(np.float64), 0.0)
+
+
+@register
+class Staleness(Rule):
+    """No entries in a symbol without a bar of this session."""
+
+    name = "staleness"
+    order = 14
+    subject = "entries"
+    always = True
+    sentence = "its newest bar is {value:.0f} sessions old, at most {limit:.0f} is allowed"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions where the newest bar is older than the session, or there is none."""
+        stale = situation.age != 0
+        after = np.where(stale, without_entries(wanted, held), wanted) if stale.any() else wanted
+        return Ruling(after, situation.age.astype(np.float64), 0.0)
+
+
+@register
+class Regime(Rule):
+    """No entries in a band of the volatility index that forbids them, or while a reference has no bar."""
+
+    name = "regime"
+    order = 15
+    subject = "entries"
+    always = True
+    sentence = "volatility index at {value:.2f}, in the band from {limit:.2f}"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions when the band is unknown or closed, or the day allows none."""
+        opens = situation.band is not None and situation.band.entries and situation.entries_allowed
+        after = wanted if opens else without_entries(wanted, held)
+        return Ruling(after, situation.vix, situation.band_floor)

@@ -1,0 +1,108 @@
+"""Rules on how much may be held: of one symbol, and of everything together."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from nightdesk.book import Frozen, Share
+from nightdesk.panel import Floats
+from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+
+#: Regulation T: the share of a position's value that its holder must put up on margin.
+INITIAL_MARGIN = 0.50
+
+
+@register
+class MaxWeight(Rule):
+    """No symbol weighs more than the book allows; what drifted above its cap is cut back to it.
+
+    A drift that is smaller than the rebalance threshold is left alone by that rule, which comes later: so a
+    position may stand above its cap by less than the threshold, and is never bought there.
+    """
+
+    name = "max_weight"
+    order = 51
+    subject = "positions"
+    sentence = "weight of {value:.2%}, at most {limit:.2%}"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Positions clipped to their caps, rounded toward zero."""
+        weight = np.abs(situation.weights(wanted))
+        over = weight > situation.max_weight
+        after = wanted
+        if over.any():
+            cap = np.divide(
+                situation.max_weight * situation.nav,
+                situation.price,
+                out=np.abs(wanted),
+                where=situation.price > 0,
+            )
+            after = np.where(over, np.copysign(situation.units.toward_zero(cap), wanted), wanted)
+        return Ruling(after, weight, situation.max_weight)
+
+
+def _within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
+    """Additions shrunk alike until gross is within `limit` × NAV; what is held is not forced out."""
+    kept = without_entries(wanted, held)
+    room = limit * situation.nav - float((np.abs(kept) * situation.price).sum())
+    added = float((np.abs(wanted - kept) * situation.price).sum())
+    value = (added - room) / situation.nav + limit
+    if added <= room + 1e-9 * situation.nav:
+        return Ruling(wanted, value, limit)
+    if room <= 0.0:
+        return Ruling(kept, value, limit)
+    units = situation.units
+    grown = kept + units.toward_zero((wanted - kept) * (room / added))
+    return Ruling(units.toward_zero(grown), value, limit)
+
+
+@register
+class GrossLeverage(Rule):
+    """Positions over NAV, absolute: at most the book's limit on margin, at most 1 without.
+
+    It cuts what is bought, all purchases alike. Gross that drifted above the limit is not sold down by this
+    rule: it means only that nothing is bought.
+    """
+
+    name = "gross_leverage"
+    order = 81
+    subject = "entries"
+    sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%}"
+
+    class Params(Frozen):
+        """Its numbers."""
+
+        limit: float = Field(gt=0, description="gross positions over NAV on margin")
+        margin: bool = Field(
+            False, description="whether the account may borrow; if not, the limit is at most 1"
+        )
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions shrunk to the limit."""
+        limit: float = self.params.limit if self.params.margin else min(1.0, self.params.limit)
+        return _within_gross(wanted, held, situation, limit)
+
+
+@register
+class CashBuffer(Rule):
+    """A share of NAV that purchases leave in cash; on margin, the share that excess equity must keep.
+
+    The buffer also pays for costs and for the gap between the price of the decision and that of the fill.
+    """
+
+    name = "cash_buffer"
+    order = 83
+    subject = "entries"
+    sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} leaves the cash buffer"
+
+    class Params(Frozen):
+        """Its numbers."""
+
+        limit: Share = Field(description="share of NAV that stays in cash (on margin: excess equity)")
+        margin: bool = Field(False, description="whether the account may borrow")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions shrunk until the buffer is left."""
+        limit = 1.0 - self.params.limit
+        return _within_gross(wanted, held, situation, limit / INITIAL_MARGIN if self.params.margin else limit)

@@ -1,0 +1,124 @@
+"""Rules on what is traded in one session: how often, how much, and whether it is worth its cost.
+
+They look at sales and purchases alike. A position can always be closed entirely: the rules on small trades
+let it go.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from nightdesk.book import Frozen, Share
+from nightdesk.panel import Floats
+from nightdesk.risk.rule import Rule, Ruling, Situation, register
+
+
+def _sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
+    """Changes of weight, absolute."""
+    return np.abs(situation.weights(wanted - held))
+
+
+def _by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
+    """Columns that trade, the largest change of weight first, equals by symbol."""
+    order: NDArray[np.intp] = np.lexsort((situation.rank, -size))
+    return order[: np.count_nonzero(size)]
+
+
+@register
+class TradesPerDay(Rule):
+    """So many trades a session; the largest changes of weight come first, then the alphabet."""
+
+    name = "trades_per_day"
+    order = 91
+    subject = "trades"
+    sentence = "number {value:.0f} of the session's trades by size, at most {limit:.0f} are made"
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: int = Field(ge=0, description="trades a session")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """The trades beyond the limit undone."""
+        limit: int = self.params.limit
+        size = _sizes(wanted, held, situation)
+        order = _by_size(size, situation)
+        place = np.zeros_like(size)
+        place[order] = np.arange(1, len(order) + 1)
+        after = np.where(place > limit, held, wanted) if len(order) > limit else wanted
+        return Ruling(after, place, float(limit))
+
+
+@register
+class TurnoverPerDay(Rule):
+    """So much of NAV traded in a session, against what was held before; the trade that crosses is cut."""
+
+    name = "turnover_per_day"
+    order = 92
+    subject = "trades"
+    sentence = "turnover up to this trade {value:.2%} of NAV, at most {limit:.2%}"
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: float = Field(gt=0, description="sum of the absolute changes of weight")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Trades by size until the limit; the one that crosses is cut to it, those after it undone."""
+        limit: float = self.params.limit
+        size = _sizes(wanted, held, situation)
+        order = _by_size(size, situation)
+        running = np.zeros_like(size)
+        running[order] = np.cumsum(size[order])
+        if not len(order) or running[order[-1]] <= limit + 1e-12:
+            return Ruling(wanted, running, limit)
+        over = running > limit + 1e-12
+        after = np.where(over, held, wanted)
+        crosses = order[int(np.argmax(over[order]))]
+        part = (limit - running[crosses] + size[crosses]) / size[crosses]
+        after[crosses] += situation.units.toward_zero((wanted - held) * part)[crosses]
+        return Ruling(situation.units.toward_zero(after), running, limit)
+
+
+@register
+class SmallestTrade(Rule):
+    """No trade under so many dollars, but for closing a position."""
+
+    name = "smallest_trade"
+    order = 101
+    subject = "trades"
+    sentence = "a trade of {value:,.2f} dollars, at least {limit:,.2f} is worth its cost"
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: float = Field(ge=0, description="dollars")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Small trades undone."""
+        limit: float = self.params.limit
+        notional = np.abs(wanted - held) * situation.price
+        return Ruling(np.where((notional < limit) & (wanted != 0.0), held, wanted), notional, limit)
+
+
+@register
+class RebalanceThreshold(Rule):
+    """No trade that changes a weight by less than this, but for closing a position."""
+
+    name = "rebalance_threshold"
+    order = 102
+    subject = "trades"
+    sentence = "a change of weight of {value:.2%}, at least {limit:.2%} is worth its cost"
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: Share = Field(description="change of weight below which nothing is done")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Small changes of weight undone."""
+        limit: float = self.params.limit
+        size = _sizes(wanted, held, situation)
+        return Ruling(np.where((size < limit) & (wanted != 0.0), held, wanted), size, limit)

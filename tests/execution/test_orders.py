@@ -1,0 +1,86 @@
+"""Order identity and netting."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nightdesk.execution import Intent, Order, allocate, client_order_id, net
+
+CLOSE = datetime(2020, 3, 16, 20, tzinfo=UTC)
+ONE = Decimal(1)
+
+
+def test_the_same_decision_has_the_same_id() -> None:
+    first = client_order_id("multi_asset", CLOSE, "BTC-USD", "buy", "rebalance")
+    assert first == client_order_id("multi_asset", CLOSE, "BTC-USD", "buy", "rebalance", 0)
+    assert first.startswith("multi-asset-20200316-btc-usd-b-")
+
+
+def test_an_id_does_not_depend_on_the_time_zone_it_is_asked_in() -> None:
+    from zoneinfo import ZoneInfo
+
+    local = CLOSE.astimezone(ZoneInfo("America/New_York"))
+    assert client_order_id("b", local, "SPY", "buy", "x") == client_order_id("b", CLOSE, "SPY", "buy", "x")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("multi_assets", CLOSE, "GLD", "buy", "rebalance", 0),
+        ("multi_asset", CLOSE.replace(day=17), "GLD", "buy", "rebalance", 0),
+        ("multi_asset", CLOSE, "SLV", "buy", "rebalance", 0),
+        ("multi_asset", CLOSE, "GLD", "sell", "rebalance", 0),
+        ("multi_asset", CLOSE, "GLD", "buy", "stop", 0),
+        ("multi_asset", CLOSE, "GLD", "buy", "rebalance", 1),
+    ],
+)
+def test_another_decision_has_another_id(other: tuple[str, datetime, str, str, str, int]) -> None:
+    assert client_order_id(*other) != client_order_id("multi_asset", CLOSE, "GLD", "buy", "rebalance")
+
+
+@given(
+    st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True),
+    st.from_regex(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}", fullmatch=True),
+)
+def test_an_id_is_short_and_plain(book: str, symbol: str) -> None:
+    made = client_order_id(book, CLOSE, symbol, "sell", "rebalance")
+    assert len(made) <= 48
+    assert re.fullmatch(r"[a-z0-9-]+", made)
+
+
+def _net(*intents: Intent) -> tuple[Order, ...]:
+    return net(intents, {"GLD": 170.5, "SPY": 300.0}, book="two", session=date(2020, 3, 16), as_of=CLOSE)
+
+
+def test_intents_net_to_one_order_a_symbol() -> None:
+    orders = _net(
+        Intent("trend", "GLD", Decimal(10)),
+        Intent("carry", "GLD", Decimal(-4)),
+        Intent("trend", "SPY", Decimal(-3)),
+    )
+    assert [(one.symbol, one.side, one.quantity) for one in orders] == [("GLD", "buy", 6), ("SPY", "sell", 3)]
+    assert orders[0].reference_price == Decimal("170.5")
+    assert sum(intent.quantity for intent in orders[0].intents) == orders[0].signed_quantity
+
+
+def test_intents_that_cancel_out_send_nothing() -> None:
+    assert _net(Intent("trend", "GLD", Decimal(4)), Intent("carry", "GLD", Decimal(-4))) == ()
+
+
+@given(st.lists(st.integers(-500, 500).filter(bool), min_size=1, max_size=4), st.data())
+def test_fills_are_shared_exactly_however_the_broker_cuts_them(
+    wanted: list[int], data: st.DataObject
+) -> None:
+    intents = tuple(Intent(f"s{at}", "GLD", Decimal(quantity)) for at, quantity in enumerate(wanted))
+    orders = _net(*intents)
+    if not orders:
+        return
+    order = orders[0]
+    at = data.draw(st.integers(0, int(order.quantity)))
+    shares = allocate(order, Decimal(at), ONE)
+    assert sum(shares.values()) == (at if order.side == "buy" else -at)
+    assert allocate(order, order.quantity, ONE) == {one.strategy: one.quantity for one in intents}

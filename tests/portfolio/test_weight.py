@@ -1,0 +1,94 @@
+"""Weight sizing, as a table of one symbol's situation and what is wanted of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nightdesk.errors import Refused
+from nightdesk.portfolio import Ask, make
+from nightdesk.strategies import Direction
+
+SIZING = make("weight", path="strategies.trend.sizing")
+STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
+SELL, STRONG_SELL = Direction.SELL, Direction.STRONG_SELL
+
+
+def ask(direction: Direction, held: float = 0.0, previous: Direction = HOLD, confidence: float = 0.8) -> Ask:
+    """A symbol at 100 dollars, cap 50 %, target 10 %, volatility 20 %, in a book of 100,000 dollars."""
+    return Ask(
+        held=np.array([held]),
+        direction=np.array([direction], dtype=np.int8),
+        previous_direction=np.array([previous], dtype=np.int8),
+        confidence=np.array([confidence]),
+        factors={"volatility_60": np.array([0.20])},
+        price=np.array([100.0]),
+        capital=100_000.0,
+        max_weight=np.array([0.50]),
+        volatility_target=np.array([0.10]),
+        buy_fraction=0.6,
+        entry_factor=1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (ask(STRONG_BUY), 200.0),
+        (ask(STRONG_BUY, confidence=1.0), 250.0),
+        (ask(BUY), 120.0),
+        (ask(BUY, held=150.0), 120.0),
+        (ask(HOLD, held=77.0), 77.0),
+        (ask(HOLD), 0.0),
+        (ask(SELL, held=77.0), 38.5),
+        (ask(SELL, held=77.0, previous=STRONG_SELL), 38.5),
+        (ask(SELL, held=77.0, previous=SELL), 77.0),
+        (ask(STRONG_SELL, held=77.0), 0.0),
+    ],
+)
+def test_directions_become_quantities(asked: Ask, wanted: float) -> None:
+    assert SIZING.quantities(asked)[0] == pytest.approx(wanted)
+
+
+def test_a_calm_symbol_is_not_levered_above_its_cap() -> None:
+    calm = replace(ask(STRONG_BUY, confidence=1.0), factors={"volatility_60": np.array([0.01])})
+    assert SIZING.quantities(calm)[0] == pytest.approx(500.0)
+
+
+def test_a_price_that_never_moved_is_not_a_division_by_zero() -> None:
+    still = replace(ask(STRONG_BUY, confidence=1.0), factors={"volatility_60": np.array([0.0])})
+    assert SIZING.quantities(still)[0] == pytest.approx(500.0)
+
+
+@pytest.mark.parametrize(
+    ("held", "factor", "wanted"),
+    [
+        (0.0, 0.5, 100.0),  # an entry is made smaller
+        (60.0, 0.5, 100.0),  # so is an addition
+        (150.0, 0.5, 150.0),  # an addition that would become a sale is left out
+        (250.0, 0.5, 200.0),  # a reduction is not touched
+        (60.0, 0.0, 60.0),  # no entries at all
+    ],
+)
+def test_the_regime_makes_entries_smaller_and_turns_nothing_held_into_a_sale(
+    held: float, factor: float, wanted: float
+) -> None:
+    asked = replace(ask(STRONG_BUY, held=held), entry_factor=factor)
+    assert SIZING.quantities(asked)[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("missing", ["volatility", "price"])
+def test_what_cannot_be_sized_is_kept(missing: str) -> None:
+    asked = ask(STRONG_BUY, held=33.0)
+    if missing == "price":
+        asked = replace(asked, price=np.array([np.nan]))
+    else:
+        asked = replace(asked, factors={"volatility_60": np.array([np.nan])})
+    assert SIZING.quantities(asked)[0] == 33.0
+
+
+def test_an_unknown_method_is_refused_with_its_path() -> None:
+    with pytest.raises(
+        Refused, match=r"strategies\.trend\.sizing: there is no sizing method 'wieght'; did you mean weight"
+    ):
+        make("wieght", path="strategies.trend.sizing")

@@ -1,0 +1,195 @@
+"""The backtest on seeded panels: what must hold of every result."""
+
+import csv
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.decision.desks import book
+from tests.research.panels import FIRST, LAST, seeded_panel
+
+from nightdesk.calendar import as_date
+from nightdesk.decision import RiskEvent
+from nightdesk.errors import Refused
+from nightdesk.execution import fold
+from nightdesk.panel import Action
+from nightdesk.research.backtest import Result, backtest
+from nightdesk.research.tables import TABLES, risk_event_rows
+
+LIMITS = {
+    "daily_loss": {"limit": -0.02},
+    "max_weight": {},
+    "cash_buffer": {"limit": 0.05},
+    "gross_leverage": {"limit": 1.5},
+    "trades_per_day": {"limit": 5},
+    "turnover_per_day": {"limit": 0.30},
+    "smallest_trade": {"limit": 100},
+    "rebalance_threshold": {"limit": 0.02},
+}
+BOOK = book(limits=LIMITS, quality={"failed_share": 0.6})
+START = date(2019, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return backtest(BOOK, seeded_panel(BOOK), START, LAST)
+
+
+def rules_that_bound(result: Result) -> set[str]:
+    return {
+        one.rule
+        for decided in result.decided
+        for one in decided.gated.verdicts(result.desk.symbols)
+        if one.action != "approve"
+    }
+
+
+def test_nav_is_cash_plus_positions_in_every_session(result: Result) -> None:
+    for one in result.decided:
+        mark = one.state.mark
+        assert mark.nav == mark.cash + mark.positions_value
+        assert mark.cash == one.state.ledger.cash
+
+
+def test_the_first_session_receives_the_capital_and_the_next_one_trades(result: Result) -> None:
+    first = result.decided[0]
+    assert [one.kind for one in first.entries] == ["capital"]
+    assert first.state.mark.nav == Decimal(100_000)
+    trading = next(at for at, one in enumerate(result.decided) if one.orders)
+    filled = {fill.client_order_id for fill in result.decided[trading + 1].fills}
+    assert filled == {order.client_order_id for order in result.decided[trading].orders}
+
+
+def test_the_ledger_is_rebuilt_from_its_entries(result: Result) -> None:
+    assert fold(result.entries) == result.decided[-1].state.ledger
+
+
+def test_positions_follow_from_the_gate_when_everything_fills(result: Result) -> None:
+    for before, after in zip(result.decided, result.decided[1:], strict=False):
+        wanted = before.gated.passage.quantity
+        held = after.state.ledger.net()
+        assert [float(held.get(symbol, 0)) for symbol in BOOK.symbols] == wanted.tolist()
+
+
+def test_later_bars_change_no_decision(result: Result) -> None:
+    panel = seeded_panel(BOOK)
+    for last in (date(2019, 6, 28), date(2020, 3, 20)):
+        rows = int(np.searchsorted(panel.sessions, np.datetime64(last), side="right"))
+        short = backtest(BOOK, panel.until(rows), START, last)
+        for mine, whole in zip(short.decided, result.decided, strict=False):
+            assert mine.state == whole.state
+            assert mine.orders == whole.orders
+            assert mine.targets.volatility == whole.targets.volatility
+            np.testing.assert_array_equal(mine.targets.quantity, whole.targets.quantity)
+
+
+def test_a_day_of_panic_trips_the_breaker_and_closes_the_regime(result: Result) -> None:
+    assert {"regime", "rebalance_threshold"} <= rules_that_bound(result)
+    panic = result.market.sessions[330]
+    assert [(row[0], row[1]) for row in risk_event_rows(result)] == [(panic, "breaker")]
+
+
+def test_a_kill_stops_entries_until_it_is_released() -> None:
+    panel = seeded_panel(BOOK)
+    events = [RiskEvent(START, "kill", "drill"), RiskEvent(date(2019, 3, 1), "release", "drill over")]
+    killed = backtest(BOOK, panel, START, date(2019, 6, 28), events)
+    for one in killed.decided:
+        if one.state.mark.session < date(2019, 3, 1):
+            assert not one.orders
+            assert one.state.facts.kill_reason == "drill"
+    assert any(one.orders for one in killed.decided)
+    assert "kill_switch" in rules_that_bound(killed)
+
+
+def test_a_faulty_bar_is_not_traded_at_and_values_nothing() -> None:
+    panel = seeded_panel(BOOK)
+    spoiled = 400
+    assert panel.symbols[0] == "GLD"
+    faulty = seeded_panel(BOOK, faults={("GLD", spoiled): 2.0})
+    result = backtest(BOOK, faulty, START, LAST)
+    market = result.market
+    assert market.quarantined[spoiled, 0]
+    assert market.price[spoiled, 0] == panel.close[spoiled - 1, 0]
+    assert np.isnan(market.fill_bars(spoiled).open["GLD"])
+    assert np.isfinite(market.fill_bars(spoiled).open["SPY"])
+
+
+def test_a_missing_bar_is_marked_at_the_last_price_and_opens_nothing() -> None:
+    gap = 400
+    result = backtest(BOOK, seeded_panel(BOOK, faults={("GLD", gap): np.nan}), START, LAST)
+    assert result.market.price[gap, 0] == result.market.price[gap - 1, 0]
+    (there,) = (one for one in result.decided if one.t == gap)
+    assert not [order for order in there.orders if order.symbol == "GLD" and order.side == "buy"]
+
+
+def test_data_that_stops_the_daily_run_stops_the_backtest() -> None:
+    absent = {("^VIX", row): np.nan for row in range(400, 405)}
+    panel = seeded_panel(BOOK, faults=absent)
+    with pytest.raises(Refused, match=f"{panel.sessions[403]}: the data checks stop the run: \\^VIX"):
+        backtest(BOOK, panel, START, LAST)
+
+
+def test_a_split_and_a_dividend_leave_the_nav_where_it_was() -> None:
+    plain = backtest(BOOK, seeded_panel(BOOK), START, LAST)
+    held = next(one for one in plain.decided if one.state.ledger.net().get("GLD", 0) >= 20)
+    session = plain.market.sessions[held.t + 1]
+    panel = seeded_panel(BOOK, [Action("GLD", np.datetime64(session), "dividend", 0.50)])
+    paid = backtest(BOOK, panel, START, LAST)
+    entry = next(one for one in paid.entries if one.kind == "dividend")
+    assert (entry.session, entry.cash) == (session, held.state.ledger.net()["GLD"] * Decimal("0.50"))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "message"),
+    [
+        (
+            FIRST - timedelta(days=30),
+            LAST,
+            "needs bars of that span; they reach from 2018-01-02 to 2020-06-30",
+        ),
+        (START, date(2021, 1, 4), "needs bars of that span"),
+        (date(2019, 7, 4), date(2019, 7, 4), "there is no session from 2019-07-04 to 2019-07-04"),
+    ],
+)
+def test_a_span_without_bars_is_refused(first: date, last: date, message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        backtest(BOOK, seeded_panel(BOOK), first, last)
+
+
+def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> None:
+    result.write(tmp_path / "one")
+    backtest(BOOK, seeded_panel(BOOK), START, LAST).write(tmp_path / "two")
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert names == sorted([*(f"{name}.csv" for name in TABLES), "metrics.json"])
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_the_tables_agree_with_each_other(result: Result, tmp_path: Path) -> None:
+    result.write(tmp_path)
+    tables = {name: list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in TABLES}
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    worth: dict[str, Decimal] = {}
+    for row in tables["positions"]:
+        worth[row["session"]] = worth.get(row["session"], Decimal(0)) + Decimal(row["value"])
+    for row in tables["nav"]:
+        assert Decimal(row["positions_value"]) == worth.get(row["session"], Decimal(0))
+        assert Decimal(row["nav"]) == Decimal(row["cash"]) + Decimal(row["positions_value"])
+    filled = [row for row in tables["orders"] if row["state"] == "filled"]
+    assert {row["client_order_id"] for row in tables["fills"]} >= {row["client_order_id"] for row in filled}
+    assert figures["orders"] == len(tables["orders"])
+    assert len(tables["signals"]) == len(tables["nav"]) * len(BOOK.symbols)
+    profit = sum(one["profit"] for one in figures["per_symbol"].values())
+    assert profit == pytest.approx(figures["final_nav"] - 100_000, abs=0.01)
+    ordered = {(row["session"], row["symbol"]) for row in tables["orders"]}
+    approved = {(row["session"], row["symbol"]) for row in tables["verdicts"] if row["action"] == "approve"}
+    assert approved == ordered
+
+
+def test_every_session_is_decided_once(result: Result) -> None:
+    sessions = [one.state.mark.session for one in result.decided]
+    inside = [as_date(day) for day in seeded_panel(BOOK).sessions if START <= as_date(day) <= LAST]
+    assert sessions == inside

@@ -1,0 +1,182 @@
+"""Every rule alone, as tables of what is held and wanted and what it leaves (units of GLD, SPY, BTC-USD)."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.risk.situations import situation
+
+from nightdesk.book import Band
+from nightdesk.errors import Refused
+from nightdesk.risk import make_rules, rule_names
+
+EXTREME = Band(name="EXTREME", entries=False)
+
+BAD = {
+    "kill_switch": ({}, {"kill_switch": True}),
+    "daily_loss": ({"limit": -0.02}, {"day_return": -0.0201}),
+    "regime": ({}, {"band": EXTREME, "vix": 45.0}),
+    "regime, reference absent": ({}, {"entries_allowed": False}),
+    "regime, index unknown": ({}, {"band": None, "vix": float("nan")}),
+}
+
+
+def leaves(
+    name: str, params: dict[str, Any], held: list[float], wanted: list[float], **changed: Any
+) -> list[float]:
+    """What one rule leaves."""
+    (rule,) = (one for one in make_rules({name: params}) if one.name == name)
+    return rule.apply(np.array(wanted, float), np.array(held, float), situation(**changed)).after.tolist()
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_condition_stops_entries_and_leaves_reductions(case: str) -> None:
+    params, changed = BAD[case]
+    name = case.split(",")[0]
+    assert leaves(name, params, [10, 20, 0.5], [30, 5, 0.5], **changed) == [10, 5, 0.5]
+    assert leaves(name, params, [0, -20, 0.5], [-30, -5, -0.5], **changed) == [0, -5, 0]
+
+
+@pytest.mark.parametrize(("loss", "left"), [(-0.0199, 30), (-0.02, 30), (-0.0201, 10)])
+def test_the_breaker_trips_under_its_limit_not_at_it(loss: float, left: float) -> None:
+    assert leaves("daily_loss", {"limit": -0.02}, [10, 0, 0], [30, 0, 0], day_return=loss)[0] == left
+
+
+def test_quarantine_and_staleness_stop_entries_of_their_symbol_alone() -> None:
+    bad = {"quarantined": np.array([True, False, False])}
+    assert leaves("quarantine", {}, [10, 10, 0], [30, 30, 0], **bad) == [10, 30, 0]
+    old = {"age": np.array([0, 1, -1])}
+    assert leaves("staleness", {}, [10, 10, 0], [30, 30, 0.1], **old) == [30, 10, 0]
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "left"),
+    [
+        ([0, 0, 0], [501, 800, 0.15], [500, 800, 0.15]),
+        ([0, 0, 0], [-501, -801, -1.6], [-500, -800, -1.5]),
+        ([600, 0, 0], [600, 0, 0], [500, 0, 0]),
+    ],
+)
+def test_positions_above_their_cap_are_cut_to_it(
+    held: list[float], wanted: list[float], left: list[float]
+) -> None:
+    assert leaves("max_weight", {}, held, wanted) == left
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "left"),
+    [
+        ([0, 0, 0], [500, 800, 0], [500, 800, 0]),  # 90 %
+        ([0, 0, 0], [500, 1000, 0], [475, 950, 0]),  # 100 %: both purchases alike
+        ([500, 0, 0], [500, 1000, 0], [500, 900, 0]),  # what is held stays, the purchase is cut
+        ([960, 0, 0], [960, 100, 0], [960, 0, 0]),  # drifted above: nothing is bought, nothing is forced out
+        ([900, 100, 0], [500, 1100, 0], [500, 900, 0]),  # a sale makes room
+    ],
+)
+def test_the_cash_buffer_cuts_purchases(held: list[float], wanted: list[float], left: list[float]) -> None:
+    assert leaves("cash_buffer", {"limit": 0.05}, held, wanted) == left
+
+
+@pytest.mark.parametrize(
+    ("params", "left"),
+    [
+        ({"limit": 1.5}, [400, 800, 2.0]),
+        ({"limit": 1.5, "margin": True}, [600, 1200, 3.0]),
+        ({"limit": 0.5}, [200, 400, 1.0]),
+    ],
+)
+def test_gross_is_one_without_margin_and_the_limit_with_it(params: dict[str, Any], left: list[float]) -> None:
+    assert leaves("gross_leverage", params, [0, 0, 0], [800, 1600, 4.0]) == left
+
+
+def test_on_margin_the_buffer_is_of_excess_equity() -> None:
+    params = {"limit": 0.05, "margin": True}
+    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 1800, 0]) == [1000, 1800, 0]
+    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 2000, 0]) == [950, 1900, 0]
+
+
+@pytest.mark.parametrize(
+    ("limit", "wanted", "left"),
+    [
+        (3, [10, 20, 0.1], [10, 20, 0.1]),
+        (1, [20, 20, 0.1], [20, 0, 0]),
+        (1, [10, 20, 0.1], [0, 0, 0.1]),  # all 1 %: the alphabet settles it
+        (2, [10, 20, 0.1], [10, 0, 0.1]),
+        (0, [10, 20, 0.1], [0, 0, 0]),
+    ],
+)
+def test_the_largest_trades_are_made_then_the_alphabet(
+    limit: int, wanted: list[float], left: list[float]
+) -> None:
+    assert leaves("trades_per_day", {"limit": limit}, [0, 0, 0], wanted) == left
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "left"),
+    [
+        ([0, 0, 0], [200, 200, 0], [200, 200, 0]),  # 30 %
+        ([0, 0, 0], [200, 300, 0], [200, 200, 0]),  # the second crosses and is cut
+        ([0, 0, 0], [350, 300, 0.5], [300, 0, 0]),  # the largest crosses, those after it wait
+        ([500, 0, 0], [100, 0, 0], [200, 0, 0]),  # a sale is cut to its share too
+        ([0, 0, 0], [200, 0, 1.23456], [200, 0, 1.0]),
+    ],
+)
+def test_turnover_cuts_the_trade_that_crosses(
+    held: list[float], wanted: list[float], left: list[float]
+) -> None:
+    assert leaves("turnover_per_day", {"limit": 0.30}, held, wanted) == left
+
+
+@pytest.mark.parametrize(
+    ("rule", "limit", "held", "wanted", "left"),
+    [
+        ("smallest_trade", 100, [10, 0, 0], [11, 1, 0.01], [11, 0, 0.01]),
+        ("smallest_trade", 100, [0, 1, 0], [0, 0, 0], [0, 0, 0]),
+        ("rebalance_threshold", 0.02, [100, 0, 0], [119, 40, 0.19], [100, 40, 0]),
+        ("rebalance_threshold", 0.02, [100, 0, 0], [81, 0, 0], [100, 0, 0]),
+        ("rebalance_threshold", 0.02, [10, 0, 0], [0, 0, 0], [0, 0, 0]),
+    ],
+)
+def test_small_trades_are_left_out_but_a_position_can_be_closed(
+    rule: str, limit: float, held: list[float], wanted: list[float], left: list[float]
+) -> None:
+    assert leaves(rule, {"limit": limit}, held, wanted) == left
+
+
+def test_the_rules_stand_in_their_written_order() -> None:
+    assert rule_names() == (
+        "kill_switch",
+        "daily_loss",
+        "quarantine",
+        "staleness",
+        "regime",
+        "max_weight",
+        "gross_leverage",
+        "cash_buffer",
+        "trades_per_day",
+        "turnover_per_day",
+        "smallest_trade",
+        "rebalance_threshold",
+    )
+
+
+def test_rules_that_are_always_on_need_not_be_named() -> None:
+    assert [rule.name for rule in make_rules({})] == ["kill_switch", "quarantine", "staleness", "regime"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"max_wieght": {}}, r"limits\.max_wieght: there is no rule of that name; did you mean max_weight\?"),
+        ({"trades_per_day": {"limit": -1}}, r"limits\.trades_per_day\.limit: found -1; "),
+        ({"trades_per_day": {}}, r"limits\.trades_per_day\.limit: missing"),
+        ({"daily_loss": {"limit": 0.02}}, r"limits\.daily_loss\.limit: found 0\.02; "),
+        (
+            {"max_weight": {"limit": 1}},
+            r"limits\.max_weight\.limit: unknown key; max_weight knows no parameters",
+        ),
+    ],
+)
+def test_a_wrong_rule_is_refused_with_the_path_of_its_key(limits: dict[str, Any], message: str) -> None:
+    with pytest.raises(Refused, match=message):
+        make_rules(limits)
