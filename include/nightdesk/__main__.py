@@ -1,0 +1,5 @@
+"""``python -m nightdesk`` is the `nightdesk` command."""
+
+from nightdesk.cli import main
+
+main()

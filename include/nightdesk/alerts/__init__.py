@@ -1,0 +1,1 @@
+"""What the desk tells people: the report of a session."""

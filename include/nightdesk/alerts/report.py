@@ -1,0 +1,263 @@
+"""The report of one session: a self-contained HTML page.
+
+The page needs no network: its style is inline and its pictures are SVG. It says nothing but the facts and
+reads no clock, so the same facts give the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from nightdesk.alerts import figures
+from nightdesk.alerts.chart import draw
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True)
+class NavPoint:
+    """The book's value at the close of one session; `drawdown` is 1 - NAV / peak NAV, 0 or more."""
+
+    session: date
+    nav: Decimal
+    drawdown: float
+
+
+@dataclass(frozen=True)
+class PositionLine:
+    """One position at the mark.
+
+    `average_cost` and `price` are dollars a unit, `value` and `profit` (unrealised) dollars, `weight` a share
+    of NAV. `note` says what a reader must know of it, such as that its symbol is in quarantine.
+    """
+
+    symbol: str
+    strategy: str
+    quantity: Decimal
+    average_cost: Decimal
+    price: Decimal
+    value: Decimal
+    profit: Decimal
+    weight: float
+    group: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class FillLine:
+    """One execution booked in the session.
+
+    `price` is dollars a unit, `commission` dollars, `reason` that of the decision behind it.
+    """
+
+    symbol: str
+    side: str
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    reason: str
+
+
+@dataclass(frozen=True)
+class OrderLine:
+    """One order decided at the session's close, for the next open.
+
+    `reference_price` is the close it was sized at, in dollars a unit; the weights are shares of NAV.
+    """
+
+    symbol: str
+    side: str
+    quantity: Decimal
+    reference_price: Decimal
+    weight_before: float
+    weight_after: float
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class VerdictLine:
+    """One cut or rejection of the gate; quantities are signed units, `words` carries the rule's numbers."""
+
+    symbol: str
+    rule: str
+    action: str
+    wanted: Decimal
+    allowed: Decimal
+    words: str
+
+
+@dataclass(frozen=True)
+class SignalLine:
+    """What one strategy says of one symbol; `confidence` is a share."""
+
+    strategy: str
+    symbol: str
+    direction: str
+    confidence: float
+    words: str
+
+
+@dataclass(frozen=True)
+class QualityLine:
+    """One failed or warning check of the data; `symbol` is empty for a check of the whole book."""
+
+    check: str
+    symbol: str
+    outcome: str
+    words: str
+
+
+@dataclass(frozen=True)
+class SourceLine:
+    """One source of market data: how many bars of the session it gave, and how it fares."""
+
+    source: str
+    status: str
+    bars: int
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """All that the report of a session says.
+
+    Attributes
+    ----------
+    as_of, known_by : datetime
+        The session's close, and the instant up to which the decision used what was known; timezone-aware UTC.
+    nav, cash, positions_value : Decimal
+        Dollars, at the mark of the session's close; NAV is the sum of the other two.
+    previous_nav : Decimal or None
+        NAV of the session before; None at inception.
+    drawdown, gross, net : float
+        Shares: 1 - NAV / peak NAV; absolute and signed exposure over NAV.
+    vix : float or None
+        The volatility index that set `regime`.
+    sample : bool
+        Whether any bar behind the decision is generated, not a market's.
+    entries_blocked : str
+        Why nothing may be bought after this session; empty when entries are allowed.
+    dry_run : bool
+        Whether the session was only computed, and nothing sent.
+    history : tuple of NavPoint
+        From inception to the session, ascending.
+    notes : tuple of str
+        Further sentences that a reader must not miss, such as a difference to the broker.
+    checks_run : int
+        Checks of the data that were made, those of `quality` included.
+    zone : str
+        Time zone of the exchange, for the times that are shown.
+    """
+
+    book: str
+    title: str
+    session: date
+    as_of: datetime
+    known_by: datetime
+    nav: Decimal
+    previous_nav: Decimal | None
+    cash: Decimal
+    positions_value: Decimal
+    drawdown: float
+    gross: float
+    net: float
+    regime: str
+    vix: float | None
+    sample: bool
+    history: tuple[NavPoint, ...]
+    positions: tuple[PositionLine, ...] = ()
+    fills: tuple[FillLine, ...] = ()
+    orders: tuple[OrderLine, ...] = ()
+    verdicts: tuple[VerdictLine, ...] = ()
+    signals: tuple[SignalLine, ...] = ()
+    quality: tuple[QualityLine, ...] = ()
+    sources: tuple[SourceLine, ...] = ()
+    notes: tuple[str, ...] = ()
+    entries_blocked: str = ""
+    dry_run: bool = False
+    checks_run: int = 0
+    code_version: str = ""
+    config_hash: str = ""
+    zone: str = "America/New_York"
+
+    @property
+    def profit(self) -> Decimal | None:
+        """Dollars gained since the session before; None at inception."""
+        return None if self.previous_nav is None else self.nav - self.previous_nav
+
+    @property
+    def day_return(self) -> Decimal | None:
+        """`profit` as a share of the NAV before; None at inception."""
+        if self.previous_nav is None or self.profit is None or self.previous_nav == 0:
+            return None
+        return self.profit / self.previous_nav
+
+    @property
+    def history_return(self) -> Decimal | None:
+        """Return since the first session of `history`, a share; None where there is no earlier one."""
+        if len(self.history) < 2 or self.history[0].nav == 0:
+            return None
+        return self.nav / self.history[0].nav - 1
+
+
+def render(report: SessionReport) -> str:
+    """The page of `report`, as one HTML document.
+
+    Every text is escaped: a name from a vendor or a book cannot become markup.
+    """
+    sessions = [point.session for point in report.history]
+    equity = draw(
+        sessions,
+        [float(point.nav) for point in report.history],
+        label=lambda value: f"${value:,.0f}",
+        name="Value of the book",
+    )
+    drawdown = draw(
+        sessions,
+        [-point.drawdown for point in report.history],
+        label=lambda value: figures.percent(value, places=1),
+        name="Drawdown",
+        floor_at_zero=True,
+    )
+    page = _templates().get_template("session.html.j2")
+    return page.render(
+        report=report,
+        equity=equity,
+        drawdown=drawdown,
+        headline=headline(report),
+        positions=sorted(report.positions, key=lambda line: (-abs(line.value), line.symbol)),
+    )
+
+
+def headline(report: SessionReport) -> str:
+    """The session in one sentence, for the head of the page and the subject of a mail."""
+    orders = f"{len(report.orders)} order{'' if len(report.orders) == 1 else 's'} for the next open"
+    if report.profit is None:
+        return f"Begins with {figures.money(report.nav)}; {orders}."
+    word = {"gain": "Up", "loss": "Down", "flat": "Unchanged"}[figures.tone(report.profit)]
+    change = "" if word == "Unchanged" else f" {figures.money(abs(report.profit))}"
+    share = figures.percent(report.day_return, signed=True)
+    return f"{word}{change} ({share}) to {figures.money(report.nav)}; {orders}."
+
+
+@lru_cache(maxsize=1)
+def _templates() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("nightdesk.alerts"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for write in (figures.money, figures.price, figures.percent, figures.quantity, figures.number):
+        environment.filters[write.__name__] = write
+    environment.filters |= {"long_date": figures.long_date, "instant": figures.instant, "tone": figures.tone}
+    return environment

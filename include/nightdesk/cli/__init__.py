@@ -1,0 +1,28 @@
+"""The `nightdesk` command: the desk's engine without Airflow, to look, to repair, to research and to test.
+
+A command imports what it needs when it runs, so `nightdesk --help` answers at once. A result goes to standard
+output (one JSON document with ``--json``), progress and errors to standard error. Exit status: 0 done, 1
+refused or failed, 2 wrong usage.
+"""
+
+from nightdesk.cli import books, data, feeds, look, machine, research, sessions, switch, trace
+from nightdesk.cli.app import app
+
+__all__ = [
+    "app",
+    "books",
+    "data",
+    "feeds",
+    "look",
+    "machine",
+    "main",
+    "research",
+    "sessions",
+    "switch",
+    "trace",
+]
+
+
+def main() -> None:
+    """Entry point of the `nightdesk` command."""
+    app(prog_name="nightdesk")

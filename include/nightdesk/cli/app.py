@@ -1,0 +1,54 @@
+"""The command tree, and what an error looks like on the command line."""
+
+from __future__ import annotations
+
+import typer
+from typer.core import TyperGroup
+
+from nightdesk.errors import NightdeskError
+
+#: The order in which `nightdesk --help` tells of the commands.
+ORDER = (
+    *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
+    *("status", "trace", "verify", "kill", "resume"),
+)
+
+
+class Commands(TyperGroup):
+    """Commands whose expected errors are a paragraph on standard error and status 1, no traceback."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Names in the order of a day's work."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except NightdeskError as error:
+            reason = str(error)
+        except OSError as error:
+            if error.filename is None:
+                raise
+            reason = f"{error.filename}: {error.strerror}"
+        typer.echo(f"nightdesk: {reason}", err=True)
+        raise typer.Exit(1)
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="A trading desk that works after the close. Every command has --help with an example.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def example(*lines: str) -> str:
+    """The closing part of a command's help: how it is used."""
+    # The backspace keeps click from joining the lines into a paragraph.
+    return "\b\n" + "\n".join(
+        ["Example:" if len(lines) == 1 else "Examples:", *(f"  {line}" for line in lines)]
+    )

@@ -1,0 +1,128 @@
+"""`books`: what the desk is told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.options import Json
+from nightdesk.cli.output import show, table
+
+if TYPE_CHECKING:
+    from nightdesk.book import Book
+
+SUMMARY = ("book", "title", "symbols", "strategies", "feeds", "broker", "account", "capital")
+
+
+@app.command(epilog=example("nightdesk books", "nightdesk books multi_asset"))
+def books(
+    book: Annotated[str | None, typer.Argument(metavar="[BOOK]", help="Show this book in full.")] = None,
+    json: Json = False,
+) -> None:
+    """Validate all books, or show one with every default filled in."""
+    if book is not None:
+        chosen = open_book(book)
+        document = in_full(chosen)
+        show(document, as_json=json, text=lambda: [_as_yaml(document)])
+        return
+    from nightdesk.pipeline.shelf import read_shelf
+
+    shelf = read_shelf(_folder())
+    refused = shelf.refused
+    rows = [_summary(one) for one in shelf.books.values()]
+    show(
+        {
+            "books": rows,
+            "refused": [{"file": str(path), "reason": reason} for path, reason in refused.items()],
+        },
+        as_json=json,
+        text=lambda: table(
+            SUMMARY, [[_cell(value) for value in row.values()] for row in rows], right=["capital"]
+        ),
+    )
+    for reason in refused.values():
+        typer.echo(f"nightdesk: {reason}", err=True)
+    if refused:
+        raise typer.Exit(1)
+
+
+def open_book(name: str, overrides: Mapping[str, str] | None = None) -> Book:
+    """Load a book and check all that it names: plug-ins, feeds, and that no other book shares its account.
+
+    Parameters
+    ----------
+    name : str
+        A book in the project's folder ``books``, or the path of a YAML file.
+    overrides : mapping of dotted key to YAML text, optional
+        Values over the file's.
+
+    Raises
+    ------
+    Refused
+        With the file, the key, what was found and what is allowed.
+    """
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.context import book_path
+    from nightdesk.pipeline.shelf import read_book, read_shelf
+
+    path = book_path(name, _folder().parent)
+    book = read_book(path, overrides)
+    if path.parent.resolve() == _folder().resolve():
+        for other, theirs in read_shelf(_folder()).books.items():
+            if theirs.broker.account == book.broker.account and other.resolve() != path.resolve():
+                raise Refused(
+                    f"{path}: broker.account: {book.broker.account!r} is the account of {other} already; "
+                    "one account serves one book, so name another"
+                )
+    return book
+
+
+def in_full(book: Book) -> dict[str, Any]:
+    """The book as plain values, with every default filled in, those of its plug-ins included."""
+    from nightdesk.decision import resolve
+
+    desk = resolve(book)
+    tree = book.model_dump(mode="json")
+    for name, strategy in desk.strategies.items():
+        tree["strategies"][name]["params"] = strategy.params.model_dump(mode="json")
+    for rule in desk.rules:
+        if rule.name in book.limits:
+            tree["limits"][rule.name] = rule.params.model_dump(mode="json")
+    return tree
+
+
+def _folder() -> Path:
+    from nightdesk.machine.home import Home
+
+    return Home.find().root / "books"
+
+
+def _cell(value: object) -> str:
+    from nightdesk.alerts.figures import money
+
+    return money(value) if isinstance(value, Decimal) else str(value)
+
+
+def _summary(book: Book) -> dict[str, object]:
+    values = (
+        book.name,
+        book.title,
+        len(book.universe),
+        ", ".join(book.strategies),
+        ", ".join(book.feeds.daily),
+        book.broker.kind,
+        book.broker.account,
+        book.initial_capital,
+    )
+    return dict(zip(SUMMARY, values, strict=True))
+
+
+def _as_yaml(document: Mapping[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=110).rstrip()

@@ -1,0 +1,154 @@
+"""`status` and `verify`: how the desk stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.machine import database
+from nightdesk.cli.options import BookName, Json
+from nightdesk.cli.output import show, table
+
+if TYPE_CHECKING:
+    from nightdesk.store.db import Connection
+
+
+@app.command(epilog=example("nightdesk status", "nightdesk status multi_asset --json"))
+def status(
+    book: Annotated[str | None, typer.Argument(metavar="[BOOK]", help="This book alone.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell how the desk stands.
+
+    Of each started book the value, the day's profit, positions, open orders, last session and alerts; and how
+    the sources of data fare.
+    """
+    from nightdesk.cli.feeds import health_rows
+    from nightdesk.errors import Refused
+    from nightdesk.store.books import started_books
+
+    with database() as conn:
+        names = [record.book for record in started_books(conn)]
+        if book is not None and book not in names:
+            started = ", ".join(names) or "none"
+            raise Refused(
+                f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
+            )
+        books = [_standing(conn, name) for name in names if book in (None, name)]
+        feeds = health_rows(conn)
+    show({"books": books, "feeds": feeds}, as_json=json, text=lambda: _told(books, feeds))
+
+
+@app.command(epilog=example("nightdesk verify multi_asset"))
+def verify(book: BookName, json: Json = False) -> None:
+    """Rebuild positions and cash from the ledger, and compare.
+
+    Status 1 when anything stored does not follow from the ledger's entries to the cent.
+    """
+    from nightdesk.cli.books import open_book
+    from nightdesk.pipeline.verifying import verify as rebuild
+
+    name = open_book(book).name
+    with database() as conn:
+        found = rebuild(conn, name)
+    lines = [str(one) for one in found.differences]
+    show(
+        {"book": name, "sessions": found.sessions, "entries": found.entries, "differences": lines},
+        as_json=json,
+        text=lambda: [
+            f"{name}: {found.sessions:,} sessions rebuilt from {found.entries:,} entries, "
+            f"{len(lines)} differences",
+            *lines,
+        ],
+    )
+    if lines:
+        typer.echo(f"nightdesk: the ledger of {name} does not verify: {len(lines)} differences", err=True)
+        raise typer.Exit(1)
+
+
+def _standing(conn: Connection, book: str) -> dict[str, Any]:
+    """All that `status` tells of one book."""
+    from nightdesk.store.decisions import decided_sessions
+    from nightdesk.store.ledger import positions_of, read_marks
+    from nightdesk.store.messages import alerts_of
+    from nightdesk.store.risk import kill_switch
+    from nightdesk.store.rows import read_rows
+
+    newest = decided_sessions(conn, book, newest=1)
+    marks = read_marks(conn, book)
+    marked = marks[-1] if marks else None
+    positions = (
+        [] if marked is None else [row for row in positions_of(conn, book, marked.session) if row["quantity"]]
+    )
+    killed = kill_switch(conn, book, date.max)
+    return {
+        "book": book,
+        "last_session": newest[0] if newest else None,
+        "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
+        "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
+        "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
+        "positions": [
+            {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
+            for row in positions
+            if marked is not None
+        ],
+        "open_orders": read_rows(conn, "open_orders", book=book),
+        "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
+    }
+
+
+def _told(books: list[dict[str, Any]], feeds: list[dict[str, Any]]) -> Iterator[str]:
+    if not books:
+        yield "no book was started: `nightdesk up` starts the desk, `nightdesk run` decides one session"
+    for one in books:
+        yield from _book_lines(one)
+        yield ""
+    yield from _feed_lines(feeds)
+
+
+def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.alerts.figures import money, percent, price, quantity
+
+    last, mark = one["last_session"], one["mark"]
+    yield one["book"]
+    if last is not None:
+        regime = last["regime"] or "not read yet"
+        yield f"  last session {last['session']} ({last['status']}), regime {regime}"
+    if mark is not None:
+        profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
+        exposure = f"gross {percent(mark['gross'])}, drawdown {percent(mark['drawdown'])}"
+        yield f"  NAV {money(mark['nav'])} at {mark['session']}, day {profit}"
+        yield f"  cash {money(mark['cash'])}, {exposure}"
+    if one["kill_switch"]["on"]:
+        switch = one["kill_switch"]
+        yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"
+    rows = [
+        (
+            row["symbol"],
+            quantity(row["quantity"]),
+            price(row["price"]),
+            money(row["market_value"]),
+            percent(row["weight"], places=1),
+            money(row["profit"], signed=True),
+        )
+        for row in one["positions"]
+    ]
+    heads = ("symbol", "quantity", "price", "value", "weight", "profit")
+    if rows:
+        yield from (f"  {line}" for line in table(heads, rows, right=heads[1:]))
+    for order in one["open_orders"]:
+        amount = f"{quantity(order['quantity'])} {order['symbol']}"
+        yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
+    for alert in one["alerts"]:
+        yield f"  {alert['level']} {alert['created_at']:%Y-%m-%d %H:%M} UTC: {alert['subject']}"
+
+
+def _feed_lines(feeds: list[dict[str, Any]]) -> Iterator[str]:
+    from nightdesk.cli.feeds import HEADS, feed_cells
+
+    if feeds:
+        yield from table(HEADS, map(feed_cells, feeds))

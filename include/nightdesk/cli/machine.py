@@ -1,0 +1,156 @@
+"""`up`, `down`, `airflow` and `db`: the desk's own processes on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.options import Json
+from nightdesk.cli.output import show
+
+if TYPE_CHECKING:
+    from nightdesk.store.db import Connection
+
+db = typer.Typer(help="The database alone: start, stop, its address, its schema.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+
+@contextmanager
+def database() -> Iterator[Connection]:
+    """A connection to the desk's database.
+
+    The embedded server is started and its schema brought up to date where that is needed. A server of the
+    user's own is taken as it is: whoever owns it migrates it.
+    """
+    import os
+
+    from nightdesk.machine import postgres
+    from nightdesk.store.db import connect
+    from nightdesk.store.migrations import migrate
+
+    own = bool(os.environ.get(postgres.DATABASE_VARIABLE))
+    conn = connect(postgres.database_url())
+    try:
+        if own:
+            _require_schema(conn)
+        else:
+            migrate(conn)
+        yield conn
+    finally:
+        conn.close()
+
+
+def _require_schema(conn: Connection) -> None:
+    from nightdesk.errors import Refused
+    from nightdesk.store.db import sql_folder
+    from nightdesk.store.rows import read_row, read_rows
+
+    found = read_row(conn, "schema_exists")
+    there = (
+        {row["name"] for row in read_rows(conn, "applied_migrations")} if found and found["found"] else set()
+    )
+    lacking = sorted({path.name for path in (sql_folder() / "migrations").glob("*.sql")} - there)
+    if lacking:
+        raise Refused(
+            f"the database that NIGHTDESK_DATABASE_URL names lacks {len(lacking)} of the desk's migrations, "
+            f"{lacking[0]} first: bring its schema up to date with `nightdesk db migrate`, as a user who may"
+        )
+
+
+@app.command(epilog=example("nightdesk up"))
+def up(json: Json = False) -> None:
+    """Start the desk: PostgreSQL, Airflow, the DAGs of the books.
+
+    Says the address of the web UI and the login. Running it again is harmless.
+    """
+    from nightdesk.machine import desk
+
+    lines: list[str] = []
+    desk.up(lines.append if json else typer.echo)
+    if json:
+        show({"said": lines}, as_json=True, text=lambda: ())
+
+
+@app.command(epilog=example("nightdesk down"))
+def down(json: Json = False) -> None:
+    """End what `up` started, and nothing else."""
+    from nightdesk.machine import desk
+
+    stopped = desk.down()
+    show(
+        {"stopped": stopped},
+        as_json=json,
+        text=lambda: [f"stopped {', '.join(stopped)}" if stopped else "nothing was running"],
+    )
+
+
+@app.command(
+    epilog=example("nightdesk airflow dags list-runs daily__multi_asset"),
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
+)
+def airflow(
+    arguments: Annotated[list[str], typer.Argument(metavar="ARGS", help="What Airflow is told.")],
+) -> None:
+    """Run a command of Airflow's own in the environment of the desk."""
+    import os
+    import sys
+
+    from nightdesk.machine import postgres
+    from nightdesk.machine.airflow import Airflow
+    from nightdesk.machine.home import Home
+
+    home = Home.find()
+    environment = Airflow(home, postgres.start(home)).environment
+    sys.stdout.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)
+
+
+@db.command("start", epilog=example("nightdesk db start"))
+def start(json: Json = False) -> None:
+    """Start the embedded PostgreSQL, or check the one that NIGHTDESK_DATABASE_URL names."""
+    from nightdesk.machine import postgres
+
+    shown = postgres.without_password(postgres.start().nightdesk)
+    show({"url": shown, "alive": True}, as_json=json, text=lambda: [f"PostgreSQL answers at {shown}"])
+
+
+@db.command("stop", epilog=example("nightdesk db stop"))
+def stop(json: Json = False) -> None:
+    """End the embedded PostgreSQL; a server of your own is left alone."""
+    from nightdesk.machine import postgres
+
+    stopped = postgres.stop()
+    show(
+        {"stopped": stopped},
+        as_json=json,
+        text=lambda: ["PostgreSQL has stopped" if stopped else "the embedded PostgreSQL was not running"],
+    )
+
+
+@db.command("url", epilog=example('psql "$(nightdesk db url)"'))
+def url(json: Json = False) -> None:
+    """Print the address of the desk's database, for psql and other clients; with its password if any."""
+    from nightdesk.machine import postgres
+
+    address = postgres.database_url()
+    show({"url": address}, as_json=json, text=lambda: [address])
+
+
+@db.command("migrate", epilog=example("nightdesk db migrate"))
+def migrate(json: Json = False) -> None:
+    """Bring the schema up to date; applied migrations are left alone."""
+    from nightdesk.machine import postgres
+    from nightdesk.store.db import connect
+    from nightdesk.store.migrations import migrate as apply
+
+    conn = connect(postgres.database_url())
+    try:
+        applied = apply(conn)
+    finally:
+        conn.close()
+    lines = [f"applied {name}" for name in applied] or ["the schema is up to date"]
+    show({"applied": list(applied)}, as_json=json, text=lambda: lines)

@@ -1,0 +1,109 @@
+"""The arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def iso_date(text: str | date) -> date:
+    """Read a date as people write it on the command line."""
+    if isinstance(text, date):
+        return text
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date: write it as 2022-12-30") from None
+
+
+def _setting(text: str) -> str:
+    key, equals, _ = text.partition("=")
+    if not equals or not key.strip():
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as limits.trades_per_day.limit=8")
+    return text
+
+
+BookName = Annotated[
+    str, typer.Argument(metavar="BOOK", help="A book in books/, or the path of a YAML file.")
+]
+First = Annotated[
+    date,
+    typer.Option(
+        "--from", metavar="D", parser=iso_date, help="First session, as 2022-01-03.", show_default=False
+    ),
+]
+Last = Annotated[
+    date,
+    typer.Option(
+        "--to", metavar="D", parser=iso_date, help="Last session, as 2022-12-30.", show_default=False
+    ),
+]
+Session = Annotated[
+    date,
+    typer.Option(
+        "--session", metavar="D", parser=iso_date, help="The session to decide.", show_default=False
+    ),
+]
+Day = Annotated[date, typer.Argument(metavar="D", parser=iso_date, help="The session, as 2022-12-30.")]
+FeedName = Annotated[
+    str | None,
+    typer.Option(
+        "--feed",
+        metavar="F",
+        help="sample, yahoo, or files:PATH with bars of your own; by default the book's feeds in order.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        parser=_setting,
+        help="A value over the book's own, such as portfolio.volatility_target=0.10; may be repeated.",
+        show_default=False,
+    ),
+]
+Kills = Annotated[
+    list[date] | None,
+    typer.Option(
+        "--kill",
+        metavar="D",
+        parser=iso_date,
+        help="A drill: set the kill switch from this session on; may be repeated.",
+        show_default=False,
+    ),
+]
+Releases = Annotated[
+    list[date] | None,
+    typer.Option(
+        "--release",
+        metavar="D",
+        parser=iso_date,
+        help="A drill: release the kill switch from this session on; may be repeated.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="T", help="Why; it is kept with your name.", show_default=False)
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="One JSON document on standard output.", show_default=False)
+]
+
+
+def settings(pairs: list[str] | None) -> dict[str, str]:
+    """The ``--set`` options as a mapping; of a key given twice the last counts."""
+    return {key.strip(): value for key, _, value in (pair.partition("=") for pair in pairs or ())}
+
+
+def check_span(first: date, last: date) -> None:
+    """Wrong usage where a span ends before it begins."""
+    if last < first:
+        raise typer.BadParameter(
+            f"the span ends ({last}) before it begins ({first})", param_hint="'--from' / '--to'"
+        )

@@ -1,0 +1,159 @@
+"""`run` and `replay`: the steps of sessions, in this process instead of Airflow's."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.books import open_book
+from nightdesk.cli.machine import database
+from nightdesk.cli.options import BookName, FeedName, First, Json, Session, check_span, iso_date
+from nightdesk.cli.output import progress, say, show, table
+
+if TYPE_CHECKING:
+    from nightdesk.pipeline.steps import Counts
+    from nightdesk.store.db import Connection
+
+
+@app.command(epilog=example("nightdesk run multi_asset --session 2026-11-19 --dry-run"))
+def run(
+    book: BookName,
+    session: Session,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Compute and report; keep nothing, send nothing.", show_default=False),
+    ] = False,
+    feed: FeedName = None,
+    json: Json = False,
+) -> None:
+    """Decide one session: the steps of the DAG, in order.
+
+    Running it again is harmless. Of a session that is sealed (an order of it was sent, or a later session was
+    decided) nothing is written: what would differ is counted.
+    """
+    from nightdesk.pipeline.context import open_context
+    from nightdesk.pipeline.steps import run_session
+
+    name = open_book(book).name
+    with (
+        database() as conn,
+        open_context(book, session, dry_run=dry_run, feed=feed, conn=conn) as context,
+    ):
+        steps = run_session(context, _tell(session))
+        row = None if dry_run else _row(conn, name, session)
+    show(
+        {"book": name, "session": session, "dry_run": dry_run, "steps": steps, "decided": row},
+        as_json=json,
+        text=lambda: [
+            *table(("step", "what it did"), [(step, _in_words(counts)) for step, counts in steps.items()]),
+            *(["", *_decided([row])] if row is not None else []),
+        ],
+    )
+
+
+@app.command(
+    epilog=example(
+        "nightdesk replay multi_asset --from 2026-11-02 --to 2026-11-13",
+        "nightdesk replay multi_asset --from 2026-11-02 --rebuild",
+    )
+)
+def replay(
+    book: BookName,
+    first: First,
+    last: Annotated[
+        date | None,
+        typer.Option(
+            "--to",
+            metavar="D",
+            parser=iso_date,
+            help="Last session; by default the newest.",
+            show_default=False,
+        ),
+    ] = None,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild", help="Decide anew what is decided, from D on (paper only).", show_default=False
+        ),
+    ] = False,
+    feed: FeedName = None,
+    json: Json = False,
+) -> None:
+    """Decide a span of sessions, in order.
+
+    Sessions that are sealed are computed and compared, and nothing of them is written. With --rebuild they
+    and all later ones are decided anew, with the data as it is known now.
+    """
+    from nightdesk.calendar import as_date, get_calendar
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.context import open_context
+    from nightdesk.pipeline.replaying import rewind
+    from nightdesk.pipeline.steps import run_session
+    from nightdesk.store.db import now
+
+    loaded = open_book(book)
+    calendar = get_calendar(loaded.calendar)
+    with database() as conn:
+        newest = calendar.latest_completed(now(conn))
+        last = newest if last is None else last
+        check_span(first, last)
+        sessions = [as_date(one) for one in calendar.between(first, last)]
+        if not sessions:
+            raise Refused(f"there is no session of {loaded.calendar} from {first} to {last}: widen the span")
+        with open_context(book, sessions[0], feed=feed, conn=conn) as context:
+            if rebuild:
+                sessions = sorted({*sessions, *rewind(context)})
+            done = {}
+            with progress(f"deciding {loaded.name}", len(sessions)) as advance:
+                for session in sessions:
+                    done[session] = run_session(context.at(session))
+                    advance()
+        rows = [row for session in sessions if (row := _row(conn, loaded.name, session)) is not None]
+    differs = {
+        day: {step: one for step, one in steps.items() if one.get("differs")} for day, steps in done.items()
+    }
+    show(
+        {"book": loaded.name, "sessions": rows, "differs": {day: one for day, one in differs.items() if one}},
+        as_json=json,
+        text=lambda: _decided(rows),
+    )
+
+
+def _row(conn: Connection, book: str, session: date) -> dict[str, Any] | None:
+    from nightdesk.store.rows import read_row
+
+    return read_row(conn, "session_summaries", book=book, first=session, last=session)
+
+
+def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the desk decided, a line a session."""
+    from nightdesk.alerts.figures import money, number, percent
+
+    cells = [
+        (
+            str(row["session"]),
+            row["status"],
+            row["regime"] or "",
+            number(row["vix"]),
+            money(row["nav"]),
+            percent(row["day_return"], signed=True),
+            ", ".join(row["orders"]) or "no orders",
+        )
+        for row in rows
+    ]
+    heads = ("session", "status", "regime", "VIX", "NAV", "day", "orders")
+    return table(heads, cells, right=("VIX", "NAV", "day"))
+
+
+def _tell(session: date) -> Callable[[str], None]:
+    """Says each step to a person who watches."""
+    return (lambda step: say(f"{session} {step}")) if sys.stderr.isatty() else (lambda step: None)
+
+
+def _in_words(counts: Counts) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"

@@ -1,0 +1,118 @@
+"""`trace`: the whole story of a symbol on a day, from its bars to its fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.books import open_book
+from nightdesk.cli.machine import database
+from nightdesk.cli.options import BookName, Day, Json
+from nightdesk.cli.output import show
+
+
+@app.command(epilog=example("nightdesk trace multi_asset 2026-11-19 GLD"))
+def trace(
+    book: BookName,
+    day: Day,
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="A symbol of the book.")],
+    json: Json = False,
+) -> None:
+    """Tell the story of a symbol on a day, from bars to fills.
+
+    The bars are those that the decision knew; all else is what was stored of it.
+    """
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.context import open_context
+    from nightdesk.pipeline.tracing import trace as story_of
+
+    loaded = open_book(book)
+    if symbol not in loaded.panel_symbols:
+        raise Refused(
+            f"{symbol} is not a symbol of book {loaded.name}: they are {', '.join(loaded.panel_symbols)}"
+        )
+    with database() as conn, open_context(book, day, conn=conn) as context:
+        story = story_of(context, symbol)
+    show(story, as_json=json, text=lambda: _lines(story))
+
+
+def _lines(story: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.alerts.figures import instant, money, number
+
+    yield f"{story['symbol']} in book {story['book']}, session {story['session']}"
+    yield f"decided as of {instant(story['as_of'])}, with what was known by {instant(story['known_by'])}"
+    failed = [row for row in story["quality"] if row["outcome"] != "passed"]
+    regime = story["regime"]
+    parts: dict[str, Iterable[str]] = {
+        "bars": map(_bar, story["bars"]),
+        "corporate actions": (
+            f"{row['session']}  {row['kind']} {row['value']:g}" for row in story["actions"]
+        ),
+        f"data checks not passed, of {len(story['quality'])}": map(_finding, failed),
+        "factors": (f"{name}  {number(value, 6)}" for name, value in story["factors"].items()),
+        "regime": [] if regime is None else [f"{regime['regime']}, VIX {number(regime['vix'])}"],
+        "signals": map(_signal, story["signals"]),
+        f"position at the mark, NAV {money(story['nav'])}": map(_position, story["positions"]),
+        "target": map(_target, story["targets"]),
+        "gate": (row["words"] for row in story["verdicts"]),
+        "orders": (line for order in story["orders"] for line in _order(order)),
+        "fills": map(_fill, story["fills"]),
+    }
+    for title, lines in parts.items():
+        found = list(lines)
+        yield ""
+        yield title if found else f"{title}: none"
+        yield from (f"  {line}" for line in found)
+
+
+def _bar(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import price, quantity
+
+    prices = ", ".join(f"{name} {price(row[name])}" for name in ("open", "high", "low", "close"))
+    known = f"{row['source']}, known {row['known_at']:%Y-%m-%d %H:%M} UTC"
+    return f"{row['session']}  {prices}, volume {quantity(row['volume'])} ({known})"
+
+
+def _finding(row: Mapping[str, Any]) -> str:
+    return f"{row['outcome']} {row['check_name']}: {row['detail']}"
+
+
+def _signal(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import percent
+
+    return f"{row['strategy']}: {row['direction']}, confidence {percent(row['confidence'])}: {row['words']}"
+
+
+def _position(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money, quantity
+
+    worth = f"cost {money(row['cost'])}, worth {money(row['market_value'])}"
+    realised = money(row["realised"], signed=True)
+    return f"{row['strategy']}: {quantity(row['quantity'])}, {worth}, realised {realised}"
+
+
+def _target(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import percent, quantity
+
+    wanted = f"{quantity(row['quantity'])} ({percent(row['weight'])} of NAV)"
+    return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}"
+
+
+def _order(order: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.alerts.figures import price, quantity
+
+    what = f"{order['side']} {quantity(order['quantity'])}, decided at {price(order['reference_price'])}"
+    yield f"{what}: {order['status']} ({order['client_order_id']})"
+    for event in order["events"]:
+        yield f"  {event['status']} in {event['session']}: {event['cause']}"
+
+
+def _fill(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money, price, quantity
+
+    at = f"at {price(row['price'])} (open {price(row['reference_price'])})"
+    what = f"{row['side']} {quantity(row['quantity'])}"
+    return f"{row['session']}  {what} {at}, commission {money(row['commission'])}"

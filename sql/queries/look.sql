@@ -1,0 +1,34 @@
+-- What people look at beside what the steps read.
+
+-- name: open_orders
+SELECT session, client_order_id, symbol, side, quantity, reference_price, status FROM nightdesk.orders
+WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY session, symbol, side;
+
+-- name: bars_as_known
+SELECT b.session, b.open, b.high, b.low, b.close, nullif(b.volume, 'NaN') AS volume, b.source, b.known_at
+FROM nightdesk.bars b JOIN nightdesk.symbols s USING (symbol_id)
+WHERE s.symbol = %(symbol)s AND b.session BETWEEN %(first)s AND %(last)s
+    AND b.known_at <= %(known_by)s AND (b.superseded_at IS NULL OR b.superseded_at > %(known_by)s)
+ORDER BY b.session;
+
+-- name: actions_as_known
+SELECT a.session, a.kind, a.value, a.source, a.known_at
+FROM nightdesk.corporate_actions a JOIN nightdesk.symbols s USING (symbol_id)
+WHERE s.symbol = %(symbol)s AND a.session BETWEEN %(first)s AND %(last)s
+    AND a.known_at <= %(known_by)s AND (a.superseded_at IS NULL OR a.superseded_at > %(known_by)s)
+ORDER BY a.session, a.kind;
+
+-- name: fills_of_decision
+SELECT f.session, f.client_order_id, f.execution_id, f.side, f.quantity, f.price, f.commission, f.reference_price
+FROM nightdesk.fills f JOIN nightdesk.orders o USING (client_order_id)
+WHERE o.book = %(book)s AND o.session = %(session)s AND o.symbol = %(symbol)s ORDER BY f.session, f.execution_id;
+
+-- name: position_span
+SELECT session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, market_value
+FROM nightdesk.positions WHERE book = %(book)s ORDER BY session, strategy, symbol;
+
+-- name: schema_exists
+SELECT to_regclass('nightdesk.migrations') IS NOT NULL AS found;
+
+-- name: applied_migrations
+SELECT name FROM nightdesk.migrations ORDER BY name;

@@ -1,0 +1,239 @@
+"""The report of a session, as a page."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+
+from nightdesk.alerts.report import (
+    FillLine,
+    NavPoint,
+    OrderLine,
+    PositionLine,
+    QualityLine,
+    SessionReport,
+    SignalLine,
+    SourceLine,
+    VerdictLine,
+    headline,
+    render,
+)
+
+CELLS = {"dd", "dt", "small", "span", "td", "th"}
+VOID = {"meta", "br", "link", "img", "input", "hr", "line", "path"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its text, its addresses, and whether every tag is closed in order."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.text, self.addresses, self.stack, self.tags = "", [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        if tag in CELLS:
+            self.text += " "
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "xlink:href")]
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.stack.pop() == tag
+        if tag in CELLS:
+            self.text += " "
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def words(html):
+    return " ".join(Page(html).text.split())
+
+
+@pytest.fixture
+def report():
+    return SessionReport(
+        book="multi_asset",
+        title="Multi-asset momentum",
+        session=date(2022, 12, 30),
+        as_of=datetime(2022, 12, 30, 21, 0, tzinfo=UTC),
+        known_by=datetime(2022, 12, 30, 21, 31, tzinfo=UTC),
+        nav=Decimal("101250.40"),
+        previous_nav=Decimal("101000.00"),
+        cash=Decimal("70000.40"),
+        positions_value=Decimal("31250.00"),
+        drawdown=0.0125,
+        gross=0.3086,
+        net=0.3086,
+        regime="ELEVATED",
+        vix=21.67,
+        sample=True,
+        history=(
+            NavPoint(date(2022, 12, 28), Decimal("100000.00"), 0.0),
+            NavPoint(date(2022, 12, 29), Decimal("101000.00"), 0.0149),
+            NavPoint(date(2022, 12, 30), Decimal("101250.40"), 0.0125),
+        ),
+        positions=(
+            PositionLine(
+                symbol="TLT",
+                strategy="time_series_momentum",
+                quantity=Decimal(10),
+                average_cost=Decimal("100"),
+                price=Decimal("95"),
+                value=Decimal("950.00"),
+                profit=Decimal("-50.00"),
+                weight=0.0094,
+                note="in quarantine: price_jump",
+            ),
+            PositionLine(
+                symbol="GLD",
+                strategy="time_series_momentum",
+                quantity=Decimal(180),
+                average_cost=Decimal("160.25"),
+                price=Decimal("168.333333"),
+                value=Decimal("30300.00"),
+                profit=Decimal("1455.00"),
+                weight=0.2993,
+            ),
+        ),
+        fills=(
+            FillLine("GLD", "buy", Decimal(20), Decimal("168.084"), Decimal("3.36"), "momentum_60 of 3.1 %"),
+        ),
+        orders=(
+            OrderLine(
+                "XLE", "sell", Decimal(44), Decimal("87.5"), 0.05, 0.0, "submitted", "momentum_60 of −12 %"
+            ),
+        ),
+        verdicts=(
+            VerdictLine("QQQ", "cash_buffer", "cut", Decimal(90), Decimal(41), "gross 98 % above 95 %"),
+        ),
+        signals=(SignalLine("time_series_momentum", "GLD", "BUY", 0.62, "momentum_60 of 6.2 % above 2 %"),),
+        quality=(QualityLine("price_jump", "TLT", "quarantined", "moved 52.1 %, the limit is 50 %"),),
+        sources=(SourceLine("sample", "healthy", 17),),
+        checks_run=204,
+        config_hash="ab34ef0912ffee8811",
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Friday, 30 December 2022",
+        "16:00 ET on 2022-12-30 (21:00 UTC)",
+        "Up $250.40 (+0.25 %) to $101,250.40; 1 order for the next open.",
+        "Profit of the day +$250.40 +0.25 % of NAV",
+        "Value (NAV) $101,250.40 +1.25 % since 2022-12-28",
+        "Drawdown 1.25 %",
+        "ELEVATED VIX 21.67",
+        "Cash $70,000.40 69.1 % of NAV",
+        "GLD 180 $160.25 $168.333333 $30,300.00 29.9 % +$1,455.00",
+        "in quarantine: price_jump",
+        "All positions $31,250.00 30.9 % +$1,405.00",
+        "Sell XLE 44 $87.50 5.0 % → 0.0 % submitted momentum_60 of −12 %",
+        "QQQ cut 90 41 gross 98 % above 95 %",
+        "Buy GLD 20 $168.084 $3,361.68 $3.36 momentum_60 of 3.1 %",
+        "GLD BUY 62 % momentum_60 of 6.2 % above 2 %",
+        "TLT price_jump quarantined moved 52.1 %, the limit is 50 %",
+        "Bars from sample (17 bars, healthy).",
+        "known by 16:31 ET on 2022-12-30 (21:31 UTC)",
+        "Configuration ab34ef0912ff.",
+    ],
+)
+def test_the_page_says(report, sentence):
+    assert sentence in words(render(report))
+
+
+def test_the_page_says_that_its_data_is_generated_only_when_it_is(report):
+    assert "Sample data." in words(render(report))
+    assert "Sample data." not in words(render(replace(report, sample=False)))
+
+
+def test_the_page_needs_nothing_from_a_network(report):
+    html = render(report)
+    assert Page(html).addresses == []
+    assert "url(" not in html
+    assert "@import" not in html
+    assert "script" not in Page(html).tags
+
+
+def test_every_tag_is_closed_in_order(report):
+    assert Page(render(report)).stack == []
+
+
+def test_the_same_facts_give_the_same_bytes(report):
+    assert render(report) == render(replace(report))
+
+
+def test_value_and_drawdown_are_drawn_once_there_are_two_sessions(report):
+    assert Page(render(report)).tags.count("svg") == 2
+    assert Page(render(replace(report, history=report.history[:1]))).tags.count("svg") == 0
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "<img src=x onerror=a()>", "\"><b a='"])
+def test_a_text_from_outside_cannot_become_markup(report, hostile):
+    plain = Page(render(report)).tags
+    attacked = replace(
+        report,
+        title=hostile,
+        regime=hostile,
+        code_version=hostile,
+        notes=(hostile,),
+        positions=tuple(replace(line, note=hostile, group="x") for line in report.positions),
+        fills=tuple(replace(line, symbol=hostile, reason=hostile) for line in report.fills),
+        orders=tuple(replace(line, state=hostile, reason=hostile) for line in report.orders),
+        verdicts=tuple(
+            replace(line, rule=hostile, action=hostile, words=hostile) for line in report.verdicts
+        ),
+        signals=tuple(replace(line, strategy=hostile, words=hostile) for line in report.signals),
+        quality=tuple(replace(line, check=hostile, words=hostile) for line in report.quality),
+        sources=tuple(replace(line, source=hostile, words=hostile) for line in report.sources),
+    )
+    page = Page(render(attacked))
+    assert "script" not in page.tags
+    assert "img" not in page.tags
+    assert hostile in page.text
+    # only the note, its paragraph, and a tag and a line break for each position's note were added
+    assert len(page.tags) - len(plain) == 1 + 2 * sum(not line.note for line in report.positions) + 2
+
+
+def test_an_empty_first_session_reads_well(report):
+    first = replace(
+        report,
+        previous_nav=None,
+        history=report.history[:1],
+        positions=(),
+        fills=(),
+        orders=(),
+        verdicts=(),
+        signals=(),
+        quality=(),
+        vix=None,
+    )
+    text = words(render(first))
+    assert "Begins with $101,250.40; 0 orders for the next open." in text
+    assert "Profit of the day – first session" in text
+    assert "The book holds cash only." in text
+    assert "The gate let everything pass." in text
+    assert "All 204 checks passed." in text
+    assert "VIX –" in text
+
+
+def test_a_run_that_sends_nothing_and_a_block_on_entries_are_said_at_the_top(report):
+    text = words(render(replace(report, dry_run=True, entries_blocked="VIX has no bar of this session.")))
+    assert "Dry run." in text
+    assert text.index("No entries. VIX has no bar of this session.") < text.index("Value (NAV)")
+
+
+def test_a_loss_and_an_unchanged_value_have_their_own_words(report):
+    assert headline(replace(report, previous_nav=Decimal("102000.00"))).startswith("Down $749.60 (−0.73 %)")
+    assert headline(replace(report, previous_nav=report.nav, orders=())) == (
+        "Unchanged (0.00 %) to $101,250.40; 0 orders for the next open."
+    )

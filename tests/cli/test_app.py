@@ -1,0 +1,103 @@
+"""What all commands have in common."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from nightdesk.cli import app
+from nightdesk.cli.app import ORDER
+
+COMMANDS = sorted(get_command(app).commands)
+
+
+def test_every_command_of_the_desk_is_there():
+    assert tuple(COMMANDS) == tuple(sorted(ORDER))
+
+
+@pytest.mark.parametrize("name", [one for one in COMMANDS if one not in ("airflow", "db")])
+def test_every_command_explains_itself_with_an_example_and_can_speak_json(nightdesk, name):
+    text = nightdesk(name, "--help").stdout
+    assert f"  nightdesk {name}" in text.partition("Example")[2]
+    assert "--json" in text
+
+
+@pytest.mark.parametrize("name", ["start", "stop", "url", "migrate"])
+def test_every_part_of_db_explains_itself_with_an_example(nightdesk, name):
+    text = nightdesk("db", name, "--help").stdout
+    assert f"nightdesk db {name}" in text.partition("Example")[2]
+    assert "--json" in text
+
+
+def test_a_command_of_airflow_gets_its_own_options(nightdesk):
+    assert "nightdesk airflow dags list-runs" in nightdesk("airflow", "--help").stdout
+    context = (
+        get_command(app)
+        .commands["airflow"]
+        .make_context("airflow", ["dags", "list", "--output", "json", "-v"])
+    )
+    assert context.params == {"arguments": ["dags", "list", "--output", "json", "-v"]}
+
+
+def test_help_tells_of_every_command_in_the_order_of_a_day(nightdesk):
+    lines = nightdesk("--help").stdout.partition("Commands:")[2].splitlines()
+    assert [line.split()[0] for line in lines if line.strip()] == list(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["backtest", "multi_asset"], "Missing option '--from'"),
+        (["backtest", "multi_asset", "--from", "soon", "--to", "2022-12-30"], "'soon' is not a date"),
+        (
+            ["backtest", "multi_asset", "--from", "2022-02-30", "--to", "2022-12-30"],
+            "'2022-02-30' is not a date",
+        ),
+        (["run", "multi_asset", "--session", "2022-12-30", "--loud"], "No such option: --loud"),
+        (["kill", "multi_asset"], "Missing option '--reason'"),
+        (
+            ["backtest", "multi_asset", "--from", "2022-01-03", "--to", "2022-12-30", "--set", "no_value"],
+            "'no_value' is not KEY=VALUE",
+        ),
+    ],
+)
+def test_wrong_usage_ends_with_status_2_and_says_what_is_wrong(nightdesk, arguments, said):
+    assert said in nightdesk(*arguments, status=2).stderr
+
+
+def test_the_module_is_the_same_command(process):
+    done = process("--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage: nightdesk ")
+
+
+def test_an_error_of_a_real_process_is_one_paragraph_on_standard_error_with_status_1(process):
+    done = process("books", "nowhere")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("nightdesk: there is no book 'nowhere' in ")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_costs_little():
+    def seconds():
+        # of the processor, so that a busy machine does not fail it
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "nightdesk", "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys, nightdesk.cli; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert not {"numpy", "pandas", "psycopg2", "airflow", "pydantic", "rich", "great_expectations"} & set(
+        loaded
+    )

@@ -1,0 +1,132 @@
+"""`nightdesk backtest`."""
+
+import csv
+import filecmp
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from nightdesk.research.tables import TABLES
+
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
+SPAN = ("--from", "2021-01-02", "--to", "2021-12-31")
+
+
+@pytest.fixture(scope="module")
+def written(bars, tmp_path_factory):
+    """The folder of a backtest of 2021 on real bars, and what was said of it."""
+    from tests.cli.conftest import Command
+
+    out = tmp_path_factory.mktemp("backtest") / "deep" / "run"
+    told = Command().document("backtest", "multi_asset", *SPAN, "--feed", f"files:{bars}", "--out", out)
+    return out, told
+
+
+def read(folder, name):
+    with (folder / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_folder_holds_every_table_and_the_figures(written):
+    out, told = written
+    assert {path.name for path in out.iterdir()} == {*(f"{name}.csv" for name in TABLES), "metrics.json"}
+    assert json.loads((out / "metrics.json").read_text()) == told["metrics"]
+
+
+def test_nav_is_cash_and_positions_in_every_row(written):
+    rows = read(written[0], "nav")
+    assert len(rows) == written[1]["sessions"] == 252
+    assert (rows[0]["session"], rows[0]["nav"]) == ("2021-01-04", "100000.0")
+    assert all(Decimal(row["nav"]) == Decimal(row["cash"]) + Decimal(row["positions_value"]) for row in rows)
+
+
+def test_the_positions_of_a_session_add_up_to_their_value(written):
+    sums = {}
+    for row in read(written[0], "positions"):
+        sums[row["session"]] = sums.get(row["session"], Decimal(0)) + Decimal(row["value"])
+    for row in read(written[0], "nav"):
+        assert Decimal(row["positions_value"]) == sums.get(row["session"], Decimal(0))
+
+
+def test_every_fill_is_of_an_order_of_the_session_before(written):
+    out, _ = written
+    sessions = [row["session"] for row in read(out, "nav")]
+    decided = {row["client_order_id"]: row for row in read(out, "orders")}
+    fills = read(out, "fills")
+    assert fills
+    for fill in fills:
+        order = decided[fill["client_order_id"]]
+        assert sessions.index(fill["session"]) == sessions.index(order["session"]) + 1
+        assert (fill["symbol"], fill["side"]) == (order["symbol"], order["side"])
+
+
+def test_the_same_backtest_writes_the_same_bytes(nightdesk, written, bars, tmp_path):
+    out, _ = written
+    nightdesk("backtest", "multi_asset", *SPAN, "--feed", f"files:{bars}", "--out", tmp_path)
+    names = [path.name for path in out.iterdir()]
+    assert filecmp.cmpfiles(out, tmp_path, names, shallow=False) == (names, [], [])
+
+
+def test_a_value_that_is_set_takes_the_place_of_the_books(nightdesk, written, bars):
+    feed = ("--feed", f"files:{bars}")
+    calm = nightdesk.document(
+        "backtest", "multi_asset", *SPAN, *feed, "--set", "portfolio.volatility_target=0.02"
+    )
+    assert calm["metrics"]["annual_volatility"] < written[1]["metrics"]["annual_volatility"] / 2
+    assert calm["metrics"]["config_hash"] != written[1]["metrics"]["config_hash"]
+
+
+def test_a_drill_of_the_kill_switch_blocks_entries_until_its_release(nightdesk, bars, tmp_path):
+    drill = ("--kill", "2021-03-01", "--release", "2021-05-03")
+    nightdesk("backtest", "multi_asset", *SPAN, *drill, "--feed", f"files:{bars}", "--out", tmp_path)
+    bought = {row["session"] for row in read(tmp_path, "orders") if row["side"] == "buy"}
+    assert not [day for day in bought if "2021-03-01" <= day < "2021-05-03"]
+    assert [day for day in bought if day < "2021-03-01"]
+    assert [day for day in bought if day >= "2021-05-03"]
+    blocked = [
+        row
+        for row in read(tmp_path, "verdicts")
+        if row["rule"] == "kill_switch" and row["action"] == "reject"
+    ]
+    assert blocked
+    told = [
+        (row["session"], row["kind"]) for row in read(tmp_path, "risk_events") if row["kind"] != "breaker"
+    ]
+    assert told == [("2021-03-01", "kill"), ("2021-05-03", "release")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ("--set", "portfolio.volatility_targt=0.02"),
+            "portfolio.volatility_targt: unknown key (did you mean",
+        ),
+        (("--set", "portfolio.volatility_target=-1"), "portfolio.volatility_target: found -1"),
+        (("--set", "limits.trades_per_day.limit=many"), "limits.trades_per_day"),
+        (("--set", "origin=2021-06-01"), "origin"),
+        (("--feed", "files:/no/such/folder"), "/no/such/folder"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused(nightdesk, arguments, said):
+    assert said in nightdesk.refusal("backtest", "multi_asset", *SPAN, *arguments)
+
+
+def test_a_backtest_on_sample_data_says_so(nightdesk):
+    text = nightdesk("backtest", "multi_asset", "--from", "2024-01-02", "--to", "2024-03-28").stdout
+    assert "sample data: these bars are generated, not a market's" in text
+    assert re.search(r"final_nav +\$\d", text)
+
+
+def test_the_docs_name_every_column_of_every_table():
+    sections = re.split(r"^### ", DOCS.read_text(), flags=re.MULTILINE)[1:]
+    told = {}
+    for section in sections:
+        name, _, body = section.partition(".csv")
+        cells = re.findall(r"^\| ([a-z_, ]+) \|", body, flags=re.MULTILINE)
+        told[name] = {column for cell in cells for column in cell.split(", ")} - {"column"}
+    for name, (columns, _) in TABLES.items():
+        assert told[name] == set(columns), name

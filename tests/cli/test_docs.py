@@ -1,0 +1,88 @@
+"""The commands that the docs show are commands that exist."""
+
+import re
+import shlex
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import Field
+from typer.main import get_command
+
+from nightdesk import strategies
+from nightdesk.book import Frozen
+from nightdesk.cli import app
+from nightdesk.pipeline.shelf import read_book
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = sorted((PROJECT / "docs").glob("*.md"))
+LINES = [
+    (page.name, line.partition(" #")[0].strip())
+    for page in PAGES
+    for line in page.read_text().splitlines()
+    if re.match(r"( {4}|  - )+nightdesk ", line)
+]
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_every_command_that_a_page_shows_is_understood(page, line):
+    command, (_, name, *arguments) = get_command(app), shlex.split(line)
+    # parsing refuses an unknown option, a missing argument or a wrong value, and runs nothing
+    command.commands[name].make_context(name, arguments)
+
+
+def test_the_pages_show_commands():
+    assert len({page for page, _ in LINES}) >= 4
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_folder_and_file_of_the_project_that_a_page_names_exists(page):
+    for named in re.findall(r"`((?:include|books|docs|sql|dags|tests|plugins)/[\w/.*-]*)`", page.read_text()):
+        assert list(PROJECT.glob(named.rstrip("/"))), named
+
+
+def blocks(page, language):
+    """The code blocks of a page, without their indentation."""
+    text = (PROJECT / "docs" / page).read_text()
+    return [
+        textwrap.dedent(one)
+        for one in re.findall(rf"^ *```{language}\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    ]
+
+
+def test_the_book_that_the_docs_show_is_a_whole_book(tmp_path):
+    (text,) = blocks("book.md", "yaml")
+    path = tmp_path / "two_funds.yaml"
+    path.write_text(text)
+    book = read_book(path)
+    assert book.symbols == ("SPY", "TLT")
+
+
+def test_the_strategy_that_the_docs_show_works(monkeypatch):
+    from nightdesk.strategies import registry
+
+    monkeypatch.setattr(registry, "_STRATEGIES", dict(registry._STRATEGIES))
+    (text,) = blocks("strategy.md", "python")
+    names = {
+        one: getattr(strategies, one) for one in ("Direction", "Signals", "Strategy", "View", "register")
+    }
+    exec(text, names | {"np": np, "Field": Field, "Frozen": Frozen})
+    strategy = strategies.make("pullback", {"buy_below": 25})
+    view = strategies.View(
+        symbols=("UP", "DOWN", "DEAR", "NEW"),
+        sessions=np.array(["2022-12-30"], dtype="datetime64[D]"),
+        close=np.array([[110.0, 90.0, 110.0, 110.0]]),
+        vix=np.array([20.0]),
+        factors={"rsi_14": np.array([[20.0, 20.0, 80.0, np.nan]]), "sma_200": np.full((1, 4), 100.0)},
+    )
+    said = strategy.signals(view)
+    assert said.direction.tolist() == [[1, 0, -2, 0]]
+    assert said.confidence.tolist() == [[1.0, 0.0, 1.0, 0.0]]
+    assert strategy.explain(view, said, 0, 0) == "RSI 20.0, close 110.00"
