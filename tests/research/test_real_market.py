@@ -1,5 +1,6 @@
 """The multi-asset book on real bars."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from nightdesk.book import load_book
 from nightdesk.decision import RiskEvent
+from nightdesk.panel import Panel
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 
@@ -15,9 +17,13 @@ FIRST, LAST = date(2008, 1, 2), date(2010, 12, 31)
 
 
 @pytest.fixture(scope="module")
-def result(market: Path) -> Result:
+def panel(market: Path) -> Panel:
+    return read_market(BOOK, origin_of(BOOK, FIRST), LAST, [f"files:{market}"]).panel
+
+
+@pytest.fixture(scope="module")
+def result(panel: Panel) -> Result:
     """The financial crisis, with a kill-switch drill at its end."""
-    panel = read_market(BOOK, origin_of(BOOK, FIRST), LAST, [f"files:{market}"]).panel
     drill = [
         RiskEvent(date(2010, 9, 1), "kill", "drill"),
         RiskEvent(date(2010, 10, 1), "release", "drill over"),
@@ -25,14 +31,35 @@ def result(market: Path) -> Result:
     return backtest(BOOK, panel, FIRST, LAST, drill)
 
 
-def test_every_rule_that_healthy_bars_can_meet_binds_somewhere(result: Result) -> None:
-    bound = {
+def rules_that_bound(result: Result) -> set[str]:
+    return {
         one.rule
         for decided in result.decided
         for one in decided.gated.verdicts(BOOK.symbols)
         if one.action != "approve"
     }
-    assert bound >= {rule.name for rule in result.desk.rules} - {"quarantine", "staleness", "max_weight"}
+
+
+def test_every_rule_that_healthy_bars_can_meet_binds_somewhere(result: Result) -> None:
+    unmet = {"quarantine", "staleness", "max_weight"}
+    assert rules_that_bound(result) >= {rule.name for rule in result.desk.rules} - unmet
+
+
+def test_quarantine_binds_where_a_faulty_bar_is_bought(panel: Panel, result: Result) -> None:
+    """Staleness can't bind in this book: without a bar its strategy has no averages and wants nothing."""
+    buys = {
+        one.t: panel.column(order.symbol)
+        for one in result.decided[:60:4]
+        for order in one.orders
+        if order.side == "buy"
+    }
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for t, n in buys.items():
+        for values in prices.values():
+            values[t, n] *= 2.0
+    assert "quarantine" in rules_that_bound(
+        backtest(BOOK, replace(panel, **prices), FIRST, date(2008, 3, 31))
+    )
 
 
 def test_purchases_leave_the_cash_buffer_and_no_session_is_overdrawn(result: Result) -> None:

@@ -150,7 +150,9 @@ def fold(entries: Iterable[Entry]) -> Ledger:
 
 def capital(session: date, amount: Decimal) -> Entry:
     """The entry by which a book receives its money."""
-    return Entry(session, "capital", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, amount, ZERO, "initial capital")
+    return Entry(
+        session, "capital", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, to_cents(amount), ZERO, "initial capital"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
     Refused
         When a held symbol has no price.
     """
-    worth = gross = ZERO
+    worth = gross = to_cents(ZERO)
     for position in ledger.held():
         price = prices.get(position.symbol)
         if price is None or not price > 0:

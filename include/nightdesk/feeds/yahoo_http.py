@@ -31,7 +31,7 @@ class Failure:
     retry_after: float | None = None
 
 
-class PassingFault(Exception):  # noqa: N818 (says what it is, not that it is an error of ours)
+class PassingFault(Exception):
     """Ends the work of yfinance on an answer that asking at once would only make worse."""
 
     def __init__(self, failure: Failure) -> None:

@@ -1,0 +1,216 @@
+"""The embedded paper broker: orders fill at the next open by the very function of the backtest.
+
+Its state is in PostgreSQL, in tables that the desk never reads but through this class. Its clock is the
+session that it has lived through last, so a past session can be decided and fills at the open after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.book import Book
+from nightdesk.brokers.base import (
+    Account,
+    Broker,
+    BrokerOrder,
+    DuplicateOrder,
+    MarketDay,
+    OrderState,
+    RejectedOrder,
+)
+from nightdesk.calendar import get_calendar
+from nightdesk.errors import Refused
+from nightdesk.execution.fills import Fill, fill_terms, open_session
+from nightdesk.execution.ledger import Ledger, Position
+from nightdesk.execution.orders import Intent, Order
+from nightdesk.execution.settling import corporate_actions, fill_entries, restate
+from nightdesk.store import paper
+from nightdesk.store.db import Connection, transaction
+from nightdesk.store.paper import PaperState
+
+#: The account holds for one owner, whatever strategies stand behind its orders.
+_OWNER = ""
+
+
+class PaperBroker(Broker):
+    """One paper account.
+
+    Parameters
+    ----------
+    book : Book
+        Its account, costs and units.
+    conn : Connection
+        Where the state is kept; every call is a transaction of its own.
+    """
+
+    kind = "paper"
+    simulated = True
+
+    def __init__(self, book: Book, conn: Connection) -> None:
+        self._book = book
+        self._conn = conn
+        self._name = book.broker.account
+        self._terms = fill_terms(book)
+        self._units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
+
+    def clock(self) -> datetime:
+        """The close of the newest session that the paper market has lived through."""
+        return get_calendar(self._book.calendar).close_at(self._state().session)
+
+    def account(self) -> Account:
+        return Account(self._name, self._state().cash)
+
+    def positions(self) -> Mapping[str, Decimal]:
+        return self._state().positions
+
+    def submit(self, order: Order) -> BrokerOrder:
+        """Receive an order; it fills, or expires, when the market opens next."""
+        self._check(order)
+        with transaction(self._conn):
+            if not paper.add_order(self._conn, self._name, self._state().session, order):
+                raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
+            return self._known(order.client_order_id)
+
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        row = paper.find_paper_order(self._conn, self._name, client_order_id)
+        return None if row is None else _broker_order(row)
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        return tuple(_broker_order(row) for row in paper.open_paper_orders(self._conn, self._name))
+
+    def fills_since(self, session: date) -> Sequence[Fill]:
+        return paper.paper_fills_since(self._conn, self._name, session)
+
+    def cancel(self, client_order_id: str) -> BrokerOrder:
+        with transaction(self._conn):
+            self._known(client_order_id)
+            session = self._state().session
+            paper.end_order(
+                self._conn, self._name, client_order_id, "cancelled", session, "cancelled by its sender"
+            )
+            return self._known(client_order_id)
+
+    def fund(self, session: date, capital: Decimal) -> None:
+        """Open the account at the close of `session`; one that is open stays as it is."""
+        with transaction(self._conn):
+            if paper.newest_state(self._conn, self._name) is None:
+                paper.add_state(self._conn, self._name, PaperState(session, capital, {}))
+
+    def advance(self, day: MarketDay) -> None:
+        """Live through a session: corporate actions, then the open at which waiting orders fill or expire.
+
+        Until an order is received after it, the newest session may be lived through again, on newer bars.
+
+        Raises
+        ------
+        Refused
+            When the session is not the next one.
+        """
+        with transaction(self._conn):
+            state = self._state()
+            if state.session == day.session:
+                if paper.acted_since(self._conn, self._name, day.session):
+                    return
+                paper.take_back(self._conn, self._name, day.session)
+                state = self._state()
+            following = get_calendar(self._book.calendar).shift(state.session, 1)
+            if day.session != following:
+                raise Refused(
+                    f"paper account {self._name} has lived through {state.session}: its next session "
+                    f"is {following}, not {day.session}. Replay the book from the session to be done again"
+                )
+            self._open(state, day)
+
+    def take_back(self, session: date) -> None:
+        """Forget the sessions from `session` on; orders received before it wait for their open again."""
+        with transaction(self._conn):
+            paper.take_back(self._conn, self._name, session)
+
+    def _open(self, state: PaperState, day: MarketDay) -> None:
+        held = {
+            (_OWNER, symbol): Position(_OWNER, symbol, quantity)
+            for symbol, quantity in state.positions.items()
+        }
+        ledger = Ledger(state.cash, held)
+        ledger = ledger.apply(
+            corporate_actions(ledger, day.session, day.split, day.dividend, day.restated, self._units)
+        )
+        orders = [
+            restate(order, day.split[order.symbol], self._units[order.symbol])
+            if order.symbol in day.split
+            else order
+            for order in map(self._order, paper.open_paper_orders(self._conn, self._name))
+        ]
+        fills, expired = open_session(orders, day.bars, self._terms)
+        by_id = {order.client_order_id: order for order in orders}
+        for fill in fills:
+            order = by_id[fill.client_order_id]
+            ledger = ledger.apply(fill_entries(order, [fill], self._units[fill.symbol]))
+        paper.add_state(self._conn, self._name, PaperState(day.session, ledger.cash, ledger.net()))
+        for rest in expired:
+            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", day.session, rest.reason)
+        for fill in fills:
+            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", day.session)
+            paper.add_fill(self._conn, self._name, fill)
+
+    def _state(self) -> PaperState:
+        state = paper.newest_state(self._conn, self._name)
+        if state is None:
+            raise Refused(
+                f"paper account {self._name} was never funded: run its book from the first session on"
+            )
+        return state
+
+    def _known(self, client_order_id: str) -> BrokerOrder:
+        found = self.order_by_client_id(client_order_id)
+        if found is None:
+            raise Refused(f"account {self._name} has no order {client_order_id}")
+        return found
+
+    def _order(self, row: Mapping[str, Any]) -> Order:
+        signed = row["quantity"] if row["side"] == "buy" else -row["quantity"]
+        calendar = get_calendar(self._book.calendar)
+        return Order(
+            client_order_id=row["client_order_id"],
+            book=self._book.name,
+            session=row["session"],
+            as_of=calendar.close_at(row["session"]),
+            symbol=row["symbol"],
+            side=row["side"],
+            quantity=row["quantity"],
+            purpose="",
+            reference_price=row["reference_price"],
+            intents=(Intent(_OWNER, row["symbol"], signed),),
+            order_type=row["order_type"],
+            time_in_force=row["time_in_force"],
+            limit_price=row["limit_price"],
+        )
+
+    def _check(self, order: Order) -> None:
+        """Refuse what this account cannot trade."""
+        fault = None
+        if order.symbol not in self._units:
+            fault = f"symbol {order.symbol} is not traded here"
+        elif order.order_type != "market" or order.time_in_force not in ("day", "open"):
+            fault = f"only market orders for the next open, not {order.order_type} {order.time_in_force}"
+        elif not order.quantity > 0 or order.quantity % self._units[order.symbol]:
+            fault = f"quantity {order.quantity} is no multiple of {self._units[order.symbol]}"
+        if fault is not None:
+            answer = {"client_order_id": order.client_order_id, "refused": fault}
+            raise RejectedOrder(
+                f"paper account {self._name} refuses {order.client_order_id}: {fault}", answer
+            )
+
+
+def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
+    return BrokerOrder(
+        client_order_id=row["client_order_id"],
+        symbol=row["symbol"],
+        side=row["side"],
+        quantity=row["quantity"],
+        state=OrderState(row["status"]),
+        answer={name: value if value is None else str(value) for name, value in row.items()},
+    )

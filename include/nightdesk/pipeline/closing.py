@@ -1,0 +1,90 @@
+"""The last step: what should exist is compared with what does, and the session is sealed."""
+
+from __future__ import annotations
+
+from nightdesk.errors import Refused
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.saving import Outcome
+from nightdesk.pipeline.turn import in_turn
+from nightdesk.store.db import transaction
+from nightdesk.store.messages import raise_alert
+from nightdesk.store.orders import orders_of
+from nightdesk.store.rows import read_row
+from nightdesk.store.runs import close_run, lock_run, newest_attempts, sealed_because
+
+
+def close(context: Context) -> Outcome:
+    """Seal a complete session.
+
+    A strategy that did not speak is told and holds nobody up; anything else that is missing does.
+
+    Raises
+    ------
+    Refused
+        When rows that should exist do not, or an order was not brought to the broker; names them.
+    """
+    book, session = context.book.name, context.session
+    with in_turn(context):
+        sealed = sealed_because(context.conn, book, session, by_sending=False)
+        if sealed is not None:
+            return Outcome({}, sealed)
+        lacking = _lacking(context)
+        if lacking:
+            raise Refused(
+                f"{book} {session} cannot be closed: {'; '.join(lacking)}. Run those steps again first"
+            )
+        silent = [name for name in context.book.strategies if not _spoke(context, name)]
+        with transaction(context.conn):
+            lock_run(context.conn, book, session)
+            for name in silent:
+                raise_alert(
+                    context.conn,
+                    f"silent {book} {session} {name}",
+                    "CRITICAL",
+                    f"{book}: {name} gave no signals on {session}",
+                    _last_error(context, name) + " Its positions were kept and nothing new was opened by it.",
+                    book=book,
+                    session=session,
+                )
+            close_run(context.conn, book, session)
+    return Outcome({"closed": 1, "silent_strategies": len(silent)})
+
+
+def _lacking(context: Context) -> list[str]:
+    """What a complete session would have."""
+    row = read_row(context.conn, "session_completeness", **context.key)
+    found = {} if row is None else row
+    strategies, symbols = len(context.book.strategies), len(context.book.symbols)
+    wanted = {
+        "factors": len(context.book.panel_symbols),
+        "regimes": 1,
+        "session_quality": 1,
+        "portfolio": 1,
+        "targets": strategies * symbols,
+        "gated": strategies * symbols,
+        "reports": 1,
+    }
+    out = [
+        f"{name} has {found.get(name, 0)} rows of {count}"
+        for name, count in wanted.items()
+        if found.get(name, 0) != count
+    ]
+    left = [
+        one for one in orders_of(context.conn, context.book.name, context.session) if one.status == "planned"
+    ]
+    out += [f"order {one.order.client_order_id} is planned and was not brought to the broker" for one in left]
+    if not any(_spoke(context, name) for name in context.book.strategies):
+        out.append("no strategy gave signals")
+    return out
+
+
+def _spoke(context: Context, strategy: str) -> bool:
+    row = read_row(context.conn, "signals_count", **context.key, strategy=strategy)
+    return row is not None and row["rows"] == len(context.book.symbols)
+
+
+def _last_error(context: Context, strategy: str) -> str:
+    attempt = newest_attempts(context.conn, context.book.name, context.session).get(f"signals:{strategy}")
+    if attempt is None or attempt.error is None:
+        return "Its step did not run to its end."
+    return f"Its step ended with {attempt.error}."

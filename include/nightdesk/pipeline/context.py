@@ -1,0 +1,279 @@
+"""What every step of a session is given: the connection, the book, the session and what is known of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
+from nightdesk.calendar import Calendar, get_calendar
+from nightdesk.decision import Desk, resolve
+from nightdesk.errors import Refused
+from nightdesk.store.books import BookRecord, book_record, start_book
+from nightdesk.store.db import Connection, connect, now
+from nightdesk.store.runs import Run, find_run
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.quality import Quality
+    from nightdesk.panel import Panel
+
+#: How long a step waits for its turn, or for the book's lock, before it gives its slot back.
+TURN_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """One session of one book.
+
+    Parameters
+    ----------
+    conn : Connection
+        In autocommit; the steps open the transactions.
+    book : Book
+        The validated book.
+    record : BookRecord
+        Where the book begins; what is stored of it, or will be by the first step.
+    session : date
+        The session to decide.
+    dry_run : bool
+        Compute and report; keep nothing, send no order.
+    feeds : tuple of str
+        Names of the sources of bars, in order.
+    reports : Path
+        Folder in which report pages are written, one folder per book.
+    turn_seconds : float
+        How long to wait for the book's turn.
+    rehearsing : bool
+        Whether the steps run within the one transaction of a dry run, which is rolled back.
+    """
+
+    conn: Connection
+    book: Book
+    record: BookRecord
+    session: date
+    dry_run: bool
+    feeds: tuple[str, ...]
+    reports: Path
+    turn_seconds: float = TURN_SECONDS
+    rehearsing: bool = False
+    _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
+    _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """The book's exchange calendar."""
+        return get_calendar(self.book.calendar)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """The book with its strategies, sizing and rules."""
+        return resolve(self.book)
+
+    @cached_property
+    def as_of(self) -> datetime:
+        """The session's close."""
+        return self.calendar.close_at(self.session)
+
+    @property
+    def key(self) -> dict[str, str | date]:
+        """What every decided row is found by."""
+        return {"book": self.book.name, "session": self.session}
+
+    @cached_property
+    def previous_session(self) -> date | None:
+        """The session before; None at the book's inception."""
+        return None if self.session == self.record.inception else self.calendar.shift(self.session, -1)
+
+    def new_run(self) -> Run:
+        """The run as its first step opens it."""
+        return Run(
+            book=self.book.name,
+            session=self.session,
+            as_of=self.as_of,
+            known_by=None,
+            status="open",
+            code_version=version("nightdesk"),
+            config_hash=self.book.config_hash,
+        )
+
+    def known_by(self) -> datetime:
+        """The instant up to which this decision uses what was known; `Refused` before its first ingest."""
+        run = find_run(self.conn, self.book.name, self.session)
+        if run is None or run.known_by is None:
+            raise Refused(
+                f"{self.book.name} {self.session}: no bars were ingested for it: run its ingest step first"
+            )
+        return run.known_by
+
+    def panel(self) -> Panel:
+        """The bars from the book's origin to the session, as they were known; read once a process."""
+        from nightdesk.store.panels import read_panel
+
+        known_by = self.known_by()
+        if known_by not in self._panels:
+            self._panels.clear()
+            self._panels[known_by] = read_panel(
+                self.conn, self.book, self.record.origin, self.session, known_by
+            )
+        return self._panels[known_by]
+
+    def examined(self) -> Quality:
+        """What the checks of the data say of all sessions of the panel; computed once a process."""
+        from nightdesk.feeds.quality import examine
+        from nightdesk.store.decisions import read_second_closes
+
+        known_by = self.known_by()
+        if known_by not in self._examined:
+            panel = self.panel()
+            second = None
+            if self.book.feeds.compare_with is not None:
+                second = read_second_closes(self.conn, self.book.name, panel)
+            self._examined.clear()
+            self._examined[known_by] = examine(panel, self.book, second)
+        return self._examined[known_by]
+
+    def at(self, session: date) -> Context:
+        """The same book at another session."""
+        _must_be_decidable(self.book, self.record, session)
+        return replace(self, session=session, _panels={}, _examined={})
+
+
+@contextmanager
+def open_context(
+    book: str | Path,
+    session: date,
+    *,
+    dry_run: bool = False,
+    feed: str | None = None,
+    conn: Connection | None = None,
+    turn_seconds: float = TURN_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Context]:
+    """Open what the steps of a session need; the connection is closed at the end unless it was given.
+
+    Parameters
+    ----------
+    book : str or Path
+        Name of a book in ``books/``, or the path of a YAML file.
+    session : date
+        The session to decide.
+    dry_run : bool
+        Compute and report; keep nothing, send no order.
+    feed : str, optional
+        A source of bars in place of the book's own.
+    conn : Connection, optional
+        Default: a new one to the desk's database.
+    turn_seconds : float
+        How long to wait for the book's turn before `NotYet`.
+    environ : mapping of str to str, optional
+        The environment: ``NIGHTDESK_ROOT`` names the project, ``NIGHTDESK_HOME`` the folder of its state.
+
+    Raises
+    ------
+    Refused
+        When the book is wrong, the session is a holiday, lies before the book's inception or is not over.
+    Transient
+        When PostgreSQL cannot be reached.
+    """
+    environ = os.environ if environ is None else environ
+    root = project_root(environ)
+    loaded = load_book(book_path(book, root))
+    calendar = get_calendar(loaded.calendar)
+    calendar.index(session)
+    own = connect(environ=environ) if conn is None else None
+    used = own if own is not None else conn
+    assert used is not None
+    try:
+        record = book_record(used, loaded.name) or beginning(loaded, session)
+        _must_be_decidable(loaded, record, session)
+        newest = calendar.latest_completed(now(used))
+        if session > newest:
+            raise Refused(
+                f"{session} is not over: its bars are known from "
+                f"{calendar.known_from(session):%Y-%m-%d %H:%M} UTC on; "
+                f"the newest session that can be decided is {newest}"
+            )
+        yield Context(
+            conn=used,
+            book=loaded,
+            record=record,
+            session=session,
+            dry_run=dry_run,
+            feeds=loaded.feeds.daily if feed is None else (feed,),
+            reports=Path(environ.get("NIGHTDESK_HOME") or root / ".nightdesk").expanduser() / "reports",
+            turn_seconds=turn_seconds,
+        )
+    finally:
+        if own is not None:
+            own.close()
+
+
+def beginning(book: Book, inception: date) -> BookRecord:
+    """Where a book begins that was never started.
+
+    Parameters
+    ----------
+    book : Book
+        Its own inception and origin are used where it states them.
+    inception : date
+        First decided session of a book that states none.
+    """
+    first = book.inception or inception
+    origin = book.origin or get_calendar(book.calendar).shift(first, -WARM_UP_SESSIONS)
+    return BookRecord(
+        book=book.name,
+        inception=first,
+        origin=origin,
+        initial_capital=book.initial_capital,
+        broker=book.broker.kind,
+        account=book.broker.account,
+    )
+
+
+def ensure_started(context: Context) -> None:
+    """Store where the book begins, where it is not stored yet."""
+    found = start_book(context.conn, context.record)
+    if found != context.record:
+        _must_be_decidable(context.book, found, context.session)
+        raise Refused(
+            f"book {context.book.name} was started at {found.inception} by another run meanwhile: "
+            "run this session again"
+        )
+
+
+def project_root(environ: Mapping[str, str]) -> Path:
+    """The project's folder: ``NIGHTDESK_ROOT`` where that is set, else the one that holds the package."""
+    named = environ.get("NIGHTDESK_ROOT") or None
+    return Path(__file__).resolve().parents[3] if named is None else Path(named).expanduser().resolve()
+
+
+def book_path(book: str | Path, root: Path) -> Path:
+    """The file of a book that is named, or given by its path."""
+    text = str(book)
+    if isinstance(book, Path) or "/" in text or text.endswith((".yaml", ".yml")):
+        return Path(book)
+    path = root / "books" / f"{text}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.yaml"))) or "none"
+        raise Refused(f"there is no book {text!r} in {path.parent}: known are {known}")
+    return path
+
+
+def _must_be_decidable(book: Book, record: BookRecord, session: date) -> None:
+    if book.inception is not None and book.inception != record.inception:
+        raise Refused(
+            f"book {book.name} began on {record.inception}, its file now says inception {book.inception}: "
+            "restore the file, or give the changed book a name of its own"
+        )
+    if session < record.inception:
+        raise Refused(
+            f"{session} lies before {record.inception}, the first session of book {book.name}: "
+            "choose a later session"
+        )

@@ -1,0 +1,114 @@
+"""The steps that decide: targets, the gate, the orders that are planned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nightdesk import decision
+from nightdesk.decision import Gated, State, Targets
+from nightdesk.errors import Refused
+from nightdesk.panel import Floats
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.outlook import session_day, session_state
+from nightdesk.pipeline.saving import Outcome, saving
+from nightdesk.pipeline.turn import in_turn
+from nightdesk.risk import Passage
+from nightdesk.store.decisions import gated_of, target_scale, targets_of, verdict_row
+from nightdesk.store.orders import intent_rows, order_rows
+from nightdesk.store.rows import add_rows
+
+
+def targets(context: Context) -> Outcome:
+    """Size what the strategies want."""
+    with in_turn(context):
+        wanted = decision.targets(context.desk, session_state(context), session_day(context))
+        rows = _by_position(
+            context,
+            held=wanted.held,
+            quantity=wanted.quantity,
+            weight=wanted.weight,
+            confidence=wanted.confidence,
+        )
+        with saving(context) as save:
+            save.rows("targets", rows)
+            save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
+        changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
+        return save.outcome(changes=changes, scale=f"{wanted.scale:.4f}")
+
+
+def gate(context: Context) -> Outcome:
+    """Put the stored targets through the risk rules."""
+    with in_turn(context):
+        wanted = _stored_targets(context)
+        gated = decision.gate(context.desk, session_state(context), session_day(context), wanted)
+        spoken = gated.verdicts(context.book.symbols)
+        with saving(context) as save:
+            save.rows("verdicts", [verdict_row(one) for one in spoken])
+            save.rows("gated", _by_position(context, quantity=gated.quantity))
+        actions = [one.action for one in spoken]
+        return save.outcome(**{name: actions.count(name) for name in ("approve", "cut", "reject")})
+
+
+def orders(context: Context) -> Outcome:
+    """Write the orders that lead to what the gate left, as planned; nothing is sent."""
+    with in_turn(context):
+        state = session_state(context)
+        planned = decision.plan(context.desk, state, session_day(context), _stored_gated(context, state))
+        with saving(context) as save:
+            save.rows("orders", order_rows(planned))
+            save.rows("order_intents", intent_rows(planned))
+            if save.sealed is None:
+                first = {"number": 0, "session": context.session, "status": "planned", "cause": "decided"}
+                events = [{"client_order_id": order.client_order_id, **first} for order in planned]
+                save.written += add_rows(context.conn, "order_events", events)
+        return save.outcome(orders=len(planned))
+
+
+def _by_position(context: Context, **arrays: Floats) -> list[dict[str, Any]]:
+    """A row a strategy and symbol from arrays of shape (n_strategies, n_symbols)."""
+    return [
+        {"strategy": strategy, "symbol": symbol, **{name: values[s, n] for name, values in arrays.items()}}
+        for s, strategy in enumerate(context.desk.strategies)
+        for n, symbol in enumerate(context.book.symbols)
+    ]
+
+
+def _as_arrays(context: Context, rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Floats]:
+    """The way back of `_by_position`."""
+    shape = (len(context.desk.strategies), len(context.book.symbols))
+    out: dict[str, Floats] = {name: np.zeros(shape) for name in names}
+    for row in rows:
+        at = context.desk.strategy_row[row["strategy"]], context.desk.column[row["symbol"]]
+        for name in names:
+            out[name][at] = float(row[name])
+    return out
+
+
+def _stored_targets(context: Context) -> Targets:
+    book, session = context.book.name, context.session
+    scale = target_scale(context.conn, book, session)
+    if scale is None:
+        raise Refused(f"{book} {session} has no targets: run this session's targets step first")
+    rows = targets_of(context.conn, book, session)
+    arrays = _as_arrays(context, rows, ("held", "quantity", "weight", "confidence"))
+    return Targets(
+        held=arrays["held"],
+        quantity=arrays["quantity"],
+        weight=arrays["weight"],
+        confidence=arrays["confidence"],
+        volatility=scale["volatility"],
+        scale=scale["scale"],
+    )
+
+
+def _stored_gated(context: Context, state: State) -> Gated:
+    book, session = context.book.name, context.session
+    rows = gated_of(context.conn, book, session)
+    if not rows:
+        raise Refused(f"{book} {session} has not passed the gate: run this session's gate step first")
+    quantity = _as_arrays(context, rows, ("quantity",))["quantity"]
+    held = decision.held_quantities(context.desk, state.ledger).sum(axis=0)
+    left = quantity.sum(axis=0)
+    return Gated(quantity, Passage(held=held, wanted=left, quantity=left, records=(), last_round=0))

@@ -1,0 +1,254 @@
+"""The step that tells of a session: its page, kept in the store and written to the folder of reports."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightdesk.alerts.report import (
+    FillLine,
+    NavPoint,
+    OrderLine,
+    PositionLine,
+    QualityLine,
+    SessionReport,
+    SignalLine,
+    SourceLine,
+    VerdictLine,
+    render,
+)
+from nightdesk.errors import Refused
+from nightdesk.pipeline.conditions import session_view
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.saving import Outcome, saving
+from nightdesk.pipeline.turn import in_turn
+from nightdesk.risk import words
+from nightdesk.store.decisions import read_quality, read_regime, signals_of, targets_of, verdicts_of
+from nightdesk.store.ledger import positions_of, read_mark, read_marks, reconciliations_of
+from nightdesk.store.orders import fills_of, find_order, orders_of
+from nightdesk.store.risk import kill_switch
+from nightdesk.store.rows import read_rows
+from nightdesk.store.runs import find_run, sealed_because
+from nightdesk.strategies import Direction, Signals
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from nightdesk.execution.ledger import Mark
+    from nightdesk.execution.orders import Order
+
+#: Direction, confidence and words of signals, by strategy and symbol.
+Reasons = dict[tuple[str, str], tuple[str, float, str]]
+
+#: Sessions that the pictures of a report show.
+HISTORY = timedelta(days=365)
+
+
+def report(context: Context) -> Outcome:
+    """Render the session's page, keep it, and write it to ``reports/BOOK/SESSION.html``.
+
+    A dry run's page is ``SESSION.dry-run.html``; it is a file alone. The page of a sealed session stays as it
+    is: its orders have moved on since.
+    """
+    with in_turn(context):
+        sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
+        if sealed is not None:
+            return Outcome({}, sealed)
+        html = render(session_report(context))
+        with saving(context, after_sending=True) as save:
+            save.rows("reports", [{"html": html}])
+    suffix = ".dry-run.html" if context.dry_run else ".html"
+    path = context.reports / context.book.name / f"{context.session}{suffix}"
+    write_whole(path, html)
+    return save.outcome(path=str(path))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the file in one step: a reader sees the old page or the new one, never a piece."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def session_report(context: Context) -> SessionReport:
+    """What the store holds of a session, as its page wants it."""
+    conn, book, session = context.conn, context.book, context.session
+    run, mark = find_run(conn, book.name, session), read_mark(conn, book.name, session)
+    regime, quality = read_regime(conn, book.name, session), read_quality(conn, book.name, session)
+    if run is None or run.known_by is None or mark is None or regime is None or quality is None:
+        raise Refused(
+            f"{book.name} {session} was not decided to its end: run the steps before its report first"
+        )
+    before = context.previous_session
+    previous = None if before is None else read_mark(conn, book.name, before)
+    marks = read_marks(conn, book.name, session - HISTORY, session)
+    switch = kill_switch(conn, book.name, session)
+    blocked = (
+        switch.reason and f"kill switch set by {switch.who}: {switch.reason}" if switch.on else quality.reason
+    )
+    findings = read_rows(conn, "quality_findings", book=book.name, session=session)
+    sources = _sources(context)
+    reasons = reasons_of(context)
+    return SessionReport(
+        book=book.name,
+        title=book.title,
+        session=session,
+        as_of=context.as_of,
+        known_by=run.known_by,
+        nav=mark.nav,
+        previous_nav=None if previous is None else previous.nav,
+        cash=mark.cash,
+        positions_value=mark.positions_value,
+        drawdown=mark.drawdown,
+        gross=mark.gross,
+        net=mark.net,
+        regime=regime.regime,
+        vix=regime.vix,
+        sample=any(line.source == "sample" for line in sources),
+        history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks),
+        positions=_positions(context, mark, quality.quarantined),
+        fills=_fills(context),
+        orders=_orders(context, mark, reasons),
+        verdicts=tuple(
+            VerdictLine(
+                one.symbol,
+                one.rule,
+                one.action,
+                Decimal(str(one.before)),
+                Decimal(str(one.after)),
+                words(one),
+            )
+            for one in verdicts_of(conn, book.name, session)
+            if one.action != "approve"
+        ),
+        signals=tuple(
+            SignalLine(strategy, symbol, direction, confidence, said)
+            for (strategy, symbol), (direction, confidence, said) in reasons.items()
+        ),
+        quality=tuple(
+            QualityLine(one["check_name"], one["symbol"], one["outcome"], one["detail"])
+            for one in findings
+            if one["outcome"] != "passed"
+        ),
+        sources=sources,
+        notes=tuple(
+            f"Ledger and broker differ: {one['item']}: "
+            f"ledger {one['ledger_value']}, broker {one['broker_value']}."
+            for one in reconciliations_of(conn, book.name, session)
+        ),
+        entries_blocked=blocked,
+        dry_run=context.dry_run,
+        checks_run=len(findings),
+        code_version=run.code_version,
+        config_hash=run.config_hash,
+    )
+
+
+def _positions(context: Context, mark: Mark, quarantined: tuple[str, ...]) -> tuple[PositionLine, ...]:
+    lines = []
+    for row in positions_of(context.conn, context.book.name, context.session):
+        if not row["quantity"]:
+            continue
+        value = row["market_value"]
+        lines.append(
+            PositionLine(
+                symbol=row["symbol"],
+                strategy=row["strategy"],
+                quantity=row["quantity"],
+                average_cost=row["cost"] / row["quantity"],
+                price=row["price"],
+                value=value,
+                profit=value - row["cost"],
+                weight=float(value / mark.nav),
+                group=context.book.universe[row["symbol"]].group,
+                note="in quarantine" if row["symbol"] in quarantined else "",
+            )
+        )
+    return tuple(lines)
+
+
+def _fills(context: Context) -> tuple[FillLine, ...]:
+    lines = []
+    said: dict[date, Reasons] = {}
+    for fill in fills_of(context.conn, context.book.name, context.session):
+        stored = find_order(context.conn, fill.client_order_id)
+        reason = ""
+        if stored is not None:
+            decided = stored.order.session
+            if decided not in said:
+                said[decided] = reasons_of(context.at(decided))
+            reason = f"decided on {decided}: {_reason(stored.order, said[decided])}".rstrip(": ")
+        lines.append(FillLine(fill.symbol, fill.side, fill.quantity, fill.price, fill.commission, reason))
+    return tuple(lines)
+
+
+def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, ...]:
+    held: dict[str, float] = {}
+    for row in targets_of(context.conn, context.book.name, context.session):
+        held[row["symbol"]] = held.get(row["symbol"], 0.0) + float(row["held"])
+    lines = []
+    for stored in orders_of(context.conn, context.book.name, context.session):
+        order = stored.order
+        price, had = float(order.reference_price) / float(mark.nav), held.get(order.symbol, 0.0)
+        lines.append(
+            OrderLine(
+                symbol=order.symbol,
+                side=order.side,
+                quantity=order.quantity,
+                reference_price=order.reference_price,
+                weight_before=had * price,
+                weight_after=(had + float(order.signed_quantity)) * price,
+                state=stored.status,
+                reason=_reason(order, reasons),
+            )
+        )
+    return tuple(lines)
+
+
+def _reason(order: Order, reasons: Reasons) -> str:
+    """What the strategies behind an order said."""
+    said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
+    return "; ".join(f"{one[0]}: {one[2]}" for one in said if one is not None)
+
+
+def reasons_of(context: Context) -> Reasons:
+    """Direction, confidence and words of every stored signal of the session, by strategy and symbol."""
+    import numpy as np
+
+    view = session_view(context)
+    rows = signals_of(context.conn, context.book.name, context.session)
+    out: Reasons = {}
+    for name, strategy in context.desk.strategies.items():
+        own = {row["symbol"]: row for row in rows if row["strategy"] == name}
+        if len(own) != len(context.book.symbols):
+            continue
+        ordered = [own[symbol] for symbol in context.book.symbols]
+        spoken = Signals(
+            direction=np.array([[row["direction"] for row in ordered]], dtype=np.int8),
+            strength=np.array([[row["strength"] for row in ordered]]),
+            confidence=np.array([[row["confidence"] for row in ordered]]),
+            reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
+        )
+        for n, row in enumerate(ordered):
+            direction = Direction(row["direction"]).name.replace("_", " ").lower()
+            out[name, row["symbol"]] = (direction, row["confidence"], strategy.explain(view, spoken, 0, n))
+    return out
+
+
+def _sources(context: Context) -> tuple[SourceLine, ...]:
+    """The sources of the session's bars, and how they fare."""
+    day = {"first": context.session, "last": context.session, "known_by": context.known_by()}
+    given = read_rows(context.conn, "bar_sources", symbols=list(context.book.panel_symbols), **day)
+    health = {row["source"]: row for row in read_rows(context.conn, "feeds_health")}
+    lines = []
+    for row in given:
+        known = health.get(row["source"])
+        status = "healthy" if known is None or known["failures"] == 0 else "degraded"
+        lines.append(
+            SourceLine(row["source"], status, row["bars"], "" if known is None else known["last_error"])
+        )
+    return tuple(lines)

@@ -1,0 +1,82 @@
+"""How a step keeps its rows: replaced while the session may change, only compared once it is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightdesk.pipeline.context import Context
+from nightdesk.store.db import transaction
+from nightdesk.store.rows import diff_rows, replace_rows
+from nightdesk.store.runs import lock_run, sealed_because
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step did.
+
+    Attributes
+    ----------
+    counts : mapping of str to int or str
+        Small facts for logs and people.
+    sealed : str or None
+        Why nothing could be written; None when the session was open to writing.
+    differences : sequence of str
+        What a sealed session's rows would be now, where they differ.
+    """
+
+    counts: Mapping[str, int | str]
+    sealed: str | None = None
+    differences: Sequence[str] = ()
+
+    def told(self) -> dict[str, int | str]:
+        """The counts, with what a sealed session adds to them."""
+        if self.sealed is None:
+            return dict(self.counts)
+        return {**self.counts, "sealed": self.sealed, "differs": len(self.differences)}
+
+
+@dataclass
+class Saver:
+    """Writes the rows of one session, or compares them when it is sealed."""
+
+    context: Context
+    sealed: str | None
+    written: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make `table` hold exactly `rows` for the session, or note how it differs."""
+        self.rows_of(table, {}, rows)
+
+    def rows_of(self, table: str, part: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same for the part of the session's rows that has the values of `part`."""
+        key = {**self.context.key, **part}
+        if self.sealed is not None:
+            self.differences += diff_rows(self.context.conn, table, key, rows)
+            return
+        changed = replace_rows(self.context.conn, table, key, rows)
+        self.written += changed.inserted + changed.updated + changed.deleted
+
+    def outcome(self, **counts: int | str) -> Outcome:
+        """What the step did, with the number of rows that it changed."""
+        return Outcome({**counts, "written": self.written}, self.sealed, tuple(self.differences))
+
+
+@contextmanager
+def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
+    """One transaction in which the session cannot be sealed by another attempt.
+
+    Parameters
+    ----------
+    context : Context
+        The session.
+    after_sending : bool
+        True for the steps that come after orders were sent, which seals all the steps before them.
+    """
+    with transaction(context.conn):
+        lock_run(context.conn, context.book.name, context.session)
+        book, session = context.book.name, context.session
+        yield Saver(context, sealed_because(context.conn, book, session, by_sending=not after_sending))

@@ -1,0 +1,222 @@
+"""The steps of a session, one function per task, and all of them in order.
+
+Every attempt at a step is recorded in `run_steps`, by statements of their own that stand whatever becomes of
+the attempt. A step returns small counts; of a sealed session it writes nothing and counts what differs.
+
+A **dry run** computes everything and keeps nothing. Its `ingest` stores bars, which are facts of the market
+and no decision; every other step runs all the steps up to itself within one transaction and rolls it back, so
+each may be asked alone. Nothing is sent, and the page of its report is a file beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from nightdesk.errors import NotYet
+from nightdesk.pipeline.context import Context, ensure_started
+from nightdesk.pipeline.saving import Outcome
+from nightdesk.store.db import transaction
+from nightdesk.store.runs import begin_step, end_step
+
+Counts = dict[str, int | str]
+
+#: The steps in the order in which one process runs them; `signals` stands for one step per strategy.
+STEPS = (
+    "ingest", "quality", "factors", "regime", "signals",
+    "settle", "targets", "gate", "orders", "submit", "report", "close",
+)  # fmt: skip
+
+
+def ingest(context: Context) -> Counts:
+    """Bars and corporate actions up to the session, from the first feed that answers well."""
+    from nightdesk.pipeline import market
+
+    if context.dry_run and not context.rehearsing:
+        return market.store_bars(context)
+    return _perform(context, "ingest", market.ingest)
+
+
+def quality(context: Context) -> Counts:
+    """The checks of the data: bad symbols are quarantined, a bad benchmark or VIX stops the run."""
+    from nightdesk.pipeline import market
+
+    return _perform(context, "quality", market.quality)
+
+
+def factors(context: Context) -> Counts:
+    """One number per factor and symbol."""
+    from nightdesk.pipeline import conditions
+
+    return _perform(context, "factors", conditions.factors)
+
+
+def regime(context: Context) -> Counts:
+    """The market state, from VIX."""
+    from nightdesk.pipeline import conditions
+
+    return _perform(context, "regime", conditions.regime)
+
+
+def signals(context: Context, strategy: str) -> Counts:
+    """What one strategy says of every symbol."""
+    from nightdesk.pipeline import conditions
+
+    return _perform(context, f"signals:{strategy}", partial(conditions.signals, strategy=strategy))
+
+
+def settle(context: Context) -> Counts:
+    """Wait for the book's turn; fills come home, the ledger agrees with the broker, the book is marked."""
+    from nightdesk.pipeline import settling
+
+    return _perform(context, "settle", settling.settle)
+
+
+def targets(context: Context) -> Counts:
+    """The positions that the book wants."""
+    from nightdesk.pipeline import deciding
+
+    return _perform(context, "targets", deciding.targets)
+
+
+def gate(context: Context) -> Counts:
+    """The risk rules: approve, cut or reject."""
+    from nightdesk.pipeline import deciding
+
+    return _perform(context, "gate", deciding.gate)
+
+
+def orders(context: Context) -> Counts:
+    """What passed the gate, netted into orders and written as planned."""
+    from nightdesk.pipeline import deciding
+
+    return _perform(context, "orders", deciding.orders)
+
+
+def submit(context: Context) -> Counts:
+    """Send each planned order to the broker, exactly once."""
+    from nightdesk.pipeline import submitting
+
+    return _perform(context, "submit", submitting.submit)
+
+
+def report(context: Context) -> Counts:
+    """The page of the session, stored and written to the folder of reports."""
+    from nightdesk.pipeline import reporting
+
+    return _perform(context, "report", reporting.report)
+
+
+def close(context: Context) -> Counts:
+    """Compare what should exist with what does, raise missing alerts, and seal the session."""
+    from nightdesk.pipeline import closing
+
+    return _perform(context, "close", closing.close)
+
+
+def run_session(context: Context, progress: Callable[[str], None] = lambda step: None) -> dict[str, Counts]:
+    """Run all steps of a session in order, in this process.
+
+    Parameters
+    ----------
+    context : Context
+        The session.
+    progress : callable
+        Told the name of each step before it begins.
+
+    Returns
+    -------
+    dict of step to counts
+        In the order of the steps; a strategy that failed has the count ``failed``.
+
+    Raises
+    ------
+    NightdeskError
+        What a step raised; a strategy's failure only when none of them spoke.
+    """
+    if context.dry_run:
+        progress("ingest")
+        stored = ingest(context)
+        done = _rehearse(context, _plan(context), progress)
+        return {**done, "ingest": stored}
+    return _run(context, _plan(context), progress)
+
+
+def _plan(context: Context) -> list[str]:
+    names: list[str] = []
+    for step in STEPS:
+        names += [f"signals:{one}" for one in context.book.strategies] if step == "signals" else [step]
+    return names
+
+
+def _run(context: Context, plan: list[str], progress: Callable[[str], None]) -> dict[str, Counts]:
+    done: dict[str, Counts] = {}
+    failure: Exception | None = None
+    for name in plan:
+        progress(name)
+        step, _, strategy = name.partition(":")
+        if strategy:
+            try:
+                done[name] = signals(context, strategy)
+            except Exception as error:  # noqa: BLE001 (a defect in one strategy must not silence the others)
+                done[name], failure = {"failed": f"{type(error).__name__}: {error}"}, error
+            continue
+        heard = [
+            counts for one, counts in done.items() if one.startswith("signals:") and "failed" not in counts
+        ]
+        if failure is not None and not heard:
+            raise failure
+        done[name] = _STEP[step](context)
+    return done
+
+
+def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) -> Counts:
+    if context.dry_run and not context.rehearsing:
+        plan = _plan(context)
+        return _rehearse(context, plan[: plan.index(name) + 1])[name]
+    ensure_started(context)
+    number = begin_step(context.conn, context.new_run(), name)
+    try:
+        outcome = body(context)
+    except BaseException as error:
+        if not context.conn.closed:
+            status = "waiting" if isinstance(error, NotYet) else "failed"
+            end_step(context.conn, number, status, error=f"{type(error).__name__}: {error}")
+        raise
+    told = outcome.told()
+    status = "done" if outcome.sealed is None else "compared"
+    end_step(context.conn, number, status, counts=told, differences=outcome.differences)
+    return told
+
+
+class _RollBack(Exception):
+    """Ends the transaction of a rehearsal."""
+
+
+def _rehearse(
+    context: Context, plan: list[str], progress: Callable[[str], None] = lambda name: None
+) -> dict[str, Counts]:
+    """Run steps and keep nothing of what they wrote."""
+    done: dict[str, Counts] = {}
+    try:
+        with transaction(context.conn):
+            done = _run(replace(context, rehearsing=True), plan, progress)
+            raise _RollBack
+    except _RollBack:
+        return done
+
+
+_STEP: dict[str, Callable[[Context], Counts]] = {
+    "ingest": ingest,
+    "quality": quality,
+    "factors": factors,
+    "regime": regime,
+    "settle": settle,
+    "targets": targets,
+    "gate": gate,
+    "orders": orders,
+    "submit": submit,
+    "report": report,
+    "close": close,
+}

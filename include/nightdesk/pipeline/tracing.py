@@ -1,0 +1,125 @@
+"""The whole story of a symbol on a day, from its bars to its fills."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.reporting import reasons_of
+from nightdesk.risk import words
+from nightdesk.store import decisions, ledger, orders
+from nightdesk.store.health import read_findings
+from nightdesk.store.rows import read_rows
+from nightdesk.strategies import Direction
+
+#: How many days of bars before the session are told.
+DAYS_OF_BARS = 10
+
+
+def trace(context: Context, symbol: str) -> dict[str, Any]:
+    """The story of a symbol in the decision of a session, from stored rows.
+
+    Parameters
+    ----------
+    context : Context
+        The session; only read from.
+    symbol : str
+        One of the book's panel symbols.
+
+    Returns
+    -------
+    dict
+        In the order in which things came: bars and actions as they were known, findings of the data checks,
+        factors, regime, signals and verdicts with their words, positions, targets, orders with their events,
+        fills. A part that a step has not reached yet is empty or None.
+
+    Raises
+    ------
+    Refused
+        When no bars were ever ingested for the session.
+    """
+    conn, book, session = context.conn, context.book.name, context.session
+    known_by = context.known_by()
+    # Of a market that never closes the session's own UTC day is not over at the close, so it was not used.
+    endless = symbol in context.book.universe and context.book.universe[symbol].continuous
+    span = {
+        "symbol": symbol,
+        "first": session - timedelta(days=DAYS_OF_BARS),
+        "last": session - timedelta(days=1) if endless else session,
+        "known_by": known_by,
+    }
+    regime = decisions.read_regime(conn, book, session)
+    mark = ledger.read_mark(conn, book, session)
+
+    def mine(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        return [row for row in rows if row["symbol"] == symbol]
+
+    sent = [one for one in orders.orders_of(conn, book, session) if one.order.symbol == symbol]
+    ids = {one.order.client_order_id for one in sent}
+    events = [row for row in orders.order_events_of(conn, book, session) if row["client_order_id"] in ids]
+    return {
+        "book": book,
+        "session": session,
+        "symbol": symbol,
+        "as_of": context.as_of,
+        "known_by": known_by,
+        "bars": read_rows(conn, "bars_as_known", **span),
+        "actions": read_rows(conn, "actions_as_known", **span),
+        "quality": [row for row in read_findings(conn, book, session) if row["symbol"] in (symbol, "")],
+        "factors": {
+            name: float(values[0])
+            for name, values in decisions.read_factors(conn, book, session, [symbol]).items()
+        },
+        "regime": None
+        if regime is None
+        else {"regime": regime.regime, "vix": regime.vix, "age": regime.vix_age},
+        "signals": _signals(context, symbol),
+        "nav": None if mark is None else mark.nav,
+        "positions": mine(ledger.positions_of(conn, book, session)),
+        "targets": mine(decisions.targets_of(conn, book, session)),
+        "verdicts": [
+            {
+                "rule": one.rule,
+                "action": one.action,
+                "before": one.before,
+                "after": one.after,
+                "value": one.value,
+                "limit": one.limit,
+                "words": words(one),
+            }
+            for one in decisions.verdicts_of(conn, book, session)
+            if one.symbol == symbol
+        ],
+        "orders": [
+            {
+                "client_order_id": one.order.client_order_id,
+                "side": one.order.side,
+                "quantity": one.order.quantity,
+                "reference_price": one.order.reference_price,
+                "status": one.status,
+                "filled_quantity": one.filled_quantity,
+                "events": [row for row in events if row["client_order_id"] == one.order.client_order_id],
+            }
+            for one in sent
+        ],
+        "fills": read_rows(conn, "fills_of_decision", book=book, session=session, symbol=symbol),
+    }
+
+
+def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
+    """What each strategy said, in words made from the stored factors."""
+    spoken = decisions.signals_of(context.conn, context.book.name, context.session)
+    rows = [row for row in spoken if row["symbol"] == symbol]
+    said = reasons_of(context) if rows else {}
+    return [
+        {
+            "strategy": row["strategy"],
+            "direction": Direction(row["direction"]).name,
+            "strength": row["strength"],
+            "confidence": row["confidence"],
+            "words": said[row["strategy"], symbol][2],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,99 @@
+"""Positions, cash and value of a book rebuilt from its ledger, and compared with what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from nightdesk.execution.ledger import Ledger, Mark, Position
+from nightdesk.store.db import Connection
+from nightdesk.store.ledger import read_entries, read_marks
+from nightdesk.store.rows import read_rows
+
+#: The fields of a position that follow from the ledger.
+FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "dividends")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What is stored of a session and does not follow from the ledger, or the other way about."""
+
+    session: date
+    item: str
+    rebuilt: Decimal | date | None
+    stored: Decimal | date | None
+
+    def __str__(self) -> str:
+        return f"{self.session} {self.item}: the ledger gives {self.rebuilt}, stored is {self.stored}"
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was compared, and what does not agree."""
+
+    sessions: int
+    entries: int
+    differences: tuple[Difference, ...]
+
+
+def verify(conn: Connection, book: str) -> Verified:
+    """Rebuild a book from its ledger entries and compare it with every stored session.
+
+    Parameters
+    ----------
+    conn : Connection
+        Only read from.
+    book : str
+        Name of the book.
+
+    Returns
+    -------
+    Verified
+        With no difference where positions, cash, and NAV as their sum agree to the cent in every session.
+    """
+    entries, marks = read_entries(conn, book), read_marks(conn, book)
+    stored = _by_session(read_rows(conn, "position_span", book=book))
+    ledger, at = Ledger(), 0
+    found: list[Difference] = []
+    for mark in marks:
+        stop = at
+        while stop < len(entries) and entries[stop].session <= mark.session:
+            stop += 1
+        ledger, at = ledger.apply(entries[at:stop]), stop
+        found += _compare(ledger, mark, stored.get(mark.session, []))
+    last = marks[-1].session if marks else None
+    found += [
+        Difference(one.session, f"entry {one.reference} after {last}", one.cash, None) for one in entries[at:]
+    ]
+    return Verified(len(marks), len(entries), tuple(found))
+
+
+def _by_session(rows: Iterable[Mapping[str, Any]]) -> dict[date, list[Mapping[str, Any]]]:
+    return {session: list(group) for session, group in groupby(rows, key=itemgetter("session"))}
+
+
+def _compare(ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]]) -> list[Difference]:
+    by_key = {(row["strategy"], row["symbol"]): row for row in rows}
+    found = []
+    for key in sorted({*ledger.positions, *by_key}):
+        rebuilt, row = ledger.positions.get(key, Position(*key)), by_key.get(key)
+        for name in FOLLOWS:
+            ours, theirs = getattr(rebuilt, name), None if row is None else row[name]
+            if ours != theirs and (row is not None or rebuilt.quantity):
+                found.append(Difference(mark.session, f"{name} of {key[1]} ({key[0]})", ours, theirs))
+    worth = sum((row["market_value"] for row in by_key.values()), Decimal(0))
+    sums = {
+        "cash": (ledger.cash, mark.cash),
+        "positions_value": (worth, mark.positions_value),
+        "nav": (ledger.cash + worth, mark.nav),
+    }
+    return found + [
+        Difference(mark.session, item, ours, theirs)
+        for item, (ours, theirs) in sums.items()
+        if ours != theirs
+    ]

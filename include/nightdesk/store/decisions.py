@@ -1,0 +1,183 @@
+"""What was decided of a session, read back: factors, regime, signals, targets, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from nightdesk.calendar import as_date
+from nightdesk.panel import Floats, Panel
+from nightdesk.risk import Verdict
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import read_row, read_rows
+
+
+def decided_sessions(conn: Connection, book: str, newest: int = 20) -> list[dict[str, Any]]:
+    """The newest sessions of a book, newest first.
+
+    Returns
+    -------
+    list of dict
+        session, as_of, known_by, status, regime, nav, cash, day_return, drawdown, orders (how many); None
+        where a step was not reached.
+    """
+    return read_rows(conn, "decided_sessions", book=book, newest=newest)
+
+
+def was_ingested(conn: Connection, book: str, config_hash: str) -> bool:
+    """Whether the book, as it is configured now, has fetched its history before."""
+    return read_row(conn, "ingested_before", book=book, config_hash=config_hash) is not None
+
+
+def newest_bar(conn: Connection, symbol: str, last: date) -> date | None:
+    """Day of the newest stored bar of a symbol up to `last`; None when there is none."""
+    row = read_row(conn, "newest_bar", symbol=symbol, last=last)
+    return None if row is None else row["session"]
+
+
+def factor_set(conn: Connection, names: Sequence[str]) -> int:
+    """Number of a list of factor names, given to it when it is first used."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.factor_sets (names) SELECT %(names)s WHERE NOT EXISTS "
+            "(SELECT FROM nightdesk.factor_sets WHERE names = %(names)s) ON CONFLICT DO NOTHING",
+            {"names": list(names)},
+        )
+    row = read_row(conn, "factor_set", names=list(names))
+    if row is None:
+        raise LookupError("a factor set vanished while it was written")
+    return int(row["factor_set_id"])
+
+
+def read_factors(conn: Connection, book: str, session: date, symbols: Sequence[str]) -> dict[str, Floats]:
+    """Stored factors of a session by name, each of shape (n_symbols,), NaN for a symbol without a row."""
+    column = {symbol: n for n, symbol in enumerate(symbols)}
+    out: dict[str, Floats] = {}
+    for row in read_rows(conn, "factor_rows", book=book, session=session):
+        if row["symbol"] not in column:
+            continue
+        for name, value in zip(row["names"], row["factor_values"], strict=True):
+            out.setdefault(name, np.full(len(symbols), np.nan))[column[row["symbol"]]] = value
+    return out
+
+
+def read_second_closes(conn: Connection, book: str, panel: Panel) -> Floats:
+    """Closes of a book's second source on the sessions and symbols of a panel, NaN where it had none."""
+    out = np.full(panel.close.shape, np.nan)
+    if not len(panel):
+        return out
+    span = {"first": as_date(panel.sessions[0]), "last": as_date(panel.sessions[-1])}
+    column = {symbol: n for n, symbol in enumerate(panel.symbols)}
+    for row in read_rows(conn, "second_closes", book=book, **span):
+        t = int(np.searchsorted(panel.sessions, np.datetime64(row["session"], "D")))
+        if row["symbol"] in column:
+            out[t, column[row["symbol"]]] = row["close"]
+    return out
+
+
+@dataclass(frozen=True)
+class RegimeRow:
+    """The regime of a session: index and name of the band, the value behind it and its age in sessions."""
+
+    band: int
+    regime: str
+    vix: float
+    vix_age: int
+
+
+def read_regime(conn: Connection, book: str, session: date) -> RegimeRow | None:
+    """The regime of a session; None when that step has not run."""
+    row = read_row(conn, "regime_row", book=book, session=session)
+    return None if row is None else RegimeRow(**row)
+
+
+@dataclass(frozen=True)
+class QualityRow:
+    """What the checks mean for a decision: whether entries are allowed, else why; what is in quarantine."""
+
+    entries_allowed: bool
+    reason: str
+    quarantined: tuple[str, ...]
+
+
+def read_quality(conn: Connection, book: str, session: date) -> QualityRow | None:
+    """The outcome of the checks of a session; None when that step has not run."""
+    row = read_row(conn, "session_quality", book=book, session=session)
+    if row is None:
+        return None
+    return QualityRow(row["entries_allowed"], row["reason"], tuple(row["quarantined"]))
+
+
+def signals_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """A session's signals: strategy, symbol, direction, strength, confidence, reason; by the first two."""
+    return read_rows(conn, "signal_rows", book=book, session=session)
+
+
+def read_signals(
+    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+) -> tuple[np.ndarray[Any, np.dtype[np.int8]], Floats]:
+    """Directions and confidences of a session, of shape (n_strategies, n_symbols).
+
+    A strategy that did not speak holds everything, with confidence 0.
+    """
+    row = {name: s for s, name in enumerate(strategies)}
+    column = {symbol: n for n, symbol in enumerate(symbols)}
+    direction = np.zeros((len(row), len(column)), dtype=np.int8)
+    confidence = np.zeros((len(row), len(column)))
+    for one in signals_of(conn, book, session):
+        if one["strategy"] in row and one["symbol"] in column:
+            at = row[one["strategy"]], column[one["symbol"]]
+            direction[at], confidence[at] = one["direction"], one["confidence"]
+    return direction, confidence
+
+
+def targets_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """Targets of a session: strategy, symbol, held, quantity, weight, confidence; by strategy and symbol."""
+    return read_rows(conn, "target_rows", book=book, session=session)
+
+
+def target_scale(conn: Connection, book: str, session: date) -> dict[str, float] | None:
+    """Annualised `volatility` of the wanted portfolio and the `scale` that brought it down, or None."""
+    return read_row(conn, "target_scale", book=book, session=session)
+
+
+def gated_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """What the gate left of a session's targets: strategy, symbol, quantity."""
+    return read_rows(conn, "gated_rows", book=book, session=session)
+
+
+def verdicts_of(conn: Connection, book: str, session: date) -> list[Verdict]:
+    """The gate's words on a session, in the order in which they were spoken."""
+    return [
+        Verdict(
+            step=row["step"],
+            rule=row["rule"],
+            symbol=row["symbol"],
+            action=row["action"],
+            value=row["observed"],
+            limit=row["rule_limit"],
+            held=float(row["quantity_held"]),
+            before=float(row["quantity_before"]),
+            after=float(row["quantity_after"]),
+        )
+        for row in read_rows(conn, "verdict_rows", book=book, session=session)
+    ]
+
+
+def verdict_row(verdict: Verdict) -> Mapping[str, Any]:
+    """A verdict as its table holds it."""
+    return {
+        "step": verdict.step,
+        "symbol": verdict.symbol,
+        "rule": verdict.rule,
+        "action": verdict.action,
+        "observed": verdict.value,
+        "rule_limit": verdict.limit,
+        "quantity_held": verdict.held,
+        "quantity_before": verdict.before,
+        "quantity_after": verdict.after,
+    }

@@ -1,0 +1,67 @@
+"""What people are told: reports, and alerts, each a row first and sent after."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Literal
+
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import read_row, read_rows
+
+Level = Literal["INFO", "WARNING", "CRITICAL", "EMERGENCY"]
+
+
+def raise_alert(
+    conn: Connection,
+    key: str,
+    level: Level,
+    subject: str,
+    body: str,
+    *,
+    book: str | None = None,
+    session: date | None = None,
+) -> bool:
+    """Tell people of an event, once.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored; in a transaction it stands and falls with it.
+    key : str
+        Names the event: what is told twice under one key is stored once.
+    level : str
+        INFO, WARNING, CRITICAL or EMERGENCY.
+    subject, body : str
+        One line; what happened, where and what to do. No secrets.
+    book, session
+        What it concerns, where it concerns one.
+
+    Returns
+    -------
+    bool
+        Whether it was stored now.
+    """
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.alerts (alert_key, level, book, session, subject, body) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (alert_key) DO NOTHING",
+            (key, level, book, session, subject, body),
+        )
+        return cur.rowcount > 0
+
+
+def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:
+    """The newest alerts, of one book or of all, newest first.
+
+    Returns
+    -------
+    list of dict
+        alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at.
+    """
+    return read_rows(conn, "alert_rows", book=book, newest=newest)
+
+
+def report_html(conn: Connection, book: str, session: date) -> str | None:
+    """The report page of a session; None when it was not made."""
+    row = read_row(conn, "report_html", book=book, session=session)
+    return None if row is None else str(row["html"])

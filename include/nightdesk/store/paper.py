@@ -1,0 +1,123 @@
+"""The state of the embedded paper broker, kept by session, so that it can be taken back to an earlier one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.orders import Order
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import add_rows, read_row, read_rows
+
+
+@dataclass(frozen=True)
+class PaperState:
+    """An account after its newest session: `cash` in dollars, units by symbol."""
+
+    session: date
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+
+
+def newest_state(conn: Connection, account: str) -> PaperState | None:
+    """The account as it stands; None when it was never funded."""
+    row = read_row(conn, "paper_clock", account=account)
+    if row is None:
+        return None
+    held = read_rows(conn, "paper_positions", account=account, session=row["session"])
+    return PaperState(row["session"], row["cash"], {one["symbol"]: one["quantity"] for one in held})
+
+
+def add_state(conn: Connection, account: str, state: PaperState) -> None:
+    """Store the account after one more session; one that is stored already stays as it is."""
+    key = {"account": account, "session": state.session}
+    add_rows(conn, "paper_accounts", [{**key, "cash": state.cash}])
+    held = [
+        {**key, "symbol": symbol, "quantity": quantity}
+        for symbol, quantity in state.positions.items()
+        if quantity
+    ]
+    add_rows(conn, "paper_positions", held)
+
+
+def add_order(conn: Connection, account: str, session: date, order: Order) -> bool:
+    """Receive an order at a session; False when its client order id is taken."""
+    names = (
+        "client_order_id", "symbol", "side", "quantity",
+        "order_type", "time_in_force", "limit_price", "reference_price",
+    )  # fmt: skip
+    row = {name: getattr(order, name) for name in names}
+    return (
+        add_rows(
+            conn, "paper_orders", [{"account": account, "session": session, "status": "accepted", **row}]
+        )
+        > 0
+    )
+
+
+def find_paper_order(conn: Connection, account: str, client_order_id: str) -> dict[str, Any] | None:
+    """One order as a row; None when the account has none of that id."""
+    return read_row(conn, "paper_order", account=account, client_order_id=client_order_id)
+
+
+def open_paper_orders(conn: Connection, account: str) -> list[dict[str, Any]]:
+    """Orders that wait for the next open, in the order of their arrival."""
+    return read_rows(conn, "paper_open_orders", account=account)
+
+
+def end_order(
+    conn: Connection, account: str, client_order_id: str, status: str, session: date, reason: str = ""
+) -> None:
+    """Bring a waiting order to its end: filled, expired or cancelled."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.paper_orders SET status = %s, ended = %s, reason = %s "
+            "WHERE account = %s AND client_order_id = %s AND status = 'accepted'",
+            (status, session, reason, account, client_order_id),
+        )
+
+
+def add_fill(conn: Connection, account: str, fill: Fill) -> None:
+    """Store an execution."""
+    add_rows(
+        conn,
+        "paper_fills",
+        [{"account": account, **{n: getattr(fill, n) for n in Fill.__dataclass_fields__}}],
+    )
+
+
+def paper_fills_since(conn: Connection, account: str, session: date) -> tuple[Fill, ...]:
+    """Executions in the sessions after `session`."""
+    return tuple(
+        Fill(**row) for row in read_rows(conn, "paper_fills_since", account=account, session=session)
+    )
+
+
+def acted_since(conn: Connection, account: str, session: date) -> bool:
+    """Whether an order was received at `session` or later."""
+    row = read_row(conn, "paper_orders_received", account=account, session=session)
+    return row is not None and row["received"] > 0
+
+
+def take_back(conn: Connection, account: str, session: date) -> None:
+    """Take the account back to before the open of `session`; orders received before it wait for it again."""
+    with cursor(conn) as cur:
+        key = {"account": account, "session": session}
+        cur.execute(
+            "DELETE FROM nightdesk.paper_fills WHERE account = %(account)s AND session >= %(session)s", key
+        )
+        cur.execute(
+            "DELETE FROM nightdesk.paper_orders WHERE account = %(account)s AND session >= %(session)s", key
+        )
+        cur.execute(
+            "UPDATE nightdesk.paper_orders SET status = 'accepted', ended = NULL, reason = '' "
+            "WHERE account = %(account)s AND ended >= %(session)s",
+            key,
+        )
+        cur.execute(
+            "DELETE FROM nightdesk.paper_accounts WHERE account = %(account)s AND session >= %(session)s", key
+        )

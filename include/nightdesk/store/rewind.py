@@ -1,0 +1,76 @@
+"""Taking a book back: everything decided from a session on is cleared, so that it can be decided anew."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from psycopg2 import sql
+
+from nightdesk.store.db import Connection, cursor, transaction
+from nightdesk.store.rows import SCHEMA, read_rows
+
+#: Tables whose rows belong to one session, in an order that leaves no row without what it refers to.
+_DECIDED = (
+    "reports",
+    "reconciliations",
+    "portfolio",
+    "positions",
+    "ledger_entries",
+    "fills",
+    "orders",
+    "gated",
+    "verdicts",
+    "target_scales",
+    "targets",
+    "signals",
+    "session_quality",
+    "second_closes",
+    "quality_runs",
+    "regimes",
+    "factors",
+    "run_steps",
+    "runs",
+)
+
+
+def clear_from(conn: Connection, book: str, session: date) -> tuple[date, ...]:
+    """Clear what a book decided in `session` and later, and bring earlier orders back to where they stood.
+
+    Market data, alerts and what people said of the kill switch stay; what the desk itself said of it goes.
+    The broker's side is not touched.
+
+    Returns
+    -------
+    tuple of date
+        The sessions that were cleared, ascending.
+    """
+    key = {"book": book, "session": session}
+    with transaction(conn), cursor(conn) as cur:
+        cleared = tuple(row["session"] for row in read_rows(conn, "sessions_from", **key))
+        for table in _DECIDED:
+            cur.execute(
+                sql.SQL("DELETE FROM {} WHERE book = %(book)s AND session >= %(session)s").format(
+                    sql.Identifier(SCHEMA, table)
+                ),
+                key,
+            )
+        cur.execute(
+            "DELETE FROM nightdesk.order_events e USING nightdesk.orders o "
+            "WHERE o.client_order_id = e.client_order_id AND o.book = %(book)s AND e.session >= %(session)s",
+            key,
+        )
+        cur.execute(
+            "UPDATE nightdesk.orders o SET status = newest.status, filled_quantity = coalesce(("
+            "SELECT sum(f.quantity) FROM nightdesk.fills f WHERE f.client_order_id = o.client_order_id), 0) "
+            "FROM (SELECT DISTINCT ON (client_order_id) client_order_id, status FROM nightdesk.order_events "
+            "ORDER BY client_order_id, number DESC) newest "
+            "WHERE newest.client_order_id = o.client_order_id AND o.book = %(book)s "
+            "AND o.status <> newest.status",
+            key,
+        )
+        cur.execute(
+            "DELETE FROM nightdesk.risk_events "
+            "WHERE book = %(book)s AND session >= %(session)s AND event_key LIKE 'reconciliation %%'",
+            key,
+        )
+    return cleared

@@ -1,0 +1,76 @@
+"""Facts that people, or the desk itself, set and that decisions read: the kill switch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from nightdesk.errors import Refused
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import read_row, read_rows
+
+
+@dataclass(frozen=True)
+class KillSwitch:
+    """Whether a book may open anything: `on` from `session`, said by `who` for `reason`."""
+
+    on: bool
+    reason: str = ""
+    who: str = ""
+    session: date | None = None
+
+
+def kill_switch(conn: Connection, book: str, session: date) -> KillSwitch:
+    """The kill switch as the decision of a session reads it: the newest fact that counts by then."""
+    row = read_row(conn, "kill_switch", book=book, session=session)
+    if row is None:
+        return KillSwitch(on=False)
+    return KillSwitch(row["kind"] == "kill", row["reason"], row["who"], row["session"])
+
+
+def set_kill_switch(
+    conn: Connection, book: str, *, on: bool, reason: str, who: str, session: date, key: str | None = None
+) -> bool:
+    """Tell that a book is killed, or released.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    book : str
+        A started book.
+    on : bool
+        True to kill, False to release.
+    reason, who : str
+        Why, and the person or step that says so.
+    session : date
+        First session whose decision reads it.
+    key : str, optional
+        Names the event: told twice under one key, it is stored once. Default: every call is its own event.
+
+    Returns
+    -------
+    bool
+        Whether it was stored now.
+
+    Raises
+    ------
+    Refused
+        When no reason or person is given.
+    """
+    if not reason.strip() or not who.strip():
+        raise Refused("the kill switch wants a reason and a person: who says so, and why?")
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, event_key) "
+            "VALUES (%s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
+            "ON CONFLICT (event_key) DO NOTHING",
+            (book, session, "kill" if on else "release", reason.strip(), who.strip(), key),
+        )
+        return cur.rowcount > 0
+
+
+def risk_events_of(conn: Connection, book: str) -> list[dict[str, Any]]:
+    """All facts of a book in the order in which they count: session, kind, reason, who, created_at."""
+    return read_rows(conn, "risk_event_rows", book=book)

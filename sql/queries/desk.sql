@@ -1,0 +1,196 @@
+-- name: book_record
+SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books WHERE book = %(book)s;
+
+-- name: started_books
+SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books ORDER BY book;
+
+-- name: account_owner
+SELECT book FROM nightdesk.books WHERE broker = %(broker)s AND account = %(account)s;
+
+-- name: run
+SELECT book, session, as_of, known_by, status, code_version, config_hash
+FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s;
+
+-- name: sealed
+SELECT
+    r.status = 'closed' AS closed,
+    EXISTS (
+        SELECT FROM nightdesk.orders o WHERE o.book = r.book AND o.session = r.session AND o.attempts > 0
+    ) AS sent,
+    (
+        SELECT min(later.session) FROM nightdesk.runs later
+        WHERE later.book = r.book AND later.session > r.session AND (
+            later.status = 'closed'
+            OR EXISTS (SELECT FROM nightdesk.portfolio p WHERE p.book = later.book AND p.session = later.session)
+            OR EXISTS (SELECT FROM nightdesk.targets t WHERE t.book = later.book AND t.session = later.session)
+            OR EXISTS (SELECT FROM nightdesk.orders o WHERE o.book = later.book AND o.session = later.session)
+        )
+    ) AS later
+FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session = %(session)s;
+
+-- name: newest_attempts
+SELECT step, status, started_at, ended_at, counts, differences, error
+FROM (
+    SELECT DISTINCT ON (step) * FROM nightdesk.run_steps
+    WHERE book = %(book)s AND session = %(session)s ORDER BY step, run_step_id DESC
+) newest ORDER BY run_step_id;
+
+-- name: latest_closed
+SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status = 'closed' ORDER BY session DESC LIMIT 1;
+
+-- name: decided_sessions
+SELECT r.session, r.as_of, r.known_by, r.status, g.regime, p.nav, p.cash, p.day_return, p.drawdown,
+    (SELECT count(*) FROM nightdesk.orders o WHERE o.book = r.book AND o.session = r.session) AS orders
+FROM nightdesk.runs r
+LEFT JOIN nightdesk.regimes g USING (book, session)
+LEFT JOIN nightdesk.portfolio p USING (book, session)
+WHERE r.book = %(book)s ORDER BY r.session DESC LIMIT %(newest)s;
+
+-- name: ingested_before
+SELECT 1 AS found FROM nightdesk.runs
+WHERE book = %(book)s AND config_hash = %(config_hash)s AND known_by IS NOT NULL LIMIT 1;
+
+-- name: newest_bar
+SELECT b.session FROM nightdesk.bars b JOIN nightdesk.symbols s USING (symbol_id)
+WHERE s.symbol = %(symbol)s AND b.session <= %(last)s AND b.superseded_at IS NULL
+ORDER BY b.session DESC LIMIT 1;
+
+-- name: factor_rows
+SELECT f.symbol, s.names, f.factor_values
+FROM nightdesk.factors f JOIN nightdesk.factor_sets s USING (factor_set_id)
+WHERE f.book = %(book)s AND f.session = %(session)s;
+
+-- name: factor_set
+SELECT factor_set_id FROM nightdesk.factor_sets WHERE names = %(names)s;
+
+-- name: regime_row
+SELECT band, regime, vix, vix_age FROM nightdesk.regimes WHERE book = %(book)s AND session = %(session)s;
+
+-- name: second_closes
+SELECT session, symbol, close FROM nightdesk.second_closes
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s;
+
+-- name: session_quality
+SELECT entries_allowed, reason, quarantined FROM nightdesk.session_quality
+WHERE book = %(book)s AND session = %(session)s;
+
+-- name: signal_rows
+SELECT strategy, symbol, direction, strength, confidence, reason FROM nightdesk.signals
+WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
+
+-- name: target_rows
+SELECT strategy, symbol, held, quantity, weight, confidence FROM nightdesk.targets
+WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
+
+-- name: target_scale
+SELECT volatility, scale FROM nightdesk.target_scales WHERE book = %(book)s AND session = %(session)s;
+
+-- name: gated_rows
+SELECT strategy, symbol, quantity FROM nightdesk.gated WHERE book = %(book)s AND session = %(session)s;
+
+-- name: verdict_rows
+SELECT step, symbol, rule, action, observed, rule_limit, quantity_held, quantity_before, quantity_after
+FROM nightdesk.verdicts WHERE book = %(book)s AND session = %(session)s ORDER BY step, symbol;
+
+-- name: order_rows
+SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
+    limit_price, reference_price, status, attempts, filled_quantity,
+    (
+        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
+        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
+    ) AS intents
+FROM nightdesk.orders o WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, side, purpose, generation;
+
+-- name: order_by_id
+SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
+    limit_price, reference_price, status, attempts, filled_quantity,
+    (
+        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
+        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
+    ) AS intents
+FROM nightdesk.orders o WHERE client_order_id = %(client_order_id)s;
+
+-- name: order_event_rows
+SELECT e.client_order_id, e.number, e.session, e.status, e.cause, e.answer, e.recorded_at
+FROM nightdesk.order_events e JOIN nightdesk.orders o USING (client_order_id)
+WHERE o.book = %(book)s AND o.session = %(session)s ORDER BY e.client_order_id, e.number;
+
+-- name: orders_to_settle
+SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
+    limit_price, reference_price, status, attempts, filled_quantity,
+    (
+        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
+        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
+    ) AS intents
+FROM nightdesk.orders o
+WHERE book = %(book)s AND session < %(session)s AND (
+    status IN ('planned', 'submitted', 'partially_filled')
+    OR EXISTS (
+        SELECT FROM nightdesk.order_events e
+        WHERE e.client_order_id = o.client_order_id AND e.session = %(session)s
+    )
+)
+ORDER BY session, client_order_id;
+
+-- name: fill_rows
+SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
+FROM nightdesk.fills WHERE book = %(book)s AND session = %(session)s ORDER BY execution_id;
+
+-- name: filled_before
+SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
+WHERE book = %(book)s AND session < %(session)s AND client_order_id = ANY (%(orders)s)
+GROUP BY client_order_id;
+
+-- name: entry_rows
+SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference
+FROM nightdesk.ledger_entries
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, number;
+
+-- name: position_rows
+SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, price, market_value
+FROM nightdesk.positions WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
+
+-- name: portfolio_row
+SELECT session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_return
+FROM nightdesk.portfolio WHERE book = %(book)s AND session = %(session)s;
+
+-- name: portfolio_rows
+SELECT session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_return
+FROM nightdesk.portfolio WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session;
+
+-- name: reconciliation_rows
+SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations
+WHERE book = %(book)s AND session = %(session)s ORDER BY item;
+
+-- name: kill_switch
+SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events
+WHERE book = %(book)s AND session <= %(session)s ORDER BY session DESC, risk_event_id DESC LIMIT 1;
+
+-- name: risk_event_rows
+SELECT session, kind, reason, who, created_at FROM nightdesk.risk_events
+WHERE book = %(book)s ORDER BY session, risk_event_id;
+
+-- name: alert_rows
+SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at
+FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
+
+-- name: report_html
+SELECT html FROM nightdesk.reports WHERE book = %(book)s AND session = %(session)s;
+
+-- name: session_completeness
+SELECT
+    (SELECT count(*) FROM nightdesk.factors WHERE book = r.book AND session = r.session) AS factors,
+    (SELECT count(*) FROM nightdesk.regimes WHERE book = r.book AND session = r.session) AS regimes,
+    (SELECT count(*) FROM nightdesk.session_quality WHERE book = r.book AND session = r.session) AS session_quality,
+    (SELECT count(*) FROM nightdesk.portfolio WHERE book = r.book AND session = r.session) AS portfolio,
+    (SELECT count(*) FROM nightdesk.targets WHERE book = r.book AND session = r.session) AS targets,
+    (SELECT count(*) FROM nightdesk.gated WHERE book = r.book AND session = r.session) AS gated,
+    (SELECT count(*) FROM nightdesk.reports WHERE book = r.book AND session = r.session) AS reports
+FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session = %(session)s;
+
+-- name: signals_count
+SELECT count(*) AS rows FROM nightdesk.signals
+WHERE book = %(book)s AND session = %(session)s AND strategy = %(strategy)s;
+
+-- name: sessions_from
+SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session;

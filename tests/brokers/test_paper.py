@@ -1,0 +1,157 @@
+"""The embedded paper broker."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+
+import pytest
+from tests.brokers.contract import BrokerContract
+from tests.conftest import PROJECT, open_connection
+
+from nightdesk.book import Book, load_book
+from nightdesk.brokers import MarketDay, make
+from nightdesk.brokers.paper import PaperBroker
+from nightdesk.calendar import get_calendar
+from nightdesk.errors import Refused
+from nightdesk.execution.fills import FillBars
+from nightdesk.execution.orders import Intent, Order, client_order_id
+
+FUNDED = date(2022, 3, 1)
+CAPITAL = Decimal("100000.00")
+
+
+def session(number: int) -> date:
+    return get_calendar().shift(FUNDED, number)
+
+
+def day(number: int, price: float = 100.0, volume: float = 1e6, **actions: dict[str, float]) -> MarketDay:
+    """A session in which SPY opens at `price`; `split`, `dividend` and `restated` by symbol."""
+    bars = FillBars(session(number), {"SPY": price}, {"SPY": volume})
+    nothing: dict[str, dict[str, float]] = {"split": {}, "dividend": {}, "restated": {}}
+    return MarketDay(bars, **{**nothing, **actions})
+
+
+@pytest.fixture(scope="module")
+def book() -> Book:
+    return load_book(PROJECT / "books" / "multi_asset.yaml")
+
+
+@pytest.fixture
+def broker(book: Book, database: str) -> Iterator[PaperBroker]:
+    with open_connection(database) as conn:
+        made = make(book, conn)
+        assert isinstance(made, PaperBroker)
+        made.fund(FUNDED, CAPITAL)
+        yield made
+
+
+@pytest.fixture
+def capital() -> Decimal:
+    return CAPITAL
+
+
+@pytest.fixture
+def order() -> Order:
+    as_of: datetime = get_calendar().close_at(FUNDED)
+    return Order(
+        client_order_id=client_order_id("multi_asset", as_of, "SPY", "buy", "rebalance"),
+        book="multi_asset",
+        session=FUNDED,
+        as_of=as_of,
+        symbol="SPY",
+        side="buy",
+        quantity=Decimal(100),
+        purpose="rebalance",
+        reference_price=Decimal(99),
+        intents=(Intent("time_series_momentum", "SPY", Decimal(100)),),
+    )
+
+
+class TestPaperBroker(BrokerContract):
+    """Everything that any broker promises."""
+
+
+def test_an_order_fills_at_the_next_open_moved_by_slippage_with_commission(
+    broker: PaperBroker, order: Order
+) -> None:
+    broker.submit(order)
+    broker.advance(day(1))
+    [fill] = broker.fills_since(FUNDED)
+    assert (fill.session, fill.quantity, fill.price) == (session(1), Decimal(100), Decimal("100.05"))
+    assert fill.commission == Decimal("10.00")  # 0.10 % of 10,005.00, half-even to the cent
+    assert broker.account().cash == CAPITAL - Decimal("10005.00") - fill.commission
+    assert broker.positions() == {"SPY": Decimal(100)}
+    assert broker.order_by_client_id(order.client_order_id).state == "filled"  # type: ignore[union-attr]
+
+
+def test_what_the_volume_does_not_bear_expires_with_the_reason(broker: PaperBroker, order: Order) -> None:
+    broker.submit(order)
+    broker.advance(day(1, volume=300))
+    assert broker.positions() == {"SPY": Decimal(30)}
+    known = broker.order_by_client_id(order.client_order_id)
+    assert known is not None
+    assert known.state == "expired"
+    assert "only 0.1 of the bar's volume of 300 may be taken" in known.answer["reason"]
+
+
+def test_the_same_session_is_lived_through_again_until_an_order_is_received(
+    broker: PaperBroker, order: Order
+) -> None:
+    broker.submit(order)
+    broker.advance(day(1, price=100.0))
+    broker.advance(day(1, price=101.0))
+    assert [fill.reference_price for fill in broker.fills_since(FUNDED)] == [Decimal(101)]
+    broker.submit(replace(order, client_order_id="another"))
+    broker.advance(day(1, price=150.0))
+    assert [fill.reference_price for fill in broker.fills_since(FUNDED)] == [Decimal(101)]
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_the_market_opens_its_sessions_in_order(broker: PaperBroker, number: int) -> None:
+    broker.advance(day(1))
+    broker.advance(day(2))
+    if number == 0:
+        with pytest.raises(Refused, match="its next session is 2022-03-04, not 2022-03-02"):
+            broker.advance(day(1))
+    else:
+        with pytest.raises(Refused, match="its next session is 2022-03-04, not 2022-03-07"):
+            broker.advance(day(4))
+
+
+def test_a_dividend_is_paid_and_a_split_restates_positions_and_orders(
+    broker: PaperBroker, order: Order
+) -> None:
+    broker.submit(order)
+    broker.advance(day(1))
+    cash = broker.account().cash
+    broker.submit(replace(order, client_order_id="more", quantity=Decimal(10)))
+    broker.advance(day(2, price=50.0, split={"SPY": 2.0}, dividend={"SPY": 0.25}, restated={"SPY": 50.0}))
+    assert broker.positions() == {"SPY": Decimal(220)}
+    [fill] = broker.fills_since(session(1))
+    assert fill.quantity == Decimal(20)
+    assert broker.account().cash == cash + Decimal("50.00") - fill.notional - fill.commission
+
+
+def test_an_account_is_taken_back_to_before_a_session(broker: PaperBroker, order: Order) -> None:
+    broker.submit(order)
+    broker.advance(day(1))
+    broker.submit(replace(order, client_order_id="more"))
+    broker.advance(day(2))
+    broker.take_back(session(1))
+    assert broker.account().cash == CAPITAL
+    assert broker.positions() == {}
+    assert [one.client_order_id for one in broker.open_orders()] == [order.client_order_id]
+    broker.advance(day(1))
+    assert broker.positions() == {"SPY": Decimal(100)}
+
+
+def test_an_account_is_funded_once(broker: PaperBroker) -> None:
+    broker.fund(FUNDED, Decimal(5))
+    assert broker.account().cash == CAPITAL
+
+
+def test_an_unknown_kind_of_broker_is_refused_with_the_known_ones(book: Book, conn: object) -> None:
+    entry = book.broker.model_copy(update={"kind": "papper"})
+    with pytest.raises(Refused, match=r"broker\.kind 'papper' is not known: name one of paper"):
+        make(book.model_copy(update={"broker": entry}), conn)  # type: ignore[arg-type]

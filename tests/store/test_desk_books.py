@@ -1,0 +1,128 @@
+"""Started books, their runs, and the seal."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from nightdesk.errors import Refused
+from nightdesk.store.books import BookRecord, book_record, set_inception, start_book, started_books
+from nightdesk.store.db import Connection
+from nightdesk.store.messages import alerts_of, raise_alert
+from nightdesk.store.risk import kill_switch, set_kill_switch
+from nightdesk.store.runs import (
+    Run,
+    begin_step,
+    close_run,
+    end_step,
+    find_run,
+    latest_closed,
+    newest_attempts,
+    sealed_because,
+    set_known_by,
+)
+
+BOOK = BookRecord("macro", date(2022, 3, 1), date(2020, 3, 2), Decimal("100000.00"), "paper", "paper-macro")
+RUN = Run("macro", date(2022, 3, 1), datetime(2022, 3, 1, 21, tzinfo=UTC), None, "open", "0.1.0", "abc")
+
+
+def test_a_book_begins_once(conn: Connection) -> None:
+    assert book_record(conn, "macro") is None
+    assert start_book(conn, BOOK) == BOOK
+    assert start_book(conn, replace(BOOK, inception=date(2022, 4, 1))) == BOOK
+    assert started_books(conn) == (BOOK,)
+
+
+def test_two_books_cannot_share_an_account(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    with pytest.raises(
+        Refused, match="account paper-macro of paper serves book macro already: give book other"
+    ):
+        start_book(conn, replace(BOOK, book="other"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("account", "elsewhere"), ("initial_capital", Decimal(5)), ("broker", "alpaca")]
+)
+def test_a_started_book_keeps_its_account_and_capital(conn: Connection, field: str, value: object) -> None:
+    start_book(conn, BOOK)
+    with pytest.raises(Refused, match=f"was started with {field}"):
+        start_book(conn, replace(BOOK, **{field: value}))
+
+
+def test_inception_moves_until_a_session_was_begun(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    moved = replace(BOOK, inception=date(2022, 3, 2))
+    set_inception(conn, moved)
+    assert book_record(conn, "macro") == moved
+    begin_step(conn, replace(RUN, session=date(2022, 3, 2)), "ingest")
+    with pytest.raises(Refused, match="it cannot begin on 2022-03-01"):
+        set_inception(conn, BOOK)
+    set_inception(conn, moved)
+
+
+def test_a_run_is_failed_by_a_failed_step_and_opened_by_its_next_attempt(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    first = begin_step(conn, RUN, "ingest")
+    end_step(conn, first, "failed", error="Transient: a time-out")
+    assert find_run(conn, "macro", RUN.session).status == "failed"  # type: ignore[union-attr]
+    second = begin_step(conn, RUN, "ingest")
+    assert find_run(conn, "macro", RUN.session).status == "open"  # type: ignore[union-attr]
+    end_step(conn, second, "done", counts={"bars": 3})
+    newest = newest_attempts(conn, "macro", RUN.session)["ingest"]
+    assert (newest.status, newest.counts, newest.error) == ("done", {"bars": 3}, None)
+
+
+def test_a_closed_run_stays_closed_and_seals_its_session(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    number = begin_step(conn, RUN, "close")
+    assert sealed_because(conn, "macro", RUN.session) is None
+    assert close_run(conn, "macro", RUN.session)
+    assert not close_run(conn, "macro", RUN.session)
+    end_step(conn, number, "failed", error="too late")
+    begin_step(conn, RUN, "ingest")
+    assert find_run(conn, "macro", RUN.session).status == "closed"  # type: ignore[union-attr]
+    assert sealed_because(conn, "macro", RUN.session) == "it was closed"
+    assert latest_closed(conn, "macro") == RUN.session
+
+
+def test_what_a_decision_knew_moves_forward_only(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    begin_step(conn, RUN, "ingest")
+    later = datetime(2022, 3, 2, tzinfo=UTC)
+    for moment in (later, later - timedelta(hours=1)):
+        set_known_by(conn, "macro", RUN.session, moment, "0.2.0", "def")
+    found = find_run(conn, "macro", RUN.session)
+    assert found == replace(RUN, known_by=later, code_version="0.2.0", config_hash="def")
+
+
+def test_the_newest_fact_that_counts_by_a_session_turns_the_kill_switch(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    days = [date(2022, 3, day) for day in range(1, 8)]
+    set_kill_switch(conn, "macro", on=True, reason="drill", who="ann", session=days[2])
+    set_kill_switch(conn, "macro", on=False, reason="over", who="bob", session=days[4])
+    assert [kill_switch(conn, "macro", day).on for day in days] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert kill_switch(conn, "macro", days[3]).who == "ann"
+
+
+def test_the_kill_switch_wants_a_reason_and_a_person(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    for reason, who in ((" ", "ann"), ("drill", "")):
+        with pytest.raises(Refused, match="wants a reason and a person"):
+            set_kill_switch(conn, "macro", on=True, reason=reason, who=who, session=BOOK.inception)
+
+
+def test_an_alert_is_raised_once_under_its_key(conn: Connection) -> None:
+    assert raise_alert(conn, "event", "WARNING", "first", "body", book="macro")
+    assert not raise_alert(conn, "event", "CRITICAL", "second", "body", book="macro")
+    assert [one["subject"] for one in alerts_of(conn, "macro")] == ["first"]
+    assert alerts_of(conn, "another") == []
