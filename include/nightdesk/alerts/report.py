@@ -221,7 +221,7 @@ def render(report: SessionReport) -> str:
     drawdown = draw(
         sessions,
         [-point.drawdown for point in report.history],
-        label=lambda value: figures.percent(value, places=1),
+        label=figures.percent,
         name="Drawdown",
         floor_at_zero=True,
     )

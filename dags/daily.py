@@ -1,0 +1,222 @@
+"""One DAG per book: what the desk does after each close of the exchange.
+
+Bars come in and are judged; factors, the regime and each strategy's signals follow. Beside them the book
+is settled: the orders of the session before come home as fills and the book is marked at the close. Then
+targets are sized, pass the risk gate and become orders, each sent exactly once; a report tells of it and
+the session is closed.
+
+* **One session again**: clear its run, or trigger the DAG with the session in the form. Running a step
+  twice changes nothing. Once an order has left the house the session is sealed: a rerun recomputes, tells
+  what differs and writes nothing.
+* **Many sessions**: a backfill over any span. Up to the signals, sessions run side by side; from *settle*
+  on each waits until the session before it is closed, whatever started the run.
+* **A failed step**: passing faults were retried already. Read the end of its log, put right what it names,
+  clear the task; what follows it runs again by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_context
+
+from desk_failure import CloseOperator, RefusedBookOperator, raise_alert
+from desk_step import RETRY_POLICY, StepOperator
+from nightdesk.book import Book, load_book
+from nightdesk.errors import NightdeskError, Refused
+from nightdesk.machine.home import Home
+from session_timetable import SessionTimetable
+
+
+class Tag(StrEnum):
+    """Every tag that a DAG may carry."""
+
+    DAILY = "daily"
+    TRADING = "trading"
+    REFUSED = "refused"
+
+
+#: Sessions of one book under way at once. Those that wait for their turn hold slots; the executor has 8 more.
+MAX_ACTIVE_RUNS = 8
+
+#: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
+FEEDS_POOL = "feeds"
+
+DEFAULTS = {
+    "owner": "desk",
+    "retries": 4,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+    "retry_policy": RETRY_POLICY,
+    "execution_timeout": timedelta(minutes=10),
+    "on_failure_callback": raise_alert,
+}
+
+#: A vendor may be down for a while, and the first run of a book loads its whole history.
+INGEST = {"pool": FEEDS_POOL, "retries": 8, "execution_timeout": timedelta(minutes=30)}
+
+FORM = {
+    "session": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Session",
+        description="The trading day to decide. Empty: the run's own session, or the newest completed one.",
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Dry run",
+        description="Compute and report; keep nothing, send no order.",
+    ),
+}
+
+SIGNALS = """One task per strategy, side by side. A signal says conditions only (enter, leave, how sure),
+so it depends on no position. A strategy that fails does not stop the others; its failure is an alert."""
+
+
+def daily(book: Book) -> DAG:
+    """The DAG of one book."""
+    with DAG(
+        dag_id_of(book.name),
+        description=f"{book.title}: decided after each close",
+        doc_md=f"# {book.title}\n\n{book.description}\n\n{__doc__}",
+        schedule=SessionTimetable(book.calendar),
+        catchup=False,
+        max_active_runs=MAX_ACTIVE_RUNS,
+        default_args=DEFAULTS | {"book": book.name, "calendar": book.calendar},
+        params=FORM,
+        tags=[Tag.DAILY, Tag.TRADING],
+    ) as dag:
+
+        def step(name: str, doc: str, **settings: object) -> StepOperator:
+            return StepOperator(task_id=name, step=name, doc_md=doc, **settings)
+
+        ingest = step(
+            "ingest", "Bars and corporate actions, from the first feed that answers well.",
+            outlets=[Asset("bars")], **INGEST,
+        )  # fmt: skip
+        quality = step(
+            "quality", "Expectations: bad symbols are quarantined, a bad benchmark or VIX stops the run."
+        )
+        factors = step("factors", "One number per factor and symbol.")
+        regime = step("regime", "The market state, from VIX.")
+        with TaskGroup("signals", tooltip="what each strategy says", doc_md=SIGNALS) as signals:
+            for strategy in book.strategies:
+                StepOperator(
+                    task_id=strategy, step="signals", strategy=strategy, doc_md=f"The signals of {strategy}."
+                )
+        # One strategy may be missing, but not all of them: a failure before them leaves none.
+        heard = EmptyOperator(
+            task_id="signals_heard",
+            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+            doc_md="Every strategy has spoken or failed, and at least one has spoken.",
+        )
+        settle = step(
+            "settle",
+            "Waits for the book's turn; fills come home, the ledger meets the broker, the book is marked.",
+        )
+        # The signals are whole here, whatever number of strategies spoke: one event a session.
+        targets = step(
+            "targets", "Exits, combining, filtering, sizing.", outlets=[Asset(f"signals/{book.name}")]
+        )
+        gate = step("gate", "The risk rules: approve, cut or reject, each with its reason.")
+        orders = step("orders", "What passed is netted into orders, written down as planned.")
+        submit = step("submit", "Each planned order is sent to the broker, exactly once.")
+        report = step("report", "The page of the session.")
+        close = CloseOperator(
+            task_id="close",
+            optional=[f"signals.{strategy}" for strategy in book.strategies],
+            trigger_rule=TriggerRule.ALL_DONE,
+            outlets=[Asset(f"portfolio/{book.name}")],
+            doc_md="Compares what should exist with what does, raises missing alerts, closes the session.",
+        )
+
+        ingest >> quality >> [factors, regime, settle]
+        [factors, regime] >> signals >> heard
+        [heard, settle] >> targets >> gate >> orders >> submit >> report
+        [heard, report] >> close
+    return dag
+
+
+def refused(name: str, reason: str) -> DAG:
+    """The DAG of a book that could not be read: its only task fails with the reason."""
+    with DAG(
+        dag_id_of(name),
+        description="This book was refused",
+        doc_md=f"# {name}: refused\n\n```\n{reason}\n```\n\nCorrect the file: this becomes the book's DAG.",
+        schedule=SessionTimetable(),
+        catchup=False,
+        max_active_runs=1,
+        default_args=DEFAULTS,
+        params=FORM,
+        tags=[Tag.DAILY, Tag.REFUSED],
+    ) as dag:
+        RefusedBookOperator(task_id="book", book=name, calendar="XNYS", reason=reason, doc_md=reason)
+    return dag
+
+
+def dag_id_of(name: str) -> str:
+    """The id of a book's DAG, whatever its file is called."""
+    return "daily__" + re.sub(r"[^\w.-]", "_", name)
+
+
+def read_book(path: Path) -> Book:
+    """The book in `path`, checked as far as that needs no network.
+
+    Raises
+    ------
+    Refused
+        With the file, what was found and what is allowed.
+    """
+    from nightdesk import decision, feeds
+
+    book = load_book(path)
+    if book.name != path.stem:
+        raise Refused(f"{path}: name: found {book.name!r}; expected {path.stem!r}, as the file is called")
+    decision.resolve(book)
+    for symbol in book.panel_symbols:
+        if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
+            asked = ", ".join(book.feeds.daily)
+            raise Refused(
+                f"{path}: {symbol}: no feed of the book knows it (asked: {asked}); correct it or add a feed"
+            )
+    if book.calendar != SessionTimetable().calendar:
+        # Calendars bring pandas along: a book of the default exchange does not pay for it here.
+        from nightdesk.calendar import get_calendar
+
+        get_calendar(book.calendar)
+    return book
+
+
+def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
+    """One DAG per book file, by id.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the books.
+    only : str or None
+        A task needs its own DAG alone; None makes all.
+    """
+    dags = {}
+    for path in sorted(folder.glob("*.yaml")):
+        dag_id = dag_id_of(path.stem)
+        if only is not None and only != dag_id:
+            continue
+        try:
+            dags[dag_id] = daily(read_book(path))
+        except NightdeskError as error:
+            told = str(error)
+            dags[dag_id] = refused(path.stem, told if str(path) in told else f"{path}: {told}")
+        except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the other books keep their DAGs)
+            dags[dag_id] = refused(path.stem, f"{path}: {type(error).__name__}: {error}")
+    return dags
+
+
+globals().update(every_dag(Home.find().root / "books", get_parsing_context().dag_id))

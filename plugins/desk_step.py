@@ -1,0 +1,148 @@
+"""The operator that runs one step of a session, and what Airflow must know of its outcome.
+
+A step is a function of `nightdesk.pipeline`; here it only gets its book and session, and its errors
+become the task states that they mean: a passing fault is retried, a final one fails at once, a turn that
+has not come frees the slot and asks again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+
+from nightdesk.errors import NotYet, Refused
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger("nightdesk.dag")
+
+#: A run whose turn has not come gives its slot back for this long.
+TURN_PAUSE = timedelta(seconds=10)
+#: After this long the session before is not late but broken, and a person must look.
+TURN_DEADLINE = timedelta(hours=6)
+
+#: Trying a final answer again only delays the alert; all else may be a passing fault.
+RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(exception=Refused, action=RetryAction.FAIL, reason="final: trying again gives the same"),
+    ]
+)
+
+
+def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
+    """The session that a run decides, the same for each of its tasks and attempts.
+
+    It is the `session` of the form, else the date of a logical date at 00:00 UTC (scheduled and
+    backfilled runs have one), else the newest session that was completed when the run was asked for. The
+    data interval is never read: a run triggered for a past date gets today's. Nor is the run's type:
+    reprocessing rewrites it.
+
+    Raises
+    ------
+    Refused
+        When the form's `session` is not a date.
+    """
+    asked = params.get("session")
+    if asked is not None and asked != "":
+        try:
+            return date.fromisoformat(str(asked))
+        except ValueError:
+            raise Refused(
+                f"session: found {asked!r}; expected a date such as 2025-01-08, or nothing"
+            ) from None
+    logical: datetime | None = dag_run.logical_date
+    if logical is not None and logical.astimezone(UTC).time() == datetime.min.time():
+        return logical.astimezone(UTC).date()
+
+    from nightdesk.calendar import get_calendar
+
+    return get_calendar(calendar).latest_completed(dag_run.run_after)
+
+
+def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet) -> None:
+    """Give the slot back and ask again soon; fail once the deadline has passed.
+
+    Parameters
+    ----------
+    first_asked : datetime or None
+        When this task first found that its turn had not come; None the first time.
+    now : datetime
+        The present instant.
+    reason : NotYet
+        What the step waits for.
+
+    Raises
+    ------
+    AirflowRescheduleException
+        While the deadline has not passed.
+    AirflowFailException
+        After it.
+    """
+    if first_asked is not None and now - first_asked > TURN_DEADLINE:
+        hours = TURN_DEADLINE.total_seconds() / 3600
+        raise AirflowFailException(
+            f"{reason}; waited {hours:.0f} hours: bring the session before to its end, then clear this task"
+        ) from reason
+    raise AirflowRescheduleException(now + TURN_PAUSE) from reason
+
+
+class StepOperator(BaseOperator):
+    """Runs one step of the pipeline for the run's session.
+
+    Parameters
+    ----------
+    book : str
+        Name of the book.
+    calendar : str
+        The book's exchange calendar.
+    step : str
+        Name of the step.
+    strategy : str, optional
+        For the `signals` step: which strategy speaks.
+    """
+
+    ui_color = "#eef3f8"
+
+    def __init__(
+        self, *, book: str, calendar: str, step: str, strategy: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.book = book
+        self.calendar = calendar
+        self.step = step
+        self.strategy = strategy
+
+    def execute(self, context: Context) -> dict[str, int | str]:
+        session = session_of(context["params"], context["dag_run"], self.calendar)
+        began = time.monotonic()
+        try:
+            counts = self.run_step(context, session, dry_run=bool(context["params"]["dry_run"]))
+        except NotYet as reason:
+            log.info("turn_not_come book=%s session=%s step=%s %s", self.book, session, self.step, reason)
+            asked = context["ti"].get_first_reschedule_date(context)
+            await_turn_again(asked, datetime.now(UTC), reason)
+            raise
+        seconds = time.monotonic() - began
+        told = " ".join(f"{key}={value}" for key, value in counts.items())
+        log.info(
+            "step_done book=%s session=%s step=%s seconds=%.2f %s",
+            self.book, session, self.step, seconds, told,
+        )  # fmt: skip
+        return counts
+
+    def run_step(self, context: Context, session: date, *, dry_run: bool) -> dict[str, int | str]:
+        """Run the step and return its small counts."""
+        from nightdesk.pipeline import steps
+        from nightdesk.pipeline.context import open_context
+
+        with open_context(self.book, session, dry_run=dry_run) as desk:
+            if self.strategy is not None:
+                return steps.signals(desk, self.strategy)
+            return getattr(steps, self.step)(desk)

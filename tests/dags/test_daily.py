@@ -1,0 +1,209 @@
+"""The DAG files: one DAG per book, whatever the other books hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
+from airflow.serialization.serialized_objects import DagSerialization
+
+ROOT = Path(__file__).parents[2]
+GOOD = ROOT / "books" / "multi_asset.yaml"
+
+#: What a DAG file must not bring along: each costs every parse, and every task, its import.
+HEAVY = {
+    "alpaca", "exchange_calendars", "great_expectations", "numba", "pandas", "pandas_ta", "polygon",
+    "psycopg2", "pyarrow", "scipy", "sklearn", "yfinance",
+}  # fmt: skip
+
+UPSTREAM = {
+    "ingest": set(),
+    "quality": {"ingest"},
+    "factors": {"quality"},
+    "regime": {"quality"},
+    "signals.time_series_momentum": {"factors", "regime"},
+    "signals_heard": {"signals.time_series_momentum"},
+    "settle": {"quality"},
+    "targets": {"signals_heard", "settle"},
+    "gate": {"targets"},
+    "orders": {"gate"},
+    "submit": {"orders"},
+    "report": {"submit"},
+    "close": {"report", "signals_heard"},
+}
+
+
+@pytest.fixture(scope="module")
+def dags() -> dict[str, DAG]:
+    """Every DAG of the project, as the DAG processor finds them."""
+    bag = DagBag(dag_folder=str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Path:
+    """A folder with one good book."""
+    (tmp_path / GOOD.name).write_text(GOOD.read_text())
+    return tmp_path
+
+
+def test_every_book_has_a_daily_dag(dags: dict[str, DAG]) -> None:
+    books = {path.stem for path in (ROOT / "books").glob("*.yaml")}
+    assert {f"daily__{book}" for book in books} <= set(dags)
+    assert not [one.dag_id for one in dags.values() if "refused" in one.tags]
+
+
+def test_every_dag_says_what_it_is_and_every_tag_is_one_of_the_known(
+    dags: dict[str, DAG], daily: ModuleType
+) -> None:
+    for dag in dags.values():
+        assert dag.tags, dag.dag_id
+        assert dag.tags <= set(daily.Tag), dag.dag_id
+        assert dag.doc_md, dag.dag_id
+        assert dag.description, dag.dag_id
+        assert dag.catchup is False, dag.dag_id
+        assert dag.max_active_runs <= 8, dag.dag_id
+        groups = [group for name, group in dag.task_group.get_task_group_dict().items() if name is not None]
+        assert all(group.doc_md for group in groups), dag.dag_id
+
+
+def test_every_task_has_an_owner_a_page_retries_a_deadline_and_an_alert(dags: dict[str, DAG]) -> None:
+    for task in (task for dag in dags.values() for task in dag.tasks):
+        assert task.owner == "desk", task.task_id
+        assert task.doc_md, task.task_id
+        assert task.retries >= 4, task.task_id
+        assert task.retry_exponential_backoff == 2.0, task.task_id
+        assert task.retry_policy is not None, task.task_id
+        assert task.execution_timeout <= timedelta(minutes=30), task.task_id
+        assert task.on_failure_callback, task.task_id
+
+
+def test_the_day_is_wired_as_it_is_told(dags: dict[str, DAG]) -> None:
+    dag = dags["daily__multi_asset"]
+    assert {task.task_id: task.upstream_task_ids for task in dag.tasks} == UPSTREAM
+
+
+def test_each_strategy_speaks_in_a_task_of_its_own_and_one_that_fails_stops_none(daily: ModuleType) -> None:
+    book = daily.read_book(GOOD)
+    entry = book.strategies["time_series_momentum"]
+    two = book.model_copy(update={"strategies": {"time_series_momentum": entry, "another": entry}})
+    dag = daily.daily(two)
+    for strategy in two.strategies:
+        assert dag.task_dict[f"signals.{strategy}"].downstream_task_ids == {"signals_heard"}
+    assert dag.task_dict["signals_heard"].trigger_rule == "all_done_min_one_success"
+    assert set(dag.task_dict["close"].optional) == {"signals.time_series_momentum", "signals.another"}
+
+
+def test_a_stored_dag_comes_back_with_its_timetable(dags: dict[str, DAG]) -> None:
+    for dag in dags.values():
+        rebuilt = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+        assert rebuilt.timetable.summary == "XNYS close + 30 min"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("session", None), ("session", "2025-01-08"), ("dry_run", True), ("dry_run", False)]
+)
+def test_the_form_takes_a_session_and_a_dry_run(dags: dict[str, DAG], field: str, value: object) -> None:
+    assert dags["daily__multi_asset"].params.get_param(field).resolve(value=value) == value
+
+
+def test_an_empty_form_decides_the_runs_own_session_for_real(daily: ModuleType) -> None:
+    assert {name: param.value for name, param in daily.FORM.items()} == {"session": None, "dry_run": False}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("session", "2025-02-30"), ("session", 20250108), ("dry_run", "perhaps")]
+)
+def test_the_form_refuses_what_is_no_date_or_no_choice(
+    dags: dict[str, DAG], field: str, value: object
+) -> None:
+    with pytest.raises(ParamValidationError):
+        dags["daily__multi_asset"].params.get_param(field).resolve(value=value)
+
+
+def change(tree: dict, path: str, value: object) -> dict:
+    *parents, last = path.split(".")
+    node = tree
+    for part in parents:
+        node = node[part]
+    node[last] = value
+    return tree
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("leverage", 2, "leverage: unknown key"),
+        ("universe.SPY.max_weight", -0.4, "universe.SPY.max_weight: found -0.4"),
+        ("universe.NOSUCH", {"max_weight": 0.1}, "NOSUCH: no feed of the book knows it (asked: sample)"),
+        ("strategies", {"astrology": {}}, "astrology"),
+        ("limits.luck", {}, "luck"),
+        ("strategies.time_series_momentum.params.window", "long", "window"),
+        ("feeds.daily", ["bloomberg"], "bloomberg"),
+        ("calendar", "XMOON", "calendar 'XMOON' is not known"),
+        ("name", "another", "name: found 'another'; expected 'bad'"),
+    ],
+)
+def test_a_wrong_book_gets_a_dag_that_fails_with_the_reason_and_the_others_stay(
+    daily: ModuleType, books: Path, path: str, value: object, said: str
+) -> None:
+    tree = change({**yaml.safe_load(GOOD.read_text()), "name": "bad"}, path, value)
+    (books / "bad.yaml").write_text(yaml.safe_dump(tree))
+    found = daily.every_dag(books, None)
+    assert set(found["daily__multi_asset"].task_dict) == set(UPSTREAM)
+    bad = found["daily__bad"]
+    assert bad.tags == {"daily", "refused"}
+    (task,) = bad.tasks
+    with pytest.raises(AirflowFailException) as failure:
+        task.execute({})
+    assert said in str(failure.value)
+    assert str(books / "bad.yaml") in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("bad", b"universe: [\n"), ("a bad one", b""), ("bad", b"\xff")]
+)
+def test_a_file_that_holds_no_book_does_not_take_the_others_away(
+    daily: ModuleType, books: Path, name: str, content: bytes
+) -> None:
+    (books / f"{name}.yaml").write_bytes(content)
+    found = daily.every_dag(books, None)
+    assert set(found) == {"daily__multi_asset", f"daily__{name.replace(' ', '_')}"}
+    assert [task.task_id for task in found[f"daily__{name.replace(' ', '_')}"].tasks] == ["book"]
+
+
+def test_a_task_builds_its_own_dag_alone(daily: ModuleType, books: Path) -> None:
+    (books / "other.yaml").write_text(GOOD.read_text())
+    assert set(daily.every_dag(books, "daily__other")) == {"daily__other"}
+
+
+PARSE = """
+import sys, time
+import airflow.sdk, airflow.timetables.base
+began = time.perf_counter()
+import {module}
+print(time.perf_counter() - began, *sys.modules)
+"""
+
+
+@pytest.mark.parametrize("module", [path.stem for path in sorted((ROOT / "dags").glob("*.py"))])
+def test_a_dag_file_parses_in_under_a_second_and_brings_nothing_heavy_along(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PARSE.format(module=module)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": "", "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT / 'dags'}", "AIRFLOW_HOME": "/nonexistent"},
+    )
+    seconds, *modules = done.stdout.split()
+    assert HEAVY & {name.partition(".")[0] for name in modules} == set()
+    assert float(seconds) < 1.0

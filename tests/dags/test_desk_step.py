@@ -1,0 +1,90 @@
+"""A step's session and what its errors mean to Airflow."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+
+from desk_failure import missing_steps
+from desk_step import RETRY_POLICY, TURN_DEADLINE, await_turn_again, session_of
+from nightdesk.errors import NotYet, Refused, Transient
+
+NOW = datetime(2025, 1, 13, 12, tzinfo=UTC)
+
+
+def run(logical_date: str | None, asked_at: str) -> Any:
+    moment = None if logical_date is None else datetime.fromisoformat(logical_date).replace(tzinfo=UTC)
+    return SimpleNamespace(
+        logical_date=moment, run_after=datetime.fromisoformat(asked_at).replace(tzinfo=UTC)
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "logical_date", "asked_at", "session"),
+    [
+        ("2024-11-29", "2025-01-08 00:00", "2025-01-08 21:30", "2024-11-29"),  # the form wins
+        (None, "2025-01-08 00:00", "2025-01-08 21:30", "2025-01-08"),  # scheduled or backfilled
+        (None, "2024-11-29 00:00", "2025-01-13 12:00", "2024-11-29"),  # asked for a past date by hand
+        (None, "2025-01-13 11:59:31", "2025-01-13 12:00", "2025-01-10"),  # the present moment is no session
+        (None, None, "2025-01-13 12:00", "2025-01-10"),
+        (None, None, "2025-01-13 21:30", "2025-01-13"),
+        ("", None, "2025-01-09 23:00", "2025-01-08"),  # an unscheduled closure
+    ],
+)
+def test_a_run_decides_the_session_that_its_form_or_its_date_says_or_the_newest_completed(
+    form: str | None, logical_date: str | None, asked_at: str, session: str
+) -> None:
+    found = session_of({"session": form}, run(logical_date, asked_at), "XNYS")
+    assert found == date.fromisoformat(session)
+
+
+def test_a_form_that_holds_no_date_is_refused_with_what_it_holds() -> None:
+    with pytest.raises(Refused, match=r"session: found 'yesterday'; expected a date"):
+        session_of({"session": "yesterday"}, run(None, "2025-01-13 12:00"), "XNYS")
+
+
+@pytest.mark.parametrize(
+    ("error", "action"),
+    [
+        (Refused("no such symbol"), RetryAction.FAIL),
+        (Transient("the vendor is busy"), RetryAction.DEFAULT),
+        (ConnectionResetError(), RetryAction.DEFAULT),
+    ],
+)
+def test_a_final_answer_fails_at_once_and_anything_else_is_tried_again(
+    error: Exception, action: RetryAction
+) -> None:
+    assert RETRY_POLICY.evaluate(error, try_number=1, max_tries=4).action is action
+
+
+@pytest.mark.parametrize("first_asked", [None, NOW - TURN_DEADLINE])
+def test_a_turn_that_has_not_come_frees_the_slot_for_a_while(first_asked: datetime | None) -> None:
+    with pytest.raises(AirflowRescheduleException) as again:
+        await_turn_again(first_asked, NOW, NotYet("2025-01-10 is not closed"))
+    assert again.value.reschedule_date == NOW + timedelta(seconds=10)
+
+
+def test_a_turn_that_never_comes_fails_with_what_it_waited_for() -> None:
+    with pytest.raises(AirflowFailException, match=r"2025-01-10 is not closed; waited 6 hours"):
+        await_turn_again(NOW - TURN_DEADLINE - timedelta(seconds=1), NOW, NotYet("2025-01-10 is not closed"))
+
+
+@pytest.mark.parametrize(
+    ("states", "missing"),
+    [
+        ({"gate": "success", "signals.a": "success"}, {}),
+        ({"gate": "success", "signals.a": "failed", "signals.b": "success"}, {}),
+        ({"gate": "failed", "orders": "upstream_failed"}, {"gate": "failed", "orders": "upstream_failed"}),
+        ({"gate": "success", "report": None}, {"report": None}),
+        ({"gate": "skipped"}, {"gate": "skipped"}),
+    ],
+)
+def test_a_session_is_closed_without_a_strategy_but_not_without_a_step(
+    states: dict[str, str | None], missing: dict[str, str | None]
+) -> None:
+    assert missing_steps(states, ("signals.a", "signals.b")) == missing

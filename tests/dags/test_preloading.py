@@ -1,0 +1,35 @@
+"""What the scheduler makes once, so that its tasks need not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+PRELOADED = """
+import sys
+sys.argv = ["airflow", "scheduler"]
+import airflow_local_settings
+assert not [name for name in sys.modules if name.startswith("nightdesk")], "an edit would not reach tasks"
+from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
+def refuse(*args, **kwargs):
+    raise AssertionError("the calendar is built a second time")
+XNYSExchangeCalendar.__init__ = refuse
+from nightdesk.calendar import get_calendar
+print(len(get_calendar().sessions))
+"""
+
+
+def test_tasks_find_the_calendar_made_and_never_an_old_version_of_the_package() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PRELOADED],
+        env=os.environ | {"PYTHONPATH": str(CONFIG)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 9000, done.stdout
