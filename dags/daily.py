@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -26,9 +27,9 @@ from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_c
 
 from desk_failure import CloseOperator, RefusedBookOperator, raise_alert
 from desk_step import RETRY_POLICY, StepOperator
-from nightdesk.book import Book, load_book
-from nightdesk.errors import NightdeskError, Refused
+from nightdesk.book import Book
 from nightdesk.machine.home import Home
+from nightdesk.pipeline.shelf import read_shelf
 from session_timetable import SessionTimetable
 
 
@@ -166,34 +167,6 @@ def dag_id_of(name: str) -> str:
     return "daily__" + re.sub(r"[^\w.-]", "_", name)
 
 
-def read_book(path: Path) -> Book:
-    """The book in `path`, checked as far as that needs no network.
-
-    Raises
-    ------
-    Refused
-        With the file, what was found and what is allowed.
-    """
-    from nightdesk import decision, feeds
-
-    book = load_book(path)
-    if book.name != path.stem:
-        raise Refused(f"{path}: name: found {book.name!r}; expected {path.stem!r}, as the file is called")
-    decision.resolve(book)
-    for symbol in book.panel_symbols:
-        if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
-            asked = ", ".join(book.feeds.daily)
-            raise Refused(
-                f"{path}: {symbol}: no feed of the book knows it (asked: {asked}); correct it or add a feed"
-            )
-    if book.calendar != SessionTimetable().calendar:
-        # Calendars bring pandas along: a book of the default exchange does not pay for it here.
-        from nightdesk.calendar import get_calendar
-
-        get_calendar(book.calendar)
-    return book
-
-
 def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     """One DAG per book file, by id.
 
@@ -204,19 +177,12 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     only : str or None
         A task needs its own DAG alone; None makes all.
     """
-    dags = {}
-    for path in sorted(folder.glob("*.yaml")):
-        dag_id = dag_id_of(path.stem)
-        if only is not None and only != dag_id:
-            continue
-        try:
-            dags[dag_id] = daily(read_book(path))
-        except NightdeskError as error:
-            told = str(error)
-            dags[dag_id] = refused(path.stem, told if str(path) in told else f"{path}: {told}")
-        except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the other books keep their DAGs)
-            dags[dag_id] = refused(path.stem, f"{path}: {type(error).__name__}: {error}")
-    return dags
+    shelf = read_shelf(folder)
+    makers = {dag_id_of(path.stem): partial(daily, book) for path, book in shelf.books.items()}
+    makers |= {
+        dag_id_of(path.stem): partial(refused, path.stem, reason) for path, reason in shelf.refused.items()
+    }
+    return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}
 
 
 globals().update(every_dag(Home.find().root / "books", get_parsing_context().dag_id))

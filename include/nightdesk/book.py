@@ -182,6 +182,11 @@ class Book(Frozen):
         extra = [one for one in (self.benchmark, self.volatility_index) if one not in self.universe]
         return (*self.universe, *dict.fromkeys(extra))
 
+    @property
+    def continuous_symbols(self) -> tuple[str, ...]:
+        """The symbols whose markets never close."""
+        return tuple(symbol for symbol, instrument in self.universe.items() if instrument.continuous)
+
     def costs_of(self, symbol: str) -> Costs:
         """The costs of trading `symbol`."""
         return self.universe[symbol].costs or self.costs

@@ -76,7 +76,11 @@ class Calendar:
         """The session `count` sessions after (before, when negative) `session`."""
         at = self.index(session) + count
         if not 0 <= at < len(self.sessions):
-            raise Refused(f"{count} sessions from {session} is outside the {self.name} calendar")
+            side = "before" if count < 0 else "after"
+            raise Refused(
+                f"{abs(count)} sessions {side} {session} is outside the {self.name} calendar, "
+                f"which reaches from {self.sessions[0]} to {self.sessions[-1]}"
+            )
         return as_date(self.sessions[at])
 
     def open_at(self, session: date) -> datetime:

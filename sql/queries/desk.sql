@@ -35,6 +35,11 @@ FROM (
     WHERE book = %(book)s AND session = %(session)s ORDER BY step, run_step_id DESC
 ) newest ORDER BY run_step_id;
 
+-- name: outdated_steps
+SELECT step FROM nightdesk.run_steps JOIN nightdesk.runs r USING (book, session)
+WHERE book = %(book)s AND session = %(session)s AND step <> 'ingest' AND run_steps.status = 'done'
+GROUP BY step, r.known_by HAVING max(started_at) < r.known_by ORDER BY max(run_step_id);
+
 -- name: latest_closed
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status = 'closed' ORDER BY session DESC LIMIT 1;
 
@@ -49,11 +54,6 @@ WHERE r.book = %(book)s ORDER BY r.session DESC LIMIT %(newest)s;
 -- name: ingested_before
 SELECT 1 AS found FROM nightdesk.runs
 WHERE book = %(book)s AND config_hash = %(config_hash)s AND known_by IS NOT NULL LIMIT 1;
-
--- name: newest_bar
-SELECT b.session FROM nightdesk.bars b JOIN nightdesk.symbols s USING (symbol_id)
-WHERE s.symbol = %(symbol)s AND b.session <= %(last)s AND b.superseded_at IS NULL
-ORDER BY b.session DESC LIMIT 1;
 
 -- name: factor_rows
 SELECT f.symbol, s.names, f.factor_values
@@ -77,6 +77,15 @@ WHERE book = %(book)s AND session = %(session)s;
 -- name: signal_rows
 SELECT strategy, symbol, direction, strength, confidence, reason FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
+
+-- name: signal_rows_before
+SELECT s.strategy, s.symbol, s.direction, s.strength, s.confidence, s.reason
+FROM unnest(%(strategies)s::text[]) AS wanted (strategy)
+CROSS JOIN LATERAL (
+    SELECT max(session) AS session FROM nightdesk.signals
+    WHERE book = %(book)s AND session < %(session)s AND strategy = wanted.strategy
+) AS newest
+JOIN nightdesk.signals s ON s.book = %(book)s AND s.session = newest.session AND s.strategy = wanted.strategy;
 
 -- name: target_rows
 SELECT strategy, symbol, held, quantity, weight, confidence FROM nightdesk.targets
@@ -134,7 +143,7 @@ ORDER BY session, client_order_id;
 
 -- name: fill_rows
 SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
-FROM nightdesk.fills WHERE book = %(book)s AND session = %(session)s ORDER BY execution_id;
+FROM nightdesk.fills WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, execution_id;
 
 -- name: filled_before
 SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
@@ -166,10 +175,6 @@ WHERE book = %(book)s AND session = %(session)s ORDER BY item;
 SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events
 WHERE book = %(book)s AND session <= %(session)s ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 
--- name: risk_event_rows
-SELECT session, kind, reason, who, created_at FROM nightdesk.risk_events
-WHERE book = %(book)s ORDER BY session, risk_event_id;
-
 -- name: alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at
 FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
@@ -192,5 +197,5 @@ FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session = %(session)s;
 SELECT count(*) AS rows FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s AND strategy = %(strategy)s;
 
--- name: sessions_from
-SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session;
+-- name: lock_runs_from
+SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session FOR UPDATE;

@@ -153,3 +153,42 @@ SELECT symbol, reason, first_session, last_session, ongoing
 FROM nightdesk.quarantine
 WHERE book = %(book)s AND first_session <= %(last)s AND last_session >= %(first)s
 ORDER BY first_session, symbol;
+
+-- name: first_origin_decided_on
+SELECT min(b.origin) AS origin FROM nightdesk.books b
+WHERE EXISTS (SELECT FROM nightdesk.runs r WHERE r.book = b.book AND r.known_by IS NOT NULL);
+
+-- name: late_actions
+SELECT s.symbol, a.session, a.kind, settled.session AS settled, max(greatest(a.known_at, a.superseded_at)) AS known_at
+FROM nightdesk.corporate_actions a
+JOIN nightdesk.symbols s USING (symbol_id)
+CROSS JOIN LATERAL (
+    SELECT r.session, r.known_by FROM nightdesk.runs r
+    WHERE r.book = %(book)s AND r.session >= a.session ORDER BY r.session LIMIT 1
+) AS settled
+WHERE s.symbol = ANY(%(symbols)s::text[]) AND settled.session < %(session)s
+  AND a.known_at <= %(known_by)s AND greatest(a.known_at, a.superseded_at) > settled.known_by
+  AND EXISTS (
+      SELECT FROM nightdesk.positions p
+      WHERE p.book = %(book)s AND p.symbol = s.symbol AND p.quantity <> 0 AND p.session = (
+          SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session < settled.session
+      )
+  )
+GROUP BY s.symbol, a.session, a.kind, settled.session
+ORDER BY a.session, s.symbol, a.kind;
+
+-- name: market_changed
+-- Of a day that still runs at the last session's close only the open is read.
+SELECT EXISTS (
+    SELECT FROM nightdesk.bars AS fresh JOIN nightdesk.symbols USING (symbol_id)
+    WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s AND known_at > %(since)s
+      AND NOT (session = %(last)s AND symbol = ANY(%(continuous)s::text[]) AND EXISTS (
+          SELECT FROM nightdesk.bars AS held
+          WHERE held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+            AND held.superseded_at = fresh.known_at AND held.open = fresh.open
+      ))
+) OR EXISTS (
+    SELECT FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+    WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
+      AND greatest(known_at, superseded_at) > %(since)s
+) AS changed;

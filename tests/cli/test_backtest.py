@@ -4,14 +4,17 @@ import csv
 import filecmp
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from nightdesk.calendar import get_calendar
 from nightdesk.research.tables import TABLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
+TOMORROW = str(get_calendar().shift(get_calendar().latest_completed(datetime.now(UTC)), 1))
 SPAN = ("--from", "2021-01-02", "--to", "2021-12-31")
 
 
@@ -39,7 +42,7 @@ def test_the_folder_holds_every_table_and_the_figures(written):
 def test_nav_is_cash_and_positions_in_every_row(written):
     rows = read(written[0], "nav")
     assert len(rows) == written[1]["sessions"] == 252
-    assert (rows[0]["session"], rows[0]["nav"]) == ("2021-01-04", "100000.0")
+    assert (rows[0]["session"], rows[0]["nav"]) == ("2021-01-04", "100000.00")
     assert all(Decimal(row["nav"]) == Decimal(row["cash"]) + Decimal(row["positions_value"]) for row in rows)
 
 
@@ -113,6 +116,19 @@ def test_a_drill_of_the_kill_switch_blocks_entries_until_its_release(nightdesk, 
 )
 def test_what_cannot_be_tried_is_refused(nightdesk, arguments, said):
     assert said in nightdesk.refusal("backtest", "multi_asset", *SPAN, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2024-01-06", "2024-01-07", "there is no session of XNYS from 2024-01-06 to 2024-01-07"),
+        ("2024-01-02", TOMORROW, "is not over: the newest session with bars is"),
+        ("1991-01-02", "1991-12-31", "504 sessions before 1991-01-02 is outside the XNYS calendar"),
+    ],
+    ids=["no session", "not over", "before all"],
+)
+def test_a_span_that_cannot_be_tried_is_refused_with_what_can(nightdesk, first, last, said):
+    assert said in nightdesk.refusal("backtest", "multi_asset", "--from", first, "--to", last)
 
 
 def test_a_backtest_on_sample_data_says_so(nightdesk):

@@ -66,6 +66,7 @@ def test_what_is_shown_is_a_book_itself(nightdesk, project):
         ("daily: [sample]", "daily: [smaple]", "feed 'smaple' is not known (did you mean sample?)"),
         ("  window: 60", "  windw: 60", "strategies.time_series_momentum.params.windw: unknown key"),
         ("trades_per_day: {limit: 5}", "trades_a_day: {limit: 5}", "limits.trades_a_day"),
+        ("calendar: XNYS", "calendar: XMOON", "calendar 'XMOON' is not known"),
         ("name: multi_asset\n", "name: other\n", "name: found 'other'; a book is named like its file"),
         ("name: multi_asset\n", "name: [\n", "not a YAML document"),
     ],
@@ -89,6 +90,16 @@ def test_two_books_that_name_one_account_are_refused(nightdesk, project):
     said = "'paper-multi-asset' is the account of"
     assert said in nightdesk("books", status=1).stderr
     assert said in nightdesk.refusal("books", "second")
+
+
+def test_a_copy_that_kept_the_account_does_not_keep_a_person_from_the_book(nightdesk, project, database):
+    second_book(project, broker={"kind": "paper", "account": "paper-multi-asset"})
+    assert "was never started" in nightdesk.refusal("kill", "multi_asset", "--reason", "a drill")
+
+
+def test_a_project_without_a_book_is_told_its_folder(nightdesk, project):
+    (project / "books" / "multi_asset.yaml").unlink()
+    assert f"there is no book in {project / 'books'}" in nightdesk.refusal("books")
 
 
 def test_an_unknown_book_is_refused_naming_the_known_ones(nightdesk, project):

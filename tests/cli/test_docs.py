@@ -7,21 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import Field
+from tests.strategies.contract import StrategyContract
 from typer.main import get_command
 
 from nightdesk import strategies
-from nightdesk.book import Frozen
 from nightdesk.cli import app
 from nightdesk.pipeline.shelf import read_book
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = sorted((PROJECT / "docs").glob("*.md"))
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 LINES = [
     (page.name, line.partition(" #")[0].strip())
     for page in PAGES
     for line in page.read_text().splitlines()
-    if re.match(r"( {4}|  - )+nightdesk ", line)
+    if re.match(r" {4,}nightdesk ", line)
 ]
 
 
@@ -57,24 +56,43 @@ def blocks(page, language):
     ]
 
 
-def test_the_book_that_the_docs_show_is_a_whole_book(tmp_path):
+def test_the_book_that_the_docs_show_is_a_whole_book_and_its_commands_work(nightdesk, project):
     (text,) = blocks("book.md", "yaml")
-    path = tmp_path / "two_funds.yaml"
+    path = project / "books" / "two_funds.yaml"
     path.write_text(text)
-    book = read_book(path)
-    assert book.symbols == ("SPY", "TLT")
+    assert read_book(path).symbols == ("SPY", "TLT")
+    shown = [shlex.split(line) for page, line in LINES if page == "book.md"]
+    tried = [arguments[1:] for arguments in shown if arguments[1] in ("books", "backtest")]
+    assert len(tried) == 4
+    for arguments in tried:
+        folder = arguments.index("--out") + 1 if "--out" in arguments else None
+        nightdesk(*(project if at == folder else word for at, word in enumerate(arguments)))
+    assert (project / "nav.csv").exists()
 
 
-def test_the_strategy_that_the_docs_show_works(monkeypatch):
+@pytest.fixture
+def pullback(monkeypatch):
+    """The strategy that the docs show, registered."""
     from nightdesk.strategies import registry
 
     monkeypatch.setattr(registry, "_STRATEGIES", dict(registry._STRATEGIES))
-    (text,) = blocks("strategy.md", "python")
-    names = {
-        one: getattr(strategies, one) for one in ("Direction", "Signals", "Strategy", "View", "register")
-    }
-    exec(text, names | {"np": np, "Field": Field, "Frozen": Frozen})
-    strategy = strategies.make("pullback", {"buy_below": 25})
+    text, contract = blocks("strategy.md", "python")
+    exec(text, {"__name__": "nightdesk.strategies.pullback"})
+    exec(contract, {})
+    return strategies.make("pullback", {"buy_below": 25})
+
+
+class TestPullback(StrategyContract):
+    """The strategy that the docs show keeps what every strategy must keep."""
+
+    name = "pullback"
+
+    @pytest.fixture
+    def strategy(self, pullback):
+        return pullback
+
+
+def test_the_strategy_that_the_docs_show_works(pullback):
     view = strategies.View(
         symbols=("UP", "DOWN", "DEAR", "NEW"),
         sessions=np.array(["2022-12-30"], dtype="datetime64[D]"),
@@ -82,7 +100,12 @@ def test_the_strategy_that_the_docs_show_works(monkeypatch):
         vix=np.array([20.0]),
         factors={"rsi_14": np.array([[20.0, 20.0, 80.0, np.nan]]), "sma_200": np.full((1, 4), 100.0)},
     )
-    said = strategy.signals(view)
+    said = pullback.signals(view)
     assert said.direction.tolist() == [[1, 0, -2, 0]]
     assert said.confidence.tolist() == [[1.0, 0.0, 1.0, 0.0]]
-    assert strategy.explain(view, said, 0, 0) == "RSI 20.0, close 110.00"
+    assert [pullback.explain(view, said, 0, n) for n in range(4)] == [
+        "RSI 20.0 is low and the close 110.00 above SMA200 100.00",
+        "no condition holds",
+        "RSI 80.0 is above 70",
+        "no condition holds",
+    ]

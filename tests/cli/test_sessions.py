@@ -66,6 +66,10 @@ def test_a_dry_run_leaves_nothing_but_bars_and_a_page(nightdesk, database, proje
         (("status", "other"), "book 'other' was never started: started books are multi_asset"),
         (("resume", "multi_asset", "--reason", "why not"), "book multi_asset is not stopped"),
         (("kill", "multi_asset", "--reason", " "), "the kill switch wants a reason"),
+        (("run", "multi_asset", "--session", FIRST, "--feed", "smaple"), "did you mean sample?"),
+        (("run", "multi_asset", "--session", FIRST, "--feed", "files:/nowhere"), "/nowhere"),
+        (("replay", "multi_asset", "--from", FIRST, "--feed", "bloomberg"), "feed 'bloomberg' is not known"),
+        (("replay", "multi_asset", "--from", "2190-01-02"), "the newest session that can be decided is"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_to_do(nightdesk, decided, arguments, said):
@@ -129,11 +133,11 @@ def test_a_ledger_that_agrees_verifies(nightdesk, decided):
         ("UPDATE nightdesk.positions SET quantity = quantity + 1 WHERE quantity > 0", "quantity of"),
         (
             "UPDATE nightdesk.portfolio SET cash = cash + 1, nav = nav + 1, peak_nav = nav + 9",
-            "cash: the ledger gives",
+            "cash: rebuilt",
         ),
         (
             "UPDATE nightdesk.ledger_entries SET cash = cash - 0.01 WHERE kind = 'fill'",
-            "cash: the ledger gives",
+            "cash: rebuilt",
         ),
         ("DELETE FROM nightdesk.ledger_entries WHERE kind = 'fill'", "quantity of"),
     ],
@@ -177,6 +181,7 @@ def test_running_a_decided_session_again_writes_nothing(nightdesk, decided):
     steps = nightdesk.document("run", "multi_asset", "--session", FIRST)["steps"]
     assert all(counts.get("written", 0) == 0 for counts in steps.values())
     assert all("sealed" in counts for name, counts in steps.items())
+    assert ", sealed: " in nightdesk("run", "multi_asset", "--session", FIRST).stdout
 
 
 def test_a_rebuilt_span_decides_anew_what_was_decided_and_all_that_rests_on_it(nightdesk, database, project):

@@ -1,5 +1,6 @@
 """One session's decision: from signals and positions to orders."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from nightdesk.decision import Desk, RiskEvent, State, facts_at, gate, plan, res
 from nightdesk.decision.day import Day, Facts
 from nightdesk.errors import Refused
 from nightdesk.execution import Ledger, Order, mark
+from nightdesk.risk import words
 from nightdesk.strategies import Direction
 
 BUY, STRONG_BUY, HOLD = Direction.BUY, Direction.STRONG_BUY, Direction.HOLD
@@ -68,6 +70,37 @@ def test_extreme_volatility_allows_no_entries_and_says_so() -> None:
     rejected = [one for one in gated.verdicts(made.symbols) if one.action == "reject"]
     assert [(one.rule, one.symbol, one.value, one.limit) for one in rejected] == [
         ("regime", "GLD", 45.0, 40.0)
+    ]
+
+
+@pytest.mark.parametrize("falls", [STRONG_SELL, SELL, BUY])
+def test_a_position_in_quarantine_is_kept_whatever_its_signal_says_and_nothing_is_added(
+    falls: Direction,
+) -> None:
+    now = state((MOMENTUM, "GLD", 200), (MOMENTUM, "SPY", 10))
+    bad = np.array([True, False])
+    today = day([falls, STRONG_SELL], quarantined=bad)
+    assert said(decide(desk(), now, today)) == [("sell", "SPY", 10)]
+    assert decide(desk(), state(), day([STRONG_BUY, HOLD], quarantined=bad)) == ()
+
+
+def test_scaling_to_the_volatility_target_sells_nothing_in_quarantine() -> None:
+    made, now = desk(), state((MOMENTUM, "GLD", 400), (MOMENTUM, "SPY", 200))
+    calm = day([HOLD, HOLD], quarantined=np.array([True, False]))
+    wild = targets(made, now, replace(calm, returns=calm.returns * 50))
+    assert wild.scale < 1.0
+    assert wild.quantity.tolist() == [[400.0, np.floor(200.0 * wild.scale)]]
+
+
+def test_without_a_bar_of_a_reference_nothing_is_opened_and_the_verdict_says_so() -> None:
+    made, now = desk(), state((MOMENTUM, "SPY", 10))
+    today = day([STRONG_BUY, STRONG_SELL], entries_allowed=False)
+    gated = gate(made, now, today, targets(made, now, today))
+    assert said(plan(made, now, today, gated)) == [("sell", "SPY", 10)]
+    rejected = [one for one in gated.verdicts(made.symbols) if one.action == "reject"]
+    assert [words(one) for one in rejected] == [
+        "GLD: buy 200 rejected by references: "
+        "benchmark or volatility index without a bar of this session at 1 (1 is so)"
     ]
 
 

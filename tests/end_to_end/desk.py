@@ -17,7 +17,8 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-import yaml
+from tests.end_to_end.project import BOOK, INCEPTION, lay_out
+from tests.fakes.yahoo import FakeYahoo
 
 from nightdesk.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
@@ -28,10 +29,7 @@ from nightdesk.pipeline.steps import run_session
 from nightdesk.store.db import Connection, connect
 from nightdesk.store.migrations import migrate
 
-ROOT = Path(__file__).parents[2]
-BOOK = "multi_asset"
 DAG = f"daily__{BOOK}"
-INCEPTION = date(2025, 1, 3)
 
 #: Times and numbers of attempts; everything else must be the same however a session came about.
 STAMPED_TABLES = {"migrations", "run_steps", "order_events", "alerts", "feed_health", "quality_runs"}
@@ -52,18 +50,33 @@ class Desk:
         Its folders.
     addresses : Addresses
         Its databases.
+    vendor : FakeYahoo
+        Where the book `VENDOR` gets its bars.
     """
 
     airflow: Airflow
     home: Home
     addresses: postgres.Addresses
+    vendor: FakeYahoo
     _reference: set[date] = field(default_factory=set)
+
+    def switch_on(self, book: str) -> str:
+        """Switch the DAG of a book on; its id."""
+        dag = f"daily__{book}"
+        self.airflow.await_dag(dag)
+        self.airflow.unpause(dag)
+        return dag
 
     def decide(self, *sessions: date, timeout: float = 120.0) -> list[str]:
         """Trigger a run for each session and wait for them; their states in that order."""
         ids = [self.airflow.trigger(DAG, session) for session in sessions]
         runs = {run.run_id: run.state for run in self.airflow.wait(DAG, ids, timeout=timeout)}
         return [runs[one] for one in ids]
+
+    def has_decided(self, *sessions: date) -> None:
+        """Decide those of `sessions` that no test before this one has, so that each test can run alone."""
+        states = self.decide(*(one for one in sessions if not self.attempts(one, "close")), timeout=600.0)
+        assert set(states) <= {"success"}
 
     @contextmanager
     def database(self, name: str = "nightdesk") -> Iterator[Connection]:
@@ -157,13 +170,13 @@ class Desk:
                     found += [] if "LocalExecutor" in title else [process]
         return found
 
-    def attempts(self, session: date, step: str) -> list[str]:
+    def attempts(self, session: date, step: str, book: str = BOOK) -> list[str]:
         """How the attempts at a step ended, in their order."""
         with self.database() as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT status FROM nightdesk.run_steps WHERE book = %s AND session = %s AND step = %s "
                 "ORDER BY run_step_id",
-                (BOOK, session, step),
+                (book, session, step),
             )
             return [status for (status,) in cursor.fetchall()]
 
@@ -174,30 +187,20 @@ def whole_desk() -> Iterator[Desk]:
     folder = Path(tempfile.mkdtemp(prefix="nightdesk-desk-"))
     home = Home(root=folder / "project", state=folder / "state")
     lay_out(home.root)
-    with postgres.ephemeral() as addresses:
+    with FakeYahoo() as vendor, postgres.ephemeral() as addresses:
         connection = connect(addresses.nightdesk)
         migrate(connection)
         connection.close()
-        airflow = Airflow(home, addresses, environment())
+        airflow = Airflow(home, addresses, environment() | {"NIGHTDESK_YAHOO_URL": vendor.url})
         try:
             airflow.start()
             airflow.ensure_pool("feeds", 4, "tasks that ask a market data vendor")
-            airflow.await_dag(DAG)
-            airflow.unpause(DAG)
-            yield Desk(airflow, home, addresses)
+            desk = Desk(airflow, home, addresses, vendor)
+            desk.switch_on(BOOK)
+            yield desk
         finally:
             airflow.stop()
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def lay_out(root: Path) -> None:
-    """A project that shares this one's code and has a book of its own."""
-    (root / "books").mkdir(parents=True)
-    for shared in ("dags", "plugins", "config", "sql"):
-        (root / shared).symlink_to(ROOT / shared)
-    book = yaml.safe_load((ROOT / "books" / f"{BOOK}.yaml").read_text())
-    book |= {"inception": INCEPTION, "feeds": {"daily": ["sample"]}}
-    (root / "books" / f"{BOOK}.yaml").write_text(yaml.safe_dump(book, sort_keys=False))
 
 
 def environment() -> dict[str, str]:

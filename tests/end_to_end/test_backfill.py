@@ -7,7 +7,8 @@ from datetime import date, datetime
 from itertools import pairwise
 
 import pytest
-from tests.end_to_end.desk import BOOK, DAG, Desk, sessions, wait_for
+from tests.end_to_end.desk import DAG, Desk, sessions, wait_for
+from tests.end_to_end.project import BOOK
 
 from nightdesk.store.messages import alerts_of
 
@@ -49,6 +50,7 @@ def test_twenty_sessions_are_decided_side_by_side_and_settled_one_after_another(
 
 
 def test_a_failed_session_stops_those_after_it_until_it_is_cleared(desk: Desk) -> None:
+    desk.has_decided(*SESSIONS)
     broken, waiting = sessions(2, after=len(SESSIONS))
     with desk.held("targets"):
         run = desk.airflow.trigger(DAG, broken)

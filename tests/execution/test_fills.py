@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.execution import FillBars, FillTerms, Intent, Order, Terms, open_session
+from nightdesk.execution import FillBars, FillTerms, Intent, Order, Terms, open_session, restate
 
 SESSION = date(2020, 3, 17)
 ETF = Terms(commission=Decimal("0.0010"), slippage=Decimal("0.0005"), unit=Decimal(1))
@@ -96,3 +96,10 @@ def test_filling_the_same_session_again_gives_the_same_execution_ids() -> None:
     again = [open_session([order("buy", "10")], bars(100.0, 1e6), TERMS) for _ in range(2)]
     assert again[0] == again[1]
     assert again[0][0][0].execution_id == "id-gld-buy-20200317"
+
+
+def test_an_order_of_which_a_reverse_split_left_nothing_expires() -> None:
+    rest = restate(order("buy", "7"), 0.1, Decimal(1))
+    fills, expired = open_session([rest], bars(1000.0, 1e6), TERMS)
+    assert fills == ()
+    assert [(one.quantity, one.reason) for one in expired] == [(0, "a split left nothing of it")]

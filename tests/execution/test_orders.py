@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nightdesk.execution import Intent, Order, allocate, client_order_id, net
+from nightdesk.execution.orders import adds_risk
 
 CLOSE = datetime(2020, 3, 16, 20, tzinfo=UTC)
 ONE = Decimal(1)
@@ -84,3 +85,19 @@ def test_fills_are_shared_exactly_however_the_broker_cuts_them(
     shares = allocate(order, Decimal(at), ONE)
     assert sum(shares.values()) == (at if order.side == "buy" else -at)
     assert allocate(order, order.quantity, ONE) == {one.strategy: one.quantity for one in intents}
+
+
+@pytest.mark.parametrize(
+    ("held", "change", "adds"),
+    [
+        (0, 1, True),
+        (5, 1, True),
+        (5, -5, False),
+        (5, -10, False),
+        (5, -11, True),
+        (-5, -1, True),
+        (-5, 6, False),
+    ],
+)
+def test_a_trade_adds_risk_when_it_leads_further_from_flat(held: int, change: int, adds: bool) -> None:
+    assert adds_risk(Decimal(held), Decimal(change)) == adds

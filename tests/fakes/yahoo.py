@@ -118,6 +118,11 @@ class FakeYahoo:
         """Every chart of `symbol` is answered like this."""
         self._always[symbol] = answer
 
+    def heal(self) -> None:
+        """From now on every answer is good."""
+        self._bad.clear()
+        self._always.clear()
+
     def __enter__(self) -> FakeYahoo:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self

@@ -84,6 +84,22 @@ def test_a_symbol_that_no_source_has_is_missing_with_the_reason_of_each():
     assert fetched.missing["TLT"].fault is Fault.PASSING
 
 
+@pytest.mark.parametrize(
+    ("held", "spare", "unheard"),
+    [
+        (days(1, 2, 3), {}, []),
+        (DOWN, {}, ["TLT"]),
+        (DOWN, {"TLT": days(1, 2)}, ["TLT"]),  # bars, but none of the newest day
+        (DOWN, {"TLT": days(1, 2, 3)}, []),
+        (BAD_KEY, {}, []),
+        (Missing("no such symbol"), {}, []),
+    ],
+)
+def test_symbols_are_unheard_whose_newest_bar_may_still_come(held, spare, unheard):
+    chained = ask(Source("one", {"SPY": days(1, 2, 3), "TLT": held}), Source("spare", spare))
+    assert list(chained.unheard) == unheard
+
+
 def test_when_nothing_came_for_a_passing_reason_the_run_may_try_again():
     with pytest.raises(Transient) as error:
         ask(Source("one", {"SPY": DOWN, "TLT": DOWN}), Source("other", {}))

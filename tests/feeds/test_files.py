@@ -1,5 +1,7 @@
 import gzip
 import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -132,11 +134,23 @@ def test_a_symbol_outside_its_history_is_missing_and_told_what_the_files_hold(tm
     )
 
 
-def test_the_feed_covers_the_symbols_that_its_files_hold(tmp_path):
-    write(tmp_path / "bars.csv", HEADER, SPY)
+def test_the_feed_covers_the_symbols_that_its_files_hold_whatever_their_bars(tmp_path):
+    write(tmp_path / "bars.csv", HEADER, SPY, NEXT.replace("SPY", "QQQ").replace("549.0,", "n/a,"))
+    write(tmp_path / "more.csv.gz", HEADER, SPY.replace("SPY", "TLT"))
     feed = make(f"files:{tmp_path}")
-    assert feed.covers("SPY")
-    assert not feed.covers("IBM")
+    assert [one for one in ("SPY", "QQQ", "TLT", "IBM") if feed.covers(one)] == ["SPY", "QQQ", "TLT"]
+    write(tmp_path / "bars.csv", HEADER, SPY.replace("SPY", "IBM"))
+    assert feed.covers("IBM")
+
+
+def test_what_the_files_hold_is_told_without_reading_their_bars(market):
+    code = (
+        "import sys; from nightdesk.feeds import covers;"
+        f"assert covers('files:{market}', 'SPY') and not covers('files:{market}', 'NOSUCH');"
+        "print(sorted({'pandas', 'exchange_calendars'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 BAD = [

@@ -245,7 +245,7 @@ def test_the_failed_share_counts_only_symbols_that_are_listed():
     quality = examine(panel, BOOK)
     assert quality.values["failed_share"][T, -1] == 0.25
     assert quality.reasons(T, STOP) == {
-        "*": "*: failed share of the symbols listed by then: 0.25, above the limit 0.2"
+        "*": "the whole book: failed share of the symbols listed by then: 0.25, above the limit 0.2"
     }
 
 
@@ -305,6 +305,12 @@ def test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project
     interesting = np.flatnonzero(quality.warned.any(axis=1))[-3:]
     for t in (*interesting, len(quality.stop) - 1):
         assert judge(session_frame(quality, int(t)), project_book.quality) == quality.findings(int(t))
+
+
+def test_great_expectations_does_not_chatter_in_the_log_of_a_task(caplog, project_book, market):
+    with caplog.at_level("INFO"):
+        test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("great_")] == []
 
 
 def test_a_table_with_a_symbol_twice_is_refused():

@@ -54,7 +54,7 @@ def waits() -> list[float]:
 
 @pytest.fixture
 def feed(server: FakeYahoo, waits: list[float]) -> YahooFeed:
-    return YahooFeed(get_calendar(), now=lambda: NOW, base_url=server.url, timeout=0.3, sleep=waits.append)
+    return YahooFeed(get_calendar(), now=lambda: NOW, base_url=server.url, sleep=waits.append)
 
 
 class TestYahooFeed(FeedContract):
@@ -132,13 +132,20 @@ def test_a_fault_is_told_apart_and_only_a_passing_one_is_tried_again(
     server, feed, waits, answer, requests, fault, words
 ):
     server.always("BAD", answer)
-    fetched = feed.fetch(["BAD", "SPY"], *SPAN)
+    if answer is SILENT:
+        feed.timeout = 0.3
+    fetched = feed.fetch(["BAD"], *SPAN)
     missing = fetched.missing["BAD"]
     assert missing.fault is fault
     assert str(missing).startswith(words)
     assert server.asked.count("BAD") == requests
     assert len(waits) == (2 if fault is Fault.PASSING else 0)
-    assert set(fetched.bars["symbol"]) == {"SPY"}
+
+
+def test_the_fault_of_one_symbol_loses_no_other(server, feed):
+    server.always("BAD", SERVER_ERROR)
+    fetched = feed.fetch(["BAD", "SPY"], *SPAN)
+    assert (set(fetched.missing), set(fetched.bars["symbol"])) == ({"BAD"}, {"SPY"})
 
 
 def test_a_fault_that_heals_leaves_no_trace(server, feed, waits):

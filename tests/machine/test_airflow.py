@@ -11,11 +11,13 @@ from datetime import date
 from pathlib import Path
 
 import psutil
+import psycopg2
 import pytest
 
 from nightdesk.errors import Refused, Transient
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import COMPONENTS, Airflow
+from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 from nightdesk.machine.processes import lives
 
@@ -158,6 +160,19 @@ def test_a_killed_scheduler_is_started_again_and_what_it_left_behind_is_ended(st
     assert [worker for worker in workers if lives(worker)] == []
     run = stand.airflow.trigger("around", date(2026, 3, 4))
     assert [ended.state for ended in stand.airflow.wait("around", [run], timeout=90)] == ["success"]
+
+
+def test_what_a_killed_database_takes_along_is_started_again(stand: Stand) -> None:
+    cluster = Cluster(Path(psycopg2.extensions.parse_dsn(stand.addresses.airflow)["host"]), durable=False)
+    server = int((cluster.data / "postmaster.pid").read_text().split()[0])
+    os.kill(server, signal.SIGKILL)
+    cluster.start(())
+    stand.airflow.start()
+    running = stand.airflow.process_ids()
+    assert set(running) == set(COMPONENTS)
+    run = stand.airflow.trigger("around", date(2026, 3, 5))
+    assert [ended.state for ended in stand.airflow.wait("around", [run], timeout=90)] == ["success"]
+    assert stand.airflow.process_ids() == running
 
 
 def test_stopping_ends_its_processes_and_leaves_the_database_alone(stand: Stand) -> None:

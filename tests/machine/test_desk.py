@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +8,7 @@ from nightdesk.calendar import as_date, get_calendar
 from nightdesk.errors import Refused
 from nightdesk.machine import desk
 from nightdesk.machine.home import Home
+from nightdesk.machine.rest import Run, _run
 from nightdesk.store.books import book_record
 from nightdesk.store.db import Connection, now
 
@@ -56,6 +57,61 @@ def test_a_bad_book_is_told_and_the_others_stay(tmp_path: Path) -> None:
     assert [book.name for book in books] == ["multi_asset"]
     (reason,) = refused
     assert "torn.yaml" in reason
+
+
+class Recorded:
+    """An Airflow that holds these runs."""
+
+    def __init__(self, *runs: Run) -> None:
+        self.made = list(runs)
+        self.backfilled: list[tuple[date, date]] = []
+
+    def runs(self, dag_id: str) -> list[Run]:
+        return self.made
+
+    def backfill(self, dag_id: str, first: date, last: date) -> None:
+        self.backfilled.append((first, last))
+
+    def unpause(self, dag_id: str) -> None: ...
+
+    def wait(self, dag_id: str, ids: list[str], **settings: object) -> None:
+        self.awaited = ids
+
+
+MONDAY, TUESDAY, WEDNESDAY = date(2025, 1, 6), date(2025, 1, 7), date(2025, 1, 8)
+
+
+def test_only_what_nothing_decides_is_backfilled() -> None:
+    airflow = Recorded(
+        Run("by hand", "manual", "success", MONDAY),
+        Run("only a dry run", "manual", "success", TUESDAY, {"dry_run": True}),
+        Run("of nothing", "manual", "failed", None, {"session": "soon"}),
+    )
+    span = desk.Span("daily__one", (MONDAY, TUESDAY, WEDNESDAY))
+    desk._decide(airflow, span, closed={WEDNESDAY})
+    assert airflow.backfilled == [(TUESDAY, TUESDAY)]
+    assert airflow.awaited == ["by hand"]
+    desk._decide(airflow, span, closed={TUESDAY, WEDNESDAY})
+    assert airflow.backfilled == [(TUESDAY, TUESDAY)]
+
+
+@pytest.mark.parametrize(
+    ("conf", "logical_date", "session"),
+    [
+        ({"session": "2025-01-06"}, None, MONDAY),
+        ({"session": "2025-01-06"}, "2025-01-07T00:00:00Z", MONDAY),
+        ({"session": None}, "2025-01-06T00:00:00Z", MONDAY),
+        ({"session": None}, "2025-01-06T19:48:12Z", None),
+        ({"session": "soon"}, None, None),
+        (None, None, None),
+    ],
+    ids=["form", "form first", "logical date", "the instant of a click", "no day", "nothing"],
+)
+def test_a_run_tells_its_session_by_its_form_or_a_logical_date_at_midnight(
+    conf: dict[str, object] | None, logical_date: str | None, session: date | None
+) -> None:
+    record = {"dag_run_id": "one", "run_type": "manual", "state": "success"}
+    assert _run(record | {"conf": conf, "logical_date": logical_date}).session == session
 
 
 def test_taking_down_a_desk_that_never_stood_ends_nothing_and_makes_nothing(tmp_path: Path) -> None:

@@ -26,13 +26,18 @@ def test_a_named_project_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_lock_held_by_another_process_is_waited_for_and_then_given_up_with_its_path(tmp_path: Path) -> None:
     lock = tmp_path / "run" / "x.lock"
-    with exclusive(lock):
+    told: list[str] = []
+    with exclusive(lock, tell=lambda: told.append("the first")):
         started = time.monotonic()
-        with pytest.raises(Transient, match=r"x\.lock"), exclusive(lock, timeout=0.2):
+        with (
+            pytest.raises(Transient, match=r"x\.lock"),
+            exclusive(lock, timeout=0.2, tell=lambda: told.append("the second")),
+        ):
             pytest.fail("two hold one lock")
         assert time.monotonic() - started >= 0.2
     with exclusive(lock, timeout=0):
         pass
+    assert told == ["the second"]
 
 
 def test_a_lock_whose_holder_was_killed_is_free(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ def closed_port() -> int:
     [
         (lambda a: "mysql://u:secret@h/d", Refused, "expected postgresql://"),
         (lambda a: "postgresql://u:secret@[h/d", Refused, "not an address"),
+        (lambda a: "secret", Refused, "not an address"),
+        (lambda a: "postgresql://u:half@secret@127.0.0.1/d", Refused, "percent-encoded"),
+        (lambda a: "postgresql://u:12/secret@127.0.0.1/d", Refused, "percent-encoded"),
         (lambda a: f"postgresql://u:secret@127.0.0.1:{closed_port()}/d", Transient, "cannot be reached"),
         (
             lambda a: a.nightdesk.replace("/nightdesk?", "/nowhere?"),

@@ -1,6 +1,7 @@
 """The one exit for orders: what is sent, what never is, and what a broker's bad answers do."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -8,14 +9,17 @@ import pytest
 from tests.conftest import open_connection
 from tests.pipeline.small_desk import SmallDesk, session
 
-from nightdesk.book import Book
-from nightdesk.brokers import BrokerOrder, DuplicateOrder, RejectedOrder
+from nightdesk.book import Book, load_book
+from nightdesk.brokers import BrokerOrder, DuplicateOrder, OrderState, RejectedOrder
 from nightdesk.brokers.paper import PaperBroker
-from nightdesk.errors import Transient
+from nightdesk.errors import Refused, Transient
+from nightdesk.execution.fills import Fill
 from nightdesk.execution.orders import Order
-from nightdesk.pipeline import steps, submitting
-from nightdesk.store.db import Connection
-from nightdesk.store.risk import set_kill_switch
+from nightdesk.pipeline import settling, steps, submitting
+from nightdesk.pipeline.replaying import rewind
+from nightdesk.pipeline.switching import kill
+from nightdesk.store.db import Connection, book_lock
+from nightdesk.store.risk import kill_switch, set_kill_switch
 
 Make = Callable[[Book, Connection], PaperBroker]
 
@@ -210,9 +214,6 @@ def test_a_difference_to_the_broker_is_told_and_stops_entries(desk: SmallDesk) -
 def test_a_fill_that_fits_no_order_changes_no_position_and_is_told(
     desk: SmallDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nightdesk.execution.fills import Fill
-    from nightdesk.pipeline import settling
-
     class Confused(PaperBroker):
         def fills_since(self, since: date) -> list[Fill]:
             stray = Fill(
@@ -235,3 +236,66 @@ def test_a_fill_that_fits_no_order_changes_no_position_and_is_told(
     assert desk.rows("SELECT subject FROM nightdesk.alerts") == [
         ("small: the broker reports a fill that fits no order",)
     ]
+
+
+class StillWorking(PaperBroker):
+    """Orders stay at work after their session, until they are cancelled."""
+
+    cancelled = 0
+
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        known = super().order_by_client_id(client_order_id)
+        return None if known is None else replace(known, state=OrderState.ACCEPTED)
+
+    def cancel(self, client_order_id: str) -> BrokerOrder:
+        type(self).cancelled += 1
+        known = super().order_by_client_id(client_order_id)
+        assert known is not None
+        return known
+
+
+def test_what_still_works_after_its_time_is_cancelled_but_not_by_a_dry_run(
+    desk: SmallDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.run(0)
+    monkeypatch.setattr(settling, "make", StillWorking)
+    desk.run(1, dry_run=True)
+    assert StillWorking.cancelled == 0
+    desk.run(1)
+    assert StillWorking.cancelled == len(statuses(desk, 0))
+
+
+def test_a_kill_cancels_the_entries_that_wait_at_the_broker(desk: SmallDesk) -> None:
+    desk.run(0)
+    waiting = statuses(desk, 0)
+    assert waiting
+    assert set(waiting.values()) == {"submitted"}
+    book = load_book(desk.book)
+    with open_connection(desk.url) as conn:
+        turned = kill(conn, book, reason="drill", who="a person")
+        assert turned.session == session(1)
+        assert len(turned.cancelled) == len(waiting)
+        with pytest.raises(Refused, match=f"is stopped since {session(1)} by a person: drill"):
+            kill(conn, book, reason="again", who="a person")
+    desk.run(1)
+    assert set(statuses(desk, 0).values()) == {"cancelled"}
+    assert desk.rows("SELECT count(*) FROM nightdesk.fills") == [(0,)]
+    assert desk.rows("SELECT count(*) FROM nightdesk.reconciliations") == [(0,)]
+    once = desk.dump()
+    with desk.at(1) as context:
+        rewind(context)
+    desk.run(1)
+    assert desk.dump() == once
+
+
+def test_a_kill_counts_at_once_though_another_run_keeps_the_book_s_lock(desk: SmallDesk) -> None:
+    desk.run(0)
+    book = load_book(desk.book)
+    with open_connection(desk.url) as conn, open_connection(desk.url) as other:
+        with (
+            book_lock(other, "small"),
+            pytest.raises(Transient, match=r"book small is stopped; orders at the broker were not cancelled"),
+        ):
+            kill(conn, book, reason="drill", who="a person", wait_seconds=0.0)
+        assert kill_switch(conn, "small", session(1)).on
+        assert kill(conn, book, reason="drill", who="a person").cancelled

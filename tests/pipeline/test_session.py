@@ -1,6 +1,8 @@
 """A session's steps: what a rerun, a correction and a replay do to its rows."""
 
 import shutil
+import threading
+import time
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from nightdesk.pipeline import steps
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.replaying import rewind
 from nightdesk.pipeline.steps import run_session
+from nightdesk.pipeline.tracing import trace
+from nightdesk.pipeline.turn import NEXT_IN_LINE, await_turn
 from nightdesk.strategies import Signals, View, register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
@@ -63,6 +67,13 @@ def test_every_order_carries_its_story_and_its_intents(decided: SmallDesk) -> No
         "HAVING sum(i.quantity) <> CASE o.side WHEN 'buy' THEN o.quantity ELSE -o.quantity END"
     )
     assert unbacked == []
+
+
+def test_a_trace_tells_what_the_checks_found_of_the_symbol_and_of_the_whole_book(desk: SmallDesk) -> None:
+    desk.run(0)
+    with desk.at(0) as context:
+        told = trace(context, "GLD")["quality"]
+    assert {row["symbol"] for row in told} == {"GLD", "*"}
 
 
 def test_running_a_closed_session_again_writes_nothing_and_finds_no_difference(decided: SmallDesk) -> None:
@@ -170,6 +181,20 @@ def test_a_later_session_waits_for_its_turn(desk: SmallDesk) -> None:
     desk.run(1)
 
 
+def test_the_session_next_in_line_waits_longer_than_those_behind_it(desk: SmallDesk) -> None:
+    desk.run_steps(0, "ingest", "gate")
+    began = time.monotonic()
+    with desk.at(1, turn_seconds=0.2) as context, pytest.raises(NotYet):
+        await_turn(context)
+    assert time.monotonic() - began >= NEXT_IN_LINE * 0.2
+    closing = threading.Timer(0.4, desk.run, args=[0])
+    closing.start()
+    with desk.at(1, turn_seconds=20.0) as context:
+        await_turn(context)
+    closing.join()
+    assert desk.rows("SELECT status FROM nightdesk.runs WHERE session = %s", session(0)) == [("closed",)]
+
+
 def test_the_wait_ends_at_once_when_the_session_before_has_failed(desk: SmallDesk) -> None:
     desk.run_steps(0, "ingest", "signals")
     with desk.at(0) as context, pytest.raises(Refused, match="has no targets"):
@@ -220,6 +245,15 @@ def test_a_session_with_a_missing_part_is_not_closed(desk: SmallDesk) -> None:
     with desk.at(0) as context, pytest.raises(Refused, match="cannot be closed: reports has 0 rows of 1"):
         steps.close(context)
     assert desk.rows("SELECT status FROM nightdesk.runs") == [("failed",)]
+
+
+def test_a_session_with_an_order_that_was_not_brought_to_the_broker_is_not_closed(desk: SmallDesk) -> None:
+    desk.run_steps(0, "ingest", "orders")
+    desk.run_steps(0, "report", "report")
+    with desk.at(0) as context, pytest.raises(Refused, match="is planned and was not brought to the broker"):
+        steps.close(context)
+    with pytest.raises(NotYet, match="has failed"):
+        desk.run(1)
 
 
 def test_a_strategy_that_breaks_is_told_and_stops_nobody(desk: SmallDesk) -> None:

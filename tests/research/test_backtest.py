@@ -17,6 +17,7 @@ from nightdesk.errors import Refused
 from nightdesk.execution import fold
 from nightdesk.panel import Action
 from nightdesk.research.backtest import Result, backtest
+from nightdesk.research.files import write_result
 from nightdesk.research.tables import TABLES, risk_event_rows
 
 LIMITS = {
@@ -128,7 +129,7 @@ def test_a_missing_bar_is_marked_at_the_last_price_and_opens_nothing() -> None:
 def test_data_that_stops_the_daily_run_stops_the_backtest() -> None:
     absent = {("^VIX", row): np.nan for row in range(400, 405)}
     panel = seeded_panel(BOOK, faults=absent)
-    with pytest.raises(Refused, match=f"{panel.sessions[403]}: the data checks stop the run: \\^VIX"):
+    with pytest.raises(Refused, match=f"{panel.sessions[403]}: the data is too bad to decide on: \\^VIX"):
         backtest(BOOK, panel, START, LAST)
 
 
@@ -160,8 +161,8 @@ def test_a_span_without_bars_is_refused(first: date, last: date, message: str) -
 
 
 def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> None:
-    result.write(tmp_path / "one")
-    backtest(BOOK, seeded_panel(BOOK), START, LAST).write(tmp_path / "two")
+    write_result(result, tmp_path / "one")
+    write_result(backtest(BOOK, seeded_panel(BOOK), START, LAST), tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted([*(f"{name}.csv" for name in TABLES), "metrics.json"])
     for name in names:
@@ -169,7 +170,7 @@ def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> 
 
 
 def test_the_tables_agree_with_each_other(result: Result, tmp_path: Path) -> None:
-    result.write(tmp_path)
+    write_result(result, tmp_path)
     tables = {name: list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in TABLES}
     figures = json.loads((tmp_path / "metrics.json").read_text())
     worth: dict[str, Decimal] = {}

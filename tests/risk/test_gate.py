@@ -47,6 +47,7 @@ def cases(draw: st.DrawFn) -> tuple[Floats, Floats, Situation]:
             st.sampled_from([Band(name="NORMAL", below=20)] * 3 + [Band(name="EXTREME", entries=False)])
         ),
         kill_switch=draw(calm),
+        entries_allowed=not draw(calm),
     )
     held, wanted = (now.units.toward_zero(np.array(draw(weights)) * nav / prices) for _ in range(2))
     return held, wanted, now
@@ -88,6 +89,7 @@ def test_no_limit_is_exceeded_by_what_is_traded(case: tuple[Floats, Floats, Situ
         assert now.band is not None
         assert now.band.entries
         assert not now.kill_switch
+        assert now.entries_allowed
     assert not (bought & (now.quarantined | (now.age != 0))).any()
     assert traded.sum() <= 2
     assert size.sum() / now.nav <= 0.30 + 1e-9

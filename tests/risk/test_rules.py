@@ -16,7 +16,7 @@ BAD = {
     "kill_switch": ({}, {"kill_switch": True}),
     "daily_loss": ({"limit": -0.02}, {"day_return": -0.0201}),
     "regime": ({}, {"band": EXTREME, "vix": 45.0}),
-    "regime, reference absent": ({}, {"entries_allowed": False}),
+    "references": ({}, {"entries_allowed": False}),
     "regime, index unknown": ({}, {"band": None, "vix": float("nan")}),
 }
 
@@ -149,6 +149,7 @@ def test_the_rules_stand_in_their_written_order() -> None:
         "daily_loss",
         "quarantine",
         "staleness",
+        "references",
         "regime",
         "max_weight",
         "gross_leverage",
@@ -161,7 +162,8 @@ def test_the_rules_stand_in_their_written_order() -> None:
 
 
 def test_rules_that_are_always_on_need_not_be_named() -> None:
-    assert [rule.name for rule in make_rules({})] == ["kill_switch", "quarantine", "staleness", "regime"]
+    always = ["kill_switch", "quarantine", "staleness", "references", "regime"]
+    assert [rule.name for rule in make_rules({})] == always
 
 
 @pytest.mark.parametrize(

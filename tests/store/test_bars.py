@@ -4,6 +4,7 @@ import hashlib
 import io
 import threading
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,11 @@ from tests.store.market_rows import BOOK, INCEPTION, actions, bars, week
 
 from nightdesk.errors import Refused
 from nightdesk.store.bars import Saved, known_now, save_market, stored_days
+from nightdesk.store.books import BookRecord, start_book
 from nightdesk.store.db import Connection, connect, cursor, now, transaction
 from nightdesk.store.panels import read_panel
 from nightdesk.store.rows import read_rows
+from nightdesk.store.runs import Run, begin_step, set_known_by
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 1, 5)
 
@@ -135,6 +138,20 @@ def test_only_bars_before_the_first_stored_one_are_set_back_later(conn: Connecti
     assert versions(conn, "SPY", "2024-01-02")[0]["known_at"] < saved.at
     assert versions(conn, "SPY", "2024-01-04")[0]["known_at"] == saved.at
     assert versions(conn, "GLD", "2024-01-04")[0]["known_at"] < saved.at
+
+
+def test_no_bar_is_set_back_to_before_a_decision_that_was_made_without_it(conn: Connection) -> None:
+    begun = BookRecord("other", date(2024, 1, 5), date(2024, 1, 4), Decimal("1.00"), "paper", "paper-other")
+    start_book(conn, begun)
+    run = Run("other", begun.inception, datetime(2024, 1, 5, 21, tzinfo=UTC), None, "open", "0.1.0", "abc")
+    begin_step(conn, run, "ingest")
+    assert (
+        save(conn, bars(("SPY", "2024-01-04", 100))).at > versions(conn, "SPY", "2024-01-04")[0]["known_at"]
+    )
+    set_known_by(conn, "other", begun.inception, known_now(conn), "0.1.0", "abc")
+    saved = save(conn, bars(("GLD", "2024-01-04", 100), ("GLD", "2024-01-02", 100)))
+    assert versions(conn, "GLD", "2024-01-04")[0]["known_at"] == saved.at
+    assert versions(conn, "GLD", "2024-01-02")[0]["known_at"] < saved.at
 
 
 def test_a_correction_of_history_is_known_when_it_came(conn: Connection) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from nightdesk.store.db import (
     connect,
     cursor,
     now,
+    one,
     sql_folder,
     transaction,
 )
@@ -191,6 +194,44 @@ def test_a_lock_ends_with_the_connection_that_held_it(conn: Connection, other: C
         kill(conn, by=other)
         with book_lock(other, "b", wait_seconds=5):
             pass
+
+
+HOLDS_ONE_AND_WAITS_FOR_ANOTHER = """
+from nightdesk.store.db import book_lock, connect, cursor, transaction
+conn = connect()
+with book_lock(conn, "b"), transaction(conn), cursor(conn) as cur:
+    cur.execute("LOCK TABLE nightdesk.runs")
+"""
+
+
+def test_a_lock_ends_with_its_process_even_while_the_server_waits_for_another_lock(
+    conn: Connection, other: Connection
+) -> None:
+    with transaction(other), cursor(other) as held:
+        held.execute("LOCK TABLE nightdesk.runs IN SHARE MODE")
+        holder = subprocess.Popen([sys.executable, "-c", HOLDS_ONE_AND_WAITS_FOR_ANOTHER])
+        try:
+            await_waiting(conn)
+        finally:
+            holder.kill()
+            holder.wait(10)
+        with book_lock(conn, "b", wait_seconds=10):
+            pass
+
+
+def await_waiting(conn: Connection) -> None:
+    """Look until a server of this database waits for a lock on a table."""
+    deadline = time.monotonic() + 30
+    with cursor(conn) as cur:
+        while time.monotonic() < deadline:
+            cur.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event = 'relation'"
+            )
+            if one(cur)[0]:
+                return
+            time.sleep(0.05)
+    pytest.fail("nobody waits for the table")
 
 
 def test_the_sql_folder_is_that_of_the_named_project(tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from decimal import Decimal
 import pytest
 
 from nightdesk.errors import Refused
-from nightdesk.store.books import BookRecord, book_record, set_inception, start_book, started_books
+from nightdesk.store.books import BookRecord, book_record, start_book, started_books
 from nightdesk.store.db import Connection
+from nightdesk.store.decisions import directions_before
 from nightdesk.store.messages import alerts_of, raise_alert
 from nightdesk.store.risk import kill_switch, set_kill_switch
+from nightdesk.store.rows import replace_rows
 from nightdesk.store.runs import (
     Run,
     begin_step,
@@ -49,17 +51,6 @@ def test_a_started_book_keeps_its_account_and_capital(conn: Connection, field: s
     start_book(conn, BOOK)
     with pytest.raises(Refused, match=f"was started with {field}"):
         start_book(conn, replace(BOOK, **{field: value}))
-
-
-def test_inception_moves_until_a_session_was_begun(conn: Connection) -> None:
-    start_book(conn, BOOK)
-    moved = replace(BOOK, inception=date(2022, 3, 2))
-    set_inception(conn, moved)
-    assert book_record(conn, "macro") == moved
-    begin_step(conn, replace(RUN, session=date(2022, 3, 2)), "ingest")
-    with pytest.raises(Refused, match="it cannot begin on 2022-03-01"):
-        set_inception(conn, BOOK)
-    set_inception(conn, moved)
 
 
 def test_a_run_is_failed_by_a_failed_step_and_opened_by_its_next_attempt(conn: Connection) -> None:
@@ -126,3 +117,17 @@ def test_an_alert_is_raised_once_under_its_key(conn: Connection) -> None:
     assert not raise_alert(conn, "event", "CRITICAL", "second", "body", book="macro")
     assert [one["subject"] for one in alerts_of(conn, "macro")] == ["first"]
     assert alerts_of(conn, "another") == []
+
+
+def test_a_strategy_that_was_silent_has_not_changed_its_mind(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    days = [date(2022, 3, day) for day in range(1, 4)]
+    said = {days[0]: {"a": 2, "b": -1}, days[1]: {"a": 1}}
+    for day in days:
+        begin_step(conn, replace(RUN, session=day), "signals")
+        for strategy, direction in said.get(day, {}).items():
+            key = {"book": "macro", "session": day, "strategy": strategy}
+            row = {"symbol": "SPY", "direction": direction, "strength": 0.5, "confidence": 0.5, "reason": 0}
+            replace_rows(conn, "signals", key, [row])
+    found = [directions_before(conn, "macro", day, ("a", "b"), ("GLD", "SPY")).tolist() for day in days]
+    assert found == [[[0, 0], [0, 0]], [[0, 2], [0, -1]], [[0, 1], [0, -1]]]

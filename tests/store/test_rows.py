@@ -85,15 +85,6 @@ def test_rows_under_another_key_are_left_alone(conn: Connection) -> None:
     assert len(contents(conn)) == 1
 
 
-def test_a_stamp_is_written_with_what_changed_and_changes_nothing_itself(conn: Connection) -> None:
-    replace_rows(conn, "things", KEY, [row("A"), row("B")], stamps={"run": "first"})
-    assert not replace_rows(conn, "things", KEY, [row("A"), row("B")], stamps={"run": "second"})
-    replace_rows(conn, "things", KEY, [row("A"), row("B", 0.2)], stamps={"run": "third"})
-    with cursor(conn) as cur:
-        cur.execute("SELECT symbol, run FROM nightdesk.things ORDER BY symbol")
-        assert cur.fetchall() == [("A", "first"), ("B", "third")]
-
-
 def test_columns_that_are_not_named_stay_as_they_are(conn: Connection) -> None:
     replace_rows(conn, "things", KEY, [row("A", count=7)])
     replace_rows(conn, "things", KEY, [row("A", 0.9)])

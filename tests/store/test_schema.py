@@ -2,6 +2,7 @@
 
 import re
 
+import psycopg2
 import pytest
 
 from nightdesk.store.db import Connection, cursor, sql_folder
@@ -42,3 +43,26 @@ def test_every_named_query_fits_the_schema(conn: Connection, name: str, text: st
     with cursor(conn) as cur:
         cur.execute(f"EXPLAIN {text}", dict.fromkeys(re.findall(r"%\((\w+)\)s", text)))
         assert cur.fetchone() is not None
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("targets", "quantity"), ("gated", "quantity"), ("orders", "quantity"), ("orders", "reference_price"),
+        ("order_intents", "quantity"), ("fills", "quantity"), ("fills", "price"), ("fills", "commission"),
+        ("ledger_entries", "quantity"), ("ledger_entries", "cash"), ("positions", "quantity"),
+        ("positions", "cost"), ("portfolio", "cash"), ("paper_accounts", "cash"),
+        ("paper_positions", "quantity"), ("paper_orders", "quantity"), ("paper_fills", "price"),
+    ],
+)  # fmt: skip
+def test_an_amount_that_is_not_rounded_is_refused(conn: Connection, table: str, column: str) -> None:
+    with cursor(conn) as cur:
+        cur.execute(f"CREATE TEMPORARY TABLE copy_of (LIKE nightdesk.{table} INCLUDING CONSTRAINTS)")
+        cur.execute(
+            "SELECT string_agg(format('ALTER COLUMN %I DROP NOT NULL', attname), ', ') FROM pg_attribute "
+            "WHERE attrelid = 'pg_temp.copy_of'::regclass AND attnum > 0"
+        )
+        cur.execute(f"ALTER TABLE copy_of {cur.fetchone()[0]}")
+        cur.execute(f"INSERT INTO copy_of ({column}) VALUES (1.5)")
+        with pytest.raises(psycopg2.errors.CheckViolation):
+            cur.execute(f"INSERT INTO copy_of ({column}) VALUES (1.5 + 1e-9)")

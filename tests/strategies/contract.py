@@ -1,6 +1,6 @@
 """What every strategy must keep, whatever it trades on."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -103,6 +103,16 @@ class StrategyContract:
         assert (found.direction == strategies.Direction.HOLD).all()
         assert (found.confidence == 0.0).all()
         assert (found.strength == 0.0).all()
+
+    def test_a_session_without_the_volatility_index_sees_its_newest_value(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        close = panel.close.copy()
+        close[300, panel.column(VIX)] = np.nan
+        found = factors.compute(panel, strategy.factors, benchmark="SPY")
+        view = View.of(replace(panel, close=close), found, panel.symbols[:-1], VIX)
+        assert view.vix[300] == panel.close[299, panel.column(VIX)]
+        assert view.vix[301] == panel.close[301, panel.column(VIX)]
 
     def test_the_view_is_not_changed(self, strategy: Strategy, panel: Panel) -> None:
         view = view_of(strategy, panel)

@@ -38,10 +38,6 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
 
 
-#: States of orders that may still be executed.
-WORKING = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
-
-
 @dataclass(frozen=True)
 class BrokerOrder:
     """What a broker knows of an order.
@@ -55,6 +51,11 @@ class BrokerOrder:
     quantity: Decimal
     state: OrderState
     answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Quantity with the sign of its effect on the position."""
+        return self.quantity if self.side == "buy" else -self.quantity
 
 
 @dataclass(frozen=True)

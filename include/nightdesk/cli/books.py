@@ -21,19 +21,25 @@ SUMMARY = ("book", "title", "symbols", "strategies", "feeds", "broker", "account
 
 @app.command(epilog=example("nightdesk books", "nightdesk books multi_asset"))
 def books(
-    book: Annotated[str | None, typer.Argument(metavar="[BOOK]", help="Show this book in full.")] = None,
+    book: Annotated[str | None, typer.Argument(metavar="BOOK", help="Show this book in full.")] = None,
     json: Json = False,
 ) -> None:
     """Validate all books, or show one with every default filled in."""
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.shelf import read_shelf, shared_accounts
+
+    shelf = read_shelf(_folder())
     if book is not None:
         chosen = open_book(book)
+        shared = shared_accounts(shelf.books).get(_folder() / f"{chosen.name}.yaml")
+        if shared is not None:
+            raise Refused(shared)
         document = in_full(chosen)
         show(document, as_json=json, text=lambda: [_as_yaml(document)])
         return
-    from nightdesk.pipeline.shelf import read_shelf
-
-    shelf = read_shelf(_folder())
-    refused = shelf.refused
+    if not shelf.books and not shelf.refused:
+        raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
+    refused = {**shelf.refused, **shared_accounts(shelf.books)}
     rows = [_summary(one) for one in shelf.books.values()]
     show(
         {
@@ -52,7 +58,7 @@ def books(
 
 
 def open_book(name: str, overrides: Mapping[str, str] | None = None) -> Book:
-    """Load a book and check all that it names: plug-ins, feeds, and that no other book shares its account.
+    """Load a book and check all that it names: its plug-ins with their parameters, its feeds, its symbols.
 
     Parameters
     ----------
@@ -66,20 +72,10 @@ def open_book(name: str, overrides: Mapping[str, str] | None = None) -> Book:
     Refused
         With the file, the key, what was found and what is allowed.
     """
-    from nightdesk.errors import Refused
     from nightdesk.pipeline.context import book_path
-    from nightdesk.pipeline.shelf import read_book, read_shelf
+    from nightdesk.pipeline.shelf import read_book
 
-    path = book_path(name, _folder().parent)
-    book = read_book(path, overrides)
-    if path.parent.resolve() == _folder().resolve():
-        for other, theirs in read_shelf(_folder()).books.items():
-            if theirs.broker.account == book.broker.account and other.resolve() != path.resolve():
-                raise Refused(
-                    f"{path}: broker.account: {book.broker.account!r} is the account of {other} already; "
-                    "one account serves one book, so name another"
-                )
-    return book
+    return read_book(book_path(name, _folder().parent), overrides)
 
 
 def in_full(book: Book) -> dict[str, Any]:

@@ -46,9 +46,8 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
 
     check_span(first, last)
     chosen = open_book(book)
-    continuous = [symbol for symbol, instrument in chosen.universe.items() if instrument.continuous]
     names = chosen.feeds.daily if feed is None else (feed,)
-    chain = [make(name, calendar=chosen.calendar, continuous=continuous) for name in names]
+    chain = [make(name, calendar=chosen.calendar, continuous=chosen.continuous_symbols) for name in names]
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):
             fetched = fetch_with_fallback(chain, chosen.panel_symbols, first, last, Health(conn)).fetched

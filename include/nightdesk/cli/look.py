@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @app.command(epilog=example("nightdesk status", "nightdesk status multi_asset --json"))
 def status(
-    book: Annotated[str | None, typer.Argument(metavar="[BOOK]", help="This book alone.")] = None,
+    book: Annotated[str | None, typer.Argument(metavar="BOOK", help="This book alone.")] = None,
     json: Json = False,
 ) -> None:
     """Tell how the desk stands.

@@ -111,16 +111,20 @@ def airflow(
 
 @db.command("start", epilog=example("nightdesk db start"))
 def start(json: Json = False) -> None:
-    """Start the embedded PostgreSQL, or check the one that NIGHTDESK_DATABASE_URL names."""
-    from nightdesk.machine import postgres
+    """Start the embedded PostgreSQL, or check your own.
 
-    shown = postgres.without_password(postgres.start().nightdesk)
-    show({"url": shown, "alive": True}, as_json=json, text=lambda: [f"PostgreSQL answers at {shown}"])
+    Your own is the one that NIGHTDESK_DATABASE_URL names.
+    """
+    from nightdesk.machine import postgres
+    from nightdesk.store.db import address
+
+    shown = address(postgres.start().nightdesk)
+    show({"address": shown}, as_json=json, text=lambda: [f"PostgreSQL answers at {shown}"])
 
 
 @db.command("stop", epilog=example("nightdesk db stop"))
 def stop(json: Json = False) -> None:
-    """End the embedded PostgreSQL; a server of your own is left alone."""
+    """End the embedded PostgreSQL, never your own."""
     from nightdesk.machine import postgres
 
     stopped = postgres.stop()
@@ -133,7 +137,10 @@ def stop(json: Json = False) -> None:
 
 @db.command("url", epilog=example('psql "$(nightdesk db url)"'))
 def url(json: Json = False) -> None:
-    """Print the address of the desk's database, for psql and other clients; with its password if any."""
+    """Print the database's address, password included.
+
+    For psql and other clients.
+    """
     from nightdesk.machine import postgres
 
     address = postgres.database_url()
@@ -142,7 +149,10 @@ def url(json: Json = False) -> None:
 
 @db.command("migrate", epilog=example("nightdesk db migrate"))
 def migrate(json: Json = False) -> None:
-    """Bring the schema up to date; applied migrations are left alone."""
+    """Bring the schema up to date.
+
+    Applied migrations are left alone.
+    """
     from nightdesk.machine import postgres
     from nightdesk.store.db import connect
     from nightdesk.store.migrations import migrate as apply

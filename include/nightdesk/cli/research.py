@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.cli.app import app, example
@@ -53,14 +53,19 @@ def backtest(
     from nightdesk.calendar import as_date, get_calendar
     from nightdesk.errors import Refused
     from nightdesk.research.backtest import backtest as simulate
+    from nightdesk.research.files import write_result
     from nightdesk.research.market import origin_of, read_market
     from nightdesk.research.metrics import metrics
 
     check_span(first, last)
     named = open_book(book, settings(set_))
-    sessions = get_calendar(named.calendar).between(first, last)
+    calendar = get_calendar(named.calendar)
+    sessions = calendar.between(first, last)
     if len(sessions) == 0:
         raise Refused(f"there is no session of {named.calendar} from {first} to {last}: widen the span")
+    newest = calendar.latest_completed(datetime.now(UTC))
+    if as_date(sessions[-1]) > newest:
+        raise Refused(f"{as_date(sessions[-1])} is not over: the newest session with bars is {newest}")
     inception = as_date(sessions[0])
     chosen = named.model_copy(update={"inception": inception, "origin": origin_of(named, inception)})
     with progress(f"reading bars of {chosen.name}"):
@@ -68,7 +73,7 @@ def backtest(
     with progress(f"deciding {len(sessions):,} sessions"):
         result = simulate(chosen, market.panel, inception, last, _drills(kill, release))
         if out is not None:
-            result.write(out)
+            write_result(result, out)
     figures = metrics(result)
     document = {
         "book": chosen.name,

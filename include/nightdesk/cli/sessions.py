@@ -40,6 +40,7 @@ def run(
     from nightdesk.pipeline.steps import run_session
 
     name = open_book(book).name
+    _check_feed(feed)
     with (
         database() as conn,
         open_context(book, session, dry_run=dry_run, feed=feed, conn=conn) as context,
@@ -97,9 +98,12 @@ def replay(
     from nightdesk.store.db import now
 
     loaded = open_book(book)
+    _check_feed(feed)
     calendar = get_calendar(loaded.calendar)
     with database() as conn:
         newest = calendar.latest_completed(now(conn))
+        if first > newest:
+            raise Refused(f"{first} is not over: the newest session that can be decided is {newest}")
         last = newest if last is None else last
         check_span(first, last)
         sessions = [as_date(one) for one in calendar.between(first, last)]
@@ -122,6 +126,14 @@ def replay(
         as_json=json,
         text=lambda: _decided(rows),
     )
+
+
+def _check_feed(feed: str | None) -> None:
+    """Refuse a feed that is none, also where a sealed session would never ask it."""
+    from nightdesk.feeds import make
+
+    if feed is not None:
+        make(feed)
 
 
 def _row(conn: Connection, book: str, session: date) -> dict[str, Any] | None:
@@ -156,4 +168,5 @@ def _tell(session: date) -> Callable[[str], None]:
 
 
 def _in_words(counts: Counts) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"
+    told = (f"sealed: {value}" if name == "sealed" else f"{name} {value}" for name, value in counts.items())
+    return ", ".join(told) or "nothing"

@@ -36,8 +36,8 @@ class Market:
     returns : ndarray of shape (window - 1 + n_sessions, n_symbols)
         Adjusted returns; rows before the first session are NaN, so that every window has one shape.
     signals : mapping of strategy name to Signals
-    vix, vix_close : ndarray of shape (n_sessions,)
-        Newest value of the volatility index; its own of the session, NaN without a bar.
+    vix : ndarray of shape (n_sessions,)
+        Newest value of the volatility index, NaN before its first bar.
     band : ndarray of shape (n_sessions,)
     entries_allowed : bool ndarray of shape (n_sessions,)
     """
@@ -60,7 +60,6 @@ class Market:
     direction: Codes
     confidence: Floats
     vix: Floats
-    vix_close: Floats
     band: NDArray[np.int64]
     entries_allowed: Flags
 
@@ -146,8 +145,8 @@ def observe(
     signals : mapping of strategy name to Signals, optional
         Those stored before; made from the factors when left out.
     quarantined : bool ndarray of shape (n_sessions, n_columns), optional
-        From the data checks; none by default. The price of a quarantined session is not used to value
-        anything.
+        From the data checks; none by default. The price of a quarantined session values nothing, and the
+        portfolio's volatility is measured without it.
     entries_allowed : bool ndarray of shape (n_sessions,), optional
         False while benchmark or volatility index are absent; all True by default.
 
@@ -166,8 +165,7 @@ def observe(
         view = View.of(panel, factors, desk.symbols, desk.book.volatility_index)
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
     good = replace(panel, close=np.where(quarantined, np.nan, panel.close))
-    vix = panel.close[:, panel.column(desk.book.volatility_index)]
-    newest_vix = _newest(vix)
+    vix = panel.last_close[:, panel.column(desk.book.volatility_index)]
     window = desk.book.portfolio.volatility_window
     padding = np.full((window - 1, n), np.nan)
     return Market(
@@ -184,13 +182,12 @@ def observe(
         has_bar=np.isfinite(panel.close[:, :n]),
         age=panel.age[:, :n],
         factors=own,
-        returns=np.vstack([padding, panel.returns[:, :n]]),
+        returns=np.vstack([padding, good.returns[:, :n]]),
         signals=signals,
         direction=_stack([signals[name].direction for name in desk.strategies]),
         confidence=_stack([signals[name].confidence for name in desk.strategies]),
-        vix=newest_vix,
-        vix_close=vix,
-        band=regime.classify(newest_vix, desk.book.regime),
+        vix=vix,
+        band=regime.classify(vix, desk.book.regime),
         entries_allowed=entries_allowed,
     )
 
@@ -198,12 +195,6 @@ def observe(
 def _stack[D: np.generic](arrays: Sequence[NDArray[D]]) -> NDArray[D]:
     """Arrays of every strategy as one of shape (n_sessions, n_strategies, n_symbols)."""
     return np.stack(arrays, axis=1)
-
-
-def _newest(values: Floats) -> Floats:
-    """Each session's newest known value."""
-    row = np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), -1))
-    return np.where(row >= 0, values[np.maximum(row, 0)], np.nan)
 
 
 def _closes(desk: Desk, panel: Panel) -> tuple[datetime, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightdesk.decision.day import Day, State, Targets
+from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Ledger
@@ -16,7 +16,7 @@ from nightdesk.execution.netting import net
 from nightdesk.execution.orders import Intent, Order
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.risk import Passage, Situation, Verdict, pass_gate, verdicts
+from nightdesk.risk import Passage, Situation, Verdict, pass_gate, verdicts, without_entries
 from nightdesk.strategies import Direction
 
 
@@ -54,7 +54,8 @@ def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
 def targets(desk: Desk, state: State, day: Day) -> Targets:
     """The positions that the book wants: each strategy sized, then the whole scaled to the volatility target.
 
-    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing. The
+    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing. Of a symbol
+    in quarantine nothing is sold: its price, and the signals that rest on it, are not to be trusted. The
     portfolio is scaled down, never up, to the book's volatility target, and quantities are rounded to their
     units toward zero.
 
@@ -89,10 +90,11 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         wanted[s] = method.quantities(ask)
         confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
+    wanted = _keep(day.quarantined, wanted, held)
     volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / volatility if volatility > limit else 1.0
-    quantity = desk.units.toward_zero(wanted * scale)
+    quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
     return Targets(held, quantity, quantity * price / nav, confidence, volatility, scale)
 
 
@@ -156,6 +158,14 @@ def _share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
         weights = [exact(one) for one in ideal] if whole else [exact(1.0) for _ in ideal]
         out[:, n] = [float(one) for one in apportion(total, weights, unit)]
     return out
+
+
+def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
+    """What is wanted, with every position kept whole that it would reduce in a symbol in quarantine."""
+    if not quarantined.any():
+        return wanted
+    reduces = without_entries(wanted, held) != held
+    return np.where(quarantined & reduces, held, wanted)
 
 
 def _known(price: Floats) -> Floats:

@@ -130,6 +130,11 @@ def open_session(
     for order in orders:
         symbol, own = order.symbol, terms.terms[order.symbol]
         price, volume = bars.open.get(symbol), bars.volume.get(symbol)
+        if not order.quantity:
+            expired.append(
+                Expired(order.client_order_id, symbol, order.quantity, "a split left nothing of it")
+            )
+            continue
         if price is None or not price > 0:
             expired.append(Expired(order.client_order_id, symbol, order.quantity, "no bar to fill at"))
             continue

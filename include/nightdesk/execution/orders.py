@@ -52,22 +52,23 @@ class Order:
         return self.quantity if self.side == "buy" else -self.quantity
 
 
-#: Brokers take client ids of 48 characters (Alpaca) and fewer kinds of character than we use in names.
-MAX_ID_LENGTH = 48
-
-
 def client_order_id(
     book: str, as_of: datetime, symbol: str, side: str, purpose: str, generation: int = 0
 ) -> str:
     """The identity of an order: the same decision always has the same one.
 
     A readable head (book, session, symbol, side) and a hash over all of the arguments, at most 48 characters
-    of ``[a-z0-9-]``.
+    of ``[a-z0-9-]``: what the narrowest broker (Alpaca) takes.
     """
     moment = as_of.astimezone(UTC)
     said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
     digest = hashlib.sha256(said.encode()).hexdigest()[:14]
     return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{digest}"
+
+
+def adds_risk(held: Decimal, change: Decimal) -> bool:
+    """Whether a signed change takes a position further from flat, also on the other side of it."""
+    return abs(held + change) > abs(held)
 
 
 def _plain(text: str) -> str:

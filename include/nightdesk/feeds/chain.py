@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nightdesk.errors import Refused, Transient
 from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
@@ -44,10 +44,21 @@ class MemoryHealth:
 
 @dataclass(frozen=True)
 class Chained:
-    """What the chain gave and how each source that was looked at fares."""
+    """What the chain gave.
+
+    Attributes
+    ----------
+    fetched : Fetched
+    health : mapping of str to SourceHealth
+        How each source that was looked at fares.
+    unheard : mapping of str to Missing
+        The symbols without a bar of the newest expected day of which a source failed for a passing reason:
+        asking again may bring it.
+    """
 
     fetched: Fetched
     health: Mapping[str, SourceHealth]
+    unheard: Mapping[str, Missing]
 
 
 def fetch_with_fallback(
@@ -118,14 +129,16 @@ def fetch_with_fallback(
             dropped = add_up(dropped, answer.dropped)
         seen[feed.name] = state
         lacking = [one for one in lacking if not _reaches(bars.get(one, []), feed, one, last)]
+    told = {one: _combine(reasons[one]) for one in symbols if one in reasons}
     if not bars:
-        _nothing_came(symbols, reasons, first, last)
-    missing = {one: _combine(reasons[one]) for one in symbols if one not in bars and one in reasons}
+        _nothing_came(told, first, last)
+    missing = {one: why for one, why in told.items() if one not in bars}
+    unheard = {one: told[one] for one in lacking if one in told and told[one].fault is Fault.PASSING}
     together = [row for rows in bars.values() for row in rows]
     frame = pd.concat(together).drop_duplicates(["symbol", "session"], keep="first")
     moves = [one for one in actions if len(one)]
     fetched = Fetched(bar_frame(frame), action_frame(pd.concat(moves) if moves else ()), missing, dropped)
-    return Chained(fetched, seen)
+    return Chained(fetched, seen, unheard)
 
 
 def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:
@@ -148,15 +161,16 @@ def _combine(reasons: Sequence[tuple[str, Missing]]) -> Missing:
     return Missing("; ".join(f"{source}: {missing.reason}" for source, missing in reasons), worst)
 
 
-def _nothing_came(
-    symbols: Sequence[str], reasons: Mapping[str, Sequence[tuple[str, Missing]]], first: date, last: date
-) -> None:
-    told = {one: _combine(reasons[one]) for one in symbols if one in reasons}
+def in_words(missing: Mapping[str, Missing]) -> str:
+    """Which symbols are missing and why, those with one reason together."""
     by_reason: dict[str, list[str]] = {}
-    for symbol, missing in told.items():
-        by_reason.setdefault(missing.reason, []).append(symbol)
-    words = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
-    message = f"no source gave a bar of any symbol from {first} to {last}: {words}"
+    for symbol, why in missing.items():
+        by_reason.setdefault(why.reason, []).append(symbol)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+
+
+def _nothing_came(told: Mapping[str, Missing], first: date, last: date) -> NoReturn:
+    message = f"no source gave a bar of any symbol from {first} to {last}: {in_words(told)}"
     if any(one.fault is Fault.PASSING for one in told.values()):
         raise Transient(f"{message}; it is tried again")
     raise Refused(f"{message}; correct the key, the symbols or the feeds of the book")

@@ -6,6 +6,7 @@ for the whole book, and one column a check with what was measured.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -63,9 +64,14 @@ def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
 
 def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     """Results by the name of the check, `columns` and `symbols`."""
+    # At INFO it tells of its own fields and folders, and buries what a task says of itself.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It gives this one a level of its own.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     expectations: Any = gx.expectations
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -13,7 +13,7 @@ import numpy as np
 from nightdesk.calendar import Calendar
 from nightdesk.errors import Refused
 from nightdesk.feeds.base import Feed, Fetched, Missing, action_frame, bar_frame
-from nightdesk.feeds.tables import find_tables, place, read_table
+from nightdesk.feeds.tables import find_tables, place, read_symbols, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ class FilesFeed(Feed):
         self.path = path
 
     def covers(self, symbol: str) -> bool:
-        return symbol in _load(find_tables(self.path), self.now().date()).first_day
+        return symbol in _symbols_of(find_tables(self.path))
 
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
         loaded = _load(find_tables(self.path), self.now().date())
@@ -98,6 +98,12 @@ def _load(tables: tuple[tuple[Path, int, int], ...], today: date) -> _Loaded:
             f"(today is {today} UTC): remove it or correct its date"
         )
     return loaded
+
+
+@lru_cache(maxsize=4)
+def _symbols_of(tables: tuple[tuple[Path, int, int], ...]) -> frozenset[str]:
+    """The symbols that the files hold: a book is read with every parsing of its DAG, its bars are not."""
+    return frozenset().union(*(read_symbols(path) for path, _, _ in tables))
 
 
 @lru_cache(maxsize=4)

@@ -118,7 +118,8 @@ class Finding:
         """The finding as a sentence for people."""
         check = _BY_NAME[self.check]
         verb = "at or above" if check.reaching_fails else "above"
-        return f"{self.symbol}: {check.meaning}: {self.value:.6g}, {verb} the limit {self.limit:.6g}"
+        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
+        return f"{who}: {check.meaning}: {self.value:.6g}, {verb} the limit {self.limit:.6g}"
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,21 @@ def find_tables(path: Path) -> tuple[tuple[Path, int, int], ...]:
     return tuple((one, one.stat().st_mtime_ns, one.stat().st_size) for one in chosen)
 
 
+def read_symbols(path: Path) -> frozenset[str]:
+    """The symbols in one file of daily bars; nothing else of it is read.
+
+    Raises
+    ------
+    Refused
+        When a column is missing, or the file cannot be read.
+    """
+    import pyarrow as pa
+
+    _, day = _wanted_columns(path)
+    column = _read(path, ["symbol"], day).column("symbol").cast(pa.string())
+    return frozenset(column.unique().drop_null().to_pylist())
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """One file of daily bars.
 
@@ -70,20 +85,7 @@ def read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    names = _columns(path)
-    day = next((one for one in DAYS if one in names), None)
-    absent = [one for one in REQUIRED if one not in names]
-    if day is None:
-        absent.insert(0, "session (or date)")
-    if absent or day is None:
-        what = "the column" if len(absent) == 1 else "the columns"
-        raise Refused(
-            f"{path}, line 1: {what} {', '.join(absent)} is missing; found {', '.join(names)}; {EXPECTED}"
-        )
-    wanted = [one for one in (day, "symbol", *NUMBERS, "source") if one in names]
-    twice = [one for one in wanted if names.count(one) > 1]
-    if twice:
-        raise Refused(f"{path}, line 1: the column {twice[0]} is there twice: keep one of them")
+    wanted, day = _wanted_columns(path)
     table = _read(path, wanted, day)
     if table.num_rows == 0:
         raise Refused(f"{path}: the file has a header and no rows: give it bars or remove it")
@@ -122,6 +124,25 @@ def _is_parquet(path: Path) -> bool:
 def _holds_bars(path: Path) -> bool:
     names = set(_columns(path))
     return not names.isdisjoint(DAYS) and not names.isdisjoint(PRICES)
+
+
+def _wanted_columns(path: Path) -> tuple[list[str], str]:
+    """The columns that are read of a file, and which one holds the day; `Refused` where one is missing."""
+    names = _columns(path)
+    day = next((one for one in DAYS if one in names), None)
+    absent = [one for one in REQUIRED if one not in names]
+    if day is None:
+        absent.insert(0, "session (or date)")
+    if absent or day is None:
+        what = "the column" if len(absent) == 1 else "the columns"
+        raise Refused(
+            f"{path}, line 1: {what} {', '.join(absent)} is missing; found {', '.join(names)}; {EXPECTED}"
+        )
+    wanted = [one for one in (day, "symbol", *NUMBERS, "source") if one in names]
+    twice = [one for one in wanted if names.count(one) > 1]
+    if twice:
+        raise Refused(f"{path}, line 1: the column {twice[0]} is there twice: keep one of them")
+    return wanted, day
 
 
 def _columns(path: Path) -> list[str]:

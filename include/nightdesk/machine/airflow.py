@@ -8,10 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from nightdesk.errors import Refused, Transient
-from nightdesk.machine import processes
+from nightdesk.machine import postgres, processes
 from nightdesk.machine.environment import airflow_environment, login
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
 from nightdesk.machine.postgres import Addresses
@@ -32,7 +33,13 @@ COMPONENTS = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-HEALTH = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+#: Parts of which Airflow tells the health, and the component that each lives in.
+COMPONENT_OF = {
+    "metadatabase": "api-server",
+    "scheduler": "scheduler",
+    "dag_processor": "dag-processor",
+    "triggerer": "triggerer",
+}
 
 
 class Airflow(AirflowClient):
@@ -80,14 +87,24 @@ class Airflow(AirflowClient):
             When it is not healthy in time.
         """
         with exclusive(self.home.run / "airflow.lock"):
-            if len(self.process_ids()) < len(COMPONENTS):
-                self._choose_port()
-                self._migrate()
-                environment = self.environment
-                for name, arguments in COMPONENTS.items():
-                    command = [sys.executable, "-m", "airflow", *arguments]
-                    self._daemons[name].start(command, environment, self.home.root)
-            self._await_health(timeout)
+            started = self._start_missing()
+            deadline = time.monotonic() + timeout
+            while True:
+                ended = COMPONENTS.keys() - self.process_ids().keys()
+                for name in ended & started:
+                    daemon = self._daemons[name]
+                    raise Refused(f"Airflow's {name} has ended; the end of {daemon.log}:\n{daemon.tail()}")
+                # One that ran before this call may end in it: of a database that was killed a moment ago.
+                started |= self._start_missing()
+                health = self.health()
+                if set(health.values()) == {"healthy"}:
+                    return
+                if time.monotonic() > deadline:
+                    said = ", ".join(f"{part} {state}" for part, state in health.items())
+                    raise Transient(
+                        f"Airflow is not healthy after {timeout:.0f} s ({said}): see {self.home.logs}"
+                    )
+                time.sleep(0.3)
 
     def stop(self) -> list[str]:
         """End the components of this desk and nothing else; the names of those that ran."""
@@ -100,32 +117,46 @@ class Airflow(AirflowClient):
             return processes.stop(list(_daemons(home).values()))
 
     def health(self) -> dict[str, str]:
-        """What each part says of itself: ``healthy``, ``unhealthy`` or ``silent``."""
+        """What each part says of itself: ``healthy``, ``unhealthy``, ``silent`` or ``starting``.
+
+        Airflow calls a part healthy for half a minute after its last sign of life. Here that sign must be
+        younger than the part's process and than the server of its database: one whose database was killed
+        is about to end.
+        """
+        said = self._monitor()
+        serving = postgres.serving_since(self._addresses.airflow)
+        states = {}
+        for part, component in COMPONENT_OF.items():
+            found = said.get(part) or {}
+            states[part] = found.get("status") or "silent"
+            beat = found.get(f"latest_{part}_heartbeat")
+            process = self._daemons[component].process()
+            if beat is not None and process is not None and serving is not None:
+                began = max(datetime.fromtimestamp(process.create_time(), UTC), serving)
+                if datetime.fromisoformat(beat) < began:
+                    states[part] = "starting"
+        return states
+
+    def _monitor(self) -> dict[str, Any]:
         import httpx
 
         try:
             answer = httpx.get(f"{self.address}/api/v2/monitor/health", timeout=5.0, trust_env=False)
-            found: dict[str, Any] = answer.json() if answer.is_success else {}
+            return dict(answer.json()) if answer.is_success else {}
         except (httpx.TransportError, ValueError):
-            found = {}
-        return {part: (found.get(part) or {}).get("status") or "silent" for part in HEALTH}
+            return {}
 
-    def _await_health(self, timeout: float) -> None:
-        deadline = time.monotonic() + timeout
-        while True:
-            running = self.process_ids()
-            for name, daemon in self._daemons.items():
-                if name not in running:
-                    raise Refused(f"Airflow's {name} has ended; the end of {daemon.log}:\n{daemon.tail()}")
-            health = self.health()
-            if set(health.values()) == {"healthy"}:
-                return
-            if time.monotonic() > deadline:
-                said = ", ".join(f"{part} {state}" for part, state in health.items())
-                raise Transient(
-                    f"Airflow is not healthy after {timeout:.0f} s ({said}): see {self.home.logs}"
-                )
-            time.sleep(0.3)
+    def _start_missing(self) -> set[str]:
+        """Start the components that do not run; their names."""
+        missing = COMPONENTS.keys() - self.process_ids().keys()
+        if missing:
+            self._choose_port()
+            self._migrate()
+            environment = self.environment
+            for name, arguments in COMPONENTS.items():
+                command = [sys.executable, "-m", "airflow", *arguments]
+                self._daemons[name].start(command, environment, self.home.root)
+        return missing
 
     def _migrate(self) -> None:
         self.home.airflow.mkdir(parents=True, exist_ok=True)

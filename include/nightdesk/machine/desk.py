@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.calendar import as_date, get_calendar
-from nightdesk.errors import NightdeskError, Refused
+from nightdesk.errors import Refused
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.environment import login
@@ -61,7 +61,7 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     from nightdesk.store.migrations import migrate
 
     home = Home.find() if home is None else home
-    with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS):
+    with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS, tell=_tell_of_another):
         _note("PostgreSQL")
         addresses = postgres.start(home)
         conn = connect(addresses.nightdesk)
@@ -126,50 +126,70 @@ def start_book(conn: Connection, book: Book) -> Span:
 
 
 def _bring_up_to_date(airflow: Airflow, conn: Connection, book: Book, tell: Say) -> list[str]:
-    span = start_book(conn, book)
-    airflow.await_dag(span.dag_id)
-    runs = _decide(airflow, span)
-    for line in _summary(conn, book, span):
+    """Have a book decide what it lacks; the reasons why something is still lacking."""
+    try:
+        span = start_book(conn, book)
+        airflow.await_dag(span.dag_id)
+    except Refused as error:
+        return [str(error)]
+    _decide(airflow, span, _closed(_summaries(conn, book, span)))
+    found = _summaries(conn, book, span)
+    for line in _told(book, found):
         tell(line)
-    decided = {run.session for run in runs if run.state == "success"}
+    closed = _closed(found)
     return [
-        f"{book.name} {session}: its run has failed ({_failed_tasks(airflow, span, session, runs)}). "
+        f"{book.name} {session}: its run has failed ({_failed_tasks(airflow, span, session)}). "
         f"Read its log at {airflow.address}/dags/{span.dag_id}, put right what it names and clear the task"
         for session in span.sessions
-        if session not in decided
+        if session not in closed
     ]
 
 
-def _decide(airflow: Airflow, span: Span) -> list[Run]:
-    """Backfill the sessions without a run, switch the DAG on and wait for all of them."""
-    wanted = set(span.sessions)
-    seen = {run.session for run in airflow.runs(span.dag_id)}
+def _decide(airflow: Airflow, span: Span, closed: Collection[date]) -> None:
+    """Backfill the sessions that nothing decides, switch the DAG on and wait for its runs."""
+    seen = {*closed, *(run.session for run in _deciding(airflow, span))}
     missing = [session for session in span.sessions if session not in seen]
     if missing:
         # Before the DAG is on: switched on first, it would start with the newest session alone.
         airflow.backfill(span.dag_id, missing[0], missing[-1])
     airflow.unpause(span.dag_id)
-    ids = [run.run_id for run in airflow.runs(span.dag_id) if run.session in wanted]
+    ids = [run.run_id for run in _deciding(airflow, span)]
     progress = _Progress(span.dag_id)
-    return airflow.wait(span.dag_id, ids, timeout=DECISION_TIMEOUT_SECONDS, progress=progress)
+    airflow.wait(span.dag_id, ids, timeout=DECISION_TIMEOUT_SECONDS, progress=progress)
 
 
-def _failed_tasks(airflow: Airflow, span: Span, session: date, runs: Sequence[Run]) -> str:
-    ids = [run.run_id for run in runs if run.session == session]
+def _deciding(airflow: Airflow, span: Span) -> list[Run]:
+    """The runs that decide a session of the span: a dry run keeps nothing, so it decides nothing."""
+    return [
+        run
+        for run in airflow.runs(span.dag_id)
+        if run.session in span.sessions and not run.conf.get("dry_run")
+    ]
+
+
+def _failed_tasks(airflow: Airflow, span: Span, session: date) -> str:
+    ids = [run.run_id for run in _deciding(airflow, span) if run.session == session]
     states = airflow.task_states(span.dag_id, ids[-1]) if ids else {}
     return ", ".join(task for task, state in states.items() if state == "failed") or "no run was made"
 
 
-def _summary(conn: Connection, book: Book, span: Span) -> list[str]:
-    """A line per session: regime, NAV, orders."""
+def _summaries(conn: Connection, book: Book, span: Span) -> Sequence[Mapping[str, Any]]:
     from nightdesk.store.rows import read_rows
 
-    found = read_rows(
+    return read_rows(
         conn, "session_summaries", book=book.name, first=span.sessions[0], last=span.sessions[-1]
     )
+
+
+def _closed(summaries: Sequence[Mapping[str, Any]]) -> set[date]:
+    return {row["session"] for row in summaries if row["status"] == "closed"}
+
+
+def _told(book: Book, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per session: regime, NAV, orders."""
     lines = [f"{book.title} ({book.name})"]
     lines.append(f"{'session':<12}{'regime':<12}{'VIX':>6}{'NAV, dollars':>16}{'day':>9}  orders")
-    for row in found[-FIRST_SESSIONS:]:
+    for row in summaries[-FIRST_SESSIONS:]:
         vix = "" if row["vix"] is None else f"{row['vix']:.2f}"
         nav = "" if row["nav"] is None else f"{row['nav']:,.2f}"
         day = "" if row["day_return"] is None else f"{row['day_return']:+.2%}"
@@ -179,15 +199,10 @@ def _summary(conn: Connection, book: Book, span: Span) -> list[str]:
 
 
 def _load_books(home: Home) -> tuple[list[Book], list[str]]:
-    from nightdesk.book import load_book
+    from nightdesk.pipeline.shelf import read_shelf
 
-    books: list[Book] = []
-    refused: list[str] = []
-    for path in sorted((home.root / "books").glob("*.yaml")):
-        try:
-            books.append(load_book(path))
-        except NightdeskError as error:
-            refused.append(str(error))
+    shelf = read_shelf(home.root / "books")
+    books, refused = list(shelf.books.values()), list(shelf.refused.values())
     if not books:
         raise Refused("\n".join(refused) or f"no book in {home.root / 'books'}: a book is a YAML file there")
     return books, refused
@@ -206,6 +221,10 @@ class _Progress:
         if line != self._told:
             _note(f"{self._dag_id}: {line}")
             self._told = line
+
+
+def _tell_of_another() -> None:
+    _note("another `nightdesk up` is at work on this desk: waiting for it")
 
 
 def _note(line: str) -> None:

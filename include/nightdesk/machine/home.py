@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,9 @@ def _project_root(named: str | None) -> Path:
 
 
 @contextmanager
-def exclusive(path: Path, *, timeout: float = 300.0) -> Iterator[None]:
+def exclusive(
+    path: Path, *, timeout: float = 300.0, tell: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold the lock file `path`; another process that wants it waits.
 
     The kernel releases the lock when its holder ends, however it ends: a stale lock cannot exist.
@@ -107,9 +109,12 @@ def exclusive(path: Path, *, timeout: float = 300.0) -> Iterator[None]:
         The lock file; its folder is made when missing.
     timeout : float
         Seconds to wait before `Transient` is raised.
+    tell : callable
+        Called once when it has to wait.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout
+    told = False
     with path.open("a") as file:
         while True:
             try:
@@ -120,6 +125,9 @@ def exclusive(path: Path, *, timeout: float = 300.0) -> Iterator[None]:
                     raise Transient(
                         f"another nightdesk process holds {path} since {timeout:.0f} s: let it end, try again"
                     ) from None
+                if not told:
+                    tell()
+                    told = True
                 time.sleep(0.05)
         yield
 

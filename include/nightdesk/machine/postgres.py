@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nightdesk.errors import Refused, Transient
@@ -83,6 +84,25 @@ def is_alive(url: str) -> bool:
     return True
 
 
+def serving_since(url: str) -> datetime | None:
+    """When the server behind `url` began to serve, in UTC; None when it does not answer within 5 seconds."""
+    import psycopg2
+
+    try:
+        connection = psycopg2.connect(url, connect_timeout=5)
+    except psycopg2.Error:
+        return None
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC'")
+            (began,) = cursor.fetchone() or (None,)
+    except psycopg2.Error:
+        return None
+    finally:
+        connection.close()
+    return None if began is None else began.replace(tzinfo=UTC)
+
+
 def database_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
     """The libpq address of Nightdesk's database; the embedded server is started where it is needed."""
     environ = os.environ if environ is None else environ
@@ -103,25 +123,20 @@ def ephemeral() -> Iterator[Addresses]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def without_password(url: str) -> str:
-    """`url` with its password left out, for messages."""
-    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", re.sub(r"(password=)[^&]*", r"\1***", url))
-
-
 def _check(variable: str, url: str) -> None:
     import psycopg2
 
-    shown = without_password(url)
-    if not re.match(r"postgres(ql)?://", url):
-        raise Refused(f"{variable} is {shown!r}: expected postgresql://user:password@host:port/database")
+    from nightdesk.store.db import address
+
+    shown = address(url) if re.match(r"postgres(ql)?://", url) else None
+    if shown is None:
+        # Nothing of it is shown: whatever cannot be read may hold the password.
+        raise Refused(
+            f"{variable} is not an address of PostgreSQL: expected "
+            "postgresql://user:password@host:port/database, with special characters percent-encoded"
+        )
     try:
         psycopg2.connect(url, connect_timeout=5).close()
-    except psycopg2.ProgrammingError:
-        # libpq quotes what it could not read, and that may be the password.
-        raise Refused(
-            f"{variable} ({shown}) is not an address: expected "
-            "postgresql://user:password@host:port/database, with special characters percent-encoded"
-        ) from None
     except psycopg2.OperationalError as error:
         reason = _first_line(error)
         # libpq gives no code for a failed connection; a server that answered begins its reason with FATAL.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,7 +25,8 @@ class Run:
     Parameters
     ----------
     session : date or None
-        The session it decides: the ``session`` of its form, else the date of its logical date.
+        The session it decides, where that is told: the ``session`` of its form, else the date of a logical
+        date at 00:00 UTC. The web UI gives a run by hand the present instant, which names none.
     state : str
         ``queued``, ``running``, ``success`` or ``failed``.
     """
@@ -267,9 +269,12 @@ def _run(record: Mapping[str, Any]) -> Run:
     logical = record["logical_date"]
     session = None
     if named:
-        session = date.fromisoformat(str(named))
+        # A form is what somebody typed: one that names no day decides no session.
+        with suppress(ValueError):
+            session = date.fromisoformat(str(named))
     elif logical is not None:
-        session = datetime.fromisoformat(logical).astimezone(UTC).date()
+        instant = datetime.fromisoformat(logical).astimezone(UTC)
+        session = instant.date() if instant == _midnight(instant.date()) else None
     return Run(
         run_id=record["dag_run_id"],
         run_type=record["run_type"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
-from nightdesk.pipeline.saving import Outcome
+from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.store.db import transaction
 from nightdesk.store.messages import raise_alert
@@ -21,21 +21,23 @@ def close(context: Context) -> Outcome:
     Raises
     ------
     Refused
-        When rows that should exist do not, or an order was not brought to the broker; names them.
+        When rows that should exist do not, are older than the bars that the session uses, or an order was not
+        brought to the broker; names them.
     """
     book, session = context.book.name, context.session
     with in_turn(context):
         sealed = sealed_because(context.conn, book, session, by_sending=False)
         if sealed is not None:
             return Outcome({}, sealed)
-        lacking = _lacking(context)
-        if lacking:
-            raise Refused(
-                f"{book} {session} cannot be closed: {'; '.join(lacking)}. Run those steps again first"
-            )
-        silent = [name for name in context.book.strategies if not _spoke(context, name)]
         with transaction(context.conn):
             lock_run(context.conn, book, session)
+            refuse_outdated(context)
+            lacking = _lacking(context)
+            if lacking:
+                raise Refused(
+                    f"{book} {session} cannot be closed: {'; '.join(lacking)}. Run those steps again first"
+                )
+            silent = [name for name in context.book.strategies if not _spoke(context, name)]
             for name in silent:
                 raise_alert(
                     context.conn,

@@ -79,7 +79,7 @@ def session_view(context: Context) -> View:
         symbols=book.symbols,
         sessions=panel.sessions[-1:],
         close=panel.close[-1:, :n],
-        vix=panel.close[-1:, column],
+        vix=panel.last_close[-1:, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
     )
 

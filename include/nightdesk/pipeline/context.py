@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,10 @@ from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.decision import Desk, resolve
 from nightdesk.errors import Refused
-from nightdesk.store.books import BookRecord, book_record, start_book
+from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
 from nightdesk.store.db import Connection, connect, now
 from nightdesk.store.runs import Run, find_run
+from nightdesk.version import code_version
 
 if TYPE_CHECKING:
     from nightdesk.feeds.quality import Quality
@@ -99,7 +99,7 @@ class Context:
             as_of=self.as_of,
             known_by=None,
             status="open",
-            code_version=version("nightdesk"),
+            code_version=code_version(),
             config_hash=self.book.config_hash,
         )
 
@@ -192,6 +192,7 @@ def open_context(
     assert used is not None
     try:
         record = book_record(used, loaded.name) or beginning(loaded, session)
+        _must_be_unchanged(loaded, record)
         _must_be_decidable(loaded, record, session)
         newest = calendar.latest_completed(now(used))
         if session > newest:
@@ -266,12 +267,12 @@ def book_path(book: str | Path, root: Path) -> Path:
     return path
 
 
+def _must_be_unchanged(book: Book, record: BookRecord) -> None:
+    stated = [name for name in ("inception", "origin") if getattr(book, name) is not None]
+    refuse_changes(record, beginning(book, record.inception), (*FIXED, *stated))
+
+
 def _must_be_decidable(book: Book, record: BookRecord, session: date) -> None:
-    if book.inception is not None and book.inception != record.inception:
-        raise Refused(
-            f"book {book.name} began on {record.inception}, its file now says inception {book.inception}: "
-            "restore the file, or give the changed book a name of its own"
-        )
     if session < record.inception:
         raise Refused(
             f"{session} lies before {record.inception}, the first session of book {book.name}: "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from nightdesk import decision
 from nightdesk.decision import Gated, State, Targets
 from nightdesk.errors import Refused
@@ -15,7 +13,7 @@ from nightdesk.pipeline.outlook import session_day, session_state
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.risk import Passage
-from nightdesk.store.decisions import gated_of, target_scale, targets_of, verdict_row
+from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
 from nightdesk.store.orders import intent_rows, order_rows
 from nightdesk.store.rows import add_rows
 
@@ -75,15 +73,9 @@ def _by_position(context: Context, **arrays: Floats) -> list[dict[str, Any]]:
     ]
 
 
-def _as_arrays(context: Context, rows: list[dict[str, Any]], names: tuple[str, ...]) -> dict[str, Floats]:
+def _as_arrays(context: Context, rows: list[dict[str, Any]], *names: str) -> dict[str, Floats]:
     """The way back of `_by_position`."""
-    shape = (len(context.desk.strategies), len(context.book.symbols))
-    out: dict[str, Floats] = {name: np.zeros(shape) for name in names}
-    for row in rows:
-        at = context.desk.strategy_row[row["strategy"]], context.desk.column[row["symbol"]]
-        for name in names:
-            out[name][at] = float(row[name])
-    return out
+    return by_position(rows, tuple(context.desk.strategies), context.book.symbols, names)
 
 
 def _stored_targets(context: Context) -> Targets:
@@ -92,15 +84,8 @@ def _stored_targets(context: Context) -> Targets:
     if scale is None:
         raise Refused(f"{book} {session} has no targets: run this session's targets step first")
     rows = targets_of(context.conn, book, session)
-    arrays = _as_arrays(context, rows, ("held", "quantity", "weight", "confidence"))
-    return Targets(
-        held=arrays["held"],
-        quantity=arrays["quantity"],
-        weight=arrays["weight"],
-        confidence=arrays["confidence"],
-        volatility=scale["volatility"],
-        scale=scale["scale"],
-    )
+    arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence")
+    return Targets(**arrays, volatility=scale["volatility"], scale=scale["scale"])
 
 
 def _stored_gated(context: Context, state: State) -> Gated:
@@ -108,7 +93,7 @@ def _stored_gated(context: Context, state: State) -> Gated:
     rows = gated_of(context.conn, book, session)
     if not rows:
         raise Refused(f"{book} {session} has not passed the gate: run this session's gate step first")
-    quantity = _as_arrays(context, rows, ("quantity",))["quantity"]
+    quantity = _as_arrays(context, rows, "quantity")["quantity"]
     held = decision.held_quantities(context.desk, state.ledger).sum(axis=0)
     left = quantity.sum(axis=0)
     return Gated(quantity, Passage(held=held, wanted=left, quantity=left, records=(), last_round=0))

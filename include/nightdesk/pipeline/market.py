@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
-from nightdesk.errors import NightdeskError, Refused
+from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.feeds import Missing
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Outcome, saving
-from nightdesk.store.runs import sealed_because, set_known_by
+from nightdesk.store.runs import find_run, sealed_because, set_known_by
 
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
 REFRESH_SESSIONS = 10
@@ -22,11 +24,14 @@ _OUTCOME = {"pass": "passed", "warn": "warned", "quarantine": "quarantined", "st
 def ingest(context: Context) -> Outcome:
     """Store what the feeds have, and let the decision use all that is known then.
 
-    A sealed session fetches nothing: what it used is what was known at its decision.
+    A sealed session fetches nothing: what it used is what was known at its decision. Of one that is ingested
+    again the instant up to which it knows the market moves only where something of its span, or its book, has
+    changed: what was computed before that instant is old.
     """
-    from nightdesk.store.bars import known_now
+    from nightdesk.store.bars import known_now, market_changed
 
-    sealed = sealed_because(context.conn, context.book.name, context.session)
+    book, session = context.book, context.session
+    sealed = sealed_because(context.conn, book.name, session)
     if sealed is not None:
         return Outcome({}, sealed)
     # Within a dry run the bars were stored before its one transaction began.
@@ -37,9 +42,16 @@ def ingest(context: Context) -> Outcome:
     with saving(context) as save:
         save.rows("second_closes", second)
         if save.sealed is None:
-            run = context.new_run()
-            moment = known_now(context.conn)
-            set_known_by(context.conn, run.book, run.session, moment, run.code_version, run.config_hash)
+            run, earlier = context.new_run(), find_run(context.conn, book.name, session)
+            known_by = known_now(context.conn)
+            if earlier is not None and earlier.known_by is not None:
+                if earlier.config_hash != run.config_hash:
+                    save.rows("signals", [])  # of strategies that the book may no longer have
+                elif not market_changed(
+                    context.conn, book, first_bar_day(context), session, earlier.known_by
+                ):
+                    known_by = earlier.known_by
+            set_known_by(context.conn, book.name, session, known_by, run.code_version, run.config_hash)
     return Outcome(stored, save.sealed)
 
 
@@ -47,6 +59,13 @@ def store_bars(context: Context) -> dict[str, int | str]:
     """Fetch bars and corporate actions up to the session and store what is new of them.
 
     The first time all history from the book's origin is fetched, then what came since and some sessions more.
+
+    Raises
+    ------
+    Transient
+        When so much did not come for a passing reason that the session would have to stop; what came is kept.
+    Refused
+        When every source refuses the book, or what a source holds is malformed; nothing is stored then.
     """
     from nightdesk.feeds import make
     from nightdesk.feeds.chain import fetch_with_fallback
@@ -55,8 +74,7 @@ def store_bars(context: Context) -> dict[str, int | str]:
 
     book, session = context.book, context.session
     first = first_day(context)
-    continuous = [symbol for symbol, instrument in book.universe.items() if instrument.continuous]
-    feeds = [make(name, calendar=book.calendar, continuous=continuous) for name in context.feeds]
+    feeds = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in context.feeds]
     answer = fetch_with_fallback(feeds, book.panel_symbols, first, session, Health(context.conn))
     fetched = answer.fetched
     saved = save_market(
@@ -80,7 +98,30 @@ def store_bars(context: Context) -> dict[str, int | str]:
         counts["missing"] = "; ".join(
             f"{symbol}: {reason}" for symbol, reason in sorted(fetched.missing.items())
         )
+    _ask_again_where_needed(context, answer.unheard)
     return counts
+
+
+def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:
+    """Raise `Transient` where the checks would stop the run for want of bars that may still come."""
+    from nightdesk.feeds.chain import in_words
+    from nightdesk.store.bars import stored_days
+
+    book, session, limits = context.book, context.session, context.book.quality
+    stored = stored_days(context.conn, book.panel_symbols)
+    lost = [symbol for symbol in book.symbols if symbol in unheard]
+    listed = [symbol for symbol in book.symbols if symbol in stored or symbol in unheard]
+    needed = set(lost) if len(lost) > limits.failed_share * len(listed) else set()
+    oldest = context.calendar.shift(session, -limits.reference_age)
+    for reference in (book.benchmark, book.volatility_index):
+        if reference in unheard and (reference not in stored or stored[reference][1] < oldest):
+            needed.add(reference)
+    if needed:
+        told = in_words({symbol: why for symbol, why in unheard.items() if symbol in needed})
+        raise Transient(
+            f"{book.name} {session}: nothing can be decided without bars that did not come: {told}. "
+            "What came is stored; the others are asked for again"
+        )
 
 
 def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
@@ -93,9 +134,8 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     name, book = context.book.feeds.compare_with, context.book
     if name is None:
         return [], ""
-    continuous = [symbol for symbol, instrument in book.universe.items() if instrument.continuous]
     try:
-        feed = make(name, calendar=book.calendar, continuous=continuous)
+        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols)
         bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
     except NightdeskError as error:
         return [], str(error)
@@ -109,19 +149,23 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
 
 
 def first_day(context: Context) -> date:
-    """First day to fetch."""
-    from nightdesk.store.decisions import newest_bar, was_ingested
+    """First day to fetch: all history until each symbol has a bar, then what the last of them lacks."""
+    from nightdesk.store.bars import stored_days
+    from nightdesk.store.decisions import was_ingested
 
-    calendar, record, session = context.calendar, context.record, context.session
+    book, history = context.book, first_bar_day(context)
+    stored = stored_days(context.conn, book.panel_symbols)
+    if len(stored) < len(book.panel_symbols) or not was_ingested(context.conn, book.name, book.config_hash):
+        return history
+    recent = context.calendar.shift(context.session, -REFRESH_SESSIONS)
+    behind = min(newest for _, newest in stored.values())
+    return max(history, min(recent, behind + timedelta(days=1)))
+
+
+def first_bar_day(context: Context) -> date:
+    """First day of which the book's panel reads bars."""
     # A market that never closes gathers its first bar from the days since the session before.
-    history = calendar.shift(record.origin, -1)
-    if not was_ingested(context.conn, context.book.name, context.book.config_hash):
-        return history
-    newest = newest_bar(context.conn, context.book.benchmark, session)
-    if newest is None:
-        return history
-    recent = calendar.shift(session, -REFRESH_SESSIONS)
-    return max(history, min(recent, newest + timedelta(days=1)))
+    return context.calendar.shift(context.record.origin, -1)
 
 
 def quality(context: Context) -> Outcome:

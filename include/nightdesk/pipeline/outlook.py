@@ -12,7 +12,7 @@ from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.pipeline.conditions import session_factors
 from nightdesk.pipeline.context import Context
-from nightdesk.store.decisions import read_quality, read_signals
+from nightdesk.store.decisions import directions_before, read_quality, read_signals
 from nightdesk.store.ledger import read_ledger, read_mark
 from nightdesk.store.risk import kill_switch
 from nightdesk.strategies import Signals
@@ -66,9 +66,7 @@ def session_day(context: Context) -> Day:
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     day = session_market(context, session_factors(context)).day(-1)
     direction, confidence = read_signals(context.conn, context.book.name, context.session, names, symbols)
-    previous = np.zeros_like(direction)
-    if context.previous_session is not None:
-        previous, _ = read_signals(context.conn, context.book.name, context.previous_session, names, symbols)
+    previous = directions_before(context.conn, context.book.name, context.session, names, symbols)
     return replace(day, direction=direction, confidence=confidence, previous_direction=previous)
 
 

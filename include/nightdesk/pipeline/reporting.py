@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 #: Direction, confidence and words of signals, by strategy and symbol.
 Reasons = dict[tuple[str, str], tuple[str, float, str]]
 
+#: In place of the words of a signal that an earlier version of the book's file gave.
+EARLIER_BOOK = "decided before the book was changed"
+
 #: Sessions that the pictures of a report show.
 HISTORY = timedelta(days=365)
 
@@ -216,11 +219,21 @@ def _reason(order: Order, reasons: Reasons) -> str:
 
 
 def reasons_of(context: Context) -> Reasons:
-    """Direction, confidence and words of every stored signal of the session, by strategy and symbol."""
+    """Direction, confidence and words of every stored signal of the session, by strategy and symbol.
+
+    Words are made by the strategies as the book has them now: what it said before its file was changed keeps
+    its direction, and no words.
+    """
     import numpy as np
 
-    view = session_view(context)
     rows = signals_of(context.conn, context.book.name, context.session)
+    run = find_run(context.conn, context.book.name, context.session)
+    if run is None or run.config_hash != context.book.config_hash:
+        return {
+            (row["strategy"], row["symbol"]): (_spoken(row["direction"]), row["confidence"], EARLIER_BOOK)
+            for row in rows
+        }
+    view = session_view(context)
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
@@ -234,9 +247,13 @@ def reasons_of(context: Context) -> Reasons:
             reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
         )
         for n, row in enumerate(ordered):
-            direction = Direction(row["direction"]).name.replace("_", " ").lower()
-            out[name, row["symbol"]] = (direction, row["confidence"], strategy.explain(view, spoken, 0, n))
+            explained = strategy.explain(view, spoken, 0, n)
+            out[name, row["symbol"]] = (_spoken(row["direction"]), row["confidence"], explained)
     return out
+
+
+def _spoken(direction: int) -> str:
+    return Direction(direction).name.replace("_", " ").lower()
 
 
 def _sources(context: Context) -> tuple[SourceLine, ...]:

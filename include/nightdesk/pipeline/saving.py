@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
 from nightdesk.store.db import transaction
 from nightdesk.store.rows import diff_rows, replace_rows
-from nightdesk.store.runs import lock_run, sealed_because
+from nightdesk.store.runs import lock_run, outdated_steps, sealed_because
 
 
 @dataclass(frozen=True)
@@ -80,3 +81,21 @@ def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
         lock_run(context.conn, context.book.name, context.session)
         book, session = context.book.name, context.session
         yield Saver(context, sealed_because(context.conn, book, session, by_sending=not after_sending))
+
+
+def refuse_outdated(context: Context) -> None:
+    """Refuse to act on what was computed before the newest bars came that the session uses.
+
+    To be called in a transaction that holds the run: no ingest can come in between.
+    """
+    speaking = {f"signals:{name}" for name in context.book.strategies}
+    old = [
+        step
+        for step in outdated_steps(context.conn, context.book.name, context.session)
+        if step in speaking or not step.startswith("signals:")
+    ]
+    if old:
+        raise Refused(
+            f"{context.book.name} {context.session}: its bars or its book changed after {', '.join(old)} "
+            "had run: run the session again from its quality step on"
+        )

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from nightdesk.brokers import Broker, BrokerOrder, MarketDay, OrderState, make
 from nightdesk.decision import Market
+from nightdesk.errors import Refused
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.ledger import Entry, Ledger, capital, mark
 from nightdesk.execution.money import ZERO
@@ -16,6 +17,7 @@ from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.outlook import session_market
 from nightdesk.pipeline.saving import Outcome, Saver, saving
 from nightdesk.pipeline.turn import in_turn
+from nightdesk.store.bars import late_actions
 from nightdesk.store.ledger import entry_rows, mark_row, position_rows, read_ledger, read_mark
 from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import (
@@ -60,10 +62,14 @@ def settle(context: Context) -> Outcome:
     ------
     NotYet
         When the session before is not closed.
+    Refused
+        When a symbol is held or ordered that the book no longer names.
     """
     with in_turn(context):
         market = session_market(context)
+        opening = _opening(context)
         waiting = orders_to_settle(context.conn, context.book.name, context.session)
+        _refuse_unnamed(context, opening, waiting)
         if sealed_because(context.conn, context.book.name, context.session) is None:
             heard = _listen(context, market, waiting)
             fills = heard.fills
@@ -72,7 +78,7 @@ def settle(context: Context) -> Outcome:
         names = [one.order.client_order_id for one in waiting]
         booked = filled_before(context.conn, context.book.name, context.session, names)
         with saving(context) as save:
-            ledger, entries = _book(context, market, waiting, fills, booked)
+            ledger, entries = _book(context, market, opening, waiting, fills, booked)
             previous = context.previous_session
             before = None if previous is None else read_mark(context.conn, context.book.name, previous)
             prices = market.prices(-1)
@@ -81,12 +87,38 @@ def settle(context: Context) -> Outcome:
             save.rows("ledger_entries", entry_rows(entries))
             save.rows("positions", position_rows(ledger, prices))
             save.rows("portfolio", [mark_row(marked)])
-            differences = 0
+            differences = late = 0
             if heard is not None and save.sealed is None:
                 _move_orders(context, waiting, heard, booked)
                 differences = _reconcile(context, save, ledger, heard)
+                late = _tell_late_actions(context)
         return save.outcome(
-            fills=len(fills), entries=len(entries), differences_to_broker=differences, nav=f"{marked.nav:.2f}"
+            fills=len(fills),
+            entries=len(entries),
+            differences_to_broker=differences,
+            late_actions=late,
+            nav=f"{marked.nav:.2f}",
+        )
+
+
+def _opening(context: Context) -> Ledger:
+    """The ledger as the session before left it; empty at the book's inception."""
+    if context.previous_session is None:
+        return Ledger()
+    ledger = read_ledger(context.conn, context.book.name, context.previous_session)
+    if ledger is None:
+        raise LookupError(f"{context.book.name} {context.previous_session} is closed and has no mark")
+    return ledger
+
+
+def _refuse_unnamed(context: Context, opening: Ledger, waiting: Sequence[StoredOrder]) -> None:
+    """Refuse to go on without the bars and units of a symbol that is held or ordered."""
+    needed = {one.symbol for one in opening.held()} | {one.order.symbol for one in waiting}
+    unnamed = sorted(needed - set(context.book.symbols))
+    if unnamed:
+        raise Refused(
+            f"{context.book.name} {context.session}: {', '.join(unnamed)} is held or ordered, and the book "
+            "no longer names it: put it back into the universe until the position is closed"
         )
 
 
@@ -99,20 +131,23 @@ def _listen(context: Context, market: Market, waiting: Sequence[StoredOrder]) ->
     broker.advance(
         MarketDay(market.fill_bars(-1), market.splits(-1), market.dividends(-1), market.restated_prices(-1))
     )
-    orders = {one.order.client_order_id: _final_word(broker, one) for one in waiting}
+    orders = {one.order.client_order_id: _final_word(context, broker, one) for one in waiting}
     fills = tuple(fill for fill in broker.fills_since(before) if _is_ours(context, fill, waiting))
     return Heard(fills, orders, broker.positions(), broker.account().cash)
 
 
-def _final_word(broker: Broker, waiting: StoredOrder) -> BrokerOrder | None:
-    """The broker's word on an order whose time is over: one that still works there is cancelled first."""
+def _final_word(context: Context, broker: Broker, waiting: StoredOrder) -> BrokerOrder | None:
+    """The broker's word on an order whose time is over: one that still works there is cancelled first.
+
+    A dry run only asks: what it told a real broker could not be rolled back.
+    """
     name = waiting.order.client_order_id
     if waiting.attempts == 0:
         return None
     known = broker.order_by_client_id(name)
-    if known is not None and known.state not in _ENDED and waiting.order.time_in_force == "day":
-        known = broker.cancel(name)
-    return known
+    if known is None or known.state in _ENDED or waiting.order.time_in_force == "gtc" or context.dry_run:
+        return known
+    return broker.cancel(name)
 
 
 def _is_ours(context: Context, fill: Fill, waiting: Sequence[StoredOrder]) -> bool:
@@ -137,24 +172,22 @@ def _is_ours(context: Context, fill: Fill, waiting: Sequence[StoredOrder]) -> bo
 def _book(
     context: Context,
     market: Market,
+    opening: Ledger,
     waiting: Sequence[StoredOrder],
     fills: Sequence[Fill],
     booked: Mapping[str, Decimal],
 ) -> tuple[Ledger, tuple[Entry, ...]]:
-    """The ledger at the close of the session, and the entries that led there.
+    """The ledger at the close of the session, and the entries that led there from `opening`.
 
     `booked` says what was filled of each order in earlier sessions.
     """
     units, session = context.desk.unit_of, context.session
     if context.previous_session is None:
         entries: tuple[Entry, ...] = (capital(session, context.record.initial_capital),)
-        return Ledger().apply(entries), entries
-    ledger = read_ledger(context.conn, context.book.name, context.previous_session)
-    if ledger is None:
-        raise LookupError(f"{context.book.name} {context.previous_session} is closed and has no mark")
+        return opening.apply(entries), entries
     splits = market.splits(-1)
     entries = corporate_actions(
-        ledger, session, splits, market.dividends(-1), market.restated_prices(-1), units
+        opening, session, splits, market.dividends(-1), market.restated_prices(-1), units
     )
     for one in waiting:
         order, unit = one.order, units[one.order.symbol]
@@ -162,7 +195,7 @@ def _book(
             order = restate(order, splits[order.symbol], unit)
         own = [fill for fill in fills if fill.client_order_id == order.client_order_id]
         entries += fill_entries(order, own, unit, booked.get(order.client_order_id, ZERO))
-    return ledger.apply(entries), entries
+    return opening.apply(entries), entries
 
 
 def _move_orders(
@@ -216,3 +249,22 @@ def _reconcile(context: Context, save: Saver, ledger: Ledger, heard: Heard) -> i
             session=session,
         )
     return len(rows)
+
+
+def _tell_late_actions(context: Context) -> int:
+    """Raise an alert for each action that the sessions settled before could not book; how many there are."""
+    book, found = context.book.name, 0
+    for one in late_actions(context.conn, book, context.book.symbols, context.session, context.known_by()):
+        found += raise_alert(
+            context.conn,
+            f"late action {book} {one.symbol} {one.kind} {one.session} {one.known_at.isoformat()}",
+            "CRITICAL",
+            f"{book}: a {one.kind} of {one.symbol} came too late to be booked",
+            f"{one.symbol} was held when session {one.settled} was settled, and its {one.kind} of "
+            f"{one.session} was given, changed or withdrawn after that, so the ledger lacks it. On the paper "
+            f"broker `nightdesk replay {book} --from {one.settled} --rebuild` books it; "
+            "elsewhere the comparison with the broker shows what it moved.",
+            book=book,
+            session=context.session,
+        )
+    return found

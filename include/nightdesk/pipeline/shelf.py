@@ -11,6 +11,8 @@ from nightdesk.book import Book, load_book
 from nightdesk.decision import resolve
 from nightdesk.errors import Refused
 
+USUAL_CALENDAR = "XNYS"
+
 
 @dataclass(frozen=True)
 class Shelf:
@@ -21,27 +23,37 @@ class Shelf:
 
 
 def read_shelf(folder: Path) -> Shelf:
-    """Every ``*.yaml`` of a folder; one that is wrong does not hide the others.
-
-    Of two books that name one broker account the later file is refused: one account serves one book.
-    """
+    """Every ``*.yaml`` of a folder; one that is wrong, or whose plug-in breaks, does not hide the others."""
     books: dict[Path, Book] = {}
     refused: dict[Path, str] = {}
-    owners: dict[str, Path] = {}
     for path in sorted(folder.glob("*.yaml")):
         try:
-            book = read_book(path)
-            owner = owners.setdefault(book.broker.account, path)
-            if owner != path:
-                raise Refused(
-                    f"{path}: broker.account: {book.broker.account!r} is the account of {owner} already; "
-                    "one account serves one book, so name another"
-                )
+            books[path] = read_book(path)
         except Refused as error:
             refused[path] = str(error)
-        else:
-            books[path] = book
+        except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the other books stay)
+            refused[path] = f"{path}: {type(error).__name__}: {error}"
     return Shelf(books, refused)
+
+
+def shared_accounts(books: Mapping[Path, Book]) -> dict[Path, str]:
+    """The books that name an account of another one, each with the reason why it may not trade.
+
+    Files do not tell which of them had it first. Whoever was started first keeps trading: the store refuses
+    the other.
+    """
+    shared = {}
+    for path, book in books.items():
+        for other, theirs in books.items():
+            if other != path and (theirs.broker.kind, theirs.broker.account) == (
+                book.broker.kind,
+                book.broker.account,
+            ):
+                shared[path] = (
+                    f"{path}: broker.account: {book.broker.account!r} is the account of {other} already; "
+                    "one account serves one book, so name another"
+                )
+    return shared
 
 
 def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
@@ -64,6 +76,11 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         raise Refused(f"{path}: name: found {book.name!r}; a book is named like its file, {path.stem!r}")
     try:
         resolve(book)
+        if book.calendar != USUAL_CALENDAR:
+            # Calendars bring pandas along: a book of the usual exchange does not pay for it.
+            from nightdesk.calendar import get_calendar
+
+            get_calendar(book.calendar)
         for symbol in book.panel_symbols:
             if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
                 asked = ", ".join(book.feeds.daily)

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from nightdesk.errors import NotYet
+from nightdesk.errors import NotYet, Refused
 from nightdesk.pipeline.context import Context, ensure_started
 from nightdesk.pipeline.saving import Outcome
 from nightdesk.store.db import transaction
-from nightdesk.store.runs import begin_step, end_step
+from nightdesk.store.runs import begin_step, end_step, find_run, sealed_because
 
 Counts = dict[str, int | str]
 
@@ -178,7 +178,8 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
     ensure_started(context)
     number = begin_step(context.conn, context.new_run(), name)
     try:
-        outcome = body(context)
+        another = None if name == "ingest" else _of_another_book(context)
+        outcome = body(context) if another is None else another
     except BaseException as error:
         if not context.conn.closed:
             status = "waiting" if isinstance(error, NotYet) else "failed"
@@ -188,6 +189,35 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
     status = "done" if outcome.sealed is None else "compared"
     end_step(context.conn, number, status, counts=told, differences=outcome.differences)
     return told
+
+
+def _of_another_book(context: Context) -> Outcome | None:
+    """What is said of a session that was begun before the book's file was changed; None when it was not.
+
+    Two books do not share a decision. A session that is closed differs, and is not computed again.
+
+    Raises
+    ------
+    Refused
+        When the session is still open.
+    """
+    run = find_run(context.conn, context.book.name, context.session)
+    if run is None or run.known_by is None or run.config_hash == context.book.config_hash:
+        return None
+    closed = sealed_because(context.conn, run.book, run.session, by_sending=False)
+    if closed is not None:
+        return Outcome(
+            {}, closed, (f"config_hash {run.config_hash} would become {context.book.config_hash}",)
+        )
+    sent = sealed_because(context.conn, run.book, run.session) is not None
+    raise Refused(
+        f"the file of book {run.book} has changed since session {run.session} was begun: "
+        + (
+            "restore it until the session is closed"
+            if sent
+            else "run the session again from its ingest step on"
+        )
+    )
 
 
 class _RollBack(Exception):

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from nightdesk.brokers import Broker, BrokerOrder, DuplicateOrder, OrderState, RejectedOrder, make
 from nightdesk.errors import Transient
 from nightdesk.execution.money import ZERO
-from nightdesk.execution.orders import Order
+from nightdesk.execution.orders import Order, adds_risk
 from nightdesk.pipeline.context import Context
-from nightdesk.pipeline.saving import Outcome
+from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.store.db import now, transaction
 from nightdesk.store.ledger import read_ledger
@@ -85,6 +86,8 @@ def _send(context: Context, broker: Broker, order: Order) -> None:
         current = find_order(context.conn, name)
         if current is None or current.status != "planned":
             return
+        if current.attempts == 0:
+            refuse_outdated(context)
         stopped = _reason_to_stop(context, broker, clock, current.order)
         if stopped is not None:
             move_order(context.conn, name, context.session, stopped.status, stopped.cause)
@@ -118,15 +121,14 @@ def _reason_to_stop(context: Context, broker: Broker, clock: datetime, order: Or
     if context.dry_run:
         return _Stopped("suppressed", "a dry run sends nothing")
     switch = kill_switch(context.conn, context.book.name, context.session)
-    if switch.on and _adds_risk(context, order):
+    if switch.on and adds_risk(_held(context, order.symbol), order.signed_quantity):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
     return None
 
 
-def _adds_risk(context: Context, order: Order) -> bool:
+def _held(context: Context, symbol: str) -> Decimal:
     ledger = read_ledger(context.conn, context.book.name, context.session)
-    held = ZERO if ledger is None else ledger.net().get(order.symbol, ZERO)
-    return abs(held + order.signed_quantity) > abs(held)
+    return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
 
 
 def _record(context: Context, known: BrokerOrder, cause: str) -> None:

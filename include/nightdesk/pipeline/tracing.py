@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.reporting import reasons_of
 from nightdesk.risk import words
@@ -43,7 +44,7 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     conn, book, session = context.conn, context.book.name, context.session
     known_by = context.known_by()
     # Of a market that never closes the session's own UTC day is not over at the close, so it was not used.
-    endless = symbol in context.book.universe and context.book.universe[symbol].continuous
+    endless = symbol in context.book.continuous_symbols
     span = {
         "symbol": symbol,
         "first": session - timedelta(days=DAYS_OF_BARS),
@@ -67,7 +68,9 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
         "known_by": known_by,
         "bars": read_rows(conn, "bars_as_known", **span),
         "actions": read_rows(conn, "actions_as_known", **span),
-        "quality": [row for row in read_findings(conn, book, session) if row["symbol"] in (symbol, "")],
+        "quality": [
+            row for row in read_findings(conn, book, session) if row["symbol"] in (symbol, WHOLE_BOOK)
+        ],
         "factors": {
             name: float(values[0])
             for name, values in decisions.read_factors(conn, book, session, [symbol]).items()

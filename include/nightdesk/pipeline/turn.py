@@ -16,12 +16,15 @@ from nightdesk.store.runs import find_run
 
 POLL_SECONDS = 0.1
 
+#: How many times longer the session next in line waits: its turn may come any moment.
+NEXT_IN_LINE = 3
+
 
 def await_turn(context: Context) -> None:
     """Wait until the session before is closed.
 
-    The wait is bounded by `context.turn_seconds` and ends at once when the session before has failed: whoever
-    waits holds a slot that its repair may need.
+    The wait is bounded by `context.turn_seconds`, three times as long for the session next in line, and ends
+    at once when the session before has failed: whoever waits holds a slot that its repair may need.
 
     Raises
     ------
@@ -30,7 +33,7 @@ def await_turn(context: Context) -> None:
     """
     if context.previous_session is None:
         return
-    deadline = time.monotonic() + context.turn_seconds
+    began = time.monotonic()
     while True:
         run = find_run(context.conn, context.book.name, context.previous_session)
         if run is not None and run.status == "closed":
@@ -38,13 +41,26 @@ def await_turn(context: Context) -> None:
         found = (
             "was not begun" if run is None else "has failed" if run.status == "failed" else "is still open"
         )
-        if time.monotonic() >= deadline or (run is not None and run.status == "failed"):
+        failed = run is not None and run.status == "failed"
+        if failed or _patience_ends(context, time.monotonic() - began):
             raise NotYet(
                 f"{context.book.name} {context.session} waits for its turn: the session before, "
                 f"{context.previous_session}, {found}. Bring it to its end first "
                 f"(`nightdesk run {context.book.name} --session {context.previous_session}`)"
             )
         time.sleep(POLL_SECONDS)
+
+
+def _patience_ends(context: Context, waited: float) -> bool:
+    """Whether a wait of so many seconds is long enough for a session in its place in the line."""
+    if waited < context.turn_seconds:
+        return False
+    before = context.at(context.previous_session) if context.previous_session is not None else context
+    if before.previous_session is not None:
+        run = find_run(context.conn, context.book.name, before.previous_session)
+        if run is None or run.status != "closed":
+            return True
+    return waited >= NEXT_IN_LINE * context.turn_seconds
 
 
 @contextmanager

@@ -10,18 +10,24 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from nightdesk.execution.ledger import Ledger, Mark, Position
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.ledger import Entry, Ledger, Mark, Position
+from nightdesk.execution.money import ZERO
 from nightdesk.store.db import Connection
 from nightdesk.store.ledger import read_entries, read_marks
+from nightdesk.store.orders import all_fills
 from nightdesk.store.rows import read_rows
 
 #: The fields of a position that follow from the ledger.
 FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "dividends")
 
+#: What an execution moves, and its entries in the ledger together.
+MOVED = ("quantity", "cash", "commission")
+
 
 @dataclass(frozen=True)
 class Difference:
-    """What is stored of a session and does not follow from the ledger, or the other way about."""
+    """What is stored of a session and does not follow from what it is made of, or the other way about."""
 
     session: date
     item: str
@@ -29,7 +35,7 @@ class Difference:
     stored: Decimal | date | None
 
     def __str__(self) -> str:
-        return f"{self.session} {self.item}: the ledger gives {self.rebuilt}, stored is {self.stored}"
+        return f"{self.session} {self.item}: rebuilt {self.rebuilt}, stored {self.stored}"
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,10 @@ class Verified:
 
 
 def verify(conn: Connection, book: str) -> Verified:
-    """Rebuild a book from its ledger entries and compare it with every stored session.
+    """Rebuild a book from its fills and ledger entries, and compare it with every stored session.
+
+    The entries of each execution must add up to it: quantity, cash and commission. Positions and cash must
+    follow from the entries.
 
     Parameters
     ----------
@@ -66,11 +75,37 @@ def verify(conn: Connection, book: str) -> Verified:
             stop += 1
         ledger, at = ledger.apply(entries[at:stop]), stop
         found += _compare(ledger, mark, stored.get(mark.session, []))
+    found += _compare_fills(entries, all_fills(conn, book))
     last = marks[-1].session if marks else None
     found += [
         Difference(one.session, f"entry {one.reference} after {last}", one.cash, None) for one in entries[at:]
     ]
     return Verified(len(marks), len(entries), tuple(found))
+
+
+def _compare_fills(entries: Iterable[Entry], fills: Iterable[Fill]) -> list[Difference]:
+    """Executions beside the sums of the entries that book them."""
+    booked: dict[tuple[date, str, str], list[Entry]] = {}
+    for entry in entries:
+        if entry.kind == "fill":
+            booked.setdefault((entry.session, entry.reference, entry.symbol), []).append(entry)
+    given = {(fill.session, fill.execution_id, fill.symbol): fill for fill in fills}
+    found = []
+    for key in sorted({*booked, *given}):
+        session, reference, _ = key
+        own, fill = booked.get(key, []), given.get(key)
+        sums = {name: sum((getattr(one, name) for one in own), ZERO) for name in MOVED}
+        from_fill = dict.fromkeys(MOVED, ZERO)
+        if fill is not None:
+            spent = fill.notional if fill.side == "buy" else -fill.notional
+            moved = (fill.signed_quantity, -spent - fill.commission, fill.commission)
+            from_fill = dict(zip(MOVED, moved, strict=True))
+        found += [
+            Difference(session, f"{name} of execution {reference}", from_fill[name], sums[name])
+            for name in MOVED
+            if from_fill[name] != sums[name]
+        ]
+    return found
 
 
 def _by_session(rows: Iterable[Mapping[str, Any]]) -> dict[date, list[Mapping[str, Any]]]:
@@ -86,7 +121,7 @@ def _compare(ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]]) -> l
             ours, theirs = getattr(rebuilt, name), None if row is None else row[name]
             if ours != theirs and (row is not None or rebuilt.quantity):
                 found.append(Difference(mark.session, f"{name} of {key[1]} ({key[0]})", ours, theirs))
-    worth = sum((row["market_value"] for row in by_key.values()), Decimal(0))
+    worth = sum((row["market_value"] for row in by_key.values()), ZERO)
     sums = {
         "cash": (ledger.cash, mark.cash),
         "positions_value": (worth, mark.positions_value),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
@@ -58,20 +56,9 @@ class Result:
             symbols=symbols,
             sessions=np.array([self.market.sessions[t]], dtype="datetime64[D]"),
             close=self.market.close[cut],
-            vix=self.market.vix_close[cut],
+            vix=self.market.vix[cut],
             factors={name: values[cut] for name, values in self.market.factors.items()},
         )
-
-    def write(self, folder: Path) -> None:
-        """Write the tables and `metrics.json` into `folder`; the same result gives the same bytes."""
-        from nightdesk.research.metrics import metrics
-        from nightdesk.research.tables import TABLES, write_table
-
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, (columns, rows) in TABLES.items():
-            write_table(folder / f"{name}.csv", columns, rows(self))
-        text = json.dumps(metrics(self), indent=2, allow_nan=False)
-        (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -121,7 +108,11 @@ def backtest(
         if len(bad):
             t = t0 + int(bad[0])
             why = "; ".join(quality.reasons(t, Consequence.STOP).values())
-            raise Refused(f"{known.sessions[t]}: the data checks stop the run: {why}")
+            failing = "; ".join(quality.reasons(t, Consequence.QUARANTINE).values()) or "none"
+            raise Refused(
+                f"{known.sessions[t]}: the data is too bad to decide on: {why} (in quarantine: {failing}). "
+                "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
+            )
         market = observe(
             desk, known, values, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
         )

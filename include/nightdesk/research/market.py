@@ -65,12 +65,12 @@ def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None
     sessions = calendar.between(first, last)
     if len(sessions) == 0:
         raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
-    continuous = [symbol for symbol, instrument in book.universe.items() if instrument.continuous]
-    chain = [make(name, calendar=book.calendar, continuous=continuous) for name in feeds or book.feeds.daily]
+    names = feeds or book.feeds.daily
+    chain = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in names]
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
-    columns = [Column(symbol, symbol in continuous) for symbol in book.panel_symbols]
+    columns = [Column(symbol, symbol in book.continuous_symbols) for symbol in book.panel_symbols]
     return Market(
         panel=build_panel(
             sessions,

@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from decimal import Decimal
-from importlib.metadata import version
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from nightdesk import performance
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
 from nightdesk.research.backtest import Result
+from nightdesk.version import code_version
 
 
 def metrics(result: Result) -> dict[str, object]:
@@ -35,7 +35,7 @@ def metrics(result: Result) -> dict[str, object]:
     rolling = performance.rolling_sharpe(nav)
     document: dict[str, object] = {
         "book": result.desk.book.name,
-        "code_version": version("nightdesk"),
+        "code_version": code_version(),
         "config_hash": result.desk.book.config_hash,
         "panel_hash": _panel_hash(result),
         "first": str(marks[0].session),

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from nightdesk.execution.ledger import value
+from nightdesk.execution.money import ZERO
 from nightdesk.research.backtest import Result
 from nightdesk.risk import words
 from nightdesk.strategies import Direction
@@ -103,13 +104,7 @@ def order_rows(result: Result) -> Iterator[Row]:
         filled = {} if after is None else {fill.client_order_id: fill.quantity for fill in after.fills}
         reasons = {} if after is None else {rest.client_order_id: rest.reason for rest in after.expired}
         for order in one.orders:
-            done = filled.get(order.client_order_id, order.quantity * 0)
-            if after is None:
-                state = "planned"
-            elif order.client_order_id in reasons:
-                state = "partially_filled" if done else "expired"
-            else:
-                state = "filled"
+            ended = "expired" if order.client_order_id in reasons else "filled"
             yield (
                 order.session,
                 order.client_order_id,
@@ -120,8 +115,8 @@ def order_rows(result: Result) -> Iterator[Row]:
                 order.time_in_force,
                 order.purpose,
                 order.reference_price,
-                state,
-                done,
+                "planned" if after is None else ended,
+                filled.get(order.client_order_id, ZERO),
                 reasons.get(order.client_order_id, ""),
             )
 

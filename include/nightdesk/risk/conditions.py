@@ -82,17 +82,33 @@ class Staleness(Rule):
 
 
 @register
+class References(Rule):
+    """No entries while the benchmark or the volatility index has no bar of this session."""
+
+    name = "references"
+    order = 15
+    subject = "entries"
+    always = True
+    sentence = "benchmark or volatility index without a bar of this session at {value:.0f} (1 is so)"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions when the day allows none."""
+        absent = not situation.entries_allowed
+        return Ruling(without_entries(wanted, held) if absent else wanted, float(absent), 0.0)
+
+
+@register
 class Regime(Rule):
-    """No entries in a band of the volatility index that forbids them, or while a reference has no bar."""
+    """No entries in a band of the volatility index that forbids them, or in none."""
 
     name = "regime"
-    order = 15
+    order = 16
     subject = "entries"
     always = True
     sentence = "volatility index at {value:.2f}, in the band from {limit:.2f}"
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
-        """No additions when the band is unknown or closed, or the day allows none."""
-        opens = situation.band is not None and situation.band.entries and situation.entries_allowed
+        """No additions when the band is unknown or closed."""
+        opens = situation.band is not None and situation.band.entries
         after = wanted if opens else without_entries(wanted, held)
         return Ruling(after, situation.vix, situation.band_floor)

@@ -6,7 +6,7 @@ asks for an instant up to which everything is known: no version turns up later w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightdesk.book import Book
-from nightdesk.calendar import get_calendar
+from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.store.binary import copy_in
 from nightdesk.store.db import Connection, Cursor, cursor, lock_key, now, transaction
 from nightdesk.store.facts import KINDS, Facts, Instants, instant, read_actions, read_bars
-from nightdesk.store.rows import query
+from nightdesk.store.rows import query, read_row, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,9 @@ def save_market(
 ) -> SavedMarket:
     """Store what a feed gave: new facts, and new versions of changed ones; a known fact writes nothing.
 
-    A row is known from the moment it is stored. Only for days before both the first stored bar of its symbol
-    and `inception` that moment is set back to when the market itself made it known.
+    A row is known from the moment it is stored. That moment is set back to when the market itself made it
+    known only for days before the first stored bar of its symbol, before `inception`, and before any day that
+    a decision has read: what was decided without a bar is decided without it again.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def save_market(
         As `read_bars` and `read_actions` of `nightdesk.store.facts`; nothing is stored then.
     """
     calendar = get_calendar(book.calendar)
-    continuous = [name for name, instrument in book.universe.items() if instrument.continuous]
+    continuous = book.continuous_symbols
     with transaction(conn), cursor(conn) as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
         arrived = now(conn)
@@ -100,10 +101,11 @@ def save_market(
         moves = None if actions is None else read_actions(actions, calendar, continuous)
         symbols = {*facts.symbols, *(() if moves is None else moves.symbols)}
         ids, spans = _symbol_ids(cur, symbols), stored_days(conn, symbols)
-        saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, inception, arrived), arrived)
+        before = min(inception, _first_day_decided_on(conn, calendar) or inception)
+        saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, before, arrived), arrived)
         saved_moves = Saved()
         if moves is not None:
-            known_at = _known_at(moves, spans, inception, arrived)
+            known_at = _known_at(moves, spans, before, arrived)
             saved_moves = _write(cur, "actions", moves, ids, known_at, arrived)
             if complete is not None:
                 saved_moves = replace(saved_moves, withdrawn=_withdraw(cur, facts, ids, complete, arrived))
@@ -117,6 +119,58 @@ def stored_days(conn: Connection, symbols: Iterable[str]) -> dict[str, tuple[dat
         return {name: (first, last) for name, first, last in cur.fetchall()}
 
 
+def market_changed(conn: Connection, book: Book, first: date, last: date, since: datetime) -> bool:
+    """Whether a panel of `book` from `first` to `last` reads something else of the market than at `since`."""
+    row = read_row(
+        conn,
+        "market_changed",
+        symbols=list(book.panel_symbols),
+        continuous=list(book.continuous_symbols),
+        first=first,
+        last=last,
+        since=since,
+    )
+    return row is not None and bool(row["changed"])
+
+
+@dataclass(frozen=True)
+class LateAction:
+    """An action of a symbol held at the open of `settled`, the session that should have booked it.
+
+    `session` is its ex-date; `known_at` when it came, changed or went, after that session was decided.
+    """
+
+    symbol: str
+    session: date
+    kind: str
+    settled: date
+    known_at: datetime
+
+
+def late_actions(
+    conn: Connection, book: str, symbols: Sequence[str], session: date, known_by: datetime
+) -> tuple[LateAction, ...]:
+    """Actions of the sessions before `session` that came, changed or went after their session was settled.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is read.
+    book : str
+        Whose positions and settled sessions count.
+    symbols : sequence of str
+        The book's.
+    session : date
+        The session that is being settled.
+    known_by : datetime
+        What became known later is not looked at.
+    """
+    rows = read_rows(
+        conn, "late_actions", book=book, symbols=list(symbols), session=session, known_by=known_by
+    )
+    return tuple(LateAction(**row) for row in rows)
+
+
 def _symbol_ids(cur: Cursor, names: Iterable[str]) -> dict[str, int]:
     """The number of each symbol, given to it when it has none; the caller holds the market's lock."""
     cur.execute(query("name_symbols"), {"symbols": sorted(names)})
@@ -124,13 +178,20 @@ def _symbol_ids(cur: Cursor, names: Iterable[str]) -> dict[str, int]:
     return dict(cur.fetchall())
 
 
+def _first_day_decided_on(conn: Connection, calendar: Calendar) -> date | None:
+    """The first day of which any decision so far read bars; None while there is no decision."""
+    row = read_row(conn, "first_origin_decided_on")
+    # A market that never closes gathers its first bar from the days since the session before.
+    return None if row is None or row["origin"] is None else calendar.shift(row["origin"], -1)
+
+
 def _known_at(
-    facts: Facts, spans: Mapping[str, tuple[date, date]], inception: date, arrived: datetime
+    facts: Facts, spans: Mapping[str, tuple[date, date]], before: date, arrived: datetime
 ) -> Instants:
     """When each row became known: as it arrived, save for history that no decision can have missed."""
     first = [spans[name][0] if name in spans else None for name in facts.symbols]
     oldest = np.array(first, dtype="datetime64[D]")[facts.symbol]
-    history = (facts.day < np.datetime64(inception, "D")) & (np.isnat(oldest) | (facts.day < oldest))
+    history = (facts.day < np.datetime64(before, "D")) & (np.isnat(oldest) | (facts.day < oldest))
     known: Instants = np.where(history, np.minimum(facts.completed, instant(arrived)), instant(arrived))
     return known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -9,6 +10,9 @@ from decimal import Decimal
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import read_row, read_rows
+
+#: What no book may change once it was started.
+FIXED = ("broker", "account", "initial_capital")
 
 
 @dataclass(frozen=True)
@@ -62,15 +66,9 @@ def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
         When another book has the account, or this one was started with another account or capital.
     """
     with transaction(conn), cursor(conn) as cur:
-        owner = read_row(conn, "account_owner", broker=wanted.broker, account=wanted.account)
-        if owner is not None and owner["book"] != wanted.book:
-            raise Refused(
-                f"account {wanted.account} of {wanted.broker} serves book {owner['book']} already: "
-                f"give book {wanted.book} an account of its own (broker.account)"
-            )
         cur.execute(
             "INSERT INTO nightdesk.books (book, inception, origin, initial_capital, broker, account) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (book) DO NOTHING",
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
             (
                 wanted.book,
                 wanted.inception,
@@ -81,36 +79,22 @@ def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
             ),
         )
         found = book_record(conn, wanted.book)
-    if found is None:
-        raise LookupError(f"book {wanted.book} vanished while it was started")
-    for name in ("broker", "account", "initial_capital"):
+        if found is None:
+            owner = read_row(conn, "account_owner", broker=wanted.broker, account=wanted.account)
+            other = "another" if owner is None else owner["book"]
+            raise Refused(
+                f"account {wanted.account} of {wanted.broker} serves book {other} already: "
+                f"give book {wanted.book} an account of its own (broker.account)"
+            )
+    refuse_changes(found, wanted)
+    return found
+
+
+def refuse_changes(found: BookRecord, wanted: BookRecord, names: Sequence[str] = FIXED) -> None:
+    """Refuse a book that was started as `found` and is now `wanted` with another value of one of `names`."""
+    for name in names:
         if getattr(found, name) != getattr(wanted, name):
             raise Refused(
                 f"book {wanted.book} was started with {name} {getattr(found, name)}, its file now says "
                 f"{getattr(wanted, name)}: restore the file, or give the changed book a name of its own"
-            )
-    return found
-
-
-def set_inception(conn: Connection, record: BookRecord) -> None:
-    """Start a book at `record.inception`, or move the beginning of one that has decided nothing yet.
-
-    Raises
-    ------
-    Refused
-        When a session of it was decided already and the beginning would change; or as `start_book` does.
-    """
-    found = start_book(conn, record)
-    if (found.inception, found.origin) == (record.inception, record.origin):
-        return
-    with transaction(conn), cursor(conn) as cur:
-        cur.execute(
-            "UPDATE nightdesk.books b SET inception = %(inception)s, origin = %(origin)s "
-            "WHERE book = %(book)s AND NOT EXISTS (SELECT FROM nightdesk.runs r WHERE r.book = b.book)",
-            {"book": record.book, "inception": record.inception, "origin": record.origin},
-        )
-        if cur.rowcount == 0:
-            raise Refused(
-                f"book {record.book} began on {found.inception} (origin {found.origin}) and has sessions: "
-                f"it cannot begin on {record.inception} (origin {record.origin}) any more"
             )

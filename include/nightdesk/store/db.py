@@ -37,6 +37,7 @@ _FINAL_REFUSALS = (
 )
 
 _LOCK_POLL_SECONDS = 0.02
+_ORPHAN_CHECK = "1s"
 
 
 def connect(url: str | None = None, environ: Mapping[str, str] | None = None) -> Connection:
@@ -75,6 +76,13 @@ def connect(url: str | None = None, environ: Mapping[str, str] | None = None) ->
         conn.set_session(autocommit=True)
         with conn.cursor() as cursor:
             cursor.execute("SET TIME ZONE 'UTC'")
+            # A server that waits for a lock sees only so that the process it works for was killed: until then
+            # it would keep the locks that the next attempt needs. Servers before version 14 cannot.
+            cursor.execute(
+                "SELECT set_config(name, %s, false) FROM pg_settings "
+                "WHERE name = 'client_connection_check_interval'",
+                (_ORPHAN_CHECK,),
+            )
     except psycopg2.Error as error:
         reason = _first_line(error)
         if "FATAL:" in reason and any(words in reason for words in _FINAL_REFUSALS):
@@ -89,15 +97,15 @@ def connect(url: str | None = None, environ: Mapping[str, str] | None = None) ->
 def address(url: str) -> str | None:
     """Where `url` leads, for messages: user, host, port and database, never the password.
 
-    None when it is no address. Of a password with an unencoded ``/`` or ``@`` libpq takes a piece for host or
-    port; that too is no address, and libpq's own words on it would show the piece.
+    None when it is no address. Of a password with an unencoded ``/`` or ``@`` libpq takes a piece for host,
+    port or database; that too is no address, and libpq's own words on it would show the piece.
     """
     try:
         parts = parse_dsn(url)
     except psycopg2.ProgrammingError:
         return None
     host = parts.get("host") or parts.get("hostaddr") or "the local socket"
-    if "@" in host or not parts.get("port", "5432").replace(",", "").isdecimal():
+    if "@" in host + parts.get("dbname", "") or not parts.get("port", "5432").replace(",", "").isdecimal():
         return None
     port = f":{parts['port']}" if "port" in parts else ""
     user = f"{parts['user']}@" if "user" in parts else ""

@@ -8,12 +8,15 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.calendar import as_date
 from nightdesk.panel import Floats, Panel
 from nightdesk.risk import Verdict
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
+
+Codes = NDArray[np.int8]
 
 
 def decided_sessions(conn: Connection, book: str, newest: int = 20) -> list[dict[str, Any]]:
@@ -31,12 +34,6 @@ def decided_sessions(conn: Connection, book: str, newest: int = 20) -> list[dict
 def was_ingested(conn: Connection, book: str, config_hash: str) -> bool:
     """Whether the book, as it is configured now, has fetched its history before."""
     return read_row(conn, "ingested_before", book=book, config_hash=config_hash) is not None
-
-
-def newest_bar(conn: Connection, symbol: str, last: date) -> date | None:
-    """Day of the newest stored bar of a symbol up to `last`; None when there is none."""
-    row = read_row(conn, "newest_bar", symbol=symbol, last=last)
-    return None if row is None else row["session"]
 
 
 def factor_set(conn: Connection, names: Sequence[str]) -> int:
@@ -119,20 +116,45 @@ def signals_of(conn: Connection, book: str, session: date) -> list[dict[str, Any
 
 def read_signals(
     conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
-) -> tuple[np.ndarray[Any, np.dtype[np.int8]], Floats]:
+) -> tuple[Codes, Floats]:
     """Directions and confidences of a session, of shape (n_strategies, n_symbols).
 
     A strategy that did not speak holds everything, with confidence 0.
     """
-    row = {name: s for s, name in enumerate(strategies)}
+    rows = signals_of(conn, book, session)
+    arrays = by_position(rows, strategies, symbols, ("direction", "confidence"))
+    return arrays["direction"].astype(np.int8), arrays["confidence"]
+
+
+def directions_before(
+    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+) -> Codes:
+    """What each strategy said when it last spoke before a session, of shape (n_strategies, n_symbols).
+
+    A strategy that was silent in between has not changed its mind. Before its first word it holds.
+    """
+    rows = read_rows(conn, "signal_rows_before", book=book, session=session, strategies=list(strategies))
+    return by_position(rows, strategies, symbols, ("direction",))["direction"].astype(np.int8)
+
+
+def by_position(
+    rows: Sequence[Mapping[str, Any]],
+    strategies: Sequence[str],
+    symbols: Sequence[str],
+    names: Sequence[str],
+) -> dict[str, Floats]:
+    """Columns of rows as arrays of shape (n_strategies, n_symbols), 0 where there is no row.
+
+    Rows of other strategies and symbols are left out.
+    """
+    place = {name: s for s, name in enumerate(strategies)}
     column = {symbol: n for n, symbol in enumerate(symbols)}
-    direction = np.zeros((len(row), len(column)), dtype=np.int8)
-    confidence = np.zeros((len(row), len(column)))
-    for one in signals_of(conn, book, session):
-        if one["strategy"] in row and one["symbol"] in column:
-            at = row[one["strategy"]], column[one["symbol"]]
-            direction[at], confidence[at] = one["direction"], one["confidence"]
-    return direction, confidence
+    out: dict[str, Floats] = {name: np.zeros((len(place), len(column))) for name in names}
+    for row in rows:
+        if row["strategy"] in place and row["symbol"] in column:
+            for name in names:
+                out[name][place[row["strategy"]], column[row["symbol"]]] = row[name]
+    return out
 
 
 def targets_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:

@@ -13,9 +13,6 @@ from nightdesk.execution.orders import Intent, Order
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
 
-#: States of an order that may still change, in the order in which they follow.
-OPEN_STATES = ("planned", "submitted", "partially_filled")
-
 
 @dataclass(frozen=True)
 class StoredOrder:
@@ -140,7 +137,14 @@ def order_events_of(conn: Connection, book: str, session: date) -> list[dict[str
 
 def fills_of(conn: Connection, book: str, session: date) -> tuple[Fill, ...]:
     """The executions booked in a session, by id."""
-    return tuple(Fill(**row) for row in read_rows(conn, "fill_rows", book=book, session=session))
+    rows = read_rows(conn, "fill_rows", book=book, first=session, last=session)
+    return tuple(Fill(**row) for row in rows)
+
+
+def all_fills(conn: Connection, book: str) -> tuple[Fill, ...]:
+    """All executions that were booked, by session and id."""
+    rows = read_rows(conn, "fill_rows", book=book, first=date.min, last=date.max)
+    return tuple(Fill(**row) for row in rows)
 
 
 def fill_rows(fills: Sequence[Fill]) -> list[dict[str, Any]]:

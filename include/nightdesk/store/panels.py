@@ -63,12 +63,8 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
     found = read_rows(conn, "panel_actions", symbols=list(symbols), first=first, last=last, known_by=known_by)
     return build_panel(
         calendar.between(first, last),
-        [Column(name, _is_continuous(book, name)) for name in symbols],
+        [Column(name, name in book.continuous_symbols) for name in symbols],
         bars,
         [Action(one["symbol"], np.datetime64(one["session"]), one["kind"], one["value"]) for one in found],
         previous_session=np.datetime64(before),
     )
-
-
-def _is_continuous(book: Book, symbol: str) -> bool:
-    return symbol in book.universe and book.universe[symbol].continuous

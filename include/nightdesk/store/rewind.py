@@ -46,7 +46,8 @@ def clear_from(conn: Connection, book: str, session: date) -> tuple[date, ...]:
     """
     key = {"book": book, "session": session}
     with transaction(conn), cursor(conn) as cur:
-        cleared = tuple(row["session"] for row in read_rows(conn, "sessions_from", **key))
+        # Steps that are at work on one of the sessions end first, or find their run gone.
+        cleared = tuple(row["session"] for row in read_rows(conn, "lock_runs_from", **key))
         for table in _DECIDED:
             cur.execute(
                 sql.SQL("DELETE FROM {} WHERE book = %(book)s AND session >= %(session)s").format(

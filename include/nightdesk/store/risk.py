@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import read_row
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,3 @@ def set_kill_switch(
             (book, session, "kill" if on else "release", reason.strip(), who.strip(), key),
         )
         return cur.rowcount > 0
-
-
-def risk_events_of(conn: Connection, book: str) -> list[dict[str, Any]]:
-    """All facts of a book in the order in which they count: session, kind, reason, who, created_at."""
-    return read_rows(conn, "risk_event_rows", book=book)

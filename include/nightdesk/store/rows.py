@@ -41,9 +41,7 @@ class Changed:
         return bool(self.inserted or self.updated or self.deleted)
 
 
-def replace_rows(
-    conn: Connection, table: str, key: Row, rows: Sequence[Row], *, stamps: Row | None = None
-) -> Changed:
+def replace_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> Changed:
     """Make `table` hold exactly `rows` under `key`; rows that are there already are not touched.
 
     Parameters
@@ -56,8 +54,6 @@ def replace_rows(
         Which rows of the table are meant; none of its values is None. Its columns may be left out of `rows`.
     rows : sequence of mapping of column to value
         All with the same columns. Columns that are not named keep their defaults.
-    stamps : mapping of column to value, optional
-        Columns that are written with a row that is new or differs, and never make it differ.
 
     Returns
     -------
@@ -78,7 +74,6 @@ def replace_rows(
         deleted = cur.rowcount
         if not whole:
             return Changed(deleted=deleted)
-        stamped = _stamped(whole, stamps)
         compared = [name for name in whole[0] if name not in primary]
         cur.execute(
             sql.SQL(
@@ -87,12 +82,12 @@ def replace_rows(
                 "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
             ).format(
                 table=_name(table),
-                columns=_list(stamped[0]),
+                columns=_list(whole[0]),
                 fresh=_fresh(table),
                 primary=_list(primary),
-                action=_update(compared, tuple(stamps or ())),
+                action=_update(compared),
             ),
-            {"document": _document(stamped)},
+            {"document": document},
         )
         inserted, updated = one(cur)
     return Changed(inserted, updated, deleted)
@@ -236,16 +231,12 @@ def _complete(table: str, key: Row, rows: Sequence[Row]) -> list[Row]:
     return whole
 
 
-def _stamped(rows: list[Row], stamps: Row | None) -> list[Row]:
-    return rows if not stamps else [{**row, **stamps} for row in rows]
-
-
-def _update(compared: Sequence[str], stamps: Sequence[str]) -> sql.Composable:
+def _update(compared: Sequence[str]) -> sql.Composable:
     if not compared:
         return sql.SQL("NOTHING")
     return sql.SQL("UPDATE SET {sets} WHERE ({held}) IS DISTINCT FROM ({fresh})").format(
         sets=sql.SQL(", ").join(
-            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in (*compared, *stamps)
+            sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in compared
         ),
         held=sql.SQL(", ").join(sql.Identifier("held", name) for name in compared),
         fresh=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in compared),

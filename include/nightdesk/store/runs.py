@@ -155,6 +155,11 @@ def newest_attempts(conn: Connection, book: str, session: date) -> dict[str, Ste
     return {row["step"]: StepAttempt(**row) for row in rows}
 
 
+def outdated_steps(conn: Connection, book: str, session: date) -> list[str]:
+    """Steps of a session that last began before the newest bars came that its decision uses."""
+    return [row["step"] for row in read_rows(conn, "outdated_steps", book=book, session=session)]
+
+
 def latest_closed(conn: Connection, book: str) -> date | None:
     """The newest closed session of a book; None when there is none."""
     row = read_row(conn, "latest_closed", book=book)

@@ -44,7 +44,8 @@ class View:
     close : ndarray of shape (n_sessions, n_symbols)
         Raw dollars of the session, NaN without a bar; in the same dollars as the factors that are prices.
     vix : ndarray of shape (n_sessions,)
-        Close of the volatility index, NaN without a bar.
+        Newest close of the volatility index, NaN before its first bar. A session without a bar of it opens
+        nothing, and must not look like a calmer or a wilder one.
     factors : mapping of factor name to ndarray of shape (n_sessions, n_symbols)
         NaN where a value has too little history.
     """
@@ -70,14 +71,14 @@ class View:
         symbols : sequence of str
             The symbols that may be traded.
         volatility_index : str
-            The column whose close is `vix`.
+            The column whose newest close is `vix`.
         """
         n = len(symbols)
         return cls(
             symbols=tuple(symbols),
             sessions=panel.sessions,
             close=panel.close[:, :n],
-            vix=panel.close[:, panel.column(volatility_index)],
+            vix=panel.last_close[:, panel.column(volatility_index)],
             factors={name: values[:, :n] for name, values in factors.items()},
         )
 
