@@ -17,6 +17,7 @@ ORDER = (
 class Commands(TyperGroup):
     """Commands whose expected errors are a paragraph on standard error and status 1, no traceback."""
 
+    # Typer always hands in its own Context; its base classes declare that one's parent, click's.
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """Names in the order of a day's work."""
         return sorted(super().list_commands(ctx), key=ORDER.index)
