@@ -55,6 +55,22 @@ Edit = Callable[[dict], object]
             lambda b: b["costs"].update(slippage=float("nan")),
             "costs.slippage: found nan; input should be a finite",
         ),
+        (
+            lambda b: b.update(orders={"limit_offset_bps": 10}),
+            "orders: limit_offset_bps: found 10, and a market order has no limit",
+        ),
+        (
+            lambda b: b.update(orders={"type": "limit", "limit_offset_bps": 2500}),
+            "orders.limit_offset_bps: found 2500; input should be less than or equal to 2000",
+        ),
+        (
+            lambda b: b.update(orders={"type": "stop"}),
+            "orders.type: found 'stop'; input should be 'market' or",
+        ),
+        (
+            lambda b: b["universe"]["GLD"].update(tick=0),
+            "universe.GLD.tick: found 0; input should be greater than 0",
+        ),
         (lambda b: b.update(initial_capital=0), "initial_capital: found 0; input should be greater than 0"),
         (
             lambda b: b["strategies"].update(other={"share": 0.5}),
@@ -71,6 +87,14 @@ Edit = Callable[[dict], object]
             "origin 2024-01-02 must lie before inception",
         ),
         (lambda b: b["broker"].pop("account"), "broker.account: missing"),
+        (
+            lambda b: b.update(alerts={"routes": {"WARNING": ["My Chat"]}}),
+            "alerts.routes.WARNING.0: found 'My Chat'; string should match",
+        ),
+        (
+            lambda b: b.update(alerts={"routes": {"EMERGENCIES": ["mail"]}}),
+            "alerts.routes.EMERGENCIES: unknown key (did you mean EMERGENCY?)",
+        ),
     ],
 )
 def test_an_impossible_book_is_refused_with_file_key_and_reason(
@@ -124,3 +148,19 @@ def test_the_config_hash_ignores_layout_and_follows_content(tmp_path: Path) -> N
     assert load_book(same).config_hash == load_book(MULTI_ASSET).config_hash
     changed = load_book(MULTI_ASSET, {"universe.GLD.max_weight": "0.49"})
     assert changed.config_hash != load_book(MULTI_ASSET).config_hash
+
+
+def test_alerts_take_the_routes_of_their_level_unless_the_book_says_otherwise() -> None:
+    assert load_book(MULTI_ASSET).alerts.routes.model_dump() == {
+        "INFO": ("mail",),
+        "WARNING": ("mail", "chat"),
+        "CRITICAL": ("mail", "chat"),
+        "EMERGENCY": ("mail", "chat"),
+    }
+    routes = load_book(MULTI_ASSET, {"alerts": "{routes: {INFO: [], EMERGENCY: [pager]}}"}).alerts.routes
+    assert (routes.INFO, routes.WARNING, routes.EMERGENCY) == ((), ("mail", "chat"), ("pager",))
+
+
+def test_who_is_told_is_no_part_of_a_decision() -> None:
+    told = load_book(MULTI_ASSET, {"alerts": "{routes: {INFO: []}}"})
+    assert told.config_hash == load_book(MULTI_ASSET).config_hash

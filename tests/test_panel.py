@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.panel import FILL_FIELDS, Action, Bars, Column, Panel, build_panel
 
 
 def days(*texts: str) -> np.ndarray:
@@ -44,7 +44,8 @@ def test_a_missing_bar_is_nan_and_a_bar_on_no_session_is_left_out() -> None:
     assert_array_equal(panel.close[:, 0], [10, np.nan, np.nan, 12, np.nan])
     assert_array_equal(panel.last_close[:, 0], [10, 10, 10, 12, 12])
     assert_array_equal(panel.age[:, 0], [0, 1, 2, 0, 1])
-    assert_array_equal(panel.fill_open, panel.open)
+    for name in FILL_FIELDS:
+        assert_array_equal(getattr(panel, f"fill_{name}"), getattr(panel, name))
 
 
 def test_a_symbol_not_yet_listed_has_no_price_and_no_age() -> None:
@@ -67,11 +68,19 @@ def test_a_continuous_market_closes_with_its_last_whole_day_and_fills_at_the_nex
     assert_array_equal(panel.fill_volume[:, 0], [np.nan, 10100, 10200, 10400, 10700])
 
 
+def test_of_a_continuous_market_low_and_high_are_known_only_of_whole_days_after_the_decision() -> None:
+    rows = [(0, f"2024-07-{day:02d}", 100.0 + day) for day in range(1, 9)]
+    panel = panel_of(rows, WEEK, [COIN], previous="2024-06-28")
+    # decided at 07-03: the holiday 07-04; at 07-05: the weekend; on other days the day after still runs
+    assert_array_equal(panel.fill_low[:, 0], [np.nan, np.nan, np.nan, 102, 104])
+    assert_array_equal(panel.fill_high[:, 0], [np.nan, np.nan, np.nan, 106, 109])
+
+
 def test_a_running_day_gives_its_open_only() -> None:
     rows = [(0, f"2024-07-{day:02d}", 100.0 + day) for day in range(1, 9)]
     changed = [*rows[:-1], (0, "2024-07-08", 999.0)]
     before, after = (panel_of(each, WEEK, [COIN], previous="2024-06-28") for each in (rows, changed))
-    for name in ("open", "high", "low", "close", "volume", "fill_open", "fill_volume"):
+    for name in ("open", "high", "low", "close", "volume", *(f"fill_{name}" for name in FILL_FIELDS)):
         assert_array_equal(getattr(before, name), getattr(after, name))
 
 

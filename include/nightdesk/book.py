@@ -25,6 +25,7 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Params = dict[str, JsonValue]
+AssetClass = Literal["equity", "etf", "crypto"]
 
 
 class Frozen(BaseModel):
@@ -43,11 +44,14 @@ class Costs(Frozen):
 class Instrument(Frozen):
     """One symbol of a book's universe."""
 
-    asset_class: Literal["equity", "etf", "crypto"] = "etf"
+    asset_class: AssetClass = "etf"
     group: str = Field("", description="class or sector shown in reports")
     max_weight: Share = Field(description="largest share of NAV in this symbol")
     volatility_target: Positive = Field(0.15, description="annualised; carries the full weight")
     unit: Decimal = Field(Decimal(1), gt=0, description="smallest quantity: 1 share, 0.0001 BTC")
+    tick: Decimal = Field(
+        Decimal("0.01"), gt=0, decimal_places=6, description="smallest step of a limit price, dollars"
+    )
     costs: Costs | None = Field(None, description="instead of the book's costs")
 
     @property
@@ -105,12 +109,71 @@ class Feeds(Frozen):
     compare_with: str | None = Field(None, description="a second source whose closes are compared")
 
 
+class Tolerance(Frozen):
+    """Differences to the broker that are booked, marked as such, and ask no person; none by default."""
+
+    cash: Decimal = Field(Decimal(0), ge=0, decimal_places=2, description="dollars")
+    quantity: Decimal = Field(Decimal(0), ge=0, decimal_places=8, description="units of each symbol")
+
+
+#: Ten basis points are 0.10 %; a limit further away than this is a slip of the pen.
+WIDEST_OFFSET_BPS = Decimal(2000)
+
+
+class Orders(Frozen):
+    """How the book's orders are sent; all of them alike, exits too."""
+
+    type: Literal["market", "limit"] = "market"
+    limit_offset_bps: Decimal = Field(
+        Decimal(0),
+        ge=-WIDEST_OFFSET_BPS,
+        le=WIDEST_OFFSET_BPS,
+        decimal_places=4,
+        description="basis points by which a limit is worse than the decision's price; better where negative",
+    )
+
+    @model_validator(mode="after")
+    def _offset_of_a_limit(self) -> Self:
+        if self.type == "market" and self.limit_offset_bps:
+            raise ValueError(
+                f"limit_offset_bps: found {self.limit_offset_bps}, and a market order has no limit; "
+                "set type to limit, or leave it out"
+            )
+        return self
+
+
 class BrokerEntry(Frozen):
     """Where orders go."""
 
     kind: Name = "paper"
     account: str = Field(min_length=1, description="one account serves one book")
     max_volume_share: Share = Field(0.10, description="paper: of the fill bar's volume")
+    live: bool = Field(False, description="real money; the environment must name the account as well")
+    capital_limit: Decimal | None = Field(
+        None, gt=0, decimal_places=2, description="dollars in positions that no order may lead beyond"
+    )
+    tolerance: Tolerance = Tolerance()
+
+    @model_validator(mode="after")
+    def _limited_when_live(self) -> Self:
+        if self.live and self.capital_limit is None:
+            raise ValueError("a live account wants a capital_limit, in dollars")
+        return self
+
+
+class Routes(Frozen):
+    """Which routes an alert takes, by its level; where a route leads is set outside the book."""
+
+    INFO: tuple[Name, ...] = ("mail",)
+    WARNING: tuple[Name, ...] = ("mail", "chat")
+    CRITICAL: tuple[Name, ...] = ("mail", "chat")
+    EMERGENCY: tuple[Name, ...] = ("mail", "chat")
+
+
+class Alerts(Frozen):
+    """How people are told."""
+
+    routes: Routes = Routes()
 
 
 class Schedule(Frozen):
@@ -139,6 +202,7 @@ class Book(Frozen):
     schedule: Schedule = Schedule()
     feeds: Feeds = Feeds()
     broker: BrokerEntry
+    orders: Orders = Orders()
     universe: dict[Symbol, Instrument] = Field(min_length=1)
     strategies: dict[Name, StrategyEntry] = Field(min_length=1)
     regime: tuple[Band, ...] = Field(min_length=1)
@@ -146,6 +210,7 @@ class Book(Frozen):
     limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
     costs: Costs = Costs()
     quality: Quality = Quality()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
@@ -193,8 +258,8 @@ class Book(Frozen):
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 over everything the book says, independent of the file's layout."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """SHA-256 over all that the book decides by, independent of the file's layout and of who is told."""
+        return hashlib.sha256(self.model_dump_json(exclude={"alerts"}).encode()).hexdigest()
 
 
 #: Sessions before inception from which factors are computed, when the book states no origin.
@@ -251,7 +316,22 @@ def _describe(error: Mapping[str, Any]) -> str:
 
 
 def _suggestion(word: str) -> str:
-    models = (Book, Instrument, Costs, StrategyEntry, Band, Portfolio, Quality, Feeds, BrokerEntry, Schedule)
+    models = (
+        Book,
+        Instrument,
+        Costs,
+        StrategyEntry,
+        Band,
+        Portfolio,
+        Quality,
+        Feeds,
+        Orders,
+        BrokerEntry,
+        Tolerance,
+        Schedule,
+        Alerts,
+        Routes,
+    )
     known = {name for model in models for name in model.model_fields}
     close = difflib.get_close_matches(word, sorted(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""

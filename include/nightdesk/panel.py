@@ -77,9 +77,11 @@ class Panel:
     open, high, low, close, volume
         The bar that was complete at the session's close. For a continuous market: the whole UTC days since
         the session before.
-    fill_open, fill_volume
-        What an order decided at the session before meets: the open of the first bar after that decision,
-        and the volume that bounds the fill (units).
+    fill_open, fill_low, fill_high, fill_volume
+        What an order decided at the session before meets: the open of the first bar after that decision, the
+        lowest and the highest price after that decision of bars that are complete at the session's close, and
+        the volume that bounds the fill (units). Of a continuous market only the whole UTC days in between
+        count for low and high: those of a weekend or a holiday, none (NaN) on other days.
     adjustment
         Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an
         action changes nothing before its own date.
@@ -97,6 +99,8 @@ class Panel:
     close: Floats
     volume: Floats
     fill_open: Floats
+    fill_low: Floats
+    fill_high: Floats
     fill_volume: Floats
     adjustment: Floats
     dividend: Floats
@@ -142,6 +146,9 @@ class Panel:
         return np.where(newest >= 0, row - newest, -1)
 
 
+#: The fields of bars of which a panel says what orders meet.
+FILL_FIELDS = ("open", "low", "high", "volume")
+
 _BY_SESSION = tuple(field.name for field in fields(Panel) if field.name != "symbols")
 
 
@@ -182,7 +189,7 @@ def build_panel(
     plain = on_session & ~continuous[bars.column]
     for name, array in arrays.items():
         array[row[plain], bars.column[plain]] = getattr(bars, name)[plain]
-    fill_open, fill_volume = arrays["open"].copy(), arrays["volume"].copy()
+    fills = {name: arrays[name].copy() for name in FILL_FIELDS}
     first_before = previous_session if previous_session is not None else sessions[0] - np.timedelta64(1, "D")
     before = np.concatenate(([first_before], sessions[:-1]))
     for at in np.flatnonzero(continuous):
@@ -190,13 +197,13 @@ def build_panel(
         gathered = _gather_days(sessions, before, bars, mine)
         for name, array in arrays.items():
             array[:, at] = gathered[name]
-        fill_open[:, at], fill_volume[:, at] = gathered["fill_open"], gathered["fill_volume"]
+        for name, array in fills.items():
+            array[:, at] = gathered[f"fill_{name}"]
     adjustment, dividend, split = _lay_actions(sessions, columns, arrays["close"], actions)
     return Panel(
         sessions=sessions,
         symbols=tuple(column.symbol for column in columns),
-        fill_open=fill_open,
-        fill_volume=fill_volume,
+        **{f"fill_{name}": array for name, array in fills.items()},
         adjustment=adjustment,
         dividend=dividend,
         split=split,
@@ -212,12 +219,13 @@ def _gather_days(
     The bar of session s gathers the days from the session before up to the day before s: the last of them
     ends before the exchange's close. An order decided at the session before fills at the open of the next
     UTC day; of a day still running only the open is read, and the volume bound is that of the last whole day.
+    The day in which the decision fell began before it, so its low and high tell nothing of what came after.
     """
     order = np.argsort(bars.day[mine], kind="stable")
     day = bars.day[mine][order]
     values = {name: getattr(bars, name)[mine][order] for name in ("open", "high", "low", "close", "volume")}
     out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in values}
-    out["fill_open"], out["fill_volume"] = (np.full(len(sessions), np.nan) for _ in range(2))
+    out |= {f"fill_{name}": np.full(len(sessions), np.nan) for name in FILL_FIELDS}
     start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
     for t in np.flatnonzero(stop > start):
         days = slice(start[t], stop[t])
@@ -227,6 +235,10 @@ def _gather_days(
         out["close"][t] = values["close"][days][-1]
         out["volume"][t] = values["volume"][days].sum()
         out["fill_volume"][t] = values["volume"][days][-1]
+        after = slice(start[t] + int(day[start[t]] == before[t]), stop[t])
+        if after.start < after.stop:
+            out["fill_low"][t] = values["low"][after].min()
+            out["fill_high"][t] = values["high"][after].max()
     next_day = before + np.timedelta64(1, "D")
     opened, at = np.isin(next_day, day), np.searchsorted(day, next_day)
     out["fill_open"][opened] = values["open"][at[opened]]

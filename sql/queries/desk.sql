@@ -29,7 +29,7 @@ SELECT
 FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session = %(session)s;
 
 -- name: newest_attempts
-SELECT step, status, started_at, ended_at, counts, differences, error
+SELECT step, status, started_at, ended_at, counts, differences, error, task
 FROM (
     SELECT DISTINCT ON (step) * FROM nightdesk.run_steps
     WHERE book = %(book)s AND session = %(session)s ORDER BY step, run_step_id DESC
@@ -102,22 +102,10 @@ SELECT step, symbol, rule, action, observed, rule_limit, quantity_held, quantity
 FROM nightdesk.verdicts WHERE book = %(book)s AND session = %(session)s ORDER BY step, symbol;
 
 -- name: order_rows
-SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
-    limit_price, reference_price, status, attempts, filled_quantity,
-    (
-        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
-        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
-    ) AS intents
-FROM nightdesk.orders o WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, side, purpose, generation;
+SELECT * FROM nightdesk.whole_orders o WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, side, purpose, generation;
 
 -- name: order_by_id
-SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
-    limit_price, reference_price, status, attempts, filled_quantity,
-    (
-        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
-        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
-    ) AS intents
-FROM nightdesk.orders o WHERE client_order_id = %(client_order_id)s;
+SELECT * FROM nightdesk.whole_orders o WHERE client_order_id = %(client_order_id)s;
 
 -- name: order_event_rows
 SELECT e.client_order_id, e.number, e.session, e.status, e.cause, e.answer, e.recorded_at
@@ -125,18 +113,16 @@ FROM nightdesk.order_events e JOIN nightdesk.orders o USING (client_order_id)
 WHERE o.book = %(book)s AND o.session = %(session)s ORDER BY e.client_order_id, e.number;
 
 -- name: orders_to_settle
-SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
-    limit_price, reference_price, status, attempts, filled_quantity,
-    (
-        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
-        FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
-    ) AS intents
-FROM nightdesk.orders o
+SELECT * FROM nightdesk.whole_orders o
 WHERE book = %(book)s AND session < %(session)s AND (
     status IN ('planned', 'submitted', 'partially_filled')
     OR EXISTS (
         SELECT FROM nightdesk.order_events e
-        WHERE e.client_order_id = o.client_order_id AND e.session = %(session)s
+        WHERE e.client_order_id = o.client_order_id AND e.session >= %(session)s
+    )
+    OR (
+        attempts > 0 AND status IN ('suppressed', 'expired')
+        AND session = (SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = o.book AND r.session < %(session)s)
     )
 )
 ORDER BY session, client_order_id;
@@ -144,6 +130,14 @@ ORDER BY session, client_order_id;
 -- name: fill_rows
 SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
 FROM nightdesk.fills WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, execution_id;
+
+-- name: slippage_rows
+SELECT notional, expected_cost, realised_cost FROM nightdesk.slippage
+WHERE book = %(book)s AND session = %(session)s ORDER BY execution_id;
+
+-- name: cross_rows
+SELECT session, symbol, strategy, quantity, price FROM nightdesk.crosses
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, symbol, number;
 
 -- name: filled_before
 SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
@@ -168,7 +162,7 @@ SELECT session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_
 FROM nightdesk.portfolio WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session;
 
 -- name: reconciliation_rows
-SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations
+SELECT item, ledger_value, broker_value, outcome FROM nightdesk.reconciliations
 WHERE book = %(book)s AND session = %(session)s ORDER BY item;
 
 -- name: kill_switch
@@ -176,7 +170,7 @@ SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events
 WHERE book = %(book)s AND session <= %(session)s ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 
 -- name: alert_rows
-SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at
+SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
 FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
 
 -- name: report_html

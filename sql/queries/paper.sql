@@ -6,15 +6,17 @@ SELECT symbol, quantity FROM nightdesk.paper_positions
 WHERE account = %(account)s AND session = %(session)s ORDER BY symbol;
 
 -- name: paper_open_orders
-SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason
-FROM nightdesk.paper_orders WHERE account = %(account)s AND status = 'accepted' ORDER BY received;
+SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
+    coalesce((SELECT sum(f.quantity) FROM nightdesk.paper_fills f WHERE (f.account, f.client_order_id) = (o.account, o.client_order_id)), 0) AS filled
+FROM nightdesk.paper_orders o WHERE account = %(account)s AND status = 'accepted' ORDER BY received;
 
 -- name: paper_order
-SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason
-FROM nightdesk.paper_orders WHERE account = %(account)s AND client_order_id = %(client_order_id)s;
+SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
+    coalesce((SELECT sum(f.quantity) FROM nightdesk.paper_fills f WHERE (f.account, f.client_order_id) = (o.account, o.client_order_id)), 0) AS filled
+FROM nightdesk.paper_orders o WHERE account = %(account)s AND client_order_id = %(client_order_id)s;
 
 -- name: paper_orders_received
-SELECT count(*) AS received FROM nightdesk.paper_orders WHERE account = %(account)s AND session >= %(session)s;
+SELECT count(*) AS received FROM nightdesk.paper_orders o WHERE account = %(account)s AND session >= %(session)s;
 
 -- name: paper_fills_since
 SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price

@@ -20,6 +20,7 @@ from nightdesk.alerts.report import (
     headline,
     render,
 )
+from nightdesk.execution import Slippage
 
 CELLS = {"dd", "dt", "small", "span", "td", "th"}
 VOID = {"meta", "br", "link", "img", "input", "hr", "line", "path"}
@@ -107,6 +108,7 @@ def report():
         fills=(
             FillLine("GLD", "buy", Decimal(20), Decimal("168.084"), Decimal("3.36"), "momentum_60 of 3.1 %"),
         ),
+        slippage=Slippage(Decimal("3360.00"), Decimal("1.68"), Decimal("-0.84")),
         orders=(
             OrderLine(
                 "XLE", "sell", Decimal(44), Decimal("87.5"), 0.05, 0.0, "submitted", "momentum_60 of −12 %"
@@ -137,6 +139,7 @@ def report():
         "GLD 180 $160.25 $168.333333 $30,300.00 29.9 % +$1,455.00",
         "in quarantine: price_jump",
         "All positions $31,250.00 30.9 % +$1,405.00",
+        "a cost where positive: expected +$1.68 (5.00 bp), realised −$0.84 (−2.50 bp).",
         "Sell XLE 44 $87.50 5.0 % → 0.0 % submitted momentum_60 of −12 %",
         "QQQ cut 90 41 gross 98 % above 95 %",
         "Buy GLD 20 $168.084 $3,361.68 $3.36 momentum_60 of 3.1 %",
@@ -149,6 +152,12 @@ def report():
 )
 def test_the_page_says(report, sentence):
     assert sentence in words(render(report))
+
+
+def test_the_page_says_the_limit_of_a_limit_order(report):
+    (order,) = report.orders
+    limited = replace(report, orders=(replace(order, limit_price=Decimal("87.32")),))
+    assert "Sell XLE limit $87.32 44 $87.50" in words(render(limited))
 
 
 def test_the_page_says_that_its_data_is_generated_only_when_it_is(report):

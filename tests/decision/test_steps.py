@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 from tests.decision.desks import SESSION, book, day, desk, state, two_strategies
 
-from nightdesk.decision import Desk, RiskEvent, State, facts_at, gate, plan, resolve, targets
+from nightdesk.decision import (
+    Desk,
+    Gated,
+    RiskEvent,
+    State,
+    facts_at,
+    gate,
+    plan,
+    plan_crosses,
+    resolve,
+    targets,
+)
 from nightdesk.decision.day import Day, Facts
 from nightdesk.errors import Refused
 from nightdesk.execution import Ledger, Order, mark
@@ -215,3 +226,37 @@ def test_a_desk_knows_the_factors_and_the_history_that_it_needs() -> None:
     made = desk()
     assert made.factor_names == ("momentum_60", "sma_20", "sma_200", "sma_50", "volatility_60")
     assert made.look_back == 200
+
+
+def test_a_book_of_limit_orders_limits_exits_as_well_as_entries() -> None:
+    made = desk(orders={"type": "limit", "limit_offset_bps": 20})
+    orders = decide(made, state((MOMENTUM, "SPY", 10)), day([STRONG_BUY, STRONG_SELL]))
+    assert [(one.side, one.order_type, one.limit_price) for one in orders] == [
+        ("buy", "limit", Decimal("100.20")),
+        ("sell", "limit", Decimal("199.60")),
+    ]
+    plain = decide(desk(), state((MOMENTUM, "SPY", 10)), day([STRONG_BUY, STRONG_SELL]))
+    assert [one.client_order_id for one in orders] == [one.client_order_id for one in plain]
+    assert all(one.order_type == "market" and one.limit_price is None for one in plain)
+
+
+def test_a_limit_is_a_multiple_of_the_tick_of_its_symbol() -> None:
+    universe = {
+        "GLD": {"max_weight": 0.5, "volatility_target": 0.10, "tick": 0.25},
+        "SPY": {"max_weight": 0.4},
+    }
+    made = desk(orders={"type": "limit", "limit_offset_bps": 20}, universe=universe)
+    (order,) = decide(made, state(), day([STRONG_BUY, HOLD]))
+    assert order.limit_price == Decimal("100.00")
+
+
+def test_wishes_that_cancel_out_change_hands_between_the_strategies_at_the_close() -> None:
+    made = two_strategies(desk())
+    now, today = state(("trend", "GLD", 50), ("carry", "SPY", 10)), day([HOLD, HOLD], [HOLD, HOLD])
+    wanted = np.array([[30.0, 0.0], [20.0, 0.0]])
+    passage = gate(made, now, today, targets(made, now, today)).passage
+    orders = plan(made, now, today, Gated(wanted, passage))
+    crosses = plan_crosses(made, now, today, Gated(wanted, passage))
+    assert said(orders) == [("sell", "SPY", 10)]
+    assert [(one.symbol, one.price, one.session) for one in crosses] == [("GLD", Decimal(100), SESSION)]
+    assert [(one.strategy, one.quantity) for one in crosses[0].intents] == [("carry", 20), ("trend", -20)]

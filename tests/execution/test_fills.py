@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nightdesk.execution import FillBars, FillTerms, Intent, Order, Terms, open_session, restate
 
@@ -14,7 +16,7 @@ COIN = Terms(commission=Decimal("0.0010"), slippage=Decimal("0.0015"), unit=Deci
 TERMS = FillTerms({"GLD": ETF, "BTC-USD": COIN}, max_volume_share=Decimal("0.10"))
 
 
-def order(side: str, quantity: str, symbol: str = "GLD") -> Order:
+def order(side: str, quantity: str, symbol: str = "GLD", limit: str | None = None) -> Order:
     signed = Decimal(quantity) if side == "buy" else -Decimal(quantity)
     return Order(
         client_order_id=f"id-{symbol.lower()}-{side}",
@@ -27,11 +29,15 @@ def order(side: str, quantity: str, symbol: str = "GLD") -> Order:
         purpose="rebalance",
         reference_price=Decimal(100),
         intents=(Intent("trend", symbol, signed),),
+        order_type="market" if limit is None else "limit",
+        limit_price=None if limit is None else Decimal(limit),
     )
 
 
-def bars(open_: float, volume: float, symbol: str = "GLD") -> FillBars:
-    return FillBars(SESSION, {symbol: open_}, {symbol: volume})
+def bars(
+    open_: float, volume: float, symbol: str = "GLD", low: float = math.nan, high: float = math.nan
+) -> FillBars:
+    return FillBars(SESSION, {symbol: open_}, {symbol: volume}, {symbol: low}, {symbol: high})
 
 
 @pytest.mark.parametrize(
@@ -103,3 +109,84 @@ def test_an_order_of_which_a_reverse_split_left_nothing_expires() -> None:
     fills, expired = open_session([rest], bars(1000.0, 1e6), TERMS)
     assert fills == ()
     assert [(one.quantity, one.reason) for one in expired] == [(0, "a split left nothing of it")]
+
+
+#: (side, limit, open, low, high, price; None where it expires, with the reason)
+LIMITS = [
+    # at the open, where that is at the limit or better: slippage goes as far as the limit and no further
+    ("buy", "100.50", 100.0, 99.0, 102.0, "100.050000", ""),
+    ("buy", "100.02", 100.0, 99.0, 102.0, "100.02", ""),
+    ("buy", "100.00", 100.0, 99.0, 102.0, "100.00", ""),
+    ("sell", "99.50", 100.0, 99.0, 102.0, "99.950000", ""),
+    ("sell", "99.98", 100.0, 99.0, 102.0, "99.98", ""),
+    # later, at the limit itself, where the session reaches it
+    ("buy", "99.00", 100.0, 99.0, 102.0, "99.00", ""),
+    ("buy", "99.40", 100.0, 99.0, 102.0, "99.40", ""),
+    ("sell", "102.00", 100.0, 99.0, 102.0, "102.00", ""),
+    # not at all
+    ("buy", "98.99", 100.0, 99.0, 102.0, None, "its low was 99.0"),
+    ("sell", "102.01", 100.0, 99.0, 102.0, None, "its high was 102.0"),
+    # the bar is not complete when fills come home: its open is all that is known
+    ("buy", "99.40", 100.0, math.nan, math.nan, None, "no low after the decision is known at the close"),
+    ("sell", "101.00", 100.0, math.nan, math.nan, None, "no high after the decision is known at the close"),
+    ("buy", "100.50", 100.0, math.nan, math.nan, "100.050000", ""),
+]
+
+
+@pytest.mark.parametrize(("side", "limit", "opened", "low", "high", "price", "reason"), LIMITS)
+def test_a_limit_order_fills_at_its_limit_or_better_or_not_at_all(
+    side: str, limit: str, opened: float, low: float, high: float, price: str | None, reason: str
+) -> None:
+    fills, expired = open_session(
+        [order(side, "10", limit=limit)], bars(opened, 1e6, low=low, high=high), TERMS
+    )
+    assert [str(one.price) for one in fills] == ([] if price is None else [price])
+    assert [one.reference_price for one in fills] == [Decimal(100)] * len(fills)
+    said = f"the limit of {float(limit)} was not reached: the bar opened at 100.0, {reason}"
+    assert [(one.quantity, one.reason) for one in expired] == ([] if price else [(10, said)])
+
+
+def test_a_price_is_compared_as_it_is_written_and_not_as_it_is_stored() -> None:
+    # the float 0.1 is a little more than a tenth
+    fills, _ = open_session([order("buy", "10", limit="0.1")], bars(0.2, 1e6, low=0.1), TERMS)
+    assert [one.price for one in fills] == [Decimal("0.1")]
+
+
+def test_limit_and_market_orders_share_the_volume_that_may_be_taken() -> None:
+    sent = [order("buy", "80", limit="99.00"), order("sell", "80")]
+    fills, expired = open_session(sent, bars(100.0, 1000, low=99.0), TERMS)
+    assert [(one.side, one.quantity, one.price) for one in fills] == [
+        ("buy", 80, Decimal("99.00")),
+        ("sell", 20, Decimal("99.95")),
+    ]
+    assert [one.quantity for one in expired] == [60]
+
+
+def test_a_limit_that_is_not_reached_takes_no_volume() -> None:
+    sent = [order("buy", "80", limit="98.00"), order("sell", "80")]
+    fills, expired = open_session(sent, bars(100.0, 1000, low=99.0), TERMS)
+    assert [(one.side, one.quantity) for one in fills] == [("sell", 80)]
+    assert [one.client_order_id for one in expired] == ["id-gld-buy"]
+
+
+@given(
+    st.sampled_from(["buy", "sell"]),
+    st.integers(9_000, 11_000),
+    st.integers(9_500, 10_500),
+    st.integers(0, 500),
+    st.integers(0, 500),
+)
+def test_no_limit_order_is_filled_beyond_its_limit_or_outside_the_bar(
+    side: str, limit: int, opened: int, down: int, up: int
+) -> None:
+    low, high = opened - down, opened + up
+    sent = order(side, "10", limit=str(Decimal(limit) / 100))
+    offered = bars(opened / 100, 1e6, low=low / 100, high=high / 100)
+    fills, expired = open_session([sent], offered, TERMS)
+    reachable = low <= limit if side == "buy" else high >= limit
+    assert (len(fills), len(expired)) == ((1, 0) if reachable else (0, 1))
+    for one in fills:
+        worst = Decimal(limit) / 100
+        assert one.price <= worst if side == "buy" else one.price >= worst
+        slippage = Decimal(opened) / 100 * ETF.slippage
+        assert Decimal(low) / 100 - slippage <= one.price <= Decimal(high) / 100 + slippage

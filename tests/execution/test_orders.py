@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightdesk.execution import Intent, Order, allocate, client_order_id, net
-from nightdesk.execution.orders import adds_risk
+from nightdesk.errors import Refused
+from nightdesk.execution import Intent, Order, allocate, client_order_id, cross, net
+from nightdesk.execution.orders import adds_risk, limit_price, limited
 
 CLOSE = datetime(2020, 3, 16, 20, tzinfo=UTC)
 ONE = Decimal(1)
@@ -68,8 +69,56 @@ def test_intents_net_to_one_order_a_symbol() -> None:
     assert sum(intent.quantity for intent in orders[0].intents) == orders[0].signed_quantity
 
 
-def test_intents_that_cancel_out_send_nothing() -> None:
-    assert _net(Intent("trend", "GLD", Decimal(4)), Intent("carry", "GLD", Decimal(-4))) == ()
+def test_intents_that_cancel_out_send_nothing_and_change_hands_inside_the_book() -> None:
+    intents = [
+        Intent("trend", "GLD", Decimal(4)),
+        Intent("trend", "SPY", Decimal(1)),
+        Intent("carry", "GLD", Decimal(-4)),
+    ]
+    assert [one.symbol for one in _net(*intents)] == ["SPY"]
+    (made,) = cross(intents, {"GLD": 170.5, "SPY": 300.0}, session=date(2020, 3, 16))
+    assert (made.symbol, made.price, made.session) == ("GLD", Decimal("170.5"), date(2020, 3, 16))
+    assert [(one.strategy, one.quantity) for one in made.intents] == [("carry", -4), ("trend", 4)]
+
+
+@pytest.mark.parametrize(
+    ("side", "reference", "offset", "tick", "limit"),
+    [
+        ("buy", "100", "0", "0.01", "100.000000"),
+        ("buy", "100", "25", "0.01", "100.250000"),
+        ("sell", "100", "25", "0.01", "99.750000"),
+        # rounded so that the limit is never worse than the offset says
+        ("buy", "33.333333", "10", "0.01", "33.360000"),
+        ("sell", "33.333333", "10", "0.01", "33.300000"),
+        ("sell", "33.333333", "11", "0.01", "33.300000"),
+        ("buy", "9000.123456", "50", "0.5", "9045.000000"),
+        ("sell", "9000.123456", "50", "0.5", "8955.500000"),
+        # a better price than that of the decision
+        ("buy", "100", "-25", "0.01", "99.750000"),
+        ("sell", "100", "-25", "0.01", "100.250000"),
+        ("sell", "0.004", "0", "0.01", "0.010000"),
+    ],
+)
+def test_a_limit_lies_at_its_distance_on_a_tick(
+    side: str, reference: str, offset: str, tick: str, limit: str
+) -> None:
+    made = limit_price(side, Decimal(reference), Decimal(offset), Decimal(tick))  # type: ignore[arg-type]
+    assert str(made) == limit
+
+
+def test_a_limited_order_is_the_same_decision() -> None:
+    (order,) = _net(Intent("trend", "GLD", Decimal(10)))
+    made = limited(order, Decimal(10), Decimal("0.01"))
+    assert (made.order_type, made.limit_price) == ("limit", Decimal("170.67"))
+    assert made.client_order_id == order.client_order_id
+
+
+def test_a_tick_that_leaves_a_purchase_no_price_is_refused() -> None:
+    (order,) = _net(Intent("trend", "GLD", Decimal(10)))
+    with pytest.raises(
+        Refused, match=r"two 2020-03-16: buy GLD: .* is less than a tick of 500: give the symbol"
+    ):
+        limited(order, Decimal(10), Decimal(500))
 
 
 @given(st.lists(st.integers(-500, 500).filter(bool), min_size=1, max_size=4), st.data())

@@ -7,12 +7,14 @@ from decimal import Decimal
 import pytest
 
 from nightdesk.execution import (
+    Cross,
     Entry,
     Fill,
     Intent,
     Ledger,
     Order,
     corporate_actions,
+    cross_entries,
     fill_entries,
     fold,
     restate,
@@ -112,6 +114,13 @@ def test_an_open_order_is_restated_for_a_split() -> None:
     after = restate(order(trend="3", carry="2"), 1.5, ONE)
     assert (after.quantity, after.reference_price) == (7, Decimal("66.666667"))
     assert sum(one.quantity for one in after.intents) == 7
+    assert (after.limit_price, after.stop_price, after.target_price) == (None, None, None)
+
+
+def test_the_prices_of_an_open_order_are_restated_for_a_split() -> None:
+    prices = {"limit_price": Decimal(99), "stop_price": Decimal(90), "target_price": Decimal(120)}
+    after = restate(replace(order(trend="4"), **prices), 3.0, ONE)
+    assert (after.limit_price, after.stop_price, after.target_price) == (33, 30, 40)
 
 
 def test_a_fill_moves_cash_by_its_notional_and_commission() -> None:
@@ -155,3 +164,35 @@ def test_the_last_cent_of_a_dividend_does_not_depend_on_the_order_of_the_ledger(
         act(one, dividend=0.335).positions["carry", "GLD"]
         == act(other, dividend=0.335).positions["carry", "GLD"]
     )
+
+
+def test_what_changes_hands_inside_the_book_comes_before_the_dividend_of_the_next_morning() -> None:
+    before = held(trend="10")
+    crossed = Cross(
+        date(2020, 3, 16),
+        "GLD",
+        Decimal(110),
+        (Intent("carry", "GLD", Decimal(10)), Intent("trend", "GLD", Decimal(-10))),
+    )
+    ledger = act(before.apply(cross_entries([crossed], DAY)), dividend=0.25)
+    trend, carry = ledger.positions["trend", "GLD"], ledger.positions["carry", "GLD"]
+    assert (trend.quantity, trend.realised, trend.dividends) == (0, 100, 0)
+    assert (carry.quantity, carry.cost, carry.entry_session) == (10, 1100, DAY)
+    assert carry.dividends == Decimal("2.50") == ledger.cash - before.cash
+
+
+def test_cents_of_a_cross_are_shared_so_that_the_cash_stays() -> None:
+    wanted = {"a": "1", "b": "1", "c": "1", "d": "-3"}
+    intents = tuple(Intent(name, "GLD", Decimal(quantity)) for name, quantity in wanted.items())
+    entries = cross_entries([Cross(date(2020, 3, 16), "GLD", Decimal("33.335"), intents)], DAY)
+    assert [one.cash for one in entries] == [Decimal(x) for x in ("-33.33", "-33.33", "-33.34", "100.00")]
+    assert {one.reference for one in entries} == {"cross-GLD-2020-03-16"}
+
+
+def test_the_fills_of_a_session_are_booked_at_their_average_price() -> None:
+    told = [fill("3", "10.00", "0.30", execution="a"), fill("1", "12.00", "0.10", execution="b")]
+    entries = fill_entries(order(trend="2", carry="2"), told, ONE)
+    assert [(one.quantity, one.price, one.cash, one.commission) for one in entries] == [
+        (2, Decimal("10.5"), Decimal("-21.20"), Decimal("0.20"))
+    ] * 2
+    assert {one.reference for one in entries} == {"id"}

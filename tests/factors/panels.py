@@ -30,6 +30,8 @@ def panel_of(close, *, high=None, low=None, volume=None, symbols=None, adjustmen
         close=close,
         volume=volume,
         fill_open=close,
+        fill_low=low,
+        fill_high=high,
         fill_volume=volume,
         adjustment=like(adjustment, np.ones_like(close)),
         dividend=np.zeros_like(close),

@@ -216,9 +216,9 @@ def test_an_action_that_comes_late_is_told_and_a_replay_books_it(desk: SmallDesk
 @pytest.mark.parametrize(
     ("damage", "item"),
     [
-        ("UPDATE nightdesk.fills SET price = price + 1", "cash of execution"),
-        ("UPDATE nightdesk.fills SET commission = commission + 1", "commission of execution"),
-        ("DELETE FROM nightdesk.fills", "quantity of execution"),
+        ("UPDATE nightdesk.fills SET price = price + 1", "cash of the executions"),
+        ("UPDATE nightdesk.fills SET commission = commission + 1", "commission of the executions"),
+        ("DELETE FROM nightdesk.fills", "quantity of the executions"),
     ],
 )
 def test_a_fill_that_its_entries_do_not_add_up_to_does_not_verify(

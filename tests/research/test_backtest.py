@@ -169,6 +169,31 @@ def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> 
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+def test_a_book_of_limit_orders_pays_no_more_than_its_limits_and_tells_what_it_cost(tmp_path: Path) -> None:
+    limited = book(
+        limits=LIMITS, quality={"failed_share": 0.6}, orders={"type": "limit", "limit_offset_bps": -20}
+    )
+    result = backtest(limited, seeded_panel(limited), START, LAST)
+    write_result(result, tmp_path)
+    orders, fills = (list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in ("orders", "fills"))
+    limit = {row["client_order_id"]: Decimal(row["limit_price"]) for row in orders}
+    assert {row["order_type"] for row in orders} == {"limit"}
+    for row in fills:
+        worst, price = limit[row["client_order_id"]], Decimal(row["price"])
+        assert price <= worst if row["side"] == "buy" else price >= worst
+    missed = [row for row in orders if "was not reached" in row["reason"]]
+    assert missed
+    assert all(row["filled"] == "0" and row["state"] == "expired" for row in missed)
+    cost = sum(
+        float(row["slippage_bps"]) * float(row["quantity"]) * float(row["reference_price"]) / 1e4
+        for row in fills
+    )
+    figures = json.loads((tmp_path / "metrics.json").read_text())
+    assert figures["slippage"] == pytest.approx(cost)
+    # These sessions open where the one before has closed, so no limit that is better is met at the open.
+    assert cost < 0
+
+
 def test_the_tables_agree_with_each_other(result: Result, tmp_path: Path) -> None:
     write_result(result, tmp_path)
     tables = {name: list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in TABLES}

@@ -6,7 +6,7 @@ reads no clock, so the same facts give the same bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw
+from nightdesk.execution.slippage import Slippage
 
 if TYPE_CHECKING:
     import jinja2
@@ -67,7 +68,8 @@ class FillLine:
 class OrderLine:
     """One order decided at the session's close, for the next open.
 
-    `reference_price` is the close it was sized at, in dollars a unit; the weights are shares of NAV.
+    `reference_price` is the close it was sized at and `limit_price` its worst price (None without one), in
+    dollars a unit; the weights are shares of NAV.
     """
 
     symbol: str
@@ -78,6 +80,7 @@ class OrderLine:
     weight_after: float
     state: str
     reason: str
+    limit_price: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ class SessionReport:
         Whether the session was only computed, and nothing sent.
     history : tuple of NavPoint
         From inception to the session, ascending.
+    slippage : Slippage
+        Of all fills together, expected and realised.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
     checks_run : int
@@ -173,6 +178,7 @@ class SessionReport:
     history: tuple[NavPoint, ...]
     positions: tuple[PositionLine, ...] = ()
     fills: tuple[FillLine, ...] = ()
+    slippage: Slippage = field(default_factory=Slippage)
     orders: tuple[OrderLine, ...] = ()
     verdicts: tuple[VerdictLine, ...] = ()
     signals: tuple[SignalLine, ...] = ()

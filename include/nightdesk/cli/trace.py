@@ -60,6 +60,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         "gate": (row["words"] for row in story["verdicts"]),
         "orders": (line for order in story["orders"] for line in _order(order)),
         "fills": map(_fill, story["fills"]),
+        "between strategies": map(_cross, story["crosses"]),
     }
     for title, lines in parts.items():
         found = list(lines)
@@ -105,14 +106,24 @@ def _order(order: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.figures import price, quantity
 
     what = f"{order['side']} {quantity(order['quantity'])}, decided at {price(order['reference_price'])}"
+    if order["limit_price"] is not None:
+        what += f", limit {price(order['limit_price'])}"
     yield f"{what}: {order['status']} ({order['client_order_id']})"
     for event in order["events"]:
         yield f"  {event['status']} in {event['session']}: {event['cause']}"
 
 
 def _fill(row: Mapping[str, Any]) -> str:
-    from nightdesk.alerts.figures import money, price, quantity
+    from nightdesk.alerts.figures import money, number, price, quantity
 
     at = f"at {price(row['price'])} (open {price(row['reference_price'])})"
     what = f"{row['side']} {quantity(row['quantity'])}"
-    return f"{row['session']}  {what} {at}, commission {money(row['commission'])}"
+    slippage = f"slippage {number(row['realised_bps'])} bp, expected {number(row['expected_bps'])} bp"
+    return f"{row['session']}  {what} {at}, commission {money(row['commission'])}, {slippage}"
+
+
+def _cross(row: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import price, quantity
+
+    word = "receives" if row["quantity"] > 0 else "gives"
+    return f"{row['strategy']} {word} {quantity(abs(row['quantity']))} at the close of {price(row['price'])}"

@@ -3,7 +3,7 @@
 from nightdesk.decision.day import Day, Facts, RiskEvent, State, Targets, facts_at
 from nightdesk.decision.desk import Desk, resolve
 from nightdesk.decision.market import Market, observe
-from nightdesk.decision.steps import Gated, gate, held_quantities, plan, targets
+from nightdesk.decision.steps import Gated, gate, held_quantities, kill_reason, plan, plan_crosses, targets
 
 __all__ = [
     "Day",
@@ -17,8 +17,10 @@ __all__ = [
     "facts_at",
     "gate",
     "held_quantities",
+    "kill_reason",
     "observe",
     "plan",
+    "plan_crosses",
     "resolve",
     "targets",
 ]

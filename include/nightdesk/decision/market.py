@@ -27,8 +27,10 @@ class Market:
     sessions : tuple of date, length n_sessions
     closes : tuple of datetime, length n_sessions
         Closing instants (UTC).
-    price, fill_open, fill_volume, dividend, split : ndarray of shape (n_sessions, n_symbols)
-        Marking prices (newest good raw close), what orders meet, and actions; see `Panel`.
+    price, dividend, split : ndarray of shape (n_sessions, n_symbols)
+        Marking prices (newest good raw close), and actions; see `Panel`.
+    fill_open, fill_low, fill_high, fill_volume : ndarray of shape (n_sessions, n_symbols)
+        What orders meet; see `Panel`.
     close : ndarray of shape (n_sessions, n_symbols)
         Raw close as strategies see it, NaN without a bar.
     quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
@@ -47,6 +49,8 @@ class Market:
     closes: tuple[datetime, ...]
     price: Floats
     fill_open: Floats
+    fill_low: Floats
+    fill_high: Floats
     fill_volume: Floats
     dividend: Floats
     split: Floats
@@ -92,19 +96,23 @@ class Market:
     def fill_bars(self, t: int) -> FillBars:
         """What session `t` offers to the orders decided before it.
 
-        A quarantined bar is none: a price that failed its checks is not traded at.
+        A quarantined bar is none: a price that failed its checks is not traded at. Low and high are of bars
+        that are complete at the session's close, when fills come home: a day that a continuous market is
+        still in has an open and nothing more (see `Panel`).
         """
         t = t % len(self)
-        opens = np.where(self.quarantined[t], np.nan, self.fill_open[t]).tolist()
-        volumes = self.fill_volume[t].tolist()
-        symbols = self.desk.symbols
+        opens = np.where(self.quarantined[t], np.nan, self.fill_open[t])
         return FillBars(
-            self.sessions[t], dict(zip(symbols, opens, strict=True)), dict(zip(symbols, volumes, strict=True))
+            session=self.sessions[t],
+            open=self._by_symbol(opens),
+            volume=self._by_symbol(self.fill_volume[t]),
+            low=self._by_symbol(self.fill_low[t]),
+            high=self._by_symbol(self.fill_high[t]),
         )
 
     def prices(self, t: int) -> dict[str, float]:
         """Marking prices of session `t` by symbol."""
-        return dict(zip(self.desk.symbols, self.price[t].tolist(), strict=True))
+        return self._by_symbol(self.price[t])
 
     def splits(self, t: int) -> dict[str, float]:
         """Splits of session `t`: units after for one before; symbols without one are absent."""
@@ -120,7 +128,9 @@ class Market:
         """Marking prices of the session before `t`, restated for the splits of `t`; none for the first."""
         if t % len(self) == 0:
             return {}
-        row = self.price[t - 1] / self.split[t]
+        return self._by_symbol(self.price[t - 1] / self.split[t])
+
+    def _by_symbol(self, row: Floats) -> dict[str, float]:
         return dict(zip(self.desk.symbols, row.tolist(), strict=True))
 
 
@@ -174,6 +184,8 @@ def observe(
         closes=_closes(desk, panel),
         price=good.last_close[:, :n],
         fill_open=panel.fill_open[:, :n],
+        fill_low=panel.fill_low[:, :n],
+        fill_high=panel.fill_high[:, :n],
         fill_volume=panel.fill_volume[:, :n],
         dividend=panel.dividend[:, :n],
         split=panel.split[:, :n],

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nightdesk.book import Book
 from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Ledger
 from nightdesk.execution.money import apportion, exact
-from nightdesk.execution.netting import net
-from nightdesk.execution.orders import Intent, Order
+from nightdesk.execution.netting import cross, net
+from nightdesk.execution.orders import Cross, Intent, Order, limited
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.risk import Passage, Situation, Verdict, pass_gate, verdicts, without_entries
+from nightdesk.risk import DailyLoss, Passage, Situation, Verdict, pass_gate, verdicts, without_entries
 from nightdesk.strategies import Direction
 
 
@@ -120,20 +121,53 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     return Gated(_share(desk, wanted, passage), passage)
 
 
+def kill_reason(desk: Desk, state: State) -> str | None:
+    """Why the book is to be stopped from its next decision on; None when no rule says so, or it is."""
+    if state.facts.kill_switch:
+        return None
+    rules = (rule for rule in desk.rules if isinstance(rule, DailyLoss))
+    return next((reason for rule in rules if (reason := rule.kill_reason(state.mark.day_return))), None)
+
+
 def plan(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Order, ...]:
     """The orders that bring the book from what it holds to what the gate let through, in the book's order."""
-    change = gated.quantity - held_quantities(desk, state.ledger)
-    if not change.any():
+    intents, prices = _intents(desk, state, day, gated)
+    orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
+    return tuple(_as_asked(desk.book, order) for order in orders)
+
+
+def plan_crosses(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Cross, ...]:
+    """What changes hands between the strategies, since it needs no order; in the book's order.
+
+    Nothing of it reaches the market or changes what the book holds as a whole, so no rule of the gate speaks
+    of it and no switch stops it.
+    """
+    if len(desk.strategies) == 1:
         return ()
+    intents, prices = _intents(desk, state, day, gated)
+    return cross(intents, prices, session=day.session)
+
+
+def _intents(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[list[Intent], dict[str, float]]:
+    """What each strategy is to change, and the prices of the symbols that it is about."""
+    change = gated.quantity - held_quantities(desk, state.ledger)
     names = tuple(desk.strategies)
-    intents, prices = [], {}
-    for n in np.flatnonzero(change.any(axis=0)).tolist():
+    intents: list[Intent] = []
+    prices: dict[str, float] = {}
+    columns, rows = np.nonzero(change.T)
+    amounts = change[rows, columns].tolist()
+    for n, s, amount in zip(columns.tolist(), rows.tolist(), amounts, strict=True):
         symbol = desk.symbols[n]
         prices[symbol] = float(day.price[n])
-        for s in np.flatnonzero(change[:, n]).tolist():
-            quantity = exact(change[s, n]).quantize(desk.unit_of[symbol])
-            intents.append(Intent(names[s], symbol, quantity))
-    return net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
+        intents.append(Intent(names[s], symbol, exact(amount).quantize(desk.unit_of[symbol])))
+    return intents, prices
+
+
+def _as_asked(book: Book, order: Order) -> Order:
+    """The order of the type that the book sends."""
+    if book.orders.type == "market":
+        return order
+    return limited(order, book.orders.limit_offset_bps, book.universe[order.symbol].tick)
 
 
 def _share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:

@@ -2,11 +2,13 @@
 
 from nightdesk.execution.fills import Expired, Fill, FillBars, FillTerms, Terms, fill_terms, open_session
 from nightdesk.execution.ledger import Entry, Ledger, Mark, Position, capital, fold, mark
-from nightdesk.execution.netting import allocate, net
-from nightdesk.execution.orders import Intent, Order, client_order_id
-from nightdesk.execution.settling import corporate_actions, fill_entries, restate
+from nightdesk.execution.netting import allocate, cross, net
+from nightdesk.execution.orders import Cross, Intent, Order, client_order_id
+from nightdesk.execution.settling import corporate_actions, cross_entries, fill_entries, restate
+from nightdesk.execution.slippage import Slippage, expected_price, slippage_of
 
 __all__ = [
+    "Cross",
     "Entry",
     "Expired",
     "Fill",
@@ -17,11 +19,15 @@ __all__ = [
     "Mark",
     "Order",
     "Position",
+    "Slippage",
     "Terms",
     "allocate",
     "capital",
     "client_order_id",
     "corporate_actions",
+    "cross",
+    "cross_entries",
+    "expected_price",
     "fill_entries",
     "fill_terms",
     "fold",
@@ -29,4 +35,5 @@ __all__ = [
     "net",
     "open_session",
     "restate",
+    "slippage_of",
 ]

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from nightdesk.book import Book
 from nightdesk.execution.money import exact, to_cents, to_price, to_unit
 from nightdesk.execution.orders import Order, Side
+from nightdesk.execution.slippage import expected_price
 
 
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution: a positive quantity, a price in dollars (six places), a commission in dollars and cents.
 
-    `session` is the session in which it was executed, `reference_price` the price before slippage.
+    `session` is the session in which it was executed, `reference_price` the price before slippage: None while
+    only a real broker has told of it, which knows no such price.
     """
 
     execution_id: str
@@ -27,7 +29,7 @@ class Fill:
     price: Decimal
     commission: Decimal
     session: date
-    reference_price: Decimal
+    reference_price: Decimal | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -38,6 +40,11 @@ class Fill:
     def notional(self) -> Decimal:
         """Quantity × price in dollars, rounded to the cent: this is what moves the cash."""
         return to_cents(self.quantity * self.price)
+
+    @property
+    def cash(self) -> Decimal:
+        """Signed effect on the cash in dollars and cents, commission included."""
+        return (-self.notional if self.side == "buy" else self.notional) - self.commission
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +62,15 @@ class FillBars:
     """What a session offers to the orders decided before it.
 
     `open` is the raw dollar price of the first bar after the decision, `volume` the units that bound the
-    fills; a symbol without a bar is absent or NaN.
+    fills; a symbol without a bar is absent or NaN. `low` and `high` are the lowest and the highest price
+    after the decision; absent or NaN while no bar after it is complete.
     """
 
     session: date
     open: Mapping[str, float]
     volume: Mapping[str, float]
+    low: Mapping[str, float] = field(default_factory=dict)
+    high: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +106,24 @@ def fill_terms(book: Book) -> FillTerms:
 def open_session(
     orders: Sequence[Order], bars: FillBars, terms: FillTerms
 ) -> tuple[tuple[Fill, ...], tuple[Expired, ...]]:
-    """Fill market orders at the open that follows their decision.
+    """Fill market and limit orders in the session that follows their decision.
 
-    The price is the open moved against the order by the slippage (rounded half-even to six places), the
-    commission is a share of the notional (to the cent). At most `max_volume_share` of the bar's volume is
-    taken, in whole units; what is left expires, and so does an order that meets no bar or a bar without
-    volume: the next session decides anew. A volume in dollars (as Yahoo publishes for crypto) makes that
-    bound loose, never tight.
+    ==============  ==========================================  ===========================================
+    an order        fills                                       at
+    ==============  ==========================================  ===========================================
+    market          always                                      the open, moved by the slippage
+    limit           where the open is at the limit or better    the open, moved by the slippage, never
+                                                                beyond the limit
+    limit           else where the low (of a purchase) or the   the limit
+                    high (of a sale) reaches it
+    limit           else not: it expires
+    ==============  ==========================================  ===========================================
+
+    Slippage moves a price against the order (rounded half-even to six places), the commission is a share of
+    the notional (to the cent). At most `max_volume_share` of the bar's volume is taken by all orders of a
+    symbol together, in whole units; what is left expires, and so does an order that meets no bar or a bar
+    without volume: the next session decides anew. A volume in dollars (as Yahoo publishes for crypto) makes
+    that bound loose, never tight.
 
     A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
     broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
@@ -112,7 +133,7 @@ def open_session(
     orders : sequence of Order
         Those decided at the session before; already restated for splits of this session.
     bars : FillBars
-        The session's opens and volumes.
+        The session's opens, lows, highs and volumes.
     terms : FillTerms
         See `fill_terms`.
 
@@ -129,22 +150,15 @@ def open_session(
     taken: dict[str, Decimal] = {}
     for order in orders:
         symbol, own = order.symbol, terms.terms[order.symbol]
-        price, volume = bars.open.get(symbol), bars.volume.get(symbol)
-        if not order.quantity:
-            expired.append(
-                Expired(order.client_order_id, symbol, order.quantity, "a split left nothing of it")
-            )
+        reason = _unfillable(order, bars)
+        if reason is not None:
+            expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
             continue
-        if price is None or not price > 0:
-            expired.append(Expired(order.client_order_id, symbol, order.quantity, "no bar to fill at"))
-            continue
-        if volume is None or not volume > 0:
-            expired.append(Expired(order.client_order_id, symbol, order.quantity, "the bar has no volume"))
-            continue
+        volume = bars.volume[symbol]
         room = to_unit(exact(volume) * terms.max_volume_share, own.unit) - taken.get(symbol, Decimal(0))
         quantity = min(order.quantity, room)
         if quantity > 0:
-            fills.append(_execute(order, quantity, price, own, bars.session))
+            fills.append(_execute(order, quantity, bars, own))
             taken[symbol] = taken.get(symbol, Decimal(0)) + quantity
         if quantity < order.quantity:
             rest = order.quantity - max(quantity, Decimal(0))
@@ -154,18 +168,45 @@ def open_session(
     return tuple(fills), tuple(expired)
 
 
-def _execute(order: Order, quantity: Decimal, open_price: float, terms: Terms, session: date) -> Fill:
-    reference = exact(open_price)
-    buys = order.side == "buy"
-    price = to_price(reference * (1 + terms.slippage if buys else 1 - terms.slippage))
+def _unfillable(order: Order, bars: FillBars) -> str | None:
+    """Why a session fills nothing of an order; None where it fills it as far as the volume bears."""
+    opened, volume = bars.open.get(order.symbol), bars.volume.get(order.symbol)
+    if not order.quantity:
+        return "a split left nothing of it"
+    if opened is None or not opened > 0:
+        return "no bar to fill at"
+    if volume is None or not volume > 0:
+        return "the bar has no volume"
+    limit = order.limit_price
+    if limit is None or _reaches(order.side, exact(opened), limit):
+        return None
+    name, prices = ("low", bars.low) if order.side == "buy" else ("high", bars.high)
+    furthest = prices.get(order.symbol)
+    if furthest is None or not furthest > 0:
+        seen = f"no {name} after the decision is known at the close"
+    elif _reaches(order.side, exact(furthest), limit):
+        return None
+    else:
+        seen = f"its {name} was {furthest}"
+    return f"the limit of {float(limit)} was not reached: the bar opened at {opened}, {seen}"
+
+
+def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
+    return price <= limit if side == "buy" else price >= limit
+
+
+def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> Fill:
+    """The execution of an order that its session fills: at the open where that will do, else at its limit."""
+    opened = exact(bars.open[order.symbol])
+    price = expected_price(order.side, opened, terms.slippage, order.limit_price)
     return Fill(
-        execution_id=f"{order.client_order_id}-{session:%Y%m%d}",
+        execution_id=f"{order.client_order_id}-{bars.session:%Y%m%d}",
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         side=order.side,
         quantity=quantity,
         price=price,
         commission=to_cents(to_cents(quantity * price) * terms.commission),
-        session=session,
-        reference_price=to_price(reference),
+        session=bars.session,
+        reference_price=to_price(opened),
     )

@@ -11,7 +11,7 @@ from typing import Literal
 from nightdesk.errors import Refused
 from nightdesk.execution.money import ZERO, exact, to_cents, to_price
 
-EntryKind = Literal["capital", "fill", "dividend", "split", "adjustment"]
+EntryKind = Literal["capital", "fill", "cross", "dividend", "split", "adjustment", "fee", "interest"]
 
 #: Strategy and symbol of an entry that belongs to the whole book.
 WHOLE_BOOK = ""
@@ -26,10 +26,11 @@ class Entry:
     session : date
         When it counts.
     kind : str
-        "capital" moves cash; "fill" and "adjustment" move quantity and cash at a price; "dividend" pays
-        cash on a position; "split" restates a quantity and leaves its cost.
+        "capital", "fee" and "interest" move cash; "fill", "cross" (between strategies of the book) and
+        "adjustment" move quantity and cash at a price; "dividend" pays cash on a position; "split" restates a
+        quantity and leaves its cost.
     strategy, symbol : str
-        Whose position; empty for capital.
+        Whose position; empty where only the book's cash moves.
     quantity : Decimal
         Signed change of the position, in units.
     price : Decimal
@@ -39,7 +40,8 @@ class Entry:
     commission : Decimal
         The part of `cash` that was commission, positive.
     reference : str
-        What it came from, unique with strategy: an execution id, an action.
+        What it came from, unique with session and strategy: the client order id behind fills, a cross, an
+        action.
     """
 
     session: date
@@ -126,7 +128,7 @@ class Ledger:
         cash, positions = self.cash, dict(self.positions)
         for entry in entries:
             cash += entry.cash
-            if entry.kind != "capital":
+            if entry.symbol:
                 key = (entry.strategy, entry.symbol)
                 positions[key] = (positions.get(key) or Position(*key)).after(entry)
         return Ledger(cash, positions)

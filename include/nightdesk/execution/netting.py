@@ -1,4 +1,7 @@
-"""Netting: from the changes that strategies want to one order a symbol, and from its fills back to them."""
+"""Netting: from the changes that strategies want to one order a symbol, and from its fills back to them.
+
+Intents of one symbol that cancel each other out entirely send nothing: they are a cross.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.execution.money import ZERO, apportion, exact, to_price
-from nightdesk.execution.orders import Intent, Order, Side, client_order_id
+from nightdesk.execution.orders import Cross, Intent, Order, Side, client_order_id
 
 
 def net(
@@ -19,9 +22,7 @@ def net(
     as_of: datetime,
     purpose: str = "rebalance",
 ) -> tuple[Order, ...]:
-    """One market order a symbol from the intents of all strategies.
-
-    Intents of one symbol that cancel each other out entirely send nothing.
+    """One market order a symbol from the intents of all strategies; none where they are a cross.
 
     Parameters
     ----------
@@ -37,13 +38,8 @@ def net(
     tuple of Order
         In the order in which the symbols first appear; intents are in alphabetical order of their strategies.
     """
-    by_symbol: dict[str, list[Intent]] = {}
-    for intent in intents:
-        if intent.quantity:
-            by_symbol.setdefault(intent.symbol, []).append(intent)
     orders = []
-    for symbol, wishes in by_symbol.items():
-        wishes.sort(key=lambda wish: wish.strategy)
+    for symbol, wishes in _by_symbol(intents).items():
         total = sum((wish.quantity for wish in wishes), ZERO)
         if not total:
             continue
@@ -63,6 +59,40 @@ def net(
             )
         )
     return tuple(orders)
+
+
+def cross(intents: Sequence[Intent], prices: Mapping[str, float], *, session: date) -> tuple[Cross, ...]:
+    """The intents that `net` sends nothing for, since those of their symbol add up to nothing.
+
+    Parameters
+    ----------
+    intents : sequence of Intent
+        At most one a strategy and symbol.
+    prices : mapping of symbol to dollars
+        Raw closes that the decision was made at.
+    session : date
+        The session that decided.
+
+    Returns
+    -------
+    tuple of Cross
+        In the order in which the symbols first appear; intents are in alphabetical order of their strategies.
+    """
+    return tuple(
+        Cross(session, symbol, to_price(exact(prices[symbol])), tuple(wishes))
+        for symbol, wishes in _by_symbol(intents).items()
+        if not sum((wish.quantity for wish in wishes), ZERO)
+    )
+
+
+def _by_symbol(intents: Sequence[Intent]) -> dict[str, list[Intent]]:
+    out: dict[str, list[Intent]] = {}
+    for intent in intents:
+        if intent.quantity:
+            out.setdefault(intent.symbol, []).append(intent)
+    for wishes in out.values():
+        wishes.sort(key=lambda wish: wish.strategy)
+    return out
 
 
 def allocate(order: Order, cumulative: Decimal, unit: Decimal) -> dict[str, Decimal]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Literal
+
+from nightdesk.errors import Refused
+from nightdesk.execution.money import to_price
 
 Side = Literal["buy", "sell"]
 OrderType = Literal["market", "limit", "stop", "bracket"]
 TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
+
+BASIS_POINTS = Decimal(10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,27 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Cross:
+    """Intents for one symbol that cancel each other out: they change hands inside the book, nothing is sent.
+
+    They were decided at `session`; `price` is the raw dollar price that the decision was made at.
+    """
+
+    session: date
+    symbol: str
+    price: Decimal
+    intents: tuple[Intent, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One order of a book for one symbol, decided at `session` and meant for the next open.
 
     `quantity` is positive, in units of the instrument, and the signed sum of `intents`. `reference_price` is
     the raw dollar price that the decision was made at. `purpose` says which part of the decision asks for it.
+
+    `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
+    bracket) becomes a market order, `target_price` where a bracket takes its profit; all in raw dollars.
     """
 
     client_order_id: str
@@ -45,6 +66,8 @@ class Order:
     order_type: OrderType = "market"
     time_in_force: TimeInForce = "day"
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    target_price: Decimal | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -64,6 +87,46 @@ def client_order_id(
     said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
     digest = hashlib.sha256(said.encode()).hexdigest()[:14]
     return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{digest}"
+
+
+def limit_price(side: Side, reference: Decimal, offset_bps: Decimal, tick: Decimal) -> Decimal:
+    """The worst price of an order, at a distance from the price that it was decided at.
+
+    Parameters
+    ----------
+    side : str
+        "buy" or "sell".
+    reference : Decimal
+        Price of the decision, raw dollars.
+    offset_bps : Decimal
+        Basis points by which the limit is worse than the reference: above it for a purchase, below it for a
+        sale. A negative one asks for a better price.
+    tick : Decimal
+        The limit is a multiple of it, in dollars; rounded so that it is never worse than the offset says.
+
+    Raises
+    ------
+    Refused
+        When the tick is so coarse that it leaves a purchase no price.
+    """
+    buys = side == "buy"
+    moved = reference * (1 + (offset_bps if buys else -offset_bps) / BASIS_POINTS)
+    ticks = (moved / tick).to_integral_value(ROUND_FLOOR if buys else ROUND_CEILING)
+    if not ticks > 0:
+        raise Refused(
+            f"a limit {offset_bps} basis points from {reference} dollars is less than a tick of {tick}: "
+            "give the symbol a smaller tick in the book's universe"
+        )
+    return to_price(ticks * tick)
+
+
+def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
+    """The same order with a limit at a distance from its reference price; see `limit_price`."""
+    try:
+        limit = limit_price(order.side, order.reference_price, offset_bps, tick)
+    except Refused as error:
+        raise Refused(f"{order.book} {order.session}: {order.side} {order.symbol}: {error}") from None
+    return replace(order, order_type="limit", limit_price=limit)
 
 
 def adds_risk(held: Decimal, change: Decimal) -> bool:

@@ -21,6 +21,7 @@ from nightdesk.alerts.report import (
     render,
 )
 from nightdesk.errors import Refused
+from nightdesk.execution.slippage import total
 from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Outcome, saving
@@ -28,7 +29,7 @@ from nightdesk.pipeline.turn import in_turn
 from nightdesk.risk import words
 from nightdesk.store.decisions import read_quality, read_regime, signals_of, targets_of, verdicts_of
 from nightdesk.store.ledger import positions_of, read_mark, read_marks, reconciliations_of
-from nightdesk.store.orders import fills_of, find_order, orders_of
+from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk import kill_switch
 from nightdesk.store.rows import read_rows
 from nightdesk.store.runs import find_run, sealed_because
@@ -115,6 +116,7 @@ def session_report(context: Context) -> SessionReport:
         history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks),
         positions=_positions(context, mark, quality.quarantined),
         fills=_fills(context),
+        slippage=total(slippage_rows(conn, book.name, session)),
         orders=_orders(context, mark, reasons),
         verdicts=tuple(
             VerdictLine(
@@ -203,6 +205,7 @@ def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, 
                 side=order.side,
                 quantity=order.quantity,
                 reference_price=order.reference_price,
+                limit_price=order.limit_price,
                 weight_before=had * price,
                 weight_after=(had + float(order.signed_quantity)) * price,
                 state=stored.status,

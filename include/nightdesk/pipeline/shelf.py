@@ -8,10 +8,9 @@ from pathlib import Path
 
 from nightdesk import feeds
 from nightdesk.book import Book, load_book
+from nightdesk.calendar import USUAL_CALENDAR
 from nightdesk.decision import resolve
 from nightdesk.errors import Refused
-
-USUAL_CALENDAR = "XNYS"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def shared_accounts(books: Mapping[Path, Book]) -> dict[Path, str]:
 
 
 def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
-    """Load one book and check all that it names: its plug-ins with their parameters, its feeds, its symbols.
+    """Load one book and check all that it names: plug-ins with their parameters, feeds, symbols, orders.
 
     Parameters
     ----------
@@ -76,6 +75,7 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         raise Refused(f"{path}: name: found {book.name!r}; a book is named like its file, {path.stem!r}")
     try:
         resolve(book)
+        _refuse_unsendable(book)
         if book.calendar != USUAL_CALENDAR:
             # Calendars bring pandas along: a book of the usual exchange does not pay for it.
             from nightdesk.calendar import get_calendar
@@ -88,6 +88,27 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book
+
+
+def _refuse_unsendable(book: Book) -> None:
+    """Refuse orders that the book's kind of broker does not take."""
+    if (book.broker.kind, book.orders.type) == ("paper", "market"):
+        # Brokers bring the database's client along: the usual book does not pay for it.
+        return
+    from nightdesk.brokers import capabilities
+
+    kind, able = book.broker.kind, capabilities(book.broker.kind)
+    if book.orders.type not in able.order_types:
+        known = ", ".join(sorted(able.order_types))
+        raise Refused(
+            f"orders.type: found {book.orders.type!r}; a broker of kind {kind} takes {known} orders"
+        )
+    for symbol, instrument in book.universe.items():
+        if "day" not in able.times_in_force.get(instrument.asset_class, {}):
+            raise Refused(
+                f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind {kind} "
+                f"takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
+            )
 
 
 def _located(line: str, path: Path) -> str:

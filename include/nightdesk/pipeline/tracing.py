@@ -34,7 +34,8 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     dict
         In the order in which things came: bars and actions as they were known, findings of the data checks,
         factors, regime, signals and verdicts with their words, positions, targets, orders with their events,
-        fills. A part that a step has not reached yet is empty or None.
+        fills with their slippage, what changes hands inside the book. A part that a step has not reached yet
+        is empty or None.
 
     Raises
     ------
@@ -100,7 +101,9 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
                 "client_order_id": one.order.client_order_id,
                 "side": one.order.side,
                 "quantity": one.order.quantity,
+                "order_type": one.order.order_type,
                 "reference_price": one.order.reference_price,
+                "limit_price": one.order.limit_price,
                 "status": one.status,
                 "filled_quantity": one.filled_quantity,
                 "events": [row for row in events if row["client_order_id"] == one.order.client_order_id],
@@ -108,6 +111,12 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
             for one in sent
         ],
         "fills": read_rows(conn, "fills_of_decision", book=book, session=session, symbol=symbol),
+        "crosses": [
+            {"strategy": intent.strategy, "quantity": intent.quantity, "price": one.price}
+            for one in orders.crosses_of(conn, book, session)
+            for intent in one.intents
+            if one.symbol == symbol
+        ],
     }
 
 

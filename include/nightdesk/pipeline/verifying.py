@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.ledger import Entry, Ledger, Mark, Position
 from nightdesk.execution.money import ZERO
+from nightdesk.execution.orders import Cross
+from nightdesk.execution.settling import cross_entries
 from nightdesk.store.db import Connection
 from nightdesk.store.ledger import read_entries, read_marks
-from nightdesk.store.orders import all_fills
+from nightdesk.store.orders import all_crosses, all_fills
 from nightdesk.store.rows import read_rows
 
 #: The fields of a position that follow from the ledger.
 FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "dividends")
 
-#: What an execution moves, and its entries in the ledger together.
+#: What executions and crosses move, and their entries in the ledger together.
 MOVED = ("quantity", "cash", "commission")
 
 
@@ -50,8 +52,9 @@ class Verified:
 def verify(conn: Connection, book: str) -> Verified:
     """Rebuild a book from its fills and ledger entries, and compare it with every stored session.
 
-    The entries of each execution must add up to it: quantity, cash and commission. Positions and cash must
-    follow from the entries.
+    The entries of an order's executions in a session must add up to them: quantity, cash and commission. What
+    changed hands inside the book must be what was decided to, and leave the book's cash alone. Positions and
+    cash must follow from the entries.
 
     Parameters
     ----------
@@ -76,6 +79,7 @@ def verify(conn: Connection, book: str) -> Verified:
         ledger, at = ledger.apply(entries[at:stop]), stop
         found += _compare(ledger, mark, stored.get(mark.session, []))
     found += _compare_fills(entries, all_fills(conn, book))
+    found += _compare_crosses(entries, all_crosses(conn, book), marks)
     last = marks[-1].session if marks else None
     found += [
         Difference(one.session, f"entry {one.reference} after {last}", one.cash, None) for one in entries[at:]
@@ -84,27 +88,49 @@ def verify(conn: Connection, book: str) -> Verified:
 
 
 def _compare_fills(entries: Iterable[Entry], fills: Iterable[Fill]) -> list[Difference]:
-    """Executions beside the sums of the entries that book them."""
+    """The executions of each order in a session beside the sums of the entries that book them."""
     booked: dict[tuple[date, str, str], list[Entry]] = {}
     for entry in entries:
         if entry.kind == "fill":
             booked.setdefault((entry.session, entry.reference, entry.symbol), []).append(entry)
-    given = {(fill.session, fill.execution_id, fill.symbol): fill for fill in fills}
+    given: dict[tuple[date, str, str], list[Fill]] = {}
+    for fill in fills:
+        given.setdefault((fill.session, fill.client_order_id, fill.symbol), []).append(fill)
     found = []
     for key in sorted({*booked, *given}):
-        session, reference, _ = key
-        own, fill = booked.get(key, []), given.get(key)
-        sums = {name: sum((getattr(one, name) for one in own), ZERO) for name in MOVED}
-        from_fill = dict.fromkeys(MOVED, ZERO)
-        if fill is not None:
-            spent = fill.notional if fill.side == "buy" else -fill.notional
-            moved = (fill.signed_quantity, -spent - fill.commission, fill.commission)
-            from_fill = dict(zip(MOVED, moved, strict=True))
+        session, order, _ = key
+        sums = {name: sum((getattr(one, name) for one in booked.get(key, [])), ZERO) for name in MOVED}
+        moved = [(one.signed_quantity, one.cash, one.commission) for one in given.get(key, [])]
+        told = {name: sum((one[at] for one in moved), ZERO) for at, name in enumerate(MOVED)}
         found += [
-            Difference(session, f"{name} of execution {reference}", from_fill[name], sums[name])
+            Difference(session, f"{name} of the executions of {order}", told[name], sums[name])
             for name in MOVED
-            if from_fill[name] != sums[name]
+            if told[name] != sums[name]
         ]
+    return found
+
+
+def _compare_crosses(
+    entries: Iterable[Entry], crosses: Iterable[Cross], marks: Sequence[Mark]
+) -> list[Difference]:
+    """What was decided to change hands inside the book beside the entries of the session that books it."""
+    following = dict(pairwise(mark.session for mark in marks))
+    decided = [one for one in crosses if one.session in following]
+    expected = [entry for one in decided for entry in cross_entries([one], following[one.session])]
+    booked = [entry for entry in entries if entry.kind == "cross"]
+    mine, theirs = (
+        {(one.session, one.reference, one.strategy): one for one in several} for several in (expected, booked)
+    )
+    found = []
+    for key in sorted({*mine, *theirs}):
+        session, reference, strategy = key
+        for name in MOVED:
+            rebuilt, stored = (
+                getattr(several[key], name) if key in several else ZERO for several in (mine, theirs)
+            )
+            if rebuilt != stored:
+                item = f"{name} of {reference} ({strategy})"
+                found.append(Difference(session, item, rebuilt, stored))
     return found
 
 

@@ -33,7 +33,7 @@ class Result:
     decided : tuple of Decided
         The sessions that were decided, ascending.
     events : tuple of RiskEvent
-        The facts that it was given.
+        The facts that it was given and those that rules of the book raised, ascending.
     benchmark_returns : ndarray of shape (n_decided,)
         Adjusted returns of the book's benchmark in the decided sessions.
     """
@@ -121,7 +121,7 @@ def backtest(
     simulation = Simulation(desk, market, tuple(facts))
     walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
     benchmark = known.returns[t0:, known.column(book.benchmark)]
-    return Result(desk, market, tuple(simulation.decided), tuple(facts), benchmark)
+    return Result(desk, market, tuple(simulation.decided), tuple(simulation.facts), benchmark)
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import numpy as np
 from nightdesk import performance
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
+from nightdesk.execution.slippage import slippage_of, total
 from nightdesk.research.backtest import Result
 from nightdesk.version import code_version
 
@@ -20,7 +21,8 @@ from nightdesk.version import code_version
 def metrics(result: Result) -> dict[str, object]:
     """All figures of a backtest, NaN as None; the same result gives the same document.
 
-    Beside those of `nightdesk.performance`: `exposure` is the mean of gross, `cost_drag` commission and
+    Beside those of `nightdesk.performance`: `exposure` is the mean of gross, `slippage` what the fills cost
+    against the open (less than nothing where limit orders came out better), `cost_drag` commission and
     slippage a year over the mean NAV, `turnover_monthly` a twelfth of the yearly one. `panel_hash` stands
     for the bars as far as they were looked at.
     """
@@ -65,8 +67,7 @@ def _costs(result: Result) -> tuple[Decimal, Decimal]:
     """Commission and slippage paid, dollars."""
     fills = [fill for one in result.decided for fill in one.fills]
     commission = sum((fill.commission for fill in fills), ZERO)
-    slippage = sum((abs(fill.price - fill.reference_price) * fill.quantity for fill in fills), ZERO)
-    return commission, slippage
+    return commission, total(slippage_of(fill, fill.price) for fill in fills).realised
 
 
 def _profits(result: Result, *, by_strategy: bool) -> dict[str, dict[str, float]]:
@@ -94,6 +95,8 @@ def _panel_hash(result: Result) -> str:
     for array in (
         market.price,
         market.fill_open,
+        market.fill_low,
+        market.fill_high,
         market.fill_volume,
         market.dividend,
         market.split,

@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from nightdesk.decision import Desk, Gated, Market, RiskEvent, State, Targets, facts_at, gate, plan, targets
+from nightdesk.decision import (
+    Desk,
+    Gated,
+    Market,
+    RiskEvent,
+    State,
+    Targets,
+    facts_at,
+    gate,
+    kill_reason,
+    plan,
+    plan_crosses,
+    targets,
+)
 from nightdesk.execution import (
+    Cross,
     Entry,
     Expired,
     Fill,
@@ -14,6 +28,7 @@ from nightdesk.execution import (
     Order,
     capital,
     corporate_actions,
+    cross_entries,
     fill_entries,
     mark,
     open_session,
@@ -33,14 +48,16 @@ class Decided:
     targets: Targets
     gated: Gated
     orders: tuple[Order, ...]
+    crosses: tuple[Cross, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state, the orders that wait for the next open, and what this session settled."""
+    """The state, the orders and crosses that wait for the next session, and what this session settled."""
 
     state: State | None = None
     orders: tuple[Order, ...] = ()
+    crosses: tuple[Cross, ...] = ()
     entries: tuple[Entry, ...] = ()
     fills: tuple[Fill, ...] = ()
     expired: tuple[Expired, ...] = ()
@@ -48,16 +65,20 @@ class Progress:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A book's daily steps for `nightdesk.research.walk.walk`; every session is noted in `decided`."""
+    """A book's daily steps for `nightdesk.research.walk.walk`; every session is noted in `decided`.
+
+    `events` are the facts that it is given, `raised` those that rules of the book set on the way.
+    """
 
     desk: Desk
     market: Market
     events: Sequence[RiskEvent] = ()
     decided: list[Decided] = field(default_factory=list)
+    raised: list[RiskEvent] = field(default_factory=list)
 
     def settle(self, t: int, progress: Progress) -> Progress:
-        """Bring the account to the close of session `t`: actions, fills of the orders decided before, the
-        mark.
+        """Bring the account to the close of session `t`: what was decided before (crosses, fills of the
+        orders), the corporate actions in between, the mark.
 
         The first session receives the book's capital and nothing else.
         """
@@ -68,10 +89,20 @@ class Simulation:
             expired: tuple[Expired, ...] = ()
             ledger = Ledger().apply(entries)
         else:
-            entries, ledger, fills, expired = self._morning(t, before.ledger, progress.orders)
+            entries = cross_entries(progress.crosses, session)
+            opening = before.ledger.apply(entries) if entries else before.ledger
+            booked, ledger, fills, expired = self._morning(t, opening, progress.orders)
+            entries += booked
         marked = mark(ledger, session, market.prices(t), None if before is None else before.mark)
-        state = State(ledger, marked, facts_at(self.events, session))
-        return Progress(state, (), entries, fills, expired)
+        state = State(ledger, marked, facts_at(self.facts, session))
+        return Progress(state, entries=entries, fills=fills, expired=expired)
+
+    @property
+    def facts(self) -> Sequence[RiskEvent]:
+        """All facts so far, ascending; of one session, what was given counts after what was raised."""
+        if not self.raised:
+            return self.events
+        return sorted((*self.raised, *self.events), key=lambda event: event.session)
 
     def _morning(
         self, t: int, ledger: Ledger, orders: tuple[Order, ...]
@@ -105,7 +136,10 @@ class Simulation:
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
         orders = plan(self.desk, state, day, gated)
-        self.decided.append(
-            Decided(t, state, progress.entries, progress.fills, progress.expired, wanted, gated, orders)
-        )
-        return replace(progress, orders=orders)
+        crosses = plan_crosses(self.desk, state, day, gated)
+        settled = (progress.entries, progress.fills, progress.expired)
+        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses))
+        reason = kill_reason(self.desk, state)
+        if reason is not None and t + 1 < len(self.market.sessions):
+            self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
+        return replace(progress, orders=orders, crosses=crosses)

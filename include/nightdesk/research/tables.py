@@ -14,6 +14,7 @@ import numpy as np
 
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
+from nightdesk.execution.slippage import slippage_of
 from nightdesk.research.backtest import Result
 from nightdesk.risk import words
 from nightdesk.strategies import Direction
@@ -118,11 +119,12 @@ def order_rows(result: Result) -> Iterator[Row]:
                 "planned" if after is None else ended,
                 filled.get(order.client_order_id, ZERO),
                 reasons.get(order.client_order_id, ""),
+                order.limit_price,
             )
 
 
 def fill_rows(result: Result) -> Iterator[Row]:
-    """Executions."""
+    """Executions; their slippage is expected and realised in one, since the model makes the price."""
     for one in result.decided:
         for fill in one.fills:
             yield (
@@ -135,7 +137,16 @@ def fill_rows(result: Result) -> Iterator[Row]:
                 fill.price,
                 fill.commission,
                 fill.reference_price,
+                slippage_of(fill, fill.price).realised_bps,
             )
+
+
+def cross_rows(result: Result) -> Iterator[Row]:
+    """What changes hands between the strategies, at the close that it was decided at."""
+    for one in result.decided:
+        for cross in one.crosses:
+            for intent in cross.intents:
+                yield (cross.session, intent.strategy, cross.symbol, intent.quantity, cross.price)
 
 
 def position_rows(result: Result) -> Iterator[Row]:
@@ -161,10 +172,9 @@ def position_rows(result: Result) -> Iterator[Row]:
 
 
 def risk_event_rows(result: Result) -> Iterator[Row]:
-    """Kills and releases that were given, and sessions in which the breaker allowed no entries."""
+    """Kills and releases, given or raised by a rule, and sessions in which the breaker allowed no entries."""
     limit = next((rule.params.limit for rule in result.desk.rules if rule.name == "daily_loss"), None)
-    given = sorted(result.events, key=lambda event: event.session)
-    rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in given]
+    rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in result.events]
     for one in result.decided:
         mark = one.state.mark
         if limit is not None and mark.day_return < limit:
@@ -195,17 +205,18 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
     "orders": (
         (
             "session", "client_order_id", "symbol", "side", "quantity", "order_type", "time_in_force",
-            "purpose", "reference_price", "state", "filled", "reason",
+            "purpose", "reference_price", "state", "filled", "reason", "limit_price",
         ),
         order_rows,
     ),
     "fills": (
         (
             "session", "execution_id", "client_order_id", "symbol", "side", "quantity", "price", "commission",
-            "reference_price",
+            "reference_price", "slippage_bps",
         ),
         fill_rows,
     ),
+    "crosses": (("session", "strategy", "symbol", "quantity", "price"), cross_rows),
     "positions": (
         (
             "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",

@@ -7,6 +7,7 @@ modules, registered by name.
 """
 
 from nightdesk.risk import conditions, exposure, trading
+from nightdesk.risk.conditions import DailyLoss
 from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
 from nightdesk.risk.rule import (
     Rule,
@@ -20,6 +21,7 @@ from nightdesk.risk.rule import (
 from nightdesk.risk.verdict import Verdict
 
 __all__ = [
+    "DailyLoss",
     "Passage",
     "Record",
     "Rule",

@@ -28,7 +28,10 @@ class KillSwitch(Rule):
 
 @register
 class DailyLoss(Rule):
-    """The breaker: no entries after a loss since the previous mark; it lifts by itself at the next."""
+    """The breaker: no entries after a loss since the previous mark.
+
+    It lifts by itself at the next, unless the book says that it kills.
+    """
 
     name = "daily_loss"
     order = 12
@@ -39,12 +42,19 @@ class DailyLoss(Rule):
         """Its number."""
 
         limit: float = Field(lt=0, gt=-1, description="NAV / previous NAV - 1 below which nothing is opened")
+        kills: bool = Field(False, description="whether it also stops the book until a person releases it")
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when the day's return is under the limit."""
         limit: float = self.params.limit
         tripped = situation.day_return < limit
         return Ruling(without_entries(wanted, held) if tripped else wanted, situation.day_return, limit)
+
+    def kill_reason(self, day_return: float) -> str | None:
+        """Why the book is to be stopped after a day with this return; None when it is not."""
+        if not self.params.kills or not day_return < self.params.limit:
+            return None
+        return f"daily loss: {self.sentence.format(value=day_return, limit=self.params.limit)}"
 
 
 @register
