@@ -65,3 +65,22 @@ def test_between_includes_both_ends() -> None:
 def test_an_unknown_calendar_is_refused() -> None:
     with pytest.raises(Refused, match="'XNOPE' is not known"):
         get_calendar("XNOPE")
+
+
+@pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        (datetime(2024, 7, 3, 17, 0, tzinfo=UTC), date(2024, 7, 3)),  # the early close itself
+        (datetime(2024, 7, 3, 17, 0, 0, 1, tzinfo=UTC), date(2024, 7, 5)),  # a holiday lies between
+        (datetime(2024, 7, 6, 12, 0, tzinfo=UTC), date(2024, 7, 8)),  # a Saturday
+    ],
+)
+def test_a_moment_counts_in_the_first_session_that_closes_not_before_it(
+    moment: datetime, session: date
+) -> None:
+    assert get_calendar().session_of(moment) == session
+
+
+def test_a_moment_after_the_last_close_is_refused() -> None:
+    with pytest.raises(Refused, match="outside the XNYS calendar, which reaches to"):
+        get_calendar().session_of(datetime(2099, 1, 1, tzinfo=UTC))

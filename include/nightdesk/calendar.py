@@ -25,6 +25,9 @@ SETTLING_TIME = timedelta(minutes=30)
 
 FIRST_SESSION = date(1990, 1, 2)
 
+#: The calendar of a book that names none.
+USUAL_CALENDAR = "XNYS"
+
 
 @dataclass(frozen=True)
 class Calendar:
@@ -94,6 +97,22 @@ class Calendar:
     def known_from(self, session: date) -> datetime:
         """The instant from which the bars of `session` are known: its close + 30 minutes."""
         return self.close_at(session) + SETTLING_TIME
+
+    def session_of(self, moment: datetime) -> date:
+        """The session that `moment` counts in: the first whose close is not before it.
+
+        Raises
+        ------
+        Refused
+            When the calendar ends before it.
+        """
+        wanted = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+        at = int(np.searchsorted(self.closes, wanted, side="left"))
+        if at == len(self.sessions):
+            raise Refused(
+                f"{moment} is outside the {self.name} calendar, which reaches to {self.sessions[-1]}"
+            )
+        return as_date(self.sessions[at])
 
     def latest_completed(self, now: datetime) -> date:
         """The newest session whose bars are known at `now`."""

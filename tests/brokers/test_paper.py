@@ -1,12 +1,12 @@
 """The embedded paper broker."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from tests.brokers.contract import BrokerContract
+from tests.brokers.contract import BrokerContract, OpenMarket
 from tests.conftest import PROJECT, open_connection
 
 from nightdesk.book import Book, load_book
@@ -66,6 +66,21 @@ def order() -> Order:
         reference_price=Decimal(99),
         intents=(Intent("time_series_momentum", "SPY", Decimal(100)),),
     )
+
+
+@pytest.fixture
+def open_market(broker: PaperBroker) -> OpenMarket:
+    opened = iter(range(1, 100))
+
+    def open_next(price: float, units: int | None) -> None:
+        broker.advance(day(next(opened), price, 1e6 if units is None else units * 10.0))
+
+    return open_next
+
+
+@pytest.fixture
+def sent(broker: PaperBroker) -> Callable[[], int]:
+    return lambda: len(broker.open_orders())
 
 
 class TestPaperBroker(BrokerContract):
@@ -155,3 +170,20 @@ def test_an_unknown_kind_of_broker_is_refused_with_the_known_ones(book: Book, co
     entry = book.broker.model_copy(update={"kind": "papper"})
     with pytest.raises(Refused, match=r"broker\.kind 'papper' is not known: name one of paper"):
         make(book.model_copy(update={"broker": entry}), conn)  # type: ignore[arg-type]
+
+
+def test_a_limit_order_fills_when_the_session_reaches_it_and_else_expires_with_the_reason(
+    broker: PaperBroker, order: Order
+) -> None:
+    limited = replace(order, order_type="limit", limit_price=Decimal("98.50"))
+    broker.submit(replace(limited, client_order_id="reached"))
+    broker.submit(replace(limited, client_order_id="missed", limit_price=Decimal("97.00")))
+    bars = FillBars(session(1), {"SPY": 100.0}, {"SPY": 1e6}, {"SPY": 98.0}, {"SPY": 101.0})
+    broker.advance(MarketDay(bars, {}, {}, {}))
+    [fill] = broker.fills_since(FUNDED)
+    assert (fill.client_order_id, fill.price, fill.reference_price) == ("reached", Decimal("98.50"), 100)
+    missed = broker.order_by_client_id("missed")
+    assert missed is not None
+    assert missed.state == "expired"
+    assert "the limit of 97.0 was not reached" in missed.answer["reason"]
+    assert "its low was 98.0" in missed.answer["reason"]

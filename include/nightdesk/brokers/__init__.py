@@ -1,23 +1,30 @@
 """Brokers: where orders go, behind one interface."""
 
 from nightdesk.brokers.base import (
-    Account,
     Broker,
-    BrokerOrder,
+    Capabilities,
     DuplicateOrder,
     MarketDay,
-    OrderState,
     RejectedOrder,
+    Unreachable,
+    Unreadable,
 )
-from nightdesk.brokers.registry import make
+from nightdesk.brokers.registry import capabilities, make
+from nightdesk.execution.account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 __all__ = [
     "Account",
     "Broker",
     "BrokerOrder",
+    "BrokerSnapshot",
+    "Capabilities",
     "DuplicateOrder",
     "MarketDay",
+    "Movement",
     "OrderState",
     "RejectedOrder",
+    "Unreachable",
+    "Unreadable",
+    "capabilities",
     "make",
 ]

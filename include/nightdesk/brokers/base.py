@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any, ClassVar
 
-from nightdesk.errors import Refused
+from nightdesk.book import AssetClass, Book, Instrument
+from nightdesk.errors import Refused, Transient
+from nightdesk.execution.account import Account, BrokerOrder, Movement
 from nightdesk.execution.fills import Fill, FillBars
-from nightdesk.execution.orders import Order, Side
+from nightdesk.execution.orders import Order, OrderType, TimeInForce
 
 
 class DuplicateOrder(Refused):
@@ -27,43 +28,75 @@ class RejectedOrder(Refused):
         self.answer = dict(answer)
 
 
-class OrderState(StrEnum):
-    """The state of an order at a broker."""
-
-    ACCEPTED = "accepted"
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
+class Unreachable(Transient):
+    """The broker gave no answer: no connection, a time-out, too many requests, a server's fault."""
 
 
-@dataclass(frozen=True)
-class BrokerOrder:
-    """What a broker knows of an order.
+class Unreadable(Transient):
+    """The broker answered something that cannot be understood; `answer` is what it said.
 
-    `answer` is what it said, as it came; quantities are in units of the instrument.
+    What happened is unknown: it is asked again, and nothing is concluded from it.
     """
 
-    client_order_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    state: OrderState
-    answer: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def signed_quantity(self) -> Decimal:
-        """Quantity with the sign of its effect on the position."""
-        return self.quantity if self.side == "buy" else -self.quantity
+    def __init__(self, message: str, answer: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.answer = dict(answer or {})
 
 
 @dataclass(frozen=True)
-class Account:
-    """An account; `cash` in dollars."""
+class Capabilities:
+    """What a broker can do.
 
-    name: str
-    cash: Decimal
+    Attributes
+    ----------
+    order_types : frozenset of str
+    times_in_force : mapping of asset class to mapping of TimeInForce to str
+        For each class that is traded here, the times in force that are understood, each with the broker's
+        own word. ``day`` is what a decision asks for, good for the session that opens next: its word says
+        what "at the next open" means here.
+    fractions : frozenset of asset class
+        Classes of which parts of a unit are traded.
+    shorts, options : bool
+    """
+
+    order_types: frozenset[OrderType]
+    times_in_force: Mapping[AssetClass, Mapping[TimeInForce, str]]
+    fractions: frozenset[AssetClass] = frozenset()
+    shorts: bool = False
+    options: bool = False
+
+    def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
+        """Why this kind of broker cannot trade an order; None when it can."""
+        if instrument is None:
+            return f"symbol {order.symbol} is not traded here"
+        words = self.times_in_force.get(instrument.asset_class)
+        if words is None:
+            return f"{instrument.asset_class} is not traded here"
+        if order.order_type not in self.order_types:
+            return f"no {order.order_type} orders; known are {', '.join(sorted(self.order_types))}"
+        if order.time_in_force not in words:
+            known = ", ".join(words)
+            return f"no time in force {order.time_in_force} for {instrument.asset_class}; known are {known}"
+        if not order.quantity > 0 or order.quantity % instrument.unit:
+            return f"quantity {order.quantity} is no multiple of {instrument.unit}"
+        if instrument.asset_class not in self.fractions and order.quantity % 1:
+            return f"quantity {order.quantity} is no whole number of units"
+        wanted = PRICES_OF[order.order_type]
+        given = {
+            name for name in ("limit_price", "stop_price", "target_price") if getattr(order, name) is not None
+        }
+        if not wanted <= given:
+            return f"a {order.order_type} order without {', '.join(sorted(wanted - given))}"
+        return None
+
+
+#: The prices without which an order of a type means nothing.
+PRICES_OF: Mapping[OrderType, frozenset[str]] = {
+    "market": frozenset(),
+    "limit": frozenset({"limit_price"}),
+    "stop": frozenset({"stop_price"}),
+    "bracket": frozenset({"stop_price", "target_price"}),
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +106,7 @@ class MarketDay:
     Attributes
     ----------
     bars : FillBars
-        Its opens, and the volumes that bound the fills.
+        Its opens, lows, highs, and the volumes that bound the fills.
     split : mapping of symbol to float
         Units after for one before, of the symbols that split.
     dividend : mapping of symbol to float
@@ -96,14 +129,34 @@ class MarketDay:
 class Broker(ABC):
     """One account at one broker.
 
-    A call that ends without a readable answer (a time-out, a dropped connection, a server's fault) raises
-    `Transient`: what happened is unknown then, never refused.
+    A call that gets no answer (a time-out, a dropped connection, a server's fault) raises `Unreachable`, and
+    one whose answer is none of those the broker has described raises `Unreadable`: what happened is unknown
+    then, never refused.
+
+    Parameters
+    ----------
+    book : Book
+        Its account, costs and universe.
     """
 
     #: The name under which a book lists it.
     kind: ClassVar[str]
     #: Whether orders meet stored bars and no real market: only then may a past session trade.
     simulated: ClassVar[bool] = False
+    capabilities: ClassVar[Capabilities]
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._name = book.broker.account
+
+    def refuse_impossible(self, order: Order) -> None:
+        """Reject, before anything is sent, what this kind of broker cannot trade."""
+        fault = self.capabilities.fault_of(order, self._book.universe.get(order.symbol))
+        if fault is not None:
+            raise RejectedOrder(
+                f"account {self._name} of {self.kind} refuses {order.client_order_id}: {fault}",
+                {"client_order_id": order.client_order_id, "refused": fault},
+            )
 
     @abstractmethod
     def clock(self) -> datetime:
@@ -127,7 +180,7 @@ class Broker(ABC):
             When its client order id is taken.
         RejectedOrder
             When the broker will not have it.
-        Transient
+        Unreachable, Unreadable
             When it is not known whether it arrived.
         """
 
@@ -141,11 +194,22 @@ class Broker(ABC):
 
     @abstractmethod
     def fills_since(self, session: date) -> Sequence[Fill]:
-        """Executions in the sessions after `session`."""
+        """Executions in the sessions after `session`, as the broker tells them, each once.
+
+        An execution belongs to the first session whose close is not before it. One of an order that is not
+        ours has the client order id that it was given elsewhere, or an empty one. What is impossible (a
+        negative quantity) is given as it came.
+        """
+
+    def movements_since(self, session: date) -> Sequence[Movement]:
+        """What moved cash or units in the sessions after `session` beside executions, each once."""
+        return ()
 
     @abstractmethod
     def cancel(self, client_order_id: str) -> BrokerOrder:
-        """Cancel an order; one that has ended already is given back as it is.
+        """Ask that an order be cancelled; one that has ended already is given back as it is.
+
+        A broker may take its time: the order that is given back can still be working.
 
         Raises
         ------

@@ -12,17 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from nightdesk.book import Book
-from nightdesk.brokers.base import (
-    Account,
-    Broker,
-    BrokerOrder,
-    DuplicateOrder,
-    MarketDay,
-    OrderState,
-    RejectedOrder,
-)
+from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder, MarketDay
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
+from nightdesk.execution.account import Account, BrokerOrder, OrderState
 from nightdesk.execution.fills import Fill, fill_terms, open_session
 from nightdesk.execution.ledger import Ledger, Position
 from nightdesk.execution.orders import Intent, Order
@@ -48,11 +41,18 @@ class PaperBroker(Broker):
 
     kind = "paper"
     simulated = True
+    capabilities = Capabilities(
+        order_types=frozenset({"market", "limit"}),
+        times_in_force={
+            one: {"day": "next open", "open": "next open"} for one in ("equity", "etf", "crypto")
+        },
+        fractions=frozenset({"equity", "etf", "crypto"}),
+        shorts=True,
+    )
 
     def __init__(self, book: Book, conn: Connection) -> None:
-        self._book = book
+        super().__init__(book)
         self._conn = conn
-        self._name = book.broker.account
         self._terms = fill_terms(book)
         self._units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
 
@@ -68,7 +68,7 @@ class PaperBroker(Broker):
 
     def submit(self, order: Order) -> BrokerOrder:
         """Receive an order; it fills, or expires, when the market opens next."""
-        self._check(order)
+        self.refuse_impossible(order)
         with transaction(self._conn):
             if not paper.add_order(self._conn, self._name, self._state().session, order):
                 raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
@@ -189,21 +189,6 @@ class PaperBroker(Broker):
             limit_price=row["limit_price"],
         )
 
-    def _check(self, order: Order) -> None:
-        """Refuse what this account cannot trade."""
-        fault = None
-        if order.symbol not in self._units:
-            fault = f"symbol {order.symbol} is not traded here"
-        elif order.order_type != "market" or order.time_in_force not in ("day", "open"):
-            fault = f"only market orders for the next open, not {order.order_type} {order.time_in_force}"
-        elif not order.quantity > 0 or order.quantity % self._units[order.symbol]:
-            fault = f"quantity {order.quantity} is no multiple of {self._units[order.symbol]}"
-        if fault is not None:
-            answer = {"client_order_id": order.client_order_id, "refused": fault}
-            raise RejectedOrder(
-                f"paper account {self._name} refuses {order.client_order_id}: {fault}", answer
-            )
-
 
 def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
     return BrokerOrder(
@@ -212,5 +197,6 @@ def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
         side=row["side"],
         quantity=row["quantity"],
         state=OrderState(row["status"]),
+        filled=row["filled"],
         answer={name: value if value is None else str(value) for name, value in row.items()},
     )

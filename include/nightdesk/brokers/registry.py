@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
 from nightdesk.book import Book
-from nightdesk.brokers.base import Broker
+from nightdesk.brokers.base import Broker, Capabilities
+from nightdesk.brokers.credentials import credentials_of, refuse_unintended_live
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection
 
-KINDS = ("paper",)
+KINDS = ("paper", "alpaca")
 
 
-def make(book: Book, conn: Connection) -> Broker:
+def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None) -> Broker:
     """The account of a book at its broker.
 
     Parameters
@@ -19,14 +23,46 @@ def make(book: Book, conn: Connection) -> Broker:
         Names the kind of broker and the account.
     conn : Connection
         Where the embedded paper broker keeps its state.
+    environ : mapping of str to str, optional
+        Where the credentials of other brokers are (default: this process's environment).
 
     Raises
     ------
     Refused
-        When there is no such kind of broker.
+        When there is no such kind of broker, its credentials are missing, or the account holds real money and
+        is not named as such.
     """
+    environ = os.environ if environ is None else environ
     if book.broker.kind == "paper":
         from nightdesk.brokers.paper import PaperBroker
 
         return PaperBroker(book, conn)
-    raise Refused(f"broker.kind {book.broker.kind!r} is not known: name one of {', '.join(KINDS)}")
+    if book.broker.kind == "alpaca":
+        from nightdesk.brokers.alpaca import AlpacaBroker
+
+        refuse_unintended_live(book.broker, environ)
+        return AlpacaBroker(book, credentials_of(book.broker, environ))
+    raise _unknown(book.broker.kind)
+
+
+def capabilities(kind: str) -> Capabilities:
+    """What a kind of broker can do; nobody is asked.
+
+    Raises
+    ------
+    Refused
+        When there is no such kind.
+    """
+    if kind == "paper":
+        from nightdesk.brokers.paper import PaperBroker
+
+        return PaperBroker.capabilities
+    if kind == "alpaca":
+        from nightdesk.brokers.alpaca import AlpacaBroker
+
+        return AlpacaBroker.capabilities
+    raise _unknown(kind)
+
+
+def _unknown(kind: str) -> Refused:
+    return Refused(f"broker.kind {kind!r} is not known: name one of {', '.join(KINDS)}")

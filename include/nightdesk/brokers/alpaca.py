@@ -1,0 +1,195 @@
+"""Alpaca: US stocks and ETFs, and crypto, in a paper account or with real money.
+
+What "at the next open" means: a `day` market order. For stocks and ETFs Alpaca queues one that arrives after
+the close and sends it to the next session, good for that session. Crypto trades all week, and a market order
+is executed when it arrives; `day` is not known there, so it is sent as gtc.
+
+Alpaca refuses orders for the opening auction itself (opg) between 9:28 and 19:00 New York, and those for the
+closing one (cls) between 15:50 and 19:00; a bracket enters by neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.book import Book
+from nightdesk.brokers.alpaca_address import address_of
+from nightdesk.brokers.alpaca_answers import (
+    Rubbish,
+    Symbols,
+    fill_of,
+    instant_of,
+    mapping_of,
+    movement_of,
+    number_of,
+    order_of,
+    positions_of,
+    text_of,
+)
+from nightdesk.brokers.alpaca_http import AlpacaLine, Denied, Patience
+from nightdesk.brokers.alpaca_lists import activities, client_order_ids, orders
+from nightdesk.brokers.alpaca_orders import CAPABILITIES, body_of
+from nightdesk.brokers.base import Broker, DuplicateOrder, RejectedOrder, Unreadable
+from nightdesk.brokers.credentials import Credentials
+from nightdesk.calendar import get_calendar
+from nightdesk.errors import Refused
+from nightdesk.execution.account import Account, BrokerOrder, Movement
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.money import to_cents
+from nightdesk.execution.orders import Order
+
+#: What a call may take.
+PATIENCE = Patience()
+
+#: So much of an answer is quoted in an error.
+_QUOTED = 300
+
+
+class AlpacaBroker(Broker):
+    """One account at Alpaca.
+
+    Parameters
+    ----------
+    book : Book
+        Its account, universe and calendar; `broker.live` says at which of Alpaca's services it is.
+    credentials : Credentials
+        With an address, if it is not Alpaca's own.
+    patience : Patience, optional
+        How long calls may take (default: `PATIENCE`).
+
+    Raises
+    ------
+    Refused
+        When the address is not one for this account: see `address_of`.
+    """
+
+    kind = "alpaca"
+    capabilities = CAPABILITIES
+
+    def __init__(self, book: Book, credentials: Credentials, patience: Patience | None = None) -> None:
+        super().__init__(book)
+        address = address_of(self._name, credentials.url, book.broker.live)
+        self._line = AlpacaLine(self._name, credentials, address, PATIENCE if patience is None else patience)
+        self._symbols = Symbols(book.universe)
+        self._calendar = get_calendar(book.calendar)
+
+    def clock(self) -> datetime:
+        answer = self._line.ask("the clock", lambda client: client.get_clock())
+        return self._read("the clock", lambda: instant_of(mapping_of(answer, "a clock"), "timestamp"))
+
+    def account(self) -> Account:
+        answer = self._line.ask("the account", lambda client: client.get_account())
+        cash = self._read("the account", lambda: number_of(mapping_of(answer, "an account"), "cash"))
+        return Account(self._name, to_cents(cash))
+
+    def positions(self) -> Mapping[str, Decimal]:
+        answer = self._line.ask("the positions", lambda client: client.get_all_positions())
+        return self._read("the positions", lambda: positions_of(answer, self._symbols))
+
+    def submit(self, order: Order) -> BrokerOrder:
+        """Send an order, once; see `Broker.submit`."""
+        self.refuse_impossible(order)
+        what = f"order {order.client_order_id}"
+        body = body_of(order, self._book.universe[order.symbol], self._symbols)
+        try:
+            # Not through the client's own models of requests: those hold every number as a float.
+            answer = self._line.tell(what, lambda client: client.post("/orders", body))
+        except Denied as error:
+            said = str(error.answer.get("message", "")).lower()
+            # The code alone does not say it: 40010001 is any fault in what was sent.
+            if error.status == 422 and "client_order_id" in said and "unique" in said:
+                raise DuplicateOrder(f"account {self._name} has an {what} already") from None
+            raise RejectedOrder(str(error), error.answer) from None
+        return self._read(what, lambda: _same(answer, order_of(answer, self._symbols), order))
+
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        what = f"order {client_order_id}"
+        try:
+            answer = self._line.ask(what, lambda client: client.get_order_by_client_id(client_order_id))
+        except Denied as error:
+            if error.status == 404:
+                return None
+            raise
+
+        def read() -> BrokerOrder:
+            found = order_of(answer, self._symbols)
+            if found.client_order_id != client_order_id:
+                raise Rubbish(f"it is order {found.client_order_id}", answer)
+            return found
+
+        return self._read(what, read)
+
+    def open_orders(self) -> Sequence[BrokerOrder]:
+        """Everything that may still be executed; the legs of a bracket have ids that Alpaca made up."""
+        return self._read(
+            "the open orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "open")]
+        )
+
+    def fills_since(self, session: date) -> Sequence[Fill]:
+        """See `Broker.fills_since`; an order that a person sent keeps the client order id that it has."""
+        close = self._calendar.close_at(session)
+
+        def read() -> list[Fill]:
+            told = list(activities(self._line, "/account/activities/FILL", close))
+            names = client_order_ids(self._line, {text_of(one, "order_id") for one in told}, close)
+            fills = (fill_of(one, names, self._symbols, self._calendar) for one in told)
+            return [fill for fill in fills if fill.session > session]
+
+        return self._read("the executions", read)
+
+    def movements_since(self, session: date) -> Sequence[Movement]:
+        """See `Broker.movements_since`."""
+        close = self._calendar.close_at(session)
+
+        def read() -> list[Movement]:
+            only = {"category": "non_trade_activity"}
+            told = activities(self._line, "/account/activities", close, only)
+            movements = (movement_of(one, self._symbols, self._calendar) for one in told)
+            return [one for one in movements if one is not None and one.session > session]
+
+        return self._read("the movements", read)
+
+    def cancel(self, client_order_id: str) -> BrokerOrder:
+        known = self._known(client_order_id)
+        if known.state.ended:
+            return known
+        number = known.answer["id"]
+        try:
+            self._line.tell(
+                f"the cancel of {client_order_id}", lambda client: client.cancel_order_by_id(number)
+            )
+        except Denied as error:
+            if error.status not in (404, 422):  # those say that it has ended meanwhile
+                raise
+        return self._known(client_order_id)
+
+    def _known(self, client_order_id: str) -> BrokerOrder:
+        found = self.order_by_client_id(client_order_id)
+        if found is None:
+            raise Refused(f"account {self._name} has no order {client_order_id}")
+        return found
+
+    def _read[T](self, what: str, read: Callable[[], T]) -> T:
+        """What an answer says, or that it says nothing."""
+        try:
+            return read()
+        except Rubbish as error:
+            part = error.part if isinstance(error.part, dict) else {"answer": error.part}
+            found = f"{error}; it said {str(error.part)[:_QUOTED]}"
+        raise Unreadable(f"account {self._name} of alpaca: {what} cannot be read: {found}", part)
+
+
+def _same(answer: Any, found: BrokerOrder, order: Order) -> BrokerOrder:
+    """The order that was received, when it is the one that was sent and not the answer to another."""
+    sent = (order.client_order_id, order.symbol, order.side, order.quantity)
+    received = (found.client_order_id, found.symbol, found.side, found.quantity)
+    if received != sent:
+        raise Rubbish(f"it is {_words(received)}, sent was {_words(sent)}", answer)
+    return found
+
+
+def _words(parts: Iterable[object]) -> str:
+    return " ".join(map(str, parts))

@@ -1,0 +1,88 @@
+"""Which orders Alpaca takes, and how they are written to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+from nightdesk.book import AssetClass, Instrument
+from nightdesk.brokers.alpaca_answers import Symbols
+from nightdesk.brokers.base import Capabilities
+from nightdesk.execution.orders import Order, TimeInForce
+
+_STOCK: Mapping[TimeInForce, str] = {"day": "day", "open": "opg", "close": "cls", "gtc": "gtc", "ioc": "ioc"}
+_COIN: Mapping[TimeInForce, str] = {"day": "gtc", "gtc": "gtc", "ioc": "ioc"}
+
+
+@dataclass(frozen=True)
+class AlpacaCapabilities(Capabilities):
+    """What Alpaca can do, and the pairs of things that it cannot do together."""
+
+    def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
+        """Why Alpaca cannot trade an order; None when it can."""
+        fault = super().fault_of(order, instrument)
+        if fault is not None or instrument is None:
+            return fault
+        kind, time = order.order_type, order.time_in_force
+        if instrument.asset_class == "crypto":
+            return f"no {kind} orders for crypto" if kind in ("stop", "bracket") else None
+        if kind in ("stop", "bracket") and time not in ("day", "gtc"):
+            return f"a {kind} order cannot be {time}; day or gtc"
+        if order.quantity % 1 and (kind == "bracket" or time != "day"):
+            return f"quantity {order.quantity}: parts of a share are traded by simple day orders only"
+        if kind == "bracket" and order.stop_price is not None and order.target_price is not None:
+            below, above = sorted((order.stop_price, order.target_price))
+            if below == above or (order.side == "buy") != (order.stop_price == below):
+                return f"stop {order.stop_price} and target {order.target_price} are on the wrong sides"
+        return None
+
+
+#: Shorts are left out: an account here may be allowed them, and nothing of this desk borrows what it sells.
+CAPABILITIES = AlpacaCapabilities(
+    order_types=frozenset({"market", "limit", "stop", "bracket"}),
+    times_in_force={"equity": _STOCK, "etf": _STOCK, "crypto": _COIN},
+    fractions=frozenset[AssetClass]({"equity", "etf", "crypto"}),
+)
+
+
+def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str, Any]:
+    """The order as Alpaca wants it, its numbers as text.
+
+    Alpaca refuses a stock's price that is finer than the steps in which stocks are quoted: a limit is rounded
+    to the better side of it, so that it is never worse than was asked for, a stop or a target to the nearest.
+    A bracket with a limit enters by it, and at the market without one.
+    """
+    coin = instrument.asset_class == "crypto"
+    bracket = order.order_type == "bracket"
+    limit = order.limit_price if bracket or order.order_type == "limit" else None
+    body: dict[str, Any] = {
+        "symbol": symbols.theirs(order.symbol),
+        "qty": _plain(order.quantity),
+        "side": order.side,
+        "type": ("market" if limit is None else "limit") if bracket else order.order_type,
+        "time_in_force": CAPABILITIES.times_in_force[instrument.asset_class][order.time_in_force],
+        "client_order_id": order.client_order_id,
+    }
+    if limit is not None:
+        better = ROUND_FLOOR if order.side == "buy" else ROUND_CEILING
+        body["limit_price"] = _plain(limit if coin else _quoted(limit, better))
+    if order.order_type == "stop" and order.stop_price is not None:
+        body["stop_price"] = _plain(_quoted(order.stop_price))
+    if bracket and order.stop_price is not None and order.target_price is not None:
+        body["order_class"] = "bracket"
+        body["take_profit"] = {"limit_price": _plain(_quoted(order.target_price))}
+        body["stop_loss"] = {"stop_price": _plain(_quoted(order.stop_price))}
+    return body
+
+
+def _quoted(price: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """A price in the steps in which stocks are quoted (Regulation NMS, rule 612): cents from a dollar up."""
+    return price.quantize(Decimal("0.01") if price >= 1 else Decimal("0.0001"), rounding)
+
+
+def _plain(number: Decimal) -> str:
+    """A number in digits, without exponent or trailing zeros."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

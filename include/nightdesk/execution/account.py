@@ -1,0 +1,117 @@
+"""What a broker says of an account, whoever the broker is: its orders, its cash, what moved it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.money import ZERO
+from nightdesk.execution.orders import Side
+
+
+class OrderState(StrEnum):
+    """The state of an order at a broker."""
+
+    ACCEPTED = "accepted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing can come of the order any more."""
+        return self not in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+@dataclass(frozen=True)
+class BrokerOrder:
+    """What a broker knows of an order.
+
+    `filled` is what it has executed of `quantity` so far, both positive and in units of the instrument;
+    `answer` is what it said, as it came.
+    """
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    state: OrderState
+    filled: Decimal = ZERO
+    answer: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Quantity with the sign of its effect on the position."""
+        return self.quantity if self.side == "buy" else -self.quantity
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account; `cash` in dollars."""
+
+    name: str
+    cash: Decimal
+
+
+MovementKind = Literal["dividend", "fee", "interest", "transfer", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Cash or units that an account gained or lost by something else than an execution.
+
+    Attributes
+    ----------
+    movement_id : str
+        The broker's own key of it.
+    kind : str
+        "dividend", "fee", "interest", "transfer" (a person's deposit or withdrawal) or "other".
+    symbol : str
+        What it is about; empty for the account as a whole.
+    quantity : Decimal
+        Signed units, such as a fee that is taken in the coin that was bought; 0 where only cash moves.
+    cash : Decimal
+        Signed dollars and cents.
+    session : date
+        The session in which it counts.
+    words : str
+        The broker's own description.
+    """
+
+    movement_id: str
+    kind: MovementKind
+    symbol: str
+    quantity: Decimal
+    cash: Decimal
+    session: date
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class BrokerSnapshot:
+    """Everything that reconciling an account needs, asked for at one moment.
+
+    Attributes
+    ----------
+    cash : Decimal
+        Dollars.
+    positions : mapping of symbol to Decimal
+        Signed units; symbols that are not held are absent.
+    orders : mapping of client order id to BrokerOrder or None
+        The orders that were asked for; None for one that the broker has never heard of.
+    fills, movements : tuple
+        What happened in the sessions that were asked for.
+    """
+
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+    orders: Mapping[str, BrokerOrder | None]
+    fills: tuple[Fill, ...] = ()
+    movements: tuple[Movement, ...] = ()
