@@ -69,7 +69,8 @@ class SmallDesk:
         with self.at(number, **options) as context:
             for name in names[names.index(first) : names.index(last) + 1]:
                 if name == "signals":
-                    steps.signals(context, STRATEGY)
+                    for strategy in context.book.strategies:
+                        steps.signals(context, strategy)
                 else:
                     getattr(steps, name)(context)
 

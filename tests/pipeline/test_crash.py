@@ -6,7 +6,7 @@ import pytest
 from tests.pipeline.small_desk import SmallDesk, begin_child, die, in_child, session, wait_for
 
 from nightdesk.brokers.paper import PaperBroker
-from nightdesk.pipeline import closing, conditions, deciding, saving, settling, submitting
+from nightdesk.pipeline import closing, conditions, deciding, saving, settling, sides, submitting
 from nightdesk.pipeline.context import Context, ensure_started
 from nightdesk.pipeline.steps import run_session
 from nightdesk.store import runs
@@ -19,7 +19,7 @@ Killing = Callable[[pytest.MonkeyPatch], None]
 
 
 def after_broker_took_it(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(submitting, "_record", die)
+    patch.setattr(submitting, "record_known", die)
 
 
 def before_broker_is_called(patch: pytest.MonkeyPatch) -> None:
@@ -39,11 +39,11 @@ def at_second_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def after_market_opened(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_final_word", die)
+    patch.setattr(sides, "hear", die)
 
 
 def within_settling(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(settling, "_reconcile", die)
+    patch.setattr(settling, "keep", die)
 
 
 def within_factors(patch: pytest.MonkeyPatch) -> None:

@@ -4,20 +4,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.pipeline.small_desk import SmallDesk, session
 
-from nightdesk.book import Book, load_book
+from nightdesk.book import Book
 from nightdesk.brokers import BrokerOrder, DuplicateOrder, OrderState, RejectedOrder
 from nightdesk.brokers.paper import PaperBroker
+from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused, Transient
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.orders import Order
-from nightdesk.pipeline import settling, steps, submitting
+from nightdesk.pipeline import brokerage, steps
 from nightdesk.pipeline.replaying import rewind
-from nightdesk.pipeline.switching import kill
+from nightdesk.pipeline.switching import Turned, kill
 from nightdesk.store.db import Connection, book_lock
 from nightdesk.store.risk import kill_switch, set_kill_switch
 
@@ -53,9 +56,14 @@ def planned(desk: SmallDesk) -> SmallDesk:
 def submit(
     desk: SmallDesk, monkeypatch: pytest.MonkeyPatch, make: Make, **options: object
 ) -> dict[str, int | str]:
-    monkeypatch.setattr(submitting, "make", make)
+    trade_with(monkeypatch, make)
     with desk.at(0, **options) as context:
         return steps.submit(context)
+
+
+def trade_with(monkeypatch: pytest.MonkeyPatch, make: Make) -> None:
+    """Let the desk's account be at a broker of this test."""
+    monkeypatch.setattr(brokerage, "make", lambda book, conn, environ: make(book, conn))
 
 
 class RealBroker(PaperBroker):
@@ -109,6 +117,11 @@ class Refuses(PaperBroker):
 
     def submit(self, order: Order) -> BrokerOrder:
         raise RejectedOrder("insufficient buying power", {"code": 40310000})
+
+
+def kill_small(desk: SmallDesk, conn: Connection, **said: Any) -> Turned:
+    """Stop the desk's book as a person does."""
+    return kill(conn, "small", who="a person", file=desk.book, **said)
 
 
 def at_broker(desk: SmallDesk) -> int:
@@ -208,7 +221,7 @@ def test_a_difference_to_the_broker_is_told_and_stops_entries(desk: SmallDesk) -
     assert not [one for one in statuses(desk, 1) if one.startswith("buy")]
     [(level, body)] = desk.rows("SELECT level, body FROM nightdesk.alerts")
     assert level == "CRITICAL"
-    assert "until a person releases the kill switch" in str(body)
+    assert "until a person has looked" in str(body)
 
 
 def test_a_fill_that_fits_no_order_changes_no_position_and_is_told(
@@ -230,26 +243,29 @@ def test_a_fill_that_fits_no_order_changes_no_position_and_is_told(
             return [*super().fills_since(since), stray]
 
     desk.run(0)
-    monkeypatch.setattr(settling, "make", Confused)
+    trade_with(monkeypatch, Confused)
     assert desk.run(1)["settle"]["differences_to_broker"] == 0
     assert desk.rows("SELECT count(*) FROM nightdesk.fills WHERE execution_id = 'stray'") == [(0,)]
     assert desk.rows("SELECT subject FROM nightdesk.alerts") == [
-        ("small: the broker reports a fill that fits no order",)
+        ("small: the broker reports a fill that cannot be ours",)
     ]
 
 
 class StillWorking(PaperBroker):
-    """Orders stay at work after their session, until they are cancelled."""
+    """Orders that were not filled stay at work after their session, until they are cancelled."""
 
-    cancelled = 0
+    cancelled: ClassVar[set[str]] = set()
 
     def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
         known = super().order_by_client_id(client_order_id)
-        return None if known is None else replace(known, state=OrderState.ACCEPTED)
+        if known is None:
+            return None
+        ended = client_order_id in self.cancelled
+        return replace(known, state=OrderState.CANCELLED if ended else OrderState.ACCEPTED)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
-        type(self).cancelled += 1
-        known = super().order_by_client_id(client_order_id)
+        self.cancelled.add(client_order_id)
+        known = self.order_by_client_id(client_order_id)
         assert known is not None
         return known
 
@@ -257,12 +273,16 @@ class StillWorking(PaperBroker):
 def test_what_still_works_after_its_time_is_cancelled_but_not_by_a_dry_run(
     desk: SmallDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tree = yaml.safe_load(desk.book.read_text())
+    tree["broker"]["max_volume_share"] = 0.0
+    desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
     desk.run(0)
-    monkeypatch.setattr(settling, "make", StillWorking)
+    trade_with(monkeypatch, StillWorking)
     desk.run(1, dry_run=True)
-    assert StillWorking.cancelled == 0
+    assert not StillWorking.cancelled
     desk.run(1)
-    assert StillWorking.cancelled == len(statuses(desk, 0))
+    assert len(StillWorking.cancelled) == len(statuses(desk, 0))
+    assert set(statuses(desk, 0).values()) == {"cancelled"}
 
 
 def test_a_kill_cancels_the_entries_that_wait_at_the_broker(desk: SmallDesk) -> None:
@@ -270,13 +290,12 @@ def test_a_kill_cancels_the_entries_that_wait_at_the_broker(desk: SmallDesk) -> 
     waiting = statuses(desk, 0)
     assert waiting
     assert set(waiting.values()) == {"submitted"}
-    book = load_book(desk.book)
     with open_connection(desk.url) as conn:
-        turned = kill(conn, book, reason="drill", who="a person")
+        turned = kill_small(desk, conn, reason="drill")
         assert turned.session == session(1)
         assert len(turned.cancelled) == len(waiting)
         with pytest.raises(Refused, match=f"is stopped since {session(1)} by a person: drill"):
-            kill(conn, book, reason="again", who="a person")
+            kill_small(desk, conn, reason="again")
     desk.run(1)
     assert set(statuses(desk, 0).values()) == {"cancelled"}
     assert desk.rows("SELECT count(*) FROM nightdesk.fills") == [(0,)]
@@ -290,12 +309,41 @@ def test_a_kill_cancels_the_entries_that_wait_at_the_broker(desk: SmallDesk) -> 
 
 def test_a_kill_counts_at_once_though_another_run_keeps_the_book_s_lock(desk: SmallDesk) -> None:
     desk.run(0)
-    book = load_book(desk.book)
     with open_connection(desk.url) as conn, open_connection(desk.url) as other:
         with (
             book_lock(other, "small"),
             pytest.raises(Transient, match=r"book small is stopped; orders at the broker were not cancelled"),
         ):
-            kill(conn, book, reason="drill", who="a person", wait_seconds=0.0)
+            kill_small(desk, conn, reason="drill", wait_seconds=0.0)
         assert kill_switch(conn, "small", session(1)).on
-        assert kill(conn, book, reason="drill", who="a person").cancelled
+        assert kill_small(desk, conn, reason="drill").cancelled
+
+
+def test_a_breaker_that_kills_stops_the_book_from_the_next_decision_on(desk: SmallDesk) -> None:
+    tree = yaml.safe_load(desk.book.read_text())
+    tree["limits"]["daily_loss"] = {"limit": -0.000001, "kills": True}
+    desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
+    numbers = range(6)
+    for number in numbers:
+        desk.run(number)
+    losses = [
+        day
+        for day, change in desk.rows("SELECT session, day_return FROM nightdesk.portfolio ORDER BY session")
+        if change < -0.000001  # type: ignore[operator]
+    ]
+    kills = desk.rows("SELECT session, who, reason FROM nightdesk.risk_events ORDER BY session")
+    assert losses
+    [(first, who, reason)] = kills
+    assert first == get_calendar().shift(losses[0], 1)  # type: ignore[arg-type]
+    assert who == "rule breaker"
+    assert "entries stop below" in str(reason)
+    [(level,)] = desk.rows("SELECT DISTINCT level FROM nightdesk.alerts WHERE subject LIKE '%%is stopped%%'")
+    assert level == "EMERGENCY"
+    once = desk.dump()
+    with desk.at(2) as context:
+        rewind(context)
+    for number in numbers[2:]:
+        desk.run(number)
+    assert {name: rows for name, rows in desk.dump().items() if name != "alerts"} == {
+        name: rows for name, rows in once.items() if name != "alerts"
+    }

@@ -5,12 +5,14 @@ output (one JSON document with ``--json``), progress and errors to standard erro
 refused or failed, 2 wrong usage.
 """
 
-from nightdesk.cli import books, data, feeds, look, machine, research, sessions, switch, trace
+from nightdesk.cli import alerts, books, broker, data, feeds, look, machine, research, sessions, switch, trace
 from nightdesk.cli.app import app
 
 __all__ = [
+    "alerts",
     "app",
     "books",
+    "broker",
     "data",
     "feeds",
     "look",

@@ -6,11 +6,12 @@ import typer
 from typer.core import TyperGroup
 
 from nightdesk.errors import NightdeskError
+from nightdesk.masking import mask
 
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (
     *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
-    *("status", "trace", "verify", "kill", "resume"),
+    *("status", "alerts", "ack", "trace", "verify", "kill", "resume", "recover", "adopt", "resend"),
 )
 
 
@@ -32,7 +33,7 @@ class Commands(TyperGroup):
             if error.filename is None:
                 raise
             reason = f"{error.filename}: {error.strerror}"
-        typer.echo(f"nightdesk: {reason}", err=True)
+        typer.echo(f"nightdesk: {mask(reason)}", err=True)
         raise typer.Exit(1)
 
 

@@ -39,8 +39,13 @@ def status(
                 f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
             )
         books = [_standing(conn, name) for name in names if book in (None, name)]
+        others = [] if book is not None else _other_alerts(conn, names)
         feeds = health_rows(conn)
-    show({"books": books, "feeds": feeds}, as_json=json, text=lambda: _told(books, feeds))
+    show(
+        {"books": books, "alerts": others, "feeds": feeds},
+        as_json=json,
+        text=lambda: _told(books, others, feeds),
+    )
 
 
 @app.command(epilog=example("nightdesk verify multi_asset"))
@@ -101,11 +106,23 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     }
 
 
-def _told(books: list[dict[str, Any]], feeds: list[dict[str, Any]]) -> Iterator[str]:
+def _other_alerts(conn: Connection, started: list[str]) -> list[dict[str, Any]]:
+    """Open alerts of the desk itself and of books that were never started."""
+    from nightdesk.store.messages import alerts_of
+
+    return [row for row in alerts_of(conn) if row["acknowledged_at"] is None and row["book"] not in started]
+
+
+def _told(
+    books: list[dict[str, Any]], others: list[dict[str, Any]], feeds: list[dict[str, Any]]
+) -> Iterator[str]:
     if not books:
         yield "no book was started: `nightdesk up` starts the desk, `nightdesk run` decides one session"
     for one in books:
         yield from _book_lines(one)
+        yield ""
+    if others:
+        yield from _alert_lines(others)
         yield ""
     yield from _feed_lines(feeds)
 
@@ -143,8 +160,13 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
-    for alert in one["alerts"]:
-        yield f"  {alert['level']} {alert['created_at']:%Y-%m-%d %H:%M} UTC: {alert['subject']}"
+    yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
+
+
+def _alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:
+    for alert in alerts:
+        raised = f"{alert['created_at']:%Y-%m-%d %H:%M} UTC"
+        yield f"alert {alert['alert_id']} {alert['level']} {raised}: {alert['subject']}"
 
 
 def _feed_lines(feeds: list[dict[str, Any]]) -> Iterator[str]:

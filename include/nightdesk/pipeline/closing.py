@@ -10,7 +10,7 @@ from nightdesk.store.db import transaction
 from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import orders_of
 from nightdesk.store.rows import read_row
-from nightdesk.store.runs import close_run, lock_run, newest_attempts, sealed_because
+from nightdesk.store.runs import StepAttempt, close_run, lock_run, newest_attempts, sealed_because
 
 
 def close(context: Context) -> Outcome:
@@ -39,6 +39,8 @@ def close(context: Context) -> Outcome:
                 )
             silent = [name for name in context.book.strategies if not _spoke(context, name)]
             for name in silent:
+                if _is_told_by_its_task(context, name):
+                    continue
                 raise_alert(
                     context.conn,
                     f"silent {book} {session} {name}",
@@ -85,8 +87,18 @@ def _spoke(context: Context, strategy: str) -> bool:
     return row is not None and row["rows"] == len(context.book.symbols)
 
 
+def _is_told_by_its_task(context: Context, strategy: str) -> bool:
+    """Whether the strategy's task of Airflow failed: people hear of that once, as of any failed task."""
+    attempt = _newest_attempt(context, strategy)
+    return attempt is not None and attempt.task is not None and attempt.status in ("failed", "running")
+
+
+def _newest_attempt(context: Context, strategy: str) -> StepAttempt | None:
+    return newest_attempts(context.conn, context.book.name, context.session).get(f"signals:{strategy}")
+
+
 def _last_error(context: Context, strategy: str) -> str:
-    attempt = newest_attempts(context.conn, context.book.name, context.session).get(f"signals:{strategy}")
+    attempt = _newest_attempt(context, strategy)
     if attempt is None or attempt.error is None:
         return "Its step did not run to its end."
     return f"Its step ended with {attempt.error}."

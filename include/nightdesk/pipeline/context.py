@@ -17,7 +17,7 @@ from nightdesk.decision import Desk, resolve
 from nightdesk.errors import Refused
 from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
 from nightdesk.store.db import Connection, connect, now
-from nightdesk.store.runs import Run, find_run
+from nightdesk.store.runs import Run, find_run, newest_begun
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
@@ -52,6 +52,10 @@ class Context:
         How long to wait for the book's turn.
     rehearsing : bool
         Whether the steps run within the one transaction of a dry run, which is rolled back.
+    environ : mapping of str to str
+        Where the credentials of brokers are.
+    task : str or None
+        The task of Airflow that makes the attempt, as ``DAG/run/task/try``; None without Airflow.
     """
 
     conn: Connection
@@ -63,6 +67,8 @@ class Context:
     reports: Path
     turn_seconds: float = TURN_SECONDS
     rehearsing: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    task: str | None = None
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
 
@@ -155,6 +161,7 @@ def open_context(
     conn: Connection | None = None,
     turn_seconds: float = TURN_SECONDS,
     environ: Mapping[str, str] | None = None,
+    task: str | None = None,
 ) -> Iterator[Context]:
     """Open what the steps of a session need; the connection is closed at the end unless it was given.
 
@@ -174,6 +181,8 @@ def open_context(
         How long to wait for the book's turn before `NotYet`.
     environ : mapping of str to str, optional
         The environment: ``NIGHTDESK_ROOT`` names the project, ``NIGHTDESK_HOME`` the folder of its state.
+    task : str, optional
+        The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
 
     Raises
     ------
@@ -210,10 +219,40 @@ def open_context(
             feeds=loaded.feeds.daily if feed is None else (feed,),
             reports=Path(environ.get("NIGHTDESK_HOME") or root / ".nightdesk").expanduser() / "reports",
             turn_seconds=turn_seconds,
+            environ=environ,
+            task=task,
         )
     finally:
         if own is not None:
             own.close()
+
+
+@contextmanager
+def open_standing(
+    book: str | Path,
+    *,
+    conn: Connection,
+    turn_seconds: float = TURN_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Context]:
+    """Open the newest session that was begun of a started book, to look after what it has at its broker.
+
+    Raises
+    ------
+    Refused
+        When the book is wrong or was never started.
+    """
+    root = project_root(os.environ if environ is None else environ)
+    name = load_book(book_path(book, root)).name
+    record = book_record(conn, name)
+    if record is None:
+        raise Refused(
+            f"book {name} was never started, so it trades nothing: "
+            "`nightdesk up` or `nightdesk run` starts it"
+        )
+    session = newest_begun(conn, name) or record.inception
+    with open_context(book, session, conn=conn, turn_seconds=turn_seconds, environ=environ) as context:
+        yield context
 
 
 def beginning(book: Book, inception: date) -> BookRecord:

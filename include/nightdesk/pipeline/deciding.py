@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nightdesk import decision
 from nightdesk.decision import Gated, State, Targets
 from nightdesk.errors import Refused
+from nightdesk.execution.orders import Cross, Order
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.outlook import session_day, session_state
 from nightdesk.pipeline.saving import Outcome, saving
+from nightdesk.pipeline.stopping import stop_by_rule
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.risk import Passage
 from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
-from nightdesk.store.orders import intent_rows, order_rows
+from nightdesk.store.orders import cross_rows, intent_rows, order_rows, orders_of, planned_event
 from nightdesk.store.rows import add_rows
 
 
@@ -40,28 +43,53 @@ def gate(context: Context) -> Outcome:
     """Put the stored targets through the risk rules."""
     with in_turn(context):
         wanted = _stored_targets(context)
-        gated = decision.gate(context.desk, session_state(context), session_day(context), wanted)
+        state = session_state(context)
+        gated = decision.gate(context.desk, state, session_day(context), wanted)
         spoken = gated.verdicts(context.book.symbols)
         with saving(context) as save:
             save.rows("verdicts", [verdict_row(one) for one in spoken])
             save.rows("gated", _by_position(context, quantity=gated.quantity))
+            if save.sealed is None:
+                _stop_by_breaker(context, state)
         actions = [one.action for one in spoken]
         return save.outcome(**{name: actions.count(name) for name in ("approve", "cut", "reject")})
 
 
 def orders(context: Context) -> Outcome:
-    """Write the orders that lead to what the gate left, as planned; nothing is sent."""
+    """Write the orders that lead to what the gate left, as planned, and what needs none; nothing is sent."""
     with in_turn(context):
-        state = session_state(context)
-        planned = decision.plan(context.desk, state, session_day(context), _stored_gated(context, state))
-        with saving(context) as save:
-            save.rows("orders", order_rows(planned))
-            save.rows("order_intents", intent_rows(planned))
-            if save.sealed is None:
-                first = {"number": 0, "session": context.session, "status": "planned", "cause": "decided"}
-                events = [{"client_order_id": order.client_order_id, **first} for order in planned]
-                save.written += add_rows(context.conn, "order_events", events)
-        return save.outcome(orders=len(planned))
+        state, day = session_state(context), session_day(context)
+        gated = _stored_gated(context, state)
+        planned = decision.plan(context.desk, state, day, gated)
+        crosses = decision.plan_crosses(context.desk, state, day, gated)
+        return write_orders(context, planned, crosses)
+
+
+def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> Outcome:
+    """Write the orders of a session with their intents and first events, and its crosses, in one go."""
+    with saving(context) as save:
+        # A second try is no part of the decision: it stays as the person who asked for it left it.
+        again = [
+            one.order
+            for one in orders_of(context.conn, context.book.name, context.session)
+            if one.order.generation
+        ]
+        save.rows("orders", order_rows([*planned, *again]))
+        save.rows("order_intents", intent_rows([*planned, *again]))
+        save.rows("crosses", cross_rows(crosses))
+        if save.sealed is None:
+            events = [planned_event(order, "decided") for order in planned]
+            save.written += add_rows(context.conn, "order_events", events)
+    return save.outcome(orders=len(planned), crosses=len(crosses))
+
+
+def _stop_by_breaker(context: Context, state: State) -> None:
+    """Stop the book from its next decision on where a rule says so; the breaker itself serves until then."""
+    reason, book = decision.kill_reason(context.desk, state), context.book.name
+    if reason is not None:
+        key = f"breaker {book} {context.session}"
+        following = context.calendar.shift(context.session, 1)
+        stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
 
 
 def _by_position(context: Context, **arrays: Floats) -> list[dict[str, Any]]:

@@ -1,36 +1,91 @@
-"""What is kept of a task that failed: an alert, and a session that is not closed."""
+"""What is kept of a task that failed for good: one alert, and a session that is not closed.
+
+Three speak of failures, and none can be relied on alone: the task's callback, which knows the try and the
+error; the last task of the run and the sweep, which read states and know only that it failed. Whoever comes
+first raises the alert; `is_told` says of the others that they mean the same failure.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import date
 from typing import NoReturn
 
-from nightdesk.errors import Refused
+from nightdesk.calendar import USUAL_CALENDAR
+from nightdesk.errors import NightdeskError, Refused
 from nightdesk.pipeline.context import Context, ensure_started
-from nightdesk.store.db import connect
-from nightdesk.store.messages import alerts_of, raise_alert
+from nightdesk.pipeline.stopping import stop_by_rule
+from nightdesk.store.db import Connection, transaction
+from nightdesk.store.failures import Attempt, Told, attempts_of, failures_told, lock_failure
+from nightdesk.store.messages import raise_alert
 from nightdesk.store.runs import begin_step, end_step
 
-#: How far back an alert of the same run is looked for.
-ALERTS_SEARCHED = 500
+#: What talks to a broker: when it fails in a way that nobody foresaw, nobody knows what is at the broker.
+TRADING_STEPS = ("settle", "gate", "submit")
+RULE = "unexpected error"
+
+KILLED = "its process ended without a word: killed, or out of memory"
+_SUCCESS = "success"
+_FAILED = "failed"
 
 
-def record_failure(
-    *, book: str, session: date, dag_id: str, run_id: str, task_id: str, attempt: int | None, reason: str
-) -> bool:
-    """Raise the alert of a failed task, once.
+class Consequence(Refused):
+    """A task fails because others did, which were told: it is no news."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A task of Airflow that failed for good.
 
     Parameters
     ----------
-    book, session : str, date
-        What the task worked on.
+    book : str
+        Whose it is.
+    session : date or None
+        What the task worked on; None where its form named no session.
     dag_id, run_id, task_id : str
         The task.
     attempt : int or None
-        The try that failed; None when only the failure is known, which is told where no try of the task was.
-    reason : str
-        The error, or what is known of it.
+        The try that failed; None where only the failure is known.
+    reason : str or None
+        The error; None where it is not known, which then is what the attempt itself has recorded.
+    foreseen : bool
+        Whether the error is one of the desk's own, which say what to do.
+    link : str or None
+        Where its log is read.
+    dry_run : bool
+        Whether the run keeps nothing and sends nothing.
+    calendar : str
+        The book's exchange calendar.
+    """
+
+    book: str
+    session: date | None
+    dag_id: str
+    run_id: str
+    task_id: str
+    attempt: int | None = None
+    reason: str | None = None
+    foreseen: bool = False
+    link: str | None = None
+    dry_run: bool = False
+    calendar: str = USUAL_CALENDAR
+
+    @property
+    def task(self) -> str:
+        """What its tries have in common: ``DAG/run/task/``."""
+        return f"{self.dag_id}/{self.run_id}/{self.task_id}/"
+
+    @property
+    def subject(self) -> str:
+        """What it is about: the book, and the session where there is one."""
+        return self.book if self.session is None else f"{self.book} {self.session}"
+
+
+def record_failure(conn: Connection, failure: Failure) -> bool:
+    """Raise the alert of a failed task, once; stop the book where it may have left something at its broker.
 
     Returns
     -------
@@ -42,28 +97,78 @@ def record_failure(
     Transient
         When PostgreSQL cannot be reached.
     """
-    task = f"task:{dag_id}/{run_id}/{task_id}/"
-    conn = connect()
-    try:
-        if attempt is None and any(
-            alert["alert_key"].startswith(task) for alert in alerts_of(conn, book, ALERTS_SEARCHED)
-        ):
+    with transaction(conn):
+        lock_failure(conn, failure.task)
+        attempts = attempts_of(conn, failure.book, failure.session, failure.task)
+        told = failures_told(conn, failure.task)
+        if is_told(failure.attempt, told, attempts, spoke=failure.reason is not None):
             return False
-        tried = "" if attempt is None else f", try {attempt}"
+        newest = attempts[-1] if attempts else None
+        known = failure.attempt or (newest.number if newest else None)
+        # The mark of a try that is only the newest known one: the next may have failed unrecorded.
+        key = f"task:{failure.task}{known or ''}{'' if failure.attempt else '+'}"
+        error = failure.reason or _recorded_error(failure, newest) or KILLED
+        if _stops_the_book(failure, error):
+            told_as = _sentence(failure, known, error)
+            with suppress(NightdeskError), transaction(conn):
+                if stop_by_rule(
+                    conn, failure.book, rule=RULE, reason=told_as, key=key, calendar=failure.calendar
+                ):
+                    return True
         return raise_alert(
             conn,
-            f"{task}{attempt or ''}",
+            key,
             "CRITICAL",
-            f"{book} {session}: {task_id} failed",
-            f"{task_id} of {dag_id}, run {run_id}{tried}: {reason}",
-            book=book,
-            session=session,
+            f"{failure.subject}: {failure.task_id} failed",
+            _body(failure, known, error),
+            book=failure.book,
+            session=failure.session,
         )
-    finally:
-        conn.close()
 
 
-def leave_open(context: Context, missing: Mapping[str, str | None]) -> NoReturn:
+def is_told(attempt: int | None, told: Sequence[Told], attempts: Sequence[Attempt], *, spoke: bool) -> bool:
+    """Whether the failure of a task was told before.
+
+    Parameters
+    ----------
+    attempt : int or None
+        The try that failed; None when only the failure is known.
+    told : sequence of Told
+        What was told of the task: of which try, or of the newest known one, and when.
+    attempts : sequence of Attempt
+        The tries that are recorded, in their order. One that was killed at once is not.
+    spoke : bool
+        Whether the try itself says so, with its error.
+    """
+    began = {one.number: one.started_at for one in attempts}
+    meant = max(began, default=0) if attempt is None else attempt
+
+    def tells_of_it(one: Told) -> bool:
+        if one.exact:
+            return one.number == meant or (attempt is None and one.number > meant)
+        # Who knew only that it failed meant this try, unless that began later. One that is not recorded and
+        # speaks is news: a try tells its error before anybody can see that it failed.
+        return began[meant] <= one.told_at if meant in began else not spoke
+
+    return any(map(tells_of_it, told))
+
+
+def failed_tasks(states: Mapping[str, str | None], last: str = "close") -> tuple[str, ...]:
+    """The tasks of a run that a person must hear of, by their states.
+
+    The last task fails where a step before it is missing, which is no news then. A strategy's task is no
+    such step: a session is closed without it.
+    """
+    failed = sorted(task for task, state in states.items() if state == _FAILED)
+    steps = {
+        task: state for task, state in states.items() if task != last and not task.startswith("signals.")
+    }
+    if any(state != _SUCCESS for state in steps.values()):
+        failed = [task for task in failed if task != last]
+    return tuple(failed)
+
+
+def leave_open(context: Context, missing: Mapping[str, str | None], *, told: bool = True) -> NoReturn:
     """Record that a session cannot be closed, so that those after it do not hold their slots waiting.
 
     Parameters
@@ -72,19 +177,85 @@ def leave_open(context: Context, missing: Mapping[str, str | None]) -> NoReturn:
         The session.
     missing : mapping of task to state
         The tasks without which it is not complete; None for one that did not run.
+    told : bool
+        Whether people were told why.
 
     Raises
     ------
+    Consequence
+        When they were, with what is missing.
     Refused
-        Always, with what is missing.
+        When they were not.
     """
-    told = ", ".join(f"{task} {state or 'did not run'}" for task, state in missing.items())
+    lacking = ", ".join(f"{task} {state or 'did not run'}" for task, state in missing.items())
     reason = (
-        f"{context.book.name} {context.session} is not closed: {told}. "
+        f"{context.book.name} {context.session} is not closed: {lacking}. "
         "Put right what the first failed task says, then clear it"
     )
     if not context.dry_run:
         ensure_started(context)
-        number = begin_step(context.conn, context.new_run(), "close")
+        number = begin_step(context.conn, context.new_run(), "close", context.task)
         end_step(context.conn, number, "failed", error=reason)
-    raise Refused(reason)
+    raise Consequence(reason) if told else Refused(reason)
+
+
+def told_since_closing(conn: Connection, book: str, session: date, dag_id: str, run_id: str) -> bool:
+    """Whether people were told of a failed task of a run since its last task was last at its end.
+
+    A task that was told, cleared, and killed before it could record its try looks as if it was told.
+    """
+    closings = attempts_of(conn, book, session, f"{dag_id}/{run_id}/close/")
+    before = max((one.started_at for one in closings if one.status == "failed"), default=None)
+    told = failures_told(conn, f"{dag_id}/{run_id}/")
+    return any(before is None or one.told_at > before for one in told)
+
+
+def _stops_the_book(failure: Failure, error: str) -> bool:
+    """Whether it is not known what the task has left at the broker."""
+    foreseen = failure.foreseen if failure.reason is not None else _is_foreseen(error)
+    return failure.task_id in TRADING_STEPS and not foreseen and not failure.dry_run
+
+
+def _is_foreseen(error: str) -> bool:
+    """Whether a recorded error, which begins with its class, is one of the desk's own."""
+    known, more = set[str](), [NightdeskError]
+    while more:
+        one = more.pop()
+        known.add(one.__name__)
+        more += one.__subclasses__()
+    return error.partition(":")[0] in known
+
+
+def _recorded_error(failure: Failure, newest: Attempt | None) -> str | None:
+    """The error that the newest attempt has recorded; None where that was cut off, or is not the one."""
+    if newest is None or newest.status == "running" or failure.attempt not in (None, newest.number):
+        return None
+    return newest.error
+
+
+def _body(failure: Failure, number: int | None, error: str) -> str:
+    lines = [
+        f"Book: {failure.book}",
+        f"Session: {failure.session or 'none'}",
+        f"Task: {failure.task_id} of {failure.dag_id}, run {failure.run_id}",
+        f"Try: {_try(failure, number)}",
+        f"Error: {error}",
+    ]
+    if failure.link is not None:
+        lines.append(f"Log: {failure.link}")
+    end = "Put right what the error names, then clear the task: what follows it runs again by itself."
+    return "\n".join(lines) + f"\n\n{end}"
+
+
+def _sentence(failure: Failure, number: int | None, error: str) -> str:
+    link = "" if failure.link is None else f" (log: {failure.link})"
+    return (
+        f"{failure.task_id} of {failure.book} failed in session {failure.session}, try "
+        f"{_try(failure, number)} of {failure.dag_id}, run {failure.run_id}: {error}{link}"
+    )
+
+
+def _try(failure: Failure, number: int | None) -> str:
+    if failure.attempt is not None:
+        return str(failure.attempt)
+    return "not known" if number is None else f"{number}, the newest that is recorded"

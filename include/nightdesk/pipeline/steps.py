@@ -176,7 +176,7 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
         plan = _plan(context)
         return _rehearse(context, plan[: plan.index(name) + 1])[name]
     ensure_started(context)
-    number = begin_step(context.conn, context.new_run(), name)
+    number = begin_step(context.conn, context.new_run(), name, context.task)
     try:
         another = None if name == "ingest" else _of_another_book(context)
         outcome = body(context) if another is None else another

@@ -3,10 +3,11 @@
 =========================  =============================================================================
 an order that is           becomes
 =========================  =============================================================================
-planned, open has passed   expired: a decision is meant for one open, late is never sent
 planned, session is past   suppressed, unless the broker is simulated
+planned, open has passed   expired: a decision is meant for one open, late is never sent
 planned, dry run           suppressed
-planned, kill switch on    suppressed where it adds to a position, else sent
+planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
+planned, capital limit     suppressed where it would lead beyond the limit of the account
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -16,18 +17,27 @@ planned, answer unknown    planned still: the next attempt asks the broker
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-from nightdesk.brokers import Broker, BrokerOrder, DuplicateOrder, OrderState, RejectedOrder, make
+from nightdesk.brokers import (
+    Broker,
+    BrokerOrder,
+    DuplicateOrder,
+    OrderState,
+    RejectedOrder,
+    Unreachable,
+    Unreadable,
+)
 from nightdesk.errors import Transient
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Order, adds_risk
+from nightdesk.pipeline.brokerage import contact
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.store.db import now, transaction
-from nightdesk.store.ledger import read_ledger
+from nightdesk.store.ledger import positions_of, read_ledger
 from nightdesk.store.orders import begin_attempt, find_order, move_order, orders_of
 from nightdesk.store.risk import kill_switch
 from nightdesk.store.runs import lock_run, sealed_because
@@ -53,40 +63,79 @@ def submit(context: Context) -> Outcome:
         sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
         if sealed is not None:
             return Outcome({}, sealed)
-        broker = make(context.book, context.conn)
-        unknown = []
-        for stored in orders_of(context.conn, context.book.name, context.session):
-            if stored.status == "planned":
-                try:
-                    _send(context, broker, stored.order)
-                except Transient as error:
-                    if context.conn.closed:
-                        raise
-                    unknown.append(f"{stored.order.client_order_id}: {error}")
-        if unknown:
-            raise Transient(
-                f"{context.book.name} {context.session}: not known whether these orders arrived, "
-                f"the broker is asked again: {'; '.join(unknown)}"
-            )
+        with contact(context) as broker:
+            send_planned(context, broker)
         states = [one.status for one in orders_of(context.conn, context.book.name, context.session)]
     return Outcome({name: states.count(name) for name in sorted(set(states))})
 
 
-def _send(context: Context, broker: Broker, order: Order) -> None:
-    """Bring one planned order out of its planning."""
-    name, clock = order.client_order_id, broker.clock()
-    earlier = find_order(context.conn, name)
-    if earlier is not None and earlier.attempts:
-        known = broker.order_by_client_id(name)
-        if known is not None:
-            _record(context, known, "found at the broker after an earlier attempt")
+def send_planned(context: Context, broker: Broker) -> None:
+    """Bring every planned order of the session out of its planning; the caller holds the book's lock.
+
+    Raises
+    ------
+    Unreachable, Transient
+        When of some order it is not known whether it arrived. The others were sent, unless the broker did not
+        even tell its time.
+    """
+    unknown: list[tuple[str, Transient]] = []
+    for stored in orders_of(context.conn, context.book.name, context.session):
+        if stored.status == "planned":
+            clock = broker.clock()
+            try:
+                _send(context, broker, stored.order, clock)
+            except Transient as error:
+                if context.conn.closed:
+                    raise
+                unknown.append((stored.order.client_order_id, error))
+    if unknown:
+        silent = all(isinstance(error, Unreachable) for _, error in unknown)
+        told = "; ".join(f"{name}: {error}" for name, error in unknown)
+        raise (Unreachable if silent else Transient)(
+            f"{context.book.name} {context.session}: not known whether these orders arrived, "
+            f"the broker is asked again: {told}"
+        )
+
+
+def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
+    """Keep what the broker says of an order that reached it; its fills are booked by the next session.
+
+    Raises
+    ------
+    Unreadable
+        When it tells of another order under this id.
+    """
+    ended = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled"}
+    # One that was executed in part ends where its executions are booked: in the next session.
+    status = "submitted" if known.filled else ended.get(known.state, "submitted")
+    with transaction(context.conn):
+        current = find_order(context.conn, known.client_order_id)
+        if current is None:
             return
+        sent = current.order
+        if (known.symbol, known.side, known.quantity) != (sent.symbol, sent.side, sent.quantity):
+            raise Unreadable(
+                f"order {sent.client_order_id} is to {sent.side} {sent.quantity} {sent.symbol}, "
+                f"and the broker tells of {known.side} {known.quantity} {known.symbol}",
+                known.answer,
+            )
+        if current.status == "planned":
+            session = sent.session
+            move_order(context.conn, known.client_order_id, session, status, cause, answer=known.answer)
+
+
+def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> None:
+    """Bring one planned order out of its planning."""
+    name = order.client_order_id
+    earlier = find_order(context.conn, name)
+    if earlier is not None and earlier.attempts and _is_there(context, broker, name):
+        return
     with transaction(context.conn):
         lock_run(context.conn, context.book.name, context.session)
         current = find_order(context.conn, name)
         if current is None or current.status != "planned":
             return
-        if current.attempts == 0:
+        if current.attempts == 0 and current.order.generation == 0:
             refuse_outdated(context)
         stopped = _reason_to_stop(context, broker, clock, current.order)
         if stopped is not None:
@@ -96,33 +145,58 @@ def _send(context: Context, broker: Broker, order: Order) -> None:
     try:
         answer = broker.submit(order)
     except DuplicateOrder:
-        found = broker.order_by_client_id(name)
-        if found is None:
-            raise Transient("the broker calls it a duplicate and does not find it") from None
-        answer = found
+        if not _is_there(context, broker, name):
+            raise Unreadable("the broker calls it a duplicate and does not find it") from None
     except RejectedOrder as refusal:
+        # A refusal that follows an attempt without an answer can be that attempt's doing.
+        if current.attempts == 0 or not _is_there(context, broker, name):
+            with transaction(context.conn):
+                answered = refusal.answer
+                move_order(context.conn, name, context.session, "rejected", str(refusal), answer=answered)
+    except Unreadable as error:
         with transaction(context.conn):
-            move_order(context.conn, name, context.session, "rejected", str(refusal), answer=refusal.answer)
-        return
-    _record(context, answer, "sent")
+            cause = f"not known whether it arrived: {error}"
+            move_order(context.conn, name, context.session, "planned", cause, answer=error.answer)
+        raise
+    else:
+        record_known(context, answer, "sent")
+
+
+def _is_there(context: Context, broker: Broker, name: str) -> bool:
+    """Whether the broker knows an order that was sent before; what it knows is kept."""
+    known = broker.order_by_client_id(name)
+    if known is not None:
+        record_known(context, known, "found at the broker after an earlier attempt")
+    return known is not None
 
 
 def _reason_to_stop(context: Context, broker: Broker, clock: datetime, order: Order) -> _Stopped | None:
     """Why the order must not be sent, asked in the transaction that counts the attempt; None when it may."""
     calendar = context.calendar
-    opens = calendar.open_at(calendar.shift(context.session, 1))
-    if clock >= opens:
-        return _Stopped("expired", f"its open at {opens:%Y-%m-%d %H:%M} UTC has passed at the broker")
     newest = calendar.latest_completed(now(context.conn))
     if context.session < newest and not broker.simulated:
         return _Stopped(
             "suppressed", f"session {context.session} is past (the newest is {newest}): never for real"
         )
+    opens = calendar.open_at(calendar.shift(context.session, 1))
+    if clock >= opens:
+        return _Stopped("expired", f"its open at {opens:%Y-%m-%d %H:%M} UTC has passed at the broker")
     if context.dry_run:
         return _Stopped("suppressed", "a dry run sends nothing")
-    switch = kill_switch(context.conn, context.book.name, context.session)
-    if switch.on and adds_risk(_held(context, order.symbol), order.signed_quantity):
+    # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
+    switch = kill_switch(context.conn, order.book, context.session if broker.simulated else date.max)
+    adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
+    if switch.on and (adds or switch.everything):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
+    limit = context.book.broker.capital_limit
+    if limit is not None and adds:
+        capital = _capital_at_work(context) + order.quantity * order.reference_price
+        if capital > limit:
+            return _Stopped(
+                "suppressed",
+                f"with it {capital:.2f} dollars would be in positions, "
+                f"account {context.book.broker.account} is limited to {limit}",
+            )
     return None
 
 
@@ -131,14 +205,20 @@ def _held(context: Context, symbol: str) -> Decimal:
     return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
 
 
-def _record(context: Context, known: BrokerOrder, cause: str) -> None:
-    """Keep what the broker says of an order that reached it; its fills are booked by the next session."""
-    status = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled"}.get(
-        known.state, "submitted"
+def _capital_at_work(context: Context) -> Decimal:
+    """Dollars in positions at the mark, and in the orders of the session that were sent and add to them."""
+    book, session = context.book.name, context.session
+    positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, session)), ZERO)
+    sent = (
+        one.order
+        for one in orders_of(context.conn, book, session)
+        if one.attempts and one.status not in ("rejected", "cancelled", "expired", "suppressed")
     )
-    with transaction(context.conn):
-        current = find_order(context.conn, known.client_order_id)
-        if current is not None and current.status == "planned":
-            move_order(
-                context.conn, known.client_order_id, context.session, status, cause, answer=known.answer
-            )
+    return positions + sum(
+        (
+            one.quantity * one.reference_price
+            for one in sent
+            if adds_risk(_held(context, one.symbol), one.signed_quantity)
+        ),
+        ZERO,
+    )

@@ -1,22 +1,24 @@
-"""The kill switch as people turn it: entries are blocked, and those that wait at the broker are cancelled."""
+"""The kill switch as people turn it: what adds risk is blocked, and what waits at the broker is cancelled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
-from nightdesk.book import Book
-from nightdesk.brokers import make
-from nightdesk.calendar import get_calendar
+from nightdesk.brokers import Broker
 from nightdesk.errors import Refused, Transient
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import adds_risk
-from nightdesk.pipeline.context import TURN_SECONDS
-from nightdesk.store.books import book_record
+from nightdesk.pipeline.brokerage import contact
+from nightdesk.pipeline.context import TURN_SECONDS, open_standing
+from nightdesk.pipeline.stopping import next_session, stop_by_rule
 from nightdesk.store.db import Connection, book_lock
-from nightdesk.store.orders import orders_to_settle
-from nightdesk.store.risk import kill_switch, set_kill_switch
-from nightdesk.store.runs import latest_closed
+from nightdesk.store.orders import working_orders
+from nightdesk.store.risk import KillSwitch, kill_switch, set_kill_switch
+
+__all__ = ["Turned", "cancel_what_it_forbids", "kill", "release", "stop_by_rule"]
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,38 @@ class Turned:
 
 
 def kill(
-    conn: Connection, book: Book, *, reason: str, who: str, wait_seconds: float = TURN_SECONDS
+    conn: Connection,
+    book: str,
+    *,
+    reason: str,
+    who: str,
+    everything: bool = False,
+    file: str | Path | None = None,
+    wait_seconds: float = TURN_SECONDS,
+    environ: Mapping[str, str] | None = None,
 ) -> Turned:
-    """Stop a book from adding risk until it is released.
+    """Stop a book from adding risk, or from trading at all, until it is released.
 
-    The switch is set first and at once; then, under the book's lock, orders that add risk and have not been
-    executed yet are cancelled at the broker. The next session books what the broker says became of them.
+    The switch is set first and at once, whatever state the book's file is in; then, under the book's lock,
+    the orders that it forbids and that have not been executed yet are cancelled at the broker. The next
+    session books what became of them.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    book : str
+        Name of a started book.
+    reason, who : str
+        Why, and the person who says so.
+    everything : bool
+        Whether reductions are stopped as well.
+    file : str or Path, optional
+        The book's file, where it is none of ``books/``.
+    wait_seconds : float
+        How long to wait for another run that works on the book.
+    environ : mapping of str to str, optional
+        Where the broker's credentials are.
 
     Raises
     ------
@@ -41,63 +69,63 @@ def kill(
         When the book was never started, or is stopped already and no order of it is left to cancel; or when
         no reason or person is given.
     Transient
-        When another run keeps the book's lock: the switch is set, and orders were not cancelled.
+        When another run keeps the book's lock or the broker does not answer: the switch is set, and orders
+        were not cancelled.
     """
-    session, standing = _next_session(conn, book), kill_switch(conn, book.name, date.max)
-    if not standing.on:
-        set_kill_switch(conn, book.name, on=True, reason=reason, who=who, session=session)
-    try:
-        with book_lock(conn, book.name, wait_seconds):
-            cancelled = _cancel_entries(conn, book)
-    except Transient as error:
-        raise Transient(
-            f"book {book.name} is stopped; orders at the broker were not cancelled: {error}"
-        ) from error
-    if standing.on and not cancelled:
-        raise Refused(
-            f"book {book.name} is stopped since {standing.session} by {standing.who}: {standing.reason}"
-        )
+    session, standing = next_session(conn, book), kill_switch(conn, book, date.max)
+    turns = not standing.on or (everything and not standing.everything)
+    if turns:
+        set_kill_switch(conn, book, on=True, everything=everything, reason=reason, who=who, session=session)
+    cancelled: tuple[str, ...] = ()
+    if working_orders(conn, book):
+        try:
+            with (
+                open_standing(file or book, conn=conn, turn_seconds=wait_seconds, environ=environ) as context,
+                book_lock(conn, book, wait_seconds),
+                contact(context) as broker,
+            ):
+                cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max))
+        except Transient as error:
+            raise Transient(_not_cancelled(book, error)) from error
+        except Refused as error:
+            raise Refused(_not_cancelled(book, error)) from error
+    if not turns and not cancelled:
+        raise Refused(f"book {book} is stopped since {standing.session} by {standing.who}: {standing.reason}")
     return Turned(session, cancelled)
 
 
-def release(conn: Connection, book: Book, *, reason: str, who: str) -> Turned:
-    """Let a stopped book add risk again.
+def _not_cancelled(book: str, error: Exception) -> str:
+    return (
+        f"book {book} is stopped; orders at the broker were not cancelled: {error}. "
+        "The DAG fills cancels them at its next run: trigger it, or cancel them at the broker"
+    )
+
+
+def release(conn: Connection, book: str, *, reason: str, who: str) -> Turned:
+    """Let a stopped book trade again.
 
     Raises
     ------
     Refused
         When the book was never started or is not stopped; or when no reason or person is given.
     """
-    session = _next_session(conn, book)
-    if not kill_switch(conn, book.name, date.max).on:
-        raise Refused(f"book {book.name} is not stopped")
-    set_kill_switch(conn, book.name, on=False, reason=reason, who=who, session=session)
+    session = next_session(conn, book)
+    if not kill_switch(conn, book, date.max).on:
+        raise Refused(f"book {book} is not stopped")
+    set_kill_switch(conn, book, on=False, reason=reason, who=who, session=session)
     return Turned(session)
 
 
-def _next_session(conn: Connection, book: Book) -> date:
-    """The first session that is not closed."""
-    record = book_record(conn, book.name)
-    if record is None:
-        raise Refused(
-            f"book {book.name} was never started, so it trades nothing: "
-            "`nightdesk up` or `nightdesk run` starts it"
-        )
-    closed = latest_closed(conn, book.name)
-    return record.inception if closed is None else get_calendar(book.calendar).shift(closed, 1)
-
-
-def _cancel_entries(conn: Connection, book: Book) -> tuple[str, ...]:
-    """Cancel what waits at the broker and would add to a position; client order ids."""
-    if not any(one.attempts for one in orders_to_settle(conn, book.name, date.max)):
+def cancel_what_it_forbids(broker: Broker, switch: KillSwitch) -> tuple[str, ...]:
+    """Cancel the orders at the broker that a switch forbids; their client order ids."""
+    if not switch.on:
         return ()
-    broker = make(book, conn)
     held = broker.positions()
-    entries = [
+    forbidden = [
         one.client_order_id
         for one in broker.open_orders()
-        if adds_risk(held.get(one.symbol, ZERO), one.signed_quantity)
+        if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.signed_quantity)
     ]
-    for name in entries:
+    for name in forbidden:
         broker.cancel(name)
-    return tuple(entries)
+    return tuple(forbidden)

@@ -78,6 +78,12 @@ def read_mark(conn: Connection, book: str, session: date) -> Mark | None:
     return None if row is None else Mark(**row)
 
 
+def latest_marked(conn: Connection, book: str) -> date | None:
+    """The newest session that was settled; None when there is none."""
+    row = read_row(conn, "latest_marked", book=book)
+    return None if row is None else row["session"]
+
+
 def read_marks(
     conn: Connection, book: str, first: date | None = None, last: date | None = None
 ) -> tuple[Mark, ...]:
@@ -92,5 +98,11 @@ def mark_row(mark: Mark) -> dict[str, Any]:
 
 
 def reconciliations_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """Differences to the broker found at a session: item (a symbol, or cash), ledger_value, broker_value."""
+    """Differences to the broker found at a session.
+
+    Returns
+    -------
+    list of dict
+        item (a symbol, or cash), ledger_value, broker_value, outcome (asked or tolerated).
+    """
     return read_rows(conn, "reconciliation_rows", book=book, session=session)

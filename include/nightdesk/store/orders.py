@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from nightdesk.execution.fills import Fill
-from nightdesk.execution.orders import Intent, Order
+from nightdesk.execution.fills import Fill, FillTerms
+from nightdesk.execution.orders import Cross, Intent, Order
+from nightdesk.execution.reconciling import MoveOrder
+from nightdesk.execution.slippage import Slippage, expected_prices
+from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import add_rows, read_row, read_rows
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,16 @@ def find_order(conn: Connection, client_order_id: str) -> StoredOrder | None:
 
 
 def orders_to_settle(conn: Connection, book: str, session: date) -> tuple[StoredOrder, ...]:
-    """The orders that were open when `session` began, by session and id, whatever became of them in it."""
+    """The orders that were open when `session` began, by session and id, whatever became of them in it.
+
+    With them those of the session before that were given up after an attempt: the broker may have them yet.
+    """
     return tuple(_stored(row) for row in read_rows(conn, "orders_to_settle", book=book, session=session))
+
+
+def working_orders(conn: Connection, book: str) -> tuple[StoredOrder, ...]:
+    """The orders that may be at the broker and have not ended, of all sessions, by session and id."""
+    return tuple(_stored(row) for row in read_rows(conn, "working_orders", book=book))
 
 
 def order_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:
@@ -62,6 +73,50 @@ def intent_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:
         for order in orders
         for number, intent in enumerate(order.intents)
     ]
+
+
+def add_order(conn: Connection, order: Order, cause: str) -> None:
+    """Write one more order of a session as planned, with its intents and its cause; in a transaction."""
+    key = {"book": order.book, "session": order.session}
+    add_rows(conn, "orders", [key | row for row in order_rows([order])])
+    add_rows(conn, "order_intents", [key | row for row in intent_rows([order])])
+    add_rows(conn, "order_events", [planned_event(order, cause)])
+
+
+def planned_event(order: Order, cause: str) -> dict[str, Any]:
+    """The first event of an order as its table holds it."""
+    return {
+        "client_order_id": order.client_order_id,
+        "number": 0,
+        "session": order.session,
+        "status": "planned",
+        "cause": cause,
+    }
+
+
+def cross_rows(crosses: Sequence[Cross]) -> list[dict[str, Any]]:
+    """What changes hands inside the book as its table holds it."""
+    return [
+        {
+            "symbol": cross.symbol,
+            "strategy": intent.strategy,
+            "number": number,
+            "quantity": intent.quantity,
+            "price": cross.price,
+        }
+        for cross in crosses
+        for number, intent in enumerate(cross.intents)
+    ]
+
+
+def crosses_of(conn: Connection, book: str, session: date) -> tuple[Cross, ...]:
+    """What a session decided to change hands inside the book, by symbol."""
+    return _crosses(read_rows(conn, "cross_rows", book=book, first=session, last=session))
+
+
+def all_crosses(conn: Connection, book: str) -> tuple[Cross, ...]:
+    """Everything that was decided to change hands inside a book, by session and symbol."""
+    return _crosses(read_rows(conn, "cross_rows", book=book, first=date.min, last=date.max))
 
 
 def begin_attempt(conn: Connection, client_order_id: str) -> None:
@@ -102,25 +157,39 @@ def move_order(
     answer : mapping, optional
         What the broker answered.
     """
+    move = {"client_order_id": client_order_id, "status": status, "cause": cause}
+    _move(conn, session, [move | {"filled": filled, "answer": answer}])
+
+
+def move_orders(conn: Connection, session: date, moves: Sequence[MoveOrder]) -> None:
+    """The same for any number of orders, each at most once, in two statements."""
+    names = ("client_order_id", "status", "cause", "filled", "answer")
+    _move(conn, session, [{name: getattr(one, name) for name in names} for one in moves])
+
+
+def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -> None:
     import json
 
+    if not moves:
+        return
+    document = json.dumps(mask_document(moves), default=str)
+    moved = (
+        "json_to_recordset(%(moves)s) AS move "
+        "(client_order_id text, status text, cause text, filled numeric, answer jsonb)"
+    )
     with cursor(conn) as cur:
         cur.execute(
-            "UPDATE nightdesk.orders SET status = %s, filled_quantity = coalesce(%s, filled_quantity) "
-            "WHERE client_order_id = %s",
-            (status, filled, client_order_id),
+            "UPDATE nightdesk.orders o "
+            "SET status = move.status, filled_quantity = coalesce(move.filled, o.filled_quantity) "
+            f"FROM {moved} WHERE o.client_order_id = move.client_order_id",
+            {"moves": document},
         )
         cur.execute(
             "INSERT INTO nightdesk.order_events (client_order_id, number, session, status, cause, answer) "
-            "SELECT %(order)s, count(*), %(session)s, %(status)s, %(cause)s, %(answer)s "
-            "FROM nightdesk.order_events WHERE client_order_id = %(order)s",
-            {
-                "order": client_order_id,
-                "session": session,
-                "status": status,
-                "cause": cause,
-                "answer": None if answer is None else json.dumps(answer, default=str),
-            },
+            "SELECT client_order_id, (SELECT count(*) FROM nightdesk.order_events known "
+            "WHERE known.client_order_id = move.client_order_id), %(session)s, status, cause, answer "
+            f"FROM {moved}",
+            {"moves": document, "session": session},
         )
 
 
@@ -137,26 +206,59 @@ def order_events_of(conn: Connection, book: str, session: date) -> list[dict[str
 
 def fills_of(conn: Connection, book: str, session: date) -> tuple[Fill, ...]:
     """The executions booked in a session, by id."""
-    rows = read_rows(conn, "fill_rows", book=book, first=session, last=session)
-    return tuple(Fill(**row) for row in rows)
+    return fills_between(conn, book, session, session)
+
+
+def fills_between(conn: Connection, book: str, first: date, last: date) -> tuple[Fill, ...]:
+    """The executions that were booked in the sessions of a span, by session and id."""
+    return tuple(Fill(**row) for row in read_rows(conn, "fill_rows", book=book, first=first, last=last))
 
 
 def all_fills(conn: Connection, book: str) -> tuple[Fill, ...]:
     """All executions that were booked, by session and id."""
-    rows = read_rows(conn, "fill_rows", book=book, first=date.min, last=date.max)
-    return tuple(Fill(**row) for row in rows)
+    return fills_between(conn, book, date.min, date.max)
 
 
-def fill_rows(fills: Sequence[Fill]) -> list[dict[str, Any]]:
-    """Executions of one session as their table holds them."""
+def fill_rows(fills: Sequence[Fill], orders: Mapping[str, Order], terms: FillTerms) -> list[dict[str, Any]]:
+    """Executions of one session as their table holds them, with the prices that were expected.
+
+    Parameters
+    ----------
+    fills : sequence of Fill
+        With their reference prices.
+    orders : mapping of client order id to Order
+        Those that were filled, restated for splits of the session.
+    terms : FillTerms
+        What the book expects trades to cost.
+    """
     names = tuple(name for name in Fill.__dataclass_fields__ if name != "session")
-    return [{name: getattr(fill, name) for name in names} for fill in fills]
+    expected = expected_prices(fills, orders, terms)
+    return [
+        {name: getattr(fill, name) for name in names} | {"expected_price": expected[fill.execution_id]}
+        for fill in fills
+    ]
+
+
+def slippage_rows(conn: Connection, book: str, session: date) -> tuple[Slippage, ...]:
+    """Slippage of every execution booked in a session, as it was expected then and as it came; by id."""
+    rows = read_rows(conn, "slippage_rows", book=book, session=session)
+    return tuple(Slippage(row["notional"], row["expected_cost"], row["realised_cost"]) for row in rows)
 
 
 def filled_before(conn: Connection, book: str, session: date, orders: Sequence[str]) -> dict[str, Decimal]:
     """Units of each order that were executed in sessions before `session`."""
     rows = read_rows(conn, "filled_before", book=book, session=session, orders=list(orders))
     return {row["client_order_id"]: row["quantity"] for row in rows}
+
+
+def _crosses(rows: Sequence[Mapping[str, Any]]) -> tuple[Cross, ...]:
+    out: dict[tuple[date, str], Cross] = {}
+    for row in rows:
+        session, symbol = row["session"], row["symbol"]
+        intent = Intent(row["strategy"], symbol, row["quantity"])
+        known = out.get((session, symbol), Cross(session, symbol, row["price"], ()))
+        out[session, symbol] = replace(known, intents=(*known.intents, intent))
+    return tuple(out.values())
 
 
 def _stored(row: Mapping[str, Any]) -> StoredOrder:

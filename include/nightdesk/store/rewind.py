@@ -18,6 +18,7 @@ _DECIDED = (
     "ledger_entries",
     "fills",
     "orders",
+    "crosses",
     "gated",
     "verdicts",
     "target_scales",
@@ -70,8 +71,10 @@ def clear_from(conn: Connection, book: str, session: date) -> tuple[date, ...]:
             key,
         )
         cur.execute(
-            "DELETE FROM nightdesk.risk_events "
-            "WHERE book = %(book)s AND session >= %(session)s AND event_key LIKE 'reconciliation %%'",
+            # A difference counts in the session that found it, a breaker from the one after it.
+            "DELETE FROM nightdesk.risk_events WHERE book = %(book)s AND ("
+            "(session >= %(session)s AND event_key LIKE 'reconciliation %%') "
+            "OR (session > %(session)s AND event_key LIKE 'breaker %%'))",
             key,
         )
     return cleared

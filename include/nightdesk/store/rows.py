@@ -136,14 +136,26 @@ def diff_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> li
 
 def add_rows(conn: Connection, table: str, rows: Sequence[Row]) -> int:
     """Insert the rows whose key `table` does not hold yet, for tables that only grow; how many were new."""
+    return _insert(conn, table, rows, sql.SQL("ON CONFLICT DO NOTHING"))
+
+
+def merge_rows(conn: Connection, table: str, rows: Sequence[Row]) -> int:
+    """Insert rows, or bring those of the same key up to date; how many were new or differed."""
+    primary = _primary_key(conn, table)
+    compared = [name for name in rows[0] if name not in primary] if rows else []
+    action = sql.SQL("ON CONFLICT ({}) DO {}").format(_list(primary), _update(compared))
+    return _insert(conn, table, rows, action)
+
+
+def _insert(conn: Connection, table: str, rows: Sequence[Row], conflict: sql.Composable) -> int:
     if not rows:
         return 0
     whole = _complete(table, {}, rows)
     with cursor(conn) as cur:
         cur.execute(
             sql.SQL(
-                "INSERT INTO {table} ({columns}) SELECT {columns} FROM {fresh} ON CONFLICT DO NOTHING"
-            ).format(table=_name(table), columns=_list(whole[0]), fresh=_fresh(table)),
+                "INSERT INTO {table} AS held ({columns}) SELECT {columns} FROM {fresh} {conflict}"
+            ).format(table=_name(table), columns=_list(whole[0]), fresh=_fresh(table), conflict=conflict),
             {"document": _document(whole)},
         )
         return cur.rowcount

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from nightdesk.masking import mask
 from nightdesk.store.db import Connection, cursor, one
 from nightdesk.store.rows import read_row, read_rows
 
@@ -89,8 +90,11 @@ def close_run(conn: Connection, book: str, session: date) -> bool:
         return cur.rowcount > 0
 
 
-def begin_step(conn: Connection, run: Run, step: str) -> int:
-    """Record that an attempt at a step begins, opening its run where it is the first; its number."""
+def begin_step(conn: Connection, run: Run, step: str, task: str | None = None) -> int:
+    """Record that an attempt at a step begins, opening its run where it is the first; its number.
+
+    `task` is the task of Airflow that makes the attempt, as ``DAG/run/task/try``.
+    """
     with cursor(conn) as cur:
         cur.execute(
             "INSERT INTO nightdesk.runs (book, session, as_of, code_version, config_hash) "
@@ -99,9 +103,9 @@ def begin_step(conn: Connection, run: Run, step: str) -> int:
             (run.book, run.session, run.as_of, run.code_version, run.config_hash),
         )
         cur.execute(
-            "INSERT INTO nightdesk.run_steps (book, session, step, status) VALUES (%s, %s, %s, 'running') "
-            "RETURNING run_step_id",
-            (run.book, run.session, step),
+            "INSERT INTO nightdesk.run_steps (book, session, step, status, task) "
+            "VALUES (%s, %s, %s, 'running', %s) RETURNING run_step_id",
+            (run.book, run.session, step, task),
         )
         return int(one(cur)[0])
 
@@ -130,15 +134,15 @@ def end_step(
                 "number": number,
                 "status": status,
                 "counts": json.dumps(dict(counts or {})),
-                "differences": list(differences),
-                "error": error,
+                "differences": [mask(one) for one in differences],
+                "error": None if error is None else mask(error),
             },
         )
 
 
 @dataclass(frozen=True)
 class StepAttempt:
-    """The newest attempt at a step of a session."""
+    """The newest attempt at a step of a session; `task` is that of Airflow that made it, None without."""
 
     step: str
     status: str
@@ -147,6 +151,7 @@ class StepAttempt:
     counts: Mapping[str, int | str]
     differences: Sequence[str]
     error: str | None
+    task: str | None = None
 
 
 def newest_attempts(conn: Connection, book: str, session: date) -> dict[str, StepAttempt]:
@@ -164,3 +169,14 @@ def latest_closed(conn: Connection, book: str) -> date | None:
     """The newest closed session of a book; None when there is none."""
     row = read_row(conn, "latest_closed", book=book)
     return None if row is None else row["session"]
+
+
+def newest_begun(conn: Connection, book: str) -> date | None:
+    """The newest session of which a step was begun; None when there is none."""
+    row = read_row(conn, "newest_begun", book=book)
+    return None if row is None else row["session"]
+
+
+def open_sessions(conn: Connection, book: str) -> list[date]:
+    """The sessions that were begun and are not closed, ascending."""
+    return [row["session"] for row in read_rows(conn, "open_sessions", book=book)]

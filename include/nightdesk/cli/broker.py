@@ -1,0 +1,120 @@
+"""`recover`, `adopt` and `resend`: what a person does about a book's broker."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.machine import database
+from nightdesk.cli.options import BookName, Json, Reason
+from nightdesk.cli.output import show
+
+if TYPE_CHECKING:
+    from nightdesk.pipeline.recovering import Recovered
+
+OneBook = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="BOOK", help="A book in books/; by default every started one.", show_default=False
+    ),
+]
+OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Client order id, as `trace` shows it.")]
+
+
+@app.command(epilog=example("nightdesk recover", "nightdesk recover multi_asset"))
+def recover(book: OneBook = None, json: Json = False) -> None:
+    """Put right what a crash cut off, and say which sessions to run again.
+
+    Asks the broker about every order of which it is not known whether it arrived, cancels what still works
+    though its session is over, collects executions, and keeps a record. Harmless when nothing had happened.
+    """
+    from nightdesk.pipeline.context import open_standing
+    from nightdesk.pipeline.recovering import recover as recover_book
+    from nightdesk.store.books import started_books
+
+    done = []
+    with database() as conn:
+        for name in [one.book for one in started_books(conn)] if book is None else [book]:
+            with open_standing(name, conn=conn) as context:
+                done.append(recover_book(context))
+    show(
+        {"recovered": [asdict(one) for one in done]},
+        as_json=json,
+        text=lambda: [line for one in done for line in _told(one)],
+    )
+
+
+def _told(done: Recovered) -> list[str]:
+    """A recovery in lines for people."""
+    seconds = (done.ended_at - done.began_at).total_seconds()
+    found = [
+        *(f"  {session} {step}: cut off" for session, step in done.cut_off),
+        *(f"  {name}: {status}" for name, status in done.collected.moved.items()),
+        *(f"  {name}: cancelled, its session is over" for name in done.cancelled),
+        *(f"  {name}: expired, it never reached the broker" for name in done.expired),
+    ]
+    to_run = [f"  next: nightdesk run {done.book} --session {session}" for session in done.to_run]
+    return [
+        f"{done.book}: recovered in {seconds:.1f} s" + ("" if found else ", nothing was cut off"),
+        *found,
+        *to_run,
+    ]
+
+
+@app.command(epilog=example('nightdesk adopt multi_asset --reason "a dividend was withheld abroad"'))
+def adopt(book: BookName, reason: Reason, json: Json = False) -> None:
+    """Take the broker's figures over where ledger and broker differ.
+
+    The next settling books what the newest one found to differ, as adjustments of their own. The kill switch
+    stays as it is: `resume` releases it.
+    """
+    import getpass
+
+    from nightdesk.pipeline.adopting import adopt as adopt_difference
+    from nightdesk.pipeline.context import open_standing
+
+    who = getpass.getuser()
+    with database() as conn, open_standing(book, conn=conn) as context:
+        done, name = adopt_difference(context, reason=reason, who=who), context.book.name
+    show(
+        {"book": name, "session": done.session, "amounts": done.amounts, "reason": reason, "who": who},
+        as_json=json,
+        text=lambda: [
+            f"{name}: {item} {amount:+f}, booked by the settling of {done.session}"
+            for item, amount in done.amounts.items()
+        ],
+    )
+
+
+@app.command(epilog=example('nightdesk resend alpaca_swing ORDER --reason "cancelled by mistake"'))
+def resend(book: BookName, order: OrderId, reason: Reason, json: Json = False) -> None:
+    """Send what an ended order left unfilled once more, as an order of its own.
+
+    Only before the open that the decision was meant for; the kill switch and the other rules hold.
+    """
+    import getpass
+
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.context import open_standing
+    from nightdesk.pipeline.resending import resend as send_again
+    from nightdesk.store.orders import find_order
+
+    with database() as conn, open_standing(book, conn=conn) as context:
+        found = find_order(conn, order)
+        if found is None or found.order.book != context.book.name:
+            raise Refused(
+                f"book {context.book.name} has no order {order}: `nightdesk trace` shows its orders"
+            )
+        at = context.at(found.order.session)
+        sent, name = send_again(at, order, reason=reason, who=getpass.getuser()), context.book.name
+    now = sent.order
+    show(
+        {"book": name, "order": now.client_order_id, "generation": now.generation, "status": sent.status},
+        as_json=json,
+        text=lambda: [
+            f"{name}: {now.side} {now.quantity} {now.symbol} is {sent.status} as {now.client_order_id}"
+        ],
+    )

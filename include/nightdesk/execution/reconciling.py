@@ -1,0 +1,461 @@
+"""Settling with a broker: two snapshots in, the repairs that bring them together out.
+
+Nothing here asks or writes. The union of what either side knows is compared: a symbol that only the broker
+holds is a difference as much as one that only the ledger holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.book import Tolerance
+from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, Movement, OrderState
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.ledger import WHOLE_BOOK, Entry, EntryKind, Ledger
+from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
+from nightdesk.execution.orders import Order
+from nightdesk.execution.settling import fill_entries
+
+CASH = "cash"
+
+#: How an order ends here, by its state at the broker; in the other states it is still working.
+ENDED = {
+    OrderState.FILLED: "filled",
+    OrderState.CANCELLED: "cancelled",
+    OrderState.REJECTED: "rejected",
+    OrderState.EXPIRED: "expired",
+}
+
+#: The states here of an order that the broker has confirmed and that has not ended.
+WORKING = ("submitted", "partially_filled")
+
+#: A dividend is booked on its ex-date and paid later: so long it may be on its way.
+DIVIDEND_DAYS = 60
+#: So long after its decision an order that ended at the broker waits here for executions that were not told.
+AWAITED = timedelta(days=10)
+#: So far back ex-dates and payments are matched.
+PAYMENTS_LOOKED_BACK = timedelta(days=2 * DIVIDEND_DAYS)
+
+
+@dataclass(frozen=True)
+class SentOrder:
+    """An order of ours as the ledger's side knows it.
+
+    `order` is restated for splits of the session; `filled` is what is known to be executed of it, `booked`
+    the part of that which earlier sessions booked.
+    """
+
+    order: Order
+    status: str
+    attempts: int
+    filled: Decimal = ZERO
+    booked: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class LedgerSnapshot:
+    """The ledger's side of a session that is being settled.
+
+    Attributes
+    ----------
+    session : date
+        The session.
+    ledger : Ledger
+        After the corporate actions of the session, before its fills.
+    orders : mapping of client order id to SentOrder
+        Those that were open when the session began.
+    prices : mapping of symbol to Decimal
+        What a fill is measured against, and an unexplained unit is valued at: the session's open, else the
+        newest close; raw dollars.
+    units : mapping of symbol to Decimal
+        Smallest quantities.
+    heir : str
+        The strategy to which units belong that nobody holds yet.
+    booked : mapping of execution id to Fill
+        Executions that earlier sessions have booked, as far back as a broker tells of.
+    moved : frozenset of str
+        Movements that they have booked.
+    dividends : tuple of Entry
+        Dividends of the last `PAYMENTS_LOOKED_BACK`, by session: a real broker pays them later.
+    """
+
+    session: date
+    ledger: Ledger
+    orders: Mapping[str, SentOrder]
+    prices: Mapping[str, Decimal]
+    units: Mapping[str, Decimal]
+    heir: str
+    booked: Mapping[str, Fill] = field(default_factory=dict)
+    moved: frozenset[str] = frozenset()
+    dividends: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class BookFill:
+    """An execution to be booked."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True)
+class RefuseFill:
+    """An execution that cannot be true of our orders; it changes no position, and a person is told."""
+
+    fill: Fill
+    reason: str
+
+
+@dataclass(frozen=True)
+class BookMovement:
+    """A fee or an interest to be booked."""
+
+    movement: Movement
+
+
+@dataclass(frozen=True)
+class CancelOrder:
+    """An order that still works at the broker though its time is over."""
+
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class MoveOrder:
+    """An order to be brought to where it stands: its state here, what is filled of it, and why."""
+
+    client_order_id: str
+    status: str
+    filled: Decimal
+    cause: str
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`item` (cash or a symbol) of which ledger and broker do not say the same; dollars or units.
+
+    `tolerated` ones are booked, marked as such. The others stop the book from adding risk and ask a person.
+    """
+
+    item: str
+    ledger_value: Decimal
+    broker_value: Decimal
+    tolerated: bool
+
+    @property
+    def amount(self) -> Decimal:
+        """What the broker has more."""
+        return self.broker_value - self.ledger_value
+
+
+Repair = BookFill | RefuseFill | BookMovement | CancelOrder | MoveOrder | Difference
+
+
+def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolerance) -> tuple[Repair, ...]:
+    """What brings the ledger to where the broker is, and the differences that no fact explains.
+
+    Parameters
+    ----------
+    broker : BrokerSnapshot
+        What the broker says, about `ours.orders` at least.
+    ours : LedgerSnapshot
+        What the ledger says.
+    tolerance : Tolerance
+        The book's.
+
+    Returns
+    -------
+    tuple of Repair
+        Fills and movements first, in the order in which they are to be booked; a second plan over the two
+        sides after them has none. What the broker tells of later sessions is left for those to book, and
+        counted where the two sides are compared.
+    """
+    told, moved = _executions(broker, ours), _movements(broker, ours)
+    due: list[Repair] = [one for one in told if one.fill.session <= ours.session]
+    due += [one for one in moved if one.movement.session <= ours.session]
+    later: list[Repair] = [
+        one for one in told if isinstance(one, BookFill) and one.fill.session > ours.session
+    ]
+    later += [one for one in moved if one.movement.session > ours.session]
+    due += _order_repairs(broker, ours, due, later)
+    settled = ours.ledger.apply(booked_entries([*due, *later], ours))
+    return (*due, *_differences(broker, settled, ours, tolerance))
+
+
+def doubts(broker: BrokerSnapshot, ours: LedgerSnapshot, repairs: Sequence[Repair]) -> tuple[str, ...]:
+    """What makes the broker's words worth asking for again before they are believed, in words.
+
+    It tells of executions that cannot be, of an order's fills differently in two places, or of other
+    positions than follow from what it told; it does not know an order that it has confirmed, or works on one
+    whose time is over.
+    """
+    found = [str(one) for one in repairs if isinstance(one, (RefuseFill, CancelOrder, Difference))]
+    told: dict[str, Decimal] = {name: sent.booked for name, sent in ours.orders.items()}
+    for fill in {one.execution_id: one for one in broker.fills}.values():
+        if fill.client_order_id in told and fill.execution_id not in ours.booked:
+            told[fill.client_order_id] += fill.quantity
+    for name, known in broker.orders.items():
+        if known is not None and known.filled != told.get(name, known.filled):
+            found.append(f"{name}: {known.filled} filled, and executions of {told[name]}")
+        if known is None and name in ours.orders and ours.orders[name].status in WORKING:
+            found.append(f"{name}: confirmed, and not known any more")
+    return tuple(found)
+
+
+def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """The ledger entries of repairs: fills order by order, then movements, then tolerated differences."""
+    repairs = list(repairs)
+    fills: dict[str, list[Fill]] = {}
+    for one in repairs:
+        if isinstance(one, BookFill):
+            fills.setdefault(one.fill.client_order_id, []).append(one.fill)
+    entries: list[Entry] = []
+    for name, sent in ours.orders.items():
+        entries += fill_entries(sent.order, fills.get(name, ()), ours.units[sent.order.symbol], sent.booked)
+    beside = [one for one in repairs if isinstance(one, BookMovement | Difference)]
+    ledger = ours.ledger.apply(entries) if beside else ours.ledger
+    for one in beside:
+        made: tuple[Entry, ...] = ()
+        match one:
+            case BookMovement(movement):
+                made = movement_entries(movement, ledger, ours)
+            case Difference(tolerated=True):
+                reference = f"tolerated-{one.item}-{ours.session}"
+                made = adjustment_entries(one.item, one.amount, ledger, ours, reference)
+        ledger, entries = ledger.apply(made), [*entries, *made]
+    return tuple(entries)
+
+
+def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """The entries of a fee or an interest: cash of the book, or units of those who hold the symbol."""
+    entries: tuple[Entry, ...] = ()
+    if movement.quantity:
+        entries = adjustment_entries(movement.symbol, movement.quantity, ledger, ours, movement.movement_id)
+    if movement.cash:
+        kind: EntryKind = "interest" if movement.kind == "interest" else "fee"
+        entries += (_cash_entry(ours.session, kind, movement.cash, movement.movement_id),)
+    return entries
+
+
+def adjustment_entries(
+    item: str, amount: Decimal, ledger: Ledger, ours: LedgerSnapshot, reference: str
+) -> tuple[Entry, ...]:
+    """The entries by which cash or a position comes to be `amount` more, without a trade.
+
+    Units are shared among the strategies that hold the symbol, in proportion. They cost nothing and bring
+    nothing in.
+    """
+    if item == CASH:
+        return (_cash_entry(ours.session, "adjustment", amount, reference),)
+    holders = sorted((one for one in ledger.held() if one.symbol == item), key=lambda one: one.strategy)
+    weights = [one.quantity for one in holders]
+    shares = {ours.heir: amount}
+    if sum(weights, ZERO):
+        parts = apportion(amount, weights, QUANTITY_STEP)
+        shares = {one.strategy: part for one, part in zip(holders, parts, strict=True)}
+    price = ours.prices.get(item, ZERO)
+    return tuple(
+        Entry(ours.session, "adjustment", strategy, item, share, price, ZERO, ZERO, reference)
+        for strategy, share in shares.items()
+        if share
+    )
+
+
+def _cash_entry(session: date, kind: EntryKind, cash: Decimal, reference: str) -> Entry:
+    return Entry(session, kind, WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, to_cents(cash), ZERO, reference)
+
+
+def receivable(dividends: Sequence[Entry], paid: Sequence[Movement], session: date) -> Decimal:
+    """Dividends of the ledger that the broker has not paid yet.
+
+    A payment is that of the oldest ex-date before it which has none. One of the other sign is none: a tax
+    that is withheld comes beside the dividend. What is older than `DIVIDEND_DAYS` is no longer on its way: it
+    shows as a difference of cash. So does what was paid more or less than booked.
+
+    Parameters
+    ----------
+    dividends : sequence of Entry
+        The ledger's dividend entries.
+    paid : sequence of Movement
+        The broker's payments.
+    session : date
+        The session that is settled.
+    """
+    booked: dict[tuple[date, str], Decimal] = {}
+    for entry in dividends:
+        key = (entry.session, entry.symbol)
+        booked[key] = booked.get(key, ZERO) + entry.cash
+    left = sorted(paid, key=lambda one: (one.session, one.movement_id))
+    owed = ZERO
+    for (day, symbol), cash in sorted(booked.items()):
+        last = day + timedelta(days=DIVIDEND_DAYS)
+        payments = (
+            one for one in left if one.symbol == symbol and one.cash * cash > 0 and day <= one.session <= last
+        )
+        payment = next(payments, None)
+        if payment is not None:
+            left.remove(payment)
+        elif session <= last:
+            owed += cash
+    return owed
+
+
+def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill | RefuseFill]:
+    """Each execution that is not booked yet, once, and none beyond what its order asked for.
+
+    In which order, and how often, the broker tells of them makes no difference.
+    """
+    versions: dict[str, dict[BookFill | RefuseFill, None]] = {}
+    for fill in sorted(broker.fills, key=lambda one: (one.session, one.execution_id, str(one))):
+        judged = _judge(fill, ours)
+        if judged is not None:
+            versions.setdefault(fill.execution_id, {})[judged] = None
+    out: list[BookFill | RefuseFill] = []
+    filled = {name: sent.booked for name, sent in ours.orders.items()}
+    for execution, several in versions.items():
+        if len(several) > 1:
+            reason = f"execution {execution} was told twice, differently"
+            out += [RefuseFill(one.fill, reason) for one in several]
+            continue
+        (one,) = several
+        if isinstance(one, BookFill):
+            name, order = one.fill.client_order_id, ours.orders[one.fill.client_order_id].order
+            total = filled[name] + one.fill.quantity
+            if total > order.quantity:
+                one = RefuseFill(one.fill, f"with it {total} of {order.quantity} would be filled")
+            else:
+                filled[name] = total
+                if one.fill.session < ours.session:  # told late: the session that it belongs to is closed
+                    one = BookFill(replace(one.fill, session=ours.session))
+        out.append(one)
+    return out
+
+
+def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
+    """Whether an execution can be true by itself; None for one that is booked already."""
+    known = ours.booked.get(fill.execution_id)
+    if known is not None:
+        same = (known.client_order_id, known.symbol, known.side, known.quantity, known.price)
+        if same == (fill.client_order_id, fill.symbol, fill.side, fill.quantity, to_price(fill.price)):
+            return None
+        return RefuseFill(fill, f"execution {fill.execution_id} was booked as {_words(known)}")
+    sent = ours.orders.get(fill.client_order_id)
+    reason = None
+    if sent is None:
+        reason = "it fits no open order of this book"
+    elif sent.attempts == 0:
+        reason = "its order was never sent"
+    elif (fill.symbol, fill.side) != (sent.order.symbol, sent.order.side):
+        reason = f"its order is to {sent.order.side} {sent.order.symbol}"
+    elif not fill.quantity > 0 or fill.quantity != fill.quantity.quantize(QUANTITY_STEP):
+        reason = "its quantity is no positive number of at most eight places"
+    elif not fill.price > 0:
+        reason = "its price is not positive"
+    if reason is not None:
+        return RefuseFill(fill, reason)
+    reference = fill.reference_price
+    if reference is None:
+        assert sent is not None
+        reference = ours.prices.get(fill.symbol, sent.order.reference_price)
+    price, commission = to_price(fill.price), to_cents(fill.commission)
+    return BookFill(replace(fill, price=price, commission=commission, reference_price=reference))
+
+
+def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:
+    """The fees and interest that are not booked yet, each once; of units that the book cannot hold none."""
+    newest = {one.movement_id: one for one in broker.movements}
+    return [
+        BookMovement(one)
+        for one in sorted(newest.values(), key=lambda one: (one.session, one.movement_id))
+        if one.kind in ("fee", "interest")
+        and one.movement_id not in ours.moved
+        and (one.symbol in ours.units if one.quantity else one.cash)
+    ]
+
+
+def _order_repairs(
+    broker: BrokerSnapshot, ours: LedgerSnapshot, due: Sequence[Repair], later: Sequence[Repair]
+) -> list[Repair]:
+    new, coming = _filled(due), _filled(later)
+    repairs: list[Repair] = []
+    for name, sent in ours.orders.items():
+        known = broker.orders.get(name)
+        filled = sent.booked + new.get(name, ZERO)
+        told = filled + coming.get(name, ZERO)
+        works = known is not None and not known.state.ended and told != sent.order.quantity
+        if works and sent.order.time_in_force != "gtc":
+            repairs.append(CancelOrder(name))
+        filled = max(filled, sent.filled)  # what is known already is not unlearned
+        late = told > filled or ours.session - sent.order.session <= AWAITED
+        awaited = known is not None and known.filled > filled and late
+        status, cause, answer = _standing(known, sent, filled, awaited=awaited)
+        if (status, filled) != (sent.status, sent.filled):
+            repairs.append(MoveOrder(name, status, filled, cause, answer))
+    return repairs
+
+
+def _filled(repairs: Iterable[Repair]) -> dict[str, Decimal]:
+    """Units of each order that are to be booked."""
+    units: dict[str, Decimal] = {}
+    for one in repairs:
+        if isinstance(one, BookFill):
+            name = one.fill.client_order_id
+            units[name] = units.get(name, ZERO) + one.fill.quantity
+    return units
+
+
+def _standing(
+    known: BrokerOrder | None, sent: SentOrder, filled: Decimal, *, awaited: bool
+) -> tuple[str, str, Mapping[str, Any] | None]:
+    """Where an order stands once its open has passed.
+
+    One that has ended at the broker ends here when its executions are booked: until then a second try would
+    not know how much is left.
+    """
+    answer = None if known is None else known.answer
+    if sent.status in ("suppressed", *ENDED.values()):
+        return sent.status, "more executions of it were told", answer
+    if filled == sent.order.quantity:
+        return "filled", "its executions add up to it", answer
+    if known is None:
+        return "expired", "its open has passed and it was not at the broker", None
+    working = "partially_filled" if filled else "submitted"
+    status = working if awaited else ENDED.get(known.state, working)
+    return status, f"the broker says {known.state.value}", answer
+
+
+def _differences(
+    broker: BrokerSnapshot, settled: Ledger, ours: LedgerSnapshot, tolerance: Tolerance
+) -> list[Difference]:
+    held = settled.net()
+    paid = [one for one in broker.movements if one.kind == "dividend"]
+    owed = receivable(ours.dividends, paid, ours.session)
+    items = [(CASH, settled.cash - owed, broker.cash, tolerance.cash)]
+    items += [
+        (symbol, held.get(symbol, ZERO), broker.positions.get(symbol, ZERO), tolerance.quantity)
+        for symbol in sorted({*held, *broker.positions})
+    ]
+    return [
+        Difference(
+            item, own, theirs, tolerated=abs(theirs - own) <= allowed and _bookable(theirs - own, item, ours)
+        )
+        for item, own, theirs, allowed in items
+        if own != theirs
+    ]
+
+
+def _bookable(amount: Decimal, item: str, ours: LedgerSnapshot) -> bool:
+    """Whether the ledger's scales can hold the amount, and the book the item."""
+    if item == CASH:
+        return amount == amount.quantize(CENT)
+    return item in ours.units and amount == amount.quantize(QUANTITY_STEP)
+
+
+def _words(fill: Fill) -> str:
+    return (
+        f"{fill.side} {fill.quantity} {fill.symbol} at {fill.price} for {fill.client_order_id or 'no order'}"
+    )

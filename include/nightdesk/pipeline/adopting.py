@@ -1,0 +1,56 @@
+"""A person looked at a difference to the broker and takes the broker's figures over into the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from nightdesk.errors import Refused
+from nightdesk.execution.reconciling import CASH
+from nightdesk.pipeline.context import Context
+from nightdesk.store.brokers import add_adjustments, adjustments_of, newest_differences
+from nightdesk.store.db import book_lock, transaction
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What is taken over, by item (dollars of cash, units of a symbol), and the session that books it."""
+
+    session: date
+    amounts: dict[str, Decimal]
+
+
+def adopt(context: Context, *, reason: str, who: str) -> Adopted:
+    """Let the ledger follow the broker in what the newest settling found to differ.
+
+    It is booked by the next settling as adjustments that carry their own reference; the kill switch stays as
+    it is until somebody releases it.
+
+    Raises
+    ------
+    Refused
+        When no difference stands, it was taken over already, or it is of a symbol that the book does not
+        name; or when no reason or person is given.
+    """
+    if not reason.strip() or not who.strip():
+        raise Refused("taking the broker's figures over wants a reason and a person: who says so, and why?")
+    conn, book = context.conn, context.book.name
+    with book_lock(conn, book, context.turn_seconds), transaction(conn):
+        found = newest_differences(conn, book)
+        if not found:
+            raise Refused(f"the newest settling of book {book} found no difference that asks for a person")
+        session = context.calendar.shift(found[0]["session"], 1)
+        if adjustments_of(conn, book, session):
+            raise Refused(
+                f"the differences of {found[0]['session']} were taken over already: {session} books them"
+            )
+        amounts = {row["item"]: row["broker_value"] - row["ledger_value"] for row in found}
+        unnamed = sorted(amounts.keys() - {CASH, *context.book.symbols})
+        if unnamed:
+            raise Refused(
+                f"the broker holds {', '.join(unnamed)}, which book {book} does not name: "
+                "sell it there, or put it into the universe"
+            )
+        add_adjustments(conn, book, session, amounts, reason=reason.strip(), who=who.strip())
+    return Adopted(session, amounts)

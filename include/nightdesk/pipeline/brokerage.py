@@ -1,0 +1,92 @@
+"""The desk's side of a broker: opening its account, asking it everything at once, noticing its silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+
+from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, make
+from nightdesk.execution.account import BrokerOrder
+from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.stopping import stop_by_rule
+from nightdesk.store.brokers import broker_health, note_answer, note_silence, orders_due
+from nightdesk.store.db import now
+from nightdesk.store.executions import add_executions, add_movements, executions_since, movements_since
+from nightdesk.store.orders import StoredOrder
+
+#: So long may a broker be silent while orders are due, before the book is stopped.
+SILENCE = timedelta(minutes=5)
+
+#: How many sessions back a real broker is asked: what it told late belongs to one of them.
+LATE_SESSIONS = 6
+
+
+@contextmanager
+def contact(context: Context) -> Iterator[Broker]:
+    """The book's broker for the block; whether it answered is kept.
+
+    A broker that has been silent for longer than `SILENCE` while orders are due stops the book.
+
+    Raises
+    ------
+    Refused
+        When the account cannot be opened: see `nightdesk.brokers.make`.
+    Unreachable
+        What the block raised.
+    """
+    conn, book = context.conn, context.book
+    broker = make(book, conn, context.environ)
+    if broker.simulated or context.dry_run:
+        yield broker
+        return
+    try:
+        yield broker
+    except Unreachable as error:
+        if not conn.closed:
+            at = now(conn)
+            note_silence(conn, book.name, at, str(error))
+            _stop_when_silent(context, str(error))
+        raise
+    note_answer(conn, book.name, now(conn))
+
+
+def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], session: date) -> BrokerSnapshot:
+    """Everything that the broker says of the book's account, for the settling of `session`.
+
+    What a real broker tells of executions and movements is stored before anything is made of it; what it told
+    at an earlier time counts too, so that a list which lacks something loses nothing.
+    """
+    asked: dict[str, BrokerOrder | None] = {}
+    for one in orders:
+        name = one.order.client_order_id
+        asked[name] = broker.order_by_client_id(name) if one.attempts else None
+    since = context.calendar.shift(session, -1 if broker.simulated else -LATE_SESSIONS)
+    fills, movements = tuple(broker.fills_since(since)), tuple(broker.movements_since(since))
+    if not broker.simulated:
+        book = context.book.name
+        add_executions(context.conn, book, fills)
+        add_movements(context.conn, book, movements)
+        fills = executions_since(context.conn, book, since)
+        known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
+        movements = tuple(one for one in known if one.kind == "dividend" or one.session > since)
+    return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements)
+
+
+def _stop_when_silent(context: Context, error: str) -> None:
+    """Stop a book whose broker does not answer for too long while orders are due."""
+    conn, book = context.conn, context.book.name
+    health = broker_health(conn, book)
+    if health is None or health.failing_since is None or not orders_due(conn, book):
+        return
+    silent = now(conn) - health.failing_since
+    if silent > SILENCE:
+        since = health.failing_since
+        stop_by_rule(
+            conn,
+            book,
+            rule="broker unreachable",
+            reason=f"no answer since {since:%Y-%m-%d %H:%M} UTC while orders are due: {error}",
+            key=f"broker unreachable {book} {since.isoformat()}",
+        )

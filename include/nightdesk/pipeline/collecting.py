@@ -1,0 +1,118 @@
+"""Between two sessions: what became of the orders at the broker is kept; nothing is booked yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from nightdesk.brokers import Broker, BrokerOrder, OrderState
+from nightdesk.execution.account import BrokerSnapshot
+from nightdesk.execution.money import ZERO
+from nightdesk.execution.reconciling import ENDED
+from nightdesk.pipeline.brokerage import contact, hear
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.submitting import record_known
+from nightdesk.pipeline.switching import cancel_what_it_forbids
+from nightdesk.store.db import book_lock, transaction
+from nightdesk.store.ledger import latest_marked
+from nightdesk.store.messages import raise_alert
+from nightdesk.store.orders import StoredOrder, find_order, move_order, working_orders
+from nightdesk.store.risk import kill_switch
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was found: client order ids by what became of them, and how many executions are known of them."""
+
+    moved: dict[str, str] = field(default_factory=dict)
+    cancelled: tuple[str, ...] = ()
+    executions: int = 0
+    unknown_to_broker: tuple[str, ...] = ()
+
+
+def collect(context: Context) -> Collected:
+    """Ask the broker of a book what became of its orders, under the book's lock.
+
+    Executions are stored as they are told, and orders brought to where they stand; the ledger moves when the
+    session is settled. While the kill switch is on, what it forbids is cancelled.
+
+    Raises
+    ------
+    Transient
+        When the broker does not answer, or another run keeps the book's lock.
+    """
+    with book_lock(context.conn, context.book.name, context.turn_seconds):
+        orders = working_orders(context.conn, context.book.name)
+        if not orders:
+            return Collected()
+        with contact(context) as broker:
+            return Collected() if broker.simulated else collect_from(context, broker, orders)
+
+
+def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> Collected:
+    """The same for a caller who holds the lock and has the broker.
+
+    Parameters
+    ----------
+    context : Context
+        The book.
+    broker : Broker
+        Its broker, a real one.
+    orders : tuple of StoredOrder
+        Those that may be there and have not ended.
+    """
+    conn, book = context.conn, context.book.name
+    cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max))
+    settled = latest_marked(conn, book)
+    session = context.calendar.shift(settled or context.session, 1)
+    said = hear(context, broker, orders, session)
+    moved: dict[str, str] = {}
+    for one in orders:
+        name, known = one.order.client_order_id, said.orders[one.order.client_order_id]
+        if known is not None:
+            record_known(context, known, "found at the broker after an earlier attempt")
+            status = _bring_to(context, one, known, said, session)
+            if status is not None:
+                moved[name] = status
+    lost = tuple(name for name, known in said.orders.items() if known is None)
+    told = sum(fill.client_order_id in said.orders for fill in said.fills)
+    return Collected(moved, cancelled, told, lost)
+
+
+def _bring_to(
+    context: Context, one: StoredOrder, known: BrokerOrder, said: BrokerSnapshot, session: date
+) -> str | None:
+    """Bring an order to where the broker says that it stands; its new state, None where nothing is new.
+
+    It ends when all of its executions are told: until then a second try would not know how much is left.
+    """
+    name = known.client_order_id
+    fills = [fill for fill in said.fills if fill.client_order_id == name]
+    told = sum((fill.quantity for fill in fills), ZERO)
+    filled = known.filled if known.filled == told else one.filled_quantity
+    working = "partially_filled" if filled else "submitted"
+    status = ENDED.get(known.state, working) if known.filled == filled else working
+    session = max((session, *(fill.session for fill in fills)))  # the settling that books the last of them
+    with transaction(context.conn):
+        current = find_order(context.conn, name)
+        if current is None or (status, filled) == (current.status, current.filled_quantity):
+            return None
+        cause = f"the broker says {known.state.value}"
+        move_order(context.conn, name, session, status, cause, filled=filled, answer=known.answer)
+        if known.state is OrderState.REJECTED:
+            _tell_rejected(context, one, session)
+    return status
+
+
+def _tell_rejected(context: Context, one: StoredOrder, session: date) -> None:
+    order = one.order
+    raise_alert(
+        context.conn,
+        f"rejected {order.client_order_id}",
+        "WARNING",
+        f"{order.book}: the broker rejected {order.side} {order.quantity} {order.symbol}",
+        f"Order {order.client_order_id} of session {order.session} was accepted and then rejected. "
+        f"`nightdesk trace {order.book} {order.session} {order.symbol}` shows the broker's answer.",
+        book=order.book,
+        session=session,
+    )

@@ -1,0 +1,171 @@
+"""The two sides that settling brings together: the ledger as it stands, and what the broker says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from nightdesk.brokers import Broker, MarketDay, Unreachable
+from nightdesk.decision import Market
+from nightdesk.execution.ledger import Entry, Ledger
+from nightdesk.execution.money import ZERO, exact, to_price
+from nightdesk.execution.reconciling import (
+    PAYMENTS_LOOKED_BACK,
+    BookFill,
+    BookMovement,
+    CancelOrder,
+    Difference,
+    LedgerSnapshot,
+    Repair,
+    SentOrder,
+    adjustment_entries,
+    doubts,
+    plan_repairs,
+)
+from nightdesk.execution.settling import restate
+from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear
+from nightdesk.pipeline.context import Context
+from nightdesk.store.brokers import adjustments_of
+from nightdesk.store.executions import (
+    dividends_booked,
+    movements_booked_in,
+    references_booked,
+)
+from nightdesk.store.ledger import reconciliations_of
+from nightdesk.store.orders import StoredOrder, filled_before, fills_between, fills_of
+
+#: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
+SECOND_LOOKS = 3
+PAUSE_SECONDS = 2.0
+
+
+def ledger_side(
+    context: Context,
+    market: Market,
+    opening: Ledger,
+    first: tuple[Entry, ...],
+    waiting: Sequence[StoredOrder],
+) -> LedgerSnapshot:
+    """The ledger's side of the session.
+
+    Parameters
+    ----------
+    context : Context
+        The session.
+    market : Market
+        Up to the session.
+    opening : Ledger
+        As the session before left it.
+    first : tuple of Entry
+        What comes before the fills: capital or corporate actions.
+    waiting : sequence of StoredOrder
+        The orders that were open when the session began.
+    """
+    conn, book, session = context.conn, context.book.name, context.session
+    booked = filled_before(conn, book, session, [one.order.client_order_id for one in waiting])
+    splits, units = market.splits(-1), context.desk.unit_of
+    orders = {}
+    for one in waiting:
+        name, order = one.order.client_order_id, one.order
+        if order.symbol in splits:
+            order = restate(order, splits[order.symbol], units[order.symbol])
+        done = booked.get(name, ZERO)
+        orders[name] = SentOrder(order, one.status, one.attempts, one.filled_quantity, done)
+    ours = LedgerSnapshot(
+        session=session,
+        ledger=opening.apply(first),
+        orders=orders,
+        prices=_reference_prices(market),
+        units=units,
+        heir=next(iter(context.book.strategies)),
+    )
+    if context.book.broker.kind == "paper":
+        return ours
+    since = context.calendar.shift(session, -LATE_SESSIONS)
+    before = context.calendar.shift(session, -1)
+    dividends = dividends_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before)
+    return replace(
+        ours,
+        booked={fill.execution_id: fill for fill in fills_between(conn, book, since, before)},
+        moved=references_booked(conn, book, since, before),
+        dividends=(*dividends, *(one for one in first if one.kind == "dividend")),
+    )
+
+
+def adjustments(context: Context, ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """The entries of what a person took over from the broker for this session."""
+    entries: tuple[Entry, ...] = ()
+    for one in adjustments_of(context.conn, context.book.name, context.session):
+        ledger = ours.ledger.apply(entries)
+        reference = f"adjustment-{one.adjustment_id}"
+        entries += adjustment_entries(one.item, one.amount, ledger, ours, reference)
+    return entries
+
+
+def agree(
+    context: Context, market: Market, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
+) -> tuple[Repair, ...]:
+    """What brings the ledger to where the broker is, by what the broker says now.
+
+    Orders that still work though their time is over are cancelled. A real broker that contradicts itself or
+    the ledger is asked again before that is believed: its lists may be a moment old.
+
+    Raises
+    ------
+    Unreachable
+        When it does not answer, or does not bring a cancelled order to its end.
+    """
+    with contact(context) as broker:
+        _live_through(context, broker, market)
+        looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
+        repairs: tuple[Repair, ...] = ()
+        for look in range(looks):
+            if look:
+                time.sleep(PAUSE_SECONDS)
+            said = hear(context, broker, waiting, context.session)
+            repairs = plan_repairs(said, ours, context.book.broker.tolerance)
+            working = [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
+            if working and not context.dry_run:
+                for name in working:
+                    broker.cancel(name)
+                said = hear(context, broker, waiting, context.session)
+                repairs = plan_repairs(said, ours, context.book.broker.tolerance)
+            if not doubts(said, ours, repairs):
+                return repairs
+        left = [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
+        if left and not context.dry_run:
+            raise Unreachable(f"the broker still works on {', '.join(left)}, which was cancelled")
+        return repairs
+
+
+def agreed(context: Context) -> tuple[Repair, ...]:
+    """What a session that is sealed was settled by."""
+    conn, book, session = context.conn, context.book.name, context.session
+    tolerated = [
+        Difference(row["item"], row["ledger_value"], row["broker_value"], tolerated=True)
+        for row in reconciliations_of(conn, book, session)
+        if row["outcome"] == "tolerated"
+    ]
+    return (
+        *(BookFill(fill) for fill in fills_of(conn, book, session)),
+        *(BookMovement(one) for one in movements_booked_in(conn, book, session)),
+        *tolerated,
+    )
+
+
+def _live_through(context: Context, broker: Broker, market: Market) -> None:
+    """Let a simulated market live through the session; a real one has done so by itself."""
+    if context.previous_session is None:
+        broker.fund(context.calendar.shift(context.session, -1), context.record.initial_capital)
+    broker.advance(
+        MarketDay(market.fill_bars(-1), market.splits(-1), market.dividends(-1), market.restated_prices(-1))
+    )
+
+
+def _reference_prices(market: Market) -> Mapping[str, Decimal]:
+    """What fills of the session are measured against, raw dollars: its open, else the newest close."""
+    opened = {symbol: price for symbol, price in market.fill_bars(-1).open.items() if price > 0}
+    prices = {**market.prices(-1), **opened}
+    return {symbol: to_price(exact(price)) for symbol, price in prices.items() if price > 0}

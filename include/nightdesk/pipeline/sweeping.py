@@ -1,0 +1,137 @@
+"""The sweep: what failed without anybody hearing of it, and what should have been decided and was not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from nightdesk.book import Book, load_book
+from nightdesk.calendar import USUAL_CALENDAR, get_calendar
+from nightdesk.errors import NightdeskError
+from nightdesk.pipeline.context import book_path
+from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
+from nightdesk.store.books import started_books
+from nightdesk.store.db import Connection, now
+from nightdesk.store.failures import Standing, TaskRun, session_standing, session_told
+from nightdesk.store.messages import raise_alert
+
+#: A session is late when it is not closed so long after its bars were known, or its run was begun.
+GRACE = timedelta(hours=2)
+
+LinkOf = Callable[[str, str, str], str]
+
+
+def tell_failed(
+    conn: Connection, root: Path, run: TaskRun, states: Mapping[str, str | None], link: LinkOf
+) -> int:
+    """Raise the alerts of a run's failed tasks that nobody has raised.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where they are stored.
+    root : Path
+        The project.
+    run : TaskRun
+        The run, and the session that it worked on.
+    states : mapping of task to state
+        As Airflow tells them.
+    link : callable
+        The address of a task's log, by DAG, run and task.
+
+    Returns
+    -------
+    int
+        How many were raised now.
+    """
+    raised = 0
+    for task in failed_tasks(states):
+        book = _book(run.book, root)
+        failure = Failure(
+            run.book,
+            run.session,
+            run.dag_id,
+            run.run_id,
+            task,
+            link=link(run.dag_id, run.run_id, task),
+            calendar=USUAL_CALENDAR if book is None else book.calendar,
+        )
+        raised += record_failure(conn, failure)
+    return raised
+
+
+def tell_missing(conn: Connection, root: Path) -> int:
+    """Raise an alert for each started book whose newest session should be closed by now and is not.
+
+    A book whose file is gone or wrong decides nothing; that is told where it is read. A session of which a
+    failed task was told is known to be open.
+
+    Returns
+    -------
+    int
+        How many were raised now.
+    """
+    moment, raised = now(conn), 0
+    for record in started_books(conn):
+        book = _book(record.book, root)
+        if book is None:
+            continue
+        session = get_calendar(book.calendar).latest_completed(moment - GRACE)
+        standing = session_standing(conn, book.name, session)
+        if standing is None or not is_overdue(standing, session, moment):
+            continue
+        if not session_told(conn, book.name, session):
+            raised += _raise_missing(conn, book, session, standing)
+    return raised
+
+
+def is_overdue(standing: Standing, session: date, moment: datetime) -> bool:
+    """Whether a session whose bars have been known for `GRACE` should be closed at `moment` and is not.
+
+    A book that was only just started, or a run that was only just begun, is given the same time.
+    """
+    if session < standing.inception or standing.status == "closed":
+        return False
+    begun = max(one for one in (standing.created_at, standing.opened_at) if one is not None)
+    return moment - begun >= GRACE
+
+
+def tell_broken(conn: Connection, task: str, error: str, link: str) -> bool:
+    """Raise the alert that a task of the DAG of alerts fails, once a day; whether it was raised now."""
+    what = "failed tasks may go unheard" if task == "sweep" else "alerts may wait"
+    return raise_alert(
+        conn,
+        f"alerts {task} {now(conn):%Y-%m-%d}",
+        "CRITICAL",
+        f"The task {task} of the DAG alerts fails: {what}",
+        f"Error: {error or 'its process ended without a word'}\nLog: {link}\n\n"
+        "Until it runs again, look at `nightdesk alerts` and at the DAGs of the books.",
+    )
+
+
+def _raise_missing(conn: Connection, book: Book, session: date, standing: Standing) -> bool:
+    known = get_calendar(book.calendar).known_from(session)
+    found = (
+        "no step of it was begun"
+        if standing.opened_at is None
+        else f"it was begun at {standing.opened_at:%Y-%m-%d %H:%M} UTC and is {standing.status}"
+    )
+    return raise_alert(
+        conn,
+        f"missing {book.name} {session}",
+        "CRITICAL",
+        f"{book.name} {session} is not decided",
+        f"The bars of {session} are known since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
+        f"{found}.\n\nSee that the DAG daily__{book.name} is switched on and that Airflow's scheduler runs; "
+        f"`nightdesk run {book.name} --session {session}` decides it by hand.",
+        book=book.name,
+        session=session,
+    )
+
+
+def _book(name: str, root: Path) -> Book | None:
+    try:
+        return load_book(book_path(name, root))
+    except NightdeskError:
+        return None

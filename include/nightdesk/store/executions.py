@@ -1,0 +1,66 @@
+"""What a real broker told, kept as it came and before any of it is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from nightdesk.execution.account import Movement
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.ledger import Entry
+from nightdesk.masking import mask
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import merge_rows, read_rows
+
+
+def add_executions(conn: Connection, book: str, fills: Sequence[Fill]) -> int:
+    """Store executions, each once, as the broker told it last; how many are new or changed."""
+    names = tuple(Fill.__dataclass_fields__)
+    rows = {
+        fill.execution_id: {"book": book, **{name: getattr(fill, name) for name in names}} for fill in fills
+    }
+    return merge_rows(conn, "executions", list(rows.values()))
+
+
+def executions_since(conn: Connection, book: str, after: date) -> tuple[Fill, ...]:
+    """Executions in the sessions after `after`, as they were told and by session and id, refused ones too."""
+    return tuple(Fill(**row) for row in read_rows(conn, "executions_since", book=book, after=after))
+
+
+def refuse_execution(conn: Connection, book: str, execution_id: str, reason: str) -> None:
+    """Keep why an execution is not booked."""
+    read_rows(conn, "refuse_execution", book=book, execution_id=execution_id, reason=mask(reason))
+
+
+def add_movements(conn: Connection, book: str, movements: Sequence[Movement]) -> int:
+    """Store movements, each once, as the broker told it last; how many are new or changed."""
+    names = tuple(Movement.__dataclass_fields__)
+    rows = {
+        one.movement_id: {"book": book, **{name: getattr(one, name) for name in names}} for one in movements
+    }
+    return merge_rows(conn, "movements", list(rows.values()))
+
+
+def movements_since(conn: Connection, book: str, after: date) -> tuple[Movement, ...]:
+    """Movements in the sessions after `after`, by session and id."""
+    return tuple(Movement(**row) for row in read_rows(conn, "movements_since", book=book, after=after))
+
+
+def movements_booked_in(conn: Connection, book: str, session: date) -> tuple[Movement, ...]:
+    """The movements that the settling of a session has booked."""
+    return tuple(
+        Movement(**row) for row in read_rows(conn, "movements_booked_in", book=book, session=session)
+    )
+
+
+def references_booked(conn: Connection, book: str, first: date, last: date) -> frozenset[str]:
+    """The references that the ledger entries of a span carry."""
+    rows = read_rows(conn, "references_booked", book=book, first=first, last=last)
+    return frozenset(row["reference"] for row in rows)
+
+
+def dividends_booked(conn: Connection, book: str, first: date, last: date) -> tuple[Entry, ...]:
+    """The ledger's dividend entries of a span, by session."""
+    return tuple(
+        Entry(**row) for row in read_rows(conn, "dividends_booked", book=book, first=first, last=last)
+    )

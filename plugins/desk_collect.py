@@ -1,0 +1,67 @@
+"""The operator of the DAG `fills`: what became of a book's orders while the market is open."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from desk_connections import desk_environment, without_secrets
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger("nightdesk.dag")
+
+SCHEDULED = "scheduled"
+
+
+class CollectOperator(BaseOperator):
+    """Asks a book's broker what became of its orders, and keeps the answer; skipped where none is at work.
+
+    Parameters
+    ----------
+    book : str
+        Name of the book.
+    calendar : str
+        Its exchange calendar: on a holiday nothing is asked, unless a person asks for it.
+    """
+
+    ui_color = "#e8f4ea"
+
+    def __init__(self, *, book: str, calendar: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.book = book
+        self.calendar = calendar
+
+    @without_secrets()
+    def execute(self, context: Context) -> dict[str, int]:
+        from nightdesk.calendar import get_calendar
+        from nightdesk.pipeline.collecting import collect
+        from nightdesk.pipeline.context import open_standing
+        from nightdesk.store.brokers import orders_due
+        from nightdesk.store.db import connect
+
+        run = context["dag_run"]
+        if run.run_type == SCHEDULED and not get_calendar(self.calendar).is_session(run.run_after.date()):
+            raise AirflowSkipException(f"{run.run_after:%Y-%m-%d} is no session of {self.calendar}")
+        environ = desk_environment()
+        conn = connect(environ=environ)
+        try:
+            if not orders_due(conn, self.book):
+                raise AirflowSkipException(f"no order of {self.book} is at work")
+            with open_standing(self.book, conn=conn, environ=environ) as desk:
+                found = collect(desk)
+        finally:
+            conn.close()
+        counts = {
+            "moved": len(found.moved),
+            "executions": found.executions,
+            "cancelled": len(found.cancelled),
+            "unknown": len(found.unknown_to_broker),
+        }
+        told = " ".join(f"{name}={value}" for name, value in counts.items())
+        log.info("collected book=%s %s", self.book, told)
+        return counts

@@ -1,0 +1,63 @@
+-- What brokers told, what people said of differences, and how the brokers can be reached.
+
+-- name: executions_since
+SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
+FROM nightdesk.executions WHERE book = %(book)s AND session > %(after)s ORDER BY session, execution_id;
+
+-- name: refuse_execution
+UPDATE nightdesk.executions SET refused = %(reason)s
+WHERE book = %(book)s AND execution_id = %(execution_id)s AND refused IS DISTINCT FROM %(reason)s;
+
+-- name: movements_since
+SELECT movement_id, kind, symbol, quantity, cash, session, words
+FROM nightdesk.movements WHERE book = %(book)s AND session > %(after)s ORDER BY session, movement_id;
+
+-- name: references_booked
+SELECT DISTINCT reference FROM nightdesk.ledger_entries
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s;
+
+-- name: movements_booked_in
+SELECT DISTINCT m.movement_id, m.kind, m.symbol, m.quantity, m.cash, m.session, m.words
+FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AND e.reference = m.movement_id
+WHERE m.book = %(book)s AND e.session = %(session)s ORDER BY m.session, m.movement_id;
+
+-- name: dividends_booked
+SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference
+FROM nightdesk.ledger_entries
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s AND kind = 'dividend' ORDER BY session, number;
+
+-- name: adjustments_of
+SELECT adjustment_id, item, amount, reason, who FROM nightdesk.adjustments
+WHERE book = %(book)s AND session = %(session)s ORDER BY adjustment_id;
+
+-- name: newest_differences
+SELECT r.session, r.item, r.ledger_value, r.broker_value FROM nightdesk.reconciliations r
+WHERE r.book = %(book)s AND r.outcome = 'asked'
+    AND r.session = (SELECT max(session) FROM nightdesk.portfolio WHERE book = %(book)s)
+ORDER BY r.item;
+
+-- name: broker_health
+SELECT book, failing_since, last_success, last_error FROM nightdesk.broker_health WHERE book = %(book)s;
+
+-- name: working_orders
+SELECT * FROM nightdesk.whole_orders o
+WHERE book = %(book)s AND attempts > 0 AND status IN ('planned', 'submitted', 'partially_filled')
+ORDER BY session, client_order_id;
+
+-- name: orders_due
+SELECT count(*) AS orders FROM nightdesk.orders
+WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled');
+
+-- name: steps_cut_off
+UPDATE nightdesk.run_steps SET status = 'failed', ended_at = clock_timestamp(), error = %(error)s
+WHERE book = %(book)s AND status = 'running' AND step = ANY (%(steps)s)
+RETURNING session, step;
+
+-- name: latest_marked
+SELECT session FROM nightdesk.portfolio WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
+
+-- name: newest_begun
+SELECT session FROM nightdesk.runs WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
+
+-- name: open_sessions
+SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' ORDER BY session;

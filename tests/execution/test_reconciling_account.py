@@ -1,0 +1,207 @@
+"""An account against the ledger: fees, interest, dividends that are on their way, differences."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from tests.execution.snapshots import (
+    FRIDAY,
+    WEDNESDAY,
+    after,
+    broker,
+    differing,
+    held,
+    movement,
+    ours,
+    plan,
+)
+
+from nightdesk.book import Tolerance
+from nightdesk.execution import Entry
+from nightdesk.execution.account import Movement
+from nightdesk.execution.reconciling import BookMovement, LedgerSnapshot, booked_entries, receivable
+
+
+def entries_of(side: LedgerSnapshot, *movements: Movement) -> list[tuple[object, ...]]:
+    repairs = plan(broker(side, movements=movements), side)
+    assert differing(repairs) == {}
+    assert all(isinstance(one, BookMovement) for one in repairs)
+    return [
+        (one.kind, one.strategy, one.symbol, one.quantity, one.cash) for one in booked_entries(repairs, side)
+    ]
+
+
+def test_fees_and_interest_are_the_books_own() -> None:
+    fee, interest = movement("fee", "-0.35", name="f"), movement("interest", "1.20", name="i")
+    expected = [("fee", "", "", 0, Decimal("-0.35")), ("interest", "", "", 0, Decimal("1.20"))]
+    assert entries_of(ours(), fee, interest) == expected
+    assert entries_of(ours(), interest, fee, interest) == expected
+
+
+def test_a_fee_in_a_coin_is_borne_by_those_who_hold_it() -> None:
+    units = {"carry": "0.3", "trend": "0.1"}
+    entries = [
+        Entry(
+            FRIDAY, "fill", name, "BTC-USD", Decimal(n), Decimal(5000), -5000 * Decimal(n), Decimal(0), name
+        )
+        for name, n in units.items()
+    ]
+    fee = movement("fee", quantity="-0.00000005", symbol="BTC-USD")
+    assert entries_of(ours(entries=entries), fee) == [
+        ("adjustment", "carry", "BTC-USD", Decimal("-0.00000004"), 0),
+        ("adjustment", "trend", "BTC-USD", Decimal("-0.00000001"), 0),
+    ]
+
+
+def test_a_fee_of_a_later_session_waits_for_it_and_makes_no_difference() -> None:
+    side = ours()
+    repairs = plan(broker(side, movements=[movement("fee", "-0.35", session=WEDNESDAY)]), side)
+    assert repairs == ()
+    later = replace(side, session=WEDNESDAY)
+    repairs = plan(broker(later, movements=[movement("fee", "-0.35", session=WEDNESDAY)]), later)
+    assert [type(one) for one in repairs] == [BookMovement]
+
+
+def test_a_movement_that_was_booked_is_not_booked_again() -> None:
+    side, fee = ours(), [movement("fee", "-0.35", session=FRIDAY)]
+    repairs = plan(broker(side, movements=fee), side)
+    again = after(side, repairs, WEDNESDAY)
+    assert plan(replace(broker(again), movements=tuple(fee)), again) == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "differs"),
+    [
+        (movement("transfer", "500"), {"cash": "+500"}),
+        (movement("other", "-12.34"), {"cash": "-12.34"}),
+        (movement("fee", quantity="-1", symbol="DOGE"), {"DOGE": "-1"}),
+    ],
+)
+def test_what_nobody_expects_of_an_account_is_a_difference(one: Movement, differs: dict[str, str]) -> None:
+    side = ours()
+    assert differing(plan(broker(side, movements=[one]), side)) == differs
+
+
+@pytest.mark.parametrize(
+    ("symbol", "units", "cash", "tolerance", "differs"),
+    [
+        # broker has more of      dollars     book tolerates          differs by
+        (None,      "0",          "0",        Tolerance(),            {}),
+        (None,      "0",          "0.01",     Tolerance(),            {"cash": "+0.01"}),
+        (None,      "0",          "-0.01",    Tolerance(cash="0.01"), {"cash": "~-0.01"}),
+        (None,      "0",          "-0.02",    Tolerance(cash="0.01"), {"cash": "-0.02"}),
+        (None,      "0",          "0.005",    Tolerance(cash="0.01"), {"cash": "+0.005"}),
+        ("GLD",     "1",          "0",        Tolerance(),            {"GLD": "+1"}),
+        ("GLD",     "-3",         "0",        Tolerance(quantity=3),  {"GLD": "~-3"}),
+        ("GLD",     "-5",         "0",        Tolerance(),            {"GLD": "-5"}),
+        ("SPY",     "2",          "0",        Tolerance(),            {"SPY": "+2"}),
+        ("SPY",     "2",          "0",        Tolerance(quantity=2),  {"SPY": "~+2"}),
+        ("GLD",     "0.000000001", "0",       Tolerance(quantity=1),  {"GLD": "+0.000000001"}),
+        ("TSLA",    "2",          "0",        Tolerance(),            {"TSLA": "+2"}),
+        ("TSLA",    "2",          "0",        Tolerance(quantity=2),  {"TSLA": "+2"}),
+        ("GLD",     "1",          "-150",     Tolerance(quantity=1),  {"GLD": "~+1", "cash": "-150"}),
+    ],
+)  # fmt: skip
+def test_differences_are_found_over_the_symbols_of_both_sides(
+    symbol: str | None, units: str, cash: str, tolerance: Tolerance, differs: dict[str, str]
+) -> None:
+    side = ours(entries=held(GLD="5"))
+    said = broker(side)
+    positions = dict(said.positions)
+    if symbol is not None:
+        positions[symbol] = positions.get(symbol, Decimal(0)) + Decimal(units)
+    there = {name: n for name, n in positions.items() if n}
+    assert (
+        differing(plan(replace(said, cash=said.cash + Decimal(cash), positions=there), side, tolerance))
+        == differs
+    )
+
+
+def test_tolerated_differences_bring_the_ledger_to_the_broker_and_are_marked_as_such() -> None:
+    side = ours(entries=held(GLD="5"))
+    said = broker(side)
+    said = replace(said, cash=said.cash - Decimal("0.02"), positions={"GLD": Decimal(6), "SPY": Decimal(1)})
+    repairs = plan(said, side, Tolerance(cash="0.05", quantity=1))
+    made = {
+        one.reference: (one.kind, one.strategy, one.quantity, one.cash)
+        for one in booked_entries(repairs, side)
+    }
+    assert made == {
+        "tolerated-cash-2020-03-17": ("adjustment", "", 0, Decimal("-0.02")),
+        "tolerated-GLD-2020-03-17": ("adjustment", "trend", 1, 0),
+        "tolerated-SPY-2020-03-17": ("adjustment", "trend", 1, 0),
+    }
+    assert plan(said, after(side, repairs)) == ()
+
+
+def dividend(words: str, strategy: str = "trend") -> Entry:
+    """What the ledger books of ``month-day symbol dollars``."""
+    day, symbol, cash = words.split()
+    session = date.fromisoformat(f"2020-{day}")
+    reference = f"dividend-{symbol}-{session}"
+    nothing = Decimal(0)
+    return Entry(session, "dividend", strategy, symbol, nothing, nothing, Decimal(cash), nothing, reference)
+
+
+def payment(words: str) -> Movement:
+    """What the broker tells of ``month-day symbol dollars``."""
+    day, symbol, cash = words.split()
+    return movement("dividend", cash, symbol=symbol, name=words, session=date.fromisoformat(f"2020-{day}"))
+
+
+@pytest.mark.parametrize(
+    ("booked", "paid", "on", "owed"),
+    [
+        # ex-dates and dollars                  paid by the broker                      on       on their way
+        (["03-02 GLD 6.50"],                    [],                                     "03-17", "6.50"),
+        (["03-02 GLD 6.50"],                    ["03-05 GLD 6.50"],                     "03-17", "0"),
+        (["03-02 GLD 6.50"],                    ["03-05 GLD 6.00"],                     "03-17", "0"),
+        (["03-02 GLD 6.50"],                    ["03-05 SPY 6.50"],                     "03-17", "6.50"),
+        (["03-17 GLD 6.50"],                    ["03-18 GLD 6.50"],                     "03-17", "0"),
+        (["01-17 GLD 6.50"],                    [],                                     "03-17", "6.50"),
+        (["01-17 GLD 6.50"],                    [],                                     "03-18", "0"),
+        (["03-02 GLD 6.50", "03-02 GLD 1.25"],  ["03-05 GLD 7.75"],                     "03-17", "0"),
+        (["03-02 GLD 6.50", "03-02 SPY 3.10"],  ["03-05 GLD 6.50"],                     "03-17", "3.10"),
+        (["02-03 GLD 6.10", "03-02 GLD 6.50"],  ["02-06 GLD 6.10"],                     "03-03", "6.50"),
+        (["02-03 GLD 6.10", "03-02 GLD 6.50"],  ["03-05 GLD 6.50", "02-06 GLD 6.10"],   "03-17", "0"),
+        (["03-02 GLD 6.50", "03-09 GLD 1.00"],  ["03-12 GLD 6.50"],                     "03-17", "1.00"),
+        # a tax is withheld beside the dividend, or after it; a fund pays one in two parts
+        (["02-03 GLD 6.10", "03-02 GLD 6.50"],  ["02-06 GLD 6.10", "03-02 GLD -0.92"],  "03-03", "6.50"),
+        (["02-03 GLD 6.10", "03-02 GLD 6.50"],  ["02-06 GLD 6.10", "02-06 GLD -0.92"],  "03-03", "6.50"),
+        (["02-03 GLD 6.10", "03-02 GLD 6.50"],  ["02-06 GLD 5.00", "02-06 GLD 1.10"],   "03-03", "6.50"),
+        # the ex-date of a payment lies before those that are looked at
+        (["03-02 GLD 6.50"],                    ["02-06 GLD 6.10"],                     "03-03", "6.50"),
+        # who is short pays
+        (["03-02 GLD -6.50"],                   [],                                     "03-17", "-6.50"),
+        (["03-02 GLD -6.50"],                   ["03-05 GLD -6.50"],                    "03-17", "0"),
+        ([],                                    ["03-05 GLD 6.50"],                     "03-17", "0"),
+    ],
+)  # fmt: skip
+def test_a_dividend_is_on_its_way_from_its_ex_date_until_it_is_paid_or_given_up(
+    booked: list[str], paid: list[str], on: str, owed: str
+) -> None:
+    entries, payments = [dividend(one) for one in booked], [payment(one) for one in paid]
+    assert receivable(entries, payments, date.fromisoformat(f"2020-{on}")) == Decimal(owed)
+
+
+@pytest.mark.parametrize(
+    ("session", "paid", "differs"),
+    [
+        ("03-02", [], {}),
+        ("03-17", [], {}),
+        ("03-17", ["03-05 GLD 6.50"], {}),
+        ("03-17", ["03-05 GLD 6.00"], {"cash": "-0.5"}),
+        ("03-17", ["03-05 GLD 6.50", "03-05 GLD -0.98"], {"cash": "-0.98"}),
+        ("05-01", [], {}),
+        ("05-04", [], {"cash": "-6.5"}),
+        ("05-04", ["05-01 GLD 6.50"], {}),
+    ],
+)
+def test_a_dividend_makes_no_difference_unless_it_comes_otherwise_than_booked(
+    session: str, paid: list[str], differs: dict[str, str]
+) -> None:
+    before, entry = ours(entries=held(GLD="5")), dividend("03-02 GLD 6.50")
+    said = broker(before, movements=[payment(one) for one in paid])
+    side = replace(before, session=date.fromisoformat(f"2020-{session}"), dividends=(entry,))
+    assert differing(plan(said, replace(side, ledger=side.ledger.apply([entry])))) == differs
