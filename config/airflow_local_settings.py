@@ -1,7 +1,11 @@
-"""Imports, once in Airflow's scheduler, the third-party modules that the desk's tasks use.
+"""What Airflow's scheduler does once for all of its tasks: it imports the modules that they use, and masks.
 
-The scheduler forks its workers and the workers fork their tasks: a module that is imported here costs a task
-nothing. The desk's own package is never imported here: tasks would run an old version of it after an edit.
+The scheduler forks its workers and the workers fork their tasks: a third-party module that is imported here
+costs a task nothing. The desk's own package is never imported here: tasks would run an old version of it
+after an edit.
+
+Each line of a task's log is written a second time, by the worker that watches the task, to the output of the
+scheduler. Airflow hides secrets in the first only; here the output hides what was hidden there.
 """
 
 import importlib
@@ -33,3 +37,7 @@ if "scheduler" in sys.argv[1:2]:
     exchange_calendars = sys.modules.get("exchange_calendars")
     if exchange_calendars is not None:
         exchange_calendars.get_calendar("XNYS", start="1990-01-02")
+
+    from airflow.sdk._shared.secrets_masker import RedactedIO
+
+    sys.stdout = RedactedIO()

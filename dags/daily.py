@@ -18,28 +18,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_context
 
+from desk_conventions import DEFAULTS, Tag
 from desk_failure import CloseOperator, RefusedBookOperator, raise_alert
-from desk_step import RETRY_POLICY, StepOperator
+from desk_step import StepOperator
 from nightdesk.book import Book
 from nightdesk.machine.home import Home
 from nightdesk.pipeline.shelf import read_shelf
 from session_timetable import SessionTimetable
-
-
-class Tag(StrEnum):
-    """Every tag that a DAG may carry."""
-
-    DAILY = "daily"
-    TRADING = "trading"
-    REFUSED = "refused"
-
 
 #: Sessions of one book under way at once. Those that wait for their turn hold slots; the executor has 8 more.
 MAX_ACTIVE_RUNS = 8
@@ -47,19 +38,13 @@ MAX_ACTIVE_RUNS = 8
 #: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
 FEEDS_POOL = "feeds"
 
-DEFAULTS = {
-    "owner": "desk",
-    "retries": 4,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
-    "retry_policy": RETRY_POLICY,
-    "execution_timeout": timedelta(minutes=10),
-    "on_failure_callback": raise_alert,
-}
+TOLD = DEFAULTS | {"on_failure_callback": raise_alert}
 
 #: A vendor may be down for a while, and the first run of a book loads its whole history.
 INGEST = {"pool": FEEDS_POOL, "retries": 8, "execution_timeout": timedelta(minutes=30)}
+
+#: A broker may be away for a while: tried on for longer than the silence that stops the book.
+BROKER = {"retries": 7}
 
 FORM = {
     "session": Param(
@@ -90,7 +75,7 @@ def daily(book: Book) -> DAG:
         schedule=SessionTimetable(book.calendar),
         catchup=False,
         max_active_runs=MAX_ACTIVE_RUNS,
-        default_args=DEFAULTS | {"book": book.name, "calendar": book.calendar},
+        default_args=TOLD | {"book": book.name, "calendar": book.calendar},
         params=FORM,
         tags=[Tag.DAILY, Tag.TRADING],
     ) as dag:
@@ -121,6 +106,7 @@ def daily(book: Book) -> DAG:
         settle = step(
             "settle",
             "Waits for the book's turn; fills come home, the ledger meets the broker, the book is marked.",
+            **BROKER,
         )
         # The signals are whole here, whatever number of strategies spoke: one event a session.
         targets = step(
@@ -128,7 +114,7 @@ def daily(book: Book) -> DAG:
         )
         gate = step("gate", "The risk rules: approve, cut or reject, each with its reason.")
         orders = step("orders", "What passed is netted into orders, written down as planned.")
-        submit = step("submit", "Each planned order is sent to the broker, exactly once.")
+        submit = step("submit", "Each planned order is sent to the broker, exactly once.", **BROKER)
         report = step("report", "The page of the session.")
         close = CloseOperator(
             task_id="close",
@@ -154,7 +140,7 @@ def refused(name: str, reason: str) -> DAG:
         schedule=SessionTimetable(),
         catchup=False,
         max_active_runs=1,
-        default_args=DEFAULTS,
+        default_args=TOLD,
         params=FORM,
         tags=[Tag.DAILY, Tag.REFUSED],
     ) as dag:

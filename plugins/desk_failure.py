@@ -1,55 +1,100 @@
-"""What happens when a task fails: an alert row, and a session that is not called closed.
+"""What happens when a task fails: an alert that is sent at once, and a session that is not called closed.
 
 Airflow calls `on_failure_callback` in the task's process; for a process that was killed on its last try
 it never does, for a killed supervisor it may do so twice. So the callback only writes a row that can
-exist once, and the last task of the run looks for what was missed.
+exist once, the last task of the run looks for what was missed, and the sweep of the DAG `alerts` for what
+that one missed. What cannot be sent at once is sent by that DAG.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
+from desk_connections import desk_environment, without_secrets
 from desk_step import StepOperator, session_of
-from nightdesk.errors import NightdeskError
+from nightdesk.errors import NightdeskError, Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from airflow.sdk import Context
+
+    from nightdesk.store.db import Connection
 
 log = logging.getLogger("nightdesk.dag")
 
 SUCCESS = "success"
-FAILED = "failed"
+
+#: After so long no further message is begun: Airflow ends a process 20 s after its task has ended
+#: (`core.task_success_overtime`), and one conversation with a server that hangs takes 10 of them.
+SENDING_SECONDS = 5.0
 
 
 def raise_alert(context: Context) -> None:
-    """Write the alert of a failed task; a second call for the same try changes nothing.
+    """Write the alert of a failed task and send it; a second call for the same try changes nothing.
 
     It never raises: a broken alert must not hide the failure that it tells of, and `CloseOperator` tries
     again.
     """
-    task = context["ti"].task
-    ti = context["ti"]
+    from nightdesk.pipeline.failures import Consequence, Failure, record_failure
+
+    ti, task, error = context["ti"], context["ti"].task, context.get("exception")
+    if isinstance(error, Consequence):
+        return
+
+    def write(conn: Connection) -> None:
+        record_failure(
+            conn,
+            Failure(
+                book=task.book,
+                session=_session(context, task.calendar),
+                dag_id=ti.dag_id,
+                run_id=ti.run_id,
+                task_id=ti.task_id,
+                attempt=ti.try_number,
+                reason=_words(error),
+                foreseen=_is_foreseen(error),
+                link=log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number),
+                dry_run=bool(context["params"].get("dry_run")),
+                calendar=task.calendar,
+            ),
+        )
+
+    tell(write, f"dag={ti.dag_id} run={ti.run_id} task={ti.task_id}")
+
+
+def tell(write: Callable[[Connection], None], about: str) -> None:
+    """Write an alert and send what waits, within `SENDING_SECONDS`; what goes wrong is only logged."""
+    from nightdesk.pipeline.alerting import book_routes, deliver
+    from nightdesk.pipeline.context import project_root
+    from nightdesk.store.db import connect
+
     try:
-        session = session_of(context["params"], context["dag_run"], task.calendar)
-        raise_alert_of(task.book, session, ti, ti.task_id, ti.try_number, str(context.get("exception") or ""))
-    except NightdeskError:
-        log.exception("alert_not_written dag=%s run=%s task=%s", ti.dag_id, ti.run_id, ti.task_id)
+        environ = desk_environment()
+        conn = connect(environ=environ)
+        try:
+            write(conn)
+            deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)
+        finally:
+            conn.close()
+    except Exception:
+        log.exception("alert_not_written_or_not_sent %s", about)
 
 
-def raise_alert_of(book: str, session: date, ti: Any, task_id: str, attempt: int | None, reason: str) -> None:
-    """Write the alert row of a failed task, where there is none."""
-    from nightdesk.pipeline.failures import record_failure
+def log_link(dag_id: str, run_id: str, task_id: str, attempt: int | None = None) -> str:
+    """Where the log of a task is read in Airflow's web UI: of one try, or of the newest."""
+    from airflow.sdk.configuration import conf
 
-    record_failure(
-        book=book, session=session, dag_id=ti.dag_id, run_id=ti.run_id, task_id=task_id, attempt=attempt,
-        reason=reason or "its process ended without a word: killed, or out of memory",
-    )  # fmt: skip
+    base = conf.get("api", "base_url", fallback="http://localhost:8080").rstrip("/")
+    of_try = "" if attempt is None else f"?try_number={attempt}"
+    return f"{base}/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}{of_try}"
 
 
 class CloseOperator(StepOperator):
@@ -72,20 +117,35 @@ class CloseOperator(StepOperator):
         ti = context["ti"]
         found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
         states = {task: state for task, state in found.items() if task != ti.task_id}
-        for task, state in states.items():
-            if state == FAILED:
-                raise_alert_of(self.book, session, ti, task, None, "")
+        self._tell_missed(ti, session, states, dry_run=dry_run)
         missing = missing_steps(states, self.optional)
         if missing:
-            from nightdesk.pipeline.context import open_context
-            from nightdesk.pipeline.failures import leave_open
+            from nightdesk.pipeline.failures import leave_open, told_since_closing
 
-            with open_context(self.book, session, dry_run=dry_run) as desk:
-                leave_open(desk, missing)
+            with self.opened(context, session, dry_run=dry_run) as desk:
+                told = told_since_closing(desk.conn, self.book, session, ti.dag_id, ti.run_id)
+                leave_open(desk, missing, told=told)
         return super().run_step(context, session, dry_run=dry_run)
 
+    def _tell_missed(
+        self, ti: Any, session: date, states: Mapping[str, str | None], *, dry_run: bool
+    ) -> None:
+        from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
 
-def missing_steps(states: dict[str, str | None], optional: Sequence[str]) -> dict[str, str | None]:
+        def write(conn: Connection) -> None:
+            for task in failed_tasks(states):
+                link = log_link(ti.dag_id, ti.run_id, task)
+                known = Failure(
+                    self.book, session, ti.dag_id, ti.run_id, task,
+                    link=link, dry_run=dry_run, calendar=self.calendar,
+                )  # fmt: skip
+                record_failure(conn, known)
+
+        if failed_tasks(states):
+            tell(write, f"dag={ti.dag_id} run={ti.run_id}")
+
+
+def missing_steps(states: Mapping[str, str | None], optional: Sequence[str]) -> dict[str, str | None]:
     """The tasks that a closed session needs and that did not succeed, with their states."""
     return {
         task: state for task, state in sorted(states.items()) if state != SUCCESS and task not in optional
@@ -111,5 +171,26 @@ class RefusedBookOperator(BaseOperator):
         self.calendar = calendar
         self.reason = reason
 
+    @without_secrets()
     def execute(self, context: Context) -> None:
         raise AirflowFailException(self.reason)
+
+
+def _session(context: Context, calendar: str) -> date | None:
+    """The session of a run; None for a form that names none, whose tasks fail for that very reason."""
+    try:
+        return session_of(context["params"], context["dag_run"], calendar)
+    except Refused:
+        return None
+
+
+def _words(error: object) -> str | None:
+    """An error in words, its class included where the desk did not raise it on purpose; None for none."""
+    if error is None or isinstance(error, str):
+        return error or None
+    return str(error) if _is_foreseen(error) else f"{type(error).__name__}: {error}"
+
+
+def _is_foreseen(error: object) -> bool:
+    """Whether an error is one of the desk's own, or Airflow's word for one."""
+    return isinstance(error, NightdeskError | AirflowFailException)

@@ -16,10 +16,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
+from desk_connections import desk_environment, without_secrets
 from nightdesk.errors import NotYet, Refused
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from airflow.sdk import Context
+
+    from nightdesk.pipeline.context import Context as Desk
 
 log = logging.getLogger("nightdesk.dag")
 
@@ -40,9 +45,10 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
     """The session that a run decides, the same for each of its tasks and attempts.
 
     It is the `session` of the form, else the date of a logical date at 00:00 UTC (scheduled and
-    backfilled runs have one), else the newest session that was completed when the run was asked for. The
-    data interval is never read: a run triggered for a past date gets today's. Nor is the run's type:
-    reprocessing rewrites it.
+    backfilled runs have one), else the newest session that was completed when the run was asked for, or at
+    its logical date where that is earlier: who asks for the past gets no session of today. The data interval
+    is never read: a run triggered for a past date gets today's. Nor is the run's type: reprocessing rewrites
+    it.
 
     Raises
     ------
@@ -63,7 +69,8 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
 
     from nightdesk.calendar import get_calendar
 
-    return get_calendar(calendar).latest_completed(dag_run.run_after)
+    asked_for = dag_run.run_after if logical is None else min(logical, dag_run.run_after)
+    return get_calendar(calendar).latest_completed(asked_for)
 
 
 def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet) -> None:
@@ -123,7 +130,8 @@ class StepOperator(BaseOperator):
         session = session_of(context["params"], context["dag_run"], self.calendar)
         began = time.monotonic()
         try:
-            counts = self.run_step(context, session, dry_run=bool(context["params"]["dry_run"]))
+            with without_secrets():
+                counts = self.run_step(context, session, dry_run=bool(context["params"]["dry_run"]))
         except NotYet as reason:
             log.info("turn_not_come book=%s session=%s step=%s %s", self.book, session, self.step, reason)
             asked = context["ti"].get_first_reschedule_date(context)
@@ -140,9 +148,21 @@ class StepOperator(BaseOperator):
     def run_step(self, context: Context, session: date, *, dry_run: bool) -> dict[str, int | str]:
         """Run the step and return its small counts."""
         from nightdesk.pipeline import steps
-        from nightdesk.pipeline.context import open_context
 
-        with open_context(self.book, session, dry_run=dry_run) as desk:
+        with self.opened(context, session, dry_run=dry_run) as desk:
             if self.strategy is not None:
                 return steps.signals(desk, self.strategy)
             return getattr(steps, self.step)(desk)
+
+    def opened(self, context: Context, session: date, *, dry_run: bool) -> AbstractContextManager[Desk]:
+        """What the steps of the session need; credentials may come from connections of Airflow."""
+        from nightdesk.pipeline.context import open_context
+
+        ti = context["ti"]
+        return open_context(
+            self.book,
+            session,
+            dry_run=dry_run,
+            environ=desk_environment(),
+            task=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.try_number}",
+        )

@@ -24,7 +24,7 @@ def test_a_database_of_the_users_own_is_migrated_when_asked_and_not_before(night
     assert applied == sorted(applied)
     assert "001_market.sql" in applied
     assert nightdesk("db", "migrate").stdout == "the schema is up to date\n"
-    assert nightdesk.document("status") == {"books": [], "feeds": []}
+    assert nightdesk.document("status") == {"books": [], "feeds": [], "alerts": []}
 
 
 def test_the_address_is_told_whole_to_programs_and_without_its_password_to_people(nightdesk, monkeypatch):

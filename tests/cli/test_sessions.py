@@ -106,6 +106,8 @@ def test_a_symbol_is_traced_from_its_bars_to_its_fills(nightdesk, decided):
     assert fill["quantity"] == order["filled_quantity"] == order["quantity"]
     assert [event["status"] for event in order["events"]] == ["planned", "submitted", "filled"]
     text = nightdesk("trace", "multi_asset", FIRST, story["symbol"]).stdout
+    assert fill["realised_bps"] == pytest.approx(fill["expected_bps"], abs=0.001)
+    assert f"slippage {fill['realised_bps']:.2f} bp, expected {fill['expected_bps']:.2f} bp" in text
     for title in ("bars", "factors", "signals", "target", "gate", "orders", "fills"):
         assert f"\n{title}\n" in text
 

@@ -106,7 +106,7 @@ def test_each_strategy_speaks_in_a_task_of_its_own_and_one_that_fails_stops_none
 
 
 def test_a_stored_dag_comes_back_with_its_timetable(dags: dict[str, DAG]) -> None:
-    for dag in dags.values():
+    for dag in (one for one in dags.values() if "daily" in one.tags):
         rebuilt = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert rebuilt.timetable.summary == "XNYS close + 30 min"
 

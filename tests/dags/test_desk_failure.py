@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import AirflowFailException
+from tests.fakes.smtp import FakeMail, mail_server, text_of
 
 from desk_failure import CloseOperator, raise_alert
 from desk_step import RETRY_POLICY, StepOperator
 from nightdesk.errors import Refused, Transient
+from nightdesk.pipeline.failures import KILLED
 from nightdesk.store import db
+from nightdesk.store.books import BookRecord, start_book
 from nightdesk.store.messages import alerts_of
+from nightdesk.store.risk import kill_switch
 from nightdesk.store.runs import find_run, newest_attempts
 
 BOOK, SESSION = "multi_asset", date(2025, 1, 3)
@@ -49,25 +56,96 @@ def alerts(conn: db.Connection) -> list[tuple[str, str]]:
     return sorted((alert["subject"], alert["body"]) for alert in alerts_of(conn, BOOK))
 
 
-def test_a_failed_try_is_told_once_however_often_the_callback_runs(conn: db.Connection) -> None:
-    task = StepOperator(task_id="gate", step="gate", **NAMED)
+@pytest.fixture
+def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMail]:
+    """The mail server that the desk's route leads to."""
+    with mail_server(None) as server:
+        monkeypatch.setenv("NIGHTDESK_ALERT_MAIL", server.url("ops@example.com"))
+        yield server
+
+
+def failed(error: object = None, step: str = "targets") -> Any:
+    """The context in which the callback of a failed task runs."""
+    ti = Instance(task=StepOperator(task_id=step, step=step, **NAMED))
+    ti.task_id = step
+    return context(ti=ti, exception=error)
+
+
+def test_a_failed_try_is_told_once_however_often_the_callback_runs(
+    conn: db.Connection, mail: FakeMail
+) -> None:
     for _ in range(2):
-        raise_alert(context(ti=Instance(task=task), exception=Refused("no targets")))
-    assert alerts(conn) == [
-        (
-            "multi_asset 2025-01-03: gate failed",
-            "gate of daily__multi_asset, run manual__1, try 5: no targets",
-        )
+        raise_alert(failed(Refused("no prices")))
+    [(subject, body)] = alerts(conn)
+    assert subject == "multi_asset 2025-01-03: targets failed"
+    assert body.splitlines()[:6] == [
+        "Book: multi_asset",
+        "Session: 2025-01-03",
+        "Task: targets of daily__multi_asset, run manual__1",
+        "Try: 5",
+        "Error: no prices",
+        "Log: http://localhost:8080/dags/daily__multi_asset/runs/manual__1/tasks/targets?try_number=5",
     ]
+    assert mail.subjects() == ["CRITICAL multi_asset 2025-01-03: targets failed"]
+    assert body.splitlines()[5] in text_of(mail.received[0][1])
+
+
+def test_a_mail_server_that_is_down_hides_no_failure_and_the_alert_waits(
+    conn: db.Connection, mail: FakeMail
+) -> None:
+    mail.stop()
+    raise_alert(failed(Refused("no prices")))
+    [alert] = alerts_of(conn)
+    assert alert["sent_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "stops"),
+    [
+        (Refused("the book is not what it was"), "the book is not what it was", False),
+        (Transient("the broker is down"), "the broker is down", False),
+        (AirflowFailException("waited 6 hours"), "waited 6 hours", False),
+        (KeyError("GLD"), "KeyError: 'GLD'", True),
+        (None, KILLED, True),
+    ],
+)
+def test_an_error_in_a_trading_step_that_nobody_foresaw_stops_the_book_in_the_same_mail(
+    conn: db.Connection, mail: FakeMail, error: object, said: str, stops: bool
+) -> None:
+    record = BookRecord(BOOK, SESSION, date(2023, 1, 3), Decimal("100000.00"), "paper", "paper-multi-asset")
+    start_book(conn, record)
+    raise_alert(failed(error, "submit"))
+    [alert] = alerts_of(conn)
+    assert said in alert["body"]
+    assert "try_number=5" in alert["body"]
+    assert alert["level"] == ("EMERGENCY" if stops else "CRITICAL")
+    assert kill_switch(conn, BOOK, date.max).on is stops
+    assert len(mail.received) == 1
+
+
+def test_a_secret_in_an_error_reaches_neither_the_alert_nor_the_mail(
+    conn: db.Connection, mail: FakeMail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_ACCOUNT_SWING_SECRET", "planted-secret")
+    raise_alert(failed(ValueError("401 for planted-secret")))
+    [(_, body)] = alerts(conn)
+    assert "ValueError: 401 for ***" in body
+    assert "planted-secret" not in mail.received[0][1].as_string()
 
 
 def test_without_an_exception_the_alert_says_that_the_process_ended_without_a_word(
     conn: db.Connection,
 ) -> None:
-    task = StepOperator(task_id="gate", step="gate", **NAMED)
-    raise_alert(context(ti=Instance(task=task)))
+    raise_alert(failed())
     [(_, body)] = alerts(conn)
-    assert body.endswith("its process ended without a word: killed, or out of memory")
+    assert f"Try: 5\nError: {KILLED}" in body
+
+
+def test_a_run_whose_form_names_no_session_is_told_all_the_same(conn: db.Connection) -> None:
+    raise_alert(failed(Refused("no day")) | {"params": {"session": "tomorrow"}})
+    [(subject, body)] = alerts(conn)
+    assert subject == "multi_asset: targets failed"
+    assert "Session: none" in body
 
 
 def test_an_alert_that_cannot_be_written_hides_no_failure(
@@ -77,25 +155,58 @@ def test_an_alert_that_cannot_be_written_hides_no_failure(
     task = StepOperator(task_id="gate", step="gate", **NAMED)
     with caplog.at_level(logging.ERROR, logger="nightdesk.dag"):
         raise_alert(context(ti=Instance(task=task), exception=Refused("no targets")))
-    assert "alert_not_written dag=daily__multi_asset run=manual__1 task=gate" in caplog.text
+    assert "alert_not_written_or_not_sent dag=daily__multi_asset run=manual__1 task=gate" in caplog.text
     assert "secret" not in caplog.text
 
 
-@pytest.mark.usefixtures("reports")
-def test_close_raises_what_callbacks_missed_and_leaves_an_incomplete_session_open(
-    conn: db.Connection,
-) -> None:
-    states = {"ingest": "success", "gate": "failed", "orders": "upstream_failed", "close": "running"}
-    ti = Instance(states)
-    ti.task_id = "close"
+def closing(attempt: int = 1, **states: str) -> Any:
+    """The context in which the last task runs, after tasks that ended in these states."""
     close = CloseOperator(task_id="close", **NAMED)
-    for _ in range(2):
-        with pytest.raises(Refused, match="is not closed: gate failed, orders upstream_failed"):
-            close.execute(context(ti=ti))
-    assert [subject for subject, _ in alerts(conn)] == ["multi_asset 2025-01-03: gate failed"]
+    ti = Instance({"ingest": "success", **states, "close": "running"}, close)
+    ti.task_id, ti.try_number = "close", attempt
+    return context(ti=ti)
+
+
+def run_close(made: Any) -> None:
+    """Run the last task as Airflow does: it fails at once and for good, and its callback is called."""
+    with pytest.raises(Refused, match=r"is not closed: .*targets failed") as raised:
+        made["ti"].task.execute(made)
+    assert RETRY_POLICY.evaluate(raised.value, try_number=1, max_tries=4).action is RetryAction.FAIL
+    raise_alert(made | {"exception": raised.value})
+
+
+@pytest.mark.usefixtures("reports")
+def test_close_tells_what_callbacks_missed_leaves_an_incomplete_session_open_and_is_no_news_itself(
+    conn: db.Connection, mail: FakeMail
+) -> None:
+    run_close(closing(targets="failed", orders="upstream_failed"))
+    assert [subject for subject, _ in alerts(conn)] == ["multi_asset 2025-01-03: targets failed"]
+    assert mail.subjects() == ["CRITICAL multi_asset 2025-01-03: targets failed"]
     run = find_run(conn, BOOK, SESSION)
     assert run is not None
     assert run.status == "failed"
+
+
+@pytest.mark.usefixtures("reports")
+def test_close_is_no_news_after_a_callback_that_told_and_speaks_itself_when_nobody_did(
+    conn: db.Connection,
+) -> None:
+    raise_alert(failed(Refused("no prices")))
+    run_close(closing(targets="failed"))
+    assert [subject for subject, _ in alerts(conn)] == ["multi_asset 2025-01-03: targets failed"]
+    # Cleared, and killed before it could record its try: it looks like the failure that was told.
+    run_close(closing(2, targets="failed"))
+    assert [subject for subject, _ in alerts(conn)] == [
+        "multi_asset 2025-01-03: close failed",
+        "multi_asset 2025-01-03: targets failed",
+    ]
+
+
+@pytest.mark.usefixtures("reports")
+def test_the_task_of_airflow_is_kept_with_its_attempt(conn: db.Connection) -> None:
+    run_close(closing(3, targets="failed"))
+    attempt = newest_attempts(conn, BOOK, SESSION)["close"]
+    assert attempt.task == "daily__multi_asset/manual__1/close/3"
 
 
 @pytest.mark.usefixtures("reports")

@@ -31,6 +31,8 @@ def run(logical_date: str | None, asked_at: str) -> Any:
         (None, "2025-01-08 00:00", "2025-01-08 21:30", "2025-01-08"),  # scheduled or backfilled
         (None, "2024-11-29 00:00", "2025-01-13 12:00", "2024-11-29"),  # asked for a past date by hand
         (None, "2025-01-13 11:59:31", "2025-01-13 12:00", "2025-01-10"),  # the present moment is no session
+        (None, "2025-01-07 15:00", "2025-01-13 12:00", "2025-01-06"),  # nor is an hour of the past, of today
+        (None, "2025-01-20 15:00", "2025-01-13 12:00", "2025-01-10"),
         (None, None, "2025-01-13 12:00", "2025-01-10"),
         (None, None, "2025-01-13 21:30", "2025-01-13"),
         ("", None, "2025-01-09 23:00", "2025-01-08"),  # an unscheduled closure

@@ -33,3 +33,25 @@ def test_tasks_find_the_calendar_made_and_never_an_old_version_of_the_package() 
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) > 9000, done.stdout
+
+
+MASKED = """
+import sys
+sys.argv = ["airflow", "scheduler"]
+import airflow_local_settings
+from airflow.sdk.log import mask_secret
+mask_secret("planted-in-a-task")
+print("it is planted-in-a-task")
+"""
+
+
+def test_what_a_tasks_log_hides_is_hidden_in_the_output_of_the_scheduler_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", MASKED],
+        env=os.environ | {"PYTHONPATH": str(CONFIG)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "it is ***"

@@ -8,11 +8,12 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import psycopg2
@@ -23,6 +24,7 @@ from tests.fakes.yahoo import FakeYahoo
 from nightdesk.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import Airflow
+from nightdesk.machine.cluster import SUPERUSER
 from nightdesk.machine.home import Home
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.steps import run_session
@@ -32,7 +34,15 @@ from nightdesk.store.migrations import migrate
 DAG = f"daily__{BOOK}"
 
 #: Times and numbers of attempts; everything else must be the same however a session came about.
-STAMPED_TABLES = {"migrations", "run_steps", "order_events", "alerts", "feed_health", "quality_runs"}
+STAMPED_TABLES = {
+    "migrations",
+    "run_steps",
+    "order_events",
+    "alerts",
+    "alert_deliveries",
+    "feed_health",
+    "quality_runs",
+}
 STAMPED_COLUMNS = {"attempts"}
 #: A report says up to when its decision knew the market.
 STAMP = re.compile(r"<time.*?</time>")
@@ -141,7 +151,7 @@ class Desk:
             submitting.__exit__(None, None, None)
 
     def await_blocked(
-        self, session: date, step: str, *, processes: int = 1, timeout: float = 150.0
+        self, session: date, step: str, *, book: str = BOOK, processes: int = 1, timeout: float = 150.0
     ) -> list[psutil.Process]:
         """Wait until a step waits for a held table, with so many processes of tasks alive; these."""
 
@@ -153,7 +163,7 @@ class Desk:
                 )
                 waiting = cursor.fetchone()[0]
             found = self.task_processes()
-            begun = "running" in self.attempts(session, step)
+            begun = "running" in self.attempts(session, step, book)
             return found if waiting and begun and len(found) == processes else None
 
         return wait_for(blocked, timeout, f"{step} does not wait for the table")
@@ -182,25 +192,53 @@ class Desk:
 
 
 @contextmanager
-def whole_desk() -> Iterator[Desk]:
-    """A desk of its own, its DAG switched on; gone at the end with all that it wrote."""
+def whole_desk(
+    settings: Mapping[str, str] | None = None,
+    *,
+    books: Sequence[str] = (BOOK,),
+    prepare: Callable[[Path], None] = lay_out,
+    password: str | None = None,
+) -> Iterator[Desk]:
+    """A desk of its own, DAGs of books switched on; gone at the end with all that it wrote.
+
+    Parameters
+    ----------
+    settings : mapping of str to str, optional
+        Added to the environment of its processes.
+    books : sequence of str
+        Whose DAGs are switched on.
+    prepare : callable
+        Lays its project out, in a folder that is not there yet.
+    password : str, optional
+        A password in the addresses of its databases, whose server asks for none.
+    """
     folder = Path(tempfile.mkdtemp(prefix="nightdesk-desk-"))
     home = Home(root=folder / "project", state=folder / "state")
-    lay_out(home.root)
+    prepare(home.root)
     with FakeYahoo() as vendor, postgres.ephemeral() as addresses:
+        if password is not None:
+            addresses = with_password(addresses, password)
         connection = connect(addresses.nightdesk)
         migrate(connection)
         connection.close()
-        airflow = Airflow(home, addresses, environment() | {"NIGHTDESK_YAHOO_URL": vendor.url})
+        environ = environment() | {"NIGHTDESK_YAHOO_URL": vendor.url, **(settings or {})}
+        airflow = Airflow(home, addresses, environ)
         try:
             airflow.start()
             airflow.ensure_pool("feeds", 4, "tasks that ask a market data vendor")
             desk = Desk(airflow, home, addresses, vendor)
-            desk.switch_on(BOOK)
+            for book in books:
+                desk.switch_on(book)
             yield desk
         finally:
             airflow.stop()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def with_password(addresses: postgres.Addresses, password: str) -> postgres.Addresses:
+    """The same databases, with a password in their addresses."""
+    login = f"{SUPERUSER}:{quote(password, safe='')}@"
+    return postgres.Addresses(*(url.replace(f"{SUPERUSER}@", login) for url in astuple(addresses)))
 
 
 def environment() -> dict[str, str]:

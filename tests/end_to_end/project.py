@@ -12,6 +12,10 @@ INCEPTION = date(2025, 1, 3)
 #: Books beside it: one whose bars a test's own server gives, one with a strategy that never speaks, and one
 #: that is wrong.
 VENDOR, TWO_VOICES, WRONG = "vendor", "two_voices", "wrong"
+#: A book whose tasks are tried once, and one of whose strategies fails with a secret in its error.
+FRAGILE = "fragile"
+PLANTED_VARIABLE = "NIGHTDESK_ACCOUNT_PLANTED_SECRET"
+LEAKY_STRATEGY = "leaky"
 SILENT_STRATEGY = "silent"
 SILENT = f'''
 
@@ -26,6 +30,24 @@ class Silent(TimeSeriesMomentum):
 
     def signals(self, view):
         raise Refused("a strategy of a test that never speaks")
+
+
+@register
+class Leaky(TimeSeriesMomentum):
+    name = "{LEAKY_STRATEGY}"
+
+    def signals(self, view):
+        import os
+
+        raise RuntimeError("401 for " + os.environ["{PLANTED_VARIABLE}"])
+
+
+def task_policy(task):
+    if task.dag_id == "daily__{FRAGILE}":
+        task.retries = 0
+
+
+__all__ += ["task_policy"]
 '''
 
 
@@ -42,10 +64,12 @@ def lay_out(root: Path) -> None:
     tree |= {"inception": INCEPTION, "feeds": {"daily": ["sample"]}}
     (speaking,) = tree["strategies"]
     halves = {name: {"share": 0.5} for name in (SILENT_STRATEGY, speaking)}
+    leaking = {name: {"share": 0.5} for name in (LEAKY_STRATEGY, speaking)}
     books = {
         BOOK: tree,
         VENDOR: tree | {"feeds": {"daily": ["yahoo"]}, "universe": {"SPY": tree["universe"]["SPY"]}},
         TWO_VOICES: tree | {"strategies": halves},
+        FRAGILE: tree | {"strategies": leaking},
         WRONG: tree | {"universe": {"SPY": {"max_weight": -0.4}}},
     }
     for name, book in books.items():

@@ -43,6 +43,11 @@ def test_a_started_book_keeps_its_beginning_and_owes_every_session_since(conn: C
     assert (again.sessions[0], again.sessions[-1], len(again.sessions)) == (inception, newest, 21)
 
 
+def test_the_dags_that_serve_all_books_are_there_to_be_switched_on() -> None:
+    assert {"alerts", "fills"} == set(desk.DESK_DAGS)
+    assert all((PROJECT / "dags" / f"{name}.py").is_file() for name in desk.DESK_DAGS)
+
+
 def test_a_project_without_a_book_is_refused_with_the_folder(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"no book in .*books"):
         desk._load_books(Home(root=tmp_path, state=tmp_path))

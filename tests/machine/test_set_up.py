@@ -137,3 +137,31 @@ def test_the_image_copies_only_what_is_there_and_ends_without_root() -> None:
     assert [line for line in lines if line.startswith("USER")][-1] == "USER airflow"
     image = next(line for line in lines if line.startswith("FROM")).split(":")[1].split("-")[0]
     assert f"apache-airflow=={image}\n" in (PROJECT / "requirements.txt").read_text()
+
+
+def test_compose_hands_the_names_that_users_choose_to_every_part_and_keeps_the_desks_own(
+    compose: dict,
+) -> None:
+    for name in set(compose["services"]) - {"postgres"}:
+        service = compose["services"][name]
+        assert service["env_file"] == [{"path": ".env", "required": False}], name
+        # A user's .env may name these for the desk on the machine itself.
+        assert {"NIGHTDESK_DATABASE_URL", "NIGHTDESK_HOME", "NIGHTDESK_ROOT"} <= set(service["environment"])
+    example = (PROJECT / ".env.example").read_text()
+    assert re.search("^#NIGHTDESK_ALERT_MAIL=mailtos://", example, re.MULTILINE)
+
+
+def test_the_addresses_of_alerts_that_the_docs_show_are_addresses() -> None:
+    from nightdesk.alerts.sending import receivers
+
+    texts = [(PROJECT / name).read_text() for name in (".env.example", "docs/operations.md")]
+    shown = re.findall(r"^#?(NIGHTDESK_ALERT_\w+)=(\S+)$", "\n".join(texts), re.MULTILINE)
+    assert len(shown) >= 5
+    for name, address in shown:
+        (receiver,) = receivers(name.removeprefix("NIGHTDESK_ALERT_").lower(), {name: address})
+        assert receiver.service is not None, address
+        if "MAIL" in name:
+            assert receiver.name == "ops@example.com"
+            assert receiver.service.from_addr[1] == "desk@example.com"
+            assert receiver.service.smtp_host == "mail.example.com"
+            assert receiver.service.user == "desk"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 FIRST_SESSIONS = 5
 #: At most so many tasks ask the vendors at once; `dags/` names the pool.
 FEEDS_POOL, FEEDS_SLOTS = "feeds", 4
+#: What serves all books: alerts are sent, and orders at real brokers are asked about.
+DESK_DAGS = ("alerts", "fills")
 DECISION_TIMEOUT_SECONDS = 1800.0
 
 Say = Callable[[str], None]
@@ -77,6 +79,9 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
             airflow = Airflow(home, addresses)
             airflow.start()
             airflow.ensure_pool(FEEDS_POOL, FEEDS_SLOTS, "tasks that ask a market data vendor")
+            for dag_id in DESK_DAGS:
+                airflow.await_dag(dag_id)
+                airflow.unpause(dag_id)
             failed = [failure for book in books for failure in _bring_up_to_date(airflow, conn, book, tell)]
         finally:
             conn.close()

@@ -195,6 +195,17 @@ def named_lock(conn: Connection, key: int) -> Iterator[None]:
         _unlock(conn, key)
 
 
+@contextmanager
+def lone_lock(conn: Connection, key: int) -> Iterator[bool]:
+    """Whether the advisory lock `key` was free, and is held for the block: who comes second need not wait."""
+    held = _try_lock(conn, key)
+    try:
+        yield held
+    finally:
+        if held:
+            _unlock(conn, key)
+
+
 def lock_key(name: str) -> int:
     """The advisory lock of `name`: 64 bits of its hash, so that no registry of numbers is kept."""
     return int.from_bytes(hashlib.sha256(f"nightdesk {name}".encode()).digest()[:8], "big", signed=True)

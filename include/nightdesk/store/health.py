@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import Changed, Row, read_row, read_rows, replace_rows
 
@@ -27,7 +28,7 @@ class Health:
 
     def save(self, source: str, row: Mapping[str, Any]) -> None:
         """Replace what is stored of `source`."""
-        replace_rows(self._conn, "feed_health", {"source": source}, [row])
+        replace_rows(self._conn, "feed_health", {"source": source}, [mask_document(row)])
 
 
 def save_findings(conn: Connection, book: str, session: date, findings: Sequence[Row]) -> Changed:

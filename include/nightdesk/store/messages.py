@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
+from nightdesk.masking import mask
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
 
@@ -32,7 +33,7 @@ def raise_alert(
     level : str
         INFO, WARNING, CRITICAL or EMERGENCY.
     subject, body : str
-        One line; what happened, where and what to do. No secrets.
+        One line; what happened, where and what to do. Secrets in them are hidden.
     book, session
         What it concerns, where it concerns one.
 
@@ -45,7 +46,7 @@ def raise_alert(
         cur.execute(
             "INSERT INTO nightdesk.alerts (alert_key, level, book, session, subject, body) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (alert_key) DO NOTHING",
-            (key, level, book, session, subject, body),
+            (key, level, book, session, mask(subject), mask(body)),
         )
         return cur.rowcount > 0
 
@@ -56,7 +57,8 @@ def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> li
     Returns
     -------
     list of dict
-        alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at.
+        alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at,
+        acknowledged_by.
     """
     return read_rows(conn, "alert_rows", book=book, newest=newest)
 

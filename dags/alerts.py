@@ -1,0 +1,47 @@
+"""Every five minutes: what failed unheard is told, and what waits to be sent is sent.
+
+Alerts are rows first. The callback of a failed task writes its alert and sends it at once; this DAG does what
+is left. **sweep** looks for failed tasks of which no alert was raised, because the process that should have
+done so was killed, and for sessions that should have been decided and were not. **send** brings every alert
+to those who lack it, again with growing waits where a mail server does not take it, and repeats an EMERGENCY
+every hour until somebody acknowledges it (`nightdesk ack`).
+
+It is on from the start. A run that finds nothing costs a few seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, TriggerRule
+
+from desk_alerts import SendOperator, SweepOperator, raise_alert
+from desk_conventions import DEFAULTS, Tag
+
+with DAG(
+    "alerts",
+    description="Tells what failed unheard, and sends what waits",
+    doc_md=__doc__,
+    schedule="*/5 * * * *",
+    start_date=datetime(2025, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=False,
+    default_args=DEFAULTS
+    | {
+        "on_failure_callback": raise_alert,
+        # A desk in trouble has no slot free: what tells of it goes first.
+        "priority_weight": 100,
+        "execution_timeout": timedelta(minutes=5),
+    },
+    tags=[Tag.ALERTS],
+) as dag:
+    sweep = SweepOperator(
+        task_id="sweep", doc_md="Failed tasks and missing sessions of which no alert was raised."
+    )
+    send = SendOperator(
+        task_id="send",
+        trigger_rule=TriggerRule.ALL_DONE,
+        doc_md="Every alert that is due, to everybody who lacks it; a server that refuses is no failure.",
+    )
+    sweep >> send

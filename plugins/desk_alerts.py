@@ -1,0 +1,100 @@
+"""The operators of the DAG `alerts`: what failed unheard is told, and what waits is sent."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from desk_connections import desk_environment, without_secrets
+from desk_failure import log_link, tell
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from nightdesk.store.db import Connection
+    from nightdesk.store.failures import TaskRun
+
+log = logging.getLogger("nightdesk.dag")
+
+#: Runs travel to Airflow's server in the line of an address, which has an end.
+RUNS_ASKED_AT_ONCE = 50
+SENDING_SECONDS = 240.0
+
+
+def raise_alert(context: Context) -> None:
+    """Tell that alerts themselves are broken, once a day."""
+    from nightdesk.pipeline.sweeping import tell_broken
+
+    ti, error = context["ti"], context.get("exception")
+    link = log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number)
+
+    def write(conn: Connection) -> None:
+        tell_broken(conn, ti.task_id, f"{type(error).__name__}: {error}" if error else "", link)
+
+    tell(write, f"dag={ti.dag_id} run={ti.run_id} task={ti.task_id}")
+
+
+class SweepOperator(BaseOperator):
+    """Raises the alerts of failed tasks and of missing sessions that nobody has raised."""
+
+    ui_color = "#fdf3e1"
+
+    @without_secrets()
+    def execute(self, context: Context) -> dict[str, int]:
+        from nightdesk.pipeline.context import project_root
+        from nightdesk.pipeline.sweeping import tell_failed, tell_missing
+        from nightdesk.store.db import connect
+        from nightdesk.store.failures import runs_in_doubt
+
+        environ = desk_environment()
+        conn = connect(environ=environ)
+        try:
+            runs, root = runs_in_doubt(conn), project_root(environ)
+            failed = sum(
+                tell_failed(conn, root, run, states, log_link)
+                for run, states in _with_states(context["ti"], runs)
+            )
+            missing = tell_missing(conn, root)
+        finally:
+            conn.close()
+        log.info("swept runs=%d failures=%d missing_sessions=%d", len(runs), failed, missing)
+        return {"runs": len(runs), "failures": failed, "missing_sessions": missing}
+
+
+class SendOperator(BaseOperator):
+    """Sends every alert that is due; a receiver that does not take one is no failure of this task."""
+
+    ui_color = "#fdf3e1"
+
+    @without_secrets()
+    def execute(self, context: Context) -> dict[str, int]:
+        from nightdesk.pipeline.alerting import book_routes, deliver
+        from nightdesk.pipeline.context import project_root
+        from nightdesk.store.db import connect
+
+        environ = desk_environment()
+        conn = connect(environ=environ)
+        try:
+            done = deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)
+        finally:
+            conn.close()
+        log.info("delivered sent=%d failed=%d waiting=%d", done.sent, done.failed, done.waiting)
+        return {"sent": done.sent, "failed": done.failed, "waiting": done.waiting}
+
+
+def _with_states(ti: Any, runs: Sequence[TaskRun]) -> list[tuple[TaskRun, dict[str, str | None]]]:
+    """Each run with the states of its tasks; one that Airflow has forgotten is left out."""
+    by_dag: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        by_dag[run.dag_id].append(run.run_id)
+    states: dict[tuple[str, str], dict[str, str | None]] = {}
+    for dag_id, run_ids in by_dag.items():
+        for some in batched(sorted(set(run_ids)), RUNS_ASKED_AT_ONCE):
+            found = ti.get_task_states(dag_id=dag_id, run_ids=list(some))
+            states |= {(dag_id, run_id): one for run_id, one in found.items()}
+    return [(run, states[run.dag_id, run.run_id]) for run in runs if (run.dag_id, run.run_id) in states]

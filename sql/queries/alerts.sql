@@ -1,0 +1,52 @@
+-- Alerts on their way to people, and what the sweep compares.
+
+-- name: alerts_to_send
+SELECT alert_id, level, book, session, subject, body, created_at, sent_at
+FROM nightdesk.alerts
+WHERE acknowledged_at IS NULL
+    AND (level = 'EMERGENCY' OR (sent_at IS NULL AND created_at > clock_timestamp() - %(patience)s::interval))
+ORDER BY array_position(ARRAY['EMERGENCY', 'CRITICAL', 'WARNING', 'INFO'], level), alert_id;
+
+-- name: deliveries
+SELECT alert_id, route, receiver, attempts, failures, last_attempt_at, times_sent, sent_at, last_error
+FROM nightdesk.alert_deliveries WHERE alert_id = ANY (%(alerts)s) ORDER BY alert_id, route, receiver;
+
+-- name: alert_by_number
+SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
+FROM nightdesk.alerts WHERE alert_id = %(alert_id)s;
+
+-- name: failures_told
+SELECT alert_key, created_at FROM nightdesk.alerts WHERE starts_with(alert_key, %(task)s);
+
+-- name: attempts_of_task
+SELECT task, status, started_at, error FROM nightdesk.run_steps
+WHERE book = %(book)s AND session = %(session)s AND starts_with(task, %(task)s) ORDER BY run_step_id;
+
+-- name: tasks_in_doubt
+WITH newest AS (
+    SELECT DISTINCT ON (book, session, step) book, session, task, status
+    FROM nightdesk.run_steps
+    WHERE task IS NOT NULL AND started_at > clock_timestamp() - %(window)s::interval
+    ORDER BY book, session, step, run_step_id DESC
+)
+SELECT DISTINCT n.book, n.session, split_part(n.task, '/', 1) AS dag_id, split_part(n.task, '/', 2) AS run_id
+FROM newest n JOIN nightdesk.runs r USING (book, session)
+WHERE r.status <> 'closed' OR n.status NOT IN ('done', 'compared')
+ORDER BY 3, 4;
+
+-- name: session_told
+WITH runs AS (
+    SELECT DISTINCT split_part(task, '/', 1) || '/' || split_part(task, '/', 2) || '/' AS run
+    FROM nightdesk.run_steps WHERE book = %(book)s AND session = %(session)s AND task IS NOT NULL
+)
+SELECT EXISTS (
+    SELECT FROM nightdesk.alerts a
+    WHERE a.book = %(book)s AND starts_with(a.alert_key, 'task:')
+        -- One that stopped the book is of the session from which that counts.
+        AND (a.session = %(session)s OR EXISTS (SELECT FROM runs WHERE starts_with(a.alert_key, 'task:' || run)))
+) AS told;
+
+-- name: session_standing
+SELECT b.inception, b.created_at, r.status, r.opened_at
+FROM nightdesk.books b LEFT JOIN nightdesk.runs r ON r.book = b.book AND r.session = %(session)s
+WHERE b.book = %(book)s;

@@ -1,0 +1,53 @@
+"""No secret of the environment reaches a table, whatever an error or a vendor's answer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+
+from nightdesk.store.brokers import add_recovery, note_silence
+from nightdesk.store.db import Connection, cursor, one
+from nightdesk.store.health import Health
+from nightdesk.store.messages import raise_alert
+from nightdesk.store.orders import move_order
+from nightdesk.store.risk import set_kill_switch
+from nightdesk.store.runs import Run, begin_step, end_step
+
+SECRET = 'hush "hush" <&>'
+WORDS = f"the server said {SECRET} to us"
+SESSION, NOW = date(2026, 11, 19), datetime(2026, 11, 19, 21, tzinfo=UTC)
+FAULT = {"failures": 1, "opened_at": None, "last_success": None, "last_failure": NOW, "last_error": WORDS}
+RUN = Run("swing", SESSION, NOW, None, "open", "0.1.0", "abc")
+
+WRITES: dict[str, Callable[[Connection], object]] = {
+    "alerts": lambda conn: raise_alert(conn, "key", "INFO", WORDS, WORDS),
+    "run_steps": lambda conn: end_step(
+        conn, begin_step(conn, RUN, "gate"), "failed", error=WORDS, differences=[WORDS]
+    ),
+    "order_events": lambda conn: move_order(
+        conn, "an-order", SESSION, "rejected", WORDS, answer={"message": WORDS, "qty": "5", "seen": [WORDS]}
+    ),
+    "broker_health": lambda conn: note_silence(conn, "swing", NOW, WORDS),
+    "recoveries": lambda conn: add_recovery(conn, "swing", NOW, NOW, {"steps": [WORDS]}),
+    "feed_health": lambda conn: Health(conn).save("yahoo", FAULT),
+    "risk_events": lambda conn: set_kill_switch(
+        conn, "swing", on=True, reason=WORDS, who="kim", session=SESSION
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("table", WRITES)
+def test_what_is_stored_hides_the_secrets_of_the_environment(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_ACCOUNT_SWING_SECRET", SECRET)
+    with cursor(conn) as cur:
+        # What a row refers to is not the matter here: foreign keys are not checked in this role.
+        cur.execute("SET session_replication_role = replica")
+        WRITES[table](conn)
+        cur.execute(f"SELECT string_agg(t::text, ' ') FROM nightdesk.{table} t")
+        stored = str(one(cur)[0])
+    assert "the server said *** to us" in stored
+    assert "hush" not in stored
