@@ -18,7 +18,7 @@ from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, OrderState
 from nightdesk.execution.fills import FillBars, open_session
 from nightdesk.execution.ledger import Ledger, capital, mark
 from nightdesk.execution.orders import Order
-from nightdesk.execution.reconciling import LedgerSnapshot, SentOrder
+from nightdesk.execution.repairs import LedgerSnapshot, SentOrder
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context, beginning
 from nightdesk.pipeline.deciding import write_orders

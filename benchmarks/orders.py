@@ -21,7 +21,8 @@ from benchmarks.many_orders import Case, Settling, make_cases, sent
 from benchmarks.measurement import RUNS, Measurement, medians
 from nightdesk.decision import plan, plan_crosses
 from nightdesk.execution.ledger import mark
-from nightdesk.execution.reconciling import BookFill, MoveOrder, booked_entries, plan_repairs
+from nightdesk.execution.reconciling import plan_repairs
+from nightdesk.execution.repairs import BookFill, MoveOrder, booked_entries
 from nightdesk.machine import postgres
 from nightdesk.pipeline.deciding import write_orders
 from nightdesk.pipeline.differing import keep

@@ -10,7 +10,8 @@ from nightdesk.book import Tolerance
 from nightdesk.execution import Entry, Fill, Intent, Order, fold
 from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, Movement, OrderState
 from nightdesk.execution.ledger import capital
-from nightdesk.execution.reconciling import (
+from nightdesk.execution.reconciling import plan_repairs
+from nightdesk.execution.repairs import (
     BookFill,
     BookMovement,
     Difference,
@@ -19,7 +20,6 @@ from nightdesk.execution.reconciling import (
     Repair,
     SentOrder,
     booked_entries,
-    plan_repairs,
 )
 
 FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (date(2020, 3, day) for day in (13, 16, 17, 18))

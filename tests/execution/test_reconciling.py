@@ -8,15 +8,8 @@ from decimal import Decimal
 import pytest
 from tests.execution.snapshots import TUESDAY, WEDNESDAY, after, broker, differing, fill, ours, plan, sent
 
-from nightdesk.execution.reconciling import (
-    BookFill,
-    CancelOrder,
-    MoveOrder,
-    RefuseFill,
-    Repair,
-    SentOrder,
-    doubts,
-)
+from nightdesk.execution.reconciling import doubts
+from nightdesk.execution.repairs import BookFill, CancelOrder, MoveOrder, RefuseFill, Repair, SentOrder
 
 ONCE = "x1 a buy 10 GLD 100"
 TWO_CUTS = ["x1 a buy 4 GLD 100", "x2 a buy 6 GLD 101"]

@@ -20,7 +20,8 @@ from tests.execution.snapshots import (
 from nightdesk.book import Tolerance
 from nightdesk.execution import Entry
 from nightdesk.execution.account import Movement
-from nightdesk.execution.reconciling import BookMovement, LedgerSnapshot, booked_entries, receivable
+from nightdesk.execution.reconciling import receivable
+from nightdesk.execution.repairs import BookMovement, LedgerSnapshot, booked_entries
 
 
 def entries_of(side: LedgerSnapshot, *movements: Movement) -> list[tuple[object, ...]]:

@@ -22,7 +22,7 @@ from tests.execution.snapshots import (
 
 from nightdesk.execution import Fill
 from nightdesk.execution.account import BrokerSnapshot
-from nightdesk.execution.reconciling import (
+from nightdesk.execution.repairs import (
     BookFill,
     LedgerSnapshot,
     RefuseFill,

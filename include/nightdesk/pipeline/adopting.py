@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from nightdesk.errors import Refused
-from nightdesk.execution.reconciling import CASH
+from nightdesk.execution.repairs import CASH
 from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import add_adjustments, adjustments_of, newest_differences
 from nightdesk.store.db import book_lock, transaction

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightdesk.execution.reconciling import Difference, MoveOrder, RefuseFill, Repair
+from nightdesk.execution.repairs import Difference, MoveOrder, RefuseFill, Repair
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Saver
 from nightdesk.store.executions import refuse_execution

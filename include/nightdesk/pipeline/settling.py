@@ -9,7 +9,7 @@ from nightdesk.decision import Market
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Entry, Ledger, capital, mark
 from nightdesk.execution.orders import Cross
-from nightdesk.execution.reconciling import BookFill, Difference, booked_entries
+from nightdesk.execution.repairs import BookFill, Difference, booked_entries
 from nightdesk.execution.settling import corporate_actions, cross_entries
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep

@@ -11,8 +11,8 @@ from nightdesk.brokers import Broker, MarketDay, Unreachable
 from nightdesk.decision import Market
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.execution.money import ZERO, exact, to_price
-from nightdesk.execution.reconciling import (
-    PAYMENTS_LOOKED_BACK,
+from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK, doubts, plan_repairs
+from nightdesk.execution.repairs import (
     BookFill,
     BookMovement,
     CancelOrder,
@@ -21,8 +21,6 @@ from nightdesk.execution.reconciling import (
     Repair,
     SentOrder,
     adjustment_entries,
-    doubts,
-    plan_repairs,
 )
 from nightdesk.execution.settling import restate
 from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear

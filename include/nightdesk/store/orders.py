@@ -10,7 +10,7 @@ from typing import Any
 
 from nightdesk.execution.fills import Fill, FillTerms
 from nightdesk.execution.orders import Cross, Intent, Order
-from nightdesk.execution.reconciling import MoveOrder
+from nightdesk.execution.repairs import MoveOrder
 from nightdesk.execution.slippage import Slippage, expected_prices
 from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection, cursor

@@ -1,0 +1,196 @@
+"""Repairs: what settling does to bring the ledger to where a broker is, and the entries that they book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.execution.account import Movement
+from nightdesk.execution.fills import Fill
+from nightdesk.execution.ledger import WHOLE_BOOK, Entry, EntryKind, Ledger
+from nightdesk.execution.money import QUANTITY_STEP, ZERO, apportion, to_cents
+from nightdesk.execution.orders import Order
+from nightdesk.execution.settling import fill_entries
+
+#: The item of a difference that is no symbol.
+CASH = "cash"
+
+
+@dataclass(frozen=True)
+class SentOrder:
+    """An order of ours as the ledger's side knows it.
+
+    `order` is restated for splits of the session; `filled` is what is known to be executed of it, `booked`
+    the part of that which earlier sessions booked.
+    """
+
+    order: Order
+    status: str
+    attempts: int
+    filled: Decimal = ZERO
+    booked: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class LedgerSnapshot:
+    """The ledger's side of a session that is being settled.
+
+    Attributes
+    ----------
+    session : date
+        The session.
+    ledger : Ledger
+        After the corporate actions of the session, before its fills.
+    orders : mapping of client order id to SentOrder
+        Those that were open when the session began.
+    prices : mapping of symbol to Decimal
+        What a fill is measured against, and an unexplained unit is valued at: the session's open, else the
+        newest close; raw dollars.
+    units : mapping of symbol to Decimal
+        Smallest quantities.
+    heir : str
+        The strategy to which units belong that nobody holds yet.
+    booked : mapping of execution id to Fill
+        Executions that earlier sessions have booked, as far back as a broker tells of.
+    moved : frozenset of str
+        Movements that they have booked.
+    dividends : tuple of Entry
+        Dividends of the last `PAYMENTS_LOOKED_BACK`, by session: a real broker pays them later.
+    """
+
+    session: date
+    ledger: Ledger
+    orders: Mapping[str, SentOrder]
+    prices: Mapping[str, Decimal]
+    units: Mapping[str, Decimal]
+    heir: str
+    booked: Mapping[str, Fill] = field(default_factory=dict)
+    moved: frozenset[str] = frozenset()
+    dividends: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class BookFill:
+    """An execution to be booked."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True)
+class RefuseFill:
+    """An execution that cannot be true of our orders; it changes no position, and a person is told."""
+
+    fill: Fill
+    reason: str
+
+
+@dataclass(frozen=True)
+class BookMovement:
+    """A fee or an interest to be booked."""
+
+    movement: Movement
+
+
+@dataclass(frozen=True)
+class CancelOrder:
+    """An order that still works at the broker though its time is over."""
+
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class MoveOrder:
+    """An order to be brought to where it stands: its state here, what is filled of it, and why."""
+
+    client_order_id: str
+    status: str
+    filled: Decimal
+    cause: str
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`item` (cash or a symbol) of which ledger and broker do not say the same; dollars or units.
+
+    `tolerated` ones are booked, marked as such. The others stop the book from adding risk and ask a person.
+    """
+
+    item: str
+    ledger_value: Decimal
+    broker_value: Decimal
+    tolerated: bool
+
+    @property
+    def amount(self) -> Decimal:
+        """What the broker has more."""
+        return self.broker_value - self.ledger_value
+
+
+Repair = BookFill | RefuseFill | BookMovement | CancelOrder | MoveOrder | Difference
+
+
+def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """The ledger entries of repairs: fills order by order, then movements, then tolerated differences."""
+    repairs = list(repairs)
+    fills: dict[str, list[Fill]] = {}
+    for one in repairs:
+        if isinstance(one, BookFill):
+            fills.setdefault(one.fill.client_order_id, []).append(one.fill)
+    entries: list[Entry] = []
+    for name, sent in ours.orders.items():
+        entries += fill_entries(sent.order, fills.get(name, ()), ours.units[sent.order.symbol], sent.booked)
+    beside = [one for one in repairs if isinstance(one, BookMovement | Difference)]
+    ledger = ours.ledger.apply(entries) if beside else ours.ledger
+    for one in beside:
+        made: tuple[Entry, ...] = ()
+        match one:
+            case BookMovement(movement):
+                made = movement_entries(movement, ledger, ours)
+            case Difference(tolerated=True):
+                reference = f"tolerated-{one.item}-{ours.session}"
+                made = adjustment_entries(one.item, one.amount, ledger, ours, reference)
+        ledger, entries = ledger.apply(made), [*entries, *made]
+    return tuple(entries)
+
+
+def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """The entries of a fee or an interest: cash of the book, or units of those who hold the symbol."""
+    entries: tuple[Entry, ...] = ()
+    if movement.quantity:
+        entries = adjustment_entries(movement.symbol, movement.quantity, ledger, ours, movement.movement_id)
+    if movement.cash:
+        kind: EntryKind = "interest" if movement.kind == "interest" else "fee"
+        entries += (_cash_entry(ours.session, kind, movement.cash, movement.movement_id),)
+    return entries
+
+
+def adjustment_entries(
+    item: str, amount: Decimal, ledger: Ledger, ours: LedgerSnapshot, reference: str
+) -> tuple[Entry, ...]:
+    """The entries by which cash or a position comes to be `amount` more, without a trade.
+
+    Units are shared among the strategies that hold the symbol, in proportion. They cost nothing and bring
+    nothing in.
+    """
+    if item == CASH:
+        return (_cash_entry(ours.session, "adjustment", amount, reference),)
+    holders = sorted((one for one in ledger.held() if one.symbol == item), key=lambda one: one.strategy)
+    weights = [one.quantity for one in holders]
+    shares = {ours.heir: amount}
+    if sum(weights, ZERO):
+        parts = apportion(amount, weights, QUANTITY_STEP)
+        shares = {one.strategy: part for one, part in zip(holders, parts, strict=True)}
+    price = ours.prices.get(item, ZERO)
+    return tuple(
+        Entry(ours.session, "adjustment", strategy, item, share, price, ZERO, ZERO, reference)
+        for strategy, share in shares.items()
+        if share
+    )
+
+
+def _cash_entry(session: date, kind: EntryKind, cash: Decimal, reference: str) -> Entry:
+    return Entry(session, kind, WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, to_cents(cash), ZERO, reference)
