@@ -29,7 +29,7 @@ def fills(folder: Path) -> DAG:
     """One task for each book of a folder that trades with a real broker."""
     with DAG(
         "fills",
-        description="What became of the orders at real brokers",
+        description="What became of the orders at real brokers, hourly while New York trades",
         doc_md=f"# Fills\n\n{__doc__}",
         schedule=CronTriggerTimetable(TIMES, timezone=NEW_YORK),
         catchup=False,

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
-from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, make
+from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, Unreadable, make
 from nightdesk.execution.account import BrokerOrder
+from nightdesk.execution.orders import Order
 from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.stopping import stop_by_rule
@@ -57,11 +58,16 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
 
     What a real broker tells of executions and movements is stored before anything is made of it; what it told
     at an earlier time counts too, so that a list which lacks something loses nothing.
+
+    Raises
+    ------
+    Unreachable, Unreadable
+        When some of it cannot be had, or an order of ours is told as another one.
     """
     asked: dict[str, BrokerOrder | None] = {}
     for one in orders:
         name = one.order.client_order_id
-        asked[name] = broker.order_by_client_id(name) if one.attempts else None
+        asked[name] = _ours(broker.order_by_client_id(name), one.order) if one.attempts else None
     since = context.calendar.shift(session, -1 if broker.simulated else -LATE_SESSIONS)
     fills, movements = tuple(broker.fills_since(since)), tuple(broker.movements_since(since))
     if not broker.simulated:
@@ -72,6 +78,17 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
         known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
         movements = tuple(one for one in known if one.kind == "dividend" or one.session > since)
     return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements)
+
+
+def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:
+    """What is known of an order, when it is that order; a split may have changed its quantity."""
+    if known is not None and (known.symbol, known.side) != (order.symbol, order.side):
+        raise Unreadable(
+            f"order {order.client_order_id} is to {order.side} {order.symbol}, and the broker tells of "
+            f"one to {known.side} {known.symbol}",
+            known.answer,
+        )
+    return known
 
 
 def _stop_when_silent(context: Context, error: str) -> None:

@@ -62,7 +62,8 @@ def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ..
         Those that may be there and have not ended.
     """
     conn, book = context.conn, context.book.name
-    cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max))
+    ours = [one.order.client_order_id for one in orders]
+    cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
     settled = latest_marked(conn, book)
     session = context.calendar.shift(settled or context.session, 1)
     said = hear(context, broker, orders, session)

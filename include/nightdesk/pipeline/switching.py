@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -84,7 +84,8 @@ def kill(
                 book_lock(conn, book, wait_seconds),
                 contact(context) as broker,
             ):
-                cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max))
+                ours = [one.order.client_order_id for one in working_orders(conn, book)]
+                cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
         except Transient as error:
             raise Transient(_not_cancelled(book, error)) from error
         except Refused as error:
@@ -116,16 +117,42 @@ def release(conn: Connection, book: str, *, reason: str, who: str) -> Turned:
     return Turned(session)
 
 
-def cancel_what_it_forbids(broker: Broker, switch: KillSwitch) -> tuple[str, ...]:
-    """Cancel the orders at the broker that a switch forbids; their client order ids."""
+def cancel_what_it_forbids(broker: Broker, switch: KillSwitch, ours: Iterable[str]) -> tuple[str, ...]:
+    """Cancel the orders at the broker that a switch forbids; their client order ids.
+
+    One that cannot be cancelled keeps no other from being cancelled.
+
+    Parameters
+    ----------
+    broker : Broker
+        The book's.
+    switch : KillSwitch
+        As it stands.
+    ours : iterable of str
+        Client order ids of orders that may be there: those that the broker's list lacks are asked for one by
+        one, since the list may be older than they are.
+
+    Raises
+    ------
+    Transient, Refused
+        What the first of those raised that could not be asked for or cancelled.
+    """
     if not switch.on:
         return ()
     held = broker.positions()
-    forbidden = [
-        one.client_order_id
-        for one in broker.open_orders()
-        if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.signed_quantity)
-    ]
-    for name in forbidden:
-        broker.cancel(name)
-    return tuple(forbidden)
+    listed = {one.client_order_id: one for one in broker.open_orders()}
+    cancelled: list[str] = []
+    failed: list[Transient | Refused] = []
+    for name in dict.fromkeys([*listed, *ours]):
+        try:
+            one = listed.get(name) or broker.order_by_client_id(name)
+            if one is None or one.state.ended:
+                continue
+            if switch.everything or adds_risk(held.get(one.symbol, ZERO), one.signed_quantity):
+                broker.cancel(name)
+                cancelled.append(name)
+        except (Transient, Refused) as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
+    return tuple(cancelled)
