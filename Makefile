@@ -5,10 +5,10 @@ PY := .venv/bin/python
 WITH_DOTENV := set -a; [ ! -f .env ] || . ./.env; set +a;
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all lint format bench lock
+.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench lock
 
 help: ## show these lines
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 env: ## make .venv from the pinned requirements.txt (PYTHON=/path/to/python3.12 to choose one)
 	@PYTHON="$(PYTHON)" sh tools/env.sh
@@ -24,6 +24,12 @@ test: env ## run the tests (at most 10 minutes on 2 cores)
 
 test-all: env ## run the long tests too
 	@$(PY) -m pytest -n 2 --dist loadfile
+
+kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
+	@$(PY) -m tests.matrices.kill
+
+fault-matrix: env ## let the broker answer badly in every way to every call; fails when something is wrong and unseen
+	@$(PY) -m tests.matrices.fault
 
 lint: env ## ruff, mypy and the import contracts
 	@.venv/bin/ruff check .

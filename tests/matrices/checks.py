@@ -1,0 +1,174 @@
+"""What must hold between a desk and its broker whatever happened; a check gives what is wrong, in words."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tests.pipeline.alpaca_desk import AlpacaDesk
+from tests.pipeline.small_desk import session
+
+#: How far an order has come; it may stay where it is, and never goes back.
+_RANK = {"planned": 0, "submitted": 1, "partially_filled": 2}
+_ENDED = 3
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An order as it was decided, or as the broker has it."""
+
+    client_order_id: str
+    symbol: str
+    side: str
+    quantity: Decimal
+
+
+def decided(desk: AlpacaDesk, number: int) -> frozenset[Decided]:
+    """The orders that a session has decided."""
+    rows = desk.rows(
+        "SELECT client_order_id, symbol, side, quantity FROM nightdesk.orders WHERE session = %s",
+        session(number),
+    )
+    return frozenset(Decided(*row) for row in rows)  # type: ignore[arg-type]
+
+
+def at_broker(desk: AlpacaDesk) -> list[Decided]:
+    """All orders that the broker has, one for each time that it took it."""
+    return [
+        Decided(one["client_order_id"], one["symbol"].replace("/", "-"), one["side"], Decimal(one["qty"]))
+        for one in desk.fake.orders
+    ]
+
+
+def exactly_once(desk: AlpacaDesk, number: int, wanted: Iterable[Decided]) -> list[str]:
+    """Each order of a session is there once and nothing else is, and our rows say that it was sent."""
+    wanted, own, earlier, wrong = frozenset(wanted), set(), set(), []
+    for day, status, attempts, *order in desk.rows(
+        "SELECT session, status, attempts, client_order_id, symbol, side, quantity FROM nightdesk.orders"
+    ):
+        one = Decided(*order)  # type: ignore[arg-type]
+        if day != session(number):
+            earlier.add(one.client_order_id)
+            continue
+        own.add(one)
+        if status != "submitted" or not attempts:
+            wrong.append(f"{one.client_order_id} is {status} after {attempts} attempts")
+    there = Counter(one for one in at_broker(desk) if one.client_order_id not in earlier)
+    wrong += [f"{one} is lost here" for one in wanted - own]
+    wrong += [f"{one} was decided besides" for one in own - wanted]
+    wrong += [f"{one} is not at the broker" for one in wanted - there.keys()]
+    wrong += [f"{one} is at the broker and was not decided" for one in there.keys() - wanted]
+    return wrong + [f"{one} is at the broker {count} times" for one, count in there.items() if count > 1]
+
+
+def never_back(desk: AlpacaDesk) -> list[str]:
+    """The states of orders move forward."""
+    wrong = []
+    before: tuple[object, int, object] = (None, 0, None)
+    for name, status in desk.rows(
+        "SELECT client_order_id, status FROM nightdesk.order_events ORDER BY client_order_id, number"
+    ):
+        rank = _RANK.get(str(status), _ENDED)
+        if name == before[0] and (rank < before[1] or (rank == _ENDED == before[1] and status != before[2])):
+            wrong.append(f"{name} went from {before[2]} to {status}")
+        before = (name, rank, status)
+    return wrong
+
+
+def only_true_fills(desk: AlpacaDesk) -> list[str]:
+    """Every fill that was booked is one that the broker really made, once, as it made it."""
+    names = {one["id"]: one["client_order_id"] for one in desk.fake.orders}
+    true = {
+        one["id"]: (names[one["order_id"]], one["side"], Decimal(one["qty"]), Decimal(one["price"]))
+        for one in desk.fake.exchange.state.activities
+        if one["activity_type"] == "FILL"
+    }
+    booked = desk.rows("SELECT execution_id, client_order_id, side, quantity, price FROM nightdesk.fills")
+    return [f"fill {name} was booked as {facts}" for name, *facts in booked if true.get(name) != tuple(facts)]
+
+
+def differences(desk: AlpacaDesk, number: int) -> dict[str, tuple[Decimal, Decimal]]:
+    """Where the ledger, after the settling of a session, differs from the true account: ledger, broker."""
+    state, day = desk.fake.exchange.state, session(number)
+    rows = desk.rows(
+        "SELECT symbol, sum(quantity) FROM nightdesk.positions WHERE session = %s GROUP BY symbol", day
+    )
+    ledger = {str(symbol): Decimal(str(quantity)) for symbol, quantity in rows}
+    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", day)
+    ledger["cash"] = Decimal(str(cash))
+    broker = {name.replace("/", "-"): one.quantity for name, one in state.holdings.items()}
+    broker["cash"] = state.cash
+    pairs = {
+        item: (ledger.get(item, Decimal(0)), broker.get(item, Decimal(0))) for item in {*ledger, *broker}
+    }
+    return {item: pair for item, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
+    """Ledger and broker say the same, and the desk saw no difference between them."""
+    wrong = [
+        f"{item}: ledger {own}, broker {theirs}" for item, (own, theirs) in differences(desk, number).items()
+    ]
+    found = desk.rows("SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations")
+    wrong += [f"the desk found {item}: ledger {own}, broker {theirs}" for item, own, theirs in found]
+    [(nav, sum_of_parts)] = desk.rows(
+        "SELECT nav, cash + (SELECT coalesce(sum(market_value), 0) FROM nightdesk.positions p "
+        "WHERE p.session = f.session) FROM nightdesk.portfolio f WHERE session = %s",
+        session(number),
+    )
+    return wrong + [f"NAV {nav} is not cash and positions {sum_of_parts}"] * (nav != sum_of_parts)
+
+
+def one_each(desk: AlpacaDesk, *numbers: int) -> list[str]:
+    """No decision of the sessions is two orders at the broker, and nothing is there that was not decided."""
+    own = frozenset().union(*(decided(desk, one) for one in numbers))
+    there = Counter(at_broker(desk))
+    wrong = [f"{one} is at the broker {count} times" for one, count in there.items() if count > 1]
+    return wrong + [f"{one} is at the broker and was not decided" for one in there.keys() - own]
+
+
+def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
+    """The orders of a session ended here as they did at the broker, with as much filled."""
+    words = {"canceled": "cancelled"}
+    there = {one["client_order_id"]: one for one in desk.fake.orders}
+    rows = desk.rows(
+        "SELECT client_order_id, status, filled_quantity FROM nightdesk.orders "
+        "WHERE session = %s AND status <> 'suppressed'",
+        session(number),
+    )
+    wrong = []
+    for name, status, filled in rows:
+        one = there.get(str(name), {"status": "not there", "filled_qty": "0"})
+        theirs = (words.get(one["status"], one["status"]), Decimal(one["filled_qty"]))
+        if (status, filled) != theirs:
+            wrong.append(
+                f"{name} is {status} with {filled} filled, at the broker {theirs[0]} with {theirs[1]}"
+            )
+    return wrong
+
+
+def untold(desk: AlpacaDesk) -> list[str]:
+    """What was refused is told to people, and so is a difference, which has stopped the book."""
+    refused = desk.rows(
+        "SELECT execution_id FROM nightdesk.executions e WHERE refused IS NOT NULL AND NOT EXISTS "
+        "(SELECT FROM nightdesk.alerts WHERE alert_key = 'fill small ' || e.execution_id)"
+    )
+    silent = desk.rows(
+        "SELECT DISTINCT session FROM nightdesk.reconciliations r WHERE NOT EXISTS "
+        "(SELECT FROM nightdesk.alerts WHERE alert_key = 'reconciliation small ' || r.session) OR NOT EXISTS "
+        "(SELECT FROM nightdesk.risk_events e WHERE e.session = r.session AND e.kind = 'kill')"
+    )
+    wrong = [f"execution {name} was refused and not told" for (name,) in refused]
+    return wrong + [f"a difference of {day} was not told, or has not stopped the book" for (day,) in silent]
+
+
+def unseen_differences(desk: AlpacaDesk, number: int) -> list[str]:
+    """Where the ledger is not the true account after a settling, the desk has stored a difference."""
+    told = desk.rows(
+        "SELECT item, ledger_value FROM nightdesk.reconciliations WHERE session = %s", session(number)
+    )
+    return [
+        f"{item} of {session(number)}: ledger {own}, broker {theirs}, and nobody was told"
+        for item, (own, theirs) in differences(desk, number).items()
+        if (item, own) not in told
+    ]

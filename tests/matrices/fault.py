@@ -1,0 +1,88 @@
+"""The fault matrix: every way in which the broker can answer badly meets every operation of the desk.
+
+``python -m tests.matrices.fault`` prints what came of each: once with a single bad answer, once with bad
+answers until Airflow has given the step up and a person has cleared it. After it the desk lives on for two
+sessions, and orders, executions, positions and cash are compared with the account.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from tests.fakes.alpaca import Fault
+from tests.matrices.faulting import ATTEMPTS, AWAY, READ_SECONDS, Cell, hurried, try_cell
+from tests.matrices.operations import operations
+from tests.matrices.parts import WORKERS, in_parts
+from tests.matrices.scenes import alpaca_desks
+from tests.matrices.table import table
+
+FAULTS: tuple[Fault | str, ...] = (AWAY, *Fault)
+
+#: The kinds of bad answers, by whether they last, as their tables are headed.
+WAYS = {False: "one bad answer", True: f"bad answers, {ATTEMPTS} times at most"}
+
+#: By whether the bad answers last, fault and operation.
+Cells = dict[tuple[bool, str, str], Cell]
+
+
+def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, str]], Cells]:
+    """Name and purpose of the columns, and the cells of every `parts`-th row, on desks of its own."""
+    cells: Cells = {}
+    with alpaca_desks(silence=1.5 * READ_SECONDS) as make_desk:
+        with hurried():
+            columns = [one for one in operations(make_desk) if one.main or not brief]
+        for lasting in (False,) if brief else (False, True):
+            with hurried(tries=1 if lasting else None):
+                for fault in FAULTS[number::parts]:
+                    for column in columns:
+                        cell = try_cell(column, fault, lasting=lasting, further=not brief)
+                        cells[lasting, name_of(fault), column.name] = cell
+    return [(one.name, one.does) for one in columns], cells
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the matrix; 1 when anything was violated."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.matrices.fault", description="Print the fault matrix."
+    )
+    parser.add_argument("--workers", type=int, default=WORKERS, help=f"processes (default: {WORKERS})")
+    parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="single bad answers to the main operations, no further than needed",
+    )
+    chosen = parser.parse_args(arguments)
+    began = time.perf_counter()
+    parts = in_parts(partial(part_of, parts=chosen.workers, brief=chosen.brief), chosen.workers)
+    columns, cells = parts[0][0], {key: cell for _, some in parts for key, cell in some.items()}
+    early = [name for name, does in columns if does in ("send", "cancel")]
+    late = [name for name, does in columns if does not in ("send", "cancel")]
+    for lasting, head in WAYS.items():
+        for names in (early, late):
+            if any(way == lasting for way, _, _ in cells):
+                rows = [
+                    [one, *(cells[lasting, one, name].words for name in names)]
+                    for one in map(name_of, FAULTS)
+                ]
+                print(table([head, *names], rows), end="\n\n")
+    violations = [
+        f"{WAYS[lasting]}: {fault}, {name}: {one}"
+        for (lasting, fault, name), cell in cells.items()
+        for one in cell.violations
+    ]
+    shown = sum(cell.words != "–" for cell in cells.values())
+    print(f"{shown} cells, {len(violations)} violations, {time.perf_counter() - began:.0f} s")
+    for one in violations:
+        print(f"VIOLATION {one}")
+    return 1 if violations or not shown else 0
+
+
+def name_of(fault: Fault | str) -> str:
+    """A row's head."""
+    return fault.value if isinstance(fault, Fault) else fault
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The desks of the matrices: small ones, each with its account at a fake Alpaca, on a server of their own."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.clock import set_clock
+from tests.conftest import Databases, open_connection
+from tests.fakes.alpaca import FakeAlpaca
+from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
+from tests.pipeline.new_desk import new_desk, random_walks
+from tests.pipeline.small_desk import INCEPTION, session
+
+from nightdesk.calendar import get_calendar
+from nightdesk.machine import postgres
+from nightdesk.pipeline import context
+from nightdesk.store.db import Connection, connect
+
+
+@dataclass
+class WatchedDesk(AlpacaDesk):
+    """A desk that is looked at often: over one connection, since PostgreSQL begins a process for each."""
+
+    _kept: Connection | None = field(default=None, init=False, repr=False, compare=False)
+    _owner: int = field(default_factory=os.getpid, init=False, repr=False, compare=False)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """The kept connection; in a forked process, which must not touch that, one of its own."""
+        if os.getpid() != self._owner:
+            with open_connection(self.url) as own:
+                yield own
+            return
+        if self._kept is None:
+            self._kept = connect(self.url)
+        yield self._kept
+
+    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        with self.connection() as conn, conn.cursor() as cursor:
+            cursor.execute(statement, values)
+            return cursor.fetchall()
+
+    def leave(self) -> None:
+        """Close the kept connection."""
+        if self._kept is not None:
+            self._kept.close()
+
+
+@contextmanager
+def alpaca_desks(silence: float = 2.0) -> Iterator[Callable[[], WatchedDesk]]:
+    """Makes one more desk; all of them are gone at the end.
+
+    Parameters
+    ----------
+    silence : float
+        See `FakeAlpaca`.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-matrix-")))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("NIGHTDESK_HOME", str(folder / "home"))
+        # A book's file does not change here, and reading it takes as long as sending an order.
+        patch.setattr(context, "load_book", cache(context.load_book))
+        databases = Databases(stack.enter_context(postgres.ephemeral()))
+        stack.callback(databases.close)
+        walks = random_walks()
+        made: list[WatchedDesk] = []
+
+        def make() -> WatchedDesk:
+            opens = get_calendar().open_at(INCEPTION)
+            fake = stack.enter_context(FakeAlpaca(opens, silence=silence))
+            new = at_alpaca(new_desk(folder / f"desk{len(made)}", databases.new(), walks), fake)
+            made.append(WatchedDesk(new.url, new.book, new.bars, fake=fake))
+            stack.callback(made[-1].leave)
+            return made[-1]
+
+        yield make
+
+
+def look_ahead(desk: AlpacaDesk, *numbers: int) -> None:
+    """Run what depends on no position for sessions to come, where it was not, so that they can be settled."""
+    now = desk.fake.exchange.now
+    known = {day for (day,) in desk.rows("SELECT DISTINCT session FROM nightdesk.signals")}
+    for number in numbers:
+        if session(number) in known:
+            continue
+        set_clock(desk.url, get_calendar().known_from(session(number)) + timedelta(minutes=1))
+        desk.run_steps(number, "ingest", "signals")
+        set_clock(desk.url, now)

@@ -1,0 +1,56 @@
+"""The fault matrix: however the broker answers, no decision is two orders and no position is wrong unseen."""
+
+import pytest
+from tests.fakes.alpaca import Fault
+from tests.matrices.fault import AWAY, WAYS, name_of
+from tests.matrices.programs import rows_of
+
+
+def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:
+    """The words of every cell, by the kind of bad answers, fault and operation."""
+    _, rows = rows_of("fault", *arguments, seconds=seconds)
+    cells: dict[tuple[str, str, str], str] = {}
+    head: list[str] = []
+    for row in rows:
+        if row[0] in WAYS.values():
+            head = row
+            continue
+        cells |= {(head[0], row[0], name): words for name, words in zip(head[1:], row[1:], strict=True)}
+    faults = {fault for _, fault, _ in cells}
+    assert faults == {AWAY, *(name_of(one) for one in Fault)}
+    return cells
+
+
+@pytest.mark.timeout(400)
+def test_a_bad_answer_to_any_call_makes_no_second_order_and_no_wrong_position() -> None:
+    cells = meet_all_faults("--brief", seconds=390)
+    operations = {name for _, _, name in cells}
+    assert {"submit", "query, it is there", "cancel in settling", "fills"} <= operations
+    expected = {
+        ("500", "submit"): "retried, sent once",
+        ("504 after acceptance", "submit"): "retried, found there",
+        ("accepted after the time-out", "submit"): "retried, sent once",
+        ("stale list", "query, it is there"): "asked again, found there",
+        ("401", "query, it is there"): "failed at once, then found there",
+        ("unknown status", "query, it is not"): "–",
+        ("time-out after acceptance", "cancel in settling"): "retried, agreed",
+        ("oversized fill", "fills"): "asked again, agreed",
+        ("fill of an unknown order", "fills"): "asked again, refused, told",
+        ("stale list", "positions"): "asked again, agreed",
+    }
+    assert {key: cells[WAYS[False], *key] for key in expected} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_bad_answers_that_last_make_no_second_order_and_no_wrong_position() -> None:
+    cells = meet_all_faults(seconds=1790)
+    lasting = WAYS[True]
+    expected = {
+        ("service away", "submit"): "failed 8 times, then sent once",
+        ("500", "fills"): "failed 8 times, then agreed",
+        ("stale list", "query, it is there"): "failed 8 times, then found there",
+        ("stale list", "positions"): "asked again, stopped, told; agreed a day later",
+        ("oversized fill", "fills"): "asked again, refused, told; stopped, told; agreed a day later",
+    }
+    assert {key: cells[lasting, *key] for key in expected} == expected

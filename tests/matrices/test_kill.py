@@ -1,0 +1,53 @@
+"""The kill matrix: whenever the process that sends is killed, each decision is one order in the end."""
+
+import pytest
+from tests.matrices.programs import rows_of
+
+#: Where a process can be killed at least: from the writing of the orders to the last word about them.
+MUST_BE_THERE = (
+    "write_orders: save.rows(",
+    "_execute: cur.execute(statement)  (from saving)",
+    "_execute: end of with conn.cursor() as cur:  (from saving)",
+    "submit: with contact(context) as broker:",
+    "send_planned: clock = broker.clock()",
+    "_send: begin_attempt(context.conn, name)",
+    "begin_attempt: with cursor(conn) as cur:",
+    "_execute: cur.execute(statement)  (from _send)",
+    "_execute: end of with conn.cursor() as cur:  (from _send)",
+    "_send: answer = broker.submit(order)",
+    "_Bounded.send: response = super().send(",
+    "AlpacaBroker.submit: return self._read(",
+    "_send: record_known(",
+    "record_known: move_order(",
+    "_execute: cur.execute(statement)  (from record_known)",
+    "_is_there: known = broker.order_by_client_id(name)",
+    "_is_there: record_known(",
+)
+
+
+def kill_everywhere(times: int, *more: str, seconds: float) -> None:
+    printed, (head, *rows) = rows_of("kill", "--times", str(times), *more, seconds=seconds)
+    names = [row[1] for row in rows]
+    assert len(rows) >= 12
+    for wanted in MUST_BE_THERE:
+        assert any(name.startswith(wanted) for name in names), wanted
+    kills, orders, before, after, violations = (
+        [int(row[head.index(name)]) for row in rows]
+        for name in ("kills", "orders", "sent before", "sent after", "violations")
+    )
+    assert set(kills) == {1 + times}
+    assert set(violations) == {0}
+    # Either the killed process had sent an order or the one after it did.
+    assert [one + other for one, other in zip(before, after, strict=True)] == orders
+    assert 0 < sum(before) < sum(orders), printed
+
+
+@pytest.mark.timeout(400)
+def test_a_process_killed_at_any_statement_leaves_each_decision_one_order() -> None:
+    kill_everywhere(5, "--settle-new", seconds=390)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+def test_a_process_killed_20_times_at_any_statement_leaves_each_decision_one_order() -> None:
+    kill_everywhere(20, seconds=1490)
