@@ -164,6 +164,13 @@ def account_at(days: Days, day: date) -> tuple[Decimal, dict[str, Decimal]]:
     return cash, {name: Decimal(units) for name, units in positions.items() if units}
 
 
+def executed_after(days: Days, number: int) -> set[str]:
+    """The client ids of orders that were executed in part after a session: the next one books that."""
+    names = {one["id"]: one["client_order_id"] for one in days.fake.orders}
+    told = days.fake.exchange.state.activities
+    return {names[one["order_id"]] for one in told if session_of(one) > session(number)}
+
+
 def session_of(execution: dict[str, Any]) -> date:
     """The session that an execution of the fake belongs to: for crypto the first that closes after it."""
     at = datetime.fromisoformat(execution["transaction_time"])
