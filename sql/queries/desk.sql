@@ -121,7 +121,7 @@ WHERE book = %(book)s AND session < %(session)s AND (
         WHERE e.client_order_id = o.client_order_id AND e.session >= %(session)s
     )
     OR (
-        attempts > 0 AND status IN ('suppressed', 'expired')
+        attempts > 0 AND status IN ('suppressed', 'expired', 'rejected')
         AND session = (SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = o.book AND r.session < %(session)s)
     )
 )

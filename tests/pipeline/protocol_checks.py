@@ -34,6 +34,7 @@ SELECT symbol, sum(quantity) FROM nightdesk.positions WHERE session = %s
 GROUP BY symbol HAVING sum(quantity) <> 0
 """
 
+_REFUSED = "SELECT execution_id, refused FROM nightdesk.executions WHERE refused IS NOT NULL"
 _DIFFERENCES = "SELECT session, item, ledger_value, broker_value FROM nightdesk.reconciliations"
 _STOPPED = "SELECT session, reason FROM nightdesk.risk_events WHERE who = 'settle'"
 
@@ -78,6 +79,7 @@ def all_wrong(days: Days) -> list[str]:
 def once(days: Days, ours: list[Ours]) -> Iterator[str]:
     """Each order at the broker is one of ours, and of a decision one works there at most."""
     fake, known = days.fake, {one.name: one for one in ours}
+    there = {one["client_order_id"]: one for one in fake.orders}
     names = Counter(one["client_order_id"] for one in fake.orders)
     yield from (f"{name} is at the broker {count} times" for name, count in names.items() if count > 1)
     if fake.created != len(fake.orders):
@@ -101,6 +103,14 @@ def once(days: Days, ours: list[Ours]) -> Iterator[str]:
     for decision, units in executed.items():
         if units > asked[decision]:
             yield f"of {decision} {units} were executed, and {asked[decision]} decided"
+    for one in ours:
+        earlier = sum(
+            Decimal(there[other.name]["filled_qty"])
+            for other in ours
+            if other.decision == one.decision and other.generation < one.generation and other.name in there
+        )
+        if one.generation and one.quantity + earlier > asked[one.decision]:
+            yield f"{one.name} asks for {one.quantity} after {earlier} of {asked[one.decision]}"
 
 
 def filled(days: Days, ours: list[Ours]) -> Iterator[str]:
@@ -140,6 +150,11 @@ def books(days: Days) -> Iterator[str]:
     for day, item, own, theirs in days.rows(_DIFFERENCES):
         yield f"the settling of {day} found {item}: ledger {own}, broker {theirs}"
     yield from (f"the settling of {day} has stopped the book: {why}" for day, why in days.rows(_STOPPED))
+    happened = {one["id"] for one in days.fake.exchange.state.activities}
+    for execution, reason in days.rows(_REFUSED):
+        # One that is booked can be told badly later, which is refused and told to people.
+        if execution in happened and "was booked as" not in reason:
+            yield f"execution {execution} happened and was refused: {reason}"
     marks = days.rows(_BOOKS)
     for day, cash, nav, entries, worth in marks:
         if cash != entries or nav != cash + worth:  # type: ignore[operator]

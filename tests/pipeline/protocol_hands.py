@@ -71,7 +71,7 @@ class Hands(RuleBasedStateMachine):
     tally : Counter
         How often each rule was executed, and what came of it.
     found : list of str
-        What did not hold, beside being raised.
+        What did not hold, each time with what had happened until then.
     """
 
     def __init__(
@@ -79,6 +79,8 @@ class Hands(RuleBasedStateMachine):
     ) -> None:
         super().__init__()
         self.found = found
+        #: What has happened.
+        self.story: list[str] = []
         self.days, self.desk, self.fake, self.tally = days, days.desk, days.desk.fake, tally
         self.exchange = self.fake.exchange
         self.wishes = wishes
@@ -96,7 +98,7 @@ class Hands(RuleBasedStateMachine):
         try:
             yield
         except Exception as error:
-            self.found.append(f"{type(error).__name__}: {error}")
+            self.found.append("\n".join([*self.story, f"{type(error).__name__}: {error}"]))
             raise
 
     def look(self) -> Now:
@@ -121,6 +123,10 @@ class Hands(RuleBasedStateMachine):
     def few(self, rule: str, most: int = 2) -> bool:
         """Whether a rule that could always be executed still leaves room for others in this session."""
         return self.done[rule] < most
+
+    def in_turn(self, which: int) -> bool:
+        """Whether it is the turn of one of two rules of a kind; of both while the desk is behind."""
+        return self.number % 2 == which or not self.now.settled
 
     def has_lived(self) -> bool:
         """Whether enough has happened since the evening began."""
@@ -161,9 +167,9 @@ class Hands(RuleBasedStateMachine):
         with open_connection(self.desk.url) as conn:
             kill(conn, "small", everything=everything, wait_seconds=0.0, **said)
 
-    def try_again(self, name: str) -> None:
+    def try_again(self, name: str, moment: int | None = None) -> None:
         """A person has an order of the session sent once more."""
-        with self.desk.at(self.number) as context:
+        with self.desk.at(self.number) as context, dying(context, moment):
             resend(context, name, reason="drill", who="ann")
 
     def attempt(
@@ -239,6 +245,13 @@ class Hands(RuleBasedStateMachine):
         price = self.days.price(self.number, one["symbol"].replace("/", "-"))
         units = max(to_unit(left * quarters / 4, unit), unit)
         self.exchange.execute(one["client_order_id"], units, one["limit_price"] or price)
+
+    def cancel(self, one: dict[str, Any], *, part: bool) -> None:
+        """Let a person cancel an order at the broker; a part of it can be executed before."""
+        if part and one in self.tradable():
+            self.execute(one, 1)
+        if any(one["id"] == other["id"] for other in self.cancellable()):
+            self.exchange.cancel(one["id"])
 
     def finish_slow_cancels(self) -> None:
         self.exchange.slow_cancels = False

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,9 @@ from nightdesk.store.ledger import read_ledger
 #: The names of all rules.
 RULES: list[str] = []
 
+#: What happens at the broker while the desk does not know what became of its orders.
+MEANWHILE = ("nothing", "executed in part", "cancelled", "executed in part and cancelled")
+
 ANY = st.integers(0, 9)
 MOMENT = st.integers(0, 120)
 
@@ -34,6 +38,7 @@ def step(**arguments: Any) -> Callable[[Callable[..., None]], Any]:
         def counted(self: "ProtocolMachine", **values: Any) -> None:
             self.tally[function.__name__] += 1
             self.done[function.__name__] += 1
+            self.story.append(f"{function.__name__} {values or ''}")
             self.sound = False
             switch, sent = self.switch(), {one["client_order_id"] for one in self.fake.orders}
             with self.noting():
@@ -53,6 +58,7 @@ class ProtocolMachine(Hands):
 
     @initialize(wishes=WISHES)
     def first_evening(self, wishes: tuple[Wish, ...]) -> None:
+        self.story.append(f"first evening {wishes}")
         self.settle()
         self.decide(wishes)
 
@@ -76,14 +82,14 @@ class ProtocolMachine(Hands):
         self.decide(wishes)
 
     @precondition(lambda self: self.now.planned)
-    @step(bad=maybe("submit", "submit", "query", "clock"), part=st.booleans(), cancelled=st.booleans())
-    def submits(self, bad: Trouble | None, part: bool, cancelled: bool) -> None:
+    @step(bad=maybe("submit", "submit", "query", "clock"), meanwhile=st.sampled_from(MEANWHILE))
+    def submits(self, bad: Trouble | None, meanwhile: str) -> None:
         """Where answers do not come, much may happen at the broker until the step is tried again."""
         if not self.attempt(lambda: self.run("submit"), bad):
-            for one in self.tradable() if part else ():
+            for one in self.tradable() if meanwhile == "executed in part" else ():
                 self.execute(one, 1)
-            for one in self.cancellable() if cancelled else ():
-                self.exchange.cancel(one["id"])
+            for one in self.cancellable() if "cancelled" in meanwhile else ():
+                self.cancel(one, part="in part" in meanwhile)
             self.attempt(lambda: self.run("submit"), None)
 
     @precondition(lambda self: self.now.planned)
@@ -107,9 +113,10 @@ class ProtocolMachine(Hands):
         self.killed(lambda: self.run(name, moment))
 
     @precondition(lambda self: self.now.decided and self.few("is_cleared", 1) and self.number % 3 == 1)
-    @step(first=st.sampled_from(("ingest", "settle", "targets", "orders", "submit")))
-    def is_cleared(self, first: str) -> None:
-        """A person clears a step and those after it, and they run again."""
+    @step(first=st.sampled_from(("ingest", "settle", "targets", "orders", "submit")), wishes=WISHES)
+    def is_cleared(self, first: str, wishes: tuple[Wish, ...]) -> None:
+        """A person clears a step and those after it, and they run again and would decide otherwise."""
+        self.wishes[session(self.number)] = wishes
         self.attempt(lambda: self.desk.run_steps(self.number, first, "submit"), None)
 
     @precondition(lambda self: self.now.decided and self.now.ended <= self.number and not self.now.planned)
@@ -120,12 +127,12 @@ class ProtocolMachine(Hands):
 
     # -- looking after it
 
-    @precondition(lambda self: self.now.working and self.few("collects", 1) and self.number % 2)
+    @precondition(lambda self: self.now.working and self.few("collects", 1) and self.in_turn(0))
     @step(bad=maybe("query", "fills", "positions", "open_orders", "movements", "cancel"))
     def collects(self, bad: Trouble | None) -> None:
         self.attempt(lambda: self.run("collect"), bad)
 
-    @precondition(lambda self: self.now.working and self.few("recovers", 1) and self.number % 2 == 0)
+    @precondition(lambda self: self.now.working and self.few("recovers", 1) and self.in_turn(1))
     @step(bad=maybe("query", "fills", "clock", "cancel"))
     def recovers(self, bad: Trouble | None) -> None:
         """After a restart."""
@@ -136,7 +143,7 @@ class ProtocolMachine(Hands):
     def is_killed(self, everything: bool, bad: Trouble | None) -> None:
         """A person stops the book, and what that forbids is cancelled."""
         done = self.attempt(lambda: self.stop(everything), bad, Refused)
-        if done and not self.exchange.slow_cancels:
+        if done:
             self.obeys(everything, set(), "works on")
 
     @precondition(lambda self: self.now.stopped)
@@ -153,11 +160,26 @@ class ProtocolMachine(Hands):
         and nothing else keeps them apart.
         """
         self.attempt(lambda: self.run("collect"), None)
-        own = [one for one in orders_of(self.days) if one.session == session(self.number)]
-        ended = [one for one in own if one.status not in OPEN and one.filled < one.quantity]
-        name = choose(ended or own, which).name
+        name = self.ended(which)
         done = self.attempt(lambda: self.try_again(name), bad, Refused)
         self.tally["  tried again"] += done
+
+    @precondition(lambda self: not self.is_open and self.now.sent and self.few("dies_trying_again", 1))
+    @step(which=ANY, moment=MOMENT)
+    def dies_trying_again(self, which: int, moment: int) -> None:
+        name = self.ended(which)
+
+        def try_again() -> None:
+            with suppress(Refused):
+                self.try_again(name, moment)
+
+        self.killed(try_again)
+
+    def ended(self, which: int) -> str:
+        """One of the session's orders, of those that left something where there are such."""
+        own = [one for one in orders_of(self.days) if one.session == session(self.number)]
+        left = [one for one in own if one.status not in OPEN and one.filled < one.quantity]
+        return choose(left or own, which).name
 
     # -- at the broker
 
@@ -184,11 +206,11 @@ class ProtocolMachine(Hands):
         self.execute(choose(self.tradable(), which), quarters)
 
     @precondition(lambda self: self.cancellable() and self.few("is_cancelled_there"))
-    @step(which=ANY, slow=st.booleans())
-    def is_cancelled_there(self, which: int, slow: bool) -> None:
+    @step(which=ANY, part=st.booleans(), slow=st.booleans())
+    def is_cancelled_there(self, which: int, part: bool, slow: bool) -> None:
         """A person cancels an order at the broker, who may take some time to do it."""
         self.exchange.slow_cancels = slow
-        self.exchange.cancel(choose(self.cancellable(), which)["id"])
+        self.cancel(choose(self.cancellable(), which), part=part)
 
     @precondition(lambda self: len(self.waiting()) > len(self.cancellable()))
     @step()
@@ -212,10 +234,10 @@ class ProtocolMachine(Hands):
         self.sound = True
 
     def obeys(self, everything: bool, before: set[str], how: str = "was sent") -> None:
-        """No order that came to the broker since, and has not ended there, is one that the switch forbids."""
+        """No order that came to the broker since, and goes on there, is one that the switch forbids."""
         ledger = read_ledger(self.days.watch, "small", session(self.number))
         held = {} if ledger is None else ledger.net()
-        for one in self.waiting():
+        for one in self.cancellable():
             symbol, name = one["symbol"].replace("/", "-"), one["client_order_id"]
             signed = Decimal(one["qty"]) * (1 if one["side"] == "buy" else -1)
             forbidden = everything or adds_risk(held.get(symbol, ZERO), signed)

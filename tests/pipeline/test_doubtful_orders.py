@@ -114,6 +114,18 @@ def test_an_order_that_was_given_up_and_works_is_not_tried_again(desk: AlpacaDes
     assert len(desk.fake.orders) == orders
 
 
+def test_a_refusal_that_belongs_to_another_order_is_not_believed(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
+    refusal = {"code": 40310000, "message": "insufficient qty available for order"}
+    fake.told["submit"] = (403, refusal)
+    fake.fail("submit", Fault.DUPLICATE)
+    desk.run_steps(0, "submit", "submit")
+    name = str(fake.orders[0]["client_order_id"])
+    assert stands(desk, name) == "submitted 0"
+    desk.live_through(1)
+    assert settle(desk, 1) == []
+    assert len(fake.orders) == len(fake.asked("submit"))
+
+
 def test_an_order_cancelled_in_part_before_its_answer_came_is_settled_by_its_executions(
     desk: AlpacaDesk,
 ) -> None:

@@ -88,12 +88,13 @@ class Protocol:
         )
         number = first
         while not is_enough():
+            print(f"seed {number}")
             # Where processes race a story can be told twice and end otherwise, which is no finding by itself.
             with suppress(SkipTest, FlakyStrategyDefinition):
                 run_state_machine_as_test(seed(number)(machine), settings=chosen)
             assert not self.found, self.found[0]
             number += 1
-        print(f"\n{self.steps} steps from seed {first} on")
+        print(f"{self.steps} steps")
         for name, count in sorted(self.tally.items()):
             print(f"{count:6} {name}")
 
@@ -118,6 +119,7 @@ def protocol(
         protocol.days.close()
 
 
+@pytest.mark.timeout(400)
 def test_three_hundred_steps(protocol: Protocol) -> None:
     protocol.run(300, 1, first=0, phases=[Phase.generate])
     assert protocol.steps >= 300

@@ -148,8 +148,8 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> No
         if not _is_there(context, broker, name):
             raise Unreadable("the broker calls it a duplicate and does not find it") from None
     except RejectedOrder as refusal:
-        # A refusal that follows an attempt without an answer can be that attempt's doing.
-        if current.attempts == 0 or not _is_there(context, broker, name):
+        # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
+        if not _is_there(context, broker, name):
             with transaction(context.conn):
                 answered = refusal.answer
                 move_order(context.conn, name, context.session, "rejected", str(refusal), answer=answered)

@@ -45,7 +45,7 @@ def find_order(conn: Connection, client_order_id: str) -> StoredOrder | None:
 def orders_to_settle(conn: Connection, book: str, session: date) -> tuple[StoredOrder, ...]:
     """The orders that were open when `session` began, by session and id, whatever became of them in it.
 
-    With them those of the session before that were given up after an attempt: the broker may have them yet.
+    With them those of the session before that were given up after an attempt: the broker may yet have them.
     """
     return tuple(_stored(row) for row in read_rows(conn, "orders_to_settle", book=book, session=session))
 
