@@ -1,0 +1,98 @@
+"""Taxes in the daily run: what the gate is told of the taxpayer's trades, and the form of a year."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+
+from nightdesk.book import Book
+from nightdesk.decision import State, counted_sessions, watches_taxes
+from nightdesk.execution.money import exact
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.saving import Saver
+from nightdesk.store.db import Connection
+from nightdesk.store.runs import sealed_because
+from nightdesk.store.taxes import read_splits, read_tax_view, read_trades, tax_books, tax_view_row
+from nightdesk.tax import (
+    TaxLedger,
+    TaxTerms,
+    TaxView,
+    Trade,
+    in_order,
+    market_split,
+    tax_terms,
+    tax_view,
+)
+
+
+def taxed(context: Context, state: State) -> State:
+    """The state with what the rules of the law must know; as it is where the book has none."""
+    return replace(state, tax=_view(context)) if watches_taxes(context.desk) else state
+
+
+def keep_view(context: Context, save: Saver, view: TaxView) -> None:
+    """Keep what the gate was told, or nothing where no rule asked."""
+    save.rows("tax_views", [tax_view_row(view)] if watches_taxes(context.desk) else [])
+
+
+def _view(context: Context) -> TaxView:
+    """What the taxpayer's books did up to the session.
+
+    A session that is sealed reads what it was told then: other books of the taxpayer may have booked trades
+    of that time since, and a decision that is computed again must come out the same.
+    """
+    conn, book, session = context.conn, context.book, context.session
+    if sealed_because(conn, book.name, session) is not None:
+        told = read_tax_view(conn, book.name, session)
+        if told is not None:
+            return told
+    books = books_of(conn, book)
+    trades = read_trades(conn, tuple(books), session)
+    ledger = TaxLedger(books).apply(in_order((*_splits(context), *trades)))
+    first = context.calendar.shift(session, 1 - counted_sessions(context.desk))
+    return tax_view(ledger, book.name, session, first)
+
+
+def books_of(conn: Connection, book: Book) -> Mapping[str, TaxTerms]:
+    """The books of a book's taxpayer, this one with the terms that its file says now."""
+    own = tax_terms(book)
+    return {**tax_books(conn, own.taxpayer), book.name: own}
+
+
+def _splits(context: Context) -> list[Trade]:
+    """The splits that the book's symbols had since its inception, as they were known."""
+    panel = context.panel()
+    start = int(np.searchsorted(panel.sessions, np.datetime64(context.record.inception, "D")))
+    split = panel.split[start:, : len(context.book.symbols)]
+    return [
+        market_split(
+            context.book.symbols[n], panel.sessions[start + t].astype(date), exact(float(split[t, n]))
+        )
+        for t, n in np.argwhere(split != 1.0).tolist()
+    ]
+
+
+@dataclass(frozen=True)
+class TaxYears:
+    """The tax ledger of a taxpayer as it stands, and the books in it."""
+
+    books: tuple[str, ...]
+    ledger: TaxLedger
+
+    def years(self, book: str) -> tuple[int, ...]:
+        """Years in which a book sold, ascending."""
+        return tuple(sorted({one.sold.year for one in self.ledger.disposals if one.book == book}))
+
+
+def tax_years(conn: Connection, book: Book) -> TaxYears:
+    """All that the books of a book's taxpayer have traded so far."""
+    books = books_of(conn, book)
+    trades = read_trades(conn, tuple(books), date.max)
+    splits: tuple[Trade, ...] = ()
+    if trades:
+        first = min(trade.session for trade in trades)
+        splits = read_splits(conn, (trade.symbol for trade in trades), first, date.max)
+    return TaxYears(tuple(books), TaxLedger(books).apply(in_order((*splits, *trades))))
