@@ -28,6 +28,10 @@ def ask(direction: Direction, held: float = 0.0, previous: Direction = HOLD, con
         volatility_target=np.array([0.10]),
         buy_fraction=0.6,
         entry_factor=1.0,
+        returns=np.zeros((60, 1)),
+        costs=np.array([0.0015]),
+        allocation=np.zeros(1),
+        opens_month=True,
     )
 
 
@@ -85,6 +89,18 @@ def test_what_cannot_be_sized_is_kept(missing: str) -> None:
     else:
         asked = replace(asked, factors={"volatility_60": np.array([np.nan])})
     assert SIZING.quantities(asked)[0] == 33.0
+
+
+def test_it_carries_no_allocation_on() -> None:
+    assert SIZING.allocate(ask(STRONG_BUY, held=33.0)).tolist() == [0.0]
+
+
+def test_a_parameter_is_refused_since_it_has_none() -> None:
+    with pytest.raises(
+        Refused,
+        match=r"strategies\.trend\.sizing_params\.window: unknown key; weight knows no parameters",
+    ):
+        make("weight", {"window": 60}, path="strategies.trend.sizing")
 
 
 def test_an_unknown_method_is_refused_with_its_path() -> None:

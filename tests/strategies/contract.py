@@ -9,15 +9,25 @@ from tests.factors.panels import random_panel
 
 from nightdesk import factors, strategies
 from nightdesk.panel import Panel
-from nightdesk.strategies import Signals, Strategy, View
+from nightdesk.strategies import Signals, Strategy, View, with_models
 
 VIX = "^VIX"
 
 
 def view_of(strategy: Strategy, panel: Panel) -> View:
-    """What the strategy sees of all symbols but the volatility index."""
+    """What the strategy sees of all symbols but the volatility index; its models are fitted on that panel."""
     found = factors.compute(panel, strategy.factors, benchmark="SPY")
-    return View.of(panel, found, panel.symbols[:-1], VIX)
+    return with_models(View.of(panel, found, panel.symbols[:-1], VIX), [strategy])
+
+
+def columns_of(view: View, columns: slice) -> View:
+    """Some of the view's symbols, in the order of `columns`, with the models as they are."""
+    return replace(
+        view,
+        symbols=view.symbols[columns],
+        close=view.close[:, columns],
+        factors={name: values[:, columns] for name, values in view.factors.items()},
+    )
 
 
 def assert_equal(found: Signals, expected: Signals) -> None:
@@ -73,32 +83,29 @@ class StrategyContract:
     def test_one_symbol_alone_says_what_it_says_among_all(self, strategy: Strategy, panel: Panel) -> None:
         view = view_of(strategy, panel)
         whole = strategy.signals(view)
-        for n, symbol in enumerate(view.symbols):
+        for n in range(len(view.symbols)):
             column = slice(n, n + 1)
-            alone = View(
-                symbols=(symbol,),
-                sessions=view.sessions,
-                close=view.close[:, column],
-                vix=view.vix,
-                factors={name: values[:, column] for name, values in view.factors.items()},
-            )
+            alone = columns_of(view, column)
             expected = Signals(
                 **{field.name: getattr(whole, field.name)[:, column] for field in fields(Signals)}
             )
             assert_equal(strategy.signals(alone), expected)
+
+    def test_the_order_of_the_symbols_is_no_matter(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        whole, back = strategy.signals(view), slice(None, None, -1)
+        found = strategy.signals(columns_of(view, back))
+        for field in fields(Signals):
+            np.testing.assert_array_equal(
+                getattr(found, field.name), getattr(whole, field.name)[:, back], err_msg=field.name
+            )
 
     def test_a_symbol_that_nothing_is_known_of_is_held_without_confidence(
         self, strategy: Strategy, panel: Panel
     ) -> None:
         view = view_of(strategy, panel)
         unknown = np.full_like(view.close, np.nan)
-        blind = View(
-            symbols=view.symbols,
-            sessions=view.sessions,
-            close=unknown,
-            vix=view.vix,
-            factors=dict.fromkeys(view.factors, unknown),
-        )
+        blind = replace(view, close=unknown, factors=dict.fromkeys(view.factors, unknown))
         found = strategy.signals(blind)
         assert (found.direction == strategies.Direction.HOLD).all()
         assert (found.confidence == 0.0).all()
@@ -131,3 +138,9 @@ class StrategyContract:
                 words = strategy.explain(view, found, t, n)
                 assert words
                 assert "nan" not in words
+
+
+class AcrossSymbolsContract(StrategyContract):
+    """For a strategy that looks at all symbols of a session at once: one of them alone is another market."""
+
+    test_one_symbol_alone_says_what_it_says_among_all = None  # type: ignore[assignment]

@@ -6,8 +6,12 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+from pydantic import ValidationError
+
+from nightdesk.book import Frozen
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Codes
@@ -38,6 +42,16 @@ class Ask:
     entry_factor : float
         The regime's factor on the confidence of entries. It makes an addition smaller and turns nothing that
         is held into a reduction.
+    returns : ndarray of shape (window, n_symbols)
+        Adjusted returns of the book's `portfolio.volatility_window` sessions, this one last; NaN where
+        missing.
+    costs : ndarray
+        Commission and slippage of a trade, share of its notional.
+    allocation : ndarray
+        Shares of the capital that the strategy wants by a decision that it carries on; 0 where it has none.
+        `Sizing.allocate` is told those of the session before, `Sizing.quantities` those of this session.
+    opens_month : bool
+        Whether the session is the first of its month.
     """
 
     held: Floats
@@ -51,6 +65,10 @@ class Ask:
     volatility_target: Floats
     buy_fraction: float
     entry_factor: float
+    returns: Floats
+    costs: Floats
+    allocation: Floats
+    opens_month: bool
 
 
 class Sizing(ABC):
@@ -58,6 +76,16 @@ class Sizing(ABC):
 
     name: ClassVar[str]
     factors: ClassVar[tuple[str, ...]] = ()
+
+    class Params(Frozen):
+        """The method's own parameters, validated; an unknown key is refused."""
+
+    def __init__(self, params: Frozen) -> None:
+        self.params = params
+
+    def allocate(self, ask: Ask) -> Floats:
+        """Shares of the capital to carry on from this session, shape (n_symbols,); none by default."""
+        return np.zeros_like(ask.held)
 
     @abstractmethod
     def quantities(self, ask: Ask) -> Floats:
@@ -80,10 +108,37 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_METHODS))
 
 
-def make(name: str, *, path: str) -> Sizing:
-    """The sizing method of that name; `Refused` at `path` of the book when there is none."""
+def make(name: str, params: Mapping[str, Any] | None = None, *, path: str) -> Sizing:
+    """Build a sizing method from a book's parameters.
+
+    Parameters
+    ----------
+    name : str
+        A registered name.
+    params : mapping, optional
+        The method's own parameters; those left out have its defaults.
+    path : str
+        Where the name stands in the book, for errors; the parameters stand beside it, with ``_params`` added.
+
+    Raises
+    ------
+    Refused
+        When the name is unknown or a parameter is unknown or impossible, with the path of the key.
+    """
     if name not in _METHODS:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names())}"
         raise Refused(f"{path}: there is no sizing method {name!r}; {hint}")
-    return _METHODS[name]()
+    cls = _METHODS[name]
+    try:
+        return cls(cls.Params.model_validate(dict(params or {})))
+    except ValidationError as error:
+        lines = [_describe(cls, f"{path}_params", dict(one)) for one in error.errors()]
+        raise Refused("\n".join(lines)) from error
+
+
+def _describe(cls: type[Sizing], where: str, error: Mapping[str, Any]) -> str:
+    key = ".".join([where, *(str(part) for part in error["loc"])])
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key; {cls.name} knows {', '.join(cls.Params.model_fields) or 'no parameters'}"
+    return f"{key}: found {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"

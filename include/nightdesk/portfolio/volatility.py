@@ -1,4 +1,4 @@
-"""Volatility of a portfolio whose weights are given."""
+"""Volatility of a portfolio whose weights are given, and what each position adds to it."""
 
 from __future__ import annotations
 
@@ -57,6 +57,50 @@ def portfolio_volatility(weights: Floats, returns: Floats) -> float:
         if gappy
     )
     return float(complete + added) * math.sqrt(SESSIONS_A_YEAR)
+
+
+def volatility_contributions(weights: Floats, returns: Floats) -> Floats:
+    """What each position adds to `portfolio_volatility`, annualised; the sum is that volatility.
+
+    Volatility is homogeneous of degree one in the weights, so by Euler's theorem it is the sum of the terms
+    ``w_i * (C w)_i / sigma`` (Tasche 1999, Risk contributions and performance measurement). ``w_i * (C w)_i``
+    is the covariance of the position's returns with those of the portfolio. A position with a missing return
+    adds its own volatility × its weight, as it does there.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_symbols,)
+        Signed shares of NAV; 0 where nothing is held.
+    returns : ndarray of shape (n_sessions, n_symbols)
+        Simple returns; NaN where missing.
+
+    Returns
+    -------
+    ndarray of shape (n_symbols,)
+        0 where nothing is held; negative for a position that makes the portfolio calmer; NaN for every
+        position when not one held symbol has two returns.
+    """
+    held = weights != 0.0
+    out = np.zeros(len(weights))
+    if not held.any():
+        return out
+    contribution = np.where(held, returns * weights, 0.0)
+    gaps = np.isnan(contribution).any(axis=0) | (held & (len(returns) < 2))
+    whole = np.where(gaps, 0.0, contribution)
+    sigma = _deviation(whole.sum(axis=1)) if (held & ~gaps).any() else 0.0
+    if sigma > 0.0:
+        centred = whole - whole.sum(axis=0) / len(whole)
+        total = centred.sum(axis=1)
+        out = (centred * total[:, None]).sum(axis=0) / ((len(whole) - 1) * sigma)
+    if not gaps.any():
+        return out * math.sqrt(SESSIONS_A_YEAR)
+    alone = {n: _deviation(returns[np.isfinite(returns[:, n]), n]) for n in np.flatnonzero(held).tolist()}
+    known = [one for one in alone.values() if math.isfinite(one)]
+    if not known:
+        return np.where(held, np.nan, 0.0)
+    for n in np.flatnonzero(gaps).tolist():
+        out[n] = abs(weights[n]) * (alone[n] if math.isfinite(alone[n]) else max(known))
+    return out * math.sqrt(SESSIONS_A_YEAR)
 
 
 def _deviation(values: Floats) -> float:

@@ -1,7 +1,37 @@
 """Strategies: factors in, signals out; one file per strategy, registered by name."""
 
-from nightdesk.strategies import time_series_momentum
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.strategies import (
+    cross_sectional_momentum,
+    ma_crossover,
+    ml_momentum,
+    news_sentiment,
+    rotation,
+    rsi_mean_reversion,
+    time_series_momentum,
+    volatility_breakout,
+)
+from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.learning import LearningStrategy, Model, with_models
 from nightdesk.strategies.registry import make, names, register
 
-__all__ = ["Direction", "Signals", "Strategy", "View", "make", "names", "register", "time_series_momentum"]
+__all__ = [
+    "Direction",
+    "ExitPlan",
+    "LearningStrategy",
+    "Model",
+    "Signals",
+    "Strategy",
+    "View",
+    "cross_sectional_momentum",
+    "ma_crossover",
+    "make",
+    "ml_momentum",
+    "names",
+    "news_sentiment",
+    "register",
+    "rotation",
+    "rsi_mean_reversion",
+    "time_series_momentum",
+    "volatility_breakout",
+    "with_models",
+]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from nightdesk.book import Frozen
 from nightdesk.calendar import Sessions
 from nightdesk.panel import Floats, Panel
+
+if TYPE_CHECKING:
+    from nightdesk.strategies.learning import Model
 
 Codes = NDArray[np.int8]
 
@@ -48,6 +51,8 @@ class View:
         nothing, and must not look like a calmer or a wilder one.
     factors : mapping of factor name to ndarray of shape (n_sessions, n_symbols)
         NaN where a value has too little history.
+    models : mapping of strategy name to tuple of Model, length n_sessions
+        Of a strategy that learns, the model that was live in each session (`nightdesk.strategies.learning`).
     """
 
     symbols: tuple[str, ...]
@@ -55,6 +60,7 @@ class View:
     close: Floats
     vix: Floats
     factors: Mapping[str, Floats]
+    models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -91,6 +97,7 @@ class View:
             close=self.close[cut],
             vix=self.vix[cut],
             factors={name: values[cut] for name, values in self.factors.items()},
+            models={name: models[cut] for name, models in self.models.items()},
         )
 
 
@@ -121,6 +128,23 @@ class Signals:
         return Signals(**{field.name: getattr(self, field.name)[at : at + 1] for field in fields(self)})
 
 
+@dataclass(frozen=True, slots=True)
+class ExitPlan:
+    """What ends a position beside its signals.
+
+    Attributes
+    ----------
+    sessions : int or None
+        Sessions that it is held, the one that opened it counted; None: as long as the signals allow.
+    stop_atr : float or None
+        Average true ranges (ATR14, of the decision that opened it) below the average entry at which it is
+        left; None: no such stop.
+    """
+
+    sessions: int | None = None
+    stop_atr: float | None = None
+
+
 class Strategy(ABC):
     """Base of every strategy.
 
@@ -140,6 +164,14 @@ class Strategy(ABC):
     @abstractmethod
     def factors(self) -> tuple[str, ...]:
         """Names of the factors that the signals need."""
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        """What ends its positions beside its signals; nothing, where a strategy does not say."""
+        return ExitPlan()
+
+    def check(self, symbols: Sequence[str], path: str) -> None:  # noqa: B027 (most ask for nothing)
+        """Raise `Refused`, naming keys below `path`, when a book of these symbols is not one for it."""
 
     @abstractmethod
     def signals(self, view: View) -> Signals:

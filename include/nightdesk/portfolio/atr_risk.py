@@ -1,0 +1,46 @@
+"""ATR risk sizing: so many shares that a fall of some average true ranges costs a fixed part of equity."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from nightdesk.book import Frozen, Share
+from nightdesk.panel import Floats
+from nightdesk.portfolio.sizing import Ask, Sizing, register
+from nightdesk.strategies.base import Direction
+
+ATR = "atr_14"
+
+
+@register
+class AtrRiskSizing(Sizing):
+    """Units = capital × risk / (multiple × ATR14), at most `max_share` of the capital with its costs.
+
+    It opens on BUY and STRONG_BUY and adds to nothing: a position keeps its quantity until a SELL or
+    STRONG_SELL, or until its exit plan, ends it whole. Nothing is opened without an ATR or a price. The
+    method is that of turtle traders' "N" (Faith 2003).
+    """
+
+    name = "atr_risk"
+    factors = (ATR,)
+
+    class Params(Frozen):
+        """Its numbers."""
+
+        risk: Share = Field(0.01, description="share of the capital that is lost at the stop")
+        multiple: float = Field(2.0, gt=0, description="average true ranges down to that loss")
+        max_share: Share = Field(0.10, description="of the capital in one position, costs included")
+
+    params: Params
+
+    def quantities(self, ask: Ask) -> Floats:
+        """Wanted units of shape (n_symbols,), not yet rounded."""
+        p = self.params
+        with np.errstate(divide="ignore", invalid="ignore"):
+            by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR])
+            by_share = ask.capital * p.max_share / (ask.price * (1.0 + ask.costs))
+            units = np.minimum(by_risk, by_share) * ask.entry_factor
+        opens = (ask.held == 0) & (ask.direction > Direction.HOLD) & np.isfinite(units)
+        wanted = np.where(opens, units, ask.held)
+        return np.where(ask.direction < Direction.HOLD, 0.0, wanted)

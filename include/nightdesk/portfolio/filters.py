@@ -1,0 +1,98 @@
+"""Filters on what strategies want to open: one entry a symbol, and none beside what moves with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.panel import Floats
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An entry that a filter took away.
+
+    Attributes
+    ----------
+    strategy, symbol : int
+        Row and column of the entry.
+    filter : str
+        "superseded" by a more confident entry in the same symbol, or "correlated" with another symbol that
+        is held or was accepted before.
+    other : int
+        Row of the strategy that superseded it; column of the symbol that it moves with.
+    value, limit : float
+        Confidences of the entry and of the other; correlation and its limit.
+    """
+
+    strategy: int
+    symbol: int
+    filter: Literal["superseded", "correlated"]
+    other: int
+    value: float
+    limit: float
+
+
+def entries_by_confidence(
+    entries: Flags, confidence: Floats, rank: NDArray[np.int64]
+) -> list[tuple[int, int]]:
+    """Row and column of every entry: the most confident first, equals by symbol, then in the book's order."""
+    rows, columns = np.nonzero(entries)
+    order = np.lexsort((rows, rank[columns], -confidence[rows, columns]))
+    return [(int(rows[at]), int(columns[at])) for at in order]
+
+
+def one_entry_a_symbol(ordered: Sequence[tuple[int, int]], confidence: Floats) -> list[Dropped]:
+    """The entries that a more confident one in the same symbol supersedes.
+
+    Parameters
+    ----------
+    ordered : sequence of (row, column)
+        From `entries_by_confidence`.
+    confidence : ndarray of shape (n_strategies, n_symbols)
+    """
+    first: dict[int, int] = {}
+    out = []
+    for s, n in ordered:
+        winner = first.setdefault(n, s)
+        if winner != s:
+            out.append(
+                Dropped(s, n, "superseded", winner, float(confidence[s, n]), float(confidence[winner, n]))
+            )
+    return out
+
+
+def apart_from_what_moves_alike(
+    ordered: Sequence[tuple[int, int]], held: Flags, correlation: Floats, limit: float
+) -> list[Dropped]:
+    """The entries whose returns move too much with those of another symbol that is held or accepted.
+
+    Parameters
+    ----------
+    ordered : sequence of (row, column)
+        From `entries_by_confidence`, less those that were dropped before. One that is accepted counts for
+        those after it.
+    held : bool ndarray of shape (n_symbols,)
+        Symbols that stay held in this decision.
+    correlation : ndarray of shape (n_symbols, n_symbols)
+        NaN where not known, which rejects nothing.
+    limit : float
+        Correlation above which an entry is dropped. The same symbol is exempt.
+    """
+    taken = held.copy()
+    out = []
+    for s, n in ordered:
+        others = np.where(taken, correlation[n], np.nan)
+        others[n] = np.nan
+        if (others > limit).any():
+            worst = int(np.nanargmax(others))
+            out.append(Dropped(s, n, "correlated", worst, float(others[worst]), limit))
+        else:
+            taken[n] = True
+    return out

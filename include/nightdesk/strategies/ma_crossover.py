@@ -1,0 +1,116 @@
+"""Moving-average crossover: buy the turn of a short average over a long one, when volume speaks for it.
+
+After Brock, Lakonishok, LeBaron (1992), "Simple technical trading rules and the stochastic properties of
+stock returns".
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.registry import register
+from nightdesk.strategies.swing import (
+    SwingParams,
+    confidences,
+    first_that_holds,
+    not_known,
+    unknown,
+    volume_confidence,
+)
+
+
+class Clause(IntEnum):
+    """What was found of a symbol."""
+
+    NO_CROSSING = 0
+    BELOW = 1
+    CROSSES = 2
+    UNKNOWN = 3
+
+
+@register
+class MaCrossover(Strategy):
+    """Buy in the session in which the short average comes above the long one; leave when it is below.
+
+    ========= ====================================================== =====================================
+    SELL      short < long                                           1
+    BUY       short > long, short ≤ long yesterday,                  0.5 + 0.5 × min(1, volume_ratio / 3)
+              volume_ratio > volume_above
+    HOLD      else                                                   0
+    ========= ====================================================== =====================================
+
+    The averages of yesterday are in the dollars of yesterday, so an action between the two changes nothing.
+    A crossing is one session long: where the bar or the volume of that session is missing, it is missed.
+    """
+
+    name = "ma_crossover"
+
+    class Params(SwingParams):
+        """Windows are in sessions."""
+
+        short: int = Field(20, ge=1, le=2000, description="window of the short average")
+        long: int = Field(50, ge=2, le=2000, description="window of the long average")
+        volume_window: int = Field(20, ge=1, le=2000, description="window of the volume's mean")
+        volume_above: float = Field(1.0, ge=0, description="volume over its mean that a crossing needs")
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            if self.short >= self.long:
+                raise ValueError(
+                    f"short {self.short} is not shorter than long {self.long}: name two windows in this order"
+                )
+            return self
+
+    params: Params
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        p = self.params
+        short, long = f"sma_{p.short}", f"sma_{p.long}"
+        return (short, long, f"{short}@1", f"{long}@1", f"volume_ratio_{p.volume_window}")
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        return ExitPlan(stop_atr=self.params.stop_atr)
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol; strength is the sign of the direction."""
+        short, long, short_before, long_before, volume = (view.factors[name] for name in self.factors)
+        crosses = (short > long) & (short_before <= long_before) & (volume > self.params.volume_above)
+        missing = unknown(short, long, short_before, long_before, volume)
+        direction, reason = first_that_holds(
+            [
+                (Clause.BELOW, Direction.SELL, short < long),
+                (Clause.CROSSES, Direction.BUY, crosses),
+                (Clause.UNKNOWN, Direction.HOLD, missing),
+            ],
+            Clause.NO_CROSSING,
+        )
+        return Signals(
+            direction=direction,
+            strength=np.sign(direction).astype(np.float64),
+            confidence=confidences(direction, volume_confidence(volume)),
+            reason=reason,
+        )
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
+        short, long, short_before, long_before, volume = values
+        now = f"{short} {values[short]:.2f}", f"{long} {values[long]:.2f}"
+        before = f"yesterday's {values[short_before]:.2f} and {values[long_before]:.2f}"
+        traded = f"{volume} {values[volume]:.2f}"
+        match Clause(signals.reason[t, n]):
+            case Clause.BELOW:
+                return f"{now[0]} is below {now[1]}"
+            case Clause.CROSSES:
+                crossing = f"{now[0]} crosses above {now[1]} (after {before})"
+                return f"{crossing} and {traded} is above {p.volume_above:g}"
+            case Clause.UNKNOWN:
+                return not_known(values)
+            case Clause.NO_CROSSING:
+                return f"no crossing with volume: {now[0]}, {now[1]} (after {before}), {traded}"

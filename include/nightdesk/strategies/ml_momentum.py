@@ -1,0 +1,191 @@
+"""ML momentum: the probability that a symbol rises over the next week, learnt from the book's own past."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import date
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, JsonValue, model_validator
+
+from nightdesk.calendar import Sessions, as_date
+from nightdesk.panel import Floats
+from nightdesk.strategies.base import Direction, ExitPlan, Signals, View
+from nightdesk.strategies.learning import LearningStrategy, Model
+from nightdesk.strategies.logistic import fit_logistic, probability
+from nightdesk.strategies.registry import register
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+
+AVERAGE = "sma_50"
+DISTANCE = f"distance_{AVERAGE}"
+
+#: What the model sees of a symbol: trend, calm, short-term excess, attention, and place against its average.
+FEATURES = ("momentum_60", "volatility_20", "rsi_14", "volume_ratio_20", DISTANCE)
+
+#: How many contributions an explanation tells.
+TOLD = 3
+
+
+class Clause(IntEnum):
+    """What was found of a symbol."""
+
+    NOT_LIKELY = 0
+    LIKELY = 1
+    NO_MODEL = 2
+    UNKNOWN = 3
+
+
+@register
+class MlMomentum(LearningStrategy):
+    """Buy what a logistic regression finds likely to rise; leave by age alone.
+
+    ========= ====================== ===========
+    BUY       P > buy_above          P
+    HOLD      else                   0
+    ========= ====================== ===========
+
+    P is the probability that the return of the next `horizon` sessions is positive.
+
+    **The model** is a logistic regression on `FEATURES`: four factors and the distance of the close from its
+    SMA50, standardised by mean and deviation of the samples. It is pooled over the book's symbols and over
+    the last `window` sessions, and fitted anew every `refit_every` sessions.
+
+    **Purged.** A sample of session u is used at session t only when its outcome is known by then,
+    u + horizon <= t. It is put together so that nothing else is possible: each outcome is a return that ends
+    in the window, and is set beside the features of `horizon` sessions before.
+
+    With fewer samples than `min_samples`, or with samples that all rose or all fell, there is no model and
+    nothing is said.
+    """
+
+    name = "ml_momentum"
+
+    class Params(SwingParams):
+        """Spans are in sessions."""
+
+        buy_above: float = Field(0.60, gt=0, lt=1, description="probability of a rise that is bought")
+        horizon: int = Field(5, ge=1, le=60, description="sessions of the return that is foretold")
+        window: int = Field(252, ge=20, le=2520, description="sessions that a model learns from")
+        refit_every: int = Field(21, ge=1, le=252, description="sessions from one refit to the next")
+        min_samples: int = Field(500, ge=20, description="samples that a model needs")
+        inverse_regularisation: float = Field(1.0, gt=0, description="C of the regression; less is smoother")
+        sessions: int = Field(5, ge=1, description="sessions after which a position is left")
+
+        @model_validator(mode="after")
+        def _has_samples(self) -> Self:
+            if self.horizon >= self.window:
+                raise ValueError(
+                    f"horizon {self.horizon} is not shorter than window {self.window}: "
+                    "no outcome of it would ever be known"
+                )
+            return self
+
+    params: Params
+
+    @property
+    def outcome(self) -> str:
+        """Name of the factor whose sign is learnt: the return that ends in a session."""
+        return f"momentum_{self.params.horizon}"
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return (*(name for name in FEATURES if name != DISTANCE), AVERAGE, self.outcome)
+
+    @property
+    def refit_every(self) -> int:
+        return self.params.refit_every
+
+    @property
+    def learns_by(self) -> Mapping[str, JsonValue]:
+        learnt = {"horizon", "window", "refit_every", "min_samples", "inverse_regularisation"}
+        return {**self.params.model_dump(mode="json", include=learnt), "features": list(FEATURES)}
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+
+    def fit(self, view: View) -> Model:
+        """The model as of the last session of the view, from the last `window` of its sessions."""
+        p, end = self.params, len(view.sessions)
+        window = view.rows(max(0, end - p.window), end)
+        count = max(0, len(window.sessions) - p.horizon)
+        seen = np.stack([values[:count] for values in features(window).values()], axis=-1)
+        became = window.factors[self.outcome][p.horizon :]
+        known = np.isfinite(seen).all(axis=-1) & np.isfinite(became)
+        rises = became[known] > 0.0
+        first, last = _span(window.sessions[:count], known)
+        enough = len(rises) >= p.min_samples and 0 < int(rises.sum()) < len(rises)
+        return Model(
+            fitted=as_date(view.sessions[-1]),
+            first=first,
+            last=last,
+            samples=len(rises),
+            rising=int(rises.sum()) / len(rises) if len(rises) else math.nan,
+            features=FEATURES,
+            **(fit_logistic(seen[known], rises, p.inverse_regularisation) if enough else {}),
+        )
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol; strength is 2 P - 1, 0 where P is not known."""
+        models, seen = self.models(view), tuple(features(view).values())
+        rising = probability(models, seen)
+        silent = np.array([not one.speaks for one in models], dtype=bool)[:, None]
+        direction, reason = first_that_holds(
+            [
+                (Clause.LIKELY, Direction.BUY, rising > self.params.buy_above),
+                (Clause.NO_MODEL, Direction.HOLD, np.broadcast_to(silent, rising.shape)),
+                (Clause.UNKNOWN, Direction.HOLD, unknown(*seen)),
+            ],
+            Clause.NOT_LIKELY,
+        )
+        return Signals(
+            direction=direction,
+            strength=np.where(np.isfinite(rising), 2.0 * rising - 1.0, 0.0),
+            confidence=confidences(direction, rising),
+            reason=reason,
+        )
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        p, model = self.params, self.models(view)[t]
+        if signals.reason[t, n] == Clause.NO_MODEL:
+            return self._silence(model)
+        seen = {name: float(values[0, n]) for name, values in features(view.rows(t, t + 1)).items()}
+        if signals.reason[t, n] == Clause.UNKNOWN:
+            return not_known(seen)
+        shares = {
+            name: weight * ((seen[name] - mean) / deviation)
+            for name, weight, mean, deviation in zip(
+                model.features, model.coefficients, model.means, model.deviations, strict=True
+            )
+        }
+        largest = sorted(shares, key=lambda name: -abs(shares[name]))[:TOLD]
+        likely = signals.reason[t, n] == Clause.LIKELY
+        return (
+            f"the probability of a rise in {p.horizon} sessions {(1 + signals.strength[t, n]) / 2:.1%} is "
+            f"{'' if likely else 'not '}above {p.buy_above:.1%}, by the model of {model.fitted} "
+            f"({model.samples} samples); most of its log-odds: "
+            f"{', '.join(f'{name} {shares[name]:+.2f}' for name in largest)}"
+        )
+
+    def _silence(self, model: Model) -> str:
+        if model.samples < self.params.min_samples:
+            why = f"{model.samples} samples, and {self.params.min_samples} are needed"
+        else:
+            why = f"{model.samples} samples that all {'rose' if model.rising > 0 else 'fell'}"
+        return f"no model: on {model.fitted} there were {why}"
+
+
+def features(view: View) -> dict[str, Floats]:
+    """Values of `FEATURES` by name, each of shape (n_sessions, n_symbols), NaN where they are missing."""
+    distance = view.close / view.factors[AVERAGE] - 1.0
+    return {name: distance if name == DISTANCE else view.factors[name] for name in FEATURES}
+
+
+def _span(sessions: Sessions, known: NDArray[np.bool_]) -> tuple[date | None, date | None]:
+    """First and last session with a sample."""
+    held = sessions[known.any(axis=1)]
+    return (as_date(held[0]), as_date(held[-1])) if len(held) else (None, None)

@@ -1,0 +1,115 @@
+"""News sentiment: buy what rises on good headlines, leave it on bad ones.
+
+After Tetlock, Saar-Tsechansky, Macskassy (2008), "More than words: quantifying language to measure firms'
+fundamentals".
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.registry import register
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+
+SENTIMENT, RETURN = "sentiment", "momentum_1"
+
+
+class Clause(IntEnum):
+    """What was found of a symbol."""
+
+    NOTHING_HOLDS = 0
+    BAD_NEWS = 1
+    GOOD_NEWS = 2
+    NO_HEADLINES = 3
+    UNKNOWN = 4
+
+
+@register
+class NewsSentiment(Strategy):
+    """Buy good headlines that the price confirms; leave on bad ones, or by age.
+
+    ========= ========================================================= ===========================
+    SELL      sentiment < sell_below                                    1
+    BUY       sentiment > buy_above, price > SMA, return > 0            0.5 + 0.5 × sentiment
+    HOLD      else                                                      0
+    ========= ========================================================= ===========================
+
+    The sentiment is the mean score of a symbol's headlines of the session, in [-1, 1]; the return is the
+    session's own. Without headlines nothing is said, and the reason says so. Bad ones need no price.
+    """
+
+    name = "news_sentiment"
+
+    class Params(SwingParams):
+        """Scores are in [-1, 1]."""
+
+        buy_above: float = Field(0.3, ge=-1, le=1, description="mean score of good headlines")
+        sell_below: float = Field(0.0, ge=-1, le=1, description="mean score of bad ones")
+        average: int = Field(20, ge=1, le=2000, description="sessions of the average that the price is above")
+        sessions: int = Field(10, ge=1, description="sessions after which a position is left")
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            if self.sell_below > self.buy_above:
+                raise ValueError(
+                    f"sell_below {self.sell_below:g} lies above buy_above {self.buy_above:g}: "
+                    "what is bought would be sold at once"
+                )
+            return self
+
+    params: Params
+
+    @property
+    def average(self) -> str:
+        """Name of the moving average."""
+        return f"sma_{self.params.average}"
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return (SENTIMENT, self.average, RETURN)
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol; strength is the sentiment, 0 without headlines."""
+        p, price = self.params, view.close
+        score, average, change = (view.factors[name] for name in self.factors)
+        confirmed = (price > average) & (change > 0.0)
+        direction, reason = first_that_holds(
+            [
+                (Clause.BAD_NEWS, Direction.SELL, score < p.sell_below),
+                (Clause.GOOD_NEWS, Direction.BUY, (score > p.buy_above) & confirmed),
+                (Clause.NO_HEADLINES, Direction.HOLD, unknown(score)),
+                (Clause.UNKNOWN, Direction.HOLD, unknown(price, average, change)),
+            ],
+            Clause.NOTHING_HOLDS,
+        )
+        return Signals(
+            direction=direction,
+            strength=np.clip(np.nan_to_num(score, nan=0.0), -1.0, 1.0),
+            confidence=confidences(direction, 0.5 + 0.5 * score),
+            reason=reason,
+        )
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
+        score, change = f"{SENTIMENT} {values[SENTIMENT]:+.2f}", f"the return {values[RETURN]:.2%}"
+        close, average = f"the close {view.close[t, n]:.2f}", f"{self.average} {values[self.average]:.2f}"
+        match Clause(signals.reason[t, n]):
+            case Clause.BAD_NEWS:
+                return f"{score} is below {p.sell_below:g}"
+            case Clause.GOOD_NEWS:
+                return f"{score} is above {p.buy_above:g}, {close} above {average} and {change} positive"
+            case Clause.NO_HEADLINES:
+                return "no headlines of the session: nothing is said"
+            case Clause.UNKNOWN:
+                return not_known({**values, "the close": view.close[t, n]})
+            case Clause.NOTHING_HOLDS:
+                return f"no condition holds: {score}, {close}, {average}, {change}"

@@ -1,0 +1,83 @@
+"""Rotation: the symbols that lead and rise, as candidates of a monthly allocation."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from pydantic import Field
+
+from nightdesk.book import Frozen, Share
+from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.strategies.registry import register
+
+RANK, LONG = "rank_momentum_12_1", "sma_200"
+
+
+class Clause(IntEnum):
+    """The conditions in the order in which they are asked; the first that holds gives the direction."""
+
+    UNKNOWN = 0
+    LEADS = 1
+    NO_LEADER = 2
+    BELOW_LONG = 3
+
+
+@register
+class Rotation(Strategy):
+    """STRONG_BUY what leads above its SMA200, STRONG_SELL the rest, both with confidence 1.
+
+    The signals are conditions only. When they count, with which weights, and whether the change is worth its
+    cost is decided by the sizing of the book, which for this strategy is `risk_parity`.
+
+    One value is enough to be no candidate: a rank that is not above `above`, or a price that is not above its
+    SMA200. A symbol whose missing values could still make it one is held, with confidence 0.
+    """
+
+    name = "rotation"
+
+    class Params(Frozen):
+        """A rank is in (0, 1], the best symbol has 1."""
+
+        above: Share = Field(0.7, description="rank of the momentum among the book's symbols")
+
+    params: Params
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return (RANK, LONG)
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol; strength is the sign of the direction."""
+        price, rank, average = view.close, view.factors[RANK], view.factors[LONG]
+        cases = [
+            (Clause.LEADS, Direction.STRONG_BUY, (rank > self.params.above) & (price > average)),
+            (Clause.NO_LEADER, Direction.STRONG_SELL, rank <= self.params.above),
+            (Clause.BELOW_LONG, Direction.STRONG_SELL, price <= average),
+        ]
+        reason = np.full(price.shape, Clause.UNKNOWN, dtype=np.int8)
+        direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
+        for clause, meaning, holds in reversed(cases):
+            reason[holds], direction[holds] = clause, meaning
+        return Signals(
+            direction=direction,
+            strength=np.sign(direction).astype(np.float64),
+            confidence=np.where(reason == Clause.UNKNOWN, 0.0, 1.0),
+            reason=reason,
+        )
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        values = {name: view.factors[name][t, n] for name in self.factors}
+        place, average = f"{RANK} {values[RANK]:.2f}", f"{LONG} {values[LONG]:.2f}"
+        close, above = f"the close {view.close[t, n]:.2f}", f"{self.params.above:g}"
+        match Clause(signals.reason[t, n]):
+            case Clause.LEADS:
+                return f"{place} is above {above} and {close} above {average}"
+            case Clause.NO_LEADER:
+                return f"{place} is not above {above}"
+            case Clause.BELOW_LONG:
+                return f"{close} is not above {average}"
+            case Clause.UNKNOWN:
+                values["the close"] = view.close[t, n]
+                absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
+                return f"too little history, or a bar is missing: {absent} not known"

@@ -1,0 +1,110 @@
+"""RSI mean reversion: buy what was oversold and turns up.
+
+After Wilder (1978), "New concepts in technical trading systems", whose thresholds are 30 and 70.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.registry import register
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+
+
+class Clause(IntEnum):
+    """What was found of a symbol."""
+
+    NOTHING_HOLDS = 0
+    OVERBOUGHT = 1
+    TURNS_UP = 2
+    UNKNOWN = 3
+
+
+@register
+class RsiMeanReversion(Strategy):
+    """Buy an RSI that is low and above yesterday's; leave when it is high, or by age.
+
+    ========= =============================================== ======================================
+    SELL      RSI > sell_above                                1
+    BUY       RSI < buy_below and RSI > RSI of yesterday      0.5 + 0.5 × (buy_below - RSI) / buy_below
+    HOLD      else                                            0
+    ========= =============================================== ======================================
+
+    The RSI of yesterday is the factor of the session before. Where it is missing, nothing is bought.
+    """
+
+    name = "rsi_mean_reversion"
+
+    class Params(SwingParams):
+        """The RSI is in points, 0 to 100."""
+
+        window: int = Field(14, ge=2, le=250, description="sessions of the RSI")
+        buy_below: float = Field(30.0, gt=0, lt=100, description="RSI of what was oversold")
+        sell_above: float = Field(70.0, gt=0, lt=100, description="RSI of what is left")
+        sessions: int = Field(20, ge=1, description="sessions after which a position is left")
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            if self.buy_below > self.sell_above:
+                raise ValueError(
+                    f"buy_below {self.buy_below:g} lies above sell_above {self.sell_above:g}: "
+                    "what is bought would be sold at once"
+                )
+            return self
+
+    params: Params
+
+    @property
+    def rsi(self) -> str:
+        """Name of the RSI factor."""
+        return f"rsi_{self.params.window}"
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        return (self.rsi, f"{self.rsi}@1")
+
+    @property
+    def exit_plan(self) -> ExitPlan:
+        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+
+    def signals(self, view: View) -> Signals:
+        """Signals of every session and symbol; strength is (50 - RSI) / 50, 0 where the RSI is missing."""
+        p = self.params
+        now, before = (view.factors[name] for name in self.factors)
+        direction, reason = first_that_holds(
+            [
+                (Clause.OVERBOUGHT, Direction.SELL, now > p.sell_above),
+                (Clause.TURNS_UP, Direction.BUY, (now < p.buy_below) & (now > before)),
+                (Clause.UNKNOWN, Direction.HOLD, unknown(now, before)),
+            ],
+            Clause.NOTHING_HOLDS,
+        )
+        return Signals(
+            direction=direction,
+            strength=np.where(np.isfinite(now), (50.0 - now) / 50.0, 0.0),
+            confidence=confidences(direction, 0.5 + 0.5 * (p.buy_below - now) / p.buy_below),
+            reason=reason,
+        )
+
+    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
+        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
+        now, before = values.values()
+        match Clause(signals.reason[t, n]):
+            case Clause.OVERBOUGHT:
+                return f"{self.rsi} {now:.1f} is above {p.sell_above:g}"
+            case Clause.TURNS_UP:
+                return f"{self.rsi} {now:.1f} is below {p.buy_below:g} and above yesterday's {before:.1f}"
+            case Clause.UNKNOWN:
+                return not_known(values)
+            case Clause.NOTHING_HOLDS:
+                if now < p.buy_below:
+                    return (
+                        f"{self.rsi} {now:.1f} is below {p.buy_below:g}, "
+                        f"but not above yesterday's {before:.1f}"
+                    )
+                return f"{self.rsi} {now:.1f} is neither below {p.buy_below:g} nor above {p.sell_above:g}"
