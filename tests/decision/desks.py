@@ -69,6 +69,7 @@ def day(*direction: list[Direction], vix: float = 15.0, **changed: Any) -> Day:
         quarantined=np.zeros(2, dtype=bool),
         factors={"volatility_60": np.array([0.20, 0.20])},
         returns=returns,
+        history=returns,
         direction=said,
         confidence=np.full(said.shape, 0.8),
         previous_direction=np.zeros_like(said),

@@ -40,3 +40,29 @@ def test_a_session_without_the_volatility_index_has_its_newest_value_and_band() 
     assert seen.band[ROW] == seen.band[ROW - 1]
     assert not seen.entries_allowed[ROW]
     assert seen.entries_allowed[ROW + 1]
+
+
+def test_a_day_shows_the_returns_of_its_own_session_last_and_as_many_as_the_book_asks_for() -> None:
+    panel = seeded_panel(MADE.book)
+    market, returns = market_of(panel), panel.returns[:, : len(MADE.symbols)]
+    wanted = MADE.book.portfolio
+    for row, day in ((ROW, market.day(ROW)), (len(panel) - 1, market.day(-1))):
+        for window, length in ((day.returns, wanted.volatility_window), (day.history, wanted.var_window)):
+            assert np.array_equal(window, returns[row + 1 - length : row + 1], equal_nan=True)
+
+
+def test_before_the_first_session_nothing_is_known_of_returns() -> None:
+    first = market_of(seeded_panel(MADE.book)).day(0)
+    assert first.returns.shape == (MADE.book.portfolio.volatility_window, len(MADE.symbols))
+    assert first.history.shape == (MADE.book.portfolio.var_window, len(MADE.symbols))
+    assert np.isnan(first.returns).all()
+    assert np.isnan(first.history).all()
+
+
+def test_the_window_of_value_at_risk_may_be_the_shorter_one() -> None:
+    of = desk(portfolio={"volatility_window": 90, "var_window": 30})
+    panel = seeded_panel(of.book)
+    found = factors.compute(panel, of.factor_names, benchmark="SPY")
+    day = observe(of, panel, found).day(ROW)
+    assert np.array_equal(day.history, day.returns[-30:])
+    assert day.returns.shape == (90, 2)

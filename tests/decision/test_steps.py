@@ -10,7 +10,6 @@ from tests.decision.desks import SESSION, book, day, desk, state, two_strategies
 
 from nightdesk.decision import (
     Desk,
-    Gated,
     RiskEvent,
     State,
     facts_at,
@@ -32,7 +31,7 @@ MOMENTUM = "time_series_momentum"
 
 
 def decide(made: Desk, now: State, today: Day) -> tuple[Order, ...]:
-    return plan(made, now, today, gate(made, now, today, targets(made, now, today)))
+    return plan(made, now, today, gate(made, now, today, targets(made, now, today)).quantity)
 
 
 def said(orders: tuple[Order, ...]) -> list[tuple[str, str, int]]:
@@ -77,7 +76,7 @@ def test_high_volatility_halves_entries_and_leaves_reductions() -> None:
 def test_extreme_volatility_allows_no_entries_and_says_so() -> None:
     made, now, today = desk(), state((MOMENTUM, "SPY", 10)), day([STRONG_BUY, STRONG_SELL], vix=45.0)
     gated = gate(made, now, today, targets(made, now, today))
-    assert said(plan(made, now, today, gated)) == [("sell", "SPY", 10)]
+    assert said(plan(made, now, today, gated.quantity)) == [("sell", "SPY", 10)]
     rejected = [one for one in gated.verdicts(made.symbols) if one.action == "reject"]
     assert [(one.rule, one.symbol, one.value, one.limit) for one in rejected] == [
         ("regime", "GLD", 45.0, 40.0)
@@ -107,7 +106,7 @@ def test_without_a_bar_of_a_reference_nothing_is_opened_and_the_verdict_says_so(
     made, now = desk(), state((MOMENTUM, "SPY", 10))
     today = day([STRONG_BUY, STRONG_SELL], entries_allowed=False)
     gated = gate(made, now, today, targets(made, now, today))
-    assert said(plan(made, now, today, gated)) == [("sell", "SPY", 10)]
+    assert said(plan(made, now, today, gated.quantity)) == [("sell", "SPY", 10)]
     rejected = [one for one in gated.verdicts(made.symbols) if one.action == "reject"]
     assert [words(one) for one in rejected] == [
         "GLD: buy 200 rejected by references: "
@@ -214,7 +213,7 @@ def test_a_kill_counts_from_its_session_until_its_release(on: int, killed: bool,
             {"strategies": {MOMENTUM: {"sizing": "wight"}}},
             r"strategies\.time_series_momentum\.sizing: there is no",
         ),
-        ({"limits": {"cash": {}}}, r"limits\.cash: there is no rule of that name"),
+        ({"limits": {"hoard": {}}}, r"limits\.hoard: there is no rule of that name"),
     ],
 )
 def test_a_book_that_names_what_does_not_exist_is_refused(changed: dict[str, object], message: str) -> None:
@@ -254,9 +253,8 @@ def test_wishes_that_cancel_out_change_hands_between_the_strategies_at_the_close
     made = two_strategies(desk())
     now, today = state(("trend", "GLD", 50), ("carry", "SPY", 10)), day([HOLD, HOLD], [HOLD, HOLD])
     wanted = np.array([[30.0, 0.0], [20.0, 0.0]])
-    passage = gate(made, now, today, targets(made, now, today)).passage
-    orders = plan(made, now, today, Gated(wanted, passage))
-    crosses = plan_crosses(made, now, today, Gated(wanted, passage))
+    orders = plan(made, now, today, wanted)
+    crosses = plan_crosses(made, now, today, wanted)
     assert said(orders) == [("sell", "SPY", 10)]
     assert [(one.symbol, one.price, one.session) for one in crosses] == [("GLD", Decimal(100), SESSION)]
     assert [(one.strategy, one.quantity) for one in crosses[0].intents] == [("carry", 20), ("trend", -20)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from nightdesk.book import Band
 from nightdesk.portfolio import Units
-from nightdesk.risk import Situation
+from nightdesk.risk import Entering, Situation, Standing
 
 SYMBOLS = ("GLD", "SPY", "BTC-USD")
 CALM = Band(name="NORMAL", below=20)
@@ -29,5 +29,7 @@ def situation(**changed: Any) -> Situation:
         "band_floor": 0.0,
         "entries_allowed": True,
         "kill_switch": False,
+        "standing": Standing.calm(3),
+        "entering": Entering.nothing(3),
     }
     return Situation(**{**fields, **changed})

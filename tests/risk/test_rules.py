@@ -1,5 +1,6 @@
 """Every rule alone, as tables of what is held and wanted and what it leaves (units of GLD, SPY, BTC-USD)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from tests.risk.situations import situation
 
 from nightdesk.book import Band
 from nightdesk.errors import Refused
-from nightdesk.risk import make_rules, rule_names
+from nightdesk.risk import Entering, make_rules, rule_names
 
 EXTREME = Band(name="EXTREME", entries=False)
 
@@ -143,6 +144,14 @@ def test_small_trades_are_left_out_but_a_position_can_be_closed(
     assert leaves(rule, {"limit": limit}, held, wanted) == left
 
 
+@pytest.mark.parametrize("rule", ["smallest_trade", "rebalance_threshold"])
+def test_a_strategy_can_close_a_small_position_beside_that_of_another(rule: str) -> None:
+    limit = {"limit": 500 if rule == "smallest_trade" else 0.02}
+    ends = replace(Entering.nothing(3), ends=np.array([1, 0, 0]))
+    assert leaves(rule, limit, [100, 40, 0], [97, 41, 0], entering=ends) == [97, 40, 0]
+    assert leaves(rule, limit, [100, 40, 0], [97, 41, 0]) == [100, 40, 0]
+
+
 def test_the_rules_stand_in_their_written_order() -> None:
     assert rule_names() == (
         "kill_switch",
@@ -151,13 +160,24 @@ def test_the_rules_stand_in_their_written_order() -> None:
         "staleness",
         "references",
         "regime",
+        "drawdown_level",
+        "level_cut",
+        "recovery",
+        "stop_loss",
+        "correlation",
         "max_weight",
+        "position_count",
+        "heat",
         "gross_leverage",
+        "recovery_leverage",
         "cash_buffer",
+        "cash",
         "trades_per_day",
         "turnover_per_day",
         "smallest_trade",
         "rebalance_threshold",
+        "wash_sale",
+        "pattern_day_trader",
     )
 
 

@@ -1,8 +1,12 @@
 """The top of the pure rooms: one session's decision of a book, the same for every driver."""
 
+from nightdesk.decision.compliance import counted_sessions, watches_taxes
 from nightdesk.decision.day import Day, Facts, RiskEvent, State, Targets, facts_at
 from nightdesk.decision.desk import Desk, resolve
+from nightdesk.decision.injection import Injection, inject, overlay, parse_injections, within
+from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.market import Market, observe
+from nightdesk.decision.reporting import risk_report
 from nightdesk.decision.steps import Gated, gate, held_quantities, kill_reason, plan, plan_crosses, targets
 
 __all__ = [
@@ -10,17 +14,27 @@ __all__ = [
     "Desk",
     "Facts",
     "Gated",
+    "Injection",
+    "Judged",
     "Market",
     "RiskEvent",
     "State",
     "Targets",
+    "counted_sessions",
     "facts_at",
     "gate",
     "held_quantities",
+    "inject",
+    "judge",
     "kill_reason",
     "observe",
+    "overlay",
+    "parse_injections",
     "plan",
     "plan_crosses",
     "resolve",
+    "risk_report",
     "targets",
+    "watches_taxes",
+    "within",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
+from nightdesk.portfolio import Dropped
+from nightdesk.risk import Answer, RiskState
 from nightdesk.strategies.base import Codes
+from nightdesk.tax import TaxView
 
 Flags = NDArray[np.bool_]
 
@@ -38,6 +41,8 @@ class Day:
     returns : ndarray of shape (window, n_symbols)
         Adjusted returns of the last sessions, this one last; NaN beside missing bars and before the first
         session.
+    history : ndarray of shape (var_window, n_symbols)
+        The same over the window of value at risk.
     direction, previous_direction : int8 ndarrays of shape (n_strategies, n_symbols)
         Signals of this session, and of the session before in the same panel.
     confidence : ndarray of shape (n_strategies, n_symbols)
@@ -46,6 +51,10 @@ class Day:
         Newest value of the volatility index; NaN where there was none yet.
     band : int
         Index of the regime among the book's bands; -1 where no value of the index is known.
+    splits : mapping of symbol to float
+        Units after for one before, of the symbols that split in this session.
+    opens_month : bool
+        Whether it is the first session of its month.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     """
@@ -58,6 +67,7 @@ class Day:
     quarantined: Flags
     factors: Mapping[str, Floats]
     returns: Floats
+    history: Floats
     direction: Codes
     confidence: Floats
     previous_direction: Codes
@@ -65,41 +75,93 @@ class Day:
     band: int
     entries_allowed: bool = True
     entries_reason: str = ""
+    splits: Mapping[str, float] = field(default_factory=dict)
+    opens_month: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts that people or the machine set, as of one decision."""
+    """Facts that people or the machine set, as of one decision.
+
+    Attributes
+    ----------
+    kill_switch, kill_reason
+        Whether the book is stopped, and why.
+    answer : Answer or None
+        The newest word of a person on a book that waits at a drawdown level.
+    asked : date or None
+        Newest session of which a person was asked for it.
+    simulates : bool
+        Whether the simulated person answers for those that nobody was asked about.
+    forced, forced_by
+        Drawdown level that a person sets in this session, 0 for none, and who.
+    """
 
     kill_switch: bool = False
     kill_reason: str = ""
+    answer: Answer | None = None
+    asked: date | None = None
+    simulates: bool = True
+    forced: int = 0
+    forced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RiskEvent:
-    """A dated fact about a book's risk: it counts from the decision of `session` on."""
+    """A dated fact about a book's risk: it counts from the decision of `session` on.
+
+    "kill" and "release" turn the kill switch, "review", "confirm" and "reject" answer for a book that waits,
+    "ask" says that a person was asked, "level" sets a drawdown level.
+    """
 
     session: date
-    kind: Literal["kill", "release"]
+    kind: Literal["kill", "release", "review", "confirm", "reject", "ask", "level"]
     reason: str
+    who: str = ""
+    level: int = 0
 
 
-def facts_at(events: Iterable[RiskEvent], session: date) -> Facts:
-    """The facts of a session's decision: of the events up to it, in their order, the last one holds."""
-    killed = None
+def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = True) -> Facts:
+    """The facts of a session's decision: of the events up to it, in their order, the last one holds.
+
+    A level that was set counts in its own session alone: what it entered lasts by itself. `simulates` is
+    whether a simulated person may answer where no real one was asked.
+    """
+    facts = Facts(simulates=simulates)
     for event in events:
-        if event.session <= session:
-            killed = event.reason if event.kind == "kill" else None
-    return Facts(kill_switch=killed is not None, kill_reason=killed or "")
+        if event.session > session:
+            continue
+        match event.kind:
+            case "kill":
+                facts = replace(facts, kill_switch=True, kill_reason=event.reason)
+            case "release":
+                facts = replace(facts, kill_switch=False, kill_reason="")
+            case "review" | "confirm" | "reject":
+                facts = replace(facts, answer=Answer(event.session, event.kind, event.who))
+            case "ask":
+                facts = replace(facts, asked=event.session)
+            case "level" if event.session == session:
+                facts = replace(facts, forced=event.level, forced_by=event.who)
+    return facts
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the book stands when it decides: settled, and marked at the close of the session."""
+    """Where the book stands when it decides: settled, and marked at the close of the session.
+
+    `risk`, `allocation` and `stop_distance` are what the decision before left; None before the first. The
+    allocation, of shape (n_strategies, n_symbols), are the shares of its capital that a strategy goes on
+    wanting, the stop distance the dollars below its average entry at which it leaves a position. `tax` is
+    empty where no rule of the book asks for it.
+    """
 
     ledger: Ledger
     mark: Mark
     facts: Facts = Facts()
+    risk: RiskState | None = None
+    allocation: Floats | None = field(default=None, compare=False)
+    stop_distance: Floats | None = field(default=None, compare=False)
+    tax: TaxView = field(default_factory=TaxView)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +176,28 @@ class Targets:
         Wanted positions as signed shares of NAV.
     confidence : ndarray
         Of entries, after the regime's factor; 0 where the signal is none to enter by.
+    allocation : ndarray
+        Shares of a strategy's capital that it wants from here on, until it decides anew; 0 where its sizing
+        makes no such decisions.
     volatility : float
         Annualised volatility of the wanted portfolio before it was scaled.
     scale : float
         Factor in (0, 1] that brought it down to the book's target.
+    stop_distance : ndarray
+        Dollars below its average entry at which a strategy leaves the position; 0 where it has no such stop.
+    cause : int8 ndarray
+        Why the strategy wants it: a `nightdesk.decision.exits.Cause`.
+    dropped : tuple of Dropped
+        Entries that the book's filters took away.
     """
 
     held: Floats
     quantity: Floats
     weight: Floats
     confidence: Floats
+    allocation: Floats
     volatility: float
     scale: float
+    stop_distance: Floats
+    cause: Codes
+    dropped: tuple[Dropped, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors, portfolio, risk, strategies
-from nightdesk.book import Book
+from nightdesk.book import Book, Stop
+from nightdesk.errors import Refused
 from nightdesk.execution.fills import FillTerms, fill_terms
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Sizing, Units
-from nightdesk.risk import Rule
+from nightdesk.portfolio.atr_risk import ATR
+from nightdesk.risk import Rule, Standing
 from nightdesk.strategies import Strategy
+from nightdesk.strategies.base import ExitPlan
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,14 @@ class Desk:
     rules : tuple of Rule
         In the order of the gate.
     factor_names : tuple of str
-        Every factor that strategies and sizing ask for, sorted.
+        Every factor that strategies, their stops and sizing ask for, sorted.
     look_back : int
         Sessions of bars that the longest of them needs.
     max_weight, volatility_target : ndarray of shape (n_symbols,)
+    costs : ndarray of shape (n_symbols,)
+        Commission and slippage of a trade, share of its notional, without what each unit costs.
+    unit_costs : ndarray of shape (n_symbols,)
+        Commission on top, dollars a unit.
     units : Units
     rank : ndarray of shape (n_symbols,)
         Places of the symbols in alphabetical order.
@@ -43,6 +50,8 @@ class Desk:
         Smallest quantities.
     fill_terms : FillTerms
         How its orders are filled on paper.
+    stops : mapping of symbol to Stop
+        Empty where the book has no rule on stops.
     """
 
     book: Book
@@ -53,10 +62,13 @@ class Desk:
     look_back: int
     max_weight: Floats
     volatility_target: Floats
+    costs: Floats
+    unit_costs: Floats
     units: Units
     rank: NDArray[np.int64]
     unit_of: Mapping[str, Decimal]
     fill_terms: FillTerms
+    stops: Mapping[str, Stop]
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -73,6 +85,31 @@ class Desk:
         """Row of each strategy."""
         return {name: s for s, name in enumerate(self.strategies)}
 
+    def costs_at(self, price: Floats) -> Floats:
+        """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
+        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
+        return self.costs + each
+
+    @cached_property
+    def calm(self) -> Standing:
+        """Where the risk of a book stands that nothing has happened to."""
+        return Standing.calm(len(self.symbols))
+
+    @cached_property
+    def haven(self) -> NDArray[np.bool_]:
+        """Symbols that may be bought at drawdown level 3."""
+        return np.isin(self.symbols, self.book.levels.havens if self.book.levels else ())
+
+    @cached_property
+    def first_out(self) -> NDArray[np.bool_]:
+        """Symbols that are not bought at drawdown level 1, and closed at levels 2 and 3."""
+        return np.isin(self.symbols, self.book.levels.first_out if self.book.levels else ())
+
+    @cached_property
+    def ends_positions(self) -> bool:
+        """Whether a strategy ends positions by age or stop."""
+        return any(one.exit_plan != ExitPlan() for one in self.strategies.values())
+
     @cached_property
     def band_floors(self) -> tuple[float, ...]:
         """Lower edges of the bands of the volatility index."""
@@ -85,20 +122,23 @@ def resolve(book: Book) -> Desk:
     Raises
     ------
     Refused
-        When a strategy, sizing method, factor or rule is unknown, or a parameter is unknown or impossible,
-        with the path of the key.
+        When a strategy, sizing method, factor or rule is unknown, a parameter is unknown or impossible, or a
+        strategy cannot trade the book's symbols, with the path of the key.
     """
     made = {
         name: strategies.make(name, entry.params, path=f"strategies.{name}")
         for name, entry in book.strategies.items()
     }
     sizing = {
-        name: portfolio.make(entry.sizing, path=f"strategies.{name}.sizing")
+        name: portfolio.make(entry.sizing, entry.sizing_params, path=f"strategies.{name}.sizing")
         for name, entry in book.strategies.items()
     }
-    rules = risk.make_rules(book.limits)
+    for name, strategy in made.items():
+        strategy.check(book.symbols, f"strategies.{name}")
+    rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
+    wanted |= {ATR for strategy in made.values() if strategy.exit_plan.stop_atr is not None}
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
     return Desk(
@@ -110,8 +150,26 @@ def resolve(book: Book) -> Desk:
         look_back=factors.look_back(names),
         max_weight=np.array([one.max_weight for one in instruments], dtype=np.float64),
         volatility_target=np.array([one.volatility_target for one in instruments], dtype=np.float64),
+        costs=np.array([book.costs_of(symbol).total for symbol in book.symbols], dtype=np.float64),
+        unit_costs=np.array(
+            [book.costs_of(symbol).commission_per_unit for symbol in book.symbols], dtype=np.float64
+        ),
         units=Units.of([one.unit for one in instruments]),
         rank=np.argsort(np.argsort(np.array(book.symbols))),
         unit_of={symbol: one.unit for symbol, one in book.universe.items()},
         fill_terms=fill_terms(book),
+        stops=_stops(book, rules),
     )
+
+
+def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:
+    """Each symbol's own stop, or that of the book's rule."""
+    rule = next((one for one in rules if isinstance(one, risk.StopLoss)), None)
+    own = [symbol for symbol, one in book.universe.items() if one.stop is not None]
+    if rule is None:
+        if own:
+            raise Refused(
+                f"universe.{own[0]}.stop: the book has no limits.stop_loss that it belongs to; add one"
+            )
+        return {}
+    return {symbol: one.stop or rule.params for symbol, one in book.universe.items()}

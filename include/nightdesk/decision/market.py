@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -16,6 +16,7 @@ from nightdesk.decision.desk import Desk
 from nightdesk.execution.fills import FillBars
 from nightdesk.panel import Floats, Panel
 from nightdesk.strategies.base import Codes, Direction, Signals, View
+from nightdesk.strategies.learning import Model, with_models
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,19 @@ class Market:
     quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
     factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
     returns : ndarray of shape (window - 1 + n_sessions, n_symbols)
-        Adjusted returns; rows before the first session are NaN, so that every window has one shape.
+        Adjusted returns; rows before the first session are NaN, so that every window has one shape. `window`
+        is the longest that a day shows.
     signals : mapping of strategy name to Signals
     vix : ndarray of shape (n_sessions,)
         Newest value of the volatility index, NaN before its first bar.
     band : ndarray of shape (n_sessions,)
     entries_allowed : bool ndarray of shape (n_sessions,)
+    opens_month : bool ndarray of shape (n_sessions,)
+        Where the session before it on the calendar is of another month.
+    models : mapping of strategy name to tuple of Model, length n_sessions
+        Of strategies that learn, the live ones, where the signals were made from the factors.
+    injected : frozenset of (session, strategy, symbol)
+        Signals that no strategy made; see `nightdesk.decision.injection`.
     """
 
     desk: Desk
@@ -66,6 +74,9 @@ class Market:
     vix: Floats
     band: NDArray[np.int64]
     entries_allowed: Flags
+    opens_month: Flags
+    models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
+    injected: frozenset[tuple[date, str, str]] = frozenset()
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -73,7 +84,7 @@ class Market:
     def day(self, t: int) -> Day:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
-        window = self.desk.book.portfolio.volatility_window
+        portfolio, end = self.desk.book.portfolio, len(self.returns) - len(self) + t + 1
         quiet = np.full_like(self.direction[0], Direction.HOLD)
         return Day(
             session=self.sessions[t],
@@ -83,7 +94,8 @@ class Market:
             age=self.age[t],
             quarantined=self.quarantined[t],
             factors={name: values[t] for name, values in self.factors.items()},
-            returns=self.returns[t : t + window],
+            returns=self.returns[end - portfolio.volatility_window : end],
+            history=self.returns[end - portfolio.var_window : end],
             direction=self.direction[t],
             confidence=self.confidence[t],
             previous_direction=self.direction[t - 1] if t else quiet,
@@ -91,6 +103,8 @@ class Market:
             band=int(self.band[t]),
             entries_allowed=bool(self.entries_allowed[t]),
             entries_reason="" if self.entries_allowed[t] else "benchmark or volatility index has no bar",
+            splits=self.splits(t),
+            opens_month=bool(self.opens_month[t]),
         )
 
     def fill_bars(self, t: int) -> FillBars:
@@ -171,12 +185,15 @@ def observe(
     if entries_allowed is None:
         entries_allowed = np.ones(len(panel), dtype=bool)
     own = {name: factors[name][:, :n] for name in desk.factor_names}
+    models: Mapping[str, tuple[Model, ...]] = {}
     if signals is None:
         view = View.of(panel, factors, desk.symbols, desk.book.volatility_index)
+        view = with_models(view, desk.strategies.values())
+        models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
     good = replace(panel, close=np.where(quarantined, np.nan, panel.close))
     vix = panel.last_close[:, panel.column(desk.book.volatility_index)]
-    window = desk.book.portfolio.volatility_window
+    window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     padding = np.full((window - 1, n), np.nan)
     return Market(
         desk=desk,
@@ -201,12 +218,23 @@ def observe(
         vix=vix,
         band=regime.classify(vix, desk.book.regime),
         entries_allowed=entries_allowed,
+        opens_month=_opens_month(desk, panel),
+        models=models,
     )
 
 
 def _stack[D: np.generic](arrays: Sequence[NDArray[D]]) -> NDArray[D]:
     """Arrays of every strategy as one of shape (n_sessions, n_strategies, n_symbols)."""
     return np.stack(arrays, axis=1)
+
+
+def _opens_month(desk: Desk, panel: Panel) -> Flags:
+    """By the calendar and not by the panel, whose first session need not be the first of its month."""
+    calendar = get_calendar(desk.book.calendar)
+    months = calendar.sessions.astype("datetime64[M]")
+    at = np.searchsorted(calendar.sessions, panel.sessions)
+    opens: Flags = (at == 0) | (months[at] != months[at - 1])
+    return opens
 
 
 def _closes(desk: Desk, panel: Panel) -> tuple[datetime, ...]:

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nightdesk.book import Book
+from nightdesk.decision.compliance import measures
 from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
+from nightdesk.decision.exits import Cause, causes, exits, filtered, stop_distance_after
+from nightdesk.decision.judging import Judged, judge
+from nightdesk.decision.sharing import share
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Ledger
-from nightdesk.execution.money import apportion, exact
+from nightdesk.execution.money import exact
 from nightdesk.execution.netting import cross, net
 from nightdesk.execution.orders import Cross, Intent, Order, limited
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.risk import DailyLoss, Passage, Situation, Verdict, pass_gate, verdicts, without_entries
+from nightdesk.risk import (
+    DailyLoss,
+    Entering,
+    Passage,
+    Situation,
+    Verdict,
+    pass_gate,
+    verdicts,
+    without_entries,
+)
 from nightdesk.strategies import Direction
 
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), and its passage."""
+    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), its passage, and what
+    it made of the book's risk.
+    """
 
     quantity: Floats
     passage: Passage
+    judged: Judged
 
     def verdicts(self, symbols: tuple[str, ...]) -> list[Verdict]:
         """The gate's words, made when they are asked for."""
@@ -53,7 +69,7 @@ def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
 
 
 def targets(desk: Desk, state: State, day: Day) -> Targets:
-    """The positions that the book wants: each strategy sized, then the whole scaled to the volatility target.
+    """The positions that the book wants: strategies sized, their exits, the book's filters, all of it scaled.
 
     The regime's factor makes additions smaller; a strategy that is off in the band adds nothing. Of a symbol
     in quarantine nothing is sold: its price, and the signals that rest on it, are not to be trusted. The
@@ -71,8 +87,10 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             f"{desk.book.name} has a NAV of {nav:.2f} dollars on {day.session}: nothing can be sized"
         )
     held = held_quantities(desk, state.ledger)
-    wanted, confidence = np.empty_like(held), np.zeros_like(held)
+    wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
+    before = np.zeros_like(held) if state.allocation is None else state.allocation
     band = desk.book.regime[day.band] if day.band >= 0 else None
+    costs = desk.costs_at(day.price)
     for s, (name, method) in enumerate(desk.sizing.items()):
         factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
         ask = Ask(
@@ -87,22 +105,52 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             volatility_target=desk.volatility_target,
             buy_fraction=desk.book.portfolio.buy_fraction,
             entry_factor=factor,
+            returns=day.returns,
+            costs=costs,
+            allocation=before[s],
+            opens_month=day.opens_month,
         )
-        wanted[s] = method.quantities(ask)
+        allocation[s] = method.allocate(ask)
+        wanted[s] = method.quantities(replace(ask, allocation=allocation[s]))
         confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
-    wanted = _keep(day.quarantined, wanted, held)
+    ended = exits(desk, state, day)
+    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
+    cause = causes(desk, wanted, held, ended, day)
+    wanted, cause, dropped = filtered(desk, day, wanted, held, confidence, cause)
     volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
     limit = desk.book.portfolio.volatility_target
-    scale = limit / volatility if volatility > limit else 1.0
+    scale = limit / volatility if limit is not None and volatility > limit else 1.0
     quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
-    return Targets(held, quantity, quantity * price / nav, confidence, volatility, scale)
+    return Targets(
+        held=held,
+        quantity=quantity,
+        weight=quantity * price / nav,
+        confidence=confidence,
+        allocation=allocation,
+        volatility=volatility,
+        scale=scale,
+        stop_distance=stop_distance_after(desk, state, day, quantity, held),
+        cause=cause,
+        dropped=dropped,
+    )
 
 
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
-    """Put the book's net targets through its rules, and share what they leave among its strategies."""
-    band = day.band
-    situation = Situation(
+    """Put the book's net targets through its rules, and share what they leave among its strategies.
+
+    The drawdown level moves here and nowhere else.
+    """
+    judged = judge(desk, state, day, wanted)
+    asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
+    passage = pass_gate(desk.rules, asked, held, situation(desk, state, day, wanted, judged))
+    return Gated(share(desk, wanted, passage), passage, judged)
+
+
+def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
+    """What the rules look at in a decision on these targets."""
+    band, lawful = day.band, measures(desk, state.tax)
+    return Situation(
         price=_known(day.price),
         max_weight=desk.max_weight,
         units=desk.units,
@@ -116,9 +164,29 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
         band_floor=desk.band_floors[band] if band >= 0 else math.nan,
         entries_allowed=day.entries_allowed,
         kill_switch=state.facts.kill_switch,
+        standing=judged.standing,
+        entering=_entering(desk, state, day, wanted),
+        session=day.session,
+        wash_loss=lawful.wash_loss,
+        opened_today=lawful.opened_today,
+        day_trades=lawful.day_trades,
     )
-    passage = pass_gate(desk.rules, wanted.quantity.sum(axis=0), wanted.held.sum(axis=0), situation)
-    return Gated(_share(desk, wanted, passage), passage)
+
+
+def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
+    """What stands behind the entries of the wanted positions."""
+    adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
+    stays = (wanted.held != 0) & (wanted.quantity != 0)
+    here = stays.sum(axis=0)
+    return Entering(
+        confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
+        opens=((wanted.held == 0) & (wanted.quantity != 0)).sum(axis=0),
+        open_here=here,
+        open_positions=int(here.sum()),
+        cash=float(state.mark.cash),
+        costs=desk.costs_at(day.price),
+        ends=((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0) if desk.ends_positions else 0,
+    )
 
 
 def kill_reason(desk: Desk, state: State) -> str | None:
@@ -129,14 +197,17 @@ def kill_reason(desk: Desk, state: State) -> str | None:
     return next((reason for rule in rules if (reason := rule.kill_reason(state.mark.day_return))), None)
 
 
-def plan(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Order, ...]:
-    """The orders that bring the book from what it holds to what the gate let through, in the book's order."""
-    intents, prices = _intents(desk, state, day, gated)
+def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, ...]:
+    """The orders that bring the book from what it holds to what the gate let through, in the book's order.
+
+    `quantity` is that of `Gated`.
+    """
+    intents, prices = _intents(desk, state, day, quantity)
     orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
     return tuple(_as_asked(desk.book, order) for order in orders)
 
 
-def plan_crosses(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Cross, ...]:
+def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Cross, ...]:
     """What changes hands between the strategies, since it needs no order; in the book's order.
 
     Nothing of it reaches the market or changes what the book holds as a whole, so no rule of the gate speaks
@@ -144,13 +215,13 @@ def plan_crosses(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[Cros
     """
     if len(desk.strategies) == 1:
         return ()
-    intents, prices = _intents(desk, state, day, gated)
+    intents, prices = _intents(desk, state, day, quantity)
     return cross(intents, prices, session=day.session)
 
 
-def _intents(desk: Desk, state: State, day: Day, gated: Gated) -> tuple[list[Intent], dict[str, float]]:
+def _intents(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[list[Intent], dict[str, float]]:
     """What each strategy is to change, and the prices of the symbols that it is about."""
-    change = gated.quantity - held_quantities(desk, state.ledger)
+    change = quantity - held_quantities(desk, state.ledger)
     names = tuple(desk.strategies)
     intents: list[Intent] = []
     prices: dict[str, float] = {}
@@ -170,28 +241,9 @@ def _as_asked(book: Book, order: Order) -> Order:
     return limited(order, book.orders.limit_offset_bps, book.universe[order.symbol].tick)
 
 
-def _share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
-    """The gate's net quantities shared among the strategies, pro rata and in whole units.
-
-    A trade that was made smaller is made smaller alike for all; where more is sold than was wanted, what was
-    wanted shrinks alike.
-    """
-    if len(desk.strategies) == 1:
-        return passage.quantity[None, :]
-    out = wanted.quantity.copy()
-    for n in np.flatnonzero(passage.quantity != passage.wanted).tolist():
-        final, asked, had = passage.quantity[n], passage.wanted[n], passage.held[n]
-        if min(asked, had) <= final <= max(asked, had) and asked != had:
-            part = (final - had) / (asked - had)
-            ideal = wanted.held[:, n] + part * (wanted.quantity[:, n] - wanted.held[:, n])
-        else:
-            ideal = wanted.quantity[:, n] * (final / asked)
-        unit = desk.unit_of[desk.symbols[n]]
-        total = exact(final).quantize(unit)
-        whole = float(ideal.sum())
-        weights = [exact(one) for one in ideal] if whole else [exact(1.0) for _ in ideal]
-        out[:, n] = [float(one) for one in apportion(total, weights, unit)]
-    return out
+def _in_units(desk: Desk, quantity: Floats) -> Floats:
+    """Net quantities of all strategies; a sum of floats need not be the float next to its decimal value."""
+    return desk.units.toward_zero(quantity.sum(axis=0))
 
 
 def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:

@@ -42,7 +42,7 @@ class MaxWeight(Rule):
         return Ruling(after, weight, situation.max_weight)
 
 
-def _within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
+def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
     """Additions shrunk alike until gross is within `limit` × NAV; what is held is not forced out."""
     kept = without_entries(wanted, held)
     room = limit * situation.nav - float((np.abs(kept) * situation.price).sum())
@@ -81,7 +81,7 @@ class GrossLeverage(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
         limit: float = self.params.limit if self.params.margin else min(1.0, self.params.limit)
-        return _within_gross(wanted, held, situation, limit)
+        return within_gross(wanted, held, situation, limit)
 
 
 @register
@@ -105,4 +105,4 @@ class CashBuffer(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk until the buffer is left."""
         limit = 1.0 - self.params.limit
-        return _within_gross(wanted, held, situation, limit / INITIAL_MARGIN if self.params.margin else limit)
+        return within_gross(wanted, held, situation, limit / INITIAL_MARGIN if self.params.margin else limit)

@@ -80,6 +80,7 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     """
     if not np.isfinite(wanted).all():
         raise Refused(f"a quantity is not a number: {wanted.tolist()} wanted on {held.tolist()} held")
+    rules = [rule for rule in rules if rule.concerns(situation)]
     records: list[Record] = []
     start = asked = wanted
     purchases_only = False
@@ -130,7 +131,7 @@ def _one_round(
         after = ruling.after
         if exempt is not None and rule.order >= EXEMPT_FROM:
             after = np.where(exempt, before, after)
-        if ruling.exempt is not None:
+        if ruling.exempt is not None and ruling.exempt.any():
             exempt = ruling.exempt if exempt is None else exempt | ruling.exempt
         if after is not before:
             _check(rule, before, after, held)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from datetime import date
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,97 @@ from nightdesk.portfolio.units import Units
 Subject = Literal["entries", "positions", "trades"]
 
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the book's risk stands in this decision; arrays of shape (n_symbols,).
+
+    Attributes
+    ----------
+    level : int
+        Drawdown level, 0 to 4.
+    haven, first_out : bool ndarrays
+        As the book's levels name them.
+    sure : ndarray
+        Units that strategies want to add with the confidence that level 1 asks for.
+    level_cap, stop_cap : ndarray
+        Most units that the cut of a level, or a stop, leaves; infinite where none does.
+    fall, stop_at : ndarray
+        Loss a unit since the average entry, share of its price, and the loss at which the stop acts; NaN
+        where nothing is held or no stop is set.
+    size_cap : ndarray
+        Most units that a position may grow to in recovery; infinite outside of one.
+    leverage_limit : float
+        Gross over NAV in recovery; infinite outside of one.
+    correlation : ndarray of shape (n_symbols, n_symbols)
+        Of returns; NaN where not known.
+    """
+
+    level: int
+    haven: Flags
+    first_out: Flags
+    sure: Floats
+    level_cap: Floats
+    stop_cap: Floats
+    fall: Floats
+    stop_at: Floats
+    size_cap: Floats
+    leverage_limit: float
+    correlation: Floats
+
+    @classmethod
+    def calm(cls, n: int) -> Self:
+        """Of `n` symbols in a book that nothing has happened to."""
+        none, free, unknown = np.zeros(n, dtype=np.bool_), np.full(n, np.inf), np.full(n, np.nan)
+        return cls(
+            level=0,
+            haven=none,
+            first_out=none,
+            sure=free,
+            level_cap=free,
+            stop_cap=free,
+            fall=unknown,
+            stop_at=unknown,
+            size_cap=free,
+            leverage_limit=np.inf,
+            correlation=np.full((n, n), np.nan),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """What stands behind the entries of a decision; arrays of shape (n_symbols,).
+
+    Attributes
+    ----------
+    confidence : ndarray
+        Of the most confident strategy that adds to the symbol; 0 where none does.
+    opens, open_here : int ndarrays
+        Positions (of a strategy in the symbol) that would be opened, and that stay open.
+    open_positions : int
+        Positions that stay open, over all symbols.
+    cash : float
+        Dollars at the mark.
+    costs : ndarray
+        What a trade is expected to cost, share of its notional.
+    ends : int ndarray
+        Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans.
+    """
+
+    confidence: Floats
+    opens: NDArray[np.int64]
+    open_here: NDArray[np.int64]
+    open_positions: int
+    cash: float
+    costs: Floats
+    ends: NDArray[np.int64] | int = 0
+
+    @classmethod
+    def nothing(cls, n: int) -> Self:
+        """Of `n` symbols in a book that has nothing and opens nothing."""
+        none = np.zeros(n, dtype=np.int64)
+        return cls(np.zeros(n), none, none, 0, 0.0, np.zeros(n))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +137,12 @@ class Situation:
     band_floor: float
     entries_allowed: bool
     kill_switch: bool
+    standing: Standing
+    entering: Entering
+    session: date | None = None
+    wash_loss: Floats | float = 0.0
+    opened_today: Floats | float = 0.0
+    day_trades: int = 0
 
     def weights(self, quantity: Floats) -> Floats:
         """Signed shares of NAV of some quantities."""
@@ -93,6 +191,10 @@ class Rule(ABC):
     def __init__(self, params: Any) -> None:
         self.params = params
 
+    def concerns(self, situation: Situation) -> bool:
+        """Whether there is anything to ask it in this situation; it is left out where not."""
+        return True
+
     @abstractmethod
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is left of the wanted net quantities.
@@ -110,6 +212,20 @@ def without_entries(wanted: Floats, held: Floats) -> Floats:
     """What is wanted, less every addition: nothing grows, nothing changes its sign, reductions stay."""
     kept: Floats = np.minimum(np.maximum(wanted, np.minimum(held, 0.0)), np.maximum(held, 0.0))
     return kept
+
+
+def cut(wanted: Floats, held: Floats, cap: Floats, situation: Situation) -> tuple[Floats, Flags]:
+    """Positions of at most `cap` units (infinite where none holds), in whole units.
+
+    And which of them are sales that the cap asks for, that is of more than it leaves and no turn to the
+    other side.
+    """
+    over = np.abs(wanted) > cap
+    after = wanted
+    if over.any():
+        most = situation.units.toward_zero(np.where(over, cap, 0.0))
+        after = np.where(over, np.copysign(most, wanted), wanted)
+    return after, (np.abs(held) > cap) & (without_entries(after, held) == after)
 
 
 _RULES: dict[str, type[Rule]] = {}
@@ -136,8 +252,8 @@ def rule_class(name: str) -> type[Rule]:
     return _RULES[name]
 
 
-def make_rules(limits: Mapping[str, Mapping[str, Any]]) -> tuple[Rule, ...]:
-    """The rules of a book in the order of the gate, with those that are always on.
+def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = ()) -> tuple[Rule, ...]:
+    """The rules of a book in the order of the gate, with those that are always on and those named in `also`.
 
     Raises
     ------
@@ -149,7 +265,7 @@ def make_rules(limits: Mapping[str, Mapping[str, Any]]) -> tuple[Rule, ...]:
             near = difflib.get_close_matches(name, rule_names(), n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(rule_names())}"
             raise Refused(f"limits.{name}: there is no rule of that name; {hint}")
-    wanted = [name for name in rule_names() if name in limits or _RULES[name].always]
+    wanted = [name for name in rule_names() if name in limits or name in also or _RULES[name].always]
     return tuple(_make(_RULES[name], limits.get(name, {})) for name in wanted)
 
 

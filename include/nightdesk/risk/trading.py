@@ -1,7 +1,7 @@
 """Rules on what is traded in one session: how often, how much, and whether it is worth its cost.
 
-They look at sales and purchases alike. A position can always be closed entirely: the rules on small trades
-let it go.
+They look at sales and purchases alike. A position can always be closed entirely, a strategy's own beside one
+of another too: the rules on small trades let it go.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, Situation, register
+from nightdesk.risk.rule import Flags, Rule, Ruling, Situation, register
 
 
-def _sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
+def sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
     """Changes of weight, absolute."""
     return np.abs(situation.weights(wanted - held))
 
 
-def _by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
+def _stays(wanted: Floats, situation: Situation) -> Flags:
+    """Where no position is closed."""
+    stays: Flags = (wanted != 0.0) & (np.asarray(situation.entering.ends) == 0)
+    return stays
+
+
+def by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
     """Columns that trade, the largest change of weight first, equals by symbol."""
     order: NDArray[np.intp] = np.lexsort((situation.rank, -size))
     return order[: np.count_nonzero(size)]
@@ -43,8 +49,8 @@ class TradesPerDay(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """The trades beyond the limit undone."""
         limit: int = self.params.limit
-        size = _sizes(wanted, held, situation)
-        order = _by_size(size, situation)
+        size = sizes(wanted, held, situation)
+        order = by_size(size, situation)
         place = np.zeros_like(size)
         place[order] = np.arange(1, len(order) + 1)
         after = np.where(place > limit, held, wanted) if len(order) > limit else wanted
@@ -68,8 +74,8 @@ class TurnoverPerDay(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Trades by size until the limit; the one that crosses is cut to it, those after it undone."""
         limit: float = self.params.limit
-        size = _sizes(wanted, held, situation)
-        order = _by_size(size, situation)
+        size = sizes(wanted, held, situation)
+        order = by_size(size, situation)
         running = np.zeros_like(size)
         running[order] = np.cumsum(size[order])
         if not len(order) or running[order[-1]] <= limit + 1e-12:
@@ -100,7 +106,7 @@ class SmallestTrade(Rule):
         """Small trades undone."""
         limit: float = self.params.limit
         notional = np.abs(wanted - held) * situation.price
-        return Ruling(np.where((notional < limit) & (wanted != 0.0), held, wanted), notional, limit)
+        return Ruling(np.where((notional < limit) & _stays(wanted, situation), held, wanted), notional, limit)
 
 
 @register
@@ -120,5 +126,5 @@ class RebalanceThreshold(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Small changes of weight undone."""
         limit: float = self.params.limit
-        size = _sizes(wanted, held, situation)
-        return Ruling(np.where((size < limit) & (wanted != 0.0), held, wanted), size, limit)
+        size = sizes(wanted, held, situation)
+        return Ruling(np.where((size < limit) & _stays(wanted, situation), held, wanted), size, limit)

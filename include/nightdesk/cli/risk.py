@@ -1,0 +1,97 @@
+"""`risk`: what a book may lose, and how far it stands from its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.machine import database
+from nightdesk.cli.options import BookName, Json, iso_date
+from nightdesk.cli.output import show, table
+
+if TYPE_CHECKING:
+    from nightdesk.alerts.risk import RiskSection
+
+Of = Annotated[
+    date | None,
+    typer.Option(
+        "--session",
+        metavar="D",
+        parser=iso_date,
+        help="The session, as 2022-12-30; by default the newest with a report.",
+        show_default=False,
+    ),
+]
+
+
+@app.command(epilog=example("nightdesk risk multi_asset", "nightdesk risk multi_asset --session 2022-12-30"))
+def risk(book: BookName, session: Of = None, json: Json = False) -> None:
+    """Tell what a book may lose, and how far it stands from its limits.
+
+    Of what it held at the mark of the session: drawdown level, volatility, value at risk, concentration,
+    correlations, the room to every limit.
+    """
+    from nightdesk.cli.books import open_book
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.reporting import risk_section
+    from nightdesk.store.risk_reports import newest_risk_report
+
+    loaded = open_book(book)
+    with database() as conn:
+        newest = newest_risk_report(conn, loaded.name)
+        chosen = newest if session is None else session
+        section = None if chosen is None else risk_section(conn, loaded, chosen)
+    if chosen is None or section is None:
+        found = "none of its sessions has" if newest is None else f"its newest is of {newest}"
+        raise Refused(
+            f"{loaded.name} has no risk report{'' if chosen is None else f' of {chosen}'} ({found}): "
+            "the gate step of a session makes it"
+        )
+    show(
+        _document(loaded.name, chosen, section),
+        as_json=json,
+        text=lambda: _lines(loaded.name, chosen, section),
+    )
+
+
+def _document(book: str, session: date, section: RiskSection) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    told = asdict(section.report)
+    dollars = {
+        f"{name}_{figure}": section.dollars(told["tail"][name][figure])
+        for name in ("historical", "normal")
+        for figure in ("var", "cvar")
+    }
+    told["picture"]["matrix"] = section.report.picture.matrix.tolist()
+    return {"book": book, "session": session, "level": section.level, **told, "dollars": dollars}
+
+
+def _lines(book: str, session: date, section: RiskSection) -> Iterator[str]:
+    from nightdesk.alerts.figures import money, percent
+    from nightdesk.alerts.risk import risk_lines
+
+    yield f"{book} at the mark of {session}, NAV {money(section.report.nav)}"
+    yield from (f"  {line}" for line in risk_lines(section))
+    yield ""
+    heads = ("limit", "value", "at", "room", "state")
+    rows = [(one.name, one.value, one.limit, one.room, one.state) for one in section.limits]
+    yield from table(heads, rows, right=("value", "at", "room"))
+    if section.contributions:
+        yield ""
+        heads = ("symbol", "weight", "adds to volatility", "share", "")
+        parts = [
+            (
+                one.symbol,
+                percent(one.weight, places=1),
+                percent(one.contribution),
+                percent(one.share, places=1),
+                "returns missing" if one.gaps else "",
+            )
+            for one in section.contributions
+        ]
+        yield from table(heads, parts, right=heads[1:4])

@@ -1,0 +1,129 @@
+"""What depends on positions beside sizing: exits by age and stop, and filters on what is opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+
+import numpy as np
+
+from nightdesk.decision.day import Day, State
+from nightdesk.decision.desk import Desk
+from nightdesk.decision.telling import sessions_held
+from nightdesk.panel import Floats
+from nightdesk.portfolio import Dropped
+from nightdesk.portfolio.atr_risk import ATR
+from nightdesk.portfolio.filters import (
+    apart_from_what_moves_alike,
+    entries_by_confidence,
+    one_entry_a_symbol,
+)
+from nightdesk.risk import correlations
+from nightdesk.strategies import Direction
+from nightdesk.strategies.base import Codes
+
+
+class Cause(IntEnum):
+    """Why a strategy wants what it wants of a symbol."""
+
+    NONE = 0
+    OPENS = 1
+    SIGNAL = 2
+    STOP = 3
+    AGE = 4
+    SUPERSEDED = 5
+    CORRELATED = 6
+
+
+_CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
+
+
+def exits(desk: Desk, state: State, day: Day) -> Codes:
+    """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
+
+    The stop is checked on the session's close, and not without a bar of the session. A position's age counts
+    its first session as one, so that a plan of five sessions sells at the open after the fifth close. Of two
+    causes the stop is told. A symbol in quarantine ends nothing.
+    """
+    out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
+    if not desk.ends_positions:
+        return out
+    distance = stop_distance_before(desk, state, day)
+    for position in state.ledger.held():
+        s, n = desk.strategy_row[position.strategy], desk.column[position.symbol]
+        if day.quarantined[n]:
+            continue
+        plan = desk.strategies[position.strategy].exit_plan
+        entered = position.entry_session or day.session
+        if plan.sessions and sessions_held(desk.book.calendar, entered, day.session) >= plan.sessions:
+            out[s, n] = Cause.AGE
+        average = float(position.average_cost or 0)
+        if distance[s, n] > 0 and day.age[n] == 0:
+            fall = (average - float(day.price[n])) * (1 if position.quantity > 0 else -1)
+            if fall >= distance[s, n]:
+                out[s, n] = Cause.STOP
+    return out
+
+
+def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> Codes:
+    """Why each strategy wants what it wants, before anything was filtered.
+
+    What is less than a unit opens nothing, and stands in no other entry's way.
+    """
+    left = (held != 0) & (wanted == 0) & (day.direction < Direction.HOLD)
+    out = np.where(left & (ended == Cause.NONE), Cause.SIGNAL, ended)
+    opens = (held == 0) & (desk.units.toward_zero(wanted) != 0)
+    return np.where(opens, Cause.OPENS, out).astype(np.int8)
+
+
+def filtered(
+    desk: Desk, day: Day, wanted: Floats, held: Floats, confidence: Floats, cause: Codes
+) -> tuple[Floats, Codes, tuple[Dropped, ...]]:
+    """What is wanted and why after the book's filters on entries, and the entries that they took away.
+
+    What ends in this decision stands in no entry's way.
+    """
+    portfolio = desk.book.portfolio
+    opens = cause == Cause.OPENS
+    if not opens.any() or not (portfolio.one_entry_per_symbol or portfolio.entry_correlation is not None):
+        return wanted, cause, ()
+    ordered = entries_by_confidence(opens, confidence, desk.rank)
+    dropped: list[Dropped] = []
+    if portfolio.one_entry_per_symbol:
+        dropped += one_entry_a_symbol(ordered, confidence)
+    if portfolio.entry_correlation is not None:
+        gone = {(one.strategy, one.symbol) for one in dropped}
+        left = [entry for entry in ordered if entry not in gone]
+        stays = ((held != 0) & (wanted != 0)).any(axis=0)
+        matrix = correlations(day.returns, stays | opens.any(axis=0)).matrix
+        dropped += apart_from_what_moves_alike(left, stays, matrix, portfolio.entry_correlation)
+    wanted, cause = wanted.copy(), cause.copy()
+    for one in dropped:
+        wanted[one.strategy, one.symbol] = 0.0
+        cause[one.strategy, one.symbol] = _CAUSE_OF[one.filter]
+    return wanted, cause, tuple(dropped)
+
+
+def stop_distance_before(desk: Desk, state: State, day: Day) -> Floats:
+    """Dollars below the average entry at which positions are left, restated for splits; 0 without a stop."""
+    shape = (len(desk.strategies), len(desk.symbols))
+    if state.stop_distance is None:
+        return np.zeros(shape)
+    return state.stop_distance / _ratios(desk, day.splits)
+
+
+def stop_distance_after(desk: Desk, state: State, day: Day, wanted: Floats, held: Floats) -> Floats:
+    """The same from this decision on: of what is opened, made from today's ATR; of what is held, kept.
+
+    What is left keeps it until it is gone: its order may find no market.
+    """
+    if not desk.ends_positions:
+        return np.zeros_like(wanted)
+    atr = day.factors.get(ATR, np.zeros(len(desk.symbols)))
+    multiple = np.array([one.exit_plan.stop_atr or 0.0 for one in desk.strategies.values()])
+    fresh = np.where(wanted != 0, multiple[:, None] * np.nan_to_num(atr, nan=0.0), 0.0)
+    return np.where(held != 0, stop_distance_before(desk, state, day), fresh)
+
+
+def _ratios(desk: Desk, splits: Mapping[str, float]) -> Floats:
+    return np.array([splits.get(symbol, 1.0) for symbol in desk.symbols])

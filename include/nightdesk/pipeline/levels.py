@@ -1,0 +1,128 @@
+"""The book's drawdown level in the daily run: read before a decision, kept after it, told to people."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from nightdesk.decision import Facts, Judged, RiskEvent, facts_at
+from nightdesk.errors import Refused
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.saving import Saver
+from nightdesk.risk import Change, RiskState
+from nightdesk.risk.moves import asks_for, describe
+from nightdesk.store.db import now
+from nightdesk.store.levels import (
+    RiskFact,
+    level_change_row,
+    newest_risk_state,
+    read_risk_state,
+    risk_cap_rows,
+    risk_facts,
+    risk_state_row,
+    tell_risk_fact,
+)
+from nightdesk.store.messages import Level, raise_alert
+from nightdesk.store.risk import kill_switch
+
+#: How loudly a level is told on entering it.
+_LOUDNESS: dict[int, Level] = {0: "INFO", 1: "WARNING", 2: "CRITICAL", 3: "EMERGENCY", 4: "EMERGENCY"}
+
+
+def session_facts(context: Context) -> Facts:
+    """What people and the desk itself have said that counts in the session's decision."""
+    book, session = context.book.name, context.session
+    switch = kill_switch(context.conn, book, session)
+    events = [
+        RiskEvent(one.session, one.kind, one.reason, one.who, one.level)
+        for one in risk_facts(context.conn, book, session)
+    ]
+    if switch.on:
+        events.append(RiskEvent(switch.session or session, "kill", switch.reason, switch.who))
+    return facts_at(events, session, simulates=context.book.broker.kind == "paper")
+
+
+def risk_before(context: Context) -> RiskState | None:
+    """What the decision before left of the book's risk; None where none was ever kept.
+
+    Then the decision begins from the highest NAV known, which judges the drawdown at once.
+
+    Raises
+    ------
+    Refused
+        When earlier decisions left one and the last of them did not: a level must not get lost.
+    """
+    previous, book = context.previous_session, context.book.name
+    if previous is None:
+        return None
+    found = read_risk_state(context.conn, book, previous)
+    if found is None:
+        earlier = newest_risk_state(context.conn, book, previous)
+        if earlier is not None:
+            raise Refused(
+                f"{book} {context.session}: session {previous} has left no risk state, and {earlier[0]} has: "
+                f"run `nightdesk replay {book} --from {previous} --to {context.session}` to decide them again"
+            )
+    return found
+
+
+def keep_risk(context: Context, save: Saver, judged: Judged) -> None:
+    """Keep what a decision made of the book's risk, and tell people of a move and of what they are asked."""
+    together = judged.correlations
+    numbers = {
+        "volatility": judged.volatility,
+        "average_correlation": together.average,
+        "lowest_correlation": together.lowest,
+    }
+    save.rows("risk_state", [risk_state_row(judged.risk) | numbers])
+    save.rows("risk_caps", risk_cap_rows(judged.risk))
+    save.rows("level_changes", [] if judged.change is None else [level_change_row(judged.change)])
+    if save.sealed is None:
+        if judged.change is not None:
+            _tell(context, judged.change)
+        if judged.risk.waits() and context.session == context.calendar.latest_completed(now(context.conn)):
+            _ask(context, judged.risk)
+
+
+def _tell(context: Context, change: Change) -> None:
+    levels, book = context.book.levels, context.book.name
+    if levels is None:
+        return
+    louder = _LOUDNESS[change.after] if change.after > change.before else "WARNING"
+    raise_alert(
+        context.conn,
+        f"level {book} {change.session} {change.before} {change.after}",
+        louder,
+        f"{book}: drawdown level {change.after}",
+        describe(change, levels),
+        book=book,
+        session=change.session,
+    )
+
+
+def _ask(context: Context, risk: RiskState) -> None:
+    """Note that a person can see this session, and tell what is waited for; once a level."""
+    book, wanted, since = context.book.name, asks_for(risk.level), _since(risk)
+    reason = f"drawdown level {risk.level} since {since}"
+    tell_risk_fact(
+        context.conn,
+        book,
+        RiskFact(context.session, "ask", reason, "desk"),
+        key=f"ask {book} {since} {risk.level}",
+    )
+    raise_alert(
+        context.conn,
+        f"waits {book} {since} {risk.level}",
+        "EMERGENCY",
+        f"{book} waits for a person: {wanted} of level {risk.level}",
+        f"{book} stands at drawdown level {risk.level} since {since}. It opens nothing"
+        f"{' but havens' if wanted == 'review' else ''} until a person has answered: in the DAG "
+        f'resume__{book}, or by `nightdesk resume {book} --reason "..."`. Without an answer it stays so.',
+        book=book,
+        session=context.session,
+    )
+
+
+def _since(risk: RiskState) -> date:
+    if risk.since is None:
+        raise ValueError("a level that waits was entered in a session")
+    return risk.since

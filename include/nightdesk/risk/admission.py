@@ -1,0 +1,136 @@
+"""Rules that admit entries one after the other, the most confident first, until a limit is reached."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from nightdesk.book import Frozen, Share
+from nightdesk.panel import Floats
+from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+
+
+def _by_confidence(added: Floats, situation: Situation) -> NDArray[np.intp]:
+    """Columns with an addition, the most confident first, equals by symbol."""
+    order: NDArray[np.intp] = np.lexsort((situation.rank, -situation.entering.confidence))
+    columns: NDArray[np.intp] = order[added[order] != 0]
+    return columns
+
+
+def _admit(
+    wanted: Floats, held: Floats, situation: Situation, price: Floats, room: float
+) -> tuple[Floats, Floats]:
+    """Additions admitted while their sum at `price` stays within `room`; the one that crosses is cut.
+
+    Returns what is left, and the sum up to and with each addition (NaN beside none).
+    """
+    kept = without_entries(wanted, held)
+    added = wanted - kept
+    spent = np.abs(added) * price
+    total = np.full_like(wanted, np.nan)
+    columns = _by_confidence(added, situation)
+    running = np.cumsum(spent[columns])
+    total[columns] = running
+    slack = 1e-9 * max(situation.nav, 1.0)
+    after = wanted.copy()
+    for n, before in zip(columns.tolist(), (running - spent[columns]).tolist(), strict=True):
+        left = room - before
+        if spent[n] <= left + slack:
+            continue
+        part = max(left, 0.0) / spent[n]
+        after[n] = situation.units.toward_zero(kept + added * part)[n]
+    return (wanted if np.array_equal(after, wanted) else after), total
+
+
+@register
+class PositionCount(Rule):
+    """So many positions at once, and so many in one symbol; a position belongs to a strategy and a symbol.
+
+    What is left in this decision frees its place for an entry of the same decision.
+    """
+
+    name = "position_count"
+    order = 52
+    subject = "entries"
+    sentence = "position number {value:.0f}, at most {limit:.0f} are held"
+
+    class Params(Frozen):
+        """Its numbers."""
+
+        limit: int = Field(ge=0, description="positions at once")
+        per_symbol: int = Field(2, ge=1, description="positions in one symbol")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Entries beyond the limits undone."""
+        entering = situation.entering
+        kept = without_entries(wanted, held)
+        added = wanted - kept
+        columns = _by_confidence(np.where(entering.opens > 0, added, 0.0), situation)
+        number = np.full_like(wanted, np.nan)
+        limit = np.full_like(wanted, float(self.params.limit))
+        # What one strategy takes over from another is no purchase, but it is a position.
+        taken_over = entering.opens[(added == 0) & (np.abs(wanted) > 0)]
+        count, after = entering.open_positions + int(taken_over.sum()), wanted.copy()
+        for n in columns.tolist():
+            opens, here = int(entering.opens[n]), int(entering.open_here[n])
+            number[n] = count + opens
+            if here + opens > self.params.per_symbol:
+                number[n], limit[n] = here + opens, self.params.per_symbol
+                after[n] = kept[n]
+            elif count + opens > self.params.limit:
+                after[n] = kept[n]
+            else:
+                count += opens
+        return Ruling(wanted if np.array_equal(after, wanted) else after, number, limit)
+
+
+@register
+class Heat(Rule):
+    """So much of the equity in positions, by the regime; a band without `heat` sets no limit.
+
+    The most confident entries come first; the one that crosses is cut to what is left.
+    """
+
+    name = "heat"
+    order = 71
+    subject = "entries"
+    sentence = "positions of {value:.2%} of NAV with it, at most {limit:.2%} in this regime"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Entries beyond the heat undone."""
+        heat = None if situation.band is None else situation.band.heat
+        if heat is None:
+            return Ruling(wanted, np.nan, np.nan)
+        standing = float((np.abs(without_entries(wanted, held)) * situation.price).sum())
+        room = heat * situation.nav - standing
+        after, total = _admit(wanted, held, situation, situation.price, room)
+        return Ruling(after, (standing + total) / situation.nav, heat)
+
+
+@register
+class Cash(Rule):
+    """Cash covers every purchase with its costs; what is sold in the same decision pays for it, less costs.
+
+    It is an account without margin: short sales bring nothing that may be spent. The reserve pays for the
+    gap between the price of the decision and that of the fill.
+    """
+
+    name = "cash"
+    order = 84
+    subject = "entries"
+    sentence = "purchases of {value:,.2f} dollars with their costs, {limit:,.2f} are there"
+
+    class Params(Frozen):
+        """Its number."""
+
+        reserve: Share = Field(0.0, description="share of NAV that purchases leave")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Entries beyond the cash undone, the least confident first."""
+        entering, price = situation.entering, situation.price
+        sold = np.clip(held, 0.0, None) - np.clip(without_entries(wanted, held), 0.0, None)
+        reserve = self.params.reserve * situation.nav
+        room = entering.cash - reserve + float((sold * price * (1.0 - entering.costs)).sum())
+        after, total = _admit(wanted, held, situation, price * (1.0 + entering.costs), room)
+        return Ruling(after, total, room)

@@ -1,0 +1,106 @@
+"""Rules that put a book's drawdown level, and its way back, into force; see `nightdesk.risk.levels`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nightdesk.panel import Floats
+from nightdesk.risk.exposure import within_gross
+from nightdesk.risk.levels import REVIEWED
+from nightdesk.risk.rule import Rule, Ruling, Situation, cut, register, without_entries
+
+
+def _at_most(wanted: Floats, held: Floats, added: Floats, situation: Situation) -> Floats:
+    """What is wanted, with at most `added` units added to each position."""
+    kept = without_entries(wanted, held)
+    over = np.abs(wanted - kept) > added
+    if not over.any():
+        return wanted
+    less = kept + np.copysign(np.where(over, added, 0.0), wanted - kept)
+    return np.where(over, situation.units.toward_zero(less), wanted)
+
+
+@register
+class DrawdownLevel(Rule):
+    """What may be opened at the book's level.
+
+    At 1 what strategies are sure enough of, but no symbol that is first out; at 2 nothing; at 3 havens only;
+    at 4 nothing.
+    """
+
+    name = "drawdown_level"
+    order = 21
+    subject = "entries"
+    sentence = "drawdown level {value:.0f}, entries are limited from level {limit:.0f} on"
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions that the level forbids undone."""
+        standing, level = situation.standing, situation.standing.level
+        if level == 0:
+            return Ruling(wanted, 0.0, 1.0)
+        if level == 1:
+            added = np.where(standing.first_out, 0.0, standing.sure)
+        else:
+            added = np.where(standing.haven & (level == REVIEWED), np.inf, 0.0)
+        return Ruling(_at_most(wanted, held, added, situation), float(level), 1.0)
+
+
+@register
+class LevelCut(Rule):
+    """What a level cuts on entering it, until that is done; nothing after it holds the sale back."""
+
+    name = "level_cut"
+    order = 22
+    subject = "positions"
+    sentence = "a position of {value:g} units, {limit:g} is what the drawdown level leaves of it"
+
+    def concerns(self, situation: Situation) -> bool:
+        """While a cut is to be done."""
+        return bool(np.isfinite(situation.standing.level_cap).any())
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Positions cut to what the level leaves."""
+        cap = situation.standing.level_cap
+        after, exempt = cut(wanted, held, cap, situation)
+        return Ruling(after, np.abs(wanted), cap, exempt)
+
+
+@register
+class Recovery(Rule):
+    """On the way back positions grow to a part of their normal size only.
+
+    What is held is not sold for it.
+    """
+
+    name = "recovery"
+    order = 23
+    subject = "entries"
+    sentence = "a position of {value:g} units, {limit:g} is its part of the normal size in recovery"
+
+    def concerns(self, situation: Situation) -> bool:
+        """In recovery."""
+        return bool(np.isfinite(situation.standing.size_cap).any())
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions beyond the part undone."""
+        cap = situation.standing.size_cap
+        added = np.maximum(cap - np.abs(without_entries(wanted, held)), 0.0)
+        return Ruling(_at_most(wanted, held, added, situation), np.abs(wanted), cap)
+
+
+@register
+class RecoveryLeverage(Rule):
+    """On the way back gross exposure stays within the book's recovery leverage."""
+
+    name = "recovery_leverage"
+    order = 82
+    subject = "entries"
+    sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} in recovery"
+
+    def concerns(self, situation: Situation) -> bool:
+        """In recovery."""
+        return situation.standing.leverage_limit < np.inf
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions shrunk to the limit."""
+        return within_gross(wanted, held, situation, situation.standing.leverage_limit)

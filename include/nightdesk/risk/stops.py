@@ -1,0 +1,102 @@
+"""Stops: positions that fell too far below their average entry price, and cuts that are still to be done."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from nightdesk.book import Stop
+from nightdesk.panel import Floats
+from nightdesk.risk.levels import RiskState
+from nightdesk.risk.rule import Rule, Ruling, Situation, cut, register
+
+#: A cap is a float product, what is held a float next to a decimal: closer than this they are the same.
+LAST_BITS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One symbol as the book holds it, over all strategies.
+
+    Attributes
+    ----------
+    quantity : float
+        Net units, not 0.
+    fall : float
+        Loss a unit since the average entry, as a share of the average entry price; negative for a gain. NaN
+        where no price of the session is to be trusted.
+    """
+
+    quantity: float
+    fall: float
+
+
+def carry(state: RiskState, held: Mapping[str, Holding], splits: Mapping[str, float]) -> RiskState:
+    """The state before a session's decision: what was cut is done with, what split is restated.
+
+    A cut whose order was not filled stays to be done: its cap lasts until no more is held than it leaves. A
+    symbol that is flat starts anew.
+    """
+
+    def left(caps: Mapping[str, float]) -> dict[str, float]:
+        restated = {symbol: cap * splits.get(symbol, 1.0) for symbol, cap in caps.items()}
+        return {
+            symbol: cap
+            for symbol, cap in restated.items()
+            if symbol in held and abs(held[symbol].quantity) > cap * (1.0 + LAST_BITS)
+        }
+
+    return replace(
+        state,
+        level_caps=left(state.level_caps),
+        stop_caps=left(state.stop_caps),
+        halved=state.halved & held.keys(),
+    )
+
+
+def stop_out(state: RiskState, held: Mapping[str, Holding], stops: Mapping[str, Stop]) -> RiskState:
+    """The state with the caps of positions whose stops were reached at this session's close.
+
+    Parameters
+    ----------
+    state : RiskState
+        As `carry` left it.
+    held : mapping of symbol to Holding
+    stops : mapping of symbol to Stop
+        Symbols without one are left alone.
+    """
+    caps, halved = dict(state.stop_caps), set(state.halved)
+    for symbol, holding in held.items():
+        stop = stops.get(symbol)
+        if stop is None:
+            continue
+        if holding.fall > stop.leave:
+            caps[symbol] = 0.0
+        elif holding.fall > stop.halve and symbol not in halved:
+            caps[symbol] = min(caps.get(symbol, math.inf), abs(holding.quantity) / 2.0)
+            halved.add(symbol)
+    return replace(state, stop_caps=caps, halved=frozenset(halved))
+
+
+@register
+class StopLoss(Rule):
+    """A position far below its average entry price is halved once, and left further down.
+
+    The average is over the strategies that hold the symbol. It is checked on the session's close, and not
+    for a symbol without a bar of the session or in quarantine. Nothing after it holds the sale back.
+    """
+
+    name = "stop_loss"
+    order = 31
+    subject = "positions"
+    sentence = "{value:.2%} below its average entry, {limit:.2%} is where it is cut"
+
+    class Params(Stop):
+        """Its numbers; a symbol of the universe may have its own under `stop`."""
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Positions cut to what their stops leave."""
+        standing = situation.standing
+        after, exempt = cut(wanted, held, standing.stop_cap, situation)
+        return Ruling(after, standing.fall, standing.stop_at, exempt)

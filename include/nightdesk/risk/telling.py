@@ -1,0 +1,56 @@
+"""Where a book stands with its drawdown levels, in words."""
+
+from __future__ import annotations
+
+from nightdesk.book import Levels
+from nightdesk.risk.levels import LOWEST_LASTING, RiskState
+from nightdesk.risk.moves import asks_for, entries_at
+
+
+def in_short(state: RiskState) -> str:
+    """The level in one line, without a word on what it allows."""
+    where = f"drawdown level {state.level}"
+    if state.recovery is not None:
+        where += f", in recovery for {_count(state.recovery, 'session')}"
+    elif state.level and state.since is not None:
+        where += f" since {state.since}"
+    if state.waits():
+        where += f", waits for a person to {asks_for(state.level)}"
+    return where
+
+
+def stands(state: RiskState, levels: Levels) -> str:
+    """The level with its numbers: what it allows, and what the way out of it still wants."""
+    said = [f"{_capital(in_short(state))}: the book is {state.drawdown:.2%} below its peak of"]
+    said[0] += f" {state.peak:,.2f} dollars."
+    if state.recovery is not None:
+        said.append(
+            f"Sizes are {state.size(levels):.0%} of normal and grow by {levels.ramp_step:.0%} of it every "
+            f"{_count(levels.ramp_sessions, 'session')}; gross exposure is at most "
+            f"{levels.recovery_leverage:.0%} of NAV until then."
+        )
+    if state.level:
+        said.append(entries_at(state.level, levels))
+    if state.level == 1:
+        said.append(f"It ends when the drawdown is under {levels.first_ends_below:.0%}.")
+    if state.level >= LOWEST_LASTING:
+        said.append(_way_back(state, levels))
+    return " ".join(said)
+
+
+def _way_back(state: RiskState, levels: Levels) -> str:
+    calm = f"{min(state.calm, levels.calm_sessions)} of {_count(levels.calm_sessions, 'calm session')}"
+    low = f"{min(state.since_low, levels.low_sessions)} of {levels.low_sessions} without a new low"
+    person = ""
+    if asks_for(state.level):
+        given = f"given by {state.answered_by}" if state.answered_by else "not given yet"
+        person = f", and a person's word, {given}"
+    return f"The way back has {calm}, {low}{person}."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _capital(text: str) -> str:
+    return text[0].upper() + text[1:]

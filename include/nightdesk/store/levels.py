@@ -1,0 +1,176 @@
+"""A book's drawdown levels: its risk state after each decision, the moves, and what people said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from nightdesk.errors import Refused
+from nightdesk.masking import mask
+from nightdesk.risk import Change, RiskState
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.rows import read_row, read_rows
+
+FactKind = Literal["review", "confirm", "reject", "ask", "level"]
+
+
+@dataclass(frozen=True, slots=True)
+class RiskFact:
+    """What was said of a book's drawdown level, counting from the decision of `session` on.
+
+    `level` is the one that is set; 0 for the other kinds.
+    """
+
+    session: date
+    kind: FactKind
+    reason: str
+    who: str
+    level: int = 0
+
+
+def risk_facts(conn: Connection, book: str, session: date) -> tuple[RiskFact, ...]:
+    """What was said of a book's drawdown levels and counts by a session, in the order in which it counts."""
+    rows = read_rows(conn, "risk_facts", book=book, session=session)
+    return tuple(RiskFact(**{**row, "level": row["level"] or 0}) for row in rows)
+
+
+def tell_risk_fact(conn: Connection, book: str, fact: RiskFact, *, key: str | None = None) -> bool:
+    """Store what was said of a book's drawdown level.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    book : str
+        A started book.
+    fact : RiskFact
+    key : str, optional
+        Names the event: told twice under one key, it is stored once. Default: every call is its own event.
+
+    Returns
+    -------
+    bool
+        Whether it was stored now.
+
+    Raises
+    ------
+    Refused
+        When no reason or person is given.
+    """
+    if not fact.reason.strip() or not fact.who.strip():
+        raise Refused("a word on a drawdown level wants a reason and a person: who says so, and why?")
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, level, event_key) "
+            "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
+            "ON CONFLICT (event_key) DO NOTHING",
+            (
+                book,
+                fact.session,
+                fact.kind,
+                mask(fact.reason.strip()),
+                fact.who.strip(),
+                fact.level or None,
+                key,
+            ),
+        )
+        return cur.rowcount > 0
+
+
+def read_risk_state(conn: Connection, book: str, session: date) -> RiskState | None:
+    """Where a book's risk stood after the decision of a session; None when that was not kept."""
+    row = read_row(conn, "risk_state_row", book=book, session=session)
+    return None if row is None else _state(conn, book, session, row)
+
+
+def newest_risk_state(conn: Connection, book: str, session: date = date.max) -> tuple[date, RiskState] | None:
+    """The newest state up to a session with the session that left it; None when none was ever kept."""
+    row = read_row(conn, "newest_risk_state", book=book, session=session)
+    return None if row is None else (row["session"], _state(conn, book, row["session"], row))
+
+
+def _state(conn: Connection, book: str, session: date, row: Mapping[str, Any]) -> RiskState:
+    caps = read_rows(conn, "risk_cap_rows", book=book, session=session)
+    return RiskState(
+        level=row["level"],
+        peak=row["peak_nav"],
+        highest=row["highest_nav"],
+        drawdown=row["drawdown"],
+        since=row["since"],
+        sessions=row["sessions"],
+        deepest=row["deepest"],
+        since_low=row["since_low"],
+        calm=row["calm"],
+        answered_by=row["answered_by"],
+        recovery=row["recovery"],
+        level_caps={one["symbol"]: one["level_cap"] for one in caps if one["level_cap"] is not None},
+        stop_caps={one["symbol"]: one["stop_cap"] for one in caps if one["stop_cap"] is not None},
+        halved=frozenset(one["symbol"] for one in caps if one["halved"]),
+    )
+
+
+def risk_state_row(state: RiskState) -> dict[str, Any]:
+    """A state as its table holds it, without the numbers it was judged by."""
+    return {
+        "level": state.level,
+        "peak_nav": state.peak,
+        "highest_nav": state.highest,
+        "drawdown": state.drawdown,
+        "since": state.since,
+        "sessions": state.sessions,
+        "deepest": state.deepest,
+        "since_low": state.since_low,
+        "calm": state.calm,
+        "answered_by": state.answered_by,
+        "recovery": state.recovery,
+    }
+
+
+def risk_cap_rows(state: RiskState) -> list[dict[str, Any]]:
+    """What is still to be cut, and what stops have halved, a row a symbol."""
+    symbols = sorted(state.level_caps.keys() | state.stop_caps.keys() | state.halved)
+    return [
+        {
+            "symbol": symbol,
+            "level_cap": state.level_caps.get(symbol),
+            "stop_cap": state.stop_caps.get(symbol),
+            "halved": symbol in state.halved,
+        }
+        for symbol in symbols
+    ]
+
+
+def level_changes(
+    conn: Connection, book: str, first: date = date.min, last: date = date.max
+) -> tuple[Change, ...]:
+    """The moves between drawdown levels in a span of sessions, ascending."""
+    return tuple(
+        Change(
+            session=row["session"],
+            before=row["level_before"],
+            after=row["level_after"],
+            cause=row["cause"],
+            drawdown=row["drawdown"],
+            nav=row["nav"],
+            peak=row["peak_nav"],
+            who=row["who"],
+            sessions=row["sessions"],
+        )
+        for row in read_rows(conn, "level_change_rows", book=book, first=first, last=last)
+    )
+
+
+def level_change_row(change: Change) -> dict[str, Any]:
+    """A move as its table holds it."""
+    return {
+        "level_before": change.before,
+        "level_after": change.after,
+        "cause": change.cause,
+        "drawdown": change.drawdown,
+        "nav": change.nav,
+        "peak_nav": change.peak,
+        "who": change.who,
+        "sessions": change.sessions,
+    }

@@ -1,0 +1,347 @@
+"""What holds of every decision, whatever the book, the day, the state and the wishes."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from tests.decision.random_books import Scene, scenes
+
+from nightdesk.book import Frozen
+from nightdesk.decision import Gated, gate, plan, plan_crosses
+from nightdesk.decision.day import Flags
+from nightdesk.decision.steps import situation
+from nightdesk.execution import FillBars, Order, cross_entries, fill_entries, mark, open_session
+from nightdesk.execution.ledger import value
+from nightdesk.execution.money import exact
+from nightdesk.panel import Floats
+from nightdesk.risk import Situation, pass_gate, without_entries
+from nightdesk.risk.compliance import DAY_TRADE_RULE_ENDS
+from nightdesk.risk.rule import rule_class
+
+#: What weighs more than a limit by less than this does so by the error of a float.
+HAIR = 1e-8
+
+
+class Outcome:
+    """A scene, decided; arrays of shape (n_symbols,) are net over the strategies."""
+
+    def __init__(self, scene: Scene, gated: Gated | None = None) -> None:
+        self.scene, self.desk, self.day = scene, scene.desk, scene.day
+        self.gated: Gated = gated or gate(scene.desk, scene.state, scene.day, scene.wanted)
+        passage = self.gated.passage
+        self.held, self.wanted, self.left = passage.held, passage.wanted, passage.quantity
+        self.rules: dict[str, Frozen] = {rule.name: rule.params for rule in scene.desk.rules}
+        self.nav = float(scene.state.mark.nav)
+        self.price = np.where(np.isfinite(scene.day.price), scene.day.price, 0.0)
+        self.weight = np.abs(self.left) * self.price / self.nav
+        self.traded = np.abs(self.left - self.held) * self.price / self.nav
+        self.risk = self.gated.judged.risk
+        self.cap = np.minimum(self._caps(self.risk.level_caps), self._caps(self.risk.stop_caps))
+
+    @property
+    def situation(self) -> Situation:
+        scene = self.scene
+        return situation(scene.desk, scene.state, scene.day, scene.wanted, self.gated.judged)
+
+    @property
+    def added(self) -> Floats:
+        """Signed units that positions grew by, or that were opened."""
+        return self.left - without_entries(self.left, self.held)
+
+    @property
+    def bought(self) -> Flags:
+        return self.added != 0.0
+
+    @property
+    def exempt(self) -> Flags:
+        """Where a level or a stop sells."""
+        return (np.abs(self.held) > self.cap) & ~self.bought
+
+    @property
+    def held_back(self) -> Flags:
+        """Where a rule of trades kept more than what the rules before it left."""
+        out = np.zeros(len(self.held), dtype=bool)
+        for record in self.gated.passage.records:
+            if rule_class(record.rule).subject == "trades":
+                out |= np.abs(record.after) > np.abs(record.before)
+        return out
+
+    def number(self, rule: str, name: str = "limit") -> float | None:
+        """A number of a rule of the book; None where the book has no such rule."""
+        return float(getattr(self.rules[rule], name)) if rule in self.rules else None
+
+    def named(self, symbols: object) -> Flags:
+        return np.array([one in symbols for one in self.desk.symbols])  # type: ignore[operator]
+
+    def _caps(self, caps: object) -> Floats:
+        return np.array([dict(caps).get(one, np.inf) for one in self.desk.symbols])  # type: ignore[call-overload]
+
+
+def no_limit_is_exceeded(out: Outcome) -> None:
+    """Beyond its limit stands only what was so before and was not bought, as each rule says of itself."""
+    nothing_opens(out)
+    entries_of_levels(out)
+    cuts_are_done(out)
+    caps_of_positions(out)
+    exposure(out)
+    trades(out)
+    law(out)
+
+
+def nothing_opens(out: Outcome) -> None:
+    """While something is wrong, or in a symbol that it is wrong with."""
+    state, day, bought = out.scene.state, out.day, out.bought
+    breaker = out.number("daily_loss")
+    closed = day.band < 0 or not out.desk.book.regime[day.band].entries
+    if closed or state.facts.kill_switch or not day.entries_allowed:
+        assert not bought.any()
+    if breaker is not None and state.mark.day_return < breaker:
+        assert not bought.any()
+    assert not (bought & (day.quarantined | (day.age != 0))).any()
+
+
+def entries_of_levels(out: Outcome) -> None:
+    """What a level lets in, and how far positions grow in recovery."""
+    levels, bought = out.desk.book.levels, out.bought
+    if levels is None:
+        return
+    if out.risk.level in (2, 4):
+        assert not bought.any()
+    if out.risk.level == 3:
+        assert not (bought & ~out.named(levels.havens)).any()
+    if out.risk.level == 1:
+        wanted = out.scene.wanted
+        adds = np.abs(wanted.quantity - without_entries(wanted.quantity, wanted.held))
+        sure = np.where(wanted.confidence >= levels.min_confidence, adds, 0.0).sum(axis=0)
+        assert (np.abs(out.added) <= sure + HAIR).all()
+        assert not (bought & out.named(levels.first_out)).any()
+    if out.risk.recovery is not None:
+        part = min(1.0, levels.ramp_step * (1 + out.risk.recovery // levels.ramp_sessions))
+        assert (np.abs(out.left)[bought] <= part * np.abs(out.wanted)[bought] + HAIR).all()
+        if bought.any():
+            assert out.weight.sum() <= levels.recovery_leverage + HAIR
+
+
+def cuts_are_done(out: Outcome) -> None:
+    """Nothing holds back what a level or a stop sells, and it leaves no unit too many."""
+    assert (np.abs(out.left) <= out.cap * (1 + 1e-9)).all()
+
+
+def caps_of_positions(out: Outcome) -> None:
+    """Above a cap stands what was held: under a cut that goes first, or where a sale was held back."""
+    kept = ~out.bought & (out.exempt | out.held_back)
+    if "max_weight" in out.rules:
+        assert ((out.weight <= out.desk.max_weight + HAIR) | kept).all()
+    limit, share = out.number("correlation"), out.number("correlation", "joint_cap")
+    if limit is not None and share is not None:
+        matrix = out.gated.judged.correlations.matrix
+        most = out.desk.max_weight
+        for i, j in np.argwhere(np.triu(np.nan_to_num(matrix) > limit, 1)).tolist():
+            if (
+                out.weight[i]
+                and out.weight[j]
+                and out.weight[i] + out.weight[j] > share * (most[i] + most[j]) + HAIR
+            ):
+                assert not out.bought[i]
+                assert not out.bought[j]
+                assert out.held_back[i] or out.held_back[j]
+    if "position_count" in out.rules:
+        count_of_positions(out)
+
+
+def count_of_positions(out: Outcome) -> None:
+    """Positions are counted as they are wanted: those whose closing was held back later come on top."""
+    wanted, rule = out.scene.wanted, out.rules["position_count"]
+    opens = (wanted.held == 0) & (wanted.quantity != 0)
+    stays = (wanted.held != 0) & (wanted.quantity != 0)
+    opened = opens.any(axis=0) & out.bought
+    if opened.any():
+        assert stays.sum() + opens[:, opened].sum() <= rule.limit  # type: ignore[attr-defined]
+        assert ((stays | opens)[:, opened].sum(axis=0) <= rule.per_symbol).all()  # type: ignore[attr-defined]
+
+
+def exposure(out: Outcome) -> None:
+    """Nothing is bought beyond gross, heat and cash; what is held is not sold for them."""
+    if not out.bought.any():
+        return
+    gross = out.weight.sum()
+    leverage, buffer = out.number("gross_leverage"), out.number("cash_buffer")
+    if leverage is not None:
+        margin = out.rules["gross_leverage"].margin  # type: ignore[attr-defined]
+        assert gross <= (leverage if margin else min(1.0, leverage)) + HAIR
+    if buffer is not None:
+        margin = out.rules["cash_buffer"].margin  # type: ignore[attr-defined]
+        assert gross <= (1.0 - buffer) * (2.0 if margin else 1.0) + HAIR
+    heat = out.desk.book.regime[out.day.band].heat
+    if "heat" in out.rules and heat is not None:
+        assert gross <= heat + HAIR
+    reserve = out.number("cash", "reserve")
+    if reserve is not None:
+        costs, left = out.desk.costs, np.clip(without_entries(out.left, out.held), 0.0, None)
+        sold = ((np.clip(out.held, 0.0, None) - left) * out.price * (1.0 - costs)).sum()
+        spent = (np.abs(out.added) * out.price * (1.0 + costs)).sum()
+        assert spent <= float(out.scene.state.mark.cash) + sold - reserve * out.nav + HAIR * out.nav
+
+
+def trades(out: Outcome) -> None:
+    """Counted are trades that are not exempt; small ones only close, or end a strategy's position."""
+    size = np.where(out.exempt, 0.0, out.traded)
+    count, turnover = out.number("trades_per_day"), out.number("turnover_per_day")
+    if count is not None:
+        assert np.count_nonzero(size) <= count
+    if turnover is not None:
+        assert size.sum() <= turnover + HAIR
+    resized = (size > 0.0) & (out.left != 0.0) & (np.asarray(out.situation.entering.ends) == 0)
+    smallest, threshold = out.number("smallest_trade"), out.number("rebalance_threshold")
+    if smallest is not None:
+        assert (size[resized] * out.nav >= smallest - HAIR * out.nav).all()
+    if threshold is not None:
+        assert (size[resized] >= threshold - HAIR).all()
+
+
+def law(out: Outcome) -> None:
+    """No refused wash sale, and no day trade too many."""
+    tax, symbols = out.scene.state.tax, out.desk.symbols
+    if "wash_sale" in out.rules and out.rules["wash_sale"].purchases == "refuse":  # type: ignore[attr-defined]
+        lost = out.named(tax.losses)
+        assert not (lost & (out.left > out.held) & (out.left > 0.0)).any()
+    equity = out.number("pattern_day_trader", "equity")
+    if equity is not None and out.nav < equity:
+        assert out.day.session < DAY_TRADE_RULE_ENDS
+        opened = np.array([float(tax.opened.get(one, 0)) for one in symbols])
+        closes = ((out.left - out.held) * opened < 0.0) & ~out.exempt
+        room = max(0.0, (out.number("pattern_day_trader") or 0.0) - tax.day_trades)
+        assert np.count_nonzero(closes) <= room
+
+
+def the_gate_never_adds_risk(out: Outcome) -> None:
+    """No position is larger than the larger of what was held and wanted, none is opened or turned unasked."""
+    held, wanted, left = out.held, out.wanted, out.left
+    assert np.isfinite(left).all()
+    assert (left <= np.maximum(np.maximum(wanted, held), 0.0)).all()
+    assert (left >= np.minimum(np.minimum(wanted, held), 0.0)).all()
+    asked = wanted - without_entries(wanted, held)
+    assert (np.abs(out.added) <= np.abs(asked)).all()
+    assert (out.added * asked >= 0.0).all()
+    np.testing.assert_array_equal(out.desk.units.toward_zero(left), left)
+
+
+def gating_what_was_gated_changes_nothing(out: Outcome) -> None:
+    again = pass_gate(out.desk.rules, out.left, out.held, out.situation)
+    np.testing.assert_array_equal(again.quantity, out.left)
+
+
+def no_rule_meant_for_entries_blocks_a_reduction(out: Outcome) -> None:
+    """Neither the rule, asked of anything, nor the gate without rules of trades."""
+    for record in out.gated.passage.records:
+        if rule_class(record.rule).subject == "trades":
+            continue
+        kept = without_entries(record.before, out.held)
+        assert (np.abs(record.after) <= np.abs(record.before)).all(), record.rule
+        if rule_class(record.rule).subject == "entries":
+            np.testing.assert_array_equal(without_entries(record.after, out.held), kept, record.rule)
+    reduces = without_entries(out.wanted, out.held) == out.wanted
+    assert (np.abs(out.left)[reduces & ~out.held_back] <= np.abs(out.wanted)[reduces & ~out.held_back]).all()
+    free = [rule for rule in out.desk.rules if rule.subject != "trades"]
+    left = pass_gate(free, out.wanted, out.held, out.situation).quantity
+    assert (np.abs(left)[reduces] <= np.abs(out.wanted)[reduces]).all()
+
+
+def orders_lead_from_what_is_held_to_what_was_let_through(out: Outcome) -> None:
+    """Exactly, for the book and for each strategy, in whole units."""
+    scene, desk = out.scene, out.desk
+    quantity = out.gated.quantity
+    assert np.isfinite(quantity).all()
+    orders = plan(desk, scene.state, scene.day, quantity)
+    crosses = plan_crosses(desk, scene.state, scene.day, quantity)
+    held = scene.state.ledger.positions
+    for n, symbol in enumerate(desk.symbols):
+        unit = desk.unit_of[symbol]
+        of_symbol = [one for one in orders if one.symbol == symbol]
+        assert len(of_symbol) <= 1
+        before = scene.state.ledger.net().get(symbol, Decimal(0))
+        change = sum((one.signed_quantity for one in of_symbol), Decimal(0))
+        assert before + change == exact(out.left[n]).quantize(unit)
+        assert change % unit == 0
+        assert all(one.quantity > 0 for one in of_symbol)
+        moved = [
+            intent for one in (*of_symbol, *crosses) for intent in one.intents if intent.symbol == symbol
+        ]
+        for s, strategy in enumerate(desk.strategies):
+            own = sum((one.quantity for one in moved if one.strategy == strategy), Decimal(0))
+            had = held[strategy, symbol].quantity if (strategy, symbol) in held else Decimal(0)
+            assert had + own == exact(quantity[s, n]).quantize(unit)
+            assert exact(quantity[s, n]) % unit == 0
+        assert sum((exact(one) for one in quantity[:, n]), Decimal(0)) == exact(out.left[n]).quantize(unit)
+
+
+def no_strategy_is_given_what_it_did_not_want(out: Outcome) -> None:
+    """A share lies between nothing and the larger of what its strategy held and wanted, to a unit."""
+    wanted, quantity = out.scene.wanted, out.gated.quantity
+    unit = np.array([float(out.desk.unit_of[one]) for one in out.desk.symbols]) * (1 + 1e-9)
+    most = np.maximum(np.maximum(wanted.quantity, wanted.held), 0.0)
+    least = np.minimum(np.minimum(wanted.quantity, wanted.held), 0.0)
+    assert (quantity <= most + unit).all()
+    assert (quantity >= least - unit).all()
+    assert (quantity[:, (least == 0.0).all(axis=0)] >= 0.0).all()
+
+
+def nav_is_cash_and_positions(out: Outcome) -> None:
+    """Before and after the orders are filled, and all that is lost between is what the trades cost."""
+    scene, desk = out.scene, out.desk
+    before = scene.state.mark
+    assert before.nav == before.cash + before.positions_value
+    orders = plan(desk, scene.state, scene.day, out.gated.quantity)
+    prices = dict(zip(desk.symbols, scene.day.price.tolist(), strict=True))
+    bars = FillBars(scene.day.session, prices, dict.fromkeys(prices, 1e15), prices, prices)
+    fills, expired = open_session(orders, bars, desk.fill_terms)
+    assert not expired
+    ledger = scene.state.ledger.apply(
+        cross_entries(plan_crosses(desk, scene.state, scene.day, out.gated.quantity), scene.day.session)
+    )
+    by_id: dict[str, Order] = {one.client_order_id: one for one in orders}
+    paid = Decimal(0)
+    for fill in fills:
+        order = by_id[fill.client_order_id]
+        ledger = ledger.apply(fill_entries(order, (fill,), desk.unit_of[fill.symbol]))
+        assert fill.reference_price is not None
+        paid += fill.commission + (fill.price - fill.reference_price) * fill.signed_quantity
+    after = mark(ledger, scene.day.session, prices, before)
+    assert after.nav == after.cash + after.positions_value
+    assert after.positions_value == sum((value(one, prices[one.symbol]) for one in ledger.held()), Decimal(0))
+    assert abs(before.nav - paid - after.nav) <= Decimal("0.02") * (1 + 8 * len(desk.strategies))
+    for n, symbol in enumerate(desk.symbols):
+        assert ledger.net().get(symbol, Decimal(0)) == exact(out.left[n])
+
+
+PROPERTIES: tuple[Callable[[Outcome], None], ...] = (
+    no_limit_is_exceeded,
+    the_gate_never_adds_risk,
+    gating_what_was_gated_changes_nothing,
+    no_rule_meant_for_entries_blocks_a_reduction,
+    orders_lead_from_what_is_held_to_what_was_let_through,
+    no_strategy_is_given_what_it_did_not_want,
+    nav_is_cash_and_positions,
+)
+
+
+def all_hold(scene: Scene) -> None:
+    out = Outcome(scene)
+    for holds in PROPERTIES:
+        holds(out)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(scenes())
+def test_every_property_holds_whatever_the_book_and_the_day(scene: Scene) -> None:
+    all_hold(scene)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@settings(max_examples=5_000, deadline=None)
+@given(scenes())
+def test_every_property_holds_in_five_thousand_scenes(scene: Scene) -> None:
+    all_hold(scene)

@@ -1,0 +1,42 @@
+"""The table of risk of a backtest, made when it is written."""
+
+import csv
+from datetime import date
+from pathlib import Path
+
+import pytest
+from tests.decision.desks import book
+from tests.research.panels import seeded_panel
+
+from nightdesk.decision import risk_report
+from nightdesk.research.backtest import backtest
+from nightdesk.research.tables import TABLES, write_table
+
+LIMITS = {
+    "max_weight": {},
+    "cash_buffer": {"limit": 0.05},
+    "gross_leverage": {"limit": 1.0},
+    "correlation": {},
+}
+
+
+def test_every_session_has_a_row_of_what_it_held(tmp_path: Path) -> None:
+    of = book(limits=LIMITS, quality={"failed_share": 0.6})
+    result = backtest(of, seeded_panel(of), date(2019, 1, 2), date(2019, 6, 28))
+    columns, rows = TABLES["risk"]
+    write_table(tmp_path / "risk.csv", columns, rows(result))
+    table = list(csv.DictReader((tmp_path / "risk.csv").open()))
+    assert [row["session"] for row in table] == [str(one.state.mark.session) for one in result.decided]
+    assert (table[0]["herfindahl"], table[0]["average_correlation"], table[0]["largest"]) == ("", "", "")
+    held = 0
+    for row, one in zip(table, result.decided, strict=True):
+        told = risk_report(result.desk, one.state, result.market.day(one.t), one.gated)
+        assert float(row["volatility"]) == told.volatility
+        assert float(row["historical_var"]) == told.tail.historical.var
+        assert float(row["normal_cvar"]) == told.tail.normal.cvar
+        assert float(row["largest_group_weight"]) == pytest.approx(one.state.mark.gross, abs=1e-6)
+        nearest = [limit for limit in told.distances if limit.rule == row["nearest_limit"]]
+        assert float(row["nearest_room"]) in [limit.room_share for limit in nearest]
+        assert row["nearest_limit"] != "correlation"
+        held += bool(one.state.ledger.held())
+    assert held > len(table) / 2

@@ -1,0 +1,63 @@
+"""A drawdown level in words."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from nightdesk.book import Levels
+from nightdesk.risk import RiskState
+from nightdesk.risk.telling import in_short, stands
+
+CALM = RiskState(level=0, peak=Decimal(100_000), highest=Decimal(100_000), drawdown=Decimal("0.0125"))
+SINCE = date(2020, 3, 9)
+LEVELS = Levels(havens=("GLD", "TLT"), first_out=("BTC-USD",))
+
+
+def test_a_calm_book_says_only_how_far_it_is_below_its_peak() -> None:
+    assert stands(CALM, LEVELS) == "Drawdown level 0: the book is 1.25% below its peak of 100,000.00 dollars."
+
+
+def test_level_one_says_when_it_ends() -> None:
+    said = stands(replace(CALM, level=1, since=SINCE, drawdown=Decimal("0.06")), LEVELS)
+    assert "Drawdown level 1 since 2020-03-09: the book is 6.00% below" in said
+    assert "Entries need a confidence of 0.6" in said
+    assert said.endswith("It ends when the drawdown is under 4%.")
+
+
+@pytest.mark.parametrize(
+    ("level", "answered", "said"),
+    [
+        (2, "", "The way back has 3 of 5 calm sessions, 10 of 10 without a new low."),
+        (3, "", "10 of 10 without a new low, and a person's word, not given yet."),
+        (3, "anna", "10 of 10 without a new low, and a person's word, given by anna."),
+    ],
+)
+def test_a_lasting_level_says_what_the_way_back_still_wants(level: int, answered: str, said: str) -> None:
+    state = replace(CALM, level=level, since=SINCE, calm=3, since_low=14, answered_by=answered)
+    assert stands(state, LEVELS).endswith(said)
+
+
+def test_a_recovery_says_its_size_and_its_leverage() -> None:
+    said = stands(replace(CALM, recovery=6, since=SINCE), LEVELS)
+    assert said.startswith("Drawdown level 0, in recovery for 6 sessions: ")
+    assert "Sizes are 50% of normal and grow by 25% of it every 5 sessions" in said
+    assert "gross exposure is at most 100% of NAV" in said
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (CALM, "drawdown level 0"),
+        (replace(CALM, level=2, since=SINCE), "drawdown level 2 since 2020-03-09"),
+        (
+            replace(CALM, level=4, since=SINCE),
+            "drawdown level 4 since 2020-03-09, waits for a person to confirm",
+        ),
+        (replace(CALM, level=4, since=SINCE, answered_by="anna"), "drawdown level 4 since 2020-03-09"),
+        (replace(CALM, recovery=1), "drawdown level 0, in recovery for 1 session"),
+    ],
+)
+def test_in_short(state: RiskState, said: str) -> None:
+    assert in_short(state) == said
