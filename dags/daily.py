@@ -16,7 +16,6 @@ the session is closed.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,8 @@ from pathlib import Path
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_context
 
-from desk_conventions import DEFAULTS, Tag
+from desk_ask import AskOperator
+from desk_conventions import DEFAULTS, Tag, dag_id_of
 from desk_failure import CloseOperator, RefusedBookOperator, raise_alert
 from desk_step import StepOperator
 from nightdesk.book import Book
@@ -62,14 +62,18 @@ FORM = {
     ),
 }
 
+#: A session is closed without it: that it failed is told.
+ASK = "ask"
+
 SIGNALS = """One task per strategy, side by side. A signal says conditions only (enter, leave, how sure),
-so it depends on no position. A strategy that fails does not stop the others; its failure is an alert."""
+so it depends on no position. A strategy that fails does not stop the others; its failure is an alert, and
+the session is told as degraded."""
 
 
 def daily(book: Book) -> DAG:
     """The DAG of one book."""
     with DAG(
-        dag_id_of(book.name),
+        dag_id_of("daily", book.name),
         description=f"{book.title}: decided after each close",
         doc_md=f"# {book.title}\n\n{book.description}\n\n{__doc__}",
         schedule=SessionTimetable(book.calendar),
@@ -118,7 +122,7 @@ def daily(book: Book) -> DAG:
         report = step("report", "The page of the session.")
         close = CloseOperator(
             task_id="close",
-            optional=[f"signals.{strategy}" for strategy in book.strategies],
+            optional=[*(f"signals.{strategy}" for strategy in book.strategies), ASK],
             trigger_rule=TriggerRule.ALL_DONE,
             outlets=[Asset(f"portfolio/{book.name}")],
             doc_md="Compares what should exist with what does, raises missing alerts, closes the session.",
@@ -128,13 +132,20 @@ def daily(book: Book) -> DAG:
         [factors, regime] >> signals >> heard
         [heard, settle] >> targets >> gate >> orders >> submit >> report
         [heard, report] >> close
+        if book.levels is not None:
+            ask = AskOperator(
+                task_id=ASK,
+                asks=dag_id_of("resume", book.name),
+                doc_md="Where the gate has asked a person, starts the DAG in which one answers.",
+            )
+            gate >> ask >> close
     return dag
 
 
 def refused(name: str, reason: str) -> DAG:
     """The DAG of a book that could not be read: its only task fails with the reason."""
     with DAG(
-        dag_id_of(name),
+        dag_id_of("daily", name),
         description="This book was refused",
         doc_md=f"# {name}: refused\n\n```\n{reason}\n```\n\nCorrect the file: this becomes the book's DAG.",
         schedule=SessionTimetable(),
@@ -148,11 +159,6 @@ def refused(name: str, reason: str) -> DAG:
     return dag
 
 
-def dag_id_of(name: str) -> str:
-    """The id of a book's DAG, whatever its file is called."""
-    return "daily__" + re.sub(r"[^\w.-]", "_", name)
-
-
 def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     """One DAG per book file, by id.
 
@@ -164,9 +170,10 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
         A task needs its own DAG alone; None makes all.
     """
     shelf = read_shelf(folder)
-    makers = {dag_id_of(path.stem): partial(daily, book) for path, book in shelf.books.items()}
+    makers = {dag_id_of("daily", path.stem): partial(daily, book) for path, book in shelf.books.items()}
     makers |= {
-        dag_id_of(path.stem): partial(refused, path.stem, reason) for path, reason in shelf.refused.items()
+        dag_id_of("daily", path.stem): partial(refused, path.stem, reason)
+        for path, reason in shelf.refused.items()
     }
     return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}
 

@@ -1,7 +1,8 @@
-"""What every DAG of the desk has in common: its tags, its owner, how often its tasks are tried."""
+"""What every DAG of the desk has in common: its id, its tags, its owner, how often its tasks are tried."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -15,6 +16,12 @@ class Tag(StrEnum):
     TRADING = "trading"
     REFUSED = "refused"
     ALERTS = "alerts"
+    APPROVAL = "approval"
+
+
+def dag_id_of(kind: str, book: str) -> str:
+    """The id of one of a book's DAGs, whatever the book's file is called."""
+    return f"{kind}__" + re.sub(r"[^\w.-]", "_", book)
 
 
 #: Each DAG adds who is told when a task of it fails for good.

@@ -43,6 +43,15 @@ def raise_alert(context: Context) -> None:
     It never raises: a broken alert must not hide the failure that it tells of, and `CloseOperator` tries
     again.
     """
+    _raise(context, lambda: _session(context, context["ti"].task.calendar))
+
+
+def raise_alert_of_book(context: Context) -> None:
+    """The same of a task that works for a book and on no session of it."""
+    _raise(context, lambda: None)
+
+
+def _raise(context: Context, session: Callable[[], date | None]) -> None:
     from nightdesk.pipeline.failures import Consequence, Failure, record_failure
 
     ti, task, error = context["ti"], context["ti"].task, context.get("exception")
@@ -54,7 +63,7 @@ def raise_alert(context: Context) -> None:
             conn,
             Failure(
                 book=task.book,
-                session=_session(context, task.calendar),
+                session=session(),
                 dag_id=ti.dag_id,
                 run_id=ti.run_id,
                 task_id=ti.task_id,

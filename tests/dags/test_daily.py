@@ -26,20 +26,22 @@ HEAVY = {
     "psycopg2", "pyarrow", "scipy", "sklearn", "yfinance",
 }  # fmt: skip
 
+SIGNALS = {f"signals.{name}" for name in ("time_series_momentum", "cross_sectional_momentum", "rotation")}
 UPSTREAM = {
     "ingest": set(),
     "quality": {"ingest"},
     "factors": {"quality"},
     "regime": {"quality"},
-    "signals.time_series_momentum": {"factors", "regime"},
-    "signals_heard": {"signals.time_series_momentum"},
+    **{name: {"factors", "regime"} for name in SIGNALS},
+    "signals_heard": SIGNALS,
     "settle": {"quality"},
     "targets": {"signals_heard", "settle"},
     "gate": {"targets"},
     "orders": {"gate"},
     "submit": {"orders"},
     "report": {"submit"},
-    "close": {"report", "signals_heard"},
+    "ask": {"gate"},
+    "close": {"report", "signals_heard", "ask"},
 }
 
 
@@ -102,7 +104,9 @@ def test_each_strategy_speaks_in_a_task_of_its_own_and_one_that_fails_stops_none
     for strategy in two.strategies:
         assert dag.task_dict[f"signals.{strategy}"].downstream_task_ids == {"signals_heard"}
     assert dag.task_dict["signals_heard"].trigger_rule == "all_done_min_one_success"
-    assert set(dag.task_dict["close"].optional) == {"signals.time_series_momentum", "signals.another"}
+    assert set(dag.task_dict["close"].optional) == {
+        "signals.time_series_momentum", "signals.another", "ask",
+    }  # fmt: skip
 
 
 def test_a_stored_dag_comes_back_with_its_timetable(dags: dict[str, DAG]) -> None:

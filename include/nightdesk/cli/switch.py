@@ -1,7 +1,8 @@
-"""`kill` and `resume`: the kill switch of a book and its release."""
+"""`kill`, `resume` and `level`: what a person stops a book by, and lets it go on."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,8 +13,24 @@ from nightdesk.cli.options import BookName, Json, Reason
 from nightdesk.cli.output import show
 
 if TYPE_CHECKING:
-    from nightdesk.pipeline.switching import Turned
+    from nightdesk.pipeline.resuming import Resumed
 
+
+class Stopper(StrEnum):
+    """What a book may be stopped by."""
+
+    switch = "switch"
+    level = "level"
+    both = "both"
+
+
+WhatStops = Annotated[
+    Stopper | None,
+    typer.Option("--what", help="What the reason is for, where both stop the book.", show_default=False),
+]
+Reject = Annotated[
+    bool, typer.Option("--reject", help="Say no: the book goes on waiting.", show_default=False)
+]
 Everything = Annotated[
     bool, typer.Option("--everything", help="Stop reductions as well: nothing leaves.", show_default=False)
 ]
@@ -33,20 +50,107 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
     name, who = _name_of(book), getpass.getuser()
     with database() as conn:
         turned = switching.kill(conn, name, reason=reason, who=who, everything=everything, file=book)
-    _tell(name, turned, on=True, reason=reason, who=who, json=json)
+    show(
+        {
+            "book": name,
+            "kill_switch": True,
+            "session": turned.session,
+            "reason": reason,
+            "who": who,
+            "cancelled": turned.cancelled,
+        },
+        as_json=json,
+        text=lambda: [
+            f"{name} is stopped from the decision of {turned.session} on ({who}: {reason})",
+            *(f"cancelled: {one}" for one in turned.cancelled),
+        ],
+    )
 
 
-@app.command(epilog=example('nightdesk resume multi_asset --reason "the vendor has corrected them"'))
-def resume(book: BookName, reason: Reason, json: Json = False) -> None:
-    """Release the kill switch of a book."""
+@app.command(
+    epilog=example(
+        'nightdesk resume multi_asset --reason "the vendor has corrected them"',
+        'nightdesk resume multi_asset --reason "too early" --reject',
+    )
+)
+def resume(
+    book: BookName, reason: Reason, what: WhatStops = None, reject: Reject = False, json: Json = False
+) -> None:
+    """Let a book go on that is stopped.
+
+    Releases its kill switch, or says yes where its drawdown level waits for a person: then the book may come
+    back, once its market is calm. With --reject it says no to that. Where both stop it, --what says which is
+    meant.
+    """
     import getpass
 
-    from nightdesk.pipeline import switching
+    from nightdesk.pipeline import resuming
 
     name, who = _name_of(book), getpass.getuser()
     with database() as conn:
-        turned = switching.release(conn, name, reason=reason, who=who)
-    _tell(name, turned, on=False, reason=reason, who=who, json=json)
+        done = resuming.resume(
+            conn, name, reason=reason, who=who, what=None if what is None else what.value, approved=not reject
+        )
+    counts = [one.session for one in (done.released, done.answered) if one is not None]
+    show(
+        {
+            "book": name,
+            "kill_switch": done.stopped,
+            "released": done.released is not None,
+            "answer": None if done.answered is None else done.answered.kind,
+            "session": max(counts),
+            "reason": reason,
+            "who": who,
+        },
+        as_json=json,
+        text=lambda: _what_was_done(name, done, who, reason),
+    )
+
+
+@app.command(epilog=example('nightdesk level multi_asset 4 --reason "the broker may fail"'))
+def level(
+    book: BookName,
+    number: Annotated[int, typer.Argument(metavar="N", min=1, max=4, help="Drawdown level, 1 to 4.")],
+    reason: Reason,
+    json: Json = False,
+) -> None:
+    """Send a book to a deeper drawdown level, as if it had fallen so far.
+
+    The next decision enters it and does its cut: 2 and 3 sell a part of every position, 4 sells everything.
+    It is left by its way back alone; at 3 and 4 a person is asked before (`resume`).
+    """
+    import getpass
+
+    from nightdesk.cli.books import open_book
+    from nightdesk.pipeline.answering import set_level
+
+    found, who = open_book(book), getpass.getuser()
+    with database() as conn:
+        fact = set_level(conn, found, number, reason=reason, who=who)
+    show(
+        {"book": found.name, "level": number, "session": fact.session, "reason": reason, "who": who},
+        as_json=json,
+        text=lambda: [
+            f"{found.name} goes to drawdown level {number} in the decision of {fact.session} "
+            f"({who}: {reason})"
+        ],
+    )
+
+
+def _what_was_done(name: str, done: Resumed, who: str, reason: str) -> list[str]:
+    by, lines = f"({who}: {reason})", []
+    if done.released is not None:
+        lines.append(f"{name} is released from the decision of {done.released.session} on {by}")
+    if done.answered is not None:
+        told = {
+            "review": "its drawdown level is reviewed, and it may come back once calm",
+            "confirm": "its drawdown level is confirmed, and it may come back once calm",
+            "reject": "its drawdown level is rejected, and it goes on waiting",
+        }
+        lines.append(
+            f"{name}: {told[done.answered.kind]}, from the decision of {done.answered.session} on {by}"
+        )
+    return lines
 
 
 def _name_of(book: str) -> str:
@@ -55,22 +159,3 @@ def _name_of(book: str) -> str:
 
     is_file = "/" in book or book.endswith((".yaml", ".yml"))
     return open_book(book).name if is_file else book
-
-
-def _tell(name: str, turned: Turned, *, on: bool, reason: str, who: str, json: bool) -> None:
-    word = "stopped" if on else "released"
-    show(
-        {
-            "book": name,
-            "kill_switch": on,
-            "session": turned.session,
-            "reason": reason,
-            "who": who,
-            "cancelled": turned.cancelled,
-        },
-        as_json=json,
-        text=lambda: [
-            f"{name} is {word} from the decision of {turned.session} on ({who}: {reason})",
-            *(f"cancelled: {one}" for one in turned.cancelled),
-        ],
-    )

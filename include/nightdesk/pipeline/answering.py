@@ -1,0 +1,288 @@
+"""What people say of a book's drawdown level: an answer where it waits for one, and a level set by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from nightdesk.book import Book
+from nightdesk.calendar import USUAL_CALENDAR, get_calendar
+from nightdesk.errors import Refused
+from nightdesk.masking import mask
+from nightdesk.pipeline.context import TURN_SECONDS
+from nightdesk.pipeline.stopping import next_session
+from nightdesk.risk import RiskState
+from nightdesk.risk.levels import LIQUIDATED, REVIEWED
+from nightdesk.store.db import Connection, book_lock, transaction
+from nightdesk.store.deliveries import acknowledge_by_key
+from nightdesk.store.ledger import read_mark
+from nightdesk.store.levels import RiskFact, newest_risk_state, risk_facts, tell_risk_fact
+
+Wanted = Literal["review", "confirm"]
+
+_ANSWERS = ("review", "confirm", "reject")
+_DONE = {"review": "reviewed", "confirm": "confirmed", "reject": "rejected"}
+
+
+class AlreadyAnswered(Refused):
+    """A person's word changes nothing: the same was said before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One stay of a book at one drawdown level: what an answer is about."""
+
+    level: int
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A book that waits for a person.
+
+    Attributes
+    ----------
+    book : str
+        Name of the book.
+    session : date
+        The newest decision.
+    episode : Episode
+        The level that it stands at, and the session that entered it.
+    wanted : {"review", "confirm"}
+        What a person is asked for.
+    drawdown : Decimal
+        1 - NAV / peak at that decision.
+    nav : Decimal or None
+        Dollars at its mark; None where the session was not settled.
+    peak : Decimal
+        NAV in dollars that the drawdown is measured from.
+    calm, since_low : int
+        Decisions running with a calm portfolio, and without a new low.
+    asked : date or None
+        Session at which a person was asked; None in a replay that no person has seen.
+    rejected : RiskFact or None
+        The newest answer, where it was no.
+    """
+
+    book: str
+    session: date
+    episode: Episode
+    wanted: Wanted
+    drawdown: Decimal
+    nav: Decimal | None
+    peak: Decimal
+    calm: int
+    since_low: int
+    asked: date | None = None
+    rejected: RiskFact | None = None
+
+
+def what_waits(conn: Connection, book: str) -> Waiting | None:
+    """What a book waits for a person for; None when it does not, or its next decision has an answer."""
+    found = newest_risk_state(conn, book)
+    if found is None:
+        return None
+    session, state = found
+    episode = _episode(state)
+    if episode is None:
+        return None
+    facts = _said_since(conn, book, episode)
+    answer = _newest_answer(facts)
+    if bool(state.answered_by) if answer is None else _serves(answer, episode):
+        return None
+    mark = read_mark(conn, book, session)
+    return Waiting(
+        book=book,
+        session=session,
+        episode=episode,
+        wanted="confirm" if episode.level >= LIQUIDATED else "review",
+        drawdown=state.drawdown,
+        nav=None if mark is None else mark.nav,
+        peak=state.peak,
+        calm=state.calm,
+        since_low=state.since_low,
+        asked=next((one.session for one in facts if one.kind == "ask"), None),
+        rejected=answer,
+    )
+
+
+def spoken_of(conn: Connection, book: str) -> Episode | None:
+    """What a person may speak of, answered or not; None where the book stands at a level that asks nobody."""
+    found = newest_risk_state(conn, book)
+    return None if found is None else _episode(found[1])
+
+
+def answer(
+    conn: Connection,
+    book: str,
+    *,
+    approved: bool,
+    reason: str,
+    who: str,
+    about: Episode | None = None,
+    key: str | None = None,
+    calendar: str = USUAL_CALENDAR,
+) -> RiskFact:
+    """Store what a person said of a book that waits; it counts from the decision after the newest one.
+
+    Whoever says no takes an earlier yes back, as long as the book has not come back by it. The same word of
+    the same person is stored once. The alert that asked is acknowledged.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    book : str
+        Name of a started book.
+    approved : bool
+        Whether the book may come back.
+    reason, who : str
+        Why, and the person who says so.
+    about : Episode, optional
+        What the person was shown; default: what the book stands at.
+    key : str, optional
+        Names the answer: given twice under one key, it is stored once.
+    calendar : str
+        The book's exchange calendar.
+
+    Returns
+    -------
+    RiskFact
+        What is stored, with the session from which it counts.
+
+    Raises
+    ------
+    AlreadyAnswered
+        When the same was said before.
+    Refused
+        When the book waits for nobody, or stands at another level than the person was shown; or when no
+        reason or person is given.
+    """
+    first = next_session(conn, book, calendar)
+    found = newest_risk_state(conn, book)
+    if found is None:
+        raise Refused(f"book {book} waits for nobody: it has decided nothing yet")
+    session, state = found
+    episode = _episode(state)
+    if about is not None and about != episode:
+        raise Refused(
+            f"book {book} does not stand any more where the answer is about, level {about.level} since "
+            f"{about.since}: {_standing(state)}. If it waits, answer what is asked now"
+        )
+    if episode is None:
+        raise Refused(f"book {book} waits for nobody: {_standing(state)}")
+    said = _newest_answer(_said_since(conn, book, episode))
+    kind: Literal["review", "confirm", "reject"] = "reject"
+    if approved:
+        kind = "confirm" if episode.level >= LIQUIDATED else "review"
+    if said is not None and said == RiskFact(said.session, kind, mask(reason.strip()), who.strip()):
+        return said
+    _refuse_what_was_said(book, state, episode, said, approved=approved)
+    fact = RiskFact(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)
+    with transaction(conn):
+        tell_risk_fact(conn, book, fact, key=key)
+        acknowledge_by_key(conn, f"waits {book} {episode.since} {episode.level}", who)
+    return fact
+
+
+def set_level(
+    conn: Connection,
+    book: Book,
+    level: int,
+    *,
+    reason: str,
+    who: str,
+    wait_seconds: float = TURN_SECONDS,
+) -> RiskFact:
+    """Send a book to a deeper drawdown level in its next decision, as if it had fallen so far.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    book : Book
+        A started book.
+    level : int
+        1 to 4, deeper than the present one: a level is left by its way back alone.
+    reason, who : str
+        Why, and the person who says so.
+    wait_seconds : float
+        How long to wait for another run that works on the book. A level counts in one decision alone, so none
+        may be made meanwhile.
+
+    Returns
+    -------
+    RiskFact
+        What is stored, with the session whose decision enters the level.
+
+    Raises
+    ------
+    Refused
+        When the book was never started or has no levels, or the level is none or not deeper; or when no
+        reason or person is given.
+    Transient
+        When another run keeps the book's lock: nothing is stored.
+    """
+    session = next_session(conn, book.name, book.calendar)
+    if book.levels is None:
+        raise Refused(f"book {book.name} has no drawdown levels: give it some (`levels`) to set one")
+    if not 1 <= level <= LIQUIDATED:
+        raise Refused(f"there is no drawdown level {level} to be set: expected 1 to {LIQUIDATED}")
+    with book_lock(conn, book.name, wait_seconds):
+        found = newest_risk_state(conn, book.name)
+        present, standing = 0, "it has decided nothing yet"
+        if found is not None:
+            session = max(session, get_calendar(book.calendar).shift(found[0], 1))
+            present, standing = found[1].level, _standing(found[1])
+        facts = risk_facts(conn, book.name, session)
+        due = [one for one in facts if one.kind == "level" and one.session == session]
+        if due and due[-1].level > present:
+            present = due[-1].level
+            standing = f"{due[-1].who} has set level {present} for the decision of {session}"
+        if level <= present:
+            raise Refused(
+                f"book {book.name} cannot be set to level {level}: {standing}. A level that is set is deeper "
+                "than that; it is left by its way back alone"
+            )
+        fact = RiskFact(session, "level", reason, who, level)
+        tell_risk_fact(conn, book.name, fact)
+    return fact
+
+
+def _episode(state: RiskState) -> Episode | None:
+    if state.level < REVIEWED or state.since is None:
+        return None
+    return Episode(state.level, state.since)
+
+
+def _said_since(conn: Connection, book: str, episode: Episode) -> tuple[RiskFact, ...]:
+    return tuple(one for one in risk_facts(conn, book, date.max) if one.session >= episode.since)
+
+
+def _newest_answer(facts: tuple[RiskFact, ...]) -> RiskFact | None:
+    return next((one for one in reversed(facts) if one.kind in _ANSWERS), None)
+
+
+def _serves(said: RiskFact, episode: Episode) -> bool:
+    """Whether it lets the book come back; a review does not where a confirmation is asked for."""
+    return said.kind == "confirm" or (said.kind == "review" and episode.level == REVIEWED)
+
+
+def _refuse_what_was_said(
+    book: str, state: RiskState, episode: Episode, said: RiskFact | None, *, approved: bool
+) -> None:
+    at = f"level {episode.level} of book {book}, entered on {episode.since}, was"
+    if said is None:
+        if approved and state.answered_by:
+            raise AlreadyAnswered(f"{at} answered by the {state.answered_by}")
+    elif _serves(said, episode) if approved else said.kind == "reject":
+        raise AlreadyAnswered(
+            f"{at} {_DONE[said.kind]} by {said.who}, from the decision of {said.session} on: {said.reason}"
+        )
+
+
+def _standing(state: RiskState) -> str:
+    since = "" if state.since is None else f" since {state.since}"
+    return f"it stands at drawdown level {state.level}{since}"

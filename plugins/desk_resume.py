@@ -1,0 +1,178 @@
+"""The operators of the DAGs `resume__BOOK`: what waits is read, a person answers, the answer is stored."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import BaseOperator, Param
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from desk_connections import desk_environment, without_secrets
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+log = logging.getLogger("nightdesk.dag")
+
+APPROVE, REJECT = "Approve", "Reject"
+
+
+class WaitsOperator(BaseOperator):
+    """Reads what a book waits for a person for; skipped, with what follows, where it does not wait.
+
+    Parameters
+    ----------
+    book : str
+        Name of the book.
+    calendar : str
+        The book's exchange calendar.
+    """
+
+    ui_color = "#f3ecfa"
+
+    def __init__(self, *, book: str, calendar: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.book = book
+        self.calendar = calendar
+
+    @without_secrets()
+    def execute(self, context: Context) -> dict[str, str | int]:
+        from nightdesk.book import load_book
+        from nightdesk.pipeline.answering import what_waits
+        from nightdesk.pipeline.asking import question_of
+        from nightdesk.pipeline.context import book_path, project_root
+        from nightdesk.store.db import connect
+        from nightdesk.store.levels import level_changes
+
+        environ = desk_environment()
+        conn = connect(environ=environ)
+        try:
+            waiting = what_waits(conn, self.book)
+            if waiting is None:
+                raise AirflowSkipException(
+                    f"{self.book} waits for nobody: no drawdown level asks for a person, or its answer stands"
+                )
+            level, since = waiting.episode.level, waiting.episode.since
+            moves = level_changes(conn, self.book, since, since)
+        finally:
+            conn.close()
+        levels = load_book(book_path(self.book, project_root(environ))).levels
+        if levels is None:
+            raise AirflowFailException(f"{self.book} has no drawdown levels any more, and waits at {level}")
+        question = question_of(waiting, levels, moves[-1] if moves else None)
+        log.info("waits book=%s level=%d since=%s", self.book, level, since)
+        return {"subject": question.subject, "body": question.body, "level": level, "since": f"{since}"}
+
+
+class ApprovalOperator(HITLOperator):
+    """Waits for a person who approves or rejects, with a reason; without one the person is asked again.
+
+    Parameters
+    ----------
+    book : str
+        Name of the book.
+    calendar : str
+        The book's exchange calendar.
+    asks : str
+        Task that has read what waits.
+    """
+
+    ui_color = "#f3ecfa"
+
+    def __init__(self, *, book: str, calendar: str, asks: str, **kwargs: Any) -> None:
+        asked = f"ti.xcom_pull(task_ids='{asks}')"
+        super().__init__(
+            subject=f"{{{{ {asked}['subject'] }}}}",
+            body=f"{{{{ {asked}['body'] }}}}",
+            options=[APPROVE, REJECT],
+            params={
+                # Airflow starts no task whose parameter lacks a valid value: an empty one must be valid.
+                "reason": Param(
+                    "",
+                    type="string",
+                    title="Reason",
+                    description="Why you approve or reject. It is kept with your name.",
+                )
+            },
+            **kwargs,
+        )
+        self.book = book
+        self.calendar = calendar
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Give the choice, the reason and the person to the task that stores them."""
+        reason = str((event.get("params_input") or {}).get("reason") or "").strip()
+        if "error" not in event and not reason:
+            log.warning("answer_without_reason book=%s asked_again=true", self.book)
+            return self.execute(context)
+        said = super().execute_complete(context, event)
+        person = said["responded_by_user"] or {}
+        return {
+            "approved": said["chosen_options"] == [APPROVE],
+            "reason": reason,
+            "who": person.get("name") or person.get("id") or "",
+            "at": said["responded_at"].isoformat(),
+        }
+
+    def process_trigger_event_error(self, event: dict[str, Any]) -> None:
+        """Nobody has answered: that is final, and the book goes on waiting."""
+        if event["error_type"] != "timeout":
+            super().process_trigger_event_error(event)
+        days = self.response_timeout.days if self.response_timeout else 0
+        raise AirflowFailException(
+            f"nobody has answered within {days} days: {self.book} stays at its drawdown level, and opens "
+            f"nothing that it forbids. Trigger {self.dag_id} to be asked again, or answer by "
+            f'`nightdesk resume {self.book} --reason "..."`'
+        )
+
+
+class AnswerOperator(BaseOperator):
+    """Stores what the person said, with the name that Airflow knows; the next decision reads it.
+
+    Parameters
+    ----------
+    book : str
+        Name of the book.
+    calendar : str
+        The book's exchange calendar.
+    asks, says : str
+        Tasks that have read what waits, and heard the person.
+    """
+
+    ui_color = "#f3ecfa"
+
+    def __init__(self, *, book: str, calendar: str, asks: str, says: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.book = book
+        self.calendar = calendar
+        self.asks = asks
+        self.says = says
+
+    @without_secrets()
+    def execute(self, context: Context) -> dict[str, str]:
+        from nightdesk.pipeline.answering import AlreadyAnswered, Episode, answer
+        from nightdesk.store.db import connect
+
+        ti = context["ti"]
+        asked, said = ti.xcom_pull(task_ids=self.asks), ti.xcom_pull(task_ids=self.says)
+        conn = connect(environ=desk_environment())
+        try:
+            fact = answer(
+                conn,
+                self.book,
+                approved=said["approved"],
+                reason=said["reason"],
+                who=said["who"],
+                about=Episode(asked["level"], date.fromisoformat(asked["since"])),
+                key=f"answer {ti.dag_id}/{ti.run_id}/{said['at']}",
+                calendar=self.calendar,
+            )
+        except AlreadyAnswered as error:
+            raise AirflowSkipException(str(error)) from error
+        finally:
+            conn.close()
+        log.info("answered book=%s kind=%s who=%s from=%s", self.book, fact.kind, fact.who, fact.session)
+        return {"kind": fact.kind, "who": fact.who, "counts_from": f"{fact.session}"}
