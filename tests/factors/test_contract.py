@@ -1,6 +1,7 @@
 """Every registered factor keeps the contract, and the contract catches one that does not."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,8 +55,19 @@ class TestTechnical(FactorContract):
         assert_truncation_changes_nothing(self.compute, real_panel.until(700), (300, 699))
 
 
+class TestSentiment(FactorContract):
+    """What was said of a symbol: on panels on which something was said of nearly every bar."""
+
+    names = ("sentiment", "sentiment_5", "sentiment_2", "sentiment@3", "rank_sentiment_20")
+
+    def compute(self, panel: Panel) -> dict[str, Floats]:
+        said = np.sin(panel.close * 7.0)
+        silent = np.arange(len(panel))[:, None] % 5 < np.arange(panel.close.shape[1])[None, :]
+        return super().compute(replace(panel, sentiment=np.where(silent, np.nan, said)))
+
+
 def test_every_family_is_under_contract() -> None:
-    tried = {*TestStandard.names, *TestOtherNumbers.names, *TestTechnical.names}
+    tried = {*TestStandard.names, *TestOtherNumbers.names, *TestTechnical.names, *TestSentiment.names}
     for pattern in factors.families():
         shape = re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(pattern)))
         assert any(shape.fullmatch(name) for name in tried), f"{pattern} is tested by no contract"

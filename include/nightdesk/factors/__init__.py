@@ -1,6 +1,16 @@
 """Factors: numbers per symbol and session, computed from a panel by pure functions registered by name."""
 
-from nightdesk.factors import averages, benchmark, momentum, quantiles, ranks, technical, volume, wilder
+from nightdesk.factors import (
+    averages,
+    benchmark,
+    momentum,
+    quantiles,
+    ranks,
+    sentiment,
+    technical,
+    volume,
+    wilder,
+)
 from nightdesk.factors.engine import Source, compute, look_back
 from nightdesk.factors.registry import Factor, families, resolve
 
@@ -46,6 +56,7 @@ __all__ = [
     "quantiles",
     "ranks",
     "resolve",
+    "sentiment",
     "technical",
     "volume",
     "wilder",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.feeds.base import PRICES, Feed, Fetched, Missing, action_frame, bar_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from nightdesk.feeds.sample_market import Market
 
 
@@ -20,18 +19,19 @@ class SampleFeed(Feed):
     """Bars of the sample market, from 2015-01-02 to the newest completed session on any date.
 
     Every row says ``sample`` as its source. A few bars are missing for good, and a few come a session late:
-    they are there when a span reaches beyond their own session. Crypto has bars of all seven days.
+    they are there when a span reaches beyond their own session. Crypto has bars of all seven days. It holds
+    funds, crypto, 36 large stocks and the VIX; a stock that nobody asks for is not made.
     """
 
     name = "sample"
 
     def covers(self, symbol: str) -> bool:
         from nightdesk.feeds.sample_parameters import SYMBOLS
+        from nightdesk.feeds.sample_stock_parameters import STOCKS
 
-        return symbol in SYMBOLS or symbol == "^VIX"
+        return symbol in SYMBOLS or symbol in STOCKS or symbol == "^VIX"
 
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
-        from nightdesk.feeds.sample_market import generate
         from nightdesk.feeds.sample_process import FIRST_DAY
 
         known = [one for one in dict.fromkeys(symbols) if self.covers(one)]
@@ -40,9 +40,12 @@ class SampleFeed(Feed):
         bars, actions = bar_frame({}), action_frame()
         if known and newest >= FIRST_DAY:
             # made for whole years, so that one making serves many spans
-            market = generate(date(newest.year, 12, 31))
-            bars = _bars(market, known, first, min(last, newest))
-            actions = _actions(market, known, first, min(last, newest))
+            markets = _markets(known, date(newest.year, 12, 31))
+            until = min(last, newest)
+            bars = bar_frame(_together([_bars(market, own, first, until) for market, own in markets]))
+            actions = action_frame(
+                [row for market, own in markets for row in _actions(market, own, first, until)]
+            )
         there = set(bars["symbol"])
         missing = {one: Missing("the sample market has no such symbol") for one in unknown}
         span = f"no bar from {first} to {last} (the sample market holds {FIRST_DAY} to {newest})"
@@ -50,12 +53,27 @@ class SampleFeed(Feed):
         return Fetched(bars, actions, missing)
 
 
+def _markets(symbols: Sequence[str], last: date) -> list[tuple[Market, list[str]]]:
+    """The markets that hold these symbols: one of all funds, one of each stock."""
+    from nightdesk.feeds.sample_market import generate
+    from nightdesk.feeds.sample_stock_parameters import STOCKS
+    from nightdesk.feeds.sample_stocks import generate_stock
+
+    funds = [symbol for symbol in symbols if symbol not in STOCKS]
+    markets = [(generate(last), funds)] if funds else []
+    return markets + [(generate_stock(one, last), [one]) for one in symbols if one in STOCKS]
+
+
+def _together(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def _rows(market: Market, first: date, last: date) -> slice:
     low = np.searchsorted(market.days, np.datetime64(first))
     return slice(int(low), int(np.searchsorted(market.days, np.datetime64(last), side="right")))
 
 
-def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> dict[str, NDArray[Any]]:
     days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
     there = np.isfinite(market.close[days][:, at])
     on_time = ~market.late[days][:, at] | (market.days[days] < np.datetime64(last))[:, None]
@@ -63,10 +81,11 @@ def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> pd
     values = {name: getattr(market, name)[days][:, at][row, column] for name in (*PRICES, "volume")}
     names = np.array(symbols, dtype=object)[column]
     session = market.days[days][row].astype("datetime64[s]")
-    return bar_frame({"symbol": names, "session": session, **values, "source": SampleFeed.name})
+    source = np.full(len(names), SampleFeed.name, dtype=object)
+    return {"symbol": names, "session": session, **values, "source": source}
 
 
-def _actions(market: Market, symbols: Sequence[str], first: date, last: date) -> pd.DataFrame:
+def _actions(market: Market, symbols: Sequence[str], first: date, last: date) -> list[tuple[object, ...]]:
     days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
     rows: list[tuple[object, ...]] = []
     for kind, values, nothing in (("dividend", market.dividend, 0.0), ("split", market.split, 1.0)):
@@ -74,4 +93,4 @@ def _actions(market: Market, symbols: Sequence[str], first: date, last: date) ->
         for t, n in zip(*np.nonzero(own != nothing), strict=True):
             day = market.days[days][t].astype("datetime64[s]")
             rows.append((symbols[n], day, kind, float(own[t, n]), SampleFeed.name))
-    return action_frame(rows)
+    return rows

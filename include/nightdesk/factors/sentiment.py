@@ -1,0 +1,34 @@
+"""Factors of what is said of a symbol: means of the scores of its headlines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nightdesk.factors.engine import Source
+from nightdesk.factors.registry import factor
+from nightdesk.panel import Floats
+
+
+@factor("sentiment", look_back=lambda: 1)
+def sentiment(source: Source) -> Floats:
+    """Mean score of the session's headlines, from -1 to 1; missing without any, or in a book without news."""
+    told = source.panel.sentiment
+    return np.full_like(source.panel.close, np.nan) if told is None else told
+
+
+@factor(
+    "sentiment_{n}",
+    look_back=lambda n: n,
+    check=lambda n: None if 2 <= n <= 60 else "its window has 2 to 60 sessions",
+)
+def recent_sentiment(source: Source, n: int) -> Floats:
+    """Mean of `sentiment` over those of the last n sessions that have it; missing where none has."""
+    told = source.factor("sentiment")
+    heard = np.isfinite(told)
+    value = np.where(heard, told, 0.0)
+    total, count = np.zeros_like(value), np.zeros_like(value)
+    # Added up row by row, the newest first: the same order whatever the panel's length.
+    for k in range(min(n, len(value))):
+        total[k:] += value[: len(value) - k]
+        count[k:] += heard[: len(value) - k]
+    return np.where(count > 0, total / count, np.nan)

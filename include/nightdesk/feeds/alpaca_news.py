@@ -1,0 +1,122 @@
+"""The `alpaca` source of headlines: Alpaca's news service, through its own client."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from nightdesk.errors import Refused
+from nightdesk.feeds.base import Missing
+from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
+from nightdesk.sentiment import symbols_of
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.alpaca_news_http import NewsLine
+
+#: The names of the key's parts in the environment, made as those of a broker's account, so that an Airflow
+#: connection ``nightdesk_account_alpaca_news`` serves as well.
+VARIABLES = {part: f"NIGHTDESK_ACCOUNT_ALPACA_NEWS_{part.upper()}" for part in ("key", "secret", "url")}
+
+#: Symbols of one request: they travel in its address.
+BATCH = 50
+
+UNREADABLE = "without a headline or an instant"
+
+
+class AlpacaNews(NewsFeed):
+    """Headlines from Alpaca.
+
+    An article counts from `updated_at` on: the service tells its newest words only, and nobody could know
+    them before. Spans are asked for by that instant, too.
+
+    Parameters
+    ----------
+    line : NewsLine
+        The line to the service.
+    """
+
+    name = "alpaca"
+
+    def __init__(self, line: NewsLine, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__(now=now)
+        self.line = line
+
+    @classmethod
+    def of(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        timeout: float = 15.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> AlpacaNews:
+        """The source with the key of the environment.
+
+        Raises
+        ------
+        Refused
+            When key or secret is missing, naming the variables.
+        """
+        from nightdesk.feeds.alpaca_news_http import NewsLine
+
+        found = {part: environ.get(name) or None for part, name in VARIABLES.items()}
+        key, secret = found["key"], found["secret"]
+        if key is None or secret is None:
+            lacking = " and ".join(VARIABLES[part] for part in ("key", "secret") if found[part] is None)
+            raise Refused(
+                f"the news of alpaca cannot be asked for: set {lacking} in the environment, or make the "
+                "Airflow connection nightdesk_account_alpaca_news, which only tasks of Airflow read"
+            )
+        return cls(NewsLine(key, secret, found["url"], timeout=timeout, sleep=sleep), now=now)
+
+    def fetch(self, symbols: Sequence[str], after: datetime, until: datetime) -> News:
+        from nightdesk.feeds.alpaca_news_http import PassingFault, Unfit
+
+        rows: list[tuple[Any, ...]] = []
+        dropped: dict[str, int] = {}
+        failure: Missing | None = None
+        wanted = list(dict.fromkeys(symbols))
+        for start in range(0, len(wanted), BATCH):
+            names = ",".join(map(_spelt, wanted[start : start + BATCH]))
+            try:
+                articles = self.line.ask(names, after, min(until, self.now()))
+            except (PassingFault, Unfit) as error:
+                # What came of other symbols is kept; a source that fails for these is left alone.
+                failure = Missing(str(error), error.fault)
+                break
+            told = _rows(articles, wanted, dropped)
+            rows += [row for row in told if after < row[1].replace(tzinfo=UTC) <= until]
+        # An article of symbols of two batches comes twice.
+        return News(news_frame(list({(row[0], row[5]): row for row in rows}.values())), failure, dropped)
+
+
+def _rows(
+    articles: Sequence[Any], wanted: Sequence[str], dropped: dict[str, int]
+) -> Iterator[tuple[Any, ...]]:
+    for one in articles:
+        headline = plain(html.unescape(str(one.get("headline") or "")))
+        moment = _instant(one.get("updated_at") or one.get("created_at"))
+        if not headline or moment is None or one.get("id") is None:
+            dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + 1
+            continue
+        source, url = plain(str(one.get("source") or "alpaca")), plain(str(one.get("url") or ""))
+        for symbol in symbols_of(headline, one.get("symbols") or (), wanted):
+            yield symbol, moment, headline, source, url, str(one["id"])
+
+
+def _spelt(symbol: str) -> str:
+    """A symbol as Alpaca writes it: BTCUSD for BTC-USD, BRK.B for BRK-B."""
+    return symbol.replace("-", "") if symbol.endswith("-USD") else re.sub(r"-(?=[A-Z]$)", ".", symbol)
+
+
+def _instant(text: object) -> datetime | None:
+    """An instant of RFC 3339 in UTC without its zone; None when it is none."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return None if moment.utcoffset() is None else moment.astimezone(UTC).replace(tzinfo=None)

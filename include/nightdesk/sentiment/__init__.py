@@ -1,0 +1,19 @@
+"""From headlines to one number per session and symbol: tagging, repetitions, daily means.
+
+Pure: scores come from outside, made by one of `nightdesk.scorers`.
+"""
+
+from nightdesk.sentiment.daily import Headlines, Sentiment, daily_sentiment
+from nightdesk.sentiment.stories import REPEATS_WITHIN, normalised, story_numbers, story_of
+from nightdesk.sentiment.tagging import symbols_of
+
+__all__ = [
+    "REPEATS_WITHIN",
+    "Headlines",
+    "Sentiment",
+    "daily_sentiment",
+    "normalised",
+    "story_numbers",
+    "story_of",
+    "symbols_of",
+]

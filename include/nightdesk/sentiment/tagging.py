@@ -1,0 +1,42 @@
+"""Which symbols a headline is of: those that its source names, else those that its text marks as such."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+#: A ticker that the text itself marks: ``$AAPL``, ``(NYSE: XOM)``, ``(NASDAQ:AAPL)``. A bare word is none:
+#: many tickers are words.
+_MARKED = re.compile(
+    r"\$(?P<cash>[A-Za-z][A-Za-z0-9.-]{0,9})\b"
+    r"|\((?:NYSE|NASDAQ|AMEX|NYSEARCA|NYSE ?American|NYSE ?Arca) ?: ?(?P<listed>[A-Z][A-Z0-9.-]{0,9})\)",
+    re.IGNORECASE,
+)
+
+
+def symbols_of(headline: str, named: Iterable[str], wanted: Collection[str]) -> tuple[str, ...]:
+    """The symbols of a headline among those that are wanted.
+
+    Parameters
+    ----------
+    headline : str
+    named : iterable of str
+        The symbols that the source names, in any letters; where there is one, the text is not looked at.
+    wanted : collection of str
+        The symbols as a book names them.
+
+    Returns
+    -------
+    tuple of str
+        Without repetition, in the order in which they are named.
+    """
+    told = [one.strip() for one in named if one.strip()]
+    if not told:
+        told = [match["cash"] or match["listed"] for match in _MARKED.finditer(headline)]
+    known = {_plain(symbol): symbol for symbol in wanted}
+    return tuple(dict.fromkeys(known[_plain(one)] for one in told if _plain(one) in known))
+
+
+def _plain(symbol: str) -> str:
+    """A symbol without what vendors write differently: BTC-USD, BTC/USD and BTCUSD, BRK-B and BRK.B."""
+    return re.sub(r"[./-]", "", symbol).upper()

@@ -1,0 +1,45 @@
+"""Factors of headlines on a panel of a few rows."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.factors.panels import panel_of
+
+from nightdesk import factors
+from nightdesk.errors import Refused
+
+NAN = np.nan
+
+
+def compute(name: str, said: list[float] | None) -> list[float]:
+    panel = panel_of(np.full(6, 100.0), symbols=("SPY",))
+    told = None if said is None else np.array(said)[:, None]
+    return factors.compute(replace(panel, sentiment=told), [name], benchmark="SPY")[name][:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sentiment", [NAN, 0.5, NAN, NAN, -0.25, 0.0]),
+        ("sentiment_2", [NAN, 0.5, 0.5, NAN, -0.25, -0.125]),
+        ("sentiment_5", [NAN, 0.5, 0.5, 0.5, 0.125, 0.25 / 3]),
+        ("sentiment@1", [NAN, NAN, 0.5, NAN, NAN, -0.25]),
+    ],
+)
+def test_a_mean_is_over_the_sessions_that_have_headlines(name: str, expected: list[float]) -> None:
+    np.testing.assert_array_equal(compute(name, [NAN, 0.5, NAN, NAN, -0.25, 0.0]), expected)
+
+
+@pytest.mark.parametrize("said", [None, [NAN] * 6])
+def test_without_headlines_there_is_no_sentiment(said: list[float] | None) -> None:
+    assert np.isnan(compute("sentiment", said)).all()
+    assert np.isnan(compute("sentiment_5", said)).all()
+
+
+def test_a_window_that_is_none_is_refused() -> None:
+    with pytest.raises(Refused, match="its window has 2 to 60 sessions"):
+        factors.resolve("sentiment_61")
+    with pytest.raises(Refused, match="its window has 2 to 60 sessions"):
+        factors.resolve("sentiment_1")
+    assert factors.look_back(["sentiment", "sentiment_5"]) == 5
