@@ -20,7 +20,7 @@ stop: ## stop what `make run` started, and nothing else
 	@$(WITH_DOTENV) if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
 test: env ## run the tests (at most 10 minutes on 2 cores)
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not slow and not browser"
+	@$(PY) -m pytest -n 3 --dist loadfile -m "not slow and not browser"
 
 test-all: env ## run the long tests too
 	@$(PY) -m pytest -n 2 --dist loadfile

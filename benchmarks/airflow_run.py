@@ -31,10 +31,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BOOK = "multi_asset"
 INCEPTION = date(2025, 1, 3)
 OURS, IMPORTS, EMPTY = f"daily__{BOOK}", "imports", "empty"
-STEPS = (
-    "ingest", "quality", "factors", "regime", "signals.time_series_momentum", "settle", "targets", "gate",
-    "orders", "submit", "report", "close",
-)  # fmt: skip
+BEFORE_SIGNALS = ("ingest", "quality", "factors", "regime")
+AFTER_SIGNALS = ("settle", "targets", "gate", "orders", "submit", "report", "close")
 
 #: Runs one step as its task does, and tells which modules that has loaded.
 RECORD = """
@@ -117,7 +115,9 @@ def _modules(home: Home, database: str) -> dict[str, list[str]]:
         "NIGHTDESK_DATABASE_URL": database,
     }
     found = {}
-    for step in STEPS:
+    book = yaml.safe_load((ROOT / "books" / f"{BOOK}.yaml").read_text())
+    signals = [f"signals.{name}" for name in book["strategies"]]
+    for step in (*BEFORE_SIGNALS, *signals, *AFTER_SIGNALS):
         command = [sys.executable, "-c", RECORD, BOOK, INCEPTION.isoformat(), step]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         found[step] = done.stdout.splitlines()[-1].split()

@@ -111,6 +111,7 @@ def _day(price: Floats, as_of: datetime) -> Day:
         quarantined=flags,
         factors={},
         returns=np.zeros((1, SIZE)),
+        history=np.zeros((1, SIZE)),
         direction=codes,
         confidence=nothing,
         previous_direction=codes,

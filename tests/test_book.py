@@ -10,6 +10,7 @@ from nightdesk.book import load_book
 from nightdesk.errors import Refused
 
 MULTI_ASSET = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
+EQUITY_SWING = MULTI_ASSET.with_name("equity_swing.yaml")
 
 
 def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
@@ -25,6 +26,41 @@ def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
     assert book.costs_of("BTC-USD").slippage == 0.0015
     assert book.costs_of("SPY").slippage == 0.0005
     assert book.panel_symbols == (*book.symbols, "^VIX")
+    assert {name: (one.share, one.sizing) for name, one in book.strategies.items()} == {
+        "time_series_momentum": (0.4, "weight"),
+        "cross_sectional_momentum": (0.3, "weight"),
+        "rotation": (0.3, "risk_parity"),
+    }
+    assert book.strategies["rotation"].sizing_params == {"max_turnover": 0.4, "max_cost": 0.002}
+
+
+def test_the_equity_swing_book_holds_the_figures_of_its_design() -> None:
+    book = load_book(EQUITY_SWING)
+    assert len(book.universe) == 36
+    assert {(one.asset_class, one.max_weight) for one in book.universe.values()} == {("equity", 0.10)}
+    assert len({one.group for one in book.universe.values()}) == 9
+    assert list(book.strategies) == [
+        "rsi_mean_reversion", "ma_crossover", "ml_momentum", "news_sentiment", "volatility_breakout",
+    ]  # fmt: skip
+    for entry in book.strategies.values():
+        assert (entry.share, entry.sizing) == (1.0, "atr_risk")
+        assert entry.sizing_params == {"risk": 0.01, "multiple": 2.0, "max_share": 0.10}
+        assert entry.params["stop_atr"] == 2.5
+    bands = [(one.name, one.below, one.heat, one.strategies_off) for one in book.regime]
+    assert bands == [
+        ("LOW", 15, 0.40, ()),
+        ("NORMAL", 25, 0.30, ()),
+        ("HIGH", None, 0.20, ("ma_crossover", "volatility_breakout")),
+    ]
+    portfolio = book.portfolio
+    assert (portfolio.capital, portfolio.one_entry_per_symbol) == ("shared", True)
+    assert (portfolio.entry_correlation, portfolio.volatility_target) == (0.70, None)
+    assert book.limits["daily_loss"] == {"limit": -0.02}
+    assert book.limits["position_count"] == {"limit": 10, "per_symbol": 2}
+    assert book.limits["gross_leverage"] == {"limit": 1.0, "margin": False}
+    costs = book.costs_of("AAPL")
+    assert (costs.commission, costs.commission_per_unit, costs.slippage) == (0.0, 0.005, 0.00075)
+    assert book.broker.account != load_book(MULTI_ASSET).broker.account
 
 
 Edit = Callable[[dict], object]

@@ -35,10 +35,32 @@ class Frozen(BaseModel):
 
 
 class Costs(Frozen):
-    """What a trade costs, as shares of its notional."""
+    """What a trade costs."""
 
     commission: Share = Field(0.0010, description="commission, share of notional")
+    commission_per_unit: float = Field(0.0, ge=0, description="commission on top, dollars a share or unit")
     slippage: Share = Field(0.0005, description="price moves against the order by this share")
+
+    @property
+    def total(self) -> float:
+        """What a trade is expected to cost, share of its notional; without what each unit costs."""
+        return self.commission + self.slippage
+
+
+class Stop(Frozen):
+    """Falls from the average entry price at which a position is made smaller, as shares of that price."""
+
+    halve: Positive = Field(0.12, lt=1, description="a larger fall halves the position, once")
+    leave: Positive = Field(0.18, lt=1, description="a larger fall closes it")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.halve > self.leave:
+            raise ValueError(
+                f"halve {self.halve:g} lies beyond leave {self.leave:g}: "
+                "a position is halved before it is left"
+            )
+        return self
 
 
 class Instrument(Frozen):
@@ -53,6 +75,7 @@ class Instrument(Frozen):
         Decimal("0.01"), gt=0, decimal_places=6, description="smallest step of a limit price, dollars"
     )
     costs: Costs | None = Field(None, description="instead of the book's costs")
+    stop: Stop | None = Field(None, description="instead of the numbers of limits.stop_loss")
 
     @property
     def continuous(self) -> bool:
@@ -65,6 +88,7 @@ class StrategyEntry(Frozen):
 
     share: Share = Field(1.0, description="share of the book's capital")
     sizing: Name = Field("weight", description="how its signals become weights")
+    sizing_params: Params = Field(default_factory=dict, description="the sizing method's own parameters")
     params: Params = Field(default_factory=dict, description="the strategy's own parameters")
 
 
@@ -75,15 +99,70 @@ class Band(Frozen):
     below: Positive | None = Field(None, description="first VIX value above the band; none for the last")
     confidence_factor: Share = Field(1.0, description="factor on the confidence of entries")
     entries: bool = Field(True, description="whether positions may be opened or added to")
+    heat: Share | None = Field(None, description="share of NAV in positions, for limits.heat; none: no limit")
     strategies_off: tuple[Name, ...] = Field((), description="strategies that open nothing in this band")
 
 
 class Portfolio(Frozen):
     """How the strategies' wishes become one portfolio."""
 
-    volatility_target: Positive = Field(0.15, description="annualised; scaled down to it, never up")
+    capital: Literal["split", "shared"] = Field(
+        "split", description="each strategy has its share; or all of it is there for whoever comes first"
+    )
+    one_entry_per_symbol: bool = Field(False, description="of entries in one symbol the most confident wins")
+    entry_correlation: Share | None = Field(
+        None, description="no entry whose returns correlate above it with what is held or accepted"
+    )
+    volatility_target: Positive | None = Field(
+        0.15, description="annualised; scaled down to it, never up; null: not scaled"
+    )
     volatility_window: int = Field(60, ge=20, description="sessions behind the portfolio's volatility")
+    var_window: int = Field(252, ge=20, description="sessions behind the value at risk of the risk report")
     buy_fraction: Share = Field(0.6, description="what a BUY is given of what a STRONG_BUY would be")
+
+
+class Levels(Frozen):
+    """The drawdown levels of a book, and the way back from them; see `nightdesk.risk.levels`.
+
+    Drawdowns are shares of the peak NAV; positions are cut once, on entering a level.
+    """
+
+    at: tuple[Share, Share, Share, Share] = Field(
+        (0.05, 0.08, 0.12, 0.15), description="drawdowns from which levels 1, 2, 3 and 4 hold"
+    )
+    keep: tuple[Share, Share, Share, Share] = Field(
+        (1.0, 0.75, 0.5, 0.0), description="what each level leaves of every position on entering it"
+    )
+    first_ends_below: Share = Field(0.04, description="drawdown under which level 1 ends")
+    min_confidence: Share = Field(0.6, description="what an entry needs at level 1")
+    havens: tuple[Symbol, ...] = Field((), description="symbols that may be bought at level 3")
+    first_out: tuple[Symbol, ...] = Field(
+        (), description="symbols that are not bought at level 1, and closed at levels 2 and 3"
+    )
+    average_correlation: Share = Field(0.5, description="average over the pairs; above it at least level 1")
+    every_correlation: Share = Field(
+        0.8, description="all pairs of at least 3 symbols above it: at least level 2"
+    )
+    volatility_window: int = Field(20, ge=2, description="sessions behind the wanted portfolio's volatility")
+    calm_sessions: int = Field(5, ge=1, description="running under the volatility target, for the way back")
+    low_sessions: int = Field(10, ge=1, description="without a new low of the drawdown, for the way back")
+    ramp_step: float = Field(0.25, gt=0, le=1, description="size when recovery begins, and each step")
+    ramp_sessions: int = Field(5, ge=1, description="sessions between the steps")
+    recovery_leverage: Positive = Field(1.0, description="gross over NAV at most, until recovery ends")
+    confirm_after_sessions: int = Field(
+        5, ge=1, description="sessions after which the simulated person of a backtest answers"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if list(self.at) != sorted(set(self.at)) or self.at[0] <= 0:
+            raise ValueError(f"at: drawdowns must rise from level to level; found {list(self.at)}")
+        if self.first_ends_below > self.at[0]:
+            raise ValueError(
+                f"first_ends_below: level 1 begins at {self.at[0]:g} and cannot end above it; "
+                f"found {self.first_ends_below:g}"
+            )
+        return self
 
 
 class Quality(Frozen):
@@ -107,6 +186,15 @@ class Feeds(Frozen):
         ("sample",), min_length=1, description="in the order in which they are asked"
     )
     compare_with: str | None = Field(None, description="a second source whose closes are compared")
+    news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
+
+
+class Sentiment(Frozen):
+    """How the headlines of `feeds.news` become numbers; see `nightdesk.sentiment`."""
+
+    scorer: Literal["lexicon", "finbert"] = Field(
+        "lexicon", description="a list of words; or a language model, where its weights are on this machine"
+    )
 
 
 class Tolerance(Frozen):
@@ -139,6 +227,29 @@ class Orders(Frozen):
                 f"limit_offset_bps: found {self.limit_offset_bps}, and a market order has no limit; "
                 "set type to limit, or leave it out"
             )
+        return self
+
+
+class Tax(Frozen):
+    """How gains and losses are counted for the tax; see `nightdesk.tax`."""
+
+    taxpayer: str = Field(
+        "", max_length=80, description="whose books are looked at together; empty: this book by itself"
+    )
+    lots: Literal["fifo", "lifo", "highest_cost", "specific"] = Field(
+        "fifo", description="which lots a sale is of: the oldest, the newest, the dearest, or those named"
+    )
+    sales: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="specific: lots of a sale by its order id; else the oldest"
+    )
+    wash_sales_of_crypto: bool = Field(
+        False, description="whether losses on crypto are disallowed too; the law asks it of securities only"
+    )
+
+    @model_validator(mode="after")
+    def _named_for_specific(self) -> Self:
+        if self.sales and self.lots != "specific":
+            raise ValueError(f"sales: lots are named for sales, and lots is {self.lots}: set it to specific")
         return self
 
 
@@ -201,6 +312,7 @@ class Book(Frozen):
     volatility_index: Symbol = "^VIX"
     schedule: Schedule = Schedule()
     feeds: Feeds = Feeds()
+    sentiment: Sentiment = Sentiment()
     broker: BrokerEntry
     orders: Orders = Orders()
     universe: dict[Symbol, Instrument] = Field(min_length=1)
@@ -208,6 +320,8 @@ class Book(Frozen):
     regime: tuple[Band, ...] = Field(min_length=1)
     portfolio: Portfolio = Portfolio()
     limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
+    tax: Tax = Tax()
+    levels: Levels | None = Field(None, description="drawdown levels; none: the book has no levels")
     costs: Costs = Costs()
     quality: Quality = Quality()
     alerts: Alerts = Alerts()
@@ -215,8 +329,11 @@ class Book(Frozen):
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
         shares = sum(entry.share for entry in self.strategies.values())
-        if shares > 1 + 1e-9:
-            raise ValueError(f"strategies: the capital shares add up to {shares:g}, at most 1 is allowed")
+        if shares > 1 + 1e-9 and self.portfolio.capital == "split":
+            raise ValueError(
+                f"strategies: the capital shares add up to {shares:g}, at most 1 is allowed; "
+                "a book whose strategies draw on the same capital says portfolio.capital: shared"
+            )
         edges = [band.below for band in self.regime if band.below is not None]
         if (
             len(edges) != len(self.regime) - 1
@@ -232,6 +349,10 @@ class Book(Frozen):
                     raise ValueError(
                         f"regime.{band.name}.strategies_off: {name} is not a strategy of this book"
                     )
+        for key in () if self.levels is None else ("havens", "first_out"):
+            for symbol in getattr(self.levels, key):
+                if symbol not in self.universe:
+                    raise ValueError(f"levels.{key}: {symbol} is no symbol of this book's universe")
         if self.origin is not None and self.inception is not None and self.origin >= self.inception:
             raise ValueError(f"origin {self.origin} must lie before inception {self.inception}")
         return self
@@ -323,10 +444,14 @@ def _suggestion(word: str) -> str:
         StrategyEntry,
         Band,
         Portfolio,
+        Levels,
+        Stop,
         Quality,
         Feeds,
+        Sentiment,
         Orders,
         BrokerEntry,
+        Tax,
         Tolerance,
         Schedule,
         Alerts,

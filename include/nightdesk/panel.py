@@ -89,6 +89,9 @@ class Panel:
         Cash per share with its ex-date in the session, 0 where there is none.
     split
         Shares after for one before, 1 where there is no split.
+    sentiment
+        Mean score of the headlines of each session, from -1 to 1, NaN without any; None where the book has no
+        news.
     """
 
     sessions: Sessions
@@ -105,6 +108,7 @@ class Panel:
     adjustment: Floats
     dividend: Floats
     split: Floats
+    sentiment: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -118,7 +122,8 @@ class Panel:
 
     def until(self, length: int) -> Panel:
         """The first `length` sessions: what a decision at session `length - 1` may know."""
-        return replace(self, **{name: getattr(self, name)[:length] for name in _BY_SESSION})
+        arrays = {name: getattr(self, name) for name in _BY_SESSION}
+        return replace(self, **{name: one[:length] for name, one in arrays.items() if one is not None})
 
     @cached_property
     def adjusted_close(self) -> Floats:

@@ -17,10 +17,10 @@ import numpy as np
 
 from nightdesk.execution import Entry, Ledger
 from nightdesk.panel import Floats
+from nightdesk.risk.tail import historical_loss
 
 SESSIONS_A_YEAR = 252
 ROLLING_SESSIONS = 30
-TAIL = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class NavFigures:
     max_drawdown_sessions : int
         Longest stretch of sessions below an earlier peak.
     var_95, cvar_95 : float
-        Historical one-session loss at 95 %: minus the 5 % quantile of returns (linear interpolation), and
-        minus the mean of the returns at or below it.
+        Historical one-session loss at 95 %, see `nightdesk.risk.tail.historical_loss`.
     beta : float
         Covariance with the benchmark's returns over their variance.
     """
@@ -90,7 +89,7 @@ def nav_figures(nav: Floats, benchmark_returns: Floats | None = None) -> NavFigu
     volatility = float(returns.std(ddof=1)) * math.sqrt(SESSIONS_A_YEAR) if n > 1 else math.nan
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)) * SESSIONS_A_YEAR)
     deepest = float(drawdowns(nav).max())
-    quantile = float(np.quantile(returns, TAIL))
+    loss = historical_loss(returns)
     return NavFigures(
         annual_return=growth,
         annual_volatility=volatility,
@@ -99,8 +98,8 @@ def nav_figures(nav: Floats, benchmark_returns: Floats | None = None) -> NavFigu
         calmar=_ratio(growth, deepest),
         max_drawdown=deepest,
         max_drawdown_sessions=_longest_below_peak(nav),
-        var_95=-quantile,
-        cvar_95=-float(returns[returns <= quantile].mean()),
+        var_95=loss.var,
+        cvar_95=loss.cvar,
         beta=math.nan if benchmark_returns is None else _beta(returns, benchmark_returns[1:]),
     )
 

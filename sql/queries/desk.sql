@@ -75,7 +75,7 @@ SELECT entries_allowed, reason, quarantined FROM nightdesk.session_quality
 WHERE book = %(book)s AND session = %(session)s;
 
 -- name: signal_rows
-SELECT strategy, symbol, direction, strength, confidence, reason FROM nightdesk.signals
+SELECT strategy, symbol, direction, strength, confidence, reason, injected FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
 
 -- name: signal_rows_before
@@ -88,8 +88,22 @@ CROSS JOIN LATERAL (
 JOIN nightdesk.signals s ON s.book = %(book)s AND s.session = newest.session AND s.strategy = wanted.strategy;
 
 -- name: target_rows
-SELECT strategy, symbol, held, quantity, weight, confidence FROM nightdesk.targets
+SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, cause FROM nightdesk.targets
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
+
+-- name: dropped_entries_of
+SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dropped_entries
+WHERE book = %(book)s AND session = %(session)s AND symbol = %(symbol)s ORDER BY strategy;
+
+-- name: dropped_entries
+SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dropped_entries
+WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, strategy;
+
+-- name: carried_rows_before
+SELECT strategy, symbol, allocation, stop_distance FROM nightdesk.targets
+WHERE book = %(book)s AND session = (
+    SELECT max(session) FROM nightdesk.targets WHERE book = %(book)s AND session < %(session)s
+);
 
 -- name: target_scale
 SELECT volatility, scale FROM nightdesk.target_scales WHERE book = %(book)s AND session = %(session)s;
@@ -167,7 +181,8 @@ WHERE book = %(book)s AND session = %(session)s ORDER BY item;
 
 -- name: kill_switch
 SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events
-WHERE book = %(book)s AND session <= %(session)s ORDER BY session DESC, risk_event_id DESC LIMIT 1;
+WHERE book = %(book)s AND session <= %(session)s AND kind IN ('kill', 'halt', 'release')
+ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 
 -- name: alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
@@ -179,6 +194,8 @@ SELECT html FROM nightdesk.reports WHERE book = %(book)s AND session = %(session
 -- name: session_completeness
 SELECT
     (SELECT count(*) FROM nightdesk.factors WHERE book = r.book AND session = r.session) AS factors,
+    (SELECT count(*) FROM nightdesk.risk_state WHERE book = r.book AND session = r.session) AS risk_state,
+    (SELECT count(*) FROM nightdesk.risk_reports WHERE book = r.book AND session = r.session) AS risk_reports,
     (SELECT count(*) FROM nightdesk.regimes WHERE book = r.book AND session = r.session) AS regimes,
     (SELECT count(*) FROM nightdesk.session_quality WHERE book = r.book AND session = r.session) AS session_quality,
     (SELECT count(*) FROM nightdesk.portfolio WHERE book = r.book AND session = r.session) AS portfolio,
@@ -190,6 +207,12 @@ FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session = %(session)s;
 -- name: signals_count
 SELECT count(*) AS rows FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s AND strategy = %(strategy)s;
+
+-- name: silent_strategies
+SELECT DISTINCT t.strategy FROM nightdesk.targets t
+WHERE t.book = %(book)s AND t.session = %(session)s AND NOT EXISTS (
+    SELECT FROM nightdesk.signals s WHERE (s.book, s.session, s.strategy) = (t.book, t.session, t.strategy))
+ORDER BY 1;
 
 -- name: lock_runs_from
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session FOR UPDATE;

@@ -241,6 +241,13 @@ def test_a_run_that_sends_nothing_and_a_block_on_entries_are_said_at_the_top(rep
     assert text.index("No entries. VIX has no bar of this session.") < text.index("Value (NAV)")
 
 
+def test_strategies_that_gave_no_signals_are_said_at_the_top_and_the_session_is_degraded(report):
+    text = words(render(replace(report, silent=("rotation", "swing"))))
+    said = "Degraded. Decided without rotation and swing, which gave no signals"
+    assert text.index(said) < text.index("Value (NAV)")
+    assert "Degraded" not in words(render(report))
+
+
 def test_a_loss_and_an_unchanged_value_have_their_own_words(report):
     assert headline(replace(report, previous_nav=Decimal("102000.00"))).startswith("Down $749.60 (−0.73 %)")
     assert headline(replace(report, previous_nav=report.nav, orders=())) == (

@@ -112,6 +112,39 @@ def test_feeds_tell_of_every_source_that_was_asked(nightdesk, database, bars):
     assert "healthy" in nightdesk("feeds").stdout
 
 
+def test_headlines_come_with_the_bars_and_a_source_that_fails_is_named(nightdesk, database, bars, project):
+    book, file = project / "books" / "multi_asset.yaml", project / "headlines.csv"
+    lines = ["published_at,symbol,headline,source", "2022-12-05T15:00:00Z,GLD,Gold wins praise,wire"]
+    file.write_text("\n".join(lines))
+    text = book.read_text().replace("daily: [sample]", f"daily: [sample]\n  news: ['files:{file}', sample]")
+    book.write_text(text)
+    span = ("--from", "2022-12-01", "--to", "2022-12-09", "--feed", f"files:{bars}")
+    first = nightdesk.document("ingest", "multi_asset", *span)["news"]
+    assert first["headlines"] == first["new_headlines"] == first["scored"] > 20
+    assert nightdesk.document("ingest", "multi_asset", *span)["news"]["new_headlines"] == 0
+    file.write_text(lines[0] + "\n2022-12-05T15:00:00,GLD,Naive,wire")
+    told = nightdesk("ingest", "multi_asset", *span).stdout
+    assert "0 of them new" in told
+    assert f"news that did not come: files:{file}: {file}, line 2, column published_at" in told
+    assert {row["source"]: row["status"] for row in nightdesk.document("feeds")["feeds"]} == {
+        "files": "healthy",
+        "news:files": "degraded",
+        "news:sample": "healthy",
+    }
+
+
+def test_a_backtest_reads_the_headlines_of_its_book_and_refuses_wrong_ones(nightdesk, bars, project):
+    book, file = project / "books" / "multi_asset.yaml", project / "headlines.csv"
+    file.write_text("published_at,symbol,headline,source\n2022-12-05T15:00:00,GLD,Naive,wire")
+    book.write_text(book.read_text().replace("daily: [sample]", f"daily: [sample]\n  news: ['files:{file}']"))
+    span = ("--from", "2022-12-01", "--to", "2022-12-09", "--feed", f"files:{bars}")
+    refusal = nightdesk.refusal("backtest", "multi_asset", *span)
+    assert "the headlines did not come" in refusal
+    assert "line 2, column published_at" in refusal
+    file.write_text("published_at,symbol,headline,source\n2022-12-05T15:00:00Z,GLD,Gold wins praise,wire")
+    nightdesk("backtest", "multi_asset", *span)
+
+
 def test_a_database_that_cannot_be_reached_is_told_in_one_paragraph(nightdesk, monkeypatch):
     monkeypatch.setenv("NIGHTDESK_DATABASE_URL", "postgresql://desk:secret@127.0.0.1:1/desk")
     refusal = nightdesk.refusal("status")

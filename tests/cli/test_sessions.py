@@ -5,6 +5,7 @@ import pytest
 from nightdesk.pipeline.verifying import verify
 from nightdesk.store import db
 from nightdesk.store.rows import read_rows
+from nightdesk.strategies.rotation import Rotation
 
 FIRST, SECOND, THIRD = "2024-03-04", "2024-03-05", "2024-03-06"
 
@@ -29,6 +30,16 @@ def test_a_session_is_decided_and_told(nightdesk, database, project):
     assert list(done["steps"])[-1] == "close"
     page = project / "state" / "reports" / "multi_asset" / f"{FIRST}.html"
     assert "Sample data." in page.read_text()
+
+
+def test_a_session_that_one_strategy_missed_is_called_degraded(nightdesk, database, project, monkeypatch):
+    def fails(self, view):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(Rotation, "signals", fails)
+    assert "closed, degraded" in nightdesk("run", "multi_asset", "--session", FIRST).stdout
+    assert "DEGRADED: decided without rotation, which gave no signals" in nightdesk("status").stdout
+    assert nightdesk.document("status")["books"][0]["silent"] == ["rotation"]
 
 
 def test_a_dry_run_leaves_nothing_but_bars_and_a_page(nightdesk, database, project):
@@ -98,10 +109,13 @@ def test_a_symbol_is_traced_from_its_bars_to_its_fills(nightdesk, decided):
     ]
     assert orders, "the sample market bought none of these on its first session"
     story = orders[0]
-    bar, signal, (order,), (fill,) = story["bars"][-1], story["signals"][0], story["orders"], story["fills"]
+    bar, (order,), (fill,) = story["bars"][-1], story["orders"], story["fills"]
     assert bar["close"] == order["reference_price"]
-    assert signal["direction"] in ("BUY", "STRONG_BUY")
-    assert "momentum_60" in signal["words"]
+    spoken = {row["strategy"]: row for row in story["signals"]}
+    assert set(spoken) == {"time_series_momentum", "cross_sectional_momentum", "rotation"}
+    assert any(row["direction"] in ("BUY", "STRONG_BUY") for row in spoken.values())
+    assert "momentum_60" in spoken["time_series_momentum"]["words"]
+    assert "rank_momentum_12_1" in spoken["rotation"]["words"]
     assert fill["session"] == SECOND
     assert fill["quantity"] == order["filled_quantity"] == order["quantity"]
     assert [event["status"] for event in order["events"]] == ["planned", "submitted", "filled"]

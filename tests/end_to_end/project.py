@@ -62,12 +62,16 @@ def lay_out(root: Path) -> None:
     (root / "config" / "airflow_local_settings.py").write_text(settings + SILENT)
     tree = yaml.safe_load((ROOT / "books" / f"{BOOK}.yaml").read_text())
     tree |= {"inception": INCEPTION, "feeds": {"daily": ["sample"]}}
-    (speaking,) = tree["strategies"]
+    # The sample market moves together: its books would begin at a level, and say so in a mail.
+    tree["levels"] |= {"average_correlation": 1.0, "every_correlation": 1.0}
+    speaking = "time_series_momentum"
+    alone = {speaking: tree["strategies"][speaking] | {"share": 1.0}}
     halves = {name: {"share": 0.5} for name in (SILENT_STRATEGY, speaking)}
     leaking = {name: {"share": 0.5} for name in (LEAKY_STRATEGY, speaking)}
     books = {
         BOOK: tree,
-        VENDOR: tree | {"feeds": {"daily": ["yahoo"]}, "universe": {"SPY": tree["universe"]["SPY"]}},
+        VENDOR: tree
+        | {"feeds": {"daily": ["yahoo"]}, "universe": {"SPY": tree["universe"]["SPY"]}, "strategies": alone},
         TWO_VOICES: tree | {"strategies": halves},
         FRAGILE: tree | {"strategies": leaking},
         WRONG: tree | {"universe": {"SPY": {"max_weight": -0.4}}},

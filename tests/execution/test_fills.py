@@ -13,7 +13,9 @@ from nightdesk.execution import FillBars, FillTerms, Intent, Order, Terms, open_
 SESSION = date(2020, 3, 17)
 ETF = Terms(commission=Decimal("0.0010"), slippage=Decimal("0.0005"), unit=Decimal(1))
 COIN = Terms(commission=Decimal("0.0010"), slippage=Decimal("0.0015"), unit=Decimal("0.0001"))
-TERMS = FillTerms({"GLD": ETF, "BTC-USD": COIN}, max_volume_share=Decimal("0.10"))
+SHARE = Terms(Decimal(0), Decimal("0.00075"), Decimal(1), commission_per_unit=Decimal("0.005"))
+BOTH = Terms(Decimal("0.0010"), Decimal(0), Decimal(1), commission_per_unit=Decimal("0.005"))
+TERMS = FillTerms({"GLD": ETF, "BTC-USD": COIN, "AAPL": SHARE, "XOM": BOTH}, max_volume_share=Decimal("0.10"))
 
 
 def order(side: str, quantity: str, symbol: str = "GLD", limit: str | None = None) -> Order:
@@ -47,6 +49,14 @@ def bars(
         (order("sell", "10"), bars(100.0, 1e6), "99.950000", "1.00"),
         (order("buy", "3"), bars(33.333333, 1e6), "33.350000", "0.10"),
         (order("buy", "0.0123", "BTC-USD"), bars(9000.01, 1e9, "BTC-USD"), "9013.510015", "0.11"),
+        (order("buy", "150", "AAPL"), bars(100.0, 1e6, "AAPL"), "100.075000", "0.75"),
+        (order("sell", "151", "AAPL"), bars(100.0, 1e6, "AAPL"), "99.925000", "0.76"),  # 0.755 to the even
+        (
+            order("buy", "3", "XOM"),
+            bars(33.0, 1e6, "XOM"),
+            "33.000000",
+            "0.11",
+        ),  # 0.099 + 0.015, rounded once
     ],
 )
 def test_a_fill_is_the_open_moved_against_the_order_with_commission(

@@ -95,6 +95,7 @@ def test_only_what_nothing_decides_is_backfilled() -> None:
     span = desk.Span("daily__one", (MONDAY, TUESDAY, WEDNESDAY))
     desk._decide(airflow, span, closed={WEDNESDAY})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]
+    desk._await(airflow, span)
     assert airflow.awaited == ["by hand"]
     desk._decide(airflow, span, closed={TUESDAY, WEDNESDAY})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]

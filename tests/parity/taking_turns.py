@@ -58,5 +58,6 @@ BOOK = {
     "strategies": {name: {"share": 0.4, "sizing": TenUnits.name} for name in (EvenDays.name, OddDays.name)},
     "universe": {symbol: {"max_weight": 0.3} for symbol in ("GLD", "SPY", "TLT", "TIP")},
     "limits": {"max_weight": {}},
+    "levels": None,
     "quality": {"failed_share": 0.6},
 }

@@ -1,27 +1,22 @@
 """One decision, three drivers: the steps on PostgreSQL and the backtest in memory decide the same."""
 
-import math
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from tests.conftest import PROJECT, open_connection
 from tests.parity import taking_turns
+from tests.parity.checks import same_sessions
 
 from nightdesk.book import load_book
 from nightdesk.calendar import as_date, get_calendar
-from nightdesk.execution.money import PRICE_STEP
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.verifying import verify
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
-from nightdesk.store import db
-from nightdesk.store.decisions import signals_of, targets_of, verdicts_of
-from nightdesk.store.ledger import positions_of, read_entries, read_marks
-from nightdesk.store.orders import crosses_of, fills_of, orders_of, slippage_rows
+from nightdesk.store.levels import level_changes
 from nightdesk.store.risk import kill_switch
 from nightdesk.strategies import register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
@@ -29,6 +24,8 @@ from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 #: The crash of 2020 lies within the first 80 sessions.
 INCEPTION = date(2019, 12, 2)
 
+#: Its first session allocates, the crash begins three weeks later, and a month opens in the midst of it.
+BEFORE_THE_CRASH = date(2020, 2, 3)
 
 LIMITS = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())["limits"]
 
@@ -55,17 +52,26 @@ BREAKER = {"limits": {**LIMITS, "daily_loss": {"limit": -0.0005, "kills": True}}
 LIMIT_ORDERS = {"orders": {"type": "limit", "limit_offset_bps": -10}}
 
 
+#: Buys and sells by turns, at a loss as often as not: then its purchases are refused for 30 days.
+WASH_SALES = {
+    **taking_turns.BOOK,
+    "strategies": {taking_turns.EvenDays.name: {"share": 0.4, "sizing": taking_turns.TenUnits.name}},
+    "limits": {"max_weight": {}, "wash_sale": {"purchases": "refuse"}, "pattern_day_trader": {}},
+}
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("count", "changed"),
+    ("first", "count", "changed"),
     [
-        (60, {}),
-        (15, TWO_STRATEGIES),
-        (25, LIMIT_ORDERS),
-        (15, BREAKER),
-        (14, taking_turns.BOOK),
-        pytest.param(250, {}, marks=pytest.mark.slow),
-        pytest.param(250, LIMIT_ORDERS, marks=pytest.mark.slow),
+        (BEFORE_THE_CRASH, 30, {}),
+        (INCEPTION, 15, TWO_STRATEGIES),
+        (INCEPTION, 25, LIMIT_ORDERS),
+        (INCEPTION, 15, BREAKER),
+        (INCEPTION, 14, taking_turns.BOOK),
+        (INCEPTION, 10, WASH_SALES),
+        pytest.param(INCEPTION, 250, {}, marks=pytest.mark.slow),
+        pytest.param(INCEPTION, 250, LIMIT_ORDERS, marks=pytest.mark.slow),
     ],
     ids=[
         "crash",
@@ -73,11 +79,13 @@ LIMIT_ORDERS = {"orders": {"type": "limit", "limit_offset_bps": -10}}
         "limit_orders",
         "breaker",
         "taking_turns",
+        "wash_sales",
         "year",
         "year_of_limit_orders",
     ],
 )
 def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
+    first: date,
     count: int,
     changed: dict[str, object],
     database: str,
@@ -92,21 +100,18 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     path = tmp_path / "multi_asset.yaml"
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
     book = load_book(path)
-    sessions = [as_date(one) for one in get_calendar().between(INCEPTION, date(2021, 12, 31))[:count]]
+    sessions = [as_date(one) for one in get_calendar().between(first, date(2021, 12, 31))[:count]]
 
-    panel = read_market(book, origin_of(book, INCEPTION), sessions[-1]).panel
+    panel = read_market(book, origin_of(book, first), sessions[-1]).panel
     result = backtest(book, panel, sessions[0], sessions[-1])
+    assert ("rotation" in book.strategies) == any(one.targets.allocation.any() for one in result.decided)
     with open_connection(database) as conn:
         for session in sessions:
             with open_context(path, session, conn=conn, turn_seconds=0) as context:
                 run_session(context)
-        for at, session in enumerate(sessions):
-            _same_signals(result, at, conn, session)
-            _same_targets(result, at, conn, session)
-            _same_trades(result, at, conn, session)
-        assert read_marks(conn, book.name) == tuple(one.state.mark for one in result.decided)
-        stored = sorted(read_entries(conn, book.name), key=repr)
-        assert stored == sorted(result.entries, key=repr)
+        same_sessions(result, conn)
+        moves = (one.gated.judged.change for one in result.decided)
+        assert level_changes(conn, book.name) == tuple(move for move in moves if move is not None)
         assert verify(conn, book.name).differences == ()
         switch = kill_switch(conn, book.name, date.max)
         assert [event.session for event in result.events] == ([switch.session] if switch.on else [])
@@ -116,6 +121,10 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     assert len(fills) >= count / 4, "a parity without trades shows nothing"
     if changed is taking_turns.BOOK:
         assert sum(len(one.crosses) for one in result.decided) >= 3 * count, "nothing changed hands"
+    if changed is WASH_SALES:
+        spoken = [verdict for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)]
+        refused = [one for one in spoken if one.rule == "wash_sale" and one.action == "reject"]
+        assert len(refused) >= 5, "no purchase was refused"
     if changed is LIMIT_ORDERS:
         ends = _ends(result)
         assert min(ends.values()) >= 2, f"not every end of a limit order is shown: {ends}"
@@ -129,46 +138,3 @@ def _ends(result: Result) -> dict[str, int]:
     reasons = [rest.reason for one in result.decided for rest in one.expired]
     missed = sum("was not reached" in reason for reason in reasons)
     return {"open": len(fills) - at_limit, "limit": at_limit, "missed": missed}
-
-
-def _same_signals(result: Result, at: int, conn: db.Connection, session: date) -> None:
-    decided, desk = result.decided[at], result.desk
-    stored = {(row["strategy"], row["symbol"]): row for row in signals_of(conn, desk.book.name, session)}
-    assert len(stored) == len(desk.strategies) * len(desk.symbols)
-    for (strategy, symbol), row in stored.items():
-        n, said = desk.column[symbol], result.market.signals[strategy]
-        for name in ("direction", "strength", "confidence", "reason"):
-            assert row[name] == getattr(said, name)[decided.t, n], (session, symbol, name)
-
-
-def _same_targets(result: Result, at: int, conn: db.Connection, session: date) -> None:
-    decided, desk = result.decided[at], result.desk
-    stored = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, desk.book.name, session)}
-    for s, strategy in enumerate(desk.strategies):
-        for n, symbol in enumerate(desk.symbols):
-            row = stored[strategy, symbol]
-            for name in ("held", "quantity", "weight", "confidence"):
-                assert float(row[name]) == getattr(decided.targets, name)[s, n], (session, symbol, name)
-    spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))
-    kept = verdicts_of(conn, desk.book.name, session)
-    assert len(kept) == len(spoken)
-    for one, other in zip(kept, spoken, strict=True):
-        for name in one.__dataclass_fields__:
-            mine, theirs = getattr(one, name), getattr(other, name)
-            assert mine == theirs or (math.isnan(mine) and np.isnan(theirs)), (session, one, other)
-
-
-def _same_trades(result: Result, at: int, conn: db.Connection, session: date) -> None:
-    decided, book = result.decided[at], result.desk.book.name
-    orders = {one.order.client_order_id: one.order for one in orders_of(conn, book, session)}
-    assert orders == {order.client_order_id: order for order in decided.orders}
-    assert fills_of(conn, book, session) == tuple(sorted(decided.fills, key=lambda fill: fill.execution_id))
-    for one, fill in zip(slippage_rows(conn, book, session), fills_of(conn, book, session), strict=True):
-        # What the model makes of the stored open is what the broker made of the open before it was rounded.
-        assert abs(one.expected - one.realised) <= fill.quantity * PRICE_STEP
-    assert crosses_of(conn, book, session) == tuple(sorted(decided.crosses, key=lambda one: one.symbol))
-    positions = {(row["strategy"], row["symbol"]): row for row in positions_of(conn, book, session)}
-    assert positions.keys() == decided.state.ledger.positions.keys()
-    for key, position in decided.state.ledger.positions.items():
-        for name in position.__dataclass_fields__:
-            assert positions[key][name] == getattr(position, name), (session, key, name)

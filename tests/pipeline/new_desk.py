@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 from tests.conftest import PROJECT
-from tests.pipeline.small_desk import INCEPTION, ORIGIN, UNIVERSE, SmallDesk
+from tests.pipeline.small_desk import INCEPTION, ORIGIN, STRATEGY, UNIVERSE, SmallDesk
 
 from nightdesk.calendar import as_date, get_calendar
 
@@ -45,6 +45,7 @@ def new_desk(folder: Path, url: str, walks: list[list[str]]) -> SmallDesk:
     tree |= {"name": "small", "inception": INCEPTION, "origin": ORIGIN}
     tree["limits"]["turnover_per_day"] = {"limit": 1.0}  # so that one session has several orders
     tree["universe"] = {symbol: tree["universe"][symbol] for symbol in UNIVERSE}
+    tree["strategies"] = {STRATEGY: tree["strategies"][STRATEGY] | {"share": 1.0}}
     book = folder / "small.yaml"
     book.write_text(yaml.safe_dump(tree, sort_keys=False))
     return SmallDesk(url, book, bars)

@@ -28,7 +28,11 @@ FUTURE = (datetime.now(UTC) + timedelta(days=3)).date()
 
 def stored(desk: SmallDesk) -> dict[str, list[str]]:
     """All rows but those that tell that the book was started and its session attempted."""
-    return {name: rows for name, rows in desk.dump().items() if rows and name not in ("books", "runs")}
+    return {
+        name: rows
+        for name, rows in desk.dump().items()
+        if rows and name not in ("books", "taxpayers", "runs")
+    }
 
 
 def attempts(desk: SmallDesk) -> list[tuple[object, ...]]:

@@ -67,7 +67,7 @@ def test_a_symbol_that_is_held_cannot_leave_the_book(desk: SmallDesk) -> None:
         desk.run(number)
     symbol = held(desk, 1)[0]
     kept = desk.book.read_text()
-    rewrite(desk, lambda tree: tree["universe"].pop(symbol))
+    rewrite(desk, lambda tree: tree["universe"].pop(symbol) and tree["levels"].pop("first_out"))
     with pytest.raises(Refused, match=f"{symbol} is held or ordered, and the book no longer names it"):
         desk.run(2)
     assert desk.rows("SELECT count(*) FROM nightdesk.portfolio WHERE session = %s", session(2)) == [(0,)]

@@ -128,6 +128,18 @@ def test_the_alert_names_book_session_task_try_error_and_log(started: Connection
     ]
 
 
+def test_of_a_strategy_it_says_that_the_session_goes_on_without_it_and_is_degraded(
+    started: Connection,
+) -> None:
+    record_failure(started, replace(SPOKEN, task_id="signals.rotation"))
+    record_failure(started, SPOKEN)
+    said = {alert["subject"]: "is degraded" in alert["body"] for alert in alerts_of(started)}
+    assert said == {
+        "swing 2022-03-01: signals.rotation failed": True,
+        "swing 2022-03-01: targets failed": False,
+    }
+
+
 def test_who_only_knows_that_it_failed_tells_what_the_try_itself_recorded(started: Connection) -> None:
     end_step(started, begun(started, 4), "failed", error="Transient: a time-out")
     end_step(started, begun(started, 5), "failed", error="KeyError: 'GLD'")
@@ -219,6 +231,7 @@ def test_a_book_that_was_released_is_not_stopped_again_by_the_same_failure(start
         ({"gate": "success", "close": "failed"}, ("close",)),
         ({"gate": "success", "signals.a": "failed", "close": "success"}, ("signals.a",)),
         ({"gate": "success", "signals.a": "failed", "close": "failed"}, ("close", "signals.a")),
+        ({"gate": "success", "ask": "failed", "close": "failed"}, ("ask", "close")),
         ({"book": "failed"}, ("book",)),
         ({"gate": None, "close": None, "ingest": "up_for_retry"}, ()),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.conftest import open_connection
 from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, session
 
 from nightdesk.errors import NotYet, Refused, Transient
@@ -17,6 +18,7 @@ from nightdesk.pipeline.replaying import rewind
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.tracing import trace
 from nightdesk.pipeline.turn import NEXT_IN_LINE, await_turn
+from nightdesk.store.decisions import silent_strategies
 from nightdesk.strategies import Signals, View, register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
@@ -267,6 +269,11 @@ def test_a_strategy_that_breaks_is_told_and_stops_nobody(desk: SmallDesk) -> Non
     [(level, body)] = desk.rows("SELECT level, body FROM nightdesk.alerts")
     assert level == "CRITICAL"
     assert "ZeroDivisionError" in str(body)
+    assert "The session is degraded" in str(body)
+    with open_connection(desk.url) as conn:
+        assert silent_strategies(conn, "small", session(0)) == (Broken.name,)
+    [(page,)] = desk.rows("SELECT html FROM nightdesk.reports")
+    assert f"<b>Degraded.</b> Decided without {Broken.name}, which gave no signals" in str(page)
 
 
 def test_a_close_that_a_second_source_does_not_confirm_is_quarantined(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw
+from nightdesk.alerts.risk import RiskSection, pair_words
 from nightdesk.execution.slippage import Slippage
 
 if TYPE_CHECKING:
@@ -96,6 +97,15 @@ class VerdictLine:
 
 
 @dataclass(frozen=True)
+class DroppedLine:
+    """An entry that a filter took away before the gate; `words` carries the filter's numbers."""
+
+    symbol: str
+    strategy: str
+    words: str
+
+
+@dataclass(frozen=True)
 class SignalLine:
     """What one strategy says of one symbol; `confidence` is a share."""
 
@@ -144,6 +154,8 @@ class SessionReport:
         The volatility index that set `regime`.
     sample : bool
         Whether any bar behind the decision is generated, not a market's.
+    silent : tuple of str
+        Strategies that gave no signals: the session was decided without them, and is degraded.
     entries_blocked : str
         Why nothing may be bought after this session; empty when entries are allowed.
     dry_run : bool
@@ -154,6 +166,8 @@ class SessionReport:
         Of all fills together, expected and realised.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
+    risk : RiskSection or None
+        None where the session has no risk report.
     checks_run : int
         Checks of the data that were made, those of `quality` included.
     zone : str
@@ -181,10 +195,13 @@ class SessionReport:
     slippage: Slippage = field(default_factory=Slippage)
     orders: tuple[OrderLine, ...] = ()
     verdicts: tuple[VerdictLine, ...] = ()
+    dropped: tuple[DroppedLine, ...] = ()
     signals: tuple[SignalLine, ...] = ()
     quality: tuple[QualityLine, ...] = ()
     sources: tuple[SourceLine, ...] = ()
     notes: tuple[str, ...] = ()
+    risk: RiskSection | None = None
+    silent: tuple[str, ...] = ()
     entries_blocked: str = ""
     dry_run: bool = False
     checks_run: int = 0
@@ -266,4 +283,5 @@ def _templates() -> jinja2.Environment:
     for write in (figures.money, figures.price, figures.percent, figures.quantity, figures.number):
         environment.filters[write.__name__] = write
     environment.filters |= {"long_date": figures.long_date, "instant": figures.instant, "tone": figures.tone}
+    environment.filters["pair_words"] = pair_words
     return environment

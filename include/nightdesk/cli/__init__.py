@@ -5,7 +5,23 @@ output (one JSON document with ``--json``), progress and errors to standard erro
 refused or failed, 2 wrong usage.
 """
 
-from nightdesk.cli import alerts, books, broker, data, feeds, look, machine, research, sessions, switch, trace
+from nightdesk.cli import (
+    alerts,
+    books,
+    broker,
+    data,
+    feeds,
+    look,
+    machine,
+    research,
+    risk,
+    sessions,
+    stress,
+    sweep,
+    switch,
+    tax,
+    trace,
+)
 from nightdesk.cli.app import app
 
 __all__ = [
@@ -19,8 +35,12 @@ __all__ = [
     "machine",
     "main",
     "research",
+    "risk",
     "sessions",
+    "stress",
+    "sweep",
     "switch",
+    "tax",
     "trace",
 ]
 

@@ -11,7 +11,9 @@ from nightdesk.masking import mask
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (
     *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
-    *("status", "alerts", "ack", "trace", "verify", "kill", "resume", "recover", "adopt", "resend"),
+    *("sweep", "stress"),
+    *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
+    *("kill", "resume", "level", "recover", "adopt", "resend"),
 )
 
 

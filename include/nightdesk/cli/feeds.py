@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.cli.app import app, example
@@ -12,6 +12,7 @@ from nightdesk.cli.options import BookName, FeedName, First, Json, Last, check_s
 from nightdesk.cli.output import progress, show, table
 
 if TYPE_CHECKING:
+    from nightdesk.book import Book
     from nightdesk.store.db import Connection
 
 HEADS = ("source", "status", "last success", "last failure", "last error")
@@ -19,7 +20,7 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 
 @app.command(epilog=example("nightdesk feeds"))
 def feeds(json: Json = False) -> None:
-    """Tell how every data source fares."""
+    """Tell how every data source fares, those of headlines as news:NAME."""
     with database() as conn:
         rows = health_rows(conn)
     show(
@@ -33,7 +34,7 @@ def feeds(json: Json = False) -> None:
     epilog=example("nightdesk ingest multi_asset --from 2026-11-02 --to 2026-11-13 --feed files:corrections")
 )
 def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json: Json = False) -> None:
-    """Bring bars and corporate actions into the store.
+    """Bring bars and corporate actions into the store, and headlines for a book that has news.
 
     The same fact again writes nothing; a changed value is a new version, and what past sessions saw stays.
     """
@@ -56,6 +57,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         unstarted = chosen.inception or last + timedelta(days=1)
         inception = unstarted if record is None else record.inception
         saved = save_market(conn, chosen, fetched.bars, fetched.actions, inception=inception)
+        news = _news_counts(conn, chosen, first, last)
     document = {
         "book": chosen.name,
         "from": first,
@@ -64,6 +66,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "actions": {"new": saved.actions.new, "corrected": saved.actions.corrected},
         "missing": {symbol: str(reason) for symbol, reason in fetched.missing.items()},
         "dropped": dict(fetched.dropped),
+        "news": news,
     }
     show(
         document,
@@ -73,8 +76,36 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             f"{saved.bars.unchanged:,} known already; {saved.actions.new:,} new corporate actions",
             *(f"without {symbol}: {reason}" for symbol, reason in fetched.missing.items()),
             *(f"{count:,} rows left out: {reason}" for reason, count in fetched.dropped.items()),
+            *_news_lines(news),
         ],
     )
+
+
+def _news_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:
+    """What became of the headlines of a span of sessions; empty for a book without news."""
+    import os
+
+    from nightdesk.calendar import as_date, get_calendar
+    from nightdesk.pipeline.news import bring_headlines
+
+    calendar = get_calendar(book.calendar)
+    sessions = calendar.between(first, last)
+    if not book.feeds.news or not len(sessions):
+        return {}
+    after = calendar.close_at(calendar.shift(as_date(sessions[0]), -1))
+    until = calendar.close_at(as_date(sessions[-1]))
+    with progress(f"fetching headlines of {book.name}"):
+        return bring_headlines(conn, book, dict.fromkeys(book.feeds.news, after), until, os.environ).counts()
+
+
+def _news_lines(news: Mapping[str, int | str]) -> Iterator[str]:
+    if news:
+        yield (
+            f"{news['headlines']:,} headlines, {news['new_headlines']:,} of them new, "
+            f"{news['corrected_headlines']:,} corrected"
+        )
+    if "news_failed" in news:
+        yield f"news that did not come: {news['news_failed']}"
 
 
 def health_rows(conn: Connection) -> list[dict[str, Any]]:

@@ -77,8 +77,10 @@ def verify(book: BookName, json: Json = False) -> None:
 
 def _standing(conn: Connection, book: str) -> dict[str, Any]:
     """All that `status` tells of one book."""
-    from nightdesk.store.decisions import decided_sessions
+    from nightdesk.risk.telling import in_short
+    from nightdesk.store.decisions import decided_sessions, silent_strategies
     from nightdesk.store.ledger import positions_of, read_marks
+    from nightdesk.store.levels import newest_risk_state
     from nightdesk.store.messages import alerts_of
     from nightdesk.store.risk import kill_switch
     from nightdesk.store.rows import read_rows
@@ -89,13 +91,22 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     positions = (
         [] if marked is None else [row for row in positions_of(conn, book, marked.session) if row["quantity"]]
     )
-    killed = kill_switch(conn, book, date.max)
+    killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     return {
         "book": book,
         "last_session": newest[0] if newest else None,
+        "silent": silent_strategies(conn, book, newest[0]["session"]) if newest else (),
         "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
         "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
+        "level": None
+        if stood is None
+        else {
+            "session": stood[0],
+            "level": stood[1].level,
+            "drawdown": stood[1].drawdown,
+            "in_words": in_short(stood[1]),
+        },
         "positions": [
             {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
             for row in positions
@@ -135,11 +146,15 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     if last is not None:
         regime = last["regime"] or "not read yet"
         yield f"  last session {last['session']} ({last['status']}), regime {regime}"
+    if one["silent"]:
+        yield f"  DEGRADED: decided without {' and '.join(one['silent'])}, which gave no signals"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
         exposure = f"gross {percent(mark['gross'])}, drawdown {percent(mark['drawdown'])}"
         yield f"  NAV {money(mark['nav'])} at {mark['session']}, day {profit}"
         yield f"  cash {money(mark['cash'])}, {exposure}"
+    if one["level"] is not None:
+        yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below its peak"
     if one["kill_switch"]["on"]:
         switch = one["kill_switch"]
         yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"

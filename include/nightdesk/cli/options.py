@@ -87,6 +87,15 @@ Releases = Annotated[
         show_default=False,
     ),
 ]
+Inject = Annotated[
+    Path | None,
+    typer.Option(
+        "--inject",
+        metavar="FILE",
+        help="An exercise: a CSV of signals that take the place of the strategies' own; paper only.",
+        show_default=False,
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="T", help="Why; it is kept with your name.", show_default=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.cli.app import app, example
@@ -12,19 +13,20 @@ from nightdesk.cli.options import (
     BookName,
     FeedName,
     First,
+    Inject,
     Json,
     Kills,
     Last,
     Out,
     Releases,
     Settings,
-    check_span,
     settings,
 )
 from nightdesk.cli.output import progress, show, table
+from nightdesk.cli.spans import Start, begin
 
 if TYPE_CHECKING:
-    from nightdesk.decision import RiskEvent
+    from nightdesk.decision import Injection, RiskEvent
 
 
 @app.command(
@@ -41,6 +43,7 @@ def backtest(
     set_: Settings = None,
     kill: Kills = None,
     release: Releases = None,
+    inject: Inject = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -50,38 +53,29 @@ def backtest(
     span; its factors begin 504 sessions before, or at its own origin. Nothing is stored; --out writes tables
     and figures.
     """
-    from nightdesk.calendar import as_date, get_calendar
-    from nightdesk.errors import Refused
     from nightdesk.research.backtest import backtest as simulate
     from nightdesk.research.files import write_result
-    from nightdesk.research.market import origin_of, read_market
     from nightdesk.research.metrics import metrics
 
-    check_span(first, last)
     named = open_book(book, settings(set_))
-    calendar = get_calendar(named.calendar)
-    sessions = calendar.between(first, last)
-    if len(sessions) == 0:
-        raise Refused(f"there is no session of {named.calendar} from {first} to {last}: widen the span")
-    newest = calendar.latest_completed(datetime.now(UTC))
-    if as_date(sessions[-1]) > newest:
-        raise Refused(f"{as_date(sessions[-1])} is not over: the newest session with bars is {newest}")
-    inception = as_date(sessions[0])
-    chosen = named.model_copy(update={"inception": inception, "origin": origin_of(named, inception)})
-    with progress(f"reading bars of {chosen.name}"):
-        market = read_market(chosen, origin_of(named, inception), last, [feed] if feed is not None else None)
-    with progress(f"deciding {len(sessions):,} sessions"):
-        result = simulate(chosen, market.panel, inception, last, _drills(kill, release))
+    start = begin(named, first, last)
+    injected = () if inject is None else read_injections(inject, start)
+    with progress(f"reading bars of {named.name}"):
+        market = start.read(feed)
+    with progress(f"deciding {start.sessions:,} sessions"):
+        drills = _drills(kill, release)
+        result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
         if out is not None:
             write_result(result, out)
     figures = metrics(result)
     document = {
-        "book": chosen.name,
-        "from": inception,
-        "to": as_date(sessions[-1]),
-        "sessions": len(sessions),
+        "book": named.name,
+        "from": start.inception,
+        "to": start.last,
+        "sessions": start.sessions,
         "sources": market.sources,
         "missing": {symbol: str(reason) for symbol, reason in market.missing.items()},
+        "injected": len(injected),
         "out": out,
         "metrics": figures,
     }
@@ -100,6 +94,14 @@ SHARES = (
 )
 RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "beta")
 COUNTS = ("orders", "fills", "max_drawdown_sessions")
+
+
+def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
+    """The synthetic signals of a file, all of them of sessions of the span."""
+    from nightdesk.decision import within
+    from nightdesk.pipeline.injecting import read_injections as read
+
+    return within(read(path, start.book), start.inception, start.last)
 
 
 def _drills(kill: Sequence[date] | None, release: Sequence[date] | None) -> tuple[RiskEvent, ...]:
@@ -127,6 +129,8 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
         yield "sample data: these bars are generated, not a market's"
     for symbol, reason in document["missing"].items():
         yield f"without {symbol}: {reason}"
+    if document["injected"]:
+        yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
     yield ""
     yield from table(("figure", "value"), _figures(document["metrics"]), right=("value",))
     if document["out"] is not None:

@@ -12,7 +12,7 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
 from nightdesk.cli.machine import database
-from nightdesk.cli.options import BookName, FeedName, First, Json, Session, check_span, iso_date
+from nightdesk.cli.options import BookName, FeedName, First, Inject, Json, Session, check_span, iso_date
 from nightdesk.cli.output import progress, say, show, table
 
 if TYPE_CHECKING:
@@ -29,12 +29,14 @@ def run(
         typer.Option("--dry-run", help="Compute and report; keep nothing, send nothing.", show_default=False),
     ] = False,
     feed: FeedName = None,
+    inject: Inject = None,
     json: Json = False,
 ) -> None:
     """Decide one session: the steps of the DAG, in order.
 
     Running it again is harmless. Of a session that is sealed (an order of it was sent, or a later session was
-    decided) nothing is written: what would differ is counted.
+    decided) nothing is written: what would differ is counted. Signals are injected into this run alone, and
+    stay marked.
     """
     from nightdesk.pipeline.context import open_context
     from nightdesk.pipeline.steps import run_session
@@ -43,7 +45,7 @@ def run(
     _check_feed(feed)
     with (
         database() as conn,
-        open_context(book, session, dry_run=dry_run, feed=feed, conn=conn) as context,
+        open_context(book, session, dry_run=dry_run, feed=feed, conn=conn, inject=inject) as context,
     ):
         steps = run_session(context, _tell(session))
         row = None if dry_run else _row(conn, name, session)
@@ -137,9 +139,11 @@ def _check_feed(feed: str | None) -> None:
 
 
 def _row(conn: Connection, book: str, session: date) -> dict[str, Any] | None:
+    from nightdesk.store.decisions import silent_strategies
     from nightdesk.store.rows import read_row
 
-    return read_row(conn, "session_summaries", book=book, first=session, last=session)
+    row = read_row(conn, "session_summaries", book=book, first=session, last=session)
+    return None if row is None else {**row, "silent": silent_strategies(conn, book, session)}
 
 
 def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -149,7 +153,7 @@ def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     cells = [
         (
             str(row["session"]),
-            row["status"],
+            f"{row['status']}, degraded" if row["silent"] else row["status"],
             row["regime"] or "",
             number(row["vix"]),
             money(row["nav"]),

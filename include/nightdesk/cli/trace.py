@@ -57,6 +57,8 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         "signals": map(_signal, story["signals"]),
         f"position at the mark, NAV {money(story['nav'])}": map(_position, story["positions"]),
         "target": map(_target, story["targets"]),
+        "dropped by filters": (f"{row['strategy']}: {row['words']}" for row in story["dropped"]),
+        "drawdown level": [] if story["level"] is None else [story["level"]],
         "gate": (row["words"] for row in story["verdicts"]),
         "orders": (line for order in story["orders"] for line in _order(order)),
         "fills": map(_fill, story["fills"]),
@@ -84,7 +86,8 @@ def _finding(row: Mapping[str, Any]) -> str:
 def _signal(row: Mapping[str, Any]) -> str:
     from nightdesk.alerts.figures import percent
 
-    return f"{row['strategy']}: {row['direction']}, confidence {percent(row['confidence'])}: {row['words']}"
+    said = f"{row['direction']}, confidence {percent(row['confidence'])}: {row['words']}"
+    return f"{row['strategy']}{' (injected)' if row['injected'] else ''}: {said}"
 
 
 def _position(row: Mapping[str, Any]) -> str:
@@ -99,7 +102,9 @@ def _target(row: Mapping[str, Any]) -> str:
     from nightdesk.alerts.figures import percent, quantity
 
     wanted = f"{quantity(row['quantity'])} ({percent(row['weight'])} of NAV)"
-    return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}"
+    why = f", {row['why']}" if row["why"] else ""
+    carried = f", allocation {percent(row['allocation'])} of its capital" if row["allocation"] else ""
+    return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}{carried}{why}"
 
 
 def _order(order: Mapping[str, Any]) -> Iterator[str]:

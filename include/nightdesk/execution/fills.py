@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from nightdesk.book import Book
-from nightdesk.execution.money import exact, to_cents, to_price, to_unit
+from nightdesk.execution.money import ZERO, exact, to_cents, to_price, to_unit
 from nightdesk.execution.orders import Order, Side
 from nightdesk.execution.slippage import expected_price
 
@@ -75,11 +75,12 @@ class FillBars:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What trading one symbol costs, as shares of notional, and its smallest quantity."""
+    """What trading one symbol costs, in shares of notional and dollars a unit, and its smallest quantity."""
 
     commission: Decimal
     slippage: Decimal
     unit: Decimal
+    commission_per_unit: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,7 @@ def fill_terms(book: Book) -> FillTerms:
             commission=exact(book.costs_of(symbol).commission),
             slippage=exact(book.costs_of(symbol).slippage),
             unit=instrument.unit,
+            commission_per_unit=exact(book.costs_of(symbol).commission_per_unit),
         )
         for symbol, instrument in book.universe.items()
     }
@@ -120,10 +122,10 @@ def open_session(
     ==============  ==========================================  ===========================================
 
     Slippage moves a price against the order (rounded half-even to six places), the commission is a share of
-    the notional (to the cent). At most `max_volume_share` of the bar's volume is taken by all orders of a
-    symbol together, in whole units; what is left expires, and so does an order that meets no bar or a bar
-    without volume: the next session decides anew. A volume in dollars (as Yahoo publishes for crypto) makes
-    that bound loose, never tight.
+    the notional and so much a unit (together to the cent). At most `max_volume_share` of the bar's volume is
+    taken by all orders of a symbol together, in whole units; what is left expires, and so does an order that
+    meets no bar or a bar without volume: the next session decides anew. A volume in dollars (as Yahoo
+    publishes for crypto) makes that bound loose, never tight.
 
     A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
     broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
@@ -206,7 +208,9 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
         side=order.side,
         quantity=quantity,
         price=price,
-        commission=to_cents(to_cents(quantity * price) * terms.commission),
+        commission=to_cents(
+            to_cents(quantity * price) * terms.commission + quantity * terms.commission_per_unit
+        ),
         session=bars.session,
         reference_price=to_price(opened),
     )

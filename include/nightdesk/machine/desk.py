@@ -82,7 +82,13 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
             for dag_id in DESK_DAGS:
                 airflow.await_dag(dag_id)
                 airflow.unpause(dag_id)
-            failed = [failure for book in books for failure in _bring_up_to_date(airflow, conn, book, tell)]
+            # All books begin before the first is waited for: they depend on nothing of each other.
+            begun = [(book, _begin(airflow, conn, book)) for book in books]
+            failed = [
+                failure
+                for book, span in begun
+                for failure in ([span] if isinstance(span, str) else _finish(airflow, conn, book, span, tell))
+            ]
         finally:
             conn.close()
         user = login(home)
@@ -130,14 +136,20 @@ def start_book(conn: Connection, book: Book) -> Span:
     return Span(dag_id=f"daily__{book.name}", sessions=sessions)
 
 
-def _bring_up_to_date(airflow: Airflow, conn: Connection, book: Book, tell: Say) -> list[str]:
-    """Have a book decide what it lacks; the reasons why something is still lacking."""
+def _begin(airflow: Airflow, conn: Connection, book: Book) -> Span | str:
+    """Have a book begin to decide what it lacks; or the reason why it cannot."""
     try:
         span = start_book(conn, book)
         airflow.await_dag(span.dag_id)
     except Refused as error:
-        return [str(error)]
+        return str(error)
     _decide(airflow, span, _closed(_summaries(conn, book, span)))
+    return span
+
+
+def _finish(airflow: Airflow, conn: Connection, book: Book, span: Span, tell: Say) -> list[str]:
+    """Wait for a book's runs and say what they decided; the reasons why something is still lacking."""
+    _await(airflow, span)
     found = _summaries(conn, book, span)
     for line in _told(book, found):
         tell(line)
@@ -151,13 +163,17 @@ def _bring_up_to_date(airflow: Airflow, conn: Connection, book: Book, tell: Say)
 
 
 def _decide(airflow: Airflow, span: Span, closed: Collection[date]) -> None:
-    """Backfill the sessions that nothing decides, switch the DAG on and wait for its runs."""
+    """Backfill the sessions that nothing decides, and switch the DAG on."""
     seen = {*closed, *(run.session for run in _deciding(airflow, span))}
     missing = [session for session in span.sessions if session not in seen]
     if missing:
         # Before the DAG is on: switched on first, it would start with the newest session alone.
         airflow.backfill(span.dag_id, missing[0], missing[-1])
     airflow.unpause(span.dag_id)
+
+
+def _await(airflow: Airflow, span: Span) -> None:
+    """Wait for the runs that decide a session of the span."""
     ids = [run.run_id for run in _deciding(airflow, span)]
     progress = _Progress(span.dag_id)
     airflow.wait(span.dag_id, ids, timeout=DECISION_TIMEOUT_SECONDS, progress=progress)

@@ -46,7 +46,8 @@ def close(context: Context) -> Outcome:
                     f"silent {book} {session} {name}",
                     "CRITICAL",
                     f"{book}: {name} gave no signals on {session}",
-                    _last_error(context, name) + " Its positions were kept and nothing new was opened by it.",
+                    _last_error(context, name) + " The session is degraded: its positions were kept and "
+                    "nothing new was opened by it.",
                     book=book,
                     session=session,
                 )
@@ -66,6 +67,8 @@ def _lacking(context: Context) -> list[str]:
         "portfolio": 1,
         "targets": strategies * symbols,
         "gated": strategies * symbols,
+        "risk_state": 1,
+        "risk_reports": 1,
         "reports": 1,
     }
     out = [

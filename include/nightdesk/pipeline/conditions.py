@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
+from nightdesk.decision import overlay
 from nightdesk.errors import Refused
 from nightdesk.factors import STANDARD, compute
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.learning import fresh_model, keep_model
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.regime import classify
+from nightdesk.sentiment import Sentiment
 from nightdesk.store.decisions import factor_set, read_factors
-from nightdesk.strategies import View
+from nightdesk.strategies import LearningStrategy, Signals, View
 
 
 def factors(context: Context) -> Outcome:
     """The desk's own factors and those that the book needs, of every symbol at the session."""
     names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
-    panel = context.panel()
+    panel, told = context.panel(), context.sentiment()
     values = compute(panel, names, benchmark=context.book.benchmark)
     table = np.stack([values[name][-1] for name in names], axis=1)
     with saving(context) as save:
@@ -27,7 +33,24 @@ def factors(context: Context) -> Outcome:
             for n, symbol in enumerate(panel.symbols)
         ]
         save.rows("factors", rows)
-    return save.outcome(symbols=len(rows), factors=len(names))
+        if told is not None:
+            save.rows("sentiments", _sentiments(context, told))
+    heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
+    return save.outcome(symbols=len(rows), factors=len(names), **heard)
+
+
+def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:
+    """The rows of the session's symbols of which anything was published."""
+    scorer = context.book.sentiment.scorer
+    return [
+        {
+            "symbol": context.book.symbols[n],
+            "scorer": scorer,
+            "score": float(told.mean[-1, n]),
+            "count": int(told.count[-1, n]),
+        }
+        for n in np.flatnonzero(told.count[-1])
+    ]
 
 
 def regime(context: Context) -> Outcome:
@@ -47,31 +70,45 @@ def regime(context: Context) -> Outcome:
 
 
 def signals(context: Context, strategy: str) -> Outcome:
-    """What one strategy says of every symbol, from the stored factors."""
+    """What one strategy says of every symbol, from the stored factors; one that learns, by its live model."""
     if strategy not in context.desk.strategies:
         raise Refused(
             f"{strategy} is not a strategy of book {context.book.name}: "
             f"known are {', '.join(context.desk.strategies)}"
         )
-    spoken = context.desk.strategies[strategy].signals(session_view(context))
-    rows = [
+    speaker, view = context.desk.strategies[strategy], session_view(context)
+    fresh = fresh_model(context, speaker) if isinstance(speaker, LearningStrategy) else None
+    with saving(context) as save:
+        if isinstance(speaker, LearningStrategy):
+            view = replace(view, models={strategy: (keep_model(context, save, speaker, fresh),)})
+        spoken = overlay(
+            speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
+        )
+        save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
+    buys = int((spoken.direction > 0).sum())
+    sells = int((spoken.direction < 0).sum())
+    mine = [one for one in context.injected if one.strategy == strategy]
+    marked = {"injected": len(mine)} if mine else {}
+    return save.outcome(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
+
+
+def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[str, Any]]:
+    injected = {one.symbol for one in context.injected if one.strategy == strategy}
+    return [
         {
             "symbol": symbol,
             "direction": spoken.direction[0, n],
             "strength": spoken.strength[0, n],
             "confidence": spoken.confidence[0, n],
             "reason": spoken.reason[0, n],
+            "injected": symbol in injected,
         }
         for n, symbol in enumerate(context.book.symbols)
     ]
-    with saving(context) as save:
-        save.rows_of("signals", {"strategy": strategy}, rows)
-    buys = int((spoken.direction > 0).sum())
-    return save.outcome(buys=buys, sells=int((spoken.direction < 0).sum()), symbols=len(rows))
 
 
 def session_view(context: Context) -> View:
-    """What the strategies see of the session."""
+    """What the strategies see of the session, without the models of those that learn."""
     panel, book = context.panel(), context.book
     n = len(book.symbols)
     column = panel.column(book.volatility_index)

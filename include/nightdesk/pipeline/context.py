@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING
 
 from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
-from nightdesk.decision import Desk, resolve
+from nightdesk.decision import Desk, Injection, resolve, within
 from nightdesk.errors import Refused
+from nightdesk.pipeline.injecting import read_injections
 from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
 from nightdesk.store.db import Connection, connect, now
 from nightdesk.store.runs import Run, find_run, newest_begun
+from nightdesk.store.taxes import keep_tax_terms
+from nightdesk.tax import tax_terms
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
     from nightdesk.feeds.quality import Quality
     from nightdesk.panel import Panel
+    from nightdesk.sentiment import Sentiment
 
 #: How long a step waits for its turn, or for the book's lock, before it gives its slot back.
 TURN_SECONDS = 20.0
@@ -56,6 +60,8 @@ class Context:
         Where the credentials of brokers are.
     task : str or None
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``; None without Airflow.
+    injected : tuple of Injection
+        Synthetic signals that this run asked for; never of a book at a real broker.
     """
 
     conn: Connection
@@ -69,8 +75,10 @@ class Context:
     rehearsing: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
+    injected: tuple[Injection, ...] = ()
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
+    _sentiments: dict[datetime, Sentiment] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -119,16 +127,34 @@ class Context:
         return run.known_by
 
     def panel(self) -> Panel:
-        """The bars from the book's origin to the session, as they were known; read once a process."""
+        """Bars from the book's origin to the session, and what was said of the symbols, as they were known.
+
+        Read once a process.
+        """
         from nightdesk.store.panels import read_panel
 
         known_by = self.known_by()
         if known_by not in self._panels:
+            told = self.sentiment()
+            panel = read_panel(self.conn, self.book, self.record.origin, self.session, known_by)
             self._panels.clear()
-            self._panels[known_by] = read_panel(
-                self.conn, self.book, self.record.origin, self.session, known_by
-            )
+            self._panels[known_by] = panel if told is None else replace(panel, sentiment=told.mean)
         return self._panels[known_by]
+
+    def sentiment(self) -> Sentiment | None:
+        """What was said of the symbols in all sessions of the panel, as it was known; read once a process.
+
+        None for a book without news.
+        """
+        if not self.book.feeds.news:
+            return None
+        from nightdesk.pipeline.news import read_sentiment
+
+        known_by = self.known_by()
+        if known_by not in self._sentiments:
+            self._sentiments.clear()
+            self._sentiments[known_by] = read_sentiment(self, known_by)
+        return self._sentiments[known_by]
 
     def examined(self) -> Quality:
         """What the checks of the data say of all sessions of the panel; computed once a process."""
@@ -148,7 +174,7 @@ class Context:
     def at(self, session: date) -> Context:
         """The same book at another session."""
         _must_be_decidable(self.book, self.record, session)
-        return replace(self, session=session, _panels={}, _examined={})
+        return replace(self, session=session, _panels={}, _examined={}, _sentiments={})
 
 
 @contextmanager
@@ -162,6 +188,7 @@ def open_context(
     turn_seconds: float = TURN_SECONDS,
     environ: Mapping[str, str] | None = None,
     task: str | None = None,
+    inject: Path | None = None,
 ) -> Iterator[Context]:
     """Open what the steps of a session need; the connection is closed at the end unless it was given.
 
@@ -183,6 +210,8 @@ def open_context(
         The environment: ``NIGHTDESK_ROOT`` names the project, ``NIGHTDESK_HOME`` the folder of its state.
     task : str, optional
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
+    inject : Path, optional
+        A CSV of synthetic signals of the session, for an exercise on a paper account.
 
     Raises
     ------
@@ -221,6 +250,7 @@ def open_context(
             turn_seconds=turn_seconds,
             environ=environ,
             task=task,
+            injected=() if inject is None else within(read_injections(inject, loaded), session, session),
         )
     finally:
         if own is not None:
@@ -278,8 +308,9 @@ def beginning(book: Book, inception: date) -> BookRecord:
 
 
 def ensure_started(context: Context) -> None:
-    """Store where the book begins, where it is not stored yet."""
+    """Store where the book begins, where it is not stored yet, and whose gains it makes."""
     found = start_book(context.conn, context.record)
+    keep_tax_terms(context.conn, context.book.name, tax_terms(context.book))
     if found != context.record:
         _must_be_decidable(context.book, found, context.session)
         raise Refused(

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from nightdesk import decision
-from nightdesk.decision import Gated, State, Targets
+from nightdesk.decision import State, Targets
 from nightdesk.errors import Refused
 from nightdesk.execution.orders import Cross, Order
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.levels import keep_risk
 from nightdesk.pipeline.outlook import session_day, session_state
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.stopping import stop_by_rule
+from nightdesk.pipeline.taxing import keep_view, taxed
 from nightdesk.pipeline.turn import in_turn
-from nightdesk.risk import Passage
+from nightdesk.portfolio import Dropped
 from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
 from nightdesk.store.orders import cross_rows, intent_rows, order_rows, orders_of, planned_event
+from nightdesk.store.risk_reports import risk_report_rows
 from nightdesk.store.rows import add_rows
+from nightdesk.strategies.base import Codes
 
 
 def targets(context: Context) -> Outcome:
@@ -31,9 +37,13 @@ def targets(context: Context) -> Outcome:
             quantity=wanted.quantity,
             weight=wanted.weight,
             confidence=wanted.confidence,
+            allocation=wanted.allocation,
+            stop_distance=wanted.stop_distance,
+            cause=wanted.cause,
         )
         with saving(context) as save:
             save.rows("targets", rows)
+            save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
         changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
         return save.outcome(changes=changes, scale=f"{wanted.scale:.4f}")
@@ -43,25 +53,31 @@ def gate(context: Context) -> Outcome:
     """Put the stored targets through the risk rules."""
     with in_turn(context):
         wanted = _stored_targets(context)
-        state = session_state(context)
-        gated = decision.gate(context.desk, state, session_day(context), wanted)
+        state, day = taxed(context, session_state(context)), session_day(context)
+        gated = decision.gate(context.desk, state, day, wanted)
+        told = decision.risk_report(context.desk, state, day, gated)
         spoken = gated.verdicts(context.book.symbols)
         with saving(context) as save:
             save.rows("verdicts", [verdict_row(one) for one in spoken])
             save.rows("gated", _by_position(context, quantity=gated.quantity))
+            keep_risk(context, save, gated.judged)
+            for table, lines in risk_report_rows(told).items():
+                save.rows(table, lines)
+            keep_view(context, save, state.tax)
             if save.sealed is None:
                 _stop_by_breaker(context, state)
         actions = [one.action for one in spoken]
-        return save.outcome(**{name: actions.count(name) for name in ("approve", "cut", "reject")})
+        counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
+        return save.outcome(level=gated.judged.risk.level, **counts)
 
 
 def orders(context: Context) -> Outcome:
     """Write the orders that lead to what the gate left, as planned, and what needs none; nothing is sent."""
     with in_turn(context):
         state, day = session_state(context), session_day(context)
-        gated = _stored_gated(context, state)
-        planned = decision.plan(context.desk, state, day, gated)
-        crosses = decision.plan_crosses(context.desk, state, day, gated)
+        quantity = _stored_quantity(context)
+        planned = decision.plan(context.desk, state, day, quantity)
+        crosses = decision.plan_crosses(context.desk, state, day, quantity)
         return write_orders(context, planned, crosses)
 
 
@@ -92,13 +108,27 @@ def _stop_by_breaker(context: Context, state: State) -> None:
         stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
 
 
-def _by_position(context: Context, **arrays: Floats) -> list[dict[str, Any]]:
+def _by_position(context: Context, **arrays: Floats | Codes) -> list[dict[str, Any]]:
     """A row a strategy and symbol from arrays of shape (n_strategies, n_symbols)."""
     return [
         {"strategy": strategy, "symbol": symbol, **{name: values[s, n] for name, values in arrays.items()}}
         for s, strategy in enumerate(context.desk.strategies)
         for n, symbol in enumerate(context.book.symbols)
     ]
+
+
+def _dropped_row(context: Context, dropped: Dropped) -> dict[str, Any]:
+    """An entry that a filter took away, as its table holds it."""
+    strategies, symbols = tuple(context.desk.strategies), context.book.symbols
+    others = strategies if dropped.filter == "superseded" else symbols
+    return {
+        "strategy": strategies[dropped.strategy],
+        "symbol": symbols[dropped.symbol],
+        "filter": dropped.filter,
+        "other": others[dropped.other],
+        "observed": dropped.value,
+        "filter_limit": dropped.limit,
+    }
 
 
 def _as_arrays(context: Context, rows: list[dict[str, Any]], *names: str) -> dict[str, Floats]:
@@ -112,16 +142,17 @@ def _stored_targets(context: Context) -> Targets:
     if scale is None:
         raise Refused(f"{book} {session} has no targets: run this session's targets step first")
     rows = targets_of(context.conn, book, session)
-    arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence")
-    return Targets(**arrays, volatility=scale["volatility"], scale=scale["scale"])
+    names = ("held", "quantity", "weight", "confidence", "allocation", "stop_distance", "cause")
+    arrays = _as_arrays(context, rows, *names)
+    cause = arrays.pop("cause").astype(np.int8)
+    numbers: dict[str, Any] = {**arrays, **scale}
+    return Targets(**numbers, cause=cause)
 
 
-def _stored_gated(context: Context, state: State) -> Gated:
+def _stored_quantity(context: Context) -> Floats:
+    """What the gate let through, of shape (n_strategies, n_symbols)."""
     book, session = context.book.name, context.session
     rows = gated_of(context.conn, book, session)
     if not rows:
         raise Refused(f"{book} {session} has not passed the gate: run this session's gate step first")
-    quantity = _as_arrays(context, rows, "quantity")["quantity"]
-    held = decision.held_quantities(context.desk, state.ledger).sum(axis=0)
-    left = quantity.sum(axis=0)
-    return Gated(quantity, Passage(held=held, wanted=left, quantity=left, records=(), last_round=0))
+    return _as_arrays(context, rows, "quantity")["quantity"]

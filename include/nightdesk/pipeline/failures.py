@@ -26,7 +26,11 @@ from nightdesk.store.runs import begin_step, end_step
 TRADING_STEPS = ("settle", "gate", "submit")
 RULE = "unexpected error"
 
+#: The task that asks a person where the gate has found that one is needed.
+ASK = "ask"
 KILLED = "its process ended without a word: killed, or out of memory"
+#: The tasks of strategies begin with it: a session goes on without one of them.
+_SIGNALS = "signals."
 _SUCCESS = "success"
 _FAILED = "failed"
 
@@ -157,11 +161,13 @@ def failed_tasks(states: Mapping[str, str | None], last: str = "close") -> tuple
     """The tasks of a run that a person must hear of, by their states.
 
     The last task fails where a step before it is missing, which is no news then. A strategy's task is no
-    such step: a session is closed without it.
+    such step, nor is the one that asks a person: a session is closed without them.
     """
     failed = sorted(task for task, state in states.items() if state == _FAILED)
     steps = {
-        task: state for task, state in states.items() if task != last and not task.startswith("signals.")
+        task: state
+        for task, state in states.items()
+        if task not in (last, ASK) and not task.startswith(_SIGNALS)
     }
     if any(state != _SUCCESS for state in steps.values()):
         failed = [task for task in failed if task != last]
@@ -244,6 +250,11 @@ def _body(failure: Failure, number: int | None, error: str) -> str:
     if failure.link is not None:
         lines.append(f"Log: {failure.link}")
     end = "Put right what the error names, then clear the task: what follows it runs again by itself."
+    if failure.task_id.startswith(_SIGNALS):
+        end = (
+            "The session goes on without this strategy and is degraded: it opens nothing new, and keeps its "
+            f"positions but for those that a stop or their age ends. {end} A sealed session stays as it is."
+        )
     return "\n".join(lines) + f"\n\n{end}"
 
 

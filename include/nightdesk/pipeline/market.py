@@ -11,6 +11,7 @@ import numpy as np
 from nightdesk.errors import NightdeskError, Refused, Transient
 from nightdesk.feeds import Missing
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.news import news_changed, store_headlines
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.store.runs import find_run, sealed_because, set_known_by
 
@@ -35,7 +36,7 @@ def ingest(context: Context) -> Outcome:
     if sealed is not None:
         return Outcome({}, sealed)
     # Within a dry run the bars were stored before its one transaction began.
-    stored = {} if context.rehearsing else store_bars(context)
+    stored = {} if context.rehearsing else store_market(context)
     second, unheard = ([], "") if context.rehearsing else _second_closes(context)
     if unheard:
         stored["not_compared"] = unheard
@@ -47,12 +48,19 @@ def ingest(context: Context) -> Outcome:
             if earlier is not None and earlier.known_by is not None:
                 if earlier.config_hash != run.config_hash:
                     save.rows("signals", [])  # of strategies that the book may no longer have
-                elif not market_changed(
-                    context.conn, book, first_bar_day(context), session, earlier.known_by
+                    save.rows("models", [])
+                elif not (
+                    market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
+                    or news_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, session, known_by, run.code_version, run.config_hash)
     return Outcome(stored, save.sealed)
+
+
+def store_market(context: Context) -> dict[str, int | str]:
+    """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
+    return {**store_bars(context), **store_headlines(context)}
 
 
 def store_bars(context: Context) -> dict[str, int | str]:

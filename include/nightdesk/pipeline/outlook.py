@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from nightdesk.decision import Day, Facts, Market, State, observe
+from nightdesk.decision import Day, Market, State, observe
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.pipeline.conditions import session_factors
 from nightdesk.pipeline.context import Context
-from nightdesk.store.decisions import directions_before, read_quality, read_signals
+from nightdesk.pipeline.levels import risk_before, session_facts
+from nightdesk.store.decisions import carried_before, directions_before, read_quality, read_signals
 from nightdesk.store.ledger import read_ledger, read_mark
-from nightdesk.store.risk import kill_switch
 from nightdesk.strategies import Signals
 
 
@@ -71,7 +71,7 @@ def session_day(context: Context) -> Day:
 
 
 def session_state(context: Context) -> State:
-    """Where the book stands at the mark of the session, and the facts that people set.
+    """Where the book stands at the mark of the session, what its strategies carry on, and what people set.
 
     Raises
     ------
@@ -85,5 +85,13 @@ def session_state(context: Context) -> State:
     )
     if ledger is None or mark is None:
         raise Refused(f"{book} {context.session} was not settled: run this session's settle step first")
-    switch = kill_switch(context.conn, book, context.session)
-    return State(ledger, mark, Facts(kill_switch=switch.on, kill_reason=switch.reason))
+    names, symbols = tuple(context.desk.strategies), context.book.symbols
+    carried = carried_before(context.conn, book, context.session, names, symbols)
+    return State(
+        ledger,
+        mark,
+        session_facts(context),
+        risk=risk_before(context),
+        allocation=carried.get("allocation"),
+        stop_distance=carried.get("stop_distance"),
+    )

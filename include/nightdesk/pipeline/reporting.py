@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nightdesk.alerts.report import (
+    DroppedLine,
     FillLine,
     NavPoint,
     OrderLine,
@@ -20,17 +22,31 @@ from nightdesk.alerts.report import (
     VerdictLine,
     render,
 )
+from nightdesk.alerts.risk import RiskSection
+from nightdesk.decision.injection import WORDS
 from nightdesk.errors import Refused
 from nightdesk.execution.slippage import total
 from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.learning import live_models
+from nightdesk.pipeline.reasons import dropped_of, ends_of
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.risk import words
-from nightdesk.store.decisions import read_quality, read_regime, signals_of, targets_of, verdicts_of
+from nightdesk.risk.telling import stands
+from nightdesk.store.decisions import (
+    read_quality,
+    read_regime,
+    signals_of,
+    silent_strategies,
+    targets_of,
+    verdicts_of,
+)
 from nightdesk.store.ledger import positions_of, read_mark, read_marks, reconciliations_of
+from nightdesk.store.levels import read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk import kill_switch
+from nightdesk.store.risk_reports import read_risk_report
 from nightdesk.store.rows import read_rows
 from nightdesk.store.runs import find_run, sealed_because
 from nightdesk.strategies import Direction, Signals
@@ -38,8 +54,10 @@ from nightdesk.strategies import Direction, Signals
 if TYPE_CHECKING:
     from datetime import date
 
+    from nightdesk.book import Book
     from nightdesk.execution.ledger import Mark
     from nightdesk.execution.orders import Order
+    from nightdesk.store.db import Connection
 
 #: Direction, confidence and words of signals, by strategy and symbol.
 Reasons = dict[tuple[str, str], tuple[str, float, str]]
@@ -97,6 +115,7 @@ def session_report(context: Context) -> SessionReport:
     findings = read_rows(conn, "quality_findings", book=book.name, session=session)
     sources = _sources(context)
     reasons = reasons_of(context)
+    dropped = read_rows(conn, "dropped_entries", book=book.name, session=session)
     return SessionReport(
         book=book.name,
         title=book.title,
@@ -117,7 +136,7 @@ def session_report(context: Context) -> SessionReport:
         positions=_positions(context, mark, quality.quarantined),
         fills=_fills(context),
         slippage=total(slippage_rows(conn, book.name, session)),
-        orders=_orders(context, mark, reasons),
+        orders=_orders(context, mark, _with_ends(context, reasons)),
         verdicts=tuple(
             VerdictLine(
                 one.symbol,
@@ -130,6 +149,7 @@ def session_report(context: Context) -> SessionReport:
             for one in verdicts_of(conn, book.name, session)
             if one.action != "approve"
         ),
+        dropped=tuple(DroppedLine(one["symbol"], one["strategy"], dropped_of(one)) for one in dropped),
         signals=tuple(
             SignalLine(strategy, symbol, direction, confidence, said)
             for (strategy, symbol), (direction, confidence, said) in reasons.items()
@@ -145,12 +165,23 @@ def session_report(context: Context) -> SessionReport:
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
             for one in reconciliations_of(conn, book.name, session)
         ),
+        risk=risk_section(conn, book, session),
+        silent=silent_strategies(conn, book.name, session),
         entries_blocked=blocked,
         dry_run=context.dry_run,
         checks_run=len(findings),
         code_version=run.code_version,
         config_hash=run.config_hash,
     )
+
+
+def risk_section(conn: Connection, book: Book, session: date) -> RiskSection | None:
+    """What the store holds of a session's risk; None where it has no report."""
+    told, state = read_risk_report(conn, book.name, session), read_risk_state(conn, book.name, session)
+    if told is None:
+        return None
+    level = "" if state is None or book.levels is None else stands(state, book.levels)
+    return RiskSection(level, told)
 
 
 def _positions(context: Context, mark: Mark, quarantined: tuple[str, ...]) -> tuple[PositionLine, ...]:
@@ -185,7 +216,8 @@ def _fills(context: Context) -> tuple[FillLine, ...]:
         if stored is not None:
             decided = stored.order.session
             if decided not in said:
-                said[decided] = reasons_of(context.at(decided))
+                then = context.at(decided)
+                said[decided] = _with_ends(then, reasons_of(then))
             reason = f"decided on {decided}: {_reason(stored.order, said[decided])}".rstrip(": ")
         lines.append(FillLine(fill.symbol, fill.side, fill.quantity, fill.price, fill.commission, reason))
     return tuple(lines)
@@ -221,6 +253,11 @@ def _reason(order: Order, reasons: Reasons) -> str:
     return "; ".join(f"{one[0]}: {one[2]}" for one in said if one is not None)
 
 
+def _with_ends(context: Context, reasons: Reasons) -> Reasons:
+    """The reasons, and in place of those of positions that a stop or their age ends, that."""
+    return {**reasons, **{key: ("leave", 1.0, why) for key, why in ends_of(context).items()}}
+
+
 def reasons_of(context: Context) -> Reasons:
     """Direction, confidence and words of every stored signal of the session, by strategy and symbol.
 
@@ -243,6 +280,10 @@ def reasons_of(context: Context) -> Reasons:
         if len(own) != len(context.book.symbols):
             continue
         ordered = [own[symbol] for symbol in context.book.symbols]
+        try:
+            seen, speechless = replace(view, models=live_models(context, strategy)), ""
+        except Refused as error:  # its words are lost; the report is not
+            seen, speechless = view, str(error)
         spoken = Signals(
             direction=np.array([[row["direction"] for row in ordered]], dtype=np.int8),
             strength=np.array([[row["strength"] for row in ordered]]),
@@ -250,7 +291,7 @@ def reasons_of(context: Context) -> Reasons:
             reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
         )
         for n, row in enumerate(ordered):
-            explained = strategy.explain(view, spoken, 0, n)
+            explained = WORDS if row["injected"] else speechless or strategy.explain(seen, spoken, 0, n)
             out[name, row["symbol"]] = (_spoken(row["direction"]), row["confidence"], explained)
     return out
 

@@ -85,9 +85,22 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
             if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
                 asked = ", ".join(book.feeds.daily)
                 raise Refused(f"universe.{symbol}: no feed of this book knows it (feeds.daily: {asked})")
+        _refuse_unheard(book)
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book
+
+
+def _refuse_unheard(book: Book) -> None:
+    """Refuse a source of headlines that is not known, or a scorer that is not on this machine."""
+    if not book.feeds.news:
+        return
+    from nightdesk.feeds.news_sources import check_news
+    from nightdesk.scorers import check
+
+    for name in book.feeds.news:
+        check_news(name)
+    check(book.sentiment.scorer)
 
 
 def _refuse_unsendable(book: Book) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.reasons import dropped_of, why_of
 from nightdesk.pipeline.reporting import reasons_of
 from nightdesk.risk import words
+from nightdesk.risk.telling import stands
 from nightdesk.store import decisions, ledger, orders
 from nightdesk.store.health import read_findings
+from nightdesk.store.levels import read_risk_state
 from nightdesk.store.rows import read_rows
 from nightdesk.strategies import Direction
 
@@ -33,9 +36,10 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     -------
     dict
         In the order in which things came: bars and actions as they were known, findings of the data checks,
-        factors, regime, signals and verdicts with their words, positions, targets, orders with their events,
-        fills with their slippage, what changes hands inside the book. A part that a step has not reached yet
-        is empty or None.
+        factors, regime, signals and verdicts with their words, positions, targets with their causes, entries
+        that a filter dropped, the book's drawdown level after the decision, orders with their events, fills
+        with their slippage, what changes hands inside the book. A signal that was injected is marked. A part
+        that a step has not reached yet is empty or None.
 
     Raises
     ------
@@ -82,7 +86,14 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
         "signals": _signals(context, symbol),
         "nav": None if mark is None else mark.nav,
         "positions": mine(ledger.positions_of(conn, book, session)),
-        "targets": mine(decisions.targets_of(conn, book, session)),
+        "targets": [
+            {**row, "why": why_of(context, row)} for row in mine(decisions.targets_of(conn, book, session))
+        ],
+        "dropped": [
+            {**row, "words": dropped_of(row)}
+            for row in read_rows(conn, "dropped_entries_of", book=book, session=session, symbol=symbol)
+        ],
+        "level": _level(context),
         "verdicts": [
             {
                 "rule": one.rule,
@@ -120,6 +131,12 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     }
 
 
+def _level(context: Context) -> str | None:
+    """Where the book stood with its drawdown levels after the decision; None for a book without levels."""
+    state, levels = read_risk_state(context.conn, context.book.name, context.session), context.book.levels
+    return None if state is None or levels is None else stands(state, levels)
+
+
 def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
     """What each strategy said, in words made from the stored factors."""
     spoken = decisions.signals_of(context.conn, context.book.name, context.session)
@@ -131,6 +148,7 @@ def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
             "direction": Direction(row["direction"]).name,
             "strength": row["strength"],
             "confidence": row["confidence"],
+            "injected": row["injected"],
             "words": said[row["strategy"], symbol][2],
         }
         for row in rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -11,7 +11,7 @@ import numpy as np
 
 from nightdesk import factors
 from nightdesk.book import Book
-from nightdesk.decision import Desk, Market, RiskEvent, observe, resolve
+from nightdesk.decision import Desk, Injection, Market, RiskEvent, inject, observe, resolve
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.feeds.quality import Consequence, examine
@@ -58,6 +58,7 @@ class Result:
             close=self.market.close[cut],
             vix=self.market.vix[cut],
             factors={name: values[cut] for name, values in self.market.factors.items()},
+            models={name: models[cut] for name, models in self.market.models.items()},
         )
 
     @property
@@ -74,6 +75,8 @@ def backtest(
     facts: Sequence[RiskEvent] = (),
     *,
     checked: bool = True,
+    known_factors: Mapping[str, Floats] | None = None,
+    injected: Sequence[Injection] = (),
 ) -> Result:
     """Drive a book over past sessions.
 
@@ -92,6 +95,10 @@ def backtest(
         Kills and releases, ascending; each counts from its session on.
     checked : bool
         Whether the data checks are run: quarantine, references, and sessions that stop the run.
+    known_factors : mapping of name to ndarray of shape (n_sessions, n_columns), optional
+        Those of the book on this panel, and any others, where they were computed before.
+    injected : sequence of Injection
+        Signals that take the place of the strategies' own, to exercise the rest.
 
     Raises
     ------
@@ -101,7 +108,10 @@ def backtest(
     desk = resolve(book)
     t0, stop = _span(panel, first, last)
     known = panel.until(stop)
-    values = factors.compute(known, desk.factor_names, benchmark=book.benchmark)
+    if known_factors is None:
+        values: Mapping[str, Floats] = factors.compute(known, desk.factor_names, benchmark=book.benchmark)
+    else:
+        values = {name: known_factors[name][:stop] for name in desk.factor_names}
     if checked:
         quality = examine(known, book)
         bad = np.flatnonzero(quality.stop[t0:])
@@ -118,6 +128,7 @@ def backtest(
         )
     else:
         market = observe(desk, known, values)
+    market = inject(market, injected)
     simulation = Simulation(desk, market, tuple(facts))
     walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
     benchmark = known.returns[t0:, known.column(book.benchmark)]

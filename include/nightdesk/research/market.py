@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from nightdesk.errors import Refused
 from nightdesk.feeds import Fetched, Missing, make
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.research.news import read_sentiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,16 +35,19 @@ class Market:
         Symbols of which there is no bar at all, and why.
     dropped : mapping of str to int
         Rows that were left out, by reason.
+    headlines : int
+        Headlines behind the panel's sentiment, repetitions left out.
     """
 
     panel: Panel
     sources: Mapping[str, int]
     missing: Mapping[str, Missing]
     dropped: Mapping[str, int]
+    headlines: int = 0
 
 
 def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None = None) -> Market:
-    """Fetch the bars of `book` and lay them out on sessions.
+    """Fetch the bars of `book`, and its headlines where it has news, and lay them out on sessions.
 
     Parameters
     ----------
@@ -71,17 +75,20 @@ def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
     columns = [Column(symbol, symbol in book.continuous_symbols) for symbol in book.panel_symbols]
+    panel = build_panel(
+        sessions,
+        columns,
+        _bars(fetched.bars, book.panel_symbols),
+        _actions(fetched.actions),
+        previous_session=np.datetime64(before, "D"),
+    )
+    told = read_sentiment(book, sessions, len(columns))
     return Market(
-        panel=build_panel(
-            sessions,
-            columns,
-            _bars(fetched.bars, book.panel_symbols),
-            _actions(fetched.actions),
-            previous_session=np.datetime64(before, "D"),
-        ),
+        panel=panel if told is None else replace(panel, sentiment=told.mean),
         sources=_count_by_source(fetched),
         missing=fetched.missing,
         dropped=fetched.dropped,
+        headlines=0 if told is None else int(told.count.sum()),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from nightdesk.decision import (
     Desk,
@@ -12,12 +13,14 @@ from nightdesk.decision import (
     RiskEvent,
     State,
     Targets,
+    counted_sessions,
     facts_at,
     gate,
     kill_reason,
     plan,
     plan_crosses,
     targets,
+    watches_taxes,
 )
 from nightdesk.execution import (
     Cross,
@@ -34,6 +37,10 @@ from nightdesk.execution import (
     open_session,
     restate,
 )
+from nightdesk.execution.money import exact
+from nightdesk.panel import Floats
+from nightdesk.risk import RiskState
+from nightdesk.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +60,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state, the orders and crosses that wait for the next session, and what this session settled."""
+    """The state, where the last decision left the book's risk and its allocations, the orders and crosses
+    that wait for the next session, and what this session settled.
+    """
 
     state: State | None = None
+    risk: RiskState | None = None
+    allocation: Floats | None = None
+    stop_distance: Floats | None = None
+    tax: TaxLedger | None = None
     orders: tuple[Order, ...] = ()
     crosses: tuple[Cross, ...] = ()
     entries: tuple[Entry, ...] = ()
@@ -94,8 +107,18 @@ class Simulation:
             booked, ledger, fills, expired = self._morning(t, opening, progress.orders)
             entries += booked
         marked = mark(ledger, session, market.prices(t), None if before is None else before.mark)
-        state = State(ledger, marked, facts_at(self.facts, session))
-        return Progress(state, entries=entries, fills=fills, expired=expired)
+        state = State(
+            ledger,
+            marked,
+            facts_at(self.facts, session),
+            risk=progress.risk,
+            allocation=progress.allocation,
+            stop_distance=progress.stop_distance,
+        )
+        progress = replace(
+            progress, state=state, orders=(), crosses=(), entries=entries, fills=fills, expired=expired
+        )
+        return self._taxed(t, progress) if self._counted else progress
 
     @property
     def facts(self) -> Sequence[RiskEvent]:
@@ -127,6 +150,24 @@ class Simulation:
                 entries += fill_entries(by_id[fill.client_order_id], (fill,), units[fill.symbol])
         return entries, ledger.apply(entries), fills, expired
 
+    @cached_property
+    def _counted(self) -> int:
+        """Sessions in which day trades count; 0 where no rule asks for taxes."""
+        return counted_sessions(self.desk) if watches_taxes(self.desk) else 0
+
+    def _taxed(self, t: int, progress: Progress) -> Progress:
+        """With what a rule of the law must know of the book's trades; a backtest knows no other book."""
+        book, market, state = self.desk.book, self.market, progress.state
+        if state is None:
+            raise ValueError("a session is settled before its taxes are looked at")
+        session = market.sessions[t]
+        splits = [market_split(symbol, session, exact(ratio)) for symbol, ratio in market.splits(t).items()]
+        before = progress.tax or TaxLedger({book.name: tax_terms(book)})
+        taxes = before.apply((*splits, *trades_of(book.name, progress.entries)))
+        first = market.sessions[max(0, t + 1 - self._counted)]
+        view = tax_view(taxes, book.name, session, first)
+        return replace(progress, state=replace(state, tax=view), tax=taxes)
+
     def decide(self, t: int, progress: Progress) -> Progress:
         """Targets, gate and orders of session `t`."""
         state = progress.state
@@ -135,11 +176,18 @@ class Simulation:
         day = self.market.day(t)
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
-        orders = plan(self.desk, state, day, gated)
-        crosses = plan_crosses(self.desk, state, day, gated)
+        orders = plan(self.desk, state, day, gated.quantity)
+        crosses = plan_crosses(self.desk, state, day, gated.quantity)
         settled = (progress.entries, progress.fills, progress.expired)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses))
         reason = kill_reason(self.desk, state)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
-        return replace(progress, orders=orders, crosses=crosses)
+        return replace(
+            progress,
+            risk=gated.judged.risk,
+            allocation=wanted.allocation,
+            stop_distance=wanted.stop_distance,
+            orders=orders,
+            crosses=crosses,
+        )

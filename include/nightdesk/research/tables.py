@@ -7,17 +7,24 @@ with full precision and decimals as they stand in the ledger, so that equal resu
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from nightdesk.decision import risk_report
+from nightdesk.decision.injection import WORDS
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.slippage import slippage_of
 from nightdesk.research.backtest import Result
+from nightdesk.research.taxes import form_rows
+from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
 from nightdesk.risk import words
+from nightdesk.risk.moves import describe
 from nightdesk.strategies import Direction
+from nightdesk.tax.form_8949 import COLUMNS
 
 Row = tuple[object, ...]
 
@@ -32,7 +39,7 @@ def nav_rows(result: Result) -> Iterator[Row]:
             mark.positions_value,
             mark.nav,
             mark.drawdown,
-            0,
+            one.gated.judged.risk.level,
             mark.gross,
             mark.net,
         )
@@ -47,6 +54,7 @@ def signal_rows(result: Result) -> Iterator[Row]:
         for name, strategy in desk.strategies.items():
             said = market.signals[name].row(t)
             for n, symbol in enumerate(desk.symbols):
+                injected = (session, name, symbol) in market.injected
                 yield (
                     session,
                     name,
@@ -54,17 +62,19 @@ def signal_rows(result: Result) -> Iterator[Row]:
                     Direction(int(said.direction[0, n])).name,
                     float(said.strength[0, n]),
                     float(said.confidence[0, n]),
-                    strategy.explain(view, said, 0, n),
+                    WORDS if injected else strategy.explain(view, said, 0, n),
+                    injected,
                 )
 
 
 def target_rows(result: Result) -> Iterator[Row]:
-    """Positions held or wanted, before the gate, and what the gate left of them."""
+    """Positions held, wanted or allocated, before the gate, and what the gate left of them."""
     desk = result.desk
     for one in result.decided:
         wanted, left = one.targets, one.gated.quantity
         for s, name in enumerate(desk.strategies):
-            for n in np.flatnonzero((wanted.held[s] != 0) | (wanted.quantity[s] != 0)).tolist():
+            told = (wanted.held[s] != 0) | (wanted.quantity[s] != 0) | (wanted.allocation[s] != 0)
+            for n in np.flatnonzero(told).tolist():
                 yield (
                     one.state.mark.session,
                     name,
@@ -76,6 +86,7 @@ def target_rows(result: Result) -> Iterator[Row]:
                     float(wanted.confidence[s, n]),
                     wanted.volatility,
                     wanted.scale,
+                    float(wanted.allocation[s, n]),
                 )
 
 
@@ -171,27 +182,66 @@ def position_rows(result: Result) -> Iterator[Row]:
             )
 
 
+def risk_rows(result: Result) -> Iterator[Row]:
+    """The risk of what is held at the mark of each session, and the limit that is nearest.
+
+    A correlation is no limit by itself: what a pair that moves together may weigh is.
+    """
+    for one in result.decided:
+        told = risk_report(result.desk, one.state, result.market.day(one.t), one.gated)
+        tail, spread = told.tail, told.concentration
+        limits = (limit for limit in told.distances if limit.unit != "correlation")
+        rooms = [limit for limit in limits if math.isfinite(limit.room_share)]
+        nearest = min(rooms, key=lambda limit: limit.room_share, default=None)
+        figures = (
+            told.volatility,
+            tail.historical.var,
+            tail.historical.cvar,
+            tail.normal.var,
+            tail.normal.cvar,
+            tail.sessions,
+            spread.herfindahl,
+            spread.effective_positions,
+        )
+        yield (
+            one.state.mark.session,
+            *("" if math.isnan(figure) else figure for figure in figures),
+            spread.largest,
+            spread.largest_weight,
+            spread.largest_group,
+            spread.largest_group_weight,
+            "" if math.isnan(told.picture.average) else told.picture.average,
+            *(("", "", "") if nearest is None else (nearest.rule, nearest.subject, nearest.room_share)),
+        )
+
+
 def risk_event_rows(result: Result) -> Iterator[Row]:
-    """Kills and releases, given or raised by a rule, and sessions in which the breaker allowed no entries."""
+    """Kills and releases, given or raised by a rule, sessions in which the breaker allowed no entries, and
+    moves between drawdown levels.
+    """
     limit = next((rule.params.limit for rule in result.desk.rules if rule.name == "daily_loss"), None)
     rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in result.events]
     for one in result.decided:
         mark = one.state.mark
         if limit is not None and mark.day_return < limit:
             rows.append((mark.session, "breaker", mark.day_return, limit, "loss since the previous mark"))
+        change, levels = one.gated.judged.change, result.desk.book.levels
+        if change is not None and levels is not None:
+            move = f"level {change.before} to {change.after}"
+            rows.append((mark.session, move, float(change.drawdown), "", describe(change, levels)))
     yield from sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
 
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
     "nav": (("session", "cash", "positions_value", "nav", "drawdown", "level", "gross", "net"), nav_rows),
     "signals": (
-        ("session", "strategy", "symbol", "direction", "strength", "confidence", "reason"),
+        ("session", "strategy", "symbol", "direction", "strength", "confidence", "reason", "injected"),
         signal_rows,
     ),
     "targets": (
         (
             "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
-            "portfolio_volatility", "scale",
+            "portfolio_volatility", "scale", "allocation",
         ),
         target_rows,
     ),
@@ -224,6 +274,18 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
         ),
         position_rows,
     ),
+    "trades": (TRADE_COLUMNS, trade_rows),
+    "dropped": (DROPPED_COLUMNS, dropped_rows),
+    "risk": (
+        (
+            "session", "volatility", "historical_var", "historical_cvar", "normal_var", "normal_cvar",
+            "var_sessions", "herfindahl", "effective_positions", "largest", "largest_weight",
+            "largest_group", "largest_group_weight", "average_correlation", "nearest_limit",
+            "nearest_subject", "nearest_room",
+        ),
+        risk_rows,
+    ),
+    "form_8949": (COLUMNS, form_rows),
     "risk_events": (("session", "kind", "value", "limit", "reason"), risk_event_rows),
 }  # fmt: skip
 

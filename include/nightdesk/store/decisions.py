@@ -110,8 +110,19 @@ def read_quality(conn: Connection, book: str, session: date) -> QualityRow | Non
 
 
 def signals_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """A session's signals: strategy, symbol, direction, strength, confidence, reason; by the first two."""
+    """A session's signals: strategy, symbol, direction, strength, confidence, reason, injected; by the first
+    two.
+    """
     return read_rows(conn, "signal_rows", book=book, session=session)
+
+
+def silent_strategies(conn: Connection, book: str, session: date) -> tuple[str, ...]:
+    """The strategies without whose signals a session was decided, by name: with any, it is degraded.
+
+    Empty before its targets were sized.
+    """
+    rows = read_rows(conn, "silent_strategies", book=book, session=session)
+    return tuple(row["strategy"] for row in rows)
 
 
 def read_signals(
@@ -158,8 +169,22 @@ def by_position(
 
 
 def targets_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """Targets of a session: strategy, symbol, held, quantity, weight, confidence; by strategy and symbol."""
+    """Targets of a session by strategy and symbol: held, quantity, weight, confidence, allocation,
+    stop_distance and cause of each.
+    """
     return read_rows(conn, "target_rows", book=book, session=session)
+
+
+def carried_before(
+    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+) -> dict[str, Floats]:
+    """What the newest targets before `session` leave to it: `allocation` and `stop_distance`.
+
+    Each of shape (n_strategies, n_symbols); empty where there is no such session. What the book names since
+    then has 0.
+    """
+    rows = read_rows(conn, "carried_rows_before", book=book, session=session)
+    return by_position(rows, strategies, symbols, ("allocation", "stop_distance")) if rows else {}
 
 
 def target_scale(conn: Connection, book: str, session: date) -> dict[str, float] | None:

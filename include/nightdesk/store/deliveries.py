@@ -138,3 +138,13 @@ def acknowledge(conn: Connection, alert_id: int, who: str) -> dict[str, Any]:
     if row is None:
         raise Refused(f"there is no alert {alert_id}: `nightdesk alerts` lists them with their numbers")
     return row
+
+
+def acknowledge_by_key(conn: Connection, key: str, who: str) -> None:
+    """Record that a person knows of the event with this key, where it was told; the first one stays."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.alerts SET acknowledged_at = clock_timestamp(), acknowledged_by = %s "
+            "WHERE alert_key = %s AND acknowledged_at IS NULL",
+            (who, key),
+        )

@@ -1,4 +1,4 @@
-"""Facts that people, or the desk itself, set and that decisions read: the kill switch."""
+"""The kill switch: a fact that people, or the desk itself, set and that decisions read."""
 
 from __future__ import annotations
 

@@ -1,0 +1,111 @@
+"""Factors and the signals of five strategies from PostgreSQL to PostgreSQL, imports told apart."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from benchmarks.measurement import Measurement
+from benchmarks.swing_market import seeded_bars, sessions_of, swing_book
+from nightdesk.book import WARM_UP_SESSIONS, Book
+from nightdesk.calendar import as_date
+from nightdesk.machine import postgres
+from nightdesk.pipeline import steps
+from nightdesk.pipeline.context import Context, beginning
+from nightdesk.store.books import start_book
+from nightdesk.store.db import Connection, connect
+from nightdesk.store.decisions import signals_of
+from nightdesk.store.migrations import migrate
+
+RUNS = 3
+#: Number of symbols, and the seconds that all six tasks together may take without their imports.
+SIZES = {36: 5.0, 1000: 60.0}
+
+IMPORTS = """
+import time
+began = time.perf_counter()
+from nightdesk.pipeline import conditions
+import nightdesk.strategies.ml_momentum, sklearn.linear_model
+print(time.perf_counter() - began)
+"""
+
+
+def write_bars(book: Book, folder: Path) -> date:
+    """The history that a book needs, as a file that a feed reads; its last session."""
+    sessions = sessions_of(book, WARM_UP_SESSIONS + 2)
+    _, bars = seeded_bars(book, sessions)
+    with (folder / "bars.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["date", "symbol", "open", "high", "low", "close", "volume"])
+        symbols = [book.panel_symbols[n] for n in bars.column.tolist()]
+        values = (bars.open, bars.high, bars.low, bars.close, bars.volume.round())
+        rows.writerows(
+            zip(bars.day.astype(str).tolist(), symbols, *(one.tolist() for one in values), strict=True)
+        )
+    return as_date(sessions[-1])
+
+
+def opened(conn: Connection, book: Book, session: date, folder: Path) -> Context:
+    """The session as a task of its own opens it: it has read nothing yet."""
+    record = start_book(conn, beginning(book, session))
+    return Context(conn, book, record, session, False, (f"files:{folder}",), folder)
+
+
+def tasks(book: Book) -> list[Callable[[Context], object]]:
+    """Factors, then each strategy's signals."""
+    return [steps.factors, *(partial(steps.signals, strategy=name) for name in book.strategies)]
+
+
+def seconds_of(conn: Connection, n_symbols: int) -> list[float]:
+    """Of the first run, which fits the model, and of later ones, all tasks of each one after the other."""
+    plain = swing_book(n_symbols)
+    name = f"swing_{n_symbols}"
+    broker = plain.broker.model_copy(update={"account": name})
+    book = plain.model_copy(update={"name": name, "broker": broker})
+    with tempfile.TemporaryDirectory(prefix="nightdesk-signals-") as place:
+        folder = Path(place)
+        session = write_bars(book, folder)
+        for step in (steps.ingest, steps.quality):
+            step(opened(conn, book, session, folder))
+        taken = []
+        for _ in range(RUNS):
+            began = perf_counter()
+            for task in tasks(book):
+                task(opened(conn, book, session, folder))
+            taken.append(perf_counter() - began)
+        _refuse_silence(conn, book, session)
+    return taken
+
+
+def _refuse_silence(conn: Connection, book: Book, session: date) -> None:
+    rows = signals_of(conn, book.name, session)
+    if len(rows) != len(book.strategies) * len(book.symbols) or not any(row["confidence"] for row in rows):
+        raise AssertionError(f"{len(rows)} signals of {len(book.symbols)} symbols: nothing was measured")
+
+
+def measure() -> list[Measurement]:
+    """For each number of symbols the first run and the median of later ones; the imports by themselves."""
+    found = []
+    with postgres.ephemeral() as addresses:
+        conn = connect(addresses.nightdesk)
+        try:
+            migrate(conn)
+            for n_symbols, most in SIZES.items():
+                first, *later = seconds_of(conn, n_symbols)
+                name = f"factors and signals of five strategies, {n_symbols:,} symbols"
+                found += [
+                    Measurement(name, median(later), "one second", 1.0, most),
+                    Measurement(f"{name}, and a model to learn", first, "one second", 1.0),
+                ]
+        finally:
+            conn.close()
+    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
+    return [*found, Measurement("imports of a task of signals", float(done.stdout), "one second", 1.0)]

@@ -1,0 +1,70 @@
+"""The span of a piece of research: the sessions that a book decides in memory, and the bars behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from nightdesk.cli.options import check_span
+
+if TYPE_CHECKING:
+    from nightdesk.book import Book
+    from nightdesk.research.market import Market
+
+
+@dataclass(frozen=True)
+class Start:
+    """A book at the beginning of a span.
+
+    Attributes
+    ----------
+    book : Book
+        With the inception and origin that the span gives it.
+    inception, last : date
+        The first and the last decided session.
+    until : date
+        What was asked for as the last day; not always a session.
+    sessions : int
+        How many are decided.
+    """
+
+    book: Book
+    origin: date
+    inception: date
+    last: date
+    until: date
+    sessions: int
+
+    def read(self, feed: str | None) -> Market:
+        """The bars from the origin on, from one feed or from the book's own in order."""
+        from nightdesk.research.market import read_market
+
+        return read_market(self.book, self.origin, self.until, [feed] if feed is not None else None)
+
+
+def begin(book: Book, first: date, last: date) -> Start:
+    """Let a book begin at the first session of a span.
+
+    Raises
+    ------
+    Refused
+        When the span holds no session, its last one is not over, or the book's own origin does not lie before
+        it.
+    """
+    from nightdesk.calendar import as_date, get_calendar
+    from nightdesk.errors import Refused
+    from nightdesk.research.market import origin_of
+
+    check_span(first, last)
+    calendar = get_calendar(book.calendar)
+    sessions = calendar.between(first, last)
+    if len(sessions) == 0:
+        raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
+    newest = calendar.latest_completed(datetime.now(UTC))
+    if as_date(sessions[-1]) > newest:
+        raise Refused(f"{as_date(sessions[-1])} is not over: the newest session with bars is {newest}")
+    inception = as_date(sessions[0])
+    origin = origin_of(book, inception)
+    begun = book.model_copy(update={"inception": inception, "origin": origin})
+    return Start(begun, origin, inception, as_date(sessions[-1]), last, len(sessions))

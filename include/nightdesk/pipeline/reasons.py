@@ -1,0 +1,51 @@
+"""Why positions end and entries were taken away, in words made from stored rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nightdesk.decision.exits import Cause
+from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words
+from nightdesk.pipeline.context import Context
+from nightdesk.store.decisions import targets_of
+from nightdesk.store.ledger import positions_of
+
+#: Of causes that have no numbers of their own.
+PLAIN = {
+    Cause.NONE: "",
+    Cause.OPENS: "opens",
+    Cause.SIGNAL: "left by its signal",
+    Cause.SUPERSEDED: "superseded by another entry",
+    Cause.CORRELATED: "moves with another symbol",
+}
+
+
+def why_of(context: Context, target: Mapping[str, Any]) -> str:
+    """Why a strategy wants what a row of the session's targets says; empty where it wants nothing new."""
+    cause = Cause(target["cause"])
+    if cause in PLAIN:
+        return PLAIN[cause]
+    key = (target["strategy"], target["symbol"])
+    rows = positions_of(context.conn, context.book.name, context.session)
+    held = next((row for row in rows if (row["strategy"], row["symbol"]) == key and row["quantity"]), None)
+    if held is None or held["entry_session"] is None:
+        return "left by its stop" if cause == Cause.STOP else "left by its age"
+    if cause == Cause.STOP:
+        average = float(held["cost"] / held["quantity"])
+        return stop_words(float(held["price"]), average, float(target["stop_distance"]))
+    age = sessions_held(context.book.calendar, held["entry_session"], context.session)
+    plan = context.desk.strategies[target["strategy"]].exit_plan
+    return age_words(age, plan.sessions or age)
+
+
+def ends_of(context: Context) -> dict[tuple[str, str], str]:
+    """Why positions are left beside what signals say of them: stops and ages of a session, in words."""
+    rows = targets_of(context.conn, context.book.name, context.session)
+    ended = [row for row in rows if row["cause"] in (Cause.STOP, Cause.AGE)]
+    return {(row["strategy"], row["symbol"]): why_of(context, row) for row in ended}
+
+
+def dropped_of(row: Mapping[str, Any]) -> str:
+    """Why a filter took away the entry of a row of the session's dropped entries."""
+    return dropped_words(row["filter"], row["other"], row["observed"], row["filter_limit"])

@@ -1,0 +1,185 @@
+"""The stress test: a book over bad times, each with its drawdown levels on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+
+from nightdesk.book import Book
+from nightdesk.calendar import as_date, get_calendar
+from nightdesk.errors import Refused
+from nightdesk.panel import Panel
+from nightdesk.performance import nav_figures, round_trips
+from nightdesk.research.backtest import Result, backtest
+from nightdesk.research.market import origin_of, read_market
+from nightdesk.research.scenarios import Scenario, fallen
+
+#: Over all scenarios without levels: the deepest drawdown and the average one that pass, shares.
+WORST_LIMIT, AVERAGE_LIMIT = 0.25, 0.18
+
+#: Levels from which nothing or next to nothing may be opened; the deepest, at which the book is sold.
+HALTED, LIQUIDATED = 2, 4
+
+
+@dataclass(frozen=True)
+class Stressed:
+    """One run of a scenario.
+
+    Attributes
+    ----------
+    scenario : Scenario
+    levels : bool
+        Whether the book's drawdown levels were in force.
+    sessions : int
+    total_return : float
+        NAV at the end over the capital, less 1.
+    annual_volatility, max_drawdown : float
+        Shares.
+    breakers : int
+        Sessions whose loss tripped the breaker of the book's `daily_loss`.
+    halts, halted_sessions : int
+        How often the book came under its kill switch or to level 2 or deeper, and for how many sessions.
+    trades : int
+        Closed positions.
+    deepest_level : int
+    passed : bool
+        With levels: never at level 4. Without: drawdown within the scenario's limit.
+    """
+
+    scenario: Scenario
+    levels: bool
+    sessions: int
+    total_return: float
+    annual_volatility: float
+    max_drawdown: float
+    breakers: int
+    halts: int
+    halted_sessions: int
+    trades: int
+    deepest_level: int
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Overall:
+    """What the runs without levels say together: deepest and average drawdown, and whether both pass."""
+
+    worst: float
+    average: float
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Stress:
+    """A stress test: its runs, why scenarios were skipped (by name), and what the runs say together.
+
+    `overall` is None where every scenario was skipped. `passed` is whether all that was run passed; a skipped
+    scenario has not.
+    """
+
+    runs: tuple[Stressed, ...]
+    skipped: dict[str, str]
+    overall: Overall | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether every scenario was run and passed, and all of them together."""
+        whole = self.overall is not None and self.overall.passed and not self.skipped
+        return whole and all(run.passed for run in self.runs)
+
+
+def stress(
+    book: Book,
+    scenarios: Sequence[Scenario],
+    feeds: Sequence[str] | None = None,
+    done: Callable[[], None] = lambda: None,
+) -> Stress:
+    """Drive a book over scenarios, each as a backtest of its own that begins with the book's capital.
+
+    Parameters
+    ----------
+    book : Book
+    scenarios : sequence of Scenario
+    feeds : sequence of str, optional
+        Sources of bars; default: the book's own.
+    done : callable
+        Called after each scenario.
+
+    Returns
+    -------
+    Stress
+        A scenario without bars, or whose bars are too bad to decide on, is skipped with the reason.
+    """
+    runs: list[Stressed] = []
+    skipped: dict[str, str] = {}
+    for one in scenarios:
+        try:
+            runs += _run(book, one, feeds)
+        except Refused as error:
+            skipped[one.name] = str(error)
+        done()
+    return Stress(tuple(runs), skipped, _overall(runs))
+
+
+def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[Stressed]:
+    """Both runs, or the one of a book without levels."""
+    inception = as_date(get_calendar(book.calendar).between(scenario.first, scenario.last)[0])
+    origin = origin_of(book, inception)
+    begun = book.model_copy(update={"inception": inception, "origin": origin})
+    panel = read_market(begun, origin, scenario.last, feeds).panel
+    _must_hold_bars(panel, begun, inception, scenario.last)
+    if scenario.fall is not None:
+        panel = fallen(panel, begun, scenario.fall, inception)
+    variants = [True, False] if book.levels is not None else [False]
+    out = []
+    for levels in variants:
+        tried = begun if levels else begun.model_copy(update={"levels": None})
+        out.append(measured(scenario, backtest(tried, panel, inception, scenario.last), levels=levels))
+    return out
+
+
+def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
+    """What is told of one run."""
+    figures = nav_figures(result.nav)
+    limit = next((rule.params.limit for rule in result.desk.rules if rule.name == "daily_loss"), None)
+    reached = [one.gated.judged.risk.level for one in result.decided]
+    halted = [
+        one.state.facts.kill_switch or level >= HALTED
+        for one, level in zip(result.decided, reached, strict=True)
+    ]
+    deepest = max(reached)
+    within = figures.max_drawdown <= scenario.drawdown_limit
+    return Stressed(
+        scenario=scenario,
+        levels=levels,
+        sessions=len(result.decided),
+        total_return=float(result.nav[-1] / result.nav[0]) - 1.0,
+        annual_volatility=figures.annual_volatility,
+        max_drawdown=figures.max_drawdown,
+        breakers=sum(limit is not None and one.state.mark.day_return < limit for one in result.decided),
+        halts=sum(now and not before for before, now in pairwise([False, *halted])),
+        halted_sessions=sum(halted),
+        trades=len(round_trips(result.entries)),
+        deepest_level=deepest,
+        passed=deepest < LIQUIDATED if levels else within,
+    )
+
+
+def _must_hold_bars(panel: Panel, book: Book, first: date, last: date) -> None:
+    """Refuse a span of which the benchmark has no bars at all; the data checks judge the rest."""
+    decided = panel.sessions >= np.datetime64(first, "D")
+    there = panel.sessions[decided & np.isfinite(panel.close[:, panel.column(book.benchmark)])]
+    if not len(there):
+        raise Refused(f"there are no bars of {book.benchmark} from {first} to {last}")
+
+
+def _overall(runs: Sequence[Stressed]) -> Overall | None:
+    deep = [run.max_drawdown for run in runs if not run.levels]
+    if not deep:
+        return None
+    worst, average = max(deep), sum(deep) / len(deep)
+    return Overall(worst, average, worst <= WORST_LIMIT and average <= AVERAGE_LIMIT)

@@ -1,0 +1,213 @@
+"""The trades of a backtest: every position from flat to flat, what it earned, and why it began and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from nightdesk.decision.exits import Cause
+from nightdesk.decision.injection import WORDS
+from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words
+from nightdesk.execution.ledger import Entry, Position, value
+from nightdesk.execution.money import ZERO, to_price
+from nightdesk.risk import words
+
+if TYPE_CHECKING:
+    from nightdesk.research.backtest import Result
+
+Row = tuple[object, ...]
+
+TRADE_COLUMNS = (
+    "strategy", "symbol", "entry_session", "entry_price", "exit_session", "exit_price", "quantity",
+    "sessions", "profit", "return", "entry_reason", "exit_reason",
+)  # fmt: skip
+DROPPED_COLUMNS = ("session", "strategy", "symbol", "filter", "other", "value", "limit", "words")
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A position of a strategy from the fill that opened it to the one that left nothing of it.
+
+    Attributes
+    ----------
+    side : int
+        1 of a position that was bought, -1 of one that was sold short.
+    opened, closed : int
+        Places of the sessions among those decided; `closed` is None while it is open.
+    entered, left : Decimal
+        Units by which it grew and shrank, restated for splits; positive.
+    paid, received : Decimal
+        Dollars of these without commission; positive.
+    profit : Decimal
+        Dollars, commission and dividends included; of an open trade with what it is worth at the last mark.
+    ended_by : str
+        Kind of the ledger entry that closed it.
+    """
+
+    strategy: str
+    symbol: str
+    side: int
+    opened: int
+    closed: int | None = None
+    entered: Decimal = ZERO
+    left: Decimal = ZERO
+    paid: Decimal = ZERO
+    received: Decimal = ZERO
+    profit: Decimal = ZERO
+    ended_by: str = ""
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average dollars a unit, restated for splits."""
+        return to_price(self.paid / self.entered)
+
+    @property
+    def exit_price(self) -> Decimal | None:
+        """Average dollars a unit of what was closed, restated for splits; None before anything was."""
+        return to_price(self.received / self.left) if self.left else None
+
+
+def trades(result: Result) -> list[Trade]:
+    """All trades: those that are closed in the order of their ends, then the open ones.
+
+    Their profits add up to what the book has earned, to the cent, while no cash moves for the whole book.
+    """
+    open_trades: dict[tuple[str, str], Trade] = {}
+    positions: dict[tuple[str, str], Position] = {}
+    done: list[Trade] = []
+    for at, one in enumerate(result.decided):
+        for entry in one.entries:
+            if not entry.symbol:
+                continue
+            key = (entry.strategy, entry.symbol)
+            before = positions.get(key) or Position(*key)
+            after = positions[key] = before.after(entry)
+            trade = open_trades.pop(key, None) or _begun(entry, after.quantity, at)
+            ended, rest = _carried(trade, entry, before, after, at)
+            if ended is not None:
+                done.append(ended)
+            if rest is not None:
+                open_trades[key] = rest
+    last = result.decided[-1]
+    prices = result.market.prices(last.t)
+    worth = {key: value(positions[key], prices[key[1]]) for key in open_trades}
+    return done + [replace(one, profit=one.profit + worth[key]) for key, one in sorted(open_trades.items())]
+
+
+def _begun(entry: Entry, quantity: Decimal, at: int) -> Trade:
+    return Trade(entry.strategy, entry.symbol, 1 if quantity >= 0 else -1, at)
+
+
+def _carried(
+    trade: Trade, entry: Entry, before: Position, after: Position, at: int
+) -> tuple[Trade | None, Trade | None]:
+    """The trade that an entry ends, and the one that goes on after it."""
+    earned = trade.profit + entry.cash
+    if entry.kind == "dividend":
+        return None, replace(trade, profit=earned)
+    if entry.kind == "split":
+        ratio = after.quantity / before.quantity
+        return None, replace(trade, entered=trade.entered * ratio, left=trade.left * ratio, profit=earned)
+    money = -(entry.cash + entry.commission)
+    if before.quantity * entry.quantity >= 0:
+        grown = replace(trade, entered=trade.entered + abs(entry.quantity), paid=trade.paid + abs(money))
+        return None, replace(grown, profit=earned)
+    turns = before.quantity * after.quantity < 0
+    opening = after.cost if turns else ZERO
+    shrunk = replace(
+        trade,
+        left=trade.left + (abs(before.quantity) if turns else abs(entry.quantity)),
+        received=trade.received + abs(money - opening),
+        profit=earned + opening,
+    )
+    if not after.quantity or turns:
+        ended = replace(shrunk, closed=at, ended_by=entry.kind)
+        begun = replace(
+            _begun(entry, after.quantity, at),
+            entered=abs(after.quantity),
+            paid=abs(opening),
+            profit=-opening,
+        )
+        return ended, begun if turns else None
+    return None, shrunk
+
+
+def trade_rows(result: Result) -> Iterator[Row]:
+    """The trades with their reasons; of an open one exit session, price and reason are empty.
+
+    `quantity` is what the position grew to in all, restated for splits and negative of a short one;
+    `sessions` counts the first and, of an open trade, the last mark; `return` is of what was paid.
+    """
+    calendar, marks = result.desk.book.calendar, [one.state.mark.session for one in result.decided]
+    for one in trades(result):
+        closed = one.closed
+        last = marks[-1] if closed is None else marks[closed - 1]
+        yield (
+            one.strategy,
+            one.symbol,
+            marks[one.opened],
+            one.entry_price,
+            "" if closed is None else marks[closed],
+            "" if closed is None else one.exit_price,
+            one.entered * one.side,
+            sessions_held(calendar, marks[one.opened], max(last, marks[one.opened])),
+            one.profit,
+            float(one.profit / one.paid),
+            _said(result, one, one.opened - 1),
+            "" if closed is None else _why_left(result, one, closed, marks[one.opened]),
+        )
+
+
+def _said(result: Result, trade: Trade, at: int) -> str:
+    """The strategy's words on the symbol in the decision that stands at `at`."""
+    t, desk = result.decided[at].t, result.desk
+    if (result.market.sessions[t], trade.strategy, trade.symbol) in result.market.injected:
+        return WORDS
+    said = result.market.signals[trade.strategy].row(t)
+    return desk.strategies[trade.strategy].explain(result.view(t), said, 0, desk.column[trade.symbol])
+
+
+def _why_left(result: Result, trade: Trade, closed: int, entered: date) -> str:
+    """Why the decision before the session in which a trade closed left nothing of it."""
+    if trade.ended_by == "adjustment":
+        return "paid out after a corporate action"
+    desk, decided = result.desk, result.decided[closed - 1]
+    s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]
+    position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
+    match Cause(int(decided.targets.cause[s, n])):
+        case Cause.STOP if position is not None:
+            average, distance = float(position.average_cost or 0), float(decided.targets.stop_distance[s, n])
+            return stop_words(float(result.market.price[decided.t, n]), average, distance)
+        case Cause.AGE:
+            most = desk.strategies[trade.strategy].exit_plan.sessions or 0
+            return age_words(sessions_held(desk.book.calendar, entered, decided.state.mark.session), most)
+    if decided.targets.quantity[s, n] != 0:
+        cuts = [
+            verdict
+            for verdict in decided.gated.verdicts(desk.symbols)
+            if verdict.symbol == trade.symbol and verdict.action != "approve"
+        ]
+        if cuts:
+            return words(cuts[-1])
+    return _said(result, trade, closed - 1)
+
+
+def dropped_rows(result: Result) -> Iterator[Row]:
+    """Entries that the book's filters took away before the gate."""
+    strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
+    for one in result.decided:
+        for gone in one.targets.dropped:
+            other = (strategies if gone.filter == "superseded" else symbols)[gone.other]
+            yield (
+                one.state.mark.session,
+                strategies[gone.strategy],
+                symbols[gone.symbol],
+                gone.filter,
+                other,
+                gone.value,
+                gone.limit,
+                dropped_words(gone.filter, other, gone.value, gone.limit),
+            )

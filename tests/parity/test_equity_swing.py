@@ -1,0 +1,107 @@
+"""The equity swing book, decided by the steps on PostgreSQL and by the backtest: the same to the cent."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.conftest import PROJECT, open_connection
+from tests.parity.checks import same_sessions
+from tests.research.headlines import write_headlines
+
+from nightdesk.alerts.report import render
+from nightdesk.book import load_book
+from nightdesk.calendar import as_date, get_calendar
+from nightdesk.decision.exits import Cause
+from nightdesk.pipeline.context import Context, open_context
+from nightdesk.pipeline.reporting import session_report
+from nightdesk.pipeline.steps import run_session
+from nightdesk.pipeline.tracing import trace
+from nightdesk.pipeline.verifying import verify
+from nightdesk.research.backtest import Result, backtest
+from nightdesk.research.market import origin_of, read_market
+from nightdesk.research.metrics import metrics
+from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows, trades
+
+#: Calm weeks, then the volatility of February 2018: every regime of the book, and its breaker.
+FIRST, COUNT = date(2018, 1, 2), 120
+
+#: Enough of them for every strategy, every end and every filter.
+FEW = frozenset({"MSFT", "NVDA", "DIS", "HD", "TGT", "PG", "JPM", "BAC", "MRK", "GE", "XOM", "NEE"})
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "symbols", [FEW, pytest.param(frozenset(), marks=pytest.mark.slow)], ids=["twelve_symbols", "whole_book"]
+)
+def test_a_hundred_and_twenty_sessions_with_all_five_strategies_are_the_same_to_the_cent(
+    symbols: frozenset[str], database: str, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    tree: dict[str, Any] = yaml.safe_load((PROJECT / "books" / "equity_swing.yaml").read_text())
+    tree["feeds"] = {"daily": [f"files:{market}"], "news": [f"files:{tmp_path / 'headlines.csv'}"]}
+    tree["universe"] = {name: one for name, one in tree["universe"].items() if name in symbols or not symbols}
+    path = tmp_path / "equity_swing.yaml"
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    book, calendar = load_book(path), get_calendar()
+    sessions = [as_date(one) for one in calendar.between(FIRST, date(2018, 12, 31))[:COUNT]]
+    origin = origin_of(book, sessions[0])
+    write_headlines(tmp_path / "headlines.csv", book.symbols, calendar.between(origin, sessions[-1]))
+
+    panel = read_market(book, origin, sessions[-1]).panel
+    result = backtest(book, panel, sessions[0], sessions[-1])
+    with open_connection(database) as conn:
+        for session in sessions:
+            with open_context(path, session, conn=conn, turn_seconds=0) as context:
+                run_session(context)
+        same_sessions(result, conn)
+        assert verify(conn, book.name).differences == ()
+        _same_words(result, lambda session: open_context(path, session, conn=conn))
+    _something_of_everything(result)
+
+
+def _something_of_everything(result: Result) -> None:
+    """A parity without trades, exits and filters would show nothing."""
+    causes = {Cause(int(one)) for decided in result.decided for one in decided.targets.cause.ravel()}
+    assert set(Cause) <= causes
+    entered = {
+        name
+        for (name, _), one in result.decided[-1].state.ledger.positions.items()
+        if one.cost or one.realised
+    }
+    assert entered == set(result.desk.strategies)
+    last = result.decided[-1].state.mark
+    profit = sum(one["profit"] for one in metrics(result)["per_strategy"].values())  # type: ignore[attr-defined]
+    assert profit == pytest.approx(float(last.nav) - 100_000, abs=0.005)
+    assert sum(one.profit for one in trades(result)) == last.nav - 100_000
+
+
+def _same_words(result: Result, opened: Callable[[date], AbstractContextManager[Context]]) -> None:
+    """Page and trace of a session tell why positions end and entries were dropped as the tables do."""
+    dropped: dict[str, dict[str, Any]] = {}
+    for row in dropped_rows(result):
+        one = dict(zip(DROPPED_COLUMNS, row, strict=True))
+        dropped.setdefault(one["filter"], one)
+    assert set(dropped) == {"superseded", "correlated"}
+    for one in dropped.values():
+        with opened(one["session"]) as context:
+            assert one["words"] in [row["words"] for row in trace(context, one["symbol"])["dropped"]]
+            page = render(session_report(context))
+            assert f"<b>{one['symbol']}</b> of {one['strategy']}: {one['words']}." in page
+    ended: dict[str, dict[str, Any]] = {}
+    for row in trade_rows(result):
+        trade = dict(zip(TRADE_COLUMNS, row, strict=True))
+        ended.setdefault(str(trade["exit_reason"]).partition(":")[0], trade)
+    calendar = get_calendar()
+    for kind in ("stop", "age"):
+        trade = ended[kind]
+        with opened(calendar.shift(trade["exit_session"], -1)) as context:
+            told = {row["strategy"]: row["why"] for row in trace(context, trade["symbol"])["targets"]}
+            assert told[trade["strategy"]] == trade["exit_reason"]
+            reasons = [
+                line.reason for line in session_report(context).orders if line.symbol == trade["symbol"]
+            ]
+            assert f"leave: {trade['exit_reason']}" in reasons[0]
