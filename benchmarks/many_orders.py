@@ -13,7 +13,7 @@ import numpy as np
 
 from nightdesk.book import Book, parse_book
 from nightdesk.calendar import get_calendar
-from nightdesk.decision import Day, Desk, Gated, State, plan, resolve
+from nightdesk.decision import Day, Desk, State, plan, resolve
 from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, OrderState
 from nightdesk.execution.fills import FillBars, open_session
 from nightdesk.execution.ledger import Ledger, capital, mark
@@ -22,7 +22,6 @@ from nightdesk.execution.repairs import LedgerSnapshot, SentOrder
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context, beginning
 from nightdesk.pipeline.deciding import write_orders
-from nightdesk.risk import Passage
 from nightdesk.store.books import start_book
 from nightdesk.store.db import Connection
 from nightdesk.store.runs import begin_step
@@ -47,7 +46,7 @@ class Case:
     context: Context
     desk: Desk
     day: Day
-    gated: Gated
+    quantity: Floats
     state: State
     orders: tuple[Order, ...]
 
@@ -92,10 +91,7 @@ def make_cases(conn: Connection) -> Iterator[Case]:
         desk = replace(plain, book=book)
         state = State(ledger, mark(ledger, FIRST, {}))
         day = _day(price, calendar.close_at(FIRST))
-        nothing = np.zeros(SIZE)
-        total = quantity.sum(axis=0)
-        gated = Gated(quantity, Passage(held=nothing, wanted=total, quantity=total, records=(), last_round=0))
-        yield Case(context, desk, day, gated, state, plan(desk, state, day, gated))
+        yield Case(context, desk, day, quantity, state, plan(desk, state, day, quantity))
 
 
 def _day(price: Floats, as_of: datetime) -> Day:

@@ -60,8 +60,8 @@ def measure() -> list[Measurement]:
 
 def plan_and_write(case: Case) -> None:
     """What the orders step does once its session is read."""
-    orders = plan(case.desk, case.state, case.day, case.gated)
-    write_orders(case.context, orders, plan_crosses(case.desk, case.state, case.day, case.gated))
+    orders = plan(case.desk, case.state, case.day, case.quantity)
+    write_orders(case.context, orders, plan_crosses(case.desk, case.state, case.day, case.quantity))
 
 
 def settle(job: Settling) -> None:

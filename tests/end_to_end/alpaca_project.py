@@ -80,6 +80,10 @@ def lay_out_at_alpaca(root: Path) -> None:
     tree = yaml.safe_load((ROOT / "books" / f"{BOOK}.yaml").read_text())
     universe = {name: tree["universe"][name] for name in ("SPY", "GLD", "QQQ")}
     tree |= {"inception": INCEPTION, "feeds": {"daily": ["sample"]}, "universe": universe}
+    # Three symbols that move together would stand at a drawdown level, and be a book of few orders.
+    del tree["levels"]
+    momentum = tree["strategies"]["time_series_momentum"]
+    tree["strategies"] = {"time_series_momentum": momentum | {"share": 1.0}}
     books = {
         ALPACA_BOOK: tree | {"broker": {"kind": "alpaca", "account": ACCOUNT}},
         LOUD: tree

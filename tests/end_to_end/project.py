@@ -71,7 +71,12 @@ def lay_out(root: Path) -> None:
     books = {
         BOOK: tree,
         VENDOR: tree
-        | {"feeds": {"daily": ["yahoo"]}, "universe": {"SPY": tree["universe"]["SPY"]}, "strategies": alone},
+        | {
+            "feeds": {"daily": ["yahoo"]},
+            "universe": {"SPY": tree["universe"]["SPY"]},
+            "levels": None,
+            "strategies": alone,
+        },
         TWO_VOICES: tree | {"strategies": halves},
         FRAGILE: tree | {"strategies": leaking},
         WRONG: tree | {"universe": {"SPY": {"max_weight": -0.4}}},
