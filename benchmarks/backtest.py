@@ -17,7 +17,7 @@ from nightdesk.research.walk import walk
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260
-PLAIN_LIMIT, BOOK_LIMIT = 3.0, 30.0
+PLAIN_LIMIT, BOOK_LIMIT = 3.0, 80.0
 
 
 @dataclass(frozen=True, slots=True)
