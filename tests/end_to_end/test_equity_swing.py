@@ -25,7 +25,7 @@ from nightdesk.store.messages import alerts_of
 from nightdesk.store.orders import orders_of
 from nightdesk.store.runs import find_run
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SESSIONS = [as_date(one) for one in get_calendar().between(INCEPTION, get_calendar().shift(INCEPTION, 9))]
 UNTIL_IT_BREAKS = SESSIONS[: SESSIONS.index(BREAKS) + 1]
@@ -66,7 +66,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             begun = Watched(desk, mail)
             # Both books at once: each waits for its own turn, and is busy while the other does.
             begun.begin(DEGRADED, UNTIL_IT_BREAKS)
-            begun.begin(BOOK, SESSIONS[:2])
+            begun.begin(BOOK, SESSIONS)
             yield begun
 
 
@@ -76,19 +76,14 @@ def traders(result: Result) -> set[str]:
     return {intent.strategy for order in orders for intent in order.intents}
 
 
-@pytest.mark.parametrize(
-    ("count", "trading"), [(2, 2), pytest.param(10, 4, marks=pytest.mark.slow)], ids=["two", "ten"]
-)
-def test_the_scheduler_decides_the_first_sessions_as_a_backtest_does_to_the_cent(
-    watched: Watched, count: int, trading: int
-) -> None:
-    watched.decide(BOOK, SESSIONS[:count])
-    result = watched.backtest(SESSIONS[:count])
-    assert len(traders(result)) >= trading
+def test_the_scheduler_decides_ten_sessions_as_a_backtest_does_to_the_cent(watched: Watched) -> None:
+    watched.decide(BOOK, SESSIONS)
+    result = watched.backtest(SESSIONS)
+    assert len(traders(result)) >= 4
     with watched.desk.database() as connection:
         same_sessions(result, connection)
         assert verify(connection, BOOK).differences == ()
-        assert {find_run(connection, BOOK, one).status for one in SESSIONS[:count]} == {"closed"}
+        assert {find_run(connection, BOOK, one).status for one in SESSIONS} == {"closed"}
         assert alerts_of(connection, BOOK) == []
 
 
