@@ -63,7 +63,9 @@ def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
     held = _holdings(desk, state.ledger, day)
     risk = carry(state.risk or begin(state.mark.peak_nav), held, day.splits)
     change, volatility = None, float("nan")
-    if levels is not None:
+    if levels is None:
+        risk = _without_levels(risk, state)
+    else:
         weights = wanted.weight.sum(axis=0)
         volatility = portfolio_volatility(weights, day.returns[-levels.volatility_window :])
         signs = Signs(
@@ -85,6 +87,13 @@ def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
     return Judged(
         risk, change, _standing(desk, risk, held, wanted, net, together.matrix), together, volatility
     )
+
+
+def _without_levels(risk: RiskState, state: State) -> RiskState:
+    """The state of a book without levels: its drawdown is that of the mark, and asks for nothing."""
+    mark = state.mark
+    drawdown = 1 - mark.nav / mark.peak_nav if mark.peak_nav > 0 else ZERO
+    return replace(risk, peak=mark.peak_nav, highest=mark.peak_nav, drawdown=drawdown)
 
 
 def _standing(
