@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,12 @@ Floats = NDArray[np.float64]
 #: An adjusted return that leaves the raw one by more than this is no dividend (a spin-off, a vendor's slip).
 IMPLAUSIBLE_ADJUSTMENT = 0.20
 
-ActionKind = Literal["split", "dividend", "adjustment"]
+#: What a corporate action is; see `Action`.
+ActionKind = Literal[
+    "split", "dividend", "capital_gain", "return_of_capital", "adjustment", "accept",
+    "symbol_change", "merger", "spin_off", "delisting",
+]  # fmt: skip
+ACTION_KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
 
 
 @dataclass(frozen=True)
@@ -53,16 +58,38 @@ class Bars:
 
 @dataclass(frozen=True)
 class Action:
-    """A corporate action of `symbol` on its ex-date.
+    """A corporate action of `symbol` from the open of its ex-date on, or a person's word on its price.
 
-    `value` is the shares after for one before (split), cash per share (dividend), or the ratio by which a
-    vendor's total-return adjustment factor grew (adjustment, where only an adjusted close is published).
+    =================  ======================================  ===========================  =================
+    kind               value                                   other                        cash
+    =================  ======================================  ===========================  =================
+    split              shares after for one before
+    dividend           dollars a share
+    capital_gain       dollars a share, paid by a fund
+    return_of_capital  dollars a share, out of the cost basis
+    adjustment         ratio by which the source's adjusted
+                       close grew against its close
+    accept             1: a person takes the price of the day
+                       as it is
+    symbol_change      new shares for one old                  the new symbol
+    merger             shares of the other for one, 0 if none  who took it over; empty if   dollars a share
+                                                               paid in cash alone
+    spin_off           shares of the other for one             the new symbol               worth of one of
+                                                                                            them, dollars
+    delisting          0                                                                    dollars a share
+                                                                                            that are paid out
+    =================  ======================================  ===========================  =================
+
+    `note` says in words who stated it and why, or how it was inferred; empty where a source just gives it.
     """
 
     symbol: str
     day: np.datetime64
     kind: ActionKind
     value: float
+    other: str = ""
+    cash: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,18 +56,20 @@ WHERE NOT EXISTS (
 DROP TABLE IF EXISTS pg_temp.incoming_actions;
 CREATE TEMPORARY TABLE incoming_actions (
     symbol_id integer, session date, kind_code smallint, known_at timestamptz, source_code smallint,
-    value double precision
+    other_code integer, note_code integer, value double precision, cash double precision
 ) ON COMMIT DROP;
 
 -- name: supersede_actions
+-- What a person stated is not replaced by what a source gives.
 WITH superseded AS (
     UPDATE nightdesk.corporate_actions AS held
     SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
     FROM incoming_actions AS fresh
-    WHERE held.superseded_at IS NULL
+    WHERE held.superseded_at IS NULL AND (held.source <> 'person' OR (%(sources)s::text[])[fresh.source_code + 1] = 'person')
       AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
       AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
-      AND held.value IS DISTINCT FROM fresh.value
+      AND (held.value, held.cash, held.other) IS DISTINCT FROM
+          (fresh.value, fresh.cash, (%(other_texts)s::text[])[fresh.other_code + 1])
     RETURNING held.symbol_id, held.session, held.kind, held.superseded_at
 )
 UPDATE incoming_actions AS fresh SET known_at = superseded.superseded_at
@@ -76,8 +78,9 @@ WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.sess
   AND (%(kinds)s::text[])[fresh.kind_code + 1] = superseded.kind;
 
 -- name: insert_actions
-INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value)
-SELECT symbol_id, session, (%(kinds)s::text[])[kind_code + 1], known_at, (%(sources)s::text[])[source_code + 1], value
+INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value, other, cash, note)
+SELECT symbol_id, session, (%(kinds)s::text[])[kind_code + 1], known_at, (%(sources)s::text[])[source_code + 1],
+       value, (%(other_texts)s::text[])[other_code + 1], cash, (%(note_texts)s::text[])[note_code + 1]
 FROM incoming_actions AS fresh
 WHERE NOT EXISTS (
     SELECT FROM nightdesk.corporate_actions AS held
@@ -106,7 +109,7 @@ WHERE symbol_id = ANY(%(symbols)s::integer[]) AND session BETWEEN %(first)s AND 
   AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s);
 
 -- name: panel_actions
-SELECT symbol, session, kind, value
+SELECT symbol, session, kind, value, other, cash, note
 FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
   AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
@@ -119,7 +122,7 @@ WHERE symbol = %(symbol)s AND session = %(session)s
 ORDER BY known_at;
 
 -- name: action_versions
-SELECT symbol, session, kind, known_at, superseded_at, source, value
+SELECT symbol, session, kind, known_at, superseded_at, source, value, other, cash, note
 FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = %(symbol)s AND session = %(session)s
 ORDER BY kind, known_at;

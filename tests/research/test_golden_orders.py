@@ -1,4 +1,4 @@
-"""The decisions of the books on real bars, as hashes of their order lists: they move only where that is meant.
+"""What the books decide on real bars, as hashes of their order lists: it moves only where that is meant.
 
 `python -m tests.research.test_golden_orders` prints what the code decides now, in the form of the file.
 """

@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from nightdesk.book import Book, parse_book
+from nightdesk.feeds.base import action_frame
 
 BOOK: Book = parse_book(
     {
@@ -50,7 +51,7 @@ def bars(*rows: tuple[str, str, float], source: str = "vendor") -> pd.DataFrame:
 def actions(*rows: tuple[str, str, str, float], source: str = "vendor") -> pd.DataFrame:
     """Corporate actions of (symbol, ex-date, kind, value)."""
     frame = pd.DataFrame(rows, columns=["symbol", "session", "kind", "value"])
-    return frame.assign(session=pd.to_datetime(frame["session"]), source=source)
+    return action_frame(frame.assign(session=pd.to_datetime(frame["session"]), source=source))
 
 
 def week(symbols: Iterable[str] = ("SPY", "^VIX")) -> pd.DataFrame:

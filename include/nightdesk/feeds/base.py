@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BAR_COLUMNS = ("symbol", "session", "open", "high", "low", "close", "volume", "source")
-ACTION_COLUMNS = ("symbol", "session", "kind", "value", "source")
+ACTION_COLUMNS = ("symbol", "session", "kind", "value", "source", "other", "cash", "note")
+#: What an action has that does not say it.
+ACTION_DEFAULTS: dict[str, str | float] = {"other": "", "cash": 0.0, "note": ""}
 PRICES = ("open", "high", "low", "close")
 
 ON_NO_SESSION = "on no session of the calendar"
@@ -55,8 +57,8 @@ class Fetched:
         sorted by both. `session` is datetime64[s] at midnight (for crypto the UTC day), prices are raw
         dollars of their own day, volume is in units and NaN where the source has none.
     actions : DataFrame
-        Columns symbol, session (the ex-date), kind (split, dividend, adjustment), value, source; the meaning
-        of value is that of `nightdesk.panel.Action`.
+        Columns symbol, session (the ex-date), kind, value, source, other, cash, note; see
+        `nightdesk.panel.Action`.
     missing : mapping of str to Missing
         The symbols of which there is no bar at all.
     dropped : mapping of str to int
@@ -151,16 +153,28 @@ def bar_frame(rows: Mapping[str, object] | pd.DataFrame) -> pd.DataFrame:
 def action_frame(
     rows: Mapping[str, object] | Sequence[tuple[object, ...]] | pd.DataFrame = (),
 ) -> pd.DataFrame:
-    """Corporate actions in the canonical columns, types and order; without rows an empty frame."""
+    """Corporate actions in the canonical columns, types and order; without rows an empty frame.
+
+    The columns of `ACTION_DEFAULTS` may be left out.
+    """
     import pandas as pd
 
-    frame = pd.DataFrame(rows, columns=list(ACTION_COLUMNS))
+    given = ACTION_COLUMNS[: len(ACTION_COLUMNS) - len(ACTION_DEFAULTS)]
+    named = isinstance(rows, pd.DataFrame | Mapping)
+    frame = pd.DataFrame(rows, columns=None if named and len(rows) else list(given))
+    for name, value in ACTION_DEFAULTS.items():
+        if name not in frame:
+            frame[name] = value
+    frame = frame[list(ACTION_COLUMNS)]
     types: dict[str, Any] = {
         "symbol": object,
         "session": "datetime64[s]",
         "kind": object,
         "value": "float64",
         "source": object,
+        "other": object,
+        "cash": "float64",
+        "note": object,
     }
     return frame.astype(types).sort_values(["symbol", "session", "kind"], ignore_index=True)
 

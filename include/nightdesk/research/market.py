@@ -122,8 +122,9 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
 
 def _actions(frame: pd.DataFrame) -> list[Action]:
     days = frame["session"].to_numpy().astype("datetime64[D]")
-    rows = zip(frame["symbol"], days, frame["kind"], frame["value"], strict=True)
-    return [Action(symbol, day, kind, value) for symbol, day, kind, value in rows]
+    names = ("kind", "value", "other", "cash", "note")
+    rows = zip(frame["symbol"], days, *(frame[name] for name in names), strict=True)
+    return [Action(*row) for row in rows]
 
 
 def _count_by_source(fetched: Fetched) -> dict[str, int]:

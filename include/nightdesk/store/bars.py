@@ -80,7 +80,8 @@ def save_market(
     bars : DataFrame
         Columns symbol, session, open, high, low, close, volume (NaN where unknown), source.
     actions : DataFrame, optional
-        Columns symbol, session (the ex-date), kind, value, source.
+        Columns symbol, session (the ex-date), kind, value, source, other, cash, note. What a person stated
+        (source "person") is not replaced by what a source gives.
     inception : date
         The book's first decided session.
     complete : tuple of (date, date), optional
@@ -203,6 +204,9 @@ def _write(
     cur.execute(query(f"stage_{table}"))
     numbers = np.array([ids[name] for name in facts.symbols], dtype=np.int32)
     kind = {} if facts.kind is None else {"kind_code": facts.kind.astype(np.int16)}
+    texts = {f"{name}_code": codes.astype(np.int32) for name, (codes, _) in facts.texts.items()}
+    named = {"sources": list(facts.sources), "kinds": list(KINDS)}
+    named |= {f"{name}_texts": list(known) for name, (_, known) in facts.texts.items()}
     copy_in(
         cur,
         f"incoming_{table}",
@@ -212,14 +216,15 @@ def _write(
             "known_at": known_at,
             "source_code": facts.source.astype(np.int16),
             **kind,
+            **texts,
             **facts.values,
         },
     )
     # Without figures about the rows just staged the planner takes them for a handful.
     cur.execute(f"ANALYZE incoming_{table}")
-    cur.execute(query(f"supersede_{table}"), {"at": at, "kinds": list(KINDS)})
+    cur.execute(query(f"supersede_{table}"), {"at": at, **named})
     corrected = cur.rowcount
-    cur.execute(query(f"insert_{table}"), {"sources": list(facts.sources), "kinds": list(KINDS)})
+    cur.execute(query(f"insert_{table}"), named)
     written = cur.rowcount
     return Saved(new=written - corrected, corrected=corrected, unchanged=len(facts) - written)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nightdesk.calendar import SETTLING_TIME, Calendar, Sessions
 from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.panel import ACTION_KINDS, Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 Instants = NDArray[np.datetime64]
 
 PRICES = ("open", "high", "low", "close")
-KINDS = ("split", "dividend", "adjustment")
+KINDS = ACTION_KINDS
+#: Texts of an action, and kinds that may have a value of 0.
+TEXTS = ("other", "note")
+MAY_BE_ZERO = ("merger", "delisting")
 
 _SETTLING_TIME = np.timedelta64(SETTLING_TIME)
 
@@ -31,7 +34,8 @@ class Facts:
 
     Arrays of shape (n_rows,): `symbol` indexes `symbols`, `source` indexes `sources`, `kind` indexes `KINDS`
     (None for bars), `day` is datetime64[D], `completed` the instant from which the market itself made the row
-    known (datetime64[us], UTC); `values` are float64 by column.
+    known (datetime64[us], UTC); `values` are float64 by column, `texts` indices
+    and what they index.
     """
 
     symbols: tuple[str, ...]
@@ -42,6 +46,7 @@ class Facts:
     completed: Instants
     values: Mapping[str, Floats]
     kind: NDArray[np.intp] | None = None
+    texts: Mapping[str, tuple[NDArray[np.intp], tuple[str, ...]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.day)
@@ -80,18 +85,21 @@ def read_bars(frame: pd.DataFrame, calendar: Calendar, continuous: Collection[st
 
 
 def read_actions(frame: pd.DataFrame, calendar: Calendar, continuous: Collection[str]) -> Facts:
-    """Check a frame of corporate actions (columns symbol, session, kind, value, source).
+    """Check a frame of corporate actions (columns symbol, session, kind, value, source, other, cash, note).
 
     Raises
     ------
     Refused
-        A missing column, an unknown kind, a value that is not above 0, a duplicate; with the symbol and day
-        of the first such row.
+        A missing column, an unknown kind, a value that is not above 0 (but of a merger or a delisting, where
+        it may be 0), cash below 0, a duplicate; with the symbol and day of the first such row.
     """
     key = ("symbol", "session", "kind")
-    facts = _read(frame, key, ("value",), calendar, continuous, "corporate action")
-    value = facts.values["value"]
-    _refuse(facts, ~(np.isfinite(value) & (value > 0)), "a corporate action whose value is not above 0")
+    facts = _read(frame, key, ("value", "cash"), calendar, continuous, "corporate action", TEXTS)
+    value, cash = facts.values["value"], facts.values["cash"]
+    may_be_zero = [KINDS.index(kind) for kind in MAY_BE_ZERO]
+    positive = (value > 0) | (np.isin(np.asarray(facts.kind), may_be_zero) & (value == 0))
+    _refuse(facts, ~(np.isfinite(value) & positive), "a corporate action whose value is not above 0")
+    _refuse(facts, ~(np.isfinite(cash) & (cash >= 0)), "a corporate action whose cash is below 0")
     return facts
 
 
@@ -107,11 +115,12 @@ def _read(
     calendar: Calendar,
     continuous: Collection[str],
     what: str,
+    texts: tuple[str, ...] = (),
 ) -> Facts:
     """The rows as arrays, each key once; `what` is the word for a row in errors."""
     import pandas as pd
 
-    needed = (*key, *names, "source")
+    needed = (*key, *names, *texts, "source")
     lacking = [name for name in needed if name not in frame]
     if lacking:
         raise Refused(f"{what}s lack {', '.join(lacking)}: the columns {', '.join(needed)} are needed")
@@ -134,6 +143,7 @@ def _read(
         completed=_completed(day, _endless(tuple(symbols), continuous)[symbol], calendar),
         values={name: _numbers(frame, name, what)[order] for name in names},
         kind=kinds if "kind" in key else None,
+        texts={name: _labels(frame[name].to_numpy()[order]) for name in texts},
     )
     _refuse(facts, kinds < 0, f"a {what} that is none of {', '.join(KINDS)}")
     again = (symbol[1:] == symbol[:-1]) & (day[1:] == day[:-1]) & (kinds[1:] == kinds[:-1])
@@ -152,6 +162,13 @@ def _completed(day: Sessions, endless: NDArray[np.bool_], calendar: Calendar) ->
 
 def _endless(symbols: tuple[str, ...], continuous: Collection[str]) -> NDArray[np.bool_]:
     return np.array([one in continuous for one in symbols], dtype=bool)
+
+
+def _labels(texts: NDArray[np.object_]) -> tuple[NDArray[np.intp], tuple[str, ...]]:
+    import pandas as pd
+
+    codes, names = pd.factorize(texts)
+    return codes.astype(np.intp), tuple(map(str, names))
 
 
 def _numbers(frame: pd.DataFrame, name: str, what: str) -> Floats:

@@ -65,6 +65,6 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         calendar.between(first, last),
         [Column(name, name in book.continuous_symbols) for name in symbols],
         bars,
-        [Action(one["symbol"], np.datetime64(one["session"]), one["kind"], one["value"]) for one in found],
+        [Action(day=np.datetime64(one.pop("session")), **one) for one in found],
         previous_session=np.datetime64(before),
     )
