@@ -124,6 +124,18 @@ def test_an_adjustment_too_large_for_a_dividend_pays_nothing() -> None:
     rows = [(0, "2024-07-01", 100.0), (0, "2024-07-02", 103.6)]
     panel = panel_of(rows, WEEK, [ETF], [Action("SPY", np.datetime64("2024-07-02"), "adjustment", 1.43)])
     assert panel.dividend[1, 0] == 0.0
+    assert panel.unexplained[1, 0] == 1.43
+    assert_allclose(panel.returns[1, 0], 0.036)
+
+
+def test_a_person_who_accepts_the_price_of_a_day_settles_its_adjustment() -> None:
+    rows = [(0, "2024-07-01", 100.0), (0, "2024-07-02", 103.6)]
+    day = np.datetime64("2024-07-02")
+    actions = [Action("SPY", day, "adjustment", 1.43), Action("SPY", day, "accept", 1.0, note="a spin-off")]
+    panel = panel_of(rows, WEEK, [ETF], actions)
+    assert np.isnan(panel.unexplained[1, 0])
+    assert panel.accepted[1, 0] == 1.0
+    assert_allclose(panel.returns[1, 0], 0.036)
 
 
 def test_an_action_between_sessions_counts_from_the_next_one() -> None:

@@ -116,6 +116,11 @@ class Panel:
         Cash per share with its ex-date in the session, 0 where there is none.
     split
         Shares after for one before, 1 where there is no split.
+    unexplained
+        Ratio of a source's adjustment that is no plausible action and waits for a person, NaN where there is
+        none. It counts neither in `adjustment` nor in `dividend`.
+    accepted
+        1 where a person took the price of the session as it is, else 0.
     sentiment
         Mean score of the headlines of each session, from -1 to 1, NaN without any; None where the book has no
         news.
@@ -135,6 +140,8 @@ class Panel:
     adjustment: Floats
     dividend: Floats
     split: Floats
+    unexplained: Floats
+    accepted: Floats
     sentiment: Floats | None = None
 
     def __len__(self) -> int:
@@ -231,14 +238,12 @@ def build_panel(
             array[:, at] = gathered[name]
         for name, array in fills.items():
             array[:, at] = gathered[f"fill_{name}"]
-    adjustment, dividend, split = _lay_actions(sessions, columns, arrays["close"], actions)
+    laid = _lay_actions(sessions, columns, arrays["close"], actions)
     return Panel(
         sessions=sessions,
         symbols=tuple(column.symbol for column in columns),
         **{f"fill_{name}": array for name, array in fills.items()},
-        adjustment=adjustment,
-        dividend=dividend,
-        split=split,
+        **laid,
         **arrays,
     )
 
@@ -279,18 +284,22 @@ def _gather_days(
 
 def _lay_actions(
     sessions: Sessions, columns: Sequence[Column], close: Floats, actions: Sequence[Action]
-) -> tuple[Floats, Floats, Floats]:
-    """Adjustment factor, cash dividends and splits of every session."""
+) -> dict[str, Floats]:
+    """Adjustment factor, cash dividends, splits, and what is unexplained or accepted, of every session."""
     ratio, split = np.ones_like(close), np.ones_like(close)
-    dividend = np.zeros_like(close)
+    dividend, accepted = np.zeros_like(close), np.zeros_like(close)
+    unexplained = np.full_like(close, np.nan)
     where = {column.symbol: at for at, column in enumerate(columns)}
     previous = np.vstack([np.full((1, close.shape[1]), np.nan), _carry_forward(close, split)[:-1]])
+    answered = {(one.symbol, one.day) for one in actions if one.kind == "accept"}
     for action in sorted(actions, key=lambda one: (one.symbol, one.day, one.kind != "split")):
         t = int(np.searchsorted(sessions, action.day))  # an action between sessions counts from the next one
         n = where.get(action.symbol)
         if n is None or t == 0 or t >= len(sessions):
             continue
-        if action.kind == "split":
+        if action.kind == "accept":
+            accepted[t, n] = 1.0
+        elif action.kind == "split":
             split[t, n] *= action.value
             ratio[t, n] *= action.value
         elif not np.isfinite(previous[t, n]):
@@ -300,17 +309,24 @@ def _lay_actions(
             # paid on the shares after a split of the same date, so the price before is restated first
             base = previous[t, n] / split[t, n]
             ratio[t, n] *= base / (base - action.value)
-        else:
-            ratio[t, n] *= action.value
-            dividend[t, n] += _implied_dividend(action.value, previous[t, n], close[t, n])
-    return np.cumprod(ratio, axis=0, dtype=np.float64), dividend, split
+        elif action.kind == "adjustment" and (action.symbol, action.day) not in answered:
+            if abs(close[t, n] / previous[t, n] * (action.value - 1.0)) <= IMPLAUSIBLE_ADJUSTMENT:
+                ratio[t, n] *= action.value
+                dividend[t, n] += _implied_dividend(action.value, previous[t, n])
+            else:
+                unexplained[t, n] = action.value
+    return {
+        "adjustment": np.cumprod(ratio, axis=0, dtype=np.float64),
+        "dividend": dividend,
+        "split": split,
+        "unexplained": unexplained,
+        "accepted": accepted,
+    }
 
 
-def _implied_dividend(ratio: float, previous_close: float, close: float) -> float:
-    """Cash per share behind a growth of the adjustment factor; 0 where it can't have been a dividend."""
-    if ratio <= 1.0 or not abs(close / previous_close * (ratio - 1.0)) <= IMPLAUSIBLE_ADJUSTMENT:
-        return 0.0
-    return round(previous_close * (1.0 - 1.0 / ratio), 6)
+def _implied_dividend(ratio: float, previous_close: float) -> float:
+    """Cash per share behind a growth of the adjustment factor; 0 where it fell."""
+    return round(previous_close * (1.0 - 1.0 / ratio), 6) if ratio > 1.0 else 0.0
 
 
 def _carry_forward(close: Floats, split: Floats) -> Floats:

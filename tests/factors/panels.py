@@ -36,6 +36,8 @@ def panel_of(close, *, high=None, low=None, volume=None, symbols=None, adjustmen
         adjustment=like(adjustment, np.ones_like(close)),
         dividend=np.zeros_like(close),
         split=like(split, np.ones_like(close)),
+        unexplained=np.full_like(close, np.nan),
+        accepted=np.zeros_like(close),
     )
 
 

@@ -63,6 +63,8 @@ def panel_of(seed: int = 1) -> Panel:
         adjustment=ones.copy(),
         dividend=nothing,
         split=ones.copy(),
+        unexplained=np.full_like(ones, np.nan),
+        accepted=np.zeros_like(ones),
     )
 
 

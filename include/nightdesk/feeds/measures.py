@@ -63,7 +63,9 @@ def measure(panel: Panel, look_back: int, *, index: str, compare: Floats | None)
         "out_of_range": _out_of_range(panel),
         # a corporate action explains a move when either side of it is quiet
         "price_jump": np.minimum(np.abs(moves.raw), np.abs(moves.adjusted)),
-        "adjustment_jump": np.abs(moves.adjusted - moves.raw),
+        "adjustment_jump": np.fmax(
+            np.abs(moves.adjusted - moves.raw), np.abs((1.0 + moves.raw) * (panel.unexplained - 1.0))
+        ),
         "missing_share": _missing_share(panel, look_back),
         "source_deviation": deviation,
         "absent": age,
