@@ -16,7 +16,7 @@ MADE = desk()
 
 def market_of(panel: Panel) -> Market:
     quality = examine(panel, MADE.book)
-    found = factors.compute(panel, MADE.factor_names, benchmark="SPY")
+    found = factors.compute(panel, MADE.factor_names, benchmark="SPY", universe=len(MADE.symbols))
     return observe(
         MADE, panel, found, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
     )
@@ -62,7 +62,7 @@ def test_before_the_first_session_nothing_is_known_of_returns() -> None:
 def test_the_window_of_value_at_risk_may_be_the_shorter_one() -> None:
     of = desk(portfolio={"volatility_window": 90, "var_window": 30})
     panel = seeded_panel(of.book)
-    found = factors.compute(panel, of.factor_names, benchmark="SPY")
+    found = factors.compute(panel, of.factor_names, benchmark="SPY", universe=len(MADE.symbols))
     day = observe(of, panel, found).day(ROW)
     assert np.array_equal(day.history, day.returns[-30:])
     assert day.returns.shape == (90, 2)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from tests.factors.panels import random_panel
+from tests.factors.panels import members, random_panel
 
 from nightdesk import factors
 from nightdesk.panel import Floats, Panel
@@ -34,7 +34,7 @@ class FactorContract:
     lengths: ClassVar[tuple[int, ...]] = (1, 2, 15, 27, 60, 61, 200, 252, 253, 300, 390, 419)
 
     def compute(self, panel: Panel) -> dict[str, Floats]:
-        return factors.compute(panel, self.names, benchmark="SPY")
+        return factors.compute(panel, self.names, benchmark="SPY", universe=members(panel))
 
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_nothing_looks_ahead_on_random_panels_with_gaps(self, seed: int) -> None:

@@ -41,6 +41,11 @@ def panel_of(close, *, high=None, low=None, volume=None, symbols=None, adjustmen
     )
 
 
+def members(panel: Panel) -> int:
+    """How many of the first columns are traded: all but an index behind them."""
+    return sum(not symbol.startswith("^") for symbol in panel.symbols)
+
+
 def random_panel(seed: int, sessions: int = 420, symbols: int = 5) -> Panel:
     """A random market with a late listing, gaps, standstills, a split, growing adjustments and an index."""
     rng = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.factors.contract import FactorContract, assert_truncation_changes_nothing
-from tests.factors.panels import late_trouble_panel, random_panel
+from tests.factors.panels import late_trouble_panel, members, random_panel
 
 from nightdesk import factors
 from nightdesk.factors import technical
@@ -108,7 +108,7 @@ def test_no_indicator_that_pandas_ta_offers_looks_ahead(seed: int) -> None:
         lengths = {2, 90, 257, 390, 420, 499, 699, *range(first - 1, first + 8)}
 
         def compute(cut: Panel, columns: list[str] = columns) -> dict[str, Floats]:
-            return factors.compute(cut, columns, benchmark="SPY")
+            return factors.compute(cut, columns, benchmark="SPY", universe=members(cut))
 
         assert_truncation_changes_nothing(compute, panel, sorted(lengths))
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.panels import panel_of, random_panel
+from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
 from nightdesk.panel import Panel
@@ -55,7 +55,7 @@ def whole_panel() -> Panel:
 @pytest.mark.parametrize("name", MISSING_AFTER)
 def test_a_missing_bar_makes_exactly_the_values_missing_that_hold_it(name: str) -> None:
     panel = without_bar(whole_panel(), GAP, 2)
-    found = factors.compute(panel, [name], benchmark="SPY")[name]
+    found = factors.compute(panel, [name], benchmark="SPY", universe=members(panel))[name]
     rows = np.flatnonzero(np.isnan(found[:, 2]) & (np.arange(420) >= 200))
     np.testing.assert_array_equal(rows, np.arange(GAP, GAP + MISSING_AFTER[name]))
     assert np.isfinite(found[200:, 1]).all()
@@ -63,12 +63,16 @@ def test_a_missing_bar_makes_exactly_the_values_missing_that_hold_it(name: str) 
 
 def test_momentum_needs_its_two_bars_only() -> None:
     panel = without_bar(whole_panel(), GAP, 2)
-    found = factors.compute(panel, ["momentum_60"], benchmark="SPY")["momentum_60"][:, 2]
+    found = factors.compute(panel, ["momentum_60"], benchmark="SPY", universe=members(panel))["momentum_60"][
+        :, 2
+    ]
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(found[60:])) + 60, [GAP, GAP + 60])
 
 
 def test_a_missing_benchmark_bar_makes_every_beta_missing_that_holds_it() -> None:
-    found = factors.compute(without_bar(whole_panel(), GAP, 0), ["beta_60"], benchmark="SPY")["beta_60"]
+    found = factors.compute(
+        without_bar(whole_panel(), GAP, 0), ["beta_60"], benchmark="SPY", universe=members(whole_panel())
+    )["beta_60"]
     assert np.isnan(found[GAP : GAP + 61]).all()
     assert np.isfinite(found[GAP + 61 :]).all()
 
@@ -94,27 +98,29 @@ def test_a_recursive_indicator_goes_on_as_if_the_session_had_not_been(name: str)
     dense = replace(
         panel, sessions=panel.sessions[kept], **{one: getattr(panel, one)[kept] for one in arrays}
     )
-    found = factors.compute(panel, [name], benchmark="SPY")[name][:, column]
+    found = factors.compute(panel, [name], benchmark="SPY", universe=members(panel))[name][:, column]
     expected = np.full(len(panel), np.nan)
-    expected[kept] = factors.compute(dense, [name], benchmark="SPY")[name][:, column]
+    expected[kept] = factors.compute(dense, [name], benchmark="SPY", universe=members(dense))[name][:, column]
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("name", ["rsi_14", "adx_14", "tail_asymmetry_60", "beta_60"])
 def test_a_price_that_never_moves_has_no_value(name: str) -> None:
     still = panel_of(np.full((400, 1), 42.0), symbols=("SPY",))
-    assert np.isnan(factors.compute(still, [name], benchmark="SPY")[name]).all()
+    assert np.isnan(factors.compute(still, [name], benchmark="SPY", universe=members(still))[name]).all()
 
 
 def test_an_rsi_after_a_gap_is_not_oversold() -> None:
     rising = np.linspace(10.0, 20.0, 60)
     rising[30] = np.nan
-    found = factors.compute(panel_of(rising), ["rsi_14"], benchmark="S0")["rsi_14"][:, 0]
+    found = factors.compute(panel_of(rising), ["rsi_14"], benchmark="S0", universe=1)["rsi_14"][:, 0]
     assert np.isnan(found[30])
     np.testing.assert_allclose(found[31:], 100.0)
 
 
 def test_a_ratio_to_no_volume_is_missing_and_not_infinite() -> None:
     panel = panel_of([1.0, 1.0, 1.0, 1.0], volume=[0, 0, 5, 5])
-    found = factors.compute(panel, ["volume_ratio_2"], benchmark="S0")["volume_ratio_2"][:, 0]
+    found = factors.compute(panel, ["volume_ratio_2"], benchmark="S0", universe=members(panel))[
+        "volume_ratio_2"
+    ][:, 0]
     np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, 2.0])

@@ -73,12 +73,15 @@ def test_the_look_back_of_several_is_the_longest() -> None:
 
 def test_every_factor_asked_for_comes_back_once_under_its_own_name() -> None:
     asked = ["sma_20", "rsi_14@1", "sma_20"]
-    assert list(factors.compute(random_panel(1), asked, benchmark="SPY")) == ["sma_20", "rsi_14@1"]
+    assert list(factors.compute(random_panel(1), asked, benchmark="SPY", universe=4)) == [
+        "sma_20",
+        "rsi_14@1",
+    ]
 
 
 def test_a_wrong_name_is_refused_before_anything_is_computed() -> None:
     with pytest.raises(Refused, match="nonsense"):
-        factors.compute(random_panel(1), ["sma_20", "nonsense"], benchmark="SPY")
+        factors.compute(random_panel(1), ["sma_20", "nonsense"], benchmark="SPY", universe=4)
 
 
 COLUMNS = [
@@ -91,18 +94,18 @@ COLUMNS = [
 
 @pytest.mark.parametrize(("one", "other"), COLUMNS)
 def test_two_ways_of_naming_a_column_mean_the_same(one: str, other: str) -> None:
-    found = factors.compute(random_panel(2), [one, other], benchmark="SPY")
+    found = factors.compute(random_panel(2), [one, other], benchmark="SPY", universe=4)
     assert (found[one][100:, 0] == found[other][100:, 0]).all()
 
 
 def test_a_column_that_an_indicator_does_not_have_is_refused_with_those_it_has() -> None:
     with pytest.raises(Refused, match=r"ta\.macd has no column MACDx; it has MACD_12_26_9, MACDh_12_26_9"):
-        factors.compute(random_panel(2), ["ta.macd().MACDx"], benchmark="SPY")
+        factors.compute(random_panel(2), ["ta.macd().MACDx"], benchmark="SPY", universe=4)
 
 
 def test_the_direction_of_a_supertrend_is_up_or_down_once_it_is_known() -> None:
     name = "ta.supertrend(7,3).SUPERTd"
-    found = factors.compute(random_panel(2), [name], benchmark="SPY")[name][20:, 0]
+    found = factors.compute(random_panel(2), [name], benchmark="SPY", universe=4)[name][20:, 0]
     assert set(found) == {-1.0, 1.0}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.factors.panels import panel_of
+from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
 from nightdesk.panel import Panel
@@ -67,7 +67,7 @@ def test_a_factor_agrees_with_pandas_ta_on_real_bars(name: str, symbol: str, rea
     present = bars.notna().all(axis=1).to_numpy()
     reference = call(pandas_ta, bars[present]).to_numpy()[warm_up:]
     level = name.startswith(("sma", "atr", "macd", "bb_")) and name != "bb_width_20_2"
-    found = factors.compute(real_panel, [name], benchmark="SPY")[name][:, at]
+    found = factors.compute(real_panel, [name], benchmark="SPY", universe=members(real_panel))[name][:, at]
     found = (found * adjustment if level else found)[present][warm_up:]
     assert len(reference) > 1_000
     np.testing.assert_allclose(found, reference, rtol=1e-9, atol=1e-9 * np.nanmax(np.abs(reference)))
@@ -79,7 +79,7 @@ def test_a_factor_agrees_with_the_golden_file_of_talib(name: str, symbol: str) -
     golden = pd.read_csv(GOLDEN).query("symbol == @symbol").set_index("row")
     bars = golden[["high", "low", "close"]].reindex(range(420))
     panel = panel_of(bars["close"], high=bars["high"], low=bars["low"])
-    found = factors.compute(panel, [name], benchmark="S0")[name][:, 0]
+    found = factors.compute(panel, [name], benchmark="S0", universe=members(panel))[name][:, 0]
     first = EQUAL_FROM[name]
     expected = golden[name].reindex(range(420)).to_numpy()
     if name.startswith(("momentum", "sma", "bb_")):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.panels import panel_of
+from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
 from nightdesk.errors import Refused
@@ -15,7 +15,9 @@ NAN = np.nan
 def compute(name: str, said: list[float] | None) -> list[float]:
     panel = panel_of(np.full(6, 100.0), symbols=("SPY",))
     told = None if said is None else np.array(said)[:, None]
-    return factors.compute(replace(panel, sentiment=told), [name], benchmark="SPY")[name][:, 0].tolist()
+    return factors.compute(replace(panel, sentiment=told), [name], benchmark="SPY", universe=members(panel))[
+        name
+    ][:, 0].tolist()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.factors.panels import panel_of, random_panel
+from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
 from nightdesk.errors import Refused
@@ -12,7 +12,7 @@ NAN = np.nan
 
 
 def values(panel: Panel, name: str, benchmark: str = "S0") -> Floats:
-    return factors.compute(panel, [name], benchmark=benchmark)[name]
+    return factors.compute(panel, [name], benchmark=benchmark, universe=members(panel))[name]
 
 
 TABLE = {
@@ -114,8 +114,12 @@ def test_ranks_are_percentiles_with_ties_averaged(
     np.testing.assert_array_equal(values(panel_of(row), "rank_adjusted_close"), expected)
 
 
-def test_an_index_and_columns_outside_the_universe_take_no_rank() -> None:
+def test_columns_behind_the_universe_take_no_rank_and_change_none() -> None:
     panel = panel_of([[1.0, 3.0, 2.0, 9.0]], symbols=("A", "B", "SPY", "^VIX"))
-    np.testing.assert_array_equal(values(panel, "rank_adjusted_close"), [[1 / 3, 1.0, 2 / 3, NAN]])
     among = factors.compute(panel, ["rank_adjusted_close"], benchmark="SPY", universe=2)
     np.testing.assert_array_equal(among["rank_adjusted_close"], [[0.5, 1.0, NAN, NAN]])
+
+
+def test_a_universe_that_the_panel_does_not_hold_is_refused() -> None:
+    with pytest.raises(Refused, match="a universe of 3 symbols in a panel of 2"):
+        factors.compute(panel_of([[1.0, 3.0]]), ["adjusted_close"], benchmark="S0", universe=3)

@@ -60,6 +60,18 @@ WASH_SALES = {
 }
 
 
+#: Strategies that rank five funds, beside a benchmark that may not be traded and takes no rank among them.
+RANKS_OF_FIVE = {
+    "strategies": {
+        "cross_sectional_momentum": {"share": 0.5},
+        "rotation": {"share": 0.5, "sizing": "risk_parity"},
+    },
+    "universe": {symbol: {"max_weight": 0.4} for symbol in ("GLD", "QQQ", "TLT", "XLE", "EEM")},
+    "levels": None,
+    "limits": {"max_weight": {}, "cash_buffer": {"limit": 0.05}},
+}
+
+
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("first", "count", "changed"),
@@ -70,6 +82,7 @@ WASH_SALES = {
         (INCEPTION, 15, BREAKER),
         (INCEPTION, 14, taking_turns.BOOK),
         (INCEPTION, 10, WASH_SALES),
+        (INCEPTION, 8, RANKS_OF_FIVE),
         pytest.param(INCEPTION, 250, {}, marks=pytest.mark.slow),
         pytest.param(INCEPTION, 250, LIMIT_ORDERS, marks=pytest.mark.slow),
     ],
@@ -80,6 +93,7 @@ WASH_SALES = {
         "breaker",
         "taking_turns",
         "wash_sales",
+        "ranks_of_five",
         "year",
         "year_of_limit_orders",
     ],

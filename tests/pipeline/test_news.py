@@ -118,7 +118,7 @@ def test_the_run_and_the_backtest_find_the_same_sentiment_bit_by_bit(news: NewsD
         assert mine is not None
         np.testing.assert_array_equal(stored, mine)
     assert np.isfinite(mine).sum() > 20
-    values = compute(market.panel, NAMES, benchmark=book.benchmark)
+    values = compute(market.panel, NAMES, benchmark=book.benchmark, universe=len(book.symbols))
     for number in range(3):
         row = len(market.panel) - 3 + number
         for name in NAMES:

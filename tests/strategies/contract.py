@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from tests.factors.panels import random_panel
+from tests.factors.panels import members, random_panel
 
 from nightdesk import factors, strategies
 from nightdesk.panel import Panel
@@ -16,7 +16,7 @@ VIX = "^VIX"
 
 def view_of(strategy: Strategy, panel: Panel) -> View:
     """What the strategy sees of all symbols but the volatility index; its models are fitted on that panel."""
-    found = factors.compute(panel, strategy.factors, benchmark="SPY")
+    found = factors.compute(panel, strategy.factors, benchmark="SPY", universe=members(panel))
     return with_models(View.of(panel, found, panel.symbols[:-1], VIX), [strategy])
 
 
@@ -116,7 +116,7 @@ class StrategyContract:
     ) -> None:
         close = panel.close.copy()
         close[300, panel.column(VIX)] = np.nan
-        found = factors.compute(panel, strategy.factors, benchmark="SPY")
+        found = factors.compute(panel, strategy.factors, benchmark="SPY", universe=members(panel))
         view = View.of(replace(panel, close=close), found, panel.symbols[:-1], VIX)
         assert view.vix[300] == panel.close[299, panel.column(VIX)]
         assert view.vix[301] == panel.close[301, panel.column(VIX)]

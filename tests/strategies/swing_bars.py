@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tests.factors.panels import panel_of
+from tests.factors.panels import members, panel_of
 
 from nightdesk import factors, strategies
 from nightdesk.strategies import Direction, Signals, Strategy, View
@@ -27,7 +27,7 @@ def view_of_bars(
     panel = panel_of(two(close), volume=None if volume is None else two(volume), symbols=("AAPL", "^VIX"))
     if sentiment is not None:
         panel = replace(panel, sentiment=two(sentiment))
-    found = factors.compute(panel, strategy.factors, benchmark="AAPL")
+    found = factors.compute(panel, strategy.factors, benchmark="AAPL", universe=members(panel))
     return View.of(panel, found, ("AAPL",), "^VIX")
 
 

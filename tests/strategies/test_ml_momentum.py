@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from tests.factors.panels import panel_of, random_panel
+from tests.factors.panels import members, panel_of, random_panel
 from tests.strategies.contract import StrategyContract, columns_of, view_of
 from tests.strategies.swing_bars import NAN, session_of
 
@@ -102,7 +102,7 @@ def by_hand(panel: Panel, t: int, window: int, horizon: int) -> tuple[list[list[
     """Samples of session `t`, put together bar by bar."""
     close = panel.close * panel.adjustment
     names = [name for name in FEATURES if not name.startswith("distance")]
-    values = factors.compute(panel, [*names, "sma_50"], benchmark="SPY")
+    values = factors.compute(panel, [*names, "sma_50"], benchmark="SPY", universe=members(panel))
     seen, rises = [], []
     for u in range(max(0, t - window + 1), t - horizon + 1):
         for n in range(len(panel.symbols) - 1):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.factors.panels import panel_of
+from tests.factors.panels import members, panel_of
 from tests.strategies.contract import VIX, assert_equal
 
 from nightdesk import factors, strategies
@@ -43,7 +43,7 @@ def stocks(market: Path) -> Panel:
 
 
 def view_of_stocks(strategy: Strategy, panel: Panel) -> View:
-    found = factors.compute(panel, strategy.factors, benchmark=panel.symbols[0])
+    found = factors.compute(panel, strategy.factors, benchmark=panel.symbols[0], universe=members(panel))
     return with_models(View.of(panel, found, panel.symbols[:-1], VIX), [strategy])
 
 

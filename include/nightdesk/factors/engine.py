@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from nightdesk.errors import Refused
 from nightdesk.factors.registry import resolve
 from nightdesk.panel import Floats, Panel
 
@@ -22,17 +23,25 @@ class Source:
     panel : Panel
     benchmark : str
         Symbol that betas are measured against.
-    universe : int or None
-        Ranks are among the first so many columns; None: among all that are no index (``^`` in front).
+    universe : int
+        The first so many columns may be traded. What compares symbols with each other looks at these alone:
+        the references behind them (benchmark, volatility index) take no place among them.
+
+    Raises
+    ------
+    Refused
+        When the panel has fewer columns.
     """
 
-    def __init__(self, panel: Panel, benchmark: str, universe: int | None = None) -> None:
+    def __init__(self, panel: Panel, benchmark: str, universe: int) -> None:
+        if not 0 <= universe <= len(panel.symbols):
+            raise Refused(
+                f"a universe of {universe} symbols in a panel of {len(panel.symbols)}: "
+                "the first columns of a panel are the symbols of the book"
+            )
         self.panel = panel
         self.benchmark = benchmark
-        if universe is None:
-            self.ranked = np.array([not symbol.startswith("^") for symbol in panel.symbols], dtype=bool)
-        else:
-            self.ranked = np.arange(len(panel.symbols)) < universe
+        self.universe = universe
         self._made: dict[str, Floats] = {}
 
     @cached_property
@@ -92,9 +101,7 @@ class Source:
         return out
 
 
-def compute(
-    panel: Panel, names: Iterable[str], *, benchmark: str, universe: int | None = None
-) -> dict[str, Floats]:
+def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int) -> dict[str, Floats]:
     """Compute factors over a whole panel.
 
     Parameters
@@ -105,8 +112,9 @@ def compute(
         Such as ``momentum_60``, ``rank_momentum_12_1``, ``rsi_14@1``, ``ta.supertrend(7,3)``.
     benchmark : str
         Symbol that betas are measured against; must be a column when one is asked for.
-    universe : int, optional
-        Ranks are among the first so many columns; default: among all that are no index (``^`` in front).
+    universe : int
+        How many of the first columns may be traded (`Book.symbols`); ranks are among these alone, whatever
+        references stand behind them.
 
     Returns
     -------
@@ -117,7 +125,7 @@ def compute(
     Raises
     ------
     Refused
-        When a name is unknown.
+        When a name is unknown, or the panel has fewer columns than the universe.
     """
     asked = list(dict.fromkeys(names))
     for name in asked:

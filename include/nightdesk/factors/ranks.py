@@ -11,14 +11,14 @@ from nightdesk.panel import Floats
 
 @factor("rank_{base}", look_back=lambda base: resolve(base).look_back)
 def rank(source: Source, base: str) -> Floats:
-    """Percentile rank of a factor among the symbols that have it, ties averaged.
+    """Percentile rank of a factor among the symbols of the universe that have it, ties averaged.
 
-    In (0, 1]: the lowest of n symbols has 1/n, the highest 1. Columns outside the universe (an index) have
-    none and do not count.
+    In (0, 1]: the lowest of n symbols has 1/n, the highest 1. Columns behind the universe (benchmark,
+    volatility index) have none and do not count.
     """
     values = source.factor(base)
     out = np.full_like(values, np.nan)
-    out[:, source.ranked] = percentile_ranks(values[:, source.ranked])
+    out[:, : source.universe] = percentile_ranks(values[:, : source.universe])
     return out
 
 

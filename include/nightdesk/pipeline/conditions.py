@@ -24,7 +24,7 @@ def factors(context: Context) -> Outcome:
     """The desk's own factors and those that the book needs, of every symbol at the session."""
     names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
     panel, told = context.panel(), context.sentiment()
-    values = compute(panel, names, benchmark=context.book.benchmark)
+    values = compute(panel, names, benchmark=context.book.benchmark, universe=len(context.book.symbols))
     table = np.stack([values[name][-1] for name in names], axis=1)
     with saving(context) as save:
         number = factor_set(context.conn, names)

@@ -109,7 +109,9 @@ def backtest(
     t0, stop = _span(panel, first, last)
     known = panel.until(stop)
     if known_factors is None:
-        values: Mapping[str, Floats] = factors.compute(known, desk.factor_names, benchmark=book.benchmark)
+        values: Mapping[str, Floats] = factors.compute(
+            known, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
+        )
     else:
         values = {name: known_factors[name][:stop] for name in desk.factor_names}
     if checked:

@@ -120,7 +120,8 @@ def sweep(
     names = dict.fromkeys(
         name for book in books if isinstance(book, Book) for name in resolve(book).factor_names
     )
-    task = Task(span, factors.compute(span.panel, names, benchmark=base.benchmark))
+    values = factors.compute(span.panel, names, benchmark=base.benchmark, universe=len(base.symbols))
+    task = Task(span, values)
     tried = {n: book for n, book in enumerate(books) if isinstance(book, Book)}
     results: dict[int, Trial] = {
         n: Trial(grid[n], {}, refused=book) for n, book in enumerate(books) if isinstance(book, str)
