@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from nightdesk.book import Frozen, Share, Symbol
 from nightdesk.errors import Refused
 from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, below
 from nightdesk.strategies.registry import register
 
 Flags = NDArray[np.bool_]
@@ -105,7 +106,7 @@ class CrossSectionalMomentum(Strategy):
         """
         p, price = self.params, view.close
         rank, average = view.factors[RANK], view.factors[LONG]
-        leads, under = self._leads(view), price < average
+        leads, under = self._leads(view), below(price, average)
         known = np.isfinite(rank) & np.isfinite(price) & np.isfinite(average)
         defends = self._defends(leads, under)[:, None] & np.isfinite(price)
         haven = np.isin(view.symbols, p.havens)[None, :]
@@ -113,9 +114,9 @@ class CrossSectionalMomentum(Strategy):
             (Clause.HAVEN, Direction.STRONG_BUY, defends & haven),
             (Clause.DEFENCE, Direction.STRONG_SELL, defends),
             (Clause.UNKNOWN, Direction.HOLD, ~known),
-            (Clause.LEADS, Direction.STRONG_BUY, leads & (price > average)),
+            (Clause.LEADS, Direction.STRONG_BUY, leads & above(price, average)),
             (Clause.LEADS_BELOW_LONG, Direction.HOLD, leads),
-            (Clause.TRAILS, Direction.STRONG_SELL, rank < p.avoid_below),
+            (Clause.TRAILS, Direction.STRONG_SELL, below(rank, p.avoid_below)),
         ]
         reason = np.full(price.shape, Clause.BETWEEN, dtype=np.int8)
         direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
@@ -135,20 +136,20 @@ class CrossSectionalMomentum(Strategy):
     def _leads(self, view: View) -> Flags:
         """The top group: what leads and is known."""
         rank, known = view.factors[RANK], np.isfinite(view.close) & np.isfinite(view.factors[LONG])
-        leads: Flags = (rank > self.params.long_above) & known
+        leads: Flags = above(rank, self.params.long_above) & known
         return leads
 
     def _defends(self, leads: Flags, under: Flags) -> Flags:
         """Sessions in which too much of the top group falls; shape (n_sessions,)."""
         fallen = (leads & under).sum(axis=1)
-        defends: Flags = fallen > self.params.defence_above * leads.sum(axis=1)
+        defends: Flags = above(fallen, self.params.defence_above * leads.sum(axis=1))
         return defends
 
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         p, price = self.params, view.close[t, n]
         values = {name: view.factors[name][t, n] for name in self.factors}
-        place, average = f"{RANK} {values[RANK]:.2f}", f"{LONG} {values[LONG]:.2f}"
-        close = f"the close {price:.2f}"
+        closed, mean = apart(price, values[LONG], 2)
+        place, average, close = f"{RANK} {values[RANK]:.2f}", f"{LONG} {mean}", f"the close {closed}"
         match Clause(signals.reason[t, n]):
             case Clause.LEADS:
                 return f"{place} is above {p.long_above:g} and {close} above {average}"
@@ -170,7 +171,7 @@ class CrossSectionalMomentum(Strategy):
     def _fallen(self, view: View, t: int) -> str:
         row = view.rows(t, t + 1)
         leads = self._leads(row)
-        fallen = int((leads & (row.close < row.factors[LONG])).sum())
+        fallen = int((leads & below(row.close, row.factors[LONG])).sum())
         return (
             f"{fallen} of the {int(leads.sum())} symbols with a rank above {self.params.long_above:g} are "
             f"under their {LONG}, more than {self.params.defence_above:.0%}"

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, at_most, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
@@ -81,11 +82,12 @@ class MaCrossover(Strategy):
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is the sign of the direction."""
         short, long, short_before, long_before, volume = (view.factors[name] for name in self.factors)
-        crosses = (short > long) & (short_before <= long_before) & (volume > self.params.volume_above)
+        crosses = above(short, long) & at_most(short_before, long_before)
+        crosses &= above(volume, self.params.volume_above)
         missing = unknown(short, long, short_before, long_before, volume)
         direction, reason = first_that_holds(
             [
-                (Clause.BELOW, Direction.SELL, short < long),
+                (Clause.BELOW, Direction.SELL, below(short, long)),
                 (Clause.CROSSES, Direction.BUY, crosses),
                 (Clause.UNKNOWN, Direction.HOLD, missing),
             ],
@@ -101,8 +103,9 @@ class MaCrossover(Strategy):
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
         short, long, short_before, long_before, volume = values
-        now = f"{short} {values[short]:.2f}", f"{long} {values[long]:.2f}"
-        before = f"yesterday's {values[short_before]:.2f} and {values[long_before]:.2f}"
+        first, second = apart(values[short], values[long], 2)
+        now = f"{short} {first}", f"{long} {second}"
+        before = f"yesterday's {' and '.join(apart(values[short_before], values[long_before], 2))}"
         traded = f"{volume} {values[volume]:.2f}"
         match Clause(signals.reason[t, n]):
             case Clause.BELOW:

@@ -15,6 +15,7 @@ from pydantic import Field, JsonValue, model_validator
 from nightdesk.calendar import Sessions, as_date
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, View
+from nightdesk.strategies.comparing import above
 from nightdesk.strategies.learning import LearningStrategy, Model
 from nightdesk.strategies.logistic import fit_logistic, probability
 from nightdesk.strategies.registry import register
@@ -116,7 +117,7 @@ class MlMomentum(LearningStrategy):
         seen = np.stack([values[:count] for values in features(window).values()], axis=-1)
         became = window.factors[self.outcome][p.horizon :]
         known = np.isfinite(seen).all(axis=-1) & np.isfinite(became)
-        rises = became[known] > 0.0
+        rises = above(became[known], 0.0)
         first, last = _span(window.sessions[:count], known)
         enough = len(rises) >= p.min_samples and 0 < int(rises.sum()) < len(rises)
         return Model(
@@ -136,7 +137,7 @@ class MlMomentum(LearningStrategy):
         silent = np.array([not one.speaks for one in models], dtype=bool)[:, None]
         direction, reason = first_that_holds(
             [
-                (Clause.LIKELY, Direction.BUY, rising > self.params.buy_above),
+                (Clause.LIKELY, Direction.BUY, above(rising, self.params.buy_above)),
                 (Clause.NO_MODEL, Direction.HOLD, np.broadcast_to(silent, rising.shape)),
                 (Clause.UNKNOWN, Direction.HOLD, unknown(*seen)),
             ],

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
 
@@ -81,11 +82,11 @@ class NewsSentiment(Strategy):
         """Signals of every session and symbol; strength is the sentiment, 0 without headlines."""
         p, price = self.params, view.close
         score, average, change = (view.factors[name] for name in self.factors)
-        confirmed = (price > average) & (change > 0.0)
+        confirmed = above(price, average) & above(change, 0.0)
         direction, reason = first_that_holds(
             [
-                (Clause.BAD_NEWS, Direction.SELL, score < p.sell_below),
-                (Clause.GOOD_NEWS, Direction.BUY, (score > p.buy_above) & confirmed),
+                (Clause.BAD_NEWS, Direction.SELL, below(score, p.sell_below)),
+                (Clause.GOOD_NEWS, Direction.BUY, above(score, p.buy_above) & confirmed),
                 (Clause.NO_HEADLINES, Direction.HOLD, unknown(score)),
                 (Clause.UNKNOWN, Direction.HOLD, unknown(price, average, change)),
             ],
@@ -101,7 +102,8 @@ class NewsSentiment(Strategy):
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
         score, change = f"{SENTIMENT} {values[SENTIMENT]:+.2f}", f"the return {values[RETURN]:.2%}"
-        close, average = f"the close {view.close[t, n]:.2f}", f"{self.average} {values[self.average]:.2f}"
+        closed, mean = apart(view.close[t, n], values[self.average], 2)
+        close, average = f"the close {closed}", f"{self.average} {mean}"
         match Clause(signals.reason[t, n]):
             case Clause.BAD_NEWS:
                 return f"{score} is below {p.sell_below:g}"

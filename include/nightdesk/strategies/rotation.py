@@ -9,6 +9,7 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, at_most
 from nightdesk.strategies.registry import register
 
 RANK, LONG = "rank_momentum_12_1", "sma_200"
@@ -51,9 +52,9 @@ class Rotation(Strategy):
         """Signals of every session and symbol; strength is the sign of the direction."""
         price, rank, average = view.close, view.factors[RANK], view.factors[LONG]
         cases = [
-            (Clause.LEADS, Direction.STRONG_BUY, (rank > self.params.above) & (price > average)),
-            (Clause.NO_LEADER, Direction.STRONG_SELL, rank <= self.params.above),
-            (Clause.BELOW_LONG, Direction.STRONG_SELL, price <= average),
+            (Clause.LEADS, Direction.STRONG_BUY, above(rank, self.params.above) & above(price, average)),
+            (Clause.NO_LEADER, Direction.STRONG_SELL, at_most(rank, self.params.above)),
+            (Clause.BELOW_LONG, Direction.STRONG_SELL, at_most(price, average)),
         ]
         reason = np.full(price.shape, Clause.UNKNOWN, dtype=np.int8)
         direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
@@ -68,13 +69,14 @@ class Rotation(Strategy):
 
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         values = {name: view.factors[name][t, n] for name in self.factors}
-        place, average = f"{RANK} {values[RANK]:.2f}", f"{LONG} {values[LONG]:.2f}"
-        close, above = f"the close {view.close[t, n]:.2f}", f"{self.params.above:g}"
+        closed, mean = apart(view.close[t, n], values[LONG], 2)
+        place, average = f"{RANK} {values[RANK]:.2f}", f"{LONG} {mean}"
+        close, limit = f"the close {closed}", f"{self.params.above:g}"
         match Clause(signals.reason[t, n]):
             case Clause.LEADS:
-                return f"{place} is above {above} and {close} above {average}"
+                return f"{place} is above {limit} and {close} above {average}"
             case Clause.NO_LEADER:
-                return f"{place} is not above {above}"
+                return f"{place} is not above {limit}"
             case Clause.BELOW_LONG:
                 return f"{close} is not above {average}"
             case Clause.UNKNOWN:

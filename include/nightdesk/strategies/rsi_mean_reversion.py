@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
 
@@ -78,8 +79,8 @@ class RsiMeanReversion(Strategy):
         now, before = (view.factors[name] for name in self.factors)
         direction, reason = first_that_holds(
             [
-                (Clause.OVERBOUGHT, Direction.SELL, now > p.sell_above),
-                (Clause.TURNS_UP, Direction.BUY, (now < p.buy_below) & (now > before)),
+                (Clause.OVERBOUGHT, Direction.SELL, above(now, p.sell_above)),
+                (Clause.TURNS_UP, Direction.BUY, below(now, p.buy_below) & above(now, before)),
                 (Clause.UNKNOWN, Direction.HOLD, unknown(now, before)),
             ],
             Clause.NOTHING_HOLDS,
@@ -98,13 +99,14 @@ class RsiMeanReversion(Strategy):
             case Clause.OVERBOUGHT:
                 return f"{self.rsi} {now:.1f} is above {p.sell_above:g}"
             case Clause.TURNS_UP:
-                return f"{self.rsi} {now:.1f} is below {p.buy_below:g} and above yesterday's {before:.1f}"
+                today, yesterday = apart(now, before, 1)
+                return f"{self.rsi} {today} is below {p.buy_below:g} and above yesterday's {yesterday}"
             case Clause.UNKNOWN:
                 return not_known(values)
             case Clause.NOTHING_HOLDS:
-                if now < p.buy_below:
+                if below(now, p.buy_below):
+                    today, yesterday = apart(now, before, 1)
                     return (
-                        f"{self.rsi} {now:.1f} is below {p.buy_below:g}, "
-                        f"but not above yesterday's {before:.1f}"
+                        f"{self.rsi} {today} is below {p.buy_below:g}, but not above yesterday's {yesterday}"
                     )
                 return f"{self.rsi} {now:.1f} is neither below {p.buy_below:g} nor above {p.sell_above:g}"

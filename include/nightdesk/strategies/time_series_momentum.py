@@ -14,6 +14,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Codes, Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, below
 from nightdesk.strategies.registry import register
 
 #: Momentum beyond the STRONG threshold at which confidence is full, and the scale of all other confidences.
@@ -93,20 +94,24 @@ class TimeSeriesMomentum(Strategy):
         """
         p, price = self.params, view.close
         m, short, middle, long = (view.factors[name] for name in self.factors)
-        calm = (view.vix < p.strong_buy_vix_below)[:, None]
+        calm = below(view.vix, p.strong_buy_vix_below)[:, None]
         missing = ~np.isfinite(price) | ~np.isfinite(m)
         for average in (short, middle, long):
             missing |= ~np.isfinite(average)
         cases = [
-            (Clause.FALLING_BELOW_LONG, Direction.STRONG_SELL, (m < p.strong_sell_below) & (price < long)),
-            (Clause.FALLING, Direction.SELL, m < p.sell_below),
-            (Clause.BELOW_MIDDLE, Direction.SELL, price < middle),
+            (
+                Clause.FALLING_BELOW_LONG,
+                Direction.STRONG_SELL,
+                below(m, p.strong_sell_below) & below(price, long),
+            ),
+            (Clause.FALLING, Direction.SELL, below(m, p.sell_below)),
+            (Clause.BELOW_MIDDLE, Direction.SELL, below(price, middle)),
             (
                 Clause.RISING_ABOVE_ALL,
                 Direction.STRONG_BUY,
-                (m > p.strong_buy_above) & (price > middle) & (price > long) & calm,
+                above(m, p.strong_buy_above) & above(price, middle) & above(price, long) & calm,
             ),
-            (Clause.RISING_ABOVE_SHORT, Direction.BUY, (m > p.buy_above) & (price > short)),
+            (Clause.RISING_ABOVE_SHORT, Direction.BUY, above(m, p.buy_above) & above(price, short)),
             (Clause.TOO_LITTLE_HISTORY, Direction.HOLD, missing),
         ]
         reason = np.full(price.shape, Clause.NOTHING_HOLDS, dtype=np.int8)
@@ -138,14 +143,16 @@ class TimeSeriesMomentum(Strategy):
             case Clause.FALLING:
                 return f"{m} is below {p.sell_below:.2%}"
             case Clause.BELOW_MIDDLE:
-                return f"{close} is below {middle}"
+                closed, mean = apart(view.close[t, n], values[MIDDLE], 2)
+                return f"the close {closed} is below {MIDDLE} {mean}"
             case Clause.RISING_ABOVE_ALL:
                 return (
                     f"{m} is above {p.strong_buy_above:.2%}, {close} above {middle} and {long}, "
                     f"VIX {view.vix[t]:.2f} below {p.strong_buy_vix_below:g}"
                 )
             case Clause.RISING_ABOVE_SHORT:
-                return f"{m} is above {p.buy_above:.2%} and {close} above {short}"
+                closed, mean = apart(view.close[t, n], values[SHORT], 2)
+                return f"{m} is above {p.buy_above:.2%} and the close {closed} above {SHORT} {mean}"
             case Clause.TOO_LITTLE_HISTORY:
                 values["the close"] = view.close[t, n]
                 absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, apart, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
@@ -91,12 +92,12 @@ class VolatilityBreakout(Strategy):
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is the sign of the direction."""
         volume = view.factors[self._volume]
-        breaks = volume > self.params.volume_above
+        breaks = above(volume, self.params.volume_above)
         for close, band in self._compared:
-            breaks = breaks & (view.factors[close] > view.factors[band])
+            breaks = breaks & above(view.factors[close], view.factors[band])
         direction, reason = first_that_holds(
             [
-                (Clause.BELOW_AVERAGE, Direction.SELL, view.close < view.factors[self._average]),
+                (Clause.BELOW_AVERAGE, Direction.SELL, below(view.close, view.factors[self._average])),
                 (Clause.BREAKS_OUT, Direction.BUY, breaks),
                 (
                     Clause.UNKNOWN,
@@ -119,11 +120,12 @@ class VolatilityBreakout(Strategy):
             f"{self._average} {values[self._average]:.2f}",
             f"{self._volume} {values[self._volume]:.2f}",
         )
-        pairs = [f"{values[close]:.2f} against {values[band]:.2f}" for close, band in self._compared]
+        pairs = [" against ".join(apart(values[close], values[band], 2)) for close, band in self._compared]
         closes = f"closes against {self._compared[0][1]}, newest first: {', '.join(pairs)}"
         match Clause(signals.reason[t, n]):
             case Clause.BELOW_AVERAGE:
-                return f"the close {view.close[t, n]:.2f} is below {average}"
+                closed, mean = apart(view.close[t, n], values[self._average], 2)
+                return f"the close {closed} is below {self._average} {mean}"
             case Clause.BREAKS_OUT:
                 running = f"{p.closes} closes running above the upper band"
                 return f"{running} and {traded} above {p.volume_above:g} ({closes})"
