@@ -32,6 +32,7 @@ def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
         "rotation": (0.3, "risk_parity"),
     }
     assert book.strategies["rotation"].sizing_params == {"max_turnover": 0.4, "max_cost": 0.002}
+    assert "daily_loss" not in book.limits, "its design has levels, and no breaker"
 
 
 def test_the_equity_swing_book_holds_the_figures_of_its_design() -> None:
