@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from nightdesk.documents import MOST_BYTES, quoting_hint, read_bytes, read_yaml, shortened
 from nightdesk.errors import Refused
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=-]{0,19}$")]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=/-]{0,19}$")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Params = dict[str, JsonValue]
@@ -258,7 +258,9 @@ class BrokerEntry(Frozen):
 
     kind: Name = "paper"
     account: str = Field(min_length=1, description="one account serves one book")
-    max_volume_share: Share = Field(0.10, description="paper: of the fill bar's volume")
+    max_volume_share: Share | None = Field(
+        0.10, description="paper: of the fill bar's volume that orders may take; null: without a bound"
+    )
     live: bool = Field(False, description="real money; the environment must name the account as well")
     capital_limit: Decimal | None = Field(
         None, gt=0, decimal_places=2, description="dollars in positions that no order may lead beyond"
@@ -403,15 +405,14 @@ def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         With the file, the path of the key, what was found and what is allowed.
     """
     try:
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
-    except OSError as error:
-        raise Refused(f"{path}: the book cannot be read ({error.strerror}): name a file in books/") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: not a YAML document: {error}") from error
+        text = read_bytes(path, MOST_BYTES, "a book").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path}: not a text in UTF-8 ({error.reason}): write the book anew") from error
+    tree = read_yaml(text, str(path))
     if not isinstance(tree, dict):
         raise Refused(f"{path}: a book is a mapping of keys to values, found {type(tree).__name__}")
     for key, text in (overrides or {}).items():
-        _set_key(path, tree, key, yaml.safe_load(text))
+        _set_key(path, tree, key, read_yaml(text, f"{path}: {key}"))
     return parse_book(tree, str(path))
 
 
@@ -433,7 +434,8 @@ def _describe(error: Mapping[str, Any]) -> str:
         return f"{path}: missing; it must be given"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"]) if path == "the book" else f"{path}: {error['ctx']['error']}"
-    return f"{path}: found {found!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+    words = f"{error['msg'][0].lower()}{error['msg'][1:]}{quoting_hint(error)}"
+    return f"{path}: found {shortened(found)}; {words}"
 
 
 def _suggestion(word: str) -> str:
@@ -470,18 +472,3 @@ def _set_key(path: Path, tree: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(node, dict):
             raise Refused(f"{path}: {key} cannot be set: {part} holds a value, not keys")
     node[last] = value
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key that is given twice, where plain YAML silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key!r} is given twice", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)

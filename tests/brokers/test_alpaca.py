@@ -232,6 +232,7 @@ def test_a_short_position_is_negative_and_what_is_not_in_the_book_keeps_its_name
 def test_symbols_are_named_as_alpaca_names_them_and_back(book: Book) -> None:
     symbols = Symbols(book.universe)
     assert [symbols.theirs(one) for one in ("SPY", "BTC-USD", "BRK-B")] == ["SPY", "BTC/USD", "BRK.B"]
+    assert [symbols.theirs(one) for one in ("BRK.B", "BRK/B")] == ["BRK.B", "BRK.B"]
     theirs = ("SPY", "BTC/USD", "BTCUSD", "BRK.B", "ETH/USD")
     assert [symbols.ours(one) for one in theirs] == ["SPY", "BTC-USD", "BTC-USD", "BRK-B", "ETH-USD"]
 

@@ -200,3 +200,13 @@ def test_no_limit_order_is_filled_beyond_its_limit_or_outside_the_bar(
         assert one.price <= worst if side == "buy" else one.price >= worst
         slippage = Decimal(opened) / 100 * ETF.slippage
         assert Decimal(low) / 100 - slippage <= one.price <= Decimal(high) / 100 + slippage
+
+
+@pytest.mark.parametrize("volume", [math.nan, 0.0, 10.0, 1e6])
+def test_without_a_volume_bound_an_order_is_filled_whole_whatever_the_volume(volume: float) -> None:
+    unbounded = FillTerms(TERMS.terms, max_volume_share=None)
+    fills, expired = open_session([order("buy", "1000")], bars(100.0, volume), unbounded)
+    assert [one.quantity for one in fills] == [Decimal(1000)]
+    assert expired == ()
+    _, expired = open_session([order("buy", "1000")], bars(math.nan, volume), unbounded)
+    assert [one.reason for one in expired] == ["no bar to fill at"]

@@ -102,7 +102,7 @@ class Symbols:
         """Alpaca's name of a book's symbol."""
         instrument = self.universe.get(symbol)
         crypto = instrument is not None and instrument.asset_class == "crypto"
-        return symbol.replace("-", "/" if crypto else ".")
+        return symbol.replace("-", "/") if crypto else symbol.replace("-", ".").replace("/", ".")
 
     def ours(self, name: str) -> str:
         """The book's name of what Alpaca names; of what the book does not trade, Alpaca's own."""

@@ -85,10 +85,13 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class FillTerms:
-    """How orders of a book are filled on paper: terms by symbol, and the share of a bar's volume."""
+    """How orders of a book are filled on paper: terms by symbol, and the share of a bar's volume.
+
+    Without a `max_volume_share` an order is filled whole, whatever the bar's volume, also where it has none.
+    """
 
     terms: Mapping[str, Terms]
-    max_volume_share: Decimal
+    max_volume_share: Decimal | None
 
 
 def fill_terms(book: Book) -> FillTerms:
@@ -102,7 +105,8 @@ def fill_terms(book: Book) -> FillTerms:
         )
         for symbol, instrument in book.universe.items()
     }
-    return FillTerms(terms, exact(book.broker.max_volume_share))
+    share = book.broker.max_volume_share
+    return FillTerms(terms, None if share is None else exact(share))
 
 
 def open_session(
@@ -125,7 +129,8 @@ def open_session(
     the notional and so much a unit (together to the cent). At most `max_volume_share` of the bar's volume is
     taken by all orders of a symbol together, in whole units; what is left expires, and so does an order that
     meets no bar or a bar without volume: the next session decides anew. A volume in dollars (as Yahoo
-    publishes for crypto) makes that bound loose, never tight.
+    publishes for crypto) makes that bound loose, never tight. Where `max_volume_share` is None, volumes are
+    not looked at.
 
     A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
     broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
@@ -152,32 +157,33 @@ def open_session(
     taken: dict[str, Decimal] = {}
     for order in orders:
         symbol, own = order.symbol, terms.terms[order.symbol]
-        reason = _unfillable(order, bars)
+        reason = _unfillable(order, bars, bounded=terms.max_volume_share is not None)
         if reason is not None:
             expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
             continue
-        volume = bars.volume[symbol]
-        room = to_unit(exact(volume) * terms.max_volume_share, own.unit) - taken.get(symbol, Decimal(0))
-        quantity = min(order.quantity, room)
+        quantity = order.quantity
+        if terms.max_volume_share is not None:
+            room = to_unit(exact(bars.volume[symbol]) * terms.max_volume_share, own.unit)
+            quantity = min(quantity, room - taken.get(symbol, Decimal(0)))
         if quantity > 0:
             fills.append(_execute(order, quantity, bars, own))
             taken[symbol] = taken.get(symbol, Decimal(0)) + quantity
         if quantity < order.quantity:
             rest = order.quantity - max(quantity, Decimal(0))
-            share = f"{float(terms.max_volume_share):g}"
-            reason = f"only {share} of the bar's volume of {volume:g} may be taken"
+            share = f"{float(terms.max_volume_share or 0):g}"
+            reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
             expired.append(Expired(order.client_order_id, symbol, rest, reason))
     return tuple(fills), tuple(expired)
 
 
-def _unfillable(order: Order, bars: FillBars) -> str | None:
-    """Why a session fills nothing of an order; None where it fills it as far as the volume bears."""
+def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
+    """Why a session fills nothing of an order; None where it fills it as far as a bound by volume bears."""
     opened, volume = bars.open.get(order.symbol), bars.volume.get(order.symbol)
     if not order.quantity:
         return "a split left nothing of it"
     if opened is None or not opened > 0:
         return "no bar to fill at"
-    if volume is None or not volume > 0:
+    if bounded and (volume is None or not volume > 0):
         return "the bar has no volume"
     limit = order.limit_price
     if limit is None or _reaches(order.side, exact(opened), limit):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
+from nightdesk.documents import read_bytes
 from nightdesk.errors import Refused
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
 from nightdesk.sentiment import symbols_of
@@ -22,6 +23,9 @@ EXPECTED = (
     "expected published_at, headline, source, symbol or symbols (several, with blanks or semicolons between) "
     "and, where known, url"
 )
+
+#: Some five million headlines.
+MOST_BYTES = 1_000_000_000
 
 TWICE = "given twice"
 OF_OTHERS = "of no symbol that is wanted"
@@ -106,9 +110,9 @@ def find_headlines(path: Path) -> Path:
 @lru_cache(maxsize=4)
 def _read(path: Path, changed: int, size: int) -> tuple[_Line, ...]:
     """All lines of a file; the key holds its time and size, so a changed file is read anew."""
+    content = read_bytes(path, MOST_BYTES, "a file of headlines")
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        text = content.decode("utf-8-sig")
+        text = (_unpacked(path, content) if path.suffix == ".gz" else content).decode("utf-8-sig")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Refused(f"{path}: cannot be read ({error}): give a CSV file in UTF-8, gzip allowed") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -116,6 +120,14 @@ def _read(path: Path, changed: int, size: int) -> tuple[_Line, ...]:
         return tuple(_lines(path, reader))
     except csv.Error as error:
         raise Refused(f"{path}, line {reader.line_num}: not CSV ({error}): correct the line") from error
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    with gzip.open(io.BytesIO(content)) as stream:
+        unpacked = stream.read(MOST_BYTES + 1)
+    if len(unpacked) > MOST_BYTES:
+        raise Refused(f"{path}: a file of headlines unpacks to more than {MOST_BYTES:,} bytes: split it")
+    return unpacked
 
 
 def _lines(path: Path, reader: Iterator[list[str]]) -> Iterator[_Line]:

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from nightdesk.book import Frozen
+from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Codes
@@ -141,4 +142,5 @@ def _describe(cls: type[Sizing], where: str, error: Mapping[str, Any]) -> str:
     key = ".".join([where, *(str(part) for part in error["loc"])])
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key; {cls.name} knows {', '.join(cls.Params.model_fields) or 'no parameters'}"
-    return f"{key}: found {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+    words = f"{error['msg'][0].lower()}{error['msg'][1:]}{quoting_hint(error)}"
+    return f"{key}: found {shortened(error['input'])}; {words}"

@@ -9,6 +9,7 @@ from itertools import product
 
 import yaml
 
+from nightdesk.documents import read_yaml, shortened
 from nightdesk.errors import Refused
 
 #: More points than this are a slip of the pen: each of them is a whole backtest.
@@ -93,9 +94,9 @@ def _values(key: str, given: str) -> list[str]:
     if not given.startswith("["):
         return [one.strip() for one in given.split(",")]
     try:
-        found = yaml.safe_load(given)
-    except yaml.YAMLError as error:
-        raise Refused(f"{key}: {given!r} is not a YAML list: {error}") from error
+        found = read_yaml(given, key)
+    except Refused as error:
+        raise Refused(f"{key}: {shortened(given)} is not a YAML list: {error}") from error
     if not isinstance(found, list) or not found:
         raise Refused(f"{key}: {given!r} is not a list of values; write it as [V1, V2]")
     return [_as_text(one) for one in found]
@@ -108,7 +109,7 @@ def _as_text(value: object) -> str:
 
 
 def _number(text: str) -> float | None:
-    found = yaml.safe_load(text)
+    found = read_yaml(text, text)
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         return None
     return float(found)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nightdesk.book import Band, Frozen
+from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.portfolio.units import Units
@@ -282,5 +283,6 @@ def _make(cls: type[Rule], params: Mapping[str, Any]) -> Rule:
             elif one["type"] == "missing":
                 lines.append(f"{key}: missing; it must be given")
             else:
-                lines.append(f"{key}: found {one['input']!r}; {one['msg'][0].lower()}{one['msg'][1:]}")
+                words = f"{one['msg'][0].lower()}{one['msg'][1:]}{quoting_hint(dict(one))}"
+                lines.append(f"{key}: found {shortened(one['input'])}; {words}")
         raise Refused("\n".join(lines)) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.strategies.base import Strategy
 
@@ -66,4 +67,5 @@ def _describe(cls: type[Strategy], where: str, error: Mapping[str, Any]) -> str:
         return f"{key}: unknown key; {cls.name} knows {', '.join(cls.Params.model_fields)}"
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
-    return f"{key}: found {error['input']!r}; {error['msg'][0].lower()}{error['msg'][1:]}"
+    words = f"{error['msg'][0].lower()}{error['msg'][1:]}{quoting_hint(error)}"
+    return f"{key}: found {shortened(error['input'])}; {words}"
