@@ -41,12 +41,15 @@ class Calendar:
         Every session from 1990 to about a year ahead, ascending.
     opens, closes : ndarray of shape (n_sessions,), datetime64[s]
         Opening and closing instants in UTC, early closes included.
+    zone : str
+        Time zone of the exchange, such as ``"America/New_York"``.
     """
 
     name: str
     sessions: Sessions
     opens: NDArray[np.datetime64]
     closes: NDArray[np.datetime64]
+    zone: str = "UTC"
 
     def is_session(self, day: date) -> bool:
         """Whether the exchange trades on `day`."""
@@ -150,4 +153,5 @@ def get_calendar(name: str = "XNYS") -> Calendar:
         sessions=source.sessions.to_numpy().astype("datetime64[D]"),
         opens=source.opens.dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
         closes=source.closes.dt.tz_localize(None).to_numpy().astype("datetime64[s]"),
+        zone=str(source.tz),
     )

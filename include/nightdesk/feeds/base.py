@@ -63,12 +63,15 @@ class Fetched:
         The symbols of which there is no bar at all.
     dropped : mapping of str to int
         How many rows were left out, by reason: a vendor's habits, which are no errors.
+    passed_over : mapping of str to str
+        Files that may hold data and were not read: the header of each, and why.
     """
 
     bars: pd.DataFrame
     actions: pd.DataFrame
     missing: Mapping[str, Missing] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
 class Feed(ABC):

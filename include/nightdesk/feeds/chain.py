@@ -101,6 +101,7 @@ def fetch_with_fallback(
     actions: list[pd.DataFrame] = []
     reasons: dict[str, list[tuple[str, Missing]]] = {}
     dropped: dict[str, int] = {}
+    passed_over: dict[str, str] = {}
     seen: dict[str, SourceHealth] = {}
     lacking = list(dict.fromkeys(symbols))
     for feed in feeds:
@@ -127,17 +128,19 @@ def fetch_with_fallback(
             for symbol, rows in given.items():
                 bars.setdefault(symbol, []).append(rows)
             dropped = add_up(dropped, answer.dropped)
+            passed_over |= answer.passed_over
         seen[feed.name] = state
         lacking = [one for one in lacking if not _reaches(bars.get(one, []), feed, one, last)]
     told = {one: _combine(reasons[one]) for one in symbols if one in reasons}
     if not bars:
-        _nothing_came(told, first, last)
+        _nothing_came(told, first, last, passed_over)
     missing = {one: why for one, why in told.items() if one not in bars}
     unheard = {one: told[one] for one in lacking if one in told and told[one].fault is Fault.PASSING}
     together = [row for rows in bars.values() for row in rows]
     frame = pd.concat(together).drop_duplicates(["symbol", "session"], keep="first")
     moves = [one for one in actions if len(one)]
-    fetched = Fetched(bar_frame(frame), action_frame(pd.concat(moves) if moves else ()), missing, dropped)
+    together_moved = action_frame(pd.concat(moves) if moves else ())
+    fetched = Fetched(bar_frame(frame), together_moved, missing, dropped, passed_over)
     return Chained(fetched, seen, unheard)
 
 
@@ -169,8 +172,12 @@ def in_words(missing: Mapping[str, Missing]) -> str:
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
 
-def _nothing_came(told: Mapping[str, Missing], first: date, last: date) -> NoReturn:
+def _nothing_came(
+    told: Mapping[str, Missing], first: date, last: date, passed_over: Mapping[str, str]
+) -> NoReturn:
     message = f"no source gave a bar of any symbol from {first} to {last}: {in_words(told)}"
+    if passed_over:
+        message += f" (passed over: {'; '.join(f'{name}: {why}' for name, why in passed_over.items())})"
     if any(one.fault is Fault.PASSING for one in told.values()):
         raise Transient(f"{message}; it is tried again")
     raise Refused(f"{message}; correct the key, the symbols or the feeds of the book")

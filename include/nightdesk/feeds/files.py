@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightdesk.calendar import Calendar
+from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.errors import Refused
-from nightdesk.feeds.base import Feed, Fetched, Missing, action_frame, bar_frame
-from nightdesk.feeds.tables import find_tables, place, read_symbols, read_table
+from nightdesk.feeds.base import Feed, Fetched, Missing, action_frame, add_up, bar_frame
+from nightdesk.feeds.day_columns import place
+from nightdesk.feeds.spellings import same_symbol
+from nightdesk.feeds.stated_actions import combine, read_actions
+from nightdesk.feeds.tables import Found, Version, find_tables, read_symbols, read_table
+from nightdesk.feeds.unadjusting import unadjust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +26,22 @@ if TYPE_CHECKING:
 #: price above 0.20 dollars is exact to 5e-6, so that anything beyond is no rounding.
 SMALLEST_ADJUSTMENT = 1e-5
 
+#: Symbols that are named where one is not among them.
+MOST_NAMED = 10
+
 
 class FilesFeed(Feed):
     """Daily bars from files, each symbol's history as it stands there.
 
-    Where a file carries `adj_close`, the growth of adj_close / close from one bar to the next is an action
+    Corporate actions that the files state come as they are. Where a file carries `adj_close`, the growth of adj_close / close from one bar to the next is an action
     of kind `adjustment` of the later bar's date, so that nothing before it changes when a later dividend
     arrives.
 
     Parameters
     ----------
     path : Path
-        A file, or a folder of which every CSV and Parquet file of daily bars is read.
+        A file, or a folder of which every file of daily bars in a known layout is read, and every file of
+        corporate actions; what else may hold data is named in `Fetched.passed_over`.
     """
 
     name = "files"
@@ -49,36 +57,67 @@ class FilesFeed(Feed):
         super().__init__(calendar, continuous=continuous, now=now)
         if not path.exists():
             raise Refused(f"files:{path}: there is no such file or folder")
+        if not path.is_dir() and not path.is_file():
+            raise Refused(f"files:{path}: found a pipe or a device, expected a file or folder of bars")
         self.path = path
 
     def covers(self, symbol: str) -> bool:
-        return symbol in _symbols_of(find_tables(self.path))
+        return same_symbol(symbol) in _symbols_of(find_tables(self.path).bars)
 
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
-        loaded = _load(find_tables(self.path), self.now().date())
-        wanted = loaded.frame[loaded.frame["symbol"].isin(list(symbols))]
+        found = find_tables(self.path)
+        loaded = _load(found, self.calendar, self.now().date())
+        asked: dict[str, str] = {}
+        for symbol in symbols:
+            asked.setdefault(same_symbol(symbol), symbol)
+        frame = loaded.frame[loaded.frame["symbol"].isin(list(asked))]
+        frame = frame.assign(symbol=frame["symbol"].map(asked).astype(object))
+        self._refuse_other_days(frame)
         # the whole history, since the first ratio of a span needs the bar before it
-        actions = _within(_adjustments(self.on_sessions(wanted)[0]), first, last)
-        bars, dropped = self.on_sessions(_within(wanted, first, last))
+        stated = loaded.actions[loaded.actions["symbol"].isin(list(asked))]
+        stated = action_frame(stated.assign(symbol=stated["symbol"].map(asked).astype(object)))
+        actions = _within(_with_stated(_adjustments(self.on_sessions(frame)[0]), stated), first, last)
+        bars, dropped = self.on_sessions(_within(frame, first, last))
         there = set(bars["symbol"])
         missing = {one: Missing(loaded.absence(one, first, last)) for one in symbols if one not in there}
-        return Fetched(bar_frame(bars), action_frame(actions), missing, dropped)
+        return Fetched(
+            bar_frame(bars),
+            action_frame(actions),
+            missing,
+            add_up(dropped, loaded.dropped),
+            found.passed_over,
+        )
+
+    def _refuse_other_days(self, frame: pd.DataFrame) -> None:
+        """Refuse bars of a market that never closes whose days are none of UTC: they would be misdated."""
+        odd = frame[~frame["of_utc"].to_numpy(bool)]
+        odd = odd[[self.is_continuous(one) for one in odd["symbol"]]]
+        if len(odd):
+            row = odd.iloc[0]
+            raise Refused(
+                f"{place(row['file'], row['row'])}: {row['symbol']} trades all day, and this bar begins at no "
+                "midnight of UTC: as a day of UTC it would show hours that are yet to come. "
+                "Give bars of whole days of UTC"
+            )
 
 
 class _Loaded:
-    """Every bar of some files, checked."""
+    """Every bar of some files, checked; symbols in their common spelling."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, frame: pd.DataFrame, actions: pd.DataFrame, dropped: Mapping[str, int]) -> None:
+        self.frame, self.actions, self.dropped = frame, actions, dropped
         by_symbol = frame.groupby("symbol", observed=True)["session"]
         self.first_day = {str(name): day.date() for name, day in by_symbol.min().items()}
         self.last_day = {str(name): day.date() for name, day in by_symbol.max().items()}
 
     def absence(self, symbol: str, first: date, last: date) -> str:
         """Why there is no bar of `symbol` in a span."""
-        if symbol not in self.first_day:
-            return "the files hold no such symbol"
-        span = f"{self.first_day[symbol]} to {self.last_day[symbol]}"
+        name = same_symbol(symbol)
+        if name not in self.first_day:
+            some = sorted(self.first_day)[:MOST_NAMED]
+            more = ", …" if len(self.first_day) > len(some) else ""
+            return f"the files hold no such symbol (they hold {', '.join(some)}{more})"
+        span = f"{self.first_day[name]} to {self.last_day[name]}"
         return f"no bar from {first} to {last} (the files hold {span})"
 
 
@@ -88,8 +127,8 @@ def _within(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
     ]
 
 
-def _load(tables: tuple[tuple[Path, int, int], ...], today: date) -> _Loaded:
-    loaded = _read_all(tables)
+def _load(found: Found, calendar: Calendar, today: date) -> _Loaded:
+    loaded = _read_all(found.bars, found.actions, calendar.name)
     row = loaded.frame.iloc[int(loaded.frame["session"].argmax())]
     newest = row["session"].date()
     if newest > today:
@@ -101,18 +140,21 @@ def _load(tables: tuple[tuple[Path, int, int], ...], today: date) -> _Loaded:
 
 
 @lru_cache(maxsize=4)
-def _symbols_of(tables: tuple[tuple[Path, int, int], ...]) -> frozenset[str]:
+def _symbols_of(tables: tuple[Version, ...]) -> frozenset[str]:
     """The symbols that the files hold: a book is read with every parsing of its DAG, its bars are not."""
     return frozenset().union(*(read_symbols(path) for path, _, _ in tables))
 
 
 @lru_cache(maxsize=4)
-def _read_all(tables: tuple[tuple[Path, int, int], ...]) -> _Loaded:
+def _read_all(tables: tuple[Version, ...], actions: tuple[Version, ...], calendar: str) -> _Loaded:
     """The bars of all files; the key holds time and size of each, so a changed file is read anew."""
     import pandas as pd
 
-    frames = [read_table(path) for path, _, _ in tables]
-    frame = pd.concat(frames, ignore_index=True).sort_values(["symbol", "session"], kind="stable")
+    exchange = get_calendar(calendar)
+    read = [read_table(path, exchange) for path, _, _ in tables]
+    listed = [read_actions(path, exchange) for path, _, _ in actions]
+    frame = pd.concat([one.frame for one in read], ignore_index=True)
+    frame = frame.sort_values(["symbol", "session"], kind="stable")
     twice = frame.duplicated(["symbol", "session"], keep=False)
     if twice.any():
         one, other = frame[twice].iloc[0], frame[twice].iloc[1]
@@ -120,7 +162,21 @@ def _read_all(tables: tuple[tuple[Path, int, int], ...]) -> _Loaded:
             f"{place(one['file'], one['row'])} and {place(other['file'], other['row'])}: "
             f"{one['symbol']} has two bars of {one['session'].date()}: keep one of them"
         )
-    return _Loaded(frame.reset_index(drop=True))
+    stated = combine([*(one.actions for one in read), *(rows for rows, _ in listed)])
+    bars, stated = unadjust(frame.reset_index(drop=True), stated)
+    return _Loaded(bars, stated, add_up(*(one.dropped for one in read), *(counts for _, counts in listed)))
+
+
+def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFrame:
+    """Stated actions, and adjustments of the days on which none is stated: what is given outright comes first."""
+    import pandas as pd
+
+    if stated.empty:
+        return adjustments
+    key = ["symbol", "session"]
+    given = pd.MultiIndex.from_frame(stated[stated["kind"] != "accept"][key])
+    implied = adjustments[~pd.MultiIndex.from_frame(adjustments[key]).isin(given)]
+    return pd.concat([stated, implied]) if len(implied) else stated
 
 
 def _adjustments(bars: pd.DataFrame) -> pd.DataFrame:

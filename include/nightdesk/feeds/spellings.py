@@ -1,0 +1,99 @@
+"""One symbol in the spellings of books, vendors and file names.
+
+Yahoo writes BRK-B, Polygon and Alpaca BRK.B, others BRK/B: the three are one symbol, and a feed that answers
+a book gives it the book's spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: Endings of the names of files that hold bars, without `.gz`.
+TEXTS = (".csv", ".txt", ".tsv")
+PARQUETS = (".parquet", ".pq")
+JSONS = (".json",)
+
+_MARKETS_IN_DOLLARS = ("USDT", "USDC", "FDUSD", "BUSD", "USD")
+
+#: Words in names of files that are no symbol.
+_NO_SYMBOL = frozenset(
+    "actions adj adjusted alpaca alpha alphav alphavantage aggs bars binance capital csv d daily data day dividend dividends download equity etf "
+    "export full gains historical historicaldata history investing klines massive max nasdaq nyse ohlc ohlcv "
+    "polygon price prices quotes raw semicolon series split splits spot stock stocks stooq tiingo time us vantage yahoo "
+    "1d 1day".split()
+)
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,19}")
+_INTERVAL_AND_DATE = re.compile(r"-1d(-\d{4}(-\d{2}){0,2})?$", re.IGNORECASE)
+_NUMBER_OR_DATE = re.compile(r"\(?\d+\)?|\d{4}-\d{2}(-\d{2})?")
+
+
+def same_symbol(symbol: str) -> str:
+    """What all spellings of a symbol have in common: a class of shares after a dash."""
+    return symbol.replace(".", "-").replace("/", "-")
+
+
+def of_yahoo(symbol: str) -> str:
+    """Yahoo's name of a book's symbol."""
+    return same_symbol(symbol)
+
+
+def as_written(symbol: str) -> str:
+    """A symbol that its layout writes as books do."""
+    return symbol.strip()
+
+
+def of_polygon(symbol: str) -> str:
+    """A book's symbol from Polygon's: ``X:BTCUSD`` is BTC-USD, ``I:VIX`` is ^VIX."""
+    kind, colon, name = symbol.strip().partition(":")
+    if not colon:
+        return kind
+    return _pair(name) if kind == "X" else f"^{name}" if kind == "I" else name
+
+
+def of_stooq(symbol: str) -> str:
+    """A book's symbol from Stooq's: ``AAPL.US`` is AAPL."""
+    return symbol.strip().upper().removesuffix(".US")
+
+
+def of_binance(symbol: str) -> str:
+    """A book's symbol from Binance's: a coin against a coin that stands for dollars is one against dollars."""
+    return _pair(symbol.strip().upper())
+
+
+def symbol_of_name(name: str) -> str | None:
+    """The symbol that the name of a file says; None where it says none, or several words could be it.
+
+    Vendors' names, words like ``daily`` and dates are no symbols: ``stooq.AAPL.csv``, ``aapl.us.txt``,
+    ``daily_adjusted_IBM.csv``, ``SPY Historical Data (1).csv``, ``BTCUSDT-1d-2024-01.csv``.
+    """
+    stem = _INTERVAL_AND_DATE.sub("", stem_of(name))
+    words = [one for one in re.split(r"[ _.]+", stem) if one]
+    if len(words) > 1:
+        words = [
+            one for one in words if one.casefold() not in _NO_SYMBOL and not _NUMBER_OR_DATE.fullmatch(one)
+        ]
+    if len(words) == 2 and len(words[1]) == 1 and words[1].isalpha():  # BRK.B
+        words = ["-".join(words)]
+    return words[0].upper() if len(words) == 1 and _SYMBOL.fullmatch(words[0].upper()) else None
+
+
+def stem_of(name: str) -> str:
+    """The name of a file without the endings that say how it is written, whatever the size of its letters."""
+    for ending in (".gz", *TEXTS, *PARQUETS, *JSONS):
+        if name.lower().endswith(ending):
+            name = name[: -len(ending)]
+    return name
+
+
+def ends_with(name: str, endings: Sequence[str]) -> bool:
+    """Whether a file is called so, compressed or not, whatever the size of its letters."""
+    return name.lower().removesuffix(".gz").endswith(tuple(endings))
+
+
+def _pair(name: str) -> str:
+    """``BTCUSDT`` as BTC-USD; a name that is no such pair as it is."""
+    for quote in _MARKETS_IN_DOLLARS:
+        if name.endswith(quote) and len(name) > len(quote) + 1 and "-" not in name:
+            return f"{name.removesuffix(quote)}-USD"
+    return name
