@@ -51,7 +51,8 @@ def table(result: Result) -> Iterator[str]:
     for n, change in enumerate(told):
         if change.after <= change.before:
             continue
-        back = next((one for one in told[n:] if one.cause in ("way back", "recovered")), None)
+        # The way back may lead to level 1 only, while everything still moves together.
+        back = next((one for one in told[n:] if one.after == 0), None)
         done = CUTS[change.after].format(*levels.keep)
         if change.after in (2, 3) and levels.first_out:
             done += f", {' and '.join(levels.first_out)} closed"

@@ -9,6 +9,9 @@ ORDER BY session, risk_event_id;
 SELECT level, peak_nav, highest_nav, drawdown, since, sessions, deepest, since_low, calm, answered_by, recovery
 FROM nightdesk.risk_state WHERE book = %(book)s AND session = %(session)s;
 
+-- name: average_correlation
+SELECT average_correlation FROM nightdesk.risk_state WHERE book = %(book)s AND session = %(session)s;
+
 -- name: newest_risk_state
 SELECT session, level, peak_nav, highest_nav, drawdown, since, sessions, deepest, since_low, calm, answered_by, recovery,
     volatility, average_correlation, lowest_correlation

@@ -230,7 +230,7 @@ def test_an_empty_first_session_reads_well(report):
     assert "Begins with $101,250.40; 0 orders for the next open." in text
     assert "Profit of the day – first session" in text
     assert "The book holds cash only." in text
-    assert "The gate let everything pass." in text
+    assert "The gate has cut and rejected nothing." in text
     assert "All 204 checks passed." in text
     assert "VIX –" in text
 
@@ -253,3 +253,16 @@ def test_a_loss_and_an_unchanged_value_have_their_own_words(report):
     assert headline(replace(report, previous_nav=report.nav, orders=())) == (
         "Unchanged (0.00 %) to $101,250.40; 0 orders for the next open."
     )
+
+
+def test_a_page_without_a_strategy_says_which_opened_nothing_and_not_that_nothing_was_opened(report):
+    said = words(render(replace(report, silent=("rotation",))))
+    assert "gave no signals: nothing new was opened for it, and its positions were kept" in said
+    said = words(render(replace(report, silent=("rotation", "swing"))))
+    assert "gave no signals: nothing new was opened for them, and their positions were kept" in said
+
+
+def test_a_page_whose_data_was_not_checked_does_not_say_that_no_check_failed(report):
+    said = words(render(replace(report, quality=(), checks_run=0)))
+    assert "No check of the data was made." in said
+    assert "No check failed" not in said

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
+from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.book import Band
-from nightdesk.risk import Entering, make_rules, pass_gate
+from nightdesk.risk import Entering, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.rule import Ruling
 
 
@@ -68,6 +68,27 @@ def test_a_position_that_another_strategy_takes_over_takes_its_place() -> None:
     assert leaves("position_count", {"limit": 10}, [10, 0, 0], [8, 10, 0], entering=now) == [8, 0, 0]
     now = entering(opens=np.array([1, 1, 0]), open_positions=8)
     assert leaves("position_count", {"limit": 10}, [10, 0, 0], [8, 10, 0], entering=now) == [8, 10, 0]
+
+
+def test_a_count_is_told_with_what_it_counted() -> None:
+    """Eight stay, GLD is let in as the ninth; a later rule takes it away again, and SPY was the tenth."""
+    rules = make_rules({"position_count": {"limit": 9}, "cash": {}})
+    now = situation(
+        entering=entering(
+            opens=np.array([1, 1, 1]), open_here=np.array([0, 0, 2]), open_positions=8, cash=50.0
+        )
+    )
+    passage = pass_gate(rules, np.array([10.0, 10.0, 1.0]), np.zeros(3), now)
+    told = {one.symbol: one for one in verdicts(passage, SYMBOLS) if one.rule.startswith("position_count")}
+    assert told["SPY"].rule == "position_count"
+    assert words(told["SPY"]).endswith(
+        "rejected by position_count: with it 10 positions would be open, of those that stay and the entries "
+        "that were let through before it, which later rules may still cut; at most 9 are allowed"
+    )
+    assert words(told["BTC-USD"]).endswith(
+        "rejected by position_count.per_symbol: with it 3 positions in this symbol would be open, one a "
+        "strategy; at most 2 are allowed"
+    )
 
 
 def test_the_more_confident_comes_first_and_of_equals_the_first_in_the_alphabet() -> None:

@@ -263,13 +263,17 @@ def test_the_state_of_a_session_does_not_depend_on_how_often_it_is_computed() ->
 @pytest.mark.parametrize(
     ("nav", "words"),
     [
-        (94, "Entries need a confidence of 0.6, and BTC-USD is not bought."),
+        (94, "Entries need a confidence of 0.6, and nothing is bought of BTC-USD."),
         (91, "Every position is cut to 75%, BTC-USD closed. Nothing is opened until the way back."),
         (
             87,
-            "Every position is cut to 50%, BTC-USD closed. Only GLD and TLT may be bought; a person reviews",
+            "Every position is cut to 50%, BTC-USD closed. Only GLD and TLT may be bought until the way "
+            "back, before which a person reviews.",
         ),
-        (84, "Everything is liquidated. Nothing is opened until a person confirms."),
+        (
+            84,
+            "Everything is liquidated. Nothing is opened until the way back, which a person has to confirm.",
+        ),
     ],
 )
 def test_a_move_is_told_with_its_numbers_and_what_it_means(nav: float, words: str) -> None:
@@ -286,6 +290,26 @@ def test_the_way_back_is_told_with_what_comes_now() -> None:
     story.live(91.5, 10)
     told = describe(story.moves[-1], LEVELS)
     assert "Recovery begins after 10 sessions: sizes are 25% of normal" in told
+
+
+def test_a_way_back_to_level_one_says_what_that_still_allows() -> None:
+    story = Story()
+    story.live(91.5)
+    story.live(91.5, 10, average_correlation=0.6)
+    assert story.told[-1] == (2, 1, "way back")
+    told = describe(story.moves[-1], LEVELS)
+    assert "the portfolio that the book wants was calm long enough" in told
+    assert told.endswith("Entries need a confidence of 0.6, and nothing is bought of BTC-USD.")
+
+
+def test_the_end_of_a_level_by_correlation_is_not_told_as_the_end_of_a_drawdown() -> None:
+    story = Story()
+    story.live(99, average_correlation=0.6)
+    story.live(99, average_correlation=0.4)
+    assert story.told == [(0, 1, "correlation"), (1, 0, "recovered")]
+    told = describe(story.moves[-1], LEVELS)
+    assert "neither the drawdown nor the correlations ask for a level any more" in told
+    assert told.endswith("No level limits entries any more.")
 
 
 @pytest.mark.parametrize(

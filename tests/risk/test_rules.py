@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
+from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.book import Band
 from nightdesk.errors import Refused
-from nightdesk.risk import Entering, make_rules, rule_names
+from nightdesk.risk import Entering, make_rules, pass_gate, rule_names, verdicts, words
 
 EXTREME = Band(name="EXTREME", entries=False)
 
@@ -48,6 +48,21 @@ def test_quarantine_and_staleness_stop_entries_of_their_symbol_alone() -> None:
     assert leaves("quarantine", {}, [10, 10, 0], [30, 30, 0], **bad) == [10, 30, 0]
     old = {"age": np.array([0, 1, -1])}
     assert leaves("staleness", {}, [10, 10, 0], [30, 30, 0.1], **old) == [30, 10, 0]
+
+
+def test_a_verdict_without_a_number_says_why_there_is_none() -> None:
+    """BTC-USD never had a bar: it is not "-1 sessions old"."""
+    old = situation(age=np.array([0, 1, -1]), band=None, vix=float("nan"))
+    rules = make_rules({"stop_loss": {}, "correlation": {}})
+    wanted = np.array([30.0, 30.0, 0.1])
+    told = {
+        (one.rule, one.symbol): words(one)
+        for one in verdicts(pass_gate(rules, wanted, np.zeros(3), old), SYMBOLS)
+    }
+    assert told["staleness", "SPY"].endswith("its newest bar is 1 sessions old, at most 0 is allowed")
+    assert told["staleness", "BTC-USD"].endswith("rejected by staleness: it has never had a bar")
+    assert told["regime", "GLD"].endswith("the volatility index is not known, so neither is its band")
+    assert not any("nan" in one or "inf" in one for one in told.values())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from nightdesk.book import Levels
-from nightdesk.risk import RiskState
+from nightdesk.risk import RiskState, Signs, advance
 from nightdesk.risk.telling import in_short, stands
 
 CALM = RiskState(level=0, peak=Decimal(100_000), highest=Decimal(100_000), drawdown=Decimal("0.0125"))
@@ -23,13 +23,26 @@ def test_level_one_says_when_it_ends() -> None:
     said = stands(replace(CALM, level=1, since=SINCE, drawdown=Decimal("0.06")), LEVELS)
     assert "Drawdown level 1 since 2020-03-09: the book is 6.00% below" in said
     assert "Entries need a confidence of 0.6" in said
-    assert said.endswith("It ends when the drawdown is under 4%.")
+    end = (
+        "It ends when the drawdown is under 4% and the correlation of what is held and wanted is at most 0.5"
+    )
+    assert said.endswith(f"{end} on average (no pair of them is known now).")
+
+
+def test_level_one_by_correlation_says_what_keeps_it_and_not_only_the_drawdown() -> None:
+    """The book is 1.25 % below its peak: the drawdown is under 4 % already, and the level holds."""
+    said = stands(replace(CALM, level=1, since=SINCE), LEVELS, 0.614)
+    assert "the correlation of what is held and wanted is at most 0.5 on average (now 0.61)." in said
+    signs = Signs(session=SINCE, nav=Decimal(98_750), held={}, calm=True, average_correlation=0.614)
+    assert advance(LEVELS, replace(CALM, level=1, since=SINCE), signs)[0].level == 1
+    apart = replace(signs, average_correlation=0.5)
+    assert advance(LEVELS, replace(CALM, level=1, since=SINCE), apart)[0].level == 0
 
 
 @pytest.mark.parametrize(
     ("level", "answered", "said"),
     [
-        (2, "", "The way back has 3 of 5 calm sessions, 10 of 10 without a new low."),
+        (2, "", "The way back has 3 of 5 calm sessions running, 10 of 10 without a new low."),
         (3, "", "10 of 10 without a new low, and a person's word, not given yet."),
         (3, "anna", "10 of 10 without a new low, and a person's word, given by anna."),
     ],
@@ -43,7 +56,7 @@ def test_a_recovery_says_its_size_and_its_leverage() -> None:
     said = stands(replace(CALM, recovery=6, since=SINCE), LEVELS)
     assert said.startswith("Drawdown level 0, in recovery for 6 sessions: ")
     assert "Sizes are 50% of normal and grow by 25% of it every 5 sessions" in said
-    assert "gross exposure is at most 100% of NAV" in said
+    assert "nothing is bought beyond a gross exposure of 100% of NAV" in said
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,12 @@ class SourceHealth:
             return "open circuit"
         return "healthy" if self.failures == 0 else "degraded"
 
+    def lasting_status(self) -> str:
+        """The same without a clock: the circuit counts as open until the source has answered again."""
+        if self.failures == 0:
+            return "healthy"
+        return "degraded" if self.opened_at is None else "open circuit"
+
     def succeeded(self, now: datetime) -> SourceHealth:
         """The health after an answer at `now`."""
         return replace(self, failures=0, opened_at=None, last_success=now)

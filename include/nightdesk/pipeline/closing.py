@@ -46,8 +46,9 @@ def close(context: Context) -> Outcome:
                     f"silent {book} {session} {name}",
                     "CRITICAL",
                     f"{book}: {name} gave no signals on {session}",
-                    _last_error(context, name) + " The session is degraded: its positions were kept and "
-                    "nothing new was opened by it.",
+                    _last_error(context, name)
+                    + f" The session is degraded: {name} opens nothing new, and keeps "
+                    "its positions but for those that a stop or their age ends.",
                     book=book,
                     session=session,
                 )

@@ -252,8 +252,9 @@ def _body(failure: Failure, number: int | None, error: str) -> str:
     end = "Put right what the error names, then clear the task: what follows it runs again by itself."
     if failure.task_id.startswith(_SIGNALS):
         end = (
-            "The session goes on without this strategy and is degraded: it opens nothing new, and keeps its "
-            f"positions but for those that a stop or their age ends. {end} A sealed session stays as it is."
+            "The session goes on without this strategy and is degraded: the strategy opens nothing new, and "
+            "keeps its positions but for those that a stop or their age ends. "
+            f"{end} A sealed session stays as it is."
         )
     return "\n".join(lines) + f"\n\n{end}"
 

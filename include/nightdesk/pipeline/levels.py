@@ -9,7 +9,7 @@ from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Saver
 from nightdesk.risk import Change, RiskState
-from nightdesk.risk.moves import asks_for, describe
+from nightdesk.risk.moves import asks_for, describe, entries_at
 from nightdesk.store.db import now
 from nightdesk.store.levels import (
     RiskFact,
@@ -101,7 +101,9 @@ def _tell(context: Context, change: Change) -> None:
 
 def _ask(context: Context, risk: RiskState) -> None:
     """Note that a person can see this session, and tell what is waited for; once a level."""
-    book, wanted, since = context.book.name, asks_for(risk.level), _since(risk)
+    book, wanted, since, levels = context.book.name, asks_for(risk.level), _since(risk), context.book.levels
+    if levels is None:
+        return
     reason = f"drawdown level {risk.level} since {since}"
     tell_risk_fact(
         context.conn,
@@ -114,9 +116,10 @@ def _ask(context: Context, risk: RiskState) -> None:
         f"waits {book} {since} {risk.level}",
         "EMERGENCY",
         f"{book} waits for a person: {wanted} of level {risk.level}",
-        f"{book} stands at drawdown level {risk.level} since {since}. It opens nothing"
-        f"{' but havens' if wanted == 'review' else ''} until a person has answered: in the DAG "
-        f'resume__{book}, or by `nightdesk resume {book} --reason "..."`. Without an answer it stays so.',
+        f"{book} stands at drawdown level {risk.level} since {since}. {entries_at(risk.level, levels)} "
+        f"Answer in the DAG resume__{book}, or by "
+        f'`nightdesk resume {book} --reason "..."`. A yes opens the way back, which begins when the '
+        "portfolio that the book wants has been calm for some sessions; without an answer it does not begin.",
         book=book,
         session=context.session,
     )

@@ -26,6 +26,8 @@ from nightdesk.alerts.risk import RiskSection
 from nightdesk.decision.injection import WORDS
 from nightdesk.errors import Refused
 from nightdesk.execution.slippage import total
+from nightdesk.feeds.breaker import SourceHealth
+from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.learning import live_models
@@ -43,7 +45,7 @@ from nightdesk.store.decisions import (
     verdicts_of,
 )
 from nightdesk.store.ledger import positions_of, read_mark, read_marks, reconciliations_of
-from nightdesk.store.levels import read_risk_state
+from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk import kill_switch
 from nightdesk.store.risk_reports import read_risk_report
@@ -155,7 +157,12 @@ def session_report(context: Context) -> SessionReport:
             for (strategy, symbol), (direction, confidence, said) in reasons.items()
         ),
         quality=tuple(
-            QualityLine(one["check_name"], one["symbol"], one["outcome"], one["detail"])
+            QualityLine(
+                one["check_name"],
+                "" if one["symbol"] == WHOLE_BOOK else one["symbol"],
+                one["outcome"],
+                one["detail"],
+            )
             for one in findings
             if one["outcome"] != "passed"
         ),
@@ -180,7 +187,8 @@ def risk_section(conn: Connection, book: Book, session: date) -> RiskSection | N
     told, state = read_risk_report(conn, book.name, session), read_risk_state(conn, book.name, session)
     if told is None:
         return None
-    level = "" if state is None or book.levels is None else stands(state, book.levels)
+    correlation = average_correlation(conn, book.name, session)
+    level = "" if state is None or book.levels is None else stands(state, book.levels, correlation)
     return RiskSection(level, told)
 
 
@@ -307,9 +315,10 @@ def _sources(context: Context) -> tuple[SourceLine, ...]:
     health = {row["source"]: row for row in read_rows(context.conn, "feeds_health")}
     lines = []
     for row in given:
-        known = health.get(row["source"])
-        status = "healthy" if known is None or known["failures"] == 0 else "degraded"
+        known = SourceHealth.from_row(health.get(row["source"]))
+        status = known.lasting_status()
+        # An error that was overcome is no word on a source that is well again.
         lines.append(
-            SourceLine(row["source"], status, row["bars"], "" if known is None else known["last_error"])
+            SourceLine(row["source"], status, row["bars"], known.last_error if known.failures else "")
         )
     return tuple(lines)

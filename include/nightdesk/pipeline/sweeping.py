@@ -122,7 +122,7 @@ def _raise_missing(conn: Connection, book: Book, session: date, standing: Standi
         f"missing {book.name} {session}",
         "CRITICAL",
         f"{book.name} {session} is not decided",
-        f"The bars of {session} are known since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
+        f"The bars of {session} can be had since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
         f"{found}.\n\nSee that the DAG daily__{book.name} is switched on and that Airflow's scheduler runs; "
         f"`nightdesk run {book.name} --session {session}` decides it by hand.",
         book=book.name,

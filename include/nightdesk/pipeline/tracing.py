@@ -14,7 +14,7 @@ from nightdesk.risk import words
 from nightdesk.risk.telling import stands
 from nightdesk.store import decisions, ledger, orders
 from nightdesk.store.health import read_findings
-from nightdesk.store.levels import read_risk_state
+from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
 from nightdesk.strategies import Direction
 
@@ -133,8 +133,12 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
 
 def _level(context: Context) -> str | None:
     """Where the book stood with its drawdown levels after the decision; None for a book without levels."""
-    state, levels = read_risk_state(context.conn, context.book.name, context.session), context.book.levels
-    return None if state is None or levels is None else stands(state, levels)
+    book, session, levels = context.book.name, context.session, context.book.levels
+    state, correlation = (
+        read_risk_state(context.conn, book, session),
+        average_correlation(context.conn, book, session),
+    )
+    return None if state is None or levels is None else stands(state, levels, correlation)
 
 
 def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -53,7 +56,14 @@ class PositionCount(Rule):
     name = "position_count"
     order = 52
     subject = "entries"
-    sentence = "position number {value:.0f}, at most {limit:.0f} are held"
+    sentence = (
+        "with it {value:.0f} positions would be open, of those that stay and the entries that were let "
+        "through before it, which later rules may still cut; at most {limit:.0f} are allowed"
+    )
+    sentences: ClassVar[Mapping[str, str]] = {
+        "per_symbol": "with it {value:.0f} positions in this symbol would be open, one a strategy; at most "
+        "{limit:.0f} are allowed"
+    }
 
     class Params(Frozen):
         """Its numbers."""
@@ -69,6 +79,7 @@ class PositionCount(Rule):
         columns = _by_confidence(np.where(entering.opens > 0, added, 0.0), situation)
         number = np.full_like(wanted, np.nan)
         limit = np.full_like(wanted, float(self.params.limit))
+        crowded = np.zeros(wanted.shape, dtype=np.bool_)
         # What one strategy takes over from another is no purchase, but it is a position.
         taken_over = entering.opens[(added == 0) & (np.abs(wanted) > 0)]
         count, after = entering.open_positions + int(taken_over.sum()), wanted.copy()
@@ -76,13 +87,14 @@ class PositionCount(Rule):
             opens, here = int(entering.opens[n]), int(entering.open_here[n])
             number[n] = count + opens
             if here + opens > self.params.per_symbol:
-                number[n], limit[n] = here + opens, self.params.per_symbol
+                number[n], limit[n], crowded[n] = here + opens, self.params.per_symbol, True
                 after[n] = kept[n]
             elif count + opens > self.params.limit:
                 after[n] = kept[n]
             else:
                 count += opens
-        return Ruling(wanted if np.array_equal(after, wanted) else after, number, limit)
+        left = wanted if np.array_equal(after, wanted) else after
+        return Ruling(left, number, limit, by=crowded, by_key="per_symbol")
 
 
 @register

@@ -83,12 +83,14 @@ class Staleness(Rule):
     subject = "entries"
     always = True
     sentence = "its newest bar is {value:.0f} sessions old, at most {limit:.0f} is allowed"
+    unmeasured = "it has never had a bar"
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions where the newest bar is older than the session, or there is none."""
         stale = situation.age != 0
         after = np.where(stale, without_entries(wanted, held), wanted) if stale.any() else wanted
-        return Ruling(after, situation.age.astype(np.float64), 0.0)
+        age = situation.age.astype(np.float64)
+        return Ruling(after, np.where(age < 0.0, np.nan, age), 0.0)
 
 
 @register
@@ -116,6 +118,7 @@ class Regime(Rule):
     subject = "entries"
     always = True
     sentence = "volatility index at {value:.2f}, in the band from {limit:.2f}"
+    unmeasured = "the volatility index is not known, so neither is its band"
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when the band is unknown or closed."""

@@ -99,6 +99,7 @@ class Correlation(Rule):
     order = 41
     subject = "positions"
     sentence = "joint weight with a symbol it moves with {value:.2%}, at most {limit:.2%}"
+    unmeasured = "it moves with no other symbol that is wanted"
 
     class Params(Frozen):
         """Its numbers."""

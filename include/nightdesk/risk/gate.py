@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Flags, Rule, Situation, rule_class, without_entries
+from nightdesk.risk.rule import Flags, Rule, Situation, reason_in_words, rule_class, without_entries
 from nightdesk.risk.verdict import Action, Verdict
 
 #: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.
@@ -22,13 +21,18 @@ MOST_ROUNDS = 100
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One rule asked once; arrays of shape (n_symbols,), `value` and `limit` may be one number."""
+    """One rule asked once; arrays of shape (n_symbols,), `value` and `limit` may be one number.
+
+    `by` and `by_key` are those of its ruling.
+    """
 
     rule: str
     before: Floats
     after: Floats
     value: Floats | float
     limit: Floats | float
+    by: Flags | None = None
+    by_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,7 @@ def _one_round(
                 after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
             wanted = after
             entries = _has_entries(wanted, held)
-        records.append(Record(rule.name, before, after, ruling.value, ruling.limit))
+        records.append(Record(rule.name, before, after, ruling.value, ruling.limit, ruling.by, ruling.by_key))
     return wanted, held_back and entries
 
 
@@ -194,7 +198,7 @@ def _verdict(
 ) -> Verdict:
     return Verdict(
         step=step,
-        rule=record.rule,
+        rule=record.rule if record.by is None or not record.by[n] else f"{record.rule}.{record.by_key}",
         symbol=symbols[n],
         action=action,
         value=_at(record.value, n),
@@ -220,10 +224,5 @@ def words(verdict: Verdict) -> str:
         "cut": f"cut to a {'purchase' if verdict.after > verdict.held else 'sale'} of {left:g}",
         "reject": "rejected",
     }[verdict.action]
-    return f"{verdict.symbol}: {side} {amount:g} {done} by {verdict.rule}: {_reason(verdict)}"
-
-
-def _reason(verdict: Verdict) -> str:
-    if math.isnan(verdict.value):
-        return "no value to judge by"
-    return rule_class(verdict.rule).sentence.format(value=verdict.value, limit=verdict.limit)
+    reason = reason_in_words(verdict.rule, verdict.value, verdict.limit)
+    return f"{verdict.symbol}: {side} {amount:g} {done} by {verdict.rule}: {reason}"

@@ -9,8 +9,8 @@ _CAUSES = {
     "drawdown": "the drawdown asks for it",
     "correlation": "what is held and wanted moves together",
     "person": "a person has set it",
-    "recovered": "the drawdown is back",
-    "way back": "the market was calm long enough",
+    "recovered": "neither the drawdown nor the correlations ask for a level any more",
+    "way back": "the portfolio that the book wants was calm long enough, without a new low of the drawdown",
 }
 
 
@@ -29,9 +29,14 @@ def _meaning(change: Change, levels: Levels) -> str:
         return (
             f"Recovery begins after {change.sessions} sessions: sizes are {levels.ramp_step:.0%} of normal "
             f"and grow by as much every {levels.ramp_sessions} sessions; the drawdown is measured from this "
-            "NAV on."
+            f"NAV on.{_still_together(change, levels)}"
         )
     return (f"{_cut(change, levels)}{entries_at(change.after, levels)}").strip()
+
+
+def _still_together(change: Change, levels: Levels) -> str:
+    """What level 1 means for a book that comes back to it, because everything still moves together."""
+    return f" {entries_at(change.after, levels)}" if change.after else ""
 
 
 def _cut(change: Change, levels: Levels) -> str:
@@ -48,9 +53,11 @@ def entries_at(level: int, levels: Levels) -> str:
     """What may be opened at a level."""
     match level:
         case 0:
-            return "Entries are free again."
+            return "No level limits entries any more."
         case 1:
-            barred = f", and {' and '.join(levels.first_out)} is not bought" if levels.first_out else ""
+            barred = (
+                f", and nothing is bought of {' and '.join(levels.first_out)}" if levels.first_out else ""
+            )
             return f"Entries need a confidence of {levels.min_confidence:g}{barred}."
         case 2:
             return "Nothing is opened until the way back."
@@ -58,9 +65,9 @@ def entries_at(level: int, levels: Levels) -> str:
             bought = (
                 f"Only {' and '.join(levels.havens)} may be bought" if levels.havens else "Nothing is opened"
             )
-            return f"{bought}; a person reviews before the way back."
+            return f"{bought} until the way back, before which a person reviews."
         case _:
-            return "Nothing is opened until a person confirms."
+            return "Nothing is opened until the way back, which a person has to confirm."
 
 
 def asks_for(level: int) -> str:

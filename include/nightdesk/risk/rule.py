@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -154,13 +155,17 @@ class Situation:
 class Ruling:
     """What a rule leaves of what it was asked; arrays of shape (n_symbols,), or one number for all symbols.
 
-    `exempt` marks reductions that nothing after the rule may hold back (stops, levels).
+    `exempt` marks reductions that nothing after the rule may hold back (stops, levels). `by` marks the
+    symbols that another number of the rule has judged, which `by_key` names: the verdict then is of
+    ``rule.by_key``, as the book writes it under `limits`.
     """
 
     after: Floats
     value: Floats | float
     limit: Floats | float
     exempt: Flags | None = None
+    by: Flags | None = None
+    by_key: str = ""
 
 
 class Rule(ABC):
@@ -178,6 +183,10 @@ class Rule(ABC):
         Whether it is in every gate, named by the book or not.
     sentence : str
         Format of its reason in words, of `value` and `limit`.
+    sentences : mapping of str to str
+        The same of verdicts by another of its numbers, see `Ruling.by_key`.
+    unmeasured : str
+        The reason in words where `value` is NaN.
     """
 
     name: ClassVar[str]
@@ -185,6 +194,8 @@ class Rule(ABC):
     subject: ClassVar[Subject]
     always: ClassVar[bool] = False
     sentence: ClassVar[str]
+    sentences: ClassVar[Mapping[str, str]] = {}
+    unmeasured: ClassVar[str] = "no value to judge by"
 
     class Params(Frozen):
         """The rule's own numbers, validated; an unknown key is refused."""
@@ -251,6 +262,17 @@ def rule_names() -> tuple[str, ...]:
 def rule_class(name: str) -> type[Rule]:
     """The rule registered under `name`; `KeyError` when there is none."""
     return _RULES[name]
+
+
+def reason_in_words(name: str, value: float, limit: float) -> str:
+    """Why a verdict fell, by the rule's name (``rule`` or ``rule.key``) and the numbers it compared."""
+    rule, _, key = name.partition(".")
+    cls = rule_class(rule)
+    if math.isnan(value):
+        return cls.unmeasured
+    if math.isinf(limit):
+        return "it sets no limit here"
+    return (cls.sentences[key] if key else cls.sentence).format(value=value, limit=limit)
 
 
 def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = ()) -> tuple[Rule, ...]:

@@ -91,6 +91,7 @@ class StopLoss(Rule):
     order = 31
     subject = "positions"
     sentence = "{value:.2%} below its average entry, {limit:.2%} is where it is cut"
+    unmeasured = "nothing is held of it, or its price is not to be trusted"
 
     class Params(Stop):
         """Its numbers; a symbol of the universe may have its own under `stop`."""

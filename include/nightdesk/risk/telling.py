@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from nightdesk.book import Levels
 from nightdesk.risk.levels import LOWEST_LASTING, RiskState
 from nightdesk.risk.moves import asks_for, entries_at
@@ -19,27 +21,48 @@ def in_short(state: RiskState) -> str:
     return where
 
 
-def stands(state: RiskState, levels: Levels) -> str:
-    """The level with its numbers: what it allows, and what the way out of it still wants."""
+def stands(state: RiskState, levels: Levels, correlation: float = math.nan) -> str:
+    """The level with its numbers: what it allows, and what the way out of it still wants.
+
+    Parameters
+    ----------
+    state : RiskState
+        After the decision.
+    levels : Levels
+        The book's.
+    correlation : float
+        Average over the pairs that are held or wanted; NaN where none is known.
+    """
     said = [f"{_capital(in_short(state))}: the book is {state.drawdown:.2%} below its peak of"]
     said[0] += f" {state.peak:,.2f} dollars."
     if state.recovery is not None:
         said.append(
             f"Sizes are {state.size(levels):.0%} of normal and grow by {levels.ramp_step:.0%} of it every "
-            f"{_count(levels.ramp_sessions, 'session')}; gross exposure is at most "
-            f"{levels.recovery_leverage:.0%} of NAV until then."
+            f"{_count(levels.ramp_sessions, 'session')}; until they are whole nothing is bought beyond "
+            f"a gross exposure of {levels.recovery_leverage:.0%} of NAV."
         )
     if state.level:
         said.append(entries_at(state.level, levels))
     if state.level == 1:
-        said.append(f"It ends when the drawdown is under {levels.first_ends_below:.0%}.")
+        said.append(_end_of_first(levels, correlation))
     if state.level >= LOWEST_LASTING:
         said.append(_way_back(state, levels))
     return " ".join(said)
 
 
+def _end_of_first(levels: Levels, correlation: float) -> str:
+    """What ends level 1: two conditions, whichever of them it was entered by."""
+    now = "no pair of them is known now" if math.isnan(correlation) else f"now {correlation:.2f}"
+    return (
+        f"It ends when the drawdown is under {levels.first_ends_below:.0%} and the correlation of what is "
+        f"held and wanted is at most {levels.average_correlation:g} on average ({now})."
+    )
+
+
 def _way_back(state: RiskState, levels: Levels) -> str:
-    calm = f"{min(state.calm, levels.calm_sessions)} of {_count(levels.calm_sessions, 'calm session')}"
+    calm = (
+        f"{min(state.calm, levels.calm_sessions)} of {_count(levels.calm_sessions, 'calm session')} running"
+    )
     low = f"{min(state.since_low, levels.low_sessions)} of {levels.low_sessions} without a new low"
     person = ""
     if asks_for(state.level):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -83,6 +84,12 @@ def read_risk_state(conn: Connection, book: str, session: date) -> RiskState | N
     """Where a book's risk stood after the decision of a session; None when that was not kept."""
     row = read_row(conn, "risk_state_row", book=book, session=session)
     return None if row is None else _state(conn, book, session, row)
+
+
+def average_correlation(conn: Connection, book: str, session: date) -> float:
+    """Over the pairs that were held or wanted in a decision; NaN where none was known, or none was kept."""
+    row = read_row(conn, "average_correlation", book=book, session=session)
+    return math.nan if row is None else float(row["average_correlation"])
 
 
 def newest_risk_state(conn: Connection, book: str, session: date = date.max) -> tuple[date, RiskState] | None:
