@@ -159,3 +159,17 @@ def test_what_a_session_sees_does_not_depend_on_later_ones() -> None:
 def test_an_unknown_symbol_is_named_with_those_there_are() -> None:
     with pytest.raises(KeyError, match="IBM is not in this panel of SPY"):
         panel_of([(0, "2024-07-01", 10)], WEEK, [ETF]).column("IBM")
+
+
+def test_actions_that_change_a_position_are_listed_by_the_session_that_they_count_from() -> None:
+    told = [
+        Action("SPY", np.datetime64("2024-07-05"), "merger", 0.5, "B", 1.25),
+        Action("SPY", np.datetime64("2024-07-04"), "return_of_capital", 0.75),
+        Action("SPY", np.datetime64("2024-07-01"), "delisting", 0.0),
+        Action("SPY", np.datetime64("2024-07-05"), "split", 2.0),
+        Action("ELSEWHERE", np.datetime64("2024-07-05"), "delisting", 0.0),
+    ]
+    panel = panel_of([(0, "2024-07-01", 10)], WEEK, [ETF], told)
+    kinds = [[one.kind for one in events] for events in panel.events]
+    assert kinds == [[], [], [], ["return_of_capital", "merger"], []]
+    assert panel.until(2).events == ((), ())

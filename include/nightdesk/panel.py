@@ -27,6 +27,12 @@ ActionKind = Literal[
 ]  # fmt: skip
 ACTION_KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
 
+#: Actions that change what a position is, or its cost, beside its quantity: the ledger books them from
+#: `Panel.events`, as it books splits and dividends from their arrays.
+EVENT_KINDS: tuple[ActionKind, ...] = (
+    "capital_gain", "return_of_capital", "spin_off", "symbol_change", "merger", "delisting",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Column:
@@ -124,6 +130,9 @@ class Panel:
     sentiment
         Mean score of the headlines of each session, from -1 to 1, NaN without any; None where the book has no
         news.
+    events : tuple of tuple of Action, length n_sessions
+        The actions of `EVENT_KINDS` that count from each session's open, in the order of that list; empty
+        where a panel knows none at all.
     """
 
     sessions: Sessions
@@ -143,6 +152,7 @@ class Panel:
     unexplained: Floats
     accepted: Floats
     sentiment: Floats | None = None
+    events: tuple[tuple[Action, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -243,6 +253,7 @@ def build_panel(
         sessions=sessions,
         symbols=tuple(column.symbol for column in columns),
         **{f"fill_{name}": array for name, array in fills.items()},
+        events=lay_events(sessions, columns, actions),
         **laid,
         **arrays,
     )
@@ -322,6 +333,23 @@ def _lay_actions(
         "unexplained": unexplained,
         "accepted": accepted,
     }
+
+
+def lay_events(
+    sessions: Sessions, columns: Sequence[Column], actions: Sequence[Action]
+) -> tuple[tuple[Action, ...], ...]:
+    """The actions of `EVENT_KINDS` by session; one between sessions counts from the next."""
+    known = {column.symbol for column in columns}
+    laid: list[list[Action]] = [[] for _ in sessions]
+    ranked = sorted(
+        (one for one in actions if one.kind in EVENT_KINDS and one.symbol in known),
+        key=lambda one: (one.day, EVENT_KINDS.index(one.kind), one.symbol),
+    )
+    for action in ranked:
+        t = int(np.searchsorted(sessions, action.day))
+        if 0 < t < len(sessions):
+            laid[t].append(action)
+    return tuple(map(tuple, laid))
 
 
 def _implied_dividend(ratio: float, previous_close: float) -> float:

@@ -14,7 +14,7 @@ from nightdesk.calendar import as_date, as_instant, get_calendar
 from nightdesk.decision.day import Day, Flags
 from nightdesk.decision.desk import Desk
 from nightdesk.execution.fills import FillBars
-from nightdesk.panel import Floats, Panel
+from nightdesk.panel import Action, Floats, Panel
 from nightdesk.strategies.base import Codes, Direction, Signals, View
 from nightdesk.strategies.learning import Model, with_models
 
@@ -50,6 +50,8 @@ class Market:
         Of strategies that learn, the live ones, where the signals were made from the factors.
     injected : frozenset of (session, strategy, symbol)
         Signals that no strategy made; see `nightdesk.decision.injection`.
+    happened : tuple of tuple of Action
+        By session, see `Panel.events`; empty where none is known.
     """
 
     desk: Desk
@@ -77,6 +79,7 @@ class Market:
     opens_month: Flags
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
     injected: frozenset[tuple[date, str, str]] = frozenset()
+    happened: tuple[tuple[Action, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -137,6 +140,11 @@ class Market:
         """Dividends of session `t` in dollars a unit; symbols without one are absent."""
         row = self.dividend[t]
         return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row)}
+
+    def events(self, t: int) -> tuple[Action, ...]:
+        """Actions of session `t` that are neither split nor dividend, of symbols that may be traded."""
+        mine = self.happened[t] if self.happened else ()
+        return tuple(one for one in mine if one.symbol in self.desk.column)
 
     def restated_prices(self, t: int) -> dict[str, float]:
         """Marking prices of the session before `t`, restated for the splits of `t`; none for the first."""
@@ -220,6 +228,7 @@ def observe(
         entries_allowed=entries_allowed,
         opens_month=_opens_month(desk, panel),
         models=models,
+        happened=panel.events,
     )
 
 
