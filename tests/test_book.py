@@ -33,6 +33,14 @@ def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
     }
     assert book.strategies["rotation"].sizing_params == {"max_turnover": 0.4, "max_cost": 0.002}
     assert "daily_loss" not in book.limits, "its design has levels, and no breaker"
+    aims = {name: (one.above or one.below, one.acceptable) for name, one in book.targets.items()}
+    assert aims == {
+        "annual_return": (0.10, 0.07), "annual_volatility": (0.15, 0.18), "sharpe": (1.0, 0.7),
+        "max_drawdown": (0.15, 0.20), "calmar": (0.7, 0.4), "win_rate": (0.52, 0.48),
+        "profit_factor": (1.3, 1.1), "turnover_monthly": (0.30, 0.50), "cost_drag": (0.01, 0.02),
+    }  # fmt: skip
+    classes = {symbol: one.tax_class for symbol, one in book.universe.items() if one.tax_class}
+    assert classes == {"GLD": "collectible", "SLV": "collectible", "DBC": "partnership"}
 
 
 def test_the_equity_swing_book_holds_the_figures_of_its_design() -> None:
@@ -201,3 +209,31 @@ def test_alerts_take_the_routes_of_their_level_unless_the_book_says_otherwise() 
 def test_who_is_told_is_no_part_of_a_decision() -> None:
     told = load_book(MULTI_ASSET, {"alerts": "{routes: {INFO: []}}"})
     assert told.config_hash == load_book(MULTI_ASSET).config_hash
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("{}", "give at least one"),
+        ("{above: 0.1, acceptable: 0.2}", "asks for more than the target itself"),
+        ("{below: 0.1, acceptable: 0.05}", "asks for more than the target itself"),
+        ("{above: 0.2, below: 0.1}", "must be less than below"),
+        ("{above: 0.1, below: 0.2, acceptable: 0.15}", "a range is met or missed"),
+        ("{over: 0.1}", "unknown key"),
+    ],
+)
+def test_a_target_that_makes_no_sense_is_refused(target: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        load_book(MULTI_ASSET, {"targets": f"{{sharpe: {target}}}"})
+
+
+def test_a_target_of_no_figure_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(Refused, match=r"(?s)targets.*annual_return.*max_drawdown"):
+        load_book(MULTI_ASSET, {"targets": "{luck: {above: 1}}"})
+
+
+def test_targets_and_tax_classes_change_no_decision_and_so_not_the_hash() -> None:
+    book = load_book(MULTI_ASSET)
+    for key, value in (("targets", "{sharpe: {above: 9}}"), ("universe.SPY.tax_class", "partnership")):
+        assert load_book(MULTI_ASSET, {key: value}).config_hash == book.config_hash
+    assert load_book(MULTI_ASSET, {"universe.SPY.max_weight": "0.39"}).config_hash != book.config_hash

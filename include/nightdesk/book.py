@@ -27,6 +27,26 @@ Positive = Annotated[float, Field(gt=0)]
 Params = dict[str, JsonValue]
 AssetClass = Literal["equity", "etf", "crypto"]
 
+#: Figures of a result that a book may have a target for, by their names in `metrics.json`.
+Figure = Literal[
+    "total_return",
+    "annual_return",
+    "excess_annual_return",
+    "annual_volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "win_rate",
+    "profit_factor",
+    "turnover_monthly",
+    "trades_monthly",
+    "cost_drag",
+    "var_95",
+    "cvar_95",
+    "beta",
+]
+
 
 class Frozen(BaseModel):
     """A validated value that never changes and knows all its keys."""
@@ -76,6 +96,9 @@ class Instrument(Frozen):
     )
     costs: Costs | None = Field(None, description="instead of the book's costs")
     stop: Stop | None = Field(None, description="instead of the numbers of limits.stop_loss")
+    tax_class: Literal["collectible", "partnership"] | None = Field(
+        None, description="what the tax makes of it, where it is no plain security; see docs/tax.md"
+    )
 
     @property
     def continuous(self) -> bool:
@@ -90,6 +113,38 @@ class StrategyEntry(Frozen):
     sizing: Name = Field("weight", description="how its signals become weights")
     sizing_params: Params = Field(default_factory=dict, description="the sizing method's own parameters")
     params: Params = Field(default_factory=dict, description="the strategy's own parameters")
+
+
+class Target(Frozen):
+    """What a figure of the book's result should be; see `nightdesk.performance.targets`.
+
+    One bound with what is still acceptable, or two bounds: a range.
+    """
+
+    above: float | None = Field(None, description="met above it; with below: from it on")
+    below: float | None = Field(None, description="met below it; with above: up to it")
+    acceptable: float | None = Field(None, description="not met, but good enough from here on")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("a target is above a number, below one, or between both: give at least one")
+        if self.above is not None and self.below is not None:
+            if self.acceptable is not None:
+                raise ValueError("acceptable: a range is met or missed; leave it out, or one of the bounds")
+            if self.above >= self.below:
+                raise ValueError(f"above {self.above:g} must be less than below {self.below:g}")
+        elif self.acceptable is not None:
+            least, most = self.above, self.below
+            wrong = (least is not None and self.acceptable > least) or (
+                most is not None and self.acceptable < most
+            )
+            if wrong:
+                raise ValueError(
+                    f"acceptable: {self.acceptable:g} asks for more than the target itself; "
+                    "it says how much less is good enough"
+                )
+        return self
 
 
 class Band(Frozen):
@@ -326,6 +381,10 @@ class Book(Frozen):
     levels: Levels | None = Field(None, description="drawdown levels; none: the book has no levels")
     costs: Costs = Costs()
     quality: Quality = Quality()
+    targets: dict[Figure, Target] = Field(
+        default_factory=dict,
+        description="what its results should be; they decide nothing, and none is hidden",
+    )
     alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
@@ -381,8 +440,15 @@ class Book(Frozen):
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 over all that the book decides by, independent of the file's layout and of who is told."""
-        return hashlib.sha256(self.model_dump_json(exclude={"alerts"}).encode()).hexdigest()
+        """SHA-256 over all that the book decides by, independent of the file's layout and of who is told.
+
+        Targets and tax classes decide nothing: they only say what a result is compared with and how it is
+        taxed.
+        """
+        text = self.model_dump_json(
+            exclude={"alerts": True, "targets": True, "universe": {"__all__": {"tax_class": True}}}
+        )
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 #: Sessions before inception from which factors are computed, when the book states no origin.
@@ -456,6 +522,7 @@ def _suggestion(word: str) -> str:
         Tax,
         Tolerance,
         Schedule,
+        Target,
         Alerts,
         Routes,
     )

@@ -127,8 +127,8 @@ def play(
     )
     simulation = Simulation(desk, market)
     walk(range(length), (simulation.settle, simulation.decide), Progress())
-    benchmark = np.zeros(length)
-    return Played(Result(desk, market, tuple(simulation.decided), tuple(simulation.facts), benchmark))
+    flat = (np.zeros(length), np.ones(length))
+    return Played(Result(desk, market, tuple(simulation.decided), tuple(simulation.facts), *flat))
 
 
 def profit(played: Played) -> Decimal:

@@ -2,8 +2,10 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from tests.decision.desks import book
 from tests.research.panels import FIRST, LAST, seeded_panel
 
+from nightdesk.book import Levels, Target
 from nightdesk.calendar import as_date
 from nightdesk.decision import RiskEvent
 from nightdesk.errors import Refused
@@ -18,6 +21,7 @@ from nightdesk.execution import fold
 from nightdesk.panel import Action
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.files import write_result
+from nightdesk.research.metrics import metrics
 from nightdesk.research.tables import TABLES, risk_event_rows
 
 LIMITS = {
@@ -32,6 +36,9 @@ LIMITS = {
 }
 BOOK = book(limits=LIMITS, quality={"failed_share": 0.6})
 START = date(2019, 1, 2)
+
+#: So near that the seeded market reaches them, with a way back.
+LEVELS = Levels(at=(0.004, 0.008, 0.05, 0.08), first_ends_below=0.003)
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +226,83 @@ def test_every_session_is_decided_once(result: Result) -> None:
     sessions = [one.state.mark.session for one in result.decided]
     inside = [as_date(day) for day in seeded_panel(BOOK).sessions if START <= as_date(day) <= LAST]
     assert sessions == inside
+
+
+def test_the_profits_of_the_strategies_are_the_books_in_every_session_to_the_cent(result: Result) -> None:
+    columns, rows = TABLES["performance"]
+    told: dict[date, list[dict[str, object]]] = {}
+    for row in rows(result):
+        one = dict(zip(columns, row, strict=True))
+        told.setdefault(one["session"], []).append(one)  # type: ignore[arg-type]
+    marks = [one.state.mark for one in result.decided]
+    assert list(told) == [mark.session for mark in marks]
+    assert [line["strategy"] for line in told[marks[0].session]] == [*result.desk.strategies, ""]
+    for before, mark in pairwise(marks):
+        profits = [Decimal(str(line["profit"])) for line in told[mark.session]]
+        assert sum(profits) == mark.nav - before.nav
+        assert told[mark.session][-1]["other"] == 0
+    whole = {
+        name: sum(Decimal(str(line["profit"])) for lines in told.values() for line in lines
+                  if line["strategy"] == name)
+        for name in result.desk.strategies
+    }  # fmt: skip
+    kept = metrics(result)["per_strategy"]
+    assert {name: pytest.approx(float(profit), abs=0.01) for name, profit in whole.items()} == {
+        name: kept[name]["profit"] if name in kept else 0.0  # type: ignore[index]
+        for name in result.desk.strategies
+    }
+
+
+def test_metrics_hold_the_benchmark_the_targets_and_what_was_received(result: Result) -> None:
+    document = metrics(result)
+    close = seeded_panel(BOOK)
+    rows = (close.sessions >= np.datetime64(START)) & (close.sessions <= np.datetime64(LAST))
+    spy = close.adjusted_close[rows, close.column(BOOK.benchmark)]
+    assert document["benchmark_total_return"] == pytest.approx(spy[-1] / spy[0] - 1)
+    own = document["final_nav"] / document["initial_nav"] - 1  # type: ignore[operator]
+    assert document["total_return"] == pytest.approx(own)
+    assert document["excess_total_return"] == pytest.approx(own - (spy[-1] / spy[0] - 1))
+    dividends = [one for one in result.entries if one.kind == "dividend"]
+    assert document["dividends"] == pytest.approx(float(sum(one.cash for one in dividends)))
+    assert document["dividends_paid"] == len({(one.session, one.symbol) for one in dividends})
+    aimed = backtest(
+        BOOK.model_copy(update={"targets": {"sharpe": Target(above=99.0)}}),
+        seeded_panel(BOOK), START, date(2019, 3, 29),
+    )  # fmt: skip
+    assert metrics(aimed)["targets"]["sharpe"]["outcome"] == "missed"  # type: ignore[index]
+
+
+def test_the_deepest_drawdown_is_told_from_the_highest_nav_and_from_the_last_reset() -> None:
+    """A fall, the way back from level 2 with its new peak, then a smaller fall from there."""
+    book_with_levels = BOOK.model_copy(update={"levels": LEVELS})
+    panel = seeded_panel(book_with_levels)
+    told = backtest(book_with_levels, panel, START, LAST)
+    document = metrics(told)
+    nav = told.nav
+    true = float((1 - nav / np.maximum.accumulate(nav)).max())
+    assert document["peak_resets"] >= 1  # type: ignore[operator]
+    assert document["max_drawdown"] == pytest.approx(true)
+    assert document["max_drawdown"] > document["max_drawdown_since_reset"] > 0  # type: ignore[operator]
+    columns, rows = TABLES["nav"]
+    last = dict(zip(columns, list(rows(told))[-1], strict=True))
+    state = told.decided[-1].gated.judged.risk
+    assert last["drawdown"] == pytest.approx(float(1 - Decimal(str(last["nav"])) / state.highest))
+    assert last["drawdown_since_reset"] == pytest.approx(float(1 - Decimal(str(last["nav"])) / state.peak))
+
+
+def test_every_spell_in_quarantine_is_told_with_its_reason_and_sessions() -> None:
+    panel = seeded_panel(BOOK)
+    t0 = int(np.searchsorted(panel.sessions, np.datetime64(START)))
+    close, n = panel.close.copy(), 0
+    high = panel.high.copy()
+    close[t0 + 5 : t0 + 8, n] = high[t0 + 5 : t0 + 8, n] * 1.01  # a close above its high
+    bad = replace(panel, close=close)
+    told = backtest(BOOK, bad, START, as_date(panel.sessions[t0 + 30]))
+    spells = [one for one in told.quarantines if one.symbol == panel.symbols[n]]
+    assert [(one.first, one.last, one.sessions) for one in spells] == [
+        (as_date(panel.sessions[t0 + 5]), as_date(panel.sessions[t0 + 7]), 3)
+    ]
+    assert "open or close outside low to high" in spells[0].reason
+    document = metrics(told)["quarantines"]
+    assert document[0]["symbol"] == panel.symbols[n]  # type: ignore[index]
+    assert metrics(backtest(BOOK, panel, START, as_date(panel.sessions[t0 + 30])))["quarantines"] == []

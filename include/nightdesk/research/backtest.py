@@ -16,6 +16,8 @@ from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.feeds.quality import Consequence, examine
 from nightdesk.panel import Floats, Panel
+from nightdesk.performance import growth_of
+from nightdesk.research.quarantines import QuarantineSpell, quarantine_spells
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
 from nightdesk.strategies import View
@@ -35,7 +37,11 @@ class Result:
     events : tuple of RiskEvent
         The facts that it was given and those that rules of the book raised, ascending.
     benchmark_returns : ndarray of shape (n_decided,)
-        Adjusted returns of the book's benchmark in the decided sessions.
+        Adjusted returns of the book's benchmark in the decided sessions; NaN beside a missing bar.
+    benchmark : ndarray of shape (n_decided,)
+        What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`.
+    quarantines : tuple of QuarantineSpell
+        In the decided sessions, the longest first.
     """
 
     desk: Desk
@@ -43,6 +49,8 @@ class Result:
     decided: tuple[Decided, ...]
     events: tuple[RiskEvent, ...]
     benchmark_returns: Floats
+    benchmark: Floats
+    quarantines: tuple[QuarantineSpell, ...] = ()
 
     @cached_property
     def nav(self) -> Floats:
@@ -114,6 +122,7 @@ def backtest(
         )
     else:
         values = {name: known_factors[name][:stop] for name in desk.factor_names}
+    spells: tuple[QuarantineSpell, ...] = ()
     if checked:
         quality = examine(known, book)
         bad = np.flatnonzero(quality.stop[t0:])
@@ -125,6 +134,7 @@ def backtest(
                 f"{known.sessions[t]}: the data is too bad to decide on: {why} (in quarantine: {failing}). "
                 "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
             )
+        spells = quarantine_spells(quality, known, t0)
         market = observe(
             desk, known, values, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
         )
@@ -133,8 +143,16 @@ def backtest(
     market = inject(market, injected)
     simulation = Simulation(desk, market, tuple(facts))
     walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
-    benchmark = known.returns[t0:, known.column(book.benchmark)]
-    return Result(desk, market, tuple(simulation.decided), tuple(simulation.facts), benchmark)
+    column = known.column(book.benchmark)
+    return Result(
+        desk,
+        market,
+        tuple(simulation.decided),
+        tuple(simulation.facts),
+        benchmark_returns=known.returns[t0:, column],
+        benchmark=growth_of(known.adjusted_close[:, column])[t0:],
+        quarantines=spells,
+    )
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:

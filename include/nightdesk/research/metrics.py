@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 
@@ -22,17 +22,15 @@ def metrics(result: Result) -> dict[str, object]:
     """All figures of a backtest, NaN as None; the same result gives the same document.
 
     Beside those of `nightdesk.performance`: `exposure` is the mean of gross, `slippage` what the fills cost
-    against the open (less than nothing where limit orders came out better), `cost_drag` commission and
-    slippage a year over the mean NAV, `turnover_monthly` a twelfth of the yearly one. `panel_hash` stands
-    for the bars as far as they were looked at.
+    against the open (less than nothing where limit orders came out better). `max_drawdown` is measured from
+    the highest NAV so far, which is never reset; `max_drawdown_since_reset` from the peak that the drawdown
+    levels count from, which begins anew with each of the `peak_resets`. `dividends_paid` counts payments, a
+    symbol and session each; `dividends` and `interest` are dollars. `panel_hash` stands for the bars as far
+    as they were looked at.
     """
     marks = [one.state.mark for one in result.decided]
     nav = result.nav
-    traded = np.array([float(sum((fill.notional for fill in one.fills), ZERO)) for one in result.decided])
-    figures = asdict(performance.nav_figures(nav, result.benchmark_returns))
-    trips = performance.round_trips(result.entries)
-    yearly = performance.turnover(traded, nav)
-    years = max(len(nav) - 1, 1) / performance.SESSIONS_A_YEAR
+    nav, figures = result.nav, results_of(result).by_name()
     commission, slippage = _costs(result)
     rolling = performance.rolling_sharpe(nav)
     document: dict[str, object] = {
@@ -45,22 +43,75 @@ def metrics(result: Result) -> dict[str, object]:
         "sessions": len(marks),
         "initial_nav": float(marks[0].nav),
         "final_nav": float(marks[-1].nav),
+        "benchmark": result.desk.book.benchmark,
         **figures,
-        **asdict(performance.trade_figures(trips)),
-        "turnover": yearly,
-        "turnover_monthly": yearly / 12,
+        **_since_reset(result),
         "exposure": float(np.mean([mark.gross for mark in marks])),
         "commission": float(commission),
         "slippage": float(slippage),
-        "cost_drag": float(commission + slippage) / years / float(nav.mean()),
+        **_received(result),
         "orders": sum(len(one.orders) for one in result.decided),
         "fills": sum(len(one.fills) for one in result.decided),
         "rolling_sharpe_last": float(rolling[-1]),
         "rolling_sharpe_worst": float(np.nanmin(rolling)) if np.isfinite(rolling).any() else math.nan,
+        "targets": target_document(performance.judge_targets(result.desk.book.targets, figures)),
+        "quarantines": [
+            {**asdict(one), "first": str(one.first), "last": str(one.last)} for one in result.quarantines
+        ],
         "per_strategy": _profits(result, by_strategy=True),
         "per_symbol": _profits(result, by_strategy=False),
     }
     return {key: _plain(one) for key, one in document.items()}
+
+
+def results_of(result: Result) -> performance.Results:
+    """The figures of a backtest that any span of sessions has, stored ones too."""
+    traded = [float(sum((fill.notional for fill in one.fills), ZERO)) for one in result.decided]
+    return performance.results(
+        performance.Past(
+            nav=result.nav,
+            benchmark=result.benchmark,
+            benchmark_returns=result.benchmark_returns,
+            traded=np.array(traded),
+            costs=sum(_costs(result), ZERO),
+            trips=performance.round_trips(result.entries),
+        )
+    )
+
+
+def target_document(judged: Iterable[performance.Aimed]) -> dict[str, dict[str, object]]:
+    """The book's targets by figure, each with what was reached and whether that is enough."""
+    return {
+        one.figure: {
+            "value": one.value,
+            **one.target.model_dump(),
+            "outcome": one.outcome,
+            "beyond_the_range": one.beyond,
+        }
+        for one in judged
+    }
+
+
+def _since_reset(result: Result) -> dict[str, object]:
+    """The deepest drawdown from the peak of the levels, and how often that began anew."""
+    deepest, resets = ZERO, 0
+    for one in result.decided:
+        # The session that resets the peak tells of the drawdown before in its move.
+        change, risk = one.gated.judged.change, one.gated.judged.risk
+        deepest = max(deepest, risk.drawdown, ZERO if change is None else change.drawdown)
+        resets += change is not None and change.cause == "way back"
+    return {"max_drawdown_since_reset": float(deepest), "peak_resets": resets}
+
+
+def _received(result: Result) -> dict[str, object]:
+    """What was paid to the book beside its trades."""
+    dividends = [one for one in result.entries if one.kind == "dividend"]
+    interest = (one.cash for one in result.entries if one.kind == "interest")
+    return {
+        "dividends_paid": len({(one.session, one.symbol) for one in dividends}),
+        "dividends": float(sum((one.cash for one in dividends), ZERO)),
+        "interest": float(sum(interest, ZERO)),
+    }
 
 
 def _costs(result: Result) -> tuple[Decimal, Decimal]:
@@ -111,4 +162,6 @@ def _plain(one: object) -> object:
         return one if math.isfinite(one) else None
     if isinstance(one, Mapping):
         return {key: _plain(inner) for key, inner in one.items()}
+    if isinstance(one, list):
+        return [_plain(inner) for inner in one]
     return one

@@ -18,6 +18,7 @@ from nightdesk.decision.injection import WORDS
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.slippage import slippage_of
+from nightdesk.performance import Valued, by_strategy
 from nightdesk.research.backtest import Result
 from nightdesk.research.taxes import form_rows
 from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
@@ -27,6 +28,10 @@ from nightdesk.strategies import Direction
 from nightdesk.tax.form_8949 import COLUMNS
 
 Row = tuple[object, ...]
+
+PERFORMANCE_COLUMNS = (
+    "strategy", "realised", "unrealised", "dividends", "commission", "interest", "fees", "other", "profit",
+)  # fmt: skip
 
 
 def nav_rows(result: Result) -> Iterator[Row]:
@@ -39,10 +44,23 @@ def nav_rows(result: Result) -> Iterator[Row]:
             mark.positions_value,
             mark.nav,
             mark.drawdown,
+            float(one.gated.judged.risk.drawdown),
             one.gated.judged.risk.level,
             mark.gross,
             mark.net,
         )
+
+
+def performance_rows(result: Result) -> Iterator[Row]:
+    """The profit of each session by strategy, and what no strategy moved."""
+    before = Valued()
+    for one in result.decided:
+        prices, ledger = result.market.prices(one.t), one.state.ledger
+        worth = {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in ledger.held()}
+        after = Valued(one.state.mark.nav, ledger.positions, worth)
+        for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
+            yield (one.state.mark.session, *(getattr(day, name) for name in PERFORMANCE_COLUMNS))
+        before = after
 
 
 def signal_rows(result: Result) -> Iterator[Row]:
@@ -233,7 +251,13 @@ def risk_event_rows(result: Result) -> Iterator[Row]:
 
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
-    "nav": (("session", "cash", "positions_value", "nav", "drawdown", "level", "gross", "net"), nav_rows),
+    "nav": (
+        (
+            "session", "cash", "positions_value", "nav", "drawdown", "drawdown_since_reset", "level", "gross",
+            "net",
+        ),
+        nav_rows,
+    ),
     "signals": (
         ("session", "strategy", "symbol", "direction", "strength", "confidence", "reason", "injected"),
         signal_rows,
@@ -274,6 +298,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
         ),
         position_rows,
     ),
+    "performance": (("session", *PERFORMANCE_COLUMNS), performance_rows),
     "trades": (TRADE_COLUMNS, trade_rows),
     "dropped": (DROPPED_COLUMNS, dropped_rows),
     "risk": (

@@ -1,4 +1,4 @@
-"""Performance: figures of a NAV series and of the trades behind it.
+"""Figures of a NAV series.
 
 Returns are simple, session to session; a year has 252 sessions; standard deviations use ddof = 1; the
 risk-free rate is taken as 0. A figure that is not defined (no losses to divide by, too short a history) is
@@ -8,14 +8,10 @@ NaN.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
 
 import numpy as np
 
-from nightdesk.execution import Entry, Ledger
 from nightdesk.panel import Floats
 from nightdesk.risk.tail import historical_loss
 
@@ -29,6 +25,8 @@ class NavFigures:
 
     Attributes
     ----------
+    total_return : float
+        Last / first - 1.
     annual_return : float
         Compound growth a year: (last / first) ** (252 / n) - 1 over n returns.
     annual_volatility : float
@@ -50,6 +48,7 @@ class NavFigures:
         Covariance with the benchmark's returns over their variance.
     """
 
+    total_return: float
     annual_return: float
     annual_volatility: float
     sharpe: float
@@ -83,25 +82,31 @@ def nav_figures(nav: Floats, benchmark_returns: Floats | None = None) -> NavFigu
     n = len(returns)
     if n == 0:
         no = math.nan
-        return NavFigures(no, no, no, no, no, 0.0, 0, no, no, no)
-    growth = float(nav[-1] / nav[0]) ** (SESSIONS_A_YEAR / n) - 1.0
+        return NavFigures(no, no, no, no, no, no, 0.0, 0, no, no, no)
+    growth = a_year(float(nav[-1] / nav[0]), n)
     mean = float(returns.mean()) * SESSIONS_A_YEAR
     volatility = float(returns.std(ddof=1)) * math.sqrt(SESSIONS_A_YEAR) if n > 1 else math.nan
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0.0) ** 2)) * SESSIONS_A_YEAR)
     deepest = float(drawdowns(nav).max())
     loss = historical_loss(returns)
     return NavFigures(
+        total_return=float(nav[-1] / nav[0]) - 1.0,
         annual_return=growth,
         annual_volatility=volatility,
-        sharpe=_ratio(mean, volatility),
-        sortino=_ratio(mean, downside),
-        calmar=_ratio(growth, deepest),
+        sharpe=ratio(mean, volatility),
+        sortino=ratio(mean, downside),
+        calmar=ratio(growth, deepest),
         max_drawdown=deepest,
         max_drawdown_sessions=_longest_below_peak(nav),
         var_95=loss.var,
         cvar_95=loss.cvar,
         beta=math.nan if benchmark_returns is None else _beta(returns, benchmark_returns[1:]),
     )
+
+
+def a_year(growth: float, sessions: int) -> float:
+    """Compound return a year of what grew by a factor over some sessions."""
+    return growth ** (SESSIONS_A_YEAR / sessions) - 1.0 if sessions else math.nan
 
 
 def drawdowns(nav: Floats) -> Floats:
@@ -123,72 +128,6 @@ def rolling_sharpe(nav: Floats, sessions: int = ROLLING_SESSIONS) -> Floats:
     return out
 
 
-@dataclass(frozen=True)
-class RoundTrip:
-    """A position from its opening until it was flat again; `profit` in dollars, after costs."""
-
-    strategy: str
-    symbol: str
-    opened: date
-    closed: date
-    profit: Decimal
-
-
-def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
-    """Closed positions of a ledger, in the order of their closing.
-
-    The profit of a position is the cash that its entries moved, dividends and commissions included: nothing
-    is left in it once it is flat. A trade through zero closes one position and opens the next with the cash
-    left over.
-    """
-    ledger = Ledger()
-    cash: dict[tuple[str, str], Decimal] = {}
-    opened: dict[tuple[str, str], date] = {}
-    out: list[RoundTrip] = []
-    for entry in entries:
-        key = (entry.strategy, entry.symbol)
-        before = ledger.positions.get(key)
-        ledger = ledger.apply([entry])
-        if entry.kind == "capital":
-            continue
-        quantity = ledger.positions[key].quantity
-        if quantity and (before is None or not before.quantity):
-            opened[key], cash[key] = entry.session, Decimal(0)
-        cash[key] = cash.get(key, Decimal(0)) + entry.cash
-        if before is not None and before.quantity and quantity * before.quantity <= 0:
-            carried = -ledger.positions[key].cost
-            out.append(RoundTrip(*key, opened[key], entry.session, cash[key] - carried))
-            opened[key], cash[key] = entry.session, carried
-    return out
-
-
-@dataclass(frozen=True)
-class TradeFigures:
-    """Figures of closed positions: wins are those with a profit above 0, dollars where not a share.
-
-    `profit_factor` is the sum of the wins over the sum of the losses.
-    """
-
-    closed: int
-    win_rate: float
-    average_win: float
-    average_loss: float
-    profit_factor: float
-
-
-def trade_figures(trips: Iterable[RoundTrip]) -> TradeFigures:
-    """Figures of closed positions."""
-    profits = [float(trip.profit) for trip in trips]
-    wins, losses = [one for one in profits if one > 0], [one for one in profits if one <= 0]
-    return TradeFigures(
-        closed=len(profits),
-        win_rate=_ratio(len(wins), len(profits)),
-        average_win=_ratio(sum(wins), len(wins)),
-        average_loss=_ratio(sum(losses), len(losses)),
-        profit_factor=_ratio(sum(wins), -sum(losses)),
-    )
-
-
 def turnover(traded: Floats, nav: Floats) -> float:
     """Traded notional a year over NAV, two-sided.
 
@@ -200,7 +139,8 @@ def turnover(traded: Floats, nav: Floats) -> float:
     return float((traded / nav).mean()) * SESSIONS_A_YEAR if len(nav) else math.nan
 
 
-def _ratio(above: float, below: float) -> float:
+def ratio(above: float, below: float) -> float:
+    """A quotient; NaN where the divisor is 0."""
     return above / below if below else math.nan
 
 
@@ -217,4 +157,4 @@ def _beta(returns: Floats, benchmark: Floats) -> float:
     if both.sum() < 2:
         return math.nan
     covariance = np.cov(returns[both], benchmark[both])
-    return _ratio(float(covariance[0, 1]), float(covariance[1, 1]))
+    return ratio(float(covariance[0, 1]), float(covariance[1, 1]))

@@ -1,0 +1,119 @@
+"""The profit of a session by strategy: what each realised, what its open positions gained, what it received.
+
+Together they are the book's profit of the session to the cent: what no strategy moved has a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from nightdesk.execution import Entry, Position
+from nightdesk.execution.ledger import WHOLE_BOOK
+from nightdesk.execution.money import to_cents
+
+Key = tuple[str, str]
+
+#: No dollars and no cents.
+ZERO = to_cents(Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Valued:
+    """A book at the mark of a session.
+
+    Attributes
+    ----------
+    nav : Decimal
+        Dollars and cents.
+    positions : mapping of (strategy, symbol) to Position
+        Closed ones included.
+    worth : mapping of (strategy, symbol) to Decimal
+        Dollars and cents of those that are held.
+    """
+
+    nav: Decimal = ZERO
+    positions: Mapping[Key, Position] = field(default_factory=dict)
+    worth: Mapping[Key, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyDay:
+    """What one strategy made of a session, in dollars and cents.
+
+    Attributes
+    ----------
+    strategy : str
+        Empty for the line of the whole book: what no strategy moved.
+    realised : Decimal
+        Of what was closed, against its average cost and without commission.
+    unrealised : Decimal
+        Change of what open positions are worth above their cost.
+    dividends, commission : Decimal
+        Received, and paid (positive).
+    interest, fees : Decimal
+        Of the whole book alone: what its cash earned, and what was taken from it (negative).
+    other : Decimal
+        Of the whole book alone: what is left of the book's profit, so that nothing is hidden. 0 unless
+        something moved its cash or value that is none of the above.
+    """
+
+    strategy: str
+    realised: Decimal = ZERO
+    unrealised: Decimal = ZERO
+    dividends: Decimal = ZERO
+    commission: Decimal = ZERO
+    interest: Decimal = ZERO
+    fees: Decimal = ZERO
+    other: Decimal = ZERO
+
+    @property
+    def profit(self) -> Decimal:
+        """What all of it comes to."""
+        own = self.realised + self.unrealised + self.dividends - self.commission
+        return own + self.interest + self.fees + self.other
+
+
+def by_strategy(
+    strategies: Sequence[str], before: Valued, after: Valued, entries: Iterable[Entry]
+) -> tuple[StrategyDay, ...]:
+    """The profit of a session by strategy, and a last line of what no strategy moved.
+
+    Parameters
+    ----------
+    strategies : sequence of str
+        The book's, each of which has a line; so does any other that holds something or was booked for.
+    before, after : Valued
+        At the mark of the session before (empty at the book's inception), and at this one.
+    entries : iterable of Entry
+        What the ledger booked in between.
+
+    Returns
+    -------
+    tuple of StrategyDay
+        Their profits add up to NAV after less NAV before and less the capital that was paid in, exactly.
+    """
+    entries = tuple(entries)
+    moved = dict.fromkeys((one.strategy, one.symbol) for one in entries if one.symbol)
+    sums = {name: [ZERO, ZERO, ZERO, ZERO] for name in strategies}
+    for key in {**before.worth, **moved, **after.worth}:
+        old, new = before.positions.get(key, Position(*key)), after.positions.get(key, Position(*key))
+        gained = after.worth.get(key, ZERO) - new.cost - (before.worth.get(key, ZERO) - old.cost)
+        own = sums.setdefault(key[0], [ZERO, ZERO, ZERO, ZERO])
+        changes = (new.realised - old.realised, gained, new.dividends - old.dividends)
+        for place, change in enumerate((*changes, new.commission - old.commission)):
+            own[place] += change
+    days = tuple(StrategyDay(name, *amounts) for name, amounts in sums.items())
+    return (*days, _whole_book(days, after.nav - before.nav, entries))
+
+
+def _whole_book(days: Iterable[StrategyDay], change: Decimal, entries: Iterable[Entry]) -> StrategyDay:
+    """The line of what no strategy moved, given the change of NAV."""
+    cash = {"capital": ZERO, "interest": ZERO, "fee": ZERO}
+    for entry in entries:
+        if not entry.symbol and entry.kind in cash:
+            cash[entry.kind] += entry.cash
+    interest, fees = cash["interest"], cash["fee"]
+    known = sum((one.profit for one in days), ZERO) + interest + fees
+    return StrategyDay(WHOLE_BOOK, interest=interest, fees=fees, other=change - cash["capital"] - known)

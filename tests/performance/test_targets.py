@@ -1,0 +1,60 @@
+"""Targets of a book: met, acceptable or missed."""
+
+import math
+
+import pytest
+
+from nightdesk.book import Target
+from nightdesk.performance import judge_targets
+
+RETURN = Target(above=0.10, acceptable=0.07)
+DRAWDOWN = Target(below=0.15, acceptable=0.20)
+
+
+@pytest.mark.parametrize(
+    ("figure", "target", "value", "outcome"),
+    [
+        ("annual_return", RETURN, 0.1001, "met"),
+        ("annual_return", RETURN, 0.10, "acceptable"),  # above means above
+        ("annual_return", RETURN, 0.07, "acceptable"),  # at least 7 %
+        ("annual_return", RETURN, 0.0699, "missed"),
+        ("annual_return", RETURN, -0.2, "missed"),
+        ("annual_return", Target(above=0.10), 0.09, "missed"),
+        ("max_drawdown", DRAWDOWN, 0.1499, "met"),
+        ("max_drawdown", DRAWDOWN, 0.15, "acceptable"),
+        ("max_drawdown", DRAWDOWN, 0.20, "acceptable"),
+        ("max_drawdown", DRAWDOWN, 0.2001, "missed"),
+        ("sharpe", Target(above=1.0), math.nan, "unknown"),
+    ],
+)
+def test_a_bound(figure, target, value, outcome):
+    (judged,) = judge_targets({figure: target}, {figure: value})
+    assert (judged.outcome, judged.beyond) == (outcome, False)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "outcome", "beyond"),
+    [
+        ("annual_return", 0.05, "met", False),
+        ("annual_return", 0.15, "met", False),
+        ("annual_return", 0.049, "missed", False),
+        ("annual_return", 0.20, "met", True),
+        ("max_drawdown", 0.02, "met", True),
+        ("max_drawdown", 0.16, "missed", False),
+        ("trades_monthly", 0.02, "missed", False),
+        ("trades_monthly", 0.20, "missed", False),
+    ],
+)
+def test_a_range_is_met_between_its_ends_and_beyond_the_better_one(figure, value, outcome, beyond):
+    target = Target(above=0.05, below=0.15)
+    (judged,) = judge_targets({figure: target}, {figure: value})
+    assert (judged.outcome, judged.beyond) == (outcome, beyond)
+
+
+def test_every_target_is_told_and_the_missed_ones_first():
+    targets = {name: Target(above=1.0, acceptable=0.5) for name in ("calmar", "sharpe", "sortino", "beta")}
+    figures = {"calmar": 2.0, "sharpe": 0.7, "sortino": 0.1, "beta": math.nan}
+    judged = judge_targets(targets, figures)
+    assert [(one.figure, one.outcome) for one in judged] == [
+        ("sortino", "missed"), ("beta", "unknown"), ("sharpe", "acceptable"), ("calmar", "met"),
+    ]  # fmt: skip
