@@ -88,7 +88,7 @@ CROSS JOIN LATERAL (
 JOIN nightdesk.signals s ON s.book = %(book)s AND s.session = newest.session AND s.strategy = wanted.strategy;
 
 -- name: target_rows
-SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, cause FROM nightdesk.targets
+SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, reduce_to, cause FROM nightdesk.targets
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
 
 -- name: dropped_entries_of
@@ -100,7 +100,7 @@ SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dr
 WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, strategy;
 
 -- name: carried_rows_before
-SELECT strategy, symbol, allocation, stop_distance FROM nightdesk.targets
+SELECT strategy, symbol, allocation, stop_distance, reduce_to FROM nightdesk.targets
 WHERE book = %(book)s AND session = (
     SELECT max(session) FROM nightdesk.targets WHERE book = %(book)s AND session < %(session)s
 );

@@ -283,6 +283,7 @@ def _state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Facts, sho
         stop_distance=np.where(
             held != 0.0, dice.uniform(0.01, 0.2, shape) * np.where(priced, day.price, 1.0), 0.0
         ),
+        reduce_to=np.where(dice.random(shape) < 0.2, np.abs(held) * dice.choice([0.3, 0.5, 1.0], shape), 0.0),
         tax=tax,
     )
 

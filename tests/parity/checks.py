@@ -48,7 +48,10 @@ def same_targets(result: Result, at: int, conn: db.Connection, session: date) ->
     for s, strategy in enumerate(desk.strategies):
         for n, symbol in enumerate(desk.symbols):
             row = stored[strategy, symbol]
-            for name in ("held", "quantity", "weight", "confidence", "allocation", "stop_distance", "cause"):
+            for name in (
+                *("held", "quantity", "weight", "confidence"),
+                *("allocation", "stop_distance", "reduce_to", "cause"),
+            ):
                 assert float(row[name]) == getattr(decided.targets, name)[s, n], (session, symbol, name)
     same_dropped(result, at, conn, session)
     spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))

@@ -66,3 +66,17 @@ def test_sessions_that_are_decided_anew_leave_the_same_rows(desk: SmallDesk) -> 
     for number in range(1, LAST + 1):
         desk.run(number)
     assert desk.dump() == before
+
+
+def test_what_a_sale_is_to_bring_a_position_down_to_is_kept_and_carried_on(desk: SmallDesk) -> None:
+    with desk.at(1) as context:
+        symbols = context.book.symbols
+        before = session_state(context).reduce_to
+    assert before is not None
+    assert not before.any(), "what is sized by risk parity owes no sale"
+    owed = "UPDATE nightdesk.targets SET reduce_to = 7.5 WHERE session = %s AND symbol = %s RETURNING 1"
+    assert desk.rows(owed, session(0), symbols[1])
+    with desk.at(1) as context:
+        after = session_state(context).reduce_to
+    assert after is not None
+    assert after[0].tolist() == [7.5 if n == 1 else 0.0 for n in range(len(symbols))]

@@ -36,6 +36,7 @@ def ask(
         returns=RETURNS,
         costs=np.full(4, costs),
         allocation=np.array(old, dtype=float),
+        reduce_to=np.zeros(4),
         opens_month=opens_month,
     )
 

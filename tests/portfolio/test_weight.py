@@ -14,7 +14,13 @@ STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
 SELL, STRONG_SELL = Direction.SELL, Direction.STRONG_SELL
 
 
-def ask(direction: Direction, held: float = 0.0, previous: Direction = HOLD, confidence: float = 0.8) -> Ask:
+def ask(
+    direction: Direction,
+    held: float = 0.0,
+    previous: Direction = HOLD,
+    confidence: float = 0.8,
+    owed: float = 0.0,
+) -> Ask:
     """A symbol at 100 dollars, cap 50 %, target 10 %, volatility 20 %, in a book of 100,000 dollars."""
     return Ask(
         held=np.array([held]),
@@ -31,6 +37,7 @@ def ask(direction: Direction, held: float = 0.0, previous: Direction = HOLD, con
         returns=np.zeros((60, 1)),
         costs=np.array([0.0015]),
         allocation=np.zeros(1),
+        reduce_to=np.array([owed]),
         opens_month=True,
     )
 
@@ -47,11 +54,39 @@ def ask(direction: Direction, held: float = 0.0, previous: Direction = HOLD, con
         (ask(SELL, held=77.0), 38.5),
         (ask(SELL, held=77.0, previous=STRONG_SELL), 38.5),
         (ask(SELL, held=77.0, previous=SELL), 77.0),
+        (ask(SELL, held=77.0, previous=SELL, owed=38.5), 38.5),
+        (ask(SELL, held=-77.0, previous=SELL, owed=38.5), -38.5),
+        (ask(HOLD, held=77.0, previous=SELL, owed=38.5), 77.0),
+        (ask(STRONG_SELL, held=77.0, previous=SELL, owed=38.5), 0.0),
+        (ask(BUY, held=77.0, previous=SELL, owed=38.5), 120.0),
         (ask(STRONG_SELL, held=77.0), 0.0),
     ],
 )
 def test_directions_become_quantities(asked: Ask, wanted: float) -> None:
-    assert SIZING.quantities(asked)[0] == pytest.approx(wanted)
+    decided = replace(asked, reduce_to=SIZING.reduce_to(asked))
+    assert SIZING.quantities(decided)[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        (ask(SELL, held=77.0), 38.5),  # it turns: half of what is held
+        (ask(SELL), 0.0),  # of nothing there is no half
+        (ask(SELL, held=77.0, previous=SELL), 0.0),  # it was done before
+        (ask(SELL, held=77.0, previous=SELL, owed=38.5), 38.5),  # nothing was let through
+        (ask(SELL, held=50.0, previous=SELL, owed=38.5), 38.5),  # a part was
+        (ask(SELL, held=38.0, previous=SELL, owed=38.5), 0.0),  # it is done
+        (ask(SELL, held=38.0, previous=SELL, owed=38.0 * (1 - 1e-15)), 0.0),  # but for rounding
+        (ask(SELL, held=60.0, previous=HOLD, owed=38.5), 30.0),  # it turns anew: half of what is held now
+        (ask(HOLD, held=77.0, previous=SELL, owed=38.5), 38.5),  # it asks for nothing, and forgets nothing
+        (ask(BUY, held=77.0, previous=SELL, owed=38.5), 0.0),
+        (ask(STRONG_BUY, held=77.0, previous=SELL, owed=38.5), 0.0),
+        (ask(STRONG_SELL, held=77.0, previous=SELL, owed=38.5), 0.0),
+        (ask(SELL, held=0.0, previous=SELL, owed=38.5), 0.0),  # a stop has sold it all
+    ],
+)
+def test_a_sell_is_carried_on_until_it_is_done_or_the_signal_turns(asked: Ask, left: float) -> None:
+    assert SIZING.reduce_to(asked).tolist() == [left]
 
 
 def test_a_calm_symbol_is_not_levered_above_its_cap() -> None:

@@ -104,6 +104,8 @@ def _target(row: Mapping[str, Any]) -> str:
     wanted = f"{quantity(row['quantity'])} ({percent(row['weight'])} of NAV)"
     why = f", {row['why']}" if row["why"] else ""
     carried = f", allocation {percent(row['allocation'])} of its capital" if row["allocation"] else ""
+    if row["reduce_to"]:
+        carried += f", sold down to {quantity(row['reduce_to'])} until that is done"
     return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}{carried}{why}"
 
 

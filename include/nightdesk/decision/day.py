@@ -149,10 +149,11 @@ def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = Tr
 class State:
     """Where the book stands when it decides: settled, and marked at the close of the session.
 
-    `risk`, `allocation` and `stop_distance` are what the decision before left; None before the first. The
-    allocation, of shape (n_strategies, n_symbols), are the shares of its capital that a strategy goes on
-    wanting, the stop distance the dollars below its average entry at which it leaves a position. `tax` is
-    empty where no rule of the book asks for it.
+    `risk`, `allocation`, `stop_distance` and `reduce_to` are what the decision before left; None before the
+    first. Of shape (n_strategies, n_symbols), the allocation are the shares of its capital that a strategy
+    goes on wanting, the stop distance the dollars below its average entry at which it leaves a position, and
+    `reduce_to` the units down to which a sale that it began is to be done. `tax` is empty where no rule of
+    the book asks for it.
     """
 
     ledger: Ledger
@@ -161,6 +162,7 @@ class State:
     risk: RiskState | None = None
     allocation: Floats | None = field(default=None, compare=False)
     stop_distance: Floats | None = field(default=None, compare=False)
+    reduce_to: Floats | None = field(default=None, compare=False)
     tax: TaxView = field(default_factory=TaxView)
 
 
@@ -185,6 +187,9 @@ class Targets:
         Factor in (0, 1] that brought it down to the book's target.
     stop_distance : ndarray
         Dollars below its average entry at which a strategy leaves the position; 0 where it has no such stop.
+    reduce_to : ndarray
+        Units, absolute, down to which a strategy goes on selling until no more is held; 0 where no sale is to
+        be done.
     cause : int8 ndarray
         Why the strategy wants it: a `nightdesk.decision.exits.Cause`.
     dropped : tuple of Dropped
@@ -199,5 +204,6 @@ class Targets:
     volatility: float
     scale: float
     stop_distance: Floats
+    reduce_to: Floats
     cause: Codes
     dropped: tuple[Dropped, ...] = ()

@@ -125,5 +125,13 @@ def stop_distance_after(desk: Desk, state: State, day: Day, wanted: Floats, held
     return np.where(held != 0, stop_distance_before(desk, state, day), fresh)
 
 
+def reduce_to_before(desk: Desk, state: State, day: Day) -> Floats:
+    """Units down to which sales that were begun are to be done, restated for splits; 0 without one."""
+    if state.reduce_to is None:
+        return np.zeros((len(desk.strategies), len(desk.symbols)))
+    return state.reduce_to * _ratios(desk, day.splits)
+
+
 def _ratios(desk: Desk, splits: Mapping[str, float]) -> Floats:
+    """Units after for one before, of each symbol."""
     return np.array([splits.get(symbol, 1.0) for symbol in desk.symbols])

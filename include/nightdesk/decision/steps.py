@@ -11,7 +11,14 @@ from nightdesk.book import Book
 from nightdesk.decision.compliance import measures
 from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
-from nightdesk.decision.exits import Cause, causes, exits, filtered, stop_distance_after
+from nightdesk.decision.exits import (
+    Cause,
+    causes,
+    exits,
+    filtered,
+    reduce_to_before,
+    stop_distance_after,
+)
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.sharing import share
 from nightdesk.errors import Refused
@@ -88,7 +95,9 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         )
     held = held_quantities(desk, state.ledger)
     wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
+    reduce_to = np.zeros_like(held)
     before = np.zeros_like(held) if state.allocation is None else state.allocation
+    owed = reduce_to_before(desk, state, day)
     band = desk.book.regime[day.band] if day.band >= 0 else None
     costs = desk.costs_at(day.price)
     for s, (name, method) in enumerate(desk.sizing.items()):
@@ -108,10 +117,11 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             returns=day.returns,
             costs=costs,
             allocation=before[s],
+            reduce_to=owed[s],
             opens_month=day.opens_month,
         )
-        allocation[s] = method.allocate(ask)
-        wanted[s] = method.quantities(replace(ask, allocation=allocation[s]))
+        allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
+        wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
         confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
     ended = exits(desk, state, day)
@@ -131,6 +141,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         volatility=volatility,
         scale=scale,
         stop_distance=stop_distance_after(desk, state, day, quantity, held),
+        reduce_to=reduce_to,
         cause=cause,
         dropped=dropped,
     )

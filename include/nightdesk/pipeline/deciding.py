@@ -39,6 +39,7 @@ def targets(context: Context) -> Outcome:
             confidence=wanted.confidence,
             allocation=wanted.allocation,
             stop_distance=wanted.stop_distance,
+            reduce_to=wanted.reduce_to,
             cause=wanted.cause,
         )
         with saving(context) as save:
@@ -142,7 +143,10 @@ def _stored_targets(context: Context) -> Targets:
     if scale is None:
         raise Refused(f"{book} {session} has no targets: run this session's targets step first")
     rows = targets_of(context.conn, book, session)
-    names = ("held", "quantity", "weight", "confidence", "allocation", "stop_distance", "cause")
+    names = (
+        *("held", "quantity", "weight", "confidence"),
+        *("allocation", "stop_distance", "reduce_to", "cause"),
+    )
     arrays = _as_arrays(context, rows, *names)
     cause = arrays.pop("cause").astype(np.int8)
     numbers: dict[str, Any] = {**arrays, **scale}

@@ -94,4 +94,5 @@ def session_state(context: Context) -> State:
         risk=risk_before(context),
         allocation=carried.get("allocation"),
         stop_distance=carried.get("stop_distance"),
+        reduce_to=carried.get("reduce_to"),
     )

@@ -51,6 +51,10 @@ class Ask:
     allocation : ndarray
         Shares of the capital that the strategy wants by a decision that it carries on; 0 where it has none.
         `Sizing.allocate` is told those of the session before, `Sizing.quantities` those of this session.
+    reduce_to : ndarray
+        Units, absolute, down to which a sale that was begun goes on; 0 where none is to be done.
+        `Sizing.reduce_to` is told those of the session before, in units of this session, and
+        `Sizing.quantities` those of this session.
     opens_month : bool
         Whether the session is the first of its month.
     """
@@ -69,6 +73,7 @@ class Ask:
     returns: Floats
     costs: Floats
     allocation: Floats
+    reduce_to: Floats
     opens_month: bool
 
 
@@ -86,6 +91,14 @@ class Sizing(ABC):
 
     def allocate(self, ask: Ask) -> Floats:
         """Shares of the capital to carry on from this session, shape (n_symbols,); none by default."""
+        return np.zeros_like(ask.held)
+
+    def reduce_to(self, ask: Ask) -> Floats:
+        """Units down to which to sell until that is done, absolute, shape (n_symbols,); 0, the default: none.
+
+        What it gives is carried on to the next session's `ask`: where the gate held the sale back, or its
+        order met no market, the method asks again.
+        """
         return np.zeros_like(ask.held)
 
     @abstractmethod

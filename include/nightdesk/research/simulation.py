@@ -60,14 +60,15 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The state, where the last decision left the book's risk and its allocations, the orders and crosses
-    that wait for the next session, and what this session settled.
+    """The state, where the last decision left the book's risk and what its strategies carry on, the orders
+    and crosses that wait for the next session, and what this session settled.
     """
 
     state: State | None = None
     risk: RiskState | None = None
     allocation: Floats | None = None
     stop_distance: Floats | None = None
+    reduce_to: Floats | None = None
     tax: TaxLedger | None = None
     orders: tuple[Order, ...] = ()
     crosses: tuple[Cross, ...] = ()
@@ -114,6 +115,7 @@ class Simulation:
             risk=progress.risk,
             allocation=progress.allocation,
             stop_distance=progress.stop_distance,
+            reduce_to=progress.reduce_to,
         )
         progress = replace(
             progress, state=state, orders=(), crosses=(), entries=entries, fills=fills, expired=expired
@@ -188,6 +190,7 @@ class Simulation:
             risk=gated.judged.risk,
             allocation=wanted.allocation,
             stop_distance=wanted.stop_distance,
+            reduce_to=wanted.reduce_to,
             orders=orders,
             crosses=crosses,
         )

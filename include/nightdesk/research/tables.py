@@ -105,6 +105,7 @@ def target_rows(result: Result) -> Iterator[Row]:
                     wanted.volatility,
                     wanted.scale,
                     float(wanted.allocation[s, n]),
+                    float(wanted.reduce_to[s, n]),
                 )
 
 
@@ -265,7 +266,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
     "targets": (
         (
             "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
-            "portfolio_volatility", "scale", "allocation",
+            "portfolio_volatility", "scale", "allocation", "reduce_to",
         ),
         target_rows,
     ),
