@@ -65,6 +65,7 @@ def test_the_equity_swing_book_holds_the_figures_of_its_design() -> None:
     assert (portfolio.capital, portfolio.one_entry_per_symbol) == ("shared", True)
     assert (portfolio.entry_correlation, portfolio.volatility_target) == (0.70, None)
     assert book.limits["daily_loss"] == {"limit": -0.02}
+    assert book.limits["max_weight"] == {"drift": 0.02}
     assert book.limits["position_count"] == {"limit": 10, "per_symbol": 2}
     assert book.limits["gross_leverage"] == {"limit": 1.0, "margin": False}
     costs = book.costs_of("AAPL")

@@ -36,7 +36,7 @@ LIMITS: dict[str, Any] = {
     "correlation": st.fixed_dictionaries(
         {"limit": st.sampled_from([0.0, 0.5, 0.7]), "joint_cap": st.sampled_from([0.0, 0.5, 0.75, 1.0])}
     ),
-    "max_weight": st.just({}),
+    "max_weight": st.sampled_from([{}, {}, {"drift": 0.02}, {"drift": 0.5}]),
     "position_count": st.fixed_dictionaries({"limit": st.integers(0, 12), "per_symbol": st.integers(1, 3)}),
     "heat": st.just({}),
     "cash": st.fixed_dictionaries({"reserve": st.sampled_from([0.0, 0.1])}),

@@ -130,10 +130,16 @@ def cuts_are_done(out: Outcome) -> None:
 
 
 def caps_of_positions(out: Outcome) -> None:
-    """Above a cap stands what was held: under a cut that goes first, or where a sale was held back."""
+    """Above a cap stands what was held: under a cut that goes first, or where a sale was held back.
+
+    Where the book lets positions drift, also what was held, up to so much above its cap; nothing was added.
+    """
     kept = ~out.bought & (out.exempt | out.held_back)
-    if "max_weight" in out.rules:
-        assert ((out.weight <= out.desk.max_weight + HAIR) | kept).all()
+    drift = out.number("max_weight", "drift")
+    if drift is not None:
+        cap = out.desk.max_weight
+        drifted = ~out.bought & (out.weight <= np.where(cap > 0.0, cap + drift, 0.0) + HAIR)
+        assert ((out.weight <= cap + HAIR) | drifted | kept).all()
     limit, share = out.number("correlation"), out.number("correlation", "joint_cap")
     if limit is not None and share is not None:
         matrix = out.gated.judged.correlations.matrix

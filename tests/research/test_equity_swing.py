@@ -91,6 +91,31 @@ def test_an_entry_risks_one_percent_and_takes_a_tenth_at_most(result: Result) ->
         assert (np.where(opened, units * 2.0 * day.factors["atr_14"], 0.0) <= 0.01 * nav * (1 + 1e-9)).all()
 
 
+def test_what_rises_above_its_cap_asks_for_no_sale_that_is_too_small_to_be_made(result: Result) -> None:
+    """It did in 344 of these sessions, while a position was sold back to its cap share by share."""
+    futile, risen = [], 0
+    for one in result.decided:
+        spoken = one.gated.verdicts(result.desk.symbols)
+        sold = {v.symbol for v in spoken if v.rule == "max_weight" and abs(v.after) < abs(v.held)}
+        undone = {v.symbol for v in spoken if v.rule == "smallest_trade" and v.action == "reject"}
+        futile += [(one.state.mark.session, symbol) for symbol in sorted(sold & undone)]
+        day = result.market.day(one.t)
+        weight = one.gated.passage.held * np.nan_to_num(day.price) / float(one.state.mark.nav)
+        risen += int((weight > result.desk.max_weight).sum())
+    assert futile == []
+    assert risen > 100, "nothing ever rose above its cap"
+
+
+def test_what_is_held_stays_within_its_cap_and_the_drift_that_the_book_allows(result: Result) -> None:
+    """After the gate, at the prices of the decision."""
+    for one in result.decided:
+        price = np.nan_to_num(result.market.day(one.t).price)
+        weight = one.gated.passage.quantity * price / float(one.state.mark.nav)
+        assert (weight <= result.desk.max_weight + 0.02 + 1e-9).all()
+        bought = one.gated.passage.quantity > one.gated.passage.held
+        assert (weight <= result.desk.max_weight + 1e-9)[bought].all()
+
+
 def test_what_is_bought_stays_within_the_heat_of_its_regime(result: Result) -> None:
     bands = set()
     for one in result.decided:

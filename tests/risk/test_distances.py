@@ -82,6 +82,12 @@ def test_of_the_symbols_the_one_nearest_to_its_cap_is_told() -> None:
     assert numbers(one) == (0.27, 0.3, 0.03, 0.1)
 
 
+def test_the_distance_of_a_book_that_lets_positions_drift_is_that_to_where_they_are_cut() -> None:
+    (one,) = told({"max_weight": {"drift": 0.02}}, measured(0.30, -0.20, 0.31))
+    assert (one.subject, one.state) == ("QQQ", "within")
+    assert numbers(one)[:2] == (0.31, 0.32)
+
+
 def test_a_symbol_that_may_not_be_held_is_beyond_its_cap() -> None:
     what = measured(0.30, 0.0, 0.01, max_weight=np.array([0.5, 0.4, 0.0]))
     (one,) = told({"max_weight": {}}, what)

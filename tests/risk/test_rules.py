@@ -82,6 +82,34 @@ def test_positions_above_their_cap_are_cut_to_it(
 @pytest.mark.parametrize(
     ("held", "wanted", "left"),
     [
+        ([0, 0, 0], [501, 0, 0], [500, 0, 0]),  # nothing is bought above the cap
+        ([450, 0, 0], [515, 0, 0], [500, 0, 0]),
+        ([501, 0, 0], [501, 0, 0], [501, 0, 0]),  # what rose above it stays within the band
+        ([520, 0, 0], [520, 0, 0], [520, 0, 0]),
+        ([510, 0, 0], [530, 0, 0], [510, 0, 0]),  # and is not added to
+        ([510, 0, 0], [505, 0, 0], [505, 0, 0]),  # a smaller reduction is the strategy's own
+        ([521, 0, 0], [521, 0, 0], [500, 0, 0]),  # beyond the band it is cut to the cap
+        ([521, 0, 0], [510, 0, 0], [500, 0, 0]),
+        ([-510, -830, 0], [-510, -850, 0], [-510, -830, 0]),
+        ([-530, 0, 0], [-530, 0, 0], [-500, 0, 0]),
+        ([-510, 0, 0], [510, 0, 0], [500, 0, 0]),  # a turn to the other side is a purchase
+    ],
+)
+def test_a_position_may_drift_above_its_cap_as_far_as_the_book_says(
+    held: list[float], wanted: list[float], left: list[float]
+) -> None:
+    assert leaves("max_weight", {"drift": 0.02}, held, wanted) == left
+
+
+def test_a_symbol_that_may_not_be_held_has_no_band() -> None:
+    caps = np.array([0.0, 0.4, 0.15])
+    left = leaves("max_weight", {"drift": 0.02}, [10, 0, 0], [10, 0, 0], max_weight=caps)
+    assert left == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "left"),
+    [
         ([0, 0, 0], [500, 800, 0], [500, 800, 0]),  # 90 %
         ([0, 0, 0], [500, 1000, 0], [475, 950, 0]),  # 100 %: both purchases alike
         ([500, 0, 0], [500, 1000, 0], [500, 900, 0]),  # what is held stays, the purchase is cut
@@ -210,7 +238,7 @@ def test_rules_that_are_always_on_need_not_be_named() -> None:
         ({"daily_loss": {"limit": 0.02}}, r"limits\.daily_loss\.limit: found 0\.02; "),
         (
             {"max_weight": {"limit": 1}},
-            r"limits\.max_weight\.limit: unknown key; max_weight knows no parameters",
+            r"limits\.max_weight\.limit: unknown key; max_weight knows drift",
         ),
     ],
 )

@@ -176,7 +176,7 @@ def _(rule: Correlation, measured: Measured) -> Iterator[Distance]:
 
 @of_rule.register
 def _(rule: MaxWeight, measured: Measured) -> Iterator[Distance]:
-    weight, cap = np.abs(measured.weights), measured.max_weight
+    weight, cap = np.abs(measured.weights), rule.most_held(measured.max_weight)
     if weight.any():
         used = np.divide(weight, cap, out=np.where(weight > 0.0, np.inf, 0.0), where=cap > 0.0)
         n = int(np.argmax(used))

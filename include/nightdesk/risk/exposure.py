@@ -15,10 +15,15 @@ INITIAL_MARGIN = 0.50
 
 @register
 class MaxWeight(Rule):
-    """No symbol weighs more than the book allows; what drifted above its cap is cut back to it.
+    """No symbol is bought above the weight that the book allows; what drifted too far is cut back to it.
+
+    With `drift` a position that rose above its cap by no more than this is left as it is: nothing is added to
+    it, and nothing is sold of it. Beyond, it is cut to the cap itself, so that the sale is worth its cost.
+    What is promised of a position after the gate is therefore: at most cap + drift, and at most the cap where
+    anything was bought. A symbol whose cap is 0 has no such band.
 
     A drift that is smaller than the rebalance threshold is left alone by that rule, which comes later: so a
-    position may stand above its cap by less than the threshold, and is never bought there.
+    position may stand above its cap by less than the threshold too, and is never bought there.
     """
 
     name = "max_weight"
@@ -26,20 +31,32 @@ class MaxWeight(Rule):
     subject = "positions"
     sentence = "weight of {value:.2%}, at most {limit:.2%}"
 
+    class Params(Frozen):
+        """Its number; the caps are those of the universe."""
+
+        drift: Share = Field(
+            0.0,
+            description="share of NAV by which a held position may stand above its cap before it is cut back",
+        )
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
-        """Positions clipped to their caps, rounded toward zero."""
-        weight = np.abs(situation.weights(wanted))
-        over = weight > situation.max_weight
-        after = wanted
-        if over.any():
-            cap = np.divide(
-                situation.max_weight * situation.nav,
-                situation.price,
-                out=np.abs(wanted),
-                where=situation.price > 0,
-            )
-            after = np.where(over, np.copysign(situation.units.toward_zero(cap), wanted), wanted)
-        return Ruling(after, weight, situation.max_weight)
+        """Positions clipped to their caps, rounded toward zero; held ones within the band to what is held."""
+        weight, limit = np.abs(situation.weights(wanted)), situation.max_weight
+        over = weight > limit
+        if not over.any():
+            return Ruling(wanted, weight, limit)
+        cap = np.divide(limit * situation.nav, situation.price, out=np.abs(wanted), where=situation.price > 0)
+        most = situation.units.toward_zero(cap)
+        stands = np.abs(situation.weights(held))
+        tolerated = (stands > limit) & (stands <= self.most_held(limit)) & (held * wanted > 0.0)
+        most, limit = np.where(tolerated, np.abs(held), most), np.where(tolerated, stands, limit)
+        after = np.where(over & (np.abs(wanted) > most), np.copysign(most, wanted), wanted)
+        return Ruling(after, weight, limit)
+
+    def most_held(self, max_weight: Floats) -> Floats:
+        """Weights, absolute, above which a held position is cut back to its cap."""
+        drift: float = self.params.drift
+        return np.where(max_weight > 0.0, max_weight + drift, 0.0)
 
 
 def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
