@@ -216,3 +216,14 @@ ORDER BY 1;
 
 -- name: lock_runs_from
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session FOR UPDATE;
+
+-- name: performance_rows
+SELECT strategy, realised, unrealised, dividends, commission, interest, fees, other
+FROM nightdesk.performance WHERE book = %(book)s AND session = %(session)s ORDER BY strategy = '', strategy;
+
+-- name: profit_by_session
+SELECT session, sum(profit) AS profit FROM nightdesk.performance WHERE book = %(book)s GROUP BY session;
+
+-- name: newest_benchmark
+SELECT session, symbol, since, sessions, total_return
+FROM nightdesk.benchmarks WHERE book = %(book)s ORDER BY session DESC LIMIT 1;

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from nightdesk.alerts.report import (
@@ -20,7 +21,10 @@ from nightdesk.alerts.report import (
     headline,
     render,
 )
+from nightdesk.alerts.results import ResultsSection
+from nightdesk.book import Target
 from nightdesk.execution import Slippage
+from nightdesk.performance import Past, StrategyDay, judge_targets, results
 
 CELLS = {"dd", "dt", "small", "span", "td", "th"}
 VOID = {"meta", "br", "link", "img", "input", "hr", "line", "path"}
@@ -266,3 +270,50 @@ def test_a_page_whose_data_was_not_checked_does_not_say_that_no_check_failed(rep
     said = words(render(replace(report, quality=(), checks_run=0)))
     assert "No check of the data was made." in said
     assert "No check failed" not in said
+
+
+@pytest.fixture
+def earning(report):
+    nav, spy = np.array([100.0, 98.0, 99.0]), np.array([100.0, 101.0, 104.0])
+    found = results(Past(nav, spy, np.array([0.0, 0.01, 0.03]), np.zeros(3), Decimal(0), ()))
+    targets = {"annual_return": Target(above=0.1, acceptable=0.07), "annual_volatility": Target(below=9.0)}
+    return replace(
+        report,
+        drawdown_since_reset=0.0041,
+        benchmark="SPY",
+        benchmark_return=0.04,
+        earnings=(
+            StrategyDay("calm", Decimal("12.50"), Decimal("250.00"), Decimal("3.10"), Decimal("1.20")),
+            StrategyDay("swift", unrealised=Decimal("-14.75")),
+            StrategyDay("", interest=Decimal("0.75")),
+        ),
+        results=ResultsSection(date(2022, 12, 28), 3, "SPY", found, judge_targets(targets, found.by_name())),
+    )
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "+1.25 % since 2022-12-28; SPY +4.00 %",
+        "Drawdown 1.25 % below the highest NAV ever; 0.41 % below the peak of the levels",
+        "calm +$12.50 +$250.00 $3.10 $1.20 +$264.40",
+        "swift $0.00 −$14.75 $0.00 $0.00 −$14.75",
+        "Of the whole book interest +$0.75, fees $0.00 +$0.75",
+        "The book +$12.50 +$235.25 $3.10 $1.20 +$250.40",
+        "Results since 2022-12-28",
+        "Total return −1.00 %",
+        "SPY +4.00 %",
+        "Beyond it −5.00 %",
+        "Largest drawdown 2.00 %",
+        "above 10.00 %, acceptable from 7.00 % missed",
+        "below 900.00 % met",
+    ],
+)
+def test_the_page_says_what_was_earned_and_what_was_aimed_at(earning, sentence):
+    assert sentence in words(render(earning))
+    assert Page(render(earning)).stack == []
+
+
+def test_a_missed_target_stands_before_those_that_are_met(earning):
+    text = words(render(earning)).split("Aimed at")[1]
+    assert text.index("Return a year") < text.index("Volatility a year")

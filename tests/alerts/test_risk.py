@@ -16,7 +16,7 @@ from nightdesk.risk.distances import distances
 
 __all__ = ["report"]
 
-LEVEL = "Drawdown level 0: the book is 1.25% below its peak of 102,500.00 dollars."
+LEVEL = "Drawdown level 0: the book is 1.25% below its highest NAV of 102,500.00 dollars."
 
 
 @pytest.fixture

@@ -63,4 +63,27 @@ def test_status_tells_the_drawdown_level_in_one_line(nightdesk, decided):
     assert book["level"]["level"] == 0
     assert book["level"]["session"] == SECOND
     lines = [line.strip() for line in nightdesk("status", "multi_asset").stdout.splitlines()]
-    assert any(line.startswith("drawdown level 0, ") and line.endswith(" below its peak") for line in lines)
+    assert any(line.startswith("drawdown level 0, ") and line.endswith(" below that peak") for line in lines)
+
+
+def test_both_drawdowns_are_told_with_their_peaks(nightdesk, decided):
+    told = nightdesk.document("risk", "multi_asset")["drawdown"]
+    assert told["from_highest"] == told["since_reset"] >= 0
+    assert told["highest_nav"] == told["peak_nav"] > 0
+    assert not told["peak_was_reset"]
+    assert nightdesk.document("status", "multi_asset")["books"][0]["drawdown"] == told
+    assert "below its highest NAV of" in nightdesk("risk", "multi_asset").stdout
+    assert "below the highest NAV ever" in nightdesk("status", "multi_asset").stdout
+
+
+def test_status_tells_the_benchmark_beside_the_book_and_the_day_by_strategy(nightdesk, decided):
+    (book,) = nightdesk.document("status", "multi_asset")["books"]
+    told = book["since_inception"]
+    assert (told["since"], told["until"], told["sessions"], told["benchmark"]) == (FIRST, SECOND, 2, "SPY")
+    assert told["total_return"] == pytest.approx(book["mark"]["nav"] / 100_000 - 1)
+    beyond = told["total_return"] - told["benchmark_total_return"]
+    assert told["excess_total_return"] == pytest.approx(beyond)
+    days = book["by_strategy"]
+    assert [day["strategy"] for day in days][-1] == ""
+    assert sum(day["profit"] for day in days) == pytest.approx(book["profit"], abs=0.001)
+    assert f"since {FIRST}; SPY with dividends" in nightdesk("status", "multi_asset").stdout

@@ -16,7 +16,19 @@ LEVELS = Levels(havens=("GLD", "TLT"), first_out=("BTC-USD",))
 
 
 def test_a_calm_book_says_only_how_far_it_is_below_its_peak() -> None:
-    assert stands(CALM, LEVELS) == "Drawdown level 0: the book is 1.25% below its peak of 100,000.00 dollars."
+    assert stands(CALM, LEVELS) == (
+        "Drawdown level 0: the book is 1.25% below its highest NAV of 100,000.00 dollars."
+    )
+
+
+def test_after_a_reset_both_drawdowns_are_told_with_what_each_is_measured_from() -> None:
+    """90,000 dollars: 10 % under the 100,000 once reached, 4 % under the 93,750 of the recovery."""
+    state = replace(CALM, peak=Decimal(93_750), drawdown=Decimal("0.04"), recovery=3)
+    assert state.drawdown_from_highest == Decimal("0.10")
+    assert (
+        "the book is 4.00% below 93,750.00 dollars, the peak since the last recovery began, from which the "
+        "levels count, and 10.00% below its highest NAV of 100,000.00 dollars."
+    ) in stands(state, LEVELS)
 
 
 def test_level_one_says_when_it_ends() -> None:

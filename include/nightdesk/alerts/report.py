@@ -6,6 +6,7 @@ reads no clock, so the same facts give the same bytes.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw
+from nightdesk.alerts.results import ResultsSection
 from nightdesk.alerts.risk import RiskSection, pair_words
 from nightdesk.execution.slippage import Slippage
+from nightdesk.performance import StrategyDay
 
 if TYPE_CHECKING:
     import jinja2
@@ -149,7 +152,10 @@ class SessionReport:
     previous_nav : Decimal or None
         NAV of the session before; None at inception.
     drawdown, gross, net : float
-        Shares: 1 - NAV / peak NAV; absolute and signed exposure over NAV.
+        Shares: 1 - NAV / highest NAV ever; absolute and signed exposure over NAV.
+    drawdown_since_reset : float or None
+        The same below the peak that the drawdown levels count from, which begins anew when recovery begins;
+        None for a book without levels.
     vix : float or None
         The volatility index that set `regime`.
     sample : bool
@@ -161,7 +167,14 @@ class SessionReport:
     dry_run : bool
         Whether the session was only computed, and nothing sent.
     history : tuple of NavPoint
-        From inception to the session, ascending.
+        Of the sessions of the pictures, up to this one, ascending.
+    benchmark, benchmark_return : str, float
+        The book's benchmark, and its return over the sessions of `history`, dividends included; NaN where
+        that is not known.
+    earnings : tuple of StrategyDay
+        The profit of the day by strategy, and what no strategy moved.
+    results : ResultsSection or None
+        Since the book's inception; None in its first session.
     slippage : Slippage
         Of all fills together, expected and realised.
     notes : tuple of str
@@ -201,6 +214,11 @@ class SessionReport:
     sources: tuple[SourceLine, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RiskSection | None = None
+    drawdown_since_reset: float | None = None
+    benchmark: str = ""
+    benchmark_return: float = math.nan
+    earnings: tuple[StrategyDay, ...] = ()
+    results: ResultsSection | None = None
     silent: tuple[str, ...] = ()
     entries_blocked: str = ""
     dry_run: bool = False
@@ -220,6 +238,11 @@ class SessionReport:
         if self.previous_nav is None or self.profit is None or self.previous_nav == 0:
             return None
         return self.profit / self.previous_nav
+
+    @property
+    def earned(self) -> tuple[StrategyDay, ...]:
+        """The profit of the day by strategy; that of no strategy only where there is any."""
+        return tuple(one for one in self.earnings if one.strategy or one.profit)
 
     @property
     def history_return(self) -> Decimal | None:

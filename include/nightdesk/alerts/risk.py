@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nightdesk.alerts import figures
-from nightdesk.risk import Distance, Pair, RiskReport
+from nightdesk.risk import Distance, Pair, RiskReport, RiskState
+from nightdesk.risk.telling import drawdown_words
 
 #: What each limit is about; `{subject}` is the symbol, pair or level.
 _NAMES = {
     "volatility": "Volatility a year, up to the target",
     "daily_loss": "Change of NAV since the mark before, no less than",
-    "drawdown_level": "Drawdown, up to {subject}",
+    "drawdown_level": "Drawdown since the last reset of its peak, up to {subject}",
     "stop_loss": "{subject}: below its average entry, up to the stop",
     "correlation": "{subject}: correlation of the closest pair, beyond which its joint weight is capped",
     "joint_weight": "{subject}: joint weight of a pair that moves together",
@@ -76,11 +77,13 @@ class HeatCell:
 class RiskSection:
     """What the page says of the book's risk.
 
-    `level` is where it stands with its drawdown levels, in words; empty for a book that has none.
+    `level` is where it stands with its drawdown levels, in words; empty for a book that has none. `state` is
+    the same in numbers, None where none was kept.
     """
 
     level: str
     report: RiskReport
+    state: RiskState | None = None
 
     @property
     def limits(self) -> tuple[LimitLine, ...]:
@@ -155,6 +158,8 @@ def risk_lines(section: RiskSection) -> Iterator[str]:
     tail, spread, picture = report.tail, report.concentration, report.picture
     if section.level:
         yield section.level
+    elif section.state is not None:
+        yield drawdown_words(section.state)
     yield f"volatility {percent(report.volatility)} a year"
     for name, loss in (("past returns", tail.historical), ("a normal distribution", tail.normal)):
         yield (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +14,7 @@ from nightdesk.cli.options import BookName, Json
 from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
+    from nightdesk.execution.ledger import Mark
     from nightdesk.store.db import Connection
 
 
@@ -77,6 +78,7 @@ def verify(book: BookName, json: Json = False) -> None:
 
 def _standing(conn: Connection, book: str) -> dict[str, Any]:
     """All that `status` tells of one book."""
+    from nightdesk.cli.risk import drawdown_document
     from nightdesk.risk.telling import in_short
     from nightdesk.store.decisions import decided_sessions, silent_strategies
     from nightdesk.store.ledger import positions_of, read_marks
@@ -107,6 +109,9 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
             "drawdown": stood[1].drawdown,
             "in_words": in_short(stood[1]),
         },
+        "drawdown": None if stood is None else drawdown_document(stood[1]),
+        "by_strategy": [] if marked is None else _by_strategy(conn, book, marked.session),
+        "since_inception": _since_inception(conn, book, marks),
         "positions": [
             {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
             for row in positions
@@ -114,6 +119,36 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
         ],
         "open_orders": read_rows(conn, "open_orders", book=book),
         "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
+    }
+
+
+def _by_strategy(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """The profit of the newest session by strategy, as its report has kept it."""
+    from nightdesk.store.performance import performance_of, performance_rows
+
+    return performance_rows(performance_of(conn, book, session))
+
+
+def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict[str, Any] | None:
+    """Returns of the book and its benchmark up to the newest report; None before the second session."""
+    from nightdesk.performance.nav import a_year
+    from nightdesk.store.performance import newest_benchmark
+
+    beside = newest_benchmark(conn, book)
+    told = [] if beside is None else [one for one in marks if one.session <= beside.session]
+    if beside is None or len(told) < 2:
+        return None
+    own, sessions = float(told[-1].nav / told[0].nav), len(told) - 1
+    return {
+        "since": told[0].session,
+        "until": beside.session,
+        "sessions": len(told),
+        "total_return": own - 1.0,
+        "annual_return": a_year(own, sessions),
+        "benchmark": beside.symbol,
+        "benchmark_total_return": beside.total_return,
+        "benchmark_annual_return": a_year(1.0 + beside.total_return, sessions),
+        "excess_total_return": own - 1.0 - beside.total_return,
     }
 
 
@@ -150,14 +185,20 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"  DEGRADED: decided without {' and '.join(one['silent'])}, which gave no signals"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
-        exposure = f"gross {percent(mark['gross'])}, drawdown {percent(mark['drawdown'])}"
+        fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"
+        exposure = f"gross {percent(mark['gross'])}, {fallen}"
         yield f"  NAV {money(mark['nav'])} at {mark['session']}, day {profit}"
         yield f"  cash {money(mark['cash'])}, {exposure}"
+    if one["since_inception"] is not None:
+        yield f"  {_returns(one['since_inception'])}"
     if one["level"] is not None:
-        yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below its peak"
+        reset = one["drawdown"]["peak_was_reset"]
+        peak = "the peak since the last recovery began" if reset else "that peak"
+        yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below {peak}"
     if one["kill_switch"]["on"]:
         switch = one["kill_switch"]
         yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"
+    yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
     rows = [
         (
             row["symbol"],
@@ -176,6 +217,24 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
+
+
+def _returns(told: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import percent
+
+    names = ("total_return", "benchmark_total_return", "excess_total_return")
+    own, other, beyond = (percent(told[name], signed=True) for name in names)
+    return (
+        f"{own} since {told['since']}; {told['benchmark']} with dividends {other}, beyond it {beyond} "
+        f"({told['sessions']:,} sessions)"
+    )
+
+
+def _strategy_line(day: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money
+
+    who = day["strategy"] or "no strategy (interest, fees, other)"
+    return f"day of {who}: {money(day['profit'], signed=True)}"
 
 
 def _alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
     from nightdesk.alerts.risk import RiskSection
+    from nightdesk.risk import RiskState
 
 Of = Annotated[
     date | None,
@@ -68,7 +69,27 @@ def _document(book: str, session: date, section: RiskSection) -> dict[str, Any]:
         for figure in ("var", "cvar")
     }
     told["picture"]["matrix"] = section.report.picture.matrix.tolist()
-    return {"book": book, "session": session, "level": section.level, **told, "dollars": dollars}
+    return {
+        "book": book,
+        "session": session,
+        "level": section.level,
+        "drawdown": drawdown_document(section.state),
+        **told,
+        "dollars": dollars,
+    }
+
+
+def drawdown_document(state: RiskState | None) -> dict[str, Any] | None:
+    """Both drawdowns with the peaks that they are measured from; None where no state was kept."""
+    if state is None:
+        return None
+    return {
+        "from_highest": state.drawdown_from_highest,
+        "highest_nav": state.highest,
+        "since_reset": state.drawdown,
+        "peak_nav": state.peak,
+        "peak_was_reset": state.peak != state.highest,
+    }
 
 
 def _lines(book: str, session: date, section: RiskSection) -> Iterator[str]:

@@ -30,6 +30,7 @@ from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.pipeline.learning import live_models
 from nightdesk.pipeline.reasons import dropped_of, ends_of
 from nightdesk.pipeline.saving import Outcome, saving
@@ -44,7 +45,7 @@ from nightdesk.store.decisions import (
     targets_of,
     verdicts_of,
 )
-from nightdesk.store.ledger import positions_of, read_mark, read_marks, reconciliations_of
+from nightdesk.store.ledger import positions_of, read_mark, reconciliations_of
 from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk import kill_switch
@@ -81,9 +82,11 @@ def report(context: Context) -> Outcome:
         sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
         if sealed is not None:
             return Outcome({}, sealed)
-        html = render(session_report(context))
+        earned = session_earnings(context)
+        html = render(session_report(context, earned))
         with saving(context, after_sending=True) as save:
             save.rows("reports", [{"html": html}])
+            keep_earnings(context, save, earned)
     suffix = ".dry-run.html" if context.dry_run else ".html"
     path = context.reports / context.book.name / f"{context.session}{suffix}"
     write_whole(path, html)
@@ -98,8 +101,8 @@ def write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def session_report(context: Context) -> SessionReport:
-    """What the store holds of a session, as its page wants it."""
+def session_report(context: Context, earned: Earnings | None = None) -> SessionReport:
+    """What the store holds of a session, as its page wants it; `earned` where it was worked out before."""
     conn, book, session = context.conn, context.book, context.session
     run, mark = find_run(conn, book.name, session), read_mark(conn, book.name, session)
     regime, quality = read_regime(conn, book.name, session), read_quality(conn, book.name, session)
@@ -109,7 +112,10 @@ def session_report(context: Context) -> SessionReport:
         )
     before = context.previous_session
     previous = None if before is None else read_mark(conn, book.name, before)
-    marks = read_marks(conn, book.name, session - HISTORY, session)
+    earned = session_earnings(context) if earned is None else earned
+    marks = earned.marks
+    shown = sum(one.session >= session - HISTORY for one in marks)
+    state = read_risk_state(conn, book.name, session)
     switch = kill_switch(conn, book.name, session)
     blocked = (
         switch.reason and f"kill switch set by {switch.who}: {switch.reason}" if switch.on else quality.reason
@@ -129,12 +135,17 @@ def session_report(context: Context) -> SessionReport:
         cash=mark.cash,
         positions_value=mark.positions_value,
         drawdown=mark.drawdown,
+        drawdown_since_reset=None if state is None or book.levels is None else float(state.drawdown),
         gross=mark.gross,
         net=mark.net,
         regime=regime.regime,
         vix=regime.vix,
         sample=any(line.source == "sample" for line in sources),
-        history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks),
+        history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks[-shown:]),
+        benchmark=book.benchmark,
+        benchmark_return=earned.benchmark_return(shown),
+        earnings=earned.by_strategy,
+        results=earned.results,
         positions=_positions(context, mark, quality.quarantined),
         fills=_fills(context),
         slippage=total(slippage_rows(conn, book.name, session)),
@@ -189,7 +200,7 @@ def risk_section(conn: Connection, book: Book, session: date) -> RiskSection | N
         return None
     correlation = average_correlation(conn, book.name, session)
     level = "" if state is None or book.levels is None else stands(state, book.levels, correlation)
-    return RiskSection(level, told)
+    return RiskSection(level, told, state)
 
 
 def _positions(context: Context, mark: Mark, quarantined: tuple[str, ...]) -> tuple[PositionLine, ...]:

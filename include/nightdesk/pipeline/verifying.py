@@ -18,6 +18,7 @@ from nightdesk.execution.settling import cross_entries
 from nightdesk.store.db import Connection
 from nightdesk.store.ledger import read_entries, read_marks
 from nightdesk.store.orders import all_crosses, all_fills
+from nightdesk.store.performance import profit_by_session
 from nightdesk.store.rows import read_rows
 
 #: The fields of a position that follow from the ledger.
@@ -54,7 +55,7 @@ def verify(conn: Connection, book: str) -> Verified:
 
     The entries of an order's executions in a session must add up to them: quantity, cash and commission. What
     changed hands inside the book must be what was decided to, and leave the book's cash alone. Positions and
-    cash must follow from the entries.
+    cash must follow from the entries. The kept profits of the strategies must add up to the book's.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def verify(conn: Connection, book: str) -> Verified:
         found += _compare(ledger, mark, stored.get(mark.session, []))
     found += _compare_fills(entries, all_fills(conn, book))
     found += _compare_crosses(entries, all_crosses(conn, book), marks)
+    found += _compare_profits(entries, profit_by_session(conn, book), marks)
     last = marks[-1].session if marks else None
     found += [
         Difference(one.session, f"entry {one.reference} after {last}", one.cash, None) for one in entries[at:]
@@ -131,6 +133,23 @@ def _compare_crosses(
             if rebuilt != stored:
                 item = f"{name} of {reference} ({strategy})"
                 found.append(Difference(session, item, rebuilt, stored))
+    return found
+
+
+def _compare_profits(
+    entries: Iterable[Entry], kept: Mapping[date, Decimal], marks: Sequence[Mark]
+) -> list[Difference]:
+    """The change of NAV, without capital paid in, beside the kept profits of all strategies."""
+    paid_in: dict[date, Decimal] = {}
+    for entry in entries:
+        if entry.kind == "capital":
+            paid_in[entry.session] = paid_in.get(entry.session, ZERO) + entry.cash
+    found, before = [], ZERO
+    for mark in marks:
+        rebuilt = mark.nav - before - paid_in.get(mark.session, ZERO)
+        stored, before = kept.get(mark.session), mark.nav
+        if stored is not None and stored != rebuilt:  # a session that has no report yet has none
+            found.append(Difference(mark.session, "profit of all strategies", rebuilt, stored))
     return found
 
 

@@ -53,7 +53,7 @@ class RiskState:
     peak, highest : Decimal
         NAV in dollars that the drawdown is measured from, reset when recovery begins; the highest ever.
     drawdown : Decimal
-        1 - NAV / peak at the decision.
+        1 - NAV / peak at the decision; from the highest ever it is `drawdown_from_highest`.
     since : date or None
         Session that entered the level; None at the level 0 that a book begins with.
     sessions : int
@@ -90,6 +90,13 @@ class RiskState:
     level_caps: Mapping[str, float] = field(default_factory=dict)
     stop_caps: Mapping[str, float] = field(default_factory=dict)
     halved: frozenset[str] = frozenset()
+
+    @property
+    def drawdown_from_highest(self) -> Decimal:
+        """1 - NAV / the highest NAV ever, which no recovery resets."""
+        if self.peak == self.highest:
+            return self.drawdown
+        return 1 - self.peak * (1 - self.drawdown) / self.highest
 
     def waits(self) -> bool:
         """Whether a person is asked and has not answered."""

@@ -33,8 +33,7 @@ def stands(state: RiskState, levels: Levels, correlation: float = math.nan) -> s
     correlation : float
         Average over the pairs that are held or wanted; NaN where none is known.
     """
-    said = [f"{_capital(in_short(state))}: the book is {state.drawdown:.2%} below its peak of"]
-    said[0] += f" {state.peak:,.2f} dollars."
+    said = [f"{_capital(in_short(state))}: {drawdown_words(state)}."]
     if state.recovery is not None:
         said.append(
             f"Sizes are {state.size(levels):.0%} of normal and grow by {levels.ramp_step:.0%} of it every "
@@ -56,6 +55,17 @@ def _end_of_first(levels: Levels, correlation: float) -> str:
     return (
         f"It ends when the drawdown is under {levels.first_ends_below:.0%} and the correlation of what is "
         f"held and wanted is at most {levels.average_correlation:g} on average ({now})."
+    )
+
+
+def drawdown_words(state: RiskState) -> str:
+    """How far the book is below its peak; and where a recovery has reset that, below its highest NAV too."""
+    if state.peak == state.highest:
+        return f"the book is {state.drawdown:.2%} below its highest NAV of {state.highest:,.2f} dollars"
+    return (
+        f"the book is {state.drawdown:.2%} below {state.peak:,.2f} dollars, the peak since the last recovery "
+        f"began, from which the levels count, and {state.drawdown_from_highest:.2%} below its highest NAV "
+        f"of {state.highest:,.2f} dollars"
     )
 
 

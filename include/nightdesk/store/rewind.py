@@ -12,6 +12,8 @@ from nightdesk.store.rows import SCHEMA, read_rows
 #: Tables whose rows belong to one session, in an order that leaves no row without what it refers to.
 _DECIDED = (
     "reports",
+    "performance",
+    "benchmarks",
     "reconciliations",
     "portfolio",
     "positions",

@@ -1,0 +1,122 @@
+"""What a session earned by strategy, and what the book has come to since its inception, from the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from nightdesk.alerts.results import ResultsSection
+from nightdesk.execution.ledger import Mark
+from nightdesk.execution.money import ZERO
+from nightdesk.execution.slippage import slippage_of, total
+from nightdesk.panel import Floats
+from nightdesk.performance import (
+    Past,
+    StrategyDay,
+    Valued,
+    by_strategy,
+    growth_of,
+    judge_targets,
+    results,
+    round_trips,
+)
+from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.saving import Saver
+from nightdesk.store.ledger import positions_of, read_entries, read_ledger, read_mark, read_marks
+from nightdesk.store.orders import all_fills
+from nightdesk.store.performance import performance_rows
+
+
+@dataclass(frozen=True)
+class Earnings:
+    """What a session and all before it earned.
+
+    Attributes
+    ----------
+    marks : tuple of Mark
+        From the book's inception to the session.
+    growth : ndarray of shape (n_marks,)
+        Value of the benchmark at them, as of `nightdesk.performance.growth_of`, by the bars that the session
+        knows.
+    by_strategy : tuple of StrategyDay
+        Of the session, that of no strategy last.
+    results : ResultsSection or None
+        None while there is one mark alone.
+    """
+
+    marks: tuple[Mark, ...]
+    growth: Floats
+    by_strategy: tuple[StrategyDay, ...]
+    results: ResultsSection | None
+
+    def benchmark_return(self, sessions: int) -> float:
+        """Return of the benchmark over the newest sessions, a share; NaN where it is not known."""
+        return float(self.growth[-1] / self.growth[-sessions]) - 1.0
+
+
+def session_earnings(context: Context) -> Earnings:
+    """What the session and all before it earned."""
+    conn, book, session = context.conn, context.book, context.session
+    marks = read_marks(conn, book.name, None, session)
+    entries = read_entries(conn, book.name, last=session)
+    days = by_strategy(
+        tuple(book.strategies),
+        _before(context),
+        _valued(context),
+        (entry for entry in entries if entry.session == session),
+    )
+    panel = context.panel()
+    column = panel.column(book.benchmark)
+    rows = np.searchsorted(panel.sessions, np.array([mark.session for mark in marks], dtype="datetime64[D]"))
+    growth = growth_of(panel.adjusted_close[:, column])[rows]
+    section = None
+    if len(marks) > 1:
+        fills = [fill for fill in all_fills(conn, book.name) if fill.session <= session]
+        traded = dict.fromkeys((mark.session for mark in marks), ZERO)
+        for fill in fills:
+            traded[fill.session] += fill.notional
+        past = Past(
+            nav=np.array([float(mark.nav) for mark in marks]),
+            benchmark=growth,
+            benchmark_returns=panel.returns[rows, column],
+            traded=np.array([float(amount) for amount in traded.values()]),
+            costs=sum((fill.commission for fill in fills), ZERO)
+            + total(slippage_of(fill, fill.price) for fill in fills).realised,
+            trips=round_trips(entries),
+        )
+        found = results(past)
+        aimed = judge_targets(book.targets, found.by_name())
+        section = ResultsSection(marks[0].session, len(marks), book.benchmark, found, aimed)
+    return Earnings(marks, growth, days, section)
+
+
+def keep_earnings(context: Context, save: Saver, earned: Earnings) -> None:
+    """Keep the profits by strategy, and what the benchmark has made since the book's inception."""
+    save.rows("performance", performance_rows(earned.by_strategy))
+    beside = {
+        "symbol": context.book.benchmark,
+        "since": earned.marks[0].session,
+        "sessions": len(earned.marks) - 1,
+        "total_return": earned.benchmark_return(len(earned.marks)),
+    }
+    save.rows("benchmarks", [beside])
+
+
+def _before(context: Context) -> Valued:
+    previous = context.previous_session
+    return Valued() if previous is None else _valued(context.at(previous))
+
+
+def _valued(context: Context) -> Valued:
+    conn, book, session = context.conn, context.book.name, context.session
+    ledger, mark = read_ledger(conn, book, session), read_mark(conn, book, session)
+    if ledger is None or mark is None:
+        raise LookupError(f"{book} {session} has no mark")
+    worth: dict[tuple[str, str], Decimal] = {
+        (row["strategy"], row["symbol"]): row["market_value"]
+        for row in positions_of(conn, book, session)
+        if row["quantity"]
+    }
+    return Valued(mark.nav, ledger.positions, worth)

@@ -1,0 +1,49 @@
+"""What sessions earned by strategy, and what the benchmark made beside the book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from nightdesk.performance import StrategyDay
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import read_row, read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBenchmark:
+    """What a book's benchmark had made by a session, with dividends; `total_return` is a share."""
+
+    session: date
+    symbol: str
+    since: date
+    sessions: int
+    total_return: float
+
+
+def performance_rows(days: Iterable[StrategyDay]) -> list[dict[str, Any]]:
+    """The profit of a session by strategy, as its table holds it."""
+    return [
+        {**{name: getattr(one, name) for name in StrategyDay.__dataclass_fields__}, "profit": one.profit}
+        for one in days
+    ]
+
+
+def performance_of(conn: Connection, book: str, session: date) -> tuple[StrategyDay, ...]:
+    """The profit of a session by strategy, that of no strategy last; empty where none was kept."""
+    rows = read_rows(conn, "performance_rows", book=book, session=session)
+    return tuple(StrategyDay(**row) for row in rows)
+
+
+def profit_by_session(conn: Connection, book: str) -> dict[date, Decimal]:
+    """Sums of the kept profits by session, dollars and cents."""
+    return {row["session"]: row["profit"] for row in read_rows(conn, "profit_by_session", book=book)}
+
+
+def newest_benchmark(conn: Connection, book: str) -> StoredBenchmark | None:
+    """What the benchmark had made by the newest session with a report; None before the first."""
+    row = read_row(conn, "newest_benchmark", book=book)
+    return None if row is None else StoredBenchmark(**row)
