@@ -53,6 +53,7 @@ def backtest(
     span; its factors begin 504 sessions before, or at its own origin. Nothing is stored; --out writes tables
     and figures.
     """
+    from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest import backtest as simulate
     from nightdesk.research.files import write_result
     from nightdesk.research.metrics import metrics
@@ -73,8 +74,7 @@ def backtest(
         "from": start.inception,
         "to": start.last,
         "sessions": start.sessions,
-        "sources": market.sources,
-        "missing": {symbol: str(reason) for symbol, reason in market.missing.items()},
+        **market_document(market),
         "injected": len(injected),
         "out": out,
         "metrics": figures,
@@ -83,10 +83,18 @@ def backtest(
 
 
 #: Figures that people are told, in this order, by what they are; metrics.json holds all of them.
-SHARES = (
+RETURNS = (
+    "total_return",
+    "benchmark_total_return",
+    "excess_total_return",
     "annual_return",
+    "benchmark_annual_return",
+    "excess_annual_return",
+)
+SHARES = (
     "annual_volatility",
     "max_drawdown",
+    "max_drawdown_since_reset",
     "win_rate",
     "turnover_monthly",
     "exposure",
@@ -94,6 +102,12 @@ SHARES = (
 )
 RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "beta")
 COUNTS = ("orders", "fills", "max_drawdown_sessions")
+
+#: What a figure's name does not say.
+REMARKS = {
+    "max_drawdown": "below the highest NAV until then",
+    "max_drawdown_since_reset": "below the peak of the drawdown levels, reset when recovery begins",
+}
 
 
 def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
@@ -113,26 +127,54 @@ def _drills(kill: Sequence[date] | None, release: Sequence[date] | None) -> tupl
     return tuple(sorted([*killed, *released], key=lambda event: event.session))
 
 
-def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     from nightdesk.alerts.figures import money, number, percent
 
-    for name in ("initial_nav", "final_nav"):
-        yield name, money(metrics[name])
-    yield from ((name, percent(metrics[name])) for name in SHARES)
-    yield from ((name, number(metrics[name])) for name in RATIOS)
-    yield from ((name, f"{metrics[name]:,}") for name in COUNTS)
+    remarks = REMARKS | {
+        name: f"{metrics['benchmark']}, dividends included" for name in RETURNS if "benchmark" in name
+    }
+    cells = [(name, money(metrics[name])) for name in ("initial_nav", "final_nav")]
+    cells += [(name, percent(metrics[name], signed=True)) for name in RETURNS]
+    cells += [(name, percent(metrics[name])) for name in SHARES]
+    cells += [(name, number(metrics[name])) for name in RATIOS]
+    cells += [(name, f"{metrics[name]:,}") for name in COUNTS]
+    cells += [("dividends", money(metrics["dividends"])), ("interest", money(metrics["interest"]))]
+    remarks["dividends"] = f"in {metrics['dividends_paid']:,} payments"
+    remarks["interest"] = "on the book's cash"
+    yield from ((name, value, remarks.get(name, "")) for name, value in cells)
+
+
+def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The book's targets, those that are missed first; one line where it has none."""
+    import math
+
+    from nightdesk.alerts.results import figure_words, target_words
+    from nightdesk.book import Target
+
+    if not targets:
+        yield "the book has no targets"
+        return
+    rows = []
+    for name, told in targets.items():
+        value = math.nan if told["value"] is None else told["value"]
+        target = Target(above=told["above"], below=told["below"], acceptable=told["acceptable"])
+        outcome = f"{told['outcome']}, beyond the range" if told["beyond_the_range"] else told["outcome"]
+        rows.append((name, figure_words(name, value), target_words(name, target), outcome))
+    yield from table(("target", "value", "aimed at", ""), rows, right=("value",))
 
 
 def _summary(document: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.cli.data_notes import data_lines
+
+    metrics = document["metrics"]
     yield f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}"
-    if "sample" in document["sources"]:
-        yield "sample data: these bars are generated, not a market's"
-    for symbol, reason in document["missing"].items():
-        yield f"without {symbol}: {reason}"
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
+    yield from data_lines(document, metrics["quarantines"])
     yield ""
-    yield from table(("figure", "value"), _figures(document["metrics"]), right=("value",))
+    yield from _targets(metrics["targets"])
+    yield ""
+    yield from table(("figure", "value", ""), _figures(metrics), right=("value",))
     if document["out"] is not None:
         yield ""
         yield f"written to {document['out']}"
