@@ -50,3 +50,27 @@ SELECT EXISTS (
 SELECT b.inception, b.created_at, r.status, r.opened_at
 FROM nightdesk.books b LEFT JOIN nightdesk.runs r ON r.book = b.book AND r.session = %(session)s
 WHERE b.book = %(book)s;
+
+-- name: open_spells
+SELECT spell_id, kind, subject, level, session, created_at FROM nightdesk.alert_spells
+WHERE book = %(book)s AND kind = ANY (%(kinds)s::text[]) AND closed_at IS NULL ORDER BY kind, subject;
+
+-- name: newest_spell_session
+SELECT max(session) AS session FROM nightdesk.alert_spells WHERE book = %(book)s;
+
+-- name: ingested_at
+SELECT max(ended_at) AS ended_at FROM nightdesk.run_steps
+WHERE book = %(book)s AND session = %(session)s AND step = 'ingest' AND status = 'done';
+
+-- name: strategy_bands
+SELECT strategy, config_hash, sessions, windows, low, high, first_session, last_session, sources, created_at
+FROM nightdesk.strategy_bands WHERE book = %(book)s ORDER BY strategy;
+
+-- name: strategy_results
+-- Dollars that each strategy had gained up to the mark of a session, since its book began.
+SELECT p.session, p.strategy,
+    sum(p.realised + p.market_value - p.cost + p.dividends - p.commission) AS profit,
+    bool_or(p.quantity <> 0) AS held
+FROM nightdesk.positions p
+WHERE p.book = %(book)s AND p.session BETWEEN %(first)s AND %(last)s
+GROUP BY p.session, p.strategy ORDER BY p.session, p.strategy;

@@ -195,3 +195,21 @@ SELECT EXISTS (
     WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
       AND greatest(known_at, superseded_at) > %(since)s
 ) AS changed;
+
+-- name: ingest_notes
+SELECT kind, subject, rows, detail FROM nightdesk.ingest_notes
+WHERE book = %(book)s AND session = %(session)s ORDER BY kind, subject;
+
+-- name: newest_ingest_notes
+-- Of every started book, what the ingest of its newest session left out.
+SELECT n.book, n.session, n.kind, n.subject, n.rows, n.detail
+FROM nightdesk.ingest_notes n
+JOIN (SELECT book, max(session) AS session FROM nightdesk.runs WHERE known_by IS NOT NULL GROUP BY book) newest
+    USING (book, session)
+ORDER BY n.book, n.kind, n.subject;
+
+-- name: failing_checks
+-- Checks of a session that failed, and the age of every symbol's newest bar.
+SELECT check_name, symbol, value, limit_value, outcome, detail FROM nightdesk.quality_runs
+WHERE book = %(book)s AND session = %(session)s
+    AND (outcome <> 'passed' OR check_name IN ('no_bar', 'reference_age')) ORDER BY symbol, check_name;

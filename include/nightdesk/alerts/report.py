@@ -181,6 +181,9 @@ class SessionReport:
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
         None where the session has no risk report.
+    left_out : tuple of str
+        What the session's ingest did not take in, in sentences: dropped rows by reason, unread files, symbols
+        without any bar.
     checks_run : int
         Checks of the data that were made, those of `quality` included.
     zone : str
@@ -222,6 +225,7 @@ class SessionReport:
     silent: tuple[str, ...] = ()
     entries_blocked: str = ""
     dry_run: bool = False
+    left_out: tuple[str, ...] = ()
     checks_run: int = 0
     code_version: str = ""
     config_hash: str = ""

@@ -20,14 +20,27 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 
 @app.command(epilog=example("nightdesk feeds"))
 def feeds(json: Json = False) -> None:
-    """Tell how every data source fares, those of headlines as news:NAME."""
+    """Tell how every data source fares, those of headlines as news:NAME.
+
+    And what the newest ingest of each book left out: rows by reason, files that were not read, symbols
+    without any bar.
+    """
+    from nightdesk.store.rows import read_rows
+
     with database() as conn:
-        rows = health_rows(conn)
-    show(
-        {"feeds": rows},
-        as_json=json,
-        text=lambda: table(HEADS, map(feed_cells, rows)) if rows else ["no source was asked yet"],
-    )
+        rows, left_out = health_rows(conn), read_rows(conn, "newest_ingest_notes")
+    show({"feeds": rows, "left_out": left_out}, as_json=json, text=lambda: _feeds_lines(rows, left_out))
+
+
+def _feeds_lines(rows: list[dict[str, Any]], left_out: list[dict[str, Any]]) -> Iterator[str]:
+    from nightdesk.alerts.notes import note_words
+
+    if rows:
+        yield from table(HEADS, map(feed_cells, rows))
+    else:
+        yield "no source was asked yet"
+    for note in left_out:
+        yield f"{note['book']} {note['session']}: {note_words(note)}"
 
 
 @app.command(
@@ -66,6 +79,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "actions": {"new": saved.actions.new, "corrected": saved.actions.corrected},
         "missing": {symbol: str(reason) for symbol, reason in fetched.missing.items()},
         "dropped": dict(fetched.dropped),
+        "passed_over": dict(fetched.passed_over),
         "news": news,
     }
     show(
@@ -76,6 +90,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             f"{saved.bars.unchanged:,} known already; {saved.actions.new:,} new corporate actions",
             *(f"without {symbol}: {reason}" for symbol, reason in fetched.missing.items()),
             *(f"{count:,} rows left out: {reason}" for reason, count in fetched.dropped.items()),
+            *(f"not read: {file}: {why}" for file, why in fetched.passed_over.items()),
             *_news_lines(news),
         ],
     )

@@ -81,6 +81,7 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     from nightdesk.cli.risk import drawdown_document
     from nightdesk.risk.telling import in_short
     from nightdesk.store.decisions import decided_sessions, silent_strategies
+    from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
     from nightdesk.store.ledger import positions_of, read_marks
     from nightdesk.store.levels import newest_risk_state
     from nightdesk.store.messages import alerts_of
@@ -93,6 +94,13 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     positions = (
         [] if marked is None else [row for row in positions_of(conn, book, marked.session) if row["quantity"]]
     )
+    checked = None if not newest else newest[0]["session"]
+    findings = [] if checked is None else read_findings(conn, book, checked)
+    notes = [] if checked is None else ingest_notes(conn, book, checked)
+    spells = {
+        row["symbol"]: row["first_session"]
+        for row in ([] if checked is None else quarantine_spells(conn, book, checked, checked))
+    }
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     return {
         "book": book,
@@ -112,6 +120,15 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
         "drawdown": None if stood is None else drawdown_document(stood[1]),
         "by_strategy": [] if marked is None else _by_strategy(conn, book, marked.session),
         "since_inception": _since_inception(conn, book, marks),
+        "data": {
+            "session": None if not newest else newest[0]["session"],
+            "checks": [
+                {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
+                for row in findings
+                if row["outcome"] != "passed"
+            ],
+            "left_out": notes,
+        },
         "positions": [
             {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
             for row in positions
@@ -199,6 +216,7 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         switch = one["kill_switch"]
         yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"
     yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
+    yield from (f"  {line}" for line in _data_lines(one["data"]))
     rows = [
         (
             row["symbol"],
@@ -235,6 +253,18 @@ def _strategy_line(day: Mapping[str, Any]) -> str:
 
     who = day["strategy"] or "no strategy (interest, fees, other)"
     return f"day of {who}: {money(day['profit'], signed=True)}"
+
+
+def _data_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Quarantines, symbols without a bar, warnings, and what the newest session's ingest left out."""
+    from nightdesk.alerts.notes import note_words
+
+    names = {"quarantined": "IN QUARANTINE", "stopped": "STOPS THE RUN", "warned": "data"}
+    for row in data["checks"]:
+        since = "" if row["since"] is None else f" since {row['since']}"
+        yield f"{names[row['outcome']]}{since}: {row['detail']}"
+    for note in data["left_out"]:
+        yield f"data: {note_words(note)}"
 
 
 def _alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:

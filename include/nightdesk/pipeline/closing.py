@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.data_alerts import tell_data
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.store.db import transaction
@@ -52,6 +53,8 @@ def close(context: Context) -> Outcome:
                     book=book,
                     session=session,
                 )
+            # What is held now may be graver than it was when the data was checked.
+            tell_data(context)
             close_run(context.conn, book, session)
     return Outcome({"closed": 1, "silent_strategies": len(silent)})
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nightdesk.calendar import as_date
 from nightdesk.errors import NightdeskError, Refused, Transient
-from nightdesk.feeds import Missing
+from nightdesk.feeds import Fetched, Missing
+from nightdesk.masking import mask_document
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.data_alerts import tell_data, tell_feeds
 from nightdesk.pipeline.news import news_changed, store_headlines
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.store.runs import find_run, sealed_because, set_known_by
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.quality import Quality
 
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
 REFRESH_SESSIONS = 10
@@ -36,12 +43,15 @@ def ingest(context: Context) -> Outcome:
     if sealed is not None:
         return Outcome({}, sealed)
     # Within a dry run the bars were stored before its one transaction began.
-    stored = {} if context.rehearsing else store_market(context)
+    came = Stored({}) if context.rehearsing else store_market(context)
+    stored = dict(came.counts)
     second, unheard = ([], "") if context.rehearsing else _second_closes(context)
     if unheard:
         stored["not_compared"] = unheard
     with saving(context) as save:
         save.rows("second_closes", second)
+        if not context.rehearsing:
+            save.rows("ingest_notes", came.notes)
         if save.sealed is None:
             run, earlier = context.new_run(), find_run(context.conn, book.name, session)
             known_by = known_now(context.conn)
@@ -55,15 +65,26 @@ def ingest(context: Context) -> Outcome:
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, session, known_by, run.code_version, run.config_hash)
+    if not context.dry_run:
+        tell_feeds(context.conn)
     return Outcome(stored, save.sealed)
 
 
-def store_market(context: Context) -> dict[str, int | str]:
+@dataclass(frozen=True)
+class Stored:
+    """What a fetch brought: small facts for logs, and what was left out, as rows of `ingest_notes`."""
+
+    counts: Mapping[str, int | str]
+    notes: Sequence[dict[str, Any]] = ()
+
+
+def store_market(context: Context) -> Stored:
     """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
-    return {**store_bars(context), **store_headlines(context)}
+    came = store_bars(context)
+    return Stored({**came.counts, **store_headlines(context)}, came.notes)
 
 
-def store_bars(context: Context) -> dict[str, int | str]:
+def store_bars(context: Context) -> Stored:
     """Fetch bars and corporate actions up to the session and store what is new of them.
 
     The first time all history from the book's origin is fetched, then what came since and some sessions more.
@@ -106,8 +127,29 @@ def store_bars(context: Context) -> dict[str, int | str]:
         counts["missing"] = "; ".join(
             f"{symbol}: {reason}" for symbol, reason in sorted(fetched.missing.items())
         )
+    if fetched.passed_over:
+        counts["passed_over"] = len(fetched.passed_over)
     _ask_again_where_needed(context, answer.unheard)
-    return counts
+    return Stored(counts, note_rows(fetched))
+
+
+def note_rows(fetched: Fetched) -> list[dict[str, Any]]:
+    """What a fetch left out, as the table `ingest_notes` holds it: dropped rows, unread files, no bars."""
+    dropped = [
+        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
+        for reason, count in sorted(fetched.dropped.items())
+        if count
+    ]
+    unread = [
+        {"kind": "passed_over", "subject": file, "rows": None, "detail": why}
+        for file, why in sorted(fetched.passed_over.items())
+    ]
+    missing = [
+        {"kind": "missing", "subject": symbol, "rows": None, "detail": str(why)}
+        for symbol, why in sorted(fetched.missing.items())
+    ]
+    rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
+    return rows
 
 
 def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:
@@ -214,6 +256,7 @@ def quality(context: Context) -> Outcome:
                 }
             ],
         )
+    tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
         reasons = "; ".join(examined.reasons(t, Consequence.STOP).values())
         raise Refused(
@@ -222,3 +265,14 @@ def quality(context: Context) -> Outcome:
         )
     warned = sum(one.outcome == "warn" for one in findings)
     return save.outcome(checks=len(findings), quarantined=len(quarantined), warned=warned)
+
+
+def _quarantined_since(context: Context, examined: Quality) -> dict[str, date]:
+    """First session of each quarantine that goes on, by symbol, on all sessions of the panel."""
+    sessions = context.panel().sessions
+    passed = ~examined.quarantined
+    found = {}
+    for n in np.flatnonzero(examined.quarantined[-1]):
+        before = np.flatnonzero(passed[:, n])
+        found[examined.symbols[n]] = as_date(sessions[before[-1] + 1 if len(before) else 0])
+    return found

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nightdesk.alerts.notes import note_words
 from nightdesk.alerts.report import (
     DroppedLine,
     FillLine,
@@ -45,6 +46,7 @@ from nightdesk.store.decisions import (
     targets_of,
     verdicts_of,
 )
+from nightdesk.store.health import ingest_notes
 from nightdesk.store.ledger import positions_of, read_mark, reconciliations_of
 from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
@@ -146,7 +148,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         benchmark_return=earned.benchmark_return(shown),
         earnings=earned.by_strategy,
         results=earned.results,
-        positions=_positions(context, mark, quality.quarantined),
+        positions=_positions(context, mark, quality.quarantined, _ages(findings)),
         fills=_fills(context),
         slippage=total(slippage_rows(conn, book.name, session)),
         orders=_orders(context, mark, _with_ends(context, reasons)),
@@ -187,6 +189,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         silent=silent_strategies(conn, book.name, session),
         entries_blocked=blocked,
         dry_run=context.dry_run,
+        left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, session)),
         checks_run=len(findings),
         code_version=run.code_version,
         config_hash=run.config_hash,
@@ -203,7 +206,24 @@ def risk_section(conn: Connection, book: Book, session: date) -> RiskSection | N
     return RiskSection(level, told, state)
 
 
-def _positions(context: Context, mark: Mark, quarantined: tuple[str, ...]) -> tuple[PositionLine, ...]:
+def _ages(findings: list[dict[str, Any]]) -> dict[str, int]:
+    """Sessions since the last bar of every symbol that has ever had one."""
+    return {one["symbol"]: int(one["value"]) for one in findings if one["check_name"] == "no_bar"}
+
+
+def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> str:
+    """What a reader must know of a position's price."""
+    age, said = ages.get(symbol, 0), []
+    if age:
+        said.append(f"last bar {age} session{'' if age == 1 else 's'} ago")
+    if symbol in quarantined:
+        said.append("in quarantine")
+    return ", ".join(said)
+
+
+def _positions(
+    context: Context, mark: Mark, quarantined: tuple[str, ...], ages: dict[str, int]
+) -> tuple[PositionLine, ...]:
     lines = []
     for row in positions_of(context.conn, context.book.name, context.session):
         if not row["quantity"]:
@@ -220,7 +240,7 @@ def _positions(context: Context, mark: Mark, quarantined: tuple[str, ...]) -> tu
                 profit=value - row["cost"],
                 weight=float(value / mark.nav),
                 group=context.book.universe[row["symbol"]].group,
-                note="in quarantine" if row["symbol"] in quarantined else "",
+                note=_note(row["symbol"], quarantined, ages),
             )
         )
     return tuple(lines)

@@ -34,7 +34,7 @@ def ingest(context: Context) -> Counts:
     from nightdesk.pipeline import market
 
     if context.dry_run and not context.rehearsing:
-        return market.store_market(context)
+        return dict(market.store_market(context).counts)
     return _perform(context, "ingest", market.ingest)
 
 

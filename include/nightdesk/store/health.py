@@ -60,6 +60,18 @@ def read_findings(conn: Connection, book: str, session: date) -> list[dict[str, 
     return read_rows(conn, "quality_findings", book=book, session=session)
 
 
+def ingest_notes(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """What the newest ingest of a session left out.
+
+    Returns
+    -------
+    list of dict
+        kind (dropped, passed_over, missing), subject (the reason, the file, the symbol), rows (of those that
+        were dropped, else None), detail (header and reason of a file, reason of a symbol).
+    """
+    return read_rows(conn, "ingest_notes", book=book, session=session)
+
+
 def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> list[dict[str, Any]]:
     """Spells of quarantine that touch the sessions from `first` to `last`.
 

@@ -38,6 +38,7 @@ _DECIDED = (
     "models",
     "session_quality",
     "second_closes",
+    "ingest_notes",
     "quality_runs",
     "regimes",
     "factors",
