@@ -1,9 +1,11 @@
-"""Risk parity sizing: when new weights are taken, when the old ones stay, and what is wanted then."""
+"""Risk parity sizing: when new weights are taken, how far a month goes towards them, what is wanted then."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nightdesk.errors import Refused
 from nightdesk.portfolio import Ask, make, risk_parity, sample_covariance
@@ -54,9 +56,15 @@ MONTHS = [
     ("nothing changes", (YES, YES, NO, NO), (0.5, 0.5, 0, 0), [HALF, HALF, 0, 0]),
     ("one of three joins, a third is turned over", (YES, YES, YES, NO), (0.5, 0.5, 0, 0), [THIRD] * 3 + [0]),
     ("one of three leaves", (YES, YES, NO, NO), (1 / 3, 1 / 3, 1 / 3, 0), [HALF, HALF, 0, 0]),
-    ("half is turned over", (YES, NO, YES, NO), (0.5, 0.5, 0, 0), [HALF, HALF, 0, 0]),
-    ("all is turned over", (NO, NO, YES, YES), (0.5, 0.5, 0, 0), [HALF, HALF, 0, 0]),
-    ("all would be sold", (NO, NO, NO, NO), (0.5, 0.5, 0, 0), [HALF, HALF, 0, 0]),
+    (
+        "what is left goes first, and is bought as far as the limit",
+        (YES, NO, YES, NO),
+        (0.5, 0.5, 0, 0),
+        [HALF, 0, 0.3, 0],
+    ),
+    ("more is to be left than the limit", (NO, NO, YES, YES), (0.5, 0.5, 0, 0), [0.1, 0.1, 0, 0]),
+    ("all is to be sold", (NO, NO, NO, NO), (0.5, 0.5, 0, 0), [0.1, 0.1, 0, 0]),
+    ("the rest is bought a month later", (NO, NO, YES, YES), (0.1, 0.1, 0, 0), [0, 0, 0.3, 0.3]),
     ("there was nothing to buy and is not", (NO, NO, NO, NO), (0, 0, 0, 0), [0, 0, 0, 0]),
     ("an unknown one keeps its weight", (YES, UNKNOWN, YES, NO), (0.5, 0.2, 0.3, 0), [0.4, 0.2, 0.4, 0]),
     ("an unknown one is not bought", (YES, UNKNOWN, YES, NO), (0.5, 0, 0.5, 0), [HALF, 0, HALF, 0]),
@@ -78,23 +86,67 @@ def test_on_every_other_session_the_old_weights_stay(
     assert allocated(ask(*says, old=old, opens_month=False)) == np.round(old, 6).tolist()
 
 
-def test_a_turnover_at_its_limit_is_too_much() -> None:
+def test_where_the_turnover_is_too_much_a_part_of_the_way_is_gone() -> None:
     # from a half and a half to a third each: one way 1/3
     change = ask(YES, YES, YES, NO, old=(0.5, 0.5, 0.0, 0.0))
-    kept, made = [HALF, HALF, 0, 0], [THIRD] * 3 + [0]
-    assert allocated(change, max_turnover=0.34) == made
-    assert allocated(change, max_turnover=0.33) == kept
+    assert allocated(change, max_turnover=0.34) == [THIRD] * 3 + [0]
+    assert allocated(change, max_turnover=0.33) == [0.335, 0.335, 0.33, 0]
+    assert allocated(change, max_turnover=0.1) == [0.45, 0.45, 0.1, 0]
+
+
+def turnover(asked: Ask, new: np.ndarray) -> float:
+    return float(np.abs(new - asked.allocation).sum() / 2)
+
+
+def test_a_turnover_stays_under_its_limit() -> None:
     # from a half and a half to a quarter each: exactly a half, in numbers without rounding
     wide = ask(YES, YES, YES, YES, old=(0.5, 0.5, 0.0, 0.0))
-    assert allocated(wide, max_turnover=0.5) == kept
-    assert allocated(wide, max_turnover=0.500001) == [0.25] * 4
+    half = make("risk_parity", {"max_turnover": 0.5}, path="strategies.rotation.sizing")
+    more = make("risk_parity", {"max_turnover": 0.500001}, path="strategies.rotation.sizing")
+    assert 0.499999 < turnover(wide, half.allocate(wide)) < 0.5
+    assert turnover(wide, more.allocate(wide)) == 0.5
 
 
-def test_a_change_that_costs_too_much_is_left_out() -> None:
+def test_weights_that_stay_wanted_are_reached_within_a_few_months() -> None:
+    old, months = (0.5, 0.5, 0.0, 0.0), []
+    for _ in range(4):
+        old = tuple(SIZING.allocate(ask(NO, NO, YES, YES, old=old)).tolist())
+        months.append(np.round(old, 6).tolist())
+    assert months == [[0.1, 0.1, 0, 0], [0, 0, 0.3, 0.3], [0, 0, HALF, HALF], [0, 0, HALF, HALF]]
+
+
+@given(
+    old=st.lists(st.floats(0.0, 1.0), min_size=4, max_size=4),
+    says=st.lists(st.sampled_from([YES, NO, UNKNOWN]), min_size=4, max_size=4),
+    costs=st.lists(st.sampled_from([0.0, 0.0015, 0.0025, 0.05]), min_size=4, max_size=4),
+    most=st.sampled_from([0.05, 0.40, 1.0]),
+)
+def test_whatever_is_asked_both_limits_are_kept_and_nothing_moves_away(
+    old: list[float], says: list[Direction], costs: list[float], most: float
+) -> None:
+    """And what is no longer selected goes first: while any of it is left, nothing else has changed."""
+    held = np.array(old) / max(1.0, sum(old))
+    asked = replace(ask(*says, old=tuple(held)), costs=np.array(costs))
+    sizing = make("risk_parity", {"max_turnover": most}, path="strategies.rotation.sizing")
+    free = make("risk_parity", {"max_turnover": 1.0, "max_cost": 1.0}, path="strategies.rotation.sizing")
+    goal, new = free.allocate(asked), sizing.allocate(asked)
+    if not held.any():
+        assert new.tolist() == goal.tolist()
+        return
+    assert turnover(asked, new) < most
+    assert float((np.abs(new - held) * asked.costs).sum()) < 0.002 or not asked.costs.any()
+    assert (new >= np.minimum(held, goal) - 1e-12).all()
+    assert (new <= np.maximum(held, goal) + 1e-12).all()
+    leaves = (goal == 0.0) & (held > 0.0)
+    if (new[leaves] > 1e-6).any():
+        assert new[~leaves] == pytest.approx(held[~leaves], abs=1e-12)
+
+
+def test_where_a_change_costs_too_much_a_part_of_the_way_is_gone() -> None:
     # two thirds of the capital are traded: 0.2 % are reached at 0.3 % a trade
     said, old = (YES, YES, YES, NO), (0.5, 0.5, 0.0, 0.0)
     assert allocated(ask(*said, old=old, costs=0.0029)) == [THIRD] * 3 + [0]
-    assert allocated(ask(*said, old=old, costs=0.0031)) == [HALF, HALF, 0, 0]
+    assert allocated(ask(*said, old=old, costs=0.0031)) == [0.33871, 0.33871, 0.322581, 0]
     assert allocated(ask(*said, old=old, costs=0.0031), max_cost=0.0021) == [THIRD] * 3 + [0]
     assert allocated(ask(*said, costs=0.5)) == [THIRD] * 3 + [0]
 
@@ -102,7 +154,7 @@ def test_a_change_that_costs_too_much_is_left_out() -> None:
 def test_each_symbol_has_its_own_costs() -> None:
     change = ask(YES, YES, YES, NO, old=(0.5, 0.5, 0.0, 0.0), costs=0.0)
     dear = replace(change, costs=np.array([0.0, 0.0, 0.0061, 0.0]))
-    assert allocated(dear) == [HALF, HALF, 0, 0]
+    assert allocated(dear) == [0.336066, 0.336066, 0.327869, 0]
     assert allocated(replace(change, costs=np.array([0.0, 0.0, 0.0059, 1.0]))) == [THIRD] * 3 + [0]
 
 

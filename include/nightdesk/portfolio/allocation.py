@@ -1,4 +1,4 @@
-"""Risk parity sizing: an allocation that is made anew once a month, where the change is worth its cost."""
+"""Risk parity sizing: an allocation that is made anew once a month, as far as turnover and cost allow."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
 from nightdesk.portfolio.sizing import Ask, Sizing, register
 from nightdesk.strategies.base import Direction
 
+#: A month's change keeps to so much of its limits, so that it is under them whatever is rounded.
+UNDER = 1.0 - 1e-9
+
 
 @register
 class RiskParitySizing(Sizing):
@@ -22,10 +25,13 @@ class RiskParitySizing(Sizing):
     lacks a return or whose price did not move in it, keep the weight they have; the candidates share what is
     left. What is to be sold has none.
 
-    The old weights stay when the one-way turnover (half the sum of the absolute changes of weight) is not
-    under `max_turnover`, or the estimated cost (each change × the costs of its symbol) not under `max_cost`
-    of the capital. The first allocation, with no weights before it, is exempt, and nothing else is: where
-    more than the limit would have to change, what is held is kept and asked about again a month later.
+    The one-way turnover (half the sum of the absolute changes of weight) stays under `max_turnover`, and the
+    estimated cost (each change × the costs of its symbol) under `max_cost` of the capital. Where the new
+    weights would exceed one of them, a part of the way is gone: first what is no longer selected is reduced,
+    all of it or, where that alone is too much, the share that keeps both; then all other changes by the share
+    that keeps both with what is left. The rest is asked about a month later, against what leads then; until
+    it is bought, that part of the capital is in cash. The first allocation, with no weights before it, is
+    exempt.
 
     On every session the strategy wants its allocation at the session's prices and capital. What the gate held
     back is thereby asked for again, and drift is left alone by the gate's threshold on changes of weight.
@@ -41,10 +47,10 @@ class RiskParitySizing(Sizing):
             0.40,
             gt=0,
             le=1,
-            description="one-way, share of the strategy's capital; a change must be under it",
+            description="one-way, share of the strategy's capital; a month's change stays under it",
         )
         max_cost: Share = Field(
-            0.002, description="estimated, share of the strategy's capital; a change must be under it"
+            0.002, description="estimated, share of the strategy's capital; a month's change stays under it"
         )
 
     params: Params
@@ -55,11 +61,18 @@ class RiskParitySizing(Sizing):
         if not ask.opens_month:
             return old
         new = self._weights(ask)
-        change = np.abs(new - old)
-        turnover, cost = float(change.sum()) / 2.0, float((change * ask.costs).sum())
-        first = not old.any()
-        worth_it = turnover < self.params.max_turnover and cost < self.params.max_cost
-        return new if first or worth_it else old
+        if not old.any():
+            return new
+        change = new - old
+        leaves = np.where(new == 0.0, change, 0.0)
+        turnover, cost = self.params.max_turnover * UNDER, self.params.max_cost * UNDER
+        part = _share_within(leaves, ask.costs, turnover, cost)
+        if part < 1.0:
+            return old + part * leaves
+        spent_turnover, spent_cost = _turnover_and_cost(leaves, ask.costs)
+        rest = change - leaves
+        part = _share_within(rest, ask.costs, turnover - spent_turnover, cost - spent_cost)
+        return new if part == 1.0 else np.where(new == 0.0, 0.0, old + part * rest)
 
     def quantities(self, ask: Ask) -> Floats:
         """The allocation at today's prices, shape (n_symbols,), not yet rounded."""
@@ -78,3 +91,16 @@ class RiskParitySizing(Sizing):
         weights = np.where(kept, ask.allocation, 0.0)
         weights[chosen] = max(0.0, 1.0 - float(weights.sum())) * parity[parity > 0.0]
         return weights
+
+
+def _turnover_and_cost(change: Floats, costs: Floats) -> tuple[float, float]:
+    """One-way turnover and estimated cost of changes of weight, shares of the capital."""
+    size = np.abs(change)
+    return float(size.sum()) / 2.0, float((size * costs).sum())
+
+
+def _share_within(change: Floats, costs: Floats, turnover: float, cost: float) -> float:
+    """The share of the changes, 0 to 1, that keeps to a turnover and a cost; both grow evenly with it."""
+    asked, dear = _turnover_and_cost(change, costs)
+    within = [room / wanted for room, wanted in ((turnover, asked), (cost, dear)) if wanted > room]
+    return max(0.0, min([1.0, *within]))
