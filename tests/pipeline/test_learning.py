@@ -19,10 +19,10 @@ from nightdesk.store.decisions import signals_of, targets_of
 from nightdesk.store.ledger import read_marks
 
 NAME = "ml_momentum"
-PARAMS = {"window": 120, "min_samples": 100, "refit_every": 5, "buy_above": 0.5}
+PARAMS = {"window": 120, "min_samples": 100, "refit": "week", "buy_above": 0.5}
 
-#: The first session lies three sessions after a refit, so its model is of a session before the inception.
-FIRST_REFIT = get_calendar().shift(session(0), -3)
+#: The first session is a Tuesday, so its model is of the Monday before, a session before the inception.
+FIRST_REFIT = get_calendar().shift(session(0), -1)
 
 
 @pytest.fixture
@@ -81,35 +81,35 @@ def test_the_steps_and_the_backtest_fit_the_same_models_and_decide_the_same(desk
 
 
 def test_a_later_correction_of_the_bars_changes_no_model_that_was_live(desk: SmallDesk) -> None:
-    for number in range(4):
+    for number in range(3):
         desk.run(number)
     before = models(desk)
-    desk.change_bar("SPY", session(1), 1.2)
-    desk.run(4)
+    desk.change_bar("SPY", session(-4), 1.2)
+    desk.run(3)
     assert models(desk) == before
-    for number in (2, 3):  # the one that fitted it, and one that used it
+    for number in (0, 2):  # the one that fitted it, and one that used it
         with desk.at(number) as context:
             assert steps.signals(context, NAME)["differs"] == 0
     # the next refit learns from the corrected bar
-    for number in range(5, 8):
+    for number in range(4, 6):
         desk.run(number)
-    panel = read_market(load_book(desk.book), ORIGIN, session(7), [desk.feed]).panel
-    again = backtest(load_book(desk.book), panel, session(0), session(7), checked=False)
+    panel = read_market(load_book(desk.book), ORIGIN, session(5), [desk.feed]).panel
+    again = backtest(load_book(desk.book), panel, session(0), session(5), checked=False)
     fitted = dict.fromkeys(again.market.models[NAME][one.t] for one in again.decided)
     same = [row[2] == one.digest for row, one in zip(models(desk), fitted, strict=True)]
-    assert same == [True, False, True]
+    assert same == [False, True]
 
 
 def test_a_replay_fits_the_models_of_its_sessions_anew_and_leaves_the_earlier_ones(desk: SmallDesk) -> None:
-    for number in range(4):
+    for number in range(6):
         desk.run(number)
     before = models(desk)
-    assert [row[1] for row in before] == [session(0), session(2)]
+    assert [row[1] for row in before] == [session(0), session(4)]
     desk.change_bar("SPY", session(1), 1.2)
-    with desk.at(2) as context:
+    with desk.at(4) as context:
         rewind(context)
     assert models(desk) == before[:1]
-    for number in range(2, 4):
+    for number in range(4, 6):
         desk.run(number)
     after = models(desk)
     assert [row[:2] for row in after] == [row[:2] for row in before]

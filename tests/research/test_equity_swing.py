@@ -133,3 +133,26 @@ def test_the_profits_of_the_strategies_add_up_to_that_of_the_book(result: Result
     figures = metrics(result)
     profit = sum(one["profit"] for one in figures["per_strategy"].values())  # type: ignore[attr-defined]
     assert round(profit, 2) == round(figures["final_nav"] - figures["initial_nav"], 2)  # type: ignore[operator]
+
+
+def test_the_skill_of_the_model_is_measured_out_of_sample(result: Result) -> None:
+    """Pair by pair: the strength of a signal against the return of the five sessions after it."""
+    (name, figures), *rest = metrics(result)["models"].items()  # type: ignore[attr-defined]
+    assert (name, rest) == ("ml_momentum", [])
+    strength, closes = result.market.signals[name].strength, result.market.factors["momentum_5"]
+    rises, right, called, called_rises = [], [], 0, 0
+    for one in result.decided[:-5]:
+        assert result.market.models[name][one.t].fitted <= one.state.mark.session
+        for n in range(36):
+            later = closes[one.t + 5, n]
+            rises.append(later > 0)
+            right.append((strength[one.t, n] > 0) == (later > 0))
+            if result.market.signals[name].direction[one.t, n] > 0:
+                called, called_rises = called + 1, called_rises + int(later > 0)
+    assert figures["predictions"] == len(rises)
+    assert figures["sessions"] == len(result.decided) - 5
+    assert figures["base_rate"] == pytest.approx(np.mean(rises))
+    assert figures["hit_rate"] == pytest.approx(np.mean(right))
+    assert figures["called"] == called > 100
+    assert figures["called_hit_rate"] == pytest.approx(called_rises / called)
+    assert abs(figures["rank_ic"]) < 0.1

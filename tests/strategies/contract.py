@@ -70,7 +70,8 @@ class StrategyContract:
 
     def test_nothing_looks_ahead(self, strategy: Strategy, panel: Panel) -> None:
         whole = strategy.signals(view_of(strategy, panel))
-        for length in (1, 61, 200, 253, 333, 419):
+        # the last session of 398 is the first of a month, in which what learns is refitted
+        for length in (1, 61, 200, 253, 333, 398, 419):
             cut = strategy.signals(view_of(strategy, panel.until(length)))
             assert_equal(cut.row(-1), whole.row(length - 1))
 

@@ -1,8 +1,9 @@
 """ML momentum: what it learns from, that nothing of it looks ahead, and what it says of a session."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from tests.strategies.contract import StrategyContract, columns_of, view_of
 from tests.strategies.swing_bars import NAN, session_of
 
 from nightdesk import factors, strategies
+from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.panel import Panel
 from nightdesk.strategies import Direction, ExitPlan, Model, Signals, View, with_models
+from nightdesk.strategies.learning import opens_span
 from nightdesk.strategies.logistic import fit_logistic
 from nightdesk.strategies.ml_momentum import FEATURES, MlMomentum, features
 
@@ -34,7 +37,7 @@ class TestOtherNumbers(StrategyContract):
     """With other spans, and a refit in almost every session that is compared."""
 
     name = NAME
-    params = SMALL | {"horizon": 3, "window": 60, "refit_every": 4}
+    params = SMALL | {"horizon": 3, "window": 60, "refit": "week"}
 
 
 class Unpurged(MlMomentum):
@@ -43,7 +46,7 @@ class Unpurged(MlMomentum):
     name = "unpurged_copy"
 
     def models(self, view: View) -> tuple[Model, ...]:
-        rows = [self.live_row(t) for t in range(len(view.sessions))]
+        rows = self.live_rows(view.sessions).tolist()
         fits = {row: self.fit(view.rows(0, row + 1 + self.params.horizon)) for row in set(rows)}
         return tuple(fits[row] for row in rows)
 
@@ -78,24 +81,77 @@ def test_a_look_ahead_that_is_planted_in_a_copy_is_caught_by_the_contract(copy: 
 def test_a_model_is_the_same_to_the_bit_whatever_bars_come_later() -> None:
     strategy, panel = strategies.make(NAME, SMALL), random_panel(2)
     whole = view_of(strategy, panel).models[NAME]
-    assert len({one.digest for one in whole}) == 20
-    for length in (168, 169, 173, 190, 419):
+    assert len({one.digest for one in whole}) == 14
+    for length in (152, 153, 157, 182, 183, 419):
         assert view_of(strategy, panel.until(length)).models[NAME] == whole[:length]
 
 
-def test_refits_fall_on_the_grid_that_begins_at_the_origin() -> None:
-    strategy, panel = strategies.make(NAME, SMALL), random_panel(1)
-    live = view_of(strategy, panel).models[NAME]
-    grid = [one.fitted for t, one in enumerate(live) if t == 0 or one is not live[t - 1]]
-    assert grid == panel.sessions[::21].tolist()
+def grid_of(panel: Panel, span: str = "month") -> list[date]:
+    """The sessions in which a model is fitted, but for the silent one before the first of them."""
+    live = view_of(strategies.make(NAME, SMALL | {"refit": span}), panel).models[NAME]
+    return [after.fitted for before, after in pairwise(live) if after is not before]
+
+
+def from_row(panel: Panel, first: int) -> Panel:
+    """The panel of a book whose origin is a later session."""
+    names = [one.name for one in fields(panel) if one.name not in ("symbols", "sentiment")]
+    return replace(panel, **{name: getattr(panel, name)[first:] for name in names})
+
+
+@pytest.mark.parametrize(
+    ("span", "first", "count"),
+    [
+        ("week", date(2020, 1, 6), 60),
+        ("month", date(2020, 2, 1), 13),
+        ("quarter", date(2020, 4, 1), 4),
+        ("year", date(2021, 1, 1), 1),
+    ],
+)
+def test_refits_fall_on_the_first_session_of_each_span_of_the_calendar(
+    span: str, first: date, count: int
+) -> None:
+    grid = grid_of(random_panel(1), span)
+    assert (grid[0], len(grid)) == (first, count)
+    if span == "month":
+        assert {one.day for one in grid} == {1}
+    if span == "week":
+        assert {one.weekday() for one in grid} == {0}
+
+
+@pytest.mark.parametrize("span", ["week", "month", "quarter", "year"])
+@pytest.mark.parametrize("later", [1, 2, 20, 21, 30, 31, 32, 100])
+def test_a_later_origin_changes_nothing_of_which_sessions_refit(span: str, later: int) -> None:
+    panel = random_panel(1)
+    cut = from_row(panel, later)
+    expected = [one for one in grid_of(panel, span) if one > cut.sessions[0].item()]
+    assert grid_of(cut, span) == expected
+
+
+def test_on_the_calendar_of_the_exchange_a_month_opens_on_its_first_session() -> None:
+    sessions = get_calendar().between(date(2020, 1, 2), date(2021, 12, 31))
+    opens = sessions[opens_span(sessions, "month")].tolist()
+    assert opens[:4] == [date(2020, 2, 3), date(2020, 3, 2), date(2020, 4, 1), date(2020, 5, 1)]
+    assert len(opens) == 23
+    monday_off = date(2020, 1, 21)
+    assert monday_off in sessions[opens_span(sessions, "week")].tolist()
+
+
+def test_before_the_first_refit_nothing_is_said() -> None:
+    panel = from_row(random_panel(1), 200)
+    strategy = strategies.make(NAME, SMALL | {"refit": "year", "min_samples": 20})
+    view = view_of(strategy, panel)
+    turn = int(np.flatnonzero(panel.sessions == np.datetime64("2021-01-01"))[0])
+    assert not any(one.speaks for one in view.models[NAME][:turn])
+    assert all(one.speaks for one in view.models[NAME][turn:])
+    assert np.isnan(strategy.rising(view)[:turn]).all()
 
 
 def test_a_sample_is_used_once_its_outcome_is_known_and_no_session_before() -> None:
     strategy, panel = strategies.make(NAME, SMALL), random_panel(1)
-    model = view_of(strategy, panel).models[NAME][294]
-    assert model.fitted == panel.sessions[294].item()
-    assert model.first == panel.sessions[294 - 119].item()
-    assert model.last == panel.sessions[294 - 5].item()
+    model = view_of(strategy, panel).models[NAME][305]
+    assert model.fitted == panel.sessions[305].item() == date(2020, 11, 1)
+    assert model.first == panel.sessions[305 - 119].item()
+    assert model.last == panel.sessions[305 - 5].item()
 
 
 def by_hand(panel: Panel, t: int, window: int, horizon: int) -> tuple[list[list[float]], list[bool]]:
@@ -122,13 +178,13 @@ def test_the_model_is_what_scikit_learn_makes_of_samples_put_together_by_hand() 
     from sklearn.preprocessing import StandardScaler
 
     panel = random_panel(1)
-    seen, rises = by_hand(panel, t=399, window=120, horizon=5)
+    seen, rises = by_hand(panel, t=397, window=120, horizon=5)
     reference = make_pipeline(StandardScaler(), LogisticRegression(tol=1e-10, max_iter=10_000))
     reference.fit(seen, rises)
     scaler, regression = reference[0], reference[1]
 
     view = view_of(strategies.make(NAME, SMALL), panel)
-    model = view.models[NAME][399]
+    model = view.models[NAME][397]
     assert (model.samples, model.rising) == (len(rises), pytest.approx(np.mean(rises)))
     assert model.means == pytest.approx(scaler.mean_)
     assert model.deviations == pytest.approx(scaler.scale_)

@@ -56,7 +56,8 @@ def test_it_speaks_and_nothing_of_it_changes_with_the_bars_that_come_later(name:
     assert (whole.direction == Direction.BUY).sum() > 100
     assert ((whole.direction == Direction.SELL).sum() > 100) == (name != "ml_momentum")
     # a session of a refit, the one before it, and one in which labels of the refit are not yet known
-    for length in (1 + 21 * 40, 21 * 40, 21 * 40 + 4, 1_111):
+    refit = int(np.flatnonzero(stocks.sessions == np.datetime64("2008-05-01"))[0])
+    for length in (refit + 1, refit, refit + 4, 1_111):
         view = view_of_stocks(strategy, stocks.until(length))
         assert view.models.get(name, ())[-1:] == whole_view.models.get(name, ())[length - 1 : length]
         assert_equal(strategy.signals(view).row(-1), whole.row(length - 1))

@@ -72,7 +72,7 @@ def keep_model(context: Context, save: Saver, strategy: LearningStrategy, fresh:
 
 
 def _live_row(context: Context, strategy: LearningStrategy) -> int:
-    return strategy.live_row(len(context.panel()) - 1)
+    return int(strategy.live_rows(context.panel().sessions)[-1])
 
 
 def _stored(context: Context, strategy: LearningStrategy) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.slippage import slippage_of, total
 from nightdesk.research.backtest import Result
+from nightdesk.research.model_skill import model_figures
 from nightdesk.version import code_version
 
 
@@ -26,7 +27,7 @@ def metrics(result: Result) -> dict[str, object]:
     the highest NAV so far, which is never reset; `max_drawdown_since_reset` from the peak that the drawdown
     levels count from, which begins anew with each of the `peak_resets`. `dividends_paid` counts payments, a
     symbol and session each; `dividends` and `interest` are dollars. `panel_hash` stands for the bars as far
-    as they were looked at.
+    as they were looked at. `models` is the skill of strategies that learn, out of sample.
     """
     marks = [one.state.mark for one in result.decided]
     nav = result.nav
@@ -60,6 +61,7 @@ def metrics(result: Result) -> dict[str, object]:
         ],
         "per_strategy": _profits(result, by_strategy=True),
         "per_symbol": _profits(result, by_strategy=False),
+        "models": model_figures(result),
     }
     return {key: _plain(one) for key, one in document.items()}
 

@@ -1,8 +1,9 @@
 """Strategies that learn: a model is fitted at fixed sessions, and each session uses the one that was live.
 
-The **grid** of refits is fixed by the book's origin: the origin itself and every so many sessions after it.
-In between, the model of the newest grid session is live. So every driver fits the same models, whenever it
-begins, and a model is a function of the bars up to its own grid session.
+The **grid** of refits is the calendar's: the first session of each month, or of another span. In between, the
+model of the newest grid session is live. So every driver fits models in the same sessions, whenever it begins
+and wherever the book's origin lies, and a model is a function of the bars up to its own grid session. Before
+the first grid session of a panel the model of its first session is live, which has no sample to learn from.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cached_property
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from nightdesk.calendar import Sessions
+from nightdesk.panel import Floats
 from nightdesk.strategies.base import Strategy, View
 
 
@@ -74,6 +80,28 @@ class Model:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+#: Spans of the calendar whose first sessions are a grid of refits. A week begins on Monday.
+Span = Literal["week", "month", "quarter", "year"]
+
+
+def opens_span(sessions: Sessions, span: Span) -> NDArray[np.bool_]:
+    """Where the session before is of another span; the first row, whose predecessor is not known, opens none.
+
+    Parameters
+    ----------
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        Ascending, none left out.
+    span : Span
+    """
+    months = sessions.astype("datetime64[M]").astype(np.int64)
+    # the first of January 1970 was a Thursday
+    weeks = (sessions.astype("datetime64[D]").astype(np.int64) + 3) // 7
+    number = {"week": weeks, "month": months, "quarter": months // 3, "year": months // 12}[span]
+    opens = np.zeros(len(sessions), dtype=np.bool_)
+    opens[1:] = number[1:] != number[:-1]
+    return opens
+
+
 class LearningStrategy(Strategy):
     """Base of the strategies that learn; their `factors` hold what fitting needs too.
 
@@ -83,16 +111,40 @@ class LearningStrategy(Strategy):
 
     @property
     @abstractmethod
-    def refit_every(self) -> int:
-        """Sessions from one refit to the next."""
+    def refit(self) -> Span:
+        """In the first session of which span it is fitted anew."""
+
+    @property
+    @abstractmethod
+    def horizon(self) -> int:
+        """Sessions of the return whose sign is foretold."""
+
+    @property
+    def outcome(self) -> str:
+        """Name of the factor that is foretold, one of `factors`: the return that ends in a session."""
+        return f"momentum_{self.horizon}"
 
     @abstractmethod
     def fit(self, view: View) -> Model:
         """The model as of the last session of the view, from its rows alone."""
 
-    def live_row(self, t: int) -> int:
-        """The grid session whose model is live in session `t`; both counted from the book's origin."""
-        return t - t % self.refit_every
+    @abstractmethod
+    def rising(self, view: View) -> Floats:
+        """Probability of a rise by the live models, shape (n_sessions, n_symbols); NaN where none is known.
+
+        By it the skill of the models is measured (`nightdesk.strategies.skill`).
+        """
+
+    def live_rows(self, sessions: Sessions) -> NDArray[np.intp]:
+        """The row of the model that is live in each session, shape (n_sessions,).
+
+        Parameters
+        ----------
+        sessions : ndarray of shape (n_sessions,), datetime64[D]
+            Every session of the exchange from the book's origin on, ascending.
+        """
+        row = np.arange(len(sessions))
+        return np.maximum.accumulate(np.where(opens_span(sessions, self.refit), row, 0))
 
     @property
     @abstractmethod
@@ -137,6 +189,6 @@ def with_models(view: View, strategies: Iterable[Strategy]) -> View:
 
 def _live(strategy: LearningStrategy, view: View) -> tuple[Model, ...]:
     """The model that is live in each session, fitted once per grid session."""
-    rows = [strategy.live_row(t) for t in range(len(view.sessions))]
+    rows = strategy.live_rows(view.sessions).tolist()
     fits = {row: strategy.fit(view.rows(0, row + 1)) for row in dict.fromkeys(rows)}
     return tuple(fits[row] for row in rows)

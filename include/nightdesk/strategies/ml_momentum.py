@@ -16,7 +16,7 @@ from nightdesk.calendar import Sessions, as_date
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, View
 from nightdesk.strategies.comparing import above
-from nightdesk.strategies.learning import LearningStrategy, Model
+from nightdesk.strategies.learning import LearningStrategy, Model, Span
 from nightdesk.strategies.logistic import fit_logistic, probability
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
@@ -53,7 +53,7 @@ class MlMomentum(LearningStrategy):
 
     **The model** is a logistic regression on `FEATURES`: four factors and the distance of the close from its
     SMA50, standardised by mean and deviation of the samples. It is pooled over the book's symbols and over
-    the last `window` sessions, and fitted anew every `refit_every` sessions.
+    the last `window` sessions, and fitted anew in the first session of each month (`refit`).
 
     **Purged.** A sample of session u is used at session t only when its outcome is known by then,
     u + horizon <= t. It is put together so that nothing else is possible: each outcome is a return that ends
@@ -71,7 +71,7 @@ class MlMomentum(LearningStrategy):
         buy_above: float = Field(0.60, gt=0, lt=1, description="probability of a rise that is bought")
         horizon: int = Field(5, ge=1, le=60, description="sessions of the return that is foretold")
         window: int = Field(252, ge=20, le=2520, description="sessions that a model learns from")
-        refit_every: int = Field(21, ge=1, le=252, description="sessions from one refit to the next")
+        refit: Span = Field("month", description="span of the calendar in whose first session it is refitted")
         min_samples: int = Field(500, ge=20, description="samples that a model needs")
         inverse_regularisation: float = Field(1.0, gt=0, description="C of the regression; less is smoother")
         sessions: int = Field(5, ge=1, description="sessions after which a position is left")
@@ -88,21 +88,20 @@ class MlMomentum(LearningStrategy):
     params: Params
 
     @property
-    def outcome(self) -> str:
-        """Name of the factor whose sign is learnt: the return that ends in a session."""
-        return f"momentum_{self.params.horizon}"
-
-    @property
     def factors(self) -> tuple[str, ...]:
         return (*(name for name in FEATURES if name != DISTANCE), AVERAGE, self.outcome)
 
     @property
-    def refit_every(self) -> int:
-        return self.params.refit_every
+    def refit(self) -> Span:
+        return self.params.refit
+
+    @property
+    def horizon(self) -> int:
+        return self.params.horizon
 
     @property
     def learns_by(self) -> Mapping[str, JsonValue]:
-        learnt = {"horizon", "window", "refit_every", "min_samples", "inverse_regularisation"}
+        learnt = {"horizon", "window", "refit", "min_samples", "inverse_regularisation"}
         return {**self.params.model_dump(mode="json", include=learnt), "features": list(FEATURES)}
 
     @property
@@ -130,11 +129,13 @@ class MlMomentum(LearningStrategy):
             **(fit_logistic(seen[known], rises, p.inverse_regularisation) if enough else {}),
         )
 
+    def rising(self, view: View) -> Floats:
+        return probability(self.models(view), tuple(features(view).values()))
+
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is 2 P - 1, 0 where P is not known."""
-        models, seen = self.models(view), tuple(features(view).values())
-        rising = probability(models, seen)
-        silent = np.array([not one.speaks for one in models], dtype=bool)[:, None]
+        rising, seen = self.rising(view), tuple(features(view).values())
+        silent = np.array([not one.speaks for one in self.models(view)], dtype=bool)[:, None]
         direction, reason = first_that_holds(
             [
                 (Clause.LIKELY, Direction.BUY, above(rising, self.params.buy_above)),
