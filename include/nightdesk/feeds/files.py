@@ -33,9 +33,9 @@ MOST_NAMED = 10
 class FilesFeed(Feed):
     """Daily bars from files, each symbol's history as it stands there.
 
-    Corporate actions that the files state come as they are. Where a file carries `adj_close`, the growth of adj_close / close from one bar to the next is an action
-    of kind `adjustment` of the later bar's date, so that nothing before it changes when a later dividend
-    arrives.
+    Corporate actions that the files state come as they are. Where a file carries `adj_close`, the growth of
+    adj_close / close from one bar to the next is an action of kind `adjustment` of the later bar's date, so
+    that nothing before it changes when a later dividend arrives.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ class FilesFeed(Feed):
         if len(odd):
             row = odd.iloc[0]
             raise Refused(
-                f"{place(row['file'], row['row'])}: {row['symbol']} trades all day, and this bar begins at no "
-                "midnight of UTC: as a day of UTC it would show hours that are yet to come. "
+                f"{place(row['file'], row['row'])}: {row['symbol']} trades all day, and this bar begins "
+                "at no midnight of UTC: as a day of UTC it would show hours that are yet to come. "
                 "Give bars of whole days of UTC"
             )
 
@@ -168,7 +168,7 @@ def _read_all(tables: tuple[Version, ...], actions: tuple[Version, ...], calenda
 
 
 def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFrame:
-    """Stated actions, and adjustments of the days on which none is stated: what is given outright comes first."""
+    """Stated actions, and adjustments of the days on which none is stated: what is said outright is first."""
     import pandas as pd
 
     if stated.empty:

@@ -179,7 +179,13 @@ LAYOUTS: tuple[Layout, ...] = (
     ),
     Layout("Stooq", _marks("date open high low close volume"), Basis.UNSTATED, empty=NOTHING),
     *(
-        Layout("prices of one symbol", _marks(f"{day} open high low close"), Basis.UNSTATED, empty=NOTHING, no_volume=True)
+        Layout(
+            "prices of one symbol",
+            _marks(f"{day} open high low close"),
+            Basis.UNSTATED,
+            empty=NOTHING,
+            no_volume=True,
+        )
         for day in COLUMNS["day"]
     ),
 )  # fmt: skip

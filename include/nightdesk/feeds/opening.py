@@ -138,8 +138,7 @@ def _look_at_parquet(path: Path) -> Head:
 
 def _look_at_text(path: Path) -> Head:
     try:
-        opened = gzip.open(path) if _is_gzip(path) else path.open("rb")
-        with opened as file:
+        with gzip.open(path) if _is_gzip(path) else path.open("rb") as file:
             raw = file.read(HEAD_BYTES)
         encoding = _encoding(raw)
         text = raw.decode(encoding, errors="ignore" if len(raw) == HEAD_BYTES else "strict")

@@ -129,7 +129,7 @@ def _parse(
 
 
 def _without_footers(head: Head, table: Any, odd: list[Any], quick: Exception) -> tuple[Any, int]:
-    """The rows without words that stand under them; `Refused` for any other line that is not as the header."""
+    """The rows without words that stand under them; `Refused` for any other line unlike the header."""
     after = head.first_line + table.num_rows
     for line in odd:
         if line.number is None or line.number < after or not _is_words(line.text, head.delimiter):

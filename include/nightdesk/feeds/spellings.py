@@ -17,12 +17,14 @@ JSONS = (".json",)
 _MARKETS_IN_DOLLARS = ("USDT", "USDC", "FDUSD", "BUSD", "USD")
 
 #: Words in names of files that are no symbol.
-_NO_SYMBOL = frozenset(
-    "actions adj adjusted alpaca alpha alphav alphavantage aggs bars binance capital csv d daily data day dividend dividends download equity etf "
-    "export full gains historical historicaldata history investing klines massive max nasdaq nyse ohlc ohlcv "
-    "polygon price prices quotes raw semicolon series split splits spot stock stocks stooq tiingo time us vantage yahoo "
-    "1d 1day".split()
-)
+_NO_SYMBOL = frozenset({
+    "1d", "1day", "actions", "adj", "adjusted", "aggs", "alpaca", "alpha", "alphav", "alphavantage", "bars",
+    "binance", "capital", "csv", "d", "daily", "data", "day", "dividend", "dividends", "download", "equity",
+    "etf", "export", "full", "gains", "historical", "historicaldata", "history", "investing", "klines",
+    "massive", "max", "nasdaq", "nyse", "ohlc", "ohlcv", "polygon", "price", "prices", "quotes", "raw",
+    "semicolon", "series", "split", "splits", "spot", "stock", "stocks", "stooq", "tiingo", "time", "us",
+    "vantage", "yahoo",
+})  # fmt: skip
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,19}")
 _INTERVAL_AND_DATE = re.compile(r"-1d(-\d{4}(-\d{2}){0,2})?$", re.IGNORECASE)
 _NUMBER_OR_DATE = re.compile(r"\(?\d+\)?|\d{4}-\d{2}(-\d{2})?")
@@ -57,7 +59,7 @@ def of_stooq(symbol: str) -> str:
 
 
 def of_binance(symbol: str) -> str:
-    """A book's symbol from Binance's: a coin against a coin that stands for dollars is one against dollars."""
+    """A book's symbol from Binance's: against a coin that stands for dollars is against dollars."""
     return _pair(symbol.strip().upper())
 
 

@@ -1,4 +1,4 @@
-"""The day that a bar is of, from whatever a file writes: dates in several forms, numbers since 1970, instants.
+"""The day that a bar is of, from what a file writes: dates in several forms, numbers since 1970, instants.
 
 An instant names a day where it is a midnight, or the open or close of the exchange; it is never cut:
 
@@ -112,7 +112,7 @@ def form_of(cell: str) -> Form | None:
     return next((form for form, pattern in _PATTERNS if pattern.fullmatch(cell)), None)
 
 
-def read_stamps(cells: Sequence[str | None]) -> Stamps | None:
+def read_stamps(cells: Sequence[str]) -> Stamps | None:
     """Read cells as the first of them is written; None where that one is no day at all."""
     import pandas as pd
 
@@ -152,7 +152,6 @@ def of_numbers(numbers: NDArray[Any]) -> Stamps:
 def days_of(stamps: Stamps, calendar: Calendar) -> Days:
     """The day of each stamp; see the table of this module."""
     midnight = _is_midnight(stamps.moment)
-    day = np.full(len(stamps.moment), np.datetime64("NaT"), "datetime64[D]")
     if stamps.is_dates:
         return Days(stamps.moment.astype("datetime64[D]"), midnight)
     exchange = _exchange_day(stamps.moment, calendar)
@@ -160,8 +159,7 @@ def days_of(stamps: Stamps, calendar: Calendar) -> Days:
         # a wall clock of no zone names its day where UTC and the exchange agree on it
         written = stamps.moment.astype("datetime64[D]")
         agree = (exchange == written) | np.isin(stamps.moment - written, _usual_clock(calendar))
-        day = np.where(agree | midnight, written, day)
-        return Days(day, midnight)
+        return Days(np.where(agree | midnight, written, np.datetime64("NaT", "D")), midnight)
     day = np.where(midnight, stamps.moment.astype("datetime64[D]"), exchange)
     return Days(np.where(_is_midnight(stamps.local), stamps.local.astype("datetime64[D]"), day), midnight)
 
@@ -246,7 +244,7 @@ def _offset(tail: str) -> np.timedelta64:
     if found is None:
         return np.timedelta64(0, "ns")
     minutes = int(found[2]) * 60 + int(found[3])
-    return np.timedelta64(minutes if found[1] == "+" else -minutes, "m").astype("timedelta64[ns]")
+    return np.timedelta64((minutes if found[1] == "+" else -minutes) * 60 * 10**9, "ns")
 
 
 def _slashed(text: pd.Series) -> Instants:
@@ -262,7 +260,7 @@ def _slashed(text: pd.Series) -> Instants:
     if len(whole) == 2 and (whole[0] == whole[1])[given].all():
         return whole[0]
     together = [one for one in whole if _lie_together(one[given])]
-    if len(whole) == 1 or len(together) == 1 and together[0] is whole[0]:
+    if len(whole) == 1 or (len(together) == 1 and together[0] is whole[0]):
         return whole[0]
     return np.full(len(text), np.datetime64("NaT"), "datetime64[ns]")
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nightdesk.errors import Refused
+from nightdesk.feeds.base import ACTION_COLUMNS
 from nightdesk.feeds.cells import as_texts, read_ratio
 from nightdesk.feeds.day_columns import Places, place, read_days, refuse_empty
-from nightdesk.feeds.layouts import COLUMNS, STATED, Basis, plain_name
+from nightdesk.feeds.layouts import STATED, Basis, plain_name
 from nightdesk.feeds.opening import Head, look
 from nightdesk.feeds.reading import read_columns
 from nightdesk.feeds.spellings import as_written, of_polygon, same_symbol, stem_of, symbol_of_name
@@ -33,7 +34,7 @@ OPTIONAL = ("other", "cash", "note", "source")
 
 #: Actions as read, before they are an answer: `row` is their place in `file`; `split_adjusted` says that the
 #: amount was divided by the splits that came after it.
-READ_COLUMNS = ("symbol", "session", "kind", "value", "source", "other", "cash", "note", "file", "row", "split_adjusted")  # fmt: skip
+READ_COLUMNS = (*ACTION_COLUMNS, "file", "row", "split_adjusted")
 
 #: Kinds whose `other` names the symbol that takes its place, or comes beside it.
 WITH_OTHER = ("symbol_change", "spin_off")
@@ -83,6 +84,8 @@ LISTS = (
     Vendors("capital_gain", None, "date", "capitalgains", exact=True, split_adjusted=True),
 )
 
+#: The columns in which Polygon says what a payment is.
+TYPES = ("dividendtype", "distributiontype")
 #: What Polygon calls long- and short-term capital gains that a fund distributes.
 GAINS = ("LT", "ST")
 
@@ -147,15 +150,15 @@ def combine(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     key = ["symbol", "session", "kind"]
     first = everything.drop_duplicates(key)
     both = everything.merge(first, on=key, suffixes=("", "_first"))
-    differs = ~np.isclose(both["value"], both["value_first"], rtol=1e-6) | ~np.isclose(
-        both["cash"], both["cash_first"]
-    )
-    differs |= both["other"] != both["other_first"]
+    differs = (both["other"] != both["other_first"]).to_numpy(bool)
+    for name in ("value", "cash"):
+        differs = differs | ~np.isclose(both[name], both[f"{name}_first"], rtol=1e-6)
     if differs.any():
         one = both[differs].iloc[0]
         raise Refused(
-            f"{place(one['file_first'], one['row_first'])} and {place(one['file'], one['row'])}: two different "
-            f"actions of kind {one['kind']} of {one['symbol']} on {one['session'].date()}: keep one of them"
+            f"{place(one['file_first'], one['row_first'])} and {place(one['file'], one['row'])}: two "
+            f"different actions of kind {one['kind']} of {one['symbol']} on {one['session'].date()}: "
+            "keep one of them"
         )
     return first.reset_index(drop=True)
 
@@ -164,7 +167,7 @@ def _frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     import pandas as pd
 
     frame = pd.DataFrame(rows, columns=list(READ_COLUMNS))
-    types = {
+    types: dict[str, Any] = {
         "session": "datetime64[s]",
         "value": "float64",
         "cash": "float64",
@@ -228,7 +231,15 @@ def _read_own(head: Head, calendar: Calendar) -> pd.DataFrame:
         _own_row(row, {name: (cells[row] or "").strip() for name, cells in texts.items()}, day[row], places)
         for row in range(table.num_rows)
     ]
-    return _frame(rows)
+    frame = _frame(rows)
+    twice = frame[frame.duplicated(["symbol", "session", "kind"], keep=False)]
+    if len(twice):
+        one = twice.iloc[0]
+        raise Refused(
+            f"{place(head.path, one['row'])}: {one['symbol']} has two actions of kind {one['kind']} on "
+            f"{one['session'].date()}: write one line, with what they add up to"
+        )
+    return frame
 
 
 def _own_row(row: int, cells: Mapping[str, str], day: np.datetime64, places: Places) -> tuple[Any, ...]:
@@ -247,8 +258,8 @@ def _own_row(row: int, cells: Mapping[str, str], day: np.datetime64, places: Pla
         )
     if kind == "delisting" and value != 0:
         raise Refused(
-            f"{places.of(row, 'value')}: found {cells['value']!r}, expected 0: what a share of a delisting is "
-            "paid stands in the column cash"
+            f"{places.of(row, 'value')}: found {cells['value']!r}, expected 0: what a share is paid "
+            "when it is delisted stands in the column cash"
         )
     cash = read_ratio(cells.get("cash") or "0")
     if not cash >= 0:
@@ -268,9 +279,7 @@ def _read_list(head: Head, vendors: Vendors, calendar: Calendar) -> tuple[pd.Dat
     plain = {plain_name(name): name for name in head.columns}
     wanted = {"day": vendors.day, "value": vendors.value, "symbol": vendors.symbol, "before": vendors.before}
     columns = {name: plain[one] for name, one in wanted.items() if one is not None}
-    columns |= {
-        name: plain[name] for name in ("dividendtype", "distributiontype", "currency") if name in plain
-    }
+    columns |= {name: plain[name] for name in ("id", *TYPES, "currency") if name in plain}
     if "symbol" not in columns and symbol_of_name(head.path.name) is None:
         raise Refused(f"{head.path}: it has no column of symbols, and its name says none: call it SYMBOL.csv")
     table, _ = read_columns(head, columns, {})
@@ -280,20 +289,29 @@ def _read_list(head: Head, vendors: Vendors, calendar: Calendar) -> tuple[pd.Dat
     day = read_days(places, table, calendar).day
     cells = {name: as_texts(table.column(name).to_pylist()) for name in columns if name != "day"}
     own = same_symbol(symbol_of_name(head.path.name) or "")
-    rows, foreign = [], 0
+    rows: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    seen: set[str] = set()
+    foreign = 0
     for row in range(table.num_rows):
         if "currency" in cells and (cells["currency"][row] or "USD").upper() != "USD":
             foreign += 1
             continue
+        identity = cells["id"][row] if "id" in cells else None
+        if identity in seen:
+            continue  # pages of an answer that lie over each other
+        seen |= set() if identity is None else {identity}
         text = cells["value"][row] or ""
         before = read_ratio(cells["before"][row] or "") if "before" in cells else 1.0
         value = read_ratio(text) / before if before else math.nan
         _refuse_impossible(vendors.kind, value, text, places.of(row, "value"))
         if value == (1 if vendors.kind == "split" else 0) or value == 0:
             continue
-        type_ = next((cells[one][row] for one in ("dividendtype", "distributiontype") if one in cells), None)
-        kind = "capital_gain" if type_ in GAINS else vendors.kind
+        paid_as = next((cells[one][row] for one in TYPES if one in cells), None)
+        kind = "capital_gain" if paid_as in GAINS else vendors.kind
         symbol = same_symbol(vendors.spelling(cells["symbol"][row] or "")) if "symbol" in cells else own
         where = (str(head.path), row + head.first_line, vendors.split_adjusted)
-        rows.append((symbol, day[row], kind, value, "files", "", 0.0, "", *where))
-    return _frame(rows), {OTHER_CURRENCY: foreign} if foreign else {}
+        key = (symbol, day[row], kind)
+        if key in rows and kind != "split":
+            value += rows[key][3]  # a special dividend beside the usual one, short- and long-term gains
+        rows[key] = (*key, value, "files", "", 0.0, "", *where)
+    return _frame(list(rows.values())), {OTHER_CURRENCY: foreign} if foreign else {}

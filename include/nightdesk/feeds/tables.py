@@ -16,7 +16,7 @@ import numpy as np
 from nightdesk.errors import Refused
 from nightdesk.feeds.cells import MixedNumbers, NotANumber, NumberStyle, decimal_of, read_numbers
 from nightdesk.feeds.day_columns import Places, read_days, refuse_empty
-from nightdesk.feeds.layouts import NUMBERS, PLAIN, Basis, Layout, plain_name, recognise
+from nightdesk.feeds.layouts import NUMBERS, PLAIN, PRICES, Basis, Layout, plain_name, recognise
 from nightdesk.feeds.opening import EXPECTED, Head, kind_of, look
 from nightdesk.feeds.reading import read_columns
 from nightdesk.feeds.spellings import same_symbol, symbol_of_name
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from nightdesk.calendar import Calendar
 
-REQUIRED = ("symbol", "open", "high", "low", "close", "volume")
+REQUIRED = ("symbol", *PRICES, "volume")
 
 #: Endings of files that hold tables which are not read as they are.
 UNREADABLE = (
@@ -141,7 +141,9 @@ def why_no_bars(head: Head) -> str | None:
     """Why a file is plainly none of daily bars, with its header; None where it is one."""
     layout = recognise(head.columns)
     if layout is None:
-        lacks = [one for one in ("day", *REQUIRED[1:-1]) if one not in PLAIN.columns(head.columns)]
+        has = PLAIN.columns(head.columns)
+        lacks = [] if "day" in has else ["session (or date)"]
+        lacks += [one for one in PRICES if one not in has]
         return f"{_header(head)}: no table of daily bars (no column {', '.join(lacks)})"
     why = _why_not_daily(head, layout)
     if why is None and layout is not PLAIN and _symbol_of_file(head, layout) == "":
@@ -342,7 +344,8 @@ def _sources(table: pa.Table) -> pd.Series:
 
     if "source" not in table.column_names:
         return pd.Series(["files"] * table.num_rows, dtype=object)
-    return table.column("source").cast(pa.string()).to_pandas().fillna("files").astype(object)
+    given: pd.Series = table.column("source").cast(pa.string()).to_pandas()
+    return given.fillna("files").astype(object)
 
 
 def _refuse_infinite(places: Places, frame: pd.DataFrame) -> None:

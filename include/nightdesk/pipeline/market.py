@@ -98,6 +98,7 @@ def store_bars(context: Context) -> Stored:
     """
     from nightdesk.feeds import make
     from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.feeds.volumes import symbols_without_volume
     from nightdesk.store.bars import save_market
     from nightdesk.store.health import Health
 
@@ -129,6 +130,10 @@ def store_bars(context: Context) -> Stored:
         )
     if fetched.passed_over:
         counts["passed_over"] = len(fetched.passed_over)
+    bars = fetched.bars
+    without = symbols_without_volume(book, bars["symbol"].to_numpy(), bars["volume"].to_numpy())
+    if without and book.broker.kind == "paper":  # a real broker's market has a volume, whatever bars say
+        counts["without_volume"] = ", ".join(without)
     _ask_again_where_needed(context, answer.unheard)
     return Stored(counts, note_rows(fetched))
 

@@ -15,6 +15,7 @@ from nightdesk.decision import Desk, Injection, Market, RiskEvent, inject, obser
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.feeds.quality import Consequence, examine
+from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.panel import Floats, Panel
 from nightdesk.performance import growth_of
 from nightdesk.research.quarantines import QuarantineSpell, quarantine_spells
@@ -111,7 +112,8 @@ def backtest(
     Raises
     ------
     Refused
-        When the panel does not reach so far, or a session's data would have stopped the daily run.
+        When the panel does not reach so far, a session's data would have stopped the daily run, or a symbol
+        has no volume anywhere while fills are bound by it.
     """
     desk = resolve(book)
     t0, stop = _span(panel, first, last)
@@ -124,6 +126,7 @@ def backtest(
         values = {name: known_factors[name][:stop] for name in desk.factor_names}
     spells: tuple[QuarantineSpell, ...] = ()
     if checked:
+        refuse_without_volume(book, known)
         quality = examine(known, book)
         bad = np.flatnonzero(quality.stop[t0:])
         if len(bad):

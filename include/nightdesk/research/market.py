@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,8 @@ class Market:
         Rows that were left out, by reason.
     headlines : int
         Headlines behind the panel's sentiment, repetitions left out.
+    passed_over : mapping of str to str
+        Files that may hold data and were not read: the header of each, and why.
     """
 
     panel: Panel
@@ -44,6 +46,7 @@ class Market:
     missing: Mapping[str, Missing]
     dropped: Mapping[str, int]
     headlines: int = 0
+    passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None = None) -> Market:
@@ -89,6 +92,7 @@ def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None
         missing=fetched.missing,
         dropped=fetched.dropped,
         headlines=0 if told is None else int(told.count.sum()),
+        passed_over=fetched.passed_over,
     )
 
 
