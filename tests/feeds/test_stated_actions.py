@@ -259,8 +259,8 @@ def test_polygons_lists_of_splits_and_dividends_become_actions(tmp_path: Path, e
         ("2024-06-12", 0.1, "ST", "f"),  # on two pages
     ]
     dividends = [
-        {"ticker": "NVDA", "ex_dividend_date": day, "cash_amount": cash, "dividend_type": kind, "frequency": 4,
-         "pay_date": "2024-06-28", "currency": "USD", "id": name}
+        {"ticker": "NVDA", "ex_dividend_date": day, "cash_amount": cash, "dividend_type": kind,
+         "frequency": 4, "pay_date": "2024-06-28", "currency": "USD", "id": name}
         for day, cash, kind, name in paid
     ]  # fmt: skip
     dividends.append(dividends[0] | {"id": "g", "currency": "TWD"})

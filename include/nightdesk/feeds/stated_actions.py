@@ -150,11 +150,11 @@ def combine(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     key = ["symbol", "session", "kind"]
     first = everything.drop_duplicates(key)
     both = everything.merge(first, on=key, suffixes=("", "_first"))
-    differs = (both["other"] != both["other_first"]).to_numpy(bool)
+    same = both["other"] == both["other_first"]
     for name in ("value", "cash"):
-        differs = differs | ~np.isclose(both[name], both[f"{name}_first"], rtol=1e-6)
-    if differs.any():
-        one = both[differs].iloc[0]
+        same &= np.isclose(both[name], both[f"{name}_first"], rtol=1e-6)
+    if not same.all():
+        one = both[~same].iloc[0]
         raise Refused(
             f"{place(one['file_first'], one['row_first'])} and {place(one['file'], one['row'])}: two "
             f"different actions of kind {one['kind']} of {one['symbol']} on {one['session'].date()}: "
