@@ -205,8 +205,8 @@ def read_table(path: Path, calendar: Calendar) -> Table:
     _refuse_infinite(places, frame)
     dropped = {FOOTER: footers} if footers else {}
     actions, held = stated_in_columns(frame, table, places, basis)
-    if {"split", "dividend"} <= set(columns):
-        frame["adj_close"] = np.nan  # the file states its actions: its adjusted close adds only rounding
+    if {"split", "dividend"} <= set(columns) and layout.name != PLAIN.name:
+        frame["adj_close"] = np.nan  # the vendor states every action: its adjusted close adds only rounding
     return Table(frame, actions, dropped | held)
 
 
@@ -284,8 +284,10 @@ def _types(head: Head, layout: Layout, columns: Mapping[str, str]) -> dict[str, 
     types: dict[str, Any] = {}
     if not layout.signs and not layout.thousands_letters:
         types |= {name: pa.float64() for name in NUMBERS if name in columns}
-    if form_of(first) is Form.ISO:
-        types["day"] = pa.date32()
+    quick = {Form.ISO: pa.date32(), Form.COMPACT: pa.int64(), Form.EPOCH: pa.int64()}
+    form = form_of(first)
+    if form in quick:
+        types["day"] = quick[form]
     return types
 
 
