@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from nightdesk.calendar import get_calendar
+from nightdesk.cli.data_notes import folded
 from nightdesk.research.tables import TABLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
@@ -148,3 +149,74 @@ def test_the_docs_name_every_column_of_every_table():
         told[name] = {column for cell in cells for column in cell.split(", ")} - {"column"}
     for name, (columns, _) in TABLES.items():
         assert told[name] == set(columns), name
+
+
+def test_the_summary_tells_the_benchmark_the_targets_and_what_was_paid(nightdesk, written, bars):
+    told = written[1]["metrics"]
+    assert told["benchmark"] == "SPY"
+    assert told["benchmark_total_return"] == pytest.approx(0.2875, abs=0.02)  # SPY in 2021, with dividends
+    assert told["excess_total_return"] == pytest.approx(told["total_return"] - told["benchmark_total_return"])
+    assert set(told["targets"]) == {
+        "annual_return", "annual_volatility", "sharpe", "max_drawdown", "calmar", "win_rate",
+        "profit_factor", "turnover_monthly", "cost_drag",
+    }  # fmt: skip
+    paid = {
+        (row["session"], row["strategy"]): Decimal(row["dividends"])
+        for row in read(written[0], "performance")
+    }
+    assert told["dividends"] == pytest.approx(float(sum(paid.values())), abs=0.001)
+    text = nightdesk("backtest", "multi_asset", *SPAN, "--feed", f"files:{bars}").stdout
+    for name in told["targets"]:
+        assert re.search(rf"^{name} .*(met|acceptable|missed)", text, re.MULTILINE), name
+    assert re.search(r"benchmark_total_return +\+\d+\.\d\d %  SPY, dividends included", text)
+    assert re.search(rf"dividends +\$[\d,.]+  in {told['dividends_paid']} payments", text)
+    lines = [line for line in text.splitlines() if line.split(" ")[0] in told["targets"]][:9]
+    outcomes = [line.split()[-1] for line in lines]
+    assert outcomes == sorted(outcomes, key=["missed", "acceptable", "met"].index)
+    assert "missed" in outcomes
+
+
+def test_what_the_bars_lack_is_told_before_the_figures_and_named_in_json(nightdesk, bars, tmp_path):
+    """A symbol without bars, bars that no market can have made, rows without prices, a file of no bars."""
+    folder = tmp_path / "market"
+    folder.mkdir()
+    for path in bars.iterdir():
+        rows = list(csv.reader(path.open()))
+        head, kept = rows[0], [row for row in rows[1:] if "VNQ" not in row]
+        symbol, day, close = (
+            head.index(name) if name in head else None for name in ("symbol", "date", "close")
+        )
+        for row in kept:
+            if symbol is not None and row[symbol] == "XLE" and "2021-03-08" <= row[day] <= "2021-03-10":
+                row[close] = str(float(row[close]) * 3)
+            if row[symbol] == "XLF" and row[day] == "2021-05-04":
+                row[close] = ""
+        with (folder / path.name).open("w", newline="") as file:
+            csv.writer(file).writerows([head, *kept])
+    (folder / "shopping.csv").write_text("what,how many\nmilk,2\n")
+    told = nightdesk.document("backtest", "multi_asset", *SPAN, "--feed", f"files:{folder}")
+    assert set(told["missing"]) == {"VNQ"}
+    (spell,) = [one for one in told["metrics"]["quarantines"] if one["symbol"] == "XLE"][:1]
+    assert spell["first"] == "2021-03-08"
+    assert spell["sessions"] >= 3
+    assert spell["reason"]
+    assert sum(told["dropped_rows"].values()) >= 1
+    assert [Path(name).name for name in told["unread_files"]] == ["shopping.csv"]
+    text = nightdesk("backtest", "multi_asset", *SPAN, "--feed", f"files:{folder}").stdout
+    places = [
+        text.index(words)
+        for words in (
+            "without VNQ",
+            "in quarantine: XLE from 2021-03-08",
+            "not read: ",
+            "rows dropped: ",
+            "final_nav",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_many_of_a_kind_are_folded_and_counted():
+    lines = [f"line {n}" for n in range(20)]
+    assert list(folded(lines, "spells")) == [*lines[:5], "and 15 more spells; --json names all"]
+    assert list(folded(lines[:6], "spells")) == lines[:6]

@@ -33,6 +33,13 @@ def test_each_scenario_runs_with_and_without_levels_and_one_without_bars_is_skip
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert [float(row["total_return"]) for row in rows] == [run["total_return"] for run in told["runs"]]
+    beside = {run["scenario"]: run["benchmark_return"] for run in told["runs"]}
+    assert beside == {
+        "covid_2020": pytest.approx(-0.0388, abs=0.005),
+        "rates_2022": pytest.approx(-0.186, abs=0.01),
+    }
+    counts = [tuple(run[name] for name in ("missing", "quarantined", "dropped_rows")) for run in told["runs"]]
+    assert counts == [(0, 0, 0)] * 2 + [(0, 0, 5)] * 2
 
 
 def test_the_table_tells_return_drawdown_breakers_halts_and_trades(nightdesk, bars):
@@ -48,6 +55,7 @@ def test_the_table_tells_return_drawdown_breakers_halts_and_trades(nightdesk, ba
     ).stdout
     for head in (
         "return",
+        "benchmark",
         "volatility",
         "drawdown",
         "limit",

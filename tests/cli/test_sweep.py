@@ -47,6 +47,10 @@ def test_the_point_of_the_books_own_values_is_its_backtest(nightdesk, swept, bar
     plain = nightdesk.document("backtest", "multi_asset", *SPAN, "--feed", f"files:{bars}")["metrics"]
     assert point["figures"] == {name: plain[name] for name in METRICS}
     assert point["config_hash"] == plain["config_hash"]
+    beside = swept[1]["benchmark"]
+    assert (beside["symbol"], beside["total_return"]) == ("SPY", plain["benchmark_total_return"])
+    assert beside["annual_return"] == plain["benchmark_annual_return"]
+    assert swept[1]["data"]["missing"] == 0
 
 
 def test_the_picture_has_a_cell_a_point(swept):

@@ -19,6 +19,7 @@ def turns(module_database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("turns")
     tree = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text()) | taking_turns.BOOK
     tree |= {"name": "turns", "tax": {"taxpayer": "Ann"}}
+    tree["universe"] = {**tree["universe"], "TIP": {"max_weight": 0.3, "tax_class": "partnership"}}
     tree["strategies"] = {taking_turns.EvenDays.name: {"share": 0.4, "sizing": taking_turns.TenUnits.name}}
     path = folder / "turns.yaml"
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
@@ -55,7 +56,13 @@ def test_the_form_of_a_year_holds_every_sale_of_it(nightdesk, turns, tmp_path, y
     assert Decimal(str(short["proceeds"])) == sold(url, year)
     assert short["gain"] == pytest.approx(short["proceeds"] - short["cost"] + short["adjustment"])
     rows = list(csv.DictReader(out.read_text().splitlines()))
-    assert [row["description"] for row in rows].count("totals") == 2
+    boxes = {row["box"] for row in document["rows"]}
+    assert boxes <= ({"C"} if year < 2025 else {"C", "I"})  # paper: on no form of a broker
+    totals = [row for row in rows if row["description"] == "totals"]
+    assert [row["box"] for row in totals] == [*sorted(boxes), ""]
+    assert [one["box"] for one in document["boxes"]] == sorted(boxes)
+    assert sum(one["gain"] for one in document["boxes"]) == pytest.approx(short["gain"])
+    assert {one["schedule_d_line"] for one in document["boxes"]} == {"3"}
     lines = [row for row in rows if row["description"] != "totals"]
     assert sum(Decimal(row["gain"]) for row in lines) == Decimal(str(short["gain"]))
     assert all(row["sold"].startswith(str(year)) for row in lines)
@@ -78,6 +85,8 @@ def test_the_terminal_shows_lines_and_totals(nightdesk, turns, tmp_path):
     assert "a paper account: nothing of this was really earned" in text
     assert "short term (Schedule D, Part I)" in text
     assert "10 SPY" in text
+    assert "boxes C, F, I and L: a paper account is on no form of a broker" in text
+    assert "lines of partnerships: cost and gain lack what their Schedules K-1 add and take away" in text
     assert "wash sales were looked for in this book alone" in text
     told = nightdesk("tax", path, "--year", "2024", "--out", tmp_path / "form.csv").stdout
     assert "10 SPY" not in told

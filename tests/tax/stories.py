@@ -26,7 +26,7 @@ def ledger_of(story: str, **terms: Any) -> TaxLedger:
 def form_of(ledger: TaxLedger) -> list[str]:
     """The lines of all years: part, description, acquired, sold, proceeds, cost, code, adjustment, gain."""
     years = sorted({one.sold.year for one in ledger.disposals})
-    rows = [row for year in years for row in form_8949(ledger.disposals, year).rows]
+    rows = [row for year in years for row in form_8949(ledger.disposals, year, ledger.terms).rows]
     return [
         f"{row.part} {row.description} {row.acquired} {row.sold} {row.proceeds:.2f} {row.cost:.2f} "
         f"{row.code or '-'} {row.adjustment:.2f} {row.gain:.2f}"

@@ -197,7 +197,7 @@ def test_the_form_keeps_short_and_long_term_apart_with_their_totals() -> None:
         2025-01-02 sell 1 10.00
         """
     )
-    form = form_8949(ledger.disposals, 2024)
+    form = form_8949(ledger.disposals, 2024, ledger.terms)
     # 15 for 150: 10 of 2023 for 100 (gain 0); 5 of 2024 for 50, cost 55, of whose loss of 5 come 3/5 back
     rows = list(csv.DictReader(form.csv().splitlines()))
     assert [(row["part"], row["description"], row["code"], row["gain"]) for row in rows] == [

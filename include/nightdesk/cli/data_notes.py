@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nightdesk.panel import Panel
     from nightdesk.research.market import Market
 
 #: Lines of one kind that are shown; the others are counted.
@@ -18,7 +19,46 @@ def market_document(market: Market) -> dict[str, Any]:
         "sources": market.sources,
         "missing": {symbol: str(reason) for symbol, reason in market.missing.items()},
         "dropped_rows": dict(market.dropped),
+        "unread_files": dict(market.passed_over),
+        "actions": list(_actions(market.panel)),
     }
+
+
+def market_counts(market: Market) -> dict[str, Any]:
+    """The same in numbers, for commands that run many backtests on the same bars."""
+    told = market_document(market)
+    counts = {name: len(told[name]) for name in ("missing", "unread_files", "actions")}
+    return {**counts, "dropped_rows": sum(market.dropped.values())}
+
+
+def count_lines(counts: Mapping[str, int]) -> Iterator[str]:
+    """The counts of `market_counts` in one line; none where nothing was left out."""
+    names = {
+        "missing": "symbols without bars",
+        "quarantined": "symbols in quarantine at times",
+        "actions": "corporate actions that are not plain",
+        "unread_files": "files not read",
+        "dropped_rows": "rows dropped",
+    }
+    told = [f"{counts[name]:,} {what}" for name, what in names.items() if counts.get(name)]
+    if told:
+        yield f"of the bars: {', '.join(told)}; `nightdesk backtest` names them"
+
+
+def _actions(panel: Panel) -> Iterator[dict[str, Any]]:
+    """What was found of corporate actions that are not plain: symbol, session, outcome, words."""
+    import numpy as np
+
+    from nightdesk.calendar import as_date
+
+    for t, n in np.argwhere(np.isfinite(panel.unexplained)).tolist():
+        yield {
+            "symbol": panel.symbols[n],
+            "session": as_date(panel.sessions[t]),
+            "outcome": "asked",
+            "words": f"the adjusted price moved by {panel.unexplained[t, n] - 1.0:+.2%} against the price, "
+            "which is no plausible action: it counts nowhere until a person explains it",
+        }
 
 
 def folded(lines: Sequence[str], what: str, where: str = "--json") -> Iterator[str]:
@@ -49,6 +89,12 @@ def data_lines(document: Mapping[str, Any], quarantines: Sequence[Mapping[str, A
         for one in quarantines
     ]
     yield from folded(spells, "spells in quarantine")
+    actions = [
+        f"{one['outcome']}: {one['symbol']} {one['session']}: {one['words']}" for one in document["actions"]
+    ]
+    yield from folded(actions, "corporate actions that are not plain")
+    unread = [f"not read: {path}: {reason}" for path, reason in document["unread_files"].items()]
+    yield from folded(unread, "files that were not read")
     if document["dropped_rows"]:
         counts = ", ".join(f"{count:,} {reason}" for reason, count in document["dropped_rows"].items())
         yield f"rows dropped: {counts}"

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 #: Columns of stress.csv.
 COLUMNS = (
-    *("scenario", "from", "to", "levels", "sessions", "total_return", "annual_volatility", "max_drawdown"),
-    *("drawdown_limit", "breakers", "halts", "halted_sessions", "trades", "deepest_level", "passed"),
+    *("scenario", "from", "to", "levels", "sessions", "total_return", "benchmark_return"),
+    *(
+        "annual_volatility",
+        "max_drawdown",
+        "drawdown_limit",
+        "breakers",
+        "halts",
+        "halted_sessions",
+        "trades",
+    ),
+    *("deepest_level", "passed", "missing", "quarantined", "dropped_rows"),
 )
 
 
@@ -86,15 +95,18 @@ def stress(
 def _row(run: Stressed) -> Mapping[str, Any]:
     values = (
         *(run.scenario.name, run.scenario.first, run.scenario.last, "on" if run.levels else "off"),
-        *(run.sessions, run.total_return, run.annual_volatility, run.max_drawdown),
+        *(run.sessions, run.total_return, run.benchmark_return, run.annual_volatility, run.max_drawdown),
         *(run.scenario.drawdown_limit, run.breakers, run.halts, run.halted_sessions, run.trades),
-        *(run.deepest_level, run.passed),
+        *(run.deepest_level, run.passed, run.missing, run.quarantined, run.dropped_rows),
     )
     return dict(zip(COLUMNS, values, strict=True))
 
 
 def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
+    from dataclasses import asdict
+
     from nightdesk.alerts.figures import percent
+    from nightdesk.cli.data_notes import count_lines
     from nightdesk.research.stress import AVERAGE_LIMIT, WORST_LIMIT
 
     yield f"{book} under stress"
@@ -104,6 +116,7 @@ def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
             run.scenario.title,
             "on" if run.levels else "off",
             percent(run.total_return, signed=True),
+            percent(run.benchmark_return, signed=True),
             percent(run.annual_volatility),
             percent(run.max_drawdown),
             "no level 4" if run.levels else percent(run.scenario.drawdown_limit),
@@ -116,10 +129,13 @@ def _lines(book: str, result: Stress, out: Path | None) -> Iterator[str]:
         for run in result.runs
     ]
     heads = (
-        *("scenario", "levels", "return", "volatility", "drawdown", "limit", "breakers"),
+        *("scenario", "levels", "return", "benchmark", "volatility", "drawdown", "limit", "breakers"),
         *("halts (sessions)", "trades", "deepest", ""),
     )
     yield from table(heads, cells, right=heads[2:-1])
+    yield "the benchmark with its dividends, in the same sessions; drawdowns below the highest NAV until then"
+    for run in {run.scenario.name: run for run in result.runs}.values():  # the bars of both runs are the same
+        yield from (f"{run.scenario.title}: {line}" for line in count_lines(asdict(run)))
     for name, reason in result.skipped.items():
         yield f"skipped {name}: {reason}"
     if result.overall is not None:

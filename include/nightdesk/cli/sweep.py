@@ -19,7 +19,7 @@ from nightdesk.cli.spans import begin
 if TYPE_CHECKING:
     from nightdesk.research.falling_away import FallingAway
     from nightdesk.research.grid import Axis
-    from nightdesk.research.sweep import Trial
+    from nightdesk.research.sweep import Span, Trial
 
 #: What a sweep can never be: said with every result.
 VALIDATION_ONLY = (
@@ -29,6 +29,7 @@ VALIDATION_ONLY = (
 #: Figures that people are told of each point; sweep.csv holds all of them.
 TOLD = {
     "annual_return": "return",
+    "excess_annual_return": "beyond benchmark",
     "annual_volatility": "volatility",
     "sharpe": "sharpe",
     "max_drawdown": "drawdown",
@@ -75,6 +76,7 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
+    from nightdesk.cli.data_notes import market_counts
     from nightdesk.errors import Refused
     from nightdesk.research.falling_away import falling_away
     from nightdesk.research.grid import points, read_axis
@@ -115,6 +117,8 @@ def sweep(
         "to": start.last,
         "sessions": start.sessions,
         "sources": market.sources,
+        "data": market_counts(market),
+        "benchmark": _benchmark(named.benchmark, span),
         "metric": metric,
         "parameters": {axis.key: axis.values for axis in axes},
         "points": [
@@ -150,6 +154,23 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _benchmark(symbol: str, span: Span) -> dict[str, Any]:
+    """What the benchmark made over the span, the same for every point."""
+    import numpy as np
+
+    from nightdesk.performance import compare, growth_of
+
+    panel = span.panel
+    days = (panel.sessions >= np.datetime64(span.first)) & (panel.sessions <= np.datetime64(span.last))
+    growth = growth_of(panel.adjusted_close[:, panel.column(symbol)])[days]
+    beside = compare(np.ones(len(growth)), growth)
+    return {
+        "symbol": symbol,
+        "total_return": beside.benchmark_total_return,
+        "annual_return": beside.benchmark_annual_return,
+    }
+
+
 def _around(around: FallingAway | None) -> dict[str, Any] | None:
     if around is None:
         return None
@@ -167,6 +188,8 @@ def _around(around: FallingAway | None) -> dict[str, Any] | None:
 def _lines(
     document: Mapping[str, Any], axes: Sequence[Axis], trials: Sequence[Trial], around: FallingAway | None
 ) -> Iterator[str]:
+    from nightdesk.alerts.figures import percent
+    from nightdesk.cli.data_notes import count_lines
     from nightdesk.research.heat_map import written
 
     yield (
@@ -175,6 +198,10 @@ def _lines(
     )
     if "sample" in document["sources"]:
         yield "sample data: these bars are generated, not a market's"
+    yield from count_lines(document["data"])
+    beside = document["benchmark"]
+    total, yearly = (percent(beside[name], signed=True) for name in ("total_return", "annual_return"))
+    yield f"{beside['symbol']} in these sessions, dividends included: {total}, {yearly} a year"
     yield ""
     keys = [axis.key for axis in axes]
     rows = [

@@ -49,7 +49,7 @@ def tax(book: BookName, year: Year, out: File = None, json: Json = False) -> Non
             )
         found = tax_years(conn, named)
     own = [one for one in found.ledger.disposals if one.book == named.name]
-    form = form_8949(own, year)
+    form = form_8949(own, year, found.ledger.terms)
     if not form.rows:
         years = ", ".join(map(str, found.years(named.name)))
         raise Refused(f"{named.name} sold nothing in {year}: it sold in {years or 'no year yet'}")
@@ -62,6 +62,7 @@ def tax(book: BookName, year: Year, out: File = None, json: Json = False) -> Non
 
 def _document(found: TaxYears, form: Form, book: str, *, paper: bool) -> dict[str, Any]:
     from nightdesk.tax import settled_on
+    from nightdesk.tax.boxes import SCHEDULE_D
 
     own = [one for one in found.ledger.disposals if one.book == book and one.sold.year == form.year]
     return {
@@ -75,6 +76,13 @@ def _document(found: TaxYears, form: Form, book: str, *, paper: bool) -> dict[st
             {name: getattr(sums, name) for name in sums.__slots__}
             for sums in (form.totals("I"), form.totals("II"))
         ],
+        "boxes": [
+            {name: getattr(sums, name) for name in sums.__slots__} | {"schedule_d_line": SCHEDULE_D[sums.box]}
+            for sums in form.boxes
+        ],
+        "collectibles_gain": form.collectibles_gain,
+        "collectibles": sorted(found.ledger.terms[book].collectibles),
+        "partnership_lines": form.partnership_lines,
         "final_from": settled_on(own, form.year),
         "short_losses": sum(1 for one in own if one.short and one.gain < 0),
         "without_cost": sum(1 for one in own if not one.basis),
@@ -90,7 +98,18 @@ def _told(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     names = ("proceeds", "cost", "adjustment", "gain")
     if document["out"] is None:
-        heads = ("part", "description", "acquired", "sold", "proceeds", "cost", "code", "adjustment", "gain")
+        heads = (
+            "part",
+            "box",
+            "description",
+            "acquired",
+            "sold",
+            "proceeds",
+            "cost",
+            "code",
+            "adjustment",
+            "gain",
+        )
         yield from table(
             heads,
             [
@@ -109,11 +128,27 @@ def _told(document: Mapping[str, Any]) -> Iterator[str]:
         ],
         right=("lines", *names),
     )
+    yield ""
+    yield from table(
+        ("box", "Schedule D", "lines", *names),
+        [
+            (
+                sums["box"],
+                f"line {sums['schedule_d_line']}",
+                str(sums["lines"]),
+                *(money(sums[one]) for one in names),
+            )
+            for sums in document["boxes"]
+        ],
+        right=("lines", *names),
+    )
     yield from _notes(document)
 
 
 def _notes(document: Mapping[str, Any]) -> Iterator[str]:
     """What a person must know before the form is used."""
+    from nightdesk.alerts.figures import money
+
     others = [one for one in document["books"] if one != document["book"]]
     looked = f"together with {', '.join(others)}" if others else "in this book alone"
     yield ""
@@ -121,6 +156,19 @@ def _notes(document: Mapping[str, Any]) -> Iterator[str]:
     final_from: date | None = document["final_from"]
     if final_from is not None and final_from > datetime.now(UTC).date():
         yield f"not final before {final_from}: until then a purchase can still disallow a loss of the year"
+    if document["paper"]:
+        yield "boxes C, F, I and L: a paper account is on no form of a broker"
+    else:
+        yield "the boxes are what the broker is expected to report: its Forms 1099-B and 1099-DA decide"
+    if any("C" in row["code"] for row in document["rows"]):
+        gain = money(document["collectibles_gain"], signed=True)
+        yield f"collectibles held for over a year: {gain}, for the 28 % Rate Gain Worksheet of Schedule D"
+    if document["partnership_lines"]:
+        count = document["partnership_lines"]
+        yield (
+            f"{count} lines of partnerships: cost and gain lack what their Schedules K-1 add and take away; "
+            "their 60/40 gains come with the K-1, on Form 6781, and are not in here"
+        )
     if document["short_losses"]:
         count = document["short_losses"]
         yield f"{count} losses on short sales: wash sales of short sales (section 1091(e)) are not looked for"

@@ -17,7 +17,7 @@ MOST_PANELS = 12
 #: Metrics that are shares and told in per cent.
 PERCENT = {
     *("annual_return", "annual_volatility", "max_drawdown", "win_rate", "turnover_monthly"),
-    *("exposure", "cost_drag", "cvar_95"),
+    *("exposure", "cost_drag", "cvar_95", "total_return", "excess_total_return", "excess_annual_return"),
 }
 
 CELL_WIDTH, CELL_HEIGHT, GAP, TITLE, LETTER = 76.0, 34.0, 28.0, 64.0, 7.0

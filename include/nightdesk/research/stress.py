@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from nightdesk.book import Book
 from nightdesk.calendar import as_date, get_calendar
 from nightdesk.errors import Refused
 from nightdesk.panel import Panel
-from nightdesk.performance import nav_figures, round_trips
+from nightdesk.performance import compare, nav_figures, round_trips
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 from nightdesk.research.scenarios import Scenario, fallen
@@ -37,6 +37,8 @@ class Stressed:
     sessions : int
     total_return : float
         NAV at the end over the capital, less 1.
+    benchmark_return : float
+        Of the book's benchmark in the same sessions, dividends included; NaN where it is not known.
     annual_volatility, max_drawdown : float
         Shares.
     breakers : int
@@ -45,6 +47,8 @@ class Stressed:
         How often the book came under its kill switch or to level 2 or deeper, and for how many sessions.
     trades : int
         Closed positions.
+    missing, quarantined, dropped_rows : int
+        Symbols without any bar, symbols that were in quarantine at times, rows that were left out.
     deepest_level : int
     passed : bool
         With levels: never at level 4. Without: drawdown within the scenario's limit.
@@ -54,6 +58,7 @@ class Stressed:
     levels: bool
     sessions: int
     total_return: float
+    benchmark_return: float
     annual_volatility: float
     max_drawdown: float
     breakers: int
@@ -62,6 +67,9 @@ class Stressed:
     trades: int
     deepest_level: int
     passed: bool
+    missing: int = 0
+    quarantined: int = 0
+    dropped_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +138,8 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
     inception = as_date(get_calendar(book.calendar).between(scenario.first, scenario.last)[0])
     origin = origin_of(book, inception)
     begun = book.model_copy(update={"inception": inception, "origin": origin})
-    panel = read_market(begun, origin, scenario.last, feeds).panel
+    market = read_market(begun, origin, scenario.last, feeds)
+    panel = market.panel
     _must_hold_bars(panel, begun, inception, scenario.last)
     if scenario.fall is not None:
         panel = fallen(panel, begun, scenario.fall, inception)
@@ -138,7 +147,10 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
     out = []
     for levels in variants:
         tried = begun if levels else begun.model_copy(update={"levels": None})
-        out.append(measured(scenario, backtest(tried, panel, inception, scenario.last), levels=levels))
+        result = backtest(tried, panel, inception, scenario.last)
+        run = measured(scenario, result, levels=levels)
+        dropped = sum(market.dropped.values())
+        out.append(replace(run, missing=len(market.missing), dropped_rows=dropped))
     return out
 
 
@@ -158,6 +170,7 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         levels=levels,
         sessions=len(result.decided),
         total_return=float(result.nav[-1] / result.nav[0]) - 1.0,
+        benchmark_return=compare(result.nav, result.benchmark).benchmark_total_return,
         annual_volatility=figures.annual_volatility,
         max_drawdown=figures.max_drawdown,
         breakers=sum(limit is not None and one.state.mark.day_return < limit for one in result.decided),
@@ -166,6 +179,7 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         trades=len(round_trips(result.entries)),
         deepest_level=deepest,
         passed=deepest < LIQUIDATED if levels else within,
+        quarantined=len({one.symbol for one in result.quarantines}),
     )
 
 

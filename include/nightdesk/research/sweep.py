@@ -23,6 +23,9 @@ from nightdesk.research.metrics import metrics
 #: What is kept of each backtest, by its name in `metrics.json`, and whether more of it is better.
 METRICS: dict[str, bool] = {
     "annual_return": True,
+    "excess_annual_return": True,
+    "total_return": True,
+    "excess_total_return": True,
     "annual_volatility": False,
     "sharpe": True,
     "sortino": True,

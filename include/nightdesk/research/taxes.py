@@ -24,7 +24,8 @@ def tax_ledger(result: Result) -> TaxLedger:
 
 def form_rows(result: Result) -> Iterator[tuple[object, ...]]:
     """The lines of all years by date of sale, without totals."""
-    disposals = tax_ledger(result).disposals
+    ledger = tax_ledger(result)
+    disposals = ledger.disposals
     for year in sorted({one.sold.year for one in disposals}):
-        for row in form_8949(disposals, year).rows:
+        for row in form_8949(disposals, year, ledger.terms).rows:
             yield tuple(getattr(row, name) for name in COLUMNS)

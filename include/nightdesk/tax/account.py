@@ -236,4 +236,5 @@ def _disposal(trade: Trade, lot: Lot, received: Decimal, *, washes: bool) -> Dis
         short=short,
         open_quantity=lot.quantity if loss else ZERO,
         open_loss=loss,
+        adopted=not lot.bought,
     )

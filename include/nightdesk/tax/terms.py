@@ -29,6 +29,10 @@ class TaxTerms:
         Symbols that are property and no security: no day trades are counted of them.
     wash_sales_of_crypto : bool
         Whether losses on them are disallowed all the same.
+    collectibles, partnerships : frozenset of str
+        Symbols of trusts that hold a collectible, and of funds that are partnerships.
+    reported : bool
+        Whether a broker reports the sales to the IRS; false of a paper account.
     """
 
     taxpayer: str
@@ -36,6 +40,9 @@ class TaxTerms:
     sales: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     crypto: frozenset[str] = frozenset()
     wash_sales_of_crypto: bool = False
+    collectibles: frozenset[str] = frozenset()
+    partnerships: frozenset[str] = frozenset()
+    reported: bool = True
 
     def washes(self, symbol: str) -> bool:
         """Whether losses on a symbol can be disallowed: section 1091 knows stocks and securities only."""
@@ -51,4 +58,7 @@ def tax_terms(book: Book) -> TaxTerms:
         sales=said.sales,
         crypto=frozenset(one for one, it in book.universe.items() if it.asset_class == "crypto"),
         wash_sales_of_crypto=said.wash_sales_of_crypto,
+        collectibles=frozenset(one for one, it in book.universe.items() if it.tax_class == "collectible"),
+        partnerships=frozenset(one for one, it in book.universe.items() if it.tax_class == "partnership"),
+        reported=book.broker.kind != "paper",
     )

@@ -42,6 +42,8 @@ class Disposal:
         The loss on them, positive.
     disallowed : Decimal
         The loss on the others, positive.
+    adopted : bool
+        Whether its units had come without a purchase.
     """
 
     reference: str
@@ -58,6 +60,7 @@ class Disposal:
     open_quantity: Decimal = ZERO
     open_loss: Decimal = ZERO
     disallowed: Decimal = ZERO
+    adopted: bool = False
 
     @property
     def gain(self) -> Decimal:
