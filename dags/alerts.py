@@ -2,7 +2,8 @@
 
 Alerts are rows first. The callback of a failed task writes its alert and sends it at once; this DAG does what
 is left. **sweep** looks for failed tasks of which no alert was raised, because the process that should have
-done so was killed, and for sessions that should have been decided and were not. **send** brings every alert
+done so was killed, for sessions that should have been decided and were not, for bars that are not stored by
+their hour, and for sources that fail or answer again. **send** brings every alert
 to those who lack it, again with growing waits where a mail server does not take it, and repeats an EMERGENCY
 every hour until somebody acknowledges it (`nightdesk ack`).
 
@@ -37,7 +38,8 @@ with DAG(
     tags=[Tag.ALERTS],
 ) as dag:
     sweep = SweepOperator(
-        task_id="sweep", doc_md="Failed tasks and missing sessions of which no alert was raised."
+        task_id="sweep",
+        doc_md="Failed tasks, missing sessions, late data and failing sources of which none was raised.",
     )
     send = SendOperator(
         task_id="send",

@@ -40,14 +40,15 @@ def raise_alert(context: Context) -> None:
 
 
 class SweepOperator(BaseOperator):
-    """Raises the alerts of failed tasks and of missing sessions that nobody has raised."""
+    """Raises the alerts that nobody raised: of failed tasks, missing sessions, late data, failing sources."""
 
     ui_color = "#fdf3e1"
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
         from nightdesk.pipeline.context import project_root
-        from nightdesk.pipeline.sweeping import tell_failed, tell_missing
+        from nightdesk.pipeline.data_alerts import tell_feeds
+        from nightdesk.pipeline.sweeping import tell_failed, tell_late, tell_missing
         from nightdesk.store.db import connect
         from nightdesk.store.failures import runs_in_doubt
 
@@ -59,11 +60,20 @@ class SweepOperator(BaseOperator):
                 tell_failed(conn, root, run, states, log_link)
                 for run, states in _with_states(context["ti"], runs)
             )
-            missing = tell_missing(conn, root)
+            missing, late, feeds = tell_missing(conn, root), tell_late(conn, root), tell_feeds(conn)
         finally:
             conn.close()
-        log.info("swept runs=%d failures=%d missing_sessions=%d", len(runs), failed, missing)
-        return {"runs": len(runs), "failures": failed, "missing_sessions": missing}
+        log.info(
+            "swept runs=%d failures=%d missing_sessions=%d late_data=%d feeds=%d",
+            len(runs), failed, missing, late, feeds,
+        )  # fmt: skip
+        return {
+            "runs": len(runs),
+            "failures": failed,
+            "missing_sessions": missing,
+            "late_data": late,
+            "feeds": feeds,
+        }
 
 
 class SendOperator(BaseOperator):

@@ -338,10 +338,32 @@ class Routes(Frozen):
     EMERGENCY: tuple[Name, ...] = ("mail", "chat")
 
 
+class Milestones(Frozen):
+    """A day's profit or loss of which people are told, as shares of the NAV before; null: never."""
+
+    profit: Positive | None = Field(0.02, description="told from this day's profit on")
+    loss: float | None = Field(-0.02, lt=0, gt=-1, description="told from this day's loss on")
+
+
+#: Limits of which people are told when they are near: those that no sizing fills on purpose.
+WATCHED_LIMITS = ("daily_loss", "drawdown_level", "stop_loss", "position_count", "gross_leverage")
+
+
 class Alerts(Frozen):
-    """How people are told."""
+    """How people are told, and of what."""
 
     routes: Routes = Routes()
+    limit_share: float = Field(0.8, gt=0, le=1, description="told when so much of a limit's reach is used")
+    limits: tuple[Name, ...] | None = Field(
+        WATCHED_LIMITS, description="of which limits; null: of every one that has a distance"
+    )
+    milestones: Milestones = Milestones()
+    band_sessions: int = Field(
+        20, ge=5, le=252, description="sessions over which a strategy is compared with its backtest"
+    )
+    data_minutes: int = Field(
+        60, gt=30, description="minutes after the close by which a session's bars are to be stored"
+    )
 
 
 class Schedule(Frozen):
@@ -524,6 +546,7 @@ def _suggestion(word: str) -> str:
         Schedule,
         Target,
         Alerts,
+        Milestones,
         Routes,
     )
     known = {name for model in models for name in model.model_fields}

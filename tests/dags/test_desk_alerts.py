@@ -82,7 +82,13 @@ def test_the_sweep_asks_for_the_runs_in_doubt_and_tells_of_their_failures_once(
 
 def test_the_sweep_counts_what_it_found(begun: Connection) -> None:
     # The book was only just started: its newest session is given time.
-    assert swept(Instance()) == {"runs": 3, "failures": 0, "missing_sessions": 0}
+    assert swept(Instance()) == {
+        "runs": 3,
+        "failures": 0,
+        "missing_sessions": 0,
+        "late_data": 0,
+        "feeds": 0,
+    }
 
 
 def test_what_waits_is_sent_and_a_server_that_is_down_is_no_failure(conn: Connection, mail: FakeMail) -> None:

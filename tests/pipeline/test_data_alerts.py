@@ -149,9 +149,9 @@ def test_symbols_of_one_session_are_one_alert_and_one_that_is_bought_meanwhile_i
     desk.run_steps(1, "ingest", "quality")
     assert [level for level, _, _ in told(desk)] == ["WARNING"]
     desk.run(1)
-    if bought[0] in held(desk, 1):
-        assert [level for level, _, _ in told(desk)] == ["WARNING", "CRITICAL"]
-        assert "It is held" in str(told(desk)[-1][2])
+    assert bought[0] in held(desk, 1)
+    assert [level for level, _, _ in told(desk)] == ["WARNING", "CRITICAL"]
+    assert "It is held" in str(told(desk)[-1][2])
 
 
 def test_a_symbol_that_never_had_a_bar_is_told(desk: SmallDesk) -> None:

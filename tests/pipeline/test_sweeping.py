@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,10 +11,18 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.conftest import PROJECT
+from tests.clock import set_clock
+from tests.conftest import PROJECT, open_connection
 
 from nightdesk.calendar import get_calendar
-from nightdesk.pipeline.sweeping import GRACE, is_overdue, tell_broken, tell_failed, tell_missing
+from nightdesk.pipeline.sweeping import (
+    GRACE,
+    is_overdue,
+    tell_broken,
+    tell_failed,
+    tell_late,
+    tell_missing,
+)
 from nightdesk.store.books import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor, now
 from nightdesk.store.failures import Standing, TaskRun, runs_in_doubt
@@ -107,6 +117,68 @@ def test_a_session_whose_failed_task_was_told_is_not_told_twice(started: Connect
         cur.execute("UPDATE nightdesk.runs SET opened_at = opened_at - %s", (GRACE,))
     assert tell_failed(started, root, run, {"gate": "failed", "close": "failed"}, link) == 1
     assert tell_missing(started, root) == 0
+
+
+@pytest.fixture
+def late_desk(new_database: Callable[[], str]) -> Callable[[int], AbstractContextManager[Connection]]:
+    """A book that begins with SESSION; opens connections on a clock at so many minutes after its close."""
+    url = new_database()
+    with open_connection(url) as conn:
+        start_book(
+            conn, BookRecord("swing", SESSION, date(2023, 1, 3), Decimal("100000.00"), "paper", "paper-swing")
+        )
+        with cursor(conn) as cur:
+            cur.execute("UPDATE nightdesk.books SET created_at = created_at - interval '1 year'")
+
+    def at(minutes: int) -> AbstractContextManager[Connection]:
+        set_clock(url, CALENDAR.close_at(SESSION) + timedelta(minutes=minutes))
+        return open_connection(url)
+
+    return at
+
+
+LateDesk = Callable[[int], AbstractContextManager[Connection]]
+
+
+def test_bars_that_are_not_stored_by_their_hour_are_told_once_and_their_arrival_once(
+    late_desk: LateDesk, root: Path
+) -> None:
+    """An hour after the close of 2026-11-18 at 21:00 UTC."""
+    for minute, raised in ((59, 0), (60, 1), (61, 0)):
+        with late_desk(minute) as conn:
+            assert tell_late(conn, root) == raised
+    with late_desk(67) as conn:
+        [alert] = alerts_of(conn, "swing")
+        end_step(conn, begin(conn, SESSION), "done")
+        assert [tell_late(conn, root) for _ in range(2)] == [1, 0]
+        over = alerts_of(conn, "swing")[0]
+    assert (alert["level"], alert["subject"]) == ("WARNING", f"swing {SESSION}: the data is late: {SESSION}")
+    assert "were to be by 2026-11-18 22:00 UTC (60 minutes after the close" in alert["body"]
+    assert (over["level"], over["subject"]) == ("INFO", f"swing {SESSION}: over: {SESSION}")
+    assert "are stored since 2026-11-18 22:07 UTC, 7 minutes after their hour" in over["body"]
+
+
+def test_a_book_says_by_when_its_data_is_to_be_there(late_desk: LateDesk, root: Path) -> None:
+    path = root / "books" / "swing.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"alerts": {"data_minutes": 45}}))
+    with late_desk(44) as conn:
+        assert tell_late(conn, root) == 0
+    with late_desk(46) as conn:
+        assert tell_late(conn, root) == 1
+
+
+def test_data_whose_failed_ingest_was_told_is_not_told_as_late(late_desk: LateDesk, root: Path) -> None:
+    run = TaskRun("swing", SESSION, "daily__swing", "manual__1")
+    with late_desk(120) as conn:
+        begin(conn, SESSION, "ingest", task(1, "ingest"))
+        assert tell_failed(conn, root, run, {"ingest": "failed"}, link) == 1
+        assert tell_late(conn, root) == 0
+
+
+def test_a_book_that_was_only_just_started_has_no_late_data(started: Connection, root: Path) -> None:
+    with cursor(started) as cur:
+        cur.execute("UPDATE nightdesk.books SET created_at = clock_timestamp()")
+    assert tell_late(started, root) == 0
 
 
 STANDING = Standing(inception=INCEPTION, created_at=NOON, status=None, opened_at=None)

@@ -181,6 +181,8 @@ class SessionReport:
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
         None where the session has no risk report.
+    bands : tuple of str
+        Every strategy beside its own backtest, in sentences; empty where no backtest has left a band.
     left_out : tuple of str
         What the session's ingest did not take in, in sentences: dropped rows by reason, unread files, symbols
         without any bar.
@@ -225,6 +227,7 @@ class SessionReport:
     silent: tuple[str, ...] = ()
     entries_blocked: str = ""
     dry_run: bool = False
+    bands: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     checks_run: int = 0
     code_version: str = ""

@@ -33,7 +33,8 @@ def alerts(
 ) -> None:
     """List the newest alerts, and what became of each.
 
-    The DAG `alerts` sends them; on a desk without Airflow `--send` does, every few minutes.
+    The DAG `alerts` looks for late sessions, late data and failing sources, and sends what waits; on a desk
+    without Airflow `--send` does both, every few minutes.
     """
     from nightdesk.store.deliveries import deliveries_of
     from nightdesk.store.messages import alerts_of
@@ -41,6 +42,8 @@ def alerts(
     with database() as conn:
         if test:
             _raise_test(conn)
+        if send:
+            _look(conn)
         delivered = _deliver(conn) if send or test else None
         rows = alerts_of(conn, book, newest=newest)
         brought = deliveries_of(conn, [row["alert_id"] for row in rows])
@@ -87,6 +90,20 @@ def _raise_test(conn: Connection) -> None:
     moment, who = now(conn), getpass.getuser()
     body = f"{who} asked for it: alerts of this desk arrive here. Nothing is wrong."
     raise_alert(conn, f"test {moment.isoformat()}", "WARNING", "a test of the alerts", body)
+
+
+def _look(conn: Connection) -> None:
+    """Raise what the sweep of the DAG raises without asking Airflow."""
+    import os
+
+    from nightdesk.pipeline.context import project_root
+    from nightdesk.pipeline.data_alerts import tell_feeds
+    from nightdesk.pipeline.sweeping import tell_late, tell_missing
+
+    root = project_root(os.environ)
+    tell_missing(conn, root)
+    tell_late(conn, root)
+    tell_feeds(conn)
 
 
 def _deliver(conn: Connection) -> dict[str, int]:

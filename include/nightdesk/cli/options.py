@@ -97,6 +97,14 @@ Inject = Annotated[
     ),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
+KeepBand = Annotated[
+    bool,
+    typer.Option(
+        "--keep-band",
+        help="Store the band of each strategy's results, which live results are compared with.",
+        show_default=False,
+    ),
+]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="T", help="Why; it is kept with your name.", show_default=False)
 ]

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
 from nightdesk.cli.options import (
@@ -15,6 +17,7 @@ from nightdesk.cli.options import (
     First,
     Inject,
     Json,
+    KeepBand,
     Kills,
     Last,
     Out,
@@ -26,7 +29,9 @@ from nightdesk.cli.output import progress, show, table
 from nightdesk.cli.spans import Start, begin
 
 if TYPE_CHECKING:
+    from nightdesk.book import Book
     from nightdesk.decision import Injection, RiskEvent
+    from nightdesk.research.backtest import Result
 
 
 @app.command(
@@ -45,19 +50,22 @@ def backtest(
     release: Releases = None,
     inject: Inject = None,
     out: Out = None,
+    keep_band: KeepBand = False,
     json: Json = False,
 ) -> None:
     """Decide a span of sessions in memory, and say what came of it.
 
     The functions are those of the daily run. The book begins with its capital at the first session of the
-    span; its factors begin 504 sessions before, or at its own origin. Nothing is stored; --out writes tables
-    and figures.
+    span; its factors begin 504 sessions before, or at its own origin. --out writes tables and figures;
+    nothing is stored, but by --keep-band the band of each strategy's results.
     """
     from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest import backtest as simulate
     from nightdesk.research.files import write_result
     from nightdesk.research.metrics import metrics
 
+    if keep_band:
+        _refuse_exercise(set_, kill, release, inject)
     named = open_book(book, settings(set_))
     start = begin(named, first, last)
     injected = () if inject is None else read_injections(inject, start)
@@ -68,6 +76,7 @@ def backtest(
         result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
         if out is not None:
             write_result(result, out)
+    bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
     figures = metrics(result)
     document = {
         "book": named.name,
@@ -77,6 +86,7 @@ def backtest(
         **market_document(market),
         "injected": len(injected),
         "out": out,
+        "bands": bands,
         "metrics": figures,
     }
     show(document, as_json=json, text=lambda: _summary(document))
@@ -116,6 +126,44 @@ def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
     from nightdesk.pipeline.injecting import read_injections as read
 
     return within(read(path, start.book), start.inception, start.last)
+
+
+def _refuse_exercise(*options: object) -> None:
+    """Refuse to keep as a yardstick what is not the book as it trades."""
+    if any(options):
+        raise typer.BadParameter(
+            "a band is of the book as its file is: leave out --set, --kill, --release and --inject",
+            param_hint="'--keep-band'",
+        )
+
+
+def _keep_bands(book: Book, result: Result, sources: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Store the bands of a backtest; what was stored, by strategy."""
+    from dataclasses import asdict
+
+    from nightdesk.cli.machine import database
+    from nightdesk.research.windows_of_results import result_bands
+    from nightdesk.store.strategy_bands import keep_bands
+
+    found = result_bands(result, book.alerts.band_sessions)
+    marks = [result.decided[n].state.mark.session for n in (0, -1)]
+    with database() as conn:
+        keep_bands(conn, book.name, book.config_hash, found, (marks[0], marks[1]), sources)
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _band_lines(bands: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    from math import isnan
+
+    from nightdesk.alerts.figures import percent
+
+    for name, one in bands.items():
+        where = f"band of {name} over {one['sessions']} sessions"
+        if isnan(one["low"]):
+            yield f"{where}: not known, it held a position in {one['windows']:,} windows only"
+        else:
+            low, high = percent(one["low"], signed=True), percent(one["high"], signed=True)
+            yield f"{where}: {low} to {high} of NAV, of {one['windows']:,} windows; kept"
 
 
 def _drills(kill: Sequence[date] | None, release: Sequence[date] | None) -> tuple[RiskEvent, ...]:
@@ -175,6 +223,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield from _targets(metrics["targets"])
     yield ""
     yield from table(("figure", "value", ""), _figures(metrics), right=("value",))
+    yield from _band_lines(document["bands"])
     if document["out"] is not None:
         yield ""
         yield f"written to {document['out']}"

@@ -33,7 +33,9 @@ from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.pipeline.learning import live_models
+from nightdesk.pipeline.placing import placed
 from nightdesk.pipeline.reasons import dropped_of, ends_of
+from nightdesk.pipeline.result_alerts import tell_results
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.risk import words
@@ -89,6 +91,8 @@ def report(context: Context) -> Outcome:
         with saving(context, after_sending=True) as save:
             save.rows("reports", [{"html": html}])
             keep_earnings(context, save, earned)
+            if save.sealed is None:
+                tell_results(context)
     suffix = ".dry-run.html" if context.dry_run else ".html"
     path = context.reports / context.book.name / f"{context.session}{suffix}"
     write_whole(path, html)
@@ -189,6 +193,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         silent=silent_strategies(conn, book.name, session),
         entries_blocked=blocked,
         dry_run=context.dry_run,
+        bands=tuple(one.words for one in placed(conn, book, session)),
         left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, session)),
         checks_run=len(findings),
         code_version=run.code_version,

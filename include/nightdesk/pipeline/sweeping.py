@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from nightdesk.book import Book, load_book
-from nightdesk.calendar import USUAL_CALENDAR, get_calendar
+from nightdesk.calendar import SETTLING_TIME, USUAL_CALENDAR, get_calendar
 from nightdesk.errors import NightdeskError
 from nightdesk.pipeline.context import book_path
 from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
+from nightdesk.pipeline.noticing import Condition, Look, notice
+from nightdesk.store.alert_spells import Kind, Spell
 from nightdesk.store.books import started_books
 from nightdesk.store.db import Connection, now
-from nightdesk.store.failures import Standing, TaskRun, session_standing, session_told
+from nightdesk.store.failures import Standing, TaskRun, ingested_at, session_standing, session_told
 from nightdesk.store.messages import raise_alert
 
 #: A session is late when it is not closed so long after its bars were known, or its run was begun.
 GRACE = timedelta(hours=2)
+
+_LATE: tuple[Kind, ...] = ("late_data",)
 
 LinkOf = Callable[[str, str, str], str]
 
@@ -95,6 +100,64 @@ def is_overdue(standing: Standing, session: date, moment: datetime) -> bool:
         return False
     begun = max(one for one in (standing.created_at, standing.opened_at) if one is not None)
     return moment - begun >= GRACE
+
+
+def tell_late(conn: Connection, root: Path) -> int:
+    """Tell of each started book whose newest session was not ingested by its hour, and of its bars' arrival.
+
+    The hour is the session's close and the book's `alerts.data_minutes`, on the database's clock. A book that
+    was only just started is given the same time; a session of which a failed task was told is known to lack
+    its bars.
+
+    Returns
+    -------
+    int
+        How many alerts were raised now.
+    """
+    moment, raised = now(conn), 0
+    for record in started_books(conn):
+        book = _book(record.book, root)
+        if book is None:
+            continue
+        given, calendar = timedelta(minutes=book.alerts.data_minutes), get_calendar(book.calendar)
+        session = calendar.latest_completed(moment - given + SETTLING_TIME)
+        standing = session_standing(conn, book.name, session)
+        if standing is None or session < standing.inception or moment - standing.created_at < given:
+            continue
+        arrived = ingested_at(conn, book.name, session)
+        late = arrived is None and not session_told(conn, book.name, session)
+        raised += notice(
+            conn,
+            Look(book.name, _LATE, f"{session}", session),
+            [_of_late(book, session, calendar.close_at(session) + given)] if late else [],
+            partial(_arrival, conn, book),
+        )
+    return raised
+
+
+def _of_late(book: Book, session: date, hour: datetime) -> Condition:
+    return Condition(
+        "late_data",
+        f"{session}",
+        "WARNING",
+        f"The bars of {session} are not stored, and were to be by {hour:%Y-%m-%d %H:%M} UTC "
+        f"({book.alerts.data_minutes} minutes after the close, `alerts.data_minutes`).",
+        f"See that the DAG daily__{book.name} is switched on and what its ingest task says; "
+        "`nightdesk feeds` shows how the sources fare, "
+        f"`nightdesk run {book.name} --session {session}` decides it by hand.",
+    )
+
+
+def _arrival(conn: Connection, book: Book, spell: Spell) -> str | None:
+    """When the bars came that were late; None where they never did, which is told as a missing session."""
+    session = spell.session
+    arrived = None if session is None else ingested_at(conn, book.name, session)
+    if session is None or arrived is None:
+        return None
+    hour = get_calendar(book.calendar).close_at(session) + timedelta(minutes=book.alerts.data_minutes)
+    late = max(round((arrived - hour).total_seconds() / 60), 0)
+    since = f"{arrived:%Y-%m-%d %H:%M} UTC"
+    return f"The bars of {session} are stored since {since}, {late} minutes after their hour."
 
 
 def tell_broken(conn: Connection, task: str, error: str, link: str) -> bool:

@@ -94,6 +94,12 @@ def session_standing(conn: Connection, book: str, session: date) -> Standing | N
     return None if row is None else Standing(**row)
 
 
+def ingested_at(conn: Connection, book: str, session: date) -> datetime | None:
+    """When the newest ingest of a session ended well, in UTC; None when none did."""
+    row = read_row(conn, "ingested_at", book=book, session=session)
+    return None if row is None else row["ended_at"]
+
+
 def session_told(conn: Connection, book: str, session: date) -> bool:
     """Whether people were told of a failed task of a session."""
     row = read_row(conn, "session_told", book=book, session=session)

@@ -1,0 +1,89 @@
+"""The bands of strategies' results that a backtest has left, and what strategies have earned since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import numpy as np
+
+from nightdesk.panel import Floats
+from nightdesk.risk.result_band import ResultBand
+from nightdesk.risk.rule import Flags
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import read_rows, replace_rows
+
+
+@dataclass(frozen=True)
+class KeptBand:
+    """A strategy's band with the backtest behind it: its configuration, span and sources of bars."""
+
+    strategy: str
+    band: ResultBand
+    config_hash: str
+    first: date
+    last: date
+    sources: tuple[str, ...]
+    created_at: datetime
+
+
+def keep_bands(
+    conn: Connection,
+    book: str,
+    config_hash: str,
+    bands: Mapping[str, ResultBand],
+    span: tuple[date, date],
+    sources: Sequence[str],
+) -> None:
+    """Replace the bands of a book by those of one backtest."""
+    rows = [
+        {
+            "strategy": strategy,
+            "config_hash": config_hash,
+            "sessions": one.sessions,
+            "windows": one.windows,
+            "low": one.low,
+            "high": one.high,
+            "first_session": span[0],
+            "last_session": span[1],
+            "sources": list(sources),
+        }
+        for strategy, one in bands.items()
+    ]
+    replace_rows(conn, "strategy_bands", {"book": book}, rows)
+
+
+def kept_bands(conn: Connection, book: str) -> dict[str, KeptBand]:
+    """The bands of a book, by strategy; empty where no backtest has left any."""
+    return {
+        row["strategy"]: KeptBand(
+            row["strategy"],
+            ResultBand(row["sessions"], row["windows"], row["low"], row["high"]),
+            row["config_hash"],
+            row["first_session"],
+            row["last_session"],
+            tuple(row["sources"]),
+            row["created_at"],
+        )
+        for row in read_rows(conn, "strategy_bands", book=book)
+    }
+
+
+def strategy_results(
+    conn: Connection, book: str, sessions: Sequence[date], strategies: Sequence[str]
+) -> dict[str, tuple[Floats, Flags]]:
+    """What each strategy had gained up to the marks of some sessions, dollars, and whether it held anything.
+
+    Arrays of shape (n_sessions,); 0 and False before its first position.
+    """
+    at = {session: n for n, session in enumerate(sessions)}
+    found: dict[str, tuple[Floats, Flags]] = {
+        one: (np.zeros(len(sessions)), np.zeros(len(sessions), dtype=np.bool_)) for one in strategies
+    }
+    for row in read_rows(conn, "strategy_results", book=book, first=sessions[0], last=sessions[-1]):
+        if row["session"] in at and row["strategy"] in found:
+            profit, held = found[row["strategy"]]
+            profit[at[row["session"]]] = float(row["profit"])
+            held[at[row["session"]]] = row["held"]
+    return found
