@@ -220,3 +220,25 @@ def test_many_of_a_kind_are_folded_and_counted():
     lines = [f"line {n}" for n in range(20)]
     assert list(folded(lines, "spells")) == [*lines[:5], "and 15 more spells; --json names all"]
     assert list(folded(lines[:6], "spells")) == lines[:6]
+
+
+def test_a_band_is_kept_for_each_strategy_and_named_in_the_summary(nightdesk, database, conn, bars):
+    from nightdesk.cli.books import open_book
+    from nightdesk.store.strategy_bands import kept_bands
+
+    span = ("--from", "2020-12-01", "--to", "2022-03-31", "--feed", f"files:{bars}")
+    told = nightdesk("backtest", "multi_asset", *span, "--keep-band").stdout
+    book, kept = open_book("multi_asset"), kept_bands(conn, "multi_asset")
+    assert kept.keys() == book.strategies.keys()
+    for name, one in kept.items():
+        assert (one.config_hash, one.band.sessions, str(one.last)) == (book.config_hash, 20, "2022-03-31")
+        assert one.band.known == (one.band.windows >= 250)
+        assert f"band of {name} over 20 sessions: " in told
+    assert any(one.band.known and one.band.low < 0 < one.band.high for one in kept.values())
+
+
+def test_an_exercise_is_no_yardstick(nightdesk):
+    said = nightdesk(
+        "backtest", "multi_asset", *SPAN, "--set", "costs.slippage=0.001", "--keep-band", status=2
+    ).stderr
+    assert "leave out --set" in said

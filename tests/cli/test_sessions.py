@@ -215,3 +215,30 @@ def test_a_span_replayed_again_is_compared_and_not_decided_anew(nightdesk, decid
     told = nightdesk.document("replay", "multi_asset", "--from", FIRST, "--to", SECOND)
     assert [row["session"] for row in told["sessions"]] == [FIRST, SECOND]
     assert told["differs"] == {}
+
+
+def test_status_and_feeds_name_what_the_data_lacks(nightdesk, database, project, conn):
+    nightdesk.document("run", "multi_asset", "--session", FIRST)
+    with db.cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.quality_runs SET outcome = 'quarantined', detail = 'GLD: a jump' "
+            "WHERE check_name = 'price_jump' AND symbol = 'GLD'"
+        )
+        cur.execute(
+            "INSERT INTO nightdesk.ingest_notes (book, session, kind, subject, rows, detail) VALUES "
+            "('multi_asset', '2024-03-04', 'dropped', 'on no session of the calendar', 3, ''), "
+            "('multi_asset', '2024-03-04', 'passed_over', 'macro.csv', NULL, 'date;value: no price column')"
+        )
+    told = nightdesk("status").stdout
+    assert "IN QUARANTINE since 2024-03-04: GLD: a jump" in told
+    for said in (told, nightdesk("feeds").stdout):
+        assert "3 rows left out: on no session of the calendar." in said
+        assert "Not read: macro.csv: date;value: no price column." in said
+    data = nightdesk.document("status")["books"][0]["data"]
+    assert {one["symbol"] for one in data["checks"] if one["outcome"] == "quarantined"} == {"GLD"}
+    assert {"dropped", "passed_over"} <= {one["kind"] for one in data["left_out"]}
+    left_out = nightdesk.document("feeds")["left_out"]
+    assert {(one["book"], one["subject"], one["rows"]) for one in left_out} >= {
+        ("multi_asset", "on no session of the calendar", 3),
+        ("multi_asset", "macro.csv", None),
+    }

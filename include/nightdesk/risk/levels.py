@@ -6,7 +6,7 @@ level   at      on entering it                   while in it
 1       5 %     an alert                         entries need a confidence; nothing `first_out` opens
 2       8 %     positions × 0.75, `first_out` 0  reductions only
 3       12 %    positions × 0.5, `first_out` 0   only havens may be bought; a person reviews
-4       15 %    everything liquidated            nothing opens until a person confirms
+4       15 %    everything liquidated            nothing opens before a confirmed way back
 ======= ======= ================================ ==================================================
 
 Drawdown is 1 - NAV / peak. A jump over levels does the deepest one's cut only. Level 1 ends when the drawdown
