@@ -1,4 +1,4 @@
-"""A position held through a split that its files state keeps its worth: raw bars give the NAV of adjusted ones."""
+"""A position held through a split that its files state keeps its worth: raw bars give what adjusted give."""
 
 import gzip
 from datetime import date
