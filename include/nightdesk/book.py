@@ -223,7 +223,15 @@ class Levels(Frozen):
 class Quality(Frozen):
     """The limits of the data checks; their meaning is in the spec of the checks themselves."""
 
-    price_jump: Positive = Field(0.50, description="close to close with no corporate action, share")
+    price_jump: Positive = Field(
+        0.50, description="from the last accepted close, with no corporate action; share, never more"
+    )
+    price_jump_sigmas: Positive = Field(
+        25.0, description="the same in robust standard deviations of the symbol's returns over the look-back"
+    )
+    price_jump_floor: Positive = Field(
+        0.10, description="the limit that follows the symbol's volatility is never below it, share"
+    )
     adjustment_jump: Positive = Field(0.20, description="adjusted return away from the raw one, share")
     missing_sessions: Share = Field(0.05, description="missing in the look-back, share")
     look_back: int = Field(252, ge=20, description="sessions")

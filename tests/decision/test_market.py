@@ -9,6 +9,7 @@ from nightdesk.decision import Market, observe
 from nightdesk.feeds.quality import examine
 from nightdesk.panel import Panel
 from nightdesk.portfolio import portfolio_volatility
+from nightdesk.quarantine import usable
 
 ROW = 300
 MADE = desk()
@@ -16,10 +17,9 @@ MADE = desk()
 
 def market_of(panel: Panel) -> Market:
     quality = examine(panel, MADE.book)
-    found = factors.compute(panel, MADE.factor_names, benchmark="SPY", universe=len(MADE.symbols))
-    return observe(
-        MADE, panel, found, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
-    )
+    sound = usable(panel, quality.withheld.bars)
+    found = factors.compute(sound, MADE.factor_names, benchmark="SPY", universe=len(MADE.symbols))
+    return observe(MADE, panel, found, withheld=quality.withheld, entries_allowed=quality.entries_allowed)
 
 
 def test_a_bar_that_failed_its_checks_values_nothing_and_does_not_look_like_risk() -> None:

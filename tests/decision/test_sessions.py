@@ -61,6 +61,7 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
     gone = ~seen[:, None, :]
     direction = np.where(gone, 0, dice.choice([2, 2, 2, 1, 0, 0, -1, -2], (total, s, n))).astype(np.int8)
     vix = dice.choice([*[12.0] * 8, 25.0, 60.0], total)
+    quarantined = has_bar & (dice.random((total, n)) < 0.02)
     opens = np.where(has_bar, np.round(true * dice.uniform(0.97, 1.03, (total, n)), 4), np.nan)
     return Market(
         desk=desk,
@@ -74,7 +75,8 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         dividend=np.where(dice.random((total, n)) < 0.03, 0.25, 0.0),
         split=split,
         close=np.where(has_bar, true, np.nan),
-        quarantined=has_bar & (dice.random((total, n)) < 0.02),
+        quarantined=quarantined,
+        withheld_bars=quarantined,
         has_bar=has_bar,
         age=np.where(seen, row - newest, -1),
         factors={"volatility_60": np.full((total, n), 0.2), "atr_14": np.full((total, n), 3.0)},

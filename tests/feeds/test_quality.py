@@ -255,7 +255,7 @@ def test_the_failed_share_counts_only_symbols_that_are_listed():
 
 def test_the_limits_are_those_of_the_book():
     panel = with_bars(panel_of(), (T, 0), open=1.6, high=1.6, low=1.6, close=1.6)
-    generous = book_of(price_jump=0.7, outlier_z=1000)
+    generous = book_of(price_jump=0.7, price_jump_sigmas=1000, outlier_z=1000)
     assert failures(panel, book=generous) == set()
 
 
@@ -358,5 +358,8 @@ def test_a_spin_off_booked_as_a_dividend_is_quarantined_on_its_day_alone(market)
     assert quality.quarantined.sum() == 1
     assert (str(panel.sessions[t]), panel.symbols[n]) == ("2016-07-05", "DHR")
     assert quality.reasons(t, QUARANTINE)["DHR"] == (
-        "DHR: adjusted return away from the raw one: 0.575753, above the limit 0.2"
+        "DHR: its source's adjustment grew by a factor of 1.55552 on 2016-07-05, while the close went from "
+        "68.7712 to 71.2766: no plausible dividend or split (57.6% apart, beyond the limit of 20.0%). It "
+        "counts neither in prices nor in cash until a person states what it was, or takes the price as it "
+        'is: nightdesk accept little DHR --session 2016-07-05 --reason "..."'
     )

@@ -17,6 +17,7 @@ from nightdesk.calendar import as_date, get_calendar
 from nightdesk.decision import Injection, inject, observe, resolve
 from nightdesk.decision.exits import Cause
 from nightdesk.panel import Action, Bars, Column, build_panel
+from nightdesk.quarantine import Withheld
 from nightdesk.research.backtest import Result
 from nightdesk.research.simulation import Progress, Simulation
 from nightdesk.research.walk import walk
@@ -122,7 +123,7 @@ def play(
     factors = {name: np.full(close.shape, np.nan) for name in desk.factor_names}
     factors["atr_14"] = np.full(close.shape, atr)
     market = inject(
-        observe(desk, panel, factors, quarantined=bad),
+        observe(desk, panel, factors, withheld=Withheld(bad, bad, bad)),
         [Injection(as_date(sessions[row]), *rest) for row, *rest in says],
     )
     simulation = Simulation(desk, market)

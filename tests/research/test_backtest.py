@@ -112,7 +112,7 @@ def test_a_kill_stops_entries_until_it_is_released() -> None:
     assert "kill_switch" in rules_that_bound(killed)
 
 
-def test_a_faulty_bar_is_not_traded_at_and_values_nothing() -> None:
+def test_a_close_in_quarantine_values_nothing_and_takes_no_fill_at_the_open_away() -> None:
     panel = seeded_panel(BOOK)
     spoiled = 400
     assert panel.symbols[0] == "GLD"
@@ -121,8 +121,20 @@ def test_a_faulty_bar_is_not_traded_at_and_values_nothing() -> None:
     market = result.market
     assert market.quarantined[spoiled, 0]
     assert market.price[spoiled, 0] == panel.close[spoiled - 1, 0]
-    assert np.isnan(market.fill_bars(spoiled).open["GLD"])
-    assert np.isfinite(market.fill_bars(spoiled).open["SPY"])
+    # the quarantine is known at the close; the open before it is a price like any other
+    bars = market.fill_bars(spoiled)
+    assert bars.open["GLD"] == panel.open[spoiled, 0]
+    assert bars.bad == {}
+    # its low and high are not to be trusted, so they reach no limit order
+    assert bars.withheld == {"GLD"}
+    assert np.isnan(bars.high["GLD"])
+    assert np.isfinite(bars.high["SPY"])
+    # the open of the next session is that doubled close: no price
+    assert market.fill_bars(spoiled + 1).bad["GLD"].startswith("the open of")
+    (spell,) = result.quarantines
+    day = market.sessions[spoiled]
+    assert (spell.symbol, spell.checks, spell.first, spell.last) == ("GLD", ("price_jump",), day, day)
+    assert (spell.sessions, spell.ongoing) == (1, False)
 
 
 def test_a_missing_bar_is_marked_at_the_last_price_and_opens_nothing() -> None:

@@ -73,18 +73,21 @@ def factor_frame(book: Book, first: date, last: date, feed: str | None = None) -
     -------
     DataFrame
         Columns session, symbol, then one per factor: the standard ones and those that the book itself needs.
-        Not rounded, NaN where a factor is not defined.
+        Not rounded, NaN where a factor is not defined or its bars are in quarantine.
     """
     import numpy as np
     import pandas as pd
 
     from nightdesk.decision import resolve
     from nightdesk.factors import STANDARD, compute
+    from nightdesk.feeds.quality import examine
+    from nightdesk.quarantine import usable
     from nightdesk.research.market import origin_of, read_market
 
     panel = read_market(book, origin_of(book, first), last, [feed] if feed else None).panel
     names = tuple(dict.fromkeys((*STANDARD, *resolve(book).factor_names)))
-    arrays = compute(panel, names, benchmark=book.benchmark, universe=len(book.symbols))
+    sound = usable(panel, examine(panel, book).withheld.bars)
+    arrays = compute(sound, names, benchmark=book.benchmark, universe=len(book.symbols))
     wanted = panel.age >= 0
     wanted[panel.sessions < np.datetime64(first, "D")] = False
     if book.volatility_index not in book.symbols:

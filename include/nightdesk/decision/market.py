@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import numpy as np
@@ -15,6 +15,7 @@ from nightdesk.decision.day import Day, Flags
 from nightdesk.decision.desk import Desk
 from nightdesk.execution.fills import FillBars
 from nightdesk.panel import Action, Floats, Panel
+from nightdesk.quarantine import BadOpens, Withheld, usable
 from nightdesk.strategies.base import Codes, Direction, Signals, View
 from nightdesk.strategies.learning import Model, with_models
 
@@ -29,16 +30,18 @@ class Market:
     closes : tuple of datetime, length n_sessions
         Closing instants (UTC).
     price, dividend, split : ndarray of shape (n_sessions, n_symbols)
-        Marking prices (newest good raw close), and actions; see `Panel`.
+        Marking prices (newest raw close that is not withheld), and actions; see `Panel`.
     fill_open, fill_low, fill_high, fill_volume : ndarray of shape (n_sessions, n_symbols)
         What orders meet; see `Panel`.
     close : ndarray of shape (n_sessions, n_symbols)
-        Raw close as strategies see it, NaN without a bar.
+        Raw close as strategies see it, NaN without a bar and where the bar is withheld.
     quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
     factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
+    withheld_bars : ndarray of shape (n_sessions, n_symbols)
+        Where a bar is none for computing, and its low and high reach no limit order.
     returns : ndarray of shape (window - 1 + n_sessions, n_symbols)
-        Adjusted returns; rows before the first session are NaN, so that every window has one shape. `window`
-        is the longest that a day shows.
+        Adjusted returns of bars that are not withheld; rows before the first session are NaN, so that every
+        window has one shape. `window` is the longest that a day shows.
     signals : mapping of strategy name to Signals
     vix : ndarray of shape (n_sessions,)
         Newest value of the volatility index, NaN before its first bar.
@@ -52,6 +55,8 @@ class Market:
         Signals that no strategy made; see `nightdesk.decision.injection`.
     happened : tuple of tuple of Action
         By session, see `Panel.events`; empty where none is known.
+    bad_opens : BadOpens
+        Opens at which no order fills.
     """
 
     desk: Desk
@@ -66,6 +71,7 @@ class Market:
     split: Floats
     close: Floats
     quarantined: Flags
+    withheld_bars: Flags
     has_bar: Flags
     age: NDArray[np.int64]
     factors: Mapping[str, Floats]
@@ -80,6 +86,7 @@ class Market:
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
     injected: frozenset[tuple[date, str, str]] = frozenset()
     happened: tuple[tuple[Action, ...], ...] = ()
+    bad_opens: BadOpens = field(default_factory=BadOpens.none)
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -113,18 +120,26 @@ class Market:
     def fill_bars(self, t: int) -> FillBars:
         """What session `t` offers to the orders decided before it.
 
-        A quarantined bar is none: a price that failed its checks is not traded at. Low and high are of bars
-        that are complete at the session's close, when fills come home: a day that a continuous market is
-        still in has an open and nothing more (see `Panel`).
+        Quarantine is known at the close and takes no fill away: an order fills at an open that is a price by
+        itself. One beyond the jump limit from the last accepted price is none; then the order expires and
+        says so. Of a bar that is withheld, low and high reach no limit order. They are of bars that are
+        complete at the session's close, when fills are booked: a day that a continuous market is still in has
+        an open and nothing more (see `Panel`).
         """
         t = t % len(self)
-        opens = np.where(self.quarantined[t], np.nan, self.fill_open[t])
+        width, symbols = len(self.desk.symbols), self.desk.symbols
+        bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
+        low, high = (
+            np.where(self.withheld_bars[t], np.nan, one) for one in (self.fill_low[t], self.fill_high[t])
+        )
         return FillBars(
             session=self.sessions[t],
-            open=self._by_symbol(opens),
+            open=self._by_symbol(self.fill_open[t]),
             volume=self._by_symbol(self.fill_volume[t]),
-            low=self._by_symbol(self.fill_low[t]),
-            high=self._by_symbol(self.fill_high[t]),
+            low=self._by_symbol(low),
+            high=self._by_symbol(high),
+            bad=bad,
+            withheld=frozenset(symbols[n] for n in np.flatnonzero(self.withheld_bars[t])),
         )
 
     def prices(self, t: int) -> dict[str, float]:
@@ -162,7 +177,7 @@ def observe(
     factors: Mapping[str, Floats],
     signals: Mapping[str, Signals] | None = None,
     *,
-    quarantined: Flags | None = None,
+    withheld: Withheld | None = None,
     entries_allowed: Flags | None = None,
 ) -> Market:
     """Lay out what decisions see of a panel.
@@ -171,14 +186,14 @@ def observe(
     ----------
     desk : Desk
     panel : Panel
-        From the book's origin on; its first columns are the book's symbols.
+        From the book's origin on, as it is; its first columns are the book's symbols.
     factors : mapping of name to ndarray of shape (n_sessions, n_columns or n_symbols)
-        At least `desk.factor_names`.
+        At least `desk.factor_names`, computed from the bars that are not withheld
+        (`nightdesk.quarantine.usable`).
     signals : mapping of strategy name to Signals, optional
         Those stored before; made from the factors when left out.
-    quarantined : bool ndarray of shape (n_sessions, n_columns), optional
-        From the data checks; none by default. The price of a quarantined session values nothing, and the
-        portfolio's volatility is measured without it.
+    withheld : Withheld, optional
+        What the data checks keep from decisions; nothing by default.
     entries_allowed : bool ndarray of shape (n_sessions,), optional
         False while benchmark or volatility index are absent; all True by default.
 
@@ -188,38 +203,40 @@ def observe(
         Row t is a function of rows up to t.
     """
     n = len(desk.symbols)
-    if quarantined is None:
-        quarantined = np.zeros(panel.close.shape, dtype=bool)
+    if withheld is None:
+        withheld = Withheld.nothing(panel)
     if entries_allowed is None:
         entries_allowed = np.ones(len(panel), dtype=bool)
+    sound = usable(panel, withheld.bars)
     own = {name: factors[name][:, :n] for name in desk.factor_names}
     models: Mapping[str, tuple[Model, ...]] = {}
     if signals is None:
-        view = View.of(panel, factors, desk.symbols, desk.book.volatility_index)
+        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index)
         view = with_models(view, desk.strategies.values())
         models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
-    good = replace(panel, close=np.where(quarantined, np.nan, panel.close))
-    vix = panel.last_close[:, panel.column(desk.book.volatility_index)]
+    vix = sound.last_close[:, panel.column(desk.book.volatility_index)]
     window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     padding = np.full((window - 1, n), np.nan)
     return Market(
         desk=desk,
         sessions=tuple(as_date(session) for session in panel.sessions),
         closes=_closes(desk, panel),
-        price=good.last_close[:, :n],
+        price=usable(panel, withheld.prices).last_close[:, :n],
         fill_open=panel.fill_open[:, :n],
         fill_low=panel.fill_low[:, :n],
         fill_high=panel.fill_high[:, :n],
         fill_volume=panel.fill_volume[:, :n],
+        bad_opens=withheld.opens,
         dividend=panel.dividend[:, :n],
         split=panel.split[:, :n],
-        close=panel.close[:, :n],
-        quarantined=quarantined[:, :n],
+        close=sound.close[:, :n],
+        quarantined=withheld.quarantined[:, :n],
+        withheld_bars=withheld.bars[:, :n],
         has_bar=np.isfinite(panel.close[:, :n]),
         age=panel.age[:, :n],
         factors=own,
-        returns=np.vstack([padding, good.returns[:, :n]]),
+        returns=np.vstack([padding, sound.returns[:, :n]]),
         signals=signals,
         direction=_stack([signals[name].direction for name in desk.strategies]),
         confidence=_stack([signals[name].confidence for name in desk.strategies]),

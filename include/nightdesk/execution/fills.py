@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -63,7 +64,8 @@ class FillBars:
 
     `open` is the raw dollar price of the first bar after the decision, `volume` the units that bound the
     fills; a symbol without a bar is absent or NaN. `low` and `high` are the lowest and the highest price
-    after the decision; absent or NaN while no bar after it is complete.
+    after the decision; absent or NaN while no bar after it is complete. `bad` says by symbol why its open is
+    no price to fill at; `withheld` are the symbols whose low and high failed the data checks.
     """
 
     session: date
@@ -71,6 +73,8 @@ class FillBars:
     volume: Mapping[str, float]
     low: Mapping[str, float] = field(default_factory=dict)
     high: Mapping[str, float] = field(default_factory=dict)
+    bad: Mapping[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +132,9 @@ def open_session(
     Slippage moves a price against the order (rounded half-even to six places), the commission is a share of
     the notional and so much a unit (together to the cent). At most `max_volume_share` of the bar's volume is
     taken by all orders of a symbol together, in whole units; what is left expires, and so does an order that
-    meets no bar or a bar without volume: the next session decides anew. A volume in dollars (as Yahoo
-    publishes for crypto) makes that bound loose, never tight. Where `max_volume_share` is None, volumes are
-    not looked at.
+    meets no bar, a bar without volume or an open that is no price: the next session decides anew. A volume in
+    dollars (as Yahoo publishes for crypto) makes that bound loose, never tight. Where `max_volume_share` is
+    None, volumes are not looked at.
 
     A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
     broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
@@ -181,8 +185,12 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
     opened, volume = bars.open.get(order.symbol), bars.volume.get(order.symbol)
     if not order.quantity:
         return "a split left nothing of it"
-    if opened is None or not opened > 0:
+    if order.symbol in bars.bad:
+        return bars.bad[order.symbol]
+    if opened is None or math.isnan(opened):
         return "no bar to fill at"
+    if not opened > 0:
+        return f"the open of {opened:g} is no price to fill at"
     if bounded and (volume is None or not volume > 0):
         return "the bar has no volume"
     limit = order.limit_price
@@ -190,7 +198,9 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
         return None
     name, prices = ("low", bars.low) if order.side == "buy" else ("high", bars.high)
     furthest = prices.get(order.symbol)
-    if furthest is None or not furthest > 0:
+    if order.symbol in bars.withheld:
+        seen = "the bar failed the data checks, so its low and high reach nothing"
+    elif furthest is None or not furthest > 0:
         seen = f"no {name} after the decision is known at the close"
     elif _reaches(order.side, exact(furthest), limit):
         return None

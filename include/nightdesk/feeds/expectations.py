@@ -1,6 +1,6 @@
 """The quality checks of one session as a Great Expectations suite.
 
-The suite follows from `nightdesk.feeds.quality.CHECKS`: the table it validates has one row a symbol and one
+The suite follows from `nightdesk.feeds.checks.CHECKS`: the table it validates has one row a symbol and one
 for the whole book, and one column a check with what was measured.
 """
 
@@ -14,18 +14,26 @@ import numpy as np
 
 from nightdesk.book import Quality as Limits
 from nightdesk.errors import Refused
-from nightdesk.feeds.quality import CHECKS, Check, Finding, Quality
+from nightdesk.feeds.checks import CHECKS, Check, Finding
+from nightdesk.feeds.quality import Quality
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def session_frame(quality: Quality, t: int) -> pd.DataFrame:
-    """What was measured at session `t`: column `symbol` and one column a check, NaN where nothing was."""
+    """What was measured at session `t`, NaN where nothing was.
+
+    Column `symbol`, one column a check, and after a check whose limit differs by symbol its limits.
+    """
     import pandas as pd
 
     columns: dict[str, Any] = {"symbol": list(quality.row_names)}
-    return pd.DataFrame(columns | {check.name: quality.values[check.name][t] for check in CHECKS})
+    for check in CHECKS:
+        columns[check.name] = quality.values[check.name][t]
+        if check.limit is None:
+            columns[_limit_column(check)] = quality.limit(check, t)
+    return pd.DataFrame(columns)
 
 
 def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
@@ -55,10 +63,16 @@ def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
     out = []
     for check in CHECKS:
         failed = set(results[check.name]["result"].get("unexpected_index_list") or ())
-        limit, value = float(check.limit(limits)), frame[check.name].to_numpy()
+        value = frame[check.name].to_numpy()
+        limit = (
+            frame[_limit_column(check)].to_numpy()
+            if check.limit is None
+            else np.full(len(frame), float(check.limit(limits)))
+        )
         for n in np.flatnonzero(np.isfinite(value)):
             outcome = check.consequence.value if int(n) in failed else "pass"
-            out.append(Finding(check.name, str(frame["symbol"].iloc[n]), float(value[n]), limit, outcome))
+            symbol = str(frame["symbol"].iloc[n])
+            out.append(Finding(check.name, symbol, float(value[n]), float(limit[n]), outcome))
     return out
 
 
@@ -87,7 +101,7 @@ def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
             name="quality",
             expectations=[
                 expectations.ExpectTableColumnsToMatchOrderedList(
-                    column_list=["symbol", *(check.name for check in CHECKS)], meta={"check": "columns"}
+                    column_list=["symbol", *_columns()], meta={"check": "columns"}
                 ),
                 expectations.ExpectColumnValuesToBeUnique(column="symbol", meta={"check": "symbols"}),
                 *(_expectation(expectations, check, limits) for check in CHECKS),
@@ -100,7 +114,28 @@ def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
     }
 
 
+def _columns() -> list[str]:
+    """The columns of the table but the first, in order."""
+    return [
+        name
+        for check in CHECKS
+        for name in ((check.name,) if check.limit is not None else (check.name, _limit_column(check)))
+    ]
+
+
+def _limit_column(check: Check) -> str:
+    return f"{check.name}_limit"
+
+
 def _expectation(expectations: Any, check: Check, limits: Limits) -> Any:
+    if check.limit is None:
+        return expectations.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=_limit_column(check),
+            column_B=check.name,
+            or_equal=not check.reaching_fails,
+            ignore_row_if="either_value_is_missing",
+            meta={"check": check.name},
+        )
     return expectations.ExpectColumnValuesToBeBetween(
         column=check.name,
         max_value=float(check.limit(limits)),

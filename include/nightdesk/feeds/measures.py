@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.book import Quality as Limits
+from nightdesk.feeds.jumps import Flags, Jumps, measure_jumps, robust_scale
 from nightdesk.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -16,31 +18,28 @@ Floats = NDArray[np.float64]
 #: not too much.
 FEWEST_SESSIONS = 20
 
-#: Returns that the robust scale needs before an outlier is spoken of.
-FEWEST_RETURNS = 60
-
-#: The median absolute deviation of a normal variable, as a share of its standard deviation (inverse of
-#: 1.4826).
-MAD_OF_NORMAL = 0.6744897501960817
+#: How far open and close may lie outside low to high, share of the close: the rounding of a file.
+RANGE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Measures by check, each of shape (n_sessions, n_symbols), and the age of each symbol's newest bar."""
+    """Measures by check, each of shape (n_sessions, n_symbols), the jumps, and the age of the newest bar."""
 
     by_check: Mapping[str, Floats]
+    jumps: Jumps
     age: NDArray[np.int64]
 
 
-def measure(panel: Panel, look_back: int, *, index: str, compare: Floats | None) -> Measured:
+def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None) -> Measured:
     """Measure everything that the checks judge.
 
     Parameters
     ----------
     panel : Panel
         From the book's origin on.
-    look_back : int
-        Sessions over which gaps are counted and the scale of returns is taken.
+    limits : nightdesk.book.Quality
+        The sessions over which gaps are counted and the scale of returns is taken; what a jump is.
     index : str
         A symbol that cannot be traded: of its bar only the close counts, and its jumps are no faults.
     compare : ndarray of shape (n_sessions, n_symbols) or None
@@ -57,30 +56,47 @@ def measure(panel: Panel, look_back: int, *, index: str, compare: Floats | None)
     age = panel.age.astype(np.float64)
     age[panel.age < 0] = np.nan
     deviation = np.full_like(panel.close, np.nan) if compare is None else np.abs(panel.close / compare - 1.0)
+    scale = robust_scale(moves.adjusted, limits.look_back)
     by_check = {
         "nulls": np.where(there, (~np.isfinite(prices)).sum(axis=0), np.nan),
         "not_positive": np.where(there, (prices <= 0).sum(axis=0) + (panel.volume < 0), np.nan),
         "out_of_range": _out_of_range(panel),
-        # a corporate action explains a move when either side of it is quiet
-        "price_jump": np.minimum(np.abs(moves.raw), np.abs(moves.adjusted)),
-        "adjustment_jump": np.fmax(
-            np.abs(moves.adjusted - moves.raw), np.abs((1.0 + moves.raw) * (panel.unexplained - 1.0))
-        ),
-        "missing_share": _missing_share(panel, look_back),
+        # an answered adjustment is none of a person's business any more
+        "adjustment_jump": np.where(panel.accepted > 0, np.nan, _adjustment_jump(panel, moves)),
+        "missing_share": _missing_share(panel, limits.look_back),
         "source_deviation": deviation,
         "absent": age,
         "no_bar": age,
         "unchanged": _unchanged(moves.raw),
-        "outlier": _robust_z(moves.adjusted, look_back),
+        "outlier": _robust_z(moves.adjusted, scale),
     }
+    tradable = np.ones(len(panel.symbols), dtype=bool)
     if index in panel.symbols:
         n = panel.symbols.index(index)
         close = panel.close[:, n]
         by_check["nulls"][:, n] = np.where(there[:, n], np.isnan(close), np.nan)
         by_check["not_positive"][:, n] = np.where(there[:, n], close <= 0, np.nan)
-        for name in ("out_of_range", "price_jump", "adjustment_jump"):
+        for name in ("out_of_range", "adjustment_jump"):
             by_check[name][:, n] = np.nan
-    return Measured(by_check, panel.age)
+        tradable[n] = False
+    jumps = measure_jumps(panel, _sound(panel, by_check) & tradable, scale, limits)
+    return Measured(by_check | {"price_jump": jumps.size}, jumps, panel.age)
+
+
+def _sound(panel: Panel, by_check: Mapping[str, Floats]) -> Flags:
+    """Where a bar is there and passed the checks of the bar itself."""
+    with np.errstate(invalid="ignore"):
+        faulty = (by_check["nulls"] > 0) | (by_check["not_positive"] > 0)
+        sound: Flags = np.isfinite(panel.close) & ~faulty & ~(by_check["out_of_range"] > RANGE_ROUNDING)
+    return sound
+
+
+def _adjustment_jump(panel: Panel, moves: _Moves) -> Floats:
+    """How far the adjusted return lies from the raw one, by what counts and by what waits for an answer."""
+    apart: Floats = np.fmax(
+        np.abs(moves.adjusted - moves.raw), np.abs((1.0 + moves.raw) * (panel.unexplained - 1.0))
+    )
+    return apart
 
 
 @dataclass(frozen=True)
@@ -134,17 +150,8 @@ def _unchanged(raw: Floats) -> Floats:
     return np.where(np.isfinite(raw), measured - at_move, np.nan).astype(np.float64)
 
 
-def _robust_z(returns: Floats, look_back: int) -> Floats:
-    """Size of each return over the median size of those before it, in standard deviations of a normal
-    variable.
-
-    The median return of a session is nought for practical purposes, so the deviation is taken from nought.
-    A scale of nought (a price that never moved) gives NaN.
-    """
-    import pandas as pd
-
-    size = pd.DataFrame(np.abs(returns))
-    scale = size.rolling(look_back, min_periods=FEWEST_RETURNS).median().shift(1).to_numpy()
+def _robust_z(returns: Floats, scale: Floats) -> Floats:
+    """Size of each return over the symbol's own scale before it; NaN where there is no scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = MAD_OF_NORMAL * size.to_numpy() / scale
+        z = np.abs(returns) / scale
     return np.where(np.isfinite(z), z, np.nan)

@@ -1,125 +1,36 @@
 """The checks that bars must pass before anything is computed from them.
 
-One declaration, `CHECKS`, says what is measured and which limit holds. `examine` measures all sessions at
-once on arrays; `nightdesk.feeds.expectations.judge` makes a Great Expectations suite of the same
-declaration and validates one session. What is measured at a session never depends on later ones.
+One declaration, `nightdesk.feeds.checks.CHECKS`, says what is measured and which limit holds. `examine`
+measures all sessions at once on arrays; `nightdesk.feeds.expectations.judge` makes a Great Expectations suite
+of the same declaration and validates one session. What is measured at a session never depends on later ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.book import Book
 from nightdesk.book import Quality as Limits
+from nightdesk.calendar import as_date
+from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, Consequence, Finding, Spoils
+from nightdesk.feeds.jumps import Jumps, bad_opens
 from nightdesk.feeds.measures import Measured, measure
 from nightdesk.panel import Panel
+from nightdesk.quarantine import Spell, Withheld
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-#: The row of a session that speaks of the whole book, beside the rows of its symbols.
-WHOLE_BOOK = "*"
-
-
-class Consequence(StrEnum):
-    """What follows from a check that fails."""
-
-    QUARANTINE = "quarantine"  #: the symbol opens nothing; a position in it is kept
-    WARN = "warn"  #: it is said, nothing else
-    STOP = "stop"  #: the run ends before signals
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: a measured number, the limit it must not exceed and what follows when it does.
-
-    A number that cannot be measured (NaN: no bar, no second source) passes.
-    """
-
-    name: str
-    consequence: Consequence
-    limit: Callable[[Limits], float]
-    meaning: str
-    #: whether reaching the limit fails already
-    reaching_fails: bool = False
-
-    def failed(self, value: Floats, limits: Limits) -> Flags:
-        """Where `value` fails."""
-        limit = self.limit(limits)
-        with np.errstate(invalid="ignore"):
-            return value >= limit if self.reaching_fails else value > limit
-
+__all__ = ["CHECKS", "WHOLE_BOOK", "Check", "Consequence", "Finding", "Quality", "Spoils", "examine"]
 
 _QUARANTINE, _WARN, _STOP = Consequence.QUARANTINE, Consequence.WARN, Consequence.STOP
 
-CHECKS: tuple[Check, ...] = (
-    Check("nulls", _QUARANTINE, lambda _: 0, "prices missing in the bar"),
-    Check("not_positive", _QUARANTINE, lambda _: 0, "prices not above zero, or a volume below it"),
-    Check(
-        "out_of_range", _QUARANTINE, lambda _: 1e-9, "open or close outside low to high, share of the close"
-    ),
-    Check(
-        "price_jump",
-        _QUARANTINE,
-        lambda of: of.price_jump,
-        "move of the close that no corporate action explains",
-    ),
-    Check(
-        "adjustment_jump", _QUARANTINE, lambda of: of.adjustment_jump, "adjusted return away from the raw one"
-    ),
-    Check(
-        "missing_share",
-        _QUARANTINE,
-        lambda of: of.missing_sessions,
-        "missing sessions in the look-back, share",
-    ),
-    Check(
-        "source_deviation",
-        _QUARANTINE,
-        lambda of: of.source_deviation,
-        "close away from the second source's, share",
-    ),
-    Check("absent", _QUARANTINE, lambda _: 1, "sessions since the last bar"),
-    Check("no_bar", _WARN, lambda _: 0, "no bar of this session, so no entry; sessions since the last bar"),
-    Check(
-        "unchanged",
-        _WARN,
-        lambda of: of.stale_sessions,
-        "sessions with an unchanged close",
-        reaching_fails=True,
-    ),
-    Check("outlier", _WARN, lambda of: of.outlier_z, "robust z of the return"),
-    Check("reference_age", _STOP, lambda of: of.reference_age, "sessions since the last bar of a reference"),
-    Check("reference_faulty", _STOP, lambda _: 0, "checks that a reference's bar fails"),
-    Check("failed_share", _STOP, lambda of: of.failed_share, "failed share of the symbols listed by then"),
-)
-
 #: Checks of absence: for a reference these are ruled by `reference_age`.
 _OF_ABSENCE = frozenset({"missing_share", "absent"})
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The outcome of one check for one symbol at one session; `symbol` is ``*`` for the whole book."""
-
-    check: str
-    symbol: str
-    value: float
-    limit: float
-    outcome: str  #: ``pass``, ``quarantine``, ``warn`` or ``stop``
-
-    @property
-    def words(self) -> str:
-        """The finding as a sentence for people."""
-        check = _BY_NAME[self.check]
-        verb = "at or above" if check.reaching_fails else "above"
-        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
-        return f"{who}: {check.meaning}: {self.value:.6g}, {verb} the limit {self.limit:.6g}"
 
 
 @dataclass(frozen=True)
@@ -128,39 +39,64 @@ class Quality:
 
     Attributes
     ----------
+    book : str
+        Name of the book whose limits hold.
+    panel : Panel
+        What was checked.
     values : mapping of check name to ndarray of shape (n_sessions, n_symbols + 1)
         What was measured, NaN where nothing could be; the last column speaks of the whole book.
     failed : mapping of check name to bool ndarray of the same shape
-    quarantined, warned : bool ndarray of shape (n_sessions, n_symbols)
-        By column of the panel. A symbol without a bar of the session is warned at first and quarantined
+    jumps : Jumps
+        What each close was measured against, and the limit of each symbol and session.
+    withheld : Withheld
+        What decisions do not use. A symbol without a bar of the session is warned at first and quarantined
         from the second session on.
+    warned : bool ndarray of shape (n_sessions, n_symbols)
     entries_allowed : bool ndarray of shape (n_sessions,)
         False while the benchmark or the volatility index is absent.
     stop : bool ndarray of shape (n_sessions,)
         Where the run must end before signals.
     """
 
-    symbols: tuple[str, ...]
+    book: str
     limits: Limits
+    panel: Panel
     values: Mapping[str, Floats]
     failed: Mapping[str, Flags]
-    quarantined: Flags
+    jumps: Jumps
+    withheld: Withheld
     warned: Flags
     entries_allowed: Flags
     stop: Flags
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The columns of the panel."""
+        return self.panel.symbols
+
+    @property
+    def quarantined(self) -> Flags:
+        """Where a symbol opens nothing; shape (n_sessions, n_symbols)."""
+        return self.withheld.quarantined
+
+    def limit(self, check: Check, t: int) -> Floats:
+        """What the check allows at session `t`; shape (n_symbols + 1,)."""
+        if check.limit is None:
+            return np.append(self.jumps.limit[t], np.nan)
+        return np.full(len(self.symbols) + 1, float(check.limit(self.limits)))
 
     def findings(self, t: int) -> list[Finding]:
         """Every outcome at session `t` of a check that could be measured, symbol by symbol."""
         out = []
         for check in CHECKS:
             limit, value, failed = (
-                check.limit(self.limits),
+                self.limit(check, t),
                 self.values[check.name][t],
                 self.failed[check.name][t],
             )
             for n in np.flatnonzero(np.isfinite(value)):
                 outcome = check.consequence.value if failed[n] else "pass"
-                out.append(Finding(check.name, self.row_names[n], float(value[n]), limit, outcome))
+                out.append(Finding(check.name, self.row_names[n], float(value[n]), float(limit[n]), outcome))
         return out
 
     @property
@@ -168,14 +104,22 @@ class Quality:
         """What the columns of `values` speak of."""
         return (*self.symbols, WHOLE_BOOK)
 
+    def explain(self, finding: Finding, t: int) -> str:
+        """A finding of session `t` as a sentence; of a jump, since when and against which price."""
+        n = None if finding.symbol == WHOLE_BOOK else self.panel.column(finding.symbol)
+        if n is not None and finding.check == "price_jump":
+            return self._explain_jump(finding, t, n)
+        if n is not None and finding.check == "adjustment_jump":
+            return self._explain_adjustment(finding, t, n)
+        return finding.words
+
     def reasons(self, t: int, consequence: Consequence) -> dict[str, str]:
         """Why at session `t` a symbol is in quarantine, warned of, or the run stops: words by symbol."""
-        out: dict[str, str] = {}
+        out: dict[str, list[str]] = {}
         for finding in self.findings(t):
             if finding.outcome == consequence.value:
-                told = out.get(finding.symbol)
-                out[finding.symbol] = finding.words if told is None else f"{told}; {finding.words}"
-        return out
+                out.setdefault(finding.symbol, []).append(self.explain(finding, t))
+        return {symbol: "; ".join(sentences) for symbol, sentences in out.items()}
 
     def why_no_entries(self, t: int) -> str:
         """Why no entry is allowed at session `t`; empty when entries are allowed."""
@@ -183,8 +127,68 @@ class Quality:
         absent = [f"{self.symbols[n]} for {age[n]:.0f} session(s)" for n in np.flatnonzero(age > 0)]
         return f"no bar of {', '.join(absent)}" if absent else ""
 
+    def spells(self, first: int = 0) -> tuple[Spell, ...]:
+        """Spells of quarantine from row `first` on, the longest first; one that began before is cut."""
+        quarantined, sessions = self.quarantined[first:], self.panel.sessions[first:]
+        edge = np.zeros((1, quarantined.shape[1]), dtype=bool)
+        turns = np.diff(np.vstack([edge, quarantined, edge]).astype(np.int8), axis=0)
+        out = []
+        for n in np.flatnonzero(quarantined.any(axis=0)):
+            begins, ends = np.flatnonzero(turns[:, n] > 0), np.flatnonzero(turns[:, n] < 0)
+            for begin, end in zip(begins, ends, strict=True):
+                names = [
+                    one.name
+                    for one in CHECKS
+                    if one.consequence is _QUARANTINE
+                    and self.failed[one.name][first + begin : first + end, n].any()
+                ]
+                reason = self.reasons(first + int(begin), _QUARANTINE)[self.symbols[n]]
+                reason = reason.removeprefix(f"{self.symbols[n]}: ")
+                days = (as_date(sessions[begin]), as_date(sessions[end - 1]))
+                out.append(
+                    Spell(
+                        self.symbols[n],
+                        tuple(names),
+                        reason,
+                        *days,
+                        int(end - begin),
+                        ongoing=bool(end == len(sessions)),
+                    )
+                )
+        return tuple(sorted(out, key=lambda spell: (-spell.sessions, spell.first, spell.symbol)))
 
-_BY_NAME = {check.name: check for check in CHECKS}
+    def first_of_jump(self, t: int, n: int) -> int:
+        """Row in which the jump began that waits at session `t` in column `n`."""
+        since = int(self.jumps.since[t, n])
+        return since + 1 + int(np.argmax(self.failed["price_jump"][since + 1 : t + 1, n]))
+
+    def _explain_jump(self, finding: Finding, t: int, n: int) -> str:
+        panel, since = self.panel, int(self.jumps.since[t, n])
+        begun = panel.sessions[self.first_of_jump(t, n)]
+        accepted = panel.close[since, n] / np.prod(panel.split[since + 1 : t + 1, n])
+        return (
+            f"{finding.symbol}: the close of {panel.last_close[t, n]:g} is {finding.value:.1%} away from the "
+            f"last accepted price {accepted:g} of {panel.sessions[since]}, beyond the limit of "
+            f"{finding.limit:.1%}, and no corporate action explains it; in quarantine since {begun}. It ends "
+            "when an action explains it, the vendor takes it back, or a person accepts it: "
+            f"{self._accept(finding.symbol, begun)}"
+        )
+
+    def _explain_adjustment(self, finding: Finding, t: int, n: int) -> str:
+        ratio, day = self.panel.unexplained[t, n], self.panel.sessions[t]
+        if not np.isfinite(ratio):
+            return f"{finding.words}. To take it as it is: {self._accept(finding.symbol, day)}"
+        since = int(self.jumps.since[t, n])
+        return (
+            f"{finding.symbol}: its source's adjustment grew by a factor of {ratio:.6g} on {day}, while the "
+            f"close went from {self.panel.close[since, n]:g} to {self.panel.close[t, n]:g}: no plausible "
+            f"dividend or split ({finding.value:.1%} apart, beyond the limit of {finding.limit:.1%}). It "
+            "counts neither in prices nor in cash until a person states what it was, or takes the price as "
+            f"it is: {self._accept(finding.symbol, day)}"
+        )
+
+    def _accept(self, symbol: str, day: np.datetime64) -> str:
+        return f'nightdesk accept {self.book} {symbol} --session {day} --reason "..."'
 
 
 def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
@@ -213,28 +217,46 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     counts as failed.
     """
     limits = book.quality
-    measured = measure(panel, limits.look_back, index=book.volatility_index, compare=compare)
+    measured = measure(panel, limits, index=book.volatility_index, compare=compare)
     length, width = panel.close.shape
     nothing = np.full((length, 1), np.nan)
     values = {name: np.hstack([value, nothing]) for name, value in measured.by_check.items()}
-    failed = {one.name: one.failed(values[one.name], limits) for one in CHECKS if one.name in values}
+    jump_limit = np.hstack([measured.jumps.limit, nothing])
+
+    def failing(check: Check) -> Flags:
+        limit = jump_limit if check.limit is None else float(check.limit(limits))
+        return check.failed(values[check.name], limit)
+
+    failed = {one.name: failing(one) for one in CHECKS if one.name in values}
     quarantined = _any_of(failed, _QUARANTINE)[:, :width]
     references = [panel.symbols.index(book.benchmark), panel.symbols.index(book.volatility_index)]
     values |= _of_references(measured, failed, references, width)
     values["failed_share"] = _failed_share(panel, book, measured, quarantined)
-    failed = {one.name: one.failed(values[one.name], limits) for one in CHECKS}
+    failed |= {one.name: failing(one) for one in CHECKS if one.name not in failed}
+    bars = _spoiling(failed, Spoils.BAR)[:, :width]
     with np.errstate(invalid="ignore"):
         absent = np.asarray((values["reference_age"] > 0).any(axis=1))
     return Quality(
-        symbols=panel.symbols,
+        book=book.name,
         limits=limits,
+        panel=panel,
         values=values,
         failed=failed,
-        quarantined=quarantined,
+        jumps=measured.jumps,
+        withheld=Withheld(
+            quarantined=quarantined,
+            bars=bars,
+            prices=bars | _spoiling(failed, Spoils.PRICE)[:, :width],
+            opens=bad_opens(panel, measured.jumps),
+        ),
         warned=_any_of(failed, _WARN)[:, :width],
         entries_allowed=~absent,
         stop=np.asarray(_any_of(failed, _STOP).any(axis=1)),
     )
+
+
+def _spoiling(failed: Mapping[str, Flags], what: Spoils) -> Flags:
+    return np.asarray(np.any([failed[one.name] for one in CHECKS if one.spoils is what], axis=0))
 
 
 def _any_of(failed: Mapping[str, Flags], consequence: Consequence) -> Flags:

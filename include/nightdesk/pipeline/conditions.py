@@ -23,7 +23,7 @@ from nightdesk.strategies import LearningStrategy, Signals, View
 def factors(context: Context) -> Outcome:
     """The desk's own factors and those that the book needs, of every symbol at the session."""
     names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
-    panel, told = context.panel(), context.sentiment()
+    panel, told = context.usable_panel(), context.sentiment()
     values = compute(panel, names, benchmark=context.book.benchmark, universe=len(context.book.symbols))
     table = np.stack([values[name][-1] for name in names], axis=1)
     with saving(context) as save:
@@ -55,7 +55,7 @@ def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:
 
 def regime(context: Context) -> Outcome:
     """The band of the newest close of the volatility index."""
-    panel, book = context.panel(), context.book
+    panel, book = context.usable_panel(), context.book
     column = panel.column(book.volatility_index)
     vix, age = float(panel.last_close[-1, column]), int(panel.age[-1, column])
     if age < 0:
@@ -109,7 +109,7 @@ def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[
 
 def session_view(context: Context) -> View:
     """What the strategies see of the session, without the models of those that learn."""
-    panel, book = context.panel(), context.book
+    panel, book = context.usable_panel(), context.book
     n = len(book.symbols)
     column = panel.column(book.volatility_index)
     return View(

@@ -16,6 +16,7 @@ from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.decision import Desk, Injection, resolve, within
 from nightdesk.errors import Refused
 from nightdesk.pipeline.injecting import read_injections
+from nightdesk.quarantine import usable
 from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
 from nightdesk.store.db import Connection, connect, now
 from nightdesk.store.runs import Run, find_run, newest_begun
@@ -155,6 +156,10 @@ class Context:
             self._sentiments.clear()
             self._sentiments[known_by] = read_sentiment(self, known_by)
         return self._sentiments[known_by]
+
+    def usable_panel(self) -> Panel:
+        """The panel as factors and signals see it: without the bars that the checks withhold."""
+        return usable(self.panel(), self.examined().withheld.bars)
 
     def examined(self) -> Quality:
         """What the checks of the data say of all sessions of the panel; computed once a process."""

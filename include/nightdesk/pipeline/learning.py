@@ -39,7 +39,7 @@ def fresh_model(context: Context, strategy: LearningStrategy) -> Model | None:
     row = _stored(context, strategy)
     if row is not None and row["session"] != context.session:
         return None
-    book, panel = context.book, context.panel().until(_live_row(context, strategy) + 1)
+    book, panel = context.book, context.usable_panel().until(_live_row(context, strategy) + 1)
     values = compute(panel, strategy.factors, benchmark=book.benchmark, universe=len(book.symbols))
     return strategy.fit(View.of(panel, values, book.symbols, book.volatility_index))
 

@@ -245,7 +245,7 @@ def quality(context: Context) -> Outcome:
             "value": one.value,
             "limit_value": one.limit,
             "outcome": _OUTCOME[one.outcome],
-            "detail": "" if one.outcome == "pass" else one.words,
+            "detail": "" if one.outcome == "pass" else examined.explain(one, t),
         }
         for one in findings
     ]

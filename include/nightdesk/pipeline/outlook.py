@@ -47,7 +47,7 @@ def session_market(context: Context, factors: Mapping[str, Floats] | None = None
         confidence=np.zeros((length, width)),
         reason=np.zeros((length, width), dtype=np.int8),
     )
-    quarantined = quality.quarantined.copy()
+    quarantined = quality.withheld.quarantined.copy()
     quarantined[-1] = np.isin(panel.symbols, stored.quarantined)
     allowed = quality.entries_allowed.copy()
     allowed[-1] = stored.entries_allowed
@@ -56,7 +56,7 @@ def session_market(context: Context, factors: Mapping[str, Floats] | None = None
         panel,
         unknown,
         dict.fromkeys(desk.strategies, quiet),
-        quarantined=quarantined,
+        withheld=replace(quality.withheld, quarantined=quarantined),
         entries_allowed=allowed,
     )
 

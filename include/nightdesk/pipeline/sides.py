@@ -163,7 +163,8 @@ def _live_through(context: Context, broker: Broker, market: Market) -> None:
 
 
 def _reference_prices(market: Market) -> Mapping[str, Decimal]:
-    """What fills of the session are measured against, raw dollars: its open, else the newest close."""
-    opened = {symbol: price for symbol, price in market.fill_bars(-1).open.items() if price > 0}
+    """What fills of the session are measured against, raw dollars: its good open, else the mark."""
+    bars = market.fill_bars(-1)
+    opened = {symbol: price for symbol, price in bars.open.items() if price > 0 and symbol not in bars.bad}
     prices = {**market.prices(-1), **opened}
     return {symbol: to_price(exact(price)) for symbol, price in prices.items() if price > 0}

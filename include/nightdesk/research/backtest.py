@@ -11,6 +11,7 @@ import numpy as np
 
 from nightdesk import factors
 from nightdesk.book import Book
+from nightdesk.calendar import as_date
 from nightdesk.decision import Desk, Injection, Market, RiskEvent, inject, observe, resolve
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
@@ -18,7 +19,7 @@ from nightdesk.feeds.quality import Consequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.panel import Floats, Panel
 from nightdesk.performance import growth_of
-from nightdesk.research.quarantines import QuarantineSpell, quarantine_spells
+from nightdesk.quarantine import Spell, Withheld, usable
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
 from nightdesk.strategies import View
@@ -41,8 +42,10 @@ class Result:
         Adjusted returns of the book's benchmark in the decided sessions; NaN beside a missing bar.
     benchmark : ndarray of shape (n_decided,)
         What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`.
-    quarantines : tuple of QuarantineSpell
-        In the decided sessions, the longest first.
+    quarantines : tuple of Spell
+        The spells of quarantine in the decided sessions, the longest first.
+    accepted : tuple of (symbol, date)
+        Prices that a person took as they are, on the whole panel, ascending by date.
     """
 
     desk: Desk
@@ -51,7 +54,8 @@ class Result:
     events: tuple[RiskEvent, ...]
     benchmark_returns: Floats
     benchmark: Floats
-    quarantines: tuple[QuarantineSpell, ...] = ()
+    quarantines: tuple[Spell, ...] = ()
+    accepted: tuple[tuple[str, date], ...] = ()
 
     @cached_property
     def nav(self) -> Floats:
@@ -105,7 +109,7 @@ def backtest(
     checked : bool
         Whether the data checks are run: quarantine, references, and sessions that stop the run.
     known_factors : mapping of name to ndarray of shape (n_sessions, n_columns), optional
-        Those of the book on this panel, and any others, where they were computed before.
+        Those of the book on the usable bars of this panel, and any others, where they were computed before.
     injected : sequence of Injection
         Signals that take the place of the strategies' own, to exercise the rest.
 
@@ -118,16 +122,9 @@ def backtest(
     desk = resolve(book)
     t0, stop = _span(panel, first, last)
     known = panel.until(stop)
-    if known_factors is None:
-        values: Mapping[str, Floats] = factors.compute(
-            known, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
-        )
-    else:
-        values = {name: known_factors[name][:stop] for name in desk.factor_names}
-    spells: tuple[QuarantineSpell, ...] = ()
-    if checked:
+    quality = examine(known, book) if checked else None
+    if quality is not None:
         refuse_without_volume(book, known)
-        quality = examine(known, book)
         bad = np.flatnonzero(quality.stop[t0:])
         if len(bad):
             t = t0 + int(bad[0])
@@ -137,13 +134,16 @@ def backtest(
                 f"{known.sessions[t]}: the data is too bad to decide on: {why} (in quarantine: {failing}). "
                 "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
             )
-        spells = quarantine_spells(quality, known, t0)
-        market = observe(
-            desk, known, values, quarantined=quality.quarantined, entries_allowed=quality.entries_allowed
+    withheld = Withheld.nothing(known) if quality is None else quality.withheld
+    if known_factors is None:
+        sound = usable(known, withheld.bars)
+        values: Mapping[str, Floats] = factors.compute(
+            sound, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
         )
     else:
-        market = observe(desk, known, values)
-    market = inject(market, injected)
+        values = {name: known_factors[name][:stop] for name in desk.factor_names}
+    allowed = None if quality is None else quality.entries_allowed
+    market = inject(observe(desk, known, values, withheld=withheld, entries_allowed=allowed), injected)
     simulation = Simulation(desk, market, tuple(facts))
     walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
     column = known.column(book.benchmark)
@@ -154,7 +154,10 @@ def backtest(
         tuple(simulation.facts),
         benchmark_returns=known.returns[t0:, column],
         benchmark=growth_of(known.adjusted_close[:, column])[t0:],
-        quarantines=spells,
+        quarantines=() if quality is None else quality.spells(t0),
+        accepted=tuple(
+            (known.symbols[n], as_date(known.sessions[t])) for t, n in np.argwhere(known.accepted > 0)
+        ),
     )
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import cast
 
 from nightdesk import factors
-from nightdesk.book import Book
+from nightdesk.book import Book, Quality
 from nightdesk.decision import resolve
 from nightdesk.errors import Refused
+from nightdesk.feeds.quality import examine
 from nightdesk.panel import Floats, Panel
+from nightdesk.quarantine import usable
 from nightdesk.research.backtest import backtest
 from nightdesk.research.metrics import metrics
 
@@ -75,10 +77,14 @@ class Span:
 
 @dataclass(frozen=True)
 class Task:
-    """What a process needs for any point: the span, and the factors of all points together."""
+    """What a process needs for any point: the span, and the factors of all points together.
+
+    `limits` are those of the data checks that the factors' bars passed; a point with others makes its own.
+    """
 
     span: Span
     factors: Mapping[str, Floats]
+    limits: Quality
 
 
 def sweep(
@@ -123,8 +129,9 @@ def sweep(
     names = dict.fromkeys(
         name for book in books if isinstance(book, Book) for name in resolve(book).factor_names
     )
-    values = factors.compute(span.panel, names, benchmark=base.benchmark, universe=len(base.symbols))
-    task = Task(span, values)
+    sound = usable(span.panel, examine(span.panel, base).withheld.bars)
+    values = factors.compute(sound, names, benchmark=base.benchmark, universe=len(base.symbols))
+    task = Task(span, values, base.quality)
     tried = {n: book for n, book in enumerate(books) if isinstance(book, Book)}
     results: dict[int, Trial] = {
         n: Trial(grid[n], {}, refused=book) for n, book in enumerate(books) if isinstance(book, str)
@@ -169,7 +176,8 @@ def _bars_of(book: Book) -> tuple[object, ...]:
 def _try(task: Task, book: Book) -> Outcome:
     span = task.span
     try:
-        document = metrics(backtest(book, span.panel, span.first, span.last, known_factors=task.factors))
+        known = task.factors if book.quality == task.limits else None
+        document = metrics(backtest(book, span.panel, span.first, span.last, known_factors=known))
     except Refused as error:
         return {}, str(error)
     except Exception as error:  # noqa: BLE001 (a defect at one point must not cost the others)

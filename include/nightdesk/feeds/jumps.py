@@ -1,0 +1,199 @@
+"""Jumps of the close, measured against the last price that was accepted.
+
+A close that moved further than its limit is not forgotten with the next bar: it waits, and so do the closes
+after it, until one is near the last accepted price again (an action explains the move, or the vendor took it
+back) or a person accepts one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.book import Quality as Limits
+from nightdesk.panel import Floats, Panel
+from nightdesk.quarantine import BadOpens
+
+Flags = NDArray[np.bool_]
+Rows = NDArray[np.int64]
+
+#: Moves that the robust scale needs before it limits anything.
+FEWEST_RETURNS = 60
+
+#: The median absolute deviation of a normal variable, as a share of its standard deviation (inverse of
+#: 1.4826).
+MAD_OF_NORMAL = 0.6744897501960817
+
+
+@dataclass(frozen=True)
+class Jumps:
+    """Moves from the last accepted close, arrays of shape (n_sessions, n_symbols).
+
+    Attributes
+    ----------
+    size
+        Of each close, a share; NaN without a bar, before the first one, and where a person accepted it. A
+        corporate action explains a move when either side of it, raw or adjusted, is quiet: the smaller
+        counts. While a jump waits, a session without a bar has that of the newest one.
+    limit
+        The largest size that is accepted: never NaN.
+    since
+        Row of the accepted close that the session is measured against, -1 before the first one.
+    """
+
+    size: Floats
+    limit: Floats
+    since: Rows
+
+    @property
+    def waiting(self) -> Flags:
+        """Where a close is beyond its limit."""
+        with np.errstate(invalid="ignore"):
+            return self.size > self.limit
+
+
+def robust_scale(returns: Floats, look_back: int) -> Floats:
+    """A symbol's own volatility before each session: standard deviation of a normal variable.
+
+    The median size of the moves in the `look_back` sessions before, over that of a normal variable with the
+    deviation 1. The median return of a session is nought for practical purposes, so the deviation is taken
+    from nought. Sessions on which the close did not move are left out: an illiquid price that stands still on
+    most days is not a calm one.
+
+    Parameters
+    ----------
+    returns : ndarray of shape (n_sessions, n_symbols)
+        Shares; NaN where there is none.
+    look_back : int
+        Sessions.
+
+    Returns
+    -------
+    ndarray of shape (n_sessions, n_symbols)
+        NaN with fewer than `FEWEST_RETURNS` moves.
+    """
+    import pandas as pd
+
+    size = pd.DataFrame(np.where(returns == 0, np.nan, np.abs(returns)))
+    fewest = min(FEWEST_RETURNS, look_back)
+    median = size.rolling(look_back, min_periods=fewest).median().shift(1).to_numpy()
+    return np.asarray(median / MAD_OF_NORMAL, dtype=np.float64)
+
+
+def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> Jumps:
+    """Measure every close against the last accepted one.
+
+    Parameters
+    ----------
+    panel : Panel
+    sound : bool ndarray of shape (n_sessions, n_symbols)
+        Where there is a bar that passed the checks of the bar itself: only such a close can be accepted.
+    scale : ndarray of shape (n_sessions, n_symbols)
+        See `robust_scale`.
+    limits : nightdesk.book.Quality
+        `price_jump`, `price_jump_sigmas` and `price_jump_floor`.
+
+    Returns
+    -------
+    Jumps
+        Row t is a function of the rows up to t.
+
+    Notes
+    -----
+    A move is beyond its limit when it is larger than ``min(price_jump, max(floor, sigmas × scale))``. So is
+    a move above the floor that only an adjustment explains which waits for an answer itself
+    (`Panel.unexplained`). From then on a close is accepted again when its distance is within the limit and at
+    most half of the jump, though never less than the floor: half the way back is not yet taken back.
+
+    The search for jumps is one pass over whole arrays, where each bar is measured against the newest sound
+    one. Only from a jump on a column is walked, one spell a step.
+    """
+    raw, adjusted = panel.close * np.cumprod(panel.split, axis=0), panel.adjusted_close
+    since = _newest_before(sound)
+    size = _smaller_move(raw, adjusted, since)
+    limit = np.minimum(limits.price_jump, np.fmax(limits.price_jump_floor, limits.price_jump_sigmas * scale))
+    limit = np.where(np.isnan(scale), limits.price_jump, limit)
+    accepted = sound & (panel.accepted > 0)
+    with np.errstate(invalid="ignore"):
+        starts = sound & ~accepted & ((size > limit) | _in_question(panel, raw, since, limits))
+    for n in np.flatnonzero(starts.any(axis=0)):
+        end = -1
+        for start in np.flatnonzero(starts[:, n]):
+            if start <= end:
+                continue
+            from_here, before = slice(start, None), since[start, n]
+            moves = _moves_from(raw[:, n], adjusted[:, n], before)[from_here]
+            within = np.minimum(limit[from_here, n], max(limits.price_jump_floor, moves[0] / 2))
+            if moves[0] > limit[start, n]:
+                within[0] = limit[start, n]
+            ends = accepted[from_here, n] | (sound[from_here, n] & (moves <= within))
+            end = start + int(np.argmax(ends)) if ends.any() else len(raw) - 1
+            spell, length = slice(start, end + 1), end + 1 - start
+            newest = _newest(np.isfinite(moves[:length]))  # a session without a bar goes on waiting
+            size[spell, n], limit[spell, n] = moves[newest], within[newest]
+            since[spell, n] = before
+    return Jumps(np.where(accepted, np.nan, size), limit, since)
+
+
+def bad_opens(panel: Panel, jumps: Jumps) -> BadOpens:
+    """The opens that orders meet and that lie beyond the jump limit from the last accepted close.
+
+    All of it is known at the open: the limit rests on sessions before.
+    """
+    at = np.maximum(jumps.since, 0)
+    splits = np.cumprod(panel.split, axis=0)
+    accepted = np.take_along_axis(panel.close * splits, at, axis=0) / splits
+    adjusted = np.take_along_axis(panel.adjusted_close, at, axis=0) / panel.adjustment
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.minimum(np.abs(panel.fill_open / accepted - 1.0), np.abs(panel.fill_open / adjusted - 1.0))
+        bad = (jumps.since >= 0) & (panel.fill_open > 0) & (size > jumps.limit)
+    row, column = np.nonzero(bad)
+    return BadOpens(
+        row=row,
+        column=column,
+        price=panel.fill_open[bad],
+        accepted=accepted[bad],
+        size=size[bad],
+        limit=jumps.limit[bad],
+        since=panel.sessions[at[bad]],
+    )
+
+
+def _in_question(panel: Panel, raw: Floats, since: Rows, limits: Limits) -> Flags:
+    """Where a move above the floor is smaller with the adjustment that waits for an answer."""
+    if not np.isfinite(panel.unexplained).any():
+        return np.zeros(raw.shape, dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = raw / np.take_along_axis(raw, np.maximum(since, 0), axis=0)
+        explained = np.abs(grown * panel.unexplained - 1.0) < np.abs(grown - 1.0)
+        question: Flags = (since >= 0) & explained & (np.abs(grown - 1.0) > limits.price_jump_floor)
+    return question
+
+
+def _newest(there: NDArray[np.bool_]) -> Rows:
+    """Index of the newest entry that is there up to each one; the first one is."""
+    return np.maximum.accumulate(np.where(there, np.arange(len(there)), 0))
+
+
+def _newest_before(sound: Flags) -> Rows:
+    """Row of the newest sound bar before each session, -1 where there is none."""
+    row = np.arange(len(sound))[:, None]
+    newest = np.maximum.accumulate(np.where(sound, row, -1), axis=0)
+    return np.vstack([np.full((1, sound.shape[1]), -1), newest[:-1]])
+
+
+def _smaller_move(raw: Floats, adjusted: Floats, since: Rows) -> Floats:
+    at = np.maximum(since, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sizes = [np.abs(level / np.take_along_axis(level, at, axis=0) - 1.0) for level in (raw, adjusted)]
+        smaller = np.minimum(*sizes)
+    return np.where((since >= 0) & np.isfinite(smaller), smaller, np.nan)
+
+
+def _moves_from(raw: Floats, adjusted: Floats, row: int) -> Floats:
+    """The smaller move of each close of one column from the close in `row`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        smaller = np.minimum(np.abs(raw / raw[row] - 1.0), np.abs(adjusted / adjusted[row] - 1.0))
+    return np.where(np.isfinite(smaller), smaller, np.nan)
