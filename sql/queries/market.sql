@@ -171,6 +171,7 @@ CROSS JOIN LATERAL (
 ) AS settled
 WHERE s.symbol = ANY(%(symbols)s::text[]) AND settled.session < %(session)s
   AND a.known_at <= %(known_by)s AND greatest(a.known_at, a.superseded_at) > settled.known_by
+  AND a.kind <> 'accept'  -- a person's word, which always comes after its session, books nothing
   AND EXISTS (
       SELECT FROM nightdesk.positions p
       WHERE p.book = %(book)s AND p.symbol = s.symbol AND p.quantity <> 0 AND p.session = (

@@ -11,9 +11,9 @@ from nightdesk.masking import mask
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (
     *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
-    *("sweep", "stress"),
+    *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
-    *("kill", "resume", "level", "recover", "adopt", "resend"),
+    *("kill", "resume", "level", "recover", "accept", "adopt", "resend"),
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -24,6 +24,15 @@ def _setting(text: str) -> str:
     if not equals or not key.strip():
         raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as limits.trades_per_day.limit=8")
     return text
+
+
+def _accepted(text: str | tuple[str, date]) -> tuple[str, date]:
+    if isinstance(text, tuple):
+        return text
+    symbol, colon, day = text.rpartition(":")
+    if not colon or not symbol.strip():
+        raise typer.BadParameter(f"{text!r} is not SYMBOL:DATE, such as AMD:2016-04-22")
+    return symbol.strip(), iso_date(day)
 
 
 BookName = Annotated[
@@ -84,6 +93,16 @@ Releases = Annotated[
         metavar="D",
         parser=iso_date,
         help="A drill: release the kill switch from this session on; may be repeated.",
+        show_default=False,
+    ),
+]
+Accepts = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--accept",
+        metavar="SYMBOL:DATE",
+        parser=_accepted,
+        help="A price in quarantine that is taken as it is, as AMD:2016-04-22; may be repeated.",
         show_default=False,
     ),
 ]

@@ -12,6 +12,7 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
 from nightdesk.cli.options import (
+    Accepts,
     BookName,
     FeedName,
     First,
@@ -49,6 +50,7 @@ def backtest(
     kill: Kills = None,
     release: Releases = None,
     inject: Inject = None,
+    accept: Accepts = None,
     out: Out = None,
     keep_band: KeepBand = False,
     json: Json = False,
@@ -57,7 +59,8 @@ def backtest(
 
     The functions are those of the daily run. The book begins with its capital at the first session of the
     span; its factors begin 504 sessions before, or at its own origin. --out writes tables and figures;
-    nothing is stored, but by --keep-band the band of each strategy's results.
+    nothing is stored, but by --keep-band the band of each strategy's results. A price that jumps waits in
+    quarantine to the end, unless --accept takes it as it is.
     """
     from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest import backtest as simulate
@@ -70,7 +73,7 @@ def backtest(
     start = begin(named, first, last)
     injected = () if inject is None else read_injections(inject, start)
     with progress(f"reading bars of {named.name}"):
-        market = start.read(feed)
+        market = start.read(feed, accept or ())
     with progress(f"deciding {start.sessions:,} sessions"):
         drills = _drills(kill, release)
         result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
@@ -85,6 +88,7 @@ def backtest(
         "sessions": start.sessions,
         **market_document(market),
         "injected": len(injected),
+        "accepted": figures["accepted"],
         "out": out,
         "bands": bands,
         "metrics": figures,
@@ -216,6 +220,8 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
 
     metrics = document["metrics"]
     yield f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}"
+    for accepted in document["accepted"]:
+        yield f"accepted as it is: {accepted}"
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
     yield from data_lines(document, metrics["quarantines"])

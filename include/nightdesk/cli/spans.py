@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -36,11 +37,16 @@ class Start:
     until: date
     sessions: int
 
-    def read(self, feed: str | None) -> Market:
-        """The bars from the origin on, from one feed or from the book's own in order."""
-        from nightdesk.research.market import read_market
+    def read(self, feed: str | None, accepted: Sequence[tuple[str, date]] = ()) -> Market:
+        """The bars from the origin on, from one feed or from the book's own in order.
 
-        return read_market(self.book, self.origin, self.until, [feed] if feed is not None else None)
+        `accepted` are prices by symbol and session that are taken as they are; `Refused` where one of them
+        does not wait in quarantine.
+        """
+        from nightdesk.research.accepting import read_accepting
+
+        feeds = [feed] if feed is not None else None
+        return read_accepting(self.book, self.origin, self.until, feeds, accepted)
 
 
 def begin(book: Book, first: date, last: date) -> Start:

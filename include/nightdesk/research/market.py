@@ -49,7 +49,13 @@ class Market:
     passed_over: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None = None) -> Market:
+def read_market(
+    book: Book,
+    first: date,
+    last: date,
+    feeds: Sequence[str] | None = None,
+    stated: Sequence[Action] = (),
+) -> Market:
     """Fetch the bars of `book`, and its headlines where it has news, and lay them out on sessions.
 
     Parameters
@@ -60,6 +66,8 @@ def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None
         Span of the panel; days that are no sessions are passed over.
     feeds : sequence of str, optional
         Names of feeds, in the order in which they are asked.
+    stated : sequence of Action
+        What a person states beside what the feeds have.
 
     Raises
     ------
@@ -82,7 +90,7 @@ def read_market(book: Book, first: date, last: date, feeds: Sequence[str] | None
         sessions,
         columns,
         _bars(fetched.bars, book.panel_symbols),
-        _actions(fetched.actions),
+        [*_actions(fetched.actions), *stated],
         previous_session=np.datetime64(before, "D"),
     )
     told = read_sentiment(book, sessions, len(columns))

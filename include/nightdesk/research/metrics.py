@@ -59,6 +59,7 @@ def metrics(result: Result) -> dict[str, object]:
         "quarantines": [
             {**asdict(one), "first": str(one.first), "last": str(one.last)} for one in result.quarantines
         ],
+        "accepted": [f"{symbol}:{session}" for symbol, session in result.accepted],
         "per_strategy": _profits(result, by_strategy=True),
         "per_symbol": _profits(result, by_strategy=False),
         "models": model_figures(result),
