@@ -152,7 +152,7 @@ WHERE book = %(book)s AND session = %(session)s
 ORDER BY outcome = 'passed', check_name, symbol;
 
 -- name: quarantine_spells
-SELECT symbol, reason, first_session, last_session, ongoing
+SELECT symbol, reason, first_session, last_session, ongoing, sessions, detail
 FROM nightdesk.quarantine
 WHERE book = %(book)s AND first_session <= %(last)s AND last_session >= %(first)s
 ORDER BY first_session, symbol;

@@ -81,6 +81,6 @@ def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> l
     -------
     list of dict
         symbol, reason (the checks that failed), first_session, last_session, ongoing (whether the newest
-        session that was checked is in it), by first session.
+        session that was checked is in it), sessions, detail (its newest finding in words), by first session.
     """
     return read_rows(conn, "quarantine_spells", book=book, first=first, last=last)
