@@ -165,7 +165,7 @@ def probe(cases: Path, case: str, tmp_path: Path, *, change: bool) -> Result:
     return backtest(book, panel, first, last, injected=says)
 
 
-def test_a_negative_price_moves_no_nav_and_no_factor(cases: Path, tmp_path: Path) -> None:
+def test_a_negative_price_moves_no_nav(cases: Path, tmp_path: Path) -> None:
     bad = probe(cases, "negative_price_bar", tmp_path, change=True)
     good = probe(cases, "negative_price_bar", tmp_path, change=False)
     (spell,) = bad.quarantines
