@@ -72,12 +72,12 @@ def test_no_book_stays_frozen(first: date, market: Path) -> None:
 
 @pytest.fixture(scope="module")
 def fallen(market: Path) -> Panel:
-    """In a quiet market everything that can be bought loses a fifth within four sessions."""
+    """In a quiet market everything that can be bought loses a quarter within four sessions."""
     panel = panel_from(FALL_FIRST, FALL_LAST, market)
     at = int(np.searchsorted(panel.sessions, np.datetime64("2017-03-01")))
     path = np.ones((len(panel), len(panel.symbols)))
     own = [panel.column(symbol) for symbol in BOOK.symbols]
-    path[at:, own] = 0.8 ** np.minimum(np.arange(1, len(panel) - at + 1) / 4.0, 1.0)[:, None]
+    path[at:, own] = 0.75 ** np.minimum(np.arange(1, len(panel) - at + 1) / 4.0, 1.0)[:, None]
     names = {"open", "high", "low", "close", "fill_open", "fill_low", "fill_high"}
     names &= set(panel.__dataclass_fields__)
     return replace(panel, **{name: getattr(panel, name) * path for name in names})
@@ -111,7 +111,7 @@ def test_the_way_back_wants_an_answer_calm_and_no_new_low_and_then_the_ramp(fall
         held = one.gated.passage.held
         assert (left <= np.maximum(held, asked * size)).all()
         assert one.state.mark.gross <= 1.0
-    assert after[1].orders or after[0].orders, "it trades again at once"
+    assert any(one.orders for one in after[:6]), "it trades again once half of the size is worth a trade"
 
 
 def test_both_peaks_are_kept(fall: Result) -> None:
