@@ -134,26 +134,6 @@ def test_a_held_symbol_without_a_bar_is_critical_and_told_with_its_age_and_what_
     assert "last bar 2 sessions ago" in str(page)
 
 
-def test_symbols_of_one_session_are_one_alert_and_one_that_is_bought_meanwhile_is_told_again_as_graver(
-    desk: SmallDesk,
-) -> None:
-    """What session 0 buys fills at the open of session 1, whose bars turn out bad at its close."""
-    watch(desk, 0)
-    desk.run(0)
-    bought = sorted(
-        {str(one) for (one,) in desk.rows("SELECT symbol FROM nightdesk.orders")} - {"BTC-USD", "SPY"}
-    )
-    assert bought, "the small desk trades in its first session"
-    break_bar(desk, bought[0], 1)
-    watch(desk, 1)
-    desk.run_steps(1, "ingest", "quality")
-    assert [level for level, _, _ in told(desk)] == ["WARNING"]
-    desk.run(1)
-    assert bought[0] in held(desk, 1)
-    assert [level for level, _, _ in told(desk)] == ["WARNING", "CRITICAL"]
-    assert "It is held" in str(told(desk)[-1][2])
-
-
 def test_a_symbol_that_never_had_a_bar_is_told(desk: SmallDesk) -> None:
     desk.remove_bars("TLT", session(-400))
     watch(desk, 0)
