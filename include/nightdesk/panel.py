@@ -8,41 +8,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.calendar import Sessions
+from nightdesk.corporate.findings import ActionFinding
+from nightdesk.corporate.judgement import Prices, judge_actions
+from nightdesk.corporate.kinds import ACTION_KINDS as ACTION_KINDS
+from nightdesk.corporate.kinds import EVENT_KINDS as EVENT_KINDS
+from nightdesk.corporate.kinds import Action as Action
+from nightdesk.corporate.kinds import ActionKind as ActionKind
+
+if TYPE_CHECKING:
+    from nightdesk.book import Book
 
 Floats = NDArray[np.float64]
-
-#: An adjusted return that leaves the raw one by more than this is no dividend (a spin-off, a vendor's slip).
-IMPLAUSIBLE_ADJUSTMENT = 0.20
-
-#: What a corporate action is; see `Action`.
-ActionKind = Literal[
-    "split", "dividend", "capital_gain", "return_of_capital", "adjustment", "accept",
-    "symbol_change", "merger", "spin_off", "delisting",
-]  # fmt: skip
-ACTION_KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
-
-#: Actions that change what a position is, or its cost, beside its quantity: the ledger books them from
-#: `Panel.events`, as it books splits and dividends from their arrays.
-EVENT_KINDS: tuple[ActionKind, ...] = (
-    "capital_gain", "return_of_capital", "spin_off", "symbol_change", "merger", "delisting",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Column:
     """One symbol of a panel and how its bars fall on sessions.
 
-    `continuous` is true for a market that never closes (crypto, daily bars of whole UTC days).
+    `continuous` is true for a market that never closes (crypto, daily bars of whole UTC days), `index` for
+    one that cannot be traded and so has no corporate actions.
     """
 
     symbol: str
     continuous: bool = False
+    index: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,42 +55,6 @@ class Bars:
     low: Floats
     close: Floats
     volume: Floats
-
-
-@dataclass(frozen=True)
-class Action:
-    """A corporate action of `symbol` from the open of its ex-date on, or a person's word on its price.
-
-    =================  ======================================  ===========================  =================
-    kind               value                                   other                        cash
-    =================  ======================================  ===========================  =================
-    split              shares after for one before
-    dividend           dollars a share
-    capital_gain       dollars a share, paid by a fund
-    return_of_capital  dollars a share, out of the cost basis
-    adjustment         ratio by which the source's adjusted
-                       close grew against its close
-    accept             1: a person takes the price of the day
-                       as it is
-    symbol_change      new shares for one old                  the new symbol
-    merger             shares of the other for one, 0 if none  who took it over; empty if   dollars a share
-                                                               paid in cash alone
-    spin_off           shares of the other for one             the new symbol               worth of one of
-                                                                                            them, dollars
-    delisting          0                                                                    dollars a share
-                                                                                            that are paid out
-    =================  ======================================  ===========================  =================
-
-    `note` says in words who stated it and why, or how it was inferred; empty where a source just gives it.
-    """
-
-    symbol: str
-    day: np.datetime64
-    kind: ActionKind
-    value: float
-    other: str = ""
-    cash: float = 0.0
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +92,9 @@ class Panel:
     events : tuple of tuple of Action, length n_sessions
         The actions of `EVENT_KINDS` that count from each session's open, in the order of that list; empty
         where a panel knows none at all.
+    findings : tuple of ActionFinding
+        What was inferred, asked or refused of the corporate actions, ascending; see
+        `nightdesk.corporate.judgement`.
     """
 
     sessions: Sessions
@@ -153,6 +115,7 @@ class Panel:
     accepted: Floats
     sentiment: Floats | None = None
     events: tuple[tuple[Action, ...], ...] = ()
+    findings: tuple[ActionFinding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -167,7 +130,10 @@ class Panel:
     def until(self, length: int) -> Panel:
         """The first `length` sessions: what a decision at session `length - 1` may know."""
         arrays = {name: getattr(self, name) for name in _BY_SESSION}
-        return replace(self, **{name: one[:length] for name, one in arrays.items() if one is not None})
+        cut: dict[str, Any] = {name: one[:length] for name, one in arrays.items() if one is not None}
+        last = self.sessions[length - 1] if length else None
+        found = tuple(one for one in self.findings if last is not None and one.session <= last)
+        return replace(self, **cut, findings=found)
 
     @cached_property
     def adjusted_close(self) -> Floats:
@@ -198,7 +164,16 @@ class Panel:
 #: The fields of bars of which a panel says what orders meet.
 FILL_FIELDS = ("open", "low", "high", "volume")
 
-_BY_SESSION = tuple(field.name for field in fields(Panel) if field.name != "symbols")
+_BY_SESSION = tuple(field.name for field in fields(Panel) if field.name not in ("symbols", "findings"))
+
+
+def book_columns(book: Book) -> tuple[Column, ...]:
+    """The columns of a book's panel, `Book.panel_symbols`."""
+    continuous, index = book.continuous_symbols, book.volatility_index
+    return tuple(
+        Column(name, name in continuous, name == index and name not in book.universe)
+        for name in book.panel_symbols
+    )
 
 
 def build_panel(
@@ -248,13 +223,22 @@ def build_panel(
             array[:, at] = gathered[name]
         for name, array in fills.items():
             array[:, at] = gathered[f"fill_{name}"]
-    laid = _lay_actions(sessions, columns, arrays["close"], actions)
+    indices = {column.symbol for column in columns if column.index}
+    dated = [one for one in actions if one.symbol not in indices]
+    symbols = tuple(column.symbol for column in columns)
+    prices = Prices(**{name: arrays[name] for name in ("open", "high", "low", "close")})
+    judged = judge_actions(sessions, symbols, prices, dated)
     return Panel(
         sessions=sessions,
-        symbols=tuple(column.symbol for column in columns),
+        symbols=symbols,
         **{f"fill_{name}": array for name, array in fills.items()},
-        events=lay_events(sessions, columns, actions),
-        **laid,
+        adjustment=judged.adjustment,
+        dividend=judged.dividend,
+        split=judged.split,
+        unexplained=judged.unexplained,
+        accepted=judged.accepted,
+        findings=judged.findings,
+        events=lay_events(sessions, columns, [one for one in dated if one not in judged.refused]),
         **arrays,
     )
 
@@ -293,48 +277,6 @@ def _gather_days(
     return out
 
 
-def _lay_actions(
-    sessions: Sessions, columns: Sequence[Column], close: Floats, actions: Sequence[Action]
-) -> dict[str, Floats]:
-    """Adjustment factor, cash dividends, splits, and what is unexplained or accepted, of every session."""
-    ratio, split = np.ones_like(close), np.ones_like(close)
-    dividend, accepted = np.zeros_like(close), np.zeros_like(close)
-    unexplained = np.full_like(close, np.nan)
-    where = {column.symbol: at for at, column in enumerate(columns)}
-    previous = np.vstack([np.full((1, close.shape[1]), np.nan), _carry_forward(close, split)[:-1]])
-    answered = {(one.symbol, one.day) for one in actions if one.kind == "accept"}
-    for action in sorted(actions, key=lambda one: (one.symbol, one.day, one.kind != "split")):
-        t = int(np.searchsorted(sessions, action.day))  # an action between sessions counts from the next one
-        n = where.get(action.symbol)
-        if n is None or t == 0 or t >= len(sessions):
-            continue
-        if action.kind == "accept":
-            accepted[t, n] = 1.0
-        elif action.kind == "split":
-            split[t, n] *= action.value
-            ratio[t, n] *= action.value
-        elif not np.isfinite(previous[t, n]):
-            continue
-        elif action.kind == "dividend":
-            dividend[t, n] += action.value
-            # paid on the shares after a split of the same date, so the price before is restated first
-            base = previous[t, n] / split[t, n]
-            ratio[t, n] *= base / (base - action.value)
-        elif action.kind == "adjustment" and (action.symbol, action.day) not in answered:
-            if abs(close[t, n] / previous[t, n] * (action.value - 1.0)) <= IMPLAUSIBLE_ADJUSTMENT:
-                ratio[t, n] *= action.value
-                dividend[t, n] += _implied_dividend(action.value, previous[t, n])
-            else:
-                unexplained[t, n] = action.value
-    return {
-        "adjustment": np.cumprod(ratio, axis=0, dtype=np.float64),
-        "dividend": dividend,
-        "split": split,
-        "unexplained": unexplained,
-        "accepted": accepted,
-    }
-
-
 def lay_events(
     sessions: Sessions, columns: Sequence[Column], actions: Sequence[Action]
 ) -> tuple[tuple[Action, ...], ...]:
@@ -350,11 +292,6 @@ def lay_events(
         if 0 < t < len(sessions):
             laid[t].append(action)
     return tuple(map(tuple, laid))
-
-
-def _implied_dividend(ratio: float, previous_close: float) -> float:
-    """Cash per share behind a growth of the adjustment factor; 0 where it fell."""
-    return round(previous_close * (1.0 - 1.0 / ratio), 6) if ratio > 1.0 else 0.0
 
 
 def _carry_forward(close: Floats, split: Floats) -> Floats:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nightdesk.calendar import Calendar, get_calendar
+from nightdesk.corporate.evidence import History, factor_changes, raw_splits
+from nightdesk.corporate.findings import INFERRED_SOURCE
 from nightdesk.errors import Refused
 from nightdesk.feeds.base import Feed, Fetched, Missing, action_frame, add_up, bar_frame
 from nightdesk.feeds.day_columns import place
@@ -22,10 +24,6 @@ from nightdesk.feeds.unadjusting import unadjust
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Growth of the adjustment factor from which on it is an action. Published to 6 decimals, the factor of a
-#: price above 0.20 dollars is exact to 5e-6, so that anything beyond is no rounding.
-SMALLEST_ADJUSTMENT = 1e-5
-
 #: Symbols that are named where one is not among them.
 MOST_NAMED = 10
 
@@ -33,9 +31,10 @@ MOST_NAMED = 10
 class FilesFeed(Feed):
     """Daily bars from files, each symbol's history as it stands there.
 
-    Corporate actions that the files state come as they are. Where a file carries `adj_close`, the growth of
-    adj_close / close from one bar to the next is an action of kind `adjustment` of the later bar's date, so
-    that nothing before it changes when a later dividend arrives.
+    Corporate actions that the files state come as they are. Where a file carries `adj_close`, each change of
+    adj_close / close is an action of kind `adjustment` of the later bar's date, so that nothing before it
+    changes when a later dividend arrives; where it does not, splits are inferred from raw prices. See
+    `nightdesk.corporate.evidence`.
 
     Parameters
     ----------
@@ -76,7 +75,8 @@ class FilesFeed(Feed):
         # the whole history, since the first ratio of a span needs the bar before it
         stated = loaded.actions[loaded.actions["symbol"].isin(list(asked))]
         stated = action_frame(stated.assign(symbol=stated["symbol"].map(asked).astype(object)))
-        actions = _within(_with_stated(_adjustments(self.on_sessions(frame)[0]), stated), first, last)
+        shown = _evidence(self.on_sessions(frame)[0], stated, self.is_continuous)
+        actions = _within(_with_stated(shown, stated), first, last)
         bars, dropped = self.on_sessions(_within(frame, first, last))
         there = set(bars["symbol"])
         missing = {one: Missing(loaded.absence(one, first, last)) for one in symbols if one not in there}
@@ -168,7 +168,7 @@ def _read_all(tables: tuple[Version, ...], actions: tuple[Version, ...], calenda
 
 
 def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFrame:
-    """Stated actions, and adjustments of the days on which none is stated: what is said outright is first."""
+    """Stated actions, and what is shown of the days on which none is stated: what is given comes first."""
     import pandas as pd
 
     if stated.empty:
@@ -179,22 +179,33 @@ def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFram
     return pd.concat([stated, implied]) if len(implied) else stated
 
 
-def _adjustments(bars: pd.DataFrame) -> pd.DataFrame:
-    """Growth of each symbol's adjustment factor as actions; `bars` is sorted by symbol and session."""
-    close, adjusted = (bars[name].to_numpy() for name in ("close", "adj_close"))
+def _evidence(bars: pd.DataFrame, stated: pd.DataFrame, continuous: Callable[[str], bool]) -> pd.DataFrame:
+    """What each symbol's columns show of corporate actions; `bars` is sorted by symbol and session.
+
+    Changes of adj_close / close are rows of kind adjustment. Where a symbol has no adj_close and none of its
+    splits is stated, those that its raw prices show are rows of kind split; an index and a market that never
+    closes have none.
+    """
+    split_elsewhere = set(stated.loc[stated["kind"] == "split", "symbol"])
+    day, source = bars["session"].to_numpy(), bars["source"].to_numpy()
+    names = ("open", "high", "low", "close", "volume", "adj_close")
+    columns = {name: bars[name].to_numpy(np.float64) for name in names}
+    rows: list[tuple[object, ...]] = []
     symbol = bars["symbol"].to_numpy()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        factor = adjusted / close
-        ratio = factor[1:] / factor[:-1]
-        moved = (symbol[1:] == symbol[:-1]) & np.isfinite(ratio) & (np.abs(ratio - 1.0) > SMALLEST_ADJUSTMENT)
-    at = np.flatnonzero(moved & (ratio > 0)) + 1
-    rows = bars.iloc[at]
-    return action_frame(
-        {
-            "symbol": rows["symbol"].to_numpy(),
-            "session": rows["session"].to_numpy(),
-            "kind": ["adjustment"] * len(at),
-            "value": ratio[at - 1],
-            "source": rows["source"].to_numpy(),
-        }
-    )
+    first = np.append(True, symbol[1:] != symbol[:-1])[: len(symbol)]
+    starts: list[int] = np.flatnonzero(first).tolist()
+    for start, stop in zip(starts, [*starts[1:], len(symbol)], strict=True):
+        name, own = str(symbol[start]), slice(start, stop)
+        history = History(*(column[own] for column in columns.values()))
+        rows += [
+            (name, day[start + one.at], "adjustment", one.ratio, source[start + one.at], "")
+            for one in factor_changes(history)
+        ]
+        unsplit = name.startswith("^") or continuous(name) or name in split_elsewhere
+        if not unsplit and not np.isfinite(history.adjusted).any():
+            rows += [
+                (name, day[start + one.at], "split", one.split.value, INFERRED_SOURCE, one.note)
+                for one in raw_splits(history)
+            ]
+    columns_of_actions = ("symbol", "session", "kind", "value", "source", "note")
+    return action_frame(dict(zip(columns_of_actions, zip(*rows, strict=True), strict=True)) if rows else ())

@@ -14,7 +14,7 @@ from nightdesk.calendar import as_date, get_calendar
 from nightdesk.errors import Refused
 from nightdesk.feeds import Fetched, Missing, make
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.research.news import read_sentiment
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_market(
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
-    columns = [Column(symbol, symbol in book.continuous_symbols) for symbol in book.panel_symbols]
+    columns = book_columns(book)
     panel = build_panel(
         sessions,
         columns,

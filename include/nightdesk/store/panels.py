@@ -8,7 +8,7 @@ import numpy as np
 
 from nightdesk.book import Book
 from nightdesk.calendar import get_calendar
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.store.binary import copy_out, days
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import query, read_rows
@@ -63,7 +63,7 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
     found = read_rows(conn, "panel_actions", symbols=list(symbols), first=first, last=last, known_by=known_by)
     return build_panel(
         calendar.between(first, last),
-        [Column(name, name in book.continuous_symbols) for name in symbols],
+        book_columns(book),
         bars,
         [Action(day=np.datetime64(one.pop("session")), **one) for one in found],
         previous_session=np.datetime64(before),
