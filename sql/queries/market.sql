@@ -28,7 +28,8 @@ CREATE TEMPORARY TABLE incoming_bars (
 
 -- name: supersede_bars
 -- A version that took another's place is known from that moment on. It comes after the first one even where the
--- clock was set back in between.
+-- clock was set back in between. What differs by rounding alone, one part in a million, is the same; `least` passes over
+-- a volume that is no number.
 WITH superseded AS (
     UPDATE nightdesk.bars AS held
     SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
@@ -37,6 +38,14 @@ WITH superseded AS (
       AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
       AND (held.open, held.high, held.low, held.close, held.volume)
           IS DISTINCT FROM (fresh.open, fresh.high, fresh.low, fresh.close, fresh.volume)
+      AND NOT (
+          abs(held.open - fresh.open) <= 1e-6 * abs(held.open)
+          AND abs(held.high - fresh.high) <= 1e-6 * abs(held.high)
+          AND abs(held.low - fresh.low) <= 1e-6 * abs(held.low)
+          AND abs(held.close - fresh.close) <= 1e-6 * abs(held.close)
+          AND (held.volume IS NOT DISTINCT FROM fresh.volume
+               OR abs(held.volume - fresh.volume) <= 1e-6 * least(abs(held.volume), abs(fresh.volume)))
+      )
     RETURNING held.symbol_id, held.session, held.superseded_at
 )
 UPDATE incoming_bars AS fresh SET known_at = superseded.superseded_at
@@ -60,7 +69,7 @@ CREATE TEMPORARY TABLE incoming_actions (
 ) ON COMMIT DROP;
 
 -- name: supersede_actions
--- What a person stated is not replaced by what a source gives.
+-- What a person stated is not replaced by what a source gives, nor anything by what differs by rounding alone.
 WITH superseded AS (
     UPDATE nightdesk.corporate_actions AS held
     SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
@@ -68,8 +77,9 @@ WITH superseded AS (
     WHERE held.superseded_at IS NULL AND (held.source <> 'person' OR (%(sources)s::text[])[fresh.source_code + 1] = 'person')
       AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
       AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
-      AND (held.value, held.cash, held.other) IS DISTINCT FROM
-          (fresh.value, fresh.cash, (%(other_texts)s::text[])[fresh.other_code + 1])
+      AND (abs(held.value - fresh.value) > 1e-6 * abs(held.value)
+           OR abs(held.cash - fresh.cash) > 1e-6 * abs(held.cash)
+           OR held.other IS DISTINCT FROM (%(other_texts)s::text[])[fresh.other_code + 1])
     RETURNING held.symbol_id, held.session, held.kind, held.superseded_at
 )
 UPDATE incoming_actions AS fresh SET known_at = superseded.superseded_at
@@ -114,6 +124,17 @@ FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s
   AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
 ORDER BY symbol, session, kind;
+
+-- name: live_bars
+-- Read by COPY: columns of fixed width, none of them null.
+SELECT symbol_id, session, open, high, low, close, volume
+FROM nightdesk.bars
+WHERE symbol_id = ANY(%(symbols)s::integer[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;
+
+-- name: live_actions
+SELECT symbol, session, kind, value
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;
 
 -- name: bar_versions
 SELECT symbol, session, known_at, superseded_at, source, open, high, low, close, volume

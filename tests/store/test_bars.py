@@ -177,7 +177,7 @@ def test_an_action_that_its_source_no_longer_gives_is_withdrawn_where_the_answer
     everything = actions(
         ("SPY", "2024-01-03", "dividend", 1),
         ("SPY", "2024-01-04", "dividend", 2),
-        ("GLD", "2024-01-04", "split", 2),
+        ("GLD", "2024-01-04", "dividend", 2),
     )
     save(conn, week(("SPY", "GLD")), everything)
     assert save(conn, week(("SPY",)), actions()).actions == Saved()
@@ -193,7 +193,7 @@ def test_an_action_that_its_source_no_longer_gives_is_withdrawn_where_the_answer
     spy, gld = then.column("SPY"), then.column("GLD")
     assert (then.dividend[:, spy] > 0).tolist() == [False, True, True, False]
     assert (today.dividend[:, spy] > 0).tolist() == [False, True, False, False]
-    assert today.split[:, gld].tolist() == [1, 1, 2, 1]
+    assert (today.dividend[:, gld] > 0).tolist() == [False, False, True, False]
 
 
 def tomorrow() -> str:

@@ -147,7 +147,7 @@ def _new_level(low: Floats, high: Floats, at: int, kept: list[tuple[float, float
 def _width(close: Floats, adjusted: Floats, factor: Floats) -> Floats:
     """Half the width of what each bar says of the factor, relative to it."""
     least = SMALLEST_ADJUSTMENT / 2
-    rounding = _half_units(adjusted) / adjusted + _half_units(close) / close
+    rounding = half_units(adjusted) / adjusted + half_units(close) / close
     wide = rounding > least
     if not wide.any():
         return np.full_like(close, least)
@@ -165,7 +165,7 @@ def _usual_change(close: Floats, factor: Floats) -> Floats:
     return np.asarray(rolled.fillna(np.inf), dtype=np.float64)
 
 
-def _half_units(values: Floats) -> Floats:
+def half_units(values: Floats) -> Floats:
     """Half a unit of the last decimal that a column has shown up to each row."""
     decimals = np.full(len(values), MOST_DECIMALS)
     for places in range(MOST_DECIMALS - 1, -1, -1):

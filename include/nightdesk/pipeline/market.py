@@ -121,9 +121,12 @@ def store_bars(context: Context) -> Stored:
         "bars": len(fetched.bars),
         "new": saved.bars.new,
         "corrected": saved.bars.corrected,
+        "restated": saved.bars.restated,
         "actions": saved.actions.new + saved.actions.corrected,
         "dropped": sum(fetched.dropped.values()),
     }
+    if saved.restatements:
+        counts["restatements"] = "; ".join(saved.restatements)
     if fetched.missing:
         counts["missing"] = "; ".join(
             f"{symbol}: {reason}" for symbol, reason in sorted(fetched.missing.items())

@@ -18,6 +18,7 @@ from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.store.binary import copy_in
 from nightdesk.store.db import Connection, Cursor, cursor, lock_key, now, transaction
 from nightdesk.store.facts import KINDS, Facts, Instants, instant, read_actions, read_bars
+from nightdesk.store.restating import turn_back
 from nightdesk.store.rows import query, read_row, read_rows
 
 if TYPE_CHECKING:
@@ -28,21 +29,29 @@ MARKET_LOCK = lock_key("market")
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of the rows of a frame: facts not known before, changed ones, and those known already."""
+    """What became of the rows of a frame: facts not known before, changed ones, and those known already.
+
+    `restated` of them came in other prices than those of their own day and were turned back first.
+    """
 
     new: int = 0
     corrected: int = 0
     unchanged: int = 0
     withdrawn: int = 0
+    restated: int = 0
 
 
 @dataclass(frozen=True)
 class SavedMarket:
-    """What became of bars and actions that came together, and when they came (database clock, UTC)."""
+    """What became of bars and actions that came together, and when they came (database clock, UTC).
+
+    `restatements` says in words what was read from bars that came back multiplied.
+    """
 
     bars: Saved
     actions: Saved
     at: datetime
+    restatements: tuple[str, ...] = ()
 
 
 def known_now(conn: Connection) -> datetime:
@@ -66,6 +75,10 @@ def save_market(
     complete: tuple[date, date] | None = None,
 ) -> SavedMarket:
     """Store what a feed gave: new facts, and new versions of changed ones; a known fact writes nothing.
+
+    What differs by rounding alone is the same fact. Bars that a source restated for a split are turned back
+    into the prices of their own day first, and the split is stored where it was not known: see
+    `nightdesk.corporate.restatement`.
 
     A row is known from the moment it is stored. That moment is set back to when the market itself made it
     known only for days before the first stored bar of its symbol, before `inception`, and before any day that
@@ -99,9 +112,12 @@ def save_market(
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
         arrived = now(conn)
         facts = read_bars(bars, calendar, continuous, arrived)
+        named = () if actions is None else actions["symbol"]
+        ids = _symbol_ids(cur, {*facts.symbols, *map(str, named)})
+        turned = turn_back(conn, cur, facts, actions, ids)
+        facts, actions = turned.bars, turned.actions
         moves = None if actions is None else read_actions(actions, calendar, continuous)
-        symbols = {*facts.symbols, *(() if moves is None else moves.symbols)}
-        ids, spans = _symbol_ids(cur, symbols), stored_days(conn, symbols)
+        spans = stored_days(conn, ids)
         before = min(inception, _first_day_decided_on(conn, calendar) or inception)
         saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, before, arrived), arrived)
         saved_moves = Saved()
@@ -110,7 +126,7 @@ def save_market(
             saved_moves = _write(cur, "actions", moves, ids, known_at, arrived)
             if complete is not None:
                 saved_moves = replace(saved_moves, withdrawn=_withdraw(cur, facts, ids, complete, arrived))
-    return SavedMarket(saved, saved_moves, arrived)
+    return SavedMarket(replace(saved, restated=turned.count), saved_moves, arrived, turned.words)
 
 
 def stored_days(conn: Connection, symbols: Iterable[str]) -> dict[str, tuple[date, date]]:
