@@ -46,18 +46,17 @@ def count_lines(counts: Mapping[str, int]) -> Iterator[str]:
 
 
 def _actions(panel: Panel) -> Iterator[dict[str, Any]]:
-    """What was found of corporate actions that are not plain: symbol, session, outcome, words."""
-    import numpy as np
-
+    """What was found of corporate actions that are not plain: symbol, session, outcome, words, answers."""
     from nightdesk.calendar import as_date
+    from nightdesk.corporate.findings import fold
 
-    for t, n in np.argwhere(np.isfinite(panel.unexplained)).tolist():
+    for one in fold(panel.findings):
         yield {
-            "symbol": panel.symbols[n],
-            "session": as_date(panel.sessions[t]),
-            "outcome": "asked",
-            "words": f"the adjusted price moved by {panel.unexplained[t, n] - 1.0:+.2%} against the price, "
-            "which is no plausible action: it counts nowhere until a person explains it",
+            "symbol": one.symbol,
+            "session": as_date(one.session),
+            "outcome": one.outcome.value,
+            "words": one.words,
+            "answers": list(one.answers),
         }
 
 
@@ -90,7 +89,9 @@ def data_lines(document: Mapping[str, Any], quarantines: Sequence[Mapping[str, A
     ]
     yield from folded(spells, "spells in quarantine")
     actions = [
-        f"{one['outcome']}: {one['symbol']} {one['session']}: {one['words']}" for one in document["actions"]
+        f"{one['outcome']}: {one['symbol']} {one['session']}: {one['words']}"
+        + "".join(f"; `{command}`" for command in one["answers"])
+        for one in document["actions"]
     ]
     yield from folded(actions, "corporate actions that are not plain")
     unread = [f"not read: {path}: {reason}" for path, reason in document["unread_files"].items()]

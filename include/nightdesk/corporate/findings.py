@@ -83,4 +83,5 @@ def answers(symbol: str, day: np.datetime64, dividend: float | None = None) -> t
     accept = f'nightdesk accept BOOK {symbol} --session {day} --reason "…"'
     if dividend is None:
         return (accept,)
-    return (f"nightdesk action BOOK dividend {symbol} {dividend:.6g} --session {day}", accept)
+    paid = f'nightdesk action dividend {symbol} --session {day} --amount {dividend:.6g} --reason "…"'
+    return (paid, accept)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.book import Quality as Limits
+from nightdesk.corporate.soundness import RANGE_ROUNDING as RANGE_ROUNDING
 from nightdesk.feeds.jumps import Flags, Jumps, measure_jumps, robust_scale
 from nightdesk.panel import Panel
 
@@ -17,9 +18,6 @@ Floats = NDArray[np.float64]
 #: The share of missing sessions is taken of at least so many, so that one gap in a symbol's first weeks is
 #: not too much.
 FEWEST_SESSIONS = 20
-
-#: How far open and close may lie outside low to high, share of the close: the rounding of a file.
-RANGE_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)

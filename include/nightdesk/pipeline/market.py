@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
 REFRESH_SESSIONS = 10
 
+#: Under which name the table of the checks holds judgements on corporate actions.
+ACTIONS_CHECK = "corporate_action"
+
 #: What a finding's outcome is called in the table of the checks.
 _OUTCOME = {"pass": "passed", "warn": "warned", "quarantine": "quarantined", "stop": "stopped"}
 
@@ -252,6 +255,7 @@ def quality(context: Context) -> Outcome:
         }
         for one in findings
     ]
+    rows += _action_rows(context)
     with saving(context) as save:
         save.rows("quality_runs", rows)
         save.rows(
@@ -272,7 +276,28 @@ def quality(context: Context) -> Outcome:
             "Bring the missing bars in, then run this session's ingest step again"
         )
     warned = sum(one.outcome == "warn" for one in findings)
-    return save.outcome(checks=len(findings), quarantined=len(quarantined), warned=warned)
+    found = len(rows) - len(findings)
+    return save.outcome(checks=len(findings), quarantined=len(quarantined), warned=warned, actions=found)
+
+
+def _action_rows(context: Context) -> list[dict[str, Any]]:
+    """What was inferred, asked or refused of the session's corporate actions, a row a symbol."""
+    panel = context.panel()
+    by_symbol: dict[str, list[str]] = {}
+    for one in panel.findings:
+        if one.session == panel.sessions[-1]:
+            by_symbol.setdefault(one.symbol, []).append(f"{one.outcome}: {one.sentence(context.book.name)}")
+    return [
+        {
+            "check_name": ACTIONS_CHECK,
+            "symbol": symbol,
+            "value": None,
+            "limit_value": None,
+            "outcome": "warned",
+            "detail": "; ".join(sentences),
+        }
+        for symbol, sentences in sorted(by_symbol.items())
+    ]
 
 
 def _quarantined_since(context: Context, examined: Quality) -> dict[str, date]:

@@ -12,6 +12,7 @@ import numpy as np
 from nightdesk import factors
 from nightdesk.book import Book
 from nightdesk.calendar import as_date
+from nightdesk.corporate.findings import ActionFinding
 from nightdesk.decision import Desk, Injection, Market, RiskEvent, inject, observe, resolve
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
@@ -46,6 +47,8 @@ class Result:
         The spells of quarantine in the decided sessions, the longest first.
     accepted : tuple of (symbol, date)
         Prices that a person took as they are, on the whole panel, ascending by date.
+    findings : tuple of ActionFinding
+        What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
     """
 
     desk: Desk
@@ -56,6 +59,7 @@ class Result:
     benchmark: Floats
     quarantines: tuple[Spell, ...] = ()
     accepted: tuple[tuple[str, date], ...] = ()
+    findings: tuple[ActionFinding, ...] = ()
 
     @cached_property
     def nav(self) -> Floats:
@@ -158,6 +162,7 @@ def backtest(
         accepted=tuple(
             (known.symbols[n], as_date(known.sessions[t])) for t, n in np.argwhere(known.accepted > 0)
         ),
+        findings=known.findings,
     )
 
 
