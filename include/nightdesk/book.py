@@ -316,6 +316,14 @@ class Tax(Frozen):
         return self
 
 
+class Cash(Frozen):
+    """What idle cash earns in a simulated account; at a real broker its own interest is booked."""
+
+    interest: float = Field(
+        0.0, ge=0, lt=1, description="annual rate, actual/360 on cash before the day's trades; 0: none"
+    )
+
+
 class BrokerEntry(Frozen):
     """Where orders go."""
 
@@ -407,6 +415,7 @@ class Book(Frozen):
     regime: tuple[Band, ...] = Field(min_length=1)
     portfolio: Portfolio = Portfolio()
     limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
+    cash: Cash = Cash()
     tax: Tax = Tax()
     levels: Levels | None = Field(None, description="drawdown levels; none: the book has no levels")
     costs: Costs = Costs()
@@ -549,6 +558,7 @@ def _suggestion(word: str) -> str:
         Sentiment,
         Orders,
         BrokerEntry,
+        Cash,
         Tax,
         Tolerance,
         Schedule,

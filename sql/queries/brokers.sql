@@ -22,7 +22,7 @@ FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AN
 WHERE m.book = %(book)s AND e.session = %(session)s ORDER BY m.session, m.movement_id;
 
 -- name: dividends_booked
-SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference
+SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s AND kind = 'dividend' ORDER BY session, number;
 

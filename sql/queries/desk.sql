@@ -159,7 +159,7 @@ WHERE book = %(book)s AND session < %(session)s AND client_order_id = ANY (%(ord
 GROUP BY client_order_id;
 
 -- name: entry_rows
-SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference
+SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, number;
 

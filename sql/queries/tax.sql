@@ -15,9 +15,9 @@ WHERE (held.taxpayer, held.lots, held.sales, held.crypto, held.wash_sales_of_cry
     (excluded.taxpayer, excluded.lots, excluded.sales, excluded.crypto, excluded.wash_sales_of_crypto);
 
 -- name: tax_entries
-SELECT book, session, kind, strategy, symbol, quantity, price, cash, commission, reference
+SELECT book, session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
-WHERE book = ANY (%(books)s::text[]) AND session <= %(last)s AND kind IN ('fill', 'split', 'adjustment')
+WHERE book = ANY (%(books)s::text[]) AND session <= %(last)s AND kind IN ('fill', 'split', 'adjustment', 'return_of_capital', 'exchange', 'redemption')
 ORDER BY book, session, number;
 
 -- name: splits_since

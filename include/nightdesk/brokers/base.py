@@ -13,7 +13,9 @@ from nightdesk.book import AssetClass, Book, Instrument
 from nightdesk.errors import Refused, Transient
 from nightdesk.execution.account import Account, BrokerOrder, Movement
 from nightdesk.execution.fills import Fill, FillBars
+from nightdesk.execution.late import BelatedAction
 from nightdesk.execution.orders import Order, OrderType, TimeInForce
+from nightdesk.panel import Action
 
 
 class DuplicateOrder(Refused):
@@ -113,12 +115,21 @@ class MarketDay:
         Dollars a unit held before the open, of the symbols that pay.
     restated : mapping of symbol to float
         Last prices before the session in dollars, restated for its splits.
+    events : tuple of Action
+        Its other actions; see `nightdesk.panel.EVENT_KINDS`.
+    late : tuple of BelatedAction
+        Actions of earlier sessions that are booked now.
+    earns : bool
+        Whether cash has earned interest since the session before; not where the account was opened then.
     """
 
     bars: FillBars
     split: Mapping[str, float]
     dividend: Mapping[str, float]
     restated: Mapping[str, float]
+    events: tuple[Action, ...] = ()
+    late: tuple[BelatedAction, ...] = ()
+    earns: bool = True
 
     @property
     def session(self) -> date:

@@ -16,10 +16,13 @@ from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder, MarketD
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.execution.account import Account, BrokerOrder, OrderState
+from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.fills import Fill, fill_terms, open_session
+from nightdesk.execution.interest import interest_entries
+from nightdesk.execution.late import book_late
 from nightdesk.execution.ledger import Ledger, Position
 from nightdesk.execution.orders import Intent, Order
-from nightdesk.execution.settling import corporate_actions, fill_entries, restate
+from nightdesk.execution.settling import fill_entries, orders_after
 from nightdesk.store import paper
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.paper import PaperState
@@ -134,27 +137,34 @@ class PaperBroker(Broker):
             (_OWNER, symbol): Position(_OWNER, symbol, quantity)
             for symbol, quantity in state.positions.items()
         }
-        ledger = Ledger(state.cash, held)
-        ledger = ledger.apply(
-            corporate_actions(ledger, day.session, day.split, day.dividend, day.restated, self._units)
-        )
-        orders = [
-            restate(order, day.split[order.symbol], self._units[order.symbol])
-            if order.symbol in day.split
-            else order
-            for order in map(self._order, paper.open_paper_orders(self._conn, self._name))
-        ]
+        ledger = self._morning(Ledger(state.cash, held), state.session, day)
+        waiting = map(self._order, paper.open_paper_orders(self._conn, self._name))
+        orders, ended = orders_after(waiting, day.split, day.events, self._units)
         fills, expired = open_session(orders, day.bars, self._terms)
         by_id = {order.client_order_id: order for order in orders}
         for fill in fills:
             order = by_id[fill.client_order_id]
             ledger = ledger.apply(fill_entries(order, [fill], self._units[fill.symbol]))
         paper.add_state(self._conn, self._name, PaperState(day.session, ledger.cash, ledger.net()))
-        for rest in expired:
+        for rest in (*ended, *expired):
             paper.end_order(self._conn, self._name, rest.client_order_id, "expired", day.session, rest.reason)
         for fill in fills:
             paper.end_order(self._conn, self._name, fill.client_order_id, "filled", day.session)
             paper.add_fill(self._conn, self._name, fill)
+
+    def _morning(self, ledger: Ledger, before: date, day: MarketDay) -> Ledger:
+        """Interest, what is booked late, and the session's corporate actions on the account."""
+        if day.earns:
+            rate = self._book.cash.interest
+            ledger = ledger.apply(interest_entries(ledger.cash, rate, before, day.session))
+        for action in day.late:
+            then = Ledger(positions={(_OWNER, action.symbol): Position(_OWNER, action.symbol, action.held)})
+            booked = book_late(action, then, ledger, day.session, self._units)
+            ledger = ledger.apply(booked.entries)
+        actions = corporate_actions(
+            ledger, day.session, day.split, day.dividend, day.restated, self._units, day.events
+        )
+        return ledger.apply(actions)
 
     def _state(self) -> PaperState:
         state = paper.newest_state(self._conn, self._name)

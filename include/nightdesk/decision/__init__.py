@@ -7,6 +7,7 @@ from nightdesk.decision.injection import Injection, inject, overlay, parse_injec
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.market import Market, observe
 from nightdesk.decision.reporting import risk_report
+from nightdesk.decision.stale import StaleHolding, stale_holdings
 from nightdesk.decision.steps import Gated, gate, held_quantities, kill_reason, plan, plan_crosses, targets
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Judged",
     "Market",
     "RiskEvent",
+    "StaleHolding",
     "State",
     "Targets",
     "counted_sessions",
@@ -34,6 +36,7 @@ __all__ = [
     "plan_crosses",
     "resolve",
     "risk_report",
+    "stale_holdings",
     "targets",
     "watches_taxes",
     "within",

@@ -53,6 +53,8 @@ class Day:
         Index of the regime among the book's bands; -1 where no value of the index is known.
     splits : mapping of symbol to float
         Units after for one before, of the symbols that split in this session.
+    successors : mapping of symbol to (symbol, float)
+        Of the symbols that become another in this session: its name, and units of it for one.
     opens_month : bool
         Whether it is the first session of its month.
     entries_allowed, entries_reason
@@ -76,6 +78,7 @@ class Day:
     entries_allowed: bool = True
     entries_reason: str = ""
     splits: Mapping[str, float] = field(default_factory=dict)
+    successors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     opens_month: bool = False
 
 

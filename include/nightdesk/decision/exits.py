@@ -109,7 +109,25 @@ def stop_distance_before(desk: Desk, state: State, day: Day) -> Floats:
     shape = (len(desk.strategies), len(desk.symbols))
     if state.stop_distance is None:
         return np.zeros(shape)
-    return state.stop_distance / _ratios(desk, day.splits)
+    distance = state.stop_distance / _ratios(desk, day.splits)
+    for old, (new, ratio) in day.successors.items():
+        moved, gone = desk.column[new], desk.column[old]
+        distance[:, moved] = np.where(distance[:, moved] > 0, distance[:, moved], distance[:, gone] / ratio)
+        distance[:, gone] = 0.0
+    return distance
+
+
+def allocation_before(desk: Desk, state: State, day: Day) -> Floats:
+    """Shares of its capital that each strategy goes on wanting; of a symbol that became another, of that."""
+    if state.allocation is None:
+        return np.zeros((len(desk.strategies), len(desk.symbols)))
+    if not day.successors:
+        return state.allocation
+    before = state.allocation.copy()
+    for old, (new, _) in day.successors.items():
+        before[:, desk.column[new]] += before[:, desk.column[old]]
+        before[:, desk.column[old]] = 0.0
+    return before
 
 
 def stop_distance_after(desk: Desk, state: State, day: Day, wanted: Floats, held: Floats) -> Floats:
@@ -129,7 +147,11 @@ def reduce_to_before(desk: Desk, state: State, day: Day) -> Floats:
     """Units down to which sales that were begun are to be done, restated for splits; 0 without one."""
     if state.reduce_to is None:
         return np.zeros((len(desk.strategies), len(desk.symbols)))
-    return state.reduce_to * _ratios(desk, day.splits)
+    units = state.reduce_to * _ratios(desk, day.splits)
+    for old, (new, ratio) in day.successors.items():
+        units[:, desk.column[new]] += units[:, desk.column[old]] * ratio
+        units[:, desk.column[old]] = 0.0
+    return units
 
 
 def _ratios(desk: Desk, splits: Mapping[str, float]) -> Floats:

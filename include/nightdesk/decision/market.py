@@ -114,6 +114,7 @@ class Market:
             entries_allowed=bool(self.entries_allowed[t]),
             entries_reason="" if self.entries_allowed[t] else "benchmark or volatility index has no bar",
             splits=self.splits(t),
+            successors=self._successors(t),
             opens_month=bool(self.opens_month[t]),
         )
 
@@ -161,8 +162,16 @@ class Market:
         mine = self.happened[t] if self.happened else ()
         return tuple(one for one in mine if one.symbol in self.desk.column)
 
+    def _successors(self, t: int) -> dict[str, tuple[str, float]]:
+        """Symbols that become another in session `t`: its name, and units of it for one."""
+        exchanged = [one for one in self.events(t) if one.kind in ("symbol_change", "merger") and one.value]
+        return {one.symbol: (one.other, one.value) for one in exchanged if one.other in self.desk.column}
+
     def restated_prices(self, t: int) -> dict[str, float]:
-        """Marking prices of the session before `t`, restated for the splits of `t`; none for the first."""
+        """Marking prices of the session before `t`, restated for the splits of `t`; none for the first.
+
+        A symbol that is worth something only from `t` on, by an action, has none yet.
+        """
         if t % len(self) == 0:
             return {}
         return self._by_symbol(self.price[t - 1] / self.split[t])
@@ -222,7 +231,7 @@ def observe(
         desk=desk,
         sessions=tuple(as_date(session) for session in panel.sessions),
         closes=_closes(desk, panel),
-        price=usable(panel, withheld.prices).last_close[:, :n],
+        price=_with_new_symbols(desk, usable(panel, withheld.prices).last_close[:, :n], panel.events),
         fill_open=panel.fill_open[:, :n],
         fill_low=panel.fill_low[:, :n],
         fill_high=panel.fill_high[:, :n],
@@ -247,6 +256,25 @@ def observe(
         models=models,
         happened=panel.events,
     )
+
+
+def _with_new_symbols(desk: Desk, price: Floats, events: Sequence[Sequence[Action]]) -> Floats:
+    """Marking prices, in which a symbol that an action brings is worth what it says until it has a bar.
+
+    Row t is a function of rows up to t.
+    """
+    out = price
+    for t, happened in enumerate(events):
+        for one in happened:
+            old, new = desk.column.get(one.symbol), desk.column.get(one.other)
+            if not t or old is None or new is None or not one.value or not np.isnan(out[t, new]):
+                continue
+            worth = one.cash if one.kind == "spin_off" else (out[t - 1, old] - one.cash) / one.value
+            until = np.flatnonzero(np.isfinite(price[t:, new]))
+            stop = t + int(until[0]) if len(until) else len(price)
+            out = out.copy() if out is price else out
+            out[t:stop, new] = worth
+    return out
 
 
 def _stack[D: np.generic](arrays: Sequence[NDArray[D]]) -> NDArray[D]:

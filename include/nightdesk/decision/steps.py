@@ -13,6 +13,7 @@ from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
 from nightdesk.decision.exits import (
     Cause,
+    allocation_before,
     causes,
     exits,
     filtered,
@@ -96,7 +97,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     held = held_quantities(desk, state.ledger)
     wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
     reduce_to = np.zeros_like(held)
-    before = np.zeros_like(held) if state.allocation is None else state.allocation
+    before = allocation_before(desk, state, day)
     owed = reduce_to_before(desk, state, day)
     band = desk.book.regime[day.band] if day.band >= 0 else None
     costs = desk.costs_at(day.price)

@@ -1,10 +1,12 @@
 """From verdicts to orders, from orders to fills, from fills to the ledger."""
 
+from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.fills import Expired, Fill, FillBars, FillTerms, Terms, fill_terms, open_session
+from nightdesk.execution.interest import interest_entries
 from nightdesk.execution.ledger import Entry, Ledger, Mark, Position, capital, fold, mark
 from nightdesk.execution.netting import allocate, cross, net
 from nightdesk.execution.orders import Cross, Intent, Order, client_order_id
-from nightdesk.execution.settling import corporate_actions, cross_entries, fill_entries, restate
+from nightdesk.execution.settling import cross_entries, fill_entries, orders_after, restate
 from nightdesk.execution.slippage import Slippage, expected_price, slippage_of
 
 __all__ = [
@@ -31,9 +33,11 @@ __all__ = [
     "fill_entries",
     "fill_terms",
     "fold",
+    "interest_entries",
     "mark",
     "net",
     "open_session",
+    "orders_after",
     "restate",
     "slippage_of",
 ]

@@ -11,7 +11,10 @@ from typing import Literal
 from nightdesk.errors import Refused
 from nightdesk.execution.money import ZERO, exact, to_cents, to_price
 
-EntryKind = Literal["capital", "fill", "cross", "dividend", "split", "adjustment", "fee", "interest"]
+EntryKind = Literal[
+    "capital", "fill", "cross", "dividend", "capital_gain", "return_of_capital", "split", "exchange",
+    "redemption", "adjustment", "fee", "interest",
+]  # fmt: skip
 
 #: Strategy and symbol of an entry that belongs to the whole book.
 WHOLE_BOOK = ""
@@ -26,15 +29,19 @@ class Entry:
     session : date
         When it counts.
     kind : str
-        "capital", "fee" and "interest" move cash; "fill", "cross" (between strategies of the book) and
-        "adjustment" move quantity and cash at a price; "dividend" pays cash on a position; "split" restates a
-        quantity and leaves its cost.
+        "capital", "fee" and "interest" move cash; "fill", "cross" (between strategies of the book),
+        "adjustment" and "redemption" (units that end for cash, or for nothing) move quantity and cash at a
+        price; "dividend" and "capital_gain" pay cash on a position; "return_of_capital" pays it out of the
+        cost, and what is beyond that is profit; "split" restates a quantity and leaves its cost; "exchange"
+        moves quantity and cost from one symbol to another, a leg each. An adjustment of cash alone is profit.
     strategy, symbol : str
         Whose position; empty where only the book's cash moves.
     quantity : Decimal
         Signed change of the position, in units.
     price : Decimal
-        Dollars a unit (a dividend's cash per share); 0 where none.
+        Dollars a unit (a dividend's cash per share); 0 where none. Of a split its ratio. Of the leg of an
+        exchange that gives, the share of the cost that goes; of the one that receives, what a unit is worth,
+        0 where that is not known.
     cash : Decimal
         Signed effect on cash in dollars and cents, commission included.
     commission : Decimal
@@ -42,6 +49,11 @@ class Entry:
     reference : str
         What it came from, unique with session and strategy: the client order id behind fills, a cross, an
         action.
+    cost : Decimal
+        Of an exchange: signed change of the cost basis, dollars and cents; else 0.
+    since : date or None
+        From when it counts, where that is before `session`: the purchase of units that an exchange brings,
+        the ex-date of an action that is booked late.
     """
 
     session: date
@@ -53,6 +65,8 @@ class Entry:
     cash: Decimal
     commission: Decimal
     reference: str
+    cost: Decimal = ZERO
+    since: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,8 @@ class Position:
 
     `cost` is the total cost basis in dollars by the average-cost method, without commission; it has the sign
     of `quantity`. `realised`, `commission` and `dividends` accumulate over the book's life. `entry_session`
-    is that of the purchase that opened the position, None while there is none.
+    is that of the purchase that opened the position, None while there is none; an exchange keeps it.
+    `dividends` holds all distributions in cash but returns of capital.
     """
 
     strategy: str
@@ -80,18 +95,27 @@ class Position:
 
     def after(self, entry: Entry) -> Position:
         """The position after one more entry."""
-        if entry.kind == "dividend":
-            return replace(self, dividends=self.dividends + entry.cash)
-        if entry.kind == "split":
-            return replace(self, quantity=self.quantity + entry.quantity)
+        match entry.kind:
+            case "dividend" | "capital_gain":
+                return replace(self, dividends=self.dividends + entry.cash)
+            case "return_of_capital":
+                left = self.cost - entry.cash
+                if left * self.quantity < 0:  # more came back than was paid
+                    return replace(self, cost=to_cents(ZERO), realised=self.realised - left)
+                return replace(self, cost=left)
+            case "split":
+                return replace(self, quantity=self.quantity + entry.quantity)
+            case "adjustment" if not entry.quantity:
+                return replace(self, realised=self.realised + entry.cash)
         return self._traded(entry)
 
     def _traded(self, entry: Entry) -> Position:
         change, quantity = entry.quantity, self.quantity + entry.quantity
-        spent = -(entry.cash + entry.commission)
+        spent = entry.cost - (entry.cash + entry.commission)
+        begun = entry.session if entry.kind != "exchange" or entry.since is None else entry.since
         commission = self.commission + entry.commission
         if self.quantity * change >= 0:
-            opened = self.entry_session if self.quantity else entry.session
+            opened = self.entry_session if self.quantity else begun
             return replace(
                 self, quantity=quantity, cost=self.cost + spent, entry_session=opened, commission=commission
             )
@@ -102,7 +126,7 @@ class Position:
                 quantity=quantity,
                 cost=spent - closing,
                 realised=self.realised - closing - self.cost,
-                entry_session=entry.session,
+                entry_session=begun,
                 commission=commission,
             )
         released = self.cost if quantity == 0 else to_cents(self.cost * -change / self.quantity)

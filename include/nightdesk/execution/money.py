@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 ZERO = Decimal(0)
 CENT = Decimal("0.01")
@@ -52,3 +52,30 @@ def apportion(total: Decimal, weights: Sequence[Decimal], step: Decimal) -> list
     out = [share * step for share in shares]
     out[0] += total - sum(out, ZERO)
     return out
+
+
+def round_together(amounts: Sequence[Decimal], total: Decimal, step: Decimal) -> list[Decimal]:
+    """Round amounts to multiples of `step` that add up to `total`, each by less than one step.
+
+    Every amount is rounded toward zero; the steps by which the sum then misses `total` go away from zero to
+    the amounts with the largest remainders of that sign, the first of equals first. So none changes its sign,
+    one that is 0 stays 0, and amounts against each other stay what they are beside a small sum, which
+    `apportion` would blow up.
+
+    Parameters
+    ----------
+    amounts : sequence of Decimal
+        Exact and signed.
+    total : Decimal
+        Their sum, rounded to a multiple of `step` (toward zero or to the nearest).
+    step : Decimal
+        Positive.
+    """
+    steps = [(amount / step).to_integral_value(ROUND_DOWN) for amount in amounts]
+    missing = int(total / step - sum(steps, ZERO))
+    sign = 1 if missing > 0 else -1
+    remainders = [amount / step - whole for amount, whole in zip(amounts, steps, strict=True)]
+    able = [at for at, rest in enumerate(remainders) if rest * sign > 0]
+    for at in sorted(able, key=lambda at: -abs(remainders[at]))[: abs(missing)]:
+        steps[at] += sign
+    return [whole * step for whole in steps]

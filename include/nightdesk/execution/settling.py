@@ -1,4 +1,4 @@
-"""What a session brings to the ledger before it decides: crosses, corporate actions, then fills."""
+"""What a session brings to the ledger beside corporate actions: crosses, and fills of restated orders."""
 
 from __future__ import annotations
 
@@ -7,127 +7,33 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from nightdesk.execution.fills import Fill
-from nightdesk.execution.ledger import Entry, Ledger, Position
-from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, apportion, exact, to_cents, to_price, to_unit
+from nightdesk.execution.events import ENDINGS, ending
+from nightdesk.execution.fills import Expired, Fill
+from nightdesk.execution.ledger import Entry
+from nightdesk.execution.money import (
+    CENT,
+    ZERO,
+    apportion,
+    exact,
+    round_together,
+    to_cents,
+    to_price,
+    to_unit,
+)
 from nightdesk.execution.netting import allocate
 from nightdesk.execution.orders import Cross, Order
-
-
-def split_quantity(quantity: Decimal, ratio: float, unit: Decimal) -> tuple[Decimal, Decimal]:
-    """Whole units after a split and the fraction that is paid out in cash.
-
-    Parameters
-    ----------
-    quantity : Decimal
-        Signed units before.
-    ratio : float
-        Units after for one before.
-    unit : Decimal
-        Smallest quantity of the instrument.
-    """
-    exactly = (quantity * exact(ratio)).quantize(QUANTITY_STEP)
-    whole = to_unit(exactly, unit)
-    return whole, exactly - whole
-
-
-def dividend_cash(quantity: Decimal, per_unit: float) -> Decimal:
-    """Dollars that a position receives (pays, when short) on its ex-date, to the cent."""
-    return to_cents(quantity * exact(per_unit))
-
-
-def corporate_actions(
-    ledger: Ledger,
-    session: date,
-    splits: Mapping[str, float],
-    dividends: Mapping[str, float],
-    prices: Mapping[str, float],
-    units: Mapping[str, Decimal],
-) -> tuple[Entry, ...]:
-    """Entries of a session's splits and dividends on what was held before its open.
-
-    A split restates the quantity and leaves the cost; a fraction of a unit that is left is sold for cash at
-    the restated price. A dividend is paid on the quantity after a split of the same date. The account's total
-    is computed first, as a broker does, and shared exactly among the strategies that hold the symbol.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        At the end of the session before.
-    session : date
-        The ex-date.
-    splits, dividends : mapping of symbol to float
-        Units after for one before; dollars a unit. Symbols without one may be absent.
-    prices : mapping of symbol to float
-        Last raw close before, restated for the split, of the symbols that split.
-    units : mapping of symbol to Decimal
-        Smallest quantities.
-    """
-    holders: dict[str, list[Position]] = {}
-    # Who gets the last cent must not depend on the order in which positions were opened or read back.
-    for position in sorted(ledger.held(), key=lambda one: (one.symbol, one.strategy)):
-        if splits.get(position.symbol, 1.0) != 1.0 or dividends.get(position.symbol, 0.0) != 0.0:
-            holders.setdefault(position.symbol, []).append(position)
-    entries: list[Entry] = []
-    for symbol, positions in holders.items():
-        quantities = [position.quantity for position in positions]
-        if splits.get(symbol, 1.0) != 1.0:
-            made, quantities = _split(positions, session, splits[symbol], prices[symbol], units[symbol])
-            entries += made
-        total = sum(quantities, ZERO)
-        if dividends.get(symbol, 0.0) != 0.0 and total:
-            cash = apportion(dividend_cash(total, dividends[symbol]), quantities, CENT)
-            per_unit = to_price(exact(dividends[symbol]))
-            entries += [
-                Entry(
-                    session,
-                    "dividend",
-                    one.strategy,
-                    symbol,
-                    ZERO,
-                    per_unit,
-                    paid,
-                    ZERO,
-                    f"dividend-{symbol}-{session}",
-                )
-                for one, paid in zip(positions, cash, strict=True)
-            ]
-    return tuple(entries)
-
-
-def _split(
-    positions: list[Position], session: date, ratio: float, price: float, unit: Decimal
-) -> tuple[list[Entry], list[Decimal]]:
-    """Entries of one split, and the quantities after it."""
-    symbol, reference = positions[0].symbol, f"split-{positions[0].symbol}-{session}"
-    before = [position.quantity for position in positions]
-    total = sum(before, ZERO)
-    exactly = [(quantity * exact(ratio)).quantize(QUANTITY_STEP) for quantity in before]
-    if not total:  # strategies against each other: the account holds nothing that a broker would restate
-        whole, fraction = [to_unit(quantity, unit) for quantity in exactly], ZERO
-    else:
-        kept, fraction = split_quantity(total, ratio, unit)
-        whole = apportion(kept, before, unit)
-    rest = [one - other for one, other in zip(exactly, whole, strict=True)]
-    in_lieu = to_price(exact(price))
-    paid = to_cents(fraction * in_lieu)
-    cash = apportion(paid, rest, CENT) if sum(rest, ZERO) else [to_cents(one * in_lieu) for one in rest]
-    entries = []
-    for position, old, new, fractional, received in zip(positions, before, exactly, rest, cash, strict=True):
-        own = (position.strategy, symbol)
-        entries.append(Entry(session, "split", *own, new - old, exact(ratio), ZERO, ZERO, reference))
-        if fractional:
-            sold = f"fraction-{symbol}-{session}"
-            entries.append(Entry(session, "adjustment", *own, -fractional, in_lieu, received, ZERO, sold))
-    return entries, whole
+from nightdesk.panel import Action
 
 
 def restate(order: Order, ratio: float, unit: Decimal) -> Order:
-    """An open order after a split: quantity and intents in new units (toward zero), and its prices."""
-    quantity = to_unit(order.quantity * exact(ratio), unit)
-    signed = quantity if order.side == "buy" else -quantity
-    shares = apportion(signed, [intent.quantity for intent in order.intents], unit)
+    """An open order after a split: quantity (toward zero) and intents in new units, and its prices.
+
+    An intent keeps its side and is rounded by less than a unit: intents against each other do not grow.
+    """
     by = exact(ratio)
+    quantity = to_unit(order.quantity * by, unit)
+    signed = quantity if order.side == "buy" else -quantity
+    shares = round_together([intent.quantity * by for intent in order.intents], signed, unit)
     return replace(
         order,
         quantity=quantity,
@@ -137,6 +43,25 @@ def restate(order: Order, ratio: float, unit: Decimal) -> Order:
         target_price=None if order.target_price is None else to_price(order.target_price / by),
         intents=tuple(replace(one, quantity=share) for one, share in zip(order.intents, shares, strict=True)),
     )
+
+
+def orders_after(
+    orders: Iterable[Order],
+    splits: Mapping[str, float],
+    events: Iterable[Action],
+    units: Mapping[str, Decimal],
+) -> tuple[tuple[Order, ...], tuple[Expired, ...]]:
+    """Open orders after a session's actions: restated for splits; those of a symbol that has ended expire."""
+    ended = {one.symbol: ending(one) for one in events if one.kind in ENDINGS}
+    live: list[Order] = []
+    expired: list[Expired] = []
+    for order in orders:
+        symbol = order.symbol
+        if symbol in ended:
+            expired.append(Expired(order.client_order_id, symbol, order.quantity, ended[symbol]))
+        else:
+            live.append(restate(order, splits[symbol], units[symbol]) if symbol in splits else order)
+    return tuple(live), tuple(expired)
 
 
 def cross_entries(crosses: Iterable[Cross], session: date) -> tuple[Entry, ...]:

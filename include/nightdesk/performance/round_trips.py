@@ -27,12 +27,13 @@ def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
 
     The profit of a position is the cash that its entries moved, dividends and commissions included: nothing
     is left in it once it is flat. A trade through zero closes one position and opens the next with the cash
-    left over.
+    left over. A position that becomes one of another symbol goes on as that, with its cash and its opening.
     """
     positions: dict[tuple[str, str], Position] = {}
     cash: dict[tuple[str, str], Decimal] = {}
     opened: dict[tuple[str, str], date] = {}
     out: list[RoundTrip] = []
+    moving: dict[tuple[str, str], tuple[date, Decimal]] = {}
     for entry in entries:
         if not entry.symbol:  # cash of the whole book
             continue
@@ -40,6 +41,9 @@ def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
         before = positions.get(key)
         after = positions[key] = (before or Position(*key)).after(entry)
         quantity = after.quantity
+        if entry.kind == "exchange":
+            _exchanged(entry, opened, cash, moving, left=quantity)
+            continue
         if quantity and (before is None or not before.quantity):
             opened[key], cash[key] = entry.session, Decimal(0)
         cash[key] = cash.get(key, Decimal(0)) + entry.cash
@@ -48,6 +52,26 @@ def round_trips(entries: Iterable[Entry]) -> list[RoundTrip]:
             out.append(RoundTrip(*key, opened[key], entry.session, cash[key] - carried))
             opened[key], cash[key] = entry.session, carried
     return out
+
+
+def _exchanged(
+    entry: Entry,
+    opened: dict[tuple[str, str], date],
+    cash: dict[tuple[str, str], Decimal],
+    moving: dict[tuple[str, str], tuple[date, Decimal]],
+    *,
+    left: Decimal,
+) -> None:
+    """Carry what a position has moved so far over to the symbol that it becomes; of a part, its cost."""
+    key, event = (entry.strategy, entry.symbol), (entry.strategy, entry.reference)
+    if event not in moving:  # the leg that gives comes first
+        begun, spent = opened.get(key, entry.session), cash.get(key, Decimal(0)) + entry.cash
+        part = entry.cost if left else spent
+        moving[event], cash[key] = (begun, part), spent - part
+        return
+    begun, spent = moving[event]
+    opened[key] = min(begun, opened.get(key, begun)) if cash.get(key) else begun
+    cash[key] = cash.get(key, Decimal(0)) + spent
 
 
 @dataclass(frozen=True)

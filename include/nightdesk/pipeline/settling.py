@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from nightdesk.decision import Market
+from nightdesk.decision import Market, stale_holdings
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Entry, Ledger, capital, mark
 from nightdesk.execution.orders import Cross
 from nightdesk.execution.repairs import BookFill, Difference, booked_entries
-from nightdesk.execution.settling import corporate_actions, cross_entries
+from nightdesk.execution.settling import cross_entries
+from nightdesk.pipeline.belated import Belated, morning, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
 from nightdesk.pipeline.outlook import session_market
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.sides import adjustments, agree, agreed, ledger_side
 from nightdesk.pipeline.turn import in_turn
-from nightdesk.store.bars import late_actions
 from nightdesk.store.ledger import entry_rows, mark_row, position_rows, read_ledger, read_mark
-from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import StoredOrder, crosses_of, fill_rows, orders_to_settle
 from nightdesk.store.runs import sealed_because
 
@@ -43,12 +42,12 @@ def settle(context: Context) -> Outcome:
         waiting = orders_to_settle(context.conn, context.book.name, context.session)
         crosses = _crosses(context)
         _refuse_unnamed(context, opening, waiting, crosses)
-        first = _first_entries(context, market, opening, crosses)
+        first, belated = _first_entries(context, market, opening, crosses)
         ours = ledger_side(context, market, opening, first, waiting)
         adjusted = adjustments(context, ours)
         ours = replace(ours, ledger=ours.ledger.apply(adjusted))
         unsealed = sealed_because(context.conn, context.book.name, context.session) is None
-        repairs = agree(context, market, ours, waiting) if unsealed else agreed(context)
+        repairs = agree(context, market, ours, waiting, belated.actions) if unsealed else agreed(context)
         entries = (*first, *adjusted, *booked_entries(repairs, ours))
         ledger = opening.apply(entries)
         fills = [one.fill for one in repairs if isinstance(one, BookFill)]
@@ -61,15 +60,19 @@ def settle(context: Context) -> Outcome:
             save.rows("ledger_entries", entry_rows(entries))
             save.rows("positions", position_rows(ledger, prices))
             save.rows("portfolio", [mark_row(marked)])
+            stale = stale_holdings(market, -1, ledger)
+            save.rows("stale_holdings", [asdict(one) for one in stale])
             late = 0
             if unsealed and save.sealed is None:
                 keep(context, save, repairs)
-                late = _tell_late_actions(context)
+                late = tell_unbooked(context, belated.unbooked)
         return save.outcome(
             fills=len(fills),
             entries=len(entries),
             differences_to_broker=sum(isinstance(one, Difference) for one in repairs),
             late_actions=late,
+            booked_late=len(belated.actions),
+            **({"stale": "; ".join(map(str, stale))} if stale else {}),
             nav=f"{marked.nav:.2f}",
         )
 
@@ -107,35 +110,10 @@ def _refuse_unnamed(
 
 def _first_entries(
     context: Context, market: Market, opening: Ledger, crosses: Sequence[Cross]
-) -> tuple[Entry, ...]:
-    """What comes before the fills: the capital at inception, else crosses, then corporate actions."""
+) -> tuple[tuple[Entry, ...], Belated]:
+    """What comes before the fills: the capital at inception, else crosses, interest and corporate actions."""
     if context.previous_session is None:
-        return (capital(context.session, context.record.initial_capital),)
+        return (capital(context.session, context.record.initial_capital),), Belated()
     crossed = cross_entries(crosses, context.session)
-    return crossed + corporate_actions(
-        opening.apply(crossed),
-        context.session,
-        market.splits(-1),
-        market.dividends(-1),
-        market.restated_prices(-1),
-        context.desk.unit_of,
-    )
-
-
-def _tell_late_actions(context: Context) -> int:
-    """Raise an alert for each action that the sessions settled before could not book; how many there are."""
-    book, found = context.book.name, 0
-    for one in late_actions(context.conn, book, context.book.symbols, context.session, context.known_by()):
-        found += raise_alert(
-            context.conn,
-            f"late action {book} {one.symbol} {one.kind} {one.session} {one.known_at.isoformat()}",
-            "CRITICAL",
-            f"{book}: a {one.kind} of {one.symbol} came too late to be booked",
-            f"{one.symbol} was held when session {one.settled} was settled, and its {one.kind} of "
-            f"{one.session} was given, changed or withdrawn after that, so the ledger lacks it. On the paper "
-            f"broker `nightdesk replay {book} --from {one.settled} --rebuild` books it; "
-            "elsewhere the comparison with the broker shows what it moved.",
-            book=book,
-            session=context.session,
-        )
-    return found
+    brought, belated = morning(context, market, opening.apply(crossed))
+    return crossed + brought, belated

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from nightdesk.brokers import Broker, MarketDay, Unreachable
 from nightdesk.decision import Market
+from nightdesk.execution.late import BelatedAction
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.execution.money import ZERO, exact, to_price
 from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK, doubts, plan_repairs
@@ -103,12 +104,17 @@ def adjustments(context: Context, ours: LedgerSnapshot) -> tuple[Entry, ...]:
 
 
 def agree(
-    context: Context, market: Market, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
+    context: Context,
+    market: Market,
+    ours: LedgerSnapshot,
+    waiting: Sequence[StoredOrder],
+    late: tuple[BelatedAction, ...] = (),
 ) -> tuple[Repair, ...]:
     """What brings the ledger to where the broker is, by what the broker says now.
 
     Orders that still work though their time is over are cancelled. A real broker that contradicts itself or
-    the ledger is asked again before that is believed: its lists may be a moment old.
+    the ledger is asked again before that is believed: its lists may be a moment old. `late` are the actions
+    of earlier sessions that the ledger books now: a simulated account follows it.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def agree(
         When it does not answer, or does not bring a cancelled order to its end.
     """
     with contact(context) as broker:
-        _live_through(context, broker, market)
+        _live_through(context, broker, market, late)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         repairs: tuple[Repair, ...] = ()
         for look in range(looks):
@@ -153,12 +159,20 @@ def agreed(context: Context) -> tuple[Repair, ...]:
     )
 
 
-def _live_through(context: Context, broker: Broker, market: Market) -> None:
+def _live_through(context: Context, broker: Broker, market: Market, late: tuple[BelatedAction, ...]) -> None:
     """Let a simulated market live through the session; a real one has done so by itself."""
     if context.previous_session is None:
         broker.fund(context.calendar.shift(context.session, -1), context.record.initial_capital)
     broker.advance(
-        MarketDay(market.fill_bars(-1), market.splits(-1), market.dividends(-1), market.restated_prices(-1))
+        MarketDay(
+            market.fill_bars(-1),
+            market.splits(-1),
+            market.dividends(-1),
+            market.restated_prices(-1),
+            events=market.events(-1),
+            late=late,
+            earns=context.previous_session is not None,
+        )
     )
 
 

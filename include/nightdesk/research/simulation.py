@@ -11,6 +11,7 @@ from nightdesk.decision import (
     Gated,
     Market,
     RiskEvent,
+    StaleHolding,
     State,
     Targets,
     counted_sessions,
@@ -19,6 +20,7 @@ from nightdesk.decision import (
     kill_reason,
     plan,
     plan_crosses,
+    stale_holdings,
     targets,
     watches_taxes,
 )
@@ -33,9 +35,10 @@ from nightdesk.execution import (
     corporate_actions,
     cross_entries,
     fill_entries,
+    interest_entries,
     mark,
     open_session,
-    restate,
+    orders_after,
 )
 from nightdesk.execution.money import exact
 from nightdesk.panel import Floats
@@ -56,6 +59,7 @@ class Decided:
     gated: Gated
     orders: tuple[Order, ...]
     crosses: tuple[Cross, ...]
+    stale: tuple[StaleHolding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +109,10 @@ class Simulation:
         else:
             entries = cross_entries(progress.crosses, session)
             opening = before.ledger.apply(entries) if entries else before.ledger
-            booked, ledger, fills, expired = self._morning(t, opening, progress.orders)
-            entries += booked
+            rate = self.desk.book.cash.interest
+            earned = interest_entries(before.ledger.cash, rate, before.mark.session, session)
+            booked, ledger, fills, expired = self._morning(t, opening.apply(earned), progress.orders)
+            entries += earned + booked
         marked = mark(ledger, session, market.prices(t), None if before is None else before.mark)
         state = State(
             ledger,
@@ -134,19 +140,17 @@ class Simulation:
     ) -> tuple[tuple[Entry, ...], Ledger, tuple[Fill, ...], tuple[Expired, ...]]:
         """Corporate actions on what was held overnight, then the fills at the open."""
         market, units, session = self.market, self.desk.unit_of, self.market.sessions[t]
-        splits, dividends = market.splits(t), market.dividends(t)
+        splits, dividends, events = market.splits(t), market.dividends(t), market.events(t)
         entries: tuple[Entry, ...] = ()
-        if splits or dividends:
-            restated = market.restated_prices(t) if splits else {}
-            entries = corporate_actions(ledger, session, splits, dividends, restated, units)
-            orders = tuple(
-                restate(order, splits[order.symbol], units[order.symbol]) if order.symbol in splits else order
-                for order in orders
-            )
         fills: tuple[Fill, ...] = ()
         expired: tuple[Expired, ...] = ()
+        if splits or dividends or events:
+            restated = market.restated_prices(t) if splits or events else {}
+            entries = corporate_actions(ledger, session, splits, dividends, restated, units, events)
+            orders, expired = orders_after(orders, splits, events, units)
         if orders:
-            fills, expired = open_session(orders, market.fill_bars(t), self.desk.fill_terms)
+            fills, left = open_session(orders, market.fill_bars(t), self.desk.fill_terms)
+            expired += left
             by_id = {order.client_order_id: order for order in orders}
             for fill in fills:
                 entries += fill_entries(by_id[fill.client_order_id], (fill,), units[fill.symbol])
@@ -181,7 +185,8 @@ class Simulation:
         orders = plan(self.desk, state, day, gated.quantity)
         crosses = plan_crosses(self.desk, state, day, gated.quantity)
         settled = (progress.entries, progress.fills, progress.expired)
-        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses))
+        stale = stale_holdings(self.market, t, state.ledger)
+        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
         reason = kill_reason(self.desk, state)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))

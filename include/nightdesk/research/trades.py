@@ -45,6 +45,8 @@ class Trade:
         Dollars, commission and dividends included; of an open trade with what it is worth at the last mark.
     ended_by : str
         Kind of the ledger entry that closed it.
+    opened_as : str
+        The symbol of its first fill, where it has become another since; else empty.
     """
 
     strategy: str
@@ -58,6 +60,7 @@ class Trade:
     received: Decimal = ZERO
     profit: Decimal = ZERO
     ended_by: str = ""
+    opened_as: str = ""
 
     @property
     def entry_price(self) -> Decimal:
@@ -78,6 +81,7 @@ def trades(result: Result) -> list[Trade]:
     open_trades: dict[tuple[str, str], Trade] = {}
     positions: dict[tuple[str, str], Position] = {}
     done: list[Trade] = []
+    moving: dict[tuple[str, str], Trade] = {}
     for at, one in enumerate(result.decided):
         for entry in one.entries:
             if not entry.symbol:
@@ -86,6 +90,15 @@ def trades(result: Result) -> list[Trade]:
             before = positions.get(key) or Position(*key)
             after = positions[key] = before.after(entry)
             trade = open_trades.pop(key, None) or _begun(entry, after.quantity, at)
+            if entry.kind == "exchange":
+                event = (entry.strategy, entry.reference)
+                if event not in moving:  # the leg that gives comes first
+                    rest, moving[event] = _given(trade, entry, after)
+                else:
+                    rest = _received(moving[event], trade if before.quantity else None, entry)
+                if rest is not None:
+                    open_trades[key] = rest
+                continue
             ended, rest = _carried(trade, entry, before, after, at)
             if ended is not None:
                 done.append(ended)
@@ -106,7 +119,7 @@ def _carried(
 ) -> tuple[Trade | None, Trade | None]:
     """The trade that an entry ends, and the one that goes on after it."""
     earned = trade.profit + entry.cash
-    if entry.kind == "dividend":
+    if not entry.quantity:
         return None, replace(trade, profit=earned)
     if entry.kind == "split":
         ratio = after.quantity / before.quantity
@@ -135,6 +148,35 @@ def _carried(
     return None, shrunk
 
 
+def _given(trade: Trade, entry: Entry, after: Position) -> tuple[Trade | None, Trade]:
+    """What stays of a trade whose symbol becomes another, and what goes on as that."""
+    if not after.quantity:
+        return None, replace(trade, profit=trade.profit + entry.cash)
+    part = abs(entry.cost)
+    stays = replace(trade, paid=max(trade.paid - part, ZERO), profit=trade.profit - entry.cost)
+    return stays, replace(trade, entered=ZERO, left=ZERO, paid=part, received=ZERO, profit=entry.cost)
+
+
+def _received(moved: Trade, there: Trade | None, entry: Entry) -> Trade:
+    """The trade under its new symbol, together with one that is open there."""
+    held = moved.entered - moved.left
+    grown = abs(entry.quantity) / held if held else ZERO
+    goes = replace(
+        moved,
+        symbol=entry.symbol,
+        entered=moved.entered * grown if held else abs(entry.quantity),
+        left=moved.left * grown,
+        opened_as=moved.opened_as or moved.symbol,
+    )
+    if there is None:
+        return goes
+    sums = {
+        name: getattr(there, name) + getattr(goes, name)
+        for name in ("entered", "left", "paid", "received", "profit")
+    }
+    return replace(there, opened=min(there.opened, goes.opened), **sums)
+
+
 def trade_rows(result: Result) -> Iterator[Row]:
     """The trades with their reasons; of an open one exit session, price and reason are empty.
 
@@ -155,8 +197,8 @@ def trade_rows(result: Result) -> Iterator[Row]:
             one.entered * one.side,
             sessions_held(calendar, marks[one.opened], max(last, marks[one.opened])),
             one.profit,
-            float(one.profit / one.paid),
-            _said(result, one, one.opened - 1),
+            float(one.profit / one.paid) if one.paid else "",
+            _said(result, replace(one, symbol=one.opened_as or one.symbol), one.opened - 1),
             "" if closed is None else _why_left(result, one, closed, marks[one.opened]),
         )
 
@@ -172,7 +214,7 @@ def _said(result: Result, trade: Trade, at: int) -> str:
 
 def _why_left(result: Result, trade: Trade, closed: int, entered: date) -> str:
     """Why the decision before the session in which a trade closed left nothing of it."""
-    if trade.ended_by == "adjustment":
+    if trade.ended_by in ("adjustment", "redemption"):
         return "paid out after a corporate action"
     desk, decided = result.desk, result.decided[closed - 1]
     s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]

@@ -24,7 +24,9 @@ def read_entries(
 
 def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Entries of one session as their table holds them."""
-    names = ("kind", "strategy", "symbol", "quantity", "price", "cash", "commission", "reference")
+    names = (
+        "kind", "strategy", "symbol", "quantity", "price", "cash", "commission", "reference", "cost", "since",
+    )  # fmt: skip
     return [
         {"number": number, **{name: getattr(entry, name) for name in names}}
         for number, entry in enumerate(entries)

@@ -18,6 +18,7 @@ _DECIDED = (
     "portfolio",
     "positions",
     "ledger_entries",
+    "stale_holdings",
     "fills",
     "orders",
     "crosses",

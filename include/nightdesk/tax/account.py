@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from nightdesk.execution.events import boot_gain
 from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, apportion
 from nightdesk.tax.day_trades import DayTrades
-from nightdesk.tax.lots import Lot, restated, share, take
+from nightdesk.tax.lots import Lot, part_of, restated, returned, share, take
 from nightdesk.tax.terms import TaxTerms
 from nightdesk.tax.trades import NO_BOOK, Trade
 from nightdesk.tax.wash_sales import Disposal, match, replacements
@@ -119,9 +120,17 @@ class _Work:
     transferred: Decimal
 
     def book(self, trade: Trade) -> None:
-        if trade.kind == "split":
-            self._split(trade)
-            return
+        match trade.kind:
+            case "split":
+                self._split(trade)
+            case "return_of_capital":
+                self._return(trade)
+            case "exchange":
+                self._exchange_for(trade)
+            case _:
+                self._trade(trade)
+
+    def _trade(self, trade: Trade) -> None:
         held = sum((lot.quantity for lot in self.lots.get((trade.book, trade.symbol), ())), ZERO)
         closing = ZERO if held * trade.quantity >= 0 else min(trade.quantity, -held, key=abs)
         cash = share(trade.cash, closing, trade.quantity)
@@ -144,6 +153,67 @@ class _Work:
         lots = self.lots.get((trade.book, trade.symbol), ())
         if trade.book != NO_BOOK and lots:
             self.lots[trade.book, trade.symbol] = restated(lots, trade.quantity)
+
+    def _return(self, trade: Trade) -> None:
+        """Cash out of the cost, shared by units; beyond the cost of a lot it is a gain (section 301(c))."""
+        key = (trade.book, trade.symbol)
+        lots = self.lots.get(key, ())
+        if not lots:
+            return
+        cash = apportion(trade.cash, [lot.quantity for lot in lots], CENT)
+        left = []
+        for lot, received in zip(lots, cash, strict=True):
+            after, beyond = returned(lot, received)
+            left.append(after)
+            if beyond:
+                # A short sale whose holder paid more than it brought: what it cost to pay, at no proceeds.
+                part = replace(after, cost=ZERO, carried=ZERO)
+                self.disposals.append(_disposal(trade, part, beyond, washes=False))
+        self.lots[key] = tuple(left)
+
+    def _exchange_for(self, trade: Trade) -> None:
+        """Lots go over to another symbol with their dates; of cash beside it counts what `boot_gain` says.
+
+        Open losses stay with the symbol that was sold.
+        """
+        key, into = (trade.book, trade.symbol), (trade.book, trade.other)
+        lots = self.lots.get(key, ())
+        if not lots:
+            return
+        quantities = [lot.quantity for lot in lots]
+        units = apportion(trade.received, quantities, QUANTITY_STEP)
+        cash = apportion(trade.cash, quantities, CENT)
+        kept: list[Lot] = []
+        for lot, received, boot in zip(lots, units, cash, strict=True):
+            part, rest = part_of(lot, trade.share)
+            if rest is not None:
+                kept.append(rest)
+            counted = ZERO
+            if boot:
+                worth = received * trade.worth if trade.worth else None
+                counted = boot_gain(part.basis, boot, worth)
+            if counted:
+                sold = replace(part, cost=boot - counted, carried=ZERO)
+                self.disposals.append(_disposal(trade, sold, boot, washes=False))
+            moved = replace(part, symbol=trade.other, quantity=received, cost=part.cost - boot + counted)
+            if received:
+                self._take_in(into, moved, trade)
+        if kept:
+            self.lots[key] = tuple(kept)
+        else:
+            self.lots.pop(key, None)
+
+    def _take_in(self, key: Key, lot: Lot, trade: Trade) -> None:
+        """A lot that an exchange brings: among the others by its date, or closing those of the other side."""
+        held = self.lots.get(key, ())
+        if held and held[0].quantity * lot.quantity < 0:
+            closing = Trade(
+                lot.book, lot.symbol, trade.session, "trade", lot.quantity, -lot.basis, trade.reference
+            )
+            self._trade(closing)
+            return
+        lots = sorted((*held, lot), key=lambda one: (one.acquired, one.number))
+        self.lots[key] = tuple(lots)
 
     def _open(self, trade: Trade) -> None:
         """A new lot, divided by the open losses that it takes up."""

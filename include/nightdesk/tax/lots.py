@@ -134,6 +134,29 @@ def restated(lots: Sequence[Lot], change: Decimal) -> tuple[Lot, ...]:
     return tuple(replace(lot, quantity=new) for lot, new in zip(lots, shares, strict=True))
 
 
+def returned(lot: Lot, cash: Decimal) -> tuple[Lot, Decimal]:
+    """A lot after a return of capital, and what of the cash is beyond its basis.
+
+    The cash of a short position is what its holder paid: it lowers what the sale brought.
+    """
+    basis = lot.basis - cash
+    if basis * lot.quantity < 0:
+        return replace(lot, cost=ZERO, carried=ZERO), -basis
+    return replace(lot, cost=lot.cost - cash), ZERO
+
+
+def part_of(lot: Lot, fraction: Decimal) -> tuple[Lot, Lot | None]:
+    """A lot's basis divided: the part that goes to another symbol, and the rest; None where all of it goes.
+
+    Both keep the lot's units: only what they cost is divided.
+    """
+    if fraction == 1:
+        return lot, None
+    part = replace(lot, cost=to_cents(lot.cost * fraction), carried=to_cents(lot.carried * fraction))
+    rest = replace(lot, cost=lot.cost - part.cost, carried=lot.carried - part.carried)
+    return part, rest
+
+
 def _order(
     lots: Sequence[Lot], quantity: Decimal, method: Method, named: Sequence[str] | None
 ) -> Sequence[int]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from nightdesk.execution.conversion import IN_LIEU
 from nightdesk.execution.ledger import Entry
 from nightdesk.execution.money import ZERO
 
 #: A split that a book did not live through, since it held nothing; it still restates a loss.
 NO_BOOK = ""
 
-#: How references of cash in lieu of a fraction begin: a sale, though the ledger books it as an adjustment.
-IN_LIEU = "fraction-"
+
+Kind = Literal["trade", "split", "transfer", "return_of_capital", "exchange"]
+
+#: Kinds of ledger entries that change lots.
+_TRADED = ("fill", "split", "adjustment", "redemption", "exchange", "return_of_capital")
+
+RETURNED: Literal["return_of_capital"] = "return_of_capital"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class Trade:
         When it counts.
     kind : str
         "trade": bought or sold, for cash; "split": units restated, cost kept; "transfer": units that came or
-        went without a price (a difference to the broker that a person took over).
+        went without a price (a difference to the broker that a person took over); "return_of_capital": cash
+        out of the cost; "exchange": lots go over to another symbol, with their dates.
     quantity : Decimal
         Signed change in units.
     cash : Decimal
@@ -39,16 +46,24 @@ class Trade:
         The order, or the action, behind it.
     ratio : Decimal
         Of a split: units after for one before.
+    other, received : str, Decimal
+        Of an exchange: the symbol that lots go over to, and its units.
+    share, worth : Decimal
+        Of an exchange: the part of the cost that goes, and dollars a unit of the other, 0 where not known.
     """
 
     book: str
     symbol: str
     session: date
-    kind: Literal["trade", "split", "transfer"]
+    kind: Kind
     quantity: Decimal
     cash: Decimal
     reference: str
     ratio: Decimal = Decimal(1)
+    other: str = ""
+    received: Decimal = ZERO
+    share: Decimal = Decimal(1)
+    worth: Decimal = ZERO
 
 
 def trades_of(book: str, entries: Iterable[Entry]) -> tuple[Trade, ...]:
@@ -56,13 +71,19 @@ def trades_of(book: str, entries: Iterable[Entry]) -> tuple[Trade, ...]:
 
     Strategies are shares of one account: what they pass to each other, as a cross or inside an order, is no
     sale. So entries of one order and session are added up again, and crosses are left out, as are dividends
-    and everything that moves cash alone.
+    and everything that moves cash alone, but returns of capital.
     """
     sums: dict[tuple[date, str, str], Trade] = {}
+    giving: dict[tuple[date, str], tuple[date, str, str]] = {}
     for entry in entries:
-        if entry.kind not in ("fill", "split", "adjustment") or not entry.symbol:
+        if entry.kind not in _TRADED or not entry.symbol:
             continue
-        key = (entry.session, entry.symbol, entry.reference)
+        if entry.kind == "exchange":
+            # Both legs are one event; the one that gives comes first.
+            key = giving.setdefault((entry.session, entry.reference), _key(entry))
+            sums[key] = _with_leg(sums.get(key), entry, book)
+            continue
+        key = _key(entry)
         before = sums.get(key)
         sums[key] = Trade(
             book=book,
@@ -74,7 +95,7 @@ def trades_of(book: str, entries: Iterable[Entry]) -> tuple[Trade, ...]:
             reference=entry.reference,
             ratio=entry.price if entry.kind == "split" else Decimal(1),
         )
-    return tuple(one for one in sums.values() if one.quantity)
+    return tuple(one for one in sums.values() if one.quantity or one.received or one.kind == RETURNED)
 
 
 def market_split(symbol: str, session: date, ratio: Decimal) -> Trade:
@@ -87,8 +108,28 @@ def in_order(trades: Iterable[Trade]) -> tuple[Trade, ...]:
     return tuple(sorted(trades, key=lambda one: (one.session, one.kind != "split")))
 
 
-def _kind(entry: Entry) -> Literal["trade", "split", "transfer"]:
-    if entry.kind == "split":
-        return "split"
-    priced = entry.kind == "fill" or entry.reference.startswith(IN_LIEU)
-    return "trade" if priced else "transfer"
+def _key(entry: Entry) -> tuple[date, str, str]:
+    return entry.session, entry.symbol, entry.reference
+
+
+def _with_leg(before: Trade | None, entry: Entry, book: str) -> Trade:
+    """An exchange with one more leg of it."""
+    if before is None:
+        before = Trade(book, entry.symbol, entry.session, "exchange", ZERO, ZERO, entry.reference)
+    if entry.symbol == before.symbol:
+        quantity, cash = before.quantity + entry.quantity, before.cash + entry.cash
+        return replace(before, quantity=quantity, cash=cash, share=entry.price)
+    received = before.received + entry.quantity
+    return replace(before, other=entry.symbol, received=received, worth=entry.price)
+
+
+def _kind(entry: Entry) -> Kind:
+    match entry.kind:
+        case "split":
+            return "split"
+        case "return_of_capital":
+            return RETURNED
+        case "fill" | "redemption":
+            return "trade"
+    # An adjustment with cash has a price: cash in lieu, or units that went for cash at the broker.
+    return "trade" if entry.reference.startswith(IN_LIEU) or entry.cash else "transfer"
