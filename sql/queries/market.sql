@@ -235,3 +235,33 @@ ORDER BY n.book, n.kind, n.subject;
 SELECT check_name, symbol, value, limit_value, outcome, detail FROM nightdesk.quality_runs
 WHERE book = %(book)s AND session = %(session)s
     AND (outcome <> 'passed' OR check_name IN ('no_bar', 'reference_age')) ORDER BY symbol, check_name;
+
+-- name: known_symbols
+SELECT symbol FROM nightdesk.symbols
+WHERE cardinality(%(symbols)s::text[]) = 0 OR symbol = ANY(%(symbols)s::text[])
+ORDER BY symbol;
+
+-- name: live_actions
+SELECT symbol, session, kind, value, other, cash, note, source, known_at
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE superseded_at IS NULL AND kind <> 'adjustment' AND session BETWEEN %(first)s AND %(last)s
+  AND %(symbol)s IN ('', symbol) AND %(kind)s IN ('', kind)
+ORDER BY session, symbol, kind;
+
+-- name: end_action
+UPDATE nightdesk.corporate_actions AS held
+SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond'),
+    note = held.note || CASE WHEN %(note)s = '' THEN '' ELSE '; withdrawn by ' || %(note)s END
+FROM nightdesk.symbols AS named
+WHERE held.superseded_at IS NULL AND named.symbol_id = held.symbol_id AND named.symbol = %(symbol)s
+  AND held.session = %(session)s AND held.kind = %(kind)s AND coalesce(%(source)s, held.source) = held.source
+RETURNING held.session;
+
+-- name: add_action
+INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value, other, cash, note)
+SELECT symbol_id, %(session)s, %(kind)s, greatest(%(at)s, (
+           SELECT max(superseded_at) FROM nightdesk.corporate_actions AS before
+           WHERE before.symbol_id = named.symbol_id AND before.session = %(session)s AND before.kind = %(kind)s
+       )), %(source)s, %(value)s, %(other)s, %(cash)s, %(note)s
+FROM nightdesk.symbols AS named WHERE symbol = %(symbol)s
+RETURNING known_at;

@@ -193,24 +193,30 @@ def test_a_held_symbol_that_vanishes_from_the_feed_is_kept_at_its_last_price(des
     assert [symbol in names for (names,) in quarantined] == [False, False, False, True, True]  # type: ignore[operator]
 
 
-def test_an_action_that_comes_late_is_told_and_a_replay_books_it(desk: SmallDesk) -> None:
+def test_a_dividend_that_comes_late_is_booked_once_and_a_replay_books_it_in_time(desk: SmallDesk) -> None:
     for number in range(3):
         desk.run(number)
     symbol = held(desk, 1)[0]
     with open_connection(desk.url) as conn:
         late = actions((symbol, str(session(2)), "dividend", 0.25))
         save_market(conn, load_book(desk.book), bars(), late, inception=session(0))
-    assert desk.run(3)["settle"]["late_actions"] == 1
-    [(level, body)] = desk.rows("SELECT level, body FROM nightdesk.alerts")
-    assert level == "CRITICAL"
-    assert f"replay small --from {session(2)} --rebuild" in str(body)
-    assert desk.run(4)["settle"]["late_actions"] == 0
+    booked = [desk.run(number)["settle"] for number in (3, 3, 4)]
+    assert [(one["booked_late"], one["late_actions"]) for one in booked] == [(1, 0), (1, 0), (0, 0)]
+    assert booked[1]["differs"] == 0
+    assert desk.rows("SELECT count(*) FROM nightdesk.alerts") == [(0,)]
+    [(units,)] = desk.rows(
+        "SELECT quantity FROM nightdesk.positions WHERE symbol = %s AND session = %s", symbol, session(1)
+    )
+    paid = (
+        "SELECT symbol, session, since, reference, cash FROM nightdesk.ledger_entries WHERE kind = 'dividend'"
+    )
+    reference, cash = f"dividend-{symbol}-{session(2)}", (units * Decimal("0.25")).quantize(Decimal("0.01"))  # type: ignore[operator]
+    assert desk.rows(paid) == [(symbol, session(3), session(2), f"{reference}-late", cash)]
     with desk.at(2) as context:
         rewind(context)
-        told = [run_session(context.at(session(number)))["settle"]["late_actions"] for number in (2, 3)]
+        told = [run_session(context.at(session(number)))["settle"]["booked_late"] for number in (2, 3)]
     assert told == [0, 0]
-    paid = desk.rows("SELECT symbol, session FROM nightdesk.ledger_entries WHERE kind = 'dividend'")
-    assert paid == [(symbol, session(2))]
+    assert desk.rows(paid) == [(symbol, session(2), None, reference, cash)]
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from tests.tax.stories import form_of, ledger_of, lots_of
 from nightdesk.book import parse_book
 from nightdesk.errors import Refused
 from nightdesk.execution import Cross, Entry, Intent, Order, capital, cross_entries, fill_entries, fold
-from nightdesk.execution.fills import Fill
 from nightdesk.execution.actions import corporate_actions
+from nightdesk.execution.fills import Fill
 from nightdesk.tax import TaxLedger, TaxTerms, form_8949, tax_terms, trades_of
 
 #: Three purchases of 10 at 10, 13 and 12 dollars, and a sale of 15 at 14: every method has a gain of its own.

@@ -6,6 +6,7 @@ refused or failed, 2 wrong usage.
 """
 
 from nightdesk.cli import (
+    action,
     alerts,
     books,
     broker,
@@ -26,6 +27,7 @@ from nightdesk.cli import (
 from nightdesk.cli.app import app
 
 __all__ = [
+    "action",
     "alerts",
     "app",
     "books",

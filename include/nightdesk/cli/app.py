@@ -13,7 +13,7 @@ ORDER = (
     *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
     *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
-    *("kill", "resume", "level", "recover", "accept", "adopt", "resend"),
+    *("kill", "resume", "level", "recover", "accept", "action", "adopt", "resend"),
 )
 
 

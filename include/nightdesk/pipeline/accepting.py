@@ -13,13 +13,12 @@ from nightdesk.book import load_book
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import beginning, book_path, project_root
+from nightdesk.store.actions import PERSON
 from nightdesk.store.bars import known_now, save_market
 from nightdesk.store.books import book_record
 from nightdesk.store.db import Connection, now
 from nightdesk.store.panels import read_panel
 
-#: The source of a fact that a person states.
-PERSON = "person"
 
 
 @dataclass(frozen=True)
