@@ -19,6 +19,12 @@ COMMENT ON COLUMN nightdesk.ledger_entries.cost IS 'Of an exchange: change of th
 COMMENT ON COLUMN nightdesk.ledger_entries.since IS
     'From when it counts, where that is before its session: purchase of units that an exchange brings, ex-date of an action booked late';
 
+ALTER TABLE nightdesk.movements DROP CONSTRAINT movements_kind_check;
+ALTER TABLE nightdesk.movements ADD CONSTRAINT movements_kind_check
+    CHECK (kind IN ('dividend', 'fee', 'interest', 'transfer', 'corporate_action', 'other'));
+COMMENT ON COLUMN nightdesk.movements.kind IS
+    'dividend, fee, interest, transfer (a deposit or withdrawal), corporate_action or other';
+
 CREATE TABLE nightdesk.stale_holdings (
     book         text NOT NULL,
     session      date NOT NULL,

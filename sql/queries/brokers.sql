@@ -17,14 +17,18 @@ SELECT DISTINCT reference FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s;
 
 -- name: movements_booked_in
-SELECT DISTINCT m.movement_id, m.kind, m.symbol, m.quantity, m.cash, m.session, m.words
+SELECT DISTINCT m.movement_id, m.kind, m.session, m.words,
+    CASE m.kind WHEN 'corporate_action' THEN e.symbol ELSE m.symbol END AS symbol,
+    CASE m.kind WHEN 'corporate_action' THEN 0 ELSE m.quantity END AS quantity,
+    CASE m.kind WHEN 'corporate_action' THEN e.cash ELSE m.cash END AS cash
 FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AND e.reference = m.movement_id
 WHERE m.book = %(book)s AND e.session = %(session)s ORDER BY m.session, m.movement_id;
 
--- name: dividends_booked
+-- name: payments_booked
 SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
-WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s AND kind = 'dividend' ORDER BY session, number;
+WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s AND kind IN ('dividend', 'capital_gain', 'return_of_capital', 'exchange', 'redemption', 'adjustment')
+ORDER BY session, number;
 
 -- name: adjustments_of
 SELECT adjustment_id, item, amount, reason, who FROM nightdesk.adjustments

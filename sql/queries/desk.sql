@@ -227,3 +227,7 @@ SELECT session, sum(profit) AS profit FROM nightdesk.performance WHERE book = %(
 -- name: newest_benchmark
 SELECT session, symbol, since, sessions, total_return
 FROM nightdesk.benchmarks WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
+
+-- name: stale_holdings_of
+SELECT symbol, quantity, price, market_value, last_bar, sessions
+FROM nightdesk.stale_holdings WHERE book = %(book)s AND session = %(session)s ORDER BY symbol;

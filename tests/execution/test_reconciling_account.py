@@ -20,7 +20,7 @@ from tests.execution.snapshots import (
 from nightdesk.book import Tolerance
 from nightdesk.execution import Entry
 from nightdesk.execution.account import Movement
-from nightdesk.execution.reconciling import receivable
+from nightdesk.execution.payments import corrections, receivable
 from nightdesk.execution.repairs import BookMovement, LedgerSnapshot, booked_entries
 
 
@@ -204,5 +204,80 @@ def test_a_dividend_makes_no_difference_unless_it_comes_otherwise_than_booked(
 ) -> None:
     before, entry = ours(entries=held(GLD="5")), dividend("03-02 GLD 6.50")
     said = broker(before, movements=[payment(one) for one in paid])
-    side = replace(before, session=date.fromisoformat(f"2020-{session}"), dividends=(entry,))
+    side = replace(before, session=date.fromisoformat(f"2020-{session}"), owed=(entry,))
     assert differing(plan(said, replace(side, ledger=side.ledger.apply([entry])))) == differs
+
+
+def fraction(words: str, symbol: str = "GLD", before: str = "") -> Entry:
+    """Cash in lieu that the ledger books of ``month-day dollars``."""
+    day, cash = words.split()
+    session = date.fromisoformat(f"2020-{day}")
+    reference = f"fraction-{symbol}-{session}{before}"
+    price = Decimal("66.00")
+    return Entry(
+        session, "adjustment", "trend", symbol, Decimal("-0.5"), price, Decimal(cash), Decimal(0), reference
+    )
+
+
+def in_lieu(words: str, symbol: str = "GLD") -> Movement:
+    day, cash = words.split()
+    on = date.fromisoformat(f"2020-{day}")
+    return movement("corporate_action", cash, symbol=symbol, name=f"cil {words}", session=on)
+
+
+@pytest.mark.parametrize(
+    ("paid", "on", "owed", "corrected"),
+    [
+        ([], "03-17", "33.00", []),
+        ([], "05-04", "0", []),
+        (["03-09 33.00"], "03-17", "0", []),
+        (["03-09 31.48"], "03-17", "0", ["-1.52"]),
+        (["03-09 34.10"], "03-17", "0", ["1.10"]),
+        (["03-09 11.00"], "03-17", "0", []),  # too far from what was booked: a difference for a person
+        (["03-09 -33.00"], "03-17", "33.00", []),
+    ],
+)
+def test_cash_in_lieu_is_on_its_way_until_it_is_paid_and_its_price_is_the_brokers(
+    paid: list[str], on: str, owed: str, corrected: list[str]
+) -> None:
+    entry, payments = fraction("03-02 33.00"), [in_lieu(one) for one in paid]
+    assert receivable([entry], payments, date.fromisoformat(f"2020-{on}")) == Decimal(owed)
+    assert [one.cash for one in corrections([entry], payments)] == [Decimal(one) for one in corrected]
+
+
+def test_cash_in_lieu_of_a_merger_may_be_paid_under_the_old_symbol() -> None:
+    entry = fraction("03-02 33.00", "GLD", "-IAU")
+    assert receivable([entry], [in_lieu("03-09 33.00", "IAU")], date(2020, 3, 17)) == 0
+
+
+def test_a_correction_of_cash_in_lieu_is_booked_once_as_profit_of_the_symbol() -> None:
+    before, entry = ours(entries=held(GLD="5")), fraction("03-02 33.00")
+    side = replace(before, ledger=before.ledger.apply([entry]), owed=(entry,))
+    paid = in_lieu("03-17 31.48")
+    cash = side.ledger.cash - Decimal("33.00")
+    said = replace(broker(side), cash=cash + paid.cash, movements=(paid,))
+    repairs = plan(said, side)
+    assert differing(repairs) == {}
+    made = booked_entries(repairs, side)
+    assert [(one.kind, one.symbol, one.quantity, one.cash) for one in made] == [
+        ("adjustment", "GLD", 0, Decimal("-1.52"))
+    ]
+    old, new = side.ledger.positions["trend", "GLD"], side.ledger.apply(made).positions["trend", "GLD"]
+    assert (new.realised - old.realised, new.cost) == (Decimal("-1.52"), old.cost)
+    assert plan(said, after(side, repairs)) == ()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_cash_of_a_merger_and_a_dividend_booked_late_are_on_their_way_from_their_own_day(
+    late: bool,
+) -> None:
+    day, booked = date(2020, 3, 2), date(2020, 3, 16)
+    since, end = (day, "-late") if late else (None, "")
+    when = booked if late else day
+    sold = Entry(
+        when, "redemption", "trend", "GLD", Decimal(-5), Decimal(30), Decimal(150), Decimal(0),
+        f"merger-GLD-{day}{end}", Decimal(0), since,
+    )  # fmt: skip
+    paid = movement("corporate_action", "150", symbol="GLD", session=date(2020, 3, 4))
+    assert receivable([sold], [], date(2020, 3, 17)) == 150
+    assert receivable([sold], [paid], date(2020, 3, 17)) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
 from tests.fakes.alpaca_market import Market
@@ -137,6 +137,36 @@ class Exchange(Market):
             held = self.state.holdings[name].quantity
             more = {"activity_sub_type": "CDIV", "qty": plain(held), "per_share_amount": plain(each)}
             return self._post("DIV", to_cents(held * each), name, more)
+
+    def split(self, symbol: str, ratio: Decimal | float, price: Decimal | float) -> Decimal:
+        """Split what is held before the open: whole shares stay, and the fraction is sold for cash that
+        `pay_in_lieu` pays later; how much of a share that is.
+        """
+        with self._change():
+            name, by = name_of(symbol), Decimal(str(ratio))
+            held = self.state.holdings[name]
+            exactly = held.quantity * by
+            whole = exactly.to_integral_value(ROUND_DOWN)
+            kept = {name: Holding(whole, held.price / by)} if whole else {}
+            others = {one: it for one, it in self.state.holdings.items() if one != name}
+            self._set(holdings={**others, **kept}, prices={**self.state.prices, name: money(price)})
+            kind = "FSPLIT" if by > 1 else "RSPLIT"
+            for moved in (-held.quantity, whole):
+                self._post("SPLIT", Decimal(0), name, {"activity_sub_type": kind, "qty": plain(moved)})
+            return exactly - whole
+
+    def pay_in_lieu(self, symbol: str, amount: Decimal | float | str) -> str:
+        """Pay the cash of a fraction of a share, days after the split."""
+        return self.post("CIL", amount, symbol, description="Cash in lieu of fractional share")
+
+    def merge_for_cash(self, symbol: str, per_share: Decimal | float) -> None:
+        """Take what is held away for cash."""
+        with self._change():
+            name, each = name_of(symbol), Decimal(str(per_share))
+            held = self.state.holdings[name].quantity
+            self._set(holdings={one: it for one, it in self.state.holdings.items() if one != name})
+            more = {"activity_sub_type": "CMA", "qty": plain(-held)}
+            self._post("MA", to_cents(held * each), name, more)
 
     def by_client_id(self, client_order_id: str) -> dict[str, Any] | None:
         """The order with a client order id."""

@@ -7,7 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
 from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, die, in_child, session
@@ -15,6 +17,7 @@ from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, die, in_ch
 from nightdesk.brokers import Unreachable
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
+from nightdesk.panel import Action
 from nightdesk.pipeline import sides, steps, submitting
 from nightdesk.pipeline.adopting import adopt
 from nightdesk.pipeline.collecting import collect
@@ -24,6 +27,7 @@ from nightdesk.pipeline.resending import resend
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.switching import kill, release
 from nightdesk.pipeline.verifying import verify
+from nightdesk.store.actions import state_action
 from nightdesk.store.risk import kill_switch
 
 #: The parent's threads (of its numerical libraries) idle while it forks.
@@ -112,6 +116,71 @@ def test_a_dividend_is_owed_from_its_ex_date_until_the_broker_pays(
     desk.decide(3)
     assert differences(desk) == []
     assert desk.rows("SELECT kind FROM nightdesk.movements") == [("dividend",)]
+
+
+def test_the_cash_in_lieu_of_an_odd_lot_is_owed_until_it_is_paid_at_the_brokers_own_price(
+    desk: AlpacaDesk, fake: FakeAlpaca
+) -> None:
+    week(desk, 1)
+    symbol = held(desk, 1)
+    price = split(desk, symbol, 2, 1.03)
+    state(desk, 2, symbol, "split", 1.03)
+    rest = fake.exchange.split(symbol, 1.03, price)
+    assert rest, "an odd lot"
+    desk.live_through(2)
+    desk.decide(2)
+    assert differences(desk) == []
+    paid = (rest * Decimal(str(price)) * Decimal("0.98")).quantize(Decimal("0.01"))
+    fake.exchange.pay_in_lieu(symbol, paid)
+    desk.live_through(3)
+    desk.decide(3)
+    assert differences(desk) == []
+    assert desk.rows("SELECT count(*) FROM nightdesk.risk_events WHERE kind = 'kill'") == [(0,)]
+    [(booked,)] = desk.rows(
+        "SELECT sum(cash) FROM nightdesk.ledger_entries WHERE kind = 'adjustment' AND symbol = %s", symbol
+    )
+    assert booked == paid
+    assert all(counts["differs"] == 0 for counts in desk.run(3).values())
+
+
+def test_a_merger_for_cash_is_applied_before_the_comparison_and_adopting_shows_no_loss(
+    desk: AlpacaDesk, fake: FakeAlpaca
+) -> None:
+    week(desk, 1)
+    symbol = held(desk, 1)
+    state(desk, 2, symbol, "merger", 0.0, 31.5)
+    fake.exchange.merge_for_cash(symbol, 31.5)
+    desk.live_through(2)
+    desk.decide(2)
+    assert differences(desk) == []
+    assert desk.rows("SELECT count(*) FROM nightdesk.ledger_entries WHERE kind = 'redemption'") == [(1,)]
+
+
+def test_who_adopts_units_that_went_for_cash_sells_them_at_that_price(
+    desk: AlpacaDesk, fake: FakeAlpaca
+) -> None:
+    week(desk, 1)
+    symbol = held(desk, 1)
+    fake.exchange.merge_for_cash(symbol, 31.5)
+    desk.live_through(2)
+    desk.decide(2)
+    [(units, cost)] = desk.rows(
+        "SELECT quantity, cost FROM nightdesk.positions WHERE symbol = %s AND session = %s",
+        symbol,
+        session(2),
+    )
+    with desk.standing() as context:
+        adopt(context, reason="taken private", who="a person")
+    desk.live_through(3)
+    desk.decide(3)
+    [(quantity, realised)] = desk.rows(
+        "SELECT quantity, realised FROM nightdesk.positions WHERE symbol = %s AND session = %s",
+        symbol,
+        session(3),
+    )
+    assert (quantity, realised) == (0, units * Decimal("31.5") - cost)  # type: ignore[operator]
+    newest = "SELECT count(*) FROM nightdesk.reconciliations WHERE session = %s"
+    assert desk.rows(newest, session(3)) == [(0,)]
 
 
 def test_fees_are_booked_in_dollars_and_in_coins(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
@@ -369,6 +438,26 @@ def pay_dividend(desk: AlpacaDesk, symbol: str, number: int, cash: float) -> Non
         out.append([*row, f"{adjusted:.10f}"])
     with desk.bars.open("w", newline="") as file:
         csv.writer(file).writerows(out)
+
+
+def split(desk: AlpacaDesk, symbol: str, number: int, ratio: float) -> float:
+    """Let the vendor's file have raw prices of after a split from a session on; the last price before it."""
+    rows = list(csv.reader(desk.bars.open()))
+    day = str(session(number))
+    last = [row for row in rows if row[1] == symbol and row[0] < day][-1]
+    for row in rows[1:]:
+        if row[1] == symbol and row[0] >= day:
+            row[2:6] = [f"{float(price) / ratio:.4f}" for price in row[2:6]]
+    with desk.bars.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return float(last[5]) / ratio
+
+
+def state(desk: AlpacaDesk, number: int, symbol: str, kind: str, value: float, cash: float = 0.0) -> None:
+    """Let a person state an action."""
+    day = np.datetime64(session(number))
+    with open_connection(desk.url) as conn:
+        state_action(conn, Action(symbol, day, kind, value, cash=cash, note="a person: test"))  # type: ignore[arg-type]
 
 
 def run_until_submit(context: Context) -> None:

@@ -70,6 +70,8 @@ MOVEMENTS: Mapping[str, MovementKind] = {
     ),
     **dict.fromkeys(("CFEE", "DIVFEE", "FEE", "PTC", "PTR"), "fee"),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), "interest"),
+    # Shares come and go by these; their cash is that of the fraction, or of the merger.
+    **dict.fromkeys(("CIL", "MA", "NC", "REORG", "SPIN", "SPLIT", "VOF"), "corporate_action"),
     **dict.fromkeys(("ACATC", "ACATS", "CSD", "CSW", "FOPT", "JNL", "JNLC", "JNLS", "TRANS"), "transfer"),
 }
 
@@ -195,7 +197,8 @@ def movement_of(activity: Any, symbols: Symbols, calendar: Calendar) -> Movement
     """What an activity beside executions moved; None when it was taken back.
 
     It counts from its creation: fees and dividends carry the date of what caused them, and reach the account
-    the night after or later. The quantity of a dividend in cash is what it was paid on, and moves nothing.
+    the night after or later. The quantity of a dividend in cash is what it was paid on, and moves nothing;
+    the units of a corporate action are the ledger's by the action itself, and compared as positions.
     """
     fields = mapping_of(activity, "an activity")
     if fields.get("status") == "canceled":
@@ -204,7 +207,7 @@ def movement_of(activity: Any, symbols: Symbols, calendar: Calendar) -> Movement
     cash = ZERO if fields.get("net_amount") is None else to_cents(number_of(fields, "net_amount"))
     quantity = ZERO if fields.get("qty") is None else number_of(fields, "qty")
     kind = MOVEMENTS.get(name, "other")
-    if kind == "dividend" and cash:
+    if kind == "corporate_action" or (kind == "dividend" and cash):
         quantity = ZERO
     created = fields.get("created_at")
     at = _midnight(fields) if created is None else instant_of(fields, "created_at")

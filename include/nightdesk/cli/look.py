@@ -82,6 +82,7 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     from nightdesk.risk.telling import in_short
     from nightdesk.store.decisions import decided_sessions, silent_strategies
     from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
+    from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.ledger import positions_of, read_marks
     from nightdesk.store.levels import newest_risk_state
     from nightdesk.store.messages import alerts_of
@@ -134,6 +135,7 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
             for row in positions
             if marked is not None
         ],
+        "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
         "open_orders": read_rows(conn, "open_orders", book=book),
         "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
     }
@@ -192,6 +194,7 @@ def _told(
 
 def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.figures import money, percent, price, quantity
+    from nightdesk.decision.stale import stale_words
 
     last, mark = one["last_session"], one["mark"]
     yield one["book"]
@@ -231,6 +234,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     heads = ("symbol", "quantity", "price", "value", "weight", "profit")
     if rows:
         yield from (f"  {line}" for line in table(heads, rows, right=heads[1:]))
+    for row in one["stale"]:
+        yield f"  STALE {row['symbol']}: {stale_words(row['last_bar'], row['sessions'])}"
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +91,11 @@ def backtest(
         **market_document(market),
         "injected": len(injected),
         "accepted": figures["accepted"],
+        "stale": [
+            {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
+            for one in result.stale_spells
+        ],
+        "actions": _actions(result),
         "out": out,
         "bands": bands,
         "metrics": figures,
@@ -122,6 +129,32 @@ REMARKS = {
     "max_drawdown": "below the highest NAV until then",
     "max_drawdown_since_reset": "below the peak of the drawdown levels, reset when recovery begins",
 }
+
+
+def _actions(result: Result) -> list[dict[str, Any]]:
+    """Ends and changes of identity that were booked, by session: what moved a position without an order."""
+    kinds = ("exchange", "redemption", "return_of_capital", "capital_gain")
+    booked = Counter((one.session, one.reference) for one in result.entries if one.kind in kinds)
+    rows = []
+    for (session, reference), count in sorted(booked.items()):
+        kind, _, rest = reference.partition("-")
+        symbol = rest.removesuffix(f"-{session}")
+        rows.append({"session": session, "kind": kind, "symbol": symbol, "entries": count})
+    return rows
+
+
+def _stale_line(one: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money, quantity
+    from nightdesk.decision.stale import stale_words
+
+    held = f"{quantity(one['quantity'])} {one['symbol']} held at {one['price']:g}"
+    words = f"{held}: {stale_words(one['last_bar'], one['sessions'])} at {one['last']}"
+    if not one["ongoing"]:
+        return f"stale from {one['first']} to {one['last']}: {words}"
+    return (
+        f"STALE {words}, marked at {money(one['market_value'])} to the end: if it has ended, state how "
+        "(an action in the feed's actions file: delisting, merger, symbol_change)"
+    )
 
 
 def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
@@ -225,6 +258,12 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
     yield from data_lines(document, metrics["quarantines"])
+    for one in document["stale"]:
+        yield _stale_line(one)
+    for one in document["actions"]:
+        yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
+    earned = f"{metrics['interest']:,.2f} dollars at {metrics['interest_rate']:g} a year (cash.interest)"
+    yield f"interest on idle cash: {earned}"
     yield ""
     yield from _targets(metrics["targets"])
     yield ""

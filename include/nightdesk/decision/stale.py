@@ -40,8 +40,13 @@ class StaleHolding:
     sessions: int
 
     def __str__(self) -> str:
-        since = "no bar ever" if self.last_bar is None else f"no bar since {self.last_bar}"
-        return f"{self.symbol}: {since} ({self.sessions} sessions), held at {self.price:g}"
+        return f"{self.symbol}: {stale_words(self.last_bar, self.sessions)}, held at {self.price:g}"
+
+
+def stale_words(last_bar: date | None, sessions: int) -> str:
+    """Since when a symbol has had no bar, for people."""
+    since = "no bar ever" if last_bar is None else f"no bar since {last_bar}"
+    return f"{since} ({sessions} {'session' if sessions == 1 else 'sessions'})"
 
 
 def stale_holdings(market: Market, t: int, ledger: Ledger) -> tuple[StaleHolding, ...]:

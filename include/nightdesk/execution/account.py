@@ -60,7 +60,7 @@ class Account:
     cash: Decimal
 
 
-MovementKind = Literal["dividend", "fee", "interest", "transfer", "other"]
+MovementKind = Literal["dividend", "fee", "interest", "transfer", "corporate_action", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ class Movement:
     movement_id : str
         The broker's own key of it.
     kind : str
-        "dividend", "fee", "interest", "transfer" (a person's deposit or withdrawal) or "other".
+        "dividend", "fee", "interest", "transfer" (a person's deposit or withdrawal), "corporate_action" (a
+        split, merger, change of name, spin-off, and the cash in lieu or the cash of it) or "other".
     symbol : str
         What it is about; empty for the account as a whole.
     quantity : Decimal

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from nightdesk.book import Tolerance
-from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, Movement, OrderState
+from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, OrderState
 from nightdesk.execution.fills import Fill
-from nightdesk.execution.ledger import Entry, Ledger
+from nightdesk.execution.ledger import Ledger
 from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, to_cents, to_price
+from nightdesk.execution.payments import corrections, receivable
 from nightdesk.execution.repairs import (
     CASH,
     BookFill,
@@ -42,12 +43,8 @@ ENDED = {
 #: The states here of an order that the broker has confirmed and that has not ended.
 WORKING = ("submitted", "partially_filled")
 
-#: A dividend is booked on its ex-date and paid later: so long it may be on its way.
-DIVIDEND_DAYS = 60
 #: So long after its decision an order that ended at the broker waits here for executions that were not told.
 AWAITED = timedelta(days=10)
-#: So far back ex-dates and payments are matched.
-PAYMENTS_LOOKED_BACK = timedelta(days=2 * DIVIDEND_DAYS)
 
 
 def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolerance) -> tuple[Repair, ...]:
@@ -99,41 +96,6 @@ def doubts(broker: BrokerSnapshot, ours: LedgerSnapshot, repairs: Sequence[Repai
         if known is None and name in ours.orders and ours.orders[name].status in WORKING:
             found.append(f"{name}: confirmed, and not known any more")
     return tuple(found)
-
-
-def receivable(dividends: Sequence[Entry], paid: Sequence[Movement], session: date) -> Decimal:
-    """Dividends of the ledger that the broker has not paid yet.
-
-    A payment is that of the oldest ex-date before it which has none. One of the other sign is none: a tax
-    that is withheld comes beside the dividend. What is older than `DIVIDEND_DAYS` is no longer on its way: it
-    shows as a difference of cash. So does what was paid more or less than booked.
-
-    Parameters
-    ----------
-    dividends : sequence of Entry
-        The ledger's dividend entries.
-    paid : sequence of Movement
-        The broker's payments.
-    session : date
-        The session that is settled.
-    """
-    booked: dict[tuple[date, str], Decimal] = {}
-    for entry in dividends:
-        key = (entry.session, entry.symbol)
-        booked[key] = booked.get(key, ZERO) + entry.cash
-    left = sorted(paid, key=lambda one: (one.session, one.movement_id))
-    owed = ZERO
-    for (day, symbol), cash in sorted(booked.items()):
-        last = day + timedelta(days=DIVIDEND_DAYS)
-        payments = (
-            one for one in left if one.symbol == symbol and one.cash * cash > 0 and day <= one.session <= last
-        )
-        payment = next(payments, None)
-        if payment is not None:
-            left.remove(payment)
-        elif session <= last:
-            owed += cash
-    return owed
 
 
 def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill | RefuseFill]:
@@ -198,14 +160,16 @@ def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
 
 
 def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:
-    """The fees and interest that are not booked yet, each once; of units that the book cannot hold none."""
+    """The fees and interest that are not booked yet, and what cash in lieu was more or less than booked, each
+    once; of units that the book cannot hold none.
+    """
     newest = {one.movement_id: one for one in broker.movements}
+    found = [one for one in newest.values() if one.kind in ("fee", "interest")]
+    found += corrections(ours.owed, tuple(newest.values()))
     return [
         BookMovement(one)
-        for one in sorted(newest.values(), key=lambda one: (one.session, one.movement_id))
-        if one.kind in ("fee", "interest")
-        and one.movement_id not in ours.moved
-        and (one.symbol in ours.units if one.quantity else one.cash)
+        for one in sorted(found, key=lambda one: (one.session, one.movement_id))
+        if one.movement_id not in ours.moved and (one.symbol in ours.units if one.quantity else one.cash)
     ]
 
 
@@ -264,8 +228,7 @@ def _differences(
     broker: BrokerSnapshot, settled: Ledger, ours: LedgerSnapshot, tolerance: Tolerance
 ) -> list[Difference]:
     held = settled.net()
-    paid = [one for one in broker.movements if one.kind == "dividend"]
-    owed = receivable(ours.dividends, paid, ours.session)
+    owed = receivable(ours.owed, broker.movements, ours.session)
     items = [(CASH, settled.cash - owed, broker.cash, tolerance.cash)]
     items += [
         (symbol, held.get(symbol, ZERO), broker.positions.get(symbol, ZERO), tolerance.quantity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from nightdesk.execution.account import Movement
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.ledger import WHOLE_BOOK, Entry, EntryKind, Ledger
-from nightdesk.execution.money import QUANTITY_STEP, ZERO, apportion, to_cents
+from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
 from nightdesk.execution.orders import Order
 from nightdesk.execution.settling import fill_entries
 
@@ -57,8 +57,9 @@ class LedgerSnapshot:
         Executions that earlier sessions have booked, as far back as a broker tells of.
     moved : frozenset of str
         Movements that they have booked.
-    dividends : tuple of Entry
-        Dividends of the last `PAYMENTS_LOOKED_BACK`, by session: a real broker pays them later.
+    owed : tuple of Entry
+        What a real broker pays later, of the last `PAYMENTS_LOOKED_BACK`, by session; see
+        `nightdesk.execution.payments`.
     """
 
     session: date
@@ -69,7 +70,7 @@ class LedgerSnapshot:
     heir: str
     booked: Mapping[str, Fill] = field(default_factory=dict)
     moved: frozenset[str] = frozenset()
-    dividends: tuple[Entry, ...] = ()
+    owed: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class RefuseFill:
 
 @dataclass(frozen=True)
 class BookMovement:
-    """A fee or an interest to be booked."""
+    """A fee, an interest or what cash in lieu was more than booked, to be booked."""
 
     movement: Movement
 
@@ -158,14 +159,30 @@ def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Ent
 
 
 def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:
-    """The entries of a fee or an interest: cash of the book, or units of those who hold the symbol."""
+    """The entries of a fee or an interest: cash of the book, or units of those who hold the symbol.
+
+    What cash in lieu was more than booked is profit of the symbol.
+    """
     entries: tuple[Entry, ...] = ()
+    if movement.kind == "corporate_action":
+        return _in_lieu(movement, ours)
     if movement.quantity:
         entries = adjustment_entries(movement.symbol, movement.quantity, ledger, ours, movement.movement_id)
     if movement.cash:
         kind: EntryKind = "interest" if movement.kind == "interest" else "fee"
         entries += (_cash_entry(ours.session, kind, movement.cash, movement.movement_id),)
     return entries
+
+
+def _in_lieu(movement: Movement, ours: LedgerSnapshot) -> tuple[Entry, ...]:
+    """Cash alone, for the first strategy that had cash in lieu of the symbol."""
+    strategy = next(one.strategy for one in ours.owed[::-1] if _is_in_lieu(one, movement.symbol))
+    own = (strategy, movement.symbol, ZERO, ZERO, movement.cash, ZERO, movement.movement_id)
+    return (Entry(ours.session, "adjustment", *own),)
+
+
+def _is_in_lieu(entry: Entry, symbol: str) -> bool:
+    return entry.kind == "adjustment" and entry.symbol == symbol
 
 
 def adjustment_entries(
@@ -190,6 +207,19 @@ def adjustment_entries(
         for strategy, share in shares.items()
         if share
     )
+
+
+def trade_entries(
+    symbol: str, units: Decimal, cash: Decimal, ours: LedgerSnapshot, reference: str
+) -> tuple[Entry, ...]:
+    """The entries by which units went, or came, for cash that the desk has sent no order for.
+
+    Shared as `adjustment_entries` shares units; cash in proportion.
+    """
+    moved = adjustment_entries(symbol, units, ours.ledger, ours, reference)
+    shares = apportion(cash, [one.quantity for one in moved], CENT)
+    price = to_price(-cash / units)
+    return tuple(replace(one, price=price, cash=paid) for one, paid in zip(moved, shares, strict=True))
 
 
 def _cash_entry(session: date, kind: EntryKind, cash: Decimal, reference: str) -> Entry:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, Unreadable, make
 from nightdesk.execution.account import BrokerOrder
 from nightdesk.execution.orders import Order
-from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK
+from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.stopping import stop_by_rule
 from nightdesk.store.brokers import broker_health, note_answer, note_silence, orders_due
@@ -76,7 +76,8 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
         add_movements(context.conn, book, movements)
         fills = executions_since(context.conn, book, since)
         known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
-        movements = tuple(one for one in known if one.kind == "dividend" or one.session > since)
+        paid = ("dividend", "corporate_action")
+        movements = tuple(one for one in known if one.kind in paid or one.session > since)
     return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements)
 
 

@@ -12,8 +12,10 @@ from nightdesk.decision import Market
 from nightdesk.execution.late import BelatedAction
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.execution.money import ZERO, exact, to_price
-from nightdesk.execution.reconciling import PAYMENTS_LOOKED_BACK, doubts, plan_repairs
+from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK, is_paid_later
+from nightdesk.execution.reconciling import doubts, plan_repairs
 from nightdesk.execution.repairs import (
+    CASH,
     BookFill,
     BookMovement,
     CancelOrder,
@@ -22,14 +24,15 @@ from nightdesk.execution.repairs import (
     Repair,
     SentOrder,
     adjustment_entries,
+    trade_entries,
 )
 from nightdesk.execution.settling import restate
 from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear
 from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import adjustments_of
 from nightdesk.store.executions import (
-    dividends_booked,
     movements_booked_in,
+    payments_booked,
     references_booked,
 )
 from nightdesk.store.ledger import reconciliations_of
@@ -84,23 +87,40 @@ def ledger_side(
         return ours
     since = context.calendar.shift(session, -LATE_SESSIONS)
     before = context.calendar.shift(session, -1)
-    dividends = dividends_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before)
+    booked_lately = payments_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before)
     return replace(
         ours,
         booked={fill.execution_id: fill for fill in fills_between(conn, book, since, before)},
-        moved=references_booked(conn, book, since, before),
-        dividends=(*dividends, *(one for one in first if one.kind == "dividend")),
+        moved=references_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before),
+        owed=tuple(one for one in (*booked_lately, *first) if is_paid_later(one)),
     )
 
 
 def adjustments(context: Context, ours: LedgerSnapshot) -> tuple[Entry, ...]:
-    """The entries of what a person took over from the broker for this session."""
+    """The entries of what a person took over from the broker for this session.
+
+    Where one symbol and cash move against each other, the units went, or came, for that cash.
+    """
     entries: tuple[Entry, ...] = ()
-    for one in adjustments_of(context.conn, context.book.name, context.session):
+    adopted = adjustments_of(context.conn, context.book.name, context.session)
+    traded = _one_trade({one.item: one.amount for one in adopted})
+    for one in adopted:
+        if traded is not None:
+            if one.item != CASH:
+                reference = f"adjustment-{one.adjustment_id}"
+                entries += trade_entries(one.item, one.amount, traded, ours, reference)
+            continue
         ledger = ours.ledger.apply(entries)
         reference = f"adjustment-{one.adjustment_id}"
         entries += adjustment_entries(one.item, one.amount, ledger, ours, reference)
     return entries
+
+
+def _one_trade(amounts: Mapping[str, Decimal]) -> Decimal | None:
+    """The cash for which the units of one symbol went or came; None where that is not what differs."""
+    units = [amount for item, amount in amounts.items() if item != CASH]
+    cash = amounts.get(CASH, ZERO)
+    return cash if len(units) == 1 and units[0] * cash < 0 else None
 
 
 def agree(

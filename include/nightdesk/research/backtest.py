@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
@@ -13,7 +13,7 @@ from nightdesk import factors
 from nightdesk.book import Book
 from nightdesk.calendar import as_date
 from nightdesk.corporate.findings import ActionFinding
-from nightdesk.decision import Desk, Injection, Market, RiskEvent, inject, observe, resolve
+from nightdesk.decision import Desk, Injection, Market, RiskEvent, StaleHolding, inject, observe, resolve
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.feeds.quality import Consequence, examine
@@ -78,10 +78,40 @@ class Result:
             models={name: models[cut] for name, models in self.market.models.items()},
         )
 
+    @cached_property
+    def stale_spells(self) -> tuple[StaleSpell, ...]:
+        """Every spell in which a held symbol had no bar, by its first session."""
+        return tuple(_spells(self.decided))
+
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All ledger entries in their order."""
         return tuple(entry for one in self.decided for entry in one.entries)
+
+
+@dataclass(frozen=True)
+class StaleSpell:
+    """Sessions in a row that marked a held symbol at an old price.
+
+    `newest` is as of the last of them; `ongoing` whether the backtest ended in it.
+    """
+
+    first: date
+    last: date
+    newest: StaleHolding
+    ongoing: bool
+
+
+def _spells(decided: Sequence[Decided]) -> Iterator[StaleSpell]:
+    running: dict[str, StaleSpell] = {}
+    for one in decided:
+        session, now = one.state.mark.session, {held.symbol: held for held in one.stale}
+        for symbol in sorted(running.keys() - now.keys()):
+            yield running.pop(symbol)
+        for symbol, held in now.items():
+            first = running[symbol].first if symbol in running else session
+            running[symbol] = StaleSpell(first, session, held, ongoing=False)
+    yield from (replace(one, ongoing=True) for _, one in sorted(running.items()))
 
 
 def backtest(

@@ -26,8 +26,9 @@ def metrics(result: Result) -> dict[str, object]:
     against the open (less than nothing where limit orders came out better). `max_drawdown` is measured from
     the highest NAV so far, which is never reset; `max_drawdown_since_reset` from the peak that the drawdown
     levels count from, which begins anew with each of the `peak_resets`. `dividends_paid` counts payments, a
-    symbol and session each; `dividends` and `interest` are dollars. `panel_hash` stands for the bars as far
-    as they were looked at. `models` is the skill of strategies that learn, out of sample.
+    symbol and session each, those of capital gains included; `dividends` and `interest` are dollars,
+    `interest_rate` is that of the book's idle cash a year. `panel_hash` stands for the bars as far as they
+    were looked at. `models` is the skill of strategies that learn, out of sample.
     """
     marks = [one.state.mark for one in result.decided]
     nav = result.nav
@@ -51,6 +52,7 @@ def metrics(result: Result) -> dict[str, object]:
         "commission": float(commission),
         "slippage": float(slippage),
         **_received(result),
+        "interest_rate": result.desk.book.cash.interest,
         "orders": sum(len(one.orders) for one in result.decided),
         "fills": sum(len(one.fills) for one in result.decided),
         "rolling_sharpe_last": float(rolling[-1]),
@@ -108,7 +110,7 @@ def _since_reset(result: Result) -> dict[str, object]:
 
 def _received(result: Result) -> dict[str, object]:
     """What was paid to the book beside its trades."""
-    dividends = [one for one in result.entries if one.kind == "dividend"]
+    dividends = [one for one in result.entries if one.kind in ("dividend", "capital_gain")]
     interest = (one.cash for one in result.entries if one.kind == "interest")
     return {
         "dividends_paid": len({(one.session, one.symbol) for one in dividends}),
@@ -125,7 +127,7 @@ def _costs(result: Result) -> tuple[Decimal, Decimal]:
 
 
 def _profits(result: Result, *, by_strategy: bool) -> dict[str, dict[str, float]]:
-    """Where the profit came from; the totals of each group add up to NAV less capital."""
+    """Where the profit came from; the totals of each group add up to NAV less capital and interest."""
     last = result.decided[-1]
     prices = result.market.prices(last.t)
     out: dict[str, dict[str, float]] = {}

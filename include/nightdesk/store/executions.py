@@ -47,7 +47,7 @@ def movements_since(conn: Connection, book: str, after: date) -> tuple[Movement,
 
 
 def movements_booked_in(conn: Connection, book: str, session: date) -> tuple[Movement, ...]:
-    """The movements that the settling of a session has booked."""
+    """The movements that the settling of a session has booked; of cash in lieu what it corrected."""
     return tuple(
         Movement(**row) for row in read_rows(conn, "movements_booked_in", book=book, session=session)
     )
@@ -59,8 +59,8 @@ def references_booked(conn: Connection, book: str, first: date, last: date) -> f
     return frozenset(row["reference"] for row in rows)
 
 
-def dividends_booked(conn: Connection, book: str, first: date, last: date) -> tuple[Entry, ...]:
-    """The ledger's dividend entries of a span, by session."""
+def payments_booked(conn: Connection, book: str, first: date, last: date) -> tuple[Entry, ...]:
+    """The ledger's entries of a span whose cash a real broker may pay later, by session."""
     return tuple(
-        Entry(**row) for row in read_rows(conn, "dividends_booked", book=book, first=first, last=last)
+        Entry(**row) for row in read_rows(conn, "payments_booked", book=book, first=first, last=last)
     )

@@ -131,6 +131,9 @@ class _Work:
                 self._trade(trade)
 
     def _trade(self, trade: Trade) -> None:
+        if not trade.quantity:
+            self._correct(trade)
+            return
         held = sum((lot.quantity for lot in self.lots.get((trade.book, trade.symbol), ())), ZERO)
         closing = ZERO if held * trade.quantity >= 0 else min(trade.quantity, -held, key=abs)
         cash = share(trade.cash, closing, trade.quantity)
@@ -142,6 +145,20 @@ class _Work:
             self.day_trades = self.day_trades.after(
                 trade, closed=bool(closing), opened=closing != trade.quantity
             )
+
+    def _correct(self, trade: Trade) -> None:
+        """Cash that came for a fraction beyond what was booked: proceeds of their own, at no cost."""
+        lot = Lot(
+            lot_id=f"{trade.reference}@{trade.session}",
+            number=self.lots_made,
+            book=trade.book,
+            symbol=trade.symbol,
+            acquired=trade.session,
+            held_since=trade.session,
+            quantity=ZERO,
+            cost=ZERO,
+        )
+        self.disposals.append(_disposal(trade, lot, trade.cash, washes=False))
 
     def _split(self, trade: Trade) -> None:
         if self.split_on.get(trade.symbol) != trade.session:

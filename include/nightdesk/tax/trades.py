@@ -95,7 +95,7 @@ def trades_of(book: str, entries: Iterable[Entry]) -> tuple[Trade, ...]:
             reference=entry.reference,
             ratio=entry.price if entry.kind == "split" else Decimal(1),
         )
-    return tuple(one for one in sums.values() if one.quantity or one.received or one.kind == RETURNED)
+    return tuple(one for one in sums.values() if one.quantity or one.received or one.cash)
 
 
 def market_split(symbol: str, session: date, ratio: Decimal) -> Trade:
