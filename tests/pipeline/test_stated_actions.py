@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.parity.checks import same_sessions
 from tests.pipeline.small_desk import ORIGIN, SmallDesk, die, in_child, session
@@ -72,6 +73,8 @@ EVENTS = (
 
 @pytest.mark.timeout(400)
 def test_every_kind_of_action_is_booked_alike_by_the_steps_and_the_backtest(desk: SmallDesk) -> None:
+    tree = yaml.safe_load(desk.book.read_text())
+    desk.book.write_text(yaml.safe_dump(tree | {"cash": {"interest": 0.031}}, sort_keys=False))
     desk.run(0)
     state(desk, *EVENTS)
     for number in range(1, 8):
@@ -82,7 +85,7 @@ def test_every_kind_of_action_is_booked_alike_by_the_steps_and_the_backtest(desk
         result = backtest(book, panel, session(0), session(7))
         same_sessions(result, conn)
     booked = {entry.kind for entry in result.entries}
-    assert {"return_of_capital", "capital_gain", "split", "exchange", "redemption"} <= booked
+    assert {"return_of_capital", "capital_gain", "split", "exchange", "redemption", "interest"} <= booked
     agrees(desk)
 
 
