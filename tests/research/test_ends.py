@@ -44,10 +44,13 @@ def panel(case: Path, book: Book) -> Panel:
     return read_market(book, origin_of(book, FIRST), LAST, [f"files:{case}"]).panel
 
 
-def run(book: Book, panel: Panel, case: Path, *actions: Action, last: date = LAST) -> Result:
+def run(
+    book: Book, panel: Panel, case: Path, *actions: Action, last: date = LAST, checked: bool = True
+) -> Result:
     columns = [Column(symbol) for symbol in panel.symbols]
     known = replace(panel, events=lay_events(panel.sessions, columns, actions))
-    return backtest(book, known, FIRST, last, injected=read_injections(case / "inject.csv", book))
+    injected = read_injections(case / "inject.csv", book)
+    return backtest(book, known, FIRST, last, injected=injected, checked=checked)
 
 
 def action(kind: str, value: float = 0.0, other: str = "", cash: float = 0.0, symbol: str = "AAA") -> Action:
@@ -135,3 +138,20 @@ def test_idle_cash_earns_by_the_days_between_sessions(book: Book, panel: Panel, 
     figures = metrics(result)
     assert (figures["interest"], figures["interest_rate"]) == (float(sum(expected)), 0.036)
     assert metrics(run(book, panel, case))["interest"] == 0.0
+
+
+def test_a_symbol_that_an_action_brings_is_worth_what_it_says_until_its_first_bar(
+    book: Book, panel: Panel, case: Path
+) -> None:
+    t, n = int(np.searchsorted(panel.sessions, np.datetime64(END))), panel.column("BBB")
+    fields = ("open", "high", "low", "close", "volume", "fill_open", "fill_low", "fill_high", "fill_volume")
+    blank = {name: getattr(panel, name).copy() for name in fields}
+    for array in blank.values():
+        array[: t + 2, n] = np.nan
+    renamed = action("symbol_change", 4.0, "BBB")
+    result = run(book, replace(panel, **blank), case, renamed, last=END, checked=False)
+    before, after = result.decided[-2].state, result.decided[-1].state
+    assert after.ledger.net() == {"BBB": 4 * before.ledger.net()["AAA"]}
+    assert abs(after.mark.nav - before.mark.nav) <= Decimal("0.02")
+    [stale] = result.decided[-1].stale
+    assert (stale.symbol, stale.last_bar, stale.sessions) == ("BBB", None, 1)

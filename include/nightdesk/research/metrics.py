@@ -159,6 +159,8 @@ def _panel_hash(result: Result) -> str:
         market.vix,
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
+    if any(market.happened):
+        digest.update(repr(market.happened).encode())
     return digest.hexdigest()
 
 
