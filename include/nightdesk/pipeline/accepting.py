@@ -20,7 +20,6 @@ from nightdesk.store.db import Connection, now
 from nightdesk.store.panels import read_panel
 
 
-
 @dataclass(frozen=True)
 class Accepted:
     """A price that was taken as it is.
