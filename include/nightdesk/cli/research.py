@@ -95,7 +95,7 @@ def backtest(
             {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
             for one in result.stale_spells
         ],
-        "actions": _actions(result),
+        "booked_actions": _booked_actions(result),
         "out": out,
         "bands": bands,
         "metrics": figures,
@@ -131,7 +131,7 @@ REMARKS = {
 }
 
 
-def _actions(result: Result) -> list[dict[str, Any]]:
+def _booked_actions(result: Result) -> list[dict[str, Any]]:
     """Ends and changes of identity that were booked, by session: what moved a position without an order."""
     kinds = ("exchange", "redemption", "return_of_capital", "capital_gain")
     booked = Counter((one.session, one.reference) for one in result.entries if one.kind in kinds)
@@ -260,7 +260,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield from data_lines(document, metrics["quarantines"])
     for one in document["stale"]:
         yield _stale_line(one)
-    for one in document["actions"]:
+    for one in document["booked_actions"]:
         yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
     earned = f"{metrics['interest']:,.2f} dollars at {metrics['interest_rate']:g} a year (cash.interest)"
     yield f"interest on idle cash: {earned}"
