@@ -1,4 +1,4 @@
-"""What `backtest` says of corporate actions: inferred ones are named, asked ones with the commands that answer."""
+"""What `backtest` says of corporate actions: inferred ones are named, asked ones with what answers them."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ def run(nightdesk, market: Path):
     if not (cases / "probe.yaml").is_file():
         pytest.skip(f"there are no small cases in {cases}")
 
-    def run(name: str, *more: str) -> tuple[dict, str]:
+    def backtest(name: str, *more: str) -> tuple[dict, str]:
         inject = ("--inject", str(cases / name / "inject.csv"))
         call = (
             "backtest",
@@ -27,7 +27,7 @@ def run(nightdesk, market: Path):
         )
         return nightdesk.document(*call), nightdesk(*call).stdout
 
-    return run
+    return backtest
 
 
 def test_an_inferred_split_is_named_in_summary_and_json(run) -> None:

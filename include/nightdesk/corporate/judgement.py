@@ -373,7 +373,7 @@ class _Bench:
         self._find(
             t,
             Outcome.SLIP,
-            f"adj_close / close fell to {grown - 1:.2%} from its level without a jump of the price: taken "
+            f"adj_close / close fell {1 - grown:.2%} below its level without a jump of the price: taken "
             f"for a slip of the source; it moves neither prices nor cash, and is the level after "
             f"{BARS_TO_STAY} bars",
         )
