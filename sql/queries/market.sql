@@ -131,7 +131,7 @@ SELECT symbol_id, session, open, high, low, close, volume
 FROM nightdesk.bars
 WHERE symbol_id = ANY(%(symbols)s::integer[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;
 
--- name: live_actions
+-- name: actions_in_force
 SELECT symbol, session, kind, value
 FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;

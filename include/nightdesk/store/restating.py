@@ -115,7 +115,7 @@ def _stored_actions(
 ) -> dict[tuple[str, np.datetime64, str], float]:
     """Values of the stored actions by symbol, day and kind."""
     found = read_rows(
-        conn, "live_actions", symbols=symbols, first=bars.day.min().item(), last=bars.day.max().item()
+        conn, "actions_in_force", symbols=symbols, first=bars.day.min().item(), last=bars.day.max().item()
     )
     return {
         (one["symbol"], np.datetime64(one["session"], "D"), one["kind"]): float(one["value"]) for one in found
