@@ -311,17 +311,18 @@ def test_yahoos_lists_of_one_symbol_are_read_by_the_name_of_their_file(tmp_path:
 
 
 def test_what_is_stated_comes_before_what_the_adjusted_close_implies(tmp_path: Path) -> None:
-    header = "date,symbol,open,high,low,close,adj_close,volume"
-    closes = [(100, 49.5), (50, 49.5), (50, 49.5), (50, 50)]
-    lines = [f"{day},NVDA,{c},{c},{c},{c},{a},5" for day, (c, a) in zip(DAYS, closes, strict=False)]
-    stated(tmp_path, *lines, header=header, name="bars.csv")
-    assert [kind for _, _, kind, _ in actions(fetch(tmp_path))] == ["adjustment", "adjustment"]
+    days = [str(one) for one in get_calendar().between(date(2024, 6, 3), date(2024, 7, 3))]
+    lines = []
+    for day in days:
+        close = 100.26 if day < "2024-06-10" else 50.13
+        adjusted = 49.512345 if day < "2024-06-20" else 50.13
+        lines.append(f"{day},NVDA,{close},{close},{close},{close},{adjusted:.6f},5")
+    stated(tmp_path, *lines, header="date,symbol,open,high,low,close,adj_close,volume", name="bars.csv")
+    implied = [("2024-06-10", "adjustment"), ("2024-06-20", "adjustment")]
+    assert [(day, kind) for _, day, kind, _ in actions(fetch(tmp_path))] == implied
     stated(tmp_path, "NVDA,2024-06-10,split,2:1")
-    found = actions(fetch(tmp_path))
-    assert [(day, kind) for _, day, kind, _ in found] == [
-        ("2024-06-10", "split"),
-        ("2024-06-12", "adjustment"),
-    ]
+    found = [(day, kind) for _, day, kind, _ in actions(fetch(tmp_path))]
+    assert found == [("2024-06-10", "split"), implied[1]]
 
 
 def test_two_places_that_agree_are_one_action_and_two_that_differ_are_refused(tmp_path: Path) -> None:
