@@ -1,9 +1,10 @@
-"""The walk and the whole multi-asset book beside the plain loop."""
+"""The walk and the whole multi-asset book beside the plain loop, and the book's files beside the book."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -13,11 +14,13 @@ from nightdesk.book import Book, load_book
 from nightdesk.calendar import as_date, get_calendar
 from nightdesk.panel import Bars, Column, Floats, Panel, build_panel
 from nightdesk.research.backtest import backtest
+from nightdesk.research.files import write_result
+from nightdesk.research.metrics import metrics
 from nightdesk.research.walk import walk
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260
-PLAIN_LIMIT, BOOK_LIMIT = 3.0, 80.0
+PLAIN_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 80.0, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,16 @@ def seeded_panel(book: Book, close: Floats) -> Panel:
     return build_panel(sessions, [Column(symbol) for symbol in book.panel_symbols], bars)
 
 
-def run_book(book: Book, panel: Panel) -> Floats:
-    """NAV of the whole book: data checks, factors, signals, sizing, every rule, orders, fills, ledger."""
-    return backtest(book, panel, as_date(panel.sessions[0]), as_date(panel.sessions[-1])).nav
+def run_book(book: Book, panel: Panel, folder: Path | None = None) -> Floats:
+    """NAV of the whole book: data checks, factors, signals, sizing, every rule, orders, fills, ledger.
+
+    With a `folder`, the files of the backtest are written there.
+    """
+    result = backtest(book, panel, as_date(panel.sessions[0]), as_date(panel.sessions[-1]))
+    figures = metrics(result)
+    if folder is not None:
+        write_result(result, folder, figures)
+    return result.nav
 
 
 def measure() -> list[Measurement]:
@@ -112,12 +122,17 @@ def measure() -> list[Measurement]:
         raise AssertionError(f"final equity differs: {by_hand[-1]!r} by hand, {by_steps[-1]!r} by steps")
     book = load_book(BOOK)
     panel = seeded_panel(book, close)
-    loop, steps, whole = medians(
-        lambda: plain_loop.run(close), lambda: run_steps(close), lambda: run_book(book, panel)
-    )
+    with TemporaryDirectory() as folder:
+        loop, steps, whole, written = medians(
+            lambda: plain_loop.run(close),
+            lambda: run_steps(close),
+            lambda: run_book(book, panel),
+            lambda: run_book(book, panel, Path(folder)),
+        )
     size = f"{close.shape[1]} × {SESSIONS}"
     reference = "plain numpy loop"
     return [
         Measurement(f"plain strategy through the walk, {size}", steps, reference, loop, PLAIN_LIMIT),
         Measurement(f"whole multi-asset book, {size}", whole, reference, loop, BOOK_LIMIT),
+        Measurement("a backtest with its files", written, "the same without", whole, FILES_LIMIT),
     ]

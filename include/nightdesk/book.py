@@ -463,6 +463,11 @@ class Book(Frozen):
         return tuple(self.universe)
 
     @property
+    def groups(self) -> tuple[str, ...]:
+        """What each symbol is counted with: its group, or else its asset class."""
+        return tuple(one.group or one.asset_class for one in self.universe.values())
+
+    @property
     def panel_symbols(self) -> tuple[str, ...]:
         """Every symbol whose bars are needed: the universe, then benchmark and volatility index."""
         extra = [one for one in (self.benchmark, self.volatility_index) if one not in self.universe]

@@ -1,5 +1,7 @@
 """Two strategies that hold the same units by turns: what one gives the other takes, and no order is sent."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from nightdesk.panel import Floats
@@ -34,11 +36,12 @@ class ByTurns(Strategy):
             direction=np.broadcast_to(says[:, None], shape).copy(),
             strength=np.zeros(shape),
             confidence=np.ones(shape),
-            reason=np.zeros(shape, dtype=np.int8),
+            reason=np.broadcast_to(mine[:, None], shape).astype(np.int8),
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        return f"the day is {'mine' if signals.direction[t, n] > 0 else 'the other one'}'s"
+    @property
+    def words(self) -> Mapping[int, str]:
+        return {0: "the day is the other one's", 1: "the day is mine's"}
 
 
 @register

@@ -75,7 +75,7 @@ def test_the_steps_and_the_backtest_fit_the_same_models_and_decide_the_same(desk
     with desk.at(9) as context:
         told = reasons_of(context)[NAME, "SPY"][2]
     assert told == result.desk.strategies[NAME].explain(
-        result.view(result.decided[-1].t), result.market.signals[NAME].row(result.decided[-1].t), 0, 0
+        result.view, result.market.signals[NAME], result.decided[-1].t, 0
     )
     assert f"by the model of {live[-1].fitted}" in told
 

@@ -1,7 +1,7 @@
 """Headlines in the day's run: what a session reads of them, and what becomes of it when they do not come."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -40,8 +40,9 @@ class Listening(TimeSeriesMomentum):
     def signals(self, view: View) -> Signals:
         return TimeSeriesMomentum(self.params).signals(view)
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        return TimeSeriesMomentum(self.params).explain(view, signals, t, n)
+    @property
+    def words(self) -> Mapping[int, str]:
+        return TimeSeriesMomentum(self.params).words
 
 
 class NewsDesk:

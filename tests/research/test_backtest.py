@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyarrow import parquet
 from tests.decision.desks import book
 from tests.research.panels import FIRST, LAST, seeded_panel
 
@@ -20,7 +21,7 @@ from nightdesk.errors import Refused
 from nightdesk.execution import fold
 from nightdesk.panel import Action
 from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.files import write_result
+from nightdesk.research.files import write_csv, write_result
 from nightdesk.research.metrics import metrics
 from nightdesk.research.tables import TABLES, risk_event_rows
 
@@ -186,6 +187,49 @@ def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> 
     assert names == sorted([*(f"{name}.csv" for name in TABLES), "metrics.json"])
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_parquet_holds_what_the_csv_holds_with_types(result: Result, tmp_path: Path) -> None:
+    write_result(result, tmp_path / "csv")
+    for folder in ("one", "two"):
+        write_result(result, tmp_path / folder, file_format="parquet")
+    assert {path.name for path in (tmp_path / "one").iterdir()} == {
+        *(f"{name}.parquet" for name in TABLES),
+        "metrics.json",
+    }
+    assert (tmp_path / "one" / "metrics.json").read_bytes() == (
+        tmp_path / "csv" / "metrics.json"
+    ).read_bytes()
+    dated = {"acquired", "sold", "held_since"}
+    for name, (columns, _) in TABLES.items():
+        path = tmp_path / "one" / f"{name}.parquet"
+        assert path.read_bytes() == (tmp_path / "two" / f"{name}.parquet").read_bytes()
+        table = parquet.read_table(path)
+        assert table.column_names == list(columns)
+        texts = list(csv.DictReader((tmp_path / "csv" / f"{name}.csv").open()))
+        assert table.num_rows == len(texts)
+        for column in columns:
+            kind, values = table.schema.field(column).type, table[column].to_pylist()
+            fields = [row[column] for row in texts]
+            assert (str(kind) == "date32[day]") == (column.endswith("session") or column in dated), column
+            if str(kind) == "string":
+                assert values == fields, (name, column)
+            elif str(kind) in {"double", "int64"}:
+                told = [None if one in {"", "nan"} else float(one) for one in fields]
+                assert values == told, (name, column)
+            else:
+                assert ["" if one is None else str(one) for one in values] == fields, (name, column)
+
+
+def test_a_field_with_a_comma_a_quote_or_an_end_of_line_comes_back_as_it_was(tmp_path: Path) -> None:
+    texts = ['a "b"', "c,d", "e\nf", "", "g", ' "', "h\r\n"]
+    write_csv(
+        tmp_path / "a.csv", ("symbol", "words", "value"), [(one, "plain, or not", 0.1) for one in texts]
+    )
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["symbol", "words", "value"], *([one, "plain, or not", "0.1"] for one in texts)]
+    assert (tmp_path / "a.csv").read_text().endswith("\n")
 
 
 def test_a_book_of_limit_orders_pays_no_more_than_its_limits_and_tells_what_it_cost(tmp_path: Path) -> None:

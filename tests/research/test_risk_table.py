@@ -10,7 +10,8 @@ from tests.research.panels import seeded_panel
 
 from nightdesk.decision import risk_report
 from nightdesk.research.backtest import backtest
-from nightdesk.research.tables import TABLES, write_table
+from nightdesk.research.files import write_csv
+from nightdesk.research.tables import TABLES
 
 LIMITS = {
     "max_weight": {},
@@ -24,7 +25,7 @@ def test_every_session_has_a_row_of_what_it_held(tmp_path: Path) -> None:
     of = book(limits=LIMITS, quality={"failed_share": 0.6})
     result = backtest(of, seeded_panel(of), date(2019, 1, 2), date(2019, 6, 28))
     columns, rows = TABLES["risk"]
-    write_table(tmp_path / "risk.csv", columns, rows(result))
+    write_csv(tmp_path / "risk.csv", columns, rows(result))
     table = list(csv.DictReader((tmp_path / "risk.csv").open()))
     assert [row["session"] for row in table] == [str(one.state.mark.session) for one in result.decided]
     assert (table[0]["herfindahl"], table[0]["average_correlation"], table[0]["largest"]) == ("", "", "")

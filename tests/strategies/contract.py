@@ -134,9 +134,11 @@ class StrategyContract:
     ) -> None:
         view = view_of(strategy, panel)
         found = strategy.signals(view)
+        every = strategy.explanations(view, found)
         for t in range(0, 420, 7):
             for n in range(len(view.symbols)):
                 words = strategy.explain(view, found, t, n)
+                assert words == every[t, n]
                 assert words
                 assert "nan" not in words
 

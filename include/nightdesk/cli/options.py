@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -123,6 +123,10 @@ KeepBand = Annotated[
         help="Store the band of each strategy's results, which live results are compared with.",
         show_default=False,
     ),
+]
+FileFormat = Annotated[
+    Literal["csv", "parquet"],
+    typer.Option("--format", help="What the tables of --out are written as."),
 ]
 Reason = Annotated[
     str, typer.Option("--reason", metavar="T", help="Why; it is kept with your name.", show_default=False)

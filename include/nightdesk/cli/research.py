@@ -17,6 +17,7 @@ from nightdesk.cli.options import (
     Accepts,
     BookName,
     FeedName,
+    FileFormat,
     First,
     Inject,
     Json,
@@ -54,6 +55,7 @@ def backtest(
     inject: Inject = None,
     accept: Accepts = None,
     out: Out = None,
+    format_: FileFormat = "csv",
     keep_band: KeepBand = False,
     json: Json = False,
 ) -> None:
@@ -79,10 +81,10 @@ def backtest(
     with progress(f"deciding {start.sessions:,} sessions"):
         drills = _drills(kill, release)
         result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
+        figures = metrics(result)
         if out is not None:
-            write_result(result, out)
+            write_result(result, out, figures, format_)
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
-    figures = metrics(result)
     document = {
         "book": named.name,
         "from": start.inception,
@@ -97,6 +99,7 @@ def backtest(
         ],
         "booked_actions": _booked_actions(result),
         "out": out,
+        "format": None if out is None else format_,
         "bands": bands,
         "metrics": figures,
     }

@@ -6,7 +6,7 @@ from nightdesk.decision.desk import Desk, resolve
 from nightdesk.decision.injection import Injection, inject, overlay, parse_injections, within
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.market import Market, observe
-from nightdesk.decision.reporting import risk_report
+from nightdesk.decision.reporting import measure, risk_report
 from nightdesk.decision.stale import StaleHolding, stale_holdings
 from nightdesk.decision.steps import Gated, gate, held_quantities, kill_reason, plan, plan_crosses, targets
 
@@ -29,6 +29,7 @@ __all__ = [
     "inject",
     "judge",
     "kill_reason",
+    "measure",
     "observe",
     "overlay",
     "parse_injections",

@@ -19,10 +19,22 @@ def risk_report(desk: Desk, state: State, day: Day, gated: Gated) -> RiskReport:
     The limits on trades are compared with what the gate let through for the next session. Sales that a stop
     or a level asks for are not counted there, as the gate does not count them.
     """
+    return risk.risk_report(
+        desk.rules,
+        measure(desk, state, day, gated),
+        float(state.mark.nav),
+        desk.book.groups,
+        day.returns,
+        day.history,
+    )
+
+
+def measure(desk: Desk, state: State, day: Day, gated: Gated) -> Measured:
+    """What the limits of the book are compared with."""
     nav, judged = float(state.mark.nav), gated.judged
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     weights = gated.passage.held * price / nav
-    measured = Measured(
+    return Measured(
         symbols=desk.symbols,
         weights=weights,
         max_weight=desk.max_weight,
@@ -37,8 +49,6 @@ def risk_report(desk: Desk, state: State, day: Day, gated: Gated) -> RiskReport:
         heat=desk.book.regime[day.band].heat if day.band >= 0 else None,
         cash=float(state.mark.cash) / nav,
     )
-    groups = [one.group or one.asset_class for one in desk.book.universe.values()]
-    return risk.risk_report(desk.rules, measured, nav, groups, day.returns, day.history)
 
 
 def _counted(gated: Gated) -> Floats:

@@ -40,12 +40,12 @@ def portfolio_volatility(weights: Floats, returns: Floats) -> float:
     # products and row sums, not a matrix product: the bits of BLAS depend on how an array lies in memory
     contribution = np.where(held, returns * weights, 0.0)
     total = contribution.sum(axis=1)
-    whole = _deviation(total)
+    whole = deviation(total)
     if math.isfinite(whole):
         return whole * math.sqrt(SESSIONS_A_YEAR)
     gaps = np.isnan(contribution).any(axis=0)
-    complete = _deviation(np.where(gaps, 0.0, contribution).sum(axis=1)) if (held & ~gaps).any() else 0.0
-    alone = [_deviation(column[np.isfinite(column)]) for column in returns[:, held].T]
+    complete = deviation(np.where(gaps, 0.0, contribution).sum(axis=1)) if (held & ~gaps).any() else 0.0
+    alone = [deviation(column[np.isfinite(column)]) for column in returns[:, held].T]
     known = [one for one in alone if math.isfinite(one)]
     if not known:
         return math.nan
@@ -87,14 +87,14 @@ def volatility_contributions(weights: Floats, returns: Floats) -> Floats:
     contribution = np.where(held, returns * weights, 0.0)
     gaps = np.isnan(contribution).any(axis=0) | (held & (len(returns) < 2))
     whole = np.where(gaps, 0.0, contribution)
-    sigma = _deviation(whole.sum(axis=1)) if (held & ~gaps).any() else 0.0
+    sigma = deviation(whole.sum(axis=1)) if (held & ~gaps).any() else 0.0
     if sigma > 0.0:
         centred = whole - whole.sum(axis=0) / len(whole)
         total = centred.sum(axis=1)
         out = (centred * total[:, None]).sum(axis=0) / ((len(whole) - 1) * sigma)
     if not gaps.any():
         return out * math.sqrt(SESSIONS_A_YEAR)
-    alone = {n: _deviation(returns[np.isfinite(returns[:, n]), n]) for n in np.flatnonzero(held).tolist()}
+    alone = {n: deviation(returns[np.isfinite(returns[:, n]), n]) for n in np.flatnonzero(held).tolist()}
     known = [one for one in alone.values() if math.isfinite(one)]
     if not known:
         return np.where(held, np.nan, 0.0)
@@ -103,7 +103,7 @@ def volatility_contributions(weights: Floats, returns: Floats) -> Floats:
     return out * math.sqrt(SESSIONS_A_YEAR)
 
 
-def _deviation(values: Floats) -> float:
+def deviation(values: Floats) -> float:
     """Standard deviation with ddof = 1; NaN with fewer than two values or a missing one."""
     if len(values) < 2:
         return math.nan

@@ -66,16 +66,16 @@ class Result:
         """NAV at the mark of every decided session, dollars."""
         return np.array([float(one.state.mark.nav) for one in self.decided])
 
-    def view(self, t: int) -> View:
-        """What strategies saw in row `t` of the market; one session long."""
-        symbols, cut = self.desk.symbols, slice(t, t + 1)
+    @cached_property
+    def view(self) -> View:
+        """What strategies saw, in the rows of the market."""
         return View(
-            symbols=symbols,
-            sessions=np.array([self.market.sessions[t]], dtype="datetime64[D]"),
-            close=self.market.close[cut],
-            vix=self.market.vix[cut],
-            factors={name: values[cut] for name, values in self.market.factors.items()},
-            models={name: models[cut] for name, models in self.market.models.items()},
+            symbols=self.desk.symbols,
+            sessions=np.array(self.market.sessions, dtype="datetime64[D]"),
+            close=self.market.close,
+            vix=self.market.vix,
+            factors=self.market.factors,
+            models=self.market.models,
         )
 
     @cached_property

@@ -1,19 +1,131 @@
-"""A backtest's outcome as files: a CSV per table, and `metrics.json`."""
+"""A backtest's outcome as files: a CSV or a Parquet file per table, and `metrics.json`."""
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import batched
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from nightdesk.research.backtest import Result
 from nightdesk.research.metrics import metrics
-from nightdesk.research.tables import TABLES, write_table
+from nightdesk.research.tables import TABLES, Kind, Row, kind_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["csv", "parquet"]
+
+#: Rows that are turned into columns, and written, at a time.
+ROWS_AT_ONCE = 16_384
 
 
-def write_result(result: Result, folder: Path) -> None:
-    """Write the tables and the metrics into `folder`; the same result gives the same bytes."""
+def write_result(
+    result: Result, folder: Path, figures: Mapping[str, object] | None = None, file_format: Format = "csv"
+) -> None:
+    """Write the tables and the figures into `folder`; the same result gives the same bytes.
+
+    Parameters
+    ----------
+    result : Result
+    folder : Path
+        Made where it is missing.
+    figures : mapping of str to plain value, optional
+        `metrics` of the result, where they were made before.
+    file_format : str
+        "csv" or "parquet": that of the tables. The figures are JSON.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    write = write_csv if file_format == "csv" else write_parquet
+    # The collector would go through the whole result again and again while rows come and go beside it.
+    gc.freeze()
     for name, (columns, rows) in TABLES.items():
-        write_table(folder / f"{name}.csv", columns, rows(result))
-    text = json.dumps(metrics(result), indent=2, allow_nan=False)
+        write(folder / f"{name}.{file_format}", columns, rows(result))
+    gc.unfreeze()
+    text = json.dumps(metrics(result) if figures is None else figures, indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write a CSV with a header; a missing value is an empty field, and a number has all its digits.
+
+    The name of the file, without its ending, is that of the table.
+    """
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(",".join(columns) + "\n")
+        kinds = [kind_of(path.stem, name) for name in columns]
+        for some in batched(rows, ROWS_AT_ONCE):
+            fields = map(_fields, kinds, zip(*some, strict=True))
+            file.write("\n".join(map(",".join, zip(*fields, strict=True))))
+            file.write("\n")
+
+
+def _fields(kind: Kind, column: Sequence[Any]) -> Sequence[str]:
+    """The values of a column as CSV fields; what is the same many times is written once."""
+    if kind == "text":
+        return _quoted(column)
+    if kind in {"date", "flag"}:
+        written = {one: str(one) for one in set(column)}
+        return list(map(written.__getitem__, column))
+    try:
+        return list(map(float.__repr__, column))
+    except TypeError:  # decimals, counts, and values that are missing
+        return ["" if one is None else str(one) for one in column]
+
+
+def _quoted(texts: Sequence[str]) -> Sequence[str]:
+    """The texts as CSV fields: quoted where they hold a comma, a quote or the end of a line."""
+    whole = "\0".join(texts)
+    special = [mark for mark in ',"\n\r' if mark in whole]
+    if not special:
+        return texts
+    if special == [","]:
+        return [f'"{text}"' if "," in text else text for text in texts]
+    return [
+        '"' + text.replace('"', '""') + '"' if any(mark in text for mark in special) else text
+        for text in texts
+    ]
+
+
+def write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Write a Parquet file: dates, texts, flags, counts, and all else as numbers; a missing value is null."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema([(name, _type(kind_of(path.stem, name))) for name in columns])
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        for some in batched(rows, ROWS_AT_ONCE):
+            arrays = [
+                _array(column, kind)
+                for column, kind in zip(zip(*some, strict=True), schema.types, strict=True)
+            ]
+            writer.write_batch(pa.record_batch(arrays, schema=schema))
+
+
+def _type(kind: Kind) -> pa.DataType:
+    import pyarrow as pa
+
+    types = {
+        "date": pa.date32(),
+        "text": pa.string(),
+        "flag": pa.bool_(),
+        "count": pa.int64(),
+        "number": pa.float64(),
+    }
+    return types[kind]
+
+
+def _array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    import pyarrow as pa
+    from pyarrow.types import is_floating, is_string
+
+    if is_floating(kind):
+        numbers = np.array([np.nan if one is None or one == "" else float(one) for one in column])
+        return pa.array(numbers, kind, from_pandas=True)
+    if is_string(kind):
+        return pa.array(column, kind)
+    return pa.array([None if one == "" else one for one in column], kind)

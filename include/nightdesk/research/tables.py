@@ -6,14 +6,15 @@ with full precision and decimals as they stand in the ledger, so that equal resu
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from itertools import chain, product
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nightdesk.decision import risk_report
+from nightdesk.decision import measure
 from nightdesk.decision.injection import WORDS
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
@@ -22,7 +23,10 @@ from nightdesk.performance import Valued, by_strategy
 from nightdesk.research.backtest import Result
 from nightdesk.research.taxes import form_rows
 from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
-from nightdesk.risk import words
+from nightdesk.risk import tail_risk, words
+from nightdesk.risk.concentration import concentration
+from nightdesk.risk.correlation import known_pairs
+from nightdesk.risk.distances import distances
 from nightdesk.risk.moves import describe
 from nightdesk.strategies import Direction
 from nightdesk.tax.form_8949 import COLUMNS
@@ -32,6 +36,10 @@ Row = tuple[object, ...]
 PERFORMANCE_COLUMNS = (
     "strategy", "realised", "unrealised", "dividends", "commission", "interest", "fees", "other", "profit",
 )  # fmt: skip
+#: So many sessions of signals are in memory at a time.
+SESSIONS_AT_ONCE = 64
+
+DIRECTIONS = {int(one): one.name for one in Direction}
 
 
 def nav_rows(result: Result) -> Iterator[Row]:
@@ -65,24 +73,38 @@ def performance_rows(result: Result) -> Iterator[Row]:
 
 def signal_rows(result: Result) -> Iterator[Row]:
     """What each strategy said of each symbol, with its reason in words."""
-    market, desk = result.market, result.desk
-    for one in result.decided:
-        t, session = one.t, market.sessions[one.t]
-        view = result.view(t)
-        for name, strategy in desk.strategies.items():
-            said = market.signals[name].row(t)
-            for n, symbol in enumerate(desk.symbols):
-                injected = (session, name, symbol) in market.injected
-                yield (
-                    session,
-                    name,
-                    symbol,
-                    Direction(int(said.direction[0, n])).name,
-                    float(said.strength[0, n]),
-                    float(said.confidence[0, n]),
-                    WORDS if injected else strategy.explain(view, said, 0, n),
-                    injected,
-                )
+    first, end = result.decided[0].t, result.decided[-1].t + 1
+    starts = range(first, end, SESSIONS_AT_ONCE)
+    return chain.from_iterable(_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
+
+
+def _signals(result: Result, first: int, stop: int) -> Iterator[Row]:
+    """Those of the rows from `first` up to, and without, `stop`; by session, strategy and symbol."""
+    market, desk, view = result.market, result.desk, result.view.rows(first, stop)
+    said = {name: market.signals[name].rows(first, stop) for name in desk.strategies}
+    words = {name: one.explanations(view, said[name]) for name, one in desk.strategies.items()}
+    sessions = market.sessions[first:stop]
+    row = {session: t for t, session in enumerate(sessions)}
+    injected = np.zeros((len(sessions), len(said), len(desk.symbols)), dtype=bool)
+    for session, name, symbol in market.injected:
+        if session in row:
+            words[name][row[session], desk.column[symbol]] = WORDS
+            injected[row[session], desk.strategy_row[name], desk.column[symbol]] = True
+
+    def column(parts: Iterable[NDArray[Any]]) -> list[Any]:
+        cells: list[Any] = np.stack(list(parts), axis=1).ravel().tolist()
+        return cells
+
+    keys = zip(*product(sessions, desk.strategies, desk.symbols), strict=True)
+    return zip(
+        *keys,
+        map(DIRECTIONS.__getitem__, column(one.direction for one in said.values())),
+        column(one.strength for one in said.values()),
+        column(one.confidence for one in said.values()),
+        column(words.values()),
+        injected.ravel().tolist(),
+        strict=True,
+    )
 
 
 def target_rows(result: Result) -> Iterator[Row]:
@@ -206,14 +228,19 @@ def risk_rows(result: Result) -> Iterator[Row]:
 
     A correlation is no limit by itself: what a pair that moves together may weigh is.
     """
+    desk, groups = result.desk, result.desk.book.groups
     for one in result.decided:
-        told = risk_report(result.desk, one.state, result.market.day(one.t), one.gated)
-        tail, spread = told.tail, told.concentration
-        limits = (limit for limit in told.distances if limit.unit != "correlation")
+        day = result.market.day(one.t)
+        measured = measure(desk, one.state, day, one.gated)
+        tail = tail_risk(measured.weights, day.history)
+        spread = concentration(measured.weights, desk.symbols, groups)
+        limits = (limit for limit in distances(desk.rules, measured) if limit.unit != "correlation")
         rooms = [limit for limit in limits if math.isfinite(limit.room_share)]
         nearest = min(rooms, key=lambda limit: limit.room_share, default=None)
+        held = np.flatnonzero(measured.weights)
+        _, _, known = known_pairs(held, measured.standing.correlation)
         figures = (
-            told.volatility,
+            measured.volatility,
             tail.historical.var,
             tail.historical.cvar,
             tail.normal.var,
@@ -229,7 +256,7 @@ def risk_rows(result: Result) -> Iterator[Row]:
             spread.largest_weight,
             spread.largest_group,
             spread.largest_group_weight,
-            "" if math.isnan(told.picture.average) else told.picture.average,
+            float(known.mean()) if len(known) else "",
             *(("", "", "") if nearest is None else (nearest.rule, nearest.subject, nearest.room_share)),
         )
 
@@ -315,10 +342,27 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
     "risk_events": (("session", "kind", "value", "limit", "reason"), risk_event_rows),
 }  # fmt: skip
 
+Kind = Literal["date", "text", "flag", "count", "number"]
 
-def write_table(path: Path, columns: tuple[str, ...], rows: Iterable[Row]) -> None:
-    """Write a CSV with a header; a missing value is an empty field."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows(rows)
+#: What the values of a column are, by its name, or by that of its table and its own; all others are numbers.
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("session", "entry_session", "exit_session", "acquired", "sold", "held_since"), "date"
+    ),
+    **dict.fromkeys(
+        (
+            "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",
+            "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
+            "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
+            "description", "code", "book", "lot", "kind",
+        ),
+        "text",
+    ),
+    "injected": "flag",
+    **dict.fromkeys(("level", "step", "sessions", "var_sessions"), "count"),
+}  # fmt: skip
+
+
+def kind_of(table: str, column: str) -> Kind:
+    """What the values of a column of a table are."""
+    return KINDS.get(f"{table}.{column}") or KINDS.get(column) or "number"

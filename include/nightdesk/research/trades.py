@@ -208,8 +208,8 @@ def _said(result: Result, trade: Trade, at: int) -> str:
     t, desk = result.decided[at].t, result.desk
     if (result.market.sessions[t], trade.strategy, trade.symbol) in result.market.injected:
         return WORDS
-    said = result.market.signals[trade.strategy].row(t)
-    return desk.strategies[trade.strategy].explain(result.view(t), said, 0, desk.column[trade.symbol])
+    said = result.market.signals[trade.strategy]
+    return desk.strategies[trade.strategy].explain(result.view, said, t, desk.column[trade.symbol])
 
 
 def _why_left(result: Result, trade: Trade, closed: int, entered: date) -> str:

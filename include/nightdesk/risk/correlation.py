@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
 from nightdesk.risk.rule import Flags, Rule, Ruling, Situation, register
+
+Columns = NDArray[np.intp]
 
 #: Fewer common returns than this say nothing about a pair.
 FEWEST_RETURNS = 20
@@ -67,6 +70,34 @@ def correlations(returns: Floats, asked: Flags) -> Correlations:
 def _pairs(n: int) -> Flags:
     """Places of each pair of `n` symbols once."""
     return np.triu(np.ones((n, n), dtype=np.bool_), 1)
+
+
+def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Floats]:
+    """Every pair of some symbols with its correlation, where that is known.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (n,)
+        Ascending columns of `matrix`.
+    matrix : ndarray of shape (n_symbols, n_symbols)
+        Correlations; NaN where not known.
+
+    Returns
+    -------
+    first, second, correlation : ndarrays of shape (n_known,)
+        Columns of the pair, `first` before `second`, in the order of rows and then columns.
+    """
+    i, j = _upper(len(columns))
+    first, second = columns[i], columns[j]
+    values = matrix[first, second]
+    known = np.isfinite(values)
+    return first[known], second[known], values[known]
+
+
+@lru_cache
+def _upper(size: int) -> tuple[Columns, Columns]:
+    i, j = np.triu_indices(size, 1)
+    return i, j
 
 
 def _pearson(x: Floats) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import singledispatch
+from functools import cache, singledispatch
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from nightdesk.book import Levels
 from nightdesk.panel import Floats
 from nightdesk.risk.admission import Cash, Heat, PositionCount
 from nightdesk.risk.conditions import DailyLoss
-from nightdesk.risk.correlation import Correlation
+from nightdesk.risk.correlation import Correlation, known_pairs
 from nightdesk.risk.drawdown import DrawdownLevel, RecoveryLeverage
 from nightdesk.risk.exposure import INITIAL_MARGIN, CashBuffer, GrossLeverage, MaxWeight
 from nightdesk.risk.rule import Rule, Standing
@@ -123,10 +123,15 @@ def distances(rules: Iterable[Rule], measured: Measured) -> tuple[Distance, ...]
         The book's, in the order of the gate.
     measured : Measured
     """
-    out = [one for rule in rules for one in of_rule(rule, measured)]
+    out = [one for rule in rules if _has_distance(type(rule)) for one in of_rule(rule, measured)]
     if measured.volatility_target is None:
         return tuple(out)
     return (_at_most("volatility", "", measured.volatility, measured.volatility_target), *out)
+
+
+@cache
+def _has_distance(kind: type[Rule]) -> bool:
+    return of_rule.dispatch(kind) is not of_rule.dispatch(object)
 
 
 @singledispatch
@@ -150,28 +155,29 @@ def _(rule: DrawdownLevel, measured: Measured) -> Iterator[Distance]:
 @of_rule.register
 def _(rule: StopLoss, measured: Measured) -> Iterator[Distance]:
     standing = measured.standing
-    for n in np.flatnonzero(measured.weights).tolist():
-        if math.isfinite(standing.stop_at[n]):
-            fall, stop = float(standing.fall[n]), float(standing.stop_at[n])
-            yield _at_most(rule.name, measured.symbols[n], fall, stop)
+    stopped = np.flatnonzero((measured.weights != 0.0) & np.isfinite(standing.stop_at))
+    falls, stops = standing.fall[stopped].tolist(), standing.stop_at[stopped].tolist()
+    for n, fall, stop in zip(stopped.tolist(), falls, stops, strict=True):
+        yield _at_most(rule.name, measured.symbols[n], fall, stop)
 
 
 @of_rule.register
 def _(rule: Correlation, measured: Measured) -> Iterator[Distance]:
-    held, correlation = measured.weights != 0.0, measured.standing.correlation
-    both = np.triu(held[:, None] & held[None, :] & np.isfinite(correlation), 1)
-    if not both.any():
+    first, second, correlation = known_pairs(np.flatnonzero(measured.weights), measured.standing.correlation)
+    if not len(correlation):
         return
     limit: float = rule.params.limit
-    i, j = _first_largest(np.where(both, correlation, -np.inf))
-    yield _at_most(rule.name, _pair(measured, i, j), float(correlation[i, j]), limit, "correlation")
-    close = both & (correlation > limit)
+    at = int(np.argmax(correlation))
+    pair = _pair(measured, first[at], second[at])
+    yield _at_most(rule.name, pair, float(correlation[at]), limit, "correlation")
+    close = correlation > limit
     if close.any():
-        weight = np.abs(measured.weights)
-        cap = rule.params.joint_cap * (measured.max_weight[:, None] + measured.max_weight[None, :])
-        joint = weight[:, None] + weight[None, :]
-        i, j = _first_largest(np.where(close, joint - cap, -np.inf))
-        yield _at_most("joint_weight", _pair(measured, i, j), float(joint[i, j]), float(cap[i, j]))
+        first, second = first[close], second[close]
+        weight, caps = np.abs(measured.weights), measured.max_weight
+        joint, cap = weight[first] + weight[second], rule.params.joint_cap * (caps[first] + caps[second])
+        at = int(np.argmax(joint - cap))
+        pair = _pair(measured, first[at], second[at])
+        yield _at_most("joint_weight", pair, float(joint[at]), float(cap[at]))
 
 
 @of_rule.register
@@ -250,10 +256,5 @@ def _where(room: float, limit: float) -> Where:
     return "within" if room > 0.0 else "beyond"
 
 
-def _first_largest(matrix: Floats) -> tuple[int, int]:
-    i, j = np.unravel_index(int(np.argmax(matrix)), matrix.shape)
-    return int(i), int(j)
-
-
-def _pair(measured: Measured, i: int, j: int) -> str:
+def _pair(measured: Measured, i: np.intp, j: np.intp) -> str:
     return f"{measured.symbols[i]} / {measured.symbols[j]}"

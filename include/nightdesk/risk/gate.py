@@ -18,6 +18,8 @@ EXEMPT_FROM = 50
 #: Two or three rounds are usual; so many mean that something is wrong.
 MOST_ROUNDS = 100
 
+_ACTIONS: tuple[Action, ...] = ("approve", "cut", "reject")
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -175,42 +177,56 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
     Every cut and every rejection has its verdict. A trade that left the gate also has the approval of each
     rule that was asked about it and changed nothing, with the numbers of the last round.
     """
-    out: list[Verdict] = []
+    records, held = passage.records, passage.held
+    if not records:
+        return []
+    before, after = (np.array([getattr(one, name) for one in records]) for name in ("before", "after"))
+    changed = before != after
+    steps, silent, columns = np.nonzero(np.stack([changed, _silent(passage, changed)], axis=1))
+    value, limit = np.empty_like(before), np.empty_like(before)
+    for step, record in enumerate(records):
+        value[step], limit[step] = record.value, record.limit
+    cells, is_held = (steps, columns), held[columns]
+    action = np.where(silent, 0, np.where(after[cells] == is_held, 2, 1))
+    return [
+        Verdict(step, _rule(records[step], n), symbols[n], _ACTIONS[act], *numbers)
+        for step, n, act, *numbers in zip(
+            steps.tolist(),
+            columns.tolist(),
+            action.tolist(),
+            value[cells].tolist(),
+            limit[cells].tolist(),
+            is_held.tolist(),
+            before[cells].tolist(),
+            after[cells].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _rule(record: Record, n: int) -> str:
+    """Name of the rule, with the key of its limit where that decided."""
+    return record.rule if record.by is None or not record.by[n] else f"{record.rule}.{record.by_key}"
+
+
+def _silent(passage: Passage, changed: Flags) -> Flags:
+    """Where a rule was asked in the last round about a trade that no round of it changed.
+
+    Of shape (n_records, n_symbols), as `changed` is.
+    """
+    silent = np.zeros_like(changed)
     traded = passage.quantity != passage.held
-    spoken: set[tuple[str, int]] = set()
-    for step, record in enumerate(passage.records):
-        changed = record.before != record.after
-        for n in np.flatnonzero(changed).tolist():
-            action: Action = "reject" if record.after[n] == passage.held[n] else "cut"
-            out.append(_verdict(passage, record, step, symbols, n, action))
-            spoken.add((record.rule, n))
-        if step < passage.last_round:
-            continue
-        enters = without_entries(record.before, passage.held) != record.before
-        asked = traded & enters if rule_class(record.rule).subject == "entries" else traded
-        silent = [n for n in np.flatnonzero(asked & ~changed).tolist() if (record.rule, n) not in spoken]
-        out += [_verdict(passage, record, step, symbols, n, "approve") for n in silent]
-    return out
-
-
-def _verdict(
-    passage: Passage, record: Record, step: int, symbols: Sequence[str], n: int, action: Action
-) -> Verdict:
-    return Verdict(
-        step=step,
-        rule=record.rule if record.by is None or not record.by[n] else f"{record.rule}.{record.by_key}",
-        symbol=symbols[n],
-        action=action,
-        value=_at(record.value, n),
-        limit=_at(record.limit, n),
-        held=float(passage.held[n]),
-        before=float(record.before[n]),
-        after=float(record.after[n]),
-    )
-
-
-def _at(number: Floats | float, n: int) -> float:
-    return float(number[n]) if isinstance(number, np.ndarray) else float(number)
+    if not traded.any():
+        return silent
+    ever: dict[str, Flags] = {}
+    for record, row in zip(passage.records, changed, strict=True):
+        ever[record.rule] = ever[record.rule] | row if record.rule in ever else row
+    for step, record in enumerate(passage.records[passage.last_round :], passage.last_round):
+        asked = traded & ~ever[record.rule]
+        if rule_class(record.rule).subject == "entries":
+            asked &= without_entries(record.before, passage.held) != record.before
+        silent[step] = asked
+    return silent
 
 
 def words(verdict: Verdict) -> str:
@@ -218,11 +234,12 @@ def words(verdict: Verdict) -> str:
     change = verdict.before - verdict.held
     side = "hold" if change == 0 else "buy" if change > 0 else "sell"
     amount = abs(change) if change else abs(verdict.held)
-    left = abs(verdict.after - verdict.held)
-    done = {
-        "approve": "passes",
-        "cut": f"cut to a {'purchase' if verdict.after > verdict.held else 'sale'} of {left:g}",
-        "reject": "rejected",
-    }[verdict.action]
+    if verdict.action == "approve":
+        done = "passes"
+    elif verdict.action == "reject":
+        done = "rejected"
+    else:
+        left = abs(verdict.after - verdict.held)
+        done = f"cut to a {'purchase' if verdict.after > verdict.held else 'sale'} of {left:g}"
     reason = reason_in_words(verdict.rule, verdict.value, verdict.limit)
     return f"{verdict.symbol}: {side} {amount:g} {done} by {verdict.rule}: {reason}"

@@ -10,6 +10,7 @@ import numpy as np
 from nightdesk.panel import Floats
 from nightdesk.portfolio.volatility import volatility_contributions
 from nightdesk.risk.concentration import Concentration, concentration
+from nightdesk.risk.correlation import known_pairs
 from nightdesk.risk.distances import Distance, Measured, distances
 from nightdesk.risk.rule import Rule
 from nightdesk.risk.tail import TailRisk, tail_risk
@@ -151,10 +152,8 @@ def picture_of(symbols: Sequence[str], matrix: Floats) -> Picture:
         NaN where not known.
     """
     names = tuple(symbols)
-    first, second = np.triu_indices(len(names), 1)
-    values = matrix[first, second]
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
+    first, second, values = known_pairs(np.arange(len(names)), matrix)
+    if not len(values):
         return Picture(names, matrix, float("nan"), None, None)
 
     def pair(at: int) -> Pair:
@@ -163,7 +162,7 @@ def picture_of(symbols: Sequence[str], matrix: Floats) -> Picture:
     return Picture(
         names,
         matrix,
-        float(values[known].mean()),
-        pair(int(known[np.argmax(values[known])])),
-        pair(int(known[np.argmin(values[known])])),
+        float(values.mean()),
+        pair(int(np.argmax(values))),
+        pair(int(np.argmin(values))),
     )

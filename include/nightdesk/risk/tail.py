@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from nightdesk.panel import Floats
-from nightdesk.portfolio.volatility import SESSIONS_A_YEAR, portfolio_volatility
+from nightdesk.portfolio.volatility import SESSIONS_A_YEAR, deviation, portfolio_volatility
 from nightdesk.risk.rule import Flags
 
 #: Share of the sessions that lose more than the value at risk: 95 % confidence.
@@ -69,8 +69,19 @@ def historical_loss(returns: Floats) -> Loss:
     ----------
     Rockafellar and Uryasev (2000), Optimization of conditional value-at-risk.
     """
-    quantile = float(np.quantile(returns, TAIL))
+    quantile = _quantile(returns)
     return Loss(-quantile, -float(returns[returns <= quantile].mean()))
+
+
+def _quantile(returns: Floats) -> float:
+    """`numpy.quantile` at `TAIL`, to the bit and in a tenth of its time."""
+    place = (len(returns) - 1) * TAIL
+    below = math.floor(place)
+    above = min(below + 1, len(returns) - 1)
+    ordered = np.partition(returns, (below, above))
+    low, high, share = float(ordered[below]), float(ordered[above]), place - below
+    step = high - low
+    return low + step * share if share < 0.5 else high - step * (1.0 - share)
 
 
 def normal_loss(volatility: float) -> Loss:
@@ -114,9 +125,13 @@ def tail_risk(weights: Floats, returns: Floats) -> TailRisk:
         Zeros without any position.
     """
     held = weights != 0.0
-    rows = returns[np.isfinite(returns[:, held]).any(axis=1)]
     if not held.any():
         return TailRisk(Loss(0.0, 0.0), Loss(0.0, 0.0), 0)
+    whole = np.where(held, returns * weights, 0.0).sum(axis=1)
+    if len(whole) >= FEWEST_RETURNS and np.isfinite(whole).all():
+        volatility = deviation(whole) * math.sqrt(SESSIONS_A_YEAR)
+        return TailRisk(historical_loss(whole), normal_loss(volatility), len(whole))
+    rows = returns[np.isfinite(returns[:, held]).any(axis=1)]
     return TailRisk(
         historical=_of_the_past(weights, held, rows),
         normal=normal_loss(portfolio_volatility(weights, rows)),

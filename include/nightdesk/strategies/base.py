@@ -7,10 +7,11 @@ rows, with the same function. A strategy that needs yesterday's value asks for t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, Self
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,15 @@ from numpy.typing import NDArray
 from nightdesk.book import Frozen
 from nightdesk.calendar import Sessions
 from nightdesk.panel import Floats, Panel
+from nightdesk.strategies.words import Texts, in_words
 
 if TYPE_CHECKING:
     from nightdesk.strategies.learning import Model
 
 Codes = NDArray[np.int8]
+
+#: Name of the close among the values that a strategy needs and its words name.
+CLOSE = "close"
 
 
 class Direction(IntEnum):
@@ -114,7 +119,7 @@ class Signals:
     confidence : float64
         In [0, 1]; 0 where too little is known to say anything.
     reason : int8
-        The clause of the strategy that fired; `Strategy.explain` puts it in words.
+        The clause of the strategy that fired; `Strategy.words` has its words.
     """
 
     direction: Codes
@@ -125,7 +130,11 @@ class Signals:
     def row(self, t: int) -> Signals:
         """The one session `t`, still of shape (1, n_symbols)."""
         at = t % len(self.direction)
-        return Signals(**{field.name: getattr(self, field.name)[at : at + 1] for field in fields(self)})
+        return self.rows(at, at + 1)
+
+    def rows(self, first: int, stop: int) -> Signals:
+        """The sessions from row `first` up to, and without, row `stop`."""
+        return Signals(**{field.name: getattr(self, field.name)[first:stop] for field in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +186,57 @@ class Strategy(ABC):
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol of the view; row t depends on row t only."""
 
+    @property
     @abstractmethod
+    def words(self) -> Mapping[int, str]:
+        """Why a signal is what it is: a text for each clause, with the names of its numbers in braces.
+
+        `nightdesk.strategies.words` says how. Such a number is a factor, ``close``, ``vix``, ``strength``,
+        or one of `numbers`; ``{absent}`` names what is missing of `needs`. Words of a clause that holds
+        without a value must not name it.
+        """
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What ``{absent}`` looks at, in its order: the factors and the close, unless it says so."""
+        return (*self.factors, CLOSE)
+
+    def numbers(self, view: View, signals: Signals) -> Mapping[str, NDArray[Any]]:
+        """Further numbers or texts that the words name, by name; row t depends on row t only.
+
+        Each array has shape (n_sessions, n_symbols), or (n_sessions, 1) where it is the same for all symbols.
+        """
+        return {}
+
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         """Why the signal of session row `t` and symbol column `n` is what it is, with its numbers."""
+        at = t % len(view.sessions)
+        said = signals.row(at)
+        value = self._values(view.rows(at, at + 1), said)
+
+        def own(name: str) -> NDArray[Any]:
+            row = value(name)
+            return row[:, n, None] if row.shape[1] > 1 else row
+
+        return str(in_words(self.words, said.reason[:, n, None], own, self.needs)[0, 0])
+
+    def explanations(self, view: View, signals: Signals) -> Texts:
+        """`explain` of every session and symbol, of shape (n_sessions, n_symbols)."""
+        return in_words(self.words, signals.reason, self._values(view, signals), self.needs)
+
+    def _values(self, view: View, signals: Signals) -> Callable[[str], NDArray[Any]]:
+        """The values that the words may name, by name; `numbers` is asked once, when it is needed."""
+        own = cache(partial(self.numbers, view, signals))
+
+        def value(name: str) -> NDArray[Any]:
+            if name in view.factors:
+                return view.factors[name]
+            if name in own():
+                return own()[name]
+            seen = {CLOSE: view.close, "vix": view.vix[:, None], "strength": signals.strength}
+            if name not in seen:
+                known = ", ".join(sorted([*view.factors, *own(), *seen]))
+                raise LookupError(f"the words of {self.name} name {name!r}; there are {known}")
+            return seen[name]
+
+        return value

@@ -6,7 +6,7 @@ months, the newest one left out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import Self
 
@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 
 from nightdesk.book import Frozen, Share, Symbol
 from nightdesk.errors import Refused
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, below
+from nightdesk.strategies.base import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 Flags = NDArray[np.bool_]
 
@@ -145,34 +146,27 @@ class CrossSectionalMomentum(Strategy):
         defends: Flags = above(fallen, self.params.defence_above * leads.sum(axis=1))
         return defends
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, price = self.params, view.close[t, n]
-        values = {name: view.factors[name][t, n] for name in self.factors}
-        closed, mean = apart(price, values[LONG], 2)
-        place, average, close = f"{RANK} {values[RANK]:.2f}", f"{LONG} {mean}", f"the close {closed}"
-        match Clause(signals.reason[t, n]):
-            case Clause.LEADS:
-                return f"{place} is above {p.long_above:g} and {close} above {average}"
-            case Clause.LEADS_BELOW_LONG:
-                return f"{place} is above {p.long_above:g}, but {close} is not above {average}"
-            case Clause.TRAILS:
-                return f"{place} is below {p.avoid_below:g}"
-            case Clause.HAVEN:
-                return f"{self._fallen(view, t)}: this is a haven"
-            case Clause.DEFENCE:
-                return f"{self._fallen(view, t)}: only {', '.join(p.havens)} are held"
-            case Clause.UNKNOWN:
-                values["the close"] = price
-                absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
-                return f"too little history, or a bar is missing: {absent} not known"
-            case Clause.BETWEEN:
-                return f"{place} is neither above {p.long_above:g} nor below {p.avoid_below:g}"
-
-    def _fallen(self, view: View, t: int) -> str:
-        row = view.rows(t, t + 1)
-        leads = self._leads(row)
-        fallen = int((leads & below(row.close, row.factors[LONG])).sum())
-        return (
-            f"{fallen} of the {int(leads.sum())} symbols with a rank above {self.params.long_above:g} are "
-            f"under their {LONG}, more than {self.params.defence_above:.0%}"
+    @property
+    def words(self) -> Mapping[int, str]:
+        p, place = self.params, named(RANK, ".2f")
+        closed, mean = told_apart(CLOSE, LONG, 2)
+        close, average = f"the close {closed}", f"{LONG} {mean}"
+        fallen = (
+            f"{{fallen}} of the {{leaders}} symbols with a rank above {p.long_above:g} are "
+            f"under their {LONG}, more than {p.defence_above:.0%}"
         )
+        return {
+            Clause.LEADS: f"{place} is above {p.long_above:g} and {close} above {average}",
+            Clause.LEADS_BELOW_LONG: f"{place} is above {p.long_above:g}, but {close} is not above {average}",
+            Clause.TRAILS: f"{place} is below {p.avoid_below:g}",
+            Clause.HAVEN: f"{fallen}: this is a haven",
+            Clause.DEFENCE: f"{fallen}: only {', '.join(p.havens)} are held",
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            Clause.BETWEEN: f"{place} is neither above {p.long_above:g} nor below {p.avoid_below:g}",
+        }
+
+    def numbers(self, view: View, signals: Signals) -> Mapping[str, NDArray[np.int64]]:
+        """How many lead, and how many of them are under their average."""
+        leads = self._leads(view)
+        under = leads & below(view.close, view.factors[LONG])
+        return {"leaders": leads.sum(axis=1)[:, None], "fallen": under.sum(axis=1)[:, None]}

@@ -86,14 +86,23 @@ def probability(models: Sequence[Model], features: Sequence[Floats]) -> Floats:
     ndarray of shape (n_sessions, n_symbols)
         NaN where a feature is missing or the model was not fitted.
     """
-    silent = (np.nan,) * len(features)
-
-    def column(name: str, k: int) -> Floats:
-        return np.array([(getattr(one, name) or silent)[k] for one in models], dtype=np.float64)[:, None]
-
     score = np.array([one.intercept for one in models], dtype=np.float64)[:, None]
-    for k, values in enumerate(features):
-        standard = (values - column("means", k)) / column("deviations", k)
-        score = score + column("coefficients", k) * standard
+    shares = contributions(models, features)
+    for k in range(len(features)):
+        score = score + shares[..., k]
     with np.errstate(over="ignore"):
         return np.asarray(1.0 / (1.0 + np.exp(-score)), dtype=np.float64)
+
+
+def contributions(models: Sequence[Model], features: Sequence[Floats]) -> Floats:
+    """What each feature adds to the log-odds of a rise; shape (n_sessions, n_symbols, n_features).
+
+    The arguments are those of `probability`. NaN where a feature is missing or the model was not fitted.
+    """
+    silent = (np.nan,) * len(features)
+
+    def column(name: str) -> Floats:
+        return np.array([getattr(one, name) or silent for one in models], dtype=np.float64)[:, None, :]
+
+    standard = (np.stack(features, axis=-1) - column("means")) / column("deviations")
+    return np.asarray(column("coefficients") * standard, dtype=np.float64)

@@ -6,6 +6,7 @@ stock returns".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Self
 
@@ -13,16 +14,16 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, at_most, below
+from nightdesk.strategies.comparing import above, at_most, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
     confidences,
     first_that_holds,
-    not_known,
     unknown,
     volume_confidence,
 )
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 
 class Clause(IntEnum):
@@ -100,20 +101,23 @@ class MaCrossover(Strategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
-        short, long, short_before, long_before, volume = values
-        first, second = apart(values[short], values[long], 2)
+    @property
+    def words(self) -> Mapping[int, str]:
+        short, long, short_before, long_before, volume = self.factors
+        first, second = told_apart(short, long, 2)
         now = f"{short} {first}", f"{long} {second}"
-        before = f"yesterday's {' and '.join(apart(values[short_before], values[long_before], 2))}"
-        traded = f"{volume} {values[volume]:.2f}"
-        match Clause(signals.reason[t, n]):
-            case Clause.BELOW:
-                return f"{now[0]} is below {now[1]}"
-            case Clause.CROSSES:
-                crossing = f"{now[0]} crosses above {now[1]} (after {before})"
-                return f"{crossing} and {traded} is above {p.volume_above:g}"
-            case Clause.UNKNOWN:
-                return not_known(values)
-            case Clause.NO_CROSSING:
-                return f"no crossing with volume: {now[0]}, {now[1]} (after {before}), {traded}"
+        before = f"yesterday's {' and '.join(told_apart(short_before, long_before, 2))}"
+        traded = named(volume, ".2f")
+        return {
+            Clause.BELOW: f"{now[0]} is below {now[1]}",
+            Clause.CROSSES: (
+                f"{now[0]} crosses above {now[1]} (after {before}) "
+                f"and {traded} is above {self.params.volume_above:g}"
+            ),
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            Clause.NO_CROSSING: f"no crossing with volume: {now[0]}, {now[1]} (after {before}), {traded}",
+        }
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.factors

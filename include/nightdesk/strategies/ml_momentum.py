@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from enum import IntEnum
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,10 @@ from nightdesk.panel import Floats
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, View
 from nightdesk.strategies.comparing import above
 from nightdesk.strategies.learning import LearningStrategy, Model, Span
-from nightdesk.strategies.logistic import fit_logistic, probability
+from nightdesk.strategies.logistic import contributions, fit_logistic, probability
 from nightdesk.strategies.registry import register
-from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY
 
 AVERAGE = "sma_50"
 DISTANCE = f"distance_{AVERAGE}"
@@ -151,40 +152,55 @@ class MlMomentum(LearningStrategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, model = self.params, self.models(view)[t]
-        if signals.reason[t, n] == Clause.NO_MODEL:
-            return self._silence(model)
-        seen = {name: float(values[0, n]) for name, values in features(view.rows(t, t + 1)).items()}
-        if signals.reason[t, n] == Clause.UNKNOWN:
-            return not_known(seen)
-        shares = {
-            name: weight * ((seen[name] - mean) / deviation)
-            for name, weight, mean, deviation in zip(
-                model.features, model.coefficients, model.means, model.deviations, strict=True
-            )
+    @property
+    def words(self) -> Mapping[int, str]:
+        p = self.params
+        probability = f"the probability of a rise in {p.horizon} sessions {{probability:.1%}} is"
+        above = f"above {p.buy_above:.1%}, by the model of {{fitted}} ({{samples}} samples)"
+        most = ", ".join(f"{{feature {k}}} {{share {k}:+.2f}}" for k in range(TOLD))
+        return {
+            Clause.LIKELY: f"{probability} {above}; most of its log-odds: {most}",
+            Clause.NOT_LIKELY: f"{probability} not {above}; most of its log-odds: {most}",
+            Clause.NO_MODEL: "no model: on {fitted} there were {silence}",
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
         }
-        largest = sorted(shares, key=lambda name: -abs(shares[name]))[:TOLD]
-        likely = signals.reason[t, n] == Clause.LIKELY
-        return (
-            f"the probability of a rise in {p.horizon} sessions {(1 + signals.strength[t, n]) / 2:.1%} is "
-            f"{'' if likely else 'not '}above {p.buy_above:.1%}, by the model of {model.fitted} "
-            f"({model.samples} samples); most of its log-odds: "
-            f"{', '.join(f'{name} {shares[name]:+.2f}' for name in largest)}"
-        )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return FEATURES
+
+    def numbers(self, view: View, signals: Signals) -> Mapping[str, NDArray[Any]]:
+        """The probability, what is known of the model, and the features that add most to the log-odds."""
+        models, seen = self.models(view), features(view)
+        shares = contributions(models, tuple(seen.values()))
+        largest = np.argsort(-np.abs(shares), axis=-1, kind="stable")[..., :TOLD]
+        names, amounts = np.array(FEATURES, dtype=object)[largest], np.take_along_axis(shares, largest, -1)
+        return {
+            **seen,
+            "probability": (1.0 + signals.strength) / 2.0,
+            "fitted": _of_models(models, lambda model: str(model.fitted)),
+            "samples": _of_models(models, lambda model: str(model.samples)),
+            "silence": _of_models(models, self._silence),
+            **{f"feature {k}": names[..., k] for k in range(TOLD)},
+            **{f"share {k}": amounts[..., k] for k in range(TOLD)},
+        }
 
     def _silence(self, model: Model) -> str:
         if model.samples < self.params.min_samples:
-            why = f"{model.samples} samples, and {self.params.min_samples} are needed"
-        else:
-            why = f"{model.samples} samples that all {'rose' if model.rising > 0 else 'fell'}"
-        return f"no model: on {model.fitted} there were {why}"
+            return f"{model.samples} samples, and {self.params.min_samples} are needed"
+        return f"{model.samples} samples that all {'rose' if model.rising > 0 else 'fell'}"
 
 
 def features(view: View) -> dict[str, Floats]:
     """Values of `FEATURES` by name, each of shape (n_sessions, n_symbols), NaN where they are missing."""
     distance = view.close / view.factors[AVERAGE] - 1.0
     return {name: distance if name == DISTANCE else view.factors[name] for name in FEATURES}
+
+
+def _of_models(models: Sequence[Model], text: Callable[[Model], str]) -> NDArray[np.object_]:
+    """A text of each session's model, of shape (n_sessions, 1)."""
+    texts = {id(model): text(model) for model in models}
+    return np.array([[texts[id(model)]] for model in models], dtype=object)
 
 
 def _span(sessions: Sessions, known: NDArray[np.bool_]) -> tuple[date | None, date | None]:

@@ -6,16 +6,18 @@ fundamentals".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, below
+from nightdesk.strategies.base import CLOSE, Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
-from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 SENTIMENT, RETURN = "sentiment", "momentum_1"
 
@@ -99,19 +101,17 @@ class NewsSentiment(Strategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
-        score, change = f"{SENTIMENT} {values[SENTIMENT]:+.2f}", f"the return {values[RETURN]:.2%}"
-        closed, mean = apart(view.close[t, n], values[self.average], 2)
+    @property
+    def words(self) -> Mapping[int, str]:
+        p, score, change = self.params, named(SENTIMENT, "+.2f"), f"the return {{{RETURN}:.2%}}"
+        closed, mean = told_apart(CLOSE, self.average, 2)
         close, average = f"the close {closed}", f"{self.average} {mean}"
-        match Clause(signals.reason[t, n]):
-            case Clause.BAD_NEWS:
-                return f"{score} is below {p.sell_below:g}"
-            case Clause.GOOD_NEWS:
-                return f"{score} is above {p.buy_above:g}, {close} above {average} and {change} positive"
-            case Clause.NO_HEADLINES:
-                return "no headlines of the session: nothing is said"
-            case Clause.UNKNOWN:
-                return not_known({**values, "the close": view.close[t, n]})
-            case Clause.NOTHING_HOLDS:
-                return f"no condition holds: {score}, {close}, {average}, {change}"
+        return {
+            Clause.BAD_NEWS: f"{score} is below {p.sell_below:g}",
+            Clause.GOOD_NEWS: (
+                f"{score} is above {p.buy_above:g}, {close} above {average} and {change} positive"
+            ),
+            Clause.NO_HEADLINES: "no headlines of the session: nothing is said",
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            Clause.NOTHING_HOLDS: f"no condition holds: {score}, {close}, {average}, {change}",
+        }

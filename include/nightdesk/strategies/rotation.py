@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
 from pydantic import Field
 
 from nightdesk.book import Frozen, Share
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, at_most
+from nightdesk.strategies.base import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, at_most
 from nightdesk.strategies.registry import register
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 RANK, LONG = "rank_momentum_12_1", "sma_200"
 
@@ -67,19 +69,14 @@ class Rotation(Strategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        values = {name: view.factors[name][t, n] for name in self.factors}
-        closed, mean = apart(view.close[t, n], values[LONG], 2)
-        place, average = f"{RANK} {values[RANK]:.2f}", f"{LONG} {mean}"
+    @property
+    def words(self) -> Mapping[int, str]:
+        closed, mean = told_apart(CLOSE, LONG, 2)
+        place, average = named(RANK, ".2f"), f"{LONG} {mean}"
         close, limit = f"the close {closed}", f"{self.params.above:g}"
-        match Clause(signals.reason[t, n]):
-            case Clause.LEADS:
-                return f"{place} is above {limit} and {close} above {average}"
-            case Clause.NO_LEADER:
-                return f"{place} is not above {limit}"
-            case Clause.BELOW_LONG:
-                return f"{close} is not above {average}"
-            case Clause.UNKNOWN:
-                values["the close"] = view.close[t, n]
-                absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
-                return f"too little history, or a bar is missing: {absent} not known"
+        return {
+            Clause.LEADS: f"{place} is above {limit} and {close} above {average}",
+            Clause.NO_LEADER: f"{place} is not above {limit}",
+            Clause.BELOW_LONG: f"{close} is not above {average}",
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+        }

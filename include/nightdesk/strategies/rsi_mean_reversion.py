@@ -5,6 +5,7 @@ After Wilder (1978), "New concepts in technical trading systems", whose threshol
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Self
 
@@ -12,9 +13,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, below
+from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
-from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, not_known, unknown
+from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 
 class Clause(IntEnum):
@@ -24,6 +26,7 @@ class Clause(IntEnum):
     OVERBOUGHT = 1
     TURNS_UP = 2
     UNKNOWN = 3
+    STILL_FALLING = 4
 
 
 @register
@@ -82,6 +85,7 @@ class RsiMeanReversion(Strategy):
                 (Clause.OVERBOUGHT, Direction.SELL, above(now, p.sell_above)),
                 (Clause.TURNS_UP, Direction.BUY, below(now, p.buy_below) & above(now, before)),
                 (Clause.UNKNOWN, Direction.HOLD, unknown(now, before)),
+                (Clause.STILL_FALLING, Direction.HOLD, below(now, p.buy_below)),
             ],
             Clause.NOTHING_HOLDS,
         )
@@ -92,21 +96,22 @@ class RsiMeanReversion(Strategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
-        now, before = values.values()
-        match Clause(signals.reason[t, n]):
-            case Clause.OVERBOUGHT:
-                return f"{self.rsi} {now:.1f} is above {p.sell_above:g}"
-            case Clause.TURNS_UP:
-                today, yesterday = apart(now, before, 1)
-                return f"{self.rsi} {today} is below {p.buy_below:g} and above yesterday's {yesterday}"
-            case Clause.UNKNOWN:
-                return not_known(values)
-            case Clause.NOTHING_HOLDS:
-                if below(now, p.buy_below):
-                    today, yesterday = apart(now, before, 1)
-                    return (
-                        f"{self.rsi} {today} is below {p.buy_below:g}, but not above yesterday's {yesterday}"
-                    )
-                return f"{self.rsi} {now:.1f} is neither below {p.buy_below:g} nor above {p.sell_above:g}"
+    @property
+    def words(self) -> Mapping[int, str]:
+        p, now = self.params, named(self.rsi, ".1f")
+        today, yesterday = told_apart(self.rsi, f"{self.rsi}@1", 1)
+        return {
+            Clause.OVERBOUGHT: f"{now} is above {p.sell_above:g}",
+            Clause.TURNS_UP: (
+                f"{self.rsi} {today} is below {p.buy_below:g} and above yesterday's {yesterday}"
+            ),
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            Clause.STILL_FALLING: (
+                f"{self.rsi} {today} is below {p.buy_below:g}, but not above yesterday's {yesterday}"
+            ),
+            Clause.NOTHING_HOLDS: f"{now} is neither below {p.buy_below:g} nor above {p.sell_above:g}",
+        }
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return self.factors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,9 +65,3 @@ def unknown(*values: Floats) -> Flags:
     for one in values:
         missing |= ~np.isfinite(one)
     return missing
-
-
-def not_known(values: Mapping[str, float]) -> str:
-    """Which of the values are missing, in words."""
-    absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
-    return f"too little history, or a bar is missing: {absent} not known"

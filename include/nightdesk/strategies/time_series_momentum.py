@@ -5,6 +5,7 @@ After Moskowitz, Ooi, Pedersen (2012), "Time series momentum", with moving avera
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Self
 
@@ -13,9 +14,10 @@ from pydantic import Field, FiniteFloat, model_validator
 
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
-from nightdesk.strategies.base import Codes, Direction, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, below
+from nightdesk.strategies.base import CLOSE, Codes, Direction, Signals, Strategy, View
+from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 #: Momentum beyond the STRONG threshold at which confidence is full, and the scale of all other confidences.
 CONFIDENCE_SCALE = 0.10
@@ -132,30 +134,23 @@ class TimeSeriesMomentum(Strategy):
         plain = 0.5 + 0.2 * np.minimum(1.0, np.abs(m) / CONFIDENCE_SCALE)
         return np.where(reason == Clause.TOO_LITTLE_HISTORY, 0.0, np.where(falling | rising, strong, plain))
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
-        m = f"{self.momentum} {values[self.momentum]:.2%}"
-        close = f"the close {view.close[t, n]:.2f}"
-        short, middle, long = (f"{name} {values[name]:.2f}" for name in (SHORT, MIDDLE, LONG))
-        match Clause(signals.reason[t, n]):
-            case Clause.FALLING_BELOW_LONG:
-                return f"{m} is below {p.strong_sell_below:.2%} and {close} below {long}"
-            case Clause.FALLING:
-                return f"{m} is below {p.sell_below:.2%}"
-            case Clause.BELOW_MIDDLE:
-                closed, mean = apart(view.close[t, n], values[MIDDLE], 2)
-                return f"the close {closed} is below {MIDDLE} {mean}"
-            case Clause.RISING_ABOVE_ALL:
-                return (
-                    f"{m} is above {p.strong_buy_above:.2%}, {close} above {middle} and {long}, "
-                    f"VIX {view.vix[t]:.2f} below {p.strong_buy_vix_below:g}"
-                )
-            case Clause.RISING_ABOVE_SHORT:
-                closed, mean = apart(view.close[t, n], values[SHORT], 2)
-                return f"{m} is above {p.buy_above:.2%} and the close {closed} above {SHORT} {mean}"
-            case Clause.TOO_LITTLE_HISTORY:
-                values["the close"] = view.close[t, n]
-                absent = ", ".join(name for name, value in values.items() if not np.isfinite(value))
-                return f"too little history, or a bar is missing: {absent} not known"
-            case Clause.NOTHING_HOLDS:
-                return f"no condition holds: {m}, {close}, {short}, {middle}, {long}"
+    @property
+    def words(self) -> Mapping[int, str]:
+        p, m, close = self.params, named(self.momentum, ".2%"), "the close {close:.2f}"
+        short, middle, long = (named(name, ".2f") for name in (SHORT, MIDDLE, LONG))
+        below_middle, above_close = told_apart(CLOSE, MIDDLE, 2)
+        above_short, below_close = told_apart(CLOSE, SHORT, 2)
+        calm = f"VIX {{vix:.2f}} below {p.strong_buy_vix_below:g}"
+        return {
+            Clause.FALLING_BELOW_LONG: f"{m} is below {p.strong_sell_below:.2%} and {close} below {long}",
+            Clause.FALLING: f"{m} is below {p.sell_below:.2%}",
+            Clause.BELOW_MIDDLE: f"the close {below_middle} is below {MIDDLE} {above_close}",
+            Clause.RISING_ABOVE_ALL: (
+                f"{m} is above {p.strong_buy_above:.2%}, {close} above {middle} and {long}, {calm}"
+            ),
+            Clause.RISING_ABOVE_SHORT: (
+                f"{m} is above {p.buy_above:.2%} and the close {above_short} above {SHORT} {below_close}"
+            ),
+            Clause.TOO_LITTLE_HISTORY: TOO_LITTLE_HISTORY,
+            Clause.NOTHING_HOLDS: f"no condition holds: {m}, {close}, {short}, {middle}, {long}",
+        }

@@ -5,22 +5,23 @@ After Bollinger (2001), "Bollinger on Bollinger bands", whose first method this 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
 from pydantic import Field
 
 from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
-from nightdesk.strategies.comparing import above, apart, below
+from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
     confidences,
     first_that_holds,
-    not_known,
     unknown,
     volume_confidence,
 )
+from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 #: The close as a factor, so that yesterday's can be asked for; restated as the bands are, it rounds alike.
 CLOSE = "sma_1"
@@ -114,22 +115,20 @@ class VolatilityBreakout(Strategy):
             reason=reason,
         )
 
-    def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
-        p, values = self.params, {name: view.factors[name][t, n] for name in self.factors}
-        average, traded = (
-            f"{self._average} {values[self._average]:.2f}",
-            f"{self._volume} {values[self._volume]:.2f}",
-        )
-        pairs = [" against ".join(apart(values[close], values[band], 2)) for close, band in self._compared]
+    @property
+    def words(self) -> Mapping[int, str]:
+        average, traded = named(self._average, ".2f"), named(self._volume, ".2f")
+        pairs = [" against ".join(told_apart(close, band, 2)) for close, band in self._compared]
+        closed, mean = told_apart("close", self._average, 2)
         closes = f"closes against {self._compared[0][1]}, newest first: {', '.join(pairs)}"
-        match Clause(signals.reason[t, n]):
-            case Clause.BELOW_AVERAGE:
-                closed, mean = apart(view.close[t, n], values[self._average], 2)
-                return f"the close {closed} is below {self._average} {mean}"
-            case Clause.BREAKS_OUT:
-                running = f"{p.closes} closes running above the upper band"
-                return f"{running} and {traded} above {p.volume_above:g} ({closes})"
-            case Clause.UNKNOWN:
-                return not_known({"the close": view.close[t, n], **values})
-            case Clause.NOTHING_HOLDS:
-                return f"no breakout with volume: {closes}; {traded}, {average}"
+        running = f"{self.params.closes} closes running above the upper band"
+        return {
+            Clause.BELOW_AVERAGE: f"the close {closed} is below {self._average} {mean}",
+            Clause.BREAKS_OUT: f"{running} and {traded} above {self.params.volume_above:g} ({closes})",
+            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            Clause.NOTHING_HOLDS: f"no breakout with volume: {closes}; {traded}, {average}",
+        }
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("close", *self.factors)

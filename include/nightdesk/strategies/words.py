@@ -1,0 +1,155 @@
+"""The words of many signals at once: one text for each clause, filled with the numbers of each cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from string import Formatter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.panel import Floats
+from nightdesk.strategies.comparing import apart
+
+Texts = NDArray[np.object_]
+Value = Callable[[str], NDArray[Any]]
+Cells = tuple[NDArray[np.intp], ...]
+
+#: The field that names the values that are missing, and what it calls those that have no name of their own.
+ABSENT = "absent"
+_CALLED = {"close": "the close"}
+
+#: How a value may be written; a value without any format is written as it is.
+_FORMAT = re.compile(r"(\+?\.\d+[ef%]|g|s)|\.(\d+)f apart from (.+)")
+
+
+#: What is said where a value is missing.
+TOO_LITTLE_HISTORY = "too little history, or a bar is missing: {absent} not known"
+
+
+def told_apart(first: str, second: str, decimals: int) -> tuple[str, str]:
+    """The texts of two values, with as many decimals, and no fewer than these, as tell them apart."""
+    pairs = ((first, second), (second, first))
+    one, other = (f"{{{name}:.{decimals}f apart from {than}}}" for name, than in pairs)
+    return one, other
+
+
+def named(name: str, how: str) -> str:
+    """The text of a value with its name before it, such as ``sma_50 {sma_50:.2f}``."""
+    return f"{name} {{{name}:{how}}}"
+
+
+def in_words(
+    texts: Mapping[int, str], clauses: NDArray[np.int8], value: Value, needs: Sequence[str]
+) -> Texts:
+    """The text of each cell's clause, with the values of that cell.
+
+    Parameters
+    ----------
+    texts : mapping of clause to str
+        Names in braces stand for values, formatted as Python formats them: ``{sma_50:.2f}``, ``{share:.1%}``,
+        ``{lead:+.2f}``, ``{factor:g}``, or with as many decimals as tell it from another one:
+        ``{close:.2f apart from sma_50}``. ``{absent}`` stands for the names of the `needs` that are missing.
+    clauses : ndarray of shape (n_sessions, n_symbols)
+    value : function of a name
+        Gives an ndarray of this shape, or of (n_sessions, 1) or (1, 1) where it is the same for many cells.
+    needs : sequence of str
+        Names of values.
+
+    Returns
+    -------
+    ndarray of shape (n_sessions, n_symbols), of str
+
+    Raises
+    ------
+    LookupError
+        When there is no text for a clause, or no value for a name.
+    ValueError
+        When a value is to be written in a way that is not known.
+    """
+    out = np.empty(clauses.shape, dtype=object)
+    for clause in sorted(set(clauses.ravel().tolist())):
+        if clause not in texts:
+            raise LookupError(f"no words for clause {clause}: there are words for {sorted(texts)}")
+        cells = np.nonzero(clauses == clause)
+        pattern, fields = _parsed(texts[clause])
+        columns = [_column(field, value, needs, cells) for field in fields]
+        out[cells] = list(map(pattern.__mod__, zip(*columns, strict=True))) if columns else pattern % ()
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """What a place of a text is filled with: a value times `scale`, or told apart from `other`."""
+
+    name: str
+    scale: float | None = None
+    other: str = ""
+    decimals: int = 0
+
+
+@cache
+def _parsed(text: str) -> tuple[str, tuple[_Field, ...]]:
+    """The text for the ``%`` operator, and what each of its places is filled with.
+
+    ``%`` writes numbers as `str.format` does and takes half as long.
+    """
+    pattern, fields = "", list[_Field]()
+    for literal, name, form, _ in Formatter().parse(text):
+        pattern += literal.replace("%", "%%")
+        if name is None:
+            continue
+        how = form or "s"
+        found = _FORMAT.fullmatch(how)
+        if found is None:
+            raise ValueError(
+                f"{{{name}:{how}}} in {text!r}: write a value as .2f, +.2f, .1%, .3e, g, "
+                "or as .2f apart from the NAME of another"
+            )
+        usual, decimals, other = found.groups()
+        if other:
+            pattern += "%s"
+            fields.append(_Field(name, other=other, decimals=int(decimals)))
+        elif usual.endswith("%"):
+            pattern += f"%{usual[:-1]}f%%"
+            fields.append(_Field(name, scale=100.0))
+        else:
+            pattern += f"%{usual}"
+            fields.append(_Field(name))
+    return pattern, tuple(fields)
+
+
+def _column(field: _Field, value: Value, needs: Sequence[str], cells: Cells) -> Sequence[object]:
+    if field.name == ABSENT:
+        return list(_absent(needs, [_at(value(one), cells) for one in needs]))
+    found = _at(value(field.name), cells)
+    if field.other:
+        return _apart(found, _at(value(field.other), cells), field.decimals)
+    column: list[object] = (found if field.scale is None else found * field.scale).tolist()
+    return column
+
+
+def _apart(first: Floats, second: Floats, decimals: int) -> list[str]:
+    """The first of two numbers, told apart; only those that may read alike are looked at one by one."""
+    texts = list(map(f"%.{decimals}f".__mod__, first.tolist()))
+    for at in np.flatnonzero(np.abs(first - second) <= 10.0**-decimals).tolist():
+        texts[at] = apart(float(first[at]), float(second[at]), decimals)[0]
+    return texts
+
+
+def _at(found: NDArray[Any], cells: Cells) -> NDArray[Any]:
+    rows, columns = cells
+    if found.size == 1:
+        return found.ravel().repeat(len(rows))
+    cells_of: NDArray[Any] = found[rows, columns if found.shape[1] > 1 else 0]
+    return cells_of
+
+
+def _absent(names: Sequence[str], columns: Sequence[NDArray[np.float64]]) -> Iterator[str]:
+    called = [_CALLED.get(name, name) for name in names]
+    for gaps in (~np.isfinite(np.stack(columns, axis=1))).tolist():
+        yield ", ".join(name for name, gone in zip(called, gaps, strict=True) if gone)
