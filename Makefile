@@ -19,11 +19,11 @@ run: env ## start PostgreSQL and Airflow, decide the newest sessions, say where 
 stop: ## stop what `make run` started, and nothing else
 	@$(WITH_DOTENV) if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
-test: env ## run the tests (at most 10 minutes on 2 cores)
-	@$(PY) -m pytest -n 3 --dist loadfile -m "not slow and not browser"
+test: env ## run the tests (at most 8 minutes on 2 cores)
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 test-all: env ## run the long tests too
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
 	@$(PY) -m tests.matrices.kill

@@ -18,6 +18,34 @@ PROJECT = Path(__file__).resolve().parents[1]
 TEMPLATE = "nightdesk_template"
 
 
+#: Files and folders with the longest tests, the longest first. A process of the tests takes a file at a time:
+#: with a long one begun last, all others would wait for its process.
+LONGEST = (
+    "end_to_end/test_alpaca_book.py",
+    "end_to_end/test_one_desk.py",
+    "matrices/test_fault.py",
+    "machine/test_airflow.py",
+    "end_to_end",
+    "parity",
+    "matrices",
+    "dags/test_preloading.py",
+    "pipeline",
+    "machine",
+    "decision",
+    "research",
+    "cli",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the order within a file stays."""
+    items.sort(key=lambda item: _place(item.path.relative_to(PROJECT / "tests").as_posix()))
+
+
+def _place(path: str) -> int:
+    return next((n for n, one in enumerate(LONGEST) if path.startswith(one)), len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def market() -> Path:
     """The folder of real daily bars; tests that read it are skipped where it is absent."""

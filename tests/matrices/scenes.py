@@ -15,6 +15,7 @@ from tests.conftest import Databases, open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
 from tests.pipeline.new_desk import new_desk, random_walks
+from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import INCEPTION, session
 
 from nightdesk.calendar import get_calendar
@@ -67,6 +68,7 @@ def alpaca_desks(silence: float = 2.0) -> Iterator[Callable[[], WatchedDesk]]:
         patch.setenv("NIGHTDESK_HOME", str(folder / "home"))
         # A book's file does not change here, and reading it takes as long as sending an order.
         patch.setattr(context, "load_book", cache(context.load_book))
+        check_quickly(patch)
         databases = Databases(stack.enter_context(postgres.ephemeral()))
         stack.callback(databases.close)
         walks = random_walks()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from tests.conftest import PROJECT, open_connection
 from tests.parity.checks import same_sessions
+from tests.pipeline.quick_checks import check_quickly
 from tests.research.headlines import write_headlines
 
 from nightdesk.alerts.report import render
@@ -27,7 +28,7 @@ from nightdesk.research.metrics import metrics
 from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows, trades
 
 #: Calm weeks, then the volatility of February 2018: every regime of the book, and its breaker.
-FIRST, COUNT = date(2018, 1, 2), 120
+FIRST = date(2018, 1, 2)
 
 #: Enough of them for every strategy, every end and every filter.
 FEW = frozenset({"MSFT", "NVDA", "DIS", "HD", "TGT", "PG", "JPM", "BAC", "MRK", "GE", "XOM", "NEE"})
@@ -35,11 +36,20 @@ FEW = frozenset({"MSFT", "NVDA", "DIS", "HD", "TGT", "PG", "JPM", "BAC", "MRK", 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "symbols", [FEW, pytest.param(frozenset(), marks=pytest.mark.slow)], ids=["twelve_symbols", "whole_book"]
+    ("symbols", "count"),
+    [(FEW, 80), pytest.param(frozenset(), 120, marks=pytest.mark.slow)],
+    ids=["twelve_symbols", "whole_book"],
 )
-def test_a_hundred_and_twenty_sessions_with_all_five_strategies_are_the_same_to_the_cent(
-    symbols: frozenset[str], database: str, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_steps_and_the_backtest_with_all_five_strategies_decide_the_same_to_the_cent(
+    symbols: frozenset[str],
+    count: int,
+    database: str,
+    market: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if symbols:
+        check_quickly(monkeypatch)
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     tree: dict[str, Any] = yaml.safe_load((PROJECT / "books" / "equity_swing.yaml").read_text())
     tree["feeds"] = {"daily": [f"files:{market}"], "news": [f"files:{tmp_path / 'headlines.csv'}"]}
@@ -47,7 +57,7 @@ def test_a_hundred_and_twenty_sessions_with_all_five_strategies_are_the_same_to_
     path = tmp_path / "equity_swing.yaml"
     path.write_text(yaml.safe_dump(tree, sort_keys=False))
     book, calendar = load_book(path), get_calendar()
-    sessions = [as_date(one) for one in calendar.between(FIRST, date(2018, 12, 31))[:COUNT]]
+    sessions = [as_date(one) for one in calendar.between(FIRST, date(2018, 12, 31))[:count]]
     origin = origin_of(book, sessions[0])
     write_headlines(tmp_path / "headlines.csv", book.symbols, calendar.between(origin, sessions[-1]))
 

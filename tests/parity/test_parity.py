@@ -9,6 +9,7 @@ import yaml
 from tests.conftest import PROJECT, open_connection
 from tests.parity import taking_turns
 from tests.parity.checks import same_sessions
+from tests.pipeline.quick_checks import check_quickly
 
 from nightdesk.book import load_book
 from nightdesk.calendar import as_date, get_calendar
@@ -72,6 +73,9 @@ RANKS_OF_FIVE = {
     "limits": {"max_weight": {}, "cash_buffer": {"limit": 0.05}},
 }
 
+#: Sessions.
+A_YEAR = 250
+
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
@@ -84,8 +88,8 @@ RANKS_OF_FIVE = {
         (INCEPTION, 14, taking_turns.BOOK),
         (INCEPTION, 10, WASH_SALES),
         (INCEPTION, 8, RANKS_OF_FIVE),
-        pytest.param(INCEPTION, 250, {}, marks=pytest.mark.slow),
-        pytest.param(INCEPTION, 250, LIMIT_ORDERS, marks=pytest.mark.slow),
+        pytest.param(INCEPTION, A_YEAR, {}, marks=pytest.mark.slow),
+        pytest.param(INCEPTION, A_YEAR, LIMIT_ORDERS, marks=pytest.mark.slow),
     ],
     ids=[
         "crash",
@@ -109,6 +113,8 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    if count < A_YEAR:
+        check_quickly(monkeypatch)
     tree = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())
     tree["feeds"] = {"daily": [f"files:{market}"]}
     tree |= changed

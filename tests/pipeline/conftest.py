@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.pipeline.new_desk import new_desk, random_walks
+from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import SmallDesk
 
 
@@ -18,7 +19,8 @@ def walks() -> list[list[str]]:
 def make_desk(
     walks: list[list[str]], new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], SmallDesk]:
-    """Makes one more small desk, with a database of its own."""
+    """Makes one more small desk, with a database of its own; its data is checked quickly."""
+    check_quickly(monkeypatch)
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     made = []
 

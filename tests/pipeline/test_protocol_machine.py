@@ -17,6 +17,7 @@ from tests.pipeline.alpaca_desk import at_alpaca
 from tests.pipeline.new_desk import new_desk, random_walks
 from tests.pipeline.protocol_days import Days
 from tests.pipeline.protocol_machine import RULES, ProtocolMachine
+from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.protocol_orders import Wish, decided
 from tests.pipeline.small_desk import INCEPTION
 
@@ -105,6 +106,7 @@ def protocol(
 ) -> Iterator[Protocol]:
     folder = tmp_path_factory.mktemp("protocol")
     monkeypatch.setenv("NIGHTDESK_HOME", str(folder / "home"))
+    check_quickly(monkeypatch)
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(alpaca, "PATIENCE", PATIENCE)
     with FakeAlpaca(get_calendar().open_at(INCEPTION), silence=SILENCE) as fake:
