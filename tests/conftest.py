@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from psycopg2 import sql
+from psycopg2.extensions import parse_dsn
 
 from nightdesk.machine import postgres
 from nightdesk.store import db
@@ -74,8 +75,12 @@ class Databases:
 
     def new(self) -> str:
         """The address of one that no test has used."""
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, TEMPLATE)
+        return self.copy(self._url(TEMPLATE))
+
+    def copy(self, url: str) -> str:
+        """The address of one with the rows of another, which nobody is connected to."""
+        name, source = f"test_{uuid.uuid4().hex[:12]}", str(parse_dsn(url)["dbname"])
+        self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, source)
         return self._url(name)
 
     @contextmanager

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import Databases
+from tests.pipeline.kept_desk import DeskAfter, KeptDesk
 from tests.pipeline.new_desk import new_desk, random_walks
 from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import SmallDesk
@@ -34,3 +36,31 @@ def make_desk(
 @pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
     return make_desk()
+
+
+@pytest.fixture(scope="session")
+def kept_desks() -> dict[int, KeptDesk]:
+    """Those that `desk_after` has made, by the number of sessions that they have decided."""
+    return {}
+
+
+@pytest.fixture
+def desk_after(
+    make_desk: Callable[[], SmallDesk],
+    kept_desks: dict[int, KeptDesk],
+    databases: Databases,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> DeskAfter:
+    """Gives a small desk that has decided its first so many sessions."""
+
+    def after(sessions: int) -> SmallDesk:
+        if sessions not in kept_desks:
+            first = make_desk()
+            for number in range(sessions):
+                first.run(number)
+            kept = tmp_path_factory.mktemp("kept")
+            kept_desks[sessions] = KeptDesk(first, tmp_path / "home", kept, databases)
+        return kept_desks[sessions].copy(tmp_path)
+
+    return after

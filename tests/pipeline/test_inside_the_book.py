@@ -1,13 +1,15 @@
 """What two strategies of a book want against each other changes hands inside it, and is kept like a fill."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.conftest import open_connection
+from tests.conftest import Databases, open_connection
 from tests.parity import taking_turns
+from tests.pipeline.kept_desk import KeptDesk
+from tests.pipeline.new_desk import new_desk
+from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.pipeline import steps
@@ -20,16 +22,27 @@ LAST = 4
 UNIVERSE = {symbol: {"max_weight": 0.3} for symbol in ("SPY", "QQQ", "GLD", "TLT")}
 
 
-@pytest.fixture
-def desk(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
+@pytest.fixture(scope="module")
+def kept(walks: list[list[str]], databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> KeptDesk:
     """A desk whose two strategies hold the same units by turns, after some sessions."""
-    made = make_desk()
-    path = Path(made.book)
-    tree = yaml.safe_load(path.read_text()) | taking_turns.BOOK | {"universe": UNIVERSE}
-    path.write_text(yaml.safe_dump(tree, sort_keys=False))
-    for number in range(LAST + 1):
-        made.run(number)
-    return made
+    folder = tmp_path_factory.mktemp("turns")
+    made = new_desk(folder / "made", databases.new(), walks)
+    tree = yaml.safe_load(made.book.read_text()) | taking_turns.BOOK | {"universe": UNIVERSE}
+    made.book.write_text(yaml.safe_dump(tree, sort_keys=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NIGHTDESK_HOME", str(folder / "home"))
+        check_quickly(patch)
+        for number in range(LAST + 1):
+            made.run(number)
+    return KeptDesk(made, folder / "home", folder / "kept", databases)
+
+
+@pytest.fixture
+def desk(kept: KeptDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDesk:
+    """One that stands where that was kept."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    check_quickly(monkeypatch)
+    return kept.copy(tmp_path)
 
 
 def test_the_units_move_between_the_strategies_without_an_order(desk: SmallDesk) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from tests.clock import set_clock
 from tests.conftest import open_connection
+from tests.pipeline.kept_desk import DeskAfter
 from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.calendar import get_calendar
@@ -34,10 +35,11 @@ def alerts(desk: SmallDesk, key: str) -> list[tuple[object, ...]]:
     )
 
 
-def trade(desk: SmallDesk, sessions: int = 3) -> None:
-    for number in range(sessions):
-        desk.run(number)
-    assert desk.rows("SELECT symbol FROM nightdesk.positions WHERE session = %s", session(sessions - 1))
+def traded(desk_after: DeskAfter) -> SmallDesk:
+    """A desk that has decided three sessions and holds something."""
+    desk = desk_after(3)
+    assert desk.rows("SELECT symbol FROM nightdesk.positions WHERE session = %s", session(2))
+    return desk
 
 
 def watch(desk: SmallDesk, number: int) -> None:
@@ -46,9 +48,9 @@ def watch(desk: SmallDesk, number: int) -> None:
     set_clock(desk.url, known + timedelta(hours=1))
 
 
-def test_level_four_sells_everything_until_nothing_is_left_and_opens_nothing(desk: SmallDesk) -> None:
+def test_level_four_sells_everything_until_nothing_is_left_and_opens_nothing(desk_after: DeskAfter) -> None:
     """The sale of bitcoin meets no bar over the weekend and is asked again."""
-    trade(desk)
+    desk = traded(desk_after)
     say(desk, 3, "level", 4)
     desk.run(3)
     entered = level_of(desk, 3)
@@ -64,8 +66,8 @@ def test_level_four_sells_everything_until_nothing_is_left_and_opens_nothing(des
         assert orders == [(symbol, "sell") for symbol in left]
 
 
-def test_a_move_is_stored_with_its_numbers_and_told_once(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_move_is_stored_with_its_numbers_and_told_once(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 2)
     for _ in range(2):
         desk.run_steps(3, "ingest", "gate")
@@ -77,8 +79,8 @@ def test_a_move_is_stored_with_its_numbers_and_told_once(desk: SmallDesk) -> Non
     assert "a person has set it (ann)" in str(body)
 
 
-def test_running_a_session_again_computes_the_same_state(desk: SmallDesk) -> None:
-    trade(desk)
+def test_running_a_session_again_computes_the_same_state(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 3)
     desk.run(3)
     first = level_of(desk, 3)
@@ -87,8 +89,8 @@ def test_running_a_session_again_computes_the_same_state(desk: SmallDesk) -> Non
     assert done["gate"]["differs"] == 0
 
 
-def test_a_person_is_asked_once_and_only_of_a_session_that_can_be_seen(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_person_is_asked_once_and_only_of_a_session_that_can_be_seen(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 4)
     desk.run(3)
     assert alerts(desk, "waits") == []
@@ -105,8 +107,8 @@ def test_a_person_is_asked_once_and_only_of_a_session_that_can_be_seen(desk: Sma
     assert [one.session for one in asked] == [session(5)]
 
 
-def test_the_simulated_person_answers_for_sessions_that_nobody_saw(desk: SmallDesk) -> None:
-    trade(desk)
+def test_the_simulated_person_answers_for_sessions_that_nobody_saw(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 4)
     for number in range(3, 9):
         desk.run(number)
@@ -114,8 +116,8 @@ def test_the_simulated_person_answers_for_sessions_that_nobody_saw(desk: SmallDe
     assert level_of(desk, 8).answered_by == "simulated person"
 
 
-def test_a_book_that_a_person_was_asked_about_waits_for_the_answer_of_one(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_book_that_a_person_was_asked_about_waits_for_the_answer_of_one(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 4)
     say(desk, 3, "ask")
     for number in range(3, 10):
@@ -136,8 +138,8 @@ def test_a_real_account_is_never_answered_for(desk: SmallDesk) -> None:
         assert not session_facts(context).simulates
 
 
-def test_a_state_that_got_lost_is_refused_and_not_taken_for_a_new_book(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_state_that_got_lost_is_refused_and_not_taken_for_a_new_book(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 4)
     desk.run(3)
     with open_connection(desk.url) as conn, conn.cursor() as cursor:
@@ -147,8 +149,8 @@ def test_a_state_that_got_lost_is_refused_and_not_taken_for_a_new_book(desk: Sma
     assert desk.rows("SELECT 1 FROM nightdesk.orders WHERE session = %s", session(4)) == []
 
 
-def test_a_book_whose_states_were_never_kept_is_judged_from_its_highest_value(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_book_whose_states_were_never_kept_is_judged_from_its_highest_value(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     with open_connection(desk.url) as conn, conn.cursor() as cursor:
         cursor.execute("DELETE FROM nightdesk.risk_state")
         cursor.execute("UPDATE nightdesk.portfolio SET peak_nav = nav * 2 WHERE session = %s", [session(2)])
@@ -156,8 +158,8 @@ def test_a_book_whose_states_were_never_kept_is_judged_from_its_highest_value(de
     assert level_of(desk, 3).level == 4
 
 
-def test_a_replay_reads_what_people_said_and_tells_the_same_story(desk: SmallDesk) -> None:
-    trade(desk)
+def test_a_replay_reads_what_people_said_and_tells_the_same_story(desk_after: DeskAfter) -> None:
+    desk = traded(desk_after)
     say(desk, 3, "level", 2)
     for number in range(3, 6):
         desk.run(number)

@@ -17,8 +17,8 @@ from tests.pipeline.alpaca_desk import at_alpaca
 from tests.pipeline.new_desk import new_desk, random_walks
 from tests.pipeline.protocol_days import Days
 from tests.pipeline.protocol_machine import RULES, ProtocolMachine
-from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.protocol_orders import Wish, decided
+from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import INCEPTION
 
 from nightdesk import decision

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.conftest import open_connection
+from tests.pipeline.kept_desk import DeskAfter
 from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, session
 
 from nightdesk.errors import NotYet, Refused, Transient
@@ -36,11 +37,9 @@ class Broken(TimeSeriesMomentum):
 
 
 @pytest.fixture
-def decided(desk: SmallDesk) -> SmallDesk:
+def decided(desk_after: DeskAfter) -> SmallDesk:
     """A desk with a few closed sessions."""
-    for number in range(LAST + 1):
-        desk.run(number)
-    return desk
+    return desk_after(LAST + 1)
 
 
 def test_a_sequence_of_sessions_trades_and_nav_is_cash_plus_positions(decided: SmallDesk) -> None:

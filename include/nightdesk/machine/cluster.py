@@ -102,13 +102,16 @@ class Cluster:
             for database in databases:
                 self._ensure_database(database)
 
-    def stop(self) -> bool:
-        """End the server in order; False when there was none."""
+    def stop(self, *, mode: str = "fast") -> bool:
+        """End the server in order; False when there was none.
+
+        `mode` is pg_ctl's: "immediate" leaves everything as after a crash.
+        """
         with exclusive(self.folder.parent / "run" / f"{self.folder.name}.lock"):
             if self._postmaster() is None:
                 return False
             done = _program(
-                "pg_ctl", "-D", str(self.data), "-m", "fast", "-w", "-t", "60", "stop", owner=_server_user()
+                "pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", "60", "stop", owner=_server_user()
             )
             if done.returncode != 0 and self._postmaster() is not None:
                 raise Refused(f"the embedded PostgreSQL in {self.data} would not stop: {done.stdout.strip()}")
@@ -116,7 +119,7 @@ class Cluster:
 
     def destroy(self) -> None:
         """End the server and delete its folders."""
-        self.stop()
+        self.stop(mode="immediate")  # nobody will read what an orderly end would write
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.socket_folder != self.folder:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
