@@ -20,7 +20,7 @@ from nightdesk.research.walk import walk
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260
-PLAIN_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 80.0, 1.2
+PLAIN_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 80.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)

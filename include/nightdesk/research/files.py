@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import batched
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -41,13 +42,23 @@ def write_result(
     """
     folder.mkdir(parents=True, exist_ok=True)
     write = write_csv if file_format == "csv" else write_parquet
-    # The collector would go through the whole result again and again while rows come and go beside it.
-    gc.freeze()
-    for name, (columns, rows) in TABLES.items():
-        write(folder / f"{name}.{file_format}", columns, rows(result))
-    gc.unfreeze()
+    with _uncollected():
+        for name, (columns, rows) in TABLES.items():
+            write(folder / f"{name}.{file_format}", columns, rows(result))
     text = json.dumps(metrics(result) if figures is None else figures, indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the collector of cycles: rows have none, and each pass of it goes through the whole result."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, product
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -109,45 +110,33 @@ def _signals(result: Result, first: int, stop: int) -> Iterator[Row]:
 
 def target_rows(result: Result) -> Iterator[Row]:
     """Positions held, wanted or allocated, before the gate, and what the gate left of them."""
-    desk = result.desk
+    strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
     for one in result.decided:
-        wanted, left = one.targets, one.gated.quantity
-        for s, name in enumerate(desk.strategies):
-            told = (wanted.held[s] != 0) | (wanted.quantity[s] != 0) | (wanted.allocation[s] != 0)
-            for n in np.flatnonzero(told).tolist():
-                yield (
-                    one.state.mark.session,
-                    name,
-                    desk.symbols[n],
-                    float(wanted.held[s, n]),
-                    float(wanted.quantity[s, n]),
-                    float(left[s, n]),
-                    float(wanted.weight[s, n]),
-                    float(wanted.confidence[s, n]),
-                    wanted.volatility,
-                    wanted.scale,
-                    float(wanted.allocation[s, n]),
-                    float(wanted.reduce_to[s, n]),
-                )
+        session, wanted = one.state.mark.session, one.targets
+        told = np.nonzero((wanted.held != 0) | (wanted.quantity != 0) | (wanted.allocation != 0))
+        before = (wanted.held, wanted.quantity, one.gated.quantity, wanted.weight, wanted.confidence)
+        numbers = zip(*(array[told].tolist() for array in before), strict=True)
+        places = zip(*(place.tolist() for place in told), strict=True)
+        carried = zip(wanted.allocation[told].tolist(), wanted.reduce_to[told].tolist(), strict=True)
+        for (s, n), some, after in zip(places, numbers, carried, strict=True):
+            yield (
+                session,
+                strategies[s],
+                symbols[n],
+                *some,
+                wanted.volatility,
+                wanted.scale,
+                *after,
+            )
 
 
 def verdict_rows(result: Result) -> Iterator[Row]:
     """The gate's words."""
+    numbers = attrgetter(*TABLES["verdicts"][0][1:-1])
     for one in result.decided:
+        session = one.state.mark.session
         for verdict in one.gated.verdicts(result.desk.symbols):
-            yield (
-                one.state.mark.session,
-                verdict.step,
-                verdict.rule,
-                verdict.symbol,
-                verdict.action,
-                verdict.value,
-                verdict.limit,
-                verdict.held,
-                verdict.before,
-                verdict.after,
-                words(verdict),
-            )
+            yield (session, *numbers(verdict), words(verdict))
 
 
 def order_rows(result: Result) -> Iterator[Row]:
@@ -354,7 +343,7 @@ KINDS: dict[str, Kind] = {
             "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",
             "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
             "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
-            "description", "code", "book", "lot", "kind",
+            "box", "description", "code", "tax_class", "book", "lot", "kind",
         ),
         "text",
     ),
