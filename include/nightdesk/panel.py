@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from nightdesk.calendar import Sessions
 from nightdesk.corporate.findings import ActionFinding
-from nightdesk.corporate.judgement import Prices, judge_actions
+from nightdesk.corporate.judgement import judge_actions
 from nightdesk.corporate.kinds import ACTION_KINDS as ACTION_KINDS
 from nightdesk.corporate.kinds import EVENT_KINDS as EVENT_KINDS
 from nightdesk.corporate.kinds import Action as Action
 from nightdesk.corporate.kinds import ActionKind as ActionKind
+from nightdesk.corporate.soundness import Prices
 
 if TYPE_CHECKING:
     from nightdesk.book import Book

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,3 +33,23 @@ def newest_before(there: Flags) -> Rows:
     newest = np.maximum.accumulate(np.where(there, row, -1), axis=0)
     before: Rows = np.concatenate([np.full_like(newest[:1], -1), newest[:-1]])
     return before
+
+
+@dataclass(frozen=True)
+class Prices:
+    """Raw bars, arrays of shape (n_sessions, n_symbols), NaN without a bar."""
+
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+
+    @cached_property
+    def sound(self) -> NDArray[np.bool_]:
+        """Where a bar is one: see `sound_bars`."""
+        return sound_bars(self.open, self.high, self.low, self.close)
+
+    @cached_property
+    def before(self) -> NDArray[np.int64]:
+        """Row of the newest sound bar before each session, -1 without one."""
+        return newest_before(self.sound)
