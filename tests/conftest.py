@@ -83,6 +83,10 @@ class Databases:
         self._run("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, source)
         return self._url(name)
 
+    def drop(self, url: str) -> None:
+        """Delete one, and end who is connected to it."""
+        self._run("DROP DATABASE {} WITH (FORCE)", str(parse_dsn(url)["dbname"]))
+
     @contextmanager
     def lent(self) -> Iterator[str]:
         """The address of an empty one, taken back at the end of the block."""
@@ -130,9 +134,17 @@ def module_database(databases: Databases) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_database(databases: Databases) -> Callable[[], str]:
-    """Makes one more migrated, empty database; returns its address."""
-    return databases.new
+def new_database(databases: Databases) -> Iterator[Callable[[], str]]:
+    """Makes one more migrated, empty database, gone after the test; returns its address."""
+    made: list[str] = []
+
+    def new() -> str:
+        made.append(databases.new())
+        return made[-1]
+
+    yield new
+    for url in made:
+        databases.drop(url)
 
 
 @pytest.fixture

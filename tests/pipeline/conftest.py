@@ -1,6 +1,6 @@
 """The market and the desks of the pipeline's tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,8 +51,9 @@ def desk_after(
     databases: Databases,
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> DeskAfter:
+) -> Iterator[DeskAfter]:
     """Gives a small desk that has decided its first so many sessions."""
+    given: list[SmallDesk] = []
 
     def after(sessions: int) -> SmallDesk:
         if sessions not in kept_desks:
@@ -61,6 +62,9 @@ def desk_after(
                 first.run(number)
             kept = tmp_path_factory.mktemp("kept")
             kept_desks[sessions] = KeptDesk(first, tmp_path / "home", kept, databases)
-        return kept_desks[sessions].copy(tmp_path)
+        given.append(kept_desks[sessions].copy(tmp_path))
+        return given[-1]
 
-    return after
+    yield after
+    for desk in given:
+        databases.drop(desk.url)

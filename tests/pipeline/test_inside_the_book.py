@@ -1,5 +1,6 @@
 """What two strategies of a book want against each other changes hands inside it, and is kept like a fill."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,11 +39,15 @@ def kept(walks: list[list[str]], databases: Databases, tmp_path_factory: pytest.
 
 
 @pytest.fixture
-def desk(kept: KeptDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SmallDesk:
+def desk(
+    kept: KeptDesk, databases: Databases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SmallDesk]:
     """One that stands where that was kept."""
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     check_quickly(monkeypatch)
-    return kept.copy(tmp_path)
+    copied = kept.copy(tmp_path)
+    yield copied
+    databases.drop(copied.url)
 
 
 def test_the_units_move_between_the_strategies_without_an_order(desk: SmallDesk) -> None:
