@@ -1,6 +1,7 @@
 """The paper fill: scenarios of an order and the bar that it meets."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -89,16 +90,42 @@ def test_a_fill_is_the_open_moved_against_the_order_with_commission(
         (order("sell", "1"), bars(100.0, 5), "0", "1", "only 0.1 of the bar's volume of 5 may be taken"),
         (order("buy", "10"), bars(math.nan, 1000), "0", "10", "no bar to fill at"),
         (order("buy", "10"), FillBars(SESSION, {}, {}), "0", "10", "no bar to fill at"),
+        (order("buy", "10"), bars(-3.0, 1000), "0", "10", "the open of -3 is no price to fill at"),
+        (order("buy", "10"), bars(0.0, 1000), "0", "10", "the open of 0 is no price to fill at"),
+        (
+            order("sell", "10"),
+            replace(bars(160.0, 1e6), bad={"GLD": "the open of 160 is 60.0% away from 100"}),
+            "0",
+            "10",
+            "the open of 160 is 60.0% away from 100",
+        ),
+        (
+            order("buy", "10", limit="95"),
+            replace(bars(100.0, 1e6, low=-37.63, high=100.0), withheld=frozenset({"GLD"})),
+            "0",
+            "10",
+            "the limit of 95.0 was not reached: the bar opened at 100.0, "
+            "the bar failed the data checks, so its low and high reach nothing",
+        ),
+        (
+            order("buy", "10", limit="101"),
+            replace(bars(100.0, 1e6), withheld=frozenset({"GLD"})),
+            "10",
+            None,
+            "",
+        ),
         (order("buy", "10"), bars(100.0, math.nan), "0", "10", "the bar has no volume"),
         (order("buy", "10"), bars(100.0, 0.0), "0", "10", "the bar has no volume"),
     ],
 )
 def test_what_a_session_cannot_fill_expires_with_its_reason(
-    sent: Order, bar: FillBars, filled: str, left: str, reason: str
+    sent: Order, bar: FillBars, filled: str, left: str | None, reason: str
 ) -> None:
     fills, expired = open_session([sent], bar, TERMS)
     assert sum((one.quantity for one in fills), Decimal(0)) == Decimal(filled)
-    assert [(one.quantity, one.reason) for one in expired] == [(Decimal(left), reason)]
+    assert [(one.quantity, one.reason) for one in expired] == (
+        [] if left is None else [(Decimal(left), reason)]
+    )
 
 
 def test_two_orders_of_a_symbol_share_the_volume_that_may_be_taken() -> None:

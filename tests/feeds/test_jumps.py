@@ -175,6 +175,24 @@ def test_an_open_beyond_the_limit_is_no_price_and_says_so():
     assert examine(known, BOOK).withheld.opens.at(JUMP) == {}
 
 
+def test_a_split_while_a_jump_waits_restates_the_price_that_positions_are_marked_at():
+    panel = scaled(panel_of(), slice(JUMP, None), 3.0)
+    panel = scaled(panel, slice(JUMP + 2, None), 0.5)
+    split = panel.split.copy()
+    split[JUMP + 2, 0] = 2.0
+    panel = replace(panel, split=split, adjustment=np.cumprod(split, axis=0))
+    quality = examine(panel, BOOK)
+    assert held(quality) == list(range(JUMP, LENGTH))
+    mark = usable(panel, quality.withheld.prices).last_close[:, 0]
+    accepted = panel.close[JUMP - 1, 0]
+    np.testing.assert_allclose(mark[JUMP : JUMP + 2], accepted)
+    np.testing.assert_allclose(mark[JUMP + 2 :], accepted / 2)
+    assert (
+        f"last accepted price {accepted / 2:g} of"
+        in quality.reasons(LENGTH - 1, Consequence.QUARANTINE)["AAA"]
+    )
+
+
 def test_what_the_checks_withhold_is_missing_for_whoever_computes():
     panel = scaled(panel_of(), slice(JUMP, None), 1.6)
     sound = usable(panel, examine(panel, BOOK).withheld.bars)

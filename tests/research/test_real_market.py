@@ -54,32 +54,31 @@ def test_every_rule_that_healthy_bars_can_meet_binds_somewhere(result: Result) -
     assert rules_that_bound(result) >= {rule.name for rule in result.desk.rules} - unmet
 
 
-def test_quarantine_binds_where_an_allocation_goes_on_buying_at_a_faulty_bar(
-    panel: Panel, result: Result
-) -> None:
-    """Signals say nothing of a bar in quarantine, so they want nothing; what is carried on still does.
+def test_quarantine_binds_where_an_adjustment_in_doubt_meets_a_purchase(panel: Panel, result: Result) -> None:
+    """Staleness can't bind in this book, nor a faulty bar: without a bar its strategies want nothing."""
+    buys = {
+        one.t: panel.column(order.symbol)
+        for one in result.decided[:60:4]
+        for order in one.orders
+        if order.side == "buy"
+    }
+    unexplained = panel.unexplained.copy()
+    for t, n in buys.items():
+        unexplained[t, n] = 2.0
+    asked = backtest(BOOK, replace(panel, unexplained=unexplained), FIRST, date(2008, 3, 31))
+    assert {one.checks for one in asked.quarantines} == {("adjustment_jump",)}
+    assert "quarantine" in rules_that_bound(asked)
 
-    Staleness can't bind in this book: without a bar its strategies have no averages and want nothing.
-    """
-    row = list(result.desk.strategies).index("rotation")
-    t, n = next(
-        (one.t, int(np.flatnonzero(grows)[0]))
-        for one in result.decided
-        if not result.market.opens_month[one.t]
-        and (grows := one.targets.quantity[row] > one.targets.held[row]).any()
-    )
+
+def test_nothing_is_wanted_of_a_symbol_whose_bar_is_faulty(panel: Panel, result: Result) -> None:
+    bought = next(one for one in result.decided if any(order.side == "buy" for order in one.orders))
+    symbol = next(order.symbol for order in bought.orders if order.side == "buy")
     prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
     for values in prices.values():
-        values[t, n] *= 2.0
-    spoilt = backtest(BOOK, replace(panel, **prices), FIRST, result.market.sessions[t])
-    assert spoilt.market.quarantined[t, n]
-    assert not spoilt.market.direction[t, :, n].any()
-    rejected = [
-        (one.rule, one.symbol)
-        for one in spoilt.decided[-1].gated.verdicts(BOOK.symbols)
-        if one.action == "reject"
-    ]
-    assert ("quarantine", BOOK.symbols[n]) in rejected
+        values[bought.t, panel.column(symbol)] *= 2.0
+    spoilt = backtest(BOOK, replace(panel, **prices), FIRST, bought.state.mark.session)
+    assert spoilt.decided[-1].t == bought.t
+    assert symbol not in [order.symbol for order in spoilt.decided[-1].orders]
 
 
 def test_purchases_leave_the_cash_buffer_and_no_session_is_overdrawn(result: Result) -> None:

@@ -120,6 +120,13 @@ def test_one_spell_names_every_check_that_failed_in_it(conn: Connection) -> None
     assert spells(conn) == [("A", "malformed, missing_sessions, price_jump", 2, 3, True)]
 
 
+def test_a_spell_says_how_long_it_lasts_and_what_its_newest_finding_was(conn: Connection) -> None:
+    for number, words in ((2, "held at 100"), (3, "still held at 100")):
+        save_findings(conn, "b", day(number), [finding("A", detail=words)])
+    [spell] = quarantine_spells(conn, "b", day(1), day(31))
+    assert (spell["sessions"], spell["detail"]) == (2, "still held at 100")
+
+
 def test_a_rerun_that_finds_the_data_healed_takes_the_spell_back(conn: Connection) -> None:
     save_findings(conn, "b", day(2), [finding("A")])
     save_findings(conn, "b", day(2), [finding("A", "passed")])
