@@ -170,8 +170,8 @@ class Quality:
             f"{finding.symbol}: the close of {panel.last_close[t, n]:g} is {finding.value:.1%} away from the "
             f"last accepted price {accepted:g} of {panel.sessions[since]}, beyond the limit of "
             f"{finding.limit:.1%}, and no corporate action explains it; in quarantine since {begun}. It ends "
-            "when an action explains it (`nightdesk action` states one), the vendor takes it back, or a person "
-            "accepts it: "
+            "when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
+            "person accepts it: "
             f"{self._accept(finding.symbol, begun)}"
         )
 
