@@ -364,7 +364,7 @@ def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, f
         ("fee", "SPY", Decimal(0), Decimal("-0.02")),
         ("interest", "", Decimal(0), Decimal("1.17")),
         ("transfer", "", Decimal(0), Decimal("5000")),
-        ("other", "XYZ", Decimal(10), Decimal(0)),
+        ("corporate_action", "XYZ", Decimal(0), Decimal(0)),
     ]
     assert {one.session for one in told} == {session(1)}
     assert told[2].words == "FEE TAF TAF fee of 3 shares"

@@ -133,7 +133,9 @@ def test_every_status_that_is_published_is_known_to_the_desk(schemas: dict[str, 
     from nightdesk.brokers.alpaca_answers import MOVEMENTS, STATES
 
     assert set(schemas["OrderStatus"]["enum"]) <= STATES.keys()
-    assert MOVEMENTS.keys() <= set(schemas["ActivityType"]["enum"])
+    # Alpaca's list of what it returns grows: these came to it later, or are former names of others in it.
+    returned = {"CIL", "SC", "SSO", "SSP", "VOF"}
+    assert MOVEMENTS.keys() <= set(schemas["ActivityType"]["enum"]) | returned
 
 
 def test_alpacas_own_client_reads_its_orders_positions_and_account(fake: FakeAlpaca) -> None:

@@ -204,3 +204,11 @@ def test_nobody_makes_a_price_of_a_faulty_bar(desk: SmallDesk) -> None:
     desk.run(1)
     with pytest.raises(Refused, match=rf"the bar of {symbol} of {session(1)} failed out_of_range"):
         given(desk, symbol, session(1))
+
+
+def test_a_benchmark_that_jumps_stops_the_run_and_the_refusal_names_the_answer(desk: SmallDesk) -> None:
+    desk.change_bar("SPY", session(2), 0.75)
+    for number in range(2):
+        desk.run(number)
+    with pytest.raises(Refused, match=r"SPY: the close of .* nightdesk accept small SPY --session"):
+        desk.run(2)

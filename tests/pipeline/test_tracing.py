@@ -46,7 +46,7 @@ def test_a_level_that_was_set_is_told_with_what_it_cuts(desk: SmallDesk) -> None
 
 
 def test_a_stop_is_told(desk: SmallDesk) -> None:
-    change(desk, limits={"stop_loss": {"halve": 0.12, "leave": 0.18}})
+    change(desk, limits={"stop_loss": {"halve": 0.12, "leave": 0.18}}, quality={"price_jump_floor": 0.5})
     desk.change_bar("SPY", session(2), 0.75)
     desk.run(0, **inject(desk, 0, "SPY"))
     desk.run(1)

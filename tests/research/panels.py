@@ -19,7 +19,10 @@ def sessions_of(book: Book) -> np.ndarray:
 def seeded_panel(
     book: Book, actions: Sequence[Action] = (), *, faults: dict[tuple[str, int], float] | None = None
 ) -> Panel:
-    """Bars of every panel symbol; `faults` multiplies the close of a symbol at a row (NaN: no bar)."""
+    """Bars of every panel symbol; `faults` multiplies the close of a symbol at a row (NaN: no bar).
+
+    Prices follow the splits among the actions.
+    """
     sessions, symbols = sessions_of(book), book.panel_symbols
     random = np.random.default_rng(11)
     length, width = len(sessions), len(symbols)
@@ -36,6 +39,11 @@ def seeded_panel(
     close = close.round(4)
     opens = np.vstack([close[:1], close[:-1]]).round(4)
     opens = np.where(np.isfinite(opens), opens, close)
+    splits = np.ones_like(close)
+    for action in actions:
+        if action.kind == "split":
+            splits[np.searchsorted(sessions, action.day) :, symbols.index(action.symbol)] *= action.value
+    close, opens = close / splits, opens / splits
     high, low = np.maximum(opens, close), np.minimum(opens, close)
     there = np.isfinite(close).ravel()
     day, column = np.repeat(sessions, width)[there], np.tile(np.arange(width), length)[there]

@@ -64,7 +64,7 @@ def test_lots_keep_their_dates_through_an_action(
 def test_of_cash_beside_shares_only_the_gain_is_on_the_form() -> None:
     told = event("merger", 0.5, "BBB", 10.0)
     _, entries = through([fill(BOUGHT, "AAA", 100, 40), fill(LATER, "AAA", 50, 60)], told, AAA=50.0, BBB=80.0)
-    (row,) = form_8949(taxes(entries).disposals, 2021).rows
+    (row,) = form_8949(taxes(entries).disposals, 2021, {"book": TERMS}).rows
     assert (row.part, row.acquired, row.sold) == ("II", BOUGHT, DAY)
     assert (row.proceeds, row.cost, row.gain) == (1000, 0, 1000)
 
@@ -72,13 +72,13 @@ def test_of_cash_beside_shares_only_the_gain_is_on_the_form() -> None:
 @pytest.mark.parametrize("told", [event("merger", cash=31.5), event("delisting", cash=31.5)])
 def test_what_ends_for_cash_is_a_sale_of_every_lot_by_its_own_term(told: Action) -> None:
     _, entries = through([fill(BOUGHT, "AAA", 100, 40), fill(LATER, "AAA", 50, 20)], told)
-    rows = form_8949(taxes(entries).disposals, 2021).rows
+    rows = form_8949(taxes(entries).disposals, 2021, {"book": TERMS}).rows
     assert {(row.part, row.gain) for row in rows} == {("II", Decimal(-850)), ("I", Decimal(575))}
 
 
 def test_the_new_symbol_is_sold_with_the_holding_period_of_the_old() -> None:
     _, entries = through([fill(BOUGHT, "AAA", 100, 40)], event("symbol_change", 1.0, "BBB"), AAA=50.0)
-    (row,) = form_8949(taxes([*entries, fill(SOLD, "BBB", -100, 55)]).disposals, 2021).rows
+    (row,) = form_8949(taxes([*entries, fill(SOLD, "BBB", -100, 55)]).disposals, 2021, {"book": TERMS}).rows
     assert (row.part, row.description, row.acquired, row.gain) == ("II", "100 BBB", BOUGHT, 1500)
 
 

@@ -71,7 +71,9 @@ MOVEMENTS: Mapping[str, MovementKind] = {
     **dict.fromkeys(("CFEE", "DIVFEE", "FEE", "PTC", "PTR"), "fee"),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), "interest"),
     # Shares come and go by these; their cash is that of the fraction, or of the merger.
-    **dict.fromkeys(("CIL", "MA", "NC", "REORG", "SPIN", "SPLIT", "VOF"), "corporate_action"),
+    **dict.fromkeys(
+        ("CIL", "MA", "NC", "REORG", "SC", "SPIN", "SPLIT", "SSO", "SSP", "VOF"), "corporate_action"
+    ),
     **dict.fromkeys(("ACATC", "ACATS", "CSD", "CSW", "FOPT", "JNL", "JNLC", "JNLS", "TRANS"), "transfer"),
 }
 

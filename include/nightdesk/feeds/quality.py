@@ -121,6 +121,15 @@ class Quality:
                 out.setdefault(finding.symbol, []).append(self.explain(finding, t))
         return {symbol: "; ".join(sentences) for symbol, sentences in out.items()}
 
+    def why_stopped(self, t: int) -> str:
+        """Why the run stops at session `t`; of a faulty reference with what its bar fails, and the answer."""
+        held = self.reasons(t, Consequence.QUARANTINE)
+        faulty = {self.row_names[n] for n in np.flatnonzero(self.failed["reference_faulty"][t])}
+        return "; ".join(
+            f"{words} ({held[symbol]})" if symbol in faulty else words
+            for symbol, words in self.reasons(t, Consequence.STOP).items()
+        )
+
     def why_no_entries(self, t: int) -> str:
         """Why no entry is allowed at session `t`; empty when entries are allowed."""
         age = self.values["reference_age"][t]

@@ -238,7 +238,6 @@ def quality(context: Context) -> Outcome:
         When the benchmark, the volatility index or too many symbols fail; the findings are kept.
     """
     from nightdesk.feeds.expectations import judge, session_frame
-    from nightdesk.feeds.quality import Consequence
 
     panel, book, examined = context.panel(), context.book, context.examined()
     t = len(panel) - 1
@@ -270,10 +269,9 @@ def quality(context: Context) -> Outcome:
         )
     tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
-        reasons = "; ".join(examined.reasons(t, Consequence.STOP).values())
         raise Refused(
-            f"{book.name} {context.session}: the data is too bad to decide on: {reasons}. "
-            "Bring the missing bars in, then run this session's ingest step again"
+            f"{book.name} {context.session}: the data is too bad to decide on: {examined.why_stopped(t)}. "
+            "Bring the missing bars in, or accept a price that is real, then run this session's ingest step again"
         )
     warned = sum(one.outcome == "warn" for one in findings)
     found = len(rows) - len(findings)

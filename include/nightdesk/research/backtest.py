@@ -162,10 +162,10 @@ def backtest(
         bad = np.flatnonzero(quality.stop[t0:])
         if len(bad):
             t = t0 + int(bad[0])
-            why = "; ".join(quality.reasons(t, Consequence.STOP).values())
             failing = "; ".join(quality.reasons(t, Consequence.QUARANTINE).values()) or "none"
             raise Refused(
-                f"{known.sessions[t]}: the data is too bad to decide on: {why} (in quarantine: {failing}). "
+                f"{known.sessions[t]}: the data is too bad to decide on: {quality.why_stopped(t)} "
+                f"(in quarantine: {failing}). "
                 "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
             )
     withheld = Withheld.nothing(known) if quality is None else quality.withheld
