@@ -271,7 +271,7 @@ def quality(context: Context) -> Outcome:
     if examined.stop[t]:
         raise Refused(
             f"{book.name} {context.session}: the data is too bad to decide on: {examined.why_stopped(t)}. "
-            "Bring the missing bars in, or accept a price that is real, then run this session's ingest step again"
+            "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
         )
     warned = sum(one.outcome == "warn" for one in findings)
     found = len(rows) - len(findings)
