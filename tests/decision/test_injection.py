@@ -1,6 +1,8 @@
 """Signal injection: what a file may say, and what it changes."""
 
+import csv
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from tests.research.panels import LAST, seeded_panel
 
 from nightdesk.decision import Injection, overlay, parse_injections, within
 from nightdesk.errors import Refused
-from nightdesk.research.backtest import backtest
+from nightdesk.research.backtest import Result, backtest
+from nightdesk.research.files import write_csv
 from nightdesk.research.tables import TABLES
 from nightdesk.strategies import Direction, Signals
 
@@ -91,7 +94,7 @@ def test_an_injection_takes_one_place_and_leaves_the_arguments_alone():
     assert overlay(said, NAME, days[:1], ("GLD", "SPY"), [sell]) is said
 
 
-def test_a_backtest_trades_on_what_is_injected_and_marks_it():
+def test_a_backtest_trades_on_what_is_injected_and_marks_it(tmp_path):
     start, day = date(2019, 1, 2), date(2019, 6, 3)
     injected = [
         Injection(day, NAME, symbol, direction, 1.0)
@@ -104,11 +107,21 @@ def test_a_backtest_trades_on_what_is_injected_and_marks_it():
     wanted = result.decided[t].targets.quantity[0]
     assert (wanted[0] > 0, wanted[1]) == (True, 0.0)
     assert plain.decided[t].targets.quantity[0].tolist() != wanted.tolist()
-    columns, rows = TABLES["signals"]
-    told = [dict(zip(columns, row, strict=True)) for row in rows(result)]
-    marked = [
-        (row["session"], row["symbol"], row["direction"], row["reason"]) for row in told if row["injected"]
-    ]
     why = "injected for this run: no strategy said so"
-    assert marked == [(day, "GLD", "STRONG_BUY", why), (day, "SPY", "STRONG_SELL", why)]
-    assert not any(row[-1] for row in rows(plain))
+    assert _marked(result, tmp_path) == [
+        (str(day), "GLD", "STRONG_BUY", why),
+        (str(day), "SPY", "STRONG_SELL", why),
+    ]
+    assert not _marked(plain, tmp_path)
+
+
+def _marked(result: Result, folder: Path) -> list[tuple[str, str, str, str]]:
+    columns, blocks = TABLES["signals"]
+    write_csv(folder / "signals.csv", columns, blocks(result))
+    told = list(csv.DictReader((folder / "signals.csv").open()))
+    assert {row["injected"] for row in told} <= {"True", "False"}
+    return [
+        (row["session"], row["symbol"], row["direction"], row["reason"])
+        for row in told
+        if row["injected"] == "True"
+    ]

@@ -23,7 +23,7 @@ from nightdesk.panel import Action
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.files import write_csv, write_result
 from nightdesk.research.metrics import metrics
-from nightdesk.research.tables import TABLES, risk_event_rows
+from nightdesk.research.tables import TABLES, nav_rows, performance_rows, risk_event_rows
 
 LIMITS = {
     "daily_loss": {"limit": -0.02},
@@ -223,13 +223,22 @@ def test_parquet_holds_what_the_csv_holds_with_types(result: Result, tmp_path: P
 
 def test_a_field_with_a_comma_a_quote_or_an_end_of_line_comes_back_as_it_was(tmp_path: Path) -> None:
     texts = ['a "b"', "c,d", "e\nf", "", "g", ' "', "h\r\n"]
-    write_csv(
-        tmp_path / "a.csv", ("symbol", "words", "value"), [(one, "plain, or not", 0.1) for one in texts]
-    )
+    block = (texts, ["plain, or not"] * len(texts), [0.1] * len(texts))
+    write_csv(tmp_path / "a.csv", ("symbol", "words", "value"), [block])
     with (tmp_path / "a.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows == [["symbol", "words", "value"], *([one, "plain, or not", "0.1"] for one in texts)]
     assert (tmp_path / "a.csv").read_text().endswith("\n")
+
+
+def test_a_float_is_written_as_python_writes_it(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    sizes = 10.0 ** np.arange(-310, 300, 2.5)
+    random = (generator.standard_normal((40, len(sizes))) * sizes).ravel()
+    edges = [0.0, -0.0, 1.0, 96.0, 1e-3, 1e-4, 999999.5, 1e6, 1e15, 1e16, 1e17, np.inf, -np.inf, np.nan]
+    numbers = [*edges, *random.tolist(), *edges, 0.0001234, 0.3, -0.0]
+    write_csv(tmp_path / "a.csv", ("value",), [[numbers]])
+    assert (tmp_path / "a.csv").read_text().split() == ["value", *map(repr, numbers)]
 
 
 def test_a_book_of_limit_orders_pays_no_more_than_its_limits_and_tells_what_it_cost(tmp_path: Path) -> None:
@@ -285,9 +294,9 @@ def test_every_session_is_decided_once(result: Result) -> None:
 
 
 def test_the_profits_of_the_strategies_are_the_books_in_every_session_to_the_cent(result: Result) -> None:
-    columns, rows = TABLES["performance"]
+    columns, _ = TABLES["performance"]
     told: dict[date, list[dict[str, object]]] = {}
-    for row in rows(result):
+    for row in performance_rows(result):
         one = dict(zip(columns, row, strict=True))
         told.setdefault(one["session"], []).append(one)  # type: ignore[arg-type]
     marks = [one.state.mark for one in result.decided]
@@ -339,8 +348,8 @@ def test_the_deepest_drawdown_is_told_from_the_highest_nav_and_from_the_last_res
     assert document["peak_resets"] >= 1  # type: ignore[operator]
     assert document["max_drawdown"] == pytest.approx(true)
     assert document["max_drawdown"] > document["max_drawdown_since_reset"] > 0  # type: ignore[operator]
-    columns, rows = TABLES["nav"]
-    last = dict(zip(columns, list(rows(told))[-1], strict=True))
+    columns, _ = TABLES["nav"]
+    last = dict(zip(columns, list(nav_rows(told))[-1], strict=True))
     state = told.decided[-1].gated.judged.risk
     assert last["drawdown"] == pytest.approx(float(1 - Decimal(str(last["nav"])) / state.highest))
     assert last["drawdown_since_reset"] == pytest.approx(float(1 - Decimal(str(last["nav"])) / state.peak))

@@ -29,8 +29,8 @@ def risk_report(desk: Desk, state: State, day: Day, gated: Gated) -> RiskReport:
     )
 
 
-def measure(desk: Desk, state: State, day: Day, gated: Gated) -> Measured:
-    """What the limits of the book are compared with."""
+def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: bool = False) -> Measured:
+    """What the limits of the book are compared with; of the stops all, or the tightest alone."""
     nav, judged = float(state.mark.nav), gated.judged
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     weights = gated.passage.held * price / nav
@@ -48,6 +48,7 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated) -> Measured:
         positions=len(state.ledger.held()),
         heat=desk.book.regime[day.band].heat if day.band >= 0 else None,
         cash=float(state.mark.cash) / nav,
+        tightest_stop=tightest_stop,
     )
 
 

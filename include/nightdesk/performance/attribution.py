@@ -98,9 +98,14 @@ def by_strategy(
     moved = dict.fromkeys((one.strategy, one.symbol) for one in entries if one.symbol)
     sums = {name: [ZERO, ZERO, ZERO, ZERO] for name in strategies}
     for key in {**before.worth, **moved, **after.worth}:
-        old, new = before.positions.get(key, Position(*key)), after.positions.get(key, Position(*key))
-        gained = after.worth.get(key, ZERO) - new.cost - (before.worth.get(key, ZERO) - old.cost)
         own = sums.setdefault(key[0], [ZERO, ZERO, ZERO, ZERO])
+        gained = after.worth.get(key, ZERO) - before.worth.get(key, ZERO)
+        old, new = before.positions.get(key), after.positions.get(key)
+        if old is new:  # as it was: nothing but its price has changed
+            own[1] += gained
+            continue
+        old, new = old or Position(*key), new or Position(*key)
+        gained -= new.cost - old.cost
         changes = (new.realised - old.realised, gained, new.dividends - old.dividends)
         for place, change in enumerate((*changes, new.commission - old.commission)):
             own[place] += change

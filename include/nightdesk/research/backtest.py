@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from nightdesk.corporate.findings import ActionFinding
 from nightdesk.decision import Desk, Injection, Market, RiskEvent, StaleHolding, inject, observe, resolve
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
+from nightdesk.execution.ledger import value
 from nightdesk.feeds.quality import Consequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.panel import Floats, Panel
@@ -65,6 +67,15 @@ class Result:
     def nav(self) -> Floats:
         """NAV at the mark of every decided session, dollars."""
         return np.array([float(one.state.mark.nav) for one in self.decided])
+
+    @cached_property
+    def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
+        """What each position is worth at the mark of every decided session, dollars and cents."""
+        return tuple(self._worth(one) for one in self.decided)
+
+    def _worth(self, one: Decided) -> dict[tuple[str, str], Decimal]:
+        prices = self.market.prices(one.t)
+        return {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in one.state.ledger.held()}
 
     @cached_property
     def view(self) -> View:

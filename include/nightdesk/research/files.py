@@ -6,23 +6,20 @@ import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from nightdesk.panel import Floats
 from nightdesk.research.backtest import Result
 from nightdesk.research.metrics import metrics
-from nightdesk.research.tables import TABLES, Kind, Row, kind_of
+from nightdesk.research.tables import TABLES, Block, Coded, Column, Kind, kind_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Format = Literal["csv", "parquet"]
-
-#: Rows that are turned into columns, and written, at a time.
-ROWS_AT_ONCE = 16_384
 
 
 def write_result(
@@ -43,8 +40,8 @@ def write_result(
     folder.mkdir(parents=True, exist_ok=True)
     write = write_csv if file_format == "csv" else write_parquet
     with _uncollected():
-        for name, (columns, rows) in TABLES.items():
-            write(folder / f"{name}.{file_format}", columns, rows(result))
+        for name, (columns, blocks) in TABLES.items():
+            write(folder / f"{name}.{file_format}", columns, blocks(result))
     text = json.dumps(metrics(result) if figures is None else figures, indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
@@ -61,31 +58,53 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def write_csv(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:
     """Write a CSV with a header; a missing value is an empty field, and a number has all its digits.
 
     The name of the file, without its ending, is that of the table.
     """
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(columns) + "\n")
+    import pyarrow.compute as pc
+
+    with path.open("wb") as file:
+        file.write((",".join(columns) + "\n").encode())
         kinds = [kind_of(path.stem, name) for name in columns]
-        for some in batched(rows, ROWS_AT_ONCE):
-            fields = map(_fields, kinds, zip(*some, strict=True))
-            file.write("\n".join(map(",".join, zip(*fields, strict=True))))
-            file.write("\n")
+        for block in blocks:
+            *fields, last = map(_fields, kinds, block)
+            ended = pc.binary_join_element_wise(last, "\n", "")
+            lines = pc.binary_join_element_wise(*fields, ended, ",")
+            file.write(lines.buffers()[2])  # the characters of all lines, one after the other
 
 
-def _fields(kind: Kind, column: Sequence[Any]) -> Sequence[str]:
-    """The values of a column as CSV fields; what is the same many times is written once."""
+def _fields(kind: Kind, column: Column) -> pa.Array:
+    """The values of a column as CSV fields."""
+    import pyarrow as pa
+
+    if isinstance(column, Coded):
+        return _fields(kind, column.values).take(pa.array(column.codes))
     if kind == "text":
-        return _quoted(column)
+        return pa.array(_quoted(column), pa.string())
     if kind in {"date", "flag"}:
         written = {one: str(one) for one in set(column)}
-        return list(map(written.__getitem__, column))
-    try:
-        return list(map(float.__repr__, column))
-    except TypeError:  # decimals, counts, and values that are missing
-        return ["" if one is None else str(one) for one in column]
+        return pa.array(list(map(written.__getitem__, column)), pa.string())
+    if set(map(type, column)) == {float}:
+        return _digits(np.array(column))
+    # decimals, counts, and values that are missing
+    return pa.array(["" if one is None else str(one) for one in column], pa.string())
+
+
+def _digits(numbers: Floats) -> pa.Array:
+    """Floats with all their digits, as Python writes them; those of equal bits are written once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    bits = pa.array(numbers.view(np.int64)).dictionary_encode()
+    different = bits.dictionary.to_numpy().view(np.float64)
+    # Arrow takes less time, and writes whole, small and large ones in another way
+    size = np.abs(different)
+    by_python = ~((size > 1e-3) & (size < 1e6) & (different != np.trunc(different)))
+    texts = pa.array(list(map(repr, different[by_python].tolist())), pa.string())
+    texts = pc.replace_with_mask(pa.array(different).cast(pa.string()), by_python, texts)
+    return texts.take(bits.indices)
 
 
 def _quoted(texts: Sequence[str]) -> Sequence[str]:
@@ -102,18 +121,15 @@ def _quoted(texts: Sequence[str]) -> Sequence[str]:
     ]
 
 
-def write_parquet(path: Path, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def write_parquet(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:
     """Write a Parquet file: dates, texts, flags, counts, and all else as numbers; a missing value is null."""
     import pyarrow as pa
     from pyarrow import parquet
 
     schema = pa.schema([(name, _type(kind_of(path.stem, name))) for name in columns])
     with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        for some in batched(rows, ROWS_AT_ONCE):
-            arrays = [
-                _array(column, kind)
-                for column, kind in zip(zip(*some, strict=True), schema.types, strict=True)
-            ]
+        for block in blocks:
+            arrays = [_array(column, kind) for column, kind in zip(block, schema.types, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
 
 
@@ -130,10 +146,12 @@ def _type(kind: Kind) -> pa.DataType:
     return types[kind]
 
 
-def _array(column: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _array(column: Column, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
     from pyarrow.types import is_floating, is_string
 
+    if isinstance(column, Coded):
+        return _array(column.values, kind).take(pa.array(column.codes))
     if is_floating(kind):
         numbers = np.array([np.nan if one is None or one == "" else float(one) for one in column])
         return pa.array(numbers, kind, from_pandas=True)

@@ -7,9 +7,9 @@ with full precision and decimals as they stand in the ledger, so that equal resu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, product
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
 from typing import Any, Literal
 
 import numpy as np
@@ -17,30 +17,42 @@ from numpy.typing import NDArray
 
 from nightdesk.decision import measure
 from nightdesk.decision.injection import WORDS
-from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.slippage import slippage_of
 from nightdesk.performance import Valued, by_strategy
 from nightdesk.research.backtest import Result
 from nightdesk.research.taxes import form_rows
 from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
-from nightdesk.risk import tail_risk, words
+from nightdesk.risk import tail_risk
 from nightdesk.risk.concentration import concentration
-from nightdesk.risk.correlation import known_pairs
-from nightdesk.risk.distances import distances
+from nightdesk.risk.distances import nearest
+from nightdesk.risk.gate import sentence, verdict_cells
 from nightdesk.risk.moves import describe
 from nightdesk.strategies import Direction
 from nightdesk.tax.form_8949 import COLUMNS
 
 Row = tuple[object, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of few different values: those, and the place among them of each row's."""
+
+    values: Sequence[Any]
+    codes: NDArray[np.integer]
+
+
+Column = Sequence[Any] | Coded
+#: The columns of some rows of a table, in their order.
+Block = Sequence[Column]
+
 PERFORMANCE_COLUMNS = (
     "strategy", "realised", "unrealised", "dividends", "commission", "interest", "fees", "other", "profit",
 )  # fmt: skip
-#: So many sessions of signals are in memory at a time.
-SESSIONS_AT_ONCE = 64
+#: Rows that are turned into columns at a time, and sessions of signals.
+ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 64
 
-DIRECTIONS = {int(one): one.name for one in Direction}
+DIRECTIONS = tuple(one.name for one in sorted(Direction))
 
 
 def nav_rows(result: Result) -> Iterator[Row]:
@@ -63,23 +75,21 @@ def nav_rows(result: Result) -> Iterator[Row]:
 def performance_rows(result: Result) -> Iterator[Row]:
     """The profit of each session by strategy, and what no strategy moved."""
     before = Valued()
-    for one in result.decided:
-        prices, ledger = result.market.prices(one.t), one.state.ledger
-        worth = {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in ledger.held()}
-        after = Valued(one.state.mark.nav, ledger.positions, worth)
+    for one, worth in zip(result.decided, result.worth, strict=True):
+        after = Valued(one.state.mark.nav, one.state.ledger.positions, worth)
         for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
             yield (one.state.mark.session, *(getattr(day, name) for name in PERFORMANCE_COLUMNS))
         before = after
 
 
-def signal_rows(result: Result) -> Iterator[Row]:
+def signal_blocks(result: Result) -> Iterator[Block]:
     """What each strategy said of each symbol, with its reason in words."""
     first, end = result.decided[0].t, result.decided[-1].t + 1
     starts = range(first, end, SESSIONS_AT_ONCE)
-    return chain.from_iterable(_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
+    return (_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
 
 
-def _signals(result: Result, first: int, stop: int) -> Iterator[Row]:
+def _signals(result: Result, first: int, stop: int) -> Block:
     """Those of the rows from `first` up to, and without, `stop`; by session, strategy and symbol."""
     market, desk, view = result.market, result.desk, result.view.rows(first, stop)
     said = {name: market.signals[name].rows(first, stop) for name in desk.strategies}
@@ -92,19 +102,17 @@ def _signals(result: Result, first: int, stop: int) -> Iterator[Row]:
             words[name][row[session], desk.column[symbol]] = WORDS
             injected[row[session], desk.strategy_row[name], desk.column[symbol]] = True
 
-    def column(parts: Iterable[NDArray[Any]]) -> list[Any]:
-        cells: list[Any] = np.stack(list(parts), axis=1).ravel().tolist()
-        return cells
+    def column(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.stack(list(parts), axis=1).ravel()
 
-    keys = zip(*product(sessions, desk.strategies, desk.symbols), strict=True)
-    return zip(
-        *keys,
-        map(DIRECTIONS.__getitem__, column(one.direction for one in said.values())),
-        column(one.strength for one in said.values()),
-        column(one.confidence for one in said.values()),
-        column(words.values()),
-        injected.ravel().tolist(),
-        strict=True,
+    places = np.indices(injected.shape).reshape(3, -1)
+    return (
+        *map(Coded, (sessions, tuple(desk.strategies), desk.symbols), places),
+        Coded(DIRECTIONS, column(one.direction for one in said.values()) - min(Direction)),
+        column(one.strength for one in said.values()).tolist(),
+        column(one.confidence for one in said.values()).tolist(),
+        column(words.values()).tolist(),
+        Coded((False, True), injected.ravel().astype(np.int8)),
     )
 
 
@@ -132,11 +140,10 @@ def target_rows(result: Result) -> Iterator[Row]:
 
 def verdict_rows(result: Result) -> Iterator[Row]:
     """The gate's words."""
-    numbers = attrgetter(*TABLES["verdicts"][0][1:-1])
     for one in result.decided:
         session = one.state.mark.session
-        for verdict in one.gated.verdicts(result.desk.symbols):
-            yield (session, *numbers(verdict), words(verdict))
+        for cells in verdict_cells(one.gated.passage, result.desk.symbols):
+            yield (session, *cells, sentence(*cells))
 
 
 def order_rows(result: Result) -> Iterator[Row]:
@@ -192,10 +199,10 @@ def cross_rows(result: Result) -> Iterator[Row]:
 
 def position_rows(result: Result) -> Iterator[Row]:
     """Positions at the mark of each session."""
-    for one in result.decided:
+    for one, all_worth in zip(result.decided, result.worth, strict=True):
         prices = result.market.prices(one.t)
         for position in one.state.ledger.held():
-            worth = value(position, prices[position.symbol])
+            worth = all_worth[position.strategy, position.symbol]
             yield (
                 one.state.mark.session,
                 position.strategy,
@@ -213,21 +220,15 @@ def position_rows(result: Result) -> Iterator[Row]:
 
 
 def risk_rows(result: Result) -> Iterator[Row]:
-    """The risk of what is held at the mark of each session, and the limit that is nearest.
-
-    A correlation is no limit by itself: what a pair that moves together may weigh is.
-    """
+    """The risk of what is held at the mark of each session, and the limit that is nearest."""
     desk, groups = result.desk, result.desk.book.groups
     for one in result.decided:
         day = result.market.day(one.t)
-        measured = measure(desk, one.state, day, one.gated)
+        measured = measure(desk, one.state, day, one.gated, tightest_stop=True)
         tail = tail_risk(measured.weights, day.history)
         spread = concentration(measured.weights, desk.symbols, groups)
-        limits = (limit for limit in distances(desk.rules, measured) if limit.unit != "correlation")
-        rooms = [limit for limit in limits if math.isfinite(limit.room_share)]
-        nearest = min(rooms, key=lambda limit: limit.room_share, default=None)
-        held = np.flatnonzero(measured.weights)
-        _, _, known = known_pairs(held, measured.standing.correlation)
+        limit = nearest(desk.rules, measured)
+        *_, known = measured.pairs
         figures = (
             measured.volatility,
             tail.historical.var,
@@ -246,7 +247,7 @@ def risk_rows(result: Result) -> Iterator[Row]:
             spread.largest_group,
             spread.largest_group_weight,
             float(known.mean()) if len(known) else "",
-            *(("", "", "") if nearest is None else (nearest.rule, nearest.subject, nearest.room_share)),
+            *(("", "", "") if limit is None else (limit.rule, limit.subject, limit.room_share)),
         )
 
 
@@ -267,57 +268,66 @@ def risk_event_rows(result: Result) -> Iterator[Row]:
     yield from sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
 
 
-TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
+def in_blocks(rows: Callable[[Result], Iterable[Row]]) -> Callable[[Result], Iterator[Block]]:
+    """The rows of a table, some at a time, as columns."""
+
+    def blocks(result: Result) -> Iterator[Block]:
+        return (tuple(zip(*some, strict=True)) for some in batched(rows(result), ROWS_AT_ONCE))
+
+    return blocks
+
+
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] = {
     "nav": (
         (
             "session", "cash", "positions_value", "nav", "drawdown", "drawdown_since_reset", "level", "gross",
             "net",
         ),
-        nav_rows,
+        in_blocks(nav_rows),
     ),
     "signals": (
         ("session", "strategy", "symbol", "direction", "strength", "confidence", "reason", "injected"),
-        signal_rows,
+        signal_blocks,
     ),
     "targets": (
         (
             "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
             "portfolio_volatility", "scale", "allocation", "reduce_to",
         ),
-        target_rows,
+        in_blocks(target_rows),
     ),
     "verdicts": (
         (
             "session", "step", "rule", "symbol", "action", "value", "limit", "held", "before", "after",
             "words",
         ),
-        verdict_rows,
+        in_blocks(verdict_rows),
     ),
     "orders": (
         (
             "session", "client_order_id", "symbol", "side", "quantity", "order_type", "time_in_force",
             "purpose", "reference_price", "state", "filled", "reason", "limit_price",
         ),
-        order_rows,
+        in_blocks(order_rows),
     ),
     "fills": (
         (
             "session", "execution_id", "client_order_id", "symbol", "side", "quantity", "price", "commission",
             "reference_price", "slippage_bps",
         ),
-        fill_rows,
+        in_blocks(fill_rows),
     ),
-    "crosses": (("session", "strategy", "symbol", "quantity", "price"), cross_rows),
+    "crosses": (("session", "strategy", "symbol", "quantity", "price"), in_blocks(cross_rows)),
     "positions": (
         (
             "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",
             "realised", "commission", "dividends", "entry_session",
         ),
-        position_rows,
+        in_blocks(position_rows),
     ),
-    "performance": (("session", *PERFORMANCE_COLUMNS), performance_rows),
-    "trades": (TRADE_COLUMNS, trade_rows),
-    "dropped": (DROPPED_COLUMNS, dropped_rows),
+    "performance": (("session", *PERFORMANCE_COLUMNS), in_blocks(performance_rows)),
+    "trades": (TRADE_COLUMNS, in_blocks(trade_rows)),
+    "dropped": (DROPPED_COLUMNS, in_blocks(dropped_rows)),
     "risk": (
         (
             "session", "volatility", "historical_var", "historical_cvar", "normal_var", "normal_cvar",
@@ -325,10 +335,10 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Row]]]] = {
             "largest_group", "largest_group_weight", "average_correlation", "nearest_limit",
             "nearest_subject", "nearest_room",
         ),
-        risk_rows,
+        in_blocks(risk_rows),
     ),
-    "form_8949": (COLUMNS, form_rows),
-    "risk_events": (("session", "kind", "value", "limit", "reason"), risk_event_rows),
+    "form_8949": (COLUMNS, in_blocks(form_rows)),
+    "risk_events": (("session", "kind", "value", "limit", "reason"), in_blocks(risk_event_rows)),
 }  # fmt: skip
 
 Kind = Literal["date", "text", "flag", "count", "number"]

@@ -53,8 +53,8 @@ def concentration(weights: Floats, symbols: Sequence[str], groups: Sequence[str]
     herfindahl = float(((size / gross) ** 2).sum())
     at = int(np.argmax(size))
     together: dict[str, float] = {}
-    for group, one in zip(groups, size.tolist(), strict=True):
-        together[group] = together.get(group, 0.0) + one
+    for n in np.flatnonzero(size).tolist():
+        together[groups[n]] = together.get(groups[n], 0.0) + float(size[n])
     group = max(together, key=lambda name: together[name])
     return Concentration(
         herfindahl, 1.0 / herfindahl, symbols[at], float(weights[at]), group, together[group]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, singledispatch
+from functools import cache, cached_property, singledispatch
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from nightdesk.book import Levels
 from nightdesk.panel import Floats
 from nightdesk.risk.admission import Cash, Heat, PositionCount
 from nightdesk.risk.conditions import DailyLoss
-from nightdesk.risk.correlation import Correlation, known_pairs
+from nightdesk.risk.correlation import Columns, Correlation, known_pairs
 from nightdesk.risk.drawdown import DrawdownLevel, RecoveryLeverage
 from nightdesk.risk.exposure import INITIAL_MARGIN, CashBuffer, GrossLeverage, MaxWeight
 from nightdesk.risk.rule import Rule, Standing
@@ -60,7 +60,7 @@ class Distance:
     state: Where
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Measured:
     """What the limits of a book are compared with: what is held at the mark, and the session's trades.
 
@@ -89,6 +89,8 @@ class Measured:
         What the regime allows of NAV in positions; None where it sets no limit.
     cash : float
         Share of NAV.
+    tightest_stop : bool
+        Whether of the stops the tightest alone is told.
     """
 
     symbols: tuple[str, ...]
@@ -104,18 +106,25 @@ class Measured:
     positions: int = 0
     heat: float | None = None
     cash: float = 0.0
+    tightest_stop: bool = False
 
-    @property
+    @cached_property
     def gross(self) -> float:
         """Absolute positions over NAV."""
         return float(np.abs(self.weights).sum())
+
+    @cached_property
+    def pairs(self) -> tuple[Columns, Columns, Floats]:
+        """Of what is held, see `nightdesk.risk.correlation.known_pairs`."""
+        return known_pairs(np.flatnonzero(self.weights), self.standing.correlation)
 
 
 def distances(rules: Iterable[Rule], measured: Measured) -> tuple[Distance, ...]:
     """The distance to the volatility target, then to the limit of every rule that has one to measure.
 
     Rules on conditions (a switch, a stale price, a closed regime) have none, nor do those on what a trade is
-    worth. Of the caps on symbols and on pairs the tightest is told, of the stops every one.
+    worth. Of the caps on symbols and on pairs the tightest is told, of the stops every one
+    unless the tightest is asked for.
 
     Parameters
     ----------
@@ -127,6 +136,17 @@ def distances(rules: Iterable[Rule], measured: Measured) -> tuple[Distance, ...]
     if measured.volatility_target is None:
         return tuple(out)
     return (_at_most("volatility", "", measured.volatility, measured.volatility_target), *out)
+
+
+def nearest(rules: Iterable[Rule], measured: Measured) -> Distance | None:
+    """The limit that has the least room, as a share of it; None where no limit has a finite one.
+
+    A correlation is no limit by itself: what a pair that moves together may weigh is. Of equals, the first
+    of `distances` counts.
+    """
+    limits = (limit for limit in distances(rules, measured) if limit.unit != "correlation")
+    rooms = [limit for limit in limits if math.isfinite(limit.room_share)]
+    return min(rooms, key=lambda limit: limit.room_share, default=None)
 
 
 @cache
@@ -156,6 +176,9 @@ def _(rule: DrawdownLevel, measured: Measured) -> Iterator[Distance]:
 def _(rule: StopLoss, measured: Measured) -> Iterator[Distance]:
     standing = measured.standing
     stopped = np.flatnonzero((measured.weights != 0.0) & np.isfinite(standing.stop_at))
+    if measured.tightest_stop and len(stopped):
+        room = (standing.stop_at[stopped] - standing.fall[stopped]) / np.abs(standing.stop_at[stopped])
+        stopped = stopped[[np.argmin(np.where(np.isfinite(room), room, np.inf))]]
     falls, stops = standing.fall[stopped].tolist(), standing.stop_at[stopped].tolist()
     for n, fall, stop in zip(stopped.tolist(), falls, stops, strict=True):
         yield _at_most(rule.name, measured.symbols[n], fall, stop)
@@ -163,7 +186,7 @@ def _(rule: StopLoss, measured: Measured) -> Iterator[Distance]:
 
 @of_rule.register
 def _(rule: Correlation, measured: Measured) -> Iterator[Distance]:
-    first, second, correlation = known_pairs(np.flatnonzero(measured.weights), measured.standing.correlation)
+    first, second, correlation = measured.pairs
     if not len(correlation):
         return
     limit: float = rule.params.limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,9 @@ EXEMPT_FROM = 50
 
 #: Two or three rounds are usual; so many mean that something is wrong.
 MOST_ROUNDS = 100
+
+#: The attributes of a verdict in their order.
+Cells = tuple[int, str, str, Action, float, float, float, float, float]
 
 _ACTIONS: tuple[Action, ...] = ("approve", "cut", "reject")
 
@@ -177,9 +180,14 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
     Every cut and every rejection has its verdict. A trade that left the gate also has the approval of each
     rule that was asked about it and changed nothing, with the numbers of the last round.
     """
+    return [Verdict(*cells) for cells in verdict_cells(passage, symbols)]
+
+
+def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
+    """The attributes of each of the `verdicts`, for those who need many and none of them as an object."""
     records, held = passage.records, passage.held
     if not records:
-        return []
+        return iter(())
     before, after = (np.array([getattr(one, name) for one in records]) for name in ("before", "after"))
     changed = before != after
     steps, silent, columns = np.nonzero(np.stack([changed, _silent(passage, changed)], axis=1))
@@ -188,20 +196,19 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
         value[step], limit[step] = record.value, record.limit
     cells, is_held = (steps, columns), held[columns]
     action = np.where(silent, 0, np.where(after[cells] == is_held, 2, 1))
-    return [
-        Verdict(step, _rule(records[step], n), symbols[n], _ACTIONS[act], *numbers)
-        for step, n, act, *numbers in zip(
-            steps.tolist(),
-            columns.tolist(),
-            action.tolist(),
-            value[cells].tolist(),
-            limit[cells].tolist(),
-            is_held.tolist(),
-            before[cells].tolist(),
-            after[cells].tolist(),
-            strict=True,
-        )
-    ]
+    rows, places = steps.tolist(), columns.tolist()
+    return zip(
+        rows,
+        [_rule(records[step], n) for step, n in zip(rows, places, strict=True)],
+        map(symbols.__getitem__, places),
+        map(_ACTIONS.__getitem__, action.tolist()),
+        value[cells].tolist(),
+        limit[cells].tolist(),
+        is_held.tolist(),
+        before[cells].tolist(),
+        after[cells].tolist(),
+        strict=True,
+    )
 
 
 def _rule(record: Record, n: int) -> str:
@@ -231,15 +238,28 @@ def _silent(passage: Passage, changed: Flags) -> Flags:
 
 def words(verdict: Verdict) -> str:
     """A verdict as a sentence."""
-    change = verdict.before - verdict.held
+    return sentence(*(getattr(verdict, name) for name in Verdict.__slots__))
+
+
+def sentence(
+    _: int,
+    rule: str,
+    symbol: str,
+    action: Action,
+    value: float,
+    limit: float,
+    held: float,
+    before: float,
+    after: float,
+) -> str:
+    """A verdict's cells as a sentence."""
+    change = before - held
     side = "hold" if change == 0 else "buy" if change > 0 else "sell"
-    amount = abs(change) if change else abs(verdict.held)
-    if verdict.action == "approve":
+    amount = abs(change) if change else abs(held)
+    if action == "approve":
         done = "passes"
-    elif verdict.action == "reject":
+    elif action == "reject":
         done = "rejected"
     else:
-        left = abs(verdict.after - verdict.held)
-        done = f"cut to a {'purchase' if verdict.after > verdict.held else 'sale'} of {left:g}"
-    reason = reason_in_words(verdict.rule, verdict.value, verdict.limit)
-    return f"{verdict.symbol}: {side} {amount:g} {done} by {verdict.rule}: {reason}"
+        done = f"cut to a {'purchase' if after > held else 'sale'} of {abs(after - held):g}"
+    return f"{symbol}: {side} {amount:g} {done} by {rule}: {reason_in_words(rule, value, limit)}"
