@@ -9,7 +9,7 @@ from nightdesk.decision.day import Day, State
 from nightdesk.decision.desk import Desk
 from nightdesk.decision.steps import Gated
 from nightdesk.panel import Floats
-from nightdesk.portfolio import portfolio_volatility
+from nightdesk.portfolio import portfolio_returns, portfolio_volatility
 from nightdesk.risk import Measured, RiskReport, without_entries
 
 
@@ -34,13 +34,16 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
     nav, judged = float(state.mark.nav), gated.judged
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     weights = gated.passage.held * price / nav
+    past, window = portfolio_returns(weights, day.history), len(day.returns)
     return Measured(
         symbols=desk.symbols,
         weights=weights,
         max_weight=desk.max_weight,
         traded=np.abs(_counted(gated)) * price / nav,
         day_return=state.mark.day_return,
-        volatility=portfolio_volatility(weights, day.returns),
+        volatility=portfolio_volatility(
+            weights, day.returns, past[-window:] if window <= len(past) else None
+        ),
         volatility_target=desk.book.portfolio.volatility_target,
         standing=judged.standing,
         drawdown=float(judged.risk.drawdown),
@@ -48,6 +51,7 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
         positions=len(state.ledger.held()),
         heat=desk.book.regime[day.band].heat if day.band >= 0 else None,
         cash=float(state.mark.cash) / nav,
+        past=past,
         tightest_stop=tightest_stop,
     )
 

@@ -5,7 +5,7 @@ from nightdesk.portfolio.filters import Dropped
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
 from nightdesk.portfolio.sizing import Ask, Sizing, make, names, register
 from nightdesk.portfolio.units import Units
-from nightdesk.portfolio.volatility import portfolio_volatility, volatility_contributions
+from nightdesk.portfolio.volatility import portfolio_returns, portfolio_volatility, volatility_contributions
 
 __all__ = [
     "Ask",
@@ -16,6 +16,7 @@ __all__ = [
     "atr_risk",
     "make",
     "names",
+    "portfolio_returns",
     "portfolio_volatility",
     "register",
     "risk_parity",

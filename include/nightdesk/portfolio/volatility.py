@@ -11,7 +11,24 @@ from nightdesk.panel import Floats
 SESSIONS_A_YEAR = 252
 
 
-def portfolio_volatility(weights: Floats, returns: Floats) -> float:
+def portfolio_returns(weights: Floats, returns: Floats) -> Floats:
+    """Returns of fixed weights, of shape (n_sessions,); NaN where a held symbol has none.
+
+    They are sums of products of rows, not a matrix product: the bits of BLAS depend on how an array lies in
+    memory. Those of some last sessions are the last of these.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_symbols,)
+        Signed shares of NAV; 0 where nothing is held.
+    returns : ndarray of shape (n_sessions, n_symbols)
+        Simple returns; NaN where missing.
+    """
+    total: Floats = np.where(weights != 0.0, returns * weights, 0.0).sum(axis=1)
+    return total
+
+
+def portfolio_volatility(weights: Floats, returns: Floats, total: Floats | None = None) -> float:
     """Annualised volatility of fixed weights over a window of past returns.
 
     It is the standard deviation (ddof = 1) of the window's portfolio returns, which equals ``sqrt(w' C w)``
@@ -28,6 +45,8 @@ def portfolio_volatility(weights: Floats, returns: Floats) -> float:
         Signed shares of NAV; 0 where nothing is held.
     returns : ndarray of shape (n_sessions, n_symbols)
         Simple returns; NaN where missing.
+    total : ndarray of shape (n_sessions,), optional
+        Their `portfolio_returns`, where they were computed before.
 
     Returns
     -------
@@ -37,12 +56,10 @@ def portfolio_volatility(weights: Floats, returns: Floats) -> float:
     held = weights != 0.0
     if not held.any():
         return 0.0
-    # products and row sums, not a matrix product: the bits of BLAS depend on how an array lies in memory
-    contribution = np.where(held, returns * weights, 0.0)
-    total = contribution.sum(axis=1)
-    whole = deviation(total)
+    whole = deviation(portfolio_returns(weights, returns) if total is None else total)
     if math.isfinite(whole):
         return whole * math.sqrt(SESSIONS_A_YEAR)
+    contribution = np.where(held, returns * weights, 0.0)
     gaps = np.isnan(contribution).any(axis=0)
     complete = deviation(np.where(gaps, 0.0, contribution).sum(axis=1)) if (held & ~gaps).any() else 0.0
     alone = [deviation(column[np.isfinite(column)]) for column in returns[:, held].T]

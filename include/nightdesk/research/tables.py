@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
+from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -74,11 +75,11 @@ def nav_rows(result: Result) -> Iterator[Row]:
 
 def performance_rows(result: Result) -> Iterator[Row]:
     """The profit of each session by strategy, and what no strategy moved."""
-    before = Valued()
+    before, amounts = Valued(), attrgetter(*PERFORMANCE_COLUMNS)
     for one, worth in zip(result.decided, result.worth, strict=True):
         after = Valued(one.state.mark.nav, one.state.ledger.positions, worth)
         for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
-            yield (one.state.mark.session, *(getattr(day, name) for name in PERFORMANCE_COLUMNS))
+            yield (one.state.mark.session, *amounts(day))
         before = after
 
 
@@ -225,7 +226,7 @@ def risk_rows(result: Result) -> Iterator[Row]:
     for one in result.decided:
         day = result.market.day(one.t)
         measured = measure(desk, one.state, day, one.gated, tightest_stop=True)
-        tail = tail_risk(measured.weights, day.history)
+        tail = tail_risk(measured.weights, day.history, measured.past)
         spread = concentration(measured.weights, desk.symbols, groups)
         limit = nearest(desk.rules, measured)
         *_, known = measured.pairs

@@ -89,6 +89,8 @@ class Measured:
         What the regime allows of NAV in positions; None where it sets no limit.
     cash : float
         Share of NAV.
+    past : ndarray of shape (n_sessions,), or None
+        Returns of what is held over the window of value at risk; NaN where one is missing.
     tightest_stop : bool
         Whether of the stops the tightest alone is told.
     """
@@ -106,6 +108,7 @@ class Measured:
     positions: int = 0
     heat: float | None = None
     cash: float = 0.0
+    past: Floats | None = None
     tightest_stop: bool = False
 
     @cached_property

@@ -186,17 +186,18 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
 def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     """The attributes of each of the `verdicts`, for those who need many and none of them as an object."""
     records, held = passage.records, passage.held
-    if not records:
+    quiet = np.array_equal(passage.quantity, held) and all(one.after is one.before for one in records)
+    if quiet or not records:
         return iter(())
     before, after = (np.array([getattr(one, name) for one in records]) for name in ("before", "after"))
     changed = before != after
     steps, silent, columns = np.nonzero(np.stack([changed, _silent(passage, changed)], axis=1))
+    rows, places = steps.tolist(), columns.tolist()
     value, limit = np.empty_like(before), np.empty_like(before)
-    for step, record in enumerate(records):
-        value[step], limit[step] = record.value, record.limit
+    for step in set(rows):
+        value[step], limit[step] = records[step].value, records[step].limit
     cells, is_held = (steps, columns), held[columns]
     action = np.where(silent, 0, np.where(after[cells] == is_held, 2, 1))
-    rows, places = steps.tolist(), columns.tolist()
     return zip(
         rows,
         [_rule(records[step], n) for step, n in zip(rows, places, strict=True)],

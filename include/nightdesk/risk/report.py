@@ -128,7 +128,7 @@ def risk_report(
     return RiskReport(
         nav=nav,
         volatility=measured.volatility,
-        tail=tail_risk(weights, history),
+        tail=tail_risk(weights, history, measured.past),
         concentration=concentration(weights, measured.symbols, groups),
         contributions=tuple(
             Contribution(measured.symbols[n], float(weights[n]), float(added[n]), n in gaps)

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from nightdesk.panel import Floats
-from nightdesk.portfolio.volatility import SESSIONS_A_YEAR, deviation, portfolio_volatility
+from nightdesk.portfolio.volatility import SESSIONS_A_YEAR, deviation, portfolio_returns, portfolio_volatility
 from nightdesk.risk.rule import Flags
 
 #: Share of the sessions that lose more than the value at risk: 95 % confidence.
@@ -104,7 +104,7 @@ def normal_loss(volatility: float) -> Loss:
     return Loss(_QUANTILE * deviation, _MEAN_BEYOND * deviation)
 
 
-def tail_risk(weights: Floats, returns: Floats) -> TailRisk:
+def tail_risk(weights: Floats, returns: Floats, total: Floats | None = None) -> TailRisk:
     """What a portfolio of fixed weights loses in one session.
 
     A held symbol with a missing return is counted as in `nightdesk.portfolio.portfolio_volatility`: as if it
@@ -118,6 +118,8 @@ def tail_risk(weights: Floats, returns: Floats) -> TailRisk:
         Signed shares of NAV; 0 where nothing is held.
     returns : ndarray of shape (n_sessions, n_symbols)
         Simple returns; NaN where missing. A session in which nothing held has a return is left out.
+    total : ndarray of shape (n_sessions,), optional
+        Their `nightdesk.portfolio.portfolio_returns`, where they were computed before.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def tail_risk(weights: Floats, returns: Floats) -> TailRisk:
     held = weights != 0.0
     if not held.any():
         return TailRisk(Loss(0.0, 0.0), Loss(0.0, 0.0), 0)
-    whole = np.where(held, returns * weights, 0.0).sum(axis=1)
+    whole = portfolio_returns(weights, returns) if total is None else total
     if len(whole) >= FEWEST_RETURNS and np.isfinite(whole).all():
         volatility = deviation(whole) * math.sqrt(SESSIONS_A_YEAR)
         return TailRisk(historical_loss(whole), normal_loss(volatility), len(whole))

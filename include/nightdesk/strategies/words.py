@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
 from nightdesk.strategies.comparing import apart
 
 Texts = NDArray[np.object_]
@@ -76,9 +75,7 @@ def in_words(
         if clause not in texts:
             raise LookupError(f"no words for clause {clause}: there are words for {sorted(texts)}")
         cells = np.nonzero(clauses == clause)
-        pattern, fields = _parsed(texts[clause])
-        columns = [_column(field, value, needs, cells) for field in fields]
-        out[cells] = list(map(pattern.__mod__, zip(*columns, strict=True))) if columns else pattern % ()
+        out[cells] = _filled(_parsed(texts[clause]), value, needs, cells)
     return out
 
 
@@ -92,53 +89,71 @@ class _Field:
     decimals: int = 0
 
 
-@cache
-def _parsed(text: str) -> tuple[str, tuple[_Field, ...]]:
-    """The text for the ``%`` operator, and what each of its places is filled with.
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text for the ``%`` operator, and what each of its places is filled with.
 
-    ``%`` writes numbers as `str.format` does and takes half as long.
+    ``%`` writes numbers as `str.format` does and takes half as long. Of `usual`, values that are told apart
+    have their usual decimals; of `exact`, they come in words.
     """
-    pattern, fields = "", list[_Field]()
+
+    usual: str
+    exact: str
+    fields: tuple[_Field, ...]
+
+
+@cache
+def _parsed(text: str) -> _Text:
+    usual, exact, fields = "", "", list[_Field]()
     for literal, name, form, _ in Formatter().parse(text):
-        pattern += literal.replace("%", "%%")
-        if name is None:
-            continue
-        how = form or "s"
-        found = _FORMAT.fullmatch(how)
-        if found is None:
-            raise ValueError(
-                f"{{{name}:{how}}} in {text!r}: write a value as .2f, +.2f, .1%, .3e, g, "
-                "or as .2f apart from the NAME of another"
-            )
-        usual, decimals, other = found.groups()
-        if other:
-            pattern += "%s"
-            fields.append(_Field(name, other=other, decimals=int(decimals)))
-        elif usual.endswith("%"):
-            pattern += f"%{usual[:-1]}f%%"
-            fields.append(_Field(name, scale=100.0))
-        else:
-            pattern += f"%{usual}"
-            fields.append(_Field(name))
-    return pattern, tuple(fields)
+        place = in_exact = ""
+        if name is not None:
+            how = form or "s"
+            found = _FORMAT.fullmatch(how)
+            if found is None:
+                raise ValueError(
+                    f"{{{name}:{how}}} in {text!r}: write a value as .2f, +.2f, .1%, .3e, g, "
+                    "or as .2f apart from the NAME of another"
+                )
+            form_, decimals, other = found.groups()
+            if other:
+                place, in_exact = f"%.{decimals}f", "%s"
+                fields.append(_Field(name, other=other, decimals=int(decimals)))
+            elif form_.endswith("%"):
+                place = in_exact = f"%{form_[:-1]}f%%"
+                fields.append(_Field(name, scale=100.0))
+            else:
+                place = in_exact = f"%{form_}"
+                fields.append(_Field(name))
+        plain = literal.replace("%", "%%")
+        usual, exact = usual + plain + place, exact + plain + in_exact
+    return _Text(usual, exact, tuple(fields))
 
 
-def _column(field: _Field, value: Value, needs: Sequence[str], cells: Cells) -> Sequence[object]:
+def _filled(text: _Text, value: Value, needs: Sequence[str], cells: Cells) -> str | list[str]:
+    """The text with the values of some cells; where there are none, the one text of all."""
+    if not text.fields:
+        return text.usual % ()
+    columns = [_column(field, value, needs, cells) for field in text.fields]
+    out = list(map(text.usual.__mod__, zip(*columns, strict=True)))
+    apart_from = {at: _at(value(one.other), cells) for at, one in enumerate(text.fields) if one.other}
+    alike = np.zeros(len(out), dtype=bool)
+    for at, other in apart_from.items():
+        alike |= np.abs(columns[at] - other) <= 10.0 ** -text.fields[at].decimals
+    for row in np.flatnonzero(alike).tolist():
+        values = [column[row] for column in columns]
+        for at, other in apart_from.items():
+            values[at] = apart(float(values[at]), float(other[row]), text.fields[at].decimals)[0]
+        out[row] = text.exact % tuple(values)
+    return out
+
+
+def _column(field: _Field, value: Value, needs: Sequence[str], cells: Cells) -> Sequence[Any]:
     if field.name == ABSENT:
         return list(_absent(needs, [_at(value(one), cells) for one in needs]))
     found = _at(value(field.name), cells)
-    if field.other:
-        return _apart(found, _at(value(field.other), cells), field.decimals)
     column: list[object] = (found if field.scale is None else found * field.scale).tolist()
     return column
-
-
-def _apart(first: Floats, second: Floats, decimals: int) -> list[str]:
-    """The first of two numbers, told apart; only those that may read alike are looked at one by one."""
-    texts = list(map(f"%.{decimals}f".__mod__, first.tolist()))
-    for at in np.flatnonzero(np.abs(first - second) <= 10.0**-decimals).tolist():
-        texts[at] = apart(float(first[at]), float(second[at]), decimals)[0]
-    return texts
 
 
 def _at(found: NDArray[Any], cells: Cells) -> NDArray[Any]:
