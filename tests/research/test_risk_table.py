@@ -1,6 +1,7 @@
 """The table of risk of a backtest, made when it is written."""
 
 import csv
+import math
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ LIMITS = {
     "cash_buffer": {"limit": 0.05},
     "gross_leverage": {"limit": 1.0},
     "correlation": {},
+    "stop_loss": {},
 }
 
 
@@ -29,15 +31,20 @@ def test_every_session_has_a_row_of_what_it_held(tmp_path: Path) -> None:
     table = list(csv.DictReader((tmp_path / "risk.csv").open()))
     assert [row["session"] for row in table] == [str(one.state.mark.session) for one in result.decided]
     assert (table[0]["herfindahl"], table[0]["average_correlation"], table[0]["largest"]) == ("", "", "")
-    held = 0
+    held = stops = 0
     for row, one in zip(table, result.decided, strict=True):
         told = risk_report(result.desk, one.state, result.market.day(one.t), one.gated)
         assert float(row["volatility"]) == told.volatility
         assert float(row["historical_var"]) == told.tail.historical.var
         assert float(row["normal_cvar"]) == told.tail.normal.cvar
         assert float(row["largest_group_weight"]) == pytest.approx(one.state.mark.gross, abs=1e-6)
-        nearest = [limit for limit in told.distances if limit.rule == row["nearest_limit"]]
-        assert float(row["nearest_room"]) in [limit.room_share for limit in nearest]
-        assert row["nearest_limit"] != "correlation"
+        limits = [
+            one for one in told.distances if one.rule != "correlation" and math.isfinite(one.room_share)
+        ]
+        nearest = min(limits, key=lambda limit: limit.room_share)
+        assert row["nearest_limit"] == nearest.rule
+        assert (row["nearest_subject"], float(row["nearest_room"])) == (nearest.subject, nearest.room_share)
+        stops += sum(limit.rule == "stop_loss" for limit in limits) > 1
         held += bool(one.state.ledger.held())
     assert held > len(table) / 2
+    assert stops

@@ -69,10 +69,15 @@ def write_csv(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> No
         file.write((",".join(columns) + "\n").encode())
         kinds = [kind_of(path.stem, name) for name in columns]
         for block in blocks:
-            *fields, last = map(_fields, kinds, block)
+            *fields, last = (_fields(kind, column) for kind, column in zip(kinds, block, strict=True))
             ended = pc.binary_join_element_wise(last, "\n", "")
-            lines = pc.binary_join_element_wise(*fields, ended, ",")
-            file.write(lines.buffers()[2])  # the characters of all lines, one after the other
+            file.write(_characters(pc.binary_join_element_wise(*fields, ended, ",")))
+
+
+def _characters(lines: pa.Array) -> memoryview:
+    """Those of all lines, one after the other, as they lie in memory."""
+    _, ends, characters = lines.buffers()
+    return memoryview(characters)[: np.frombuffer(ends, np.int32)[len(lines)]]
 
 
 def _fields(kind: Kind, column: Column) -> pa.Array:

@@ -1,4 +1,4 @@
-"""A backtest's outcome as tables: rows of plain values, made when they are asked for.
+"""A backtest's outcome as tables: columns of plain values, some rows at a time, made when they are asked for.
 
 Money and prices are in dollars, weights and returns are shares, quantities are in units. Floats are written
 with full precision and decimals as they stand in the ledger, so that equal results are equal bytes.

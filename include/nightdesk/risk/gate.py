@@ -253,7 +253,7 @@ def sentence(
     before: float,
     after: float,
 ) -> str:
-    """A verdict's cells as a sentence."""
+    """A verdict as a sentence, from its attributes in their order."""
     change = before - held
     side = "hold" if change == 0 else "buy" if change > 0 else "sell"
     amount = abs(change) if change else abs(held)

@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -265,7 +264,6 @@ def rule_class(name: str) -> type[Rule]:
     return _RULES[name]
 
 
-@lru_cache(maxsize=1024)
 def reason_in_words(name: str, value: float, limit: float) -> str:
     """Why a verdict fell, by the rule's name (``rule`` or ``rule.key``) and the numbers it compared."""
     rule, _, key = name.partition(".")
