@@ -140,6 +140,7 @@ def test_a_task_that_was_killed_on_its_last_try_is_told_in_one_mail(watched: Wat
     assert watched.mails("close") == []
 
 
+@pytest.mark.slow  # waits for Airflow's own time-outs; who tells what is in tests/pipeline/test_failures.py
 def test_a_task_whose_supervisor_was_killed_too_is_told_in_one_mail(watched: Watched) -> None:
     """The supervisor runs no callback then; the DAG processor does, twice, after the run may have ended."""
     known = len(watched.mails("targets"))
@@ -158,6 +159,7 @@ def callbacks(desk: Desk) -> int:
     return sum(text.count("Executing Task callback") for text in logs)
 
 
+@pytest.mark.slow  # waits for Airflow's own time-outs; who tells what is in tests/pipeline/test_failures.py
 def test_with_the_dag_processor_killed_as_well_and_the_mail_server_down_the_mail_arrives_once_it_is_up(
     watched: Watched,
 ) -> None:
@@ -185,6 +187,7 @@ def test_with_the_dag_processor_killed_as_well_and_the_mail_server_down_the_mail
     assert f"Error: {KILLED}" in text
 
 
+@pytest.mark.slow  # waits for Airflow's own time-outs; who tells what is in tests/pipeline/test_failures.py
 def test_when_the_last_task_was_killed_too_the_sweep_tells(watched: Watched) -> None:
     known = len(watched.mails("targets"))
     with watched.about_to_fail() as task, watched.desk.held("alerts"):
