@@ -14,7 +14,8 @@ from nightdesk.machine.environment import login
 from nightdesk.store.levels import level_changes
 from nightdesk.store.messages import alerts_of
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
+#: Long: what each answer does is shown without a scheduler by tests/pipeline/test_answering.py and tests/dags.
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ASKED = f"level_4_since_{SECOND}"
 

@@ -50,6 +50,7 @@ def test_a_session_that_is_cleared_and_run_again_writes_nothing(desk: Desk) -> N
     assert desk.attempts(FIRST, "orders") == ["done", "compared"]
 
 
+@pytest.mark.slow  # the kill matrix kills at every statement, without a scheduler
 def test_a_task_that_is_killed_while_it_sends_an_order_is_tried_again_and_sends_it_once(desk: Desk) -> None:
     desk.has_decided(FIRST)
     with desk.sending(SECOND) as (run, task):
@@ -61,6 +62,7 @@ def test_a_task_that_is_killed_while_it_sends_an_order_is_tried_again_and_sends_
     assert desk.stored() == desk.reference([FIRST, SECOND])
 
 
+@pytest.mark.slow  # tests/matrices/test_race.py lets two processes send at once, without a scheduler
 def test_two_attempts_that_are_alive_at_once_send_each_order_once(desk: Desk) -> None:
     desk.has_decided(FIRST, SECOND)
     with desk.sending(THIRD) as (run, orphan):
