@@ -14,7 +14,7 @@ from nightdesk.machine.environment import login
 from nightdesk.store.levels import level_changes
 from nightdesk.store.messages import alerts_of
 
-#: Long: what each answer does is shown without a scheduler by tests/pipeline/test_answering.py and tests/dags.
+#: Long: what an answer does is shown without a scheduler by tests/pipeline/test_answering.py and tests/dags.
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ASKED = f"level_4_since_{SECOND}"
