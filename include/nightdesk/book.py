@@ -267,7 +267,7 @@ class Tolerance(Frozen):
     quantity: Decimal = Field(Decimal(0), ge=0, decimal_places=8, description="units of each symbol")
 
 
-#: Ten basis points are 0.10 %; a limit further away than this is a slip of the pen.
+#: Ten basis points are 0.10 %; a limit further away than this is a typo.
 WIDEST_OFFSET_BPS = Decimal(2000)
 
 

@@ -41,7 +41,7 @@ class Receiver:
 
 
 def variable(route: str) -> str:
-    """The environment variable that says where a route leads: Apprise's addresses, divided by white space."""
+    """The environment variable that says where a route leads: Apprise's addresses, separated by whitespace."""
     return f"{ALERT_PREFIX}{route.upper()}"
 
 
