@@ -41,7 +41,7 @@ class Receiver:
 
 
 def variable(route: str) -> str:
-    """The environment variable that says where a route leads: Apprise's addresses, separated by whitespace."""
+    """The environment variable that says where a route leads: addresses of Apprise, between them whitespace."""
     return f"{ALERT_PREFIX}{route.upper()}"
 
 
