@@ -41,7 +41,7 @@ class Receiver:
 
 
 def variable(route: str) -> str:
-    """The environment variable that says where a route leads: addresses of Apprise, between them whitespace."""
+    """The environment variable of a route: the addresses it leads to, separated by whitespace."""
     return f"{ALERT_PREFIX}{route.upper()}"
 
 
