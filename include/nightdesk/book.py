@@ -300,7 +300,8 @@ class Tax(Frozen):
         "", max_length=80, description="whose books are looked at together; empty: this book by itself"
     )
     lots: Literal["fifo", "lifo", "highest_cost", "specific"] = Field(
-        "fifo", description="which lots a sale is of: the oldest, the newest, the dearest, or those named"
+        "fifo",
+        description="which lots a sale is of: the oldest, the newest, the one of highest cost, or those named",
     )
     sales: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="specific: lots of a sale by its order id; else the oldest"

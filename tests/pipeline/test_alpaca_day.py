@@ -27,7 +27,7 @@ from nightdesk.pipeline.resending import resend
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.switching import kill, release
 from nightdesk.pipeline.verifying import verify
-from nightdesk.store.actions import state_action
+from nightdesk.store.corporate_actions import state_action
 from nightdesk.store.risk import kill_switch
 
 #: The parent's threads (of its numerical libraries) idle while it forks.

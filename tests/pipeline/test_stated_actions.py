@@ -18,8 +18,8 @@ from nightdesk.pipeline import settling, stating
 from nightdesk.pipeline.taxing import tax_years
 from nightdesk.pipeline.verifying import verify
 from nightdesk.research.backtest import backtest
-from nightdesk.store.actions import state_action
 from nightdesk.store.bars import known_now
+from nightdesk.store.corporate_actions import state_action
 from nightdesk.store.db import Connection
 from nightdesk.store.panels import read_panel
 

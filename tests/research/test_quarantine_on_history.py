@@ -15,7 +15,7 @@ from nightdesk.errors import Refused
 from nightdesk.feeds.quality import examine
 from nightdesk.panel import Panel
 from nightdesk.quarantine import usable
-from nightdesk.research.accepting import read_accepting
+from nightdesk.research.accepted_prices import read_accepting
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -17,9 +17,9 @@ from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
     from nightdesk.book import Book
-    from nightdesk.panel import Action
+    from nightdesk.panel import Action, ActionKind
     from nightdesk.pipeline.stating import Effect
-    from nightdesk.store.actions import StatedAction
+    from nightdesk.store.corporate_actions import StatedAction
 
 
 class What(StrEnum):
@@ -35,6 +35,11 @@ class What(StrEnum):
     SPIN_OFF = "spin_off"
     DELISTING = "delisting"
     ACCEPT = "accept"
+
+    @property
+    def action(self) -> ActionKind:
+        """The kind of the corporate action; `list` is none."""
+        return cast("ActionKind", self.value)
 
 
 #: Which of --ratio, --amount, --cash and --into a kind needs, and which it may have.
@@ -193,7 +198,7 @@ def _stated(kind: What, symbol: str, session: date, given: dict[str, Any], note:
     if kind is What.SYMBOL_CHANGE:
         value = given.get("ratio", 1.0)
     day = np.datetime64(session, "D")
-    return Action(symbol, day, kind.value, value, given.get("into", ""), given.get("cash", 0.0), note)  # type: ignore[arg-type]
+    return Action(symbol, day, kind.action, value, given.get("into", ""), given.get("cash", 0.0), note)
 
 
 def _books() -> dict[str, Book]:
@@ -254,7 +259,7 @@ def _withdraw(kind: What, symbol: str, session: date, note: str, *, as_json: boo
     from nightdesk.pipeline.stating import withdraw
 
     with database() as conn:
-        gone = withdraw(conn, kind.value, symbol, session, note)  # type: ignore[arg-type]
+        gone = withdraw(conn, kind.action, symbol, session, note)
     show(
         {"withdrawn": asdict(gone), "note": note},
         as_json=as_json,
@@ -266,7 +271,7 @@ def _withdraw(kind: What, symbol: str, session: date, note: str, *, as_json: boo
 
 
 def _list(symbol: str | None, *, as_json: bool) -> None:
-    from nightdesk.store.actions import live_actions
+    from nightdesk.store.corporate_actions import live_actions
 
     with database() as conn:
         found = live_actions(conn, symbol or "")

@@ -43,7 +43,7 @@ class Start:
         `accepted` are prices by symbol and session that are taken as they are; `Refused` where one of them
         does not wait in quarantine.
         """
-        from nightdesk.research.accepting import read_accepting
+        from nightdesk.research.accepted_prices import read_accepting
 
         feeds = [feed] if feed is not None else None
         return read_accepting(self.book, self.origin, self.until, feeds, accepted)

@@ -13,9 +13,9 @@ from nightdesk.book import load_book
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import beginning, book_path, project_root
-from nightdesk.store.actions import PERSON
 from nightdesk.store.bars import known_now, save_market
 from nightdesk.store.books import book_record
+from nightdesk.store.corporate_actions import PERSON
 from nightdesk.store.db import Connection, now
 from nightdesk.store.panels import read_panel
 

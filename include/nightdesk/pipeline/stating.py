@@ -16,7 +16,8 @@ from nightdesk.errors import NightdeskError, Refused
 from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.panel import Action, ActionKind
-from nightdesk.store.actions import (
+from nightdesk.store.books import started_books
+from nightdesk.store.corporate_actions import (
     PERSON,
     StatedAction,
     known_symbols,
@@ -24,7 +25,6 @@ from nightdesk.store.actions import (
     state_action,
     withdraw_action,
 )
-from nightdesk.store.books import started_books
 from nightdesk.store.db import Connection, now
 from nightdesk.store.ledger import latest_marked, positions_of, read_ledger
 
