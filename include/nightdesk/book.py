@@ -301,7 +301,7 @@ class Tax(Frozen):
     )
     lots: Literal["fifo", "lifo", "highest_cost", "specific"] = Field(
         "fifo",
-        description="which lots a sale is of: the oldest, the newest, the one of highest cost, or those named",
+        description="which lots a sale is of: the oldest, the newest, the costliest, or those named",
     )
     sales: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="specific: lots of a sale by its order id; else the oldest"
