@@ -12,6 +12,7 @@ from benchmarks import plain_loop
 from benchmarks.measurement import Measurement, medians
 from nightdesk.book import Book, load_book
 from nightdesk.calendar import as_date, get_calendar
+from nightdesk.cli.options import processors
 from nightdesk.panel import Bars, Column, Floats, Panel, build_panel
 from nightdesk.research.backtest import backtest
 from nightdesk.research.files import write_result
@@ -110,7 +111,7 @@ def run_book(book: Book, panel: Panel, folder: Path | None = None) -> Floats:
     result = backtest(book, panel, as_date(panel.sessions[0]), as_date(panel.sessions[-1]))
     figures = metrics(result)
     if folder is not None:
-        write_result(result, folder, figures)
+        write_result(result, folder, figures, processes=processors())
     return result.nav
 
 

@@ -183,10 +183,18 @@ def test_a_span_without_bars_is_refused(first: date, last: date, message: str) -
 def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> None:
     write_result(result, tmp_path / "one")
     write_result(backtest(BOOK, seeded_panel(BOOK), START, LAST), tmp_path / "two")
+    write_result(result, tmp_path / "side by side", processes=2)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted([*(f"{name}.csv" for name in TABLES), "metrics.json"])
     for name in names:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+        for other in ("two", "side by side"):
+            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / other / name).read_bytes()
+
+
+def test_a_fault_in_a_table_is_told_whichever_process_writes_it(result: Result, tmp_path: Path) -> None:
+    (tmp_path / "risk.csv").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"risk\.csv"):
+        write_result(result, tmp_path, processes=2)
 
 
 def test_parquet_holds_what_the_csv_holds_with_types(result: Result, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -147,3 +148,8 @@ def check_span(first: date, last: date) -> None:
         raise typer.BadParameter(
             f"the span ends ({last}) before it begins ({first})", param_hint="'--from' / '--to'"
         )
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -27,6 +27,7 @@ from nightdesk.cli.options import (
     Out,
     Releases,
     Settings,
+    processors,
     settings,
 )
 from nightdesk.cli.output import progress, show, table
@@ -83,7 +84,7 @@ def backtest(
         result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
         figures = metrics(result)
         if out is not None:
-            write_result(result, out, figures, format_)
+            write_result(result, out, figures, format_, processors())
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
     document = {
         "book": named.name,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,7 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
-from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out
+from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
 from nightdesk.cli.output import progress, say, show, table
 from nightdesk.cli.spans import begin
 
@@ -99,7 +98,7 @@ def sweep(
             grid,
             lambda settings: open_book(book, settings),
             span,
-            jobs=_processors() if jobs is None else jobs,
+            jobs=processors() if jobs is None else jobs,
             done=advance,
         )
     around = falling_away(axes, trials, metric)
@@ -148,10 +147,6 @@ def write_csv(path: Path, axes: Sequence[Axis], trials: Sequence[Trial]) -> None
             figures = (trial.figures.get(name) for name in METRICS)
             cells = ("" if one is None else one for one in figures)
             writer.writerow((*trial.settings.values(), *cells, trial.config_hash, trial.refused))
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _benchmark(symbol: str, span: Span) -> dict[str, Any]:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.research.backtest import Result
 from nightdesk.research.metrics import metrics
@@ -22,8 +29,16 @@ if TYPE_CHECKING:
 Format = Literal["csv", "parquet"]
 
 
+#: The tables that take the longest, first: of two processes neither is left with a long one at the end.
+LONGEST = ("signals", "risk", "verdicts")
+
+
 def write_result(
-    result: Result, folder: Path, figures: Mapping[str, object] | None = None, file_format: Format = "csv"
+    result: Result,
+    folder: Path,
+    figures: Mapping[str, object] | None = None,
+    file_format: Format = "csv",
+    processes: int = 1,
 ) -> None:
     """Write the tables and the figures into `folder`; the same result gives the same bytes.
 
@@ -36,14 +51,56 @@ def write_result(
         `metrics` of the result, where they were made before.
     file_format : str
         "csv" or "parquet": that of the tables. The figures are JSON.
+    processes : int
+        How many write tables side by side, where the system can fork: only for a process without threads of
+        its own. The bytes do not depend on it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write = write_csv if file_format == "csv" else write_parquet
+    write = partial(write_table, result, folder, file_format)
+    names = sorted(TABLES, key=lambda name: name not in LONGEST)
     with _uncollected():
-        for name, (columns, blocks) in TABLES.items():
-            write(folder / f"{name}.{file_format}", columns, blocks(result))
+        if processes > 1 and sys.platform == "linux":
+            _side_by_side(write, names, processes)
+        else:
+            for name in names:
+                write(name)
     text = json.dumps(metrics(result) if figures is None else figures, indent=2, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_table(result: Result, folder: Path, file_format: Format, name: str) -> None:
+    """Write one of `TABLES` into `folder`."""
+    columns, blocks = TABLES[name]
+    write = write_csv if file_format == "csv" else write_parquet
+    write(folder / f"{name}.{file_format}", columns, blocks(result))
+
+
+def _side_by_side(write: Callable[[str], None], names: Sequence[str], processes: int) -> None:
+    """Write the tables by forked processes, which find the result in their own memory."""
+    try:
+        with (
+            warnings.catch_warnings(),
+            ProcessPoolExecutor(processes, get_context("fork"), _begin, (write,)) as pool,
+        ):
+            # The threads that Python warns of are those of BLAS and Arrow, which mend themselves in a fork.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            list(pool.map(_write, names))
+    except BrokenProcessPool as error:
+        raise Refused("a process that wrote tables died, most likely for want of memory") from error
+
+
+_written_by: Callable[[str], None] | None = None
+
+
+def _begin(write: Callable[[str], None]) -> None:
+    # The initializer of a pool hands something to its calls through the module alone.
+    global _written_by
+    _written_by = write
+
+
+def _write(name: str) -> None:
+    assert _written_by is not None
+    _written_by(name)
 
 
 @contextmanager
