@@ -81,18 +81,20 @@ class SmallDesk:
 
     def dump(self) -> dict[str, list[str]]:
         """All rows of all tables but stamps."""
-        tables = self.rows(
-            "SELECT table_name::text FROM information_schema.tables "
-            "WHERE table_schema = 'nightdesk' AND table_type = 'BASE TABLE' ORDER BY 1"
-        )
         out = {}
-        for (table,) in tables:
-            if table not in STAMPED_TABLES:
-                rows = self.rows(
-                    f"SELECT (to_jsonb(t) - %s::text[])::text FROM nightdesk.{table} t ORDER BY 1",
-                    sorted(STAMPED_COLUMNS),
-                )
-                out[str(table)] = [_TIME.sub("", str(row)) for (row,) in rows]
+        # Over one connection: PostgreSQL begins a process for each, which reads its catalogue anew.
+        with open_connection(self.url) as conn, conn.cursor() as cursor:
+            cursor.execute(
+                "SELECT table_name::text FROM information_schema.tables "
+                "WHERE table_schema = 'nightdesk' AND table_type = 'BASE TABLE' ORDER BY 1"
+            )
+            for (table,) in cursor.fetchall():
+                if table not in STAMPED_TABLES:
+                    cursor.execute(
+                        f"SELECT (to_jsonb(t) - %s::text[])::text FROM nightdesk.{table} t ORDER BY 1",
+                        (sorted(STAMPED_COLUMNS),),
+                    )
+                    out[table] = [_TIME.sub("", row) for (row,) in cursor.fetchall()]
         return out
 
     def change_bar(self, symbol: str, day: date, factor: float) -> None:

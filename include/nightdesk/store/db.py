@@ -37,7 +37,8 @@ _FINAL_REFUSALS = (
 )
 
 _LOCK_POLL_SECONDS = 0.02
-_ORPHAN_CHECK = "1s"
+#: How often a server looks for the process that it works for, and the first version that can.
+_ORPHAN_CHECK, _ORPHAN_CHECK_SINCE = "1s", 140000
 
 
 def connect(url: str | None = None, environ: Mapping[str, str] | None = None) -> Connection:
@@ -74,15 +75,13 @@ def connect(url: str | None = None, environ: Mapping[str, str] | None = None) ->
     try:
         conn = psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk")
         conn.set_session(autocommit=True)
-        with conn.cursor() as cursor:
-            cursor.execute("SET TIME ZONE 'UTC'")
+        settings = ["SET TIME ZONE 'UTC'"]
+        if conn.server_version >= _ORPHAN_CHECK_SINCE:
             # A server that waits for a lock sees only so that the process it works for was killed: until then
-            # it would keep the locks that the next attempt needs. Servers before version 14 cannot.
-            cursor.execute(
-                "SELECT set_config(name, %s, false) FROM pg_settings "
-                "WHERE name = 'client_connection_check_interval'",
-                (_ORPHAN_CHECK,),
-            )
+            # it would keep the locks that the next attempt needs.
+            settings.append(f"SET client_connection_check_interval = '{_ORPHAN_CHECK}'")
+        with conn.cursor() as cursor:
+            cursor.execute("; ".join(settings))
     except psycopg2.Error as error:
         reason = _first_line(error)
         if "FATAL:" in reason and any(words in reason for words in _FINAL_REFUSALS):
