@@ -299,7 +299,7 @@ def held_somewhere(panel: Panel, random: np.random.Generator) -> Panel:
 def test_great_expectations_gives_the_same_verdicts_on_spoilt_bars(seed):
     quality = examine(spoilt(seed), BOOK)
     t = int(np.argmax(quality.quarantined.sum(axis=1)))
-    findings = judge(session_frame(quality, t), BOOK.quality)
+    findings = judge(session_frame(quality, t))
     assert findings == quality.findings(t)
     assert {"pass", "quarantine"} <= {one.outcome for one in findings}
 
@@ -308,7 +308,7 @@ def test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project
     quality = examine(real_panel(market, project_book), project_book)
     interesting = np.flatnonzero(quality.warned.any(axis=1))[-3:]
     for t in (*interesting, len(quality.stop) - 1):
-        assert judge(session_frame(quality, int(t)), project_book.quality) == quality.findings(int(t))
+        assert judge(session_frame(quality, int(t))) == quality.findings(int(t))
 
 
 def test_great_expectations_does_not_chatter_in_the_log_of_a_task(caplog, project_book, market):
@@ -321,13 +321,19 @@ def test_a_table_with_a_symbol_twice_is_refused():
     frame = session_frame(examine(panel_of(), BOOK), T)
     frame.loc[1, "symbol"] = "AAA"
     with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(symbols\)"):
-        judge(frame, BOOK.quality)
+        judge(frame)
 
 
 def test_a_table_without_a_column_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T).rename(columns={"outlier": "outliers"})
+    frame = session_frame(examine(panel_of(), BOOK), T).rename(columns={"limit": "limits"})
     with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(columns\)"):
-        judge(frame, BOOK.quality)
+        judge(frame)
+
+
+def test_a_table_without_a_check_is_refused():
+    frame = session_frame(examine(panel_of(), BOOK), T)
+    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(checks\)"):
+        judge(frame[frame["check"] != "outlier"].reset_index(drop=True))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 """The quality checks of one session as a Great Expectations suite.
 
-The suite follows from `nightdesk.feeds.checks.CHECKS`: the table it validates has one row a symbol and one
-for the whole book, and one column a check with what was measured.
+The table that it validates is long: one row for each check of `nightdesk.feeds.checks.CHECKS` and each symbol
+(and the whole book), with what was measured and the limit that holds there. So one expectation covers them
+all, and the suite costs the same however many checks there are.
 """
 
 from __future__ import annotations
@@ -12,39 +13,47 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.book import Quality as Limits
 from nightdesk.errors import Refused
-from nightdesk.feeds.checks import CHECKS, Check, Finding
+from nightdesk.feeds.checks import CHECKS, Finding
 from nightdesk.feeds.quality import Quality
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_COLUMNS = ["symbol", "check", "value", "limit", "allowed"]
+
 
 def session_frame(quality: Quality, t: int) -> pd.DataFrame:
-    """What was measured at session `t`, NaN where nothing was.
+    """What was measured at session `t`, check by check and symbol by symbol.
 
-    Column `symbol`, one column a check, and after a check whose limit differs by symbol its limits.
+    Columns `symbol`, `check`, `value` (NaN where nothing could be measured), `limit`, and `allowed`: the
+    largest value that passes, which is the limit, or the next number below it where reaching it fails.
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {"symbol": list(quality.row_names)}
-    for check in CHECKS:
-        columns[check.name] = quality.values[check.name][t]
-        if check.limit is None:
-            columns[_limit_column(check)] = quality.limit(check, t)
-    return pd.DataFrame(columns)
+    limits = [quality.limit(check, t) for check in CHECKS]
+    allowed = [
+        np.nextafter(limit, -np.inf) if check.reaching_fails else limit
+        for check, limit in zip(CHECKS, limits, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "symbol": np.tile(quality.row_names, len(CHECKS)),
+            "check": np.repeat([check.name for check in CHECKS], len(quality.row_names)),
+            "value": np.concatenate([quality.values[check.name][t] for check in CHECKS]),
+            "limit": np.concatenate(limits),
+            "allowed": np.concatenate(allowed),
+        }
+    )
 
 
-def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
-    """Validate the table of one session, all expectations at once.
+def judge(frame: pd.DataFrame) -> list[Finding]:
+    """Validate the table of one session.
 
     Parameters
     ----------
     frame : DataFrame
         As `session_frame` makes it.
-    limits : nightdesk.book.Quality
-        The limits of the book.
 
     Returns
     -------
@@ -54,30 +63,25 @@ def judge(frame: pd.DataFrame, limits: Limits) -> list[Finding]:
     Raises
     ------
     Refused
-        When the table has other columns, or a symbol twice.
+        When the table has other columns, lacks a check, or has one of a symbol twice.
     """
-    results = _validate(frame, limits)
-    for name in ("columns", "symbols"):
+    results = _validate(frame)
+    for name in ("columns", "checks", "symbols"):
         if not results[name]["success"]:
             raise Refused(f"the table of the quality checks is malformed ({name}): {results[name]['result']}")
-    out = []
-    for check in CHECKS:
-        failed = set(results[check.name]["result"].get("unexpected_index_list") or ())
-        value = frame[check.name].to_numpy()
-        limit = (
-            frame[_limit_column(check)].to_numpy()
-            if check.limit is None
-            else np.full(len(frame), float(check.limit(limits)))
+    failed = set(results["values"]["result"].get("unexpected_index_list") or ())
+    consequence = {check.name: check.consequence.value for check in CHECKS}
+    return [
+        Finding(
+            row.check, row.symbol, row.value, row.limit, consequence[row.check] if n in failed else "pass"
         )
-        for n in np.flatnonzero(np.isfinite(value)):
-            outcome = check.consequence.value if int(n) in failed else "pass"
-            symbol = str(frame["symbol"].iloc[n])
-            out.append(Finding(check.name, symbol, float(value[n]), float(limit[n]), outcome))
-    return out
+        for n, row in enumerate(frame.itertuples(index=False))
+        if np.isfinite(row.value)
+    ]
 
 
-def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
-    """Results by the name of the check, `columns` and `symbols`."""
+def _validate(frame: pd.DataFrame) -> dict[str, Any]:
+    """Results by what was expected: `columns`, `checks`, `symbols` and `values`."""
     # At INFO it tells of its own fields and folders, and buries what a task says of itself.
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
@@ -86,7 +90,7 @@ def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
 
     # It gives this one a level of its own.
     logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
-    expectations: Any = gx.expectations
+    expected: Any = gx.expectations
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         context = gx.get_context(mode="ephemeral")
@@ -100,45 +104,26 @@ def _validate(frame: pd.DataFrame, limits: Limits) -> dict[str, Any]:
         suite = gx.ExpectationSuite(
             name="quality",
             expectations=[
-                expectations.ExpectTableColumnsToMatchOrderedList(
-                    column_list=["symbol", *_columns()], meta={"check": "columns"}
+                expected.ExpectTableColumnsToMatchOrderedList(
+                    column_list=_COLUMNS, meta={"expects": "columns"}
                 ),
-                expectations.ExpectColumnValuesToBeUnique(column="symbol", meta={"check": "symbols"}),
-                *(_expectation(expectations, check, limits) for check in CHECKS),
+                expected.ExpectColumnDistinctValuesToEqualSet(
+                    column="check", value_set=[check.name for check in CHECKS], meta={"expects": "checks"}
+                ),
+                expected.ExpectCompoundColumnsToBeUnique(
+                    column_list=["symbol", "check"], meta={"expects": "symbols"}
+                ),
+                expected.ExpectColumnPairValuesAToBeGreaterThanB(
+                    column_A="allowed",
+                    column_B="value",
+                    or_equal=True,
+                    ignore_row_if="either_value_is_missing",
+                    meta={"expects": "values"},
+                ),
             ],
         )
         outcome: Any = batch.validate(suite, result_format="COMPLETE")
     return {
-        one.expectation_config.meta["check"]: {"success": one.success, "result": one.result}
+        one.expectation_config.meta["expects"]: {"success": one.success, "result": one.result}
         for one in outcome.results
     }
-
-
-def _columns() -> list[str]:
-    """The columns of the table but the first, in order."""
-    return [
-        name
-        for check in CHECKS
-        for name in ((check.name,) if check.limit is not None else (check.name, _limit_column(check)))
-    ]
-
-
-def _limit_column(check: Check) -> str:
-    return f"{check.name}_limit"
-
-
-def _expectation(expectations: Any, check: Check, limits: Limits) -> Any:
-    if check.limit is None:
-        return expectations.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=_limit_column(check),
-            column_B=check.name,
-            or_equal=not check.reaching_fails,
-            ignore_row_if="either_value_is_missing",
-            meta={"check": check.name},
-        )
-    return expectations.ExpectColumnValuesToBeBetween(
-        column=check.name,
-        max_value=float(check.limit(limits)),
-        strict_max=check.reaching_fails,
-        meta={"check": check.name},
-    )

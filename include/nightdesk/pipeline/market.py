@@ -241,7 +241,7 @@ def quality(context: Context) -> Outcome:
 
     panel, book, examined = context.panel(), context.book, context.examined()
     t = len(panel) - 1
-    findings = judge(session_frame(examined, t), book.quality)
+    findings = judge(session_frame(examined, t))
     quarantined = [panel.symbols[n] for n in np.flatnonzero(examined.quarantined[t])]
     rows = [
         {
