@@ -141,12 +141,12 @@ class AtAlpaca:
 
 @contextmanager
 def desk_at_alpaca(folder: Path) -> Iterator[AtAlpaca]:
-    """A desk with all of the secrets, in the evening of the book's fourth session; the chat is out of order.
+    """A desk with all of the secrets, in the evening of the book's third session; the chat is out of order.
 
     Key and secret of the account and the address of the chat are in connections of Airflow, the rest is in
     the environment.
     """
-    evening = get_calendar().known_from(sessions(4)[-1]) + timedelta(minutes=1)
+    evening = get_calendar().known_from(sessions(3)[-1]) + timedelta(minutes=1)
     planted = {"key": SECRETS["key"], "secret": SECRETS["secret"]}
     with (
         TalkativeAlpaca(evening, **planted) as fake,

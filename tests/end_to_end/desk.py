@@ -33,6 +33,12 @@ from nightdesk.store.migrations import migrate
 
 DAG = f"daily__{BOOK}"
 
+#: No file of a test's project changes while it runs: each is parsed once, and not every quarter of a minute.
+STILL_FILES = {
+    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "600",
+}
+
 #: Times and numbers of attempts; everything else must be the same however a session came about.
 STAMPED_TABLES = {
     "migrations",
@@ -255,6 +261,7 @@ def environment() -> dict[str, str]:
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "8",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+        **STILL_FILES,
     }
 
 

@@ -80,7 +80,10 @@ def tables_of(connection: Connection) -> Iterator[tuple[str, str]]:
 
 
 def answers_of(rest: Rest) -> Iterator[tuple[str, str]]:
-    """What Airflow's server answers to whoever may read everything."""
+    """What Airflow's server answers to whoever may read everything; of each DAG's runs one in each state.
+
+    What it would say of the other runs comes from the same files and tables, which are searched whole.
+    """
     for path in ("connections", "variables", "eventLogs", "importErrors", "pools", "plugins"):
         yield from _answer(rest, path)
     for dag in rest.pages("dags", "dags"):
@@ -88,7 +91,8 @@ def answers_of(rest: Rest) -> Iterator[tuple[str, str]]:
         yield from _answer(rest, f"dags/{dag_id}/details")
         yield from _answer(rest, f"dagSources/{dag_id}")
         yield from _answer(rest, f"dags/{dag_id}/tasks")
-        for run in rest.pages(f"dags/{dag_id}/dagRuns", "dag_runs"):
+        runs = {run["state"]: run for run in rest.pages(f"dags/{dag_id}/dagRuns", "dag_runs")}
+        for run in runs.values():
             of_run = f"dags/{dag_id}/dagRuns/{quote(run['dag_run_id'])}"
             yield of_run, json.dumps(run)
             for task in rest.pages(f"{of_run}/taskInstances", "task_instances"):

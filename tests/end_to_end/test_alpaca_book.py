@@ -23,8 +23,8 @@ from nightdesk.machine.home import read_json
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(500)]
 
-#: Decided by a backfill, by one, by a logical date, and by a form in whose evening the broker denies orders.
-FIRST, SECOND, THIRD, FOURTH, NEWEST = sessions(5)
+#: Decided by a backfill, by a logical date, and by a form in whose evening the broker denies orders.
+FIRST, SECOND, THIRD, NEWEST = sessions(4)
 NEXT_MORNING = get_calendar().shift(NEWEST, 1)
 
 
@@ -36,7 +36,7 @@ def at_alpaca(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtAlpaca]:
 
 @dataclass(frozen=True)
 class Denied:
-    """The fourth evening: what reached the broker, and the run that it denied."""
+    """The third evening: what reached the broker, and the run that it denied."""
 
     sent: tuple[Request, ...]
     run: str
@@ -45,7 +45,7 @@ class Denied:
 
 @pytest.fixture(scope="module")
 def denied(at_alpaca: AtAlpaca) -> Denied:
-    """Three past sessions are decided in three ways, and the broker denies the orders of the newest one.
+    """Two past sessions are decided in two ways, and the broker denies the orders of the newest one.
 
     At the same time the loud book and the foreign DAG write down all that they can read.
     """
@@ -53,20 +53,20 @@ def denied(at_alpaca: AtAlpaca) -> Denied:
     loud = airflow.trigger(f"daily__{LOUD}", FIRST)
     foreign = airflow.trigger(FOREIGN)
     at_alpaca.fake.denies = True
-    airflow.backfill(DAG, FIRST, SECOND)
-    third = at_alpaca.trigger_on(datetime.combine(THIRD, time(), UTC))
-    fourth = at_alpaca.trigger(FOURTH)
+    airflow.backfill(DAG, FIRST, FIRST)
+    second = at_alpaca.trigger_on(datetime.combine(SECOND, time(), UTC))
+    third = at_alpaca.trigger(THIRD)
     ended = at_alpaca.ended()
-    assert {run: state for run, state in ended.items() if state != "success"} == {fourth: "failed"}
-    assert ended.keys() >= {third, at_alpaca.run_of(FIRST), at_alpaca.run_of(SECOND)}
+    assert {run: state for run, state in ended.items() if state != "success"} == {third: "failed"}
+    assert ended.keys() >= {second, at_alpaca.run_of(FIRST)}
     assert set(at_alpaca.ended(loud, dag=f"daily__{LOUD}").values()) == {"success"}
     assert set(at_alpaca.ended(foreign, dag=FOREIGN).values()) == {"success"}
-    return Denied(tuple(at_alpaca.sent()), fourth, airflow.task_states(DAG, fourth))
+    return Denied(tuple(at_alpaca.sent()), third, airflow.task_states(DAG, third))
 
 
 @dataclass(frozen=True)
 class Past:
-    """The fifth evening, before its own session is decided: what reached the broker since the fourth."""
+    """The fourth evening, before its own session is decided: what reached the broker since the third."""
 
     sent: tuple[Request, ...]
     dry_run: str
@@ -81,9 +81,9 @@ def past(at_alpaca: AtAlpaca, denied: Denied) -> Past:
     airflow, before = at_alpaca.desk.airflow, len(at_alpaca.sent())
     airflow.clear(DAG, denied.run, ["submit"])
     first = at_alpaca.run_of(FIRST)
-    airflow.clear(DAG, first)
+    airflow.clear(DAG, first, ["orders"])
     again = at_alpaca.trigger(SECOND)
-    hour_of_the_past = at_alpaca.trigger_on(datetime.combine(FOURTH, time(15), UTC))
+    hour_of_the_past = at_alpaca.trigger_on(datetime.combine(THIRD, time(15), UTC))
     dry_run = at_alpaca.trigger(NEWEST, dry_run=True)
     runs = (denied.run, first, again, hour_of_the_past, dry_run)
     assert set(at_alpaca.ended(*runs).values()) == {"success"}
@@ -104,7 +104,7 @@ def newest(at_alpaca: AtAlpaca, past: Past) -> Newest:
     run = at_alpaca.trigger(NEWEST)
     assert at_alpaca.ended(run) == {run: "success"}
     after = len(at_alpaca.sent())
-    at_alpaca.desk.airflow.clear(DAG, run)
+    at_alpaca.desk.airflow.clear(DAG, run, ["orders"])
     assert at_alpaca.ended(run) == {run: "success"}
     assert at_alpaca.counts(run, "submit")["sealed"]
     return Newest(tuple(at_alpaca.sent()[before:after]), tuple(at_alpaca.sent()[after:]))
@@ -120,14 +120,14 @@ def morning(at_alpaca: AtAlpaca, newest: Newest) -> None:
         assert at_alpaca.ended(run, dag=dag) == {run: "success"}
 
 
-@pytest.mark.parametrize("session", [FIRST, SECOND, THIRD], ids=["backfill", "backfill too", "logical date"])
+@pytest.mark.parametrize("session", [FIRST, SECOND], ids=["backfill", "logical date"])
 def test_a_past_session_plans_orders_and_suppresses_them_whatever_started_its_run(
     at_alpaca: AtAlpaca, denied: Denied, session: object
 ) -> None:
     orders = at_alpaca.orders(session)
     assert orders
     assert set(orders.values()) == {
-        ("suppressed", 0, f"session {session} is past (the newest is {FOURTH}): never for real")
+        ("suppressed", 0, f"session {session} is past (the newest is {THIRD}): never for real")
     }
     assert not {one.body["client_order_id"] for one in denied.sent} & orders.keys()
 
@@ -136,10 +136,10 @@ def test_an_order_that_was_denied_in_its_evening_is_not_sent_by_clearing_its_run
     at_alpaca: AtAlpaca, denied: Denied, past: Past
 ) -> None:
     assert {task for task, state in denied.states.items() if state == "failed"} == {"submit", "close"}
-    orders = at_alpaca.orders(FOURTH)
+    orders = at_alpaca.orders(THIRD)
     [tried] = denied.sent
     assert tried.status == 401
-    reason = f"session {FOURTH} is past (the newest is {NEWEST}): never for real"
+    reason = f"session {THIRD} is past (the newest is {NEWEST}): never for real"
     assert orders
     assert orders == {
         name: ("suppressed", int(name == tried.body["client_order_id"]), reason) for name in orders
@@ -198,7 +198,7 @@ def test_everything_that_may_be_told_was_told_to_those_who_are_to_hear_of_it(at_
     """Else the search for secrets would find nothing because nothing was written."""
     told = [subject for _, subject in _mails(at_alpaca)]
     assert [one for one in told if f"{LOUD} {FIRST}: signals.{TELLS} failed" in one]
-    assert [one for one in told if f"{ALPACA_BOOK} {FOURTH}: submit failed" in one]
+    assert [one for one in told if f"{ALPACA_BOOK} {THIRD}: submit failed" in one]
     assert {to for to, _ in _mails(at_alpaca)} == {ANN}
     errors = dict(
         at_alpaca.rows("SELECT receiver, max(last_error) FROM nightdesk.alert_deliveries GROUP BY 1")
@@ -282,7 +282,7 @@ def _said_by_commands(at_alpaca: AtAlpaca) -> list[tuple[str, str]]:
     commands = [
         ["status", "--json"],
         ["alerts", "--json"],
-        ["trace", ALPACA_BOOK, str(FOURTH), "SPY", "--json"],
+        ["trace", ALPACA_BOOK, str(THIRD), "SPY", "--json"],
         # Has no key: connections are Airflow's.
         ["recover", ALPACA_BOOK],
     ]

@@ -75,19 +75,29 @@ def test_two_attempts_that_are_alive_at_once_send_each_order_once(desk: Desk) ->
     assert desk.stored() == desk.reference([FIRST, SECOND, THIRD])
 
 
+#: Days that cannot be decided, and what is said of them.
+UNDECIDABLE = {
+    date(2025, 1, 9): "2025-01-09 is not a session of XNYS",
+    date(2025, 1, 2): "lies before 2025-01-03, the first session of book multi_asset",
+    NEXT: "is not over: its bars are known from",
+}
+
+
+@pytest.fixture(scope="module")
+def undecidable(desk: Desk) -> dict[date, str]:
+    """The runs of these days, which go on side by side."""
+    return {session: desk.airflow.trigger(DAG, session) for session in UNDECIDABLE}
+
+
 @pytest.mark.parametrize(
     ("session", "said"),
-    [
-        (date(2025, 1, 9), "2025-01-09 is not a session of XNYS"),
-        (date(2025, 1, 2), "lies before 2025-01-03, the first session of book multi_asset"),
-        (NEXT, "is not over: its bars are known from"),
-    ],
+    UNDECIDABLE.items(),
     ids=["a holiday", "before the inception", "not over"],
 )
 def test_a_day_that_cannot_be_decided_fails_at_once_with_the_reason_and_an_alert(
-    desk: Desk, session: date, said: str
+    desk: Desk, undecidable: dict[date, str], session: date, said: str
 ) -> None:
-    run = desk.airflow.trigger(DAG, session)
+    run = undecidable[session]
     (ended,) = desk.airflow.wait(DAG, [run], timeout=90)
     assert ended.state == "failed"
     assert said in desk.airflow.task_log(DAG, run, "ingest")

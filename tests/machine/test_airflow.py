@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
+from tests.end_to_end.desk import STILL_FILES
 
 from nightdesk.errors import Refused, Transient
 from nightdesk.machine import postgres
@@ -75,7 +76,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
         occupant.bind(("127.0.0.1", 0))
         occupant.listen()
         taken = occupant.getsockname()[1]
-        environ = {**os.environ, "NIGHTDESK_WEB_PORT": str(taken)}
+        environ = {**os.environ, **STILL_FILES, "NIGHTDESK_WEB_PORT": str(taken)}
         airflow = Airflow(home, addresses, environ)
         try:
             airflow.start()
