@@ -8,6 +8,8 @@ from datetime import datetime
 
 from tests.conftest import open_connection
 
+from nightdesk.store.db import one
+
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS test_clock;
 CREATE TABLE IF NOT EXISTS test_clock.set_to (at timestamptz, told timestamptz);
@@ -19,12 +21,18 @@ CREATE OR REPLACE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz LANG
 def set_clock(url: str, at: datetime) -> None:
     """Let the clock of the database at `url` show `at` now, and go on from there.
 
-    Connections that are opened after this call see it.
+    Connections that are opened after the first call see it.
     """
     with open_connection(url) as conn, conn.cursor() as cursor:
-        cursor.execute(_SCHEMA)
-        cursor.execute("DELETE FROM test_clock.set_to")
-        cursor.execute("INSERT INTO test_clock.set_to VALUES (%s, pg_catalog.clock_timestamp())", (at,))
-        cursor.execute("SELECT current_database()")
-        (name,) = cursor.fetchone()  # type: ignore[misc]
-        cursor.execute(f'ALTER DATABASE "{name}" SET search_path = test_clock, pg_catalog, "$user", public')
+        cursor.execute("SELECT current_setting('search_path') LIKE 'test_clock%', current_database()")
+        is_there, name = one(cursor)
+        if not is_there:
+            cursor.execute(_SCHEMA)
+            cursor.execute(
+                f'ALTER DATABASE "{name}" SET search_path = test_clock, pg_catalog, "$user", public'
+            )
+        cursor.execute(
+            "DELETE FROM test_clock.set_to; "
+            "INSERT INTO test_clock.set_to VALUES (%s, pg_catalog.clock_timestamp())",
+            (at,),
+        )

@@ -13,7 +13,7 @@ from functools import partial
 
 from tests.fakes.alpaca import Fault
 from tests.matrices.faulting import ATTEMPTS, AWAY, READ_SECONDS, Cell, hurried, try_cell
-from tests.matrices.operations import operations
+from tests.matrices.operations import Operation, operations
 from tests.matrices.parts import WORKERS, in_parts
 from tests.matrices.scenes import alpaca_desks
 from tests.matrices.table import table
@@ -22,6 +22,9 @@ FAULTS: tuple[Fault | str, ...] = (AWAY, *Fault)
 
 #: The kinds of bad answers, by whether they last, as their tables are headed.
 WAYS = {False: "one bad answer", True: f"bad answers, {ATTEMPTS} times at most"}
+
+#: What stands where an operation and a fault take no turn.
+NOT_TRIED = Cell("")
 
 #: By whether the bad answers last, fault and operation.
 Cells = dict[tuple[bool, str, str], Cell]
@@ -32,14 +35,22 @@ def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, st
     cells: Cells = {}
     with alpaca_desks(silence=1.5 * READ_SECONDS) as make_desk:
         with hurried():
-            columns = [one for one in operations(make_desk) if one.main or not brief]
+            columns = operations(make_desk)
+            if brief:
+                columns = [one for one in columns if one.in_brief != "none"]
         for lasting in (False,) if brief else (False, True):
             with hurried(tries=1 if lasting else None):
-                for fault in FAULTS[number::parts]:
-                    for column in columns:
-                        cell = try_cell(column, fault, lasting=lasting, further=not brief)
-                        cells[lasting, name_of(fault), column.name] = cell
+                for n in range(number, len(FAULTS), parts):
+                    for column in _meeting(columns, n) if brief else columns:
+                        cell = try_cell(column, FAULTS[n], lasting=lasting, further=not brief)
+                        cells[lasting, name_of(FAULTS[n]), column.name] = cell
     return [(one.name, one.does) for one in columns], cells
+
+
+def _meeting(columns: list[Operation], n: int) -> list[Operation]:
+    """The operations that the fault of number `n` meets where there is little time."""
+    turns = [one for one in columns if one.in_brief == "by turns"]
+    return [one for one in columns if one.in_brief == "each" or one is turns[n % len(turns)]]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--brief",
         action="store_true",
-        help="single bad answers to the main operations, no further than needed",
+        help="single bad answers, the lesser operations by turns, no further than needed",
     )
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
@@ -63,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for names in (early, late):
             if any(way == lasting for way, _, _ in cells):
                 rows = [
-                    [one, *(cells[lasting, one, name].words for name in names)]
+                    [one, *(cells.get((lasting, one, name), NOT_TRIED).words for name in names)]
                     for one in map(name_of, FAULTS)
                 ]
                 print(table([head, *names], rows), end="\n\n")

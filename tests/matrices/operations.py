@@ -26,6 +26,9 @@ TRADING = 13
 WORKING = 0
 
 
+InBrief = Literal["each", "by turns", "none"]
+
+
 @dataclass(frozen=True)
 class Operation:
     """One column.
@@ -46,8 +49,9 @@ class Operation:
         What the step is there for: to send, to cancel, to collect or to settle.
     go_on : callable or None
         Leads from there to the settled session after `number`; None where that is the step itself.
-    main : bool
-        Whether it is shown where there is little time.
+    in_brief : str
+        Where there is little time: whether it meets each fault, every fourth one (by turns with others, so
+        that each fault meets one of them), or none.
     asks : int
         How often it asks the endpoint when nothing is wrong.
     """
@@ -59,7 +63,7 @@ class Operation:
     run: Callable[[], object]
     does: Literal["send", "cancel", "collect", "settle"]
     go_on: Callable[[], None] | None = None
-    main: bool = True
+    in_brief: InBrief = "each"
     asks: int = 0
 
     @property
@@ -113,19 +117,19 @@ class _Trading:
         sent, planned = self._sent, self._planned
 
         def of(
-            name: str, endpoint: str, stage: Stage, *, stops: bool = False, main: bool = True
+            name: str, endpoint: str, stage: Stage, *, stops: bool = False, in_brief: InBrief = "each"
         ) -> Operation:
             if stops:
-                return Operation(name, endpoint, TRADING, stage, self._stop, "cancel", self._go_on, main)
-            return Operation(name, endpoint, TRADING, stage, self._submit, "send", self._go_on, main)
+                return Operation(name, endpoint, TRADING, stage, self._stop, "cancel", self._go_on, in_brief)
+            return Operation(name, endpoint, TRADING, stage, self._submit, "send", self._go_on, in_brief)
 
         return [
             of("submit", "submit", planned),
             of("query, it is there", "query", there),
-            of("query, it is not", "query", not_there),
-            of("clock", "clock", planned, main=False),
-            of("cancel by the switch", "cancel", sent, stops=True),
-            of("open orders", "open_orders", sent, stops=True, main=False),
+            of("query, it is not", "query", not_there, in_brief="by turns"),
+            of("clock", "clock", planned, in_brief="none"),
+            of("cancel by the switch", "cancel", sent, stops=True, in_brief="by turns"),
+            of("open orders", "open_orders", sent, stops=True, in_brief="none"),
         ]
 
     def settling(self) -> list[Operation]:
@@ -145,20 +149,20 @@ class _Trading:
         exchange.before = half
         traded = Stage(desk)
 
-        def of(name: str, endpoint: str, *, main: bool = True) -> Operation:
-            return Operation(name, endpoint, TRADING, traded, self._settle, "settle", main=main)
+        def of(name: str, endpoint: str, *, in_brief: InBrief = "each") -> Operation:
+            return Operation(name, endpoint, TRADING, traded, self._settle, "settle", in_brief=in_brief)
 
         def collecting(name: str, endpoint: str) -> Operation:
             run, go_on = self._collect, self._settle_collected
-            return Operation(name, endpoint, TRADING, opened, run, "collect", go_on, main=False)
+            return Operation(name, endpoint, TRADING, opened, run, "collect", go_on, "none")
 
         return [
-            of("query in settling", "query"),
+            of("query in settling", "query", in_brief="by turns"),
             of("fills", "fills"),
-            of("orders of fills", "orders", main=False),
-            of("movements", "movements", main=False),
+            of("orders of fills", "orders", in_brief="none"),
+            of("movements", "movements", in_brief="none"),
             of("positions", "positions"),
-            of("account", "account"),
+            of("account", "account", in_brief="by turns"),
             collecting("query in collecting", "query"),
             collecting("fills in collecting", "fills"),
         ]

@@ -1,5 +1,7 @@
 """The desks of the matrices: small ones, each with its account at a fake Alpaca, on a server of their own."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,10 +28,15 @@ from nightdesk.store.db import Connection, connect
 
 @dataclass
 class WatchedDesk(AlpacaDesk):
-    """A desk that is looked at often: over one connection, since PostgreSQL begins a process for each."""
+    """A desk that works and is looked at over one connection, since PostgreSQL begins a process for each."""
 
     _kept: Connection | None = field(default=None, init=False, repr=False, compare=False)
     _owner: int = field(default_factory=os.getpid, init=False, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, desk: AlpacaDesk) -> WatchedDesk:
+        """The same desk."""
+        return cls(desk.url, desk.book, desk.bars, fake=desk.fake)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -38,14 +45,13 @@ class WatchedDesk(AlpacaDesk):
             with open_connection(self.url) as own:
                 yield own
             return
+        yield self.kept_connection()
+
+    def kept_connection(self) -> Connection:
+        """The kept connection, opened when it is first needed."""
         if self._kept is None:
             self._kept = connect(self.url)
-        yield self._kept
-
-    def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        with self.connection() as conn, conn.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
+        return self._kept
 
     def leave(self) -> None:
         """Close the kept connection."""
@@ -77,8 +83,8 @@ def alpaca_desks(silence: float = 2.0) -> Iterator[Callable[[], WatchedDesk]]:
         def make() -> WatchedDesk:
             opens = get_calendar().open_at(INCEPTION)
             fake = stack.enter_context(FakeAlpaca(opens, silence=silence))
-            new = at_alpaca(new_desk(folder / f"desk{len(made)}", databases.new(), walks), fake)
-            made.append(WatchedDesk(new.url, new.book, new.bars, fake=fake))
+            new = new_desk(folder / f"desk{len(made)}", databases.new(), walks)
+            made.append(WatchedDesk.of(at_alpaca(new, fake)))
             stack.callback(made[-1].leave)
             return made[-1]
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 from tests.clock import set_clock
-from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.small_desk import SmallDesk, session
 
@@ -46,7 +45,7 @@ class AlpacaDesk(SmallDesk):
     def standing(self) -> Iterator[Context]:
         """The context in which a person looks after the book's broker."""
         with (
-            open_connection(self.url) as conn,
+            self.connection() as conn,
             open_standing(self.book, conn=conn, turn_seconds=0.0, environ=self.environ) as context,
         ):
             yield context

@@ -13,8 +13,7 @@ from typing import Any
 
 from psycopg2 import sql
 from tests.clock import set_clock
-from tests.conftest import open_connection
-from tests.pipeline.alpaca_desk import AlpacaDesk
+from tests.matrices.scenes import WatchedDesk
 from tests.pipeline.small_desk import session
 
 from nightdesk.calendar import get_calendar
@@ -41,13 +40,13 @@ class Days:
 
     Parameters
     ----------
-    desk : AlpacaDesk
+    desk : WatchedDesk
         A new one.
     count : int
         How many sessions it may live.
     """
 
-    def __init__(self, desk: AlpacaDesk, count: int) -> None:
+    def __init__(self, desk: WatchedDesk, count: int) -> None:
         self.desk, self.fake, self.count = desk, desk.fake, count
         for number in range(count):
             set_clock(desk.url, _evening_of(number))
@@ -55,15 +54,14 @@ class Days:
         self._prices = {number: (desk.prices(number), desk.prices(number, 5)) for number in range(count)}
         exchange = desk.fake.exchange
         self._account = exchange.state, exchange.before
-        self._opened = open_connection(desk.url)
-        #: For looking only, and by this process.
-        self.watch = self._opened.__enter__()
+        #: The desk's own, in this process.
+        self.watch = desk.kept_connection()
         self._conditions: list[str] = []
         self._put_aside()
 
     def close(self) -> None:
         """Let go of the database."""
-        self._opened.__exit__(None, None, None)
+        self.desk.leave()
 
     def begin(self) -> None:
         """Before the first evening; nothing has happened."""

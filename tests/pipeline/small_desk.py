@@ -16,6 +16,7 @@ from nightdesk.calendar import get_calendar
 from nightdesk.pipeline import steps
 from nightdesk.pipeline.context import Context, open_context
 from nightdesk.pipeline.steps import run_session
+from nightdesk.store.db import Connection
 
 INCEPTION = date(2022, 3, 1)
 ORIGIN = date(2021, 3, 1)
@@ -50,11 +51,17 @@ class SmallDesk:
         return f"files:{self.bars.parent}"
 
     @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection to its database."""
+        with open_connection(self.url) as conn:
+            yield conn
+
+    @contextmanager
     def at(self, number: int, **options: object) -> Iterator[Context]:
         """The context of a session by its number."""
         chosen = {"turn_seconds": 0.0, "feed": self.feed, **options}
         with (
-            open_connection(self.url) as conn,
+            self.connection() as conn,
             open_context(self.book, session(number), conn=conn, **chosen) as context,  # type: ignore[arg-type]
         ):
             yield context
@@ -75,7 +82,7 @@ class SmallDesk:
                     getattr(steps, name)(context)
 
     def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
-        with open_connection(self.url) as conn, conn.cursor() as cursor:
+        with self.connection() as conn, conn.cursor() as cursor:
             cursor.execute(statement, values)
             return cursor.fetchall()
 
@@ -83,7 +90,7 @@ class SmallDesk:
         """All rows of all tables but stamps."""
         out = {}
         # Over one connection: PostgreSQL begins a process for each, which reads its catalogue anew.
-        with open_connection(self.url) as conn, conn.cursor() as cursor:
+        with self.connection() as conn, conn.cursor() as cursor:
             cursor.execute(
                 "SELECT table_name::text FROM information_schema.tables "
                 "WHERE table_schema = 'nightdesk' AND table_type = 'BASE TABLE' ORDER BY 1"

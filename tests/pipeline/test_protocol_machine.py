@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 from tests.fakes.alpaca import FakeAlpaca
+from tests.matrices.scenes import WatchedDesk
 from tests.pipeline.alpaca_desk import at_alpaca
 from tests.pipeline.new_desk import new_desk, random_walks
 from tests.pipeline.protocol_days import Days
@@ -110,7 +111,8 @@ def protocol(
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
     monkeypatch.setattr(alpaca, "PATIENCE", PATIENCE)
     with FakeAlpaca(get_calendar().open_at(INCEPTION), silence=SILENCE) as fake:
-        desk = at_alpaca(new_desk(folder / "desk", new_database(), random_walks()), fake)  # type: ignore[operator]
+        small = new_desk(folder / "desk", new_database(), random_walks())  # type: ignore[operator]
+        desk = WatchedDesk.of(at_alpaca(small, fake))
         protocol = Protocol(Days(desk, SESSIONS))
 
         def plan(desk: decision.Desk, state: decision.State, day: decision.Day, gated: object) -> object:
