@@ -71,13 +71,13 @@ def judge(frame: pd.DataFrame) -> list[Finding]:
             raise Refused(f"the table of the quality checks is malformed ({name}): {results[name]['result']}")
     failed = set(results["values"]["result"].get("unexpected_index_list") or ())
     consequence = {check.name: check.consequence.value for check in CHECKS}
-    return [
-        Finding(
-            row.check, row.symbol, row.value, row.limit, consequence[row.check] if n in failed else "pass"
-        )
-        for n, row in enumerate(frame.itertuples(index=False))
-        if np.isfinite(row.value)
-    ]
+    checks, symbols = [str(one) for one in frame["check"]], [str(one) for one in frame["symbol"]]
+    values, limits = frame["value"].to_numpy(dtype=float), frame["limit"].to_numpy(dtype=float)
+    out = []
+    for n in map(int, np.flatnonzero(np.isfinite(values))):
+        outcome = consequence[checks[n]] if n in failed else "pass"
+        out.append(Finding(checks[n], symbols[n], float(values[n]), float(limits[n]), outcome))
+    return out
 
 
 def _validate(frame: pd.DataFrame) -> dict[str, Any]:
