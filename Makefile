@@ -2,7 +2,6 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 PY := .venv/bin/python
-WITH_DOTENV := set -a; [ ! -f .env ] || . ./.env; set +a;
 
 .DEFAULT_GOAL := help
 .PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench lock
@@ -14,10 +13,10 @@ env: ## make .venv from the pinned requirements.txt (PYTHON=/path/to/python3.12 
 	@PYTHON="$(PYTHON)" sh tools/env.sh
 
 run: env ## start PostgreSQL and Airflow, decide the newest sessions, say where to look
-	@$(WITH_DOTENV) $(PY) -m nightdesk up
+	@$(PY) -m nightdesk up
 
 stop: ## stop what `make run` started, and nothing else
-	@$(WITH_DOTENV) if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
+	@if [ -x $(PY) ]; then $(PY) -m nightdesk down; else echo "nothing to stop: there is no .venv here"; fi
 
 test: env ## run the tests (about eight minutes on 2 cores)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from tests.fakes.smtp import mail_server
 from typer.main import get_command
 
 from nightdesk.cli import app
@@ -101,3 +102,26 @@ def test_help_imports_nothing_heavy():
     assert not {"numpy", "pandas", "psycopg2", "airflow", "pydantic", "rich", "great_expectations"} & set(
         loaded
     )
+
+
+def test_the_command_reads_the_env_file_of_its_project_as_it_stands(process, project, database, tmp_path):
+    with mail_server(tmp_path, implicit=True) as mail:
+        address = mail.url("ops@example.com")
+        assert "&mode=ssl" in address
+        (project / ".env").write_text(f"NIGHTDESK_ALERT_MAIL={address}\n")
+        done = process("alerts", "--test")
+        assert (done.returncode, mail.subjects()) == (0, ["WARNING a test of the alerts"]), done.stderr
+        # What the environment says wins.
+        done = process("alerts", "--test", NIGHTDESK_ALERT_MAIL="")
+        assert done.returncode == 1
+        assert "set NIGHTDESK_ALERT_MAIL" in done.stderr
+
+
+def test_a_wrong_line_of_the_env_file_refuses_every_command_but_those_that_stop(process, project, database):
+    (project / ".env").write_text("A=1\n. ./other\n")
+    done = process("books")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"nightdesk: {project / '.env'}, line 2: expected NAME=value" in done.stderr
+    stopped = process("kill", "multi_asset", "--reason", "a fire")
+    assert ".env, line 2: " in stopped.stderr
+    assert "book multi_asset was never started" in stopped.stderr

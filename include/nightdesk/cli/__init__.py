@@ -5,6 +5,9 @@ output (one JSON document with ``--json``), progress and errors to standard erro
 refused or failed, 2 wrong usage.
 """
 
+import os
+import sys
+
 from nightdesk.cli import (
     action,
     alerts,
@@ -24,7 +27,8 @@ from nightdesk.cli import (
     tax,
     trace,
 )
-from nightdesk.cli.app import app
+from nightdesk.cli.app import app, refusal
+from nightdesk.errors import NightdeskError
 
 __all__ = [
     "action",
@@ -50,5 +54,26 @@ __all__ = [
 
 
 def main() -> None:
-    """Entry point of the `nightdesk` command."""
+    """Entry point of the `nightdesk` command: the project's `.env` is read, and the command run."""
+    try:
+        _take_env_file()
+    except (NightdeskError, OSError) as error:
+        message = refusal(error)
+        # Whoever stops a book or the desk is not held up by a wrong line.
+        if not {"kill", "down"} & {*sys.argv[1:2]}:
+            sys.exit(message)
+        sys.stderr.write(f"{message}\n")
     app(prog_name="nightdesk")
+
+
+def _take_env_file() -> None:
+    from nightdesk.machine.env_file import FILE, read_env_file
+    from nightdesk.machine.home import Home
+
+    try:
+        root = Home.find().root
+    except NightdeskError:
+        return  # The command that needs a project says so.
+    found = read_env_file(root / FILE)
+    found.fill(os.environ)
+    found.refuse_faults()

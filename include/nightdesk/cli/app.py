@@ -29,14 +29,18 @@ class Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except NightdeskError as error:
-            reason = str(error)
-        except OSError as error:
-            if error.filename is None:
-                raise
-            reason = f"{error.filename}: {error.strerror}"
-        typer.echo(f"nightdesk: {mask(reason)}", err=True)
+        except (NightdeskError, OSError) as error:
+            typer.echo(refusal(error), err=True)
         raise typer.Exit(1)
+
+
+def refusal(error: NightdeskError | OSError) -> str:
+    """What is said on standard error of an expected error; one of the system that names no file is raised."""
+    if not isinstance(error, OSError):
+        return f"nightdesk: {mask(str(error))}"
+    if error.filename is None:
+        raise error
+    return f"nightdesk: {mask(f'{error.filename}: {error.strerror}')}"
 
 
 app = typer.Typer(
