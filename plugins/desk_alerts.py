@@ -83,7 +83,7 @@ class SendOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
-        from nightdesk.pipeline.alerting import book_routes, deliver
+        from nightdesk.pipeline.alerting import book_routes, deliver, nowhere_words
         from nightdesk.pipeline.context import project_root
         from nightdesk.store.db import connect
 
@@ -93,6 +93,8 @@ class SendOperator(BaseOperator):
             done = deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)
         finally:
             conn.close()
+        for route in done.nowhere:
+            log.warning("%s", nowhere_words(route))
         log.info("delivered sent=%d failed=%d waiting=%d", done.sent, done.failed, done.waiting)
         return {"sent": done.sent, "failed": done.failed, "waiting": done.waiting}
 

@@ -49,7 +49,7 @@ def test_what_waits_is_sent_on_request_and_what_was_refused_says_why(nightdesk, 
     assert "try again later" in lines[-1]
     mail.to_text = None
     found = nightdesk.document("alerts", "--send")
-    assert found["delivered"] == {"sent": 1, "failed": 0, "waiting": 1}
+    assert found["delivered"] == {"sent": 1, "failed": 0, "waiting": 1, "nowhere": []}
     assert mail.subjects() == ["CRITICAL swing: gate failed"]
     [brought] = found["alerts"][1]["deliveries"]
     assert (brought["route"], brought["receiver"], brought["times_sent"]) == ("mail", "ops@example.com", 1)
@@ -59,6 +59,32 @@ def test_the_routes_can_be_tried(nightdesk, conn, mail):
     assert nightdesk("alerts", "--test").stdout.startswith("1 sent, 0 failed, 0 wait\n")
     assert mail.subjects() == ["WARNING a test of the alerts"]
     assert "Nothing is wrong" in text_of(mail.received[0][1])
+
+
+def test_a_test_that_nobody_would_have_fails_names_the_variable_and_raises_nothing(nightdesk, conn):
+    said = nightdesk.refusal("alerts", "--test")
+    assert "nobody would have the test: set NIGHTDESK_ALERT_MAIL or NIGHTDESK_ALERT_CHAT" in said
+    assert alerts_of(conn) == []
+
+
+def test_a_test_that_somebody_lacks_fails_with_the_reason(nightdesk, conn, mail):
+    mail.to_text = "451 4.7.1 try again later"
+    result = nightdesk("alerts", "--test", status=1)
+    assert result.stdout.startswith("0 sent, 1 failed, 1 wait\n")
+    assert "try again later" in result.stdout
+    assert result.stderr == "nightdesk: the test has not reached ops@example.com\n"
+
+
+def test_the_routes_of_a_book_can_be_tried(nightdesk, conn, mail, project, monkeypatch):
+    book = project / "books" / "multi_asset.yaml"
+    book.write_text(book.read_text() + "\nalerts: {routes: {WARNING: [mail, pager]}}\n")
+    done = nightdesk("alerts", "multi_asset", "--test")
+    assert mail.subjects() == ["WARNING multi_asset: a test of the alerts"]
+    assert done.stdout.splitlines()[1].startswith("the route pager leads nowhere: set NIGHTDESK_ALERT_PAGER")
+    monkeypatch.delenv("NIGHTDESK_ALERT_MAIL")
+    assert "set NIGHTDESK_ALERT_MAIL or NIGHTDESK_ALERT_PAGER" in nightdesk.refusal(
+        "alerts", "multi_asset", "--test"
+    )
 
 
 def test_an_alert_is_acknowledged_by_number_with_the_name_of_the_person(nightdesk, conn, raised):

@@ -18,7 +18,7 @@ from tests.pipeline.small_desk import begin_child, die, wait_for
 from nightdesk.alerts import sending
 from nightdesk.book import Routes
 from nightdesk.pipeline import alerting
-from nightdesk.pipeline.alerting import Delivered, book_routes, deliver
+from nightdesk.pipeline.alerting import Delivered, book_routes, deliver, nowhere_words
 from nightdesk.store.db import Connection, cursor, lock_key, lone_lock
 from nightdesk.store.deliveries import acknowledge, deliveries_of
 from nightdesk.store.messages import alerts_of, raise_alert
@@ -244,15 +244,22 @@ def test_on_a_desk_without_any_address_alerts_stay_rows_and_nobody_complains(
     assert [row["sent_at"] for row in alerts_of(conn)] == [None]
 
 
-def test_a_route_without_an_address_is_told_once_where_another_has_one(
-    conn: Connection, environ: dict[str, str], caplog: pytest.LogCaptureFixture
+def test_a_route_is_missed_where_the_book_names_it_or_nobody_has_the_alert_and_no_warning_follows(
+    conn: Connection, mail: FakeMail, environ: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     tell(conn, "one", "two")
     with caplog.at_level(logging.WARNING):
+        # The usual routes lead to a chat too, which nobody has asked for.
         assert deliver(conn, usual, environ) == Delivered(sent=2)
-    [said] = [record.getMessage() for record in caplog.records]
-    assert "route_leads_nowhere route=chat book=swing: set NIGHTDESK_ALERT_CHAT" in said
-    assert "nightdesk_alert_chat" in said
+        tell(conn, "three")
+        named = deliver(conn, lambda _: Routes(CRITICAL=("mail", "pager")), environ)
+        tell(conn, "four", level="INFO")
+        lost = deliver(conn, usual, {"NIGHTDESK_ALERT_CHAT": mail.url(DEV)})
+    assert (named.sent, named.nowhere, lost.nowhere) == (1, ("pager",), ("mail",))
+    assert caplog.records == []
+    assert "set NIGHTDESK_ALERT_PAGER or the Airflow connection nightdesk_alert_pager" in nowhere_words(
+        "pager"
+    )
 
 
 def test_when_mail_is_set_up_the_alerts_of_the_last_day_go_out_and_not_the_whole_past(

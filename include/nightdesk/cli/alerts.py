@@ -27,30 +27,35 @@ def alerts(
     newest: Annotated[int, typer.Option("--newest", metavar="N", min=1, help="How many are listed.")] = 20,
     send: Annotated[bool, typer.Option("--send", help="Send what waits first, as the DAG does.")] = False,
     test: Annotated[
-        bool, typer.Option("--test", help="Raise a WARNING that only tests, and send it.")
+        bool,
+        typer.Option("--test", help="Raise a WARNING that only tests, of BOOK where that is named; send it."),
     ] = False,
     json: Json = False,
 ) -> None:
     """List the newest alerts, and what became of each.
 
     The DAG `alerts` looks for late sessions, late data and failing sources, and sends what waits; on a desk
-    without Airflow `--send` does both, every few minutes.
+    without Airflow `--send` does both, every few minutes. `--test` ends with status 1 when nobody would have
+    the test, or somebody lacks it.
     """
     from nightdesk.store.deliveries import deliveries_of
     from nightdesk.store.messages import alerts_of
 
     with database() as conn:
-        if test:
-            _raise_test(conn)
+        tested = _raise_test(conn, book) if test else None
         if send:
             _look(conn)
         delivered = _deliver(conn) if send or test else None
         rows = alerts_of(conn, book, newest=newest)
         brought = deliveries_of(conn, [row["alert_id"] for row in rows])
+        lacking = [] if tested is None else _lacking(conn, tested)
     found = [{**row, "deliveries": _plain(brought.get(row["alert_id"], ()))} for row in rows]
     show(
         {"delivered": delivered, "alerts": found}, as_json=json, text=lambda: _told(delivered, found, brought)
     )
+    if lacking:
+        typer.echo(f"nightdesk: the test has not reached {' and '.join(lacking)}", err=True)
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("nightdesk ack 17"))
@@ -81,15 +86,53 @@ def ack(
     )
 
 
-def _raise_test(conn: Connection) -> None:
-    import getpass
+def _raise_test(conn: Connection, book: str | None) -> str:
+    """Raise the test; its key.
 
+    Raises
+    ------
+    Refused
+        When no route of it leads to anybody.
+    """
+    import getpass
+    import os
+
+    from nightdesk.alerts.sending import receivers, variable
+    from nightdesk.errors import Refused
+    from nightdesk.pipeline.alerting import book_routes
+    from nightdesk.pipeline.context import book_path, project_root
     from nightdesk.store.db import now
     from nightdesk.store.messages import raise_alert
 
+    root = project_root(os.environ)
+    if book is not None:
+        book_path(book, root)
+    routes = book_routes(root)(book).WARNING
+    if not any(receivers(route, os.environ) for route in routes):
+        names = " or ".join(map(variable, routes))
+        raise Refused(
+            f"nobody would have the test: set {names} in the environment or in .env (addresses in "
+            "docs/operations.md). A connection of Airflow is read by its tasks alone, which send what waits"
+            if routes
+            else f"nobody would have the test: book {book} sends a WARNING nowhere (`alerts.routes`)"
+        )
     moment, who = now(conn), getpass.getuser()
+    key = f"test {moment.isoformat()}"
     body = f"{who} asked for it: alerts of this desk arrive here. Nothing is wrong."
-    raise_alert(conn, f"test {moment.isoformat()}", "WARNING", "a test of the alerts", body)
+    raise_alert(conn, key, "WARNING", "a test of the alerts", body, book=book)
+    return key
+
+
+def _lacking(conn: Connection, key: str) -> list[str]:
+    """Who does not have the alert with this key; a word for everybody where a sender at work still has it."""
+    from nightdesk.store.deliveries import deliveries_of
+    from nightdesk.store.messages import alerts_of
+
+    alert = next(row["alert_id"] for row in alerts_of(conn) if row["alert_key"] == key)
+    brought = deliveries_of(conn, [alert]).get(alert, ())
+    if not brought:
+        return ["anybody yet: another sender is at work, look again with `nightdesk alerts`"]
+    return [one.receiver for one in brought if not one.times_sent]
 
 
 def _look(conn: Connection) -> None:
@@ -106,7 +149,7 @@ def _look(conn: Connection) -> None:
     tell_feeds(conn)
 
 
-def _deliver(conn: Connection) -> dict[str, int]:
+def _deliver(conn: Connection) -> dict[str, Any]:
     import os
     from dataclasses import asdict
 
@@ -123,12 +166,15 @@ def _plain(deliveries: Sequence[Delivery]) -> list[dict[str, Any]]:
 
 
 def _told(
-    delivered: Mapping[str, int] | None,
+    delivered: Mapping[str, Any] | None,
     alerts: Sequence[Mapping[str, Any]],
     brought: Mapping[int, Sequence[Delivery]],
 ) -> Iterator[str]:
     if delivered is not None:
+        from nightdesk.pipeline.alerting import nowhere_words
+
         yield "{sent} sent, {failed} failed, {waiting} wait".format(**delivered)
+        yield from map(nowhere_words, delivered["nowhere"])
     if not alerts:
         yield "no alert was ever raised"
         return

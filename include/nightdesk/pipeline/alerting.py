@@ -40,11 +40,15 @@ RoutesOf = Callable[[str | None], Routes]
 
 @dataclass(frozen=True)
 class Delivered:
-    """What one pass did: messages that were taken, that were not, and that wait for a later pass."""
+    """What one pass did: messages that were taken, that were not, and that wait for a later pass.
+
+    `nowhere` are routes that lead to nobody, of those that a book names or that alone would take an alert.
+    """
 
     sent: int = 0
     failed: int = 0
     waiting: int = 0
+    nowhere: tuple[str, ...] = ()
 
 
 def deliver(
@@ -112,7 +116,7 @@ class _Pass:
         self._receivers = cache(partial(receivers, environ=environ))
         self._ends = time.monotonic() + seconds
         self._unwilling: set[Receiver] = set()
-        self._lacking: set[str] = set()
+        self._nowhere: set[str] = set()
 
     def run(self) -> Delivered:
         """Send until nothing is due, or the time is over."""
@@ -129,7 +133,8 @@ class _Pass:
                 else:
                     failed += 1
                     self._unwilling.add(errand.receiver)
-        return Delivered(sent, failed, sum(not one.delivery.times_sent for one in self._errands()))
+        waiting = sum(not one.delivery.times_sent for one in self._errands())
+        return Delivered(sent, failed, waiting, tuple(sorted(self._nowhere)))
 
     def _due(self) -> list[_Errand]:
         moment = now(self._conn)
@@ -172,24 +177,24 @@ class _Pass:
         return found
 
     def _receivers_of(self, alert: Alert) -> list[Receiver]:
-        """Everybody to whom the routes of an alert lead; a route that leads nowhere is told once.
+        """Everybody to whom the routes of an alert lead.
 
-        A desk on which no route leads anywhere has not set up its mail yet, which is no fault.
+        A route that leads nowhere is noted where the book names it, or where nobody would have the alert. A
+        desk on which no route leads anywhere has not set up its mail yet, which is no fault.
         """
         routes = self._routes_of(alert.book)
         taken: tuple[str, ...] = getattr(routes, alert.level)
         found = [one for route in taken for one in self._receivers(route)]
         every = {route for names in routes.model_dump().values() for route in names}
-        for route in taken:
-            if not self._receivers(route) and any(self._receivers(one) for one in every):
-                self._tell_lacking(route, alert)
+        asked_for = alert.level in routes.model_fields_set or not found
+        if asked_for and any(self._receivers(one) for one in every):
+            self._nowhere |= {route for route in taken if not self._receivers(route)}
         return found
 
-    def _tell_lacking(self, route: str, alert: Alert) -> None:
-        if route not in self._lacking:
-            self._lacking.add(route)
-            log.warning(
-                "route_leads_nowhere route=%s book=%s: set %s or the Airflow connection %s, "
-                "or take the route out of the book's alerts",
-                route, alert.book, variable(route), connection_id(route),
-            )  # fmt: skip
+
+def nowhere_words(route: str) -> str:
+    """That a route leads to nobody, and what to do."""
+    return (
+        f"the route {route} leads nowhere: set {variable(route)} or the Airflow connection "
+        f"{connection_id(route)}, or take the route out of the book's `alerts.routes`"
+    )
