@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperator
@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from desk_connections import desk_environment, without_secrets
 from desk_step import StepOperator, session_of
-from nightdesk.errors import NightdeskError, Refused
+from nightdesk.errors import BadRequest, NightdeskError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightdesk.dag")
 
 SUCCESS = "success"
+
+#: Types of runs.
+SCHEDULED, BACKFILL = "scheduled", "backfill"
 
 #: After so long no further message is begun: Airflow ends a process 20 s after its task has ended
 #: (`core.task_success_overtime`), and one conversation with a server that hangs takes 10 of them.
@@ -57,6 +60,7 @@ def _raise(context: Context, session: Callable[[], date | None]) -> None:
     ti, task, error = context["ti"], context["ti"].task, context.get("exception")
     if isinstance(error, Consequence):
         return
+    asked_by, of_backfill = _request(context, error)
 
     def write(conn: Connection) -> None:
         record_failure(
@@ -73,6 +77,8 @@ def _raise(context: Context, session: Callable[[], date | None]) -> None:
                 link=log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number),
                 dry_run=bool(context["params"].get("dry_run")),
                 calendar=task.calendar,
+                asked_by=asked_by,
+                of_backfill=of_backfill,
             ),
         )
 
@@ -129,12 +135,29 @@ class CloseOperator(StepOperator):
         self._tell_missed(ti, session, states, dry_run=dry_run)
         missing = missing_steps(states, self.optional)
         if missing:
-            from nightdesk.pipeline.failures import leave_open, told_since_closing
-
-            with self.opened(context, session, dry_run=dry_run) as desk:
-                told = told_since_closing(desk.conn, self.book, session, ti.dag_id, ti.run_id)
-                leave_open(desk, missing, told=told)
+            self._leave_open(context, session, missing, dry_run=dry_run)
         return super().run_step(context, session, dry_run=dry_run)
+
+    def _leave_open(
+        self, context: Context, session: date, missing: Mapping[str, str | None], *, dry_run: bool
+    ) -> NoReturn:
+        """Fail for the steps that are missing; what keeps the session from being opened is no news then."""
+        from nightdesk.pipeline.failures import Consequence, leave_open, not_closed, told_since_closing
+        from nightdesk.store.db import connect
+
+        ti = context["ti"]
+        conn = connect(environ=desk_environment())
+        try:
+            told = told_since_closing(conn, self.book, session, ti.dag_id, ti.run_id)
+        finally:
+            conn.close()
+        try:
+            with self.opened(context, session, dry_run=dry_run) as desk:
+                leave_open(desk, missing, told=told)
+        except NightdeskError as error:
+            if told and not isinstance(error, Consequence):
+                raise Consequence(not_closed(self.book, session, missing)) from None
+            raise
 
     def _tell_missed(
         self, ti: Any, session: date, states: Mapping[str, str | None], *, dry_run: bool
@@ -183,6 +206,17 @@ class RefusedBookOperator(BaseOperator):
     @without_secrets()
     def execute(self, context: Context) -> None:
         raise AirflowFailException(self.reason)
+
+
+def _request(context: Context, error: object) -> tuple[str | None, bool]:
+    """Who has asked for what cannot be done, None where nobody has; and whether in a backfill.
+
+    A run that the scheduler has made of itself is nobody's request.
+    """
+    if not isinstance(error, BadRequest) or context["dag_run"].run_type == SCHEDULED:
+        return None, False
+    run = context["dag_run"]
+    return run.triggering_user_name or "", run.run_type == BACKFILL
 
 
 def _session(context: Context, calendar: str) -> date | None:

@@ -17,7 +17,7 @@ from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRu
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_connections import desk_environment, without_secrets
-from nightdesk.errors import NotYet, Refused
+from nightdesk.errors import BadRequest, NotYet, Refused
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -52,7 +52,7 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
 
     Raises
     ------
-    Refused
+    BadRequest
         When the form's `session` is not a date.
     """
     asked = params.get("session")
@@ -60,7 +60,7 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
         try:
             return date.fromisoformat(str(asked))
         except ValueError:
-            raise Refused(
+            raise BadRequest(
                 f"session: found {asked!r}; expected a date such as 2025-01-08, or nothing"
             ) from None
     logical: datetime | None = dag_run.logical_date

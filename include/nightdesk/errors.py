@@ -16,5 +16,9 @@ class Refused(NightdeskError):
     """A final answer (bad input, a broken promise): trying again gives the same."""
 
 
+class BadRequest(Refused):
+    """What a person has asked for cannot be done (a date that is no session): a matter for who asked."""
+
+
 class NotYet(Transient):
     """The turn of this decision has not come: an earlier session is not closed."""

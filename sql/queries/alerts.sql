@@ -16,7 +16,18 @@ SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sen
 FROM nightdesk.alerts WHERE alert_id = %(alert_id)s;
 
 -- name: failures_told
-SELECT alert_key, created_at FROM nightdesk.alerts WHERE starts_with(alert_key, %(task)s);
+SELECT failure_key, created_at FROM nightdesk.task_failures WHERE starts_with(failure_key, %(task)s);
+
+-- name: told_for_the_same_reason
+-- A task that has failed since is news again: somebody has cleared it.
+SELECT f.alert_key FROM nightdesk.task_failures f
+WHERE f.cause = %(cause)s AND f.failure_key = f.alert_key
+    AND f.created_at > clock_timestamp() - %(window)s::interval
+    AND NOT EXISTS (
+        SELECT FROM nightdesk.task_failures own
+        WHERE starts_with(own.failure_key, %(task)s) AND own.created_at >= f.created_at
+    )
+ORDER BY f.created_at DESC LIMIT 1;
 
 -- name: attempts_of_task
 SELECT task, status, started_at, error FROM nightdesk.run_steps

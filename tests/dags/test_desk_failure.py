@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException
+from tests.dags.conftest import ROOT
 from tests.fakes.smtp import FakeMail, mail_server, text_of
 
 from desk_failure import CloseOperator, raise_alert
@@ -44,7 +45,8 @@ class Instance:
 
 def context(**fields: object) -> Any:
     form = {"session": SESSION.isoformat(), "dry_run": False}
-    return {"params": form, "dag_run": SimpleNamespace(logical_date=None), **fields}
+    run = SimpleNamespace(logical_date=None, run_type="manual", triggering_user_name="kim")
+    return {"params": form, "dag_run": run, **fields}
 
 
 @pytest.fixture
@@ -142,7 +144,7 @@ def test_without_an_exception_the_alert_says_that_the_process_ended_without_a_wo
 
 
 def test_a_run_whose_form_names_no_session_is_told_all_the_same(conn: db.Connection) -> None:
-    raise_alert(failed(Refused("no day")) | {"params": {"session": "tomorrow"}})
+    raise_alert(failed(Refused("no day")) | {"params": {"session": "tomorrow", "dry_run": False}})
     [(subject, body)] = alerts(conn)
     assert subject == "multi_asset: targets failed"
     assert "Session: none" in body
@@ -199,6 +201,104 @@ def test_close_is_no_news_after_a_callback_that_told_and_speaks_itself_when_nobo
     assert [subject for subject, _ in alerts(conn)] == [
         "multi_asset 2025-01-03: close failed",
         "multi_asset 2025-01-03: targets failed",
+    ]
+
+
+@pytest.fixture
+def begun(conn: db.Connection) -> db.Connection:
+    """The book was started at the session."""
+    record = BookRecord(BOOK, SESSION, date(2023, 1, 3), Decimal("100000.00"), "paper", "paper-multi-asset")
+    start_book(conn, record)
+    return conn
+
+
+def run_as_airflow_does(form: dict[str, object], **run: object) -> None:
+    """The first step of a run and the last one, each failing at once and for good; between them none runs."""
+    about = {
+        "params": {"dry_run": False, **form},
+        "dag_run": SimpleNamespace(logical_date=None, triggering_user_name="kim", **run),
+    }
+    first = Instance(task=StepOperator(task_id="ingest", step="ingest", **NAMED))
+    last = Instance(
+        {"ingest": "failed", "quality": "upstream_failed", "close": "running"},
+        CloseOperator(task_id="close", **NAMED),
+    )
+    for ti in (first, last):
+        ti.task_id, ti.try_number = ti.task.task_id, 1
+        ti.run_id = f"{run['run_type']}__{form.get('session')}"
+        made = context(ti=ti, **about)
+        with pytest.raises(Refused) as raised:
+            ti.task.execute(made)
+        assert RETRY_POLICY.evaluate(raised.value, try_number=1, max_tries=4).action is RetryAction.FAIL
+        raise_alert(made | {"exception": raised.value})
+
+
+@pytest.mark.usefixtures("reports", "begun")
+@pytest.mark.parametrize(
+    ("asked", "about", "said"),
+    [
+        ("2025-01-09", " 2025-01-09", "2025-01-09 is not a session of XNYS"),
+        ("2025-01-04", " 2025-01-04", "is not a session of XNYS (a weekend or a holiday)"),
+        ("2024-12-31", " 2024-12-31", "2024-12-31 lies before 2025-01-03, the first session of book"),
+        ("2027-06-01", " 2027-06-01", "2027-06-01 is not over"),
+        ("tomorrow", "", "session: found 'tomorrow'; expected a date"),
+    ],
+)
+def test_a_session_that_cannot_be_decided_is_refused_in_one_warning_to_who_asked(
+    conn: db.Connection, mail: FakeMail, asked: str, about: str, said: str
+) -> None:
+    run_as_airflow_does({"session": asked}, run_type="manual")
+    assert mail.subjects() == [f"WARNING multi_asset{about}: what was asked for is refused"]
+    text = text_of(mail.received[0][1])
+    assert "Asked by: kim" in text
+    assert said in text
+    assert find_run(conn, BOOK, SESSION) is None
+
+
+@pytest.mark.usefixtures("reports", "begun")
+def test_a_backfill_from_before_the_inception_is_one_warning_and_each_form_is_its_own(
+    conn: db.Connection, mail: FakeMail
+) -> None:
+    for day in (16, 17, 18, 19, 20):
+        run_as_airflow_does({"session": f"2024-12-{day}"}, run_type="backfill")
+    assert mail.subjects() == ["WARNING multi_asset 2024-12-16: what was asked for is refused"]
+    assert "Other sessions of the backfill" in text_of(mail.received[0][1])
+    for day in (16, 17):
+        run_as_airflow_does({"session": f"2024-12-{day}"}, run_type="manual")
+    assert len(mail.received) == 3
+
+
+@pytest.mark.usefixtures("reports", "begun")
+def test_a_run_that_nobody_asked_for_is_no_request(conn: db.Connection, mail: FakeMail) -> None:
+    run_as_airflow_does({"session": "2027-06-01"}, run_type="scheduled")
+    assert mail.subjects() == ["CRITICAL multi_asset 2027-06-01: ingest failed"]
+
+
+@pytest.mark.usefixtures("begun")
+def test_a_book_that_cannot_be_read_fails_the_last_step_too_and_is_one_mail(
+    conn: db.Connection, mail: FakeMail, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sql").symlink_to(ROOT / "sql")
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / f"{BOOK}.yaml").write_text("name: [")
+    monkeypatch.setenv("NIGHTDESK_ROOT", str(tmp_path))
+    run_as_airflow_does({"session": f"{SESSION}"}, run_type="scheduled")
+    assert mail.subjects() == ["CRITICAL multi_asset 2025-01-03: ingest failed"]
+
+
+def test_tasks_of_one_run_that_fail_for_one_reason_are_one_mail_and_another_reason_is_its_own(
+    conn: db.Connection, mail: FakeMail
+) -> None:
+    for step, error in [
+        ("factors", Refused("the book's file has changed")),
+        ("regime", Refused("the book's file has changed")),
+        ("signals.rotation", Refused("a wrong number")),
+        ("report", Refused("the book's file has changed")),
+    ]:
+        raise_alert(failed(error, step))
+    assert mail.subjects() == [
+        "CRITICAL multi_asset 2025-01-03: factors failed",
+        "CRITICAL multi_asset 2025-01-03: signals.rotation failed",
     ]
 
 

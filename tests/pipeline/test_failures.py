@@ -18,7 +18,7 @@ from nightdesk.pipeline.failures import (
     told_since_closing,
 )
 from nightdesk.store.books import BookRecord, start_book
-from nightdesk.store.db import Connection
+from nightdesk.store.db import Connection, cursor
 from nightdesk.store.failures import Attempt, Told
 from nightdesk.store.messages import alerts_of
 from nightdesk.store.risk import kill_switch
@@ -70,6 +70,38 @@ def test_a_task_that_is_cleared_and_fails_again_is_told_again_by_whoever_knows(s
     assert record_failure(started, replace(SPOKEN, attempt=7))
     assert not record_failure(started, INFERRED)
     assert told(started) == [("CRITICAL", f"task:{TASK}{end}") for end in ("5", "6+", "7")]
+
+
+def test_tasks_that_are_cleared_and_fail_again_for_one_reason_are_told_again_once(
+    started: Connection,
+) -> None:
+    other = replace(SPOKEN, task_id="factors")
+    assert record_failure(started, SPOKEN)
+    assert not record_failure(started, other)
+    assert record_failure(started, replace(other, attempt=6))
+    assert not record_failure(started, replace(SPOKEN, attempt=6))
+    # Only one of them was cleared.
+    assert record_failure(started, replace(other, attempt=7))
+    # Whoever looks later means what was told of another.
+    for one in (INFERRED, replace(INFERRED, task_id="factors")):
+        assert not record_failure(started, one)
+    assert [key for _, key in told(started)] == [
+        f"task:{TASK}5", "task:daily__swing/manual__1/factors/6", "task:daily__swing/manual__1/factors/7",
+    ]  # fmt: skip
+
+
+def test_the_same_reason_in_another_run_or_long_ago_is_another_event(started: Connection) -> None:
+    assert record_failure(started, SPOKEN)
+    assert record_failure(started, replace(SPOKEN, run_id="manual__2"))
+    with cursor(started) as cur:
+        cur.execute("UPDATE nightdesk.task_failures SET created_at = created_at - interval '61 minutes'")
+    assert record_failure(started, replace(SPOKEN, task_id="factors"))
+
+
+def test_a_reason_that_stops_the_book_is_told_whatever_was_told_before(started: Connection) -> None:
+    assert record_failure(started, replace(INFERRED, attempt=1))
+    assert record_failure(started, replace(INFERRED, task_id="submit", attempt=1))
+    assert [level for level, _ in told(started)] == ["CRITICAL", "EMERGENCY"]
 
 
 def test_a_try_that_could_record_nothing_and_still_speaks_is_news(started: Connection) -> None:
@@ -208,7 +240,7 @@ def test_what_the_try_recorded_says_whether_it_was_foreseen(
 def test_other_steps_and_books_that_never_began_are_not_stopped(conn: Connection) -> None:
     record_failure(conn, replace(INFERRED, task_id="submit"))
     start_book(conn, BOOK)
-    record_failure(conn, replace(INFERRED, task_id="report"))
+    record_failure(conn, replace(INFERRED, task_id="report", reason="no page"))
     assert not kill_switch(conn, "swing", date.max).on
     assert [level for level, _ in told(conn)] == ["CRITICAL", "CRITICAL"]
 

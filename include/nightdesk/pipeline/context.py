@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.decision import Desk, Injection, resolve, within
-from nightdesk.errors import Refused
+from nightdesk.errors import BadRequest, Refused
 from nightdesk.pipeline.injecting import read_injections
 from nightdesk.quarantine import usable
 from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
@@ -221,7 +221,9 @@ def open_context(
     Raises
     ------
     Refused
-        When the book is wrong, the session is a holiday, lies before the book's inception or is not over.
+        When the book is wrong.
+    BadRequest
+        When the session is a holiday, lies before the book's inception or is not over.
     Transient
         When PostgreSQL cannot be reached.
     """
@@ -229,7 +231,10 @@ def open_context(
     root = project_root(environ)
     loaded = load_book(book_path(book, root))
     calendar = get_calendar(loaded.calendar)
-    calendar.index(session)
+    try:
+        calendar.index(session)
+    except Refused as error:
+        raise BadRequest(str(error)) from None
     own = connect(environ=environ) if conn is None else None
     used = own if own is not None else conn
     assert used is not None
@@ -239,7 +244,7 @@ def open_context(
         _must_be_decidable(loaded, record, session)
         newest = calendar.latest_completed(now(used))
         if session > newest:
-            raise Refused(
+            raise BadRequest(
                 f"{session} is not over: its bars are known from "
                 f"{calendar.known_from(session):%Y-%m-%d %H:%M} UTC on; "
                 f"the newest session that can be decided is {newest}"
@@ -349,7 +354,7 @@ def _must_be_unchanged(book: Book, record: BookRecord) -> None:
 
 def _must_be_decidable(book: Book, record: BookRecord, session: date) -> None:
     if session < record.inception:
-        raise Refused(
+        raise BadRequest(
             f"{session} lies before {record.inception}, the first session of book {book.name}: "
             "choose a later session"
         )

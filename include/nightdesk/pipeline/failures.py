@@ -1,12 +1,14 @@
-"""What is kept of a task that failed for good: one alert, and a session that is not closed.
+"""What is kept of a task that failed for good: one alert an event, and a session that is not closed.
 
 Three speak of failures, and none can be relied on alone: the task's callback, which knows the try and the
 error; the last task of the run and the sweep, which read states and know only that it failed. Whoever comes
-first raises the alert; `is_told` says of the others that they mean the same failure.
+first raises the alert; `is_told` says of the others that they mean the same failure. Tasks of one run that
+fail for the same reason are one event, and so are the sessions of a backfill that are refused for one.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +20,15 @@ from nightdesk.errors import NightdeskError, Refused
 from nightdesk.pipeline.context import Context, ensure_started
 from nightdesk.pipeline.stopping import stop_by_rule
 from nightdesk.store.db import Connection, transaction
-from nightdesk.store.failures import Attempt, Told, attempts_of, failures_told, lock_failure
+from nightdesk.store.failures import (
+    Attempt,
+    Told,
+    attempts_of,
+    failures_told,
+    keep_failure,
+    lock_failures,
+    told_for_the_same_reason,
+)
 from nightdesk.store.messages import raise_alert
 from nightdesk.store.runs import begin_step, end_step
 
@@ -63,6 +73,10 @@ class Failure:
         Whether the run keeps nothing and sends nothing.
     calendar : str
         The book's exchange calendar.
+    asked_by : str or None
+        Who has asked for what cannot be done, empty where that is not known; None for any other failure.
+    of_backfill : bool
+        Whether the run is one of a backfill.
     """
 
     book: str
@@ -76,6 +90,23 @@ class Failure:
     link: str | None = None
     dry_run: bool = False
     calendar: str = USUAL_CALENDAR
+    asked_by: str | None = None
+    of_backfill: bool = False
+
+    @property
+    def scope(self) -> str:
+        """Whose failures for one reason are one event: the run's, or the DAG's where a backfill asked."""
+        is_request = self.asked_by is not None and self.of_backfill
+        return f"{self.dag_id}/" if is_request else f"{self.dag_id}/{self.run_id}/"
+
+    def cause(self, error: str) -> str:
+        """A digest of the reason within its scope, the same for all sessions that it is given for.
+
+        That a strategy failed says less than that a step did, so the one never stands for the other.
+        """
+        of_strategy = self.task_id.startswith(_SIGNALS)
+        reason = error.replace(f"{self.session}", "")
+        return hashlib.sha256(f"{self.scope} {of_strategy} {reason}".encode()).hexdigest()
 
     @property
     def task(self) -> str:
@@ -91,6 +122,8 @@ class Failure:
 def record_failure(conn: Connection, failure: Failure) -> bool:
     """Raise the alert of a failed task, once; stop the book where it may have left something at its broker.
 
+    A failure for a reason that was told of another task of the same event is noted, and raises none.
+
     Returns
     -------
     bool
@@ -102,7 +135,7 @@ def record_failure(conn: Connection, failure: Failure) -> bool:
         When PostgreSQL cannot be reached.
     """
     with transaction(conn):
-        lock_failure(conn, failure.task)
+        lock_failures(conn, failure.scope)
         attempts = attempts_of(conn, failure.book, failure.session, failure.task)
         told = failures_told(conn, failure.task)
         if is_told(failure.attempt, told, attempts, spoke=failure.reason is not None):
@@ -112,19 +145,27 @@ def record_failure(conn: Connection, failure: Failure) -> bool:
         # The mark of a try that is only the newest known one: the next may have failed unrecorded.
         key = f"task:{failure.task}{known or ''}{'' if failure.attempt else '+'}"
         error = failure.reason or _recorded_error(failure, newest) or KILLED
+        cause = failure.cause(error)
         if _stops_the_book(failure, error):
             told_as = _sentence(failure, known, error)
             with suppress(NightdeskError), transaction(conn):
                 if stop_by_rule(
                     conn, failure.book, rule=RULE, reason=told_as, key=key, calendar=failure.calendar
                 ):
+                    keep_failure(conn, key, key, cause)
                     return True
+        told_by = told_for_the_same_reason(conn, failure.task, cause)
+        keep_failure(conn, key, told_by or key, cause)
+        if told_by is not None:
+            return False
+        of_request = failure.asked_by is not None
+        what = "what was asked for is refused" if of_request else f"{failure.task_id} failed"
         return raise_alert(
             conn,
             key,
-            "CRITICAL",
-            f"{failure.subject}: {failure.task_id} failed",
-            _body(failure, known, error),
+            "WARNING" if of_request else "CRITICAL",
+            f"{failure.subject}: {what}",
+            _of_request(failure, error) if of_request else _body(failure, known, error),
             book=failure.book,
             session=failure.session,
         )
@@ -193,16 +234,20 @@ def leave_open(context: Context, missing: Mapping[str, str | None], *, told: boo
     Refused
         When they were not.
     """
-    lacking = ", ".join(f"{task} {state or 'did not run'}" for task, state in missing.items())
-    reason = (
-        f"{context.book.name} {context.session} is not closed: {lacking}. "
-        "Put right what the first failed task says, then clear it"
-    )
+    reason = not_closed(context.book.name, context.session, missing)
     if not context.dry_run:
         ensure_started(context)
         number = begin_step(context.conn, context.new_run(), "close", context.task)
         end_step(context.conn, number, "failed", error=reason)
     raise Consequence(reason) if told else Refused(reason)
+
+
+def not_closed(book: str, session: date, missing: Mapping[str, str | None]) -> str:
+    """That a session is not closed, for lack of which tasks, in words."""
+    lacking = ", ".join(f"{task} {state or 'did not run'}" for task, state in missing.items())
+    return (
+        f"{book} {session} is not closed: {lacking}. Put right what the first failed task says, then clear it"
+    )
 
 
 def told_since_closing(conn: Connection, book: str, session: date, dag_id: str, run_id: str) -> bool:
@@ -249,12 +294,33 @@ def _body(failure: Failure, number: int | None, error: str) -> str:
     ]
     if failure.link is not None:
         lines.append(f"Log: {failure.link}")
-    end = "Put right what the error names, then clear the task: what follows it runs again by itself."
+    end = (
+        "Put right what the error names, then clear the task: what follows it runs again by itself. Other "
+        "tasks of the run that fail for the same reason send no mail of their own."
+    )
     if failure.task_id.startswith(_SIGNALS):
         end = (
-            "The session goes on without this strategy and is degraded: the strategy opens nothing new, and "
-            "keeps its positions but for those that a stop or their age ends. "
+            "As long as another strategy speaks, the session goes on without this one and is degraded: it "
+            "opens nothing new, and keeps its positions but for those that a stop or their age ends. "
             f"{end} A sealed session stays as it is."
+        )
+    return "\n".join(lines) + f"\n\n{end}"
+
+
+def _of_request(failure: Failure, error: str) -> str:
+    lines = [
+        f"Book: {failure.book}",
+        f"Session: {failure.session or 'none'}",
+        f"Run: {failure.run_id} of {failure.dag_id}",
+        f"Asked by: {failure.asked_by or 'not known'}",
+        f"Reason: {error}",
+    ]
+    if failure.link is not None:
+        lines.append(f"Log: {failure.link}")
+    end = "Nothing was done for it."
+    if failure.of_backfill:
+        end += (
+            " Other sessions of the backfill that are refused for the same reason send no mail of their own."
         )
     return "\n".join(lines) + f"\n\n{end}"
 

@@ -12,6 +12,9 @@ from nightdesk.store.rows import read_row, read_rows
 #: Runs of which no step was begun for so long are not asked about any more.
 WINDOW = timedelta(days=7)
 
+#: Tasks that fail for one reason within so long, retries included, are one event.
+TOGETHER = timedelta(hours=1)
+
 _END = re.compile(r"/(\d*)(\+?)$")
 
 
@@ -58,17 +61,44 @@ class TaskRun:
     run_id: str
 
 
-def lock_failure(conn: Connection, task: str) -> None:
-    """Be the only one who tells of a task, to the end of the transaction."""
+def lock_failures(conn: Connection, scope: str) -> None:
+    """Be the only one who tells of the tasks of a run (``DAG/run/``) or DAG, until the transaction ends."""
     with cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(f"failure {task}"),))
+        cur.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(f"failure {scope}"),))
+
+
+def keep_failure(conn: Connection, failure_key: str, alert_key: str, cause: str) -> None:
+    """Note which alert tells of a failed task; a failure that was noted before stays as it is."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.task_failures (failure_key, alert_key, cause) VALUES (%s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            (failure_key, alert_key, cause),
+        )
+
+
+def told_for_the_same_reason(conn: Connection, task: str, cause: str) -> str | None:
+    """The key of the alert of another task that tells of a reason already; None where it is news.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is read.
+    task : str
+        ``DAG/run/task/``. An alert that is older than the last failure of the task itself does not count, nor
+        one older than `TOGETHER`.
+    cause : str
+        Digest of the reason and of whose it is.
+    """
+    row = read_row(conn, "told_for_the_same_reason", task=f"task:{task}", cause=cause, window=TOGETHER)
+    return None if row is None else str(row["alert_key"])
 
 
 def failures_told(conn: Connection, task: str) -> tuple[Told, ...]:
     """What was told of a task (``DAG/run/task/``), in any order."""
     found = []
     for row in read_rows(conn, "failures_told", task=f"task:{task}"):
-        end = _END.search(row["alert_key"])
+        end = _END.search(row["failure_key"])
         if end is not None:
             found.append(Told(int(end[1] or 0), end[2] == "" and end[1] != "", row["created_at"]))
     return tuple(found)
