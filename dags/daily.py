@@ -25,7 +25,7 @@ from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_c
 
 from desk_ask import AskOperator
 from desk_conventions import DEFAULTS, Tag, dag_id_of
-from desk_failure import CloseOperator, RefusedBookOperator, raise_alert
+from desk_failure import CloseOperator, RefusedBookOperator, raise_alert, raise_retry
 from desk_step import StepOperator
 from nightdesk.book import Book
 from nightdesk.machine.home import Home
@@ -41,10 +41,15 @@ FEEDS_POOL = "feeds"
 TOLD = DEFAULTS | {"on_failure_callback": raise_alert}
 
 #: A vendor may be down for a while, and the first run of a book loads its whole history.
-INGEST = {"pool": FEEDS_POOL, "retries": 8, "execution_timeout": timedelta(minutes=30)}
+INGEST = {
+    "pool": FEEDS_POOL,
+    "retries": 8,
+    "execution_timeout": timedelta(minutes=30),
+    "on_retry_callback": raise_retry,
+}
 
 #: A broker may be away for a while: tried on for longer than the silence that stops the book.
-BROKER = {"retries": 7}
+BROKER = {"retries": 7, "on_retry_callback": raise_retry}
 
 FORM = {
     "session": Param(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from desk_connections import desk_environment, without_secrets
-from desk_failure import log_link, tell
+from desk_failure import log_link
+from desk_sending import tell
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -48,6 +49,7 @@ class SweepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         from nightdesk.pipeline.context import project_root
         from nightdesk.pipeline.data_alerts import tell_feeds
+        from nightdesk.pipeline.retrying import tell_through
         from nightdesk.pipeline.sweeping import tell_failed, tell_late, tell_missing
         from nightdesk.store.db import connect
         from nightdesk.store.failures import runs_in_doubt
@@ -60,18 +62,20 @@ class SweepOperator(BaseOperator):
                 tell_failed(conn, root, run, states, log_link)
                 for run, states in _with_states(context["ti"], runs)
             )
-            missing, late, feeds = tell_missing(conn, root), tell_late(conn, root), tell_feeds(conn)
+            missing, late = tell_missing(conn, root), tell_late(conn, root)
+            through, feeds = tell_through(conn), tell_feeds(conn)
         finally:
             conn.close()
         log.info(
-            "swept runs=%d failures=%d missing_sessions=%d late_data=%d feeds=%d",
-            len(runs), failed, missing, late, feeds,
+            "swept runs=%d failures=%d missing_sessions=%d late_data=%d through=%d feeds=%d",
+            len(runs), failed, missing, late, through, feeds,
         )  # fmt: skip
         return {
             "runs": len(runs),
             "failures": failed,
             "missing_sessions": missing,
             "late_data": late,
+            "through": through,
             "feeds": feeds,
         }
 

@@ -8,7 +8,6 @@ that one missed. What cannot be sent at once is sent by that DAG.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +17,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from desk_connections import desk_environment, without_secrets
+from desk_sending import tell
 from desk_step import StepOperator, session_of
 from nightdesk.errors import BadRequest, NightdeskError, Refused
 
@@ -28,16 +28,10 @@ if TYPE_CHECKING:
 
     from nightdesk.store.db import Connection
 
-log = logging.getLogger("nightdesk.dag")
-
 SUCCESS = "success"
 
 #: Types of runs.
 SCHEDULED, BACKFILL = "scheduled", "backfill"
-
-#: After so long no further message is begun: Airflow ends a process 20 s after its task has ended
-#: (`core.task_success_overtime`), and one conversation with a server that hangs takes 10 of them.
-SENDING_SECONDS = 5.0
 
 
 def raise_alert(context: Context) -> None:
@@ -85,22 +79,36 @@ def _raise(context: Context, session: Callable[[], date | None]) -> None:
     tell(write, f"dag={ti.dag_id} run={ti.run_id} task={ti.task_id}")
 
 
-def tell(write: Callable[[Connection], None], about: str) -> None:
-    """Write an alert and send what waits, within `SENDING_SECONDS`; what goes wrong is only logged."""
-    from nightdesk.pipeline.alerting import book_routes, deliver
-    from nightdesk.pipeline.context import project_root
-    from nightdesk.store.db import connect
+def raise_retry(context: Context) -> None:
+    """Tell that a task which has many tries fails and is tried again, at its second failure and once a spell.
 
-    try:
-        environ = desk_environment()
-        conn = connect(environ=environ)
-        try:
-            write(conn)
-            deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)
-        finally:
-            conn.close()
-    except Exception:
-        log.exception("alert_not_written_or_not_sent %s", about)
+    A dry run is watched by who has asked for it.
+    """
+    from nightdesk.pipeline.context import project_root
+    from nightdesk.pipeline.retrying import tell_retry
+
+    ti, task = context["ti"], context["ti"].task
+    session = _session(context, task.calendar)
+    if session is None or context["params"].get("dry_run"):
+        return
+    tries = task.retries + 1
+    # A task that was cleared counts on: its last try is as many further on as it has.
+    failures = ti.try_number - (ti.max_tries + 1 - tries)
+
+    def write(conn: Connection) -> None:
+        tell_retry(
+            conn,
+            project_root(desk_environment()),
+            task.book,
+            session,
+            task.step,
+            failures=failures,
+            tries=tries,
+            error=_words(context.get("exception")) or "no word",
+            link=log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number),
+        )
+
+    tell(write, f"dag={ti.dag_id} run={ti.run_id} task={ti.task_id}")
 
 
 def log_link(dag_id: str, run_id: str, task_id: str, attempt: int | None = None) -> str:

@@ -17,6 +17,7 @@ from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRu
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_connections import desk_environment, without_secrets
+from desk_sending import send_emergencies
 from nightdesk.errors import BadRequest, NotYet, Refused
 
 if TYPE_CHECKING:
@@ -151,8 +152,11 @@ class StepOperator(BaseOperator):
 
         with self.opened(context, session, dry_run=dry_run) as desk:
             if self.strategy is not None:
-                return steps.signals(desk, self.strategy)
-            return getattr(steps, self.step)(desk)
+                counts = steps.signals(desk, self.strategy)
+            else:
+                counts = getattr(steps, self.step)(desk)
+            send_emergencies(desk.conn)
+        return counts
 
     def opened(self, context: Context, session: date, *, dry_run: bool) -> AbstractContextManager[Desk]:
         """What the steps of the session need; credentials may come from connections of Airflow."""

@@ -7,6 +7,13 @@ WHERE acknowledged_at IS NULL
     AND (level = 'EMERGENCY' OR (sent_at IS NULL AND created_at > clock_timestamp() - %(patience)s::interval))
 ORDER BY array_position(ARRAY['EMERGENCY', 'CRITICAL', 'WARNING', 'INFO'], level), alert_id;
 
+-- name: emergency_waits
+SELECT EXISTS (
+    SELECT FROM nightdesk.alerts a
+    WHERE a.level = 'EMERGENCY' AND a.acknowledged_at IS NULL AND a.sent_at IS NULL
+        AND NOT EXISTS (SELECT FROM nightdesk.alert_deliveries d WHERE d.alert_id = a.alert_id AND d.attempts > 0)
+) AS waits;
+
 -- name: deliveries
 SELECT alert_id, route, receiver, attempts, failures, last_attempt_at, times_sent, sent_at, last_error
 FROM nightdesk.alert_deliveries WHERE alert_id = ANY (%(alerts)s) ORDER BY alert_id, route, receiver;
@@ -65,6 +72,19 @@ WHERE b.book = %(book)s;
 -- name: open_spells
 SELECT spell_id, kind, subject, level, session, created_at FROM nightdesk.alert_spells
 WHERE book = %(book)s AND kind = ANY (%(kinds)s::text[]) AND closed_at IS NULL ORDER BY kind, subject;
+
+-- name: step_is_retried
+SELECT EXISTS (
+    SELECT FROM nightdesk.alert_spells WHERE kind = 'retry' AND subject = %(step)s AND closed_at IS NULL
+) AS retried;
+
+-- name: got_through
+SELECT s.spell_id, s.book, s.session, s.subject AS step, min(r.ended_at) AS ended_at
+FROM nightdesk.alert_spells s JOIN nightdesk.run_steps r
+    ON r.book = s.book AND r.session = s.session AND r.step = s.subject
+    AND r.status IN ('done', 'compared') AND r.ended_at > s.created_at
+WHERE s.kind = 'retry' AND s.closed_at IS NULL
+GROUP BY s.spell_id ORDER BY s.spell_id;
 
 -- name: newest_spell_session
 SELECT max(session) AS session FROM nightdesk.alert_spells WHERE book = %(book)s;

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from tests.dags.conftest import ROOT
 from tests.fakes.smtp import FakeMail, mail_server, text_of
 
+import desk_sending
 from desk_failure import CloseOperator, raise_alert
 from desk_step import RETRY_POLICY, StepOperator
 from nightdesk.errors import Refused, Transient
@@ -63,6 +64,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeMail]:
     """The mail server that the desk's route leads to."""
     with mail_server(None) as server:
         monkeypatch.setenv("NIGHTDESK_ALERT_MAIL", server.url("ops@example.com"))
+        monkeypatch.setattr(desk_sending, "SENDING_SECONDS", 60.0)
         yield server
 
 

@@ -157,6 +157,18 @@ def test_an_answer_acknowledges_the_alert_that_asked(desk: SmallDesk, conn: Conn
     assert asked["acknowledged_by"] == "ann"
 
 
+@pytest.mark.parametrize("word", [YES, NO])
+def test_an_answer_acknowledges_what_was_asked_of_earlier_levels_too(
+    desk: SmallDesk, conn: Connection, word: dict[str, object]
+) -> None:
+    sent_to(desk, conn, 3)
+    set_level(conn, load_book(desk.book), 4, reason="worse", who="ann")
+    decide(desk, 2)
+    answer(conn, BOOK, **word)
+    asked = [one["acknowledged_by"] for one in alerts_of(conn, BOOK) if one["level"] == "EMERGENCY"]
+    assert asked == [word["who"]] * 2
+
+
 @pytest.mark.parametrize("word", [{"reason": " "}, {"who": ""}])
 def test_an_answer_without_a_reason_or_a_person_is_refused(
     desk: SmallDesk, conn: Connection, word: dict[str, str]

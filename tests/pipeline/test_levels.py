@@ -94,6 +94,8 @@ def test_a_person_is_asked_once_and_only_of_a_session_that_can_be_seen(desk_afte
     say(desk, 3, "level", 4)
     desk.run(3)
     assert alerts(desk, "waits") == []
+    [(loudness, subject, _)] = alerts(desk, "level small")
+    assert (loudness, subject) == ("CRITICAL", "small: drawdown level 4"), "nobody can be asked of the past"
     watch(desk, 5)
     desk.run(4)
     assert alerts(desk, "waits") == [], "session 4 is past on this clock"
@@ -105,6 +107,24 @@ def test_a_person_is_asked_once_and_only_of_a_session_that_can_be_seen(desk_afte
     with open_connection(desk.url) as conn:
         asked = [one for one in risk_facts(conn, "small", session(5)) if one.kind == "ask"]
     assert [one.session for one in asked] == [session(5)]
+
+
+def test_a_level_that_a_person_can_see_is_one_emergency_with_its_move_and_its_question(
+    desk_after: DeskAfter,
+) -> None:
+    desk = traded(desk_after)
+    say(desk, 3, "level", 4)
+    watch(desk, 3)
+    desk.run_steps(3, "ingest", "gate")
+    watch(desk, 4)
+    # A rerun of what has become the past has no news.
+    desk.run_steps(3, "gate", "gate")
+    assert alerts(desk, "level small") == []
+    [(loudness, subject, body)] = alerts(desk, "waits small")
+    assert (loudness, subject) == ("EMERGENCY", "small waits for a person: confirm of level 4")
+    assert "Drawdown level 0 became 4" in str(body)
+    assert "Everything is liquidated" in str(body)
+    assert "resume__small" in str(body)
 
 
 def test_the_simulated_person_answers_for_sessions_that_nobody_saw(desk_after: DeskAfter) -> None:

@@ -141,11 +141,13 @@ def _look(conn: Connection) -> None:
 
     from nightdesk.pipeline.context import project_root
     from nightdesk.pipeline.data_alerts import tell_feeds
+    from nightdesk.pipeline.retrying import tell_through
     from nightdesk.pipeline.sweeping import tell_late, tell_missing
 
     root = project_root(os.environ)
     tell_missing(conn, root)
     tell_late(conn, root)
+    tell_through(conn)
     tell_feeds(conn)
 
 

@@ -19,6 +19,7 @@ from nightdesk.store.db import Connection, book_lock, transaction
 from nightdesk.store.deliveries import acknowledge_by_key
 from nightdesk.store.ledger import read_mark
 from nightdesk.store.levels import RiskFact, newest_risk_state, risk_facts, tell_risk_fact
+from nightdesk.store.messages import asking_key
 
 Wanted = Literal["review", "confirm"]
 
@@ -108,6 +109,16 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
     )
 
 
+def newest_answer(conn: Connection, book: str) -> tuple[RiskFact, RiskState] | None:
+    """What a person has said of the level at which a book stands, and the state that it was said of."""
+    found = newest_risk_state(conn, book)
+    episode = None if found is None else _episode(found[1])
+    if found is None or episode is None:
+        return None
+    said = _newest_answer(_said_since(conn, book, episode))
+    return None if said is None or not (said.kind == "reject" or _serves(said, episode)) else (said, found[1])
+
+
 def spoken_of(conn: Connection, book: str) -> Episode | None:
     """What a person may speak of, answered or not; None where the book stands at a level that asks nobody."""
     found = newest_risk_state(conn, book)
@@ -128,7 +139,7 @@ def answer(
     """Store what a person said of a book that waits; it counts from the decision after the newest one.
 
     Whoever says no takes an earlier yes back, as long as the book has not come back by it. The same word of
-    the same person is stored once. The alert that asked is acknowledged.
+    the same person is stored once. Every alert that asked about the book's levels is acknowledged.
 
     Parameters
     ----------
@@ -183,7 +194,8 @@ def answer(
     fact = RiskFact(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)
     with transaction(conn):
         tell_risk_fact(conn, book, fact, key=key)
-        acknowledge_by_key(conn, f"waits {book} {episode.since} {episode.level}", who)
+        # Whoever speaks of the present level knows of those before it.
+        acknowledge_by_key(conn, asking_key(book), who)
     return fact
 
 

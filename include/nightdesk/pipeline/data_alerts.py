@@ -10,7 +10,7 @@ from typing import Any
 from nightdesk.feeds.breaker import OPEN_FOR, SourceHealth
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.noticing import Condition, Look, notice, speaks
-from nightdesk.store.alert_spells import Kind, Spell
+from nightdesk.store.alert_spells import Kind, Spell, is_retried
 from nightdesk.store.db import Connection
 from nightdesk.store.health import quarantine_spells
 from nightdesk.store.ledger import latest_marked, positions_of, read_mark
@@ -205,14 +205,17 @@ def tell_feeds(conn: Connection) -> int:
     """Tell which sources fail, whose circuit has opened, and which answer again; how many alerts were raised.
 
     A source's spell lasts from its first failure to its next answer, as `feed_health` holds them. That its
-    circuit has opened is told once more.
+    circuit has opened is told once more, but not while people know of an ingest that fails.
     """
+    circuits = not is_retried(conn, "ingest")
     health = {row["source"]: SourceHealth.from_row(row) for row in read_rows(conn, "feeds_health")}
-    conditions = [one for source in sorted(health) for one in _of_source(source, health[source])]
+    conditions = [one for source in sorted(health) for one in _of_source(source, health[source], circuits)]
     moments = [at for one in health.values() for at in (one.last_success, one.last_failure) if at is not None]
     stamp = max(moments).isoformat() if moments else ""
 
     def over(spell: Spell) -> str | None:
+        if spell.session is not None:
+            return None  # the ingest of that session has told of it, and tells that it is through
         if spell.subject not in health:
             return None  # its circuit, of which the source's own end tells; or a source that was forgotten
         return f"{spell.subject} answers again, since {_instant(health[spell.subject].last_success)}."
@@ -220,7 +223,7 @@ def tell_feeds(conn: Connection) -> int:
     return notice(conn, Look("", _FEEDS, stamp), conditions, over)
 
 
-def _of_source(source: str, health: SourceHealth) -> Iterator[Condition]:
+def _of_source(source: str, health: SourceHealth, circuits: bool) -> Iterator[Condition]:
     if not health.failures:
         return
     todo = (
@@ -236,7 +239,7 @@ def _of_source(source: str, health: SourceHealth) -> Iterator[Condition]:
         f"({health.last_error}); its last answer: {_instant(health.last_success)}.",
         todo,
     )
-    if health.opened_at is not None:
+    if circuits and health.opened_at is not None:
         yield Condition(
             "feed",
             f"{source} (circuit)",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 
+from nightdesk.book import Levels
 from nightdesk.decision import Facts, Judged, RiskEvent, facts_at
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Saver
 from nightdesk.risk import Change, RiskState
+from nightdesk.risk.levels import REVIEWED
 from nightdesk.risk.moves import asks_for, describe, entries_at
 from nightdesk.store.db import now
 from nightdesk.store.levels import (
@@ -21,11 +23,8 @@ from nightdesk.store.levels import (
     risk_state_row,
     tell_risk_fact,
 )
-from nightdesk.store.messages import Level, raise_alert
+from nightdesk.store.messages import asking_key, raise_alert
 from nightdesk.store.risk import kill_switch
-
-#: How loudly a level is told on entering it.
-_LOUDNESS: dict[int, Level] = {0: "INFO", 1: "WARNING", 2: "CRITICAL", 3: "EMERGENCY", 4: "EMERGENCY"}
 
 
 def session_facts(context: Context) -> Facts:
@@ -77,33 +76,32 @@ def keep_risk(context: Context, save: Saver, judged: Judged) -> None:
     save.rows("risk_caps", risk_cap_rows(judged.risk))
     save.rows("level_changes", [] if judged.change is None else [level_change_row(judged.change)])
     if save.sealed is None:
-        if judged.change is not None:
-            _tell(context, judged.change)
-        if judged.risk.waits() and context.session == context.calendar.latest_completed(now(context.conn)):
-            _ask(context, judged.risk)
+        _tell_level(context, judged)
 
 
-def _tell(context: Context, change: Change) -> None:
-    levels, book = context.book.levels, context.book.name
+def _tell_level(context: Context, judged: Judged) -> None:
+    """Tell of a move; of a level that waits for a person in one EMERGENCY, once somebody can see it."""
+    levels, risk, change = context.book.levels, judged.risk, judged.change
     if levels is None:
         return
-    louder = _LOUDNESS[change.after] if change.after > change.before else "WARNING"
-    raise_alert(
-        context.conn,
-        f"level {book} {change.session} {change.before} {change.after}",
-        louder,
-        f"{book}: drawdown level {change.after}",
-        describe(change, levels),
-        book=book,
-        session=change.session,
-    )
+    if risk.waits() and context.session == context.calendar.latest_completed(now(context.conn)):
+        _ask(context, risk, levels, change)
+    elif change is not None and not _was_asked(context, change):
+        # Of a past session nobody can be asked: the newest one asks.
+        raise_alert(
+            context.conn,
+            f"level {context.book.name} {change.session} {change.before} {change.after}",
+            "CRITICAL" if change.after > max(change.before, 1) else "WARNING",
+            f"{context.book.name}: drawdown level {change.after}",
+            describe(change, levels),
+            book=context.book.name,
+            session=change.session,
+        )
 
 
-def _ask(context: Context, risk: RiskState) -> None:
-    """Note that a person can see this session, and tell what is waited for; once a level."""
-    book, wanted, since, levels = context.book.name, asks_for(risk.level), _since(risk), context.book.levels
-    if levels is None:
-        return
+def _ask(context: Context, risk: RiskState, levels: Levels, change: Change | None) -> None:
+    """Note that a person can see this session, and tell what is waited for; once a stay at a level."""
+    book, wanted, since = context.book.name, asks_for(risk.level), _since(risk)
     reason = f"drawdown level {risk.level} since {since}"
     tell_risk_fact(
         context.conn,
@@ -111,17 +109,30 @@ def _ask(context: Context, risk: RiskState) -> None:
         RiskFact(context.session, "ask", reason, "desk"),
         key=f"ask {book} {since} {risk.level}",
     )
+    entered = (
+        f"{book} stands at drawdown level {risk.level} since {since}. {entries_at(risk.level, levels)}"
+        if change is None
+        else describe(change, levels)
+    )
     raise_alert(
         context.conn,
-        f"waits {book} {since} {risk.level}",
+        f"{asking_key(book)}{since} {risk.level}",
         "EMERGENCY",
         f"{book} waits for a person: {wanted} of level {risk.level}",
-        f"{book} stands at drawdown level {risk.level} since {since}. {entries_at(risk.level, levels)} "
-        f"Answer in the DAG resume__{book}, or by "
-        f'`nightdesk resume {book} --reason "..."`. A yes opens the way back, which begins when the '
-        "portfolio that the book wants has been calm for some sessions; without an answer it does not begin.",
+        f"{entered}\n\nAnswer in the DAG resume__{book}, or by "
+        f'`nightdesk resume {book} --reason "..."`; a yes or a no acknowledges this alert. A yes opens the '
+        "way back, which begins when the portfolio that the book wants has been calm for some sessions; "
+        "without an answer it does not begin.",
         book=book,
         session=context.session,
+    )
+
+
+def _was_asked(context: Context, change: Change) -> bool:
+    """Whether a person was told of the stay at a level that a move begins: a rerun has no news then."""
+    facts = risk_facts(context.conn, context.book.name, date.max)
+    return change.after >= REVIEWED and any(
+        one.kind == "ask" and one.session >= change.session for one in facts
     )
 
 

@@ -36,6 +36,7 @@ _HEADINGS: dict[Kind, str] = {
     "late_data": "the data is late",
     "limit": "near a limit",
     "band": "outside its backtest's band",
+    "retry": "is tried again",
 }
 
 #: A key that names many subjects is shortened to its hash beyond so many characters.
@@ -105,7 +106,7 @@ def notice(
     """
     holding = {(one.kind, one.subject): one for one in conditions}
     with transaction(conn):
-        _wait_for_turn(conn, look)
+        wait_for_turn(conn, look.book)
         told = open_spells(conn, look.book, look.kinds)
         news = [
             one
@@ -117,15 +118,15 @@ def notice(
         for one in news:
             begin_spell(conn, look.book, one.kind, one.subject, one.level, look.session)
         for spell in ended:
-            end_spell(conn, spell)
+            end_spell(conn, spell.spell_id)
         said = [(spell, words) for spell in ended if (words := over(spell)) is not None]
         return raised + (_tell_over(conn, look, said) if said else 0)
 
 
-def _wait_for_turn(conn: Connection, look: Look) -> None:
+def wait_for_turn(conn: Connection, book: str) -> None:
     """Be the only one who tells of the book's conditions, to the end of the transaction."""
     with cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(f"spells {look.book}"),))
+        cur.execute("SELECT pg_advisory_xact_lock(%s)", (lock_key(f"spells {book}"),))
 
 
 def _together(news: Iterable[Condition]) -> list[list[Condition]]:

@@ -11,15 +11,16 @@ from nightdesk.store.db import Connection, cursor
 from nightdesk.store.messages import Level
 from nightdesk.store.rows import read_row, read_rows
 
-Kind = Literal["quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band"]
+Kind = Literal["quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry"]
 
 
 @dataclass(frozen=True)
 class Spell:
     """A condition that was told and is not over.
 
-    `subject` is the symbol, source, limit or strategy; `level` that of the gravest alert that was raised of
-    it; `session` the one at which it was told, None for what belongs to none; `created_at` is in UTC.
+    `subject` is the symbol, source, limit, strategy or step; `level` that of the gravest alert that was
+    raised of it; `session` the one at which it was told, None for what belongs to none; `created_at` is in
+    UTC.
     """
 
     spell_id: int
@@ -55,11 +56,33 @@ def begin_spell(
         )
 
 
-def end_spell(conn: Connection, spell: Spell) -> None:
+def end_spell(conn: Connection, spell_id: int) -> None:
     """Note that a condition is over."""
     with cursor(conn) as cur:
         cur.execute(
             "UPDATE nightdesk.alert_spells SET closed_at = greatest(clock_timestamp(), created_at) "
             "WHERE spell_id = %s AND closed_at IS NULL",
-            (spell.spell_id,),
+            (spell_id,),
         )
+
+
+@dataclass(frozen=True)
+class Through:
+    """A step that was told to fail, and the first attempt since that ended well, at `ended_at` (UTC)."""
+
+    spell_id: int
+    book: str
+    session: date
+    step: str
+    ended_at: datetime
+
+
+def is_retried(conn: Connection, step: str) -> bool:
+    """Whether it was told of any book that a step fails, and is not over."""
+    row = read_row(conn, "step_is_retried", step=step)
+    return row is not None and bool(row["retried"])
+
+
+def got_through(conn: Connection) -> tuple[Through, ...]:
+    """The steps whose spell of retries is open, and that have got through since."""
+    return tuple(Through(**row) for row in read_rows(conn, "got_through"))

@@ -57,6 +57,12 @@ def alerts_to_send(conn: Connection) -> tuple[Alert, ...]:
     return tuple(Alert(**row, deliveries=found.get(row["alert_id"], ())) for row in rows)
 
 
+def emergency_waits(conn: Connection) -> bool:
+    """Whether there is an EMERGENCY that nobody has acknowledged and that was never tried to be sent."""
+    row = read_row(conn, "emergency_waits")
+    return row is not None and bool(row["waits"])
+
+
 def deliveries_of(conn: Connection, alerts: Sequence[int]) -> dict[int, tuple[Delivery, ...]]:
     """The receivers of alerts, by the alert's number; one without any is left out."""
     found: dict[int, tuple[Delivery, ...]] = {}
@@ -140,11 +146,11 @@ def acknowledge(conn: Connection, alert_id: int, who: str) -> dict[str, Any]:
     return row
 
 
-def acknowledge_by_key(conn: Connection, key: str, who: str) -> None:
-    """Record that a person knows of the event with this key, where it was told; the first one stays."""
+def acknowledge_by_key(conn: Connection, beginning: str, who: str) -> None:
+    """Record that a person knows of the events whose keys begin so; whoever knew first stays."""
     with cursor(conn) as cur:
         cur.execute(
             "UPDATE nightdesk.alerts SET acknowledged_at = clock_timestamp(), acknowledged_by = %s "
-            "WHERE alert_key = %s AND acknowledged_at IS NULL",
-            (who, key),
+            "WHERE starts_with(alert_key, %s) AND acknowledged_at IS NULL",
+            (who, beginning),
         )

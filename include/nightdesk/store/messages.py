@@ -51,6 +51,11 @@ def raise_alert(
         return cur.rowcount > 0
 
 
+def asking_key(book: str) -> str:
+    """How the keys of the alerts begin that ask a person about a book's drawdown level."""
+    return f"waits {book} "
+
+
 def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:
     """The newest alerts, of one book or of all, newest first.
 
