@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from desk_connections import desk_environment, without_secrets
+from nightdesk.errors import BadRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -158,6 +159,13 @@ class AnswerOperator(BaseOperator):
 
         ti = context["ti"]
         asked, said = ti.xcom_pull(task_ids=self.asks), ti.xcom_pull(task_ids=self.says)
+        if asked is None or said is None:
+            marked = self.asks if asked is None else self.says
+            raise BadRequest(
+                f"nobody has answered: {marked} was marked as success, which grants nothing. {self.book} "
+                f"stays where it is. Trigger {ti.dag_id} and answer under Required Actions, or answer by "
+                f'`nightdesk resume {self.book} --reason "..."`'
+            )
         conn = connect(environ=desk_environment())
         try:
             fact = answer(

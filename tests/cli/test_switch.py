@@ -39,11 +39,23 @@ def test_a_book_that_waits_is_rejected_then_confirmed_and_then_waits_for_nobody(
         "reason": "too early",
         "who": getpass.getuser(),
     }
+    who = getpass.getuser()
+    status = nightdesk("status", BOOK).stdout
+    assert f"drawdown level 4 since {SECOND}, waits for a person to confirm" in status
+    assert f"  rejected by {who} (too early): it stays there until somebody says yes\n" in status
     told = nightdesk("resume", BOOK, "--reason", "it is over").stdout
     assert told == (
         f"{BOOK}: its drawdown level is confirmed, and it may come back once calm, from the decision of "
         f"{THIRD} on ({getpass.getuser()}: it is over)\n"
     )
+    status = nightdesk("status", BOOK).stdout
+    assert "waits for a person" not in status
+    assert (
+        f"  approved by {who} (it is over), which counts from the decision of {THIRD} on: it comes back in "
+        "the first decision at which the portfolio that it wants was calm for "
+    ) in status
+    answer = nightdesk.document("status", BOOK)["books"][0]["level"]["answer"]
+    assert (answer["kind"], answer["who"], answer["counts_from"]) == ("confirm", who, THIRD)
     said = nightdesk.refusal("resume", BOOK, "--reason", "once more")
     assert f"level 4 of book {BOOK}, entered on {SECOND}, was confirmed by {getpass.getuser()}" in said
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from tests.dags.conftest import ROOT
 
 from desk_ask import AskOperator
 from desk_failure import raise_alert_of_book
-from nightdesk.errors import Refused
+from nightdesk.errors import BadRequest, Refused
 from nightdesk.risk import RiskState
 from nightdesk.store.books import BookRecord, start_book
 from nightdesk.store.db import Connection
@@ -205,6 +205,22 @@ def test_a_failure_is_told_of_the_book_and_of_no_session(tasks: dict[str, Any], 
     assert alert["subject"] == "multi_asset: answer failed"
     assert alert["session"] is None
     assert "nobody has answered" in alert["body"]
+
+
+def test_an_approval_that_was_only_marked_as_success_grants_nothing_and_says_so_in_one_warning(
+    tasks: dict[str, Any], fallen: Connection
+) -> None:
+    ti = Instance({"waits": tasks["waits"].execute({}), "approval": None})
+    ti.task = tasks["answer"]
+    said = "nobody has answered: approval was marked as success, which grants nothing. multi_asset stays"
+    with pytest.raises(BadRequest, match=said) as raised:
+        ti.task.execute({"ti": ti})
+    run = SimpleNamespace(run_type="operator_triggered", triggering_user_name=None)
+    raise_alert_of_book({"ti": ti, "exception": raised.value, "params": {}, "dag_run": run})
+    [alert] = alerts_of(fallen, BOOK)
+    assert (alert["level"], alert["subject"]) == ("WARNING", "multi_asset: what was asked for is refused")
+    assert said in alert["body"]
+    assert [one.kind for one in risk_facts(fallen, BOOK, NEXT)] == ["ask"]
 
 
 def test_a_run_by_hand_may_ask_again_what_was_rejected(tasks: dict[str, Any], fallen: Connection) -> None:

@@ -103,6 +103,7 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
         for row in ([] if checked is None else quarantine_spells(conn, book, checked, checked))
     }
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
+    answer = _answer(conn, book)
     return {
         "book": book,
         "last_session": newest[0] if newest else None,
@@ -116,7 +117,8 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
             "session": stood[0],
             "level": stood[1].level,
             "drawdown": stood[1].drawdown,
-            "in_words": in_short(stood[1]),
+            "in_words": in_short(stood[1] if answer is None else answer["state"]),
+            "answer": None if answer is None else answer["told"],
         },
         "drawdown": None if stood is None else drawdown_document(stood[1]),
         "by_strategy": [] if marked is None else _by_strategy(conn, book, marked.session),
@@ -138,6 +140,37 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
         "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
         "open_orders": read_rows(conn, "open_orders", book=book),
         "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
+    }
+
+
+def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
+    """What a person has said of the level where a book stands: `told`, and the `state` that it makes."""
+    import os
+    from dataclasses import replace
+
+    from nightdesk.book import load_book
+    from nightdesk.errors import NightdeskError
+    from nightdesk.pipeline.answering import newest_answer
+    from nightdesk.pipeline.asking import answer_words
+    from nightdesk.pipeline.context import book_path, project_root
+
+    found = newest_answer(conn, book)
+    if found is None:
+        return None
+    said, state = found
+    try:
+        levels = load_book(book_path(book, project_root(os.environ))).levels
+    except NightdeskError:
+        levels = None
+    return {
+        "told": {
+            "kind": said.kind,
+            "who": said.who,
+            "reason": said.reason,
+            "counts_from": said.session,
+            "in_words": answer_words(said, state, levels),
+        },
+        "state": state if said.kind == "reject" else replace(state, answered_by=said.who),
     }
 
 
@@ -215,6 +248,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         reset = one["drawdown"]["peak_was_reset"]
         peak = "the peak since the last recovery began" if reset else "that peak"
         yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below {peak}"
+        if one["level"]["answer"] is not None:
+            yield f"  {one['level']['answer']['in_words']}"
     if one["kill_switch"]["on"]:
         switch = one["kill_switch"]
         yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from nightdesk.book import Levels
 from nightdesk.pipeline.answering import Waiting
-from nightdesk.risk import Change
+from nightdesk.risk import Change, RiskState
 from nightdesk.risk.moves import describe
+from nightdesk.store.levels import RiskFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,27 @@ def question_of(waiting: Waiting, levels: Levels, entered: Change | None) -> Que
     )
 
 
+def answer_words(said: RiskFact, state: RiskState, levels: Levels | None) -> str:
+    """Who has answered what of a book's level, and when the book comes back by it.
+
+    Parameters
+    ----------
+    said : RiskFact
+        The answer.
+    state : RiskState
+        After the newest decision.
+    levels : Levels or None
+        The book's; None where its file cannot be read.
+    """
+    if said.kind == "reject":
+        return f"rejected by {said.who} ({said.reason}): it stays there until somebody says yes"
+    back = "once it is calm" if levels is None else f"in the first decision {_calm(levels, state)}"
+    return (
+        f"approved by {said.who} ({said.reason}), which counts from the decision of {said.session} on: it "
+        f"comes back {back}"
+    )
+
+
 def _numbers(waiting: Waiting) -> str:
     nav = "not known" if waiting.nav is None else f"{waiting.nav:,.2f} dollars"
     rows = [
@@ -66,12 +88,19 @@ def _rejection(waiting: Waiting) -> list[str]:
 
 
 def _approving(waiting: Waiting, levels: Levels) -> str:
-    calm, low = _sessions(levels.calm_sessions), _sessions(levels.low_sessions)
     return (
-        "**Approve**: the book may come back. It does so in the first decision at which the portfolio that "
-        f"it wants was calm for {calm} running (now {waiting.calm}) and the drawdown has made no new low for "
-        f"{low} (now {waiting.since_low}). Sizes then begin at {levels.ramp_step:.0%} of normal and grow by "
+        "**Approve**: the book may come back. It does so in the first decision "
+        f"{_calm(levels, waiting)}. Sizes then begin at {levels.ramp_step:.0%} of normal and grow by "
         f"as much every {_sessions(levels.ramp_sessions)}; the drawdown is measured from the NAV of that day."
+    )
+
+
+def _calm(levels: Levels, now: Waiting | RiskState) -> str:
+    """What the way back wants of the market, and how far it is."""
+    return (
+        f"at which the portfolio that it wants was calm for {_sessions(levels.calm_sessions)} running (now "
+        f"{now.calm}) and the drawdown has made no new low for {_sessions(levels.low_sessions)} (now "
+        f"{now.since_low})"
     )
 
 
