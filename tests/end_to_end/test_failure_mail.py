@@ -17,6 +17,7 @@ from tests.fakes.smtp import PASSWORD, FakeMail, html_of, mail_server, text_of
 from tests.fakes.webhook import FakeHook, webhook
 
 from nightdesk.machine import postgres
+from nightdesk.machine.environment import login
 from nightdesk.store.deliveries import deliveries_of
 from nightdesk.store.messages import alerts_of
 
@@ -125,6 +126,20 @@ def test_a_task_that_fails_for_good_sends_one_mail_that_says_all_and_nothing_sec
     assert f'<a href="{link}">' in html_of(got)
     assert "RuntimeError: 401 for ***" in watched.desk.airflow.task_log(DAG, run, task)
     assert len(watched.hook.received) == 1
+
+
+def test_a_weekend_in_the_form_is_one_warning_to_who_asked_and_one_line_of_the_log(watched: Watched) -> None:
+    airflow, weekend = watched.desk.airflow, date(2025, 1, 4)
+    run = airflow.trigger(DAG, weekend)
+    (ended,) = airflow.wait(DAG, [run], timeout=120)
+    assert (ended.state, airflow.task_states(DAG, run)["close"]) == ("failed", "failed")
+    watched.swept_and_sent()
+    [got] = [got for _, got in watched.mail.received if f"{weekend}" in got["Subject"]]
+    assert got["Subject"] == f"WARNING {FRAGILE} {weekend}: what was asked for is refused"
+    assert f"Asked by: {login(watched.desk.home).username}" in text_of(got)
+    log = airflow.task_log(DAG, run, "ingest")
+    [said] = [line for line in log.splitlines() if "is not a session" in line]
+    assert said.startswith(f"Task failed with exception: {weekend} is not a session of XNYS")
 
 
 def test_a_task_that_was_killed_on_its_last_try_is_told_in_one_mail(watched: Watched) -> None:
