@@ -9,6 +9,7 @@ from nightdesk.errors import Refused
 from nightdesk.machine import desk
 from nightdesk.machine.home import Home
 from nightdesk.machine.rest import Run, _run
+from nightdesk.machine.waiting import deciding
 from nightdesk.store.books import book_record
 from nightdesk.store.db import Connection, now
 
@@ -79,9 +80,6 @@ class Recorded:
 
     def unpause(self, dag_id: str) -> None: ...
 
-    def wait(self, dag_id: str, ids: list[str], **settings: object) -> None:
-        self.awaited = ids
-
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 1, 6), date(2025, 1, 7), date(2025, 1, 8)
 
@@ -95,8 +93,7 @@ def test_only_what_nothing_decides_is_backfilled() -> None:
     span = desk.Span("daily__one", (MONDAY, TUESDAY, WEDNESDAY))
     desk._decide(airflow, span, closed={WEDNESDAY})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]
-    desk._await(airflow, span)
-    assert airflow.awaited == ["by hand"]
+    assert [run.run_id for run in deciding(airflow, span)] == ["by hand"]
     desk._decide(airflow, span, closed={TUESDAY, WEDNESDAY})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]
 

@@ -1,5 +1,6 @@
 """The files that set the desk up: tools/env.sh, requirements, Dockerfile and docker-compose.yaml."""
 
+import configparser
 import os
 import re
 import shutil
@@ -165,3 +166,35 @@ def test_the_addresses_of_alerts_that_the_docs_show_are_addresses() -> None:
             assert receiver.service.from_addr[1] == "desk@example.com"
             assert receiver.service.smtp_host == "mail.example.com"
             assert receiver.service.user == "desk"
+
+
+def test_the_unit_that_the_docs_show_runs_commands_that_exist_and_leaves_the_desk_to_its_supervisor(
+    tmp_path: Path,
+) -> None:
+    from typer.main import get_command
+
+    from nightdesk.cli import app
+
+    (text,) = re.findall(r"```ini\n(.*?)```", (PROJECT / "docs" / "running.md").read_text(), re.DOTALL)
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    for key in ("ExecStart", "ExecStop"):
+        program, name, *arguments = unit["Service"][key].split()
+        assert program.endswith("/.venv/bin/nightdesk")
+        get_command(app).commands[name].make_context(name, arguments)  # type: ignore[attr-defined]
+    # A supervisor that was killed is begun again, one that `nightdesk down` has ended is not; what it watches
+    # is not killed with it.
+    assert (unit["Service"]["Restart"], unit["Service"]["KillMode"]) == ("on-failure", "process")
+    systemd = shutil.which("systemd-analyze")
+    if systemd is None:
+        pytest.skip("no systemd here to check the unit")
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "nightdesk").symlink_to("/bin/true")
+    path = tmp_path / "nightdesk.service"
+    path.write_text(text.replace("/srv/nightdesk", str(tmp_path)).replace("User=desk\n", ""))
+    checked = subprocess.run(
+        [systemd, "verify", str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "nightdesk.service" not in checked.stderr, checked.stderr

@@ -10,7 +10,20 @@ from nightdesk.masking import mask
 
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (
-    *("up", "down", "airflow", "db", "books", "feeds", "ingest", "factors", "run", "replay", "backtest"),
+    *(
+        "up",
+        "down",
+        "health",
+        "airflow",
+        "db",
+        "books",
+        "feeds",
+        "ingest",
+        "factors",
+        "run",
+        "replay",
+        "backtest",
+    ),
     *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "accept", "action", "adopt", "resend"),

@@ -61,14 +61,23 @@ def _require_schema(conn: Connection) -> None:
         )
 
 
-@app.command(epilog=example("nightdesk up"))
-def up(json: Json = False) -> None:
-    """Start the desk: PostgreSQL, Airflow, the DAGs of the books.
+@app.command(epilog=example("nightdesk up", "nightdesk up --foreground"))
+def up(
+    foreground: Annotated[
+        bool, typer.Option("--foreground", help="Stay, and keep the parts running: for systemd.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Start the desk: PostgreSQL, Airflow, their supervisor, the DAGs of the books.
 
-    Says the address of the web UI and the login. Running it again is harmless.
+    Says the address of the web UI and the login, what the books decided, and what waits for a person. Running
+    it again is harmless.
     """
     from nightdesk.machine import desk
 
+    if foreground:
+        desk.foreground()
+        return
     lines: list[str] = []
     desk.up(lines.append if json else typer.echo)
     if json:
@@ -86,6 +95,33 @@ def down(json: Json = False) -> None:
         as_json=json,
         text=lambda: [f"stopped {', '.join(stopped)}" if stopped else "nothing was running"],
     )
+
+
+@app.command(epilog=example("nightdesk health", "nightdesk health --json"))
+def health(json: Json = False) -> None:
+    """Look at every part of the desk from outside; status 1 when one is not well.
+
+    The supervisor, PostgreSQL, Airflow's processes and their heartbeats, the newest session of each book, and
+    alerts that wait to be sent. It starts nothing and works when all of it is dead: for cron.
+    """
+    import os
+    from dataclasses import asdict
+
+    from nightdesk.machine import desk
+    from nightdesk.masking import mask
+
+    parts = desk.health(os.environ)
+    well = all(part.state == "well" for part in parts)
+    show(
+        {"well": well, "parts": [asdict(part) | {"words": mask(part.words)} for part in parts]},
+        as_json=json,
+        text=lambda: [
+            f"{'' if part.state == 'well' else part.state.upper():<7} {part.name}: {mask(part.words)}"
+            for part in parts
+        ],
+    )
+    if not well:
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -125,8 +161,16 @@ def start(json: Json = False) -> None:
 @db.command("stop", epilog=example("nightdesk db stop"))
 def stop(json: Json = False) -> None:
     """End the embedded PostgreSQL, never your own."""
-    from nightdesk.machine import postgres
+    from nightdesk.errors import Refused
+    from nightdesk.machine import postgres, supervisor
+    from nightdesk.machine.home import Home
 
+    watching = supervisor.process_id(Home.find())
+    if watching is not None:
+        raise Refused(
+            f"the desk is up, and its supervisor (process {watching}) would start PostgreSQL again: "
+            "`nightdesk down` ends all of it"
+        )
     stopped = postgres.stop()
     show(
         {"stopped": stopped},

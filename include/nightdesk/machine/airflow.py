@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
+from importlib import metadata
 from typing import Any
 
 from nightdesk.errors import Refused, Transient
@@ -61,7 +62,7 @@ class Airflow(AirflowClient):
         self._addresses = addresses
         self._environ = os.environ if environ is None else environ
         self._daemons = _daemons(home)
-        self._listening = home.run / "web.json"
+        self._listening, self._migrated = home.run / "web.json", home.run / "migrated.json"
         web = self._recorded() or (self._wanted_host(), self._wanted_port())
         super().__init__(_address(*web), login(home))
 
@@ -106,6 +107,30 @@ class Airflow(AirflowClient):
                     )
                 time.sleep(0.3)
 
+    def start_missing(
+        self, names: Collection[str] = tuple(COMPONENTS), *, timeout: float = START_TIMEOUT_SECONDS
+    ) -> set[str]:
+        """Start those of `names` that do not run, without waiting for them; their names.
+
+        What a killed one has left behind, a scheduler its workers, is ended first.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait for another process that starts or stops them, before `Transient` is raised.
+        """
+        with exclusive(self.home.run / "airflow.lock", timeout=timeout):
+            return self._start_missing(names)
+
+    def end(self, name: str) -> None:
+        """End one component, however little it listens."""
+        with exclusive(self.home.run / "airflow.lock"):
+            processes.stop([self._daemons[name]])
+
+    def last_words(self, name: str, lines: int = 8) -> str:
+        """The end of a component's log."""
+        return self._daemons[name].tail(lines)
+
     def stop(self) -> list[str]:
         """End the components of this desk and nothing else; the names of those that ran."""
         return self.stop_in(self.home)
@@ -146,19 +171,28 @@ class Airflow(AirflowClient):
         except (httpx.TransportError, ValueError):
             return {}
 
-    def _start_missing(self) -> set[str]:
-        """Start the components that do not run; their names."""
-        missing = COMPONENTS.keys() - self.process_ids().keys()
+    def _start_missing(self, names: Collection[str] = tuple(COMPONENTS)) -> set[str]:
+        missing = (COMPONENTS.keys() - self.process_ids().keys()) & set(names)
         if missing:
-            self._choose_port()
+            # What a killed API server has left behind may hold its port.
+            processes.stop([self._daemons[name] for name in missing])
+            if self._choose_port():
+                missing = set(COMPONENTS)
             self._migrate()
             environment = self.environment
-            for name, arguments in COMPONENTS.items():
-                command = [sys.executable, "-m", "airflow", *arguments]
+            for name in missing:
+                command = [sys.executable, "-m", "airflow", *COMPONENTS[name]]
                 self._daemons[name].start(command, environment, self.home.root)
         return missing
 
     def _migrate(self) -> None:
+        """Bring Airflow's own tables up to date; where they are known to be, that is seen without asking it.
+
+        It takes six seconds to find nothing to do, which a part that died would be away for longer.
+        """
+        url, version = self._addresses.airflow, metadata.version("apache-airflow")
+        if read_json(self._migrated) == [version, postgres.airflow_revision(url)]:
+            return
         self.home.airflow.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
@@ -172,22 +206,25 @@ class Airflow(AirflowClient):
         if done.returncode != 0:
             end = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
             raise Refused(f"Airflow's database could not be migrated:\n{end}")
+        write_json(self._migrated, [version, postgres.airflow_revision(url)])
 
-    def _choose_port(self) -> None:
+    def _choose_port(self) -> bool:
+        """Settle where the API server listens; whether every component has to start for it."""
         recorded = self._recorded()
         if recorded is not None and "api-server" in self.process_ids():
-            return
+            return False
         host, wanted = self._wanted_host(), self._wanted_port()
         if recorded is not None and PORT_VARIABLE not in self._environ:
             wanted = recorded[1]
         for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
             if _is_free(host, port):
                 write_json(self._listening, {"host": host, "port": port})
-                # A component that ran on would call the old port: all of them start anew.
-                if recorded != (host, port):
-                    processes.stop(list(self._daemons.values()))
                 self.move_to(_address(host, port))
-                return
+                if recorded == (host, port):
+                    return False
+                # A component that ran on would call the old port: all of them start anew.
+                processes.stop(list(self._daemons.values()))
+                return True
         raise Refused(
             f"no free port from {wanted} to {wanted + PORTS_TRIED - 1} on {host}: name one in {PORT_VARIABLE}"
         )

@@ -108,12 +108,12 @@ class Cluster:
         `mode` is pg_ctl's: "immediate" leaves everything as after a crash.
         """
         with exclusive(self.folder.parent / "run" / f"{self.folder.name}.lock"):
-            if self._postmaster() is None:
+            if self.server() is None:
                 return False
             done = _program(
                 "pg_ctl", "-D", str(self.data), "-m", mode, "-w", "-t", "60", "stop", owner=_server_user()
             )
-            if done.returncode != 0 and self._postmaster() is not None:
+            if done.returncode != 0 and self.server() is not None:
                 raise Refused(f"the embedded PostgreSQL in {self.data} would not stop: {done.stdout.strip()}")
             return True
 
@@ -127,7 +127,7 @@ class Cluster:
     def _answers(self) -> bool:
         import psycopg2
 
-        if self._postmaster() is None:
+        if self.server() is None:
             return False
         try:
             psycopg2.connect(self.url("postgres"), connect_timeout=5).close()
@@ -135,7 +135,7 @@ class Cluster:
             return False
         return True
 
-    def _postmaster(self) -> int | None:
+    def server(self) -> int | None:
         """Process id of this folder's server, None when it does not run."""
         import psutil
 
@@ -175,7 +175,7 @@ class Cluster:
         draft.rename(self.data)
 
     def _launch(self, owner: pwd.struct_passwd | None) -> None:
-        if self._postmaster() is None:
+        if self.server() is None:
             # PostgreSQL takes the files of a dead server away by itself, save where its number still answers:
             # as another process of the same user, or as a killed process that nobody has waited for.
             for left in (self.data / "postmaster.pid", self.socket_folder / ".s.PGSQL.5432.lock"):

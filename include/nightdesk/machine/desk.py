@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import sys
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.calendar import as_date, get_calendar
-from nightdesk.errors import Refused
-from nightdesk.machine import postgres
+from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.machine import parts, postgres, supervisor
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.environment import login
+from nightdesk.machine.heartbeat import heartbeat_address
 from nightdesk.machine.home import Home, exclusive
-from nightdesk.machine.rest import Run
+from nightdesk.machine.parts import Part
+from nightdesk.machine.postgres import Addresses
+from nightdesk.machine.waiting import Span, Wait, deciding, note, why_failed
+from nightdesk.store.db import connect
 
 if TYPE_CHECKING:
     from nightdesk.book import Book
@@ -27,23 +31,18 @@ FIRST_SESSIONS = 5
 FEEDS_POOL, FEEDS_SLOTS = "feeds", 4
 #: What serves all books: alerts are sent, and orders at real brokers are asked about.
 DESK_DAGS = ("alerts", "fills")
+#: All books are waited for so long; the second call of two waits as long for the first.
 DECISION_TIMEOUT_SECONDS = 1800.0
+POLL_SECONDS = 1.0
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Span:
-    """The sessions that a started book should have decided: inception to the newest completed one."""
-
-    dag_id: str
-    sessions: tuple[date, ...]
 
 
 def up(tell: Say = print, *, home: Home | None = None) -> None:
     """Start what does not run, have every book decide the sessions it lacks, and say what they decided.
 
-    A second call finds everything done and ends within seconds; two at once wait for one another.
+    A second call finds everything done and ends within seconds; two at once wait for one another. A book
+    whose runs do not come on is left to them after `QUIET_SECONDS`, and named.
 
     Parameters
     ----------
@@ -55,47 +54,43 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     Raises
     ------
     Refused
-        When a session's run has failed, no book can be read, or a part of the desk does not start.
+        When a session's run has failed or goes on, no book can be read, or a part of the desk does not start.
     Transient
         When a part does not answer in time.
     """
-    from nightdesk.store.db import connect
-    from nightdesk.store.migrations import migrate
-
     home = Home.find() if home is None else home
+    heartbeat_address(os.environ)
     with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS, tell=_tell_of_another):
-        _note("PostgreSQL")
-        addresses = postgres.start(home)
-        conn = connect(addresses.nightdesk)
-        try:
-            applied = migrate(conn)
-            _note(
-                f"Nightdesk's schema: {len(applied)} migrations applied" if applied else "Nightdesk's schema"
-            )
-            books, refused = _load_books(home)
-            for reason in refused:
-                _note(reason)
-            _note("Airflow (the first start takes a minute)")
-            airflow = Airflow(home, addresses)
-            airflow.start()
-            airflow.ensure_pool(FEEDS_POOL, FEEDS_SLOTS, "tasks that ask a market data vendor")
-            for dag_id in DESK_DAGS:
-                airflow.await_dag(dag_id)
-                airflow.unpause(dag_id)
-            # All books begin before the first is waited for: they depend on nothing of each other.
-            begun = [(book, _begin(airflow, conn, book)) for book in books]
-            failed = [
-                failure
-                for book, span in begun
-                for failure in ([span] if isinstance(span, str) else _finish(airflow, conn, book, span, tell))
-            ]
-        finally:
-            conn.close()
+        addresses = _prepare_database(home)
+        books, refused = _load_books(home)
+        for reason in refused:
+            note(reason)
+        airflow = _start_airflow(home, addresses)
         user = login(home)
         tell(f"web UI  {airflow.address}")
         tell(f"login   {user.username} / {user.password}")
-    if failed or refused:
-        raise Refused("\n".join([*failed, *refused]))
+        # All books begin before the first is waited for: they depend on nothing of each other.
+        with closing(connect(addresses.nightdesk)) as conn:
+            begun = {book.name: (book, _begin(airflow, conn, book)) for book in books}
+        refused += [reason for _, reason in begun.values() if isinstance(reason, str)]
+        spans = {name: (book, span) for name, (book, span) in begun.items() if isinstance(span, Span)}
+        lacking = _finish(airflow, addresses, spans, tell)
+        with closing(connect(addresses.nightdesk)) as conn:
+            for line in _closing_lines(conn, home, [book.name for book in books]):
+                tell(line)
+    if lacking or refused:
+        raise Refused("\n".join([*lacking, *refused]))
+
+
+def foreground(*, home: Home | None = None) -> None:
+    """Be the desk's supervisor until SIGTERM: it starts all parts, has the books decide, and keeps watch.
+
+    Raises
+    ------
+    Refused
+        When the desk has a supervisor already.
+    """
+    supervisor.supervise(Home.find() if home is None else home, begin=True)
 
 
 def down(*, home: Home | None = None) -> list[str]:
@@ -109,11 +104,30 @@ def down(*, home: Home | None = None) -> list[str]:
     home = Home.find() if home is None else home
     if not home.run.exists():
         return []
-    # Not under the lock of `up`, which a person may want to end while it waits for its sessions.
-    stopped = Airflow.stop_in(home)
+    # First who would start the others again. Not under the lock of `up`, which a person may want to end while
+    # it waits for its sessions.
+    stopped = [supervisor.NAME] if supervisor.stop(home) else []
+    stopped += Airflow.stop_in(home)
     if postgres.stop(home):
         stopped.append("postgres")
     return stopped
+
+
+def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part]:
+    """How every part of the desk stands, its books and alerts included; nothing is started.
+
+    Without a database that answers nothing is said of books and alerts.
+    """
+    from nightdesk.machine.standing import decided, undelivered
+
+    home = Home.find() if home is None else home
+    found = [_supervisor_part(home), *parts.look(home, environ)]
+    try:
+        with closing(connect(postgres.addresses(home, environ).nightdesk)) as conn:
+            found += [*decided(conn, home.root), undelivered(conn)]
+    except Transient as error:
+        found.append(Part("books and alerts", "doubt", f"not known: {error}"))
+    return found
 
 
 def start_book(conn: Connection, book: Book) -> Span:
@@ -141,57 +155,48 @@ def _begin(airflow: Airflow, conn: Connection, book: Book) -> Span | str:
     try:
         span = start_book(conn, book)
         airflow.await_dag(span.dag_id)
-    except Refused as error:
-        return str(error)
-    _decide(airflow, span, _closed(_summaries(conn, book, span)))
+        _decide(airflow, span, _closed(_summaries(conn, book, span)))
+    except NightdeskError as error:
+        # It costs the other books nothing.
+        return f"{book.name}: {error}"
     return span
 
 
-def _finish(airflow: Airflow, conn: Connection, book: Book, span: Span, tell: Say) -> list[str]:
-    """Wait for a book's runs and say what they decided; the reasons why something is still lacking."""
-    _await(airflow, span)
-    found = _summaries(conn, book, span)
-    for line in _told(book, found):
-        tell(line)
-    closed = _closed(found)
-    return [
-        f"{book.name} {session}: its run has failed ({_failed_tasks(airflow, span, session)}). "
-        f"Read its log at {airflow.address}/dags/{span.dag_id}, put right what it names and clear the task"
-        for session in span.sessions
-        if session not in closed
-    ]
+def _finish(
+    airflow: Airflow, addresses: Addresses, spans: Mapping[str, tuple[Book, Span]], tell: Say
+) -> list[str]:
+    """Wait for the books' runs, all at once, and say what each decided; the reasons why something lacks."""
+    waits = {name: Wait(airflow, span) for name, (_, span) in spans.items()}
+    ends, lacking = time.monotonic() + DECISION_TIMEOUT_SECONDS, []
+    while waits:
+        for name, wait in list(waits.items()):
+            ended = wait.look()
+            if not ended and not wait.is_stuck and time.monotonic() < ends:
+                continue
+            del waits[name]
+            book, span = spans[name]
+            with closing(connect(addresses.nightdesk)) as conn:
+                found = _summaries(conn, book, span)
+            for line in _told(book, found):
+                tell(line)
+            lacking += [
+                f"{name} {session}: " + (why_failed(airflow, span, session) if ended else wait.words)
+                for session in (span.sessions if ended else span.sessions[-1:])
+                if session not in _closed(found)
+            ]
+        if waits:
+            time.sleep(POLL_SECONDS)
+    return lacking
 
 
 def _decide(airflow: Airflow, span: Span, closed: Collection[date]) -> None:
     """Backfill the sessions that nothing decides, and switch the DAG on."""
-    seen = {*closed, *(run.session for run in _deciding(airflow, span))}
+    seen = {*closed, *(run.session for run in deciding(airflow, span))}
     missing = [session for session in span.sessions if session not in seen]
     if missing:
         # Before the DAG is on: switched on first, it would start with the newest session alone.
         airflow.backfill(span.dag_id, missing[0], missing[-1])
     airflow.unpause(span.dag_id)
-
-
-def _await(airflow: Airflow, span: Span) -> None:
-    """Wait for the runs that decide a session of the span."""
-    ids = [run.run_id for run in _deciding(airflow, span)]
-    progress = _Progress(span.dag_id)
-    airflow.wait(span.dag_id, ids, timeout=DECISION_TIMEOUT_SECONDS, progress=progress)
-
-
-def _deciding(airflow: Airflow, span: Span) -> list[Run]:
-    """The runs that decide a session of the span: a dry run keeps nothing, so it decides nothing."""
-    return [
-        run
-        for run in airflow.runs(span.dag_id)
-        if run.session in span.sessions and not run.conf.get("dry_run")
-    ]
-
-
-def _failed_tasks(airflow: Airflow, span: Span, session: date) -> str:
-    ids = [run.run_id for run in _deciding(airflow, span) if run.session == session]
-    states = airflow.task_states(span.dag_id, ids[-1]) if ids else {}
-    return ", ".join(task for task, state in states.items() if state == "failed") or "no run was made"
 
 
 def _summaries(conn: Connection, book: Book, span: Span) -> Sequence[Mapping[str, Any]]:
@@ -229,25 +234,53 @@ def _load_books(home: Home) -> tuple[list[Book], list[str]]:
     return books, refused
 
 
-class _Progress:
-    """Tells, on standard error, how many runs are in which state, whenever that changes."""
+def _supervisor_part(home: Home) -> Part:
+    process = supervisor.process_id(home)
+    if process is not None:
+        return Part(supervisor.NAME, "well", f"process {process}")
+    why = "it has died" if supervisor.is_meant_up(home) else "the desk was taken down, or never started"
+    return Part(supervisor.NAME, "dead", f"does not run, {why}: `nightdesk up` starts it")
 
-    def __init__(self, dag_id: str) -> None:
-        self._dag_id = dag_id
-        self._told = ""
 
-    def __call__(self, runs: list[Run]) -> None:
-        states = Counter(run.state for run in runs)
-        line = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        if line != self._told:
-            _note(f"{self._dag_id}: {line}")
-            self._told = line
+def _prepare_database(home: Home) -> Addresses:
+    """PostgreSQL, and the desk's schema in it."""
+    from nightdesk.store.migrations import migrate
+
+    note("PostgreSQL")
+    addresses = postgres.start(home)
+    with closing(connect(addresses.nightdesk)) as conn:
+        applied = migrate(conn)
+    note(f"Nightdesk's schema: {len(applied)} migrations applied" if applied else "Nightdesk's schema")
+    return addresses
+
+
+def _start_airflow(home: Home, addresses: Addresses) -> Airflow:
+    """Airflow with its supervisor, and what serves all books switched on."""
+    note("Airflow (the first start takes a minute)")
+    airflow = Airflow(home, addresses)
+    airflow.start()
+    if supervisor.ensure(home):
+        note("the supervisor, which starts again what dies")
+    airflow.ensure_pool(FEEDS_POOL, FEEDS_SLOTS, "tasks that ask a market data vendor")
+    for dag_id in DESK_DAGS:
+        airflow.await_dag(dag_id)
+        airflow.unpause(dag_id)
+    return airflow
+
+
+def _closing_lines(conn: Connection, home: Home, books: Sequence[str]) -> Iterator[str]:
+    """What waits for a person, the newest pages, and what to try next."""
+    from nightdesk.machine.standing import commands, newest_page, waiting
+
+    yield ""
+    yield from list(waiting(conn, books)) or ["nothing is stopped, degraded or unacknowledged"]
+    for book in books:
+        page = newest_page(conn, home, book)
+        if page is not None:
+            yield f"page    {page}"
+    for command in commands(conn, home, books):
+        yield f"try     {command}"
 
 
 def _tell_of_another() -> None:
-    _note("another `nightdesk up` is at work on this desk: waiting for it")
-
-
-def _note(line: str) -> None:
-    sys.stderr.write(f"· {line}\n")
-    sys.stderr.flush()
+    note("another `nightdesk up` is at work on this desk: waiting for it")

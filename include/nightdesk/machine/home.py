@@ -55,8 +55,17 @@ class Home:
         return self.state / "run"
 
     @property
+    def up(self) -> Path:
+        """Says that the desk is meant to run, and when all of it was last well; gone when it is not."""
+        return self.run / "up.json"
+
+    @property
     def secrets(self) -> Path:
         return self.state / "secrets.json"
+
+    def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
+        """`environ` for a process of this desk."""
+        return {**environ, "NIGHTDESK_ROOT": str(self.root), "NIGHTDESK_HOME": str(self.state)}
 
     @classmethod
     def find(cls, environ: Mapping[str, str] | None = None) -> Home:

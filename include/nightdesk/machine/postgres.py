@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from nightdesk.errors import Refused, Transient
 from nightdesk.machine.cluster import Cluster
@@ -41,6 +42,22 @@ class Addresses:
         return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", self.airflow)
 
 
+def addresses(home: Home | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
+    """Where both databases answer when they run; nothing is started or asked."""
+    home = Home.find() if home is None else home
+    environ = os.environ if environ is None else environ
+    cluster = Cluster(home.postgres)
+    return Addresses(
+        nightdesk=environ.get(DATABASE_VARIABLE) or cluster.url("nightdesk"),
+        airflow=environ.get(AIRFLOW_VARIABLE) or cluster.url("airflow"),
+    )
+
+
+def is_embedded(environ: Mapping[str, str]) -> bool:
+    """Whether one of the databases lives in the embedded server."""
+    return not all(environ.get(name) for name in (DATABASE_VARIABLE, AIRFLOW_VARIABLE))
+
+
 def start(home: Home | None = None, environ: Mapping[str, str] | None = None) -> Addresses:
     """Make sure that both databases answer, starting the embedded server where it is needed.
 
@@ -58,17 +75,12 @@ def start(home: Home | None = None, environ: Mapping[str, str] | None = None) ->
     """
     home = Home.find() if home is None else home
     environ = os.environ if environ is None else environ
-    own = {name: environ.get(name) or None for name in (DATABASE_VARIABLE, AIRFLOW_VARIABLE)}
-    for variable, url in own.items():
-        if url is not None:
-            _check(variable, url)
-    cluster = Cluster(home.postgres)
-    if None in own.values():
-        cluster.start(DATABASES)
-    return Addresses(
-        nightdesk=own[DATABASE_VARIABLE] or cluster.url("nightdesk"),
-        airflow=own[AIRFLOW_VARIABLE] or cluster.url("airflow"),
-    )
+    for variable in (DATABASE_VARIABLE, AIRFLOW_VARIABLE):
+        if environ.get(variable):
+            _check(variable, environ[variable])
+    if is_embedded(environ):
+        Cluster(home.postgres).start(DATABASES)
+    return addresses(home, environ)
 
 
 def stop(home: Home | None = None) -> bool:
@@ -78,17 +90,34 @@ def stop(home: Home | None = None) -> bool:
 
 def is_alive(url: str) -> bool:
     """Whether the database at `url` takes a connection (authenticated, database opened) within 5 seconds."""
+    return fault_of(url) is None
+
+
+def fault_of(url: str) -> str | None:
+    """Why the database at `url` takes no connection within 5 seconds, in a line; None when it does."""
     import psycopg2
 
     try:
         psycopg2.connect(url, connect_timeout=5).close()
-    except psycopg2.Error:
-        return False
-    return True
+    except psycopg2.Error as error:
+        return _first_line(error)
+    return None
 
 
 def serving_since(url: str) -> datetime | None:
     """When the server behind `url` began to serve, in UTC; None when it does not answer within 5 seconds."""
+    began: datetime | None = _value(url, "SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC'")
+    return None if began is None else began.replace(tzinfo=UTC)
+
+
+def airflow_revision(url: str) -> str | None:
+    """Up to which of its migrations Airflow's tables are; None where none are, or nothing answers."""
+    revision: str | None = _value(url, "SELECT version_num FROM alembic_version")
+    return revision
+
+
+def _value(url: str, query: str) -> Any:
+    """The first value that a query gives; None when it gives none, or nothing answers within 5 seconds."""
     import psycopg2
 
     try:
@@ -97,13 +126,12 @@ def serving_since(url: str) -> datetime | None:
         return None
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC'")
-            (began,) = cursor.fetchone() or (None,)
+            cursor.execute(query)
+            return (cursor.fetchone() or (None,))[0]
     except psycopg2.Error:
         return None
     finally:
         connection.close()
-    return None if began is None else began.replace(tzinfo=UTC)
 
 
 def database_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:

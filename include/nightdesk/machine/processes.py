@@ -133,6 +133,13 @@ def stop(daemons: Sequence[Daemon], *, timeout: float = STOP_TIMEOUT_SECONDS) ->
     return list(running)
 
 
+def end(process: psutil.Process, timeout: float) -> None:
+    """End one process, and leave those that it has started; one that does not listen is killed in time."""
+    _signal(process, kill=False)
+    for left in _await_end([process], timeout):
+        _signal(left, kill=True)
+
+
 def lives(process: psutil.Process) -> bool:
     """Whether it runs; one that has ended and that nobody has waited for does not."""
     import psutil

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.errors import NightdeskError, Refused, Transient
 from nightdesk.machine.environment import Login
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Rest:
             return None
         if answer.is_success:
             return answer.json() if answer.content else None
-        refusal = Transient if answer.status_code >= 500 or answer.status_code == 429 else Refused
+        refusal = _refusal(answer.status_code)
         raise refusal(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}")
 
     def pages(self, path: str, key: str, **query: str) -> Iterator[dict[str, Any]]:
@@ -91,7 +91,13 @@ class Rest:
             credentials = {"username": self._login.username, "password": self._login.password}
             answer = http.post("/auth/token", json=credentials)
             if not answer.is_success:
-                raise Refused(f"Airflow at {self.address} refuses the stored login: {answer.status_code}")
+                refusal = _refusal(answer.status_code)
+                raise refusal(f"Airflow at {self.address} does not take the login: {answer.status_code}")
             http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
             self._http = http
         return self._http
+
+
+def _refusal(status: int) -> type[NightdeskError]:
+    """A server in trouble says nothing about the request."""
+    return Transient if status >= 500 or status == 429 else Refused

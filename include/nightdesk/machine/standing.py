@@ -1,0 +1,123 @@
+"""What the desk has decided and what waits for a person: `health` asks for it, and `up` ends with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightdesk.errors import NightdeskError
+from nightdesk.machine.home import Home
+from nightdesk.machine.parts import Part
+
+if TYPE_CHECKING:
+    from nightdesk.store.db import Connection
+
+#: An alert that some receiver lacks is on its way; after so long it is not.
+ON_ITS_WAY = timedelta(minutes=15)
+#: The gravest alerts that `up` ends with; more of them are counted.
+ALERTS_SHOWN = 5
+GRAVE = ("EMERGENCY", "CRITICAL", "WARNING")
+
+
+def decided(conn: Connection, root: Path) -> Iterator[Part]:
+    """A part for each started book: its newest decided session, and whether a later one should be closed."""
+    from nightdesk.book import load_book
+    from nightdesk.calendar import get_calendar
+    from nightdesk.pipeline.context import book_path
+    from nightdesk.pipeline.sweeping import GRACE, is_overdue
+    from nightdesk.store.books import started_books
+    from nightdesk.store.db import now
+    from nightdesk.store.failures import session_standing
+    from nightdesk.store.runs import latest_closed
+
+    moment = now(conn)
+    for record in started_books(conn):
+        newest = latest_closed(conn, record.book)
+        words = "no session is closed" if newest is None else f"{newest} is its newest closed session"
+        try:
+            book = load_book(book_path(record.book, root))
+        except NightdeskError as error:
+            yield Part(f"book {record.book}", "unwell", f"{words}; its file is gone or wrong: {error}")
+            continue
+        session = get_calendar(book.calendar).latest_completed(moment - GRACE)
+        standing = session_standing(conn, book.name, session)
+        overdue = standing is not None and is_overdue(standing, session, moment)
+        if overdue:
+            words += f"; {session} should be closed by now (`nightdesk status {book.name}`)"
+        yield Part(f"book {book.name}", "unwell" if overdue else "well", words)
+
+
+def undelivered(conn: Connection) -> Part:
+    """Alerts that a receiver should have by now and does not."""
+    from nightdesk.store.db import now
+    from nightdesk.store.deliveries import alerts_to_send
+
+    moment = now(conn)
+    late = [
+        alert
+        for alert in alerts_to_send(conn)
+        if moment - alert.created_at > ON_ITS_WAY
+        and any(delivery.times_sent == 0 for delivery in alert.deliveries)
+    ]
+    if not late:
+        return Part("alerts", "well", "none waits to be sent")
+    first = min(alert.created_at for alert in late)
+    error = next((one.last_error for alert in late for one in alert.deliveries if one.last_error), "")
+    words = f"{len(late)} wait to be sent, the first since {first:%Y-%m-%d %H:%M} UTC (`nightdesk alerts`)"
+    return Part("alerts", "unwell", f"{words}: {error}" if error else words)
+
+
+def waiting(conn: Connection, books: Sequence[str]) -> Iterator[str]:
+    """A line for each book that is stopped or degraded, and for what nobody has acknowledged."""
+    from nightdesk.store.decisions import decided_sessions, silent_strategies
+    from nightdesk.store.messages import alerts_of
+    from nightdesk.store.risk import kill_switch
+
+    for book in books:
+        switch = kill_switch(conn, book, date.max)
+        if switch.on:
+            yield f"{book} is STOPPED since {switch.session} by {switch.who}: {switch.reason}"
+        for row in decided_sessions(conn, book, newest=1):
+            silent = silent_strategies(conn, book, row["session"])
+            if silent:
+                yield f"{book} is DEGRADED: {row['session']} was decided without {' and '.join(silent)}"
+    unknown = [row for row in alerts_of(conn, newest=1000) if _is_open(row)]
+    unknown.sort(key=lambda row: GRAVE.index(row["level"]))
+    for row in unknown[:ALERTS_SHOWN]:
+        yield f"alert {row['alert_id']} {row['level']}, not acknowledged: {row['subject']}"
+    if len(unknown) > ALERTS_SHOWN:
+        yield f"and {len(unknown) - ALERTS_SHOWN} more alerts (`nightdesk alerts`)"
+
+
+def newest_page(conn: Connection, home: Home, book: str) -> Path | None:
+    """The page of a book's newest closed session; None where there is none."""
+    from nightdesk.store.runs import latest_closed
+
+    session = latest_closed(conn, book)
+    path = home.reports / book / f"{session}.html"
+    return path if session is not None and path.is_file() else None
+
+
+def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
+    """Two commands to paste, with a session and a symbol that are there."""
+    from nightdesk.store.ledger import positions_of
+    from nightdesk.store.rows import read_rows
+    from nightdesk.store.runs import latest_closed
+
+    own = home.root / ".venv" / "bin" / "nightdesk"
+    program = ".venv/bin/nightdesk" if own.exists() and Path.cwd() == home.root else "nightdesk"
+    for book in books:
+        session = latest_closed(conn, book)
+        if session is None:
+            continue
+        ordered = read_rows(conn, "order_rows", book=book, session=session)
+        symbols = [row["symbol"] for row in [*ordered, *positions_of(conn, book, session)]]
+        if symbols:
+            return [f"{program} trace {book} {session} {symbols[0]}", f"{program} status {book}"]
+    return [f"{program} status", f"{program} health"]
+
+
+def _is_open(row: dict[str, Any]) -> bool:
+    return row["acknowledged_at"] is None and row["level"] in GRAVE
