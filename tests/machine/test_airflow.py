@@ -16,7 +16,8 @@ import pytest
 from tests.end_to_end.desk import STILL_FILES
 
 from nightdesk.errors import Refused, Transient
-from nightdesk.machine import postgres
+from nightdesk.machine import airflow as airflow_module
+from nightdesk.machine import parts, postgres
 from nightdesk.machine.airflow import COMPONENTS, Airflow
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
@@ -62,6 +63,14 @@ class Stand:
     addresses: postgres.Addresses
     environ: dict[str, str]
     taken: int
+
+    def states(self) -> dict[str, str]:
+        """How its parts stand, looked at from outside."""
+        own = {
+            postgres.DATABASE_VARIABLE: self.addresses.nightdesk,
+            postgres.AIRFLOW_VARIABLE: self.addresses.airflow,
+        }
+        return {part.name: part.state for part in parts.look(self.airflow.home, self.environ | own)}
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +156,18 @@ def test_a_dag_that_is_not_there_is_refused_with_its_name(stand: Stand) -> None:
         stand.airflow.await_dag("absent", timeout=0.1)
 
 
-def test_a_killed_scheduler_is_started_again_and_what_it_left_behind_is_ended(stand: Stand) -> None:
+def test_a_killed_scheduler_is_seen_and_started_again_and_what_it_left_behind_is_ended(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = stand.airflow.process_ids()
     scheduler = psutil.Process(before["scheduler"])
     workers = scheduler.children(recursive=True)
     assert workers
+    assert stand.states() == dict.fromkeys(["postgres", *COMPONENTS], "well")
     os.kill(scheduler.pid, signal.SIGKILL)
     scheduler.wait()
+    assert stand.states() == dict.fromkeys(["postgres", *COMPONENTS], "well") | {"scheduler": "dead"}
+    monkeypatch.setattr(airflow_module, "subprocess", None)  # nothing has to be migrated for it
     stand.airflow.start()
     after = stand.airflow.process_ids()
     assert after.pop("scheduler") != before.pop("scheduler")

@@ -34,6 +34,8 @@ COMPONENTS = {
     "dag-processor": ("dag-processor",),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
+#: They end of a database that was killed, the scheduler half a minute later; the API server lives on.
+ENDED_WITH_DATABASE = ("scheduler", "dag-processor", "triggerer")
 #: Parts of which Airflow tells the health, and the component that each lives in.
 COMPONENT_OF = {
     "metadatabase": "api-server",
@@ -122,10 +124,10 @@ class Airflow(AirflowClient):
         with exclusive(self.home.run / "airflow.lock", timeout=timeout):
             return self._start_missing(names)
 
-    def end(self, name: str) -> None:
-        """End one component, however little it listens."""
+    def kill(self, names: Collection[str]) -> None:
+        """End components that are past listening, with what they have started."""
         with exclusive(self.home.run / "airflow.lock"):
-            processes.stop([self._daemons[name]])
+            processes.stop([self._daemons[name] for name in names], timeout=0.0)
 
     def last_words(self, name: str, lines: int = 8) -> str:
         """The end of a component's log."""

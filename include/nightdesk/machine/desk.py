@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.calendar import as_date, get_calendar
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.errors import NightdeskError, Refused
 from nightdesk.machine import parts, postgres, supervisor
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.environment import login
@@ -65,10 +65,7 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
         books, refused = _load_books(home)
         for reason in refused:
             note(reason)
-        airflow = _start_airflow(home, addresses)
-        user = login(home)
-        tell(f"web UI  {airflow.address}")
-        tell(f"login   {user.username} / {user.password}")
+        airflow = _start_airflow(home, addresses, tell)
         # All books begin before the first is waited for: they depend on nothing of each other.
         with closing(connect(addresses.nightdesk)) as conn:
             begun = {book.name: (book, _begin(airflow, conn, book)) for book in books}
@@ -118,6 +115,8 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
 
     Without a database that answers nothing is said of books and alerts.
     """
+    import psycopg2
+
     from nightdesk.machine.standing import decided, undelivered
 
     home = Home.find() if home is None else home
@@ -125,8 +124,10 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
     try:
         with closing(connect(postgres.addresses(home, environ).nightdesk)) as conn:
             found += [*decided(conn, home.root), undelivered(conn)]
-    except Transient as error:
-        found.append(Part("books and alerts", "doubt", f"not known: {error}"))
+    except (NightdeskError, psycopg2.Error) as error:
+        # Nobody answers, or the tables are not there yet.
+        words = str(error).strip().partition("\n")[0]
+        found.append(Part("books and alerts", "doubt", f"not known: {words}"))
     return found
 
 
@@ -179,11 +180,11 @@ def _finish(
                 found = _summaries(conn, book, span)
             for line in _told(book, found):
                 tell(line)
-            lacking += [
-                f"{name} {session}: " + (why_failed(airflow, span, session) if ended else wait.words)
-                for session in (span.sessions if ended else span.sessions[-1:])
-                if session not in _closed(found)
-            ]
+            left = [session for session in span.sessions if session not in _closed(found)]
+            if ended:
+                lacking += [f"{name} {session}: {why_failed(airflow, span, session)}" for session in left]
+            elif left:
+                lacking.append(f"{name}: {wait.words}")
         if waits:
             time.sleep(POLL_SECONDS)
     return lacking
@@ -254,13 +255,16 @@ def _prepare_database(home: Home) -> Addresses:
     return addresses
 
 
-def _start_airflow(home: Home, addresses: Addresses) -> Airflow:
-    """Airflow with its supervisor, and what serves all books switched on."""
+def _start_airflow(home: Home, addresses: Addresses, tell: Say) -> Airflow:
+    """Airflow with its supervisor, its address and login told, and what serves all books switched on."""
     note("Airflow (the first start takes a minute)")
     airflow = Airflow(home, addresses)
     airflow.start()
     if supervisor.ensure(home):
         note("the supervisor, which starts again what dies")
+    user = login(home)
+    tell(f"web UI  {airflow.address}")
+    tell(f"login   {user.username} / {user.password}")
     airflow.ensure_pool(FEEDS_POOL, FEEDS_SLOTS, "tasks that ask a market data vendor")
     for dag_id in DESK_DAGS:
         airflow.await_dag(dag_id)

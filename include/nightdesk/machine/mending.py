@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.errors import NightdeskError
 from nightdesk.machine import parts, postgres
-from nightdesk.machine.airflow import Airflow
+from nightdesk.machine.airflow import ENDED_WITH_DATABASE, Airflow
 from nightdesk.machine.heartbeat import PING_SECONDS, Heartbeat
 from nightdesk.machine.home import Home, read_json, write_json
 from nightdesk.machine.parts import POSTGRES, Part
@@ -151,11 +151,10 @@ class Mender:
 
     def _mend(self, seen: Sequence[Part], dead: Collection[str], hung: Sequence[Part]) -> None:
         airflow = Airflow(self._home, postgres.addresses(self._home, self._environ), self._environ)
-        for part in hung:
-            # PostgreSQL may be reading its log after a crash, which takes its time: it is told, never killed.
-            if part.name != POSTGRES:
-                airflow.end(part.name)
-                del self._unwell[part.name]
+        # PostgreSQL may be reading its log after a crash, which takes its time: it is told, never killed.
+        stuck = [part.name for part in hung if part.name != POSTGRES]
+        if stuck:
+            airflow.kill(stuck)
         due = [name for name in dead if self._restarts.is_due(name)]
         for name in due:
             self._tell_dying(name, self._trouble if name == POSTGRES else airflow.last_words(name))
@@ -163,6 +162,8 @@ class Mender:
             self._restarts.begin(POSTGRES)
             self._say("PostgreSQL is started")
             postgres.start(self._home, self._environ)
+            # They would die of it by and by; this way they are back sooner.
+            airflow.kill(ENDED_WITH_DATABASE)
         # Without its database a part of Airflow dies at once.
         elif due and seen[0].state == "well":
             for name in due:
