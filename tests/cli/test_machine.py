@@ -74,9 +74,9 @@ def test_the_databases_server_is_not_stopped_under_a_supervisor_that_would_start
     import psutil
 
     from nightdesk.machine.home import write_json
+    from nightdesk.machine.processes import identity
 
-    own = psutil.Process()
-    write_json(project / "state" / "run" / "supervisor.json", {"pid": own.pid, "created": own.create_time()})
+    write_json(project / "state" / "run" / "supervisor.json", identity(psutil.Process()))
     assert "`nightdesk down` ends all of it" in nightdesk.refusal("db", "stop")
 
 

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from nightdesk.machine import processes
 from nightdesk.machine.home import read_json, write_json
@@ -56,9 +57,8 @@ def test_a_number_that_the_system_gave_to_another_process_is_never_touched(tmp_p
     stranger = subprocess.Popen(SLEEP, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
         one = daemon(tmp_path)
-        write_json(
-            one.record, {"pid": stranger.pid, "created": psutil.Process(stranger.pid).create_time() - 5}
-        )
+        found = processes.identity(psutil.Process(stranger.pid))
+        write_json(one.record, found | {"began": found["began"] - 5})
         assert one.process() is None
         assert one.remains() == []
         assert processes.stop([one]) == []
@@ -67,6 +67,31 @@ def test_a_number_that_the_system_gave_to_another_process_is_never_touched(tmp_p
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_it_is_known_again_after_the_clock_was_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = daemon(tmp_path)
+    process = started(one, SLEEP)
+    # The kernel tells when it began by the time of day that it would have been by the clock of now.
+    boot = psutil.boot_time()
+    monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: boot + 3 * 86400)
+    again = daemon(tmp_path)
+    assert again.process() is not None
+    assert again.remains() == []
+    assert processes.stop([again]) == ["one"]
+    assert not lives(process)
+
+
+def test_a_record_of_before_the_machine_was_started_anew_is_of_nobody(tmp_path: Path) -> None:
+    one = daemon(tmp_path)
+    process = started(one, SLEEP)
+    known = read_json(one.record)
+    write_json(one.record, known | {"machine": "an earlier start"})
+    assert one.process() is None
+    assert one.remains() == []
+    write_json(one.record, known)
+    processes.stop([one])
+    assert not lives(process)
 
 
 def test_stopping_ends_its_children_too(tmp_path: Path) -> None:

@@ -63,8 +63,7 @@ class Heartbeat:
         self._pinged: float | None = None
         self._outbox: SimpleQueue[str | None] = SimpleQueue()
         self._trouble: str | None = None
-        if address is not None:
-            Thread(target=self._work, name="heartbeat", daemon=True).start()
+        Thread(target=self._work, name="heartbeat", daemon=True).start()
 
     def well(self) -> None:
         """All parts are well; heard outside once a minute, after any message that still waits."""
@@ -82,32 +81,32 @@ class Heartbeat:
         while True:
             words = self._outbox.get()
             # A ping that is late says nothing more; a message is kept until somebody has it.
-            while not self._send(words) and words is not None:
+            while self._address is not None and not self._is_settled(words) and words is not None:
                 time.sleep(RETRY_SECONDS)
 
-    def _send(self, words: str | None) -> bool:
-        """Whether it needs no further try."""
-        import httpx
-
-        assert self._address is not None
-        url = httpx.URL(self._address)
+    def _is_settled(self, words: str | None) -> bool:
+        """Send a message, or a ping; whether it was taken, or refused for good."""
         try:
-            if words is None:
-                request = httpx.Request("GET", url)
-            else:
-                fail = url.copy_with(path=url.path.rstrip("/") + "/fail")
-                request = httpx.Request("POST", fail, content=words.encode())
-            with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
-                # The body of the answer is not read: its status says enough, and it may have no end.
-                answer = client.send(request, stream=True)
-                answer.close()
-            status = answer.status_code
-            trouble = None if answer.is_success else f"it answers {status}"
-            final = status < 500 and status not in {408, 429}
-        except httpx.HTTPError as error:
-            trouble, final = str(error) or type(error).__name__, False
+            status = _status_of(str(self._address), words)
+            trouble = None if 200 <= status < 300 else f"it answers {status}"
+            passing = status >= 500 or status in {408, 429}
+        except Exception as error:  # noqa: BLE001 (whatever breaks, the next ping is sent)
+            trouble, passing = str(error) or type(error).__name__, True
         if trouble != self._trouble:
             said = "takes messages again" if trouble is None else f"does not take messages: {trouble}"
-            self._log(f"the watchdog of {VARIABLE} at {url.host} {said}")
+            self._log(f"the watchdog of {VARIABLE} {said}")
             self._trouble = trouble
-        return trouble is None or final
+        return trouble is None or not passing
+
+
+def _status_of(address: str, words: str | None) -> int:
+    """What the watchdog answers to a message, or to a ping where that is None."""
+    import httpx
+
+    url = httpx.URL(address)
+    method = "GET" if words is None else "POST"
+    if words is not None:
+        url = url.copy_with(path=url.path.rstrip("/") + "/fail")
+    # The body of the answer is not read: its status says enough, and it may have no end.
+    with httpx.stream(method, url, content=words, timeout=TIMEOUT_SECONDS) as answer:
+        return answer.status_code

@@ -1,7 +1,8 @@
 """Long-lived processes of the desk: started apart from their starter, known again later, ended in order.
 
 A process is known by its number *and* the moment it began, so that a number which the system has given to
-another process since is never touched.
+another process since is never touched. That moment is counted from the start of the machine: the time of day
+is set anew when a laptop wakes, and every process would seem to be another one.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.machine.home import read_json, write_json
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 #: First the daemons are asked to end, then what is left of their families, then all of that is killed.
 PATIENCE_SECONDS = 3.0
 STOP_TIMEOUT_SECONDS = 8.0
+#: Where Linux keeps a number that is new each time the machine starts.
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Daemon:
     name : str
         What people read and the name of its files.
     record : Path
-        File with its number and start time.
+        File that says which process it is, as `identity` has it.
     log : Path
         Where its output goes; the output of the start before is kept beside it as ``.1``.
     """
@@ -49,7 +52,7 @@ class Daemon:
         known = read_json(self.record)
         try:
             process = psutil.Process(known["pid"])
-            if process.create_time() != known["created"] or not lives(process):
+            if identity(process) != known or not lives(process):
                 return None
         except (TypeError, KeyError, psutil.Error):
             return None
@@ -68,8 +71,8 @@ class Daemon:
             return []
         return [
             process
-            for process in psutil.process_iter(["create_time"])
-            if _session(process) == known["pid"] and process.info["create_time"] >= known["created"]
+            for process in psutil.process_iter()
+            if _session(process) == known["pid"] and _is_later(process, known)
         ]
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
@@ -92,7 +95,7 @@ class Daemon:
                 env=dict(environment),
                 start_new_session=True,
             )
-        write_json(self.record, {"pid": started.pid, "created": psutil.Process(started.pid).create_time()})
+        write_json(self.record, identity(psutil.Process(started.pid)))
 
     def tail(self, lines: int = 25) -> str:
         """The end of its log."""
@@ -138,6 +141,38 @@ def end(process: psutil.Process, timeout: float) -> None:
     _signal(process, kill=False)
     for left in _await_end([process], timeout):
         _signal(left, kill=True)
+
+
+def identity(process: psutil.Process) -> dict[str, Any]:
+    """What tells a process from all others: its number, the start of its machine, and its own after that.
+
+    Raises
+    ------
+    psutil.Error
+        When it has ended.
+    """
+    import psutil
+
+    try:
+        # Fields of proc(5) after the name, which may hold anything; the 22nd counts ticks since the start.
+        ticks = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return {"pid": process.pid, "machine": Path(BOOT_ID).read_text().strip(), "began": int(ticks)}
+    except (FileNotFoundError, ProcessLookupError):
+        if Path(BOOT_ID).exists():
+            raise psutil.NoSuchProcess(process.pid) from None
+        # Other systems keep the moment itself, which does not move when the clock is set.
+        return {"pid": process.pid, "machine": "", "began": process.create_time()}
+
+
+def _is_later(process: psutil.Process, known: Mapping[str, Any]) -> bool:
+    """Whether a process began on the same start of the machine as a known one, and not before it."""
+    import psutil
+
+    try:
+        found = identity(process)
+    except psutil.Error:
+        return False
+    return bool(found["machine"] == known["machine"] and found["began"] >= known["began"])
 
 
 def lives(process: psutil.Process) -> bool:

@@ -106,8 +106,7 @@ def _alone(home: Home) -> Iterator[None]:
                 f"this desk has a supervisor already, process {process_id(home)}: leave it, or end the desk "
                 "with `nightdesk down` first"
             ) from None
-        own = psutil.Process()
-        write_json(daemon.record, {"pid": own.pid, "created": own.create_time()})
+        write_json(daemon.record, processes.identity(psutil.Process()))
         yield
         daemon.record.unlink(missing_ok=True)
 
