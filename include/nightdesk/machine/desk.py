@@ -123,7 +123,7 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
     found = [_supervisor_part(home), *parts.look(home, environ)]
     try:
         with closing(connect(postgres.addresses(home, environ).nightdesk)) as conn:
-            found += [*decided(conn, home.root), undelivered(conn)]
+            found += [*decided(conn, home.root), undelivered(conn, home.root, environ)]
     except (NightdeskError, psycopg2.Error) as error:
         # Nobody answers, or the tables are not there yet.
         words = str(error).strip().partition("\n")[0]

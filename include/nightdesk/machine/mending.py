@@ -110,8 +110,8 @@ class Mender:
         self._heartbeat, self._say, self._begin = heartbeat, say, begin
         self._restarts = Restarts()
         self._unwell: Counter[str] = Counter()
-        self._was_well = crashed
-        self._dead_supervisor = crashed
+        # What is dead has died only where it ran before.
+        self._was_well = self._dead_supervisor = crashed
         self._event: str | None = None
         self._told: set[str] = set()
         self._calm_since: float | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,18 +49,26 @@ def decided(conn: Connection, root: Path) -> Iterator[Part]:
         yield Part(f"book {book.name}", "unwell" if overdue else "well", words)
 
 
-def undelivered(conn: Connection) -> Part:
-    """Alerts that a receiver should have by now and does not."""
+def undelivered(conn: Connection, root: Path, environ: Mapping[str, str]) -> Part:
+    """Alerts that a receiver should have by now and does not, also where nobody has tried to send them."""
+    from nightdesk.alerts.sending import receivers
+    from nightdesk.alerts.timing import is_fresh
+    from nightdesk.pipeline.alerting import book_routes
     from nightdesk.store.db import now
-    from nightdesk.store.deliveries import alerts_to_send
+    from nightdesk.store.deliveries import Alert, alerts_to_send
 
-    moment = now(conn)
-    late = [
-        alert
-        for alert in alerts_to_send(conn)
-        if moment - alert.created_at > ON_ITS_WAY
-        and any(delivery.times_sent == 0 for delivery in alert.deliveries)
-    ]
+    moment, routes_of = now(conn), book_routes(root)
+
+    def is_late(alert: Alert) -> bool:
+        if moment - alert.created_at <= ON_ITS_WAY:
+            return False
+        if alert.deliveries:
+            return any(delivery.times_sent == 0 for delivery in alert.deliveries)
+        routes = getattr(routes_of(alert.book), alert.level)
+        wanted = any(receivers(route, environ) for route in routes)
+        return wanted and is_fresh(alert.level, alert.created_at, moment)
+
+    late = [alert for alert in alerts_to_send(conn) if is_late(alert)]
     if not late:
         return Part("alerts", "well", "none waits to be sent")
     first = min(alert.created_at for alert in late)
