@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.watchdog import FakeWatchdog, watchdog
 
-from nightdesk.errors import Refused
+from nightdesk.errors import Refused, Transient
 from nightdesk.machine import mending
 from nightdesk.machine.airflow import COMPONENTS, Airflow
 from nightdesk.machine.heartbeat import Heartbeat
@@ -75,6 +75,7 @@ class Machine:
         self.states: dict[str, State] = dict.fromkeys(["postgres", *COMPONENTS], "well")
         self.started: list[str] = []
         self.logged: list[str] = []
+        self.held = False
         self.home = Home(root=folder, state=folder / "state")
         self._clock = clock
         heartbeat = Heartbeat(outside.url, self.logged.append)
@@ -84,6 +85,8 @@ class Machine:
         return tuple(Part(name, state, "as it is") for name, state in self.states.items())
 
     def start(self, names: list[str]) -> set[str]:
+        if self.held:
+            raise Transient("another nightdesk process holds the lock")
         self.started += names
         return set(names)
 
@@ -176,6 +179,19 @@ def test_what_keeps_dying_is_told_once_with_its_last_words_and_tried_again(
     assert len(outside.messages) == 2
     assert alerts(database) == [("CRITICAL", "scheduler keeps dying")]
     assert sent == [True], "the DAG that sends alerts may be what is dead"
+
+
+def test_while_somebody_else_starts_the_parts_nothing_is_counted_as_a_start_that_failed(
+    machine: Machine, outside: FakeWatchdog
+) -> None:
+    machine.go_on(3)
+    machine.states["scheduler"] = "dead"
+    machine.held = True
+    machine.go_on(300)
+    machine.held = False
+    machine.go_on(3)
+    assert machine.started == ["scheduler"]
+    assert len(messages(outside, 1)) == 1
 
 
 def test_what_hangs_is_ended_and_started_and_what_cannot_be_judged_is_left(

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
 
-from nightdesk.errors import NightdeskError
+from nightdesk.errors import NightdeskError, Refused, Transient
 from nightdesk.machine import parts, postgres
 from nightdesk.machine.airflow import ENDED_WITH_DATABASE, Airflow
 from nightdesk.machine.heartbeat import PING_SECONDS, Heartbeat
@@ -166,9 +166,20 @@ class Mender:
             airflow.kill(ENDED_WITH_DATABASE)
         # Without its database a part of Airflow dies at once.
         elif due and seen[0].state == "well":
-            for name in due:
+            # While `nightdesk up` starts them this one waits, which is no start that has failed.
+            with suppress(Transient):
+                self._start(airflow, due)
+
+    def _start(self, airflow: Airflow, names: Collection[str]) -> None:
+        try:
+            started = airflow.start_missing(names, timeout=LOOK_SECONDS)
+        except Refused:
+            for name in names:
                 self._restarts.begin(name)
-            started = airflow.start_missing(due, timeout=LOOK_SECONDS)
+            raise
+        for name in started:
+            self._restarts.begin(name)
+        if started:
             self._say(f"{_listed(sorted(started))} started")
 
     def _begin_event(self, dead: Collection[str], hung: Sequence[Part]) -> None:

@@ -105,8 +105,15 @@ def fault_of(url: str) -> str | None:
 
 
 def serving_since(url: str) -> datetime | None:
-    """When the server behind `url` began to serve, in UTC; None when it does not answer within 5 seconds."""
-    began: datetime | None = _value(url, "SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC'")
+    """When the server behind `url` began to serve, in UTC; None when it does not answer within 5 seconds.
+
+    None too where that is yet to come: the clock was set back since, and tells nothing of what was before.
+    """
+    began: datetime | None = _value(
+        url,
+        "SELECT pg_postmaster_start_time() AT TIME ZONE 'UTC' "
+        "WHERE pg_postmaster_start_time() <= pg_catalog.clock_timestamp()",
+    )
     return None if began is None else began.replace(tzinfo=UTC)
 
 
