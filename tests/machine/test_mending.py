@@ -160,7 +160,7 @@ def test_all_that_dies_in_one_event_is_one_message_and_one_alert(
     assert machine.started == ["scheduler", "triggerer"]
     (message,) = messages(outside, 1)
     assert "scheduler died; all was well at " in message
-    assert alerts(database) == [("WARNING", "a part of the desk died and was started again")]
+    assert alerts(database) == [("WARNING", "scheduler died; all is well again")]
 
 
 def test_what_keeps_dying_is_told_once_with_its_last_words_and_tried_again(

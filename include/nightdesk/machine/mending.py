@@ -191,10 +191,10 @@ class Mender:
         said += [f"{part.name} hangs ({part.words})" for part in hung]
         seen = (read_json(self._home.up) or {}).get("well_at")
         since = f"; all was well at {seen}" if seen else ""
-        self._event = f"{' and '.join(said)}{since}"
+        self._event = " and ".join(said)
         self._dead_supervisor = False
-        self._say(self._event)
-        self._heartbeat.fail(mask(f"{_desk(self._home)}: {self._event}. What died is started again."))
+        self._say(f"{self._event}{since}")
+        self._heartbeat.fail(mask(f"{_desk(self._home)}: {self._event}{since}. What died is started again."))
 
     def _be_well(self) -> None:
         moment = time.monotonic()
@@ -217,9 +217,8 @@ class Mender:
         self._event = None
         self._told.clear()
         self._say("all parts are well again")
-        self._raise_alert(
-            "WARNING", "a part of the desk died and was started again", f"{event}. All parts are well again."
-        )
+        body = "It was started again, and all parts are well. `nightdesk health` shows how they stand."
+        self._raise_alert("WARNING", f"{event}; all is well again", body)
 
     def _tell_dying(self, part: str, last_words: str) -> None:
         """Tell of a part that dies however often it is started, once an event."""
