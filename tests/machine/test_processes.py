@@ -94,6 +94,16 @@ def test_a_record_of_before_the_machine_was_started_anew_is_of_nobody(tmp_path: 
     assert not lives(process)
 
 
+def test_what_an_earlier_version_has_started_is_known_and_ended(tmp_path: Path) -> None:
+    one = daemon(tmp_path)
+    process = started(one, SLEEP)
+    write_json(one.record, {"pid": process.pid, "created": process.create_time()})
+    assert one.process() == process
+    assert processes.stop([one]) == ["one"]
+    write_json(one.record, {"pid": process.pid, "created": process.create_time()})
+    assert one.remains() == []
+
+
 def test_stopping_ends_its_children_too(tmp_path: Path) -> None:
     one = daemon(tmp_path)
     started(one, WITH_CHILD)

@@ -52,7 +52,7 @@ class Daemon:
         known = read_json(self.record)
         try:
             process = psutil.Process(known["pid"])
-            if identity(process) != known or not lives(process):
+            if not _is(process, known) or not lives(process):
                 return None
         except (TypeError, KeyError, psutil.Error):
             return None
@@ -164,6 +164,13 @@ def identity(process: psutil.Process) -> dict[str, Any]:
         return {"pid": process.pid, "machine": "", "began": process.create_time()}
 
 
+def _is(process: psutil.Process, known: Mapping[str, Any]) -> bool:
+    if "created" in known:
+        # Started by an earlier version, which kept the time of day.
+        return bool(process.create_time() == known["created"])
+    return identity(process) == known
+
+
 def _is_later(process: psutil.Process, known: Mapping[str, Any]) -> bool:
     """Whether a process began on the same start of the machine as a known one, and not before it."""
     import psutil
@@ -172,7 +179,7 @@ def _is_later(process: psutil.Process, known: Mapping[str, Any]) -> bool:
         found = identity(process)
     except psutil.Error:
         return False
-    return bool(found["machine"] == known["machine"] and found["began"] >= known["began"])
+    return bool(found["machine"] == known.get("machine") and found["began"] >= known["began"])
 
 
 def lives(process: psutil.Process) -> bool:
