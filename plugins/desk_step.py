@@ -8,9 +8,9 @@ has not come frees the slot and asks again.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
@@ -45,33 +45,62 @@ RETRY_POLICY = ExceptionRetryPolicy(
 def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
     """The session that a run decides, the same for each of its tasks and attempts.
 
-    It is the `session` of the form, else the date of a logical date at 00:00 UTC (scheduled and
-    backfilled runs have one), else the newest session that was completed when the run was asked for, or at
-    its logical date where that is earlier: who asks for the past gets no session of today. The data interval
-    is never read: a run triggered for a past date gets today's. Nor is the run's type: reprocessing rewrites
-    it.
+    It is the `session` of the form, else the date of a logical date at midnight, UTC (scheduled and
+    backfilled runs have one) or of the exchange, else the newest session that was completed when the run was
+    asked for. The data interval is never read: a run triggered for a past date gets today's. Nor is the run's
+    type: reprocessing rewrites it.
 
     Raises
     ------
     BadRequest
-        When the form's `session` is not a date.
+        When the form's `session` is not a date, or is not that of the logical date: one form serves all runs
+        of a backfill. When the logical date is an hour of which it is not clear what session is meant.
     """
-    asked = params.get("session")
-    if asked is not None and asked != "":
-        try:
-            return date.fromisoformat(str(asked))
-        except ValueError:
-            raise BadRequest(
-                f"session: found {asked!r}; expected a date such as 2025-01-08, or nothing"
-            ) from None
-    logical: datetime | None = dag_run.logical_date
-    if logical is not None and logical.astimezone(UTC).time() == datetime.min.time():
-        return logical.astimezone(UTC).date()
+    asked, logical = _asked(params), dag_run.logical_date
+    if logical is None and asked is not None:
+        return asked
+    named = None if logical is None else _named(logical, calendar)
+    if named is not None and asked is not None and asked != named:
+        raise BadRequest(
+            f"the form says session {asked}, and this is the run of {named}. All runs of a backfill have one "
+            "form: leave its session empty and choose its dates, or trigger the DAG for one session"
+        )
+    if asked is not None or named is not None:
+        return asked or named
 
     from nightdesk.calendar import get_calendar
 
-    asked_for = dag_run.run_after if logical is None else min(logical, dag_run.run_after)
-    return get_calendar(calendar).latest_completed(asked_for)
+    sessions = get_calendar(calendar)
+    newest = sessions.latest_completed(dag_run.run_after)
+    if logical is not None and sessions.latest_completed(logical) != newest:
+        raise BadRequest(
+            f"the logical date {logical:%Y-%m-%d %H:%M} UTC names no session: write the session that you "
+            "mean into the form's `session`, and leave the logical date as it is"
+        )
+    return newest
+
+
+def _asked(params: Mapping[str, Any]) -> date | None:
+    """The session of a form; None where it is empty."""
+    text = params.get("session")
+    if text is None or text == "":
+        return None
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise BadRequest(f"session: found {text!r}; expected a date such as 2025-01-08, or nothing") from None
+
+
+def _named(logical: datetime, calendar: str) -> date | None:
+    """The date that a logical date at midnight names; None for another hour."""
+    if logical.astimezone(UTC).time() == time():
+        # The usual run does not pay for the calendar.
+        return logical.astimezone(UTC).date()
+
+    from nightdesk.calendar import get_calendar
+    from session_timetable import midnight_of
+
+    return midnight_of(logical, get_calendar(calendar).zone)
 
 
 def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet) -> None:
@@ -129,7 +158,7 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int | str]:
         session = session_of(context["params"], context["dag_run"], self.calendar)
-        began = time.monotonic()
+        began = monotonic()
         try:
             with without_secrets():
                 counts = self.run_step(context, session, dry_run=bool(context["params"]["dry_run"]))
@@ -138,7 +167,7 @@ class StepOperator(BaseOperator):
             asked = context["ti"].get_first_reschedule_date(context)
             await_turn_again(asked, datetime.now(UTC), reason)
             raise
-        seconds = time.monotonic() - began
+        seconds = monotonic() - began
         told = " ".join(f"{key}={value}" for key, value in counts.items())
         log.info(
             "step_done book=%s session=%s step=%s seconds=%.2f %s",

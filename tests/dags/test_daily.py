@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 import yaml
+from airflow._shared.timezones import timezone
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.backfill import _get_info_list
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
@@ -113,6 +115,28 @@ def test_a_stored_dag_comes_back_with_its_timetable(dags: dict[str, DAG]) -> Non
     for dag in (one for one in dags.values() if "daily" in one.tags):
         rebuilt = DagSerialization.from_dict(DagSerialization.to_dict(dag))
         assert rebuilt.timetable.summary == "XNYS close + 30 min"
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("2025-01-06T08:00:00Z", "2025-01-11T07:59:59.999Z"),  # picked in Los Angeles
+        ("2025-01-06T05:00:00Z", "2025-01-11T04:59:59.999Z"),  # New York
+        ("2025-01-05T23:00:00Z", "2025-01-10T22:59:59.999Z"),  # Berlin
+        ("2025-01-05T15:00:00Z", "2025-01-10T14:59:59.999Z"),  # Tokyo
+        ("2025-01-06T00:00:00Z", "2025-01-10T00:00:00Z"),  # written as dates in a command
+    ],
+)
+def test_airflow_makes_the_backfill_from_monday_to_friday_that_a_form_in_any_zone_asks_for(
+    dags: dict[str, DAG], begins: str, ends: str
+) -> None:
+    stored = DagSerialization.from_dict(DagSerialization.to_dict(dags["daily__multi_asset"]))
+    bounds = (timezone.parse(begins), timezone.parse(ends))
+    runs = _get_info_list(from_date=bounds[0], to_date=bounds[1], reverse=False, dag=stored)
+    # The Thursday was a day of mourning.
+    assert [f"{run.logical_date:%a %d %H:%M}" for run in runs] == [
+        "Mon 06 00:00", "Tue 07 00:00", "Wed 08 00:00", "Fri 10 00:00",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

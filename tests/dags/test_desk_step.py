@@ -27,12 +27,14 @@ def run(logical_date: str | None, asked_at: str) -> Any:
 @pytest.mark.parametrize(
     ("form", "logical_date", "asked_at", "session"),
     [
-        ("2024-11-29", "2025-01-08 00:00", "2025-01-08 21:30", "2024-11-29"),  # the form wins
+        ("2024-11-29", None, "2025-01-08 21:30", "2024-11-29"),  # the form wins
+        ("2024-11-29", "2025-01-08 20:12:09", "2025-01-08 21:30", "2024-11-29"),
+        ("2025-01-08", "2025-01-08 00:00", "2025-01-08 21:30", "2025-01-08"),
         (None, "2025-01-08 00:00", "2025-01-08 21:30", "2025-01-08"),  # scheduled or backfilled
         (None, "2024-11-29 00:00", "2025-01-13 12:00", "2024-11-29"),  # asked for a past date by hand
         (None, "2025-01-13 11:59:31", "2025-01-13 12:00", "2025-01-10"),  # the present moment is no session
-        (None, "2025-01-07 15:00", "2025-01-13 12:00", "2025-01-06"),  # nor is an hour of the past, of today
-        (None, "2025-01-20 15:00", "2025-01-13 12:00", "2025-01-10"),
+        (None, "2025-01-08 05:00", "2025-01-13 12:00", "2025-01-08"),  # midnight in New York
+        (None, "2025-07-08 04:00", "2025-07-13 12:00", "2025-07-08"),  # and in its summer
         (None, None, "2025-01-13 12:00", "2025-01-10"),
         (None, None, "2025-01-13 21:30", "2025-01-13"),
         ("", None, "2025-01-09 23:00", "2025-01-08"),  # an unscheduled closure
@@ -43,6 +45,17 @@ def test_a_run_decides_the_session_that_its_form_or_its_date_says_or_the_newest_
 ) -> None:
     found = session_of({"session": form}, run(logical_date, asked_at), "XNYS")
     assert found == date.fromisoformat(session)
+
+
+@pytest.mark.parametrize("logical_date", ["2025-01-07 15:00", "2025-01-07 23:00", "2025-01-20 15:00"])
+def test_a_logical_date_that_may_mean_another_session_than_the_newest_is_refused(logical_date: str) -> None:
+    with pytest.raises(Refused, match=f"logical date {logical_date} UTC names no session: write the session"):
+        session_of({"session": None}, run(logical_date, "2025-01-13 12:00"), "XNYS")
+
+
+def test_one_session_in_the_form_of_a_backfill_is_refused_by_the_runs_of_the_others() -> None:
+    with pytest.raises(Refused, match=r"says session 2025-01-10, and this is the run of 2025-01-08"):
+        session_of({"session": "2025-01-10"}, run("2025-01-08 00:00", "2025-01-08 21:30"), "XNYS")
 
 
 def test_a_form_that_holds_no_date_is_refused_with_what_it_holds() -> None:

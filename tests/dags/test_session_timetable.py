@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 import pendulum
 import pytest
+from airflow.models.dagrun import DagRunType
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 
 from session_timetable import SessionTimetable
@@ -14,7 +16,8 @@ ANY_TIME = TimeRestriction(earliest=None, latest=None, catchup=False)
 
 
 def utc(text: str) -> pendulum.DateTime:
-    return pendulum.instance(datetime.fromisoformat(text).replace(tzinfo=UTC))
+    moment = datetime.fromisoformat(text)
+    return pendulum.instance(moment if moment.tzinfo else moment.replace(tzinfo=UTC)).in_tz("UTC")
 
 
 def at(moment: str) -> SessionTimetable:
@@ -70,6 +73,39 @@ def test_a_backfill_holds_every_session_from_its_first_date_to_its_last(
     first: str, last: str, sessions: list[str]
 ) -> None:
     assert [run.logical_date.date().isoformat() for run in span(first, last)] == sessions
+
+
+def picked(zone: str, first: str, last: str) -> tuple[str, str]:
+    """What the web UI sends for two days that were picked: the first and the last instant of them."""
+    begins = datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(zone))
+    ends = datetime.fromisoformat(last).replace(hour=23, minute=59, second=59, microsecond=999_000)
+    return begins.isoformat(), ends.replace(tzinfo=ZoneInfo(zone)).isoformat()
+
+
+ZONES = ["America/Los_Angeles", "America/New_York", "Europe/Berlin", "Asia/Tokyo", "UTC"]
+FAR_ZONES = ["Pacific/Honolulu", "Pacific/Auckland"]
+
+
+@pytest.mark.parametrize("zone", ZONES + FAR_ZONES)
+@pytest.mark.parametrize(
+    ("first", "last", "sessions"),
+    [
+        ("2026-11-16", "2026-11-20", ["2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19", "2026-11-20"]),
+        ("2026-11-16", "2026-11-19", ["2026-11-16", "2026-11-17", "2026-11-18", "2026-11-19"]),
+        ("2026-07-07", "2026-07-07", ["2026-07-07"]),
+        ("2025-03-07", "2025-03-10", ["2025-03-07", "2025-03-10"]),  # New York's clocks go forward between
+        ("2026-11-21", "2026-11-22", []),
+    ],
+)
+def test_the_days_that_a_browser_picks_are_the_sessions_of_a_backfill_in_whatever_zone(
+    zone: str, first: str, last: str, sessions: list[str]
+) -> None:
+    assert [str(run.logical_date.date()) for run in span(*picked(zone, first, last))] == sessions
+
+
+@pytest.mark.parametrize("bound", ["2026-11-20T00:00:00+00:00", "2026-11-20T00:00:00-05:00"])
+def test_a_backfill_up_to_a_date_as_commands_write_it_holds_that_date(bound: str) -> None:
+    assert [str(run.logical_date.date()) for run in span("2026-11-19", bound)] == ["2026-11-19", "2026-11-20"]
 
 
 @pytest.mark.parametrize(
@@ -130,3 +166,21 @@ def test_a_stored_timetable_comes_back_the_same() -> None:
     assert rebuilt.summary == "XLON close + 30 min"
     boxing_day = rebuilt.infer_manual_data_interval(run_after=utc("2024-12-27 10:00"))
     assert boxing_day.start.date() == date(2024, 12, 24)
+
+
+@pytest.mark.parametrize(
+    ("kind", "with_interval", "run_id"),
+    [
+        (DagRunType.SCHEDULED, True, "scheduled__2025-01-08"),
+        (DagRunType.MANUAL, True, "manual__2025-01-08T21:30:00+00:00"),
+        (DagRunType.MANUAL, False, "manual__2025-01-08T21:30:00+00:00"),
+    ],
+)
+def test_the_id_of_a_scheduled_run_names_its_session(
+    kind: DagRunType, with_interval: bool, run_id: str
+) -> None:
+    given = interval("2025-01-08", "2025-01-08 21:00") if with_interval else None
+    made = at("2025-01-09").generate_run_id(
+        run_type=kind, run_after=utc("2025-01-08 21:30"), data_interval=given
+    )
+    assert made == run_id

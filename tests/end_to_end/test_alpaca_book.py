@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
 
 import pytest
 from cryptography.fernet import Fernet
@@ -83,11 +84,11 @@ def past(at_alpaca: AtAlpaca, denied: Denied) -> Past:
     first = at_alpaca.run_of(FIRST)
     airflow.clear(DAG, first, ["orders"])
     again = at_alpaca.trigger(SECOND)
-    hour_of_the_past = at_alpaca.trigger_on(datetime.combine(THIRD, time(15), UTC))
+    in_new_york = at_alpaca.trigger_on(datetime.combine(SECOND, time(), ZoneInfo("America/New_York")))
     dry_run = at_alpaca.trigger(NEWEST, dry_run=True)
-    runs = (denied.run, first, again, hour_of_the_past, dry_run)
+    runs = (denied.run, first, again, in_new_york, dry_run)
     assert set(at_alpaca.ended(*runs).values()) == {"success"}
-    return Past(tuple(at_alpaca.sent()[before:]), dry_run, (first, again, hour_of_the_past))
+    return Past(tuple(at_alpaca.sent()[before:]), dry_run, (first, again, in_new_york))
 
 
 @dataclass(frozen=True)
