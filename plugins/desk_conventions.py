@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 
+from desk_form import refuse_unknown_keys
 from desk_step import RETRY_POLICY
 
 
@@ -33,4 +34,5 @@ DEFAULTS = {
     "max_retry_delay": timedelta(minutes=5),
     "retry_policy": RETRY_POLICY,
     "execution_timeout": timedelta(minutes=10),
+    "pre_execute": refuse_unknown_keys,
 }
