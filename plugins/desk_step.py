@@ -17,6 +17,7 @@ from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRu
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_connections import desk_environment, without_secrets
+from desk_note import RunNote
 from desk_sending import send_emergencies
 from nightdesk.errors import BadRequest, NotYet, Refused
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from nightdesk.pipeline.context import Context as Desk
 
 log = logging.getLogger("nightdesk.dag")
+
+#: Where the note of a run is written, and where it is brought up to date.
+FIRST_STEP, LAST_STEP = "ingest", "close"
 
 #: A run whose turn has not come gives its slot back for this long.
 TURN_PAUSE = timedelta(seconds=10)
@@ -158,15 +162,26 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, int | str]:
         session = session_of(context["params"], context["dag_run"], self.calendar)
+        dry_run = bool(context["params"]["dry_run"])
+        note = RunNote(context["ti"], self.book, session, dry_run=dry_run)
+        if self.step == FIRST_STEP:
+            note.begin()
         began = monotonic()
         try:
             with without_secrets():
-                counts = self.run_step(context, session, dry_run=bool(context["params"]["dry_run"]))
+                counts = self.run_step(context, session, dry_run=dry_run)
         except NotYet as reason:
             log.info("turn_not_come book=%s session=%s step=%s %s", self.book, session, self.step, reason)
-            asked = context["ti"].get_first_reschedule_date(context)
-            await_turn_again(asked, datetime.now(UTC), reason)
+            asked, now = context["ti"].get_first_reschedule_date(context), datetime.now(UTC)
+            self._tell_waiting(asked, now, session, reason)
+            await_turn_again(asked, now, reason)
             raise
+        except Exception:
+            if self.step == LAST_STEP:
+                note.end(failed=True)
+            raise
+        if self.step == LAST_STEP:
+            note.end(failed=False)
         seconds = monotonic() - began
         told = " ".join(f"{key}={value}" for key, value in counts.items())
         log.info(
@@ -198,4 +213,17 @@ class StepOperator(BaseOperator):
             dry_run=dry_run,
             environ=desk_environment(),
             task=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.try_number}",
+        )
+
+    def _tell_waiting(self, asked: datetime | None, now: datetime, session: date, reason: NotYet) -> None:
+        """Tell a person of a wait that is no short one."""
+        from nightdesk.pipeline.gaps import PATIENCE, tell_waiting
+
+        if asked is None or now - asked < PATIENCE:
+            return
+        from desk_failure import tell
+
+        tell(
+            lambda conn: tell_waiting(conn, self.book, session, f"{reason}"),
+            f"book={self.book} session={session}",
         )

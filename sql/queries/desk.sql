@@ -43,6 +43,13 @@ GROUP BY step, r.known_by HAVING max(started_at) < r.known_by ORDER BY max(run_s
 -- name: latest_closed
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status = 'closed' ORDER BY session DESC LIMIT 1;
 
+-- name: closed_sessions
+SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status = 'closed';
+
+-- name: newest_progress
+SELECT greatest(b.created_at, (SELECT max(closed_at) FROM nightdesk.runs r WHERE r.book = b.book)) AS at
+FROM nightdesk.books b WHERE b.book = %(book)s;
+
 -- name: decided_sessions
 SELECT r.session, r.as_of, r.known_by, r.status, g.regime, p.nav, p.cash, p.day_return, p.drawdown,
     (SELECT count(*) FROM nightdesk.orders o WHERE o.book = r.book AND o.session = r.session) AS orders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,19 @@ class Run:
     def finished(self) -> bool:
         return self.state in FINISHED
 
+    @property
+    def decides(self) -> date | None:
+        """The session that it decides for good; None for a dry run, which keeps nothing."""
+        return None if self.conf.get("dry_run") else self.session
+
+
+@dataclass(frozen=True)
+class DagState:
+    """Whether a DAG is switched off, and whether no file makes it any more."""
+
+    is_paused: bool
+    is_stale: bool
+
 
 class AirflowClient:
     """A person's session with a running Airflow.
@@ -68,7 +82,12 @@ class AirflowClient:
 
     def has_dag(self, dag_id: str) -> bool:
         """Whether the DAG is parsed and stored."""
-        return self._rest.send("GET", f"dags/{dag_id}", missing_is_none=True) is not None
+        return self.dag_state(dag_id) is not None
+
+    def dag_state(self, dag_id: str) -> DagState | None:
+        """How a DAG stands; None for one that was never parsed."""
+        found = self._rest.send("GET", f"dags/{dag_id}", missing_is_none=True)
+        return None if found is None else DagState(found["is_paused"], found["is_stale"])
 
     def await_dag(self, dag_id: str, *, timeout: float = 120.0) -> None:
         """Wait until the DAG is parsed; `Refused` with the import errors where it is not in time."""
@@ -102,7 +121,12 @@ class AirflowClient:
         """Switch the DAG off; its runs under way stop after their running tasks."""
         self._rest.send("PATCH", f"dags/{dag_id}", {"is_paused": True}, query={"update_mask": "is_paused"})
 
-    def trigger(self, dag_id: str, session: date | None = None, conf: Mapping[str, Any] | None = None) -> str:
+    def trigger(
+        self,
+        dag_id: str,
+        session: date | None = None,
+        conf: Mapping[str, Any] | None = None,
+    ) -> str:
         """Start a run by hand, as the form in the web UI does.
 
         Parameters
@@ -123,6 +147,26 @@ class AirflowClient:
         answer = self._rest.send("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": form})
         return str(answer["dag_run_id"])
 
+    def trigger_once(self, dag_id: str, run_id: str, session: date) -> bool:
+        """Start a run of a session under an id; False where there is one of that id."""
+        order = {"dag_run_id": run_id, "logical_date": None, "conf": {"session": session.isoformat()}}
+        return self._rest.send("POST", f"dags/{dag_id}/dagRuns", order, busy_is_none=True) is not None
+
+    def note(self, dag_id: str, run_id: str) -> str:
+        """What stands in the note of a run; empty where nothing does."""
+        return self._rest.send("GET", f"dags/{dag_id}/dagRuns/{quote(run_id)}")["note"] or ""
+
+    def write_note(self, dag_id: str, run_id: str, note: str) -> None:
+        """Replace the note of a run, which the web UI shows beside it."""
+        self._patch_run(dag_id, run_id, note=note)
+
+    def end_run(self, dag_id: str, run_id: str, note: str) -> None:
+        """Mark a run failed, with the reason as its note; tasks of it that run are ended."""
+        self._patch_run(dag_id, run_id, state="failed", note=note)
+
+    def _patch_run(self, dag_id: str, run_id: str, **fields: str) -> None:
+        self._rest.send("PATCH", f"dags/{dag_id}/dagRuns/{quote(run_id)}", fields)
+
     def backfill(
         self,
         dag_id: str,
@@ -135,6 +179,8 @@ class AirflowClient:
         timeout: float = 120.0,
     ) -> int:
         """Queue a run for each session from `first` to `last`, both included.
+
+        Runs of a DAG that is switched off wait until it is on.
 
         Airflow takes one backfill of a DAG at a time, and one that has ended counts for up to half a minute
         more: this waits for it.
@@ -169,6 +215,27 @@ class AirflowClient:
                     f"another backfill of {dag_id} is still active after {timeout:.0f} s: wait for it"
                 )
             time.sleep(1.0)
+
+    def backfill_preview(
+        self, dag_id: str, first: date, last: date, *, reprocess: str = "none"
+    ) -> list[date]:
+        """The sessions for which a backfill would make a run, ascending."""
+        order = {
+            "dag_id": dag_id,
+            "from_date": _midnight(first).isoformat(),
+            "to_date": _midnight(last).isoformat(),
+            "reprocess_behavior": reprocess,
+        }
+        found = self._rest.send("POST", "backfills/dry_run", order)["backfills"]
+        return sorted(datetime.fromisoformat(one["logical_date"]).astimezone(UTC).date() for one in found)
+
+    def open_runs(self) -> dict[str, list[Run]]:
+        """The runs of all DAGs that have not ended, by DAG."""
+        found: dict[str, list[Run]] = defaultdict(list)
+        for state in ("queued", "running"):
+            for record in self._rest.pages("dags/~/dagRuns", "dag_runs", state=state, order_by="run_after"):
+                found[record["dag_id"]].append(_run(record))
+        return dict(found)
 
     def runs(self, dag_id: str) -> list[Run]:
         """All runs of the DAG, oldest first."""

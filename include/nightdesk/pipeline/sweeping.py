@@ -162,7 +162,10 @@ def _arrival(conn: Connection, book: Book, spell: Spell) -> str | None:
 
 def tell_broken(conn: Connection, task: str, error: str, link: str) -> bool:
     """Raise the alert that a task of the DAG of alerts fails, once a day; whether it was raised now."""
-    what = "failed tasks may go unheard" if task == "sweep" else "alerts may wait"
+    what = {
+        "sweep": "failed tasks may go unheard",
+        "runs": "sessions that were missed are not caught up",
+    }.get(task, "alerts may wait")
     return raise_alert(
         conn,
         f"alerts {task} {now(conn):%Y-%m-%d}",

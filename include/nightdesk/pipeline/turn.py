@@ -8,9 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import date
 
 from nightdesk.errors import NotYet, Transient
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.gaps import first_missing
 from nightdesk.store.db import book_lock
 from nightdesk.store.runs import find_run
 
@@ -38,17 +40,28 @@ def await_turn(context: Context) -> None:
         run = find_run(context.conn, context.book.name, context.previous_session)
         if run is not None and run.status == "closed":
             return
-        found = (
-            "was not begun" if run is None else "has failed" if run.status == "failed" else "is still open"
-        )
         failed = run is not None and run.status == "failed"
         if failed or _patience_ends(context, time.monotonic() - began):
-            raise NotYet(
-                f"{context.book.name} {context.session} waits for its turn: the session before, "
-                f"{context.previous_session}, {found}. Bring it to its end first "
-                f"(`nightdesk run {context.book.name} --session {context.previous_session}`)"
-            )
+            raise NotYet(_what_is_waited_for(context, context.previous_session))
         time.sleep(POLL_SECONDS)
+
+
+def _what_is_waited_for(context: Context, before: date) -> str:
+    """The first session up to the one `before` that is not closed, and how it is brought to its end."""
+    book, session = context.book.name, context.session
+    first = min(before, first_missing(context.conn, book, context.record.inception, context.calendar))
+    run = find_run(context.conn, book, first)
+    found = "was not begun" if run is None else "has failed" if run.status == "failed" else "is still open"
+    if first == before:
+        return (
+            f"{book} {session} waits for its turn: the session before, {first}, {found}. Bring it to its end "
+            f"first (`nightdesk run {book} --session {first}`)"
+        )
+    count = len(context.calendar.between(first, before))
+    return (
+        f"{book} {session} waits for its turn: {count} sessions before it are not closed. The first of them, "
+        f"{first}, {found}. Bring them to their end (`nightdesk replay {book} --from {first} --to {before}`)"
+    )
 
 
 def _patience_ends(context: Context, waited: float) -> bool:

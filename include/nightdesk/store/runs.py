@@ -171,10 +171,21 @@ def latest_closed(conn: Connection, book: str) -> date | None:
     return None if row is None else row["session"]
 
 
+def newest_progress(conn: Connection, book: str) -> datetime | None:
+    """When a session of a book was last closed, or the book was started; None where it never was."""
+    row = read_row(conn, "newest_progress", book=book)
+    return None if row is None else row["at"]
+
+
 def newest_begun(conn: Connection, book: str) -> date | None:
     """The newest session of which a step was begun; None when there is none."""
     row = read_row(conn, "newest_begun", book=book)
     return None if row is None else row["session"]
+
+
+def closed_sessions(conn: Connection, book: str) -> set[date]:
+    """The closed sessions of a book."""
+    return {row["session"] for row in read_rows(conn, "closed_sessions", book=book)}
 
 
 def open_sessions(conn: Connection, book: str) -> list[date]:

@@ -1,0 +1,88 @@
+"""The note of a run: what it is, in a line that the web UI shows beside it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import Any
+
+from desk_api import airflow_client
+from desk_connections import desk_environment
+
+log = logging.getLogger("nightdesk.dag")
+
+#: The desk's line begins with it; what people wrote stands beneath and is kept.
+MARK = "Session "
+
+
+class RunNote:
+    """The note of one run, written when it begins and when it ends; failing to write it is only logged.
+
+    Parameters
+    ----------
+    ti : task instance
+        A task of the run.
+    book : str
+        Name of the book.
+    session : date
+        The session that the run decides.
+    dry_run : bool
+        Whether it keeps nothing and sends nothing.
+    """
+
+    def __init__(self, ti: Any, book: str, session: date, *, dry_run: bool) -> None:
+        self._ti = ti
+        self._book = book
+        self._session = session
+        self._dry_run = dry_run
+
+    def begin(self) -> None:
+        """Say what the run is about to do."""
+        from nightdesk.pipeline.describing import begun
+
+        self._write([*begun(self._session, self._ti.run_id, dry_run=self._dry_run), "under way"])
+
+    def end(self, *, failed: bool) -> None:
+        """Say what the run was, in its last task."""
+        try:
+            self._write([self._outcome(failed=failed)])
+        except Exception as error:  # noqa: BLE001 (a note that is not written hides no failure and makes none)
+            log.warning("note_not_written run=%s reason=%s", self._ti.run_id, type(error).__name__)
+
+    def _outcome(self, *, failed: bool) -> str:
+        from nightdesk.pipeline.describing import describe
+        from nightdesk.pipeline.failures import failed_tasks
+        from nightdesk.store.db import connect
+
+        ti, states = self._ti, {}
+        if failed:
+            states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
+        conn = connect(environ=desk_environment())
+        try:
+            return describe(
+                conn,
+                self._book,
+                self._session,
+                dag_id=ti.dag_id,
+                run_id=ti.run_id,
+                dry_run=self._dry_run,
+                failed=failed_tasks(states) if failed else None,
+            )
+        finally:
+            conn.close()
+
+    def _write(self, parts: list[str]) -> None:
+        from nightdesk.errors import NightdeskError
+
+        says, ti = ", ".join(parts), self._ti
+        client = airflow_client()
+        if client is None:
+            log.info("run note=%s", says)
+            return
+        try:
+            theirs = [
+                line for line in client.note(ti.dag_id, ti.run_id).splitlines() if not line.startswith(MARK)
+            ]
+            client.write_note(ti.dag_id, ti.run_id, "\n".join([f"{MARK}{says}", *theirs]))
+        except NightdeskError as error:
+            log.warning("note_not_written run=%s note=%s reason=%s", ti.run_id, says, error)

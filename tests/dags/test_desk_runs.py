@@ -1,0 +1,171 @@
+"""What the DAG `alerts` does to runs: those of removed books end, missed sessions are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import desk_runs
+from desk_runs import catch_up, end_removed, reason_gone
+from nightdesk.calendar import get_calendar
+from nightdesk.machine.rest import DagState, Run
+from nightdesk.store.books import BookRecord, start_book
+from nightdesk.store.db import Connection, cursor, now
+from nightdesk.store.messages import alerts_of
+from nightdesk.store.runs import Run as Decision
+from nightdesk.store.runs import begin_step, end_step
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass
+class AirflowOf:
+    """Airflow's answers, and what it was told to do."""
+
+    states: Mapping[str, DagState] = field(default_factory=dict)
+    open: Mapping[str, list[Run]] = field(default_factory=dict)
+    ended: list[tuple[str, str, str]] = field(default_factory=list)
+    started: list[tuple[str, str, date]] = field(default_factory=list)
+
+    def open_runs(self) -> Mapping[str, list[Run]]:
+        return self.open
+
+    def dag_state(self, dag_id: str) -> DagState | None:
+        return self.states.get(dag_id)
+
+    def end_run(self, dag_id: str, run_id: str, note: str) -> None:
+        self.ended.append((dag_id, run_id, note))
+
+    def trigger_once(self, dag_id: str, run_id: str, session: date) -> bool:
+        known = (dag_id, run_id, session) in self.started
+        self.started += [] if known else [(dag_id, run_id, session)]
+        return not known
+
+
+ON, OFF, GONE = DagState(False, False), DagState(True, False), DagState(False, True)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with one book."""
+    tree = yaml.safe_load((ROOT / "books" / "multi_asset.yaml").read_text())
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "swing.yaml").write_text(yaml.safe_dump(tree | {"name": "swing"}))
+    return tmp_path
+
+
+def running(run_id: str, session: date | None = None, **conf: Any) -> Run:
+    return Run(run_id, "manual", "running", session, conf)
+
+
+def slept(conn: Connection, sessions: int) -> Sequence[date]:
+    """A book that was started before the machine slept over so many sessions and the newest; those."""
+    calendar = get_calendar()
+    newest = calendar.latest_completed(now(conn))
+    missed = [calendar.shift(newest, -n) for n in range(sessions, 0, -1)]
+    start_book(conn, BookRecord("swing", missed[0], date(2023, 1, 3), Decimal("100000.00"), "paper", "swing"))
+    with cursor(conn) as cur:
+        cur.execute("UPDATE nightdesk.books SET created_at = created_at - %s", (timedelta(minutes=6),))
+    return missed
+
+
+def test_a_book_that_slept_decides_what_it_missed_once_in_order_and_says_so(
+    conn: Connection, root: Path
+) -> None:
+    missed, airflow = slept(conn, 3), AirflowOf({"daily__swing": ON})
+    assert [catch_up(conn, airflow, root) for _ in range(2)] == [3, 0]
+    assert airflow.started == [("daily__swing", f"catching_up__{one}", one) for one in missed]
+    [alert] = alerts_of(conn, "swing")
+    assert (alert["level"], alert["subject"]) == (
+        "INFO",
+        f"swing catches up: 3 sessions from {missed[0]} to {missed[-1]}",
+    )
+
+
+def test_a_session_that_a_run_decides_already_gets_no_second_one_but_for_a_dry_run(
+    conn: Connection, root: Path
+) -> None:
+    first, second, third = slept(conn, 3)
+    runs = [running("backfill__1", first), running("manual__1", second, dry_run=True)]
+    airflow = AirflowOf({"daily__swing": ON}, {"daily__swing": runs})
+    assert catch_up(conn, airflow, root) == 2
+    assert [session for *_, session in airflow.started] == [second, third]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "airflow", "said"),
+    [
+        (11, AirflowOf({"daily__swing": ON}), "more than 10 are not decided without asking you"),
+        (3, AirflowOf({"daily__swing": OFF}), "the DAG daily__swing is switched off"),
+        (3, None, "the desk cannot reach Airflow's API"),
+    ],
+    ids=["too many", "switched off", "no API"],
+)
+def test_where_it_does_not_catch_up_it_says_what_is_missing_and_the_command(
+    conn: Connection, root: Path, sessions: int, airflow: Any, said: str
+) -> None:
+    missed = slept(conn, sessions)
+    assert [catch_up(conn, airflow, root) for _ in range(2)] == [0, 0]
+    assert airflow is None or airflow.started == []
+    [alert] = alerts_of(conn, "swing")
+    assert alert["level"] == "WARNING"
+    assert said in alert["body"]
+    assert f"`nightdesk backfill swing --from {missed[0]} --to {missed[-1]}`" in alert["body"]
+
+
+def test_a_session_that_failed_is_left_to_the_person_who_was_told(conn: Connection, root: Path) -> None:
+    first, *_ = slept(conn, 3)
+    begun = Decision("swing", first, now(conn), None, "open", "0.1.0", "abc")
+    end_step(conn, begin_step(conn, begun, "gate"), "failed")
+    assert catch_up(conn, AirflowOf({"daily__swing": ON}), root) == 0
+    assert alerts_of(conn) == []
+
+
+def test_the_open_runs_of_a_book_whose_file_is_gone_end_with_the_reason_and_are_told_once(
+    conn: Connection, root: Path
+) -> None:
+    runs = {"daily__old": [running("scheduled__2025-01-08")], "daily__swing": [running("manual__1")]}
+    airflow = AirflowOf({"daily__old": GONE, "daily__swing": ON}, runs | {"alerts": [running("manual__2")]})
+    assert end_removed(conn, airflow, root) == 1
+    reason = f"the book's file, {root}/books/old.yaml, is gone"
+    assert airflow.ended == [("daily__old", "scheduled__2025-01-08", f"Ended: {reason}")]
+    [alert] = alerts_of(conn)
+    assert (alert["level"], alert["subject"]) == ("WARNING", "daily__old: its open runs were ended")
+    assert reason in alert["body"]
+    assert "scheduled__2025-01-08" in alert["body"]
+
+
+@pytest.mark.parametrize("state", [ON, None], ids=["not parsed again yet", "deleted"])
+def test_a_run_that_airflow_still_works_on_is_not_ended(
+    conn: Connection, root: Path, state: DagState | None
+) -> None:
+    states = {} if state is None else {"daily__old": state}
+    airflow = AirflowOf(states, {"daily__old": [running("manual__1")]})
+    assert end_removed(conn, airflow, root) == 0
+    assert airflow.ended == []
+
+
+def test_the_approval_of_a_book_is_gone_with_its_levels_and_not_while_its_file_is_wrong(root: Path) -> None:
+    file = root / "books" / "swing.yaml"
+    assert reason_gone("resume__swing", root) is None
+    tree = yaml.safe_load(file.read_text())
+    file.write_text(yaml.safe_dump(tree | {"levels": None}))
+    assert reason_gone("resume__swing", root) == "the book has no drawdown levels any more"
+    file.write_text("name: [")
+    assert reason_gone("resume__swing", root) is None
+    assert reason_gone("daily__swing", root) is None
+    assert reason_gone("alerts", root) is None
+
+
+def test_the_task_works_where_nobody_may_ask_airflow(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_runs, "airflow_client", lambda: None)
+    assert desk_runs.RunsOperator(task_id="runs").execute({}) == {"ended": 0, "started": 0}
