@@ -21,8 +21,18 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 @contextmanager
-def signed_in(address: str, login: Login) -> Iterator[Page]:
-    """A page of Airflow's web UI, somebody signed in; the test is skipped where no browser is found."""
+def signed_in(address: str, login: Login, zone: str = "America/New_York") -> Iterator[Page]:
+    """A page of Airflow's web UI, somebody signed in; the test is skipped where no browser is found.
+
+    Parameters
+    ----------
+    address : str
+        Of the web UI.
+    login : Login
+        Who signs in.
+    zone : str
+        The time zone of the browser's machine.
+    """
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = os.environ.get(VARIABLE) or next(filter(None, map(shutil.which, _NAMES)), None)
     if found is None:
@@ -31,7 +41,7 @@ def signed_in(address: str, login: Login) -> Iterator[Page]:
         # Without a sandbox of its own it runs as root too, as in a container; it only sees the test's desk.
         browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         try:
-            page = browser.new_page(viewport={"width": 1400, "height": 900})
+            page = browser.new_page(viewport={"width": 1400, "height": 900}, timezone_id=zone)
             page.goto(address)
             page.fill("input[name=username]", login.username)
             page.fill("input[name=password]", login.password)

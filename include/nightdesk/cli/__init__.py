@@ -11,6 +11,7 @@ import sys
 from nightdesk.cli import (
     action,
     alerts,
+    backfill,
     books,
     broker,
     data,
@@ -34,6 +35,7 @@ __all__ = [
     "action",
     "alerts",
     "app",
+    "backfill",
     "books",
     "broker",
     "data",
