@@ -8,8 +8,13 @@ the session is closed.
 * **One session again**: clear its run, or trigger the DAG with the session in the form. Running a step
   twice changes nothing. Once an order has left the house the session is sealed: a rerun recomputes, tells
   what differs and writes nothing.
-* **Many sessions**: a backfill over any span. Up to the signals, sessions run side by side; from *settle*
-  on each waits until the session before it is closed, whatever started the run.
+* **Many sessions**: a backfill over any span; its dates are those of the exchange, whatever the zone of your
+  browser. Up to the signals, sessions run side by side; from *settle* on each waits until the session before
+  it is closed, whatever started the run. Runs of a DAG that is switched off wait until it is on: tick
+  *Unpause* in the form.
+* **What a run was** stands in its note: its session, whether it was a dry run, catching up, sealed and
+  compared, or degraded, and what failed.
+* **A machine that slept** over sessions decides them by itself: the DAG `alerts` starts up to ten.
 * **A failed step**: passing faults were retried already. Read the end of its log, put right what it names,
   clear the task; what follows it runs again by itself.
 """
@@ -57,7 +62,8 @@ FORM = {
         type=["null", "string"],
         format="date",
         title="Session",
-        description="The trading day to decide. Empty: the run's own session, or the newest completed one.",
+        description="The trading day to decide. Empty: the run's own session, or the newest completed one. "
+        "Leave it empty in a backfill, whose dates say it.",
     ),
     "dry_run": Param(
         False,

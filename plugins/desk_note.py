@@ -6,10 +6,12 @@ import logging
 from datetime import date
 from typing import Any
 
-from desk_api import airflow_client
 from desk_connections import desk_environment
 
 log = logging.getLogger("nightdesk.dag")
+
+#: A server that is slow to answer does not hold a session up for longer.
+PATIENCE_SECONDS = 5.0
 
 #: The desk's line begins with it; what people wrote stands beneath and is kept.
 MARK = "Session "
@@ -73,9 +75,10 @@ class RunNote:
 
     def _write(self, parts: list[str]) -> None:
         from nightdesk.errors import NightdeskError
+        from nightdesk.machine.reaching import client_of_tasks
 
         says, ti = ", ".join(parts), self._ti
-        client = airflow_client()
+        client = client_of_tasks(timeout=PATIENCE_SECONDS)
         if client is None:
             log.info("run note=%s", says)
             return

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperator
 
-from desk_api import airflow_client
 from desk_connections import desk_environment, without_secrets
 
 if TYPE_CHECKING:
@@ -27,11 +26,12 @@ class RunsOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
+        from nightdesk.machine.reaching import client_of_tasks
         from nightdesk.pipeline.context import project_root
         from nightdesk.store.db import connect
 
         environ = desk_environment()
-        root, client = project_root(environ), airflow_client()
+        root, client = project_root(environ), client_of_tasks()
         conn = connect(environ=environ)
         try:
             ended = 0 if client is None else end_removed(conn, client, root)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from nightdesk.book import Book
-    from nightdesk.machine.airflow import Airflow
     from nightdesk.machine.backfilling import BackfillPlan
+    from nightdesk.machine.rest import AirflowClient
     from nightdesk.store.db import Connection
 
 
@@ -51,13 +51,11 @@ def backfill(
     switched off would wait for ever: you are asked whether to switch it on.
     """
     from nightdesk.errors import Refused
-    from nightdesk.machine import postgres
-    from nightdesk.machine.airflow import Airflow
-    from nightdesk.machine.home import Home
+    from nightdesk.machine.reaching import client_of_desk
 
     check_span(first, last)
-    loaded, home = open_book(book), Home.find()
-    airflow, dag_id = Airflow(home, postgres.start(home)), f"daily__{loaded.name}"
+    loaded = open_book(book)
+    airflow, dag_id = client_of_desk(), f"daily__{loaded.name}"
     with database() as conn:
         plan = _plan(airflow, conn, loaded, dag_id, first, last, again=again)
     document: dict[str, Any] = {**asdict(plan), "dag": dag_id, "backfill": None, "switched_on": False}
@@ -80,7 +78,7 @@ def backfill(
 
 
 def _plan(
-    airflow: Airflow, conn: Connection, book: Book, dag_id: str, first: date, last: date, *, again: bool
+    airflow: AirflowClient, conn: Connection, book: Book, dag_id: str, first: date, last: date, *, again: bool
 ) -> BackfillPlan:
     from nightdesk.calendar import get_calendar
     from nightdesk.errors import Refused
@@ -115,7 +113,7 @@ def _plan(
     )
 
 
-def _is_off(airflow: Airflow, dag_id: str) -> bool:
+def _is_off(airflow: AirflowClient, dag_id: str) -> bool:
     from nightdesk.errors import Refused
 
     state = airflow.dag_state(dag_id)

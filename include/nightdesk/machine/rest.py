@@ -65,11 +65,13 @@ class AirflowClient:
         Of the API server, as ``http://127.0.0.1:8080``.
     login : Login
         The user in whose name it acts.
+    timeout : float, optional
+        Seconds to wait for an answer.
     """
 
-    def __init__(self, address: str, login: Login) -> None:
+    def __init__(self, address: str, login: Login, *, timeout: float | None = None) -> None:
         self._login = login
-        self._rest = Rest(address, login)
+        self._rest = Rest(address, login, timeout)
 
     @property
     def address(self) -> str:

@@ -24,11 +24,14 @@ class Rest:
         As ``http://127.0.0.1:8080``.
     login : Login
         The user in whose name it asks.
+    timeout : float, optional
+        Seconds to wait for an answer; by default `TIMEOUT_SECONDS`.
     """
 
-    def __init__(self, address: str, login: Login) -> None:
+    def __init__(self, address: str, login: Login, timeout: float | None = None) -> None:
         self.address = address
         self._login = login
+        self._timeout = TIMEOUT_SECONDS if timeout is None else timeout
         self._http: httpx.Client | None = None
 
     def send(
@@ -87,7 +90,7 @@ class Rest:
 
         if self._http is None:
             # The server is on this machine: a proxy of the environment must not stand between.
-            http = httpx.Client(base_url=self.address, timeout=TIMEOUT_SECONDS, trust_env=False)
+            http = httpx.Client(base_url=self.address, timeout=self._timeout, trust_env=False)
             credentials = {"username": self._login.username, "password": self._login.password}
             answer = http.post("/auth/token", json=credentials)
             if not answer.is_success:
