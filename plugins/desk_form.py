@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from desk_note import note_refusal
 from nightdesk.errors import Refused
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def refuse_unknown_keys(context: Context) -> None:
         return
     reason = f"{dag.dag_id}: {reason}. Nothing was done: trigger the DAG again"
     if not task.upstream_task_ids:
+        note_refusal(context["ti"], reason)
         raise Refused(reason)
     from nightdesk.pipeline.failures import Consequence
 

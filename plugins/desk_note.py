@@ -13,8 +13,35 @@ log = logging.getLogger("nightdesk.dag")
 #: A server that is slow to answer does not hold a session up for longer.
 PATIENCE_SECONDS = 5.0
 
-#: The desk's line begins with it; what people wrote stands beneath and is kept.
-MARK = "Session "
+#: Airflow takes notes of up to 1000 characters.
+LONGEST = 1000
+
+#: The desk's lines begin with these; what people wrote stands beneath them and is kept.
+SESSION, REFUSED = "Session ", "Refused: "
+
+
+def write_note(ti: Any, line: str, *, over: tuple[str, ...] = (SESSION, REFUSED)) -> None:
+    """Put a line first in the note of a task's run, in place of those that begin with `over`.
+
+    Failing to is only logged.
+    """
+    from nightdesk.errors import NightdeskError
+    from nightdesk.machine.reaching import client_of_tasks
+
+    client = client_of_tasks(timeout=PATIENCE_SECONDS)
+    if client is None:
+        log.info("run note=%s", line)
+        return
+    try:
+        kept = [one for one in client.note(ti.dag_id, ti.run_id).splitlines() if not one.startswith(over)]
+        client.write_note(ti.dag_id, ti.run_id, "\n".join([line, *kept])[:LONGEST])
+    except NightdeskError as error:
+        log.warning("note_not_written run=%s note=%s reason=%s", ti.run_id, line, error)
+
+
+def note_refusal(ti: Any, reason: object) -> None:
+    """Say in the note of a run why it was refused."""
+    write_note(ti, REFUSED + " ".join(str(reason).split()))
 
 
 class RunNote:
@@ -42,12 +69,13 @@ class RunNote:
         """Say what the run is about to do."""
         from nightdesk.pipeline.describing import begun
 
-        self._write([*begun(self._session, self._ti.run_id, dry_run=self._dry_run), "under way"])
+        parts = [*begun(self._session, self._ti.run_id, dry_run=self._dry_run), "under way"]
+        write_note(self._ti, SESSION + ", ".join(parts))
 
     def end(self, *, failed: bool) -> None:
         """Say what the run was, in its last task."""
         try:
-            self._write([self._outcome(failed=failed)])
+            write_note(self._ti, SESSION + self._outcome(failed=failed), over=(SESSION,))
         except Exception as error:  # noqa: BLE001 (a note that is not written hides no failure and makes none)
             log.warning("note_not_written run=%s reason=%s", self._ti.run_id, type(error).__name__)
 
@@ -72,20 +100,3 @@ class RunNote:
             )
         finally:
             conn.close()
-
-    def _write(self, parts: list[str]) -> None:
-        from nightdesk.errors import NightdeskError
-        from nightdesk.machine.reaching import client_of_tasks
-
-        says, ti = ", ".join(parts), self._ti
-        client = client_of_tasks(timeout=PATIENCE_SECONDS)
-        if client is None:
-            log.info("run note=%s", says)
-            return
-        try:
-            theirs = [
-                line for line in client.note(ti.dag_id, ti.run_id).splitlines() if not line.startswith(MARK)
-            ]
-            client.write_note(ti.dag_id, ti.run_id, "\n".join([f"{MARK}{says}", *theirs]))
-        except NightdeskError as error:
-            log.warning("note_not_written run=%s note=%s reason=%s", ti.run_id, says, error)

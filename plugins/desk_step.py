@@ -17,7 +17,7 @@ from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRu
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_connections import desk_environment, without_secrets
-from desk_note import RunNote
+from desk_note import RunNote, note_refusal
 from desk_sending import send_emergencies
 from nightdesk.errors import BadRequest, NotYet, Refused
 
@@ -161,7 +161,11 @@ class StepOperator(BaseOperator):
         self.strategy = strategy
 
     def execute(self, context: Context) -> dict[str, int | str]:
-        session = session_of(context["params"], context["dag_run"], self.calendar)
+        try:
+            session = session_of(context["params"], context["dag_run"], self.calendar)
+        except Refused as reason:
+            self._note_refusal(context, reason)
+            raise
         dry_run = bool(context["params"]["dry_run"])
         note = RunNote(context["ti"], self.book, session, dry_run=dry_run)
         if self.step == FIRST_STEP:
@@ -176,7 +180,9 @@ class StepOperator(BaseOperator):
             self._tell_waiting(asked, now, session, reason)
             await_turn_again(asked, now, reason)
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, Refused):
+                self._note_refusal(context, error)
             if self.step == LAST_STEP:
                 note.end(failed=True)
             raise
@@ -214,6 +220,10 @@ class StepOperator(BaseOperator):
             environ=desk_environment(),
             task=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.try_number}",
         )
+
+    def _note_refusal(self, context: Context, reason: Refused) -> None:
+        if self.step == FIRST_STEP:
+            note_refusal(context["ti"], reason)
 
     def _tell_waiting(self, asked: datetime | None, now: datetime, session: date, reason: NotYet) -> None:
         """Tell a person of a wait that is no short one."""

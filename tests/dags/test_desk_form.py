@@ -13,6 +13,7 @@ from airflow.sdk import DAG
 from nightdesk.errors import Refused
 from nightdesk.pipeline.failures import Consequence
 
+RUN = SimpleNamespace(dag_id="daily__multi_asset", run_id="manual__1")
 ROOT = Path(__file__).parents[2]
 DAILY, RESUME = "daily__multi_asset", "resume__multi_asset"
 
@@ -26,7 +27,7 @@ def begins(dag: DAG, task_id: str, conf: dict[str, Any]) -> None:
     """What Airflow does before a task of a run with some configuration is executed."""
     task: Any = dag.get_task(task_id)
     if task._pre_execute_hook is not None:
-        task._pre_execute_hook({"dag": dag, "task": task, "dag_run": SimpleNamespace(conf=conf)})
+        task._pre_execute_hook({"dag": dag, "task": task, "dag_run": SimpleNamespace(conf=conf), "ti": RUN})
 
 
 @pytest.mark.parametrize(

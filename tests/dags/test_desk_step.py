@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,11 @@ from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_failure import missing_steps
-from desk_step import RETRY_POLICY, TURN_DEADLINE, await_turn_again, session_of
+from desk_step import RETRY_POLICY, TURN_DEADLINE, StepOperator, await_turn_again, session_of
 from nightdesk.errors import NotYet, Refused, Transient
+from nightdesk.store.books import BookRecord, start_book
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.messages import alerts_of
 
 NOW = datetime(2025, 1, 13, 12, tzinfo=UTC)
 
@@ -103,3 +107,33 @@ def test_a_session_is_closed_without_a_strategy_but_not_without_a_step(
     states: dict[str, str | None], missing: dict[str, str | None]
 ) -> None:
     assert missing_steps(states, ("signals.a", "signals.b")) == missing
+
+
+class Waits(StepOperator):
+    """A step whose turn does not come."""
+
+    def run_step(self, context: Any, session: date, *, dry_run: bool) -> dict[str, int | str]:
+        raise NotYet("the first of them, 2025-01-06, was not begun")
+
+
+@pytest.mark.parametrize(("minutes", "alerts"), [(4, []), (6, ["WARNING multi_asset 2025-01-10 waits"])])
+def test_a_run_that_waits_for_minutes_is_told_once_with_what_it_waits_for(
+    conn: Connection, minutes: int, alerts: list[str]
+) -> None:
+    record = BookRecord("multi_asset", date(2025, 1, 3), date(2023, 1, 3), Decimal("1e5"), "paper", "paper")
+    start_book(conn, record)
+    with cursor(conn) as cur:
+        cur.execute("UPDATE nightdesk.books SET created_at = created_at - interval '1 hour'")
+    asked = datetime.now(UTC) - timedelta(minutes=minutes)
+    ti = SimpleNamespace(
+        dag_id="daily__multi_asset", run_id="manual__1", get_first_reschedule_date=lambda context: asked
+    )
+    form = {"session": "2025-01-10", "dry_run": False}
+    context: Any = {"ti": ti, "params": form, "dag_run": run(None, "2025-01-13 12:00")}
+    step = Waits(task_id="settle", step="settle", book="multi_asset", calendar="XNYS")
+    for _ in range(2):
+        with pytest.raises(AirflowRescheduleException):
+            step.execute(context)
+    told = alerts_of(conn)
+    assert [f"{one['level']} {one['subject']}" for one in told] == alerts
+    assert all("the first of them, 2025-01-06, was not begun" in one["body"] for one in told)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Where a browser is found that stands at no usual place.
 VARIABLE = "NIGHTDESK_BROWSER"
+#: A page of a busy desk takes its time.
+TIMEOUT_SECONDS = 90
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -42,6 +44,7 @@ def signed_in(address: str, login: Login, zone: str = "America/New_York") -> Ite
         browser = started.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
         try:
             page = browser.new_page(viewport={"width": 1400, "height": 900}, timezone_id=zone)
+            page.set_default_timeout(TIMEOUT_SECONDS * 1000)
             page.goto(address)
             page.fill("input[name=username]", login.username)
             page.fill("input[name=password]", login.password)

@@ -77,7 +77,23 @@ def test_a_session_that_nobody_decided_is_told_once(started: Connection, root: P
     assert (alert["alert_key"], alert["level"]) == (f"missing swing {session}", "CRITICAL")
     assert alert["subject"] == f"swing {session} is not decided"
     assert "no step of it was begun" in alert["body"]
-    assert f"`nightdesk run swing --session {session}`" in alert["body"]
+    # The book has decided nothing yet: its first session comes first.
+    assert (
+        f"The first session that is missing is {INCEPTION}, and those after it wait for it" in alert["body"]
+    )
+    assert f"`nightdesk replay swing --from {INCEPTION} --to {session}`" in alert["body"]
+
+
+def test_where_only_the_newest_session_is_missing_the_command_decides_that_one(
+    started: Connection, root: Path
+) -> None:
+    session = newest(started)
+    before = CALENDAR.shift(session, -1)
+    begin(started, before)
+    close_run(started, "swing", before)
+    assert tell_missing(started, root) == 1
+    [alert] = alerts_of(started, "swing")
+    assert f"`nightdesk run swing --session {session}` decides it by hand" in alert["body"]
 
 
 def test_a_session_that_was_begun_long_ago_and_not_closed_is_told(started: Connection, root: Path) -> None:

@@ -12,6 +12,7 @@ from nightdesk.calendar import SETTLING_TIME, USUAL_CALENDAR, get_calendar
 from nightdesk.errors import NightdeskError
 from nightdesk.pipeline.context import book_path
 from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
+from nightdesk.pipeline.gaps import first_missing
 from nightdesk.pipeline.noticing import Condition, Look, notice
 from nightdesk.store.alert_spells import Kind, Spell
 from nightdesk.store.books import started_books
@@ -183,6 +184,11 @@ def _raise_missing(conn: Connection, book: Book, session: date, standing: Standi
         if standing.opened_at is None
         else f"it was begun at {standing.opened_at:%Y-%m-%d %H:%M} UTC and is {standing.status}"
     )
+    first = first_missing(conn, book.name, standing.inception, get_calendar(book.calendar))
+    way = f"`nightdesk run {book.name} --session {session}` decides it by hand"
+    if first < session:
+        found += f". The first session that is missing is {first}, and those after it wait for it"
+        way = f"`nightdesk replay {book.name} --from {first} --to {session}` decides them in order"
     return raise_alert(
         conn,
         f"missing {book.name} {session}",
@@ -190,7 +196,7 @@ def _raise_missing(conn: Connection, book: Book, session: date, standing: Standi
         f"{book.name} {session} is not decided",
         f"The bars of {session} can be had since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
         f"{found}.\n\nSee that the DAG daily__{book.name} is switched on and that Airflow's scheduler runs; "
-        f"`nightdesk run {book.name} --session {session}` decides it by hand.",
+        f"{way}.",
         book=book.name,
         session=session,
     )
