@@ -98,26 +98,30 @@ def catch_up(conn: Connection, client: AirflowClient | None, root: Path) -> int:
 
     started = 0
     for gap in find_gaps(conn, root):
+        if gap.failed or not gap.idle:
+            continue
         dag_id = dag_id_of("daily", gap.book)
         state = None if client is None else client.dag_state(dag_id)
-        if gap.failed or not gap.idle:
+        if client is None or state is None:
+            tell_gap(conn, gap, "no API")
+            continue
+        # Runs of a DAG that is switched off wait in silence, whoever made them.
+        if state.is_paused:
+            tell_gap(conn, gap, "switched off")
+            continue
+        under_way = {run.decides for run in client.open_runs().get(dag_id, [])}
+        if gap.sessions[0] in under_way:
             continue
         if len(gap.sessions) > CAUGHT_UP_AT_MOST:
             tell_gap(conn, gap, "too many")
-        elif client is None or state is None:
-            tell_gap(conn, gap, "no API")
-        elif state.is_paused:
-            tell_gap(conn, gap, "switched off")
-        else:
-            under_way = {run.decides for run in client.open_runs().get(dag_id, [])}
-            found = [
-                session
-                for session in gap.idle
-                if session not in under_way
-                and client.trigger_once(dag_id, f"{CATCHING_UP}{session}", session)
-            ]
-            if found:
-                log.info("catching_up book=%s sessions=%s", gap.book, ",".join(map(str, found)))
-                tell_caught_up(conn, gap)
-            started += len(found)
+            continue
+        found = [
+            session
+            for session in gap.idle
+            if session not in under_way and client.trigger_once(dag_id, f"{CATCHING_UP}{session}", session)
+        ]
+        if found:
+            log.info("catching_up book=%s sessions=%s", gap.book, ",".join(map(str, found)))
+            tell_caught_up(conn, gap)
+        started += len(found)
     return started

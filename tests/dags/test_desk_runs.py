@@ -92,10 +92,30 @@ def test_a_session_that_a_run_decides_already_gets_no_second_one_but_for_a_dry_r
     conn: Connection, root: Path
 ) -> None:
     first, second, third = slept(conn, 3)
-    runs = [running("backfill__1", first), running("manual__1", second, dry_run=True)]
+    runs = [running("backfill__1", second), running("manual__1", first, dry_run=True)]
     airflow = AirflowOf({"daily__swing": ON}, {"daily__swing": runs})
     assert catch_up(conn, airflow, root) == 2
-    assert [session for *_, session in airflow.started] == [second, third]
+    assert [session for *_, session in airflow.started] == [first, third]
+
+
+@pytest.mark.parametrize("sessions", [3, 20])
+def test_a_book_whose_first_missing_session_is_under_way_is_left_alone(
+    conn: Connection, root: Path, sessions: int
+) -> None:
+    first, *_ = slept(conn, sessions)
+    airflow = AirflowOf({"daily__swing": ON}, {"daily__swing": [running("backfill__1", first)]})
+    assert catch_up(conn, airflow, root) == 0
+    assert (airflow.started, alerts_of(conn)) == ([], [])
+
+
+def test_a_backfill_that_waits_in_silence_because_its_dag_is_switched_off_is_told(
+    conn: Connection, root: Path
+) -> None:
+    first, *_ = slept(conn, 20)
+    airflow = AirflowOf({"daily__swing": OFF}, {"daily__swing": [running("backfill__1", first)]})
+    assert catch_up(conn, airflow, root) == 0
+    [alert] = alerts_of(conn)
+    assert "the DAG daily__swing is switched off" in alert["body"]
 
 
 @pytest.mark.parametrize(

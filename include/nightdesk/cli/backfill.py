@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nightdesk.book import Book
     from nightdesk.machine.backfilling import BackfillPlan
-    from nightdesk.machine.rest import AirflowClient
+    from nightdesk.machine.rest import AirflowClient, DagState
     from nightdesk.store.db import Connection
 
 
@@ -63,7 +63,7 @@ def backfill(
     if not preview:
         if not plan.runs:
             raise Refused("; ".join(lines))
-        is_off = _is_off(airflow, dag_id)
+        is_off = _state_of(airflow, dag_id).is_paused
         if is_off and not yes:
             _agree_to_switch_on(lines, dag_id)
         # Before the DAG is on: switched on first, it would start with the newest session alone.
@@ -98,6 +98,7 @@ def _plan(
     early, able, later = decidable(calendar, first, last, inception, calendar.latest_completed(now(conn)))
     runs: tuple[date, ...] = ()
     if able:
+        _state_of(airflow, dag_id)
         reprocess = "completed" if again else "none"
         made = set(airflow.backfill_preview(dag_id, able[0], able[-1], reprocess=reprocess))
         runs = tuple(one for one in able if one in made)
@@ -113,13 +114,14 @@ def _plan(
     )
 
 
-def _is_off(airflow: AirflowClient, dag_id: str) -> bool:
+def _state_of(airflow: AirflowClient, dag_id: str) -> DagState:
+    """How a DAG stands; `Refused` where no file makes it."""
     from nightdesk.errors import Refused
 
     state = airflow.dag_state(dag_id)
     if state is None or state.is_stale:
         raise Refused(f"Airflow has no DAG {dag_id}: see `nightdesk books` and `nightdesk airflow dags list`")
-    return state.is_paused
+    return state
 
 
 def _agree_to_switch_on(lines: list[str], dag_id: str) -> None:

@@ -123,12 +123,7 @@ class AirflowClient:
         """Switch the DAG off; its runs under way stop after their running tasks."""
         self._rest.send("PATCH", f"dags/{dag_id}", {"is_paused": True}, query={"update_mask": "is_paused"})
 
-    def trigger(
-        self,
-        dag_id: str,
-        session: date | None = None,
-        conf: Mapping[str, Any] | None = None,
-    ) -> str:
+    def trigger(self, dag_id: str, session: date | None = None, conf: Mapping[str, Any] | None = None) -> str:
         """Start a run by hand, as the form in the web UI does.
 
         Parameters

@@ -147,12 +147,11 @@ def tell_waiting(conn: Connection, book: str, session: date, reason: str) -> boo
     reason : str
         What it waits for and what to do.
     """
-    closed = latest_closed(conn, book)
     if not stands_still(conn, book):
         return False
     return raise_alert(
         conn,
-        f"waiting {book} after {closed}",
+        f"waiting {book} after {latest_closed(conn, book)}",
         "WARNING",
         f"{book} {session} waits",
         f"Its run has waited for more than {PATIENCE.seconds // 60} minutes, and no session of {book} was "
