@@ -123,11 +123,11 @@ def test_it_runs_every_five_minutes_from_the_start_one_run_at_a_time(dag: Module
     assert made.schedule == "*/5 * * * *"
     assert made.is_paused_upon_creation is False
     assert made.max_active_runs == 1
-    sweep, send = (made.task_dict[name] for name in ("sweep", "send"))
-    assert send.upstream_task_ids == {"sweep"}
-    # What waits is sent whatever became of the sweep.
+    sweep, runs, send = (made.task_dict[name] for name in ("sweep", "runs", "send"))
+    assert send.upstream_task_ids == {"sweep", "runs"}
+    # What waits is sent whatever became of the others.
     assert send.trigger_rule == "all_done"
-    for task in (sweep, send):
+    for task in (sweep, runs, send):
         assert task.priority_weight == 100
         assert timedelta(seconds=desk_alerts.SENDING_SECONDS) < task.execution_timeout
 
