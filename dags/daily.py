@@ -69,7 +69,9 @@ FORM = {
         False,
         type="boolean",
         title="Dry run",
-        description="Compute and report; keep nothing, send no order.",
+        # Of the form of a backfill, Airflow's web UI sends no parameters otherwise.
+        description="Compute and report; keep nothing, send no order. In a backfill it counts only with "
+        "*Override parameters on existing runs* ticked.",
     ),
 }
 
