@@ -71,7 +71,7 @@ FORM = {
         title="Dry run",
         # Of the form of a backfill, Airflow's web UI sends no parameters otherwise.
         description="Compute and report; keep nothing, send no order. In a backfill it counts only with "
-        "*Override parameters on existing runs* ticked.",
+        "'Override parameters on existing runs' ticked.",
     ),
 }
 
