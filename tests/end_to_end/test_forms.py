@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from tests.end_to_end.browser import signed_in
-from tests.end_to_end.desk import DAG, Desk, sessions, wait_for
+from tests.end_to_end.desk import DAG, Desk, sessions, wait_for, whole_desk
 from tests.end_to_end.project import BOOK, TWO_VOICES
 
 from nightdesk.calendar import get_calendar
@@ -35,6 +35,19 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(900)
 #: The first sessions of the book: from a Friday to a Wednesday.
 FRIDAY, MONDAY, TUESDAY, WEDNESDAY = sessions(4)
 SLEPT = "slept"
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    """A running desk that looks at its files again: books come and go."""
+    settings = {
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_CLEANUP_INTERVAL": "10",
+        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "10",
+    }
+    with whole_desk(settings) as running:
+        yield running
 
 
 @pytest.fixture
