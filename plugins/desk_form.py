@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from desk_note import note_refusal
-from nightdesk.errors import Refused
+from nightdesk.errors import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -21,7 +21,7 @@ def refuse_unknown_keys(context: Context) -> None:
 
     Raises
     ------
-    Refused
+    BadRequest
         With the keys, what they may have meant, and those that are known.
     """
     dag, task = context["dag"], context["task"]
@@ -31,7 +31,7 @@ def refuse_unknown_keys(context: Context) -> None:
     reason = f"{dag.dag_id}: {reason}. Nothing was done: trigger the DAG again"
     if not task.upstream_task_ids:
         note_refusal(context["ti"], reason)
-        raise Refused(reason)
+        raise BadRequest(reason)
     from nightdesk.pipeline.failures import Consequence
 
     raise Consequence(reason)
