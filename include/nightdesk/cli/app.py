@@ -22,6 +22,7 @@ ORDER = (
         "factors",
         "run",
         "replay",
+        "backfill",
         "backtest",
     ),
     *("checks", "sweep", "stress"),
