@@ -48,6 +48,17 @@ SELECT * FROM nightdesk.whole_orders o
 WHERE book = %(book)s AND attempts > 0 AND status IN ('planned', 'submitted', 'partially_filled')
 ORDER BY session, client_order_id;
 
+-- name: unbooked_orders
+SELECT o.*, coalesce(f.quantity, 0) AS booked FROM nightdesk.whole_orders o
+LEFT JOIN (
+    SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
+    WHERE book = %(book)s AND symbol = %(symbol)s GROUP BY client_order_id
+) f USING (client_order_id)
+WHERE o.book = %(book)s AND o.symbol = %(symbol)s AND o.attempts > 0 AND (
+    o.status IN ('planned', 'submitted', 'partially_filled') OR o.filled_quantity > coalesce(f.quantity, 0)
+)
+ORDER BY o.session, o.client_order_id;
+
 -- name: orders_due
 SELECT count(*) AS orders FROM nightdesk.orders
 WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled');

@@ -145,6 +145,14 @@ WHERE book = %(book)s AND session < %(session)s AND (
         attempts > 0 AND status IN ('suppressed', 'expired', 'rejected')
         AND session = (SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = o.book AND r.session < %(session)s)
     )
+    OR (
+        attempts > 0 AND status IN ('suppressed', 'expired', 'rejected') AND session >= %(first)s
+        AND symbol IN (
+            SELECT d.symbol FROM nightdesk.disputed_positions d
+            WHERE d.book = o.book
+                AND d.session = (SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = o.book AND r.session < %(session)s)
+        )
+    )
 )
 ORDER BY session, client_order_id;
 
@@ -185,6 +193,10 @@ FROM nightdesk.portfolio WHERE book = %(book)s AND session BETWEEN %(first)s AND
 -- name: reconciliation_rows
 SELECT item, ledger_value, broker_value, outcome FROM nightdesk.reconciliations
 WHERE book = %(book)s AND session = %(session)s ORDER BY item;
+
+-- name: disputed_positions
+SELECT symbol, reason FROM nightdesk.disputed_positions
+WHERE book = %(book)s AND session = %(session)s ORDER BY symbol;
 
 -- name: kill_switch
 SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events

@@ -142,11 +142,14 @@ def test_fills_are_shared_exactly_however_the_broker_cuts_them(
         (0, 1, True),
         (5, 1, True),
         (5, -5, False),
-        (5, -10, False),
+        (5, -6, True),
         (5, -11, True),
         (-5, -1, True),
-        (-5, 6, False),
+        (-5, 5, False),
+        (-5, 6, True),
     ],
 )
-def test_a_trade_adds_risk_when_it_leads_further_from_flat(held: int, change: int, adds: bool) -> None:
+def test_a_trade_adds_risk_when_it_leads_further_from_flat_or_beyond_it(
+    held: int, change: int, adds: bool
+) -> None:
     assert adds_risk(Decimal(held), Decimal(change)) == adds

@@ -8,7 +8,6 @@ from decimal import Decimal
 import pytest
 from tests.execution.snapshots import TUESDAY, WEDNESDAY, after, broker, differing, fill, ours, plan, sent
 
-from nightdesk.execution.reconciling import doubts
 from nightdesk.execution.repairs import BookFill, CancelOrder, MoveOrder, RefuseFill, Repair, SentOrder
 
 ONCE = "x1 a buy 10 GLD 100"
@@ -139,8 +138,10 @@ ALL_LATER, REST_LATER = ["x1 a buy 10 GLD 100 18"], ["x1 a buy 4 GLD 100", "x2 a
         (SENT,       "expired 4",            PART,        "expired 4"),
         (SENT,       "cancelled 4",          PART,        "cancelled 4"),
         (SENT,       "rejected",             [],          "rejected 0"),
-        (SENT,       "unknown",              [],          "expired 0"),
+        (SENT,       "unknown",              [],          None),
+        (SENT,       "unknown",              PART,        "partially_filled 4"),
         (SENT,       "unknown",              ALL,         "filled 10"),
+        (LONG_AGO,   "unknown",              [],          "expired 0"),
         (SENT,       "accepted",             ALL,         "filled 10"),
         (PLANNED,    "unknown",              [],          "expired 0"),
         (PLANNED,    "accepted",             [],          "submitted 0"),
@@ -188,26 +189,3 @@ def test_an_order_that_works_past_its_time_is_cancelled(
     side = ours(here)
     repairs = plan(broker(side, {"a": there}, [fill(one) for one in told]), side)
     assert (CancelOrder("a") in repairs) is is_cancelled
-
-
-@pytest.mark.parametrize(
-    ("here", "there", "told", "doubted"),
-    [
-        (SENT,       "filled 10",   ALL,                      None),
-        (SENT,       "expired",     [],                       None),
-        (PLANNED,    "unknown",     [],                       None),
-        (SENT,       "filled 10",   ALL_LATER,                None),
-        (SENT,       "filled 10",   PART,                     "a: 10 filled, and executions of 4"),
-        (SENT,       "expired",     ALL,                      "a: 0 filled, and executions of 10"),
-        (SENT,       "unknown",     [],                       "a: confirmed, and not known any more"),
-        (SENT,       "accepted",    [],                       "CancelOrder"),
-        (SENT,       "expired",     ["x1 b buy 1 GLD 100"],   "it fits no open order of this book"),
-    ],
-)  # fmt: skip
-def test_a_broker_that_contradicts_itself_is_doubted(
-    here: SentOrder, there: str, told: list[str], doubted: str | None
-) -> None:
-    side = ours(here)
-    said = broker(side, {"a": there}, [fill(one) for one in told])
-    found = doubts(said, side, plan(said, side))
-    assert found == () if doubted is None else any(doubted in one for one in found)

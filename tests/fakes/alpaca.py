@@ -66,6 +66,7 @@ class FakeAlpaca:
         self.spoiled = 0
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._always: dict[str, Fault] = {}
+        self._lagging: dict[str, State] = {}
         #: The newest answer of each endpoint as it should be, which a duplicate repeats.
         self.told: dict[str, tuple[int, Any]] = {}
         self._lock = threading.RLock()
@@ -88,11 +89,17 @@ class FakeAlpaca:
         assert endpoint in ENDPOINTS, f"{endpoint} is none of {ENDPOINTS}"
         self._always[endpoint] = fault
 
+    def lag(self, *endpoints: str, state: State | None = None) -> None:
+        """These endpoints go on telling how things stood in a state (default: as now), until `heal`."""
+        assert set(endpoints) <= set(ENDPOINTS), f"{endpoints} are not all of {ENDPOINTS}"
+        self._lagging |= dict.fromkeys(endpoints, state or self.exchange.state)
+
     def heal(self) -> None:
         """From now on every answer is good."""
         with self._lock:
             self._faults.clear()
             self._always.clear()
+            self._lagging.clear()
 
     @contextmanager
     def away(self) -> Iterator[None]:
@@ -172,7 +179,8 @@ class FakeAlpaca:
         """
         fault = self._next_fault(endpoint)
         if fault is None:
-            return self._good(endpoint, act())
+            lagging = self._lagging.get(endpoint)
+            return self._good(endpoint, act() if lagging is None else look(lagging))
         if not fault.of_content:
             self.spoiled += 1
         if fault is Fault.TAKEN_LATE:

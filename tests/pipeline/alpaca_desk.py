@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import yaml
 from tests.clock import set_clock
 from tests.fakes.alpaca import FakeAlpaca
+from tests.fakes.alpaca_orders import receive
 from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.calendar import get_calendar
@@ -85,6 +87,16 @@ class AlpacaDesk(SmallDesk):
         """Let a session open and close."""
         self.open_market(number)
         self.fake.exchange.close_market(self.prices(number, 5))
+
+
+def trade_by_hand(fake: FakeAlpaca, side: str, symbol: str, quantity: Decimal | int, price: float) -> str:
+    """Let a person trade in the account past the desk; the client order id that the order is given."""
+    body = {"symbol": symbol, "qty": str(quantity), "side": side, "type": "market", "time_in_force": "day"}
+    order = receive(fake.exchange, body)
+    name = str(order["client_order_id"])
+    if order["status"] != "filled":
+        fake.exchange.execute(name, quantity, price)
+    return name
 
 
 def at_alpaca(desk: SmallDesk, fake: FakeAlpaca, **broker: object) -> AlpacaDesk:

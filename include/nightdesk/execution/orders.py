@@ -130,8 +130,8 @@ def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
 
 
 def adds_risk(held: Decimal, change: Decimal) -> bool:
-    """Whether a signed change takes a position further from flat, also on the other side of it."""
-    return abs(held + change) > abs(held)
+    """Whether a signed change takes a position further from flat, or to the other side of it."""
+    return abs(held + change) > abs(held) or held * (held + change) < 0
 
 
 def _plain(text: str) -> str:

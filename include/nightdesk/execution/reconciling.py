@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -43,7 +43,8 @@ ENDED = {
 #: The states here of an order that the broker has confirmed and that has not ended.
 WORKING = ("submitted", "partially_filled")
 
-#: So long after its decision an order that ended at the broker waits here for executions that were not told.
+#: So long after its decision an order waits here for executions that were not told, though it has ended at
+#: the broker or is not known there any more.
 AWAITED = timedelta(days=10)
 
 
@@ -78,24 +79,14 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
     return (*due, *_differences(broker, settled, ours, tolerance))
 
 
-def doubts(broker: BrokerSnapshot, ours: LedgerSnapshot, repairs: Sequence[Repair]) -> tuple[str, ...]:
-    """What makes the broker's words worth asking for again before they are believed, in words.
+def is_lost(known: BrokerOrder | None, sent: SentOrder) -> bool:
+    """Whether the broker does not know an order that it has confirmed."""
+    return known is None and sent.status in WORKING
 
-    It tells of executions that cannot be, of an order's fills differently in two places, or of other
-    positions than follow from what it told; it does not know an order that it has confirmed, or works on one
-    whose time is over.
-    """
-    found = [str(one) for one in repairs if isinstance(one, (RefuseFill, CancelOrder, Difference))]
-    told: dict[str, Decimal] = {name: sent.booked for name, sent in ours.orders.items()}
-    for fill in {one.execution_id: one for one in broker.fills}.values():
-        if fill.client_order_id in told and fill.execution_id not in ours.booked:
-            told[fill.client_order_id] += fill.quantity
-    for name, known in broker.orders.items():
-        if known is not None and known.filled != told.get(name, known.filled):
-            found.append(f"{name}: {known.filled} filled, and executions of {told[name]}")
-        if known is None and name in ours.orders and ours.orders[name].status in WORKING:
-            found.append(f"{name}: confirmed, and not known any more")
-    return tuple(found)
+
+def is_awaited(sent: SentOrder, session: date) -> bool:
+    """Whether executions of an order that were not told are still waited for."""
+    return session - sent.order.session <= AWAITED
 
 
 def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill | RefuseFill]:
@@ -186,8 +177,8 @@ def _order_repairs(
         if works and sent.order.time_in_force != "gtc":
             repairs.append(CancelOrder(name))
         filled = max(filled, sent.filled)  # what is known already is not unlearned
-        late = told > filled or ours.session - sent.order.session <= AWAITED
-        awaited = known is not None and known.filled > filled and late
+        lacks = is_lost(known, sent) or (known is not None and known.filled > filled)
+        awaited = lacks and (told > filled or is_awaited(sent, ours.session))
         status, cause, answer = _standing(known, sent, filled, awaited=awaited)
         if (status, filled) != (sent.status, sent.filled):
             repairs.append(MoveOrder(name, status, filled, cause, answer))
@@ -209,17 +200,18 @@ def _standing(
 ) -> tuple[str, str, Mapping[str, Any] | None]:
     """Where an order stands once its open has passed.
 
-    One that has ended at the broker ends here when its executions are booked: until then a second try would
-    not know how much is left.
+    One that has ended at the broker, or is not known there any more, ends here when its executions are booked
+    or waited for no longer: until then nobody knows how much of it is left.
     """
     answer = None if known is None else known.answer
     if sent.status in ("suppressed", *ENDED.values()):
         return sent.status, "more executions of it were told", answer
     if filled == sent.order.quantity:
         return "filled", "its executions add up to it", answer
-    if known is None:
-        return "expired", "its open has passed and it was not at the broker", None
     working = "partially_filled" if filled else "submitted"
+    if known is None:
+        status = working if awaited else "expired"
+        return status, "its open has passed and it was not at the broker", None
     status = working if awaited else ENDED.get(known.state, working)
     return status, f"the broker says {known.state.value}", answer
 

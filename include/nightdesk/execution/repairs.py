@@ -131,7 +131,34 @@ class Difference:
         return self.broker_value - self.ledger_value
 
 
-Repair = BookFill | RefuseFill | BookMovement | CancelOrder | MoveOrder | Difference
+@dataclass(frozen=True)
+class Dispute:
+    """A symbol whose position is not known: ledger and broker, or the broker's own answers, differ about it.
+
+    Attributes
+    ----------
+    symbol : str
+    ledger_value : Decimal
+        What the ledger holds after the repairs, signed units.
+    claimed_value : Decimal
+        What the account would hold if the broker's contradicting word were true, signed units.
+    reason : str
+        What contradicts what.
+    orders : tuple of str
+        The orders of ours about which the broker contradicts itself.
+    given_up : bool
+        Whether one of them is waited for no longer.
+    """
+
+    symbol: str
+    ledger_value: Decimal
+    claimed_value: Decimal
+    reason: str
+    orders: tuple[str, ...] = ()
+    given_up: bool = False
+
+
+Repair = BookFill | RefuseFill | BookMovement | CancelOrder | MoveOrder | Difference | Dispute
 
 
 def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Entry, ...]:

@@ -37,6 +37,7 @@ _HEADINGS: dict[Kind, str] = {
     "limit": "near a limit",
     "band": "outside its backtest's band",
     "retry": "is tried again",
+    "dispute": "position in dispute",
 }
 
 #: A key that names many subjects is shortened to its hash beyond so many characters.

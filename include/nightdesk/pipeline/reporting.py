@@ -49,7 +49,7 @@ from nightdesk.store.decisions import (
     verdicts_of,
 )
 from nightdesk.store.health import ingest_notes
-from nightdesk.store.ledger import positions_of, read_mark, reconciliations_of
+from nightdesk.store.ledger import disputed_positions, positions_of, read_mark, reconciliations_of
 from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk import kill_switch
@@ -188,6 +188,10 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
             f"Ledger and broker differ: {one['item']}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
             for one in reconciliations_of(conn, book.name, session)
+        )
+        + tuple(
+            f"The position in {symbol} is in dispute: {reason}. No order goes out in it, and nothing is opened."
+            for symbol, reason in disputed_positions(conn, book.name, session).items()
         ),
         risk=risk_section(conn, book, session),
         silent=silent_strategies(conn, book.name, session),

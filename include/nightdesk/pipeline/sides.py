@@ -9,18 +9,21 @@ from decimal import Decimal
 
 from nightdesk.brokers import Broker, MarketDay, Unreachable
 from nightdesk.decision import Market
+from nightdesk.execution.disputing import disputes
 from nightdesk.execution.late import BelatedAction
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.execution.money import ZERO, exact, to_price
 from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK, is_paid_later
-from nightdesk.execution.reconciling import doubts, plan_repairs
+from nightdesk.execution.reconciling import plan_repairs
 from nightdesk.execution.repairs import (
     CASH,
     BookFill,
     BookMovement,
     CancelOrder,
     Difference,
+    Dispute,
     LedgerSnapshot,
+    RefuseFill,
     Repair,
     SentOrder,
     adjustment_entries,
@@ -41,6 +44,9 @@ from nightdesk.store.orders import StoredOrder, filled_before, fills_between, fi
 #: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
 SECOND_LOOKS = 3
 PAUSE_SECONDS = 2.0
+
+#: The repairs that a real broker is asked again for before they are believed, beside positions in dispute.
+_ASKED_AGAIN = (RefuseFill, CancelOrder, Difference)
 
 
 def ledger_side(
@@ -133,8 +139,9 @@ def agree(
     """What brings the ledger to where the broker is, by what the broker says now.
 
     Orders that still work though their time is over are cancelled. A real broker that contradicts itself or
-    the ledger is asked again before that is believed: its lists may be a moment old. `late` are the actions
-    of earlier sessions that the ledger books now: a simulated account follows it.
+    the ledger is asked again before that is believed: its lists may be a moment old. What is left in dispute
+    then is among the repairs. `late` are the actions of earlier sessions that the ledger books now: a
+    simulated account follows it.
 
     Raises
     ------
@@ -145,6 +152,7 @@ def agree(
         _live_through(context, broker, market, late)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         repairs: tuple[Repair, ...] = ()
+        left: tuple[Dispute, ...] = ()
         for look in range(looks):
             if look:
                 time.sleep(PAUSE_SECONDS)
@@ -156,12 +164,13 @@ def agree(
                     broker.cancel(name)
                 said = hear(context, broker, waiting, context.session)
                 repairs = plan_repairs(said, ours, context.book.broker.tolerance)
-            if not doubts(said, ours, repairs):
+            left = () if broker.simulated else disputes(said, ours, repairs)
+            if not left and not any(isinstance(one, _ASKED_AGAIN) for one in repairs):
                 return repairs
-        left = [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
-        if left and not context.dry_run:
-            raise Unreachable(f"the broker still works on {', '.join(left)}, which was cancelled")
-        return repairs
+        working = [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
+        if working and not context.dry_run:
+            raise Unreachable(f"the broker still works on {', '.join(working)}, which was cancelled")
+        return (*repairs, *left)
 
 
 def agreed(context: Context) -> tuple[Repair, ...]:

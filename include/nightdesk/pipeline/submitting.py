@@ -8,6 +8,8 @@ planned, open has passed   expired: a decision is meant for one open, late is ne
 planned, dry run           suppressed
 planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
 planned, capital limit     suppressed where it would lead beyond the limit of the account
+planned, disputed position suppressed; so is then what adds to any other position
+planned, too much          suppressed where it would sell more than ledger and broker hold
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -36,6 +38,7 @@ from nightdesk.pipeline.brokerage import contact
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
+from nightdesk.pipeline.withholding import tell_withheld, withheld_because
 from nightdesk.store.db import now, transaction
 from nightdesk.store.ledger import positions_of, read_ledger
 from nightdesk.store.orders import begin_attempt, find_order, move_order, orders_of
@@ -130,6 +133,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> No
     earlier = find_order(context.conn, name)
     if earlier is not None and earlier.attempts and _is_there(context, broker, name):
         return
+    withheld = withheld_because(context, broker, order)
     with transaction(context.conn):
         lock_run(context.conn, context.book.name, context.session)
         current = find_order(context.conn, name)
@@ -138,6 +142,9 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> No
         if current.attempts == 0 and current.order.generation == 0:
             refuse_outdated(context)
         stopped = _reason_to_stop(context, broker, clock, current.order)
+        if stopped is None and withheld is not None:
+            stopped = _Stopped("suppressed", withheld)
+            tell_withheld(context, order, withheld)
         if stopped is not None:
             move_order(context.conn, name, context.session, stopped.status, stopped.cause)
             return

@@ -99,6 +99,12 @@ def mark_row(mark: Mark) -> dict[str, Any]:
     return {name: getattr(mark, name) for name in Mark.__dataclass_fields__ if name != "session"}
 
 
+def disputed_positions(conn: Connection, book: str, session: date) -> dict[str, str]:
+    """The symbols whose position the settling of a session left in dispute, each with the reason."""
+    rows = read_rows(conn, "disputed_positions", book=book, session=session)
+    return {row["symbol"]: row["reason"] for row in rows}
+
+
 def reconciliations_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
     """Differences to the broker found at a session.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from nightdesk.execution.fills import Fill, FillTerms
 from nightdesk.execution.orders import Cross, Intent, Order
+from nightdesk.execution.reconciling import AWAITED
 from nightdesk.execution.repairs import MoveOrder
 from nightdesk.execution.slippage import Slippage, expected_prices
 from nightdesk.masking import mask_document
@@ -45,14 +46,24 @@ def find_order(conn: Connection, client_order_id: str) -> StoredOrder | None:
 def orders_to_settle(conn: Connection, book: str, session: date) -> tuple[StoredOrder, ...]:
     """The orders that were open when `session` began, by session and id, whatever became of them in it.
 
-    With them those of the session before that were given up after an attempt: the broker may yet have them.
+    With them those that were given up after an attempt, since the broker may yet have them: of the session
+    before, and of the last `AWAITED` in a symbol whose position that session left in dispute.
     """
-    return tuple(_stored(row) for row in read_rows(conn, "orders_to_settle", book=book, session=session))
+    known = {"book": book, "session": session, "first": session - AWAITED}
+    return tuple(_stored(row) for row in read_rows(conn, "orders_to_settle", **known))
 
 
 def working_orders(conn: Connection, book: str) -> tuple[StoredOrder, ...]:
     """The orders that may be at the broker and have not ended, of all sessions, by session and id."""
     return tuple(_stored(row) for row in read_rows(conn, "working_orders", book=book))
+
+
+def unbooked_orders(conn: Connection, book: str, symbol: str) -> tuple[tuple[StoredOrder, Decimal], ...]:
+    """The orders in a symbol that may be at the broker and have not ended, or have executions that are not
+    booked; each with its booked units, by session and id.
+    """
+    rows = read_rows(conn, "unbooked_orders", book=book, symbol=symbol)
+    return tuple((_stored(row), row["booked"]) for row in rows)
 
 
 def order_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ _DECIDED = (
     "performance",
     "benchmarks",
     "reconciliations",
+    "disputed_positions",
     "portfolio",
     "positions",
     "ledger_entries",
