@@ -127,7 +127,7 @@ def server_context(folder: Path) -> ssl.SSLContext:
     """TLS with a certificate that the server signed itself, made once and kept in `folder`."""
     path = folder / "mail.pem"
     if not path.exists():
-        path.write_bytes(_self_signed())
+        path.write_bytes(self_signed())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     return context
@@ -178,7 +178,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _self_signed() -> bytes:
+def self_signed() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = datetime.datetime.now(datetime.UTC)

@@ -13,8 +13,8 @@ from tests.matrices.scenes import WatchedDesk, look_ahead
 from tests.matrices.stage import Stage
 from tests.pipeline.small_desk import begin_child, die, in_child, wait_for
 
+from nightdesk.bounded_http import BoundedAdapter
 from nightdesk.brokers.alpaca import AlpacaBroker
-from nightdesk.brokers.alpaca_http import _Bounded
 from nightdesk.pipeline import deciding, saving, submitting
 from nightdesk.store import db, orders
 
@@ -29,7 +29,7 @@ WATCHED = code_of(
     AlpacaBroker.submit,
     AlpacaBroker.order_by_client_id,
 )
-SERVING = code_of(db._execute, _Bounded.send)
+SERVING = code_of(db._execute, BoundedAdapter.send)
 
 #: So many seconds after its boundary a process is killed at the latest.
 LATEST = 0.030

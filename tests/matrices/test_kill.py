@@ -15,7 +15,7 @@ MUST_BE_THERE = (
     "_execute: cur.execute(statement)  (from _send)",
     "_execute: end of with conn.cursor() as cur:  (from _send)",
     "_send: answer = broker.submit(order)",
-    "_Bounded.send: response = super().send(",
+    "BoundedAdapter.send: response = super().send(",
     "AlpacaBroker.submit: return self._read(",
     "_send: record_known(",
     "record_known: move_order(",

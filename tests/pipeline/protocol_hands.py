@@ -19,7 +19,7 @@ from tests.pipeline.protocol_days import Days
 from tests.pipeline.protocol_orders import LATE, Trouble, Wish
 from tests.pipeline.small_desk import begin_child, session, wait_for
 
-from nightdesk.brokers import alpaca_http
+from nightdesk import bounded_http
 from nightdesk.errors import NotYet, Refused, Transient
 from nightdesk.execution.money import to_unit
 from nightdesk.pipeline import steps
@@ -296,7 +296,7 @@ def dying(context: Context, moment: int | None) -> Iterator[None]:
             super().execute(*arguments)
             pass_by()
 
-    send = alpaca_http._Bounded.send
+    send = bounded_http.BoundedAdapter.send
 
     def send_or_die(*arguments: Any, **options: Any) -> Any:
         pass_by()
@@ -305,5 +305,5 @@ def dying(context: Context, moment: int | None) -> Iterator[None]:
         return answer
 
     context.conn.cursor_factory = Cursor
-    alpaca_http._Bounded.send = send_or_die  # type: ignore[method-assign]
+    bounded_http.BoundedAdapter.send = send_or_die  # type: ignore[method-assign]
     yield

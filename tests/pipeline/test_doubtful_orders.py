@@ -18,6 +18,9 @@ from nightdesk.pipeline import sides
 from nightdesk.pipeline.collecting import collect
 from nightdesk.pipeline.resending import resend
 from nightdesk.pipeline.switching import kill, release
+from nightdesk.store.db import transaction
+from nightdesk.store.messages import raise_alert
+from nightdesk.store.orders import move_order, orders_of
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +172,16 @@ def test_what_is_executed_after_a_session_waits_for_the_next_when_the_settling_i
     assert settle(desk, 1, evening=2) == []
     assert settle(desk, 2) == []
     assert stands(desk, name) == f"filled {desk.fake.orders[-1]['qty']}"
+
+
+def test_what_is_stored_of_an_answer_and_of_an_alert_is_bounded(desk: AlpacaDesk) -> None:
+    many = {f"field{n}": "x" * 900 for n in range(1000)}
+    with desk.at(0) as context, transaction(context.conn):
+        name = orders_of(context.conn, "small", session(0))[0].order.client_order_id
+        move_order(context.conn, name, session(0), "rejected", "a test", answer=many)
+        raise_alert(context.conn, "long", "WARNING", "s" * 8_000_000, "b" * 8_000_000)
+    [lengths] = desk.rows(
+        "SELECT length(answer::text) < 30000, length(subject) < 350, length(body) < 20100 "
+        "FROM nightdesk.order_events, nightdesk.alerts WHERE cause = 'a test' AND alert_key = 'long'"
+    )
+    assert lengths == (True, True, True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 from requests.exceptions import (
     ChunkedEncodingError,
     ContentDecodingError,
@@ -24,6 +24,7 @@ from requests.exceptions import (
     Timeout,
 )
 
+from nightdesk.bounded_http import BoundedAdapter, Moved, TooLarge, TooSlow, tls_words
 from nightdesk.brokers.alpaca_address import is_on_this_machine
 from nightdesk.brokers.base import Unreachable, Unreadable
 from nightdesk.brokers.credentials import Credentials
@@ -36,21 +37,23 @@ if TYPE_CHECKING:
 #: Alpaca's code for a key that is unknown or may not do this, also under status 403.
 NOT_AUTHORISED = 40110000
 
-#: So much of an answer is quoted in an error.
+#: So much of an answer is quoted in an error, and so much of each of its texts is kept at all.
 _QUOTED = 300
+_KEPT = 1000
 
 
 @dataclass(frozen=True)
 class Patience:
     """How long a call may take, in seconds.
 
-    `connect` and `read` bound each request (`read` the wait for its next byte). A question, which changes
-    nothing, is asked up to `tries` times while less than `total` has passed; what changes something is sent
-    once, whatever comes of it.
+    `connect`, `read` and `whole` bound each request: its connection, the wait for its next byte, and all of
+    its answer. A question, which changes nothing, is asked up to `tries` times while less than `total` has
+    passed; what changes something is sent once, whatever comes of it.
     """
 
     connect: float = 5.0
     read: float = 15.0
+    whole: float = 30.0
     tries: int = 3
     total: float = 10.0
 
@@ -96,11 +99,11 @@ class AlpacaLine:
                 f"account {account} of alpaca: its key or secret holds a blank, a line break or a character "
                 "that no key has; copy it again"
             )
-        self._patience = patience
+        self._patience, self._host = patience, urlsplit(address).netloc
         client = TradingClient(credentials.key, credentials.secret, raw_data=True, url_override=address)
         client._retry, client._retry_codes = 0, []
-        client._session.mount("https://", _Bounded(patience))
-        client._session.mount("http://", _Bounded(patience))
+        for scheme in ("https://", "http://"):
+            client._session.mount(scheme, BoundedAdapter(patience.connect, patience.read, patience.whole))
         client._session.trust_env = not is_on_this_machine(address)
         client._session.auth = _as_it_is  # else a ~/.netrc that names the host would add a login of its own
         self._client: TradingClient = client
@@ -142,7 +145,9 @@ class AlpacaLine:
             answer = self._clean(request(self._client))
         except APIError as error:
             fault = self._fault_of(what, error.response)
-        except _Moved as error:
+        except TooLarge as error:
+            fault = self._unreadable(what, f"too much ({error})", "")
+        except Moved as error:
             fault = self._unreadable(what, f"a redirection ({error.status})", "")
         except JSONDecodeError as error:
             fault = self._unreadable(what, "no JSON", error.doc)
@@ -157,8 +162,15 @@ class AlpacaLine:
         return answer
 
     def _no_answer(self, what: str, error: RequestException) -> Exception:
-        limit = self._patience.read
-        why = f"no answer within {limit:g} s" if isinstance(error, Timeout) else "the connection failed"
+        tls = tls_words(error, self._host)
+        if tls is not None:
+            why = tls
+        elif isinstance(error, TooSlow):
+            why = f"its answer did not end within {self._patience.whole:g} s"
+        elif isinstance(error, Timeout):
+            why = f"no answer within {self._patience.read:g} s"
+        else:
+            why = "the connection failed"
         return Unreachable(f"account {self._account} of alpaca: {why} ({what})")
 
     def _fault_of(self, what: str, response: Response) -> Exception:
@@ -196,40 +208,18 @@ class AlpacaLine:
         )
 
     def _clean(self, value: Any) -> Any:
-        """The same without key and secret, should Alpaca or something on the way repeat them."""
+        """The same without key and secret, should Alpaca or something on the way repeat them, and with no
+        text that is longer than any of Alpaca's.
+        """
         if isinstance(value, str):
             for secret in self._secrets:
                 value = value.replace(secret, "***")
-            return value
+            return value if len(value) <= _KEPT else f"{value[:_KEPT]}…"
         if isinstance(value, dict):
             return {self._clean(name): self._clean(one) for name, one in value.items()}
         if isinstance(value, list):
             return [self._clean(one) for one in value]
         return value
-
-
-class _Moved(Exception):
-    """An answer with a 3xx status, which the client would take for a good one."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"redirected ({status})")
-        self.status = status
-
-
-class _Bounded(HTTPAdapter):
-    """Gives every request a time-out, and lets none be sent twice or elsewhere."""
-
-    def __init__(self, patience: Patience) -> None:
-        super().__init__(max_retries=0)
-        self._bounds = (patience.connect, patience.read)
-
-    def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
-        options["timeout"] = self._bounds
-        response = super().send(request, *args, **options)
-        if 300 <= response.status_code < 400:
-            response.close()
-            raise _Moved(response.status_code)
-        return response
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, RequestException, Timeout
 
+from nightdesk.bounded_http import BoundedAdapter, Moved, TooLarge, TooSlow, tls_words
 from nightdesk.errors import Refused
 from nightdesk.feeds.base import Fault
 
@@ -29,6 +29,9 @@ ADDRESS = "https://data.alpaca.markets"
 
 ATTEMPTS = 3
 LONGEST_WAIT_SECONDS = 30.0
+
+#: For the whole answer to one request.
+WHOLE_SECONDS = 60.0
 
 #: Of 50 articles each; a server that tells the same page for ever would be asked for ever.
 MOST_PAGES = 2_000
@@ -115,10 +118,14 @@ class NewsLine:
             fault = PassingFault("the server answered no articles where news were asked for")
         except APIError as error:
             fault = _fault_of(error.response)
-        except _Moved as moved:
+        except TooLarge as error:
+            fault = PassingFault(f"the server answered too much ({error})")
+        except Moved as moved:
             fault = Unfit(f"the server answered a redirection ({moved.status})")
         except _Endless:
             fault = Unfit(f"the server's answer does not end within {MOST_PAGES:,} pages")
+        except TooSlow:
+            fault = PassingFault(f"the server's answer did not end within {WHOLE_SECONDS:g} s")
         except Timeout:
             fault = PassingFault(f"no answer within {self._timeout:g} s")
         except (ChunkedEncodingError, ContentDecodingError):
@@ -126,8 +133,9 @@ class NewsLine:
         except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
             # JSON's own error is of RequestException, too: an answer that is none comes first.
             fault = PassingFault("the server answered no JSON where news were asked for")
-        except RequestException:
-            fault = PassingFault("the server cannot be reached")
+        except RequestException as error:
+            tls = tls_words(error, urlsplit(self._address).netloc)
+            fault = PassingFault(tls or "the server cannot be reached")
         raise fault  # outside of the handlers, so that no request with its headers hangs on it
 
     def _client(self) -> NewsClient:
@@ -136,7 +144,7 @@ class NewsLine:
         client = NewsClient(self._key, self._secret, raw_data=True, url_override=self._address)
         client._retry, client._retry_codes = 0, []
         for scheme in ("https://", "http://"):
-            client._session.mount(scheme, _Bounded(self._timeout))
+            client._session.mount(scheme, _OneQuestion(self._timeout))
         client._session.trust_env = not _is_on_this_machine(self._address)
         client._session.auth = _as_it_is  # else a ~/.netrc that names the host would add a login of its own
         return client
@@ -146,32 +154,18 @@ class _Endless(Exception):
     """More pages than any question has."""
 
 
-class _Moved(Exception):
-    """An answer with a 3xx status, which the client would take for a good one."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"redirected ({status})")
-        self.status = status
-
-
-class _Bounded(HTTPAdapter):
-    """Gives every request a time-out, and one question an end."""
+class _OneQuestion(BoundedAdapter):
+    """Gives one question an end, too."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(max_retries=0)
-        self._seconds = seconds
+        super().__init__(seconds, seconds, WHOLE_SECONDS)
         self._sent = 0
 
     def send(self, request: PreparedRequest, *args: Any, **options: Any) -> Response:
         self._sent += 1
         if self._sent > MOST_PAGES:
             raise _Endless
-        options["timeout"] = self._seconds
-        response = super().send(request, *args, **options)
-        if 300 <= response.status_code < 400:
-            response.close()
-            raise _Moved(response.status_code)
-        return response
+        return super().send(request, *args, **options)
 
 
 def _fault_of(response: Response) -> Exception:

@@ -14,12 +14,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from curl_cffi import requests
+from curl_cffi import CurlECode, CurlOpt, requests
 from curl_cffi.requests.exceptions import RequestException, Timeout
 
+from nightdesk import bounded_http
 from nightdesk.feeds.base import Fault
 
 CHART = "/v8/finance/chart/"
+
+_TLS = (CurlECode.SSL_CONNECT_ERROR, CurlECode.PEER_FAILED_VERIFICATION)
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,12 @@ class WatchedSession(requests.Session[Any]):
     base_url : str or None
         Scheme and host that take the place of Yahoo's own; None leaves these.
     timeout : float
-        Seconds for each request.
+        Seconds for each request, from the first byte to the last one of its answer.
     """
 
     def __init__(self, base_url: str | None, timeout: float) -> None:
-        super().__init__(impersonate="chrome")
+        most = {CurlOpt.MAXFILESIZE_LARGE: bounded_http.MOST_BYTES}
+        super().__init__(impersonate="chrome", curl_options=most)
         self.base_url = base_url
         self.patience = timeout
         self.failure: Failure | None = None
@@ -105,6 +109,15 @@ def failure_of(status: int, retry_after: str | None, body: str) -> Failure | Non
 def _no_answer(error: RequestException, patience: float) -> Failure:
     if isinstance(error, Timeout):
         return Failure(Fault.PASSING, f"no answer within {patience:g} s")
+    if error.code == CurlECode.FILESIZE_EXCEEDED:
+        most = f"more than {bounded_http.MOST_BYTES:,} bytes"
+        return Failure(Fault.PASSING, f"the server answered too much ({most})")
+    if error.code in _TLS:
+        return Failure(
+            Fault.PASSING,
+            f"no encrypted connection comes about, or the certificate is not accepted ({error}): check this "
+            "machine's clock, and what stands between",
+        )
     return Failure(Fault.PASSING, "the server cannot be reached")
 
 

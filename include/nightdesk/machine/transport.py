@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,10 @@ from nightdesk.machine.environment import Login
 if TYPE_CHECKING:
     import httpx
 
+#: The wait for the next byte, and that for the whole answer; and how large it may be.
 TIMEOUT_SECONDS = 30.0
+WHOLE_SECONDS = 120.0
+MOST_BYTES = 64 * 1024 * 1024
 PAGE = 100
 
 
@@ -56,14 +60,14 @@ class Rest:
         Raises
         ------
         Transient
-            When the server does not answer, or answers that it is in trouble.
+            When the server does not answer, its answer does not end, or says that it is in trouble.
         Refused
             When it refuses the request.
         """
         import httpx
 
         try:
-            answer = self._session().request(method, f"/api/v2/{path}", json=body, params=dict(query or {}))
+            answer = self._answer(method, path, json=body, params=dict(query or {}))
         except httpx.TransportError as error:
             raise Transient(
                 f"Airflow at {self.address} does not answer: {error}. Is it up (`nightdesk up`)?"
@@ -84,6 +88,20 @@ class Rest:
             offset += PAGE
             if offset >= answer["total_entries"]:
                 return
+
+    def _answer(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """The answer, read to its end, which must come in time and before it is too large."""
+        ends, read = time.monotonic() + WHOLE_SECONDS, bytearray()
+        with self._session().stream(method, f"/api/v2/{path}", **options) as answer:
+            for piece in answer.iter_bytes():
+                read += piece
+                if len(read) > MOST_BYTES or time.monotonic() > ends:
+                    raise Transient(
+                        f"Airflow at {self.address}: its answer to {method} {path} does not end within "
+                        f"{WHOLE_SECONDS:g} s and {MOST_BYTES:,} bytes"
+                    )
+        answer._content = bytes(read)  # as its own `read` does
+        return answer
 
     def _session(self) -> httpx.Client:
         import httpx

@@ -190,7 +190,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
             for one in reconciliations_of(conn, book.name, session)
         )
         + tuple(
-            f"The position in {symbol} is in dispute: {reason}. No order goes out in it, and nothing is opened."
+            f"The position in {symbol} is in dispute: {reason}. Nothing is sent in it, nor opened elsewhere."
             for symbol, reason in disputed_positions(conn, book.name, session).items()
         ),
         risk=risk_section(conn, book, session),

@@ -9,6 +9,9 @@ from nightdesk.masking import mask
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
 
+#: Characters of an alert's subject and body; more would be read by nobody, and carried by no mail.
+LONGEST_SUBJECT, LONGEST_BODY = 300, 20_000
+
 Level = Literal["INFO", "WARNING", "CRITICAL", "EMERGENCY"]
 
 
@@ -33,7 +36,8 @@ def raise_alert(
     level : str
         INFO, WARNING, CRITICAL or EMERGENCY.
     subject, body : str
-        One line; what happened, where and what to do. Secrets in them are hidden.
+        One line; what happened, where and what to do. Secrets in them are hidden; what is longer than
+        `LONGEST_SUBJECT` and `LONGEST_BODY` is cut, and says so.
     book, session
         What it concerns, where it concerns one.
 
@@ -46,7 +50,7 @@ def raise_alert(
         cur.execute(
             "INSERT INTO nightdesk.alerts (alert_key, level, book, session, subject, body) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (alert_key) DO NOTHING",
-            (key, level, book, session, mask(subject), mask(body)),
+            (key, level, book, session, cut(mask(subject), LONGEST_SUBJECT), cut(mask(body), LONGEST_BODY)),
         )
         return cur.rowcount > 0
 
@@ -54,6 +58,11 @@ def raise_alert(
 def asking_key(book: str) -> str:
     """How the keys of the alerts begin that ask a person about a book's drawdown level."""
     return f"waits {book} "
+
+
+def cut(text: str, longest: int) -> str:
+    """A text, or its beginning and how long it was."""
+    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
 
 
 def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:

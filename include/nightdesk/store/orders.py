@@ -17,6 +17,9 @@ from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import add_rows, read_row, read_rows
 
+#: Characters of a broker's answer that are kept with an order.
+LONGEST_ANSWER = 20_000
+
 
 @dataclass(frozen=True)
 class StoredOrder:
@@ -183,7 +186,9 @@ def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -
 
     if not moves:
         return
-    document = json.dumps(mask_document(moves), default=str)
+    document = json.dumps(
+        mask_document([{**one, "answer": _kept(one["answer"])} for one in moves]), default=str
+    )
     moved = (
         "json_to_recordset(%(moves)s) AS move "
         "(client_order_id text, status text, cause text, filled numeric, answer jsonb)"
@@ -202,6 +207,16 @@ def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -
             f"FROM {moved}",
             {"moves": document, "session": session},
         )
+
+
+def _kept(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """A broker's answer, or how it begins where it is longer than any that is worth keeping."""
+    import json
+
+    text = "" if answer is None else json.dumps(answer, default=str)
+    if len(text) <= LONGEST_ANSWER:
+        return answer
+    return {"begins": text[: LONGEST_ANSWER // 2], "characters": len(text)}
 
 
 def order_events_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
