@@ -104,11 +104,16 @@ def differences(desk: AlpacaDesk, number: int) -> dict[str, tuple[Decimal, Decim
     return {item: pair for item, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
-    """Ledger and broker say the same, and the desk saw no difference between them."""
-    wrong = [
+def ledger_is_account(desk: AlpacaDesk, number: int) -> list[str]:
+    """The ledger, after the settling of a session, is the true account."""
+    return [
         f"{item}: ledger {own}, broker {theirs}" for item, (own, theirs) in differences(desk, number).items()
     ]
+
+
+def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
+    """Ledger and broker say the same, and the desk saw no difference between them."""
+    wrong = ledger_is_account(desk, number)
     found = desk.rows("SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations")
     wrong += [f"the desk found {item}: ledger {own}, broker {theirs}" for item, own, theirs in found]
     [(nav, sum_of_parts)] = desk.rows(
@@ -119,10 +124,12 @@ def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
     return wrong + [f"NAV {nav} is not cash and positions {sum_of_parts}"] * (nav != sum_of_parts)
 
 
-def one_each(desk: AlpacaDesk, *numbers: int) -> list[str]:
-    """No decision of the sessions is two orders at the broker, and nothing is there that was not decided."""
+def one_each(desk: AlpacaDesk, *numbers: int, besides: Iterable[str] = ()) -> list[str]:
+    """No decision of the sessions is two orders at the broker, and nothing is there that was not decided, but
+    for the orders that somebody else has sent.
+    """
     own = frozenset().union(*(decided(desk, one) for one in numbers))
-    there = Counter(at_broker(desk))
+    there = Counter(one for one in at_broker(desk) if one.client_order_id not in besides)
     wrong = [f"{one} is at the broker {count} times" for one, count in there.items() if count > 1]
     return wrong + [f"{one} is at the broker and was not decided" for one in there.keys() - own]
 
@@ -148,7 +155,7 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
 
 
 def untold(desk: AlpacaDesk) -> list[str]:
-    """What was refused is told to people, and so is a difference, which has stopped the book."""
+    """What was refused, or is in dispute, is told to people; so is a difference, which has stopped the book."""
     refused = desk.rows(
         "SELECT execution_id FROM nightdesk.executions e WHERE refused IS NOT NULL AND NOT EXISTS "
         "(SELECT FROM nightdesk.alerts WHERE alert_key = 'fill small ' || e.execution_id)"
@@ -158,17 +165,47 @@ def untold(desk: AlpacaDesk) -> list[str]:
         "(SELECT FROM nightdesk.alerts WHERE alert_key = 'reconciliation small ' || r.session) OR NOT EXISTS "
         "(SELECT FROM nightdesk.risk_events e WHERE e.session = r.session AND e.kind = 'kill')"
     )
+    disputed = desk.rows(
+        "SELECT symbol, session FROM nightdesk.disputed_positions d WHERE NOT EXISTS "
+        "(SELECT FROM nightdesk.alert_spells s WHERE s.kind = 'dispute' AND s.subject = d.symbol) AND NOT "
+        "EXISTS (SELECT FROM nightdesk.reconciliations r WHERE (r.session, r.item) = (d.session, d.symbol)) "
+        "AND NOT EXISTS "
+        "(SELECT FROM nightdesk.executions e WHERE e.refused IS NOT NULL AND e.symbol = d.symbol)"
+    )
     wrong = [f"execution {name} was refused and not told" for (name,) in refused]
+    wrong += [f"{symbol} was in dispute at {day} and not told" for symbol, day in disputed]
     return wrong + [f"a difference of {day} was not told, or has not stopped the book" for (day,) in silent]
 
 
 def unseen_differences(desk: AlpacaDesk, number: int) -> list[str]:
-    """Where the ledger is not the true account after a settling, the desk has stored a difference."""
+    """Where the ledger is not the true account after a settling, the desk has stored a difference.
+
+    Where a position is in dispute, so is the cash that was paid for it.
+    """
     told = desk.rows(
         "SELECT item, ledger_value FROM nightdesk.reconciliations WHERE session = %s", session(number)
+    )
+    disputed = desk.rows(
+        "SELECT symbol, ledger_value FROM nightdesk.disputed_positions WHERE session = %s", session(number)
     )
     return [
         f"{item} of {session(number)}: ledger {own}, broker {theirs}, and nobody was told"
         for item, (own, theirs) in differences(desk, number).items()
-        if (item, own) not in told
+        if (item, own) not in [*told, *disputed] and not (item == "cash" and disputed)
     ]
+
+
+def traded_in_dispute(desk: AlpacaDesk) -> list[str]:
+    """No order was sent in a symbol whose position its session had left in dispute."""
+    sent = desk.rows(
+        "SELECT client_order_id FROM nightdesk.orders JOIN nightdesk.disputed_positions "
+        "USING (book, session, symbol) WHERE attempts > 0"
+    )
+    return [f"{name} was sent though its position was in dispute" for (name,) in sent]
+
+
+def never_short(desk: AlpacaDesk) -> list[str]:
+    """The account holds nothing short, and has borrowed nothing."""
+    state = desk.fake.exchange.state
+    wrong = [f"{name} is {one.quantity}" for name, one in state.holdings.items() if one.quantity < 0]
+    return wrong + [f"cash is {state.cash}"] * (state.cash < 0)

@@ -2,7 +2,8 @@
 
 ``python -m tests.matrices.fault`` prints what came of each: once with a single bad answer, once with bad
 answers until Airflow has given the step up and a person has cleared it. After it the desk lives on for two
-sessions, and orders, executions, positions and cash are compared with the account.
+sessions, and orders, executions, positions and cash are compared with the account. Stories besides: answers
+that stay old for evenings, and a person who trades in the account as well.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from tests.matrices.faulting import ATTEMPTS, AWAY, READ_SECONDS, Cell, hurried,
 from tests.matrices.operations import Operation, operations
 from tests.matrices.parts import WORKERS, in_parts
 from tests.matrices.scenes import alpaca_desks
+from tests.matrices.stories import KINDS, Stories, tell_stories
 from tests.matrices.table import table
 
 FAULTS: tuple[Fault | str, ...] = (AWAY, *Fault)
@@ -30,12 +32,14 @@ NOT_TRIED = Cell("")
 Cells = dict[tuple[bool, str, str], Cell]
 
 
-def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, str]], Cells]:
-    """Name and purpose of the columns, and the cells of every `parts`-th row, on desks of its own."""
+def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, str]], Cells, Stories]:
+    """Name and purpose of the columns, and every `parts`-th row of cells and story, on desks of its own."""
     cells: Cells = {}
     with alpaca_desks(silence=1.5 * READ_SECONDS) as make_desk:
         with hurried():
             columns = operations(make_desk)
+            sent = next(one.stage for one in columns if one.name == "cancel by the switch")
+            stories = tell_stories(sent, brief=brief, number=number, parts=parts)
             if brief:
                 columns = [one for one in columns if one.in_brief != "none"]
         for lasting in (False,) if brief else (False, True):
@@ -44,7 +48,7 @@ def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, st
                     for column in _meeting(columns, n) if brief else columns:
                         cell = try_cell(column, FAULTS[n], lasting=lasting, further=not brief)
                         cells[lasting, name_of(FAULTS[n]), column.name] = cell
-    return [(one.name, one.does) for one in columns], cells
+    return [(one.name, one.does) for one in columns], cells, stories
 
 
 def _meeting(columns: list[Operation], n: int) -> list[Operation]:
@@ -67,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
     parts = in_parts(partial(part_of, parts=chosen.workers, brief=chosen.brief), chosen.workers)
-    columns, cells = parts[0][0], {key: cell for _, some in parts for key, cell in some.items()}
+    columns, cells = parts[0][0], {key: cell for _, some, _ in parts for key, cell in some.items()}
+    stories = {key: cell for _, _, some in parts for key, cell in some.items()}
     early = [name for name, does in columns if does in ("send", "cancel")]
     late = [name for name, does in columns if does not in ("send", "cancel")]
     for lasting, head in WAYS.items():
@@ -78,16 +83,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     for one in map(name_of, FAULTS)
                 ]
                 print(table([head, *names], rows), end="\n\n")
+    for head, whens in KINDS.items():
+        shown = [when for when in whens if any(when == told for _, told in stories)]
+        rows = [
+            [name, *(stories[name, when].words for when in shown)]
+            for name in dict.fromkeys(name for name, when in stories if when in shown)
+        ]
+        print(table([head, *shown], rows), end="\n\n")
     violations = [
         f"{WAYS[lasting]}: {fault}, {name}: {one}"
         for (lasting, fault, name), cell in cells.items()
         for one in cell.violations
     ]
-    shown = sum(cell.words != "–" for cell in cells.values())
-    print(f"{shown} cells, {len(violations)} violations, {time.perf_counter() - began:.0f} s")
+    violations += [
+        f"{name}, {when}: {one}" for (name, when), cell in stories.items() for one in cell.violations
+    ]
+    tried = len(stories) + sum(cell.words != "–" for cell in cells.values())
+    print(f"{tried} cells, {len(violations)} violations, {time.perf_counter() - began:.0f} s")
     for one in violations:
         print(f"VIOLATION {one}")
-    return 1 if violations or not shown else 0
+    return 1 if violations or not tried else 0
 
 
 def name_of(fault: Fault | str) -> str:

@@ -12,6 +12,7 @@ from tests.matrices.checks import (
     never_back,
     one_each,
     only_true_fills,
+    traded_in_dispute,
     unseen_differences,
     untold,
 )
@@ -123,7 +124,7 @@ def _left_alone(operation: Operation) -> list[str]:
     desk, day = operation.desk, session(operation.number + 1)
     wrong = [
         f"{table} has rows of a settling that failed"
-        for table in ("fills", "ledger_entries", "portfolio", "reconciliations")
+        for table in ("fills", "ledger_entries", "portfolio", "reconciliations", "disputed_positions")
         if desk.rows(f"SELECT FROM nightdesk.{table} WHERE session = %s", day)
     ]
     ended = desk.rows(
@@ -149,7 +150,7 @@ def _live_on(operation: Operation, *, further: bool) -> list[str]:
         desk.run_steps(number + 2, "settle", "settle")
         wrong += unseen_differences(desk, number + 2)
     wrong += untold(desk) + only_true_fills(desk) + never_back(desk) + one_each(desk, *range(number + 3))
-    return wrong + ended_alike(desk, number)
+    return wrong + traded_in_dispute(desk) + ended_alike(desk, number)
 
 
 def _head(operation: Operation, tries: int, error: Exception | None) -> str:
@@ -172,6 +173,8 @@ def _body(operation: Operation) -> str:
         said.append({"cancel": "cancelled", "collect": "collected"}[operation.does])
     said += ["refused, told"] * bool(desk.rows("SELECT FROM nightdesk.executions WHERE refused IS NOT NULL"))
     said += ["stopped, told"] * _differs(operation, 1)
+    disputed = "SELECT FROM nightdesk.disputed_positions WHERE session = %s"
+    said += ["disputed, told"] * (not said and bool(desk.rows(disputed, session(operation.number + 1))))
     return "; ".join(said) or "agreed"
 
 

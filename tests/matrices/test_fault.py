@@ -4,6 +4,7 @@ import pytest
 from tests.fakes.alpaca import Fault
 from tests.matrices.fault import AWAY, WAYS, name_of
 from tests.matrices.programs import rows_of
+from tests.matrices.stories import KINDS
 
 
 def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:
@@ -12,12 +13,12 @@ def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str
     cells: dict[tuple[str, str, str], str] = {}
     head: list[str] = []
     for row in rows:
-        if row[0] in WAYS.values():
+        if row[0] in (*WAYS.values(), *KINDS):
             head = row
             continue
         met = {(head[0], row[0], name): words for name, words in zip(head[1:], row[1:], strict=True)}
         cells |= {key: words for key, words in met.items() if words}
-    faults = {fault for _, fault, _ in cells}
+    faults = {fault for head, fault, _ in cells if head not in KINDS}
     assert faults == {AWAY, *(name_of(one) for one in Fault)}
     return cells
 
@@ -42,6 +43,9 @@ def test_a_bad_answer_to_any_call_makes_no_second_order_and_no_wrong_position() 
         ("stale list", "positions"): "asked again, agreed",
     }
     assert {key: cells[WAYS[False], *key] for key in expected} == expected
+    stale, hand = KINDS
+    assert cells[stale, "all but the orders by their ids are old", "for one evening"] == "disputed, told"
+    assert "held back" in cells[hand, "sold by hand", "before settling"]
     # whether it has come by the time it is asked for is for the two clocks; it is one order either way
     late = cells[WAYS[False], "accepted after the time-out", "submit"]
     assert late in ("retried, sent once", "retried, found there")
@@ -60,3 +64,5 @@ def test_bad_answers_that_last_make_no_second_order_and_no_wrong_position() -> N
         ("oversized fill", "fills"): "asked again, refused, told; stopped, told; agreed a day later",
     }
     assert {key: cells[lasting, *key] for key in expected} == expected
+    for head, whens in KINDS.items():
+        assert all(cells[head, name, when] for kind, name, _ in cells if kind == head for when in whens)
