@@ -41,18 +41,17 @@ def chunks(piece: bytes, times: int) -> Iterator[bytes]:
 @pytest.fixture(autouse=True)
 def _tight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounded_http, "MOST_BYTES", SMALL)
-    monkeypatch.setattr(alpaca_news_http, "WHOLE_SECONDS", 0.6)
 
 
-def broker_at(url: str) -> AlpacaBroker:
+def broker_at(url: str, seconds: float = 20.0) -> AlpacaBroker:
     book = load_book(PROJECT / "books" / "multi_asset.yaml")
     book = book.model_copy(update={"broker": BrokerEntry(kind="alpaca", account="alpaca-paper")})
-    patience = Patience(connect=0.5, read=0.5, whole=0.6, tries=1, total=1.0)
+    patience = Patience(connect=seconds, read=seconds, whole=seconds, tries=1, total=1.0)
     return AlpacaBroker(book, Credentials("key", "secret", url), patience)
 
 
 def news_of(url: str) -> None:
-    line = NewsLine("key", "secret", url, timeout=0.5, sleep=lambda _: None)
+    line = NewsLine("key", "secret", url, timeout=5.0, sleep=lambda _: None)
     line.ask("SPY", datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC))
 
 
@@ -81,10 +80,13 @@ TRICKLES = {
 
 
 @pytest.mark.parametrize("trickle", TRICKLES.values(), ids=TRICKLES)
-def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(trickle: Sending) -> None:
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(
+    trickle: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alpaca_news_http, "WHOLE_SECONDS", 0.6)
     with RawServer(trickle) as server:
         with in_time(20.0), pytest.raises(Unreachable, match=r"did not end within 0.6 s|no answer within"):
-            broker_at(server.url).clock()
+            broker_at(server.url, 0.6).clock()
         with in_time(20.0), pytest.raises(NewsFault, match=r"did not end within 0.6 s|no answer within"):
             news_of(server.url)
         with in_time(20.0):

@@ -77,14 +77,7 @@ class BoundedAdapter(HTTPAdapter):
         """
         options["timeout"] = self._timeout
         response = super().send(request, *args, **options)
-        try:
-            if 300 <= response.status_code < 400:
-                raise Moved(response.status_code)
-            response._content = _whole(response)
-        except BaseException:
-            response.close()
-            raise
-        response._content_consumed = True
+        _read(response)
         return response
 
 
@@ -114,19 +107,22 @@ def _tls_error(error: BaseException | None, depth: int = 8) -> ssl.SSLError | No
     return next((one for one in found if one is not None), None)
 
 
-def _whole(response: Response) -> bytes:
-    """The body, unpacked."""
-    pieces = bytearray()
+def _read(response: Response) -> None:
+    """Read the body to its end, as `Response.content` does; a response that is no good one is closed."""
+    body = bytearray()
     try:
+        if 300 <= response.status_code < 400:
+            raise Moved(response.status_code)
         for piece in response.iter_content(_PIECE):
-            pieces += piece
-            if len(pieces) > MOST_BYTES:
+            body += piece
+            if len(body) > MOST_BYTES:
                 raise TooLarge(f"more than {MOST_BYTES:,} bytes")
-    except BrokenConnection as error:
-        if error.args and isinstance(error.args[0], ReadTimeoutError):
+    except BaseException as error:
+        response.close()
+        if isinstance(error, BrokenConnection) and isinstance(error.args[0], ReadTimeoutError):
             raise TooSlow(*error.args) from error
         raise
-    return bytes(pieces)
+    response._content = bytes(body)
 
 
 class _Ending(io.RawIOBase):

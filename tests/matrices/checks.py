@@ -155,7 +155,7 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
 
 
 def untold(desk: AlpacaDesk) -> list[str]:
-    """What was refused, or is in dispute, is told to people; so is a difference, which has stopped the book."""
+    """What was refused or is in dispute is told to people; so is a difference, which has stopped the book."""
     refused = desk.rows(
         "SELECT execution_id FROM nightdesk.executions e WHERE refused IS NOT NULL AND NOT EXISTS "
         "(SELECT FROM nightdesk.alerts WHERE alert_key = 'fill small ' || e.execution_id)"
