@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nightdesk.errors import Refused
 from nightdesk.execution import Intent, Order, allocate, client_order_id, cross, net
-from nightdesk.execution.orders import adds_risk, limit_price, limited
+from nightdesk.execution.orders import adds_risk, limit_price, limited, marked, read_client_order_id
 
 CLOSE = datetime(2020, 3, 16, 20, tzinfo=UTC)
 ONE = Decimal(1)
@@ -49,9 +49,48 @@ def test_another_decision_has_another_id(other: tuple[str, datetime, str, str, s
     st.from_regex(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}", fullmatch=True),
 )
 def test_an_id_is_short_and_plain(book: str, symbol: str) -> None:
-    made = client_order_id(book, CLOSE, symbol, "sell", "rebalance")
-    assert len(made) <= 48
-    assert re.fullmatch(r"[a-z0-9-]+", made)
+    for mark in ("", "k3f9qz"):
+        made = client_order_id(book, CLOSE, symbol, "sell", "rebalance", mark=mark)
+        assert len(made) <= 48
+        assert re.fullmatch(r"[a-z0-9-]+", made)
+
+
+@given(
+    st.from_regex(r"[a-z][a-z0-9_]{0,39}", fullmatch=True),
+    st.from_regex(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}", fullmatch=True),
+    st.sampled_from(["buy", "sell"]),
+    st.from_regex(r"([a-z0-9]{6})?", fullmatch=True),
+)
+def test_an_id_is_read_back(book: str, symbol: str, side: str, mark: str) -> None:
+    made = client_order_id(book, CLOSE, symbol, side, "rebalance", mark=mark)
+    read = read_client_order_id(made)
+    assert read is not None
+    assert (read.mark, read.side, read.session) == (mark, side, CLOSE.date())
+    assert book.replace("_", "-").startswith(read.book)
+    assert made.endswith(read.digest)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "5b5d3d67-06ad-4ffa-af65-a117d0fc5a59",
+        "my-own-order",
+        "two-20201399-gld-b-k3f9qz-0123abcd",
+        "two-20200316-gld-x-k3f9qz-0123abcd",
+        "two-20200316-gld-b-k3f9qz-0123abcg",
+    ],
+)
+def test_an_id_that_no_desk_has_made_is_not_read(text: str) -> None:
+    assert read_client_order_id(text) is None
+
+
+def test_a_mark_makes_another_id_of_the_same_order() -> None:
+    (order,) = _net(Intent("trend", "GLD", Decimal(10)))
+    one, other = marked(order, "k3f9qz"), marked(order, "aaaaaa")
+    assert len({order.client_order_id, one.client_order_id, other.client_order_id}) == 3
+    assert marked(one, "") == order
+    assert one.client_order_id.startswith("two-20200316-gld-b-k3f9qz-")
 
 
 def _net(*intents: Intent) -> tuple[Order, ...]:

@@ -18,6 +18,12 @@ TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
 
 BASIS_POINTS = Decimal(10_000)
 
+#: Read from behind: names of books and symbols may hold dashes, and a day's eight digits.
+_IDENTITY = re.compile(
+    r"(?P<book>[a-z0-9-]*)-(?P<session>\d{8})-(?P<symbol>[a-z0-9-]*)-(?P<side>[bs])-"
+    r"(?:(?P<mark>[a-z0-9]{6})-(?P<digest>[0-9a-f]{8})|(?P<whole>[0-9a-f]{14}))"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -76,17 +82,71 @@ class Order:
 
 
 def client_order_id(
-    book: str, as_of: datetime, symbol: str, side: str, purpose: str, generation: int = 0
+    book: str, as_of: datetime, symbol: str, side: str, purpose: str, generation: int = 0, mark: str = ""
 ) -> str:
-    """The identity of an order: the same decision always has the same one.
+    """The identity of an order: the same decision of an installation always has the same one.
 
-    A readable head (book, session, symbol, side) and a hash over all of the arguments, at most 48 characters
-    of ``[a-z0-9-]``: what the narrowest broker (Alpaca) takes.
+    ``book-session-symbol-side-digest``, or ``book-session-symbol-side-mark-digest`` with the mark of an
+    installation, which an order carries that leaves for a real broker. Book and symbol are cut off, and the
+    digest is over all of the arguments but the mark. At most 48 characters of ``[a-z0-9-]``: what the
+    narrowest broker (Alpaca) takes. `read_client_order_id` is the way back.
     """
     moment = as_of.astimezone(UTC)
     said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
-    digest = hashlib.sha256(said.encode()).hexdigest()[:14]
-    return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{digest}"
+    digest = hashlib.sha256(said.encode()).hexdigest()
+    tail = f"{mark}-{digest[:8]}" if mark else digest[:14]
+    return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIdentity:
+    """What a client order id of the desk says.
+
+    Attributes
+    ----------
+    mark : str
+        Of the installation that sent it; empty where the order was to leave for no real broker, or was
+        planned before installations had marks.
+    book, symbol : str
+        The first characters of their names, in lower case and with ``-`` for what is no letter or digit.
+    session : date
+        Day of the decision's instant in UTC.
+    side : str
+        "buy" or "sell".
+    digest : str
+        The start of the hash over all that the order is of.
+    """
+
+    mark: str
+    book: str
+    session: date
+    symbol: str
+    side: Side
+    digest: str
+
+
+def read_client_order_id(text: str) -> OrderIdentity | None:
+    """What a client order id says; None when no desk has made it.
+
+    To find the decision behind it, make the id of each one that it may be and compare: `client_order_id` with
+    the whole names, every purpose and the generations from 0 on.
+    """
+    found = _IDENTITY.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        session = datetime.strptime(found["session"], "%Y%m%d").date()  # noqa: DTZ007 (a day has no zone)
+    except ValueError:
+        return None
+    side: Side = "buy" if found["side"] == "b" else "sell"
+    digest = found["digest"] or found["whole"]
+    return OrderIdentity(found["mark"] or "", found["book"], session, found["symbol"], side, digest)
+
+
+def marked(order: Order, mark: str) -> Order:
+    """The same order under the id with which it leaves for a real broker."""
+    parts = (order.book, order.as_of, order.symbol, order.side, order.purpose, order.generation)
+    return replace(order, client_order_id=client_order_id(*parts, mark))
 
 
 def limit_price(side: Side, reference: Decimal, offset_bps: Decimal, tick: Decimal) -> Decimal:

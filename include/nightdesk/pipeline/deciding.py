@@ -10,7 +10,7 @@ import numpy as np
 from nightdesk import decision
 from nightdesk.decision import State, Targets
 from nightdesk.errors import Refused
-from nightdesk.execution.orders import Cross, Order
+from nightdesk.execution.orders import Cross, Order, marked
 from nightdesk.panel import Floats
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.levels import keep_risk
@@ -21,6 +21,7 @@ from nightdesk.pipeline.taxing import keep_view, taxed
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.portfolio import Dropped
 from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
+from nightdesk.store.installation import installation_mark
 from nightdesk.store.orders import cross_rows, intent_rows, order_rows, orders_of, planned_event
 from nightdesk.store.risk_reports import risk_report_rows
 from nightdesk.store.rows import add_rows
@@ -79,7 +80,7 @@ def orders(context: Context) -> Outcome:
         quantity = _stored_quantity(context)
         planned = decision.plan(context.desk, state, day, quantity)
         crosses = decision.plan_crosses(context.desk, state, day, quantity)
-        return write_orders(context, planned, crosses)
+        return write_orders(context, _marked(context, planned), crosses)
 
 
 def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> Outcome:
@@ -98,6 +99,17 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
             events = [planned_event(order, "decided") for order in planned]
             save.written += add_rows(context.conn, "order_events", events)
     return save.outcome(orders=len(planned), crosses=len(crosses))
+
+
+def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
+    """Orders for a real broker with this installation's mark; one that is stored keeps the id that it has."""
+    if context.book.broker.kind == "paper":
+        return list(planned)
+    mark = installation_mark(context.conn)
+    stored = {
+        one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.session)
+    }
+    return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
 
 
 def _stop_by_breaker(context: Context, state: State) -> None:

@@ -7,11 +7,12 @@ from dataclasses import replace
 from nightdesk.brokers import Broker
 from nightdesk.errors import Refused
 from nightdesk.execution.netting import allocate
-from nightdesk.execution.orders import Intent, Order, client_order_id
+from nightdesk.execution.orders import Intent, Order, marked
 from nightdesk.pipeline.brokerage import contact
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.submitting import send_planned
 from nightdesk.store.db import book_lock, transaction
+from nightdesk.store.installation import installation_mark
 from nightdesk.store.orders import StoredOrder, add_order, find_order, orders_of
 
 #: The states in which nothing can come of an order any more and something may be left of it.
@@ -100,12 +101,11 @@ def _next_generation(context: Context, ended: StoredOrder) -> Order:
     done = allocate(order, ended.filled_quantity, unit)
     left = (replace(one, quantity=one.quantity - done[one.strategy]) for one in order.intents)
     intents: tuple[Intent, ...] = tuple(one for one in left if one.quantity)
-    generation = order.generation + 1
-    name = client_order_id(order.book, order.as_of, order.symbol, order.side, order.purpose, generation)
-    return replace(
+    following = replace(
         order,
-        client_order_id=name,
         quantity=order.quantity - ended.filled_quantity,
         intents=intents,
-        generation=generation,
+        generation=order.generation + 1,
     )
+    paper = context.book.broker.kind == "paper"
+    return marked(following, "" if paper else installation_mark(context.conn))
