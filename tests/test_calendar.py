@@ -51,6 +51,26 @@ def test_a_day_outside_the_calendar_is_refused_with_its_reach() -> None:
         XNYS.index(date(1890, 1, 2))
 
 
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(1970, 1, 1, tzinfo=UTC),
+        datetime(1990, 1, 2, 21, 29, 59, tzinfo=UTC),
+        datetime(2099, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_no_session_is_the_newest_at_an_instant_that_the_calendar_does_not_reach(moment: datetime) -> None:
+    with pytest.raises(Refused, match=r"outside the XNYS calendar, which reaches from 1990-01-02 .* clock"):
+        XNYS.latest_completed(moment)
+    assert XNYS.latest_completed(datetime(1990, 1, 2, 21, 30, tzinfo=UTC)) == date(1990, 1, 2)
+
+
+def test_an_instant_before_the_calendar_counts_in_no_session() -> None:
+    with pytest.raises(Refused, match="outside the XNYS calendar"):
+        XNYS.session_of(datetime(1970, 1, 1, tzinfo=UTC))
+    assert XNYS.session_of(datetime(1990, 1, 2, 12, tzinfo=UTC)) == date(1990, 1, 2)
+
+
 def test_shifting_counts_sessions() -> None:
     assert XNYS.shift(date(2024, 7, 5), -1) == date(2024, 7, 3)
     assert XNYS.shift(date(2024, 7, 3), 2) == date(2024, 7, 8)
@@ -82,5 +102,5 @@ def test_a_moment_counts_in_the_first_session_that_closes_not_before_it(
 
 
 def test_a_moment_after_the_last_close_is_refused() -> None:
-    with pytest.raises(Refused, match="outside the XNYS calendar, which reaches to"):
+    with pytest.raises(Refused, match="outside the XNYS calendar, which reaches from 1990"):
         get_calendar().session_of(datetime(2099, 1, 1, tzinfo=UTC))

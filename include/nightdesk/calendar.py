@@ -107,20 +107,34 @@ class Calendar:
         Raises
         ------
         Refused
-            When the calendar ends before it.
+            When the calendar ends before it, or begins after its day.
         """
         wanted = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
         at = int(np.searchsorted(self.closes, wanted, side="left"))
-        if at == len(self.sessions):
-            raise Refused(
-                f"{moment} is outside the {self.name} calendar, which reaches to {self.sessions[-1]}"
-            )
+        if at == len(self.sessions) or wanted.astype("datetime64[D]") < self.sessions[0]:
+            raise self._outside(moment)
         return as_date(self.sessions[at])
 
     def latest_completed(self, now: datetime) -> date:
-        """The newest session whose bars are known at `now`."""
+        """The newest session whose bars are known at `now`.
+
+        Raises
+        ------
+        Refused
+            When no session of the calendar was completed by then, or all of them: which is the newest one
+            cannot be said.
+        """
         moment = np.datetime64((now - SETTLING_TIME).astimezone(UTC).replace(tzinfo=None), "s")
-        return as_date(self.sessions[int(np.searchsorted(self.closes, moment, side="right")) - 1])
+        at = int(np.searchsorted(self.closes, moment, side="right"))
+        if not 0 < at < len(self.sessions):
+            raise self._outside(now)
+        return as_date(self.sessions[at - 1])
+
+    def _outside(self, moment: datetime) -> Refused:
+        return Refused(
+            f"{moment} is outside the {self.name} calendar, which reaches from {self.sessions[0]} to "
+            f"{self.sessions[-1]}: is the clock right? A calendar ends about a year after its process began"
+        )
 
 
 def as_date(session: np.datetime64) -> date:

@@ -76,3 +76,20 @@ SELECT session FROM nightdesk.runs WHERE book = %(book)s ORDER BY session DESC L
 
 -- name: open_sessions
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' ORDER BY session;
+
+-- name: foreign_orders
+SELECT client_order_id, origin, symbol, side, quantity, executed, received_at FROM nightdesk.foreign_orders
+WHERE book = %(book)s AND gone_at IS NULL AND claimed_at IS NULL ORDER BY client_order_id;
+
+-- name: unsent_orders
+SELECT o.client_order_id, o.symbol, o.side, o.quantity, o.status, e.cause, EXISTS (
+    SELECT FROM nightdesk.order_events earlier
+    WHERE earlier.client_order_id = o.client_order_id AND earlier.status = 'submitted'
+) AS accepted
+FROM nightdesk.orders o JOIN LATERAL (
+    SELECT cause FROM nightdesk.order_events e
+    WHERE e.client_order_id = o.client_order_id ORDER BY number DESC LIMIT 1
+) e ON true
+WHERE o.book = %(book)s AND o.session = %(session)s AND o.filled_quantity = 0
+    AND (o.status IN ('suppressed', 'rejected') OR (o.status = 'expired' AND o.attempts = 0))
+ORDER BY o.symbol, o.side, o.generation;

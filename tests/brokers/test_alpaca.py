@@ -102,6 +102,49 @@ def test_the_account_is_made_from_the_book_and_the_environment(book: Book, fake:
     assert made.account().cash == CAPITAL
 
 
+@pytest.mark.parametrize(
+    ("standing", "asset_class", "words"),
+    [
+        ({}, "etf", ""),
+        ({"trading_blocked": True}, "etf", "orders are blocked by Alpaca (trading_blocked)"),
+        ({"account_blocked": True}, "crypto", "all activity is blocked by Alpaca (account_blocked)"),
+        (
+            {"trade_suspended_by_user": True},
+            "etf",
+            "its owner has suspended trading in its settings (trade_suspended_by_user)",
+        ),
+        ({"status": "ACCOUNT_CLOSED"}, "etf", "its status is ACCOUNT_CLOSED"),
+        ({"status": "PAPER_ONLY"}, "etf", ""),
+        ({"status": "LIMITED"}, "etf", "its status is LIMITED"),
+        ({"currency": "EUR"}, "etf", "its currency is EUR, and the desk counts in USD"),
+        ({"crypto_status": "INACTIVE"}, "etf", ""),
+        ({"crypto_status": "INACTIVE"}, "crypto", "its status for crypto is INACTIVE"),
+        ({"transfers_blocked": True, "pattern_day_trader": None}, "etf", ""),
+    ],
+)
+def test_an_account_says_what_bars_it_from_trading(
+    broker: AlpacaBroker, fake: FakeAlpaca, standing: dict[str, object], asset_class: str, words: str
+) -> None:
+    fake.exchange.standing.update(standing)
+    assert broker.account().obstacle(asset_class) == words
+    assert broker.account().buying_power == 200_000
+
+
+@pytest.mark.parametrize("name", ["status", "cash", "buying_power", "trading_blocked"])
+def test_an_account_that_cannot_be_read_is_no_account(
+    broker: AlpacaBroker, fake: FakeAlpaca, name: str
+) -> None:
+    fake.exchange.standing[name] = ["rubbish"]
+    with pytest.raises(Unreadable, match=f"the account cannot be read: its {name} is"):
+        broker.account()
+
+
+def test_an_execution_of_another_age_is_rubbish(broker: AlpacaBroker, fake: FakeAlpaca) -> None:
+    fake.exchange.post("DIV", 1, "SPY", created_at="2099-01-01T00:00:00Z")
+    with pytest.raises(Unreadable, match="outside the XNYS calendar"):
+        broker.movements_since(DECIDED)
+
+
 def test_a_day_order_is_queued_in_the_evening_and_good_for_the_session_that_opens_next(
     broker: AlpacaBroker, fake: FakeAlpaca, order: Order
 ) -> None:

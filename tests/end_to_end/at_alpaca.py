@@ -88,7 +88,7 @@ class AtAlpaca:
         opens = get_calendar().open_at(session)
         decided = self.rows("SELECT symbol, reference_price FROM nightdesk.orders WHERE status = 'submitted'")
         self.fake.exchange.open_market({symbol: float(price) * 1.001 for symbol, price in decided}, at=opens)
-        set_clock(self.desk.addresses.nightdesk, opens + timedelta(minutes=1))
+        set_clock(self.desk.addresses.nightdesk, opens)
 
     def trigger(self, session: date, **form: object) -> str:
         """A run by hand with a session in its form."""
@@ -159,6 +159,8 @@ def desk_at_alpaca(folder: Path) -> Iterator[AtAlpaca]:
             sending.variable("mail"): f"{mail.url(ANN)} {mail.url(BOB, password=SECRETS['refused mail'])}",
         }
         with whole_desk(settings, prepare=lay_out_at_alpaca, password=SECRETS["database"], books=()) as desk:
+            fake.exchange.now = evening
+            fake.exchange.runs = True
             set_clock(desk.addresses.nightdesk, evening)
             rest = Rest(desk.airflow.address, login(desk.home))
             connections = {

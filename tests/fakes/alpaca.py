@@ -225,7 +225,7 @@ class FakeAlpaca:
         order_id = path.removeprefix("/v2/orders/") if path.startswith("/v2/orders/") else ""
         listed = "open_orders" if query.get("status", "open") == "open" else "orders"
         reads: dict[str, tuple[str, Any]] = {
-            "/v2/clock": ("clock", views.clock),
+            "/v2/clock": ("clock", lambda state: views.clock(exchange, state)),
             "/v2/account": ("account", lambda state: views.account(exchange, state)),
             "/v2/positions": ("positions", views.positions),
             "/v2/orders": (listed, lambda state: views.orders(state, query)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
@@ -30,7 +31,7 @@ class Exchange(Market):
     Parameters
     ----------
     now : datetime
-        What the clock shows; it stands still until it is set.
+        What the clock shows; it stands still until it is set, unless it `runs`.
     cash : Decimal
     margin : int
         How many dollars may be bought for one (the service's `multiplier`).
@@ -45,6 +46,10 @@ class Exchange(Market):
         next_open(now)  # the calendar takes a moment to load, for which no request should wait
         self.margin = margin
         self.shorting = shorting
+        #: Whether the clock that callers are told goes on from where it was set.
+        self.runs = False
+        #: What the account says of itself in place of what is usual, by field: status, trading_blocked, ...
+        self.standing: dict[str, Any] = {}
         #: Whether a cancel waits in pending_cancel until `finish_cancels`.
         self.slow_cancels = False
 
@@ -57,6 +62,10 @@ class Exchange(Market):
         """Let time pass; orders end when their time in force does."""
         with self._change():
             self._pass_time(at)
+
+    def clock(self, state: State) -> datetime:
+        """What callers are told for the time of a state."""
+        return state.now + timedelta(seconds=time.monotonic() - self.set_at) if self.runs else state.now
 
     def hold(self, symbol: str, quantity: Decimal | int, price: Decimal | float) -> None:
         """Give the account a position, without an order or an execution."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -42,6 +43,8 @@ class Market:
         self.before = state
         #: Share of an execution in crypto that is taken as a fee, in what was received.
         self.crypto_fee = Decimal(0)
+        #: When its clock was set, on the clock of this process that never goes back.
+        self.set_at = time.monotonic()
         self._events = 0
 
     def stamp(self) -> str:
@@ -81,6 +84,7 @@ class Market:
         if at < self.state.now:
             raise ValueError(f"the clock shows {self.state.now}, and {at} is earlier")
         self._set(now=at)
+        self.set_at = time.monotonic()
         for order in list(self.state.orders.values()):
             if order["status"] in ENDED or datetime.fromisoformat(order["expires_at"]) > at:
                 continue

@@ -46,6 +46,7 @@ def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
         if quantity % 1 and symbol not in CRYPTO and body["time_in_force"] != "day":
             raise Refusal(422, NOT_ALLOWED, "fractional orders must be DAY orders")
         _check_hours(exchange, body)
+        _check_standing(exchange, symbol)
         order = _order(exchange, body, symbol, client_order_id, quantity, prices)
         legs = _legs(exchange, body, order)
         _check_means(exchange, order)
@@ -235,6 +236,16 @@ def _legs(exchange: Exchange, body: dict[str, Any], entry: dict[str, Any]) -> li
     return [
         {**common, **shape, "id": str(uuid.uuid4()), "client_order_id": str(uuid.uuid4())} for shape in shapes
     ]
+
+
+def _check_standing(exchange: Exchange, symbol: str) -> None:
+    """Whether the account may trade at all."""
+    standing = exchange.standing
+    status = standing.get("crypto_status" if symbol in CRYPTO else "status", "ACTIVE")
+    if standing.get("account_blocked") or standing.get("trading_blocked") or status != "ACTIVE":
+        raise Refusal(403, FORBIDDEN, "account is restricted from trading")
+    if standing.get("trade_suspended_by_user"):
+        raise Refusal(403, FORBIDDEN, "new orders are rejected by user request")
 
 
 def _check_means(exchange: Exchange, order: dict[str, Any]) -> None:

@@ -27,17 +27,18 @@ from tests.fakes.alpaca_state import (
 _TRADES = frozenset({"FILL"})
 
 
-def clock(state: State) -> dict[str, Any]:
+def clock(exchange: Exchange, state: State) -> dict[str, Any]:
     """GET /v2/clock, in the time of New York."""
+    now = exchange.clock(state)
 
     def local(moment: datetime) -> str:
         return moment.astimezone(NEW_YORK).isoformat()
 
     return {
-        "timestamp": local(state.now),
-        "is_open": is_open(state.now),
-        "next_open": local(next_open(state.now)),
-        "next_close": local(next_close(state.now)),
+        "timestamp": local(now),
+        "is_open": is_open(now),
+        "next_open": local(next_open(now)),
+        "next_close": local(next_close(now)),
     }
 
 
@@ -84,6 +85,7 @@ def account(exchange: Exchange, state: State) -> dict[str, Any]:
         "shorting_enabled": exchange.shorting,
         "options_approved_level": 0,
         "options_trading_level": 0,
+        **exchange.standing,
     }
 
 

@@ -145,6 +145,8 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
     )
     wrong = []
     for name, status, filled in rows:
+        if status == "rejected" and name not in there:  # refused when it was sent, or not sent at all
+            continue
         one = there.get(str(name), {"status": "not there", "filled_qty": "0"})
         theirs = (words.get(one["status"], one["status"]), Decimal(one["filled_qty"]))
         if (status, filled) != theirs:

@@ -66,6 +66,7 @@ class Stage:
         fake = self.desk.fake
         if fake.exchange.now != self._state.now or time.monotonic() > self._clock_set + _CLOCK_HOLDS:
             set_clock(self.desk.url, self._state.now)
+            fake.exchange.set_at = time.monotonic()
             self._clock_set = time.monotonic()
         fake.heal()
         fake.exchange.state, fake.exchange.before = self._state, self._before

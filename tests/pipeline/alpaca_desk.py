@@ -65,7 +65,7 @@ class AlpacaDesk(SmallDesk):
         """Let a session open at the prices of its bars."""
         opens = get_calendar().open_at(session(number))
         self.fake.exchange.open_market(self.prices(number), at=opens)
-        set_clock(self.url, opens + timedelta(minutes=1))
+        set_clock(self.url, opens)
 
     def prices(self, number: int, column: int = 2) -> dict[str, float]:
         """What the bars of a session say (2: open, 5: close), by symbol."""
@@ -104,4 +104,5 @@ def at_alpaca(desk: SmallDesk, fake: FakeAlpaca, **broker: object) -> AlpacaDesk
     tree = yaml.safe_load(Path(desk.book).read_text())
     tree["broker"] = {"kind": "alpaca", "account": ACCOUNT, **broker}
     Path(desk.book).write_text(yaml.safe_dump(tree, sort_keys=False))
+    fake.exchange.runs = True  # as the database's does
     return AlpacaDesk(desk.url, desk.book, desk.bars, fake=fake)

@@ -90,7 +90,7 @@ class Days:
         """Let a session open; `volume` bounds what of a symbol is traded at the open."""
         opens = get_calendar().open_at(session(number))
         self.fake.exchange.open_market(self._prices[number][0], at=opens, volume=volume)
-        set_clock(self.desk.url, opens + timedelta(minutes=1))
+        set_clock(self.desk.url, opens)
 
     def close_market(self, number: int) -> None:
         """Let a session close."""

@@ -20,11 +20,11 @@ from nightdesk.brokers.alpaca_address import address_of
 from nightdesk.brokers.alpaca_answers import (
     Rubbish,
     Symbols,
+    account_of,
     fill_of,
     instant_of,
     mapping_of,
     movement_of,
-    number_of,
     order_of,
     positions_of,
     text_of,
@@ -38,7 +38,6 @@ from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.execution.account import Account, BrokerOrder, Movement
 from nightdesk.execution.fills import Fill
-from nightdesk.execution.money import to_cents
 from nightdesk.execution.orders import Order
 
 #: What a call may take.
@@ -82,8 +81,8 @@ class AlpacaBroker(Broker):
 
     def account(self) -> Account:
         answer = self._line.ask("the account", lambda client: client.get_account())
-        cash = self._read("the account", lambda: number_of(mapping_of(answer, "an account"), "cash"))
-        return Account(self._name, to_cents(cash))
+        live = self._book.broker.live
+        return self._read("the account", lambda: account_of(answer, self._name, live=live))
 
     def positions(self) -> Mapping[str, Decimal]:
         answer = self._line.ask("the positions", lambda client: client.get_all_positions())

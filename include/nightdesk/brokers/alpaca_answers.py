@@ -15,7 +15,8 @@ from uuid import UUID
 
 from nightdesk.book import Instrument
 from nightdesk.calendar import Calendar
-from nightdesk.execution.account import BrokerOrder, Movement, MovementKind, OrderState
+from nightdesk.errors import Refused
+from nightdesk.execution.account import Account, BrokerOrder, Movement, MovementKind, OrderState
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.money import ZERO, to_cents, to_price
 from nightdesk.execution.orders import Side
@@ -75,6 +76,23 @@ MOVEMENTS: Mapping[str, MovementKind] = {
         ("CIL", "MA", "NC", "REORG", "SC", "SPIN", "SPLIT", "SSO", "SSP", "VOF"), "corporate_action"
     ),
     **dict.fromkeys(("ACATC", "ACATS", "CSD", "CSW", "FOPT", "JNL", "JNLC", "JNLS", "TRANS"), "transfer"),
+}
+
+#: In which an account may trade; of the others Alpaca says that it waits for an approval, or is closed.
+_TRADES = ("ACTIVE",)
+#: The same at the paper service.
+_TRADES_ON_PAPER = ("ACTIVE", "PAPER_ONLY")
+
+#: What keeps an account from trading, by its field.
+_BLOCKS = {
+    "account_blocked": "all activity is blocked by Alpaca",
+    "trading_blocked": "orders are blocked by Alpaca",
+    "trade_suspended_by_user": "its owner has suspended trading in its settings",
+}
+#: What hinders no order of the desk: it moves no money, and trades once a day.
+_NOTES = {
+    "transfers_blocked": "transfers are blocked by Alpaca",
+    "pattern_day_trader": "it is flagged as a pattern day trader",
 }
 
 #: The closing auction is written down after the bell, and belongs to the session that it closes; the desk's
@@ -145,6 +163,37 @@ def order_of(answer: Any, symbols: Symbols) -> BrokerOrder:
         state=state,
         filled=filled,
         answer=fields,
+        received_at=None if fields.get("created_at") is None else instant_of(fields, "created_at"),
+    )
+
+
+def account_of(answer: Any, name: str, *, live: bool) -> Account:
+    """An account, and what keeps it from trading.
+
+    Parameters
+    ----------
+    answer : dict
+    name : str
+        The book's name of it.
+    live : bool
+        Whether it is at the service for real money.
+    """
+    fields = mapping_of(answer, "an account")
+    allowed = _TRADES if live else _TRADES_ON_PAPER
+    status, crypto = text_of(fields, "status"), fields.get("crypto_status")
+    every = [] if status in allowed else [f"its status is {status}"]
+    every += [f"{why} ({flag})" for flag, why in _BLOCKS.items() if _is_set(fields, flag)]
+    currency = fields.get("currency") or "USD"
+    if currency != "USD":
+        every.append(f"its currency is {currency}, and the desk counts in USD")
+    coins = [] if not crypto or crypto in allowed else [f"its status for crypto is {crypto}"]
+    power = fields.get("buying_power")
+    return Account(
+        name=name,
+        cash=to_cents(number_of(fields, "cash")),
+        buying_power=None if power is None else to_cents(number_of(fields, "buying_power")),
+        obstacles={"": tuple(every), "crypto": tuple(coins)},
+        notes=tuple(f"{why} ({flag})" for flag, why in _NOTES.items() if _is_set(fields, flag)),
     )
 
 
@@ -191,7 +240,7 @@ def fill_of(activity: Any, client_order_ids: Mapping[str, str], symbols: Symbols
         quantity=number_of(fields, "qty"),
         price=to_price(number_of(fields, "price")),
         commission=ZERO if commission is None else to_cents(number_of(fields, "commission")),
-        session=calendar.session_of(at),
+        session=_session_of(at, calendar, fields),
     )
 
 
@@ -220,7 +269,7 @@ def movement_of(activity: Any, symbols: Symbols, calendar: Calendar) -> Movement
         symbol=symbols.ours(str(fields.get("symbol") or "")),
         quantity=quantity,
         cash=cash,
-        session=calendar.session_of(at),
+        session=_session_of(at, calendar, fields),
         words=" ".join(str(one) for one in said if one),
     )
 
@@ -277,6 +326,22 @@ def _side_of(fields: Mapping[str, Any]) -> Side:
     if side not in _SIDES:
         raise Rubbish(f"its side is {side!r}, neither buy nor sell", fields)
     return _SIDES[side]
+
+
+def _is_set(fields: Mapping[str, Any], name: str) -> bool:
+    """Whether a flag is set; one that is not there is not."""
+    value = fields.get(name)
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    raise Rubbish(f"its {name} is {value!r}, neither true nor false", fields)
+
+
+def _session_of(at: datetime, calendar: Calendar, fields: Mapping[str, Any]) -> date:
+    """The session that an instant counts in; one that the calendar does not reach is rubbish."""
+    try:
+        return calendar.session_of(at)
+    except Refused as error:
+        raise Rubbish(str(error), fields) from None
 
 
 def _midnight(fields: Mapping[str, Any]) -> datetime:

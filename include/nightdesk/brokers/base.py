@@ -175,7 +175,7 @@ class Broker(ABC):
 
     @abstractmethod
     def account(self) -> Account:
-        """The account."""
+        """The account, with what keeps it from trading."""
 
     @abstractmethod
     def positions(self) -> Mapping[str, Decimal]:

@@ -9,6 +9,7 @@ import os
 import sys
 
 from nightdesk.cli import (
+    accounts,
     action,
     alerts,
     backfill,
@@ -32,6 +33,7 @@ from nightdesk.cli.app import app, refusal
 from nightdesk.errors import NightdeskError
 
 __all__ = [
+    "accounts",
     "action",
     "alerts",
     "app",

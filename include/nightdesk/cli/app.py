@@ -27,7 +27,7 @@ ORDER = (
     ),
     *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
-    *("kill", "resume", "level", "recover", "accept", "action", "adopt", "resend"),
+    *("kill", "resume", "level", "recover", "broker", "accept", "action", "adopt", "resend"),
 )
 
 

@@ -79,8 +79,11 @@ def verify(book: BookName, json: Json = False) -> None:
 def _standing(conn: Connection, book: str) -> dict[str, Any]:
     """All that `status` tells of one book."""
     from nightdesk.cli.risk import drawdown_document
+    from nightdesk.pipeline.foreign import words_of
+    from nightdesk.pipeline.unsent import unsent_notes
     from nightdesk.risk.telling import in_short
     from nightdesk.store.decisions import decided_sessions, silent_strategies
+    from nightdesk.store.foreign_orders import foreign_orders
     from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
     from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.ledger import positions_of, read_marks
@@ -138,6 +141,8 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
             if marked is not None
         ],
         "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
+        "unsent": [] if checked is None else unsent_notes(conn, book, checked),
+        "foreign_orders": [words_of(one) for one in foreign_orders(conn, book)],
         "open_orders": read_rows(conn, "open_orders", book=book),
         "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
     }
@@ -236,6 +241,10 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"  last session {last['session']} ({last['status']}), regime {regime}"
     if one["silent"]:
         yield f"  DEGRADED: decided without {' and '.join(one['silent'])}, which gave no signals"
+    for line in one["foreign_orders"]:
+        yield f"  FOREIGN ORDER at its account: {line}"
+    for line in one["unsent"]:
+        yield f"  NOT IN THE MARKET: {line}"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
         fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -35,7 +35,7 @@ class BrokerOrder:
     """What a broker knows of an order.
 
     `filled` is what it has executed of `quantity` so far, both positive and in units of the instrument;
-    `answer` is what it said, as it came.
+    `answer` is what it said, as it came; `received_at` is when it received the order, UTC, where it says so.
     """
 
     client_order_id: str
@@ -45,6 +45,7 @@ class BrokerOrder:
     state: OrderState
     filled: Decimal = ZERO
     answer: Mapping[str, Any] = field(default_factory=dict)
+    received_at: datetime | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -54,10 +55,31 @@ class BrokerOrder:
 
 @dataclass(frozen=True)
 class Account:
-    """An account; `cash` in dollars."""
+    """An account.
+
+    Attributes
+    ----------
+    name : str
+        As the book names it.
+    cash : Decimal
+        Dollars.
+    buying_power : Decimal or None
+        Dollars that purchases may still cost; None where the broker does not say it.
+    obstacles : mapping of str to tuple of str
+        Why it cannot trade an asset class, by class; under "" what holds for all of them.
+    notes : tuple of str
+        What a person should know, and hinders no order.
+    """
 
     name: str
     cash: Decimal
+    buying_power: Decimal | None = None
+    obstacles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def obstacle(self, asset_class: str) -> str:
+        """Why the account cannot trade an asset class now; empty where it can."""
+        return "; ".join((*self.obstacles.get("", ()), *self.obstacles.get(asset_class, ())))
 
 
 MovementKind = Literal["dividend", "fee", "interest", "transfer", "corporate_action", "other"]

@@ -23,6 +23,9 @@ from nightdesk.execution.repairs import (
     booked_entries,
 )
 
+#: In the words of every order that is held back for a position of which nobody is sure.
+IN_DISPUTE = "in dispute"
+
 
 def disputes(broker: BrokerSnapshot, ours: LedgerSnapshot, repairs: Sequence[Repair]) -> tuple[Dispute, ...]:
     """The positions that are not known after the repairs, one a symbol.
@@ -90,13 +93,13 @@ def why_withheld(
     """
     symbol, change = order.symbol, order.signed_quantity
     if symbol in disputed:
-        return f"the position in {symbol} is in dispute: {disputed[symbol]}"
+        return f"the position in {symbol} is {IN_DISPUTE}: {disputed[symbol]}"
     if disputed and adds_risk(held, change):
-        return f"nothing is opened while positions are in dispute: {', '.join(sorted(disputed))}"
+        return f"nothing is opened while positions are {IN_DISPUTE}: {', '.join(sorted(disputed))}"
     expected = held + sum((one.executed if one.side == "buy" else -one.executed for one in others), ZERO)
     if abs(at_broker - expected) > tolerance:
         return (
-            f"the position in {symbol} is in dispute: the broker holds {at_broker}, by the ledger and the "
+            f"the position in {symbol} is {IN_DISPUTE}: the broker holds {at_broker}, by the ledger and the "
             f"executions of our orders it is {expected}"
         )
     if at_broker * change < 0:

@@ -13,9 +13,9 @@ from nightdesk.pipeline.brokerage import contact, hear
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.submitting import record_known
 from nightdesk.pipeline.switching import cancel_what_it_forbids
+from nightdesk.pipeline.unsent import tell_rejected
 from nightdesk.store.db import book_lock, transaction
 from nightdesk.store.ledger import latest_marked
-from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import StoredOrder, find_order, move_order, working_orders
 from nightdesk.store.risk import kill_switch
 
@@ -101,19 +101,5 @@ def _bring_to(
         cause = f"the broker says {known.state.value}"
         move_order(context.conn, name, session, status, cause, filled=filled, answer=known.answer)
         if known.state is OrderState.REJECTED:
-            _tell_rejected(context, one, session)
+            tell_rejected(context.conn, one, session)
     return status
-
-
-def _tell_rejected(context: Context, one: StoredOrder, session: date) -> None:
-    order = one.order
-    raise_alert(
-        context.conn,
-        f"rejected {order.client_order_id}",
-        "WARNING",
-        f"{order.book}: the broker rejected {order.side} {order.quantity} {order.symbol}",
-        f"Order {order.client_order_id} of session {order.session} was accepted and then rejected. "
-        f"`nightdesk trace {order.book} {order.session} {order.symbol}` shows the broker's answer.",
-        book=order.book,
-        session=session,
-    )

@@ -15,10 +15,11 @@ from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.decision import Desk, Injection, resolve, within
 from nightdesk.errors import BadRequest, Refused
+from nightdesk.pipeline.clocks import await_over
 from nightdesk.pipeline.injecting import read_injections
 from nightdesk.quarantine import usable
 from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
-from nightdesk.store.db import Connection, connect, now
+from nightdesk.store.db import Connection, connect
 from nightdesk.store.runs import Run, find_run, newest_begun
 from nightdesk.store.taxes import keep_tax_terms
 from nightdesk.tax import tax_terms
@@ -194,6 +195,7 @@ def open_context(
     environ: Mapping[str, str] | None = None,
     task: str | None = None,
     inject: Path | None = None,
+    begun: bool = False,
 ) -> Iterator[Context]:
     """Open what the steps of a session need; the connection is closed at the end unless it was given.
 
@@ -217,6 +219,8 @@ def open_context(
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
     inject : Path, optional
         A CSV of synthetic signals of the session, for an exercise on a paper account.
+    begun : bool
+        Whether it is to look after a session that was begun before: no clock is asked whether it is over.
 
     Raises
     ------
@@ -225,7 +229,7 @@ def open_context(
     BadRequest
         When the session is a holiday, lies before the book's inception or is not over.
     Transient
-        When PostgreSQL cannot be reached.
+        When PostgreSQL cannot be reached, or its clock is not this process's.
     """
     environ = os.environ if environ is None else environ
     root = project_root(environ)
@@ -242,13 +246,8 @@ def open_context(
         record = book_record(used, loaded.name) or beginning(loaded, session)
         _must_be_unchanged(loaded, record)
         _must_be_decidable(loaded, record, session)
-        newest = calendar.latest_completed(now(used))
-        if session > newest:
-            raise BadRequest(
-                f"{session} is not over: its bars are known from "
-                f"{calendar.known_from(session):%Y-%m-%d %H:%M} UTC on; "
-                f"the newest session that can be decided is {newest}"
-            )
+        if not begun:
+            await_over(used, calendar, session)
         yield Context(
             conn=used,
             book=loaded,
@@ -291,7 +290,9 @@ def open_standing(
             "`nightdesk up` or `nightdesk run` starts it"
         )
     session = newest_begun(conn, name) or record.inception
-    with open_context(book, session, conn=conn, turn_seconds=turn_seconds, environ=environ) as context:
+    with open_context(
+        book, session, conn=conn, turn_seconds=turn_seconds, environ=environ, begun=True
+    ) as context:
         yield context
 
 

@@ -38,6 +38,7 @@ from nightdesk.pipeline.reasons import dropped_of, ends_of
 from nightdesk.pipeline.result_alerts import tell_results
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.turn import in_turn
+from nightdesk.pipeline.unsent import unsent_notes
 from nightdesk.risk import words
 from nightdesk.risk.telling import stands
 from nightdesk.store.decisions import (
@@ -184,14 +185,17 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
             if one["outcome"] != "passed"
         ),
         sources=sources,
-        notes=tuple(
-            f"Ledger and broker differ: {one['item']}: "
-            f"ledger {one['ledger_value']}, broker {one['broker_value']}."
-            for one in reconciliations_of(conn, book.name, session)
-        )
-        + tuple(
-            f"The position in {symbol} is in dispute: {reason}. Nothing is sent in it, nor opened elsewhere."
-            for symbol, reason in disputed_positions(conn, book.name, session).items()
+        notes=(
+            *(f"Not in the market: {one}." for one in unsent_notes(conn, book.name, session)),
+            *(
+                f"Ledger and broker differ: {one['item']}: "
+                f"ledger {one['ledger_value']}, broker {one['broker_value']}."
+                for one in reconciliations_of(conn, book.name, session)
+            ),
+            *(
+                f"The position in {symbol} is in dispute: {reason}. Nothing is sent in it, nor opened elsewhere."
+                for symbol, reason in disputed_positions(conn, book.name, session).items()
+            ),
         ),
         risk=risk_section(conn, book, session),
         silent=silent_strategies(conn, book.name, session),

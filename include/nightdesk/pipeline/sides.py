@@ -31,6 +31,7 @@ from nightdesk.execution.repairs import (
 )
 from nightdesk.execution.settling import restate
 from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear
+from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import adjustments_of
 from nightdesk.store.executions import (
@@ -147,8 +148,12 @@ def agree(
     ------
     Unreachable
         When it does not answer, or does not bring a cancelled order to its end.
+    ClocksDiffer
+        When its clock does not agree with the database's.
     """
     with contact(context) as broker:
+        if not (broker.simulated or context.dry_run):
+            agreed_clock(context, broker)
         _live_through(context, broker, market, late)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         repairs: tuple[Repair, ...] = ()

@@ -7,9 +7,12 @@ planned, session is past   suppressed, unless the broker is simulated
 planned, open has passed   expired: a decision is meant for one open, late is never sent
 planned, dry run           suppressed
 planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
+planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
+planned, foreign orders    suppressed, by the rules of `nightdesk.pipeline.foreign`
 planned, capital limit     suppressed where it would lead beyond the limit of the account
 planned, disputed position suppressed; so is then what adds to any other position
 planned, too much          suppressed where it would sell more than ledger and broker hold
+planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -23,6 +26,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.brokers import (
+    Account,
     Broker,
     BrokerOrder,
     DuplicateOrder,
@@ -35,15 +39,27 @@ from nightdesk.errors import Transient
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Order, adds_risk
 from nightdesk.pipeline.brokerage import contact
+from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.foreign import foreign_reason, look_for_foreign
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
-from nightdesk.pipeline.withholding import tell_withheld, withheld_because
-from nightdesk.store.db import now, transaction
+from nightdesk.pipeline.unsent import tell_unsent
+from nightdesk.pipeline.withholding import withheld_because
+from nightdesk.store.db import transaction
+from nightdesk.store.foreign_orders import ForeignOrder
 from nightdesk.store.ledger import positions_of, read_ledger
 from nightdesk.store.orders import begin_attempt, find_order, move_order, orders_of
 from nightdesk.store.risk import kill_switch
 from nightdesk.store.runs import lock_run, sealed_because
+
+
+@dataclass(frozen=True)
+class _Found:
+    """How the account stands before sending; nothing of a simulated one, or of a dry run."""
+
+    account: Account | None = None
+    foreign: tuple[ForeignOrder, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,18 +95,21 @@ def send_planned(context: Context, broker: Broker) -> None:
     ------
     Unreachable, Transient
         When of some order it is not known whether it arrived. The others were sent, unless the broker did not
-        even tell its time.
+        even tell its time or how its account stands, or its clock is not the database's.
     """
     unknown: list[tuple[str, Transient]] = []
-    for stored in orders_of(context.conn, context.book.name, context.session):
-        if stored.status == "planned":
-            clock = broker.clock()
-            try:
-                _send(context, broker, stored.order, clock)
-            except Transient as error:
-                if context.conn.closed:
-                    raise
-                unknown.append((stored.order.client_order_id, error))
+    stored = orders_of(context.conn, context.book.name, context.session)
+    planned = [one.order for one in stored if one.status == "planned"]
+    found = _ask_account(context, broker) if planned else _Found()
+    for order in planned:
+        clock = _clock(context, broker)
+        try:
+            _send(context, broker, order, clock, found)
+        except Transient as error:
+            if context.conn.closed:
+                raise
+            unknown.append((order.client_order_id, error))
+    tell_unsent(context)
     if unknown:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
         told = "; ".join(f"{name}: {error}" for name, error in unknown)
@@ -127,7 +146,20 @@ def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
             move_order(context.conn, known.client_order_id, session, status, cause, answer=known.answer)
 
 
-def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> None:
+def _ask_account(context: Context, broker: Broker) -> _Found:
+    """How a real account stands before anything is sent."""
+    if broker.simulated or context.dry_run:
+        return _Found()
+    _clock(context, broker)
+    return _Found(broker.account(), look_for_foreign(context, broker))
+
+
+def _clock(context: Context, broker: Broker) -> datetime:
+    """The broker's instant; that of a dry run decides nothing, and is not compared."""
+    return broker.clock() if context.dry_run else agreed_clock(context, broker)
+
+
+def _send(context: Context, broker: Broker, order: Order, clock: datetime, found: _Found) -> None:
     """Bring one planned order out of its planning."""
     name = order.client_order_id
     earlier = find_order(context.conn, name)
@@ -141,10 +173,9 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime) -> No
             return
         if current.attempts == 0 and current.order.generation == 0:
             refuse_outdated(context)
-        stopped = _reason_to_stop(context, broker, clock, current.order)
+        stopped = _reason_to_stop(context, broker, clock, current.order, found)
         if stopped is None and withheld is not None:
             stopped = _Stopped("suppressed", withheld)
-            tell_withheld(context, order, withheld)
         if stopped is not None:
             move_order(context.conn, name, context.session, stopped.status, stopped.cause)
             return
@@ -177,11 +208,12 @@ def _is_there(context: Context, broker: Broker, name: str) -> bool:
     return known is not None
 
 
-def _reason_to_stop(context: Context, broker: Broker, clock: datetime, order: Order) -> _Stopped | None:
+def _reason_to_stop(
+    context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
+) -> _Stopped | None:
     """Why the order must not be sent, asked in the transaction that counts the attempt; None when it may."""
     calendar = context.calendar
-    newest = calendar.latest_completed(now(context.conn))
-    if context.session < newest and not broker.simulated:
+    if not broker.simulated and context.session < (newest := calendar.latest_completed(clock)):
         return _Stopped(
             "suppressed", f"session {context.session} is past (the newest is {newest}): never for real"
         )
@@ -195,6 +227,14 @@ def _reason_to_stop(context: Context, broker: Broker, clock: datetime, order: Or
     adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
     if switch.on and (adds or switch.everything):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
+    if found.account is not None:
+        instrument = context.book.universe.get(order.symbol)
+        obstacle = found.account.obstacle("" if instrument is None else instrument.asset_class)
+        if obstacle:
+            return _Stopped("rejected", f"account {found.account.name} cannot trade: {obstacle}")
+    foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
+    if foreign:
+        return _Stopped("suppressed", foreign)
     limit = context.book.broker.capital_limit
     if limit is not None and adds:
         capital = _capital_at_work(context) + order.quantity * order.reference_price

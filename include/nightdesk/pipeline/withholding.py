@@ -8,7 +8,6 @@ from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Order
 from nightdesk.pipeline.context import Context
 from nightdesk.store.ledger import disputed_positions, read_ledger
-from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import unbooked_orders
 
 
@@ -31,23 +30,6 @@ def withheld_because(context: Context, broker: Broker, order: Order) -> str | No
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),
         context.book.broker.tolerance.quantity,
-    )
-
-
-def tell_withheld(context: Context, order: Order, cause: str) -> None:
-    """Tell a person of an order that was held back; what the settling left in dispute is told by it."""
-    if order.symbol in disputed_positions(context.conn, order.book, context.session):
-        return
-    raise_alert(
-        context.conn,
-        f"withheld {order.client_order_id}",
-        "CRITICAL",
-        f"{order.book}: {order.side} {order.quantity} {order.symbol} was not sent",
-        f"Order {order.client_order_id}: {cause}. Somebody traded in the account since it was settled, or "
-        "the broker's list of positions is old. The next settling compares the two again. To try the order "
-        f'once more before its open: `nightdesk resend {order.book} {order.client_order_id} --reason "..."`.',
-        book=order.book,
-        session=context.session,
     )
 
 

@@ -219,6 +219,18 @@ def _kept(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return {"begins": text[: LONGEST_ANSWER // 2], "characters": len(text)}
 
 
+def unsent_orders(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+    """The orders of a session of which nothing was executed or can be: rejected, suppressed, or too late.
+
+    Returns
+    -------
+    list of dict
+        client_order_id, symbol, side, quantity, status, cause, and whether the broker had accepted it; by
+        symbol.
+    """
+    return read_rows(conn, "unsent_orders", book=book, session=session)
+
+
 def order_events_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
     """What happened to the orders that a session decided, order by order.
 

@@ -1,0 +1,109 @@
+"""No one clock decides alone that a session is over, or that an order may leave.
+
+The database's clock is the desk's. It is compared with this process's when a session is opened, and with the
+broker's before a real account is settled and before an order is sent. Where two differ, nothing is done.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from nightdesk.errors import BadRequest, Transient
+from nightdesk.store.db import Connection, now
+from nightdesk.store.messages import raise_alert
+from nightdesk.store.server_clock import clock_gap, gap
+
+if TYPE_CHECKING:
+    from nightdesk.brokers import Broker
+    from nightdesk.calendar import Calendar
+    from nightdesk.pipeline.context import Context
+
+#: So far may two clocks be apart. Clocks that are kept by NTP agree within a second.
+CLOCK_BOUND = timedelta(seconds=60)
+
+_SET_IT = "Set the clock that is wrong (`timedatectl` shows whether NTP keeps it)"
+
+
+class ClocksDiffer(Transient):
+    """Two clocks differ, and nobody knows which is right: trying again heals it once one was set."""
+
+
+def await_over(conn: Connection, calendar: Calendar, session: date) -> None:
+    """Wait for a session's bars to be known, where that takes no longer than two clocks may be apart.
+
+    A scheduler starts a run by its own clock, which may be a few seconds ahead of the database's.
+
+    Raises
+    ------
+    ClocksDiffer
+        When the database's clock is not this process's.
+    BadRequest
+        When the session is not over.
+    """
+    apart = clock_gap(conn)
+    if abs(apart) > CLOCK_BOUND:
+        raise ClocksDiffer(
+            f"the clock of the database ({now(conn):%Y-%m-%d %H:%M:%S} UTC) is "
+            f"{_ahead(apart, 'that of this process')}: no session is decided while they are more than "
+            f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}"
+        )
+    known = calendar.known_from(session)
+    while timedelta() < (left := known - now(conn)) <= CLOCK_BOUND:
+        time.sleep(left.total_seconds())
+    newest = calendar.latest_completed(now(conn))
+    if session > newest:
+        raise BadRequest(
+            f"{session} is not over: its bars are known from {known:%Y-%m-%d %H:%M} UTC on; "
+            f"the newest session that can be decided is {newest}"
+        )
+
+
+def agreed_clock(context: Context, broker: Broker) -> datetime:
+    """The broker's instant; a real broker's agrees with the database's, and is past the session's close.
+
+    Raises
+    ------
+    ClocksDiffer
+        When it does not, or is not: people were told, and nothing may be decided by either.
+    Unreachable, Unreadable
+        When the broker does not tell its clock.
+    """
+    if broker.simulated:
+        return broker.clock()
+    clock, apart = _compared(context, broker)
+    if abs(apart) > CLOCK_BOUND:  # one answer may be an old one
+        clock, apart = _compared(context, broker)
+    if abs(apart) <= CLOCK_BOUND and clock >= context.as_of:
+        return clock
+    book, session = context.book.name, context.session
+    found = (
+        f"the clock of the database ({now(context.conn):%Y-%m-%d %H:%M:%S} UTC) is "
+        f"{_ahead(apart, f'that of the broker ({clock:%Y-%m-%d %H:%M:%S} UTC)')}"
+        if abs(apart) > CLOCK_BOUND
+        else f"the broker's clock says {clock:%Y-%m-%d %H:%M:%S} UTC, before the close of {session}"
+    )
+    what = (
+        f"{found}. Nothing is settled and no order leaves while they are more than "
+        f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}; the step is tried again by itself, and later "
+        f"`nightdesk run {book} --session {session}` does the same"
+    )
+    subject = f"{book}: the clocks of database and broker differ, nothing is settled or sent"
+    raise_alert(
+        context.conn, f"clocks {book} {session}", "CRITICAL", subject, what, book=book, session=session
+    )
+    raise ClocksDiffer(f"{book} {session}: {what}")
+
+
+def _compared(context: Context, broker: Broker) -> tuple[datetime, timedelta]:
+    """The broker's clock, and how far the database's is ahead of it."""
+    asked = now(context.conn)
+    clock = broker.clock()
+    return clock, -gap(clock, asked, now(context.conn))
+
+
+def _ahead(apart: timedelta, other: str) -> str:
+    """How far a clock is ahead of another, or behind it, in words."""
+    seconds = round(abs(apart).total_seconds())
+    return f"{timedelta(seconds=seconds)} {'ahead of' if apart > timedelta() else 'behind'} {other}"
