@@ -3,7 +3,8 @@
 ``python -m tests.matrices.fault`` prints what came of each: once with a single bad answer, once with bad
 answers until Airflow has given the step up and a person has cleared it. After it the desk lives on for two
 sessions, and orders, executions, positions and cash are compared with the account. Stories besides: answers
-that stay old for evenings, and a person who trades in the account as well.
+that stay old for evenings, a person who trades in the account as well, and the account itself: clocks, what
+bars it, and orders of others.
 """
 
 import argparse
@@ -13,6 +14,8 @@ from collections.abc import Sequence
 from functools import partial
 
 from tests.fakes.alpaca import Fault
+from tests.matrices.account import STORIES as ACCOUNT_STORIES
+from tests.matrices.account import try_story
 from tests.matrices.faulting import ATTEMPTS, AWAY, READ_SECONDS, Cell, hurried, try_cell
 from tests.matrices.operations import Operation, operations
 from tests.matrices.parts import WORKERS, in_parts
@@ -24,6 +27,10 @@ FAULTS: tuple[Fault | str, ...] = (AWAY, *Fault)
 
 #: The kinds of bad answers, by whether they last, as their tables are headed.
 WAYS = {False: "one bad answer", True: f"bad answers, {ATTEMPTS} times at most"}
+
+#: The kinds of stories, as their tables are headed, with their columns.
+CAME = "what came of it"
+STORIES = {**KINDS, "story of the account": (CAME,)}
 
 #: What stands where an operation and a fault take no turn.
 NOT_TRIED = Cell("")
@@ -48,6 +55,9 @@ def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, st
                     for column in _meeting(columns, n) if brief else columns:
                         cell = try_cell(column, FAULTS[n], lasting=lasting, further=not brief)
                         cells[lasting, name_of(FAULTS[n]), column.name] = cell
+        with hurried():
+            told = [one for one in ACCOUNT_STORIES if one.main or not brief]
+            stories |= {(one.name, CAME): try_story(one, columns[0]) for one in told[number::parts]}
     return [(one.name, one.does) for one in columns], cells, stories
 
 
@@ -83,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     for one in map(name_of, FAULTS)
                 ]
                 print(table([head, *names], rows), end="\n\n")
-    for head, whens in KINDS.items():
+    for head, whens in STORIES.items():
         shown = [when for when in whens if any(when == told for _, told in stories)]
         rows = [
             [name, *(stories[name, when].words for when in shown)]

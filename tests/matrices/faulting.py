@@ -88,7 +88,7 @@ def try_cell(operation: Operation, fault: Fault | str, *, lasting: bool, further
     for tries in range(1, ATTEMPTS + 1):
         away = fault == AWAY and (lasting or tries == 1)
         with fake.away() if away else nullcontext():
-            error = attempt(operation.run, wrong)
+            error = _attempt(operation.run, wrong)
         if error is not None:
             wrong += _left_alone(operation)
         if not isinstance(error, Transient):
@@ -97,7 +97,7 @@ def try_cell(operation: Operation, fault: Fault | str, *, lasting: bool, further
         time.sleep(fake.silence - READ_SECONDS + 0.05)  # what is taken late has been taken then
     if lasting or error is not None or fault is not Fault.STALE:
         fake.heal()  # one stale answer may wait for a look-up of the settling
-    if error is not None and (again := attempt(operation.run, wrong)) is not None:
+    if error is not None and (again := _attempt(operation.run, wrong)) is not None:
         wrong.append(f"it fails though all is well again: {again}")
     if operation.does == "cancel" and all(one["status"] != "canceled" for one in fake.orders):
         wrong.append("nothing was cancelled")
@@ -107,7 +107,7 @@ def try_cell(operation: Operation, fault: Fault | str, *, lasting: bool, further
     return Cell(head + _body(operation) + _tail(operation) if met else "–", tuple(wrong))
 
 
-def attempt(run: Callable[[], object], wrong: list[str]) -> Exception | None:
+def _attempt(run: Callable[[], object], wrong: list[str]) -> Exception | None:
     """Run a step once; the error of the desk that it ended in. Any other is a violation."""
     try:
         run()

@@ -2,9 +2,8 @@
 
 import pytest
 from tests.fakes.alpaca import Fault
-from tests.matrices.fault import AWAY, WAYS, name_of
+from tests.matrices.fault import AWAY, STORIES, WAYS, name_of
 from tests.matrices.programs import rows_of
-from tests.matrices.stories import KINDS
 
 
 def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:
@@ -13,12 +12,12 @@ def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str
     cells: dict[tuple[str, str, str], str] = {}
     head: list[str] = []
     for row in rows:
-        if row[0] in (*WAYS.values(), *KINDS):
+        if row[0] in (*WAYS.values(), *STORIES):
             head = row
             continue
         met = {(head[0], row[0], name): words for name, words in zip(head[1:], row[1:], strict=True)}
         cells |= {key: words for key, words in met.items() if words}
-    faults = {fault for head, fault, _ in cells if head not in KINDS}
+    faults = {fault for head, fault, _ in cells if head not in STORIES}
     assert faults == {AWAY, *(name_of(one) for one in Fault)}
     return cells
 
@@ -43,9 +42,17 @@ def test_a_bad_answer_to_any_call_makes_no_second_order_and_no_wrong_position() 
         ("stale list", "positions"): "asked again, agreed",
     }
     assert {key: cells[WAYS[False], *key] for key in expected} == expected
-    stale, hand = KINDS
+    stale, hand, account = STORIES
     assert cells[stale, "all but the orders by their ids are old", "for one evening"] == "disputed, told"
     assert "held back" in cells[hand, "sold by hand", "before settling"]
+    stories = {
+        "database 90 minutes ahead": "0 sent, waited, told; sent after; agreed",
+        "orders are blocked": "0 sent, held back, told; 2 sent again; agreed",
+        "no buying power": "1 sent, held back, told; 1 sent again; agreed",
+        "a person buys what is bought": "1 sent, held back, told; 1 sent again; agreed",
+        "another installation, which stops": "0 sent, held back, told; 2 sent again; agreed",
+    }
+    assert {name: words for (head, name, _), words in cells.items() if head == account} == stories
     # whether it has come by the time it is asked for is for the two clocks; it is one order either way
     late = cells[WAYS[False], "accepted after the time-out", "submit"]
     assert late in ("retried, sent once", "retried, found there")
@@ -64,5 +71,5 @@ def test_bad_answers_that_last_make_no_second_order_and_no_wrong_position() -> N
         ("oversized fill", "fills"): "asked again, refused, told; stopped, told; agreed a day later",
     }
     assert {key: cells[lasting, *key] for key in expected} == expected
-    for head, whens in KINDS.items():
+    for head, whens in STORIES.items():
         assert all(cells[head, name, when] for kind, name, _ in cells if kind == head for when in whens)

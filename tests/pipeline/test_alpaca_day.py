@@ -269,7 +269,7 @@ def test_an_order_that_the_venue_refuses_in_the_morning_is_told(desk: AlpacaDesk
     desk.open_market(1)
     with desk.standing() as context:
         assert collect(context).moved[name] == "rejected"
-    assert [level for level, subject in alerts(desk) if "the broker rejected" in str(subject)] == ["WARNING"]
+    assert [level for level, subject in alerts(desk) if "the broker rejected" in str(subject)] == ["CRITICAL"]
 
 
 def test_a_kill_cancels_at_the_broker_and_everything_stops_reductions_too(
