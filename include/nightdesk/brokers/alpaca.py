@@ -127,6 +127,13 @@ class AlpacaBroker(Broker):
             "the open orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "open")]
         )
 
+    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
+        """See `Broker.orders_since`; the legs of a bracket have ids that Alpaca made up."""
+        close = self._calendar.close_at(session)
+        return self._read(
+            "the orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "all", close)]
+        )
+
     def fills_since(self, session: date) -> Sequence[Fill]:
         """See `Broker.fills_since`; an order that a person sent keeps the client order id that it has."""
         close = self._calendar.close_at(session)

@@ -203,6 +203,12 @@ class Broker(ABC):
     def open_orders(self) -> Sequence[BrokerOrder]:
         """Orders that may still be executed, in the order in which they were received."""
 
+    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
+        """All orders that a real broker received after the close of `session`, whatever became of them and
+        whoever sent them, the oldest first. A simulated one has none that the desk did not send.
+        """
+        return ()
+
     @abstractmethod
     def fills_since(self, session: date) -> Sequence[Fill]:
         """Executions in the sessions after `session`, as the broker tells them, each once.

@@ -6,11 +6,15 @@ Intents of one symbol that cancel each other out entirely send nothing: they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from nightdesk.execution.money import ZERO, apportion, exact, to_price
+from nightdesk.execution.money import ZERO, apportion, exact, round_together, to_price
 from nightdesk.execution.orders import Cross, Intent, Order, Side, client_order_id
+
+#: What part of a decision an order is of: there is one.
+REBALANCE = "rebalance"
 
 
 def net(
@@ -20,7 +24,7 @@ def net(
     book: str,
     session: date,
     as_of: datetime,
-    purpose: str = "rebalance",
+    purpose: str = REBALANCE,
 ) -> tuple[Order, ...]:
     """One market order a symbol from the intents of all strategies; none where they are a cross.
 
@@ -116,3 +120,25 @@ def allocate(order: Order, cumulative: Decimal, unit: Decimal) -> dict[str, Deci
     signed = cumulative if order.side == "buy" else -cumulative
     shares = apportion(signed, [intent.quantity for intent in order.intents], unit)
     return {intent.strategy: share for intent, share in zip(order.intents, shares, strict=True)}
+
+
+def resized(order: Order, quantity: Decimal, unit: Decimal) -> Order:
+    """The same order over another quantity, with the parts of its strategies in proportion.
+
+    A part keeps its side and is rounded by less than a unit; one that comes to nothing is left out.
+
+    Parameters
+    ----------
+    order : Order
+    quantity : Decimal
+        Positive, a multiple of `unit`.
+    unit : Decimal
+        Smallest quantity of the instrument.
+    """
+    signed = quantity if order.side == "buy" else -quantity
+    wanted = [one.quantity * quantity / order.quantity for one in order.intents]
+    parts = [signed] if len(wanted) == 1 else round_together(wanted, signed, unit)
+    intents = tuple(
+        replace(one, quantity=part) for one, part in zip(order.intents, parts, strict=True) if part
+    )
+    return replace(order, quantity=quantity, intents=intents)

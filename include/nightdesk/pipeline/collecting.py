@@ -11,6 +11,7 @@ from nightdesk.execution.money import ZERO
 from nightdesk.execution.reconciling import ENDED
 from nightdesk.pipeline.brokerage import contact, hear
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.identity import identified
 from nightdesk.pipeline.submitting import record_known
 from nightdesk.pipeline.switching import cancel_what_it_forbids
 from nightdesk.pipeline.unsent import tell_rejected
@@ -62,6 +63,7 @@ def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ..
         Those that may be there and have not ended.
     """
     conn, book = context.conn, context.book.name
+    orders = identified(context, orders)
     ours = [one.order.client_order_id for one in orders]
     cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
     settled = latest_marked(conn, book)

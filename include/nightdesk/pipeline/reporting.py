@@ -193,7 +193,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
                 for one in reconciliations_of(conn, book.name, session)
             ),
             *(
-                f"The position in {symbol} is in dispute: {reason}. No order in it, none that opens elsewhere."
+                f"The position in {symbol} is in dispute: {reason}. No order in it, none that opens others."
                 for symbol, reason in disputed_positions(conn, book.name, session).items()
             ),
         ),

@@ -14,6 +14,7 @@ from nightdesk.execution.settling import cross_entries
 from nightdesk.pipeline.belated import Belated, morning, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
+from nightdesk.pipeline.identity import identified
 from nightdesk.pipeline.outlook import session_market
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.sides import adjustments, agree, agreed, ledger_side
@@ -39,7 +40,7 @@ def settle(context: Context) -> Outcome:
     """
     with in_turn(context):
         market, opening = session_market(context), _opening(context)
-        waiting = orders_to_settle(context.conn, context.book.name, context.session)
+        waiting = identified(context, orders_to_settle(context.conn, context.book.name, context.session))
         crosses = _crosses(context)
         _refuse_unnamed(context, opening, waiting, crosses)
         first, belated = _first_entries(context, market, opening, crosses)

@@ -15,6 +15,7 @@ planned, too much          suppressed where it would sell more than ledger and b
 planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
+planned, not to be sent    likewise at a real broker: see `nightdesk.pipeline.identity`
 planned, answer unknown    planned still: the next attempt asks the broker
 =========================  =============================================================================
 """
@@ -42,6 +43,7 @@ from nightdesk.pipeline.brokerage import contact
 from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.foreign import foreign_reason, look_for_foreign
+from nightdesk.pipeline.identity import is_ours
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.pipeline.unsent import tell_unsent
@@ -120,30 +122,21 @@ def send_planned(context: Context, broker: Broker) -> None:
 
 
 def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
-    """Keep what the broker says of an order that reached it; its fills are booked by the next session.
-
-    Raises
-    ------
-    Unreadable
-        When it tells of another order under this id.
-    """
-    ended = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled"}
-    # One that was executed in part ends where its executions are booked: in the next session.
-    status = "submitted" if known.filled else ended.get(known.state, "submitted")
+    """Keep what the broker says of an order that reached it; its fills are booked by the next session."""
     with transaction(context.conn):
         current = find_order(context.conn, known.client_order_id)
-        if current is None:
-            return
-        sent = current.order
-        if (known.symbol, known.side, known.quantity) != (sent.symbol, sent.side, sent.quantity):
-            raise Unreadable(
-                f"order {sent.client_order_id} is to {sent.side} {sent.quantity} {sent.symbol}, "
-                f"and the broker tells of {known.side} {known.quantity} {known.symbol}",
-                known.answer,
-            )
-        if current.status == "planned":
-            session = sent.session
-            move_order(context.conn, known.client_order_id, session, status, cause, answer=known.answer)
+        if current is not None and current.status == "planned":
+            name, status, session = known.client_order_id, standing_of(known), current.order.session
+            move_order(context.conn, name, session, status, cause, answer=known.answer)
+
+
+def standing_of(known: BrokerOrder) -> str:
+    """Where an order stands here once the broker has told of it.
+
+    One that was executed in part ends where its executions are booked: in the next session.
+    """
+    ended = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled"}
+    return "submitted" if known.filled else ended.get(known.state, "submitted")
 
 
 def _ask_account(context: Context, broker: Broker) -> _Found:
@@ -163,9 +156,13 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     """Bring one planned order out of its planning."""
     name = order.client_order_id
     earlier = find_order(context.conn, name)
-    if earlier is not None and earlier.attempts and _is_there(context, broker, name):
-        return
     withheld = withheld_because(context, broker, order)
+    # One that no attempt is known of may be there too: the database was restored since.
+    given_up = not broker.simulated and (
+        withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
+    )
+    if earlier is not None and (earlier.attempts or given_up) and _is_there(context, broker, name):
+        return
     with transaction(context.conn):
         lock_run(context.conn, context.book.name, context.session)
         current = find_order(context.conn, name)
@@ -201,9 +198,9 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
 
 
 def _is_there(context: Context, broker: Broker, name: str) -> bool:
-    """Whether the broker knows an order that was sent before; what it knows is kept."""
+    """Whether the broker knows an order under the id; where that is ours, what it knows is kept."""
     known = broker.order_by_client_id(name)
-    if known is not None:
+    if known is not None and is_ours(context, broker, known):
         record_known(context, known, "found at the broker after an earlier attempt")
     return known is not None
 

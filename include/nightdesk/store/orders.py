@@ -142,6 +142,26 @@ def begin_attempt(conn: Connection, client_order_id: str) -> None:
         )
 
 
+def resize_order(conn: Connection, order: Order) -> None:
+    """Bring a stored order to the quantity and the intents of `order`; in a transaction."""
+    key = {"book": order.book, "session": order.session}
+    with cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.orders SET quantity = %s WHERE client_order_id = %s",
+            (order.quantity, order.client_order_id),
+        )
+        cur.execute(
+            "DELETE FROM nightdesk.order_intents WHERE client_order_id = %s", (order.client_order_id,)
+        )
+    add_rows(conn, "order_intents", [key | row for row in intent_rows([order])])
+
+
+def forget_attempts(conn: Connection, client_order_id: str) -> None:
+    """Let an order count as never sent, since what is at the broker under its id is not it."""
+    with cursor(conn) as cur:
+        cur.execute("UPDATE nightdesk.orders SET attempts = 0 WHERE client_order_id = %s", (client_order_id,))
+
+
 def move_order(
     conn: Connection,
     client_order_id: str,
