@@ -4,6 +4,9 @@ SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.
 -- name: started_books
 SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books ORDER BY book;
 
+-- name: book_document
+SELECT document FROM nightdesk.books WHERE book = %(book)s;
+
 -- name: account_owner
 SELECT book FROM nightdesk.books WHERE broker = %(broker)s AND account = %(account)s;
 

@@ -9,7 +9,7 @@ from nightdesk.brokers.base import (
     Unreachable,
     Unreadable,
 )
-from nightdesk.brokers.registry import capabilities, make
+from nightdesk.brokers.registry import capabilities, make, open_account
 from nightdesk.execution.account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "Unreadable",
     "capabilities",
     "make",
+    "open_account",
 ]

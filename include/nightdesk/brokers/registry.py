@@ -32,16 +32,22 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
         When there is no such kind of broker, its credentials are missing, or the account holds real money and
         is not named as such.
     """
-    environ = os.environ if environ is None else environ
     if book.broker.kind == "paper":
         from nightdesk.brokers.paper import PaperBroker
 
         return PaperBroker(book, conn)
+    return open_account(book, os.environ if environ is None else environ)
+
+
+def open_account(book: Book, environ: Mapping[str, str]) -> Broker:
+    """The account of a book at a real broker, for which no database is needed; raises as `make`."""
     if book.broker.kind == "alpaca":
         from nightdesk.brokers.alpaca import AlpacaBroker
 
         refuse_unintended_live(book.broker, environ)
         return AlpacaBroker(book, credentials_of(book.broker, environ))
+    if book.broker.kind == "paper":
+        raise Refused(f"the paper account {book.broker.account} is in the database: reach that first")
     raise _unknown(book.broker.kind)
 
 

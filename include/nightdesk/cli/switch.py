@@ -41,15 +41,25 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
     """Stop a book from adding risk, until `resume`.
 
     Entries are blocked, orders that would add risk are not sent, and those that wait at the broker are
-    cancelled; reductions pass. With --everything nothing is sent and all that waits is cancelled.
+    cancelled; reductions pass. With --everything nothing is sent and all that waits is cancelled. Where the
+    database cannot be reached or written, what waits at the broker is cancelled all the same.
     """
     import getpass
+    from contextlib import ExitStack
 
+    from nightdesk.errors import NightdeskError
     from nightdesk.pipeline import switching
 
     name, who = _name_of(book), getpass.getuser()
-    with database() as conn:
-        turned = switching.kill(conn, name, reason=reason, who=who, everything=everything, file=book)
+    with ExitStack() as opened:
+        conn, lacking = None, ""
+        try:
+            conn = opened.enter_context(database())
+        except NightdeskError as error:
+            lacking = str(error)
+        turned = switching.kill(
+            conn, name, reason=reason, who=who, everything=everything, file=book, lacking=lacking
+        )
     show(
         {
             "book": name,
@@ -58,11 +68,13 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
             "reason": reason,
             "who": who,
             "cancelled": turned.cancelled,
+            "interrupted": turned.interrupted,
         },
         as_json=json,
         text=lambda: [
             f"{name} is stopped from the decision of {turned.session} on ({who}: {reason})",
             *(f"cancelled: {one}" for one in turned.cancelled),
+            *(["another run works on it still: say it again when that has ended"] * turned.interrupted),
         ],
     )
 
@@ -154,8 +166,8 @@ def _what_was_done(name: str, done: Resumed, who: str, reason: str) -> list[str]
 
 
 def _name_of(book: str) -> str:
-    """A book's name, also of one whose file is broken: it can be stopped all the same."""
-    from nightdesk.cli.books import open_book
+    """A book's name, also of one whose file is gone or broken: it can be stopped all the same."""
+    from pathlib import Path
 
     is_file = "/" in book or book.endswith((".yaml", ".yml"))
-    return open_book(book).name if is_file else book
+    return Path(book).stem if is_file else book  # a book is named like its file

@@ -18,7 +18,15 @@ from nightdesk.errors import BadRequest, Refused
 from nightdesk.pipeline.clocks import await_over
 from nightdesk.pipeline.injecting import read_injections
 from nightdesk.quarantine import usable
-from nightdesk.store.books import FIXED, BookRecord, book_record, refuse_changes, start_book
+from nightdesk.store.books import (
+    FIXED,
+    BookRecord,
+    book_record,
+    keep_document,
+    refuse_changes,
+    start_book,
+    stored_book,
+)
 from nightdesk.store.db import Connection, connect
 from nightdesk.store.runs import Run, find_run, newest_begun
 from nightdesk.store.taxes import keep_tax_terms
@@ -271,6 +279,7 @@ def open_standing(
     book: str | Path,
     *,
     conn: Connection,
+    feed: str | None = None,
     turn_seconds: float = TURN_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Context]:
@@ -291,7 +300,7 @@ def open_standing(
         )
     session = newest_begun(conn, name) or record.inception
     with open_context(
-        book, session, conn=conn, turn_seconds=turn_seconds, environ=environ, begun=True
+        book, session, conn=conn, feed=feed, turn_seconds=turn_seconds, environ=environ, begun=True
     ) as context:
         yield context
 
@@ -319,8 +328,9 @@ def beginning(book: Book, inception: date) -> BookRecord:
 
 
 def ensure_started(context: Context) -> None:
-    """Store where the book begins, where it is not stored yet, and whose gains it makes."""
+    """Store where the book begins, where it is not stored yet, what it is now, and whose gains it makes."""
     found = start_book(context.conn, context.record)
+    keep_document(context.conn, context.book.name, context.book.model_dump_json())
     keep_tax_terms(context.conn, context.book.name, tax_terms(context.book))
     if found != context.record:
         _must_be_decidable(context.book, found, context.session)
@@ -328,6 +338,23 @@ def ensure_started(context: Context) -> None:
             f"book {context.book.name} was started at {found.inception} by another run meanwhile: "
             "run this session again"
         )
+
+
+def book_as_known(conn: Connection, book: str | Path, name: str, environ: Mapping[str, str]) -> Book:
+    """A started book by its file; where that is gone or wrong, as a step last used it.
+
+    Raises
+    ------
+    Refused
+        What is wrong with the file, where nothing is stored of the book either.
+    """
+    try:
+        return load_book(book_path(book, project_root(environ)))
+    except Refused:
+        stored = stored_book(conn, name)
+        if stored is None:
+            raise
+        return stored
 
 
 def project_root(environ: Mapping[str, str]) -> Path:

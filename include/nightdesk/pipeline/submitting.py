@@ -156,12 +156,12 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     """Bring one planned order out of its planning."""
     name = order.client_order_id
     earlier = find_order(context.conn, name)
+    if earlier is not None and earlier.attempts and _is_there(context, broker, name):
+        return
     withheld = withheld_because(context, broker, order)
+    given_up = withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
     # One that no attempt is known of may be there too: the database was restored since.
-    given_up = not broker.simulated and (
-        withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
-    )
-    if earlier is not None and (earlier.attempts or given_up) and _is_there(context, broker, name):
+    if given_up and not broker.simulated and _is_there(context, broker, name):
         return
     with transaction(context.conn):
         lock_run(context.conn, context.book.name, context.session)

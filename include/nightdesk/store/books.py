@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from nightdesk.book import Book, parse_book
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import read_row, read_rows
@@ -88,6 +89,30 @@ def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
             )
     refuse_changes(found, wanted)
     return found
+
+
+def keep_document(conn: Connection, book: str, document: str) -> None:
+    """Store a started book as its file says it now, a JSON document, where that is not what is stored."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.books SET document = %(document)s "
+            "WHERE book = %(book)s AND document::text IS DISTINCT FROM %(document)s",
+            {"book": book, "document": document},
+        )
+
+
+def stored_book(conn: Connection, book: str) -> Book | None:
+    """A started book as a step last used it; None where none is stored.
+
+    Raises
+    ------
+    Refused
+        When this version of the desk cannot read it.
+    """
+    row = read_row(conn, "book_document", book=book)
+    if row is None or row["document"] is None:
+        return None
+    return parse_book(row["document"], f"book {book} as it is stored")
 
 
 def refuse_changes(found: BookRecord, wanted: BookRecord, names: Sequence[str] = FIXED) -> None:

@@ -144,6 +144,20 @@ def transaction(conn: Connection) -> Iterator[None]:
         _execute(conn, commit)
 
 
+@contextmanager
+def hurried(conn: Connection, seconds: float) -> Iterator[None]:
+    """Let no statement of the block take longer than `seconds`, waits for locks included: `Transient`."""
+    with cursor(conn) as cur:
+        cur.execute("SELECT current_setting('statement_timeout')")
+        before = one(cur)[0]
+        _bound(cur, f"{round(seconds * 1000)}")
+    try:
+        yield
+    finally:
+        with suppress(psycopg2.Error), conn.cursor() as cur:  # on a lost connection nothing is left to bound
+            _bound(cur, before)
+
+
 def now(conn: Connection) -> datetime:
     """The database's clock, in UTC: the one clock that all processes of the desk share."""
     with cursor(conn) as cur:
@@ -241,6 +255,10 @@ def _passing_faults(conn: Connection) -> Iterator[None]:
     except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
         where = address(conn.dsn)
         raise Transient(f"PostgreSQL at {where} did not finish: {_first_line(error)}. Try again") from error
+
+
+def _bound(cur: Cursor, most: str) -> None:
+    cur.execute("SELECT set_config('statement_timeout', %s, false)", (most,))
 
 
 def _unlock(conn: Connection, key: int) -> None:
