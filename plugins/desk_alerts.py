@@ -41,7 +41,7 @@ def raise_alert(context: Context) -> None:
 
 
 class SweepOperator(BaseOperator):
-    """Raises the alerts that nobody raised: of failed tasks, missing sessions, late data, failing sources."""
+    """Raises the alerts that nobody raised: failed tasks, missing sessions, late data, lost files."""
 
     ui_color = "#fdf3e1"
 
@@ -49,6 +49,7 @@ class SweepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         from nightdesk.pipeline.context import project_root
         from nightdesk.pipeline.data_alerts import tell_feeds
+        from nightdesk.pipeline.fileless import tell_fileless
         from nightdesk.pipeline.retrying import tell_through
         from nightdesk.pipeline.sweeping import tell_failed, tell_late, tell_missing
         from nightdesk.store.db import connect
@@ -64,11 +65,12 @@ class SweepOperator(BaseOperator):
             )
             missing, late = tell_missing(conn, root), tell_late(conn, root)
             through, feeds = tell_through(conn), tell_feeds(conn)
+            fileless = tell_fileless(conn, root)
         finally:
             conn.close()
         log.info(
-            "swept runs=%d failures=%d missing_sessions=%d late_data=%d through=%d feeds=%d",
-            len(runs), failed, missing, late, through, feeds,
+            "swept runs=%d failures=%d missing_sessions=%d late_data=%d through=%d feeds=%d fileless=%d",
+            len(runs), failed, missing, late, through, feeds, fileless,
         )  # fmt: skip
         return {
             "runs": len(runs),
@@ -77,6 +79,7 @@ class SweepOperator(BaseOperator):
             "late_data": late,
             "through": through,
             "feeds": feeds,
+            "fileless": fileless,
         }
 
 

@@ -141,6 +141,7 @@ def _look(conn: Connection) -> None:
 
     from nightdesk.pipeline.context import project_root
     from nightdesk.pipeline.data_alerts import tell_feeds
+    from nightdesk.pipeline.fileless import tell_fileless
     from nightdesk.pipeline.retrying import tell_through
     from nightdesk.pipeline.sweeping import tell_late, tell_missing
 
@@ -149,6 +150,7 @@ def _look(conn: Connection) -> None:
     tell_late(conn, root)
     tell_through(conn)
     tell_feeds(conn)
+    tell_fileless(conn, root)
 
 
 def _deliver(conn: Connection) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
     from nightdesk.book import Book
+    from nightdesk.pipeline.fileless import Fileless
 
 SUMMARY = ("book", "title", "symbols", "strategies", "feeds", "broker", "account", "capital")
 
@@ -22,13 +24,23 @@ SUMMARY = ("book", "title", "symbols", "strategies", "feeds", "broker", "account
 @app.command(epilog=example("nightdesk books", "nightdesk books multi_asset"))
 def books(
     book: Annotated[str | None, typer.Argument(metavar="BOOK", help="Show this book in full.")] = None,
+    stored: Annotated[
+        bool, typer.Option("--stored", help="As a step last used it, whatever its file is now.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Validate all books, or show one with every default filled in."""
+    """Validate all books, or show one with every default filled in.
+
+    A started book whose file is gone is named, where the database answers.
+    """
     from nightdesk.errors import Refused
     from nightdesk.pipeline.shelf import read_shelf, shared_accounts
 
     shelf = read_shelf(_folder())
+    if stored:
+        document = _stored(book)
+        show(document, as_json=json, text=lambda: [_as_yaml(document)])
+        return
     if book is not None:
         chosen = open_book(book)
         shared = shared_accounts(shelf.books).get(_folder() / f"{chosen.name}.yaml")
@@ -40,10 +52,11 @@ def books(
     if not shelf.books and not shelf.refused:
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
     refused = {**shelf.refused, **shared_accounts(shelf.books)}
-    rows = [_summary(one) for one in shelf.books.values()]
+    rows, lacking = [_summary(one) for one in shelf.books.values()], _fileless()
     show(
         {
             "books": rows,
+            "without_file": [{"book": one.book, "reason": one.words} for one in lacking],
             "refused": [{"file": str(path), "reason": reason} for path, reason in refused.items()],
         },
         as_json=json,
@@ -51,6 +64,8 @@ def books(
             SUMMARY, [[_cell(value) for value in row.values()] for row in rows], right=["capital"]
         ),
     )
+    for one in lacking:
+        typer.echo(f"nightdesk: {one.book} was started: {one.words} {one.todo}", err=True)
     for reason in refused.values():
         typer.echo(f"nightdesk: {reason}", err=True)
     if refused:
@@ -90,6 +105,37 @@ def in_full(book: Book) -> dict[str, Any]:
         if rule.name in book.limits:
             tree["limits"][rule.name] = rule.params.model_dump(mode="json")
     return tree
+
+
+def _fileless() -> tuple[Fileless, ...]:
+    """The started books without a file; none where no database answers, which is not started for that."""
+    from nightdesk.cli.machine import require_schema
+    from nightdesk.errors import NightdeskError
+    from nightdesk.machine import postgres
+    from nightdesk.pipeline.fileless import fileless_books
+    from nightdesk.store.db import connect
+
+    try:
+        with closing(connect(postgres.known_url())) as conn:
+            require_schema(conn)
+            return fileless_books(conn, _folder().parent)
+    except NightdeskError:
+        return ()
+
+
+def _stored(book: str | None) -> dict[str, Any]:
+    """A book as a step last used it."""
+    from nightdesk.cli.machine import database
+    from nightdesk.errors import Refused
+    from nightdesk.store.books import stored_book
+
+    if book is None:
+        raise Refused("--stored shows one book: name it")
+    with database() as conn:
+        found = stored_book(conn, book)
+    if found is None:
+        raise Refused(f"nothing is stored of a book {book}: no step of it was ever begun")
+    return found.model_dump(mode="json")
 
 
 def _folder() -> Path:

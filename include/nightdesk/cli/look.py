@@ -28,8 +28,12 @@ def status(
     Of each started book the value, the day's profit, positions, open orders, last session and alerts; and how
     the sources of data fare.
     """
+    import os
+
     from nightdesk.cli.feeds import health_rows
     from nightdesk.errors import Refused
+    from nightdesk.pipeline.context import project_root
+    from nightdesk.pipeline.fileless import fileless_books
     from nightdesk.store.books import started_books
 
     with database() as conn:
@@ -39,7 +43,12 @@ def status(
             raise Refused(
                 f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
             )
-        books = [_standing(conn, name) for name in names if book in (None, name)]
+        lacking = {one.book: one for one in fileless_books(conn, project_root(os.environ))}
+        books = [
+            {**_standing(conn, name), "without_file": lacking[name].words if name in lacking else None}
+            for name in names
+            if book in (None, name)
+        ]
         others = [] if book is not None else _other_alerts(conn, names)
         feeds = health_rows(conn)
     show(
@@ -236,6 +245,9 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
 
     last, mark = one["last_session"], one["mark"]
     yield one["book"]
+    if one["without_file"] is not None:
+        yield f"  NO FILE: {one['without_file']}"
+        yield f"  what to do: `nightdesk books {one['book']} --stored`, or `nightdesk kill {one['book']}`"
     if last is not None:
         regime = last["regime"] or "not read yet"
         yield f"  last session {last['session']} ({last['status']}), regime {regime}"

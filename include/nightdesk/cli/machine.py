@@ -36,7 +36,7 @@ def database() -> Iterator[Connection]:
     conn = connect(postgres.database_url())
     try:
         if own:
-            _require_schema(conn)
+            require_schema(conn)
         else:
             migrate(conn)
         yield conn
@@ -44,7 +44,8 @@ def database() -> Iterator[Connection]:
         conn.close()
 
 
-def _require_schema(conn: Connection) -> None:
+def require_schema(conn: Connection) -> None:
+    """Refuse a database whose schema is older than this version of the desk."""
     from nightdesk.errors import Refused
     from nightdesk.store.db import sql_folder
     from nightdesk.store.rows import read_row, read_rows

@@ -148,6 +148,12 @@ def database_url(home: Home | None = None, environ: Mapping[str, str] | None = N
     return start(home, environ).nightdesk if own is None else own
 
 
+def known_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The libpq address of Nightdesk's database, whether or not a server answers there."""
+    own = (os.environ if environ is None else environ).get(DATABASE_VARIABLE) or None
+    return Cluster((Home.find() if home is None else home).postgres).url("nightdesk") if own is None else own
+
+
 @contextmanager
 def ephemeral() -> Iterator[Addresses]:
     """A server of its own with two empty databases, gone (with its data) at the end; for tests.

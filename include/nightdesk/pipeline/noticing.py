@@ -38,6 +38,7 @@ _HEADINGS: dict[Kind, str] = {
     "band": "outside its backtest's band",
     "retry": "is tried again",
     "dispute": "position in dispute",
+    "book_file": "its file is gone or wrong",
 }
 
 #: A key that names many subjects is shortened to its hash beyond so many characters.

@@ -11,7 +11,9 @@ from nightdesk.store.db import Connection, cursor
 from nightdesk.store.messages import Level
 from nightdesk.store.rows import read_row, read_rows
 
-Kind = Literal["quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry", "dispute"]
+Kind = Literal[
+    "quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry", "dispute", "book_file"
+]
 
 
 @dataclass(frozen=True)
