@@ -20,7 +20,7 @@ SELECT alert_key, alert_key, '', created_at FROM nightdesk.alerts WHERE starts_w
 
 ALTER TABLE nightdesk.alert_spells DROP CONSTRAINT alert_spells_kind_check;
 ALTER TABLE nightdesk.alert_spells ADD CONSTRAINT alert_spells_kind_check CHECK (kind IN (
-    'quarantine', 'no_bar', 'reference', 'feed', 'late_data', 'limit', 'band', 'dispute', 'retry'
+    'quarantine', 'no_bar', 'reference', 'feed', 'late_data', 'limit', 'band', 'dispute', 'book_file', 'retry'
 ));
 COMMENT ON COLUMN nightdesk.alert_spells.kind IS
     'quarantine, no_bar, reference, feed, late_data, limit (near or beyond it), band (of a strategy''s results), dispute (of a position) or retry (a step that fails and is tried again)';

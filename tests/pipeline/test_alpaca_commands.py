@@ -79,12 +79,52 @@ def test_an_order_is_tried_again_by_its_id(desk: AlpacaDesk, fake: FakeAlpaca) -
     assert fake.exchange.by_client_id(done["order"]) is not None
 
 
+def test_an_order_is_disowned_by_its_id_and_sent_under_another(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
+    name = next(one["client_order_id"] for one in fake.orders if one["status"] == "accepted")
+    said = nightdesk("resolve", desk.book, name, "--disown", "--reason", "it is not ours").stdout
+    assert f"small: {name} is rejected, to buy" in said
+    assert (
+        json.loads(nightdesk("resend", desk.book, name, "--reason", "x", "--json").stdout)["generation"] == 1
+    )
+    again = nightdesk("resolve", desk.book, name, "--reason", "it is ours after all", "--json").stdout
+    assert json.loads(again)["status"] == "submitted"
+    [(body,)] = desk.rows("SELECT body FROM nightdesk.alerts WHERE alert_key = %s", f"disowned {name}")
+    assert "it is not ours" in str(body)
+
+
+def test_a_restored_book_is_rebuilt_by_a_command(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
+    desk.live_through(1)
+    desk.evening(1)
+    desk.rows("UPDATE nightdesk.orders SET status = 'planned', attempts = 0 RETURNING 1")
+    desk.rows("UPDATE nightdesk.runs SET status = 'open', closed_at = NULL RETURNING 1")
+    said = nightdesk("rebuild-from-broker", desk.book, "--feed", desk.feed).stdout
+    assert f"small: 1 sessions run again, {len(fake.orders)} orders made again" in said
+    assert said.count(": as it is at the broker") == len(fake.orders)
+    assert f"next: nightdesk run small --session {session(1)}" in said
+    desk.price_coins(1)
+    desk.run(1)
+    assert desk.rows("SELECT item FROM nightdesk.reconciliations") == []
+    again = json.loads(nightdesk("rebuild-from-broker", desk.book, "--json").stdout)
+    assert (again["sessions"], again["orders"], again["to_run"]) == ([], [], None)
+
+
 def test_a_book_whose_file_is_broken_can_be_stopped(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
     desk.book.write_text("name: [broken")
-    said = nightdesk("kill", "small", "--reason", "everything looks wrong", status=1).stderr
-    assert "book small is stopped; orders at the broker were not cancelled: there is no book 'small'" in said
+    said = nightdesk("kill", "small", "--reason", "everything looks wrong").stdout
+    assert said.count("cancelled: ") == 2
+    assert "accepted" not in {one["status"] for one in fake.orders}
     [(kind, reason)] = desk.rows("SELECT kind, reason FROM nightdesk.risk_events")
     assert (kind, reason) == ("kill", "everything looks wrong")
+
+
+def test_a_desk_whose_database_is_away_is_stopped_at_its_broker(
+    desk: AlpacaDesk, fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DATABASE_VARIABLE, "postgresql://nightdesk@127.0.0.1:9/nightdesk")
+    said = nightdesk("kill", desk.book, "--reason", "the machine fails", status=1).stderr
+    assert "NOT STORED that book small is stopped" in said
+    assert "PostgreSQL at nightdesk@127.0.0.1:9/nightdesk cannot be reached" in said
+    assert "accepted" not in {one["status"] for one in fake.orders}
 
 
 def test_credentials_that_are_missing_are_named_and_never_shown(

@@ -1,4 +1,4 @@
-"""`recover`, `adopt` and `resend`: what a person does about a book's broker."""
+"""`recover`, `rebuild-from-broker`, `adopt`, `resend`, `resolve`: what a person does about a broker."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine import database
-from nightdesk.cli.options import BookName, Json, Reason
+from nightdesk.cli.options import BookName, FeedName, Json, Reason
 from nightdesk.cli.output import show
 
 if TYPE_CHECKING:
+    from nightdesk.pipeline.rebuilding import Rebuilt
     from nightdesk.pipeline.recovering import Recovered
 
 OneBook = Annotated[
@@ -20,6 +21,9 @@ OneBook = Annotated[
     typer.Argument(
         metavar="BOOK", help="A book in books/; by default every started one.", show_default=False
     ),
+]
+Disown = Annotated[
+    bool, typer.Option("--disown", help="What is at the broker is not the desk's.", show_default=False)
 ]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Client order id, as `trace` shows it.")]
 
@@ -61,6 +65,38 @@ def _told(done: Recovered) -> list[str]:
         f"{done.book}: recovered in {seconds:.1f} s" + ("" if found else ", nothing was cut off"),
         *found,
         *to_run,
+    ]
+
+
+@app.command("rebuild-from-broker", epilog=example("nightdesk rebuild-from-broker alpaca_swing"))
+def rebuild_from_broker(book: BookName, feed: FeedName = None, json: Json = False) -> None:
+    """Make a book's lost orders and fills again, after its database was restored from a backup.
+
+    Runs the sessions that are missing, in order; which orders they sent, and what became of them, the broker
+    says. Nothing is sent.
+    """
+    from nightdesk.pipeline.context import open_standing
+    from nightdesk.pipeline.rebuilding import rebuild
+
+    progress = print if not json else lambda words: None
+    with database() as conn, open_standing(book, conn=conn, feed=feed) as context:
+        done = rebuild(context, progress)
+    show(asdict(done), as_json=json, text=lambda: _rebuilt(done))
+
+
+def _rebuilt(done: Rebuilt) -> list[str]:
+    """A rebuild in lines for people."""
+    following = "" if done.to_run is None else f"next: nightdesk run {done.book} --session {done.to_run}"
+    return [
+        f"{done.book}: {len(done.sessions)} sessions run again, {len(done.orders)} orders made again",
+        *(f"  {name}: as it is at the broker" for name in done.orders),
+        *(
+            f"  {name}: NOBODY'S, no strategy can be told behind it: settling tells what it executed as a "
+            f"difference, and `nightdesk adopt {done.book}` takes that over"
+            for name in done.nobodys
+        ),
+        *(f"  {name}: not sent by this desk" for name in done.others),
+        *([f"  {following}"] if following else []),
     ]
 
 
@@ -117,4 +153,33 @@ def resend(book: BookName, order: OrderId, reason: Reason, json: Json = False) -
         text=lambda: [
             f"{name}: {now.side} {now.quantity} {now.symbol} is {sent.status} as {now.client_order_id}"
         ],
+    )
+
+
+@app.command(
+    epilog=example(
+        'nightdesk resolve alpaca_swing ORDER --reason "sent before the database was restored"',
+        'nightdesk resolve alpaca_swing ORDER --disown --reason "I sent it by hand"',
+    )
+)
+def resolve(
+    book: BookName, order: OrderId, reason: Reason, disown: Disown = False, json: Json = False
+) -> None:
+    """Say what an order is whose id stands for another one at the broker.
+
+    The broker's order is taken over as what was sent, and what it executes is booked. With --disown it is
+    not the desk's: ours ends as never sent, and `resend` may send it under an id of its own.
+    """
+    import getpass
+
+    from nightdesk.pipeline.context import open_standing
+    from nightdesk.pipeline.resolving import resolve as resolve_order
+
+    with database() as conn, open_standing(book, conn=conn) as context:
+        done = resolve_order(context, order, reason=reason, who=getpass.getuser(), disowned=disown)
+    own = done.order
+    show(
+        {"book": own.book, "order": order, "status": done.status, "quantity": own.quantity},
+        as_json=json,
+        text=lambda: [f"{own.book}: {order} is {done.status}, to {own.side} {own.quantity} {own.symbol}"],
     )

@@ -8,7 +8,16 @@ from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.market import Market, observe
 from nightdesk.decision.reporting import measure, risk_report
 from nightdesk.decision.stale import StaleHolding, stale_holdings
-from nightdesk.decision.steps import Gated, gate, held_quantities, kill_reason, plan, plan_crosses, targets
+from nightdesk.decision.steps import (
+    Gated,
+    as_asked,
+    gate,
+    held_quantities,
+    kill_reason,
+    plan,
+    plan_crosses,
+    targets,
+)
 
 __all__ = [
     "Day",
@@ -22,6 +31,7 @@ __all__ = [
     "StaleHolding",
     "State",
     "Targets",
+    "as_asked",
     "counted_sessions",
     "facts_at",
     "gate",

@@ -216,7 +216,7 @@ def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, .
     """
     intents, prices = _intents(desk, state, day, quantity)
     orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
-    return tuple(_as_asked(desk.book, order) for order in orders)
+    return tuple(as_asked(desk.book, order) for order in orders)
 
 
 def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Cross, ...]:
@@ -246,7 +246,7 @@ def _intents(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[list
     return intents, prices
 
 
-def _as_asked(book: Book, order: Order) -> Order:
+def as_asked(book: Book, order: Order) -> Order:
     """The order of the type that the book sends."""
     if book.orders.type == "market":
         return order

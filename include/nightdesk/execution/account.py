@@ -131,6 +131,9 @@ class BrokerSnapshot:
         The orders that were asked for; None for one that the broker has never heard of.
     fills, movements : tuple
         What happened in the sessions that were asked for.
+    current : bool
+        Whether cash and positions are those of the session that is settled: the account has lived on since
+        the close of an earlier one, and they tell nothing of that.
     """
 
     cash: Decimal
@@ -138,3 +141,4 @@ class BrokerSnapshot:
     orders: Mapping[str, BrokerOrder | None]
     fills: tuple[Fill, ...] = ()
     movements: tuple[Movement, ...] = ()
+    current: bool = True

@@ -219,6 +219,8 @@ def _standing(
 def _differences(
     broker: BrokerSnapshot, settled: Ledger, ours: LedgerSnapshot, tolerance: Tolerance
 ) -> list[Difference]:
+    if not broker.current:
+        return []
     held = settled.net()
     owed = receivable(ours.owed, broker.movements, ours.session)
     items = [(CASH, settled.cash - owed, broker.cash, tolerance.cash)]

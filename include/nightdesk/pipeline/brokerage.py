@@ -57,7 +57,8 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
     """Everything that the broker says of the book's account, for the settling of `session`.
 
     What a real broker tells of executions and movements is stored before anything is made of it; what it told
-    at an earlier time counts too, so that a list which lacks something loses nothing.
+    at an earlier time counts too, so that a list which lacks something loses nothing. Cash and positions are
+    told as they are now, which is how they are in the newest session that is over.
 
     Raises
     ------
@@ -78,7 +79,8 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
         known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
         paid = ("dividend", "corporate_action")
         movements = tuple(one for one in known if one.kind in paid or one.session > since)
-    return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements)
+    current = broker.simulated or session >= context.calendar.latest_completed(now(context.conn))
+    return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements, current)
 
 
 def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:

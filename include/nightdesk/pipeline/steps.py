@@ -115,8 +115,13 @@ def close(context: Context) -> Counts:
     return _perform(context, "close", closing.close)
 
 
-def run_session(context: Context, progress: Callable[[str], None] = lambda step: None) -> dict[str, Counts]:
-    """Run all steps of a session in order, in this process.
+def run_session(
+    context: Context,
+    progress: Callable[[str], None] = lambda step: None,
+    first: str = STEPS[0],
+    last: str = STEPS[-1],
+) -> dict[str, Counts]:
+    """Run the steps of a session in order, in this process; by default all of them.
 
     Parameters
     ----------
@@ -124,6 +129,8 @@ def run_session(context: Context, progress: Callable[[str], None] = lambda step:
         The session.
     progress : callable
         Told the name of each step before it begins.
+    first, last : str
+        Names among `STEPS`; a dry run has all of them.
 
     Returns
     -------
@@ -140,12 +147,12 @@ def run_session(context: Context, progress: Callable[[str], None] = lambda step:
         stored = ingest(context)
         done = _rehearse(context, _plan(context), progress)
         return {**done, "ingest": stored}
-    return _run(context, _plan(context), progress)
+    return _run(context, _plan(context, first, last), progress)
 
 
-def _plan(context: Context) -> list[str]:
+def _plan(context: Context, first: str = STEPS[0], last: str = STEPS[-1]) -> list[str]:
     names: list[str] = []
-    for step in STEPS:
+    for step in STEPS[STEPS.index(first) : STEPS.index(last) + 1]:
         names += [f"signals:{one}" for one in context.book.strategies] if step == "signals" else [step]
     return names
 
