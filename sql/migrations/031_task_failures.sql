@@ -23,6 +23,6 @@ ALTER TABLE nightdesk.alert_spells ADD CONSTRAINT alert_spells_kind_check CHECK 
     'quarantine', 'no_bar', 'reference', 'feed', 'late_data', 'limit', 'band', 'dispute', 'book_file', 'retry'
 ));
 COMMENT ON COLUMN nightdesk.alert_spells.kind IS
-    'quarantine, no_bar, reference, feed, late_data, limit (near or beyond it), band (of a strategy''s results), dispute (of a position) or retry (a step that fails and is tried again)';
+    'quarantine, no_bar, reference, feed, late_data, limit (near or beyond it), band (of a strategy''s results), dispute (of a position), book_file (gone or wrong) or retry (a step that fails and is tried again)';
 COMMENT ON COLUMN nightdesk.alert_spells.subject IS
     'The symbol, source, limit, strategy or step; empty where the book is the subject';
