@@ -87,8 +87,8 @@ def daily(book: Book) -> DAG:
     """The DAG of one book."""
     with DAG(
         dag_id_of("daily", book.name),
-        description=f"{book.title}: decided after each close",
-        doc_md=f"# {book.title}\n\n{book.description}\n\n{__doc__}",
+        description=f"{book.label}: decided after each close",
+        doc_md=f"# {book.label}\n\n{book.description}\n\n{__doc__}",
         schedule=SessionTimetable(book.calendar),
         catchup=False,
         max_active_runs=MAX_ACTIVE_RUNS,

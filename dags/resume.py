@@ -33,8 +33,8 @@ def resume(book: Book) -> DAG:
     """The DAG of one book."""
     with DAG(
         dag_id_of("resume", book.name),
-        description=f"{book.title}: a person lets it come back, or not",
-        doc_md=f"# {book.title}: review and confirmation\n\n{__doc__}",
+        description=f"{book.label}: a person lets it come back, or not",
+        doc_md=f"# {book.label}: review and confirmation\n\n{__doc__}",
         schedule=None,
         catchup=False,
         # One may still wait at level 3 when level 4 asks.

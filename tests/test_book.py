@@ -43,6 +43,12 @@ def test_the_multi_asset_book_holds_the_figures_of_its_design() -> None:
     assert classes == {"GLD": "collectible", "SLV": "collectible", "DBC": "partnership"}
 
 
+def test_two_books_of_one_title_are_told_apart_by_their_names() -> None:
+    book = load_book(MULTI_ASSET)
+    assert book.label == "Multi-asset momentum (multi_asset)"
+    assert book.model_copy(update={"name": "copy"}).label == "Multi-asset momentum (copy)"
+
+
 def test_the_equity_swing_book_holds_the_figures_of_its_design() -> None:
     book = load_book(EQUITY_SWING)
     assert len(book.universe) == 36

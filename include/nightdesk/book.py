@@ -459,6 +459,11 @@ class Book(Frozen):
         return self
 
     @property
+    def label(self) -> str:
+        """Title and name: two books may carry one title, never one name."""
+        return f"{self.title} ({self.name})"
+
+    @property
     def symbols(self) -> tuple[str, ...]:
         """The symbols that may be traded, in the order of the file."""
         return tuple(self.universe)

@@ -76,6 +76,8 @@ def test_every_dag_says_what_it_is_and_every_tag_is_one_of_the_known(
         assert dag.tags <= set(daily.Tag), dag.dag_id
         assert dag.doc_md, dag.dag_id
         assert dag.description, dag.dag_id
+        _, of_book, book = dag.dag_id.partition("__")
+        assert not of_book or f"({book})" in dag.description, "two books may carry one title"
         assert dag.catchup is False, dag.dag_id
         assert dag.max_active_runs <= 8, dag.dag_id
         groups = [group for name, group in dag.task_group.get_task_group_dict().items() if name is not None]

@@ -214,7 +214,7 @@ def _closed(summaries: Sequence[Mapping[str, Any]]) -> set[date]:
 
 def _told(book: Book, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     """A line per session: regime, NAV, orders."""
-    lines = [f"{book.title} ({book.name})"]
+    lines = [book.label]
     lines.append(f"{'session':<12}{'regime':<12}{'VIX':>6}{'NAV, dollars':>16}{'day':>9}  orders")
     for row in summaries[-FIRST_SESSIONS:]:
         vix = "" if row["vix"] is None else f"{row['vix']:.2f}"

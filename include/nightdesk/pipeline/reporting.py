@@ -133,7 +133,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     dropped = read_rows(conn, "dropped_entries", book=book.name, session=session)
     return SessionReport(
         book=book.name,
-        title=book.title,
+        title=book.label,
         session=session,
         as_of=context.as_of,
         known_by=run.known_by,
