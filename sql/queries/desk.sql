@@ -210,6 +210,13 @@ ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
 FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
 
+-- name: grave_alert_rows
+SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
+FROM nightdesk.alerts
+WHERE acknowledged_at IS NULL AND level IN ('EMERGENCY', 'CRITICAL')
+    AND (%(book)s::text IS NULL OR book = %(book)s)
+ORDER BY level = 'EMERGENCY' DESC, alert_id DESC LIMIT %(newest)s;
+
 -- name: report_html
 SELECT html FROM nightdesk.reports WHERE book = %(book)s AND session = %(session)s;
 

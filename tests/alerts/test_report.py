@@ -1,5 +1,6 @@
 """The report of a session, as a page."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -8,11 +9,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from nightdesk.alerts.concerns import concerns
+from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.report import (
     FillLine,
     NavPoint,
     OrderLine,
-    PositionLine,
     QualityLine,
     SessionReport,
     SignalLine,
@@ -25,6 +27,7 @@ from nightdesk.alerts.results import ResultsSection
 from nightdesk.book import Target
 from nightdesk.execution import Slippage
 from nightdesk.performance import Past, StrategyDay, judge_targets, results
+from nightdesk.store.risk import KillSwitch
 
 CELLS = {"dd", "dt", "small", "span", "td", "th"}
 VOID = {"meta", "br", "link", "img", "input", "hr", "line", "path"}
@@ -59,8 +62,19 @@ class Page(HTMLParser):
         self.text += data
 
 
+RELEASED = KillSwitch(on=False)
+
+
 def words(html):
     return " ".join(Page(html).text.split())
+
+
+def summaries(html):
+    """The folded sections: what each says of itself, and whether it is open, by title."""
+    found = re.findall(
+        r'<details( open)?>\s*<summary><h2>([^<]*)</h2> <span class="soft">([^<]*)</span>', html
+    )
+    return {title: (said, bool(is_open)) for is_open, title, said in found}
 
 
 @pytest.fixture
@@ -140,7 +154,7 @@ def report():
         "Drawdown 1.25 %",
         "ELEVATED VIX 21.67",
         "Cash $70,000.40 69.1 % of NAV",
-        "GLD 180 $160.25 $168.333333 $30,300.00 29.9 % +$1,455.00",
+        "GLD time_series_momentum 180 $160.25 $168.333333 $30,300.00 29.9 % +$1,455.00",
         "in quarantine: price_jump",
         "All positions $31,250.00 30.9 % +$1,405.00",
         "a cost where positive: expected +$1.68 (5.00 bp), realised −$0.84 (−2.50 bp).",
@@ -206,6 +220,7 @@ def test_a_text_from_outside_cannot_become_markup(report, hostile):
             replace(line, rule=hostile, action=hostile, words=hostile) for line in report.verdicts
         ),
         signals=tuple(replace(line, strategy=hostile, words=hostile) for line in report.signals),
+        concerns=concerns(replace(RELEASED, on=True, who=hostile, reason=hostile)),
         quality=tuple(replace(line, check=hostile, words=hostile) for line in report.quality),
         sources=tuple(replace(line, source=hostile, words=hostile) for line in report.sources),
     )
@@ -213,8 +228,9 @@ def test_a_text_from_outside_cannot_become_markup(report, hostile):
     assert "script" not in page.tags
     assert "img" not in page.tags
     assert hostile in page.text
-    # only the note, its paragraph, and a tag and a line break for each position's note were added
-    assert len(page.tags) - len(plain) == 1 + 2 * sum(not line.note for line in report.positions) + 2
+    # only the note's paragraph, the concern's with its bold head, and a tag and a line break for the position
+    # that had no note were added
+    assert len(page.tags) - len(plain) == 1 + 2 + 2 * sum(not line.note for line in report.positions)
 
 
 def test_an_empty_first_session_reads_well(report):
@@ -240,13 +256,14 @@ def test_an_empty_first_session_reads_well(report):
 
 
 def test_a_run_that_sends_nothing_and_a_block_on_entries_are_said_at_the_top(report):
-    text = words(render(replace(report, dry_run=True, entries_blocked="VIX has no bar of this session.")))
-    assert "Dry run." in text
-    assert text.index("No entries. VIX has no bar of this session.") < text.index("Value (NAV)")
+    text = words(
+        render(replace(report, dry_run=True, concerns=concerns(RELEASED, blocked=["VIX has no bar."])))
+    )
+    assert text.index("Only reduces. VIX has no bar.") < text.index("Dry run.") < text.index("Value (NAV)")
 
 
 def test_strategies_that_gave_no_signals_are_said_at_the_top_and_the_session_is_degraded(report):
-    text = words(render(replace(report, silent=("rotation", "swing"))))
+    text = words(render(replace(report, concerns=concerns(RELEASED, silent=["rotation", "swing"]))))
     said = "Degraded. Decided without rotation and swing, which gave no signals"
     assert text.index(said) < text.index("Value (NAV)")
     assert "Degraded" not in words(render(report))
@@ -260,9 +277,9 @@ def test_a_loss_and_an_unchanged_value_have_their_own_words(report):
 
 
 def test_a_page_without_a_strategy_says_which_opened_nothing_and_not_that_nothing_was_opened(report):
-    said = words(render(replace(report, silent=("rotation",))))
+    said = words(render(replace(report, concerns=concerns(RELEASED, silent=["rotation"]))))
     assert "gave no signals: nothing new was opened for it, and its positions were kept" in said
-    said = words(render(replace(report, silent=("rotation", "swing"))))
+    said = words(render(replace(report, concerns=concerns(RELEASED, silent=["rotation", "swing"]))))
     assert "gave no signals: nothing new was opened for them, and their positions were kept" in said
 
 
@@ -285,6 +302,7 @@ def earning(report):
         earnings=(
             StrategyDay("calm", Decimal("12.50"), Decimal("250.00"), Decimal("3.10"), Decimal("1.20")),
             StrategyDay("swift", unrealised=Decimal("-14.75")),
+            StrategyDay("idle"),
             StrategyDay("", interest=Decimal("0.75")),
         ),
         results=ResultsSection(date(2022, 12, 28), 3, "SPY", found, judge_targets(targets, found.by_name())),
@@ -298,6 +316,7 @@ def earning(report):
         "Drawdown 1.25 % below the highest NAV ever; 0.41 % below the peak of the levels",
         "calm +$12.50 +$250.00 $3.10 $1.20 +$264.40",
         "swift $0.00 −$14.75 $0.00 $0.00 −$14.75",
+        "Nothing of idle.",
         "Of the whole book interest +$0.75, fees $0.00 +$0.75",
         "The book +$12.50 +$235.25 $3.10 $1.20 +$250.40",
         "Results since 2022-12-28",
@@ -317,3 +336,51 @@ def test_the_page_says_what_was_earned_and_what_was_aimed_at(earning, sentence):
 def test_a_missed_target_stands_before_those_that_are_met(earning):
     text = words(render(earning)).split("Aimed at")[1]
     assert text.index("Return a year") < text.index("Volatility a year")
+
+
+def test_the_gravest_state_stands_first_in_title_headline_and_notices(report):
+    switch = KillSwitch(on=True, reason="prices look wrong", who="ann", session=date(2022, 12, 30))
+    html = render(replace(report, concerns=concerns(switch, silent=["rotation"]), notes=("A difference.",)))
+    assert "<title>Stopped: Multi-asset momentum, 2022-12-30</title>" in html
+    text = words(html)
+    said = ["Stopped. Up $250.40", "Stopped since 2022-12-30 by ann. Prices look wrong.", "Degraded. Decided"]
+    places = [text.index(one) for one in (*said, "A difference.", "Sample data.", "Value (NAV)")]
+    assert places == sorted(places)
+    assert '<p class="notice loss"><b>Stopped' in html
+    assert '<p class="notice warn"><b>Degraded' in html
+
+
+def test_a_symbol_that_two_strategies_hold_is_one_line_with_their_parts_beneath(report):
+    gold = replace(report.positions[1], strategy="rotation", quantity=Decimal(20), value=Decimal("3366.67"))
+    text = words(render(replace(report, positions=(*report.positions, gold))))
+    assert "GLD 2 strategies 200 $160.25 $168.333333 $33,666.67 59.9 % +$2,910.00" in text
+    assert (
+        "time_series_momentum 180 $160.25 $30,300.00 29.9 % +$1,455.00 rotation 20 $160.25 $3,366.67" in text
+    )
+    assert "2 positions" in text
+
+
+def test_signals_that_ask_for_nothing_are_folded_and_those_to_trade_are_not(report):
+    (said,) = report.signals
+    holds = tuple(SignalLine("rotation", f"S{n}", "hold", 0.5, f"calm {n}") for n in range(150))
+    html = render(replace(report, signals=(said, *holds)))
+    assert summaries(html)["Signals"] == ("1 signal to trade", True)
+    assert summaries(html)["Signals to hold"] == ("150 signals", False)
+    assert "calm 149" in html
+
+
+def test_a_long_table_is_folded_and_a_short_one_is_open_its_gravest_line_first(report):
+    cuts = tuple(replace(report.verdicts[0], symbol=f"S{n}") for n in range(9))
+    finding = report.quality[0]
+    found = (replace(finding, symbol="A", outcome="warned"), replace(finding, symbol="B", outcome="stopped"))
+    html = render(replace(report, verdicts=cuts, quality=found))
+    assert summaries(html)["Cut or rejected by the gate"] == ("0 rejections, 9 cuts", False)
+    assert summaries(html)["Data quality"] == ("204 checks, 2 not passed", True)
+    text = words(html)
+    assert text.index("B price_jump stopped") < text.index("A price_jump warned")
+
+
+def test_a_section_that_holds_nothing_is_one_line(report):
+    html = render(replace(report, orders=(), fills=(), verdicts=(), positions=(), quality=()))
+    assert html.count('<section class="slim"><h2>') == 5
+    assert '<h2>Orders for the next open</h2> <span class="soft">Nothing to trade.</span></section>' in html

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.alerts.test_report import Page, report, words
+from tests.alerts.test_report import Page, report, summaries, words
 from tests.risk.test_distances import measured
 from tests.risk.test_report import report as risk_of
 
@@ -50,10 +50,11 @@ def test_the_limits_are_told_the_nearest_first_and_correlations_last(section):
     assert [line.used for line in section.limits] == pytest.approx(used)
 
 
-def test_what_could_not_be_measured_is_told_first_and_of_no_bar(section):
+def test_what_could_not_be_measured_is_told_after_what_is_beyond_and_of_no_bar(section):
     unknown = Distance("stop_loss", "GLD", "share", math.nan, 0.12, math.nan, math.nan, "unknown")
     told = replace(section.report, distances=(*section.report.distances, unknown))
-    line = replace(section, report=told).limits[0]
+    beyond, line, *_ = replace(section, report=told).limits
+    assert (beyond.state, beyond.colour, line.colour) == ("beyond", "loss", "warn")
     assert (line.name, line.value, line.used, line.warns) == (
         "GLD: below its average entry, up to the stop",
         "–",
@@ -93,6 +94,22 @@ def test_a_pair_that_is_not_there_is_a_dash():
 )
 def test_the_page_says(report, section, sentence):
     assert sentence in words(render(replace(report, risk=section)))
+
+
+def test_limits_without_room_stand_before_the_pictures_in_their_colour_and_the_others_are_folded(
+    report, section
+):
+    html = render(replace(report, risk=section))
+    text = words(html)
+    beyond, room = text.index("Volatility a year, up to the target"), text.index("Trades of this decision")
+    assert text.index("Limits without room") < beyond < text.index("Value of the book") < room
+    assert '<td class="head loss">Volatility a year, up to the target' in html
+    assert '<span class="tag warn">at</span>' in html
+    assert summaries(html)["Distance to the limits"] == (
+        "4 limits with room, the nearest first; 2 without stand above",
+        False,
+    )
+    assert summaries(html)["Correlation"] == ("3 symbols, 0.00 on average", False)
 
 
 def test_the_page_shows_losses_in_shares_and_dollars(report, section):
@@ -138,7 +155,7 @@ def test_a_book_with_little_to_tell_reads_well(report, told):
     page = Page(render(replace(report, risk=RiskSection("", told))))
     assert page.stack == []
     assert "nan" not in page.text.lower()
-    assert ("Correlation Of the daily returns" in " ".join(page.text.split())) == (
+    assert ("Of the daily returns of what is held" in " ".join(page.text.split())) == (
         len(told.picture.symbols) > 1
     )
 

@@ -122,7 +122,7 @@ def test_up_ends_with_what_is_stopped_and_the_gravest_that_nobody_has_acknowledg
     raised(started, 9, "INFO")
     raised(started, 8, "EMERGENCY")
     lines = list(waiting(started, ["swing"]))
-    assert lines[0] == f"swing is STOPPED since {session} by kim: prices look wrong"
+    assert lines[0] == f"swing: STOPPED since {session} by kim: prices look wrong"
     assert lines[1] == "alert 8 EMERGENCY, not acknowledged: raised 8 minutes ago"
     assert len(lines) == 7
     assert lines[-1] == "and 2 more alerts (`nightdesk alerts`)"

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw
+from nightdesk.alerts.concerns import FINDINGS, Concern
+from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.results import ResultsSection
 from nightdesk.alerts.risk import RiskSection, pair_words
 from nightdesk.execution.slippage import Slippage
@@ -31,26 +33,6 @@ class NavPoint:
     session: date
     nav: Decimal
     drawdown: float
-
-
-@dataclass(frozen=True)
-class PositionLine:
-    """One position at the mark.
-
-    `average_cost` and `price` are dollars a unit, `value` and `profit` (unrealised) dollars, `weight` a share
-    of NAV. `note` says what a reader must know of it, such as that its symbol is in quarantine.
-    """
-
-    symbol: str
-    strategy: str
-    quantity: Decimal
-    average_cost: Decimal
-    price: Decimal
-    value: Decimal
-    profit: Decimal
-    weight: float
-    group: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,6 +127,8 @@ class SessionReport:
 
     Attributes
     ----------
+    title : str
+        The book's title with its name.
     as_of, known_by : datetime
         The session's close, and the instant up to which the decision used what was known; timezone-aware UTC.
     nav, cash, positions_value : Decimal
@@ -160,10 +144,8 @@ class SessionReport:
         The volatility index that set `regime`.
     sample : bool
         Whether any bar behind the decision is generated, not a market's.
-    silent : tuple of str
-        Strategies that gave no signals: the session was decided without them, and is degraded.
-    entries_blocked : str
-        Why nothing may be bought after this session; empty when entries are allowed.
+    concerns : tuple of Concern
+        What stands against the book after this session, the gravest first.
     dry_run : bool
         Whether the session was only computed, and nothing sent.
     history : tuple of NavPoint
@@ -224,8 +206,7 @@ class SessionReport:
     benchmark_return: float = math.nan
     earnings: tuple[StrategyDay, ...] = ()
     results: ResultsSection | None = None
-    silent: tuple[str, ...] = ()
-    entries_blocked: str = ""
+    concerns: tuple[Concern, ...] = ()
     dry_run: bool = False
     bands: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -248,8 +229,39 @@ class SessionReport:
 
     @property
     def earned(self) -> tuple[StrategyDay, ...]:
-        """The profit of the day by strategy; that of no strategy only where there is any."""
-        return tuple(one for one in self.earnings if one.strategy or one.profit)
+        """The profit of the day by strategy, of those with any figure but 0; that of no strategy as well."""
+        return tuple(
+            one for one in self.earnings if one.strategy not in self.idle and (one.strategy or one.profit)
+        )
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """Strategies that neither earned, lost nor paid anything."""
+        return tuple(
+            one.strategy
+            for one in self.earnings
+            if one.strategy and not (one.realised or one.unrealised or one.dividends or one.commission)
+        )
+
+    @property
+    def state(self) -> str:
+        """The gravest of `concerns` in a word; empty where there is none."""
+        return self.concerns[0].state.capitalize() if self.concerns else ""
+
+    @property
+    def findings(self) -> tuple[QualityLine, ...]:
+        """`quality`, the gravest first."""
+        return tuple(sorted(self.quality, key=lambda one: FINDINGS.index(one.outcome)))
+
+    @property
+    def spoken(self) -> tuple[SignalLine, ...]:
+        """Signals that ask for something."""
+        return tuple(one for one in self.signals if one.direction.lower() != "hold")
+
+    @property
+    def held(self) -> tuple[SignalLine, ...]:
+        """Signals that ask for nothing."""
+        return tuple(one for one in self.signals if one.direction.lower() == "hold")
 
     @property
     def history_return(self) -> Decimal | None:
@@ -284,12 +296,16 @@ def render(report: SessionReport) -> str:
         equity=equity,
         drawdown=drawdown,
         headline=headline(report),
-        positions=sorted(report.positions, key=lambda line: (-abs(line.value), line.symbol)),
+        holdings=by_symbol(report.positions),
     )
 
 
 def headline(report: SessionReport) -> str:
-    """The session in one sentence, for the head of the page and the subject of a mail."""
+    """The session in one sentence, the gravest state of the book before it."""
+    return f"{report.state}. {_result(report)}" if report.concerns else _result(report)
+
+
+def _result(report: SessionReport) -> str:
     orders = f"{len(report.orders)} order{'' if len(report.orders) == 1 else 's'} for the next open"
     if report.profit is None:
         return f"Begins with {figures.money(report.nav)}; {orders}."
@@ -313,5 +329,10 @@ def _templates() -> jinja2.Environment:
     for write in (figures.money, figures.price, figures.percent, figures.quantity, figures.number):
         environment.filters[write.__name__] = write
     environment.filters |= {"long_date": figures.long_date, "instant": figures.instant, "tone": figures.tone}
-    environment.filters["pair_words"] = pair_words
+    environment.filters |= {"pair_words": pair_words, "sentence": _sentence}
     return environment
+
+
+def _sentence(text: str) -> str:
+    """A text as a sentence: a capital before it, a full stop behind it."""
+    return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "."

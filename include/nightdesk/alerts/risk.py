@@ -33,12 +33,17 @@ _NAMES = {
 _TOGETHER, _APART = "214, 69, 65", "64, 122, 214"
 
 
+#: Where limits stand, in the order in which they are read; and the colour of those that want a look.
+_NEARNESS = ("beyond", "unknown", "at", "within")
+_COLOURS = {"beyond": "loss", "unknown": "warn", "at": "warn"}
+
+
 @dataclass(frozen=True)
 class LimitLine:
     """One limit in words.
 
     `used` is the share of it that is taken up, from 0 to 1, for a bar. `warns` is whether a reader should
-    look at it: it is reached, passed or could not be measured.
+    look at it: it is reached, passed or could not be measured. `colour` is a class of the page's style.
     """
 
     name: str
@@ -48,6 +53,7 @@ class LimitLine:
     used: float
     state: str
     warns: bool
+    colour: str = "soft"
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,23 @@ class RiskSection:
 
     @property
     def limits(self) -> tuple[LimitLine, ...]:
-        """The limits, the nearest first: before them what could not be measured, behind them correlations."""
+        """The limits: those beyond first, then what could not be measured, the nearest, and correlations."""
 
-        def nearness(one: Distance) -> float:
-            if one.unit == "correlation":
-                return math.inf
-            return one.room_share if math.isfinite(one.room_share) else -math.inf
+        def nearness(one: Distance) -> tuple[bool, int, float]:
+            share = one.room_share if math.isfinite(one.room_share) else -math.inf
+            return one.unit == "correlation", _NEARNESS.index(one.state), share
 
         return tuple(limit_line(one) for one in sorted(self.report.distances, key=nearness))
+
+    @property
+    def reached(self) -> tuple[LimitLine, ...]:
+        """The limits that a reader should look at."""
+        return tuple(one for one in self.limits if one.warns)
+
+    @property
+    def within(self) -> tuple[LimitLine, ...]:
+        """All the others."""
+        return tuple(one for one in self.limits if not one.warns)
 
     @property
     def contributions(self) -> tuple[ContributionLine, ...]:
@@ -133,6 +148,8 @@ def limit_line(one: Distance) -> LimitLine:
     """A distance in words."""
     name = _NAMES.get(one.rule, f"{one.rule.replace('_', ' ')} {{subject}}").format(subject=one.subject)
     used = 1.0 - one.room_share
+    # A close pair is nothing wrong by itself: what the two may weigh together is a limit of its own.
+    warns = one.state != "within" and one.unit != "correlation"
     return LimitLine(
         name=name.strip(),
         value=_figure(one, one.value),
@@ -140,8 +157,8 @@ def limit_line(one: Distance) -> LimitLine:
         room=_figure(one, one.room),
         used=min(max(used, 0.0), 1.0) if math.isfinite(used) else 0.0,
         state=one.state,
-        # A close pair is nothing wrong by itself: what the two may weigh together is a limit of its own.
-        warns=one.state != "within" and one.unit != "correlation",
+        warns=warns,
+        colour=_COLOURS[one.state] if warns else "soft",
     )
 
 

@@ -32,21 +32,22 @@ def alerts(
     ] = False,
     json: Json = False,
 ) -> None:
-    """List the newest alerts, and what became of each.
+    """List alerts, and what became of each: what nobody has acknowledged first, the gravest first.
+
+    Of the newest; an EMERGENCY or CRITICAL that waits for an acknowledgement is listed however old it is.
 
     The DAG `alerts` looks for late sessions, late data and failing sources, and sends what waits; on a desk
     without Airflow `--send` does both, every few minutes. `--test` ends with status 1 when nobody would have
     the test, or somebody lacks it.
     """
     from nightdesk.store.deliveries import deliveries_of
-    from nightdesk.store.messages import alerts_of
 
     with database() as conn:
         tested = _raise_test(conn, book) if test else None
         if send:
             _look(conn)
         delivered = _deliver(conn) if send or test else None
-        rows = alerts_of(conn, book, newest=newest)
+        rows = listed_alerts(conn, book, newest=newest)
         brought = deliveries_of(conn, [row["alert_id"] for row in rows])
         lacking = [] if tested is None else _lacking(conn, tested)
     found = [{**row, "deliveries": _plain(brought.get(row["alert_id"], ()))} for row in rows]
@@ -84,6 +85,15 @@ def ack(
             f"alert {alert} ({row['subject']}) was acknowledged by {row['acknowledged_by']} at {at}"
         ],
     )
+
+
+def listed_alerts(conn: Connection, book: str | None = None, *, newest: int) -> list[dict[str, Any]]:
+    """The newest alerts and as many of the gravest that nobody has acknowledged, in `sort_alerts` order."""
+    from nightdesk.alerts.concerns import sort_alerts
+    from nightdesk.store.messages import alerts_of, grave_alerts
+
+    rows = (*alerts_of(conn, book, newest=newest), *grave_alerts(conn, book, newest=newest))
+    return sort_alerts({row["alert_id"]: row for row in rows}.values())
 
 
 def _raise_test(conn: Connection, book: str | None) -> str:

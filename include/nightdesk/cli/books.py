@@ -53,6 +53,11 @@ def books(
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
     refused = {**shelf.refused, **shared_accounts(shelf.books)}
     rows, lacking = [_summary(one) for one in shelf.books.values()], _fileless()
+    # What is refused stands first: the list of those that are well may be long.
+    for one in lacking:
+        typer.echo(f"nightdesk: {one.book} was started: {one.words} {one.todo}", err=True)
+    for reason in refused.values():
+        typer.echo(f"nightdesk: {reason}", err=True)
     show(
         {
             "books": rows,
@@ -64,10 +69,6 @@ def books(
             SUMMARY, [[_cell(value) for value in row.values()] for row in rows], right=["capital"]
         ),
     )
-    for one in lacking:
-        typer.echo(f"nightdesk: {one.book} was started: {one.words} {one.todo}", err=True)
-    for reason in refused.values():
-        typer.echo(f"nightdesk: {reason}", err=True)
     if refused:
         raise typer.Exit(1)
 

@@ -20,7 +20,7 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 
 @app.command(epilog=example("nightdesk feeds"))
 def feeds(json: Json = False) -> None:
-    """Tell how every data source fares, those of headlines as news:NAME.
+    """Tell how every data source fares, those of headlines as news:NAME, the gravest first.
 
     And what the newest ingest of each book left out: rows by reason, files that were not read, symbols
     without any bar.
@@ -124,7 +124,8 @@ def _news_lines(news: Mapping[str, int | str]) -> Iterator[str]:
 
 
 def health_rows(conn: Connection) -> list[dict[str, Any]]:
-    """The stored health of every source, with its status in a word."""
+    """The stored health of every source with its status in a word, the gravest first."""
+    from nightdesk.alerts.concerns import sort_sources
     from nightdesk.feeds.breaker import SourceHealth
     from nightdesk.store.db import now
     from nightdesk.store.rows import read_rows
@@ -134,7 +135,7 @@ def health_rows(conn: Connection) -> list[dict[str, Any]]:
     for row in read_rows(conn, "feeds_health"):
         health = SourceHealth.from_row({name: value for name, value in row.items() if name != "source"})
         rows.append({"source": row["source"], "status": health.status(moment), **row})
-    return rows
+    return sort_sources(rows)
 
 
 def feed_cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from nightdesk.cli.options import BookName, Json
 from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
+    from nightdesk.alerts.position_lines import HoldingLine, PositionLine
     from nightdesk.execution.ledger import Mark
     from nightdesk.store.db import Connection
 
@@ -25,8 +26,8 @@ def status(
 ) -> None:
     """Tell how the desk stands.
 
-    Of each started book the value, the day's profit, positions, open orders, last session and alerts; and how
-    the sources of data fare.
+    Of each started book what stands against it, the value, the day's profit, positions, open orders, last
+    session and alerts; and how the sources of data fare. The gravest stands first.
     """
     import os
 
@@ -43,12 +44,11 @@ def status(
             raise Refused(
                 f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
             )
-        lacking = {one.book: one for one in fileless_books(conn, project_root(os.environ))}
-        books = [
-            {**_standing(conn, name), "without_file": lacking[name].words if name in lacking else None}
-            for name in names
-            if book in (None, name)
-        ]
+        lacking = {one.book: one.words for one in fileless_books(conn, project_root(os.environ))}
+        books = sorted(
+            (_standing(conn, name, lacking.get(name)) for name in names if book in (None, name)),
+            key=lambda one: (one["state"].rank, one["book"]),
+        )
         others = [] if book is not None else _other_alerts(conn, names)
         feeds = health_rows(conn)
     show(
@@ -85,9 +85,12 @@ def verify(book: BookName, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _standing(conn: Connection, book: str) -> dict[str, Any]:
+def _standing(conn: Connection, book: str, without_file: str | None) -> dict[str, Any]:
     """All that `status` tells of one book."""
+    from nightdesk.alerts.concerns import Gravity, gravest
+    from nightdesk.alerts.position_lines import by_symbol
     from nightdesk.cli.risk import drawdown_document
+    from nightdesk.pipeline.against import concerns_of
     from nightdesk.pipeline.foreign import words_of
     from nightdesk.pipeline.unsent import unsent_notes
     from nightdesk.risk.telling import in_short
@@ -97,16 +100,17 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.ledger import positions_of, read_marks
     from nightdesk.store.levels import newest_risk_state
-    from nightdesk.store.messages import alerts_of
     from nightdesk.store.risk import kill_switch
     from nightdesk.store.rows import read_rows
 
     newest = decided_sessions(conn, book, newest=1)
     marks = read_marks(conn, book)
     marked = marks[-1] if marks else None
-    positions = (
-        [] if marked is None else [row for row in positions_of(conn, book, marked.session) if row["quantity"]]
-    )
+    positions = [
+        {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
+        for row in ([] if marked is None else positions_of(conn, book, marked.session))
+        if marked is not None and row["quantity"]
+    ]
     checked = None if not newest else newest[0]["session"]
     findings = [] if checked is None else read_findings(conn, book, checked)
     notes = [] if checked is None else ingest_notes(conn, book, checked)
@@ -116,10 +120,17 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
     }
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     answer = _answer(conn, book)
+    against = concerns_of(conn, book)
+    unsent = [] if checked is None else unsent_notes(conn, book, checked)
+    foreign = [words_of(one) for one in foreign_orders(conn, book)]
+    failed = without_file is not None or unsent or foreign
     return {
         "book": book,
+        "state": gravest(against, Gravity.FAILED if failed else Gravity.WELL),
+        "without_file": without_file,
+        "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
         "last_session": newest[0] if newest else None,
-        "silent": silent_strategies(conn, book, newest[0]["session"]) if newest else (),
+        "silent": () if checked is None else silent_strategies(conn, book, checked),
         "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
         "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
@@ -144,16 +155,13 @@ def _standing(conn: Connection, book: str) -> dict[str, Any]:
             ],
             "left_out": notes,
         },
-        "positions": [
-            {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
-            for row in positions
-            if marked is not None
-        ],
+        "positions": positions,
+        "by_symbol": [_document(one) for one in by_symbol(map(_position, positions))],
         "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
-        "unsent": [] if checked is None else unsent_notes(conn, book, checked),
-        "foreign_orders": [words_of(one) for one in foreign_orders(conn, book)],
+        "unsent": unsent,
+        "foreign_orders": foreign,
         "open_orders": read_rows(conn, "open_orders", book=book),
-        "alerts": [row for row in alerts_of(conn, book, newest=10) if row["acknowledged_at"] is None],
+        "alerts": _open_alerts(conn, book, 10),
     }
 
 
@@ -188,6 +196,42 @@ def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
     }
 
 
+def _position(row: Mapping[str, Any]) -> PositionLine:
+    """A row of `positions` as a line for people."""
+    from nightdesk.alerts.position_lines import PositionLine
+
+    return PositionLine(
+        symbol=row["symbol"],
+        strategy=row["strategy"],
+        quantity=row["quantity"],
+        average_cost=row["cost"] / row["quantity"],
+        price=row["price"],
+        value=row["market_value"],
+        profit=row["profit"],
+        weight=float(row["weight"]),
+    )
+
+
+def _document(one: HoldingLine) -> dict[str, Any]:
+    """A symbol with all strategies together, by the names of `positions`."""
+    return {
+        "symbol": one.symbol,
+        "quantity": one.quantity,
+        "price": one.price,
+        "market_value": one.value,
+        "weight": one.weight,
+        "profit": one.profit,
+        "strategies": [part.strategy for part in one.parts],
+    }
+
+
+def _open_alerts(conn: Connection, book: str | None, newest: int) -> list[dict[str, Any]]:
+    """Alerts that nobody has acknowledged, the gravest first."""
+    from nightdesk.cli.alerts import listed_alerts
+
+    return [row for row in listed_alerts(conn, book, newest=newest) if row["acknowledged_at"] is None]
+
+
 def _by_strategy(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
     """The profit of the newest session by strategy, as its report has kept it."""
     from nightdesk.store.performance import performance_of, performance_rows
@@ -220,9 +264,7 @@ def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict
 
 def _other_alerts(conn: Connection, started: list[str]) -> list[dict[str, Any]]:
     """Open alerts of the desk itself and of books that were never started."""
-    from nightdesk.store.messages import alerts_of
-
-    return [row for row in alerts_of(conn) if row["acknowledged_at"] is None and row["book"] not in started]
+    return [row for row in _open_alerts(conn, None, 50) if row["book"] not in started]
 
 
 def _told(
@@ -240,23 +282,24 @@ def _told(
 
 
 def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
-    from nightdesk.alerts.figures import money, percent, price, quantity
-    from nightdesk.decision.stale import stale_words
+    from nightdesk.alerts.concerns import Concern, Gravity
+    from nightdesk.alerts.figures import money, percent, quantity
 
     last, mark = one["last_session"], one["mark"]
-    yield one["book"]
+    yield f"{one['book']}: {one['state']}"
+    against = [Concern(**found) for found in one["concerns"]]
+    yield from (f"  {found.line}" for found in against if found.state.rank <= Gravity.FAILED.rank)
     if one["without_file"] is not None:
         yield f"  NO FILE: {one['without_file']}"
         yield f"  what to do: `nightdesk books {one['book']} --stored`, or `nightdesk kill {one['book']}`"
-    if last is not None:
-        regime = last["regime"] or "not read yet"
-        yield f"  last session {last['session']} ({last['status']}), regime {regime}"
-    if one["silent"]:
-        yield f"  DEGRADED: decided without {' and '.join(one['silent'])}, which gave no signals"
     for line in one["foreign_orders"]:
         yield f"  FOREIGN ORDER at its account: {line}"
     for line in one["unsent"]:
         yield f"  NOT IN THE MARKET: {line}"
+    yield from (f"  {found.line}" for found in against if found.state.rank > Gravity.FAILED.rank)
+    if last is not None:
+        regime = last["regime"] or "not read yet"
+        yield f"  last session {last['session']} ({last['status']}), regime {regime}"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
         fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"
@@ -271,31 +314,32 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below {peak}"
         if one["level"]["answer"] is not None:
             yield f"  {one['level']['answer']['in_words']}"
-    if one["kill_switch"]["on"]:
-        switch = one["kill_switch"]
-        yield f"  STOPPED since {switch['since']} by {switch['who']}: {switch['reason']}"
     yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
     yield from (f"  {line}" for line in _data_lines(one["data"]))
-    rows = [
-        (
-            row["symbol"],
-            quantity(row["quantity"]),
-            price(row["price"]),
-            money(row["market_value"]),
-            percent(row["weight"], places=1),
-            money(row["profit"], signed=True),
-        )
-        for row in one["positions"]
-    ]
-    heads = ("symbol", "quantity", "price", "value", "weight", "profit")
-    if rows:
-        yield from (f"  {line}" for line in table(heads, rows, right=heads[1:]))
-    for row in one["stale"]:
-        yield f"  STALE {row['symbol']}: {stale_words(row['last_bar'], row['sessions'])}"
+    yield from (f"  {line}" for line in _position_lines(one["positions"]))
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
+
+
+def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a symbol; beneath one that several strategies hold, what each of them holds."""
+    from nightdesk.alerts.figures import money, percent, price, quantity
+    from nightdesk.alerts.position_lines import by_symbol
+
+    def cells(one: HoldingLine | PositionLine) -> tuple[str, ...]:
+        amounts = money(one.value), percent(one.weight, places=1), money(one.profit, signed=True)
+        return (quantity(one.quantity), price(one.price), *amounts)
+
+    rows = []
+    for one in by_symbol(map(_position, positions)):
+        rows.append((one.symbol, one.strategy, *cells(one)))
+        if len(one.parts) > 1:
+            rows += [("", f"  {part.strategy}", *cells(part)) for part in one.parts]
+    heads = ("symbol", "strategy", "quantity", "price", "value", "weight", "profit")
+    if rows:
+        yield from table(heads, rows, right=heads[2:])
 
 
 def _returns(told: Mapping[str, Any]) -> str:
@@ -317,13 +361,12 @@ def _strategy_line(day: Mapping[str, Any]) -> str:
 
 
 def _data_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """Quarantines, symbols without a bar, warnings, and what the newest session's ingest left out."""
+    """Warnings of the newest session's checks, and what its ingest left out; what is graver is a concern."""
     from nightdesk.alerts.notes import note_words
 
-    names = {"quarantined": "IN QUARANTINE", "stopped": "STOPS THE RUN", "warned": "data"}
     for row in data["checks"]:
-        since = "" if row["since"] is None else f" since {row['since']}"
-        yield f"{names[row['outcome']]}{since}: {row['detail']}"
+        if row["outcome"] == "warned":
+            yield f"data: {row['detail']}"
     for note in data["left_out"]:
         yield f"data: {note_words(note)}"
 

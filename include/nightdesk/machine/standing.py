@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,19 +78,15 @@ def undelivered(conn: Connection, root: Path, environ: Mapping[str, str]) -> Par
 
 
 def waiting(conn: Connection, books: Sequence[str]) -> Iterator[str]:
-    """A line for each book that is stopped or degraded, and for what nobody has acknowledged."""
-    from nightdesk.store.decisions import decided_sessions, silent_strategies
+    """What stands against the books, the gravest first, and what nobody has acknowledged."""
+    from nightdesk.alerts.concerns import Gravity
+    from nightdesk.pipeline.against import concerns_of
     from nightdesk.store.messages import alerts_of
-    from nightdesk.store.risk import kill_switch
 
-    for book in books:
-        switch = kill_switch(conn, book, date.max)
-        if switch.on:
-            yield f"{book} is STOPPED since {switch.session} by {switch.who}: {switch.reason}"
-        for row in decided_sessions(conn, book, newest=1):
-            silent = silent_strategies(conn, book, row["session"])
-            if silent:
-                yield f"{book} is DEGRADED: {row['session']} was decided without {' and '.join(silent)}"
+    found = [(one, book) for book in books for one in concerns_of(conn, book)]
+    for one, book in sorted(found, key=lambda pair: pair[0].state.rank):
+        if one.state.rank <= Gravity.DEGRADED.rank:
+            yield f"{book}: {one.line}"
     unknown = [row for row in alerts_of(conn, newest=1000) if _is_open(row)]
     unknown.sort(key=lambda row: GRAVE.index(row["level"]))
     for row in unknown[:ALERTS_SHOWN]:

@@ -9,13 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nightdesk.alerts.concerns import Concern, concerns
 from nightdesk.alerts.notes import note_words
+from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.report import (
     DroppedLine,
     FillLine,
     NavPoint,
     OrderLine,
-    PositionLine,
     QualityLine,
     SessionReport,
     SignalLine,
@@ -25,6 +26,7 @@ from nightdesk.alerts.report import (
 )
 from nightdesk.alerts.risk import RiskSection
 from nightdesk.decision.injection import WORDS
+from nightdesk.decision.stale import stale_words
 from nightdesk.errors import Refused
 from nightdesk.execution.slippage import total
 from nightdesk.feeds.breaker import SourceHealth
@@ -39,9 +41,10 @@ from nightdesk.pipeline.result_alerts import tell_results
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.pipeline.unsent import unsent_notes
-from nightdesk.risk import words
+from nightdesk.risk import RiskState, words
 from nightdesk.risk.telling import stands
 from nightdesk.store.decisions import (
+    QualityRow,
     read_quality,
     read_regime,
     signals_of,
@@ -50,6 +53,7 @@ from nightdesk.store.decisions import (
     verdicts_of,
 )
 from nightdesk.store.health import ingest_notes
+from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.ledger import disputed_positions, positions_of, read_mark, reconciliations_of
 from nightdesk.store.levels import average_correlation, read_risk_state
 from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_rows
@@ -123,11 +127,8 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     marks = earned.marks
     shown = sum(one.session >= session - HISTORY for one in marks)
     state = read_risk_state(conn, book.name, session)
-    switch = kill_switch(conn, book.name, session)
-    blocked = (
-        switch.reason and f"kill switch set by {switch.who}: {switch.reason}" if switch.on else quality.reason
-    )
     findings = read_rows(conn, "quality_findings", book=book.name, session=session)
+    positions = _positions(context, mark, quality.quarantined, _ages(findings))
     sources = _sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, session=session)
@@ -153,7 +154,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         benchmark_return=earned.benchmark_return(shown),
         earnings=earned.by_strategy,
         results=earned.results,
-        positions=_positions(context, mark, quality.quarantined, _ages(findings)),
+        positions=positions,
         fills=_fills(context),
         slippage=total(slippage_rows(conn, book.name, session)),
         orders=_orders(context, mark, _with_ends(context, reasons)),
@@ -192,20 +193,36 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
                 f"ledger {one['ledger_value']}, broker {one['broker_value']}."
                 for one in reconciliations_of(conn, book.name, session)
             ),
-            *(
-                f"The position in {symbol} is in dispute: {reason}. No order in it, none that opens others."
-                for symbol, reason in disputed_positions(conn, book.name, session).items()
-            ),
         ),
         risk=risk_section(conn, book, session),
-        silent=silent_strategies(conn, book.name, session),
-        entries_blocked=blocked,
+        concerns=_concerns(context, quality, positions, None if book.levels is None else state),
         dry_run=context.dry_run,
         bands=tuple(one.words for one in placed(conn, book, session)),
         left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, session)),
         checks_run=len(findings),
         code_version=run.code_version,
         config_hash=run.config_hash,
+    )
+
+
+def _concerns(
+    context: Context, quality: QualityRow, positions: tuple[PositionLine, ...], risk: RiskState | None
+) -> tuple[Concern, ...]:
+    """What stands against the book after the session."""
+    conn, book, session = context.conn, context.book.name, context.session
+    held = [symbol for symbol in quality.quarantined if symbol in {one.symbol for one in positions}]
+    apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
+    return concerns(
+        kill_switch(conn, book, session),
+        risk,
+        disputed=disputed_positions(conn, book, session),
+        blocked=[quality.reason] if quality.reason else [],
+        silent=silent_strategies(conn, book, session),
+        quarantined=[(", ".join(quality.quarantined), apart)] if quality.quarantined else [],
+        stale=[
+            (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
+            for row in stale_holdings_of(conn, book, session)
+        ],
     )
 
 

@@ -77,6 +77,11 @@ def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> li
     return read_rows(conn, "alert_rows", book=book, newest=newest)
 
 
+def grave_alerts(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:
+    """The CRITICAL and EMERGENCY alerts that nobody has acknowledged, the gravest first: see `alerts_of`."""
+    return read_rows(conn, "grave_alert_rows", book=book, newest=newest)
+
+
 def report_html(conn: Connection, book: str, session: date) -> str | None:
     """The report page of a session; None when it was not made."""
     row = read_row(conn, "report_html", book=book, session=session)

@@ -1,0 +1,164 @@
+"""How a book, a source or an alert stands: one order, the gravest first, wherever people read of it.
+
+The status, the page of a session and the lists of sources and alerts sort by it, and share words and colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from nightdesk.risk import RiskState
+from nightdesk.risk.levels import LOWEST_LASTING
+from nightdesk.risk.telling import in_short
+from nightdesk.store.risk import KillSwitch
+
+#: Levels of alerts, states of sources and outcomes of checks that were not passed, the gravest first.
+LEVELS = ("EMERGENCY", "CRITICAL", "WARNING", "INFO")
+SOURCES = ("open circuit", "degraded", "healthy")
+FINDINGS = ("stopped", "quarantined", "warned")
+
+
+class Gravity(StrEnum):
+    """How a book may stand, in a word, the gravest first."""
+
+    STOPPED = "stopped"
+    WAITS = "waits for a person"
+    REDUCES = "only reduces"
+    FAILED = "failed"
+    DEGRADED = "degraded"
+    QUARANTINE = "in quarantine"
+    STALE = "stale"
+    LIMITED = "limited"
+    WELL = "well"
+
+    @property
+    def rank(self) -> int:
+        """0 for the gravest."""
+        return list(Gravity).index(self)
+
+    @property
+    def colour(self) -> str:
+        """A class of the page's style, for what stands against a book."""
+        return "loss" if self.rank <= Gravity.FAILED.rank else "warn"
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that stands against a book: `about` says since when or of what, `words` why."""
+
+    state: Gravity
+    words: str
+    about: str = ""
+
+    @property
+    def head(self) -> str:
+        """The state and what it is about, as ``stopped since 2026-11-19 by ann``."""
+        return f"{self.state} {self.about}".rstrip()
+
+    @property
+    def line(self) -> str:
+        """The whole of it in one line, its state in capitals."""
+        return f"{self.state.upper()} {self.about}".rstrip() + f": {self.words}"
+
+
+def concerns(
+    switch: KillSwitch,
+    risk: RiskState | None = None,
+    *,
+    disputed: Mapping[str, str] = MappingProxyType({}),
+    blocked: Sequence[str] = (),
+    failed: date | None = None,
+    silent: Sequence[str] = (),
+    quarantined: Sequence[tuple[str, str]] = (),
+    stale: Sequence[tuple[str, str]] = (),
+) -> tuple[Concern, ...]:
+    """All that stands against a book, the gravest first; empty where all is well.
+
+    Parameters
+    ----------
+    switch : KillSwitch
+        The kill switch.
+    risk : RiskState, optional
+        After the newest decision; None where the book has no levels, or has decided nothing.
+    disputed : mapping of symbol to str
+        Why ledger and broker may differ in a position.
+    blocked : sequence of str
+        Why nothing may be opened, beside the switch and the level.
+    failed : date, optional
+        The session that failed.
+    silent : sequence of str
+        Strategies that gave no signals.
+    quarantined, stale : sequence of (about, words)
+        Symbols whose prices are held back, and held ones without a bar.
+    """
+    found = [
+        *_switch(switch),
+        *_level(risk),
+        *(Concern(Gravity.REDUCES, dispute_words(*one)) for one in disputed.items()),
+        *(Concern(Gravity.REDUCES, why) for why in blocked),
+        *(Concern(Gravity.QUARANTINE, words, about) for about, words in quarantined),
+        *(Concern(Gravity.STALE, words, about) for about, words in stale),
+    ]
+    if failed is not None:
+        words = "it is not decided before the failed task, whose log says why, has run again"
+        found.append(Concern(Gravity.FAILED, words, f"in session {failed}"))
+    if silent:
+        found.append(Concern(Gravity.DEGRADED, silent_words(silent)))
+    return tuple(sorted(found, key=lambda one: one.state.rank))
+
+
+def gravest(found: Iterable[Concern], least: Gravity = Gravity.WELL) -> Gravity:
+    """The gravest state of all, and `least` where none is graver."""
+    return min((*(one.state for one in found), least), key=lambda state: state.rank)
+
+
+def dispute_words(symbol: str, reason: str) -> str:
+    """What a disputed position means for the orders of the session."""
+    return f"the position in {symbol} is in dispute: {reason}. No order in it, none that opens others"
+
+
+def silent_words(silent: Sequence[str]) -> str:
+    """What a session without some strategies' signals has decided."""
+    its, them = ("its", "it") if len(silent) == 1 else ("their", "them")
+    return (
+        f"decided without {' and '.join(silent)}, which gave no signals: nothing new was opened for {them}, "
+        f"and {its} positions were kept but for those that a stop or their age ends"
+    )
+
+
+def sort_sources(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Sources by `status`, the gravest first, then by name (`source`)."""
+    return sorted(rows, key=lambda row: (SOURCES.index(row["status"]), row["source"]))
+
+
+def sort_alerts(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Alerts: those that nobody has acknowledged first, the gravest of them first, then the newest."""
+    return sorted(
+        rows,
+        key=lambda row: (
+            row["acknowledged_at"] is not None,
+            LEVELS.index(row["level"]) if row["acknowledged_at"] is None else 0,
+            -row["alert_id"],
+        ),
+    )
+
+
+def _switch(switch: KillSwitch) -> Iterable[Concern]:
+    if switch.on:
+        since = "" if switch.session is None else f"since {switch.session} by {switch.who}"
+        nothing = ", nothing at all may be sent" if switch.everything else ""
+        yield Concern(Gravity.STOPPED, f"{switch.reason}{nothing}", since)
+
+
+def _level(risk: RiskState | None) -> Iterable[Concern]:
+    """A level that waits for a person or limits what may be opened, or the way back from one."""
+    if risk is None or (not risk.level and risk.recovery is None):
+        return
+    state = Gravity.REDUCES if risk.level >= LOWEST_LASTING else Gravity.LIMITED
+    answered = f", answered by {risk.answered_by}" if risk.answered_by else ""
+    yield Concern(Gravity.WAITS if risk.waits() else state, f"{in_short(risk)}{answered}")

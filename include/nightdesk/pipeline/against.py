@@ -1,0 +1,59 @@
+"""What stands against a book now, read from the store: the status and the end of `up` tell the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from nightdesk.alerts.concerns import Concern, concerns
+from nightdesk.decision.stale import stale_words
+from nightdesk.pipeline.answering import newest_answer
+from nightdesk.store.decisions import decided_sessions, read_quality, silent_strategies
+from nightdesk.store.health import quarantine_spells, read_findings
+from nightdesk.store.holdings import stale_holdings_of
+from nightdesk.store.ledger import disputed_positions, read_marks
+from nightdesk.store.levels import newest_risk_state
+from nightdesk.store.risk import kill_switch
+
+if TYPE_CHECKING:
+    from nightdesk.risk import RiskState
+    from nightdesk.store.db import Connection
+
+
+def concerns_of(conn: Connection, book: str) -> tuple[Concern, ...]:
+    """All that stands against a started book after its newest session, the gravest first."""
+    switch, risk = kill_switch(conn, book, date.max), _answered(conn, book)
+    marks = read_marks(conn, book)
+    stale = stale_holdings_of(conn, book, marks[-1].session) if marks else []
+    newest = decided_sessions(conn, book, newest=1)
+    if not newest:
+        return concerns(switch, risk)
+    session = newest[0]["session"]
+    quality, findings = read_quality(conn, book, session), read_findings(conn, book, session)
+    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    stopped = [row["detail"] for row in findings if row["outcome"] == "stopped"]
+    blocked = [] if quality is None or quality.entries_allowed else [quality.reason]
+    return concerns(
+        switch,
+        risk,
+        disputed=disputed_positions(conn, book, session),
+        blocked=stopped or blocked,
+        failed=session if newest[0]["status"] == "failed" else None,
+        silent=silent_strategies(conn, book, session),
+        quarantined=[
+            (f"since {spells[row['symbol']]}" if row["symbol"] in spells else "", row["detail"])
+            for row in findings
+            if row["outcome"] == "quarantined"
+        ],
+        stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
+    )
+
+
+def _answered(conn: Connection, book: str) -> RiskState | None:
+    """Where the book stands with its levels, a yes that counts from the next decision included."""
+    answer = newest_answer(conn, book)
+    if answer is not None and answer[0].kind != "reject":
+        return replace(answer[1], answered_by=answer[0].who)
+    found = newest_risk_state(conn, book)
+    return None if found is None else found[1]
