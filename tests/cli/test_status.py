@@ -40,7 +40,10 @@ def test_a_symbol_of_two_strategies_is_one_line_with_their_parts_beneath(nightde
         assert [line[0] for line in lines[at + 1 : at + 3]] == one["strategies"]
 
 
-def test_a_stopped_book_stands_first_and_says_so_before_all_else(nightdesk, decided):
+def test_a_stopped_book_stands_first_and_says_so_before_all_else(nightdesk, project, decided):
+    book = (project / "books" / "multi_asset.yaml").read_text()
+    book = book.replace("name: multi_asset", "name: a_calm_book").replace("paper-multi-asset", "another")
+    (project / "books" / "a_calm_book.yaml").write_text(book)
     run(
         decided,
         "INSERT INTO nightdesk.books (book, inception, origin, initial_capital, broker, account) "
