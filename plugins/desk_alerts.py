@@ -95,7 +95,7 @@ class SendOperator(BaseOperator):
         from nightdesk.store.db import connect
 
         environ = desk_environment()
-        conn = connect(environ=environ)
+        conn = connect(environ=environ, checked=False)  # alerts of a refusal are sent too
         try:
             done = deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)
         finally:

@@ -23,7 +23,7 @@ def tell(write: Callable[[Connection], None], about: str) -> None:
     from nightdesk.store.db import connect
 
     try:
-        conn = connect(environ=desk_environment())
+        conn = connect(environ=desk_environment(), checked=False)  # that the schema is refused is told
         try:
             write(conn)
             _send(conn)

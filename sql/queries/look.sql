@@ -28,9 +28,3 @@ WHERE o.book = %(book)s AND o.session = %(session)s AND o.symbol = %(symbol)s OR
 -- name: position_span
 SELECT session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, market_value
 FROM nightdesk.positions WHERE book = %(book)s ORDER BY session, strategy, symbol;
-
--- name: schema_exists
-SELECT to_regclass('nightdesk.migrations') IS NOT NULL AS found;
-
--- name: applied_migrations
-SELECT name FROM nightdesk.migrations ORDER BY name;

@@ -8,7 +8,7 @@ import pytest
 
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, connect, cursor, sql_folder
-from nightdesk.store.migrations import migrate
+from nightdesk.store.migrations import check_schema, migrate
 
 
 def test_migrations_apply_once_in_the_order_of_their_names(conn: Connection, tmp_path: Path) -> None:
@@ -51,6 +51,30 @@ def test_an_applied_migration_must_not_change_vanish_or_be_preceded(conn: Connec
         migrate(conn, folder)
 
 
+def test_code_that_is_older_or_newer_than_the_schema_or_differs_from_it_gets_no_connection(
+    conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied_migrations(tmp_path / "sql")
+    monkeypatch.setenv("NIGHTDESK_ROOT", str(tmp_path))
+    connect().close()
+    check_schema(conn)
+    record = "INSERT INTO nightdesk.migrations (name, checksum) VALUES ('999_later.sql', 'x')"
+    with cursor(conn) as cur:
+        cur.execute(record)
+    with pytest.raises(Refused, match=r"newer code: it holds 999_later.sql.*Update the code"):
+        connect()
+    connect(checked=False).close()  # what tells people of it
+    with cursor(conn) as cur:
+        cur.execute("DELETE FROM nightdesk.migrations WHERE name = '999_later.sql'")
+    (folder / "902_next.sql").write_text("SELECT 1;")
+    with pytest.raises(Refused, match=r"lacks 1 of the desk's migrations, 902_next.sql first"):
+        connect()
+    (folder / "902_next.sql").unlink()
+    (folder / "001_market.sql").write_text("SELECT 1;")
+    with pytest.raises(Refused, match=r"001_market.sql has changed since it was applied"):
+        connect()
+
+
 def test_two_migrations_at_once_apply_each_file_once(database: str, tmp_path: Path) -> None:
     folder = copied_migrations(tmp_path)
     (folder / "901_slow.sql").write_text("SELECT pg_sleep(0.3); CREATE TABLE nightdesk.slow (n integer);")
@@ -71,7 +95,7 @@ def test_two_migrations_at_once_apply_each_file_once(database: str, tmp_path: Pa
 
 def copied_migrations(tmp_path: Path) -> Path:
     folder = tmp_path / "migrations"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for path in (sql_folder({}) / "migrations").glob("*.sql"):
         (folder / path.name).write_text(path.read_text())
     return folder

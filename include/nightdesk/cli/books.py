@@ -110,15 +110,15 @@ def in_full(book: Book) -> dict[str, Any]:
 
 def _fileless() -> tuple[Fileless, ...]:
     """The started books without a file; none where no database answers, which is not started for that."""
-    from nightdesk.cli.machine import require_schema
     from nightdesk.errors import NightdeskError
     from nightdesk.machine import postgres
     from nightdesk.pipeline.fileless import fileless_books
     from nightdesk.store.db import connect
+    from nightdesk.store.migrations import check_schema
 
     try:
         with closing(connect(postgres.known_url())) as conn:
-            require_schema(conn)
+            check_schema(conn)
             return fileless_books(conn, _folder().parent)
     except NightdeskError:
         return ()

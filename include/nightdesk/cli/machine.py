@@ -24,42 +24,24 @@ def database() -> Iterator[Connection]:
     """A connection to the desk's database.
 
     The embedded server is started and its schema brought up to date where that is needed. A server of the
-    user's own is taken as it is: whoever owns it migrates it.
+    user's own is migrated by whoever owns it, and must be.
     """
     import os
 
     from nightdesk.machine import postgres
     from nightdesk.store.db import connect
-    from nightdesk.store.migrations import migrate
+    from nightdesk.store.migrations import check_schema, migrate
 
     own = bool(os.environ.get(postgres.DATABASE_VARIABLE))
     conn = connect(postgres.database_url())
     try:
         if own:
-            require_schema(conn)
+            check_schema(conn)
         else:
             migrate(conn)
         yield conn
     finally:
         conn.close()
-
-
-def require_schema(conn: Connection) -> None:
-    """Refuse a database whose schema is older than this version of the desk."""
-    from nightdesk.errors import Refused
-    from nightdesk.store.db import sql_folder
-    from nightdesk.store.rows import read_row, read_rows
-
-    found = read_row(conn, "schema_exists")
-    there = (
-        {row["name"] for row in read_rows(conn, "applied_migrations")} if found and found["found"] else set()
-    )
-    lacking = sorted({path.name for path in (sql_folder() / "migrations").glob("*.sql")} - there)
-    if lacking:
-        raise Refused(
-            f"the database that NIGHTDESK_DATABASE_URL names lacks {len(lacking)} of the desk's migrations, "
-            f"{lacking[0]} first: bring its schema up to date with `nightdesk db migrate`, as a user who may"
-        )
 
 
 @app.command(epilog=example("nightdesk up", "nightdesk up --foreground"))

@@ -125,13 +125,18 @@ class Cluster:
             shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _answers(self) -> bool:
+        """Whether the server takes a connection; `Transient` when all that it has are in use."""
         import psycopg2
+
+        from nightdesk.store.faults import failed_connection, is_full
 
         if self.server() is None:
             return False
         try:
             psycopg2.connect(self.url("postgres"), connect_timeout=5).close()
-        except psycopg2.OperationalError:
+        except psycopg2.OperationalError as error:
+            if is_full(error):
+                raise failed_connection(error, str(self.folder), "NIGHTDESK_DATABASE_URL") from None
             return False
         return True
 

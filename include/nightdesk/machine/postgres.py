@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.errors import Refused
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 
@@ -181,6 +181,7 @@ def _check(variable: str, url: str) -> None:
     import psycopg2
 
     from nightdesk.store.db import address
+    from nightdesk.store.faults import failed_connection
 
     shown = address(url) if re.match(r"postgres(ql)?://", url) else None
     if shown is None:
@@ -192,15 +193,4 @@ def _check(variable: str, url: str) -> None:
     try:
         psycopg2.connect(url, connect_timeout=5).close()
     except psycopg2.OperationalError as error:
-        reason = _first_line(error)
-        # libpq gives no code for a failed connection; a server that answered begins its reason with FATAL.
-        if "FATAL:" in reason and "starting up" not in reason:
-            raise Refused(f"the database of {variable} ({shown}) refuses: {reason}") from None
-        raise Transient(
-            f"the database of {variable} ({shown}) cannot be reached: {reason}. Start that server, "
-            f"or unset {variable} to use the embedded one"
-        ) from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise failed_connection(error, shown, variable) from None

@@ -20,6 +20,7 @@ import psycopg2.extensions
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, parse_dsn
 
 from nightdesk.errors import Refused, Transient
+from nightdesk.store.faults import failed_connection, in_words
 
 Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
@@ -27,22 +28,32 @@ Cursor = psycopg2.extensions.cursor
 DATABASE_VARIABLE = "NIGHTDESK_DATABASE_URL"
 CONNECT_TIMEOUT_SECONDS = 5
 
-#: libpq gives no code for a failed connection: what a server says that trying again will not heal.
-_FINAL_REFUSALS = (
-    "authentication failed",
-    "does not exist",
-    "no pg_hba.conf entry",
-    "permission denied",
-    "no password",
-)
-
 _LOCK_POLL_SECONDS = 0.02
-#: How often a server looks for the process that it works for, and the first version that can.
-_ORPHAN_CHECK, _ORPHAN_CHECK_SINCE = "1s", 140000
+
+#: What every session of the desk sets where its server, database, user or address sets nothing.
+SESSION_SETTINGS = {
+    # A server that waits for a lock sees only so that the process it works for was killed: until then it
+    # would keep the locks that the next attempt needs. Servers before version 14 cannot.
+    "client_connection_check_interval": "1s",
+    # Longer than any statement takes (years of bars of a large book: seconds, on a busy machine a minute),
+    # and no longer than a task of Airflow may.
+    "statement_timeout": "10min",
+    # A dry run holds its rows to its end. Advisory locks are polled, so this never ends the wait for a book.
+    "lock_timeout": "2min",
+}
+#: In one statement; a setting that the server does not know is left out.
+_SET_UP = (
+    "SET TIME ZONE 'UTC'; SELECT set_config(name, wanted, false) FROM (VALUES {}) AS ours (name, wanted) "
+    "WHERE current_setting(name, true) = '0'"
+).format(", ".join(f"('{name}', '{wanted}')" for name, wanted in SESSION_SETTINGS.items()))
+#: A machine that is gone is noticed after two minutes, not after the two hours of the system.
+_KEEPALIVE: Mapping[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
 
 
-def connect(url: str | None = None, environ: Mapping[str, str] | None = None) -> Connection:
-    """Open a connection in autocommit, with times in UTC.
+def connect(
+    url: str | None = None, environ: Mapping[str, str] | None = None, *, checked: bool | None = None
+) -> Connection:
+    """Open a connection in autocommit, with times in UTC and with bounds of time (`SESSION_SETTINGS`).
 
     Parameters
     ----------
@@ -51,14 +62,21 @@ def connect(url: str | None = None, environ: Mapping[str, str] | None = None) ->
         ``NIGHTDESK_DATABASE_URL``.
     environ : mapping of str to str, optional
         The environment.
+    checked : bool, optional
+        Whether the schema must be the one that this code knows; by default where no `url` is given. What
+        tells people of a refusal does without.
 
     Raises
     ------
     Transient
         When nothing answers there, or the server starts, ends or is full.
     Refused
-        When no address is known, it is not one, or the server refuses it (password, no such database).
+        When no address is known, it is not one, the server refuses it (password, no such database), or its
+        schema is another one.
     """
+    from nightdesk.store.migrations import check_schema
+
+    checked = url is None if checked is None else checked
     environ = os.environ if environ is None else environ
     url = environ.get(DATABASE_VARIABLE) or None if url is None else url
     if url is None:
@@ -73,23 +91,20 @@ def connect(url: str | None = None, environ: Mapping[str, str] | None = None) ->
             "postgresql://user:password@host:port/database, with special characters percent-encoded"
         )
     try:
-        conn = psycopg2.connect(url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk")
+        conn = psycopg2.connect(
+            url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk", **_KEEPALIVE
+        )
         conn.set_session(autocommit=True)
-        settings = ["SET TIME ZONE 'UTC'"]
-        if conn.server_version >= _ORPHAN_CHECK_SINCE:
-            # A server that waits for a lock sees only so that the process it works for was killed: until then
-            # it would keep the locks that the next attempt needs.
-            settings.append(f"SET client_connection_check_interval = '{_ORPHAN_CHECK}'")
         with conn.cursor() as cursor:
-            cursor.execute("; ".join(settings))
+            cursor.execute(_SET_UP)
     except psycopg2.Error as error:
-        reason = _first_line(error)
-        if "FATAL:" in reason and any(words in reason for words in _FINAL_REFUSALS):
-            raise Refused(f"PostgreSQL at {shown} refuses: {reason}. Correct {DATABASE_VARIABLE}") from None
-        raise Transient(
-            f"PostgreSQL at {shown} cannot be reached: {reason}. "
-            f"Start it (`make run` starts the embedded one) or correct {DATABASE_VARIABLE}"
-        ) from None
+        raise failed_connection(error, shown, DATABASE_VARIABLE) from None
+    if checked:
+        try:
+            check_schema(conn)
+        except BaseException:
+            conn.close()
+            raise
     return conn
 
 
@@ -115,9 +130,10 @@ def address(url: str) -> str | None:
 def cursor(conn: Connection) -> Iterator[Cursor]:
     """A cursor on `conn`; a lost connection, a deadlock or a time-out is raised as `Transient`.
 
-    Other faults (a broken constraint, a wrong statement) are defects and keep their class.
+    A server that does not allow it (read-only, a missing grant) is `Refused`. Other faults (a broken
+    constraint, a wrong statement) are defects and keep their class.
     """
-    with _passing_faults(conn), conn.cursor() as opened:
+    with in_words(address(conn.dsn)), conn.cursor() as opened:
         yield opened
 
 
@@ -133,7 +149,7 @@ def transaction(conn: Connection) -> Iterator[None]:
         if nested
         else ("BEGIN", "COMMIT", "ROLLBACK")
     )
-    with _passing_faults(conn):
+    with in_words(address(conn.dsn)):
         _execute(conn, begin)
         try:
             yield
@@ -200,8 +216,8 @@ def book_lock(conn: Connection, book: str, wait_seconds: float = 0.0) -> Iterato
 @contextmanager
 def named_lock(conn: Connection, key: int) -> Iterator[None]:
     """Hold the advisory lock `key` for the block, waiting for it as long as it takes."""
-    with cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_lock(%s)", (key,))
+    while not _try_lock(conn, key):
+        time.sleep(_LOCK_POLL_SECONDS)
     try:
         yield
     finally:
@@ -248,15 +264,6 @@ def sql_folder(environ: Mapping[str, str] | None = None) -> Path:
     return folder
 
 
-@contextmanager
-def _passing_faults(conn: Connection) -> Iterator[None]:
-    try:
-        yield
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        where = address(conn.dsn)
-        raise Transient(f"PostgreSQL at {where} did not finish: {_first_line(error)}. Try again") from error
-
-
 def _bound(cur: Cursor, most: str) -> None:
     cur.execute("SELECT set_config('statement_timeout', %s, false)", (most,))
 
@@ -286,7 +293,3 @@ def _try_lock(conn: Connection, key: int) -> bool:
     with cursor(conn) as cur:
         cur.execute("SELECT pg_try_advisory_lock(%s)", (key,))
         return bool(one(cur)[0])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nightdesk.errors import Refused
-from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
+from nightdesk.store.db import Connection, cursor, lock_key, named_lock, one, sql_folder, transaction
 
 _MIGRATIONS_TABLE = """
 CREATE SCHEMA IF NOT EXISTS nightdesk;
@@ -44,23 +44,67 @@ def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
     Refused
         When a file that was applied has changed since or is gone, or a new one sorts before an applied one.
     """
-    folder = sql_folder() / "migrations" if folder is None else folder
-    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
-    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    files = _files(folder)
+    sums = _sums(files)
     with named_lock(conn, lock_key("migrations")), cursor(conn) as cur:
-        with transaction(conn):
-            cur.execute(_MIGRATIONS_TABLE)
-        cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
-        applied = dict(cur.fetchall())
+        applied = _applied(conn)
         _check_applied(sums, applied)
         pending = tuple(files)[len(applied) :]
+        if not applied:
+            with transaction(conn):
+                cur.execute(_MIGRATIONS_TABLE)
         for name in pending:
             with transaction(conn):
+                cur.execute("SET LOCAL statement_timeout = 0")  # a change of a long table takes its time
                 cur.execute(files[name])
                 cur.execute(
                     "INSERT INTO nightdesk.migrations (name, checksum) VALUES (%s, %s)", (name, sums[name])
                 )
     return pending
+
+
+def check_schema(conn: Connection, folder: Path | None = None) -> None:
+    """Make sure that the schema is the one which this code knows: no migration more, less or another.
+
+    Parameters
+    ----------
+    conn : Connection
+        A server that only reads will do.
+    folder : Path, optional
+        The migrations of this code; default: the project's ``sql/migrations``.
+
+    Raises
+    ------
+    Refused
+        With what differs and what to do: update the code, restore a file, or bring the schema up to date.
+    """
+    sums, applied = _sums(_files(folder)), _applied(conn)
+    _check_applied(sums, applied)
+    lacking = [name for name in sums if name not in applied]
+    if lacking:
+        raise Refused(
+            f"the database lacks {len(lacking)} of the desk's migrations, {lacking[0]} first: "
+            "bring its schema up to date with `nightdesk db migrate`, as a user who may"
+        )
+
+
+def _files(folder: Path | None) -> dict[str, str]:
+    folder = sql_folder() / "migrations" if folder is None else folder
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
+
+
+def _sums(files: Mapping[str, str]) -> dict[str, str]:
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+
+
+def _applied(conn: Connection) -> dict[str, str]:
+    """Names and checksums of the applied migrations, in their order; none where there is no schema."""
+    with cursor(conn) as cur:
+        cur.execute("SELECT to_regclass('nightdesk.migrations') IS NOT NULL")
+        if not one(cur)[0]:
+            return {}
+        cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
+        return dict(cur.fetchall())
 
 
 def _check_applied(sums: Mapping[str, str], applied: Mapping[str, str]) -> None:
@@ -69,7 +113,7 @@ def _check_applied(sums: Mapping[str, str], applied: Mapping[str, str]) -> None:
     if missing:
         raise Refused(
             f"the database was migrated by newer code: it holds {', '.join(missing)}, "
-            "which this code does not have. Run the newer version"
+            "which this code does not have. Update the code"
         )
     for found, name in zip(sums, applied, strict=False):
         if found != name:
