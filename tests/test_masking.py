@@ -41,6 +41,19 @@ def _nothing_learned(monkeypatch: pytest.MonkeyPatch) -> None:
         ("NIGHTDESK_ALERT_CHAT", "json://hooks.example.com/in/Zx81kq9Q?x=7", "Zx81kq9Q"),
         ("NIGHTDESK_ALERT_BOTH", "json://a.example.com/1 ntfys://:tk_abc123def@ntfy.sh/desk", "tk_abc123def"),
         ("AIRFLOW_CONN_NIGHTDESK_ALERT_MAIL", "generic://:elephant@/", "elephant"),
+        ("PGPASSWORD", "elephant", "elephant"),
+        ("APCA_API_KEY_ID", "PKABCDEF", "PKABCDEF"),
+        ("APCA_API_SECRET_KEY", "hush-hush", "hush-hush"),
+        ("ALPACA_API_KEY", "PKABCDEF", "PKABCDEF"),
+        ("ALPACA_SECRET_KEY", "hush-hush", "hush-hush"),
+        ("POLYGON_API_KEY", "tok_1234", "tok_1234"),
+        ("AWS_SECRET_ACCESS_KEY", "/hush+hush", "/hush+hush"),
+        ("SMTP_PASSWORD", "elephant", "elephant"),
+        ("GITHUB_TOKEN", "ghp_1234", "ghp_1234"),
+        ("OAUTH_CLIENT_SECRET", "hush-hush", "hush-hush"),
+        ("DATABASE_URL", "postgresql://desk:elephant@db/desk", "elephant"),
+        ("https_proxy", "http://desk:elephant@proxy:3128", "elephant"),
+        ("REDIS_URI", "redis://:elephant@cache/0", "elephant"),
     ],
 )
 def test_a_secret_of_the_environment_is_found_and_hidden(name: str, value: str, secret: str) -> None:
@@ -70,6 +83,16 @@ def test_what_is_no_secret_stays_readable() -> None:
         "NIGHTDESK_HOME": "/var/lib/nightdesk",
         "NIGHTDESK_ACCOUNT_X_KEY": "1234",
         "NIGHTDESK_ACCOUNT_Y_KEY": "",
+        "PWD": "/var/lib/nightdesk",
+        "OLDPWD": "general",
+        "CACHE_TOKEN": "False",
+        "POSTGRES_USER": "orders",
+        "POSTGRES_PASSWORD": "orders",
+        "PGUSER": "services",
+        "PGPASSWORD": "services",
+        "HOMEPAGE": "http://127.0.0.1:8080/dags",
+        "SSH_AUTH_SOCK": "/var/lib/nightdesk",
+        "KEYBOARD": "general",
     }
     text = (
         "1234 orders of nightdesk@db.example.com for ops2026@example.com, mail.example.com, "

@@ -24,6 +24,17 @@ ALERT_PREFIX = "NIGHTDESK_ALERT_"
 
 _PREFIXES = ("NIGHTDESK_", "AIRFLOW_", "POSTGRES_")
 _SECRET_NAME = re.compile(r"_(KEY|SECRET|TOKEN|PASSWORD)$")
+#: Names that mean a secret whoever made them: vendors' (APCA_API_SECRET_KEY, POLYGON_API_KEY), PostgreSQL's
+#: PGPASSWORD, and what other programs of the machine keep in its environment.
+_FOREIGN_NAME = re.compile(
+    r"(^|_|PG|MYSQL_)(PASSWORD|PASSWD|PWD)$|(^|_)(SECRET|TOKEN|PASSPHRASE)$"
+    r"|(^|_)(API|SECRET|ACCESS|PRIVATE|AUTH|CLIENT|ENCRYPTION|FERNET)_?(KEY|SECRET)(_ID)?$",
+    re.IGNORECASE,
+)
+#: The shell's own, which the name above would take for secrets.
+_NO_SECRETS = {"PWD", "OLDPWD"}
+#: A switch is no secret, whatever its name: hidden, it would take a common word out of every text.
+_SWITCH = re.compile(r"true|false|none|null|\d{1,5}", re.IGNORECASE)
 _ADDRESS_NAME = re.compile(r"_(URL|CONN|DSN)$|^AIRFLOW_CONN_")
 _SECRET_FIELD = re.compile(r"pass|token|key|secret|auth", re.IGNORECASE)
 _MAIL = ("mailto", "mailtos")
@@ -95,10 +106,11 @@ def learn(secrets: Iterable[str]) -> None:
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
     """The values in an environment that nobody may read.
 
-    They are what is called a key, secret, token or password; the passwords and tokens within addresses; of
-    the addresses of alerts all that could be a token. A password that is its user's name is none.
+    They are what is called a key, secret, token or password, by us, by vendors or by PostgreSQL; the
+    passwords and tokens within addresses; of the addresses of alerts all that could be a token. A password
+    that is its user's name is none.
     """
-    return _secrets(tuple(sorted(item for item in environ.items() if item[0].startswith(_PREFIXES))))
+    return _secrets(tuple(sorted(item for item in environ.items() if _may_hold_one(*item))))
 
 
 def forms_of(secrets: Iterable[str]) -> frozenset[str]:
@@ -128,15 +140,32 @@ def _hidden_in(value: Any, pattern: re.Pattern[str] | None) -> Any:
 @lru_cache(maxsize=8)
 def _secrets(environ: tuple[tuple[str, str], ...]) -> frozenset[str]:
     found: set[str] = set()
+    users = {re.sub("USER$", "PASSWORD", name): value for name, value in environ if name.endswith("USER")}
     for name, value in environ:
         if name.startswith(ALERT_PREFIX):
             for address in value.split():
                 found.update(_of_alert_address(address))
-        elif _ADDRESS_NAME.search(name):
+        elif "://" in value or (_is_ours(name) and _ADDRESS_NAME.search(name)):
             found.update(_of_address(value))
-        elif _SECRET_NAME.search(name):
+        elif _is_secret(name, value) and value != users.get(name):
             found.add(value)
     return frozenset(one for one in found if len(one) >= SHORTEST)
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(_PREFIXES)
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Whether a variable's whole value is a secret."""
+    if _is_ours(name) and _SECRET_NAME.search(name):
+        return True
+    foreign = _FOREIGN_NAME.search(name) is not None and name not in _NO_SECRETS
+    return foreign and _SWITCH.fullmatch(value) is None
+
+
+def _may_hold_one(name: str, value: str) -> bool:
+    return _is_ours(name) or "://" in value or name.endswith("USER") or _is_secret(name, value)
 
 
 def _of_alert_address(address: str) -> Iterator[str]:

@@ -91,7 +91,7 @@ def connect(
             "postgresql://user:password@host:port/database, with special characters percent-encoded"
         )
     try:
-        conn = psycopg2.connect(
+        conn: Connection = psycopg2.connect(
             url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk", **_KEEPALIVE
         )
         conn.set_session(autocommit=True)
