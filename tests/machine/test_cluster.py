@@ -142,3 +142,22 @@ def test_an_initialisation_that_was_killed_half_way_is_done_again(tmp_path: Path
         assert postgres.is_alive(cluster.url("nightdesk"))
     finally:
         cluster.destroy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another user")
+def test_a_folder_above_the_data_is_not_opened_without_a_word_and_another_place_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = tmp_path / "closed"
+    cluster = Cluster(closed / "state" / "postgres")
+    cluster.folder.mkdir(parents=True)
+    closed.chmod(0o700)
+    cluster.folder.parent.chmod(0o700)
+    cluster._prepare_folders()
+    said = [line for line in capsys.readouterr().err.splitlines() if f"· {closed}" in line]
+    [line] = said
+    assert f"{closed}: mode changed from 0700 to 0701" in line
+    assert "NIGHTDESK_HOME" in line
+    assert f"chmod 0700 {closed}" in line
+    cluster._prepare_folders()
+    assert capsys.readouterr().err == ""

@@ -1,4 +1,5 @@
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -71,3 +72,29 @@ def test_a_missing_or_torn_document_reads_as_none(tmp_path: Path, text: str | No
     if text is not None:
         path.write_text(text)
     assert read_json(path) is None
+
+
+def test_folders_that_were_open_are_closed_to_other_users_and_the_state_keeps_its_mode(
+    tmp_path: Path,
+) -> None:
+    home = Home(root=tmp_path, state=tmp_path / "state")
+    home.reports.mkdir(parents=True)
+    home.reports.chmod(0o755)
+    home.state.chmod(0o711)
+    home.make_private()
+    for folder in (home.reports, home.logs, home.run, home.airflow):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(home.state.stat().st_mode) == 0o711
+
+
+def test_what_a_command_writes_is_its_users_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nightdesk", "db", "stop"]
+    environ = {**os.environ, "NIGHTDESK_HOME": str(tmp_path / "state")}
+    before = os.umask(0o022)
+    try:
+        subprocess.run(command, env=environ, check=True, capture_output=True, timeout=60)
+    finally:
+        os.umask(before)
+    written = list((tmp_path / "state").rglob("*"))
+    assert [path for path in written if path.is_file()]
+    assert [path for path in written if path.stat().st_mode & 0o077] == []

@@ -144,3 +144,23 @@ def test_the_log_of_the_start_before_is_kept(tmp_path: Path) -> None:
     started(one, SLEEP)
     assert one.log.with_name("one.log.1").read_text() == "last words\n"
     processes.stop([one])
+
+
+def test_its_log_and_what_it_writes_are_its_users_alone(tmp_path: Path) -> None:
+    one, made = daemon(tmp_path), tmp_path / "made"
+    writing = f"open({str(made)!r}, 'w').close(); print('begun', flush=True)"
+    before = os.umask(0o022)
+    try:
+        started_once(one, [sys.executable, "-c", writing])
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (one.log, made)] == [0o600, 0o600]
+
+
+def started_once(one: Daemon, command: list[str]) -> None:
+    """Start one that ends by itself, and wait for its word."""
+    one.start(command, os.environ, one.log.parent)
+    deadline = time.monotonic() + 10
+    while not one.log.read_text().strip():
+        assert time.monotonic() < deadline, "it did not begin"
+        time.sleep(0.02)

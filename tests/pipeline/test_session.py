@@ -143,6 +143,7 @@ def test_a_dry_run_keeps_nothing_but_bars_and_writes_its_page(desk: SmallDesk, t
     assert {name: rows for name, rows in desk.dump().items() if name not in market} == before
     assert desk.rows("SELECT count(*) FROM nightdesk.run_steps") == attempts
     page = tmp_path / "home" / "reports" / "small" / f"{session(1)}.dry-run.html"
+    assert (page.stat().st_mode | page.parent.stat().st_mode) & 0o077 == 0
     assert "dry run" in page.read_text().lower()
 
 

@@ -58,7 +58,11 @@ __all__ = [
 
 
 def main() -> None:
-    """Entry point of the `nightdesk` command: the project's `.env` is read, and the command run."""
+    """Entry point of the `nightdesk` command: the project's `.env` is read, and the command run.
+
+    What it writes, its user alone can read.
+    """
+    os.umask(0o077)
     try:
         _take_env_file()
     except (NightdeskError, OSError) as error:

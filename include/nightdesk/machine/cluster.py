@@ -18,8 +18,10 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -158,10 +160,11 @@ class Cluster:
         if self.socket_folder != self.folder:
             _make_private(self.socket_folder)
         if owner is not None:
+            own = {self.folder, self.folder.parent, self.socket_folder}
             for folder in {self.folder, self.socket_folder}:
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
-                _let_through(folder)
-            _let_through(_programs())
+                _let_through(folder, own)
+            _let_through(_programs(), own)
         self.folder.chmod(0o700)
         return owner
 
@@ -268,12 +271,23 @@ def _server_user(*, create: bool = False) -> pwd.struct_passwd | None:
         ) from None
 
 
-def _let_through(path: Path) -> None:
-    """Let others pass (not list or read) the folders above `path`, so that the server's user reaches it."""
+def _let_through(path: Path, own: Collection[Path]) -> None:
+    """Let others pass (not list or read) the folders above `path`, so that the server's user reaches it.
+
+    Of each folder that is not among the desk's `own`, a line on standard error says so.
+    """
     for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & stat.S_IXOTH:
+            continue
+        folder.chmod(mode | stat.S_IXOTH)
+        if folder not in own:
+            sys.stderr.write(
+                f"· {folder}: mode changed from {mode:04o} to {mode | stat.S_IXOTH:04o}, so that "
+                f"{SYSTEM_USER}, as whom PostgreSQL runs for root, can pass to {path}. To keep it closed, "
+                "start as an ordinary user, or keep the project elsewhere and name another folder for the "
+                f"data in NIGHTDESK_HOME, such as /var/lib/nightdesk; then `chmod {mode:04o} {folder}`\n"
+            )
 
 
 def _make_private(folder: Path) -> None:

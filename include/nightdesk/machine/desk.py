@@ -60,6 +60,7 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     """
     home = Home.find() if home is None else home
     heartbeat_address(os.environ)
+    home.make_private()
     with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS, tell=_tell_of_another):
         addresses = _prepare_database(home)
         books, refused = _load_books(home)

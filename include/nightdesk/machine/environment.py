@@ -32,6 +32,9 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
     "AIRFLOW__API__EXPOSE_CONFIG": "False",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
+    # Airflow gives these modes itself, whatever the umask of its processes is.
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
     "GX_ANALYTICS_ENABLED": "false",
     # One thread a task: Airflow runs tasks side by side already.
     "OMP_NUM_THREADS": "1",

@@ -67,6 +67,16 @@ class Home:
         """`environ` for a process of this desk."""
         return {**environ, "NIGHTDESK_ROOT": str(self.root), "NIGHTDESK_HOME": str(self.state)}
 
+    def make_private(self) -> None:
+        """Let the desk's user alone into the folders of reports, logs and records; makes those lacking.
+
+        The folder of the state itself keeps its mode: the database's user may have to pass it, and it may
+        hold what is not the desk's.
+        """
+        for folder in (self.airflow, self.logs, self.reports, self.run):
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
     @classmethod
     def find(cls, environ: Mapping[str, str] | None = None) -> Home:
         """The desk of this process.

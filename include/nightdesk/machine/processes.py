@@ -82,10 +82,10 @@ class Daemon:
         if self.process() is not None:
             return
         stop([self])
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists():
             self.log.replace(self.log.with_name(self.log.name + ".1"))
-        with self.log.open("ab") as output:
+        with open(self.log, "ab", opener=_private) as output:
             started = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
@@ -94,6 +94,7 @@ class Daemon:
                 cwd=cwd,
                 env=dict(environment),
                 start_new_session=True,
+                umask=0o077,
             )
         write_json(self.record, identity(psutil.Process(started.pid)))
 
@@ -217,6 +218,10 @@ def _session(process: psutil.Process) -> int | None:
         return os.getsid(process.pid)
     except OSError:
         return None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

@@ -105,9 +105,13 @@ def report(context: Context) -> Outcome:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Replace the file in one step: a reader sees the old page or the new one, never a piece."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Replace the file in one step: a reader sees the old page or the new one, never a piece.
+
+    Its owner alone can read it, in whatever process it is written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
