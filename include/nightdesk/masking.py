@@ -1,5 +1,8 @@
 """The secrets of the desk, and texts without them: what leaves a process as text passes `mask` first.
 
+What somebody else wrote (a vendor, a broker, a person's reason) passes `one_line` or `mask_line`, so that it
+cannot look like a line of ours.
+
 Secrets are values of the environment, and what a process was given beside it and has told to `learn`. Each
 is looked for as it is and as addresses, JSON, Python and HTML write it.
 """
@@ -41,7 +44,31 @@ _MAIL = ("mailto", "mailtos")
 #: A part of a webhook's address that is made and not written: digits among letters, or capitals among small.
 _TOKEN = re.compile(r"(?=.{8})(?=.*[A-Za-z])(?=.*\d|.*[a-z].*[A-Z]|.*[A-Z].*[a-z])[^@]*")
 
+#: What moves a terminal's cursor, colours it or writes to its title: ECMA-48's control sequences and strings.
+_ESCAPE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[]P^_X]|[\x9d\x90])[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b.?"
+)
+#: Other control characters, the ends of lines and paragraphs, and what turns the direction of writing.
+_STEERING = r"\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"[\x00-\x1f{_STEERING}]+")
+_CONTROL_IN_LINES = re.compile(rf"[\x00-\x08\x0b-\x1f{_STEERING}]+")
+
 _learned: set[str] = set()
+
+
+def one_line(text: str) -> str:
+    """A text of somebody else's as a part of one line of ours.
+
+    Line breaks and control characters become a space, sequences that steer a terminal are left out.
+    """
+    return _CONTROL.sub(" ", _ESCAPE.sub("", text))
+
+
+def lines_only(text: str) -> str:
+    """A text of several lines that steers no terminal: as `one_line`, with its line feeds and tabs."""
+    return _CONTROL_IN_LINES.sub(" ", _ESCAPE.sub("", text))
 
 
 def mask(text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -55,6 +82,12 @@ def mask(text: str, environ: Mapping[str, str] | None = None) -> str:
         Whose secrets are hidden, beside the learned ones (default: this process's environment).
     """
     return _hidden(text, _known(environ))
+
+
+def mask_line(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """A text of somebody else's without secrets, as a part of one line."""
+    # Before and after: a secret that a break divides is whole again, and one that holds a break is found.
+    return mask(one_line(mask(text, environ)), environ)
 
 
 def mask_document(value: Any, environ: Mapping[str, str] | None = None) -> Any:
@@ -86,15 +119,17 @@ def mask_error(error: BaseException) -> BaseException:
 
 
 class MaskingFilter(logging.Filter):
-    """For a log's handlers: no record of theirs shows a secret."""
+    """For a log's handlers: no record of theirs shows a secret, and an event of the desk is one line."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         said = record.getMessage()
-        if mask(said) != said:
-            record.msg, record.args = mask(said), ()
+        # An event of the desk is one line; others may well write tables.
+        shown = mask_line(said) if record.name.partition(".")[0] == "nightdesk" else mask(said)
+        if shown != said:
+            record.msg, record.args = shown, ()
         if record.exc_info is not None and record.exc_info[1] is not None:
-            shown = mask_error(record.exc_info[1])
-            record.exc_info = (type(shown), shown, record.exc_info[2])
+            error = mask_error(record.exc_info[1])
+            record.exc_info = (type(error), error, record.exc_info[2])
         return True
 
 

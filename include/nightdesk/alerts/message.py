@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from html import escape
 
+from nightdesk.masking import one_line
 from nightdesk.store.deliveries import Alert
 from nightdesk.store.messages import Level
 
@@ -44,7 +45,9 @@ def message_of(alert: Alert, *, again: bool) -> Message:
     end = f"Alert {alert.alert_id}, raised {alert.created_at:%Y-%m-%d %H:%M:%S} UTC."
     if alert.level == "EMERGENCY":
         end += f" It is repeated every hour until somebody says `nightdesk ack {alert.alert_id}`."
-    return Message(alert.level, f"{alert.level} {reminder}{about}", f"{alert.body.strip()}\n\n{end}")
+    return Message(
+        alert.level, one_line(f"{alert.level} {reminder}{about}"), f"{alert.body.strip()}\n\n{end}"
+    )
 
 
 def _lines(paragraph: str) -> str:

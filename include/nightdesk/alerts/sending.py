@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.masking import ALERT_PREFIX, mask
+from nightdesk.masking import ALERT_PREFIX, mask_line
 
 if TYPE_CHECKING:
     from nightdesk.alerts.message import Message
@@ -85,7 +85,8 @@ def send(receiver: Receiver, message: Message) -> str | None:
     if taken is True:
         return None
     return (
-        mask("; ".join(dict.fromkeys(words)))[:LONGEST_ERROR] or "it was not taken, and no reason was given"
+        mask_line("; ".join(dict.fromkeys(words)))[:LONGEST_ERROR]
+        or "it was not taken, and no reason was given"
     )
 
 

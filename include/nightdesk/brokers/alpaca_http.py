@@ -29,6 +29,7 @@ from nightdesk.brokers.alpaca_address import is_on_this_machine
 from nightdesk.brokers.base import Unreachable, Unreadable
 from nightdesk.brokers.credentials import Credentials
 from nightdesk.errors import Refused
+from nightdesk.masking import one_line
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
@@ -194,7 +195,7 @@ class AlpacaLine:
         # A page of something between here and Alpaca has no code, and settles nothing.
         if not isinstance(said, dict) or not isinstance(code, int) or isinstance(code, bool):
             return self._unreadable(what, f"a refusal ({status}) that is not of its own", text)
-        message = str(said.get("message", ""))[:_QUOTED]
+        message = one_line(str(said.get("message", "")))[:_QUOTED]
         return Denied(
             f"account {self._account} of alpaca refuses {what}: {message} ({code})", status, code, said
         )

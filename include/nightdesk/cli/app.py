@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from nightdesk.errors import NightdeskError
-from nightdesk.masking import mask
+from nightdesk.masking import lines_only, mask
 
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (

@@ -14,6 +14,8 @@ from typing import Any
 
 import typer
 
+from nightdesk.masking import lines_only, one_line
+
 
 def show(document: Mapping[str, Any], *, as_json: bool, text: Callable[[], Iterable[str]]) -> None:
     """Write a result: `document` as JSON, or the lines that `text` makes of it."""
@@ -21,7 +23,7 @@ def show(document: Mapping[str, Any], *, as_json: bool, text: Callable[[], Itera
         typer.echo(json.dumps(plain(document), ensure_ascii=False, indent=2, allow_nan=False))
         return
     for line in text():
-        typer.echo(line)
+        typer.echo(lines_only(line))
 
 
 def plain(value: Any) -> Any:
@@ -43,8 +45,11 @@ def plain(value: Any) -> Any:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> Iterator[str]:
-    """Lines of a table in aligned columns; the columns named in `right` are figures."""
-    body = [list(row) for row in rows]
+    """Lines of a table in aligned columns; the columns named in `right` are figures.
+
+    A cell is one line, whatever is written in it.
+    """
+    body = [[one_line(cell) for cell in row] for row in rows]
     figures = set(right)
     widths = [max([len(head), *(len(row[at]) for row in body)]) for at, head in enumerate(heads)]
     for row in (list(heads), *body):

@@ -19,6 +19,7 @@ from curl_cffi.requests.exceptions import RequestException, Timeout
 
 from nightdesk import bounded_http
 from nightdesk.feeds.base import Fault
+from nightdesk.masking import one_line
 
 CHART = "/v8/finance/chart/"
 
@@ -143,6 +144,6 @@ def _seconds(retry_after: str | None) -> float | None:
 
 def _description(body: str) -> str:
     try:
-        return f": {json.loads(body)['chart']['error']['description']}"
+        return one_line(f": {json.loads(body)['chart']['error']['description']}")
     except (ValueError, KeyError, TypeError):
         return ""

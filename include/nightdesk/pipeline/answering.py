@@ -10,7 +10,7 @@ from typing import Literal
 from nightdesk.book import Book
 from nightdesk.calendar import USUAL_CALENDAR, get_calendar
 from nightdesk.errors import Refused
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line, one_line
 from nightdesk.pipeline.context import TURN_SECONDS
 from nightdesk.pipeline.stopping import next_session
 from nightdesk.risk import RiskState
@@ -188,7 +188,8 @@ def answer(
     kind: Literal["review", "confirm", "reject"] = "reject"
     if approved:
         kind = "confirm" if episode.level >= LIQUIDATED else "review"
-    if said is not None and said == RiskFact(said.session, kind, mask(reason.strip()), who.strip()):
+    kept = (mask_line(reason.strip()), one_line(who.strip()))
+    if said is not None and said == RiskFact(said.session, kind, *kept):
         return said
     _refuse_what_was_said(book, state, episode, said, approved=approved)
     fact = RiskFact(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)

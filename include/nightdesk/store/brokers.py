@@ -9,7 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from nightdesk.masking import mask, mask_document
+from nightdesk.masking import mask_document, mask_line, one_line
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import add_rows, read_row, read_rows
 
@@ -47,7 +47,7 @@ def note_silence(conn: Connection, book: str, at: datetime, error: str) -> None:
             "INSERT INTO nightdesk.broker_health AS held (book, failing_since, last_error) "
             "VALUES (%s, %s, %s) ON CONFLICT (book) DO UPDATE SET last_error = excluded.last_error, "
             "failing_since = coalesce(held.failing_since, excluded.failing_since)",
-            (book, at, mask(error)),
+            (book, at, mask_line(error)),
         )
 
 
@@ -71,7 +71,7 @@ def add_adjustments(
     conn: Connection, book: str, session: date, amounts: Mapping[str, Decimal], *, reason: str, who: str
 ) -> None:
     """Store what a person takes over from the broker, by item, to be booked in `session`."""
-    said = {"book": book, "session": session, "reason": reason, "who": who}
+    said = {"book": book, "session": session, "reason": mask_line(reason), "who": one_line(who)}
     add_rows(conn, "adjustments", [{**said, "item": item, "amount": one} for item, one in amounts.items()])
 
 

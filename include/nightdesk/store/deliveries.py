@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from nightdesk.errors import Refused
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.messages import Level
 from nightdesk.store.rows import read_row, read_rows
@@ -107,7 +107,7 @@ def end_delivery(conn: Connection, alert_id: int, route: str, receiver: str, err
             cur.execute(
                 "UPDATE nightdesk.alert_deliveries SET last_error = %s "
                 "WHERE alert_id = %s AND route = %s AND receiver = %s",
-                (mask(error), alert_id, route, receiver),
+                (mask_line(error), alert_id, route, receiver),
             )
 
 

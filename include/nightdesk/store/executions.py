@@ -8,7 +8,7 @@ from datetime import date
 from nightdesk.execution.account import Movement
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.ledger import Entry
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import merge_rows, read_rows
 
@@ -29,7 +29,7 @@ def executions_since(conn: Connection, book: str, after: date) -> tuple[Fill, ..
 
 def refuse_execution(conn: Connection, book: str, execution_id: str, reason: str) -> None:
     """Keep why an execution is not booked."""
-    read_rows(conn, "refuse_execution", book=book, execution_id=execution_id, reason=mask(reason))
+    read_rows(conn, "refuse_execution", book=book, execution_id=execution_id, reason=mask_line(reason))
 
 
 def add_movements(conn: Connection, book: str, movements: Sequence[Movement]) -> int:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Literal
 
 from nightdesk.errors import Refused
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line, one_line
 from nightdesk.risk import Change, RiskState
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
@@ -71,8 +71,8 @@ def tell_risk_fact(conn: Connection, book: str, fact: RiskFact, *, key: str | No
                 book,
                 fact.session,
                 fact.kind,
-                mask(fact.reason.strip()),
-                fact.who.strip(),
+                mask_line(fact.reason.strip()),
+                one_line(fact.who.strip()),
                 fact.level or None,
                 key,
             ),

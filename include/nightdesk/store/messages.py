@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Literal
 
-from nightdesk.masking import mask
+from nightdesk.masking import lines_only, mask, mask_line
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
 
@@ -50,7 +50,14 @@ def raise_alert(
         cur.execute(
             "INSERT INTO nightdesk.alerts (alert_key, level, book, session, subject, body) "
             "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (alert_key) DO NOTHING",
-            (key, level, book, session, cut(mask(subject), LONGEST_SUBJECT), cut(mask(body), LONGEST_BODY)),
+            (
+                key,
+                level,
+                book,
+                session,
+                cut(mask_line(subject), LONGEST_SUBJECT),
+                cut(mask(lines_only(body)), LONGEST_BODY),
+            ),
         )
         return cur.rowcount > 0
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from nightdesk.errors import Refused
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line, one_line
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row
 
@@ -85,6 +85,6 @@ def set_kill_switch(
             "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, event_key) "
             "VALUES (%s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
             "ON CONFLICT (event_key) DO NOTHING",
-            (book, session, kind, mask(reason.strip()), who.strip(), key),
+            (book, session, kind, mask_line(reason.strip()), one_line(who.strip()), key),
         )
         return cur.rowcount > 0

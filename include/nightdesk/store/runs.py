@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from nightdesk.masking import mask
+from nightdesk.masking import mask_line
 from nightdesk.store.db import Connection, cursor, one
 from nightdesk.store.rows import read_row, read_rows
 
@@ -134,8 +134,8 @@ def end_step(
                 "number": number,
                 "status": status,
                 "counts": json.dumps(dict(counts or {})),
-                "differences": [mask(one) for one in differences],
-                "error": None if error is None else mask(error),
+                "differences": [mask_line(one) for one in differences],
+                "error": None if error is None else mask_line(error),
             },
         )
 
