@@ -18,6 +18,7 @@ class Tag(StrEnum):
     REFUSED = "refused"
     ALERTS = "alerts"
     APPROVAL = "approval"
+    UPKEEP = "upkeep"
 
 
 def dag_id_of(kind: str, book: str) -> str:

@@ -11,7 +11,6 @@ from nightdesk.store.db import Connection, cursor
 from nightdesk.store.deliveries import Alert
 from nightdesk.store.messages import alerts_of, raise_alert
 from nightdesk.store.risk import set_kill_switch
-from nightdesk.store.rows import read_rows
 
 FORGED = "no funds\r\nCRITICAL all is well\x1b[2K\x1b]0;title\x07\x1b[31m\u2028next\u202egnp.exe\x00"
 
@@ -63,5 +62,6 @@ def test_a_persons_reason_is_kept_as_one_line(conn: Connection) -> None:
             "VALUES ('small', '2026-01-02', '2026-01-02', 1000, 'paper', 'small')"
         )
     set_kill_switch(conn, "small", on=True, reason=FORGED, who="me\nyou", session=date(2026, 1, 2))
-    [fact] = read_rows(conn, "risk_facts", book="small")
-    assert (fact["reason"], fact["who"]) == ("no funds CRITICAL all is well next gnp.exe ", "me you")
+    with cursor(conn) as cur:
+        cur.execute("SELECT reason, who FROM nightdesk.risk_events")
+        assert cur.fetchall() == [("no funds CRITICAL all is well next gnp.exe ", "me you")]

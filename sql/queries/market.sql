@@ -265,3 +265,18 @@ SELECT symbol_id, %(session)s, %(kind)s, greatest(%(at)s, (
        )), %(source)s, %(value)s, %(other)s, %(cash)s, %(note)s
 FROM nightdesk.symbols AS named WHERE symbol = %(symbol)s
 RETURNING known_at;
+
+-- name: thin_findings
+-- A session keeps rows, so that it counts as checked: a spell of quarantine ends there and does not span it.
+WITH thinned AS (
+    UPDATE nightdesk.runs SET thinned_at = clock_timestamp()
+    WHERE session < %(before)s AND status = 'closed' AND thinned_at IS NULL RETURNING book, session
+), gone AS (
+    DELETE FROM nightdesk.quality_runs q USING thinned t
+    WHERE (q.book, q.session) = (t.book, t.session) AND q.outcome = 'passed' AND q.check_name <> ALL(%(kept)s)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM thinned) AS sessions, (SELECT count(*) FROM gone) AS rows;
+
+-- name: run_thinned
+SELECT thinned_at IS NOT NULL AS thinned FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s;

@@ -28,6 +28,7 @@ from nightdesk.cli import (
     switch,
     tax,
     trace,
+    upkeep,
 )
 from nightdesk.cli.app import app, refusal
 from nightdesk.errors import NightdeskError
@@ -54,6 +55,7 @@ __all__ = [
     "switch",
     "tax",
     "trace",
+    "upkeep",
 ]
 
 

@@ -28,6 +28,7 @@ ORDER = (
     *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "broker", "accept", "action", "adopt", "resend"),
+    "upkeep",
 )
 
 
@@ -51,10 +52,10 @@ class Commands(TyperGroup):
 def refusal(error: NightdeskError | OSError) -> str:
     """What is said on standard error of an expected error; one of the system that names no file is raised."""
     if not isinstance(error, OSError):
-        return f"nightdesk: {mask(str(error))}"
+        return f"nightdesk: {mask(lines_only(str(error)))}"
     if error.filename is None:
         raise error
-    return f"nightdesk: {mask(f'{error.filename}: {error.strerror}')}"
+    return f"nightdesk: {mask(lines_only(f'{error.filename}: {error.strerror}'))}"
 
 
 app = typer.Typer(

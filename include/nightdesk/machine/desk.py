@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 FIRST_SESSIONS = 5
 #: At most so many tasks ask the vendors at once; `dags/` names the pool.
 FEEDS_POOL, FEEDS_SLOTS = "feeds", 4
-#: What serves all books: alerts are sent, and orders at real brokers are asked about.
-DESK_DAGS = ("alerts", "fills")
+#: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted.
+DESK_DAGS = ("alerts", "fills", "upkeep")
 #: All books are waited for so long; the second call of two waits as long for the first.
 DECISION_TIMEOUT_SECONDS = 1800.0
 POLL_SECONDS = 1.0

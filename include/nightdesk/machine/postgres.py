@@ -39,7 +39,12 @@ class Addresses:
     @property
     def airflow_sqlalchemy(self) -> str:
         """The address of Airflow's metadata as SQLAlchemy writes it, with the psycopg2 driver."""
-        return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", self.airflow)
+        return sqlalchemy_address(self.airflow)
+
+
+def sqlalchemy_address(url: str) -> str:
+    """A libpq address as SQLAlchemy writes it, with the psycopg2 driver."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", url)
 
 
 def addresses(home: Home | None = None, environ: Mapping[str, str] | None = None) -> Addresses:

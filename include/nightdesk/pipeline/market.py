@@ -238,6 +238,7 @@ def quality(context: Context) -> Outcome:
         When the benchmark, the volatility index or too many symbols fail; the findings are kept.
     """
     from nightdesk.feeds.expectations import judge, session_frame
+    from nightdesk.store.health import still_kept
 
     panel, book, examined = context.panel(), context.book, context.examined()
     t = len(panel) - 1
@@ -256,7 +257,7 @@ def quality(context: Context) -> Outcome:
     ]
     rows += _action_rows(context)
     with saving(context) as save:
-        save.rows("quality_runs", rows)
+        save.rows("quality_runs", still_kept(context.conn, book.name, context.session, rows))
         save.rows(
             "session_quality",
             [

@@ -10,6 +10,9 @@ from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import Changed, Row, read_row, read_rows, replace_rows
 
+#: The checks whose rows are kept for ever, as those of other checks that did not pass: ages of newest bars.
+KEPT_CHECKS = ("no_bar", "reference_age")
+
 
 class Health:
     """The circuit breakers' state, shared by all processes of the desk.
@@ -53,6 +56,27 @@ def save_findings(conn: Connection, book: str, session: date, findings: Sequence
         The differences that were written.
     """
     return replace_rows(conn, "quality_runs", {"book": book, "session": session}, findings)
+
+
+def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
+    """Delete what passed of the closed sessions before a date, but for `KEPT_CHECKS`.
+
+    Returns
+    -------
+    tuple of int
+        Sessions that were thinned now, and rows that were deleted.
+    """
+    row = read_row(conn, "thin_findings", before=before, kept=list(KEPT_CHECKS))
+    assert row is not None
+    return row["sessions"], row["rows"]
+
+
+def still_kept(conn: Connection, book: str, session: date, findings: Sequence[Row]) -> list[Row]:
+    """Those of a session's findings that `thin_findings` leaves, where it was there; else all of them."""
+    row = read_row(conn, "run_thinned", book=book, session=session)
+    if row is None or not row["thinned"]:
+        return list(findings)
+    return [one for one in findings if one["outcome"] != "passed" or one["check_name"] in KEPT_CHECKS]
 
 
 def read_findings(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
