@@ -489,16 +489,20 @@ class Book(Frozen):
         return self.universe[symbol].costs or self.costs
 
     @property
-    def config_hash(self) -> str:
-        """SHA-256 over all that the book decides by, independent of the file's layout and of who is told.
+    def configuration(self) -> str:
+        """All that the book decides by as JSON, independent of the file's layout and of who is told.
 
         Targets and tax classes decide nothing: they only say what a result is compared with and how it is
         taxed.
         """
-        text = self.model_dump_json(
+        return self.model_dump_json(
             exclude={"alerts": True, "targets": True, "universe": {"__all__": {"tax_class": True}}}
         )
-        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def config_hash(self) -> str:
+        """SHA-256 of the book's configuration, hexadecimal."""
+        return hashlib.sha256(self.configuration.encode()).hexdigest()
 
 
 #: Sessions before inception from which factors are computed, when the book states no origin.

@@ -260,3 +260,6 @@ FROM nightdesk.benchmarks WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
 -- name: stale_holdings_of
 SELECT symbol, quantity, price, market_value, last_bar, sessions
 FROM nightdesk.stale_holdings WHERE book = %(book)s AND session = %(session)s ORDER BY symbol;
+
+-- name: book_version
+SELECT configuration FROM nightdesk.book_versions WHERE book = %(book)s AND config_hash = %(config_hash)s;

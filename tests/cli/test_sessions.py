@@ -211,6 +211,12 @@ def test_a_rebuilt_span_decides_anew_what_was_decided_and_all_that_rests_on_it(n
     assert nightdesk.document("verify", "multi_asset")["differences"] == []
 
 
+def test_a_span_replayed_again_says_that_it_was_only_compared(nightdesk, decided):
+    told = nightdesk("replay", "multi_asset", "--from", FIRST, "--to", FIRST).stdout
+    assert f"{FIRST} is sealed (" in told
+    assert "and was compared: the same again" in told
+
+
 def test_a_span_replayed_again_is_compared_and_not_decided_anew(nightdesk, decided):
     told = nightdesk.document("replay", "multi_asset", "--from", FIRST, "--to", SECOND)
     assert [row["session"] for row in told["sessions"]] == [FIRST, SECOND]

@@ -1,5 +1,6 @@
 """What changes between sessions, or within one: the book's file, the market, the bars that a step used."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +20,7 @@ from nightdesk.pipeline.replaying import rewind
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.verifying import verify
 from nightdesk.store.bars import save_market
+from nightdesk.version import code_version
 
 
 def rewrite(desk: SmallDesk, change: Callable[[dict[str, Any]], None]) -> None:
@@ -90,7 +92,7 @@ def test_a_parameter_that_is_changed_between_sessions_stops_no_report(
 def test_a_session_is_decided_by_one_version_of_its_book(desk: SmallDesk) -> None:
     desk.run_steps(0, "ingest", "gate")
     rewrite(desk, use_another_window)
-    with pytest.raises(Refused, match=r"has changed since session .* again from its ingest step on"):
+    with pytest.raises(Refused, match=r"has changed since session .* -> .* again from its ingest step on"):
         desk.run_steps(0, "orders", "orders")
     desk.run_steps(0, "ingest", "ingest")
     assert desk.rows("SELECT count(*) FROM nightdesk.signals") == [(0,)]
@@ -107,7 +109,26 @@ def test_a_closed_session_differs_from_another_book_and_is_not_computed_again(de
     rewrite(desk, use_another_window)
     counts = desk.run(0)
     assert all(one["differs"] == 1 for step, one in counts.items() if step != "ingest")
+    assert re.fullmatch(r"book changed: \S+: .+ -> .+", str(counts["gate"]["changed"]))
     assert desk.dump() == before
+    kept = desk.rows("SELECT differences FROM nightdesk.run_steps ORDER BY run_step_id DESC LIMIT 1")
+    assert kept == [([counts["close"]["changed"]],)]
+
+
+def test_a_rerun_by_other_code_says_so_and_so_does_one_of_a_book_whose_words_were_not_kept(
+    desk: SmallDesk,
+) -> None:
+    assert all("changed" not in counts for counts in desk.run(0).values())
+    assert all("changed" not in counts for counts in desk.run(0).values())
+    desk.rows("UPDATE nightdesk.runs SET code_version = '0.0.9+abc' RETURNING 1")
+    now = f"decided by version 0.0.9+abc, now {code_version()}"
+    assert {counts["changed"] for counts in desk.run(0).values()} == {now}
+    desk.rows("DELETE FROM nightdesk.book_versions RETURNING 1")
+    rewrite(desk, use_another_window)
+    [words] = {counts["changed"] for counts in desk.run(0).values()}
+    assert words == (
+        f"{now}; book changed: which keys is not known, as it was decided before the desk kept what books say"
+    )
 
 
 def test_nothing_is_sent_or_closed_that_is_older_than_the_bars_it_claims_to_know(desk: SmallDesk) -> None:

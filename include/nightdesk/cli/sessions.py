@@ -126,7 +126,7 @@ def replay(
     show(
         {"book": loaded.name, "sessions": rows, "differs": {day: one for day, one in differs.items() if one}},
         as_json=json,
-        text=lambda: _decided(rows),
+        text=lambda: [*_decided(rows), *_compared(done)],
     )
 
 
@@ -164,6 +164,18 @@ def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ]
     heads = ("session", "status", "regime", "VIX", "NAV", "day", "orders")
     return table(heads, cells, right=("VIX", "NAV", "day"))
+
+
+def _compared(done: Mapping[date, Mapping[str, Counts]]) -> Iterator[str]:
+    """What a rerun of sealed sessions found: why each was only compared, what differs, and what changed."""
+    for session, steps in done.items():
+        sealed = [counts for counts in steps.values() if "sealed" in counts]
+        if not sealed:
+            continue
+        differing = [step for step, counts in steps.items() if counts.get("differs")]
+        said = f"differs in {', '.join(differing)}" if differing else "the same again"
+        changed = next((f"; {counts['changed']}" for counts in sealed if "changed" in counts), "")
+        yield f"{session} is sealed ({sealed[-1]['sealed']}) and was compared: {said}{changed}"
 
 
 def _tell(session: date) -> Callable[[str], None]:

@@ -102,10 +102,12 @@ def fault_of(url: str) -> str | None:
     """Why the database at `url` takes no connection within 5 seconds, in a line; None when it does."""
     import psycopg2
 
+    from nightdesk.store.faults import first_line
+
     try:
         psycopg2.connect(url, connect_timeout=5).close()
     except psycopg2.Error as error:
-        return _first_line(error)
+        return first_line(error)
     return None
 
 

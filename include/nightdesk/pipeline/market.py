@@ -17,6 +17,7 @@ from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.data_alerts import tell_data, tell_feeds
 from nightdesk.pipeline.news import news_changed, store_headlines
 from nightdesk.pipeline.saving import Outcome, saving
+from nightdesk.store.books import keep_book_version
 from nightdesk.store.runs import find_run, sealed_because, set_known_by
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def ingest(context: Context) -> Outcome:
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, session, known_by, run.code_version, run.config_hash)
+            keep_book_version(context.conn, book.name, book.config_hash, book.configuration)
     if not context.dry_run:
         tell_feeds(context.conn)
     return Outcome(stored, save.sealed)

@@ -17,6 +17,7 @@ from functools import partial
 from nightdesk.errors import NotYet, Refused
 from nightdesk.pipeline.context import Context, ensure_started
 from nightdesk.pipeline.saving import Outcome
+from nightdesk.pipeline.versions import book_changes, changed_since
 from nightdesk.store.db import transaction
 from nightdesk.store.runs import begin_step, end_step, find_run, sealed_because
 
@@ -193,9 +194,18 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
             end_step(context.conn, number, status, error=f"{type(error).__name__}: {error}")
         raise
     told = outcome.told()
+    if outcome.sealed is not None:
+        told |= _changed(context)
     status = "done" if outcome.sealed is None else "compared"
     end_step(context.conn, number, status, counts=told, differences=outcome.differences)
     return told
+
+
+def _changed(context: Context) -> Counts:
+    """In words, what differs from the code and the book that decided a sealed session."""
+    run = find_run(context.conn, context.book.name, context.session)
+    words = "" if run is None else changed_since(context, run)
+    return {"changed": words} if words else {}
 
 
 def _of_another_book(context: Context) -> Outcome | None:
@@ -213,12 +223,11 @@ def _of_another_book(context: Context) -> Outcome | None:
         return None
     closed = sealed_because(context.conn, run.book, run.session, by_sending=False)
     if closed is not None:
-        return Outcome(
-            {}, closed, (f"config_hash {run.config_hash} would become {context.book.config_hash}",)
-        )
+        return Outcome({}, closed, (changed_since(context, run),))
     sent = sealed_because(context.conn, run.book, run.session) is not None
     raise Refused(
-        f"the file of book {run.book} has changed since session {run.session} was begun: "
+        f"the file of book {run.book} has changed since session {run.session} was begun "
+        f"({book_changes(context, run)}): "
         + (
             "restore it until the session is closed"
             if sent

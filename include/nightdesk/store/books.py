@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from nightdesk.book import Book, parse_book
 from nightdesk.errors import Refused
@@ -123,3 +124,19 @@ def refuse_changes(found: BookRecord, wanted: BookRecord, names: Sequence[str] =
                 f"book {wanted.book} was started with {name} {getattr(found, name)}, its file now says "
                 f"{getattr(wanted, name)}: restore the file, or give the changed book a name of its own"
             )
+
+
+def keep_book_version(conn: Connection, book: str, config_hash: str, configuration: str) -> None:
+    """Keep what a started book says (JSON text), once a version of it."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.book_versions (book, config_hash, configuration) VALUES (%s, %s, %s) "
+            "ON CONFLICT DO NOTHING",
+            (book, config_hash, configuration),
+        )
+
+
+def book_version(conn: Connection, book: str, config_hash: str) -> dict[str, Any] | None:
+    """What a version of a book said; None when it was not kept."""
+    row = read_row(conn, "book_version", book=book, config_hash=config_hash)
+    return None if row is None else row["configuration"]
