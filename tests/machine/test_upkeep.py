@@ -100,7 +100,9 @@ FROM generate_series(0, 364) n, LATERAL (SELECT now() - n * interval '1 day' AS 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_year_of_airflows_rows_is_cleaned_and_what_is_unfinished_stays(home: Home) -> None:
+def test_a_year_of_airflows_rows_is_cleaned_and_what_is_unfinished_stays(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with postgres.ephemeral() as addresses:
         environ = {**os.environ, "AIRFLOW_HOME": str(home.airflow), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
         environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = addresses.airflow_sqlalchemy
@@ -112,6 +114,11 @@ def test_a_year_of_airflows_rows_is_cleaned_and_what_is_unfinished_stays(home: H
             cur.execute(YEAR_OF_ROWS)
             # A run that waits for a person since before the others: it and all after it stay.
             cur.execute("UPDATE dag_run SET state = 'running' WHERE run_id = 'scheduled__' || (200 * 288)")
+        # As Airflow leaves the environment of a task's process: without the way to its database.
+        monkeypatch.setenv("AIRFLOW_HOME", str(home.airflow))
+        for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN"):
+            monkeypatch.setenv(name, "airflow-db-not-allowed:///")
+        monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
         here = {"NIGHTDESK_AIRFLOW_DATABASE_URL": addresses.airflow}
         began = time.monotonic()
         spared = clean_airflow(home, here)
