@@ -38,10 +38,9 @@ with DAG(
     },
     default_args=DEFAULTS
     | {
-        "retries": 1,
         "on_failure_callback": raise_alert,
         # The first time of an old desk there may be a year to delete.
-        "execution_timeout": timedelta(minutes=45),
+        "execution_timeout": timedelta(minutes=30),
     },
     tags=[Tag.UPKEEP],
 ) as dag:

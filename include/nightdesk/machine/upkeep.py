@@ -31,7 +31,7 @@ AIRFLOW_TABLES = (
     "callback", "dag_run", "deadline", "import_error", "job", "log", "task_instance", "task_instance_history",
     "task_reschedule", "trigger", "xcom",
 )  # fmt: skip
-CLEANING_SECONDS = 1800.0
+CLEANING_SECONDS = 1500.0
 MEGABYTE = 1024**2
 
 
