@@ -27,7 +27,8 @@ ORDER = (
     ),
     *("checks", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
-    *("kill", "resume", "level", "recover", "broker", "accept", "action", "adopt", "resend"),
+    *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker"),
+    *("accept", "action", "adopt", "resend", "resolve"),
     "upkeep",
 )
 
