@@ -42,6 +42,7 @@ STILL_FILES = {
 #: Times and numbers of attempts; everything else must be the same however a session came about.
 STAMPED_TABLES = {
     "migrations",
+    "installation",
     "run_steps",
     "order_events",
     "alerts",

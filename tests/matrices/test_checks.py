@@ -17,7 +17,7 @@ from tests.matrices.scenes import WatchedDesk, alpaca_desks
 from tests.matrices.stage import Stage
 from tests.pipeline.small_desk import session
 
-from nightdesk.pipeline import settling, submitting, turn
+from nightdesk.pipeline import settling, submitting, turn, withholding
 
 #: The parent's threads (of its numerical libraries, and of the fake) idle while it forks.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -154,8 +154,9 @@ def test_an_account_that_the_ledger_does_not_follow_is_seen(desk: WatchedDesk) -
 
 @pytest.fixture
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A desk that never asks whether an order is there, at a broker that takes an id twice."""
+    """A desk that never asks whether an order is there, nor what is held; its broker takes an id twice."""
     monkeypatch.setattr(submitting, "_is_there", lambda *_: False)
+    monkeypatch.setattr(withholding, "why_withheld", lambda *_: None)
     monkeypatch.setattr(alpaca_orders, "_client_order_id", lambda exchange, body: body["client_order_id"])
 
 

@@ -9,7 +9,7 @@ MUST_BE_THERE = (
     "_execute: cur.execute(statement)  (from saving)",
     "_execute: end of with conn.cursor() as cur:  (from saving)",
     "submit: with contact(context) as broker:",
-    "send_planned: clock = broker.clock()",
+    "send_planned: clock = _clock(context, broker)",
     "_send: begin_attempt(context.conn, name)",
     "begin_attempt: with cursor(conn) as cur:",
     "_execute: cur.execute(statement)  (from _send)",

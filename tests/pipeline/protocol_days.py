@@ -28,7 +28,10 @@ ORDER BY table_name <> 'runs', table_name
 """
 
 #: Tables that hold facts of the market or of the book, and nothing of a session's own.
-_LASTING = {"migrations", "symbols", "bars", "corporate_actions", "feed_health", "books", "factor_sets"}
+_LASTING = {
+    "migrations", "installation", "symbols", "bars", "corporate_actions", "feed_health", "books",
+    "factor_sets",
+}  # fmt: skip
 
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()

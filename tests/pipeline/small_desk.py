@@ -23,11 +23,12 @@ ORIGIN = date(2021, 3, 1)
 UNIVERSE = ("SPY", "QQQ", "GLD", "TLT", "BTC-USD")
 STRATEGY = "time_series_momentum"
 
-#: Times, numbers of attempts and the stories of attempts; all else must be the same however it came about.
-STAMPED_TABLES = {"migrations", "run_steps", "feed_health"}
+#: Times, numbers of attempts, their stories, and the book as one last used it; all else must be the same
+#: however it came about.
+STAMPED_TABLES = {"migrations", "installation", "run_steps", "feed_health"}
 STAMPED_COLUMNS = {
     "known_by", "known_at", "superseded_at", "opened_at", "closed_at", "recorded_at", "created_at",
-    "applied_at", "attempts", "cause", "received", "alert_id", "risk_event_id",
+    "applied_at", "attempts", "cause", "received", "alert_id", "risk_event_id", "document",
 }  # fmt: skip
 _TIME = re.compile(r"<time.*?</time>", re.DOTALL)
 

@@ -227,7 +227,7 @@ def test_what_a_person_traded_since_the_settling_is_found_before_anything_is_sen
     desk.run_steps(2, "submit", "close")
     assert list(held_back(desk, 2)) == ["sell GLD"]
     assert "by the ledger and the executions of our orders it is" in held_back(desk, 2)["sell GLD"]
-    assert told(desk, "GLD was not sent") == ["CRITICAL"]
+    assert told(desk, "not in the market") == ["CRITICAL"]
     days(desk, 3)
     assert all(quantity >= 0 for quantity in holdings(fake).values())
     assert "GLD" in disputed(desk, 3)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -70,6 +70,9 @@ class RealBroker(PaperBroker):
     """A broker of which the desk must believe that it trades for real."""
 
     simulated = False
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
 
 
 class LaterBroker(PaperBroker):
