@@ -44,11 +44,15 @@ def desk(new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.Mo
     return made
 
 
+#: Asked for by hand, without a date of its own.
+RUN = SimpleNamespace(logical_date=None)
+
+
 def context(**fields: object) -> Any:
     ti = SimpleNamespace(
         dag_id="daily__small", run_id="manual__1", task_id="gate", try_number=1, get_dr_count=lambda **_: 1
     )
-    return {"params": {"session": f"{session(1)}", "dry_run": False}, "dag_run": None, "ti": ti, **fields}
+    return {"params": {"session": f"{session(1)}", "dry_run": False}, "dag_run": RUN, "ti": ti, **fields}
 
 
 def test_one_level_4_is_one_emergency_sent_at_once_and_its_answer_acknowledges_it(

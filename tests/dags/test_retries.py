@@ -78,7 +78,7 @@ def context(step: str, attempt: int, *, number: int = 0, cleared: int = 0, dry_r
     )  # fmt: skip
     return {
         "params": {"session": f"{session(number)}", "dry_run": dry_run},
-        "dag_run": SimpleNamespace(run_type="manual"),
+        "dag_run": SimpleNamespace(run_type="manual", logical_date=None),
         "ti": ti,
     }
 

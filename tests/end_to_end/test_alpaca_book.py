@@ -22,7 +22,7 @@ from nightdesk.calendar import get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.home import read_json
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(500)]
 
 #: Decided by a backfill, by a logical date, and by a form in whose evening the broker denies orders.
 FIRST, SECOND, THIRD, NEWEST = sessions(4)
