@@ -128,6 +128,7 @@ def test_a_task_that_fails_for_good_sends_one_mail_that_says_all_and_nothing_sec
     assert len(watched.hook.received) == 1
 
 
+@pytest.mark.slow  # tests/dags/test_desk_failure.py and test_desk_refusals.py show it without a scheduler
 def test_a_weekend_in_the_form_is_one_warning_to_who_asked_and_one_line_of_the_log(watched: Watched) -> None:
     airflow, weekend = watched.desk.airflow, date(2025, 1, 4)
     run = airflow.trigger(DAG, weekend)

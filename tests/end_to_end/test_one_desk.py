@@ -89,6 +89,7 @@ def undecidable(desk: Desk) -> dict[date, str]:
     return {session: desk.airflow.trigger(DAG, session) for session in UNDECIDABLE}
 
 
+@pytest.mark.slow  # tests/dags/test_desk_failure.py lets the tasks refuse such days, without a scheduler
 @pytest.mark.parametrize(
     ("session", "said"),
     UNDECIDABLE.items(),
@@ -106,6 +107,7 @@ def test_a_day_that_cannot_be_decided_fails_at_once_with_the_reason_and_an_alert
     assert said in alerts[f"task:{DAG}/{run}/ingest/1"]
 
 
+@pytest.mark.slow  # so do tests/pipeline/test_bad_input.py and tests/dags/test_retries.py
 def test_a_vendor_that_fails_is_asked_again_later_and_one_that_refuses_fails_the_task_at_once(
     desk: Desk,
 ) -> None:

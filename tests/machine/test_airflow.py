@@ -177,6 +177,7 @@ def test_a_killed_scheduler_is_seen_and_started_again_and_what_it_left_behind_is
     assert [ended.state for ended in stand.airflow.wait("around", [run], timeout=90)] == ["success"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_database_takes_along_is_started_again(stand: Stand) -> None:
     cluster = Cluster(Path(psycopg2.extensions.parse_dsn(stand.addresses.airflow)["host"]), durable=False)
     server = int((cluster.data / "postmaster.pid").read_text().split()[0])

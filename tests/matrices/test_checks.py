@@ -160,6 +160,7 @@ def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alpaca_orders, "_client_order_id", lambda exchange, body: body["client_order_id"])
 
 
+@pytest.mark.slow
 def test_the_kill_matrix_sees_a_desk_that_sends_twice(
     make_desk: MakeDesk, request: pytest.FixtureRequest
 ) -> None:
@@ -179,6 +180,7 @@ def columns(make_desk: MakeDesk) -> dict[str, Operation]:
         return {one.name: one for one in operations(make_desk)}
 
 
+@pytest.mark.slow
 def test_the_fault_matrix_sees_a_desk_that_sends_twice(columns: dict[str, Operation], careless: None) -> None:
     with hurried():
         cell = try_cell(columns["submit"], Fault.TIMEOUT_AFTER, lasting=False)
@@ -187,6 +189,7 @@ def test_the_fault_matrix_sees_a_desk_that_sends_twice(columns: dict[str, Operat
     assert untouched.violations == ()
 
 
+@pytest.mark.slow
 def test_the_fault_matrix_sees_a_settling_that_books_what_it_was_told(
     columns: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:

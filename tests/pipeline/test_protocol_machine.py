@@ -124,9 +124,9 @@ def protocol(
 
 
 @pytest.mark.timeout(400)
-def test_three_hundred_steps(protocol: Protocol) -> None:
-    protocol.run(300, 1, first=0, phases=[Phase.generate])
-    assert protocol.steps >= 300
+def test_two_hundred_steps(protocol: Protocol) -> None:
+    protocol.run(200, 1, first=0, phases=[Phase.generate])
+    assert protocol.steps >= 200
 
 
 @pytest.mark.slow

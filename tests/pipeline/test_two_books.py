@@ -106,6 +106,7 @@ def test_books_that_take_turns_store_what_each_stores_alone(
         assert books.rows(url, name) == books.alone[name][-1]
 
 
+@pytest.mark.slow
 def test_books_in_two_processes_at_once_store_what_each_stores_alone(
     books: Books, new_database: Callable[[], str]
 ) -> None:
