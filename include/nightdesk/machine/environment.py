@@ -29,6 +29,8 @@ SETTINGS = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+    # The tasks of a scheduler that was killed are looked for this often; by default five minutes pass.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "AIRFLOW__SCHEDULER__CATCHUP_BY_DEFAULT": "False",
     "AIRFLOW__API__EXPOSE_CONFIG": "False",
     "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
