@@ -160,7 +160,9 @@ def test_airflows_own_answer_is_bounded_too(body: Sending, monkeypatch: pytest.M
     monkeypatch.setattr(transport, "WHOLE_SECONDS", 0.6)
     monkeypatch.setattr(transport, "MOST_BYTES", SMALL)
     token = b'{"access_token": "abc"}'
-    answers = iter([sending(OK + b"Content-Length: %d\r\n\r\n%s" % (len(token), token)), body])
+    answers = iter(
+        [sending(OK + b"Connection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(token), token)), body]
+    )
     with RawServer(lambda: next(answers)()) as server, in_time(20.0):
         rest = transport.Rest(server.url, Login("someone", "secret"))
         with pytest.raises(Transient, match=r"does not end within 0\.6 s and 200,000 bytes"):

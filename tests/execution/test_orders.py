@@ -66,7 +66,7 @@ def test_an_id_is_read_back(book: str, symbol: str, side: str, mark: str) -> Non
     read = read_client_order_id(made)
     assert read is not None
     assert (read.mark, read.side, read.session) == (mark, side, CLOSE.date())
-    assert book.replace("_", "-").startswith(read.book)
+    assert re.sub("_+", "-", book).startswith(read.book)
     assert made.endswith(read.digest)
 
 

@@ -26,7 +26,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def test_all_well_is_a_ping_a_minute_however_often_it_is_said(outside: FakeWatchdog) -> None:
-    desk = Heartbeat(outside.url, print)
+    desk = Heartbeat(outside.url, [].append)
     for _ in range(20):
         desk.well()
     wait_until(lambda: outside.pings == 1)
@@ -37,7 +37,7 @@ def test_all_well_is_a_ping_a_minute_however_often_it_is_said(outside: FakeWatch
 def test_a_death_is_one_message_and_the_ping_after_it_comes_as_soon_as_all_is_well(
     outside: FakeWatchdog,
 ) -> None:
-    desk = Heartbeat(outside.url, print)
+    desk = Heartbeat(outside.url, [].append)
     desk.well()
     wait_until(lambda: outside.pings == 1)
     desk.fail("scheduler died")
@@ -78,7 +78,7 @@ def test_a_watchdog_that_refuses_for_good_is_not_asked_again(outside: FakeWatchd
 
 def test_a_watchdog_that_hangs_holds_nobody_up(outside: FakeWatchdog) -> None:
     outside.hangs = True
-    desk = Heartbeat(outside.url, print)
+    desk = Heartbeat(outside.url, [].append)
     began = time.monotonic()
     for _ in range(100):
         desk.fail("scheduler died")
