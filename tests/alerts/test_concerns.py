@@ -28,20 +28,26 @@ def test_everything_that_stands_against_a_book_is_told_the_gravest_first():
         silent=["rotation"],
         failed=date(2024, 3, 5),
         blocked=["^VIX has no bar of this session"],
+        foreign=["buy 1 GLD, open"],
+        without_file="swing.yaml is gone",
+        unsent=["buy 3 SPY rejected: no buying power"],
     )
     assert [one.line for one in found] == [
         "STOPPED since 2024-03-05 by ann: prices look wrong",
         "WAITS FOR A PERSON: drawdown level 3 since 2024-03-01, waits for a person to review",
+        "FOREIGN ORDER at its account: buy 1 GLD, open",
         "ONLY REDUCES: ^VIX has no bar of this session",
+        "NO FILE: swing.yaml is gone",
         "FAILED in session 2024-03-05: it is not decided before the failed task, whose log says why, has run "
         "again",
+        "NOT IN THE MARKET: buy 3 SPY rejected: no buying power",
         "DEGRADED: decided without rotation, which gave no signals: nothing new was opened for it, and its "
         "positions were kept but for those that a stop or their age ends",
         "IN QUARANTINE since 2024-03-04: TLT: a jump",
         "STALE GLD: no bar since 2024-03-01 (2 sessions)",
     ]
     assert gravest(found) == "stopped"
-    assert [one.state.colour for one in found] == ["loss"] * 4 + ["warn"] * 3
+    assert [one.state.colour for one in found] == ["loss"] * 7 + ["warn"] * 3
 
 
 @pytest.mark.parametrize(

@@ -114,14 +114,14 @@ def test_an_alert_that_nobody_has_tried_to_send_is_told_where_somebody_is_to_hav
 def test_up_ends_with_what_is_stopped_and_the_gravest_that_nobody_has_acknowledged(
     started: Connection, home: Home
 ) -> None:
-    assert list(waiting(started, ["swing"])) == []
+    assert list(waiting(started, home.root)) == []
     session = newest(started)
     set_kill_switch(started, "swing", on=True, reason="prices look wrong", who="kim", session=session)
     for minutes in range(1, 7):
         raised(started, minutes)
     raised(started, 9, "INFO")
     raised(started, 8, "EMERGENCY")
-    lines = list(waiting(started, ["swing"]))
+    lines = list(waiting(started, home.root))
     assert lines[0] == f"swing: STOPPED since {session} by kim: prices look wrong"
     assert lines[1] == "alert 8 EMERGENCY, not acknowledged: raised 8 minutes ago"
     assert len(lines) == 7

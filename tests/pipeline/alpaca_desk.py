@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 import yaml
 from tests.clock import set_clock
 from tests.fakes.alpaca import FakeAlpaca
@@ -17,6 +18,7 @@ from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.calendar import get_calendar
 from nightdesk.pipeline.context import Context, open_standing
+from nightdesk.store.db import DATABASE_VARIABLE
 
 ACCOUNT = "alpaca-small"
 
@@ -51,6 +53,17 @@ class AlpacaDesk(SmallDesk):
             open_standing(self.book, conn=conn, turn_seconds=0.0, environ=self.environ) as context,
         ):
             yield context
+
+    def be_the_desk_of_commands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let commands find its database and its account in the environment."""
+        for name, value in {**self.fake.environ(ACCOUNT), DATABASE_VARIABLE: self.url}.items():
+            monkeypatch.setenv(name, value)
+
+    def plan_first(self) -> None:
+        """Plan the orders of the first session, in its evening."""
+        self.evening(0)
+        self.price_coins(0)
+        self.run_steps(0, "ingest", "orders")
 
     def go_to(self, at: datetime) -> None:
         """Let it be `at` for the desk and its broker."""

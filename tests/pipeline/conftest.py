@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import Databases
+from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.kept_desk import DeskAfter, KeptDesk
 from tests.pipeline.new_desk import new_desk, random_walks
 from tests.pipeline.quick_checks import check_quickly
-from tests.pipeline.small_desk import SmallDesk
+from tests.pipeline.small_desk import INCEPTION, SmallDesk
+
+from nightdesk.calendar import get_calendar
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,13 @@ def make_desk(
 @pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
     return make_desk()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeAlpaca]:
+    """The account of a small desk at its inception."""
+    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,33 +1,25 @@
 """The commands by which a person looks after a book's broker."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from tests.fakes.alpaca import KEY, SECRET, FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 from typer.testing import CliRunner, Result
 
-from nightdesk.calendar import get_calendar
 from nightdesk.cli import app
 from nightdesk.pipeline import sides
 from nightdesk.store.db import DATABASE_VARIABLE
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
-
-
-@pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch) -> AlpacaDesk:
     made = at_alpaca(make_desk(), fake)
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
-    for name, value in {**fake.environ("alpaca-small"), DATABASE_VARIABLE: made.url}.items():
-        monkeypatch.setenv(name, value)
+    made.be_the_desk_of_commands(monkeypatch)
     made.decide(0)
     return made
 

@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, die, in_child, session
+from tests.pipeline.small_desk import STRATEGY, SmallDesk, die, in_child, session
 
 from nightdesk.brokers import Unreachable
 from nightdesk.calendar import get_calendar
@@ -37,12 +37,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
 
 
 @pytest.fixture

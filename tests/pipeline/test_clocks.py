@@ -1,13 +1,13 @@
 """No wrong clock decides a session that is not over, or lets an order leave into a session that runs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.clock import set_clock
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
@@ -21,21 +21,8 @@ KNOWN = get_calendar().known_from(session(0))
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
-
-
-@pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca) -> AlpacaDesk:
     return at_alpaca(make_desk(), fake)
-
-
-def planned(desk: AlpacaDesk) -> None:
-    """The orders of the first session are planned, in its evening."""
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
 
 
 def alerts(desk: AlpacaDesk) -> list[tuple[object, ...]]:
@@ -50,7 +37,7 @@ def statuses(desk: AlpacaDesk) -> set[object]:
 def test_no_order_leaves_while_the_database_is_not_at_the_brokers_time(
     desk: AlpacaDesk, fake: FakeAlpaca, ahead: timedelta
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     set_clock(desk.url, fake.exchange.clock(fake.exchange.state) + ahead)
     for _ in range(2):
         with (
@@ -88,7 +75,7 @@ def test_a_running_session_is_not_decided_though_the_database_says_that_it_is_ov
 
 
 def test_one_old_answer_of_the_brokers_clock_is_asked_again(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
-    planned(desk)
+    desk.plan_first()
     then = fake.exchange.state
     desk.go_to(fake.exchange.now + timedelta(minutes=5))
     fake.exchange.before = then
@@ -108,7 +95,7 @@ def test_a_run_that_begins_seconds_early_by_the_databases_clock_waits(desk: Alpa
 
 
 def test_a_started_book_is_looked_after_whatever_the_databases_clock_says(desk: AlpacaDesk) -> None:
-    planned(desk)
+    desk.plan_first()
     set_clock(desk.url, KNOWN - timedelta(days=1))
     with desk.standing() as context:
         assert context.session == session(0)

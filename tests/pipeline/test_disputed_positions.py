@@ -132,9 +132,7 @@ def test_an_execution_that_only_its_order_tells_of_is_not_bought_again(
 def test_an_order_that_was_confirmed_and_is_not_known_any_more_is_not_sent_anew(
     desk: AlpacaDesk, fake: FakeAlpaca
 ) -> None:
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
+    desk.plan_first()
     before = fake.exchange.state
     desk.run_steps(0, "submit", "close")
     fake.lag(*LISTS, "query", state=before)

@@ -48,9 +48,7 @@ def lasting_orders(monkeypatch: pytest.MonkeyPatch) -> None:
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca) -> AlpacaDesk:
     """A desk whose first orders are planned."""
     desk = at_alpaca(make_desk(), fake)
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
+    desk.plan_first()
     return desk
 
 

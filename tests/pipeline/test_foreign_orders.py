@@ -1,7 +1,7 @@
 """Two desks on one account: an order that is not ours is found before anything is sent, and answered."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -9,7 +9,7 @@ from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.fakes.alpaca_orders import receive
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 from typer.testing import CliRunner, Result
 
 from nightdesk.calendar import get_calendar
@@ -17,31 +17,17 @@ from nightdesk.cli import app
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.orders import client_order_id, read_client_order_id
 from nightdesk.pipeline import sides
-from nightdesk.store.db import DATABASE_VARIABLE
 from nightdesk.store.executions import add_executions
 
 OTHER = "zzz999"
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
-
-
-@pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch) -> AlpacaDesk:
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
     made = at_alpaca(make_desk(), fake)
-    for name, value in {**fake.environ("alpaca-small"), DATABASE_VARIABLE: made.url}.items():
-        monkeypatch.setenv(name, value)
+    made.be_the_desk_of_commands(monkeypatch)
     return made
-
-
-def planned(desk: AlpacaDesk) -> None:
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
 
 
 def mark_of(desk: AlpacaDesk) -> str:
@@ -89,7 +75,7 @@ def test_orders_carry_the_mark_of_their_installation(desk: AlpacaDesk, fake: Fak
 
 
 def test_a_session_that_was_planned_before_installations_had_marks_keeps_its_ids(desk: AlpacaDesk) -> None:
-    planned(desk)
+    desk.plan_first()
     [(name, as_of)] = desk.rows("SELECT client_order_id, as_of FROM nightdesk.orders WHERE symbol = 'GLD'")
     old = client_order_id("small", as_of, "GLD", "buy", "rebalance")  # type: ignore[arg-type]
     with desk.standing() as context, context.conn.cursor() as cursor:
@@ -109,7 +95,7 @@ def test_a_session_that_was_planned_before_installations_had_marks_keeps_its_ids
 def test_beside_a_persons_order_no_risk_is_added_until_it_is_claimed(
     desk: AlpacaDesk, fake: FakeAlpaca
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     order(fake, "my-own-order")
     desk.run_steps(0, "submit", "close")
     assert fake.asked("submit") == []
@@ -133,7 +119,7 @@ def test_beside_a_persons_order_no_risk_is_added_until_it_is_claimed(
 def test_a_foreign_order_that_is_cancelled_at_the_broker_bars_nothing_any_more(
     desk: AlpacaDesk, fake: FakeAlpaca
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     order(fake, "my-own-order")
     desk.run_steps(0, "submit", "close")
     fake.exchange.cancel(fake.orders[0]["id"])
@@ -152,7 +138,7 @@ def test_a_foreign_order_that_is_cancelled_at_the_broker_bars_nothing_any_more(
 def test_beside_another_desk_nothing_is_sent(
     desk: AlpacaDesk, fake: FakeAlpaca, mark: str | None, words: str
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     order(fake, desk_id(mark_of(desk) if mark is None else mark))
     desk.run_steps(0, "submit", "close")
     assert fake.asked("submit") == []
@@ -164,7 +150,7 @@ def test_beside_another_desk_nothing_is_sent(
 
 
 def test_another_desk_is_found_by_what_was_executed_for_it(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
-    planned(desk)
+    desk.plan_first()
     two = [
         Fill(name, desk_id(OTHER), "GLD", "buy", Decimal(3), Decimal(170), Decimal(0), session(0))
         for name in ("one", "two")
@@ -184,8 +170,8 @@ def test_of_two_installations_on_one_account_the_second_sends_nothing(
     second = at_alpaca(make_desk(), fake)
     with open_connection(second.url) as conn, conn.cursor() as cursor:
         cursor.execute("UPDATE nightdesk.installation SET mark = %s", (OTHER,))
-    planned(desk)
-    planned(second)
+    desk.plan_first()
+    second.plan_first()
     desk.run_steps(0, "submit", "submit")
     second.run_steps(0, "submit", "submit")
     assert len(fake.asked("submit")) == 3
@@ -195,7 +181,7 @@ def test_of_two_installations_on_one_account_the_second_sends_nothing(
 def test_a_foreign_order_in_a_list_that_the_broker_does_not_find_is_none(
     desk: AlpacaDesk, fake: FakeAlpaca
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     order(fake, desk_id(mark_of(desk)))
     fake.exchange.cancel(fake.orders[0]["id"])
     fake.fail("open_orders", Fault.STALE)

@@ -1,6 +1,6 @@
 """Orders whose id stands for another order at the broker: no state of theirs is without a way out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.fakes.alpaca_orders import receive
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 
 from nightdesk.brokers import Unreadable
 from nightdesk.calendar import get_calendar
@@ -30,18 +30,10 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
-
-
-@pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca) -> AlpacaDesk:
     """A desk whose first orders are planned."""
     desk = at_alpaca(make_desk(), fake)
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
+    desk.plan_first()
     return desk
 
 

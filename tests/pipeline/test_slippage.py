@@ -1,6 +1,6 @@
 """What fills were expected to cost and did cost is kept with them, on paper and at a real broker."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,9 +9,8 @@ import yaml
 from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 
-from nightdesk.calendar import get_calendar
 from nightdesk.execution import Fill, slippage_of
 from nightdesk.execution.slippage import total
 from nightdesk.pipeline.tracing import trace
@@ -19,12 +18,6 @@ from nightdesk.store.orders import slippage_rows
 from nightdesk.store.rows import read_rows
 
 LIMIT_ORDERS = {"type": "limit", "limit_offset_bps": 2}
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
 
 
 def with_limits(desk: SmallDesk) -> SmallDesk:

@@ -1,41 +1,26 @@
 """A refusal is told: on the page, in the status of the desk, and as one alert."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, session
 from typer.testing import CliRunner
 
 from nightdesk.brokers import Unreadable
-from nightdesk.calendar import get_calendar
 from nightdesk.cli import app
 from nightdesk.pipeline import sides
 from nightdesk.pipeline.resending import resend
 from nightdesk.pipeline.switching import kill
-from nightdesk.store.db import DATABASE_VARIABLE
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeAlpaca]:
-    with FakeAlpaca(get_calendar().open_at(INCEPTION)) as server:
-        yield server
 
 
 @pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca, monkeypatch: pytest.MonkeyPatch) -> AlpacaDesk:
     monkeypatch.setattr(sides, "PAUSE_SECONDS", 0.0)
     made = at_alpaca(make_desk(), fake)
-    for name, value in {**fake.environ("alpaca-small"), DATABASE_VARIABLE: made.url}.items():
-        monkeypatch.setenv(name, value)
+    made.be_the_desk_of_commands(monkeypatch)
     return made
-
-
-def planned(desk: AlpacaDesk) -> None:
-    desk.evening(0)
-    desk.price_coins(0)
-    desk.run_steps(0, "ingest", "orders")
 
 
 def alerts(desk: AlpacaDesk) -> list[tuple[str, str, str]]:
@@ -59,7 +44,7 @@ def status() -> str:
 def test_an_account_that_cannot_trade_is_sent_nothing_and_told_once(
     desk: AlpacaDesk, fake: FakeAlpaca
 ) -> None:
-    planned(desk)
+    desk.plan_first()
     fake.exchange.standing.update(trading_blocked=True)
     desk.run_steps(0, "submit", "close")
     desk.run_steps(0, "submit", "close")
@@ -100,7 +85,7 @@ def test_an_account_that_may_not_trade_crypto_is_sent_the_rest(desk: AlpacaDesk,
 
 
 def test_what_the_broker_refuses_for_lack_of_buying_power_is_told(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
-    planned(desk)
+    desk.plan_first()
     for symbol, price in desk.prices(0, 5).items():
         fake.exchange.price(symbol, price)
     fake.exchange.margin = 1
@@ -127,7 +112,7 @@ def test_an_order_that_is_refused_after_it_was_accepted_is_told_the_evening_afte
 
 
 def test_what_a_person_holds_back_is_told_as_a_warning(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
-    planned(desk)
+    desk.plan_first()
     with desk.standing() as context:
         kill(context.conn, "small", reason="a drill", who="somebody", file=desk.book)
     desk.run_steps(0, "submit", "close")
@@ -138,7 +123,7 @@ def test_what_a_person_holds_back_is_told_as_a_warning(desk: AlpacaDesk, fake: F
 
 
 def test_of_an_account_that_cannot_be_read_nothing_is_concluded(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
-    planned(desk)
+    desk.plan_first()
     fake.exchange.standing["trading_blocked"] = "perhaps"
     with pytest.raises(Unreadable, match="its trading_blocked is 'perhaps', neither true nor false"):
         desk.run_steps(0, "submit", "submit")

@@ -28,8 +28,11 @@ class Gravity(StrEnum):
 
     STOPPED = "stopped"
     WAITS = "waits for a person"
+    FOREIGN = "foreign order"
     REDUCES = "only reduces"
+    FILELESS = "no file"
     FAILED = "failed"
+    UNSENT = "not in the market"
     DEGRADED = "degraded"
     QUARANTINE = "in quarantine"
     STALE = "stale"
@@ -44,7 +47,7 @@ class Gravity(StrEnum):
     @property
     def colour(self) -> str:
         """A class of the page's style, for what stands against a book."""
-        return "loss" if self.rank <= Gravity.FAILED.rank else "warn"
+        return "loss" if self.rank <= Gravity.UNSENT.rank else "warn"
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,12 @@ def concerns(
     switch: KillSwitch,
     risk: RiskState | None = None,
     *,
+    foreign: Sequence[str] = (),
     disputed: Mapping[str, str] = MappingProxyType({}),
     blocked: Sequence[str] = (),
+    without_file: str = "",
     failed: date | None = None,
+    unsent: Sequence[str] = (),
     silent: Sequence[str] = (),
     quarantined: Sequence[tuple[str, str]] = (),
     stale: Sequence[tuple[str, str]] = (),
@@ -85,12 +91,18 @@ def concerns(
         The kill switch.
     risk : RiskState, optional
         After the newest decision; None where the book has no levels, or has decided nothing.
+    foreign : sequence of str
+        Orders at the account that are not the book's.
     disputed : mapping of symbol to str
         Why ledger and broker may differ in a position.
     blocked : sequence of str
         Why nothing may be opened, beside the switch and the level.
+    without_file : str
+        Why the book has no file; empty where it has one.
     failed : date, optional
         The session that failed.
+    unsent : sequence of str
+        Orders of the session that came to nothing, and why.
     silent : sequence of str
         Strategies that gave no signals.
     quarantined, stale : sequence of (about, words)
@@ -99,11 +111,15 @@ def concerns(
     found = [
         *_switch(switch),
         *_level(risk),
+        *(Concern(Gravity.FOREIGN, words, "at its account") for words in foreign),
         *(Concern(Gravity.REDUCES, dispute_words(*one)) for one in disputed.items()),
         *(Concern(Gravity.REDUCES, why) for why in blocked),
+        *(Concern(Gravity.UNSENT, words) for words in unsent),
         *(Concern(Gravity.QUARANTINE, words, about) for about, words in quarantined),
         *(Concern(Gravity.STALE, words, about) for about, words in stale),
     ]
+    if without_file:
+        found.append(Concern(Gravity.FILELESS, without_file))
     if failed is not None:
         words = "it is not decided before the failed task, whose log says why, has run again"
         found.append(Concern(Gravity.FAILED, words, f"in session {failed}"))

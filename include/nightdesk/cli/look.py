@@ -16,6 +16,7 @@ from nightdesk.cli.output import show, table
 if TYPE_CHECKING:
     from nightdesk.alerts.position_lines import HoldingLine, PositionLine
     from nightdesk.execution.ledger import Mark
+    from nightdesk.pipeline.fileless import Fileless
     from nightdesk.store.db import Connection
 
 
@@ -44,7 +45,7 @@ def status(
             raise Refused(
                 f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
             )
-        lacking = {one.book: one.words for one in fileless_books(conn, project_root(os.environ))}
+        lacking = {one.book: one for one in fileless_books(conn, project_root(os.environ))}
         books = sorted(
             (_standing(conn, name, lacking.get(name)) for name in names if book in (None, name)),
             key=lambda one: (one["state"].rank, one["book"]),
@@ -85,9 +86,9 @@ def verify(book: BookName, json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _standing(conn: Connection, book: str, without_file: str | None) -> dict[str, Any]:
+def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[str, Any]:
     """All that `status` tells of one book."""
-    from nightdesk.alerts.concerns import Gravity, gravest
+    from nightdesk.alerts.concerns import gravest
     from nightdesk.alerts.position_lines import by_symbol
     from nightdesk.cli.risk import drawdown_document
     from nightdesk.pipeline.against import concerns_of
@@ -120,14 +121,13 @@ def _standing(conn: Connection, book: str, without_file: str | None) -> dict[str
     }
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     answer = _answer(conn, book)
-    against = concerns_of(conn, book)
+    against = concerns_of(conn, book, "" if fileless is None else f"{fileless.words} {fileless.todo}")
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
-    failed = without_file is not None or unsent or foreign
     return {
         "book": book,
-        "state": gravest(against, Gravity.FAILED if failed else Gravity.WELL),
-        "without_file": without_file,
+        "state": gravest(against),
+        "without_file": None if fileless is None else fileless.words,
         "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
         "last_session": newest[0] if newest else None,
         "silent": () if checked is None else silent_strategies(conn, book, checked),
@@ -282,21 +282,12 @@ def _told(
 
 
 def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
-    from nightdesk.alerts.concerns import Concern, Gravity
+    from nightdesk.alerts.concerns import Concern
     from nightdesk.alerts.figures import money, percent, quantity
 
     last, mark = one["last_session"], one["mark"]
     yield f"{one['book']}: {one['state']}"
-    against = [Concern(**found) for found in one["concerns"]]
-    yield from (f"  {found.line}" for found in against if found.state.rank <= Gravity.FAILED.rank)
-    if one["without_file"] is not None:
-        yield f"  NO FILE: {one['without_file']}"
-        yield f"  what to do: `nightdesk books {one['book']} --stored`, or `nightdesk kill {one['book']}`"
-    for line in one["foreign_orders"]:
-        yield f"  FOREIGN ORDER at its account: {line}"
-    for line in one["unsent"]:
-        yield f"  NOT IN THE MARKET: {line}"
-    yield from (f"  {found.line}" for found in against if found.state.rank > Gravity.FAILED.rank)
+    yield from (f"  {Concern(**found).line}" for found in one["concerns"])
     if last is not None:
         regime = last["regime"] or "not read yet"
         yield f"  last session {last['session']} ({last['status']}), regime {regime}"

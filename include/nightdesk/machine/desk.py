@@ -278,7 +278,7 @@ def _closing_lines(conn: Connection, home: Home, books: Sequence[str]) -> Iterat
     from nightdesk.machine.standing import commands, newest_page, waiting
 
     yield ""
-    yield from list(waiting(conn, books)) or ["nothing is stopped, degraded or unacknowledged"]
+    yield from list(waiting(conn, home.root)) or ["nothing is stopped, degraded or unacknowledged"]
     for book in books:
         page = newest_page(conn, home, book)
         if page is not None:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 ON_ITS_WAY = timedelta(minutes=15)
 #: The gravest alerts that `up` ends with; more of them are counted.
 ALERTS_SHOWN = 5
-GRAVE = ("EMERGENCY", "CRITICAL", "WARNING")
 
 
 def decided(conn: Connection, root: Path) -> Iterator[Part]:
@@ -77,18 +76,21 @@ def undelivered(conn: Connection, root: Path, environ: Mapping[str, str]) -> Par
     return Part("alerts", "unwell", f"{words}: {error}" if error else words)
 
 
-def waiting(conn: Connection, books: Sequence[str]) -> Iterator[str]:
-    """What stands against the books, the gravest first, and what nobody has acknowledged."""
-    from nightdesk.alerts.concerns import Gravity
+def waiting(conn: Connection, root: Path) -> Iterator[str]:
+    """What stands against the started books, the gravest first, and what nobody has acknowledged."""
+    from nightdesk.alerts.concerns import Gravity, sort_alerts
     from nightdesk.pipeline.against import concerns_of
+    from nightdesk.pipeline.fileless import fileless_books
+    from nightdesk.store.books import started_books
     from nightdesk.store.messages import alerts_of
 
-    found = [(one, book) for book in books for one in concerns_of(conn, book)]
+    lacking = {one.book: f"{one.words} {one.todo}" for one in fileless_books(conn, root)}
+    books = [record.book for record in started_books(conn)]
+    found = [(one, book) for book in books for one in concerns_of(conn, book, lacking.get(book, ""))]
     for one, book in sorted(found, key=lambda pair: pair[0].state.rank):
         if one.state.rank <= Gravity.DEGRADED.rank:
             yield f"{book}: {one.line}"
-    unknown = [row for row in alerts_of(conn, newest=1000) if _is_open(row)]
-    unknown.sort(key=lambda row: GRAVE.index(row["level"]))
+    unknown = sort_alerts(row for row in alerts_of(conn, newest=1000) if _is_open(row))
     for row in unknown[:ALERTS_SHOWN]:
         yield f"alert {row['alert_id']} {row['level']}, not acknowledged: {row['subject']}"
     if len(unknown) > ALERTS_SHOWN:
@@ -124,4 +126,4 @@ def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
 
 
 def _is_open(row: dict[str, Any]) -> bool:
-    return row["acknowledged_at"] is None and row["level"] in GRAVE
+    return row["acknowledged_at"] is None and row["level"] != "INFO"

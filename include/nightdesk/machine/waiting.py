@@ -77,11 +77,7 @@ class Wait:
 
 def deciding(airflow: Airflow, span: Span) -> list[Run]:
     """The runs that decide a session of the span: a dry run keeps nothing, so it decides nothing."""
-    return [
-        run
-        for run in airflow.runs(span.dag_id)
-        if run.session in span.sessions and not run.conf.get("dry_run")
-    ]
+    return [run for run in airflow.runs(span.dag_id) if run.decides in span.sessions]
 
 
 def why_failed(airflow: Airflow, span: Span, session: date) -> str:

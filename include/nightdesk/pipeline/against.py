@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from nightdesk.alerts.concerns import Concern, concerns
 from nightdesk.decision.stale import stale_words
 from nightdesk.pipeline.answering import newest_answer
+from nightdesk.pipeline.foreign import words_of
+from nightdesk.pipeline.unsent import unsent_notes
 from nightdesk.store.decisions import decided_sessions, read_quality, silent_strategies
+from nightdesk.store.foreign_orders import foreign_orders
 from nightdesk.store.health import quarantine_spells, read_findings
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.ledger import disputed_positions, read_marks
@@ -21,14 +24,24 @@ if TYPE_CHECKING:
     from nightdesk.store.db import Connection
 
 
-def concerns_of(conn: Connection, book: str) -> tuple[Concern, ...]:
-    """All that stands against a started book after its newest session, the gravest first."""
+def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Concern, ...]:
+    """All that stands against a started book after its newest session, the gravest first.
+
+    Parameters
+    ----------
+    conn : Connection
+    book : str
+        Its name.
+    without_file : str
+        Why it has no file, and what to do; empty where it has one.
+    """
     switch, risk = kill_switch(conn, book, date.max), _answered(conn, book)
     marks = read_marks(conn, book)
     stale = stale_holdings_of(conn, book, marks[-1].session) if marks else []
     newest = decided_sessions(conn, book, newest=1)
+    foreign = [words_of(one) for one in foreign_orders(conn, book)]
     if not newest:
-        return concerns(switch, risk)
+        return concerns(switch, risk, foreign=foreign, without_file=without_file)
     session = newest[0]["session"]
     quality, findings = read_quality(conn, book, session), read_findings(conn, book, session)
     spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
@@ -37,9 +50,12 @@ def concerns_of(conn: Connection, book: str) -> tuple[Concern, ...]:
     return concerns(
         switch,
         risk,
+        foreign=foreign,
         disputed=disputed_positions(conn, book, session),
+        without_file=without_file,
         blocked=stopped or blocked,
         failed=session if newest[0]["status"] == "failed" else None,
+        unsent=unsent_notes(conn, book, session),
         silent=silent_strategies(conn, book, session),
         quarantined=[
             (f"since {spells[row['symbol']]}" if row["symbol"] in spells else "", row["detail"])

@@ -190,13 +190,10 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
             if one["outcome"] != "passed"
         ),
         sources=sources,
-        notes=(
-            *(f"Not in the market: {one}." for one in unsent_notes(conn, book.name, session)),
-            *(
-                f"Ledger and broker differ: {one['item']}: "
-                f"ledger {one['ledger_value']}, broker {one['broker_value']}."
-                for one in reconciliations_of(conn, book.name, session)
-            ),
+        notes=tuple(
+            f"Ledger and broker differ: {one['item']}: "
+            f"ledger {one['ledger_value']}, broker {one['broker_value']}."
+            for one in reconciliations_of(conn, book.name, session)
         ),
         risk=risk_section(conn, book, session),
         concerns=_concerns(context, quality, positions, None if book.levels is None else state),
@@ -221,6 +218,7 @@ def _concerns(
         risk,
         disputed=disputed_positions(conn, book, session),
         blocked=[quality.reason] if quality.reason else [],
+        unsent=unsent_notes(conn, book, session),
         silent=silent_strategies(conn, book, session),
         quarantined=[(", ".join(quality.quarantined), apart)] if quality.quarantined else [],
         stale=[
