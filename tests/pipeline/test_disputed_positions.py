@@ -12,6 +12,7 @@ from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
 
 from nightdesk import decision
 from nightdesk.calendar import get_calendar
+from nightdesk.errors import Refused
 from nightdesk.execution import reconciling
 from nightdesk.pipeline import sides
 from nightdesk.pipeline.adopting import adopt
@@ -127,6 +128,17 @@ def test_an_execution_that_only_its_order_tells_of_is_not_bought_again(
     assert held_back(desk, 4) == {}
     days(desk, 5)
     agrees(desk, 5)
+
+
+def test_what_is_awaited_is_not_taken_over_and_booked_twice(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
+    days(desk, 0)
+    fake.lag("fills")
+    days(desk, 1)
+    with desk.standing() as context, pytest.raises(Refused, match=r"are still awaited.*booked twice"):
+        adopt(context, reason="the broker is right", who="ann")
+    fake.heal()
+    days(desk, 2)
+    agrees(desk, 2)
 
 
 def test_an_order_that_was_confirmed_and_is_not_known_any_more_is_not_sent_anew(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nightdesk.alerts.position_lines import HoldingLine, PositionLine
     from nightdesk.execution.ledger import Mark
     from nightdesk.pipeline.fileless import Fileless
+    from nightdesk.risk import RiskState
     from nightdesk.store.db import Connection
 
 
@@ -94,10 +95,8 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.pipeline.against import concerns_of
     from nightdesk.pipeline.foreign import words_of
     from nightdesk.pipeline.unsent import unsent_notes
-    from nightdesk.risk.telling import in_short
     from nightdesk.store.decisions import decided_sessions, silent_strategies
     from nightdesk.store.foreign_orders import foreign_orders
-    from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
     from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.ledger import positions_of, read_marks
     from nightdesk.store.levels import newest_risk_state
@@ -113,14 +112,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         if marked is not None and row["quantity"]
     ]
     checked = None if not newest else newest[0]["session"]
-    findings = [] if checked is None else read_findings(conn, book, checked)
-    notes = [] if checked is None else ingest_notes(conn, book, checked)
-    spells = {
-        row["symbol"]: row["first_session"]
-        for row in ([] if checked is None else quarantine_spells(conn, book, checked, checked))
-    }
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
-    answer = _answer(conn, book)
     against = concerns_of(conn, book, "" if fileless is None else f"{fileless.words} {fileless.todo}")
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
@@ -134,27 +126,11 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
         "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
-        "level": None
-        if stood is None
-        else {
-            "session": stood[0],
-            "level": stood[1].level,
-            "drawdown": stood[1].drawdown,
-            "in_words": in_short(stood[1] if answer is None else answer["state"]),
-            "answer": None if answer is None else answer["told"],
-        },
+        "level": None if stood is None else _level(conn, book, *stood),
         "drawdown": None if stood is None else drawdown_document(stood[1]),
         "by_strategy": [] if marked is None else _by_strategy(conn, book, marked.session),
         "since_inception": _since_inception(conn, book, marks),
-        "data": {
-            "session": None if not newest else newest[0]["session"],
-            "checks": [
-                {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
-                for row in findings
-                if row["outcome"] != "passed"
-            ],
-            "left_out": notes,
-        },
+        "data": _data(conn, book, checked),
         "positions": positions,
         "by_symbol": [_document(one) for one in by_symbol(map(_position, positions))],
         "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
@@ -162,6 +138,38 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "foreign_orders": foreign,
         "open_orders": read_rows(conn, "open_orders", book=book),
         "alerts": _open_alerts(conn, book, 10),
+    }
+
+
+def _data(conn: Connection, book: str, session: date | None) -> dict[str, Any]:
+    """What the checks of a session found, and what its ingest left out."""
+    from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
+
+    if session is None:
+        return {"session": None, "checks": [], "left_out": []}
+    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    return {
+        "session": session,
+        "checks": [
+            {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
+            for row in read_findings(conn, book, session)
+            if row["outcome"] != "passed"
+        ],
+        "left_out": ingest_notes(conn, book, session),
+    }
+
+
+def _level(conn: Connection, book: str, session: date, state: RiskState) -> dict[str, Any]:
+    """The drawdown level after a session, and what a person has said of it."""
+    from nightdesk.risk.telling import in_short
+
+    answer = _answer(conn, book)
+    return {
+        "session": session,
+        "level": state.level,
+        "drawdown": state.drawdown,
+        "in_words": in_short(state if answer is None else answer["state"]),
+        "answer": None if answer is None else answer["told"],
     }
 
 

@@ -11,6 +11,7 @@ from nightdesk.execution.repairs import CASH
 from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import add_adjustments, adjustments_of, newest_differences
 from nightdesk.store.db import book_lock, transaction
+from nightdesk.store.orders import working_orders
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
     ------
     Refused
         When no difference stands, it was taken over already, or it is of a symbol that the book does not
-        name; or when no reason or person is given.
+        name; when executions are awaited that the next settling would book a second time; or when no reason
+        or person is given.
     """
     if not reason.strip() or not who.strip():
         raise Refused("taking the broker's figures over wants a reason and a person: who says so, and why?")
@@ -44,6 +46,17 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
         if adjustments_of(conn, book, session):
             raise Refused(
                 f"the differences of {found[0]['session']} were taken over already: {session} books them"
+            )
+        awaited = [
+            one.order.client_order_id
+            for one in working_orders(conn, book)
+            if one.order.session < found[0]["session"] and one.order.time_in_force != "gtc"
+        ]
+        if awaited:
+            raise Refused(
+                f"executions of {', '.join(awaited)} are still awaited, and are booked when the broker tells "
+                "of them: taken over now they would be booked twice. Run the next session first; where an "
+                f"order never came to anything, `nightdesk resolve {book} ORDER --disown` ends it"
             )
         amounts = {row["item"]: row["broker_value"] - row["ledger_value"] for row in found}
         unnamed = sorted(amounts.keys() - {CASH, *context.book.symbols})
