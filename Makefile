@@ -22,7 +22,7 @@ test: env ## run the tests (about ten minutes on 2 cores)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
 
 test-all: env ## run the long tests too
-	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
 	@$(PY) -m tests.matrices.kill

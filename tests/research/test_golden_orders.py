@@ -6,12 +6,14 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from nightdesk.book import load_book
+from nightdesk.execution import Order
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 
@@ -29,12 +31,13 @@ def decided(name: str, span: tuple[date, date], market: Path) -> Result:
 
 
 def orders_of(result: Result) -> dict[str, str | int]:
+    """How many orders a backtest decided, and their hash."""
+    return orders_hash(one for decision in result.decided for one in decision.orders)
+
+
+def orders_hash(orders: Iterable[Order]) -> dict[str, str | int]:
     """How many orders there are, and a hash of session, symbol, side and quantity of each."""
-    lines = [
-        f"{one.session} {one.symbol} {one.side} {one.quantity.normalize():f}"
-        for decision in result.decided
-        for one in decision.orders
-    ]
+    lines = [f"{one.session} {one.symbol} {one.side} {one.quantity.normalize():f}" for one in orders]
     return {"orders": len(lines), "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
 
