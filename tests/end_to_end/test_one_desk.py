@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from urllib.parse import quote
 
 import pytest
 from tests.end_to_end.desk import DAG, Desk, sessions, wait_for
-from tests.end_to_end.project import SILENT_STRATEGY, TWO_VOICES, VENDOR, WRONG
+from tests.end_to_end.planted import Planted, files_of, tables_of
+from tests.end_to_end.project import FRAGILE, LEAKY_STRATEGY, SILENT_STRATEGY, TWO_VOICES, VENDOR, WRONG
+from tests.end_to_end.watched import DAG as FRAGILE_DAG
+from tests.end_to_end.watched import KILLED, OPS, SECRET, TOKEN, Watched, kill, watched_desk
+from tests.fakes.smtp import PASSWORD, html_of, text_of
 from tests.fakes.yahoo import SERVER_ERROR, UNAUTHORIZED
 
 from nightdesk.calendar import get_calendar
+from nightdesk.machine import postgres
 from nightdesk.store.messages import alerts_of
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(400)]
 
 FIRST, SECOND, THIRD = sessions(3)
 NEXT = get_calendar().shift(get_calendar().latest_completed(datetime.now(UTC)), 1)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    with watched_desk(tmp_path_factory.mktemp("mail")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def desk(watched: Watched) -> Desk:
+    return watched.desk
 
 
 def states(desk: Desk, session: date) -> dict[str, str | None]:
@@ -159,3 +177,55 @@ def test_a_strategy_that_fails_is_told_and_the_session_goes_on_without_it(desk: 
     with desk.database() as connection:
         told = {alert["subject"] for alert in alerts_of(connection, TWO_VOICES)}
     assert told == {f"{TWO_VOICES} {FIRST}: {silent} failed"}
+
+
+def test_a_task_that_fails_for_good_sends_one_mail_that_says_all_and_nothing_secret(watched: Watched) -> None:
+    run = watched.desk.airflow.trigger(FRAGILE_DAG, FIRST)
+    (ended,) = watched.desk.airflow.wait(FRAGILE_DAG, [run], timeout=120)
+    # One strategy of two has failed: the session goes on without it, and is closed.
+    assert ended.state == "success"
+    task = f"signals.{LEAKY_STRATEGY}"
+    watched.swept_and_sent()
+    [(to, got)] = [one for one in watched.mail.received if FRAGILE in one[1]["Subject"]]
+    assert to == OPS
+    assert got["Subject"] == f"CRITICAL {FRAGILE} {FIRST}: {task} failed"
+    link = f"{watched.desk.airflow.address}/dags/{FRAGILE_DAG}/runs/{quote(run)}/tasks/{task}?try_number=1"
+    assert text_of(got).splitlines()[:6] == [
+        f"Book: {FRAGILE}",
+        f"Session: {FIRST}",
+        f"Task: {task} of {FRAGILE_DAG}, run {run}",
+        "Try: 1",
+        "Error: RuntimeError: 401 for ***",
+        f"Log: {link}",
+    ]
+    assert f'<a href="{link}">' in html_of(got)
+    assert "RuntimeError: 401 for ***" in watched.desk.airflow.task_log(FRAGILE_DAG, run, task)
+    assert sum(FRAGILE in body for _, body in watched.hook.received) == 1
+
+
+def test_a_task_that_was_killed_on_its_last_try_is_told_in_one_mail(watched: Watched) -> None:
+    known = len(watched.mails("targets"))
+    with watched.about_to_fail() as task:
+        kill(task)
+        watched.await_end()
+    watched.swept_and_sent()
+    [text] = watched.mails("targets")[known:]
+    assert ", the newest that is recorded\n" in text
+    assert f"Error: {KILLED}" in text
+    # That the session cannot be closed follows from it.
+    assert watched.mails("close") == []
+
+
+def test_no_planted_secret_is_found_in_a_log_a_table_or_a_message(watched: Watched) -> None:
+    planted = Planted({"secret": SECRET, "token": TOKEN, "password": PASSWORD})
+    desk = watched.desk
+    mails = [(f"mail {n}", got.as_string()) for n, (_, got) in enumerate(watched.mail.received)]
+    posts = [(f"post {n}", body) for n, (_, body) in enumerate(watched.hook.received)]
+    assert mails
+    assert posts
+    texts = [*files_of(desk.home.logs, desk.home.reports), *mails, *posts]
+    for name in postgres.DATABASES:
+        with desk.database(name) as connection:
+            texts += tables_of(connection)
+    assert sum(len(text) for _, text in texts) > 100_000
+    assert planted.places(texts) == []
