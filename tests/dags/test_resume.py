@@ -16,10 +16,10 @@ from tests.dags.conftest import ROOT
 from desk_ask import AskOperator
 from desk_failure import raise_alert_of_book
 from nightdesk.errors import BadRequest, Refused
-from nightdesk.risk import RiskState
+from nightdesk.risk import RiskEvent, RiskState
 from nightdesk.store.books import BookRecord, start_book
 from nightdesk.store.db import Connection
-from nightdesk.store.levels import RiskFact, risk_facts, risk_state_row, tell_risk_fact
+from nightdesk.store.levels import risk_facts, risk_state_row, tell_risk_fact
 from nightdesk.store.messages import alerts_of
 from nightdesk.store.rows import replace_rows
 from nightdesk.store.runs import Run, begin_step
@@ -55,7 +55,7 @@ def fallen(conn: Connection) -> Connection:
     numbers = {"volatility": 0.1, "average_correlation": 0.1, "lowest_correlation": 0.1}
     key = {"book": BOOK, "session": SESSION}
     replace_rows(conn, "risk_state", key, [risk_state_row(state) | numbers])
-    tell_risk_fact(conn, BOOK, RiskFact(SESSION, "ask", "level 4", "desk"))
+    tell_risk_fact(conn, BOOK, RiskEvent(SESSION, "ask", "level 4", "desk"))
     return conn
 
 
@@ -152,7 +152,7 @@ def test_an_answer_is_stored_with_the_person_and_a_second_attempt_changes_nothin
         told = tasks["answer"].execute({"ti": said})
         assert told == {"kind": kind, "who": "ann", "counts_from": f"{NEXT}"}
     [_, fact] = risk_facts(fallen, BOOK, NEXT)
-    assert fact == RiskFact(NEXT, kind, "looked at it", "ann")
+    assert fact == RiskEvent(NEXT, kind, "looked at it", "ann")
 
 
 @pytest.mark.usefixtures("fallen")

@@ -20,14 +20,19 @@ from tests.decision.test_properties import (
 
 from nightdesk import regime
 from nightdesk.calendar import as_date, as_instant, get_calendar
-from nightdesk.decision import Day, Desk, Facts, Market, RiskEvent
+from nightdesk.decision import (
+    Day,
+    Desk,
+    Facts,
+    Market,
+)
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry, mark
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO, exact, to_cents
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
-from nightdesk.risk import without_entries
+from nightdesk.risk import RiskEvent, without_entries
 
 FIRST = "2020-02-03"
 

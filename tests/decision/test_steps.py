@@ -10,7 +10,6 @@ from tests.decision.desks import SESSION, book, day, desk, state, two_strategies
 
 from nightdesk.decision import (
     Desk,
-    RiskEvent,
     State,
     facts_at,
     gate,
@@ -22,7 +21,7 @@ from nightdesk.decision import (
 from nightdesk.decision.day import Day, Facts
 from nightdesk.errors import Refused
 from nightdesk.execution import Ledger, Order, mark
-from nightdesk.risk import words
+from nightdesk.risk import RiskEvent, words
 from nightdesk.strategies import Direction
 
 BUY, STRONG_BUY, HOLD = Direction.BUY, Direction.STRONG_BUY, Direction.HOLD

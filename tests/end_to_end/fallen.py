@@ -23,8 +23,8 @@ from nightdesk.machine.transport import Rest
 from nightdesk.pipeline.answering import set_level
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.steps import run_session
-from nightdesk.risk import RiskState
-from nightdesk.store.levels import RiskFact, newest_risk_state, risk_facts
+from nightdesk.risk import RiskEvent, RiskState
+from nightdesk.store.levels import newest_risk_state, risk_facts
 
 BOOK = "fallen"
 DAILY, RESUME = f"daily__{BOOK}", f"resume__{BOOK}"
@@ -73,7 +73,7 @@ class Fallen:
             book = load_book(self.desk.home.root / "books" / f"{BOOK}.yaml")
             set_level(connection, book, 4, reason="a drill", who="kim")
 
-    def facts(self) -> list[RiskFact]:
+    def facts(self) -> list[RiskEvent]:
         """What was said of the book's levels, in its order."""
         with self.desk.database() as connection:
             return list(risk_facts(connection, BOOK, date.max))

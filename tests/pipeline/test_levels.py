@@ -12,8 +12,13 @@ from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.pipeline.levels import session_facts
 from nightdesk.pipeline.replaying import rewind
-from nightdesk.risk import RiskState
-from nightdesk.store.levels import RiskFact, level_changes, read_risk_state, risk_facts, tell_risk_fact
+from nightdesk.risk import RiskEvent, RiskState
+from nightdesk.store.levels import (
+    level_changes,
+    read_risk_state,
+    risk_facts,
+    tell_risk_fact,
+)
 
 
 def level_of(desk: SmallDesk, number: int) -> RiskState:
@@ -25,7 +30,7 @@ def level_of(desk: SmallDesk, number: int) -> RiskState:
 
 def say(desk: SmallDesk, number: int, kind: str, level: int = 0) -> None:
     with open_connection(desk.url) as conn:
-        tell_risk_fact(conn, "small", RiskFact(session(number), kind, "drill", "ann", level))  # type: ignore[arg-type]
+        tell_risk_fact(conn, "small", RiskEvent(session(number), kind, "drill", "ann", level))  # type: ignore[arg-type]
 
 
 def alerts(desk: SmallDesk, key: str) -> list[tuple[object, ...]]:
@@ -196,4 +201,4 @@ def test_a_word_without_a_reason_or_a_person_is_refused(desk: SmallDesk) -> None
     with open_connection(desk.url) as conn:
         for reason, who in ((" ", "ann"), ("fine", "")):
             with pytest.raises(Refused, match="wants a reason and a person"):
-                tell_risk_fact(conn, "small", RiskFact(session(1), "confirm", reason, who))
+                tell_risk_fact(conn, "small", RiskEvent(session(1), "confirm", reason, who))

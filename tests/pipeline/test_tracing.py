@@ -8,8 +8,9 @@ from tests.conftest import open_connection
 from tests.pipeline.small_desk import STRATEGY, UNIVERSE, SmallDesk, session
 
 from nightdesk.pipeline.tracing import trace
+from nightdesk.risk import RiskEvent
 from nightdesk.risk.rule import rule_class
-from nightdesk.store.levels import RiskFact, tell_risk_fact
+from nightdesk.store.levels import tell_risk_fact
 
 
 def story(desk: SmallDesk, number: int, symbol: str) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def test_a_level_that_was_set_is_told_with_what_it_cuts(desk: SmallDesk) -> None
     desk.run(0, **inject(desk, 0, "SPY"))
     desk.run(1)
     with open_connection(desk.url) as conn:
-        tell_risk_fact(conn, "small", RiskFact(session(2), "level", "drill", "ann", 4))
+        tell_risk_fact(conn, "small", RiskEvent(session(2), "level", "drill", "ann", 4))
     desk.run(2)
     told = story(desk, 2, "SPY")
     assert told["level"].startswith("Drawdown level 4")

@@ -16,7 +16,6 @@ from tests.research.panels import FIRST, LAST, seeded_panel
 
 from nightdesk.book import Levels, Target
 from nightdesk.calendar import as_date
-from nightdesk.decision import RiskEvent
 from nightdesk.errors import Refused
 from nightdesk.execution import fold
 from nightdesk.panel import Action
@@ -24,6 +23,7 @@ from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.files import write_csv, write_result
 from nightdesk.research.metrics import metrics
 from nightdesk.research.tables import TABLES, nav_rows, performance_rows, risk_event_rows
+from nightdesk.risk import RiskEvent
 
 LIMITS = {
     "daily_loss": {"limit": -0.02},

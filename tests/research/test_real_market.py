@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from nightdesk.book import load_book
-from nightdesk.decision import RiskEvent
 from nightdesk.panel import Panel
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
+from nightdesk.risk import RiskEvent
 
 BOOK = load_book(Path(__file__).parents[2] / "books" / "multi_asset.yaml")
 FIRST, LAST = date(2008, 1, 2), date(2010, 12, 31)

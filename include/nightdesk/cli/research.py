@@ -35,8 +35,9 @@ from nightdesk.cli.spans import Start, begin
 
 if TYPE_CHECKING:
     from nightdesk.book import Book
-    from nightdesk.decision import Injection, RiskEvent
+    from nightdesk.decision import Injection
     from nightdesk.research.backtest import Result
+    from nightdesk.risk import RiskEvent
 
 
 @app.command(
@@ -209,7 +210,7 @@ def _band_lines(bands: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 
 def _drills(kill: Sequence[date] | None, release: Sequence[date] | None) -> tuple[RiskEvent, ...]:
     """Kills and releases in the order in which they count."""
-    from nightdesk.decision import RiskEvent
+    from nightdesk.risk import RiskEvent
 
     killed = [RiskEvent(day, "kill", "drill") for day in kill or ()]
     released = [RiskEvent(day, "release", "drill") for day in release or ()]

@@ -1,7 +1,7 @@
 """The top of the pure rooms: one session's decision of a book, the same for every driver."""
 
 from nightdesk.decision.compliance import counted_sessions, watches_taxes
-from nightdesk.decision.day import Day, Facts, RiskEvent, State, Targets, facts_at
+from nightdesk.decision.day import Day, Facts, State, Targets, facts_at
 from nightdesk.decision.desk import Desk, resolve
 from nightdesk.decision.injection import Injection, inject, overlay, parse_injections, within
 from nightdesk.decision.judging import Judged, judge
@@ -27,7 +27,6 @@ __all__ = [
     "Injection",
     "Judged",
     "Market",
-    "RiskEvent",
     "StaleHolding",
     "State",
     "Targets",

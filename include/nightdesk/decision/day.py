@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
-from nightdesk.risk import Answer, RiskState
+from nightdesk.risk import Answer, RiskEvent, RiskState
 from nightdesk.strategies.base import Codes
 from nightdesk.tax import TaxView
 
@@ -107,21 +106,6 @@ class Facts:
     simulates: bool = True
     forced: int = 0
     forced_by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskEvent:
-    """A dated fact about a book's risk: it counts from the decision of `session` on.
-
-    "kill" and "release" turn the kill switch, "review", "confirm" and "reject" answer for a book that waits,
-    "ask" says that a person was asked, "level" sets a drawdown level.
-    """
-
-    session: date
-    kind: Literal["kill", "release", "review", "confirm", "reject", "ask", "level"]
-    reason: str
-    who: str = ""
-    level: int = 0
 
 
 def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = True) -> Facts:

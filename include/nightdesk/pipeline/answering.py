@@ -13,12 +13,12 @@ from nightdesk.errors import Refused
 from nightdesk.masking import mask_line, one_line
 from nightdesk.pipeline.context import TURN_SECONDS
 from nightdesk.pipeline.stopping import next_session
-from nightdesk.risk import RiskState
+from nightdesk.risk import RiskEvent, RiskState
 from nightdesk.risk.levels import LIQUIDATED, REVIEWED
 from nightdesk.store.db import Connection, book_lock, transaction
 from nightdesk.store.deliveries import acknowledge_by_key
 from nightdesk.store.ledger import read_mark
-from nightdesk.store.levels import RiskFact, newest_risk_state, risk_facts, tell_risk_fact
+from nightdesk.store.levels import newest_risk_state, risk_facts, tell_risk_fact
 from nightdesk.store.messages import asking_key
 
 Wanted = Literal["review", "confirm"]
@@ -63,7 +63,7 @@ class Waiting:
         Decisions running with a calm portfolio, and without a new low.
     asked : date or None
         Session at which a person was asked; None in a replay that no person has seen.
-    rejected : RiskFact or None
+    rejected : RiskEvent or None
         The newest answer, where it was no.
     """
 
@@ -77,7 +77,7 @@ class Waiting:
     calm: int
     since_low: int
     asked: date | None = None
-    rejected: RiskFact | None = None
+    rejected: RiskEvent | None = None
 
 
 def what_waits(conn: Connection, book: str) -> Waiting | None:
@@ -109,7 +109,7 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
     )
 
 
-def newest_answer(conn: Connection, book: str) -> tuple[RiskFact, RiskState] | None:
+def newest_answer(conn: Connection, book: str) -> tuple[RiskEvent, RiskState] | None:
     """What a person has said of the level at which a book stands, and the state that it was said of."""
     found = newest_risk_state(conn, book)
     episode = None if found is None else _episode(found[1])
@@ -135,7 +135,7 @@ def answer(
     about: Episode | None = None,
     key: str | None = None,
     calendar: str = USUAL_CALENDAR,
-) -> RiskFact:
+) -> RiskEvent:
     """Store what a person said of a book that waits; it counts from the decision after the newest one.
 
     Whoever says no takes an earlier yes back, as long as the book has not come back by it. The same word of
@@ -160,7 +160,7 @@ def answer(
 
     Returns
     -------
-    RiskFact
+    RiskEvent
         What is stored, with the session from which it counts.
 
     Raises
@@ -189,10 +189,10 @@ def answer(
     if approved:
         kind = "confirm" if episode.level >= LIQUIDATED else "review"
     kept = (mask_line(reason.strip()), one_line(who.strip()))
-    if said is not None and said == RiskFact(said.session, kind, *kept):
+    if said is not None and said == RiskEvent(said.session, kind, *kept):
         return said
     _refuse_what_was_said(book, state, episode, said, approved=approved)
-    fact = RiskFact(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)
+    fact = RiskEvent(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)
     with transaction(conn):
         tell_risk_fact(conn, book, fact, key=key)
         # Whoever speaks of the present level knows of those before it.
@@ -208,7 +208,7 @@ def set_level(
     reason: str,
     who: str,
     wait_seconds: float = TURN_SECONDS,
-) -> RiskFact:
+) -> RiskEvent:
     """Send a book to a deeper drawdown level in its next decision, as if it had fallen so far.
 
     Parameters
@@ -227,7 +227,7 @@ def set_level(
 
     Returns
     -------
-    RiskFact
+    RiskEvent
         What is stored, with the session whose decision enters the level.
 
     Raises
@@ -259,7 +259,7 @@ def set_level(
                 f"book {book.name} cannot be set to level {level}: {standing}. A level that is set is deeper "
                 "than that; it is left by its way back alone"
             )
-        fact = RiskFact(session, "level", reason, who, level)
+        fact = RiskEvent(session, "level", reason, who, level)
         tell_risk_fact(conn, book.name, fact)
     return fact
 
@@ -270,21 +270,21 @@ def _episode(state: RiskState) -> Episode | None:
     return Episode(state.level, state.since)
 
 
-def _said_since(conn: Connection, book: str, episode: Episode) -> tuple[RiskFact, ...]:
+def _said_since(conn: Connection, book: str, episode: Episode) -> tuple[RiskEvent, ...]:
     return tuple(one for one in risk_facts(conn, book, date.max) if one.session >= episode.since)
 
 
-def _newest_answer(facts: tuple[RiskFact, ...]) -> RiskFact | None:
+def _newest_answer(facts: tuple[RiskEvent, ...]) -> RiskEvent | None:
     return next((one for one in reversed(facts) if one.kind in _ANSWERS), None)
 
 
-def _serves(said: RiskFact, episode: Episode) -> bool:
+def _serves(said: RiskEvent, episode: Episode) -> bool:
     """Whether it lets the book come back; a review does not where a confirmation is asked for."""
     return said.kind == "confirm" or (said.kind == "review" and episode.level == REVIEWED)
 
 
 def _refuse_what_was_said(
-    book: str, state: RiskState, episode: Episode, said: RiskFact | None, *, approved: bool
+    book: str, state: RiskState, episode: Episode, said: RiskEvent | None, *, approved: bool
 ) -> None:
     at = f"level {episode.level} of book {book}, entered on {episode.since}, was"
     if said is None:

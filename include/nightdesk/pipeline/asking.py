@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from nightdesk.book import Levels
 from nightdesk.pipeline.answering import Waiting
-from nightdesk.risk import Change, RiskState
+from nightdesk.risk import Change, RiskEvent, RiskState
 from nightdesk.risk.moves import describe
-from nightdesk.store.levels import RiskFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +49,12 @@ def question_of(waiting: Waiting, levels: Levels, entered: Change | None) -> Que
     )
 
 
-def answer_words(said: RiskFact, state: RiskState, levels: Levels | None) -> str:
+def answer_words(said: RiskEvent, state: RiskState, levels: Levels | None) -> str:
     """Who has answered what of a book's level, and when the book comes back by it.
 
     Parameters
     ----------
-    said : RiskFact
+    said : RiskEvent
         The answer.
     state : RiskState
         After the newest decision.

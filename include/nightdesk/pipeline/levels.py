@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 from nightdesk.book import Levels
-from nightdesk.decision import Facts, Judged, RiskEvent, facts_at
+from nightdesk.decision import Facts, Judged, facts_at
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Saver
-from nightdesk.risk import Change, RiskState
+from nightdesk.risk import Change, RiskEvent, RiskState
 from nightdesk.risk.levels import REVIEWED
 from nightdesk.risk.moves import asks_for, describe, entries_at
 from nightdesk.store.db import now
 from nightdesk.store.levels import (
-    RiskFact,
     level_change_row,
     newest_risk_state,
     read_risk_state,
@@ -31,10 +30,7 @@ def session_facts(context: Context) -> Facts:
     """What people and the desk itself have said that counts in the session's decision."""
     book, session = context.book.name, context.session
     switch = kill_switch(context.conn, book, session)
-    events = [
-        RiskEvent(one.session, one.kind, one.reason, one.who, one.level)
-        for one in risk_facts(context.conn, book, session)
-    ]
+    events = list(risk_facts(context.conn, book, session))
     if switch.on:
         events.append(RiskEvent(switch.session or session, "kill", switch.reason, switch.who))
     return facts_at(events, session, simulates=context.book.broker.kind == "paper")
@@ -106,7 +102,7 @@ def _ask(context: Context, risk: RiskState, levels: Levels, change: Change | Non
     tell_risk_fact(
         context.conn,
         book,
-        RiskFact(context.session, "ask", reason, "desk"),
+        RiskEvent(context.session, "ask", reason, "desk"),
         key=f"ask {book} {since} {risk.level}",
     )
     entered = (

@@ -9,8 +9,8 @@ from typing import Literal
 from nightdesk.errors import Refused
 from nightdesk.pipeline.answering import answer, spoken_of, what_waits
 from nightdesk.pipeline.switching import Turned, release
+from nightdesk.risk import RiskEvent
 from nightdesk.store.db import Connection, transaction
-from nightdesk.store.levels import RiskFact
 from nightdesk.store.risk import kill_switch
 
 What = Literal["switch", "level", "both"]
@@ -24,7 +24,7 @@ class Resumed:
     """
 
     released: Turned | None
-    answered: RiskFact | None
+    answered: RiskEvent | None
     stopped: bool
 
 

@@ -14,7 +14,15 @@ from nightdesk import factors
 from nightdesk.book import Book
 from nightdesk.calendar import as_date
 from nightdesk.corporate.findings import ActionFinding
-from nightdesk.decision import Desk, Injection, Market, RiskEvent, StaleHolding, inject, observe, resolve
+from nightdesk.decision import (
+    Desk,
+    Injection,
+    Market,
+    StaleHolding,
+    inject,
+    observe,
+    resolve,
+)
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.execution.ledger import value
@@ -25,6 +33,7 @@ from nightdesk.performance import growth_of
 from nightdesk.quarantine import Spell, Withheld, usable
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
+from nightdesk.risk import RiskEvent
 from nightdesk.strategies import View
 
 

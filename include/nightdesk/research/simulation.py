@@ -10,7 +10,6 @@ from nightdesk.decision import (
     Desk,
     Gated,
     Market,
-    RiskEvent,
     StaleHolding,
     State,
     Targets,
@@ -42,7 +41,7 @@ from nightdesk.execution import (
 )
 from nightdesk.execution.money import exact
 from nightdesk.panel import Floats
-from nightdesk.risk import RiskState
+from nightdesk.risk import RiskEvent, RiskState
 from nightdesk.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
 
 

@@ -15,6 +15,7 @@ from nightdesk.risk.distances import Distance, Measured
 from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
 from nightdesk.risk.levels import Answer, Change, RiskState, Signs, advance, begin
 from nightdesk.risk.report import Contribution, Pair, Picture, RiskReport, risk_report
+from nightdesk.risk.risk_event import RiskEvent
 from nightdesk.risk.rule import (
     Entering,
     Rule,
@@ -59,6 +60,7 @@ __all__ = [
     "PatternDayTrader",
     "Picture",
     "Record",
+    "RiskEvent",
     "RiskReport",
     "RiskState",
     "Rule",

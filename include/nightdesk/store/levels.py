@@ -4,40 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from nightdesk.errors import Refused
 from nightdesk.masking import mask_line, one_line
-from nightdesk.risk import Change, RiskState
+from nightdesk.risk import Change, RiskEvent, RiskState
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import read_row, read_rows
 
-FactKind = Literal["review", "confirm", "reject", "ask", "level"]
 
-
-@dataclass(frozen=True, slots=True)
-class RiskFact:
-    """What was said of a book's drawdown level, counting from the decision of `session` on.
-
-    `level` is the one that is set; 0 for the other kinds.
-    """
-
-    session: date
-    kind: FactKind
-    reason: str
-    who: str
-    level: int = 0
-
-
-def risk_facts(conn: Connection, book: str, session: date) -> tuple[RiskFact, ...]:
+def risk_facts(conn: Connection, book: str, session: date) -> tuple[RiskEvent, ...]:
     """What was said of a book's drawdown levels and counts by a session, in the order in which it counts."""
     rows = read_rows(conn, "risk_facts", book=book, session=session)
-    return tuple(RiskFact(**{**row, "level": row["level"] or 0}) for row in rows)
+    return tuple(RiskEvent(**{**row, "level": row["level"] or 0}) for row in rows)
 
 
-def tell_risk_fact(conn: Connection, book: str, fact: RiskFact, *, key: str | None = None) -> bool:
+def tell_risk_fact(conn: Connection, book: str, fact: RiskEvent, *, key: str | None = None) -> bool:
     """Store what was said of a book's drawdown level.
 
     Parameters
@@ -46,7 +29,7 @@ def tell_risk_fact(conn: Connection, book: str, fact: RiskFact, *, key: str | No
         Where it is stored.
     book : str
         A started book.
-    fact : RiskFact
+    fact : RiskEvent
     key : str, optional
         Names the event: told twice under one key, it is stored once. Default: every call is its own event.
 
