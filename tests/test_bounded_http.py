@@ -22,7 +22,7 @@ from nightdesk.brokers.credentials import Credentials
 from nightdesk.errors import Transient
 from nightdesk.feeds import alpaca_news_http
 from nightdesk.feeds.alpaca_news_http import NewsLine
-from nightdesk.feeds.alpaca_news_http import PassingFault as NewsFault
+from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.yahoo_http import CHART, WatchedSession
 from nightdesk.machine import transport
 from nightdesk.machine.environment import Login
@@ -87,7 +87,7 @@ def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(
     with RawServer(trickle) as server:
         with in_time(20.0), pytest.raises(Unreachable, match=r"did not end within 0.6 s|no answer within"):
             broker_at(server.url, 0.6).clock()
-        with in_time(20.0), pytest.raises(NewsFault, match=r"did not end within 0.6 s|no answer within"):
+        with in_time(20.0), pytest.raises(SourceFault, match=r"did not end within 0.6 s|no answer within"):
             news_of(server.url)
         with in_time(20.0):
             assert "no answer within 0.6 s" in fault_of_chart(server.url, 0.6)
@@ -106,7 +106,7 @@ def test_an_answer_of_sixty_megabytes_is_not_read(large: Sending) -> None:
         with pytest.raises(Unreadable, match="answered too much") as caught:
             broker_at(server.url).positions()
         assert len(str(caught.value)) < 500
-        with pytest.raises(NewsFault, match="answered too much"):
+        with pytest.raises(SourceFault, match="answered too much"):
             news_of(server.url)
         assert "answered too much" in fault_of_chart(server.url)
 
@@ -120,7 +120,7 @@ def certificate(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("ask", "fault"),
-    [(lambda url: broker_at(url).clock(), Unreachable), (news_of, NewsFault)],
+    [(lambda url: broker_at(url).clock(), Unreachable), (news_of, SourceFault)],
     ids=["broker", "news"],
 )
 def test_a_certificate_that_is_not_accepted_is_called_one(

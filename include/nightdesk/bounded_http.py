@@ -10,15 +10,26 @@ import http.client
 import io
 import ssl
 import time
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
+from requests.exceptions import (
+    ChunkedEncodingError,
+    ContentDecodingError,
+    JSONDecodeError,
+    ReadTimeout,
+    RequestException,
+    Timeout,
+)
 from requests.exceptions import ConnectionError as BrokenConnection
-from requests.exceptions import ReadTimeout
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ReadTimeoutError
+
+from nightdesk.errors import Refused
 
 #: The largest answer that is read, in bytes once unpacked: several times the longest page that is asked for.
 MOST_BYTES = 4 * 1024 * 1024
@@ -40,6 +51,10 @@ class TooLarge(Exception):
 
 class TooSlow(ReadTimeout):
     """An answer that has begun and does not end in time."""
+
+
+#: What a bounded request raises, beside what a client makes of an answer that it cannot read.
+NO_ANSWER = (Moved, TooLarge, RequestException)
 
 
 class BoundedAdapter(HTTPAdapter):
@@ -81,6 +96,85 @@ class BoundedAdapter(HTTPAdapter):
         return response
 
 
+@dataclass(frozen=True)
+class NoAnswer:
+    """Why a request has no answer that can be read.
+
+    Attributes
+    ----------
+    found : str
+        What came where an answer was expected ("no JSON"); empty where nothing came to its end.
+    why : str
+        What kept it from coming; empty where something came.
+    moved : bool
+        Whether the server sent the request elsewhere, which asking again does not change.
+    text : str
+        What came, where it is text.
+    """
+
+    found: str = ""
+    why: str = ""
+    moved: bool = False
+    text: str = ""
+
+
+def no_answer(error: Exception, host: str, *, read: float, whole: float) -> NoAnswer:
+    """What an error that a request of a held client raised means.
+
+    Parameters
+    ----------
+    error : Exception
+        Of `BoundedAdapter`, of `requests`, or of whatever the client made of an answer.
+    host : str
+        Who was asked.
+    read, whole : float
+        The bounds of the request in seconds, as `BoundedAdapter` has them.
+    """
+    match error:
+        case TooLarge():
+            return NoAnswer(found=f"too much ({error})")
+        case Moved():
+            return NoAnswer(found=f"a redirection ({error.status})", moved=True)
+        case JSONDecodeError():  # of RequestException, too: an answer that is none comes first
+            return NoAnswer(found="no JSON", text=error.doc)
+        case ChunkedEncodingError() | ContentDecodingError():
+            return NoAnswer(found="something that ends in the middle")
+        case TooSlow():
+            return NoAnswer(why=f"its answer did not end within {whole:g} s")
+        case RequestException():
+            tls = tls_words(error, host)
+            silent = f"no answer within {read:g} s" if isinstance(error, Timeout) else "the connection failed"
+            return NoAnswer(why=tls or silent)
+        case _:
+            return NoAnswer(found="no JSON")
+
+
+def hold_client(client: Any, adapter: BoundedAdapter, address: str) -> None:
+    """Hold a client of alpaca-py to an adapter's bounds and to one try.
+
+    By itself it waits without end and repeats what was answered with 429 or 504, orders too.
+    """
+    client._retry, client._retry_codes = 0, []
+    for scheme in ("https://", "http://"):
+        client._session.mount(scheme, adapter)
+    client._session.trust_env = not is_on_this_machine(address)
+    client._session.auth = _as_it_is  # else a ~/.netrc that names the host would add a login of its own
+
+
+def refuse_unsendable(what: str, *secrets: str) -> None:
+    """Refuse a key or secret that no header can carry; `what` says whose it is, for the error."""
+    if not all(one.isascii() and one.isprintable() and " " not in one for one in secrets):
+        raise Refused(
+            f"{what}: its key or secret holds a blank, a line break or a character that no key has; "
+            "copy it again"
+        )
+
+
+def is_on_this_machine(url: str) -> bool:
+    """Whether an address never leaves this machine."""
+    return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")
+
+
 def tls_words(error: BaseException, host: str) -> str | None:
     """What is wrong with the encryption of a connection and what to do; None when something else is."""
     fault = _tls_error(error)
@@ -96,6 +190,10 @@ def tls_words(error: BaseException, host: str) -> str | None:
         f"no encrypted connection to {host} comes about ({fault.reason or 'TLS error'}): check that the "
         "address is one for https://, and what stands between"
     )
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    return request
 
 
 def _tls_error(error: BaseException | None, depth: int = 8) -> ssl.SSLError | None:

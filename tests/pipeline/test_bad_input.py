@@ -15,7 +15,7 @@ from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, UNAUTHORIZED, Bad, Char
 from tests.pipeline.small_desk import UNIVERSE, SmallDesk, session
 
 from nightdesk.errors import Refused, Transient
-from nightdesk.feeds import yahoo
+from nightdesk.feeds import source_fault, yahoo
 from nightdesk.pipeline import conditions, steps
 
 Edit = Callable[[list[str]], list[str]]
@@ -131,7 +131,7 @@ def vendor(desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeYah
             ]
             fake.charts[symbol] = Chart(history)  # type: ignore[arg-type]
         monkeypatch.setenv(yahoo.BASE_URL, fake.url)
-        monkeypatch.setattr(yahoo, "_wait", lambda state: 0.0)
+        monkeypatch.setattr(source_fault, "_wait", lambda state: 0.0)
         yield fake
 
 

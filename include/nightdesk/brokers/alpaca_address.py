@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from nightdesk.bounded_http import is_on_this_machine
 from nightdesk.errors import Refused
 
 PAPER = "https://paper-api.alpaca.markets"
@@ -33,8 +34,3 @@ def address_of(account: str, url: str | None, live: bool) -> str:
         kind = "holds real money (broker.live)" if live else "is a paper account (broker.live is not set)"
         raise Refused(f"{where} is {host}, and it {kind}: its service is {own}. Leave out its URL")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v2')}"
-
-
-def is_on_this_machine(url: str) -> bool:
-    """Whether an address never leaves this machine."""
-    return (urlsplit(url).hostname or "") in ("127.0.0.1", "::1", "localhost")

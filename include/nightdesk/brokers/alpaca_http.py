@@ -10,33 +10,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from requests import PreparedRequest, Response
-from requests.exceptions import (
-    ChunkedEncodingError,
-    ContentDecodingError,
-    JSONDecodeError,
-    RequestException,
-    Timeout,
-)
+from requests import Response
 
-from nightdesk.bounded_http import BoundedAdapter, Moved, TooLarge, TooSlow, tls_words
-from nightdesk.brokers.alpaca_address import is_on_this_machine
+from nightdesk.bounded_http import (
+    NO_ANSWER,
+    BoundedAdapter,
+    NoAnswer,
+    hold_client,
+    no_answer,
+    refuse_unsendable,
+)
 from nightdesk.brokers.base import Unreachable, Unreadable
 from nightdesk.brokers.credentials import Credentials
 from nightdesk.errors import Refused
 from nightdesk.masking import one_line
+from nightdesk.retry_after import is_busy, later_words, seconds_until, waiting
 
 if TYPE_CHECKING:
     from alpaca.trading.client import TradingClient
-    from tenacity import RetryCallState
 
 #: Alpaca's code for a key that is unknown or may not do this, also under status 403.
 NOT_AUTHORISED = 40110000
+
+_wait = waiting(multiplier=0.25, most=3.0)
 
 #: So much of an answer is quoted in an error, and so much of each of its texts is kept at all.
 _QUOTED = 300
@@ -95,18 +94,10 @@ class AlpacaLine:
 
         self._account = account
         self._secrets = (credentials.key, credentials.secret)
-        if not all(one.isascii() and one.isprintable() and " " not in one for one in self._secrets):
-            raise Refused(
-                f"account {account} of alpaca: its key or secret holds a blank, a line break or a character "
-                "that no key has; copy it again"
-            )
+        refuse_unsendable(f"account {account} of alpaca", *self._secrets)
         self._patience, self._host = patience, urlsplit(address).netloc
         client = TradingClient(credentials.key, credentials.secret, raw_data=True, url_override=address)
-        client._retry, client._retry_codes = 0, []
-        for scheme in ("https://", "http://"):
-            client._session.mount(scheme, BoundedAdapter(patience.connect, patience.read, patience.whole))
-        client._session.trust_env = not is_on_this_machine(address)
-        client._session.auth = _as_it_is  # else a ~/.netrc that names the host would add a login of its own
+        hold_client(client, BoundedAdapter(patience.connect, patience.read, patience.whole), address)
         self._client: TradingClient = client
 
     def ask(self, what: str, question: Callable[[TradingClient], Any]) -> Any:
@@ -146,40 +137,24 @@ class AlpacaLine:
             answer = self._clean(request(self._client))
         except APIError as error:
             fault = self._fault_of(what, error.response)
-        except TooLarge as error:
-            fault = self._unreadable(what, f"too much ({error})", "")
-        except Moved as error:
-            fault = self._unreadable(what, f"a redirection ({error.status})", "")
-        except JSONDecodeError as error:
-            fault = self._unreadable(what, "no JSON", error.doc)
-        except (ChunkedEncodingError, ContentDecodingError):
-            fault = self._unreadable(what, "something that ends in the middle", "")
-        except RequestException as error:
-            fault = self._no_answer(what, error)
-        except (ValueError, RecursionError):
-            fault = self._unreadable(what, "no JSON", "")
+        except (*NO_ANSWER, ValueError, RecursionError) as error:
+            read, whole = self._patience.read, self._patience.whole
+            fault = self._without(what, no_answer(error, self._host, read=read, whole=whole))
         if fault is not None:
             raise fault  # outside of the handlers, so that no request with its headers hangs on it
         return answer
 
-    def _no_answer(self, what: str, error: RequestException) -> Exception:
-        tls = tls_words(error, self._host)
-        if tls is not None:
-            why = tls
-        elif isinstance(error, TooSlow):
-            why = f"its answer did not end within {self._patience.whole:g} s"
-        elif isinstance(error, Timeout):
-            why = f"no answer within {self._patience.read:g} s"
-        else:
-            why = "the connection failed"
-        return Unreachable(f"account {self._account} of alpaca: {why} ({what})")
+    def _without(self, what: str, missing: NoAnswer) -> Exception:
+        if missing.found:
+            return self._unreadable(what, missing.found, missing.text)
+        return Unreachable(f"account {self._account} of alpaca: {missing.why} ({what})")
 
     def _fault_of(self, what: str, response: Response) -> Exception:
         """What a refusing status means."""
         status, text = response.status_code, response.text
-        if status in (408, 425, 429) or status >= 500:
-            after = _seconds(response.headers.get("Retry-After"))
-            later = "" if after is None else f"; it wants to be asked again in {after:.0f} s"
+        if is_busy(status):
+            after = seconds_until(response.headers.get("Retry-After"))
+            later = later_words(after)
             why = "too many requests" if status == 429 else "it has an error of its own"
             return Busy(f"account {self._account} of alpaca: {why} ({what}: {status}{later})", after)
         try:
@@ -221,29 +196,3 @@ class AlpacaLine:
         if isinstance(value, list):
             return [self._clean(one) for one in value]
         return value
-
-
-def _as_it_is(request: PreparedRequest) -> PreparedRequest:
-    return request
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds to the next try: exponential with jitter, never less than Alpaca asked for."""
-    import tenacity
-
-    error = state.outcome.exception() if state.outcome is not None else None
-    asked = error.retry_after if isinstance(error, Busy) else None
-    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=0.25, max=3)(state))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """`Retry-After` as seconds from now, whether it was given so or as a date; None when it says neither."""
-    if retry_after is None:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        wait = parsedate_to_datetime(retry_after) - datetime.now(UTC)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, wait.total_seconds())

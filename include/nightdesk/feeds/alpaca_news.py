@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nightdesk.errors import Refused
 from nightdesk.feeds.base import Missing
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
+from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.sentiment import symbols_of
 
 if TYPE_CHECKING:
@@ -74,8 +75,6 @@ class AlpacaNews(NewsFeed):
         return cls(NewsLine(key, secret, found["url"], timeout=timeout, sleep=sleep), now=now)
 
     def fetch(self, symbols: Sequence[str], after: datetime, until: datetime) -> News:
-        from nightdesk.feeds.alpaca_news_http import PassingFault, Unfit
-
         rows: list[tuple[Any, ...]] = []
         dropped: dict[str, int] = {}
         failure: Missing | None = None
@@ -84,7 +83,7 @@ class AlpacaNews(NewsFeed):
             names = ",".join(map(_spelt, wanted[start : start + BATCH]))
             try:
                 articles = self.line.ask(names, after, min(until, self.now()))
-            except (PassingFault, Unfit) as error:
+            except SourceFault as error:
                 # What came of other symbols is kept; a source that fails for these is left alone.
                 failure = Missing(str(error), error.fault)
                 break

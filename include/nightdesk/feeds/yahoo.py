@@ -16,10 +16,11 @@ import numpy as np
 
 from nightdesk.calendar import Calendar
 from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
+from nightdesk.feeds.source_fault import SourceFault, retrying
+from nightdesk.retry_after import later_words
 
 if TYPE_CHECKING:
     import pandas as pd
-    from tenacity import RetryCallState
 
     from nightdesk.feeds.yahoo_http import WatchedSession
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 BASE_URL = "NIGHTDESK_YAHOO_URL"
 
 TIMEOUT_SECONDS = 10.0
-ATTEMPTS = 3
-LONGEST_WAIT_SECONDS = 30.0
 
 #: Prices are rounded to this many decimals once splits are taken out of them, so that a later split, by
 #: which Yahoo divides its whole history, gives the same raw prices again.
@@ -109,28 +108,13 @@ class YahooFeed(Feed):
 
     def _with_patience(self, symbol: str, first: date) -> pd.DataFrame | Missing:
         """Ask until there is an answer or patience ends; a fault that will not heal is not asked again."""
-        import tenacity
-
-        from nightdesk.feeds.yahoo_http import PassingFault
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_heals_in_time),
-            wait=_wait,
-            stop=tenacity.stop_after_attempt(ATTEMPTS),
-            sleep=self.sleep,
-            reraise=True,
-        )
         try:
-            return retrying(self._ask, symbol, first)
-        except PassingFault as error:
-            wait = error.failure.retry_after
-            later = "" if wait is None else f"; it wants to be asked again in {wait:.0f} s"
-            return Missing(f"{error.failure.reason}{later}", Fault.PASSING)
+            return retrying(self.sleep)(self._ask, symbol, first)
+        except SourceFault as error:
+            return Missing(f"{error.reason}{later_words(error.retry_after)}", error.fault)
 
     def _ask(self, symbol: str, first: date) -> pd.DataFrame | Missing:
         """The history from `first` to today, since later splits are taken out of it."""
-        from nightdesk.feeds.yahoo_http import PassingFault
-
         yfinance, session = _yfinance(), self._session
         session.forget()
         # yfinance keeps answers to questions about the past, bad ones too
@@ -150,7 +134,7 @@ class YahooFeed(Feed):
             # an answer that is a chart in name only; what the server said is told by the session below
             frame = None
         if session.failure is not None and session.failure.fault is Fault.PASSING:
-            raise PassingFault(session.failure)
+            raise session.failure
         if session.failure is not None:
             return Missing(session.failure.reason, session.failure.fault)
         if frame is None:
@@ -168,26 +152,6 @@ def _yfinance():  # type: ignore[no-untyped-def]  # yfinance has no types
     atexit.register(folder.cleanup)
     logging.getLogger("yfinance").setLevel(logging.CRITICAL)
     return yfinance
-
-
-def _heals_in_time(error: BaseException) -> bool:
-    from nightdesk.feeds.yahoo_http import PassingFault
-
-    if not isinstance(error, PassingFault):
-        return False
-    wait = error.failure.retry_after
-    return wait is None or wait <= LONGEST_WAIT_SECONDS
-
-
-def _wait(state: RetryCallState) -> float:
-    """Seconds to the next attempt: exponential with jitter, never less than the server asked for."""
-    import tenacity
-
-    from nightdesk.feeds.yahoo_http import PassingFault
-
-    error = state.outcome.exception() if state.outcome is not None else None
-    asked = error.failure.retry_after if isinstance(error, PassingFault) else None
-    return max(asked or 0.0, tenacity.wait_random_exponential(multiplier=0.5, max=5)(state))
 
 
 def _within(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:

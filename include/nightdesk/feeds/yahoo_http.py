@@ -8,9 +8,6 @@ them to another host.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -19,28 +16,13 @@ from curl_cffi.requests.exceptions import RequestException, Timeout
 
 from nightdesk import bounded_http
 from nightdesk.feeds.base import Fault
+from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.masking import one_line
+from nightdesk.retry_after import is_busy, seconds_until
 
 CHART = "/v8/finance/chart/"
 
 _TLS = (CurlECode.SSL_CONNECT_ERROR, CurlECode.PEER_FAILED_VERIFICATION)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What went wrong with a request, and the seconds after which the server wants to be asked again."""
-
-    fault: Fault
-    reason: str
-    retry_after: float | None = None
-
-
-class PassingFault(Exception):
-    """Ends the work of yfinance on an answer that asking at once would only make worse."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
 
 
 class WatchedSession(requests.Session[Any]):
@@ -59,7 +41,7 @@ class WatchedSession(requests.Session[Any]):
         super().__init__(impersonate="chrome", curl_options=most)
         self.base_url = base_url
         self.patience = timeout
-        self.failure: Failure | None = None
+        self.failure: SourceFault | None = None
 
     def forget(self) -> None:
         """Begin a new question: nothing has gone wrong with it yet."""
@@ -80,66 +62,51 @@ class WatchedSession(requests.Session[Any]):
                 response.status_code, response.headers.get("Retry-After"), response.text
             )
             if self.failure is not None and self.failure.fault is Fault.PASSING:
-                raise PassingFault(self.failure)
+                raise self.failure
         return response
 
 
-def failure_of(status: int, retry_after: str | None, body: str) -> Failure | None:
+def failure_of(status: int, retry_after: str | None, body: str) -> SourceFault | None:
     """What an answer to a request for a chart says of the source; None when it holds a chart."""
-    if status == 429 or status == 408 or status >= 500:
+    if is_busy(status):
         words = {429: "asks for fewer requests", 408: "timed out"}.get(status, "has an error of its own")
-        return Failure(Fault.PASSING, f"the server {words} ({status})", _seconds(retry_after))
+        return SourceFault(Fault.PASSING, f"the server {words} ({status})", seconds_until(retry_after))
     if status in (401, 403):
-        return Failure(Fault.FINAL, f"the server refuses access ({status})")
+        return SourceFault(Fault.FINAL, f"the server refuses access ({status})")
     if status in (400, 404):
-        return Failure(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
+        return SourceFault(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
     if status >= 300:
-        return Failure(Fault.FINAL, f"the server refuses the request ({status})")
+        return SourceFault(Fault.FINAL, f"the server refuses the request ({status})")
     try:
         chart = json.loads(body)["chart"]
     except (ValueError, KeyError, TypeError):
         what = (
             "an HTML page" if "<html" in body.lower() else "an empty page" if not body.strip() else "no chart"
         )
-        return Failure(Fault.PASSING, f"the server answered {what} where data was asked for ({status})")
+        return SourceFault(Fault.PASSING, f"the server answered {what} where data was asked for ({status})")
     if isinstance(chart, dict) and chart.get("error"):
-        return Failure(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
+        return SourceFault(Fault.ABSENT, f"the server has no such bars ({status}{_description(body)})")
     return None
 
 
-def _no_answer(error: RequestException, patience: float) -> Failure:
+def _no_answer(error: RequestException, patience: float) -> SourceFault:
     if isinstance(error, Timeout):
-        return Failure(Fault.PASSING, f"no answer within {patience:g} s")
+        return SourceFault(Fault.PASSING, f"no answer within {patience:g} s")
     if error.code == CurlECode.FILESIZE_EXCEEDED:
         most = f"more than {bounded_http.MOST_BYTES:,} bytes"
-        return Failure(Fault.PASSING, f"the server answered too much ({most})")
+        return SourceFault(Fault.PASSING, f"the server answered too much ({most})")
     if error.code in _TLS:
-        return Failure(
+        return SourceFault(
             Fault.PASSING,
             f"no encrypted connection comes about, or the certificate is not accepted ({error}): check this "
             "machine's clock, and what stands between",
         )
-    return Failure(Fault.PASSING, "the server cannot be reached")
+    return SourceFault(Fault.PASSING, "the server cannot be reached")
 
 
 def _moved(url: str, base_url: str) -> str:
     base, parts = urlsplit(base_url), urlsplit(url)
     return urlunsplit((base.scheme, base.netloc, base.path.rstrip("/") + parts.path, parts.query, ""))
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """`Retry-After` as seconds from now, whether it was given so or as a date."""
-    if retry_after is None:
-        return None
-    try:
-        return max(0.0, float(retry_after))
-    except ValueError:
-        pass
-    try:
-        wait = parsedate_to_datetime(retry_after) - datetime.now(UTC)
-    except (ValueError, TypeError):
-        return None
-    return max(0.0, wait.total_seconds())
 
 
 def _description(body: str) -> str:
