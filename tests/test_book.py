@@ -1,6 +1,7 @@
 """A book is read, or refused with the file, the key, what was found and what is allowed."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from nightdesk.book import load_book
 from nightdesk.errors import Refused
+from nightdesk.schedule import schedule_of
 
 MULTI_ASSET = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 EQUITY_SWING = MULTI_ASSET.with_name("equity_swing.yaml")
@@ -244,3 +246,51 @@ def test_targets_and_tax_classes_change_no_decision_and_so_not_the_hash() -> Non
     for key, value in (("targets", "{sharpe: {above: 9}}"), ("universe.SPY.tax_class", "partnership")):
         assert load_book(MULTI_ASSET, {key: value}).config_hash == book.config_hash
     assert load_book(MULTI_ASSET, {"universe.SPY.max_weight": "0.39"}).config_hash != book.config_hash
+
+
+def test_a_book_decides_daily_unless_it_says_otherwise_and_that_is_no_news_to_its_hash() -> None:
+    book = load_book(MULTI_ASSET)
+    assert book.schedule.rhythm == "daily"
+    for same in ("daily", "{}", "{rhythm: daily}"):
+        assert load_book(MULTI_ASSET, {"schedule": same}).config_hash == book.config_hash
+    assert '"schedule":{"rhythm":"daily"}' in book.configuration
+    assert '"hourly"' not in book.configuration
+
+
+def test_an_hourly_book_has_its_hours_fields_in_its_hash() -> None:
+    book = load_book(MULTI_ASSET, {"schedule": "hourly"})
+    assert book.schedule.model_dump() == {
+        "rhythm": "hourly",
+        "bar_delay_minutes": 5,
+        "wait_minutes": 10,
+        "fill": "mean",
+    }
+    compared = load_book(MULTI_ASSET, {"schedule": "{rhythm: hourly, fill: open}"})
+    assert len({load_book(MULTI_ASSET).config_hash, book.config_hash, compared.config_hash}) == 3
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ("weekly", "schedule.rhythm: found 'weekly'; input should be 'daily' or 'hourly'"),
+        ("{fill: open}", "schedule: fill belongs to an hourly book, and this one is daily"),
+        ("{rythm: hourly}", r"schedule.rythm: unknown key \(did you mean rhythm\?\)"),
+        ("{rhythm: hourly, fill: close}", "schedule.fill: found 'close'"),
+        ("{rhythm: hourly, bar_delay_minutes: 30, wait_minutes: 30}", "leave no time"),
+        ("{rhythm: hourly, bar_delay_minutes: -1}", "schedule.bar_delay_minutes: found -1"),
+    ],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(schedule: str, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        load_book(MULTI_ASSET, {"schedule": schedule})
+
+
+def test_a_schedule_follows_from_its_book() -> None:
+    assert schedule_of(load_book(MULTI_ASSET)).kind == "daily"
+    made = schedule_of(load_book(MULTI_ASSET, {"schedule": "{rhythm: hourly, bar_delay_minutes: 7}"}))
+    assert (made.kind, made.calendar.name, made.delay, made.wait) == (
+        "hourly",
+        "XNYS",
+        timedelta(minutes=7),
+        timedelta(minutes=10),
+    )

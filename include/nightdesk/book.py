@@ -15,7 +15,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from nightdesk.documents import MOST_BYTES, quoting_hint, read_bytes, read_yaml, shortened
 from nightdesk.errors import Refused
@@ -248,8 +257,17 @@ class Feeds(Frozen):
     daily: tuple[str, ...] = Field(
         ("sample",), min_length=1, description="in the order in which they are asked"
     )
+    hourly: tuple[str, ...] = Field(
+        (), description="of an hourly book's hours, in order; none: those of daily that have hours"
+    )
     compare_with: str | None = Field(None, description="a second source whose closes are compared")
     news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
+
+    @model_serializer(mode="wrap")
+    def _without_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A book that names no source of hours does not decide by any."""
+        said: dict[str, Any] = whole(self)
+        return said if self.hourly else {name: value for name, value in said.items() if name != "hourly"}
 
 
 class Sentiment(Frozen):
@@ -383,10 +401,48 @@ class Alerts(Frozen):
     )
 
 
-class Schedule(Frozen):
-    """When the book decides."""
+class ScheduleEntry(Frozen):
+    """When the book decides, `daily` or `hourly`; what hours ask for belongs to an hourly book alone."""
 
-    rhythm: Literal["daily"] = "daily"
+    rhythm: Literal["daily", "hourly"] = Field(
+        "daily", description="at each session's close, or at the end of each hour's bar"
+    )
+    bar_delay_minutes: int = Field(5, ge=0, lt=60, description="an hour's bar is known so long after its end")
+    wait_minutes: int = Field(
+        10, ge=0, lt=60, description="how much longer a late bar is waited for; then its symbol is stale"
+    )
+    fill: Literal["mean", "open"] = Field(
+        "mean",
+        description="paper: an order fills at the mean of open, high, low and close of the next hour's bar, "
+        "or at its open, for comparison; at the open where that bar begins a session",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_a_word(cls, given: Any) -> Any:
+        """`schedule: hourly` is short for its rhythm with every other field at its default."""
+        return {"rhythm": given} if isinstance(given, str) else given
+
+    @model_validator(mode="after")
+    def _of_its_rhythm(self) -> Self:
+        foreign = sorted(self.model_fields_set - {"rhythm"})
+        if self.rhythm == "daily" and foreign:
+            raise ValueError(
+                f"{foreign[0]} belongs to an hourly book, and this one is daily; "
+                "set rhythm to hourly, or leave it out"
+            )
+        if self.bar_delay_minutes + self.wait_minutes >= 60:
+            raise ValueError(
+                f"bar_delay_minutes {self.bar_delay_minutes} and wait_minutes {self.wait_minutes} leave no "
+                "time: a decision's orders are meant for the hour that follows it"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_foreign(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A daily book says nothing of hours, so that they are no part of what it decides by."""
+        said: dict[str, Any] = whole(self)
+        return said if self.rhythm == "hourly" else {"rhythm": self.rhythm}
 
 
 class Book(Frozen):
@@ -406,7 +462,7 @@ class Book(Frozen):
     initial_capital: Decimal = Field(gt=0, decimal_places=2, description="dollars")
     benchmark: Symbol = "SPY"
     volatility_index: Symbol = "^VIX"
-    schedule: Schedule = Schedule()
+    schedule: ScheduleEntry = ScheduleEntry()
     feeds: Feeds = Feeds()
     sentiment: Sentiment = Sentiment()
     broker: BrokerEntry
@@ -576,7 +632,7 @@ def _suggestion(word: str) -> str:
         Cash,
         Tax,
         Tolerance,
-        Schedule,
+        ScheduleEntry,
         Target,
         Alerts,
         Milestones,

@@ -109,10 +109,10 @@ class Calendar:
         Refused
             When the calendar ends before it, or begins after its day.
         """
-        wanted = np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
+        wanted = as_moment(moment)
         at = int(np.searchsorted(self.closes, wanted, side="left"))
         if at == len(self.sessions) or wanted.astype("datetime64[D]") < self.sessions[0]:
-            raise self._outside(moment)
+            raise self.outside(moment)
         return as_date(self.sessions[at])
 
     def latest_completed(self, now: datetime) -> date:
@@ -124,13 +124,13 @@ class Calendar:
             When no session of the calendar was completed by then, or all of them: which is the newest one
             cannot be said.
         """
-        moment = np.datetime64((now - SETTLING_TIME).astimezone(UTC).replace(tzinfo=None), "s")
-        at = int(np.searchsorted(self.closes, moment, side="right"))
+        at = int(np.searchsorted(self.closes, as_moment(now - SETTLING_TIME), side="right"))
         if not 0 < at < len(self.sessions):
-            raise self._outside(now)
+            raise self.outside(now)
         return as_date(self.sessions[at - 1])
 
-    def _outside(self, moment: datetime) -> Refused:
+    def outside(self, moment: datetime) -> Refused:
+        """The refusal of an instant that the calendar does not reach."""
         return Refused(
             f"{moment} is outside the {self.name} calendar, which reaches from {self.sessions[0]} to "
             f"{self.sessions[-1]}: is the clock right? A calendar ends about a year after its process began"
@@ -147,6 +147,11 @@ def as_instant(moment: np.datetime64) -> datetime:
     """A UTC `datetime64` as a timezone-aware datetime."""
     naive: datetime = moment.astype("datetime64[s]").item()
     return naive.replace(tzinfo=UTC)
+
+
+def as_moment(instant: datetime) -> np.datetime64:
+    """A timezone-aware datetime as a UTC `datetime64[us]`."""
+    return np.datetime64(instant.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 @lru_cache(maxsize=4)

@@ -64,3 +64,21 @@ def test_orders_that_the_books_broker_does_not_take_are_refused_with_the_key(
     monkeypatch.setattr(PaperBroker, "capabilities", replace(capabilities("paper"), **unable))  # type: ignore[arg-type]
     with pytest.raises(Refused, match=message):
         read_book(path)
+
+
+@pytest.mark.parametrize(
+    ("feeds", "message"),
+    [
+        (
+            {"daily": ["sample", "yahoo"]},
+            r"multi_asset\.yaml: feeds\.daily: found sample, yahoo; hourly bars are asked for, "
+            r"and the feeds that have them are files:PATH",
+        ),
+        ({"daily": ["sample"], "hourly": ["yahoo"]}, r"multi_asset\.yaml: feeds\.hourly: found yahoo;"),
+    ],
+)
+def test_an_hourly_book_on_feeds_without_hours_is_refused_with_those_that_have_them(
+    write: Write, feeds: dict[str, object], message: str
+) -> None:
+    with pytest.raises(Refused, match=message):
+        read_book(write(schedule="hourly", feeds=feeds))

@@ -5,6 +5,6 @@ they gave.
 """
 
 from nightdesk.feeds.base import Fault, Feed, Fetched, Missing
-from nightdesk.feeds.registry import covers, make
+from nightdesk.feeds.registry import HOURLY_NAMES, covers, has_hours, make
 
-__all__ = ["Fault", "Feed", "Fetched", "Missing", "covers", "make"]
+__all__ = ["HOURLY_NAMES", "Fault", "Feed", "Fetched", "Missing", "covers", "has_hours", "make"]

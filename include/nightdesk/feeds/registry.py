@@ -16,6 +16,8 @@ from nightdesk.errors import Refused
 from nightdesk.feeds.base import Feed
 
 NAMES = ("sample", "yahoo", "files:PATH")
+#: Those that have hourly bars too.
+HOURLY_NAMES = ("files:PATH",)
 
 
 def make(
@@ -71,3 +73,9 @@ def _for_asking(name: str) -> Feed:
 def covers(name: str, symbol: str) -> bool:
     """Whether the feed of that name may know `symbol`, told without a network."""
     return _for_asking(name).covers(symbol)
+
+
+def has_hours(name: str) -> bool:
+    """Whether the feed of that name has hourly bars."""
+    kind = name.partition(":")[0]
+    return any(kind == one.partition(":")[0] for one in HOURLY_NAMES)

@@ -85,10 +85,23 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
             if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
                 asked = ", ".join(book.feeds.daily)
                 raise Refused(f"universe.{symbol}: no feed of this book knows it (feeds.daily: {asked})")
+        _refuse_without_hours(book)
         _refuse_unheard(book)
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book
+
+
+def _refuse_without_hours(book: Book) -> None:
+    """Refuse an hourly book whose feeds have no hourly bars, and a source of hours that has none."""
+    hourly = book.feeds.hourly
+    key, asked = ("hourly", hourly) if hourly else ("daily", book.feeds.daily)
+    able = [name for name in asked if feeds.has_hours(name)]
+    if len(able) < len(hourly) or (book.schedule.rhythm == "hourly" and not able):
+        raise Refused(
+            f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
+            f"and the feeds that have them are {', '.join(feeds.HOURLY_NAMES)}"
+        )
 
 
 def _refuse_unheard(book: Book) -> None:
