@@ -1,6 +1,8 @@
-"""The panel: the bars of many symbols over many sessions as sessions × symbols arrays.
+"""The panel: the bars of many symbols over many periods as periods × symbols arrays.
 
-Every computation of the desk runs on a panel, whoever made it: the store, a file or the sample market.
+Every computation of the desk runs on a panel, whoever made it: the store, a file or the sample market. Its
+rows are the instants of a schedule: the sessions of a daily book, the hours of an hourly one
+(`nightdesk.hours`).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from nightdesk.corporate.kinds import EVENT_KINDS as EVENT_KINDS
 from nightdesk.corporate.kinds import Action as Action
 from nightdesk.corporate.kinds import ActionKind as ActionKind
 from nightdesk.corporate.soundness import Prices
+from nightdesk.schedule import SESSIONS_A_YEAR, Instants
 
 if TYPE_CHECKING:
     from nightdesk.book import Book
@@ -59,14 +62,58 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Hours:
+    """What a panel has beside its bars when its rows are hours and not sessions; n_rows of them.
+
+    Attributes
+    ----------
+    instants : ndarray of shape (n_rows,), datetime64[s]
+        The end of each row's bar, UTC: the `as_of` of its decision.
+    day : ndarray of shape (n_rows,), intp
+        The newest session that was over at each instant, as a row of `days`: the session before until its
+        close, then its own; -1 where there is none.
+    opens : bool ndarray of shape (n_rows,)
+        Whether the row's bar is the first of its session.
+    closes : bool ndarray of shape (n_rows,)
+        Whether the row's bar ends with the close of its session.
+    mean : ndarray of shape (n_rows, n_symbols)
+        Mean of open, high, low and close of the first bar after the decision before, raw dollars; NaN
+        without a bar.
+    days : Panel
+        The sessions, with the same columns.
+    periods_a_year : float
+        By which figures of an hour are made figures of a year.
+    """
+
+    instants: Instants
+    day: NDArray[np.intp]
+    opens: NDArray[np.bool_]
+    closes: NDArray[np.bool_]
+    mean: Floats
+    days: Panel
+    periods_a_year: float
+
+    def until(self, length: int) -> Hours:
+        """The first `length` rows, and the sessions that were over by the last of them."""
+        rows = {name: getattr(self, name)[:length] for name in ("instants", "day", "opens", "closes", "mean")}
+        over = int(self.day[length - 1]) + 1 if length else 0
+        return replace(self, **rows, days=self.days.until(over))
+
+
+@dataclass(frozen=True)
 class Panel:
     """Bars and corporate actions of `n_symbols` symbols over `n_sessions` sessions.
+
+    Where `hours` is given the rows are hours: what is said of a session here is meant of an hour, and an
+    action counts in the first hour of its session.
 
     All arrays have shape (n_sessions, n_symbols) and are float64; NaN says that there is no bar. Prices are
     raw dollars of their own session.
 
     Attributes
     ----------
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        The session of each row, ascending.
     open, high, low, close, volume
         The bar that was complete at the session's close. For a continuous market: the whole UTC days since
         the session before.
@@ -96,6 +143,8 @@ class Panel:
     findings : tuple of ActionFinding
         What was inferred, asked or refused of the corporate actions, ascending; see
         `nightdesk.corporate.judgement`.
+    hours : Hours or None
+        None where the rows are sessions.
     """
 
     sessions: Sessions
@@ -117,6 +166,7 @@ class Panel:
     sentiment: Floats | None = None
     events: tuple[tuple[Action, ...], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
+    hours: Hours | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -129,12 +179,40 @@ class Panel:
             raise KeyError(f"{symbol} is not in this panel of {', '.join(self.symbols)}") from None
 
     def until(self, length: int) -> Panel:
-        """The first `length` sessions: what a decision at session `length - 1` may know."""
+        """The first `length` rows: what a decision at row `length - 1` may know."""
         arrays = {name: getattr(self, name) for name in _BY_SESSION}
         cut: dict[str, Any] = {name: one[:length] for name, one in arrays.items() if one is not None}
         last = self.sessions[length - 1] if length else None
         found = tuple(one for one in self.findings if last is not None and one.session <= last)
-        return replace(self, **cut, findings=found)
+        hours = None if self.hours is None else self.hours.until(length)
+        return replace(self, **cut, findings=found, hours=hours)
+
+    @property
+    def days(self) -> Panel:
+        """The panel of the sessions: this one, or that behind hours."""
+        return self if self.hours is None else self.hours.days
+
+    @property
+    def periods_a_year(self) -> float:
+        """By how many rows figures are made figures of a year."""
+        return float(SESSIONS_A_YEAR) if self.hours is None else self.hours.periods_a_year
+
+    def by_row[D: np.generic](self, of_sessions: NDArray[D], absent: Any) -> NDArray[D]:
+        """What is known of sessions, in the rows of this panel: of the newest session that was over.
+
+        Parameters
+        ----------
+        of_sessions : ndarray of shape (n_days, ...)
+            A row for each session of `days`.
+        absent : object
+            Where no session was over.
+        """
+        if self.hours is None:
+            return of_sessions
+        out = np.full((len(self), *of_sessions.shape[1:]), absent, dtype=of_sessions.dtype)
+        over = self.hours.day >= 0
+        out[over] = of_sessions[self.hours.day[over]]
+        return out
 
     @cached_property
     def adjusted_close(self) -> Floats:
@@ -165,7 +243,9 @@ class Panel:
 #: The fields of bars of which a panel says what orders meet.
 FILL_FIELDS = ("open", "low", "high", "volume")
 
-_BY_SESSION = tuple(field.name for field in fields(Panel) if field.name not in ("symbols", "findings"))
+_BY_SESSION = tuple(
+    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours")
+)
 
 
 def book_columns(book: Book) -> tuple[Column, ...]:
@@ -207,7 +287,9 @@ def build_panel(
         With NaN where no bar is.
     """
     shape = (len(sessions), len(columns))
-    arrays = {name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")}
+    arrays: dict[str, Any] = {
+        name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")
+    }
     row = np.searchsorted(sessions, bars.day)
     on_session = (row < len(sessions)) & (sessions[np.minimum(row, len(sessions) - 1)] == bars.day)
     continuous = np.array([column.continuous for column in columns], dtype=bool)

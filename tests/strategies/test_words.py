@@ -58,3 +58,11 @@ def test_a_format_that_is_not_known_is_refused_with_those_that_are() -> None:
 def test_a_clause_without_words_is_named() -> None:
     with pytest.raises(LookupError, match=r"no words for clause 3: there are words for \[0\]"):
         in_words({0: "a"}, CLAUSES + np.int8(3), VALUES.__getitem__, ())
+
+
+def test_the_colon_of_an_hourly_factor_belongs_to_its_name() -> None:
+    values = {"h:rsi_14": np.array([[31.26]]), "h:sma_20@1": np.array([[30.0]])}
+    text = "{h:rsi_14:.1f} above {h:sma_20@1}"
+    assert in_words({1: text}, np.array([[1]], dtype=np.int8), values.__getitem__, ())[0, 0] == (
+        "31.3 above 30.0"
+    )

@@ -14,8 +14,6 @@ from nightdesk.cli.options import Accepts, BookName, FeedName, First, Json, Last
 from nightdesk.cli.output import progress, show, table
 from nightdesk.cli.spans import begin
 
-SESSIONS_A_YEAR = 252
-
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As in the book.")]
 Of = Annotated[
     date,
@@ -63,7 +61,7 @@ def checks(
     t0 = int(np.searchsorted(panel.sessions, np.datetime64(start.inception, "D")))
     quality = examine(panel, start.book)
     spells = quality.spells(t0)
-    years = (panel.age[t0:] >= 0).sum(axis=0) / SESSIONS_A_YEAR
+    years = (panel.age[t0:] >= 0).sum(axis=0) / panel.periods_a_year
     symbols = [
         {
             "symbol": symbol,

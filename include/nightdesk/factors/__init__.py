@@ -11,7 +11,7 @@ from nightdesk.factors import (
     volume,
     wilder,
 )
-from nightdesk.factors.engine import Source, compute, look_back
+from nightdesk.factors.engine import Source, compute, hours_back, look_back
 from nightdesk.factors.registry import Factor, families, resolve
 
 #: Every factor of the desk's own table.
@@ -51,6 +51,7 @@ __all__ = [
     "benchmark",
     "compute",
     "families",
+    "hours_back",
     "look_back",
     "momentum",
     "quantiles",

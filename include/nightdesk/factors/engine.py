@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.errors import Refused
-from nightdesk.factors.registry import resolve
+from nightdesk.factors.registry import HOURLY, resolve
 from nightdesk.panel import Floats, Panel
+
+Flags = NDArray[np.bool_]
 
 
 class Source:
     """A panel as factors see it, and what was computed from it so far.
 
-    Everything at session t is a function of rows up to t by operations whose result never depends on later
+    Everything at row t is a function of rows up to t by operations whose result never depends on later
     rows (elementwise arithmetic and running sums, no matrix products): a truncated panel gives the same bits.
 
     Parameters
@@ -94,7 +97,7 @@ class Source:
         return self._made[key]
 
     def lagged(self, name: str, k: int) -> Floats:
-        """Values of a factor `k` sessions before; NaN at the start."""
+        """Values of a factor `k` rows before; NaN at the start."""
         values = self.factor(name)
         out = np.full_like(values, np.nan)
         out[k:] = values[:-k]
@@ -104,12 +107,17 @@ class Source:
 def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int) -> dict[str, Floats]:
     """Compute factors over a whole panel.
 
+    In a panel of hours, factors of sessions are those of the newest session that was over at the row's
+    instant. In the hours of a session in which a symbol splits, before it is over, they are missing for that
+    symbol: prices among them would be those of units that are no more.
+
     Parameters
     ----------
     panel : Panel
-        From the book's origin up to the session of the decision (or any later one: rows do not change).
+        From the book's origin up to the decision (or any later one: rows do not change).
     names : iterable of str
-        Such as ``momentum_60``, ``rank_momentum_12_1``, ``rsi_14@1``, ``ta.supertrend(7,3)``.
+        Such as ``momentum_60``, ``rank_momentum_12_1``, ``rsi_14@1``, ``ta.supertrend(7,3)``; over hours
+        ``h:momentum_20``.
     benchmark : str
         Symbol that betas are measured against; must be a column when one is asked for.
     universe : int
@@ -118,23 +126,63 @@ def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int
 
     Returns
     -------
-    dict of name to ndarray of shape (n_sessions, n_columns)
+    dict of name to ndarray of shape (n_rows, n_columns)
         float64, not rounded, NaN where a value has too little history, a bar is missing in its window, or it
         is not defined (such as the RSI of a price that never moved).
 
     Raises
     ------
     Refused
-        When a name is unknown, or the panel has fewer columns than the universe.
+        When a name is unknown, is over hours and the panel has none, or the panel has fewer columns than the
+        universe.
     """
-    asked = list(dict.fromkeys(names))
-    for name in asked:
-        resolve(name)
-    source = Source(panel, benchmark, universe)
+    asked = {name: resolve(name) for name in names}
+    hourly = next((name for name, one in asked.items() if one.hourly), None)
+    if hourly is not None and panel.hours is None:
+        raise Refused(
+            f"factor {hourly!r} is over hours, and this panel holds sessions: "
+            "set the book's schedule to hourly, or take the factor over sessions"
+        )
+    own, days = (Source(one, benchmark, universe) for one in (panel, panel.days))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return {name: source.factor(name) for name in asked}
+        return {
+            name: own.factor(name.removeprefix(HOURLY)) if one.hourly else _by_row(panel, days, name)
+            for name, one in asked.items()
+        }
+
+
+def _by_row(panel: Panel, days: Source, name: str) -> Floats:
+    """A factor of sessions in the rows of a panel."""
+    if panel.hours is None:
+        return days.factor(name)
+    if not len(panel.days):  # no session was over yet
+        return np.full_like(panel.close, np.nan)
+    values = panel.by_row(days.factor(name), np.nan)
+    values[splits_today(panel) & ~panel.hours.closes[:, None]] = np.nan
+    return values
+
+
+def splits_today(panel: Panel) -> Flags:
+    """Where a symbol splits, or has split, in the session of the row; shape (n_rows, n_columns).
+
+    It is known from the first row of the session on.
+    """
+    splits: Flags = panel.split != 1.0
+    if panel.hours is None or not splits.any():
+        return splits
+    first = np.maximum.accumulate(np.where(panel.hours.opens, np.arange(len(panel)), 0))
+    today: Flags = splits[first]
+    return today
 
 
 def look_back(names: Iterable[str]) -> int:
-    """Sessions of bars, today included, that dependable values of all these factors need; 0 for none."""
-    return max((resolve(name).look_back for name in names), default=0)
+    """Sessions of bars, today included, that dependable values of all these factors need; 0 for none.
+
+    Those of factors over hours are not counted: see `hours_back`.
+    """
+    return max((one.look_back for one in map(resolve, names) if not one.hourly), default=0)
+
+
+def hours_back(names: Iterable[str]) -> int:
+    """Hours of bars, this one included, that dependable values of the factors over hours need; 0 for none."""
+    return max((one.look_back for one in map(resolve, names) if one.hourly), default=0)

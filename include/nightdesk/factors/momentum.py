@@ -11,7 +11,6 @@ from nightdesk.factors.engine import Source
 from nightdesk.factors.registry import factor
 from nightdesk.panel import Floats
 
-SESSIONS_PER_YEAR = 252
 SESSIONS_PER_MONTH = 21
 
 
@@ -37,8 +36,8 @@ def momentum_of_months(source: Source, months: int, skip: int) -> Floats:
     check=lambda n: None if n >= 2 else "a deviation needs at least 2 sessions",
 )
 def volatility(source: Source, n: int) -> Floats:
-    """Standard deviation (ddof = 1) of the last n returns × sqrt(252)."""
-    return windows.deviation(source.returns, n, ddof=1) * math.sqrt(SESSIONS_PER_YEAR)
+    """Standard deviation (ddof = 1) of the last n returns × sqrt(periods a year): 252, over hours 252 × 7."""
+    return windows.deviation(source.returns, n, ddof=1) * math.sqrt(source.panel.periods_a_year)
 
 
 def _growth(price: Floats, start: int, end: int) -> Floats:

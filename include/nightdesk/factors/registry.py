@@ -1,7 +1,8 @@
 """The families of factors by name, and how a name becomes a factor.
 
 A family has a pattern such as ``sma_{n}``; a name that fits one (``sma_200``) is a factor. ``@k`` after a
-name means the value of k sessions before.
+name means the value of k periods before. A period is a session, or with ``h:`` before the name
+(``h:sma_200@1``) an hour of the exchange's clock.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
     "base": str,
     "call": str,
 }
+#: What stands before the name of a factor over hourly bars.
+HOURLY = "h:"
 _LAG = re.compile(r"(?P<base>.+)@(?P<k>[1-9][0-9]{0,2})")
 
 
@@ -52,15 +55,18 @@ class Factor:
     name : str
         As it was asked for.
     look_back : int
-        Sessions of bars, today included, that a dependable value needs: the window, or for a recursive
+        Periods with bars, this one included, that a dependable value needs: the window, or for a recursive
         average as many as make it forget its start to 1e-9.
     compute : callable
-        `Source` to ndarray of shape (n_sessions, n_columns), NaN where the value is missing.
+        `Source` to ndarray of shape (n_periods, n_columns), NaN where the value is missing.
+    hourly : bool
+        Whether a period is an hour; else it is a session.
     """
 
     name: str
     look_back: int
     compute: Callable[[Source], Floats]
+    hourly: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,11 @@ def resolve(name: str) -> Factor:
     Refused
         When no family knows the name or its numbers are impossible; names the nearest ones.
     """
+    if name.startswith(HOURLY):
+        own = resolve(name.removeprefix(HOURLY))
+        if own.hourly:
+            raise Refused(f"factor {name!r}: {HOURLY} stands before a name once")
+        return Factor(name, own.look_back, own.compute, hourly=True)
     lag = _LAG.fullmatch(name)
     if lag is not None:
         base, k = resolve(lag["base"]), int(lag["k"])

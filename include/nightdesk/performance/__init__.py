@@ -4,7 +4,6 @@ from nightdesk.performance.attribution import StrategyDay, Valued, by_strategy
 from nightdesk.performance.comparison import Comparison, compare, growth_of
 from nightdesk.performance.nav import (
     ROLLING_SESSIONS,
-    SESSIONS_A_YEAR,
     NavFigures,
     drawdowns,
     nav_figures,
@@ -18,7 +17,6 @@ from nightdesk.performance.targets import Aimed, judge_targets
 
 __all__ = [
     "ROLLING_SESSIONS",
-    "SESSIONS_A_YEAR",
     "Aimed",
     "Comparison",
     "NavFigures",

@@ -14,8 +14,8 @@ import numpy as np
 
 from nightdesk.panel import Floats
 from nightdesk.risk.tail import historical_loss
+from nightdesk.schedule import SESSIONS_A_YEAR
 
-SESSIONS_A_YEAR = 252
 ROLLING_SESSIONS = 30
 
 

@@ -9,8 +9,9 @@ from decimal import Decimal
 
 from nightdesk.panel import Floats
 from nightdesk.performance.comparison import Comparison, compare
-from nightdesk.performance.nav import SESSIONS_A_YEAR, NavFigures, nav_figures, turnover
+from nightdesk.performance.nav import NavFigures, nav_figures, turnover
 from nightdesk.performance.round_trips import RoundTrip, TradeFigures, trade_figures
+from nightdesk.schedule import SESSIONS_A_YEAR
 
 SESSIONS_A_MONTH = SESSIONS_A_YEAR / 12
 

@@ -7,8 +7,7 @@ import math
 import numpy as np
 
 from nightdesk.panel import Floats
-
-SESSIONS_A_YEAR = 252
+from nightdesk.schedule import SESSIONS_A_YEAR
 
 
 def portfolio_returns(weights: Floats, returns: Floats) -> Floats:

@@ -9,8 +9,9 @@ from statistics import NormalDist
 import numpy as np
 
 from nightdesk.panel import Floats
-from nightdesk.portfolio.volatility import SESSIONS_A_YEAR, deviation, portfolio_returns, portfolio_volatility
+from nightdesk.portfolio.volatility import deviation, portfolio_returns, portfolio_volatility
 from nightdesk.risk.rule import Flags
+from nightdesk.schedule import SESSIONS_A_YEAR
 
 #: Share of the sessions that lose more than the value at risk: 95 % confidence.
 TAIL = 0.05

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.factors.registry import HOURLY
 from nightdesk.strategies.comparing import apart
 
 Texts = NDArray[np.object_]
@@ -105,10 +106,10 @@ class _Text:
 @cache
 def _parsed(text: str) -> _Text:
     usual, exact, fields = "", "", list[_Field]()
-    for literal, name, form, _ in Formatter().parse(text):
+    for literal, field, form, _ in Formatter().parse(text):
         place = in_exact = ""
-        if name is not None:
-            how = form or "s"
+        if field is not None:
+            name, how = _name_and_form(field, form or "")
             found = _FORMAT.fullmatch(how)
             if found is None:
                 raise ValueError(
@@ -128,6 +129,14 @@ def _parsed(text: str) -> _Text:
         plain = literal.replace("%", "%%")
         usual, exact = usual + plain + place, exact + plain + in_exact
     return _Text(usual, exact, tuple(fields))
+
+
+def _name_and_form(field: str, form: str) -> tuple[str, str]:
+    """What a place names, and how it is written; the colon of an hourly factor belongs to its name."""
+    if f"{field}:" != HOURLY:
+        return field, form or "s"
+    base, _, how = form.partition(":")
+    return f"{HOURLY}{base}", how or "s"
 
 
 def _filled(text: _Text, value: Value, needs: Sequence[str], cells: Cells) -> str | list[str]:
