@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.errors import Refused
+from nightdesk.kept_sessions import kept_sessions
 
 if TYPE_CHECKING:
     import exchange_calendars
@@ -156,12 +157,33 @@ def as_moment(instant: datetime) -> np.datetime64:
 
 @lru_cache(maxsize=4)
 def get_calendar(name: str = "XNYS") -> Calendar:
-    """The calendar of an exchange; `Refused` when `exchange_calendars` does not know it."""
+    """The calendar of an exchange; `Refused` when `exchange_calendars` does not know it.
+
+    It is read from the package's own copy where that is to be trusted (`nightdesk.kept_sessions`): then
+    pandas is not imported, and no holiday is computed.
+    """
+    until = a_year_from(datetime.now(UTC).date())
+    kept = kept_sessions(name, until)
+    if kept is None:
+        return computed(name, until)
+    return Calendar(kept.name, kept.sessions, kept.opens, kept.closes, kept.zone)
+
+
+def a_year_from(day: date) -> date:
+    """The same day of the next year; 28 February for the 29th."""
+    try:
+        return day.replace(year=day.year + 1)
+    except ValueError:
+        return day.replace(year=day.year + 1, day=28)
+
+
+def computed(name: str, until: date) -> Calendar:
+    """The calendar up to a day as `exchange_calendars` has it; `Refused` when it does not know it."""
     import exchange_calendars
 
     try:
         source: exchange_calendars.ExchangeCalendar = exchange_calendars.get_calendar(
-            name, start=FIRST_SESSION.isoformat()
+            name, start=FIRST_SESSION.isoformat(), end=until.isoformat()
         )
     except exchange_calendars.errors.InvalidCalendarName as error:
         raise Refused(
