@@ -110,7 +110,7 @@ SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dr
 WHERE book = %(book)s AND session = %(session)s ORDER BY symbol, strategy;
 
 -- name: carried_rows_before
-SELECT strategy, symbol, allocation, stop_distance, reduce_to FROM nightdesk.targets
+SELECT * FROM nightdesk.targets
 WHERE book = %(book)s AND session = (
     SELECT max(session) FROM nightdesk.targets WHERE book = %(book)s AND session < %(session)s
 );

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
 from nightdesk.book import Levels, parse_book
-from nightdesk.decision import Day, Desk, Facts, State, Targets, resolve, targets
+from nightdesk.decision import Carried, Day, Desk, Facts, State, Targets, resolve, targets
 from nightdesk.execution import Entry, capital, fold, mark
 from nightdesk.execution.money import exact, to_cents, to_price, to_unit
 from nightdesk.panel import Floats
@@ -279,11 +279,15 @@ def _state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Facts, sho
         mark=marked,
         facts=facts,
         risk=_risk(desk, marked.nav, held.sum(axis=0), dice),
-        allocation=dice.dirichlet(np.ones(shape[1]), shape[0]) * dice.choice([0.0, 0.5, 1.0]),
-        stop_distance=np.where(
-            held != 0.0, dice.uniform(0.01, 0.2, shape) * np.where(priced, day.price, 1.0), 0.0
+        carried=Carried(
+            allocation=dice.dirichlet(np.ones(shape[1]), shape[0]) * dice.choice([0.0, 0.5, 1.0]),
+            stop_distance=np.where(
+                held != 0.0, dice.uniform(0.01, 0.2, shape) * np.where(priced, day.price, 1.0), 0.0
+            ),
+            reduce_to=np.where(
+                dice.random(shape) < 0.2, np.abs(held) * dice.choice([0.3, 0.5, 1.0], shape), 0.0
+            ),
         ),
-        reduce_to=np.where(dice.random(shape) < 0.2, np.abs(held) * dice.choice([0.3, 0.5, 1.0], shape), 0.0),
         tax=tax,
     )
 

@@ -8,7 +8,7 @@ import pytest
 from tests.decision.desks import day, desk, state, two_strategies
 from tests.research.panels import LAST, seeded_panel
 
-from nightdesk.decision import Market, gate, observe, targets
+from nightdesk.decision import Carried, Market, gate, observe, targets
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.strategies import Direction
 
@@ -32,6 +32,10 @@ def run(first: date, last: date = LAST, faults: dict[tuple[str, int], float] | N
     quality = MADE.book.quality.model_copy(update={"failed_share": 0.6, "missing_sessions": 0.5})
     book = MADE.book.model_copy(update={"quality": quality})
     return backtest(book, seeded_panel(book, faults=faults), first, last)
+
+
+def allocated(*shares: float) -> Carried:
+    return replace(Carried.nothing((1, 2)), allocation=np.array([shares]))
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +78,18 @@ ARRAYS = (
 def test_weights_change_on_the_first_session_of_a_month_alone(result: Result) -> None:
     changes = 0
     for before, after in zip(result.decided, result.decided[1:], strict=False):
-        if not np.array_equal(before.targets.allocation, after.targets.allocation):
+        if not np.array_equal(before.targets.carried.allocation, after.targets.carried.allocation):
             assert result.market.opens_month[after.t]
             changes += 1
     assert changes >= 3
 
 
 def test_what_the_gate_held_back_is_asked_for_again_until_it_is_held(result: Result) -> None:
-    first = next(at for at, one in enumerate(result.decided) if one.targets.allocation.any())
+    first = next(at for at, one in enumerate(result.decided) if one.targets.carried.allocation.any())
     days = result.decided[first : first + 12]
-    assert all(np.array_equal(one.targets.allocation, days[0].targets.allocation) for one in days)
+    assert all(
+        np.array_equal(one.targets.carried.allocation, days[0].targets.carried.allocation) for one in days
+    )
     invested = [float(one.state.mark.gross) for one in days]
     assert invested[0] == 0.0
     assert invested[1:6] == pytest.approx([0.15, 0.30, 0.45, 0.60, 0.75], abs=0.02)
@@ -93,28 +99,26 @@ def test_what_the_gate_held_back_is_asked_for_again_until_it_is_held(result: Res
 def test_a_book_that_begins_within_a_month_waits_for_the_next(result: Result) -> None:
     late = run(date(2019, 2, 4), date(2019, 3, 15))
     for one in late.decided:
-        assert one.targets.allocation.any() == (one.state.mark.session >= date(2019, 3, 1))
+        assert one.targets.carried.allocation.any() == (one.state.mark.session >= date(2019, 3, 1))
 
 
 def test_the_allocation_before_is_carried_on_and_none_is_nothing() -> None:
     made = desk(strategies={"rotation": {"sizing": "risk_parity"}}, universe=UNIVERSE)
     mid_month, first = day([SELL, BUY]), day([BUY, SELL], opens_month=True)
-    assert targets(made, state(), mid_month).allocation.tolist() == [[0.0, 0.0]]
-    assert targets(made, state(), first).allocation.tolist() == [[1.0, 0.0]]
-    carried = replace(state(), allocation=np.array([[0.25, 0.75]]))
+    assert targets(made, state(), mid_month).carried.allocation.tolist() == [[0.0, 0.0]]
+    assert targets(made, state(), first).carried.allocation.tolist() == [[1.0, 0.0]]
+    carried = replace(state(), carried=allocated(0.25, 0.75))
     found = targets(made, carried, mid_month)
-    assert found.allocation.tolist() == [[0.25, 0.75]]
+    assert found.carried.allocation.tolist() == [[0.25, 0.75]]
     assert found.quantity.tolist() == [[250.0, 375.0]]
 
 
 def test_a_strategy_that_is_off_keeps_its_allocation_and_adds_nothing() -> None:
     off = [{"name": "CALM", "below": 30, "strategies_off": ["rotation"]}, {"name": "REST"}]
     made = desk(strategies={"rotation": {"sizing": "risk_parity"}}, universe=UNIVERSE, regime=off)
-    now = replace(
-        state(("rotation", "GLD", 100), ("rotation", "SPY", 400)), allocation=np.array([[0.5, 0.5]])
-    )
+    now = replace(state(("rotation", "GLD", 100), ("rotation", "SPY", 400)), carried=allocated(0.5, 0.5))
     found = targets(made, now, day([BUY, BUY]))
-    assert found.allocation.tolist() == [[0.5, 0.5]]
+    assert found.carried.allocation.tolist() == [[0.5, 0.5]]
     assert found.quantity.tolist() == [[100.0, 250.0]]
 
 
@@ -123,7 +127,7 @@ def test_a_symbol_that_is_halted_over_the_turn_of_a_month_is_kept_as_it_is() -> 
     found = run(date(2019, 7, 1), date(2019, 9, 10), halted)
     without = [one for one in found.decided if not found.market.has_bar[one.t, 0]]
     assert len(without) == len(halted)
-    august, september = without[0].targets.allocation[0], without[-1].targets.allocation[0]
+    august, september = without[0].targets.carried.allocation[0], without[-1].targets.carried.allocation[0]
     assert august.min() > 0.4
     assert september.tolist() == [august[0], 0.0]
     held = {one.targets.held[0, 0] for one in without}

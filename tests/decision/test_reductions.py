@@ -9,7 +9,7 @@ import pytest
 from tests.decision.desks import book, day, desk, state
 from tests.research.panels import LAST, seeded_panel
 
-from nightdesk.decision import Desk, State, gate, targets
+from nightdesk.decision import Carried, Desk, State, gate, targets
 from nightdesk.research.backtest import backtest
 from nightdesk.strategies import Direction
 
@@ -27,7 +27,8 @@ def decided(made: Desk, now: State, said: Direction, before: Direction, **change
 
 
 def holding(quantity: int, reduce_to: float) -> State:
-    return replace(state((TREND, "GLD", quantity)), reduce_to=np.array([[reduce_to, 0.0]]))
+    carried = replace(Carried.nothing((1, 2)), reduce_to=np.array([[reduce_to, 0.0]]))
+    return replace(state((TREND, "GLD", quantity)), carried=carried)
 
 
 def test_what_the_gate_holds_back_is_asked_for_again_until_it_is_done() -> None:
@@ -36,8 +37,8 @@ def test_what_the_gate_holds_back_is_asked_for_again_until_it_is_done() -> None:
     quantity, before, owed, found = 200, HOLD, 0.0, []
     for _ in range(5):
         wanted, left = decided(made, holding(quantity, owed), SELL, before)
-        found.append((float(wanted.quantity[0, 0]), float(wanted.reduce_to[0, 0]), float(left[0, 0])))
-        quantity, before, owed = int(left[0, 0]), SELL, float(wanted.reduce_to[0, 0])
+        found.append((float(wanted.quantity[0, 0]), float(wanted.carried.reduce_to[0, 0]), float(left[0, 0])))
+        quantity, before, owed = int(left[0, 0]), SELL, float(wanted.carried.reduce_to[0, 0])
     assert found == [
         *((100.0, 100.0, 160.0), (100.0, 100.0, 120.0), (100.0, 100.0, 100.0)),
         *((100.0, 0.0, 100.0), (100.0, 0.0, 100.0)),
@@ -46,7 +47,7 @@ def test_what_the_gate_holds_back_is_asked_for_again_until_it_is_done() -> None:
 
 def test_a_signal_that_turns_ends_what_is_still_to_be_sold() -> None:
     wanted, _ = decided(desk(), holding(200, 100.0), BUY, SELL)
-    assert wanted.reduce_to[0, 0] == 0.0
+    assert wanted.carried.reduce_to[0, 0] == 0.0
     assert wanted.quantity[0, 0] != 100.0
 
 
@@ -54,18 +55,18 @@ def test_a_signal_that_turns_ends_what_is_still_to_be_sold() -> None:
 def test_a_split_restates_what_is_still_to_be_sold(ratio: float) -> None:
     held = int(200 * ratio)
     wanted, _ = decided(desk(), holding(held, 100.0), SELL, SELL, splits={"GLD": ratio})
-    assert wanted.reduce_to[0, 0] == wanted.quantity[0, 0] == 100.0 * ratio
+    assert wanted.carried.reduce_to[0, 0] == wanted.quantity[0, 0] == 100.0 * ratio
 
 
 def test_a_split_after_it_is_done_asks_for_no_more() -> None:
     wanted, _ = decided(desk(), holding(150, 50.0), SELL, SELL, splits={"GLD": 3.0})
-    assert (wanted.reduce_to[0, 0], wanted.quantity[0, 0]) == (0.0, 150.0)
+    assert (wanted.carried.reduce_to[0, 0], wanted.quantity[0, 0]) == (0.0, 150.0)
 
 
 def test_in_quarantine_nothing_is_sold_and_nothing_is_forgotten() -> None:
     shut = np.array([True, False])
     wanted, left = decided(desk(), holding(200, 0.0), SELL, HOLD, quarantined=shut)
-    assert (wanted.reduce_to[0, 0], left[0, 0]) == (100.0, 200.0)
+    assert (wanted.carried.reduce_to[0, 0], left[0, 0]) == (100.0, 200.0)
 
 
 #: Limit orders that ask for a better price than the close: many of them find no market.
@@ -86,16 +87,16 @@ def test_every_sell_of_a_backtest_goes_on_until_it_is_done_or_turned(changed: di
     result = backtest(made, seeded_panel(made), date(2019, 1, 2), LAST)
     again = done = 0
     for one in result.decided:
-        said, owed = result.market.direction[one.t], one.targets.reduce_to
+        said, owed = result.market.direction[one.t], one.targets.carried.reduce_to
         held, wanted = one.targets.held, one.targets.quantity
         asks = (owed > 0) & (said == SELL)
         assert (wanted[asks] <= owed[asks]).all()
         assert (held[asks] > owed[asks]).all()
         assert (owed[said > HOLD] == 0).all()
     for before, after in zip(result.decided, result.decided[1:], strict=False):
-        still = (before.targets.reduce_to > 0) & (result.market.direction[after.t] == SELL)
-        undone = after.targets.held > before.targets.reduce_to
-        assert ((after.targets.reduce_to > 0) == undone)[still].all()
+        still = (before.targets.carried.reduce_to > 0) & (result.market.direction[after.t] == SELL)
+        undone = after.targets.held > before.targets.carried.reduce_to
+        assert ((after.targets.carried.reduce_to > 0) == undone)[still].all()
         again, done = again + int((still & undone).sum()), done + int((still & ~undone).sum())
     assert again >= 5, "nothing was ever held back"
     assert done >= 1, "nothing was ever done"

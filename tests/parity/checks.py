@@ -6,7 +6,7 @@ from datetime import date
 
 import numpy as np
 
-from nightdesk.decision import risk_report
+from nightdesk.decision import Carried, risk_report
 from nightdesk.execution.money import PRICE_STEP
 from nightdesk.research.backtest import Result
 from nightdesk.store import db
@@ -48,11 +48,10 @@ def same_targets(result: Result, at: int, conn: db.Connection, session: date) ->
     for s, strategy in enumerate(desk.strategies):
         for n, symbol in enumerate(desk.symbols):
             row = stored[strategy, symbol]
-            for name in (
-                *("held", "quantity", "weight", "confidence"),
-                *("allocation", "stop_distance", "reduce_to", "cause"),
-            ):
+            for name in ("held", "quantity", "weight", "confidence", "cause"):
                 assert float(row[name]) == getattr(decided.targets, name)[s, n], (session, symbol, name)
+            for name in Carried.names():
+                assert row[name] == getattr(decided.targets.carried, name)[s, n], (session, symbol, name)
     same_dropped(result, at, conn, session)
     spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))
     kept = verdicts_of(conn, desk.book.name, session)

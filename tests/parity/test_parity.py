@@ -125,7 +125,9 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
 
     panel = read_market(book, origin_of(book, first), sessions[-1]).panel
     result = backtest(book, panel, sessions[0], sessions[-1])
-    assert ("rotation" in book.strategies) == any(one.targets.allocation.any() for one in result.decided)
+    assert ("rotation" in book.strategies) == any(
+        one.targets.carried.allocation.any() for one in result.decided
+    )
     with open_connection(database) as conn:
         for session in sessions:
             with open_context(path, session, conn=conn, turn_seconds=0) as context:
@@ -141,7 +143,7 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     fills = [fill for one in result.decided for fill in one.fills]
     assert len(fills) >= count / 4, "a parity without trades shows nothing"
     if not changed:
-        owed = [one.targets.reduce_to > 0 for one in result.decided]
+        owed = [one.targets.carried.reduce_to > 0 for one in result.decided]
         again = [(before & after).any() for before, after in pairwise(owed)]
         assert sum(again) >= 3, "no sale was asked for again"
     if changed is taking_turns.BOOK:

@@ -31,9 +31,9 @@ def desk(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
 
 def carried(context: Context) -> list[tuple[str, float]]:
     """What the session's decision is told of the one before."""
-    before = session_state(context).allocation
+    before = session_state(context).carried
     assert before is not None
-    row = before[0].tolist()
+    row = before.allocation[0].tolist()
     return sorted((name, share) for name, share in zip(context.book.symbols, row, strict=True) if share)
 
 
@@ -46,7 +46,7 @@ def test_what_the_first_session_of_a_month_allocates_is_kept_and_carried_on(desk
         with desk.at(number) as context:
             assert carried(context) == first
     with desk.at(0) as context:
-        assert session_state(context).allocation is None
+        assert session_state(context).carried is None
 
 
 def test_a_sealed_session_is_compared_by_what_was_carried_on_then(desk: SmallDesk) -> None:
@@ -71,12 +71,12 @@ def test_sessions_that_are_decided_anew_leave_the_same_rows(desk: SmallDesk) -> 
 def test_what_a_sale_is_to_bring_a_position_down_to_is_kept_and_carried_on(desk: SmallDesk) -> None:
     with desk.at(1) as context:
         symbols = context.book.symbols
-        before = session_state(context).reduce_to
+        before = session_state(context).carried
     assert before is not None
-    assert not before.any(), "what is sized by risk parity owes no sale"
+    assert not before.reduce_to.any(), "what is sized by risk parity owes no sale"
     owed = "UPDATE nightdesk.targets SET reduce_to = 7.5 WHERE session = %s AND symbol = %s RETURNING 1"
     assert desk.rows(owed, session(0), symbols[1])
     with desk.at(1) as context:
-        after = session_state(context).reduce_to
+        after = session_state(context).carried
     assert after is not None
-    assert after[0].tolist() == [7.5 if n == 1 else 0.0 for n in range(len(symbols))]
+    assert after.reduce_to[0].tolist() == [7.5 if n == 1 else 0.0 for n in range(len(symbols))]

@@ -102,7 +102,7 @@ def test_limits_on_trading_hold_in_every_session(result: Result) -> None:
 def test_rotation_moves_every_month_and_stays_within_its_turnover(result: Result) -> None:
     """Kept as they were, because the new ones lay too far away, weights once stood still for years."""
     row = list(result.desk.strategies).index("rotation")
-    weights = [one.targets.allocation[row] for one in result.decided]
+    weights = [one.targets.carried.allocation[row] for one in result.decided]
     moved = [
         float(np.abs(after - before).sum() / 2)
         for one, before, after in zip(result.decided[1:], weights, weights[1:], strict=False)

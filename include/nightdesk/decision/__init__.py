@@ -1,5 +1,6 @@
 """The top of the pure rooms: one session's decision of a book, the same for every driver."""
 
+from nightdesk.decision.carried import Carried
 from nightdesk.decision.compliance import counted_sessions, watches_taxes
 from nightdesk.decision.day import Day, Facts, State, Targets, facts_at
 from nightdesk.decision.desk import Desk, resolve
@@ -20,6 +21,7 @@ from nightdesk.decision.steps import (
 )
 
 __all__ = [
+    "Carried",
     "Day",
     "Desk",
     "Facts",

@@ -9,6 +9,7 @@ from datetime import date, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.decision.carried import Carried
 from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
@@ -136,20 +137,15 @@ def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = Tr
 class State:
     """Where the book stands when it decides: settled, and marked at the close of the session.
 
-    `risk`, `allocation`, `stop_distance` and `reduce_to` are what the decision before left; None before the
-    first. Of shape (n_strategies, n_symbols), the allocation are the shares of its capital that a strategy
-    goes on wanting, the stop distance the dollars below its average entry at which it leaves a position, and
-    `reduce_to` the units down to which a sale that it began is to be done. `tax` is empty where no rule of
-    the book asks for it.
+    `risk` and `carried` are what the decision before left, not yet restated for this session's actions; None
+    before the first. `tax` is empty where no rule of the book asks for it.
     """
 
     ledger: Ledger
     mark: Mark
     facts: Facts = Facts()
     risk: RiskState | None = None
-    allocation: Floats | None = field(default=None, compare=False)
-    stop_distance: Floats | None = field(default=None, compare=False)
-    reduce_to: Floats | None = field(default=None, compare=False)
+    carried: Carried | None = field(default=None, compare=False)
     tax: TaxView = field(default_factory=TaxView)
 
 
@@ -165,18 +161,12 @@ class Targets:
         Wanted positions as signed shares of NAV.
     confidence : ndarray
         Of entries, after the regime's factor; 0 where the signal is none to enter by.
-    allocation : ndarray
-        Shares of a strategy's capital that it wants from here on, until it decides anew; 0 where its sizing
-        makes no such decisions.
+    carried : Carried
+        What it leaves to the next decision.
     volatility : float
         Annualised volatility of the wanted portfolio before it was scaled.
     scale : float
         Factor in (0, 1] that brought it down to the book's target.
-    stop_distance : ndarray
-        Dollars below its average entry at which a strategy leaves the position; 0 where it has no such stop.
-    reduce_to : ndarray
-        Units, absolute, down to which a strategy goes on selling until no more is held; 0 where no sale is to
-        be done.
     cause : int8 ndarray
         Why the strategy wants it: a `nightdesk.decision.exits.Cause`.
     dropped : tuple of Dropped
@@ -187,10 +177,8 @@ class Targets:
     quantity: Floats
     weight: Floats
     confidence: Floats
-    allocation: Floats
+    carried: Carried
     volatility: float
     scale: float
-    stop_distance: Floats
-    reduce_to: Floats
     cause: Codes
     dropped: tuple[Dropped, ...] = ()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import IntEnum
 
 import numpy as np
 
+from nightdesk.decision.carried import Carried
 from nightdesk.decision.day import Day, State
 from nightdesk.decision.desk import Desk
 from nightdesk.decision.telling import sessions_held
@@ -38,17 +38,18 @@ class Cause(IntEnum):
 _CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
 
 
-def exits(desk: Desk, state: State, day: Day) -> Codes:
+def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
 
     The stop is checked on the session's close, and not without a bar of the session. A position's age counts
     its first session as one, so that a plan of five sessions sells at the open after the fifth close. Of two
-    causes the stop is told. A symbol in quarantine ends nothing.
+    causes the stop is told. A symbol in quarantine ends nothing. `carried` is what the decision before left,
+    restated for the session's actions.
     """
     out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
     if not desk.ends_positions:
         return out
-    distance = stop_distance_before(desk, state, day)
+    distance = carried.stop_distance
     for position in state.ledger.held():
         s, n = desk.strategy_row[position.strategy], desk.column[position.symbol]
         if day.quarantined[n]:
@@ -104,56 +105,21 @@ def filtered(
     return wanted, cause, tuple(dropped)
 
 
-def stop_distance_before(desk: Desk, state: State, day: Day) -> Floats:
-    """Dollars below the average entry at which positions are left, restated for splits; 0 without a stop."""
-    shape = (len(desk.strategies), len(desk.symbols))
-    if state.stop_distance is None:
-        return np.zeros(shape)
-    distance = state.stop_distance / _ratios(desk, day.splits)
-    for old, (new, ratio) in day.successors.items():
-        moved, gone = desk.column[new], desk.column[old]
-        distance[:, moved] = np.where(distance[:, moved] > 0, distance[:, moved], distance[:, gone] / ratio)
-        distance[:, gone] = 0.0
-    return distance
-
-
-def allocation_before(desk: Desk, state: State, day: Day) -> Floats:
-    """Shares of its capital that each strategy goes on wanting; of a symbol that became another, of that."""
-    if state.allocation is None:
-        return np.zeros((len(desk.strategies), len(desk.symbols)))
-    if not day.successors:
-        return state.allocation
-    before = state.allocation.copy()
-    for old, (new, _) in day.successors.items():
-        before[:, desk.column[new]] += before[:, desk.column[old]]
-        before[:, desk.column[old]] = 0.0
-    return before
-
-
-def stop_distance_after(desk: Desk, state: State, day: Day, wanted: Floats, held: Floats) -> Floats:
-    """The same from this decision on: of what is opened, made from today's ATR; of what is held, kept.
+def stop_distance_after(desk: Desk, day: Day, before: Floats, wanted: Floats, held: Floats) -> Floats:
+    """Stop distances from this decision on: of what is opened, made from today's ATR; of what is held, kept.
 
     What is left keeps it until it is gone: its order may find no market.
+
+    Parameters
+    ----------
+    desk, day
+    before : ndarray of shape (n_strategies, n_symbols)
+        What was carried, restated for the session's actions.
+    wanted, held : ndarray of shape (n_strategies, n_symbols)
     """
     if not desk.ends_positions:
         return np.zeros_like(wanted)
     atr = day.factors.get(ATR, np.zeros(len(desk.symbols)))
     multiple = np.array([one.exit_plan.stop_atr or 0.0 for one in desk.strategies.values()])
     fresh = np.where(wanted != 0, multiple[:, None] * np.nan_to_num(atr, nan=0.0), 0.0)
-    return np.where(held != 0, stop_distance_before(desk, state, day), fresh)
-
-
-def reduce_to_before(desk: Desk, state: State, day: Day) -> Floats:
-    """Units down to which sales that were begun are to be done, restated for splits; 0 without one."""
-    if state.reduce_to is None:
-        return np.zeros((len(desk.strategies), len(desk.symbols)))
-    units = state.reduce_to * _ratios(desk, day.splits)
-    for old, (new, ratio) in day.successors.items():
-        units[:, desk.column[new]] += units[:, desk.column[old]] * ratio
-        units[:, desk.column[old]] = 0.0
-    return units
-
-
-def _ratios(desk: Desk, splits: Mapping[str, float]) -> Floats:
-    """Units after for one before, of each symbol."""
-    return np.array([splits.get(symbol, 1.0) for symbol in desk.symbols])
+    return np.where(held != 0, before, fresh)

@@ -8,18 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nightdesk.book import Book
+from nightdesk.decision.carried import Carried
 from nightdesk.decision.compliance import measures
 from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
-from nightdesk.decision.exits import (
-    Cause,
-    allocation_before,
-    causes,
-    exits,
-    filtered,
-    reduce_to_before,
-    stop_distance_after,
-)
+from nightdesk.decision.exits import Cause, causes, exits, filtered, stop_distance_after
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.sharing import share
 from nightdesk.errors import Refused
@@ -76,6 +69,13 @@ def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
     return held
 
 
+def carried_before(desk: Desk, state: State, day: Day) -> Carried:
+    """What the decision before left to this one, restated for the session's actions."""
+    if state.carried is None:
+        return Carried.nothing((len(desk.strategies), len(desk.symbols)))
+    return state.carried.restated(desk.symbols, day.splits, day.successors)
+
+
 def targets(desk: Desk, state: State, day: Day) -> Targets:
     """The positions that the book wants: strategies sized, their exits, the book's filters, all of it scaled.
 
@@ -97,8 +97,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     held = held_quantities(desk, state.ledger)
     wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
     reduce_to = np.zeros_like(held)
-    before = allocation_before(desk, state, day)
-    owed = reduce_to_before(desk, state, day)
+    before = carried_before(desk, state, day)
     band = desk.book.regime[day.band] if day.band >= 0 else None
     costs = desk.costs_at(day.price)
     for s, (name, method) in enumerate(desk.sizing.items()):
@@ -117,15 +116,15 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             entry_factor=factor,
             returns=day.returns,
             costs=costs,
-            allocation=before[s],
-            reduce_to=owed[s],
+            allocation=before.allocation[s],
+            reduce_to=before.reduce_to[s],
             opens_month=day.opens_month,
         )
         allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
         wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
         confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
-    ended = exits(desk, state, day)
+    ended = exits(desk, state, day, before)
     wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
     cause = causes(desk, wanted, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, confidence, cause)
@@ -138,11 +137,13 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         quantity=quantity,
         weight=quantity * price / nav,
         confidence=confidence,
-        allocation=allocation,
+        carried=Carried(
+            allocation=allocation,
+            stop_distance=stop_distance_after(desk, day, before.stop_distance, quantity, held),
+            reduce_to=reduce_to,
+        ),
         volatility=volatility,
         scale=scale,
-        stop_distance=stop_distance_after(desk, state, day, quantity, held),
-        reduce_to=reduce_to,
         cause=cause,
         dropped=dropped,
     )

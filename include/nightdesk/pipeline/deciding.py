@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nightdesk import decision
-from nightdesk.decision import State, Targets
+from nightdesk.decision import Carried, State, Targets
 from nightdesk.errors import Refused
 from nightdesk.execution.orders import Cross, Order, marked
 from nightdesk.panel import Floats
@@ -38,9 +38,7 @@ def targets(context: Context) -> Outcome:
             quantity=wanted.quantity,
             weight=wanted.weight,
             confidence=wanted.confidence,
-            allocation=wanted.allocation,
-            stop_distance=wanted.stop_distance,
-            reduce_to=wanted.reduce_to,
+            **{name: getattr(wanted.carried, name) for name in Carried.names()},
             cause=wanted.cause,
         )
         with saving(context) as save:
@@ -155,14 +153,11 @@ def _stored_targets(context: Context) -> Targets:
     if scale is None:
         raise Refused(f"{book} {session} has no targets: run this session's targets step first")
     rows = targets_of(context.conn, book, session)
-    names = (
-        *("held", "quantity", "weight", "confidence"),
-        *("allocation", "stop_distance", "reduce_to", "cause"),
-    )
-    arrays = _as_arrays(context, rows, *names)
+    arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
+    carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
     numbers: dict[str, Any] = {**arrays, **scale}
-    return Targets(**numbers, cause=cause)
+    return Targets(**numbers, carried=carried, cause=cause)
 
 
 def _stored_quantity(context: Context) -> Floats:

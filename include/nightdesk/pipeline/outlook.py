@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nightdesk.decision import Day, Market, State, observe
+from nightdesk.decision import Carried, Day, Market, State, observe
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
 from nightdesk.pipeline.conditions import session_factors
@@ -86,13 +86,11 @@ def session_state(context: Context) -> State:
     if ledger is None or mark is None:
         raise Refused(f"{book} {context.session} was not settled: run this session's settle step first")
     names, symbols = tuple(context.desk.strategies), context.book.symbols
-    carried = carried_before(context.conn, book, context.session, names, symbols)
+    carried = carried_before(context.conn, book, context.session, names, symbols, Carried.names())
     return State(
         ledger,
         mark,
         session_facts(context),
         risk=risk_before(context),
-        allocation=carried.get("allocation"),
-        stop_distance=carried.get("stop_distance"),
-        reduce_to=carried.get("reduce_to"),
+        carried=Carried(**carried) if carried else None,
     )

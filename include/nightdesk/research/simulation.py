@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from nightdesk.decision import (
+    Carried,
     Desk,
     Gated,
     Market,
@@ -40,7 +41,6 @@ from nightdesk.execution import (
     orders_after,
 )
 from nightdesk.execution.money import exact
-from nightdesk.panel import Floats
 from nightdesk.risk import RiskEvent, RiskState
 from nightdesk.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
 
@@ -69,9 +69,7 @@ class Progress:
 
     state: State | None = None
     risk: RiskState | None = None
-    allocation: Floats | None = None
-    stop_distance: Floats | None = None
-    reduce_to: Floats | None = None
+    carried: Carried | None = None
     tax: TaxLedger | None = None
     orders: tuple[Order, ...] = ()
     crosses: tuple[Cross, ...] = ()
@@ -118,9 +116,7 @@ class Simulation:
             marked,
             facts_at(self.facts, session),
             risk=progress.risk,
-            allocation=progress.allocation,
-            stop_distance=progress.stop_distance,
-            reduce_to=progress.reduce_to,
+            carried=progress.carried,
         )
         progress = replace(
             progress, state=state, orders=(), crosses=(), entries=entries, fills=fills, expired=expired
@@ -192,9 +188,7 @@ class Simulation:
         return replace(
             progress,
             risk=gated.judged.risk,
-            allocation=wanted.allocation,
-            stop_distance=wanted.stop_distance,
-            reduce_to=wanted.reduce_to,
+            carried=wanted.carried,
             orders=orders,
             crosses=crosses,
         )

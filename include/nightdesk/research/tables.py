@@ -122,11 +122,12 @@ def target_rows(result: Result) -> Iterator[Row]:
     strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
     for one in result.decided:
         session, wanted = one.state.mark.session, one.targets
-        told = np.nonzero((wanted.held != 0) | (wanted.quantity != 0) | (wanted.allocation != 0))
+        told = np.nonzero((wanted.held != 0) | (wanted.quantity != 0) | (wanted.carried.allocation != 0))
         before = (wanted.held, wanted.quantity, one.gated.quantity, wanted.weight, wanted.confidence)
         numbers = zip(*(array[told].tolist() for array in before), strict=True)
         places = zip(*(place.tolist() for place in told), strict=True)
-        carried = zip(wanted.allocation[told].tolist(), wanted.reduce_to[told].tolist(), strict=True)
+        left = wanted.carried.allocation, wanted.carried.reduce_to
+        carried = zip(*(array[told].tolist() for array in left), strict=True)
         for (s, n), some, after in zip(places, numbers, carried, strict=True):
             yield (
                 session,

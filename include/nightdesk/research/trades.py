@@ -221,8 +221,8 @@ def _why_left(result: Result, trade: Trade, closed: int, entered: date) -> str:
     position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
     match Cause(int(decided.targets.cause[s, n])):
         case Cause.STOP if position is not None:
-            average, distance = float(position.average_cost or 0), float(decided.targets.stop_distance[s, n])
-            return stop_words(float(result.market.price[decided.t, n]), average, distance)
+            average, distance = position.average_cost or 0, decided.targets.carried.stop_distance[s, n]
+            return stop_words(float(result.market.price[decided.t, n]), float(average), float(distance))
         case Cause.AGE:
             most = desk.strategies[trade.strategy].exit_plan.sessions or 0
             return age_words(sessions_held(desk.book.calendar, entered, decided.state.mark.session), most)

@@ -169,25 +169,27 @@ def by_position(
 
 
 def targets_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """Targets of a session by strategy and symbol: held, quantity, weight, confidence, allocation,
-    stop_distance, reduce_to and cause of each.
+    """Targets of a session by strategy and symbol: held, quantity, weight, confidence, cause and what is
+    carried on of each.
     """
     return read_rows(conn, "target_rows", book=book, session=session)
 
 
 def carried_before(
-    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+    conn: Connection,
+    book: str,
+    session: date,
+    strategies: Sequence[str],
+    symbols: Sequence[str],
+    names: Sequence[str],
 ) -> dict[str, Floats]:
-    """What the newest targets before `session` leave to it: `allocation`, `stop_distance` and
-    `reduce_to`.
+    """What the newest targets before `session` leave to it: their columns `names`.
 
     Each of shape (n_strategies, n_symbols); empty where there is no such session. What the book names since
     then has 0.
     """
     rows = read_rows(conn, "carried_rows_before", book=book, session=session)
-    return (
-        by_position(rows, strategies, symbols, ("allocation", "stop_distance", "reduce_to")) if rows else {}
-    )
+    return by_position(rows, strategies, symbols, names) if rows else {}
 
 
 def target_scale(conn: Connection, book: str, session: date) -> dict[str, float] | None:
