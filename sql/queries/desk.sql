@@ -85,11 +85,11 @@ SELECT entries_allowed, reason, quarantined FROM nightdesk.session_quality
 WHERE book = %(book)s AND session = %(session)s;
 
 -- name: signal_rows
-SELECT strategy, symbol, direction, strength, confidence, reason, injected FROM nightdesk.signals
+SELECT strategy, symbol, direction, side, action, strength, confidence, reason, injected FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
 
 -- name: signal_rows_before
-SELECT s.strategy, s.symbol, s.direction, s.strength, s.confidence, s.reason
+SELECT s.strategy, s.symbol, s.direction, s.side, s.strength, s.confidence, s.reason
 FROM unnest(%(strategies)s::text[]) AS wanted (strategy)
 CROSS JOIN LATERAL (
     SELECT max(session) AS session FROM nightdesk.signals

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.strategies.contract import StrategyContract
+from tests.strategies.swing_bars import flat_bars
 from typer.main import get_command
 
 from nightdesk import strategies
@@ -96,7 +97,7 @@ def test_the_strategy_that_the_docs_show_works(pullback):
     view = strategies.View(
         symbols=("UP", "DOWN", "DEAR", "NEW"),
         sessions=np.array(["2022-12-30"], dtype="datetime64[D]"),
-        close=np.array([[110.0, 90.0, 110.0, 110.0]]),
+        **flat_bars(np.array([[110.0, 90.0, 110.0, 110.0]])),
         vix=np.array([20.0]),
         factors={"rsi_14": np.array([[20.0, 20.0, 80.0, np.nan]]), "sma_200": np.full((1, 4), 100.0)},
     )

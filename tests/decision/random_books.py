@@ -185,8 +185,8 @@ def scenes(draw: st.DrawFn) -> Scene:
     desk = draw(desks())
     anything = draw(st.booleans())
     dice = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    day = _day(desk, dice)
-    state = _state(desk, day, dice, facts=draw(_facts()), short=anything)
+    day = random_day(desk, dice)
+    state = random_state(desk, day, dice, facts=draw(_facts()), short=anything)
     wanted = targets(desk, state, day)
     return Scene(
         desk, state, day, _anything(desk, float(state.mark.nav), day, wanted, dice) if anything else wanted
@@ -208,7 +208,7 @@ def _facts(draw: st.DrawFn) -> Facts:
     )
 
 
-def _day(desk: Desk, dice: np.random.Generator) -> Day:
+def random_day(desk: Desk, dice: np.random.Generator) -> Day:
     """Prices from cents to tens of thousands, with halts, quarantines, gaps, jumps and splits."""
     n, s = len(desk.symbols), len(desk.strategies)
     price = np.round(np.exp(dice.uniform(np.log(0.5), np.log(60_000), n)), 2)
@@ -245,7 +245,7 @@ def _day(desk: Desk, dice: np.random.Generator) -> Day:
     )
 
 
-def _state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Facts, short: bool) -> State:
+def random_state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Facts, short: bool) -> State:
     """Positions with entry prices of their own, marked, after a day that was good or bad, at any level."""
     nav = float(np.exp(dice.uniform(np.log(2_000), np.log(3_000_000))))
     priced = np.isfinite(day.price)

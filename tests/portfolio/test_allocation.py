@@ -27,6 +27,8 @@ def ask(
         held=np.zeros(4),
         direction=np.array(says, dtype=np.int8),
         previous_direction=np.zeros(4, dtype=np.int8),
+        side=np.ones(4, dtype=np.int8),
+        previous_side=np.ones(4, dtype=np.int8),
         confidence=np.ones(4),
         factors={},
         price=np.array([100.0, 50.0, 25.0, 10.0]),

@@ -7,7 +7,7 @@ import pytest
 from tests.portfolio.test_weight import ask as weight_ask
 
 from nightdesk.portfolio import Ask, make
-from nightdesk.strategies import Direction
+from nightdesk.strategies import Direction, Side
 
 SIZING = make("atr_risk", path="strategies.swing.sizing")
 STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
@@ -58,3 +58,21 @@ def test_the_regime_makes_entries_smaller_and_leaves_what_is_held() -> None:
     assert SIZING.quantities(replace(ask(BUY), entry_factor=0.5))[0] == pytest.approx(31.25)
     assert SIZING.quantities(replace(ask(BUY), entry_factor=0.0))[0] == 0.0
     assert SIZING.quantities(replace(ask(BUY, held=7.0), entry_factor=0.0))[0] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("direction", "side", "held", "units"),
+    [
+        (SELL, Side.SHORT, 0.0, -62.5),
+        (SELL, Side.SHORT, -7.0, -7.0),
+        (SELL, Side.SHORT, 7.0, -62.5),
+        (BUY, Side.SHORT, -7.0, 0.0),
+        (BUY, Side.SHORT, 7.0, 7.0),
+        (SELL, Side.LONG, -7.0, -7.0),
+        (SELL, Side.EITHER, -7.0, 0.0),
+        (BUY, Side.LONG, -7.0, 62.5),
+    ],
+)
+def test_a_short_is_sized_as_a_long_is(direction: Direction, side: Side, held: float, units: float) -> None:
+    asked = replace(ask(direction, held=held), side=np.array([side], dtype=np.int8))
+    assert SIZING.quantities(asked)[0] == pytest.approx(units)

@@ -7,11 +7,17 @@ import pytest
 
 from nightdesk.errors import Refused
 from nightdesk.portfolio import Ask, make
-from nightdesk.strategies import Direction
+from nightdesk.strategies import Direction, Side
+from nightdesk.strategies.base import Codes
 
 SIZING = make("weight", path="strategies.trend.sizing")
 STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
 SELL, STRONG_SELL = Direction.SELL, Direction.STRONG_SELL
+
+
+def side_of(direction: Direction) -> Codes:
+    """Of a strategy that buys only: it leaves whatever it holds."""
+    return np.array([Side.EITHER if direction < HOLD else Side.LONG], dtype=np.int8)
 
 
 def ask(
@@ -26,6 +32,8 @@ def ask(
         held=np.array([held]),
         direction=np.array([direction], dtype=np.int8),
         previous_direction=np.array([previous], dtype=np.int8),
+        side=side_of(direction),
+        previous_side=side_of(previous),
         confidence=np.array([confidence]),
         factors={"volatility_60": np.array([0.20])},
         price=np.array([100.0]),
@@ -143,3 +151,33 @@ def test_an_unknown_method_is_refused_with_its_path() -> None:
         Refused, match=r"strategies\.trend\.sizing: there is no sizing method 'wieght'; did you mean weight"
     ):
         make("wieght", path="strategies.trend.sizing")
+
+
+def both_ways(direction: Direction, side: Side, held: float = 0.0, previous: Direction = HOLD) -> Ask:
+    """What a strategy that trades both sides says; the session before it spoke of the same side."""
+    about = np.array([side], dtype=np.int8)
+    return replace(ask(direction, held, previous), side=about, previous_side=about)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        (both_ways(STRONG_SELL, Side.SHORT), -200.0),
+        (both_ways(SELL, Side.SHORT), -120.0),
+        (both_ways(SELL, Side.SHORT, held=-150.0), -120.0),
+        (both_ways(STRONG_SELL, Side.SHORT, held=70.0), -200.0),
+        (both_ways(HOLD, Side.SHORT, held=-77.0), -77.0),
+        (both_ways(BUY, Side.SHORT, held=-77.0), -38.5),
+        (both_ways(BUY, Side.SHORT, held=-77.0, previous=BUY), -77.0),
+        (both_ways(STRONG_BUY, Side.SHORT, held=-77.0), 0.0),
+        (both_ways(STRONG_BUY, Side.SHORT, held=77.0), 77.0),
+        (both_ways(STRONG_SELL, Side.LONG, held=-77.0), -77.0),
+        (both_ways(STRONG_SELL, Side.EITHER, held=-77.0), 0.0),
+        (both_ways(STRONG_SELL, Side.EITHER, held=77.0), 0.0),
+        (both_ways(STRONG_SELL, Side.EITHER), 0.0),
+        (replace(both_ways(STRONG_SELL, Side.SHORT, held=70.0), entry_factor=0.0), 0.0),
+    ],
+)
+def test_a_short_is_the_mirror_image_and_a_signal_leaves_only_its_own_side(asked: Ask, wanted: float) -> None:
+    decided = replace(asked, reduce_to=SIZING.reduce_to(asked))
+    assert SIZING.quantities(decided).tolist() == [pytest.approx(wanted)]

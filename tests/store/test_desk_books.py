@@ -128,6 +128,12 @@ def test_a_strategy_that_was_silent_has_not_changed_its_mind(conn: Connection) -
         for strategy, direction in said.get(day, {}).items():
             key = {"book": "macro", "session": day, "strategy": strategy}
             row = {"symbol": "SPY", "direction": direction, "strength": 0.5, "confidence": 0.5, "reason": 0}
+            row["side"] = "short" if strategy == "b" else "long"
             replace_rows(conn, "signals", key, [row])
-    found = [directions_before(conn, "macro", day, ("a", "b"), ("GLD", "SPY")).tolist() for day in days]
-    assert found == [[[0, 0], [0, 0]], [[0, 2], [0, -1]], [[0, 1], [0, -1]]]
+    found = [directions_before(conn, "macro", day, ("a", "b"), ("GLD", "SPY")) for day in days]
+    assert [direction.tolist() for direction, _ in found] == [
+        *([[0, 0], [0, 0]], [[0, 2], [0, -1]], [[0, 1], [0, -1]]),
+    ]
+    assert [side.tolist() for _, side in found] == [
+        *([[0, 0], [0, 0]], [[0, 1], [0, -1]], [[0, 1], [0, -1]]),
+    ]

@@ -10,6 +10,7 @@ from tests.factors.panels import members, random_panel
 from nightdesk import factors, strategies
 from nightdesk.panel import Panel
 from nightdesk.strategies import Signals, Strategy, View, with_models
+from nightdesk.strategies.base import BAR
 
 VIX = "^VIX"
 
@@ -25,7 +26,7 @@ def columns_of(view: View, columns: slice) -> View:
     return replace(
         view,
         symbols=view.symbols[columns],
-        close=view.close[:, columns],
+        **{name: getattr(view, name)[:, columns] for name in BAR},
         factors={name: values[:, columns] for name, values in view.factors.items()},
     )
 
@@ -106,7 +107,8 @@ class StrategyContract:
     ) -> None:
         view = view_of(strategy, panel)
         unknown = np.full_like(view.close, np.nan)
-        blind = replace(view, close=unknown, factors=dict.fromkeys(view.factors, unknown))
+        bars = dict.fromkeys(BAR, unknown)
+        blind = replace(view, **bars, factors=dict.fromkeys(view.factors, unknown))
         found = strategy.signals(blind)
         assert (found.direction == strategies.Direction.HOLD).all()
         assert (found.confidence == 0.0).all()
@@ -125,9 +127,41 @@ class StrategyContract:
     def test_the_view_is_not_changed(self, strategy: Strategy, panel: Panel) -> None:
         view = view_of(strategy, panel)
         before = {name: values.copy() for name, values in view.factors.items()}
+        bars = {name: getattr(view, name).copy() for name in BAR}
         strategy.signals(view)
         for name, values in view.factors.items():
             np.testing.assert_array_equal(values, before[name])
+        for name, values in bars.items():
+            np.testing.assert_array_equal(getattr(view, name), values)
+
+    def test_it_says_the_same_twice(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        again = strategies.make(self.name, self.params) if self.name in strategies.names() else strategy
+        assert_equal(again.signals(view), strategy.signals(view))
+
+    def test_a_bar_that_is_missing_silences_its_own_session_and_symbol_alone(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        view = view_of(strategy, panel)
+        lost, whole = np.zeros(view.close.shape, dtype=bool), strategy.signals(view)
+        lost[::3, 0] = True
+        bars = {name: np.where(lost, np.nan, getattr(view, name)) for name in BAR}
+        gappy = {name: np.where(lost, np.nan, values) for name, values in view.factors.items()}
+        found = strategy.signals(replace(view, **bars, factors=gappy))
+        assert (found.confidence[lost] == 0.0).all()
+        assert (found.action[lost] == strategies.Action.HOLD).all()
+        rows = ~lost.any(axis=1)
+        for field in fields(Signals):
+            np.testing.assert_array_equal(getattr(found, field.name)[rows], getattr(whole, field.name)[rows])
+
+    def test_it_enters_on_the_sides_that_it_declares_and_on_each_of_them(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        found = strategy.signals(view_of(strategy, panel))
+        assert set(np.unique(found.side)) <= set(strategies.Side)
+        enters = found.action == strategies.Action.ENTER
+        assert set(np.unique(found.side[enters])) == strategy.sides
+        assert (found.confidence[enters] > 0.0).all()
 
     def test_every_signal_is_explained_without_a_number_that_is_missing(
         self, strategy: Strategy, panel: Panel

@@ -13,6 +13,11 @@ from nightdesk.strategies import Direction, Signals, Strategy, View
 NAN = float("nan")
 
 
+def flat_bars(close: np.ndarray) -> dict[str, np.ndarray]:
+    """Bars that open, move and end at these closes, one unit traded in each."""
+    return {"close": close, "open": close, "high": close, "low": close, "volume": np.ones_like(close)}
+
+
 def view_of_bars(
     strategy: Strategy,
     close: Sequence[float],
@@ -36,7 +41,7 @@ def session_of(strategy: Strategy, values: dict[str, float], close: float = 100.
     return View(
         symbols=("AAPL",),
         sessions=np.array(["2020-03-16"], dtype="datetime64[D]"),
-        close=np.array([[close]]),
+        **flat_bars(np.array([[close]])),
         vix=np.array([20.0]),
         factors={name: np.array([[values.get(name, NAN)]]) for name in strategy.factors},
     )

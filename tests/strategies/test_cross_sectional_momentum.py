@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.decision.desks import book
 from tests.strategies.contract import AcrossSymbolsContract
+from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
 from nightdesk.book import load_book
@@ -42,7 +43,7 @@ def session(**symbols: Row) -> View:
     return View(
         symbols=tuple(symbols),
         sessions=np.array(["2020-03-16"], dtype="datetime64[D]"),
-        close=price[None, :],
+        **flat_bars(price[None, :]),
         vix=np.array([20.0]),
         factors={"rank_momentum_12_1": rank[None, :], "sma_200": average[None, :]},
     )
@@ -151,7 +152,7 @@ def test_one_session_in_defence_does_not_change_the_next() -> None:
     both = View(
         symbols=fallen.symbols,
         sessions=np.array(["2020-03-16", "2020-03-17"], dtype="datetime64[D]"),
-        close=np.vstack([fallen.close, well.close]),
+        **flat_bars(np.vstack([fallen.close, well.close])),
         vix=np.array([20.0, 20.0]),
         factors={name: np.vstack([fallen.factors[name], well.factors[name]]) for name in fallen.factors},
     )

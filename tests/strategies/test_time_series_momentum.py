@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.strategies.contract import StrategyContract
+from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
 from nightdesk.book import load_book
@@ -35,7 +36,7 @@ def one(m: float, price: float, sma_20: float, sma_50: float, sma_200: float, vi
     return View(
         symbols=("SPY",),
         sessions=np.array(["2020-03-16"], dtype="datetime64[D]"),
-        close=np.array([[price]]),
+        **flat_bars(np.array([[price]])),
         vix=np.array([vix]),
         factors={name: np.array([[value]]) for name, value in numbers.items()},
     )

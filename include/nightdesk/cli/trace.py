@@ -86,7 +86,8 @@ def _finding(row: Mapping[str, Any]) -> str:
 def _signal(row: Mapping[str, Any]) -> str:
     from nightdesk.alerts.figures import percent
 
-    said = f"{row['direction']}, confidence {percent(row['confidence'])}: {row['words']}"
+    about = "" if row["side"] == "long" or row["action"] == "hold" else f" ({row['action']} {row['side']})"
+    said = f"{row['direction']}{about}, confidence {percent(row['confidence'])}: {row['words']}"
     return f"{row['strategy']}{' (injected)' if row['injected'] else ''}: {said}"
 
 

@@ -14,7 +14,7 @@ from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
 from nightdesk.risk import Answer, RiskEvent, RiskState
-from nightdesk.strategies.base import Codes
+from nightdesk.strategies.base import Codes, Side
 from nightdesk.tax import TaxView
 
 Flags = NDArray[np.bool_]
@@ -45,6 +45,8 @@ class Day:
         The same over the window of value at risk.
     direction, previous_direction : int8 ndarrays of shape (n_strategies, n_symbols)
         Signals of this session, and of the session before in the same panel.
+    side, previous_side : int8 ndarrays of shape (n_strategies, n_symbols)
+        The sides that they speak of; all long where left out.
     confidence : ndarray of shape (n_strategies, n_symbols)
         In [0, 1].
     vix : float
@@ -80,6 +82,13 @@ class Day:
     splits: Mapping[str, float] = field(default_factory=dict)
     successors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     opens_month: bool = False
+    side: Codes = field(default=None)  # type: ignore[assignment]
+    previous_side: Codes = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        for name in ("side", "previous_side"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full_like(self.direction, Side.LONG))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -19,7 +19,7 @@ from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.strategies import Strategy
-from nightdesk.strategies.base import ExitPlan
+from nightdesk.strategies.base import ExitPlan, Side
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,11 @@ def resolve(book: Book) -> Desk:
     }
     for name, strategy in made.items():
         strategy.check(book.symbols, f"strategies.{name}")
+        if not strategy.sides <= sizing[name].sides:
+            raise Refused(
+                f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
+                f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
+            )
     rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
@@ -160,6 +165,10 @@ def resolve(book: Book) -> Desk:
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
     )
+
+
+def _named(sides: Iterable[Side]) -> str:
+    return " and ".join(side.name.lower() for side in sorted(sides, reverse=True))
 
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:

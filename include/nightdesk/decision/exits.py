@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 
 from nightdesk.decision.carried import Carried
-from nightdesk.decision.day import Day, State
+from nightdesk.decision.day import Day, Flags, State
 from nightdesk.decision.desk import Desk
 from nightdesk.decision.telling import sessions_held
 from nightdesk.panel import Floats
@@ -19,8 +19,7 @@ from nightdesk.portfolio.filters import (
     one_entry_a_symbol,
 )
 from nightdesk.risk import correlations
-from nightdesk.strategies import Direction
-from nightdesk.strategies.base import Codes
+from nightdesk.strategies.base import Action, Codes, actions
 
 
 class Cause(IntEnum):
@@ -66,14 +65,28 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     return out
 
 
+def opened(held: Floats, wanted: Floats) -> Flags:
+    """Where a position is wanted that is not there: of nothing, or on the other side of what is held."""
+    out: Flags = (wanted != 0) & (held * wanted <= 0)
+    return out
+
+
+def stays_open(held: Floats, wanted: Floats) -> Flags:
+    """Where a position is held and stays, larger or smaller, on its side."""
+    out: Flags = held * wanted > 0
+    return out
+
+
 def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> Codes:
     """Why each strategy wants what it wants, before anything was filtered.
 
     What is less than a unit opens nothing, and stands in no other entry's way.
     """
-    left = (held != 0) & (wanted == 0) & (day.direction < Direction.HOLD)
+    action = actions(day.direction, day.side)
+    against = (action == Action.LEAVE) | ((action == Action.ENTER) & (day.side * held < 0))
+    left = (held != 0) & (wanted == 0) & against
     out = np.where(left & (ended == Cause.NONE), Cause.SIGNAL, ended)
-    opens = (held == 0) & (desk.units.toward_zero(wanted) != 0)
+    opens = opened(held, desk.units.toward_zero(wanted))
     return np.where(opens, Cause.OPENS, out).astype(np.int8)
 
 
@@ -95,9 +108,10 @@ def filtered(
     if portfolio.entry_correlation is not None:
         gone = {(one.strategy, one.symbol) for one in dropped}
         left = [entry for entry in ordered if entry not in gone]
-        stays = ((held != 0) & (wanted != 0)).any(axis=0)
-        matrix = correlations(day.returns, stays | opens.any(axis=0)).matrix
-        dropped += apart_from_what_moves_alike(left, stays, matrix, portfolio.entry_correlation)
+        stays = np.sign(np.where(stays_open(held, wanted), wanted, 0.0).sum(axis=0))
+        matrix = correlations(day.returns, (stays != 0) | opens.any(axis=0)).matrix
+        limit = portfolio.entry_correlation
+        dropped += apart_from_what_moves_alike(left, np.sign(wanted), stays, matrix, limit)
     wanted, cause = wanted.copy(), cause.copy()
     for one in dropped:
         wanted[one.strategy, one.symbol] = 0.0
@@ -108,7 +122,8 @@ def filtered(
 def stop_distance_after(desk: Desk, day: Day, before: Floats, wanted: Floats, held: Floats) -> Floats:
     """Stop distances from this decision on: of what is opened, made from today's ATR; of what is held, kept.
 
-    What is left keeps it until it is gone: its order may find no market.
+    What is left keeps it until it is gone: its order may find no market. What is turned round has that of
+    its new side.
 
     Parameters
     ----------
@@ -122,4 +137,4 @@ def stop_distance_after(desk: Desk, day: Day, before: Floats, wanted: Floats, he
     atr = day.factors.get(ATR, np.zeros(len(desk.symbols)))
     multiple = np.array([one.exit_plan.stop_atr or 0.0 for one in desk.strategies.values()])
     fresh = np.where(wanted != 0, multiple[:, None] * np.nan_to_num(atr, nan=0.0), 0.0)
-    return np.where(held != 0, before, fresh)
+    return np.where(opened(held, wanted) | (held == 0), fresh, before)

@@ -19,10 +19,13 @@ from nightdesk.book import Book
 from nightdesk.calendar import get_calendar
 from nightdesk.decision.market import Market
 from nightdesk.errors import Refused
-from nightdesk.strategies import Direction, Signals
+from nightdesk.strategies import Direction, Side, Signals
 
 #: The columns of a file of injections, all of them needed.
 COLUMNS = ("session", "strategy", "symbol", "direction", "confidence")
+
+#: A column that may be left out: long is meant then.
+SIDE = "side"
 
 #: The only kind of broker that may be sent what no strategy wanted.
 PAPER = "paper"
@@ -43,6 +46,7 @@ class Injection:
     symbol: str
     direction: Direction
     confidence: float
+    side: Side = Side.LONG
 
 
 def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...]:
@@ -51,7 +55,7 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
     Parameters
     ----------
     text : str
-        With a header of `COLUMNS` in any order; a row a signal.
+        With a header of `COLUMNS` in any order, and of `SIDE` where signals are about shorts; a row a signal.
     source : str
         Names the text in errors.
     book : Book
@@ -68,9 +72,10 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
         )
     rows = csv.reader(io.StringIO(text), strict=True)
     header = [name.strip() for name in next(rows, [])]
-    if sorted(header) != sorted(COLUMNS):
+    if sorted(name for name in header if name != SIDE) != sorted(COLUMNS) or header.count(SIDE) > 1:
         raise Refused(
-            f"{source}:1: found the columns {', '.join(header) or 'none'}; they are {', '.join(COLUMNS)}"
+            f"{source}:1: found the columns {', '.join(header) or 'none'}; they are {', '.join(COLUMNS)}, "
+            f"and {SIDE} if you like"
         )
     out: dict[tuple[date, str, str], Injection] = {}
     try:
@@ -131,11 +136,13 @@ def overlay(
         strength=signals.strength.copy(),
         confidence=signals.confidence.copy(),
         reason=signals.reason.copy(),
+        side=signals.side.copy(),
     )
     out.direction[at] = direction
     out.strength[at] = direction / 2.0
     out.confidence[at] = [one.confidence for one in mine]
     out.reason[at] = 0
+    out.side[at] = [int(one.side) for one in mine]
     return out
 
 
@@ -152,6 +159,7 @@ def inject(market: Market, injections: Sequence[Injection]) -> Market:
         market,
         signals=signals,
         direction=np.stack([signals[name].direction for name in desk.strategies], axis=1),
+        side=np.stack([signals[name].side for name in desk.strategies], axis=1),
         confidence=np.stack([signals[name].confidence for name in desk.strategies], axis=1),
         injected=frozenset((one.session, one.strategy, one.symbol) for one in injections),
     )
@@ -164,6 +172,7 @@ def _read(cells: Mapping[str, str], place: str, book: Book) -> Injection:
         symbol=_known(cells["symbol"], "symbol", book.symbols, place, book),
         direction=_direction(cells["direction"], place),
         confidence=_confidence(cells["confidence"], place),
+        side=_side(cells.get(SIDE, Side.LONG.name), place),
     )
 
 
@@ -189,6 +198,13 @@ def _direction(text: str, place: str) -> Direction:
     if text not in Direction.__members__:
         raise Refused(f"{place}: direction: found {text!r}; it is one of {', '.join(Direction.__members__)}")
     return Direction[text]
+
+
+def _side(text: str, place: str) -> Side:
+    if text.upper() not in Side.__members__:
+        known = ", ".join(one.name.lower() for one in Side)
+        raise Refused(f"{place}: side: found {text!r}; it is one of {known}")
+    return Side[text.upper()]
 
 
 def _confidence(text: str, place: str) -> float:

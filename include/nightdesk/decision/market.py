@@ -16,7 +16,7 @@ from nightdesk.decision.desk import Desk
 from nightdesk.execution.fills import FillBars
 from nightdesk.panel import Action, Floats, Panel
 from nightdesk.quarantine import BadOpens, Withheld, usable
-from nightdesk.strategies.base import Codes, Direction, Signals, View
+from nightdesk.strategies.base import BAR, Codes, Direction, Signals, View
 from nightdesk.strategies.learning import Model, with_models
 
 
@@ -33,8 +33,8 @@ class Market:
         Marking prices (newest raw close that is not withheld), and actions; see `Panel`.
     fill_open, fill_low, fill_high, fill_volume : ndarray of shape (n_sessions, n_symbols)
         What orders meet; see `Panel`.
-    close : ndarray of shape (n_sessions, n_symbols)
-        Raw close as strategies see it, NaN without a bar and where the bar is withheld.
+    close, open, high, low, volume : ndarray of shape (n_sessions, n_symbols)
+        The bar as strategies see it, raw dollars and units, NaN without one and where it is withheld.
     quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
     factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
     withheld_bars : ndarray of shape (n_sessions, n_symbols)
@@ -43,6 +43,8 @@ class Market:
         Adjusted returns of bars that are not withheld; rows before the first session are NaN, so that every
         window has one shape. `window` is the longest that a day shows.
     signals : mapping of strategy name to Signals
+    direction, side, confidence : ndarray of shape (n_sessions, n_strategies, n_symbols)
+        The same by session.
     vix : ndarray of shape (n_sessions,)
         Newest value of the volatility index, NaN before its first bar.
     band : ndarray of shape (n_sessions,)
@@ -70,6 +72,10 @@ class Market:
     dividend: Floats
     split: Floats
     close: Floats
+    open: Floats
+    high: Floats
+    low: Floats
+    volume: Floats
     quarantined: Flags
     withheld_bars: Flags
     has_bar: Flags
@@ -78,6 +84,7 @@ class Market:
     returns: Floats
     signals: Mapping[str, Signals]
     direction: Codes
+    side: Codes
     confidence: Floats
     vix: Floats
     band: NDArray[np.int64]
@@ -91,11 +98,24 @@ class Market:
     def __len__(self) -> int:
         return len(self.sessions)
 
+    @property
+    def view(self) -> View:
+        """What strategies see of all sessions, with the models that were live."""
+        return View(
+            symbols=self.desk.symbols,
+            sessions=np.array(self.sessions, dtype="datetime64[D]"),
+            **{name: getattr(self, name) for name in BAR},
+            vix=self.vix,
+            factors=self.factors,
+            models=self.models,
+        )
+
     def day(self, t: int) -> Day:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
         portfolio, end = self.desk.book.portfolio, len(self.returns) - len(self) + t + 1
         quiet = np.full_like(self.direction[0], Direction.HOLD)
+        before = (self.direction[t - 1], self.side[t - 1]) if t else (quiet, self.side[0])
         return Day(
             session=self.sessions[t],
             as_of=self.closes[t],
@@ -108,7 +128,9 @@ class Market:
             history=self.returns[end - portfolio.var_window : end],
             direction=self.direction[t],
             confidence=self.confidence[t],
-            previous_direction=self.direction[t - 1] if t else quiet,
+            side=self.side[t],
+            previous_direction=before[0],
+            previous_side=before[1],
             vix=float(self.vix[t]),
             band=int(self.band[t]),
             entries_allowed=bool(self.entries_allowed[t]),
@@ -239,7 +261,7 @@ def observe(
         bad_opens=withheld.opens,
         dividend=panel.dividend[:, :n],
         split=panel.split[:, :n],
-        close=sound.close[:, :n],
+        **{name: getattr(sound, name)[:, :n] for name in BAR},
         quarantined=withheld.quarantined[:, :n],
         withheld_bars=withheld.bars[:, :n],
         has_bar=np.isfinite(panel.close[:, :n]),
@@ -248,6 +270,7 @@ def observe(
         returns=np.vstack([padding, sound.returns[:, :n]]),
         signals=signals,
         direction=_stack([signals[name].direction for name in desk.strategies]),
+        side=_stack([signals[name].side for name in desk.strategies]),
         confidence=_stack([signals[name].confidence for name in desk.strategies]),
         vix=vix,
         band=regime.classify(vix, desk.book.regime),

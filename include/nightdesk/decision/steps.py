@@ -12,7 +12,15 @@ from nightdesk.decision.carried import Carried
 from nightdesk.decision.compliance import measures
 from nightdesk.decision.day import Day, Flags, State, Targets
 from nightdesk.decision.desk import Desk
-from nightdesk.decision.exits import Cause, causes, exits, filtered, stop_distance_after
+from nightdesk.decision.exits import (
+    Cause,
+    causes,
+    exits,
+    filtered,
+    opened,
+    stays_open,
+    stop_distance_after,
+)
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.sharing import share
 from nightdesk.errors import Refused
@@ -32,7 +40,8 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
-from nightdesk.strategies import Direction
+from nightdesk.strategies import Action, Side, Strategy, actions
+from nightdesk.strategies.base import Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,8 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             held=held[s],
             direction=day.direction[s],
             previous_direction=day.previous_direction[s],
+            side=_spoken_of(desk.strategies[name], day.direction[s], day.side[s]),
+            previous_side=_spoken_of(desk.strategies[name], day.previous_direction[s], day.previous_side[s]),
             confidence=day.confidence[s],
             factors=day.factors,
             price=day.price,
@@ -122,7 +133,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         )
         allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
         wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
-        confidence[s] = np.where(day.direction[s] > Direction.HOLD, day.confidence[s] * factor, 0.0)
+        confidence[s] = np.where(ask.enters != 0, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
     ended = exits(desk, state, day, before)
     wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
@@ -147,6 +158,13 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         cause=cause,
         dropped=dropped,
     )
+
+
+def _spoken_of(strategy: Strategy, direction: Codes, side: Codes) -> Codes:
+    """Sides that signals speak of: where a strategy of one side leaves, it leaves whatever it holds."""
+    if len(strategy.sides) > 1:
+        return side
+    return np.where(actions(direction, side) == Action.LEAVE, Side.EITHER, side).astype(np.int8)
 
 
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
@@ -189,11 +207,11 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     """What stands behind the entries of the wanted positions."""
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
-    stays = (wanted.held != 0) & (wanted.quantity != 0)
+    stays, opens = stays_open(wanted.held, wanted.quantity), opened(wanted.held, wanted.quantity)
     here = stays.sum(axis=0)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=((wanted.held == 0) & (wanted.quantity != 0)).sum(axis=0),
+        opens=opens.sum(axis=0),
         open_here=here,
         open_positions=int(here.sum()),
         cash=float(state.mark.cash),

@@ -16,8 +16,9 @@ from nightdesk.pipeline.learning import fresh_model, keep_model
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.regime import classify
 from nightdesk.sentiment import Sentiment
-from nightdesk.store.decisions import factor_set, read_factors
+from nightdesk.store.decisions import STORED_SIDES, factor_set, read_factors
 from nightdesk.strategies import LearningStrategy, Signals, View
+from nightdesk.strategies.base import BAR
 
 
 def factors(context: Context) -> Outcome:
@@ -98,6 +99,7 @@ def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[
         {
             "symbol": symbol,
             "direction": spoken.direction[0, n],
+            "side": STORED_SIDES[int(spoken.side[0, n])],
             "strength": spoken.strength[0, n],
             "confidence": spoken.confidence[0, n],
             "reason": spoken.reason[0, n],
@@ -115,7 +117,7 @@ def session_view(context: Context) -> View:
     return View(
         symbols=book.symbols,
         sessions=panel.sessions[-1:],
-        close=panel.close[-1:, :n],
+        **{name: getattr(panel, name)[-1:, :n] for name in BAR},
         vix=panel.last_close[-1:, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
     )

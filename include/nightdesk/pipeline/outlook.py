@@ -65,9 +65,17 @@ def session_day(context: Context) -> Day:
     """What the session offers to its decision: the market with the stored factors and signals."""
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     day = session_market(context, session_factors(context)).day(-1)
-    direction, confidence = read_signals(context.conn, context.book.name, context.session, names, symbols)
-    previous = directions_before(context.conn, context.book.name, context.session, names, symbols)
-    return replace(day, direction=direction, confidence=confidence, previous_direction=previous)
+    asked = (context.conn, context.book.name, context.session, names, symbols)
+    direction, side, confidence = read_signals(*asked)
+    previous_direction, previous_side = directions_before(*asked)
+    return replace(
+        day,
+        direction=direction,
+        side=side,
+        confidence=confidence,
+        previous_direction=previous_direction,
+        previous_side=previous_side,
+    )
 
 
 def session_state(context: Context) -> State:

@@ -61,7 +61,7 @@ from nightdesk.store.risk import kill_switch
 from nightdesk.store.risk_reports import read_risk_report
 from nightdesk.store.rows import read_rows
 from nightdesk.store.runs import find_run, sealed_because
-from nightdesk.strategies import Direction, Signals
+from nightdesk.strategies import Side, Signals, spoken
 
 if TYPE_CHECKING:
     from datetime import date
@@ -341,7 +341,7 @@ def reasons_of(context: Context) -> Reasons:
     run = find_run(context.conn, context.book.name, context.session)
     if run is None or run.config_hash != context.book.config_hash:
         return {
-            (row["strategy"], row["symbol"]): (_spoken(row["direction"]), row["confidence"], EARLIER_BOOK)
+            (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)
             for row in rows
         }
     view = session_view(context)
@@ -355,20 +355,21 @@ def reasons_of(context: Context) -> Reasons:
             seen, speechless = replace(view, models=live_models(context, strategy)), ""
         except Refused as error:  # its words are lost; the report is not
             seen, speechless = view, str(error)
-        spoken = Signals(
+        said = Signals(
             direction=np.array([[row["direction"] for row in ordered]], dtype=np.int8),
             strength=np.array([[row["strength"] for row in ordered]]),
             confidence=np.array([[row["confidence"] for row in ordered]]),
             reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
+            side=np.array([[Side[row["side"].upper()] for row in ordered]], dtype=np.int8),
         )
         for n, row in enumerate(ordered):
-            explained = WORDS if row["injected"] else speechless or strategy.explain(seen, spoken, 0, n)
-            out[name, row["symbol"]] = (_spoken(row["direction"]), row["confidence"], explained)
+            explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
+            out[name, row["symbol"]] = (_direction(row), row["confidence"], explained)
     return out
 
 
-def _spoken(direction: int) -> str:
-    return Direction(direction).name.replace("_", " ").lower()
+def _direction(row: dict[str, Any]) -> str:
+    return spoken(row["direction"], Side[row["side"].upper()])
 
 
 def _sources(context: Context) -> tuple[SourceLine, ...]:

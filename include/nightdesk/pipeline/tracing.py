@@ -150,6 +150,8 @@ def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
         {
             "strategy": row["strategy"],
             "direction": Direction(row["direction"]).name,
+            "side": row["side"],
+            "action": row["action"],
             "strength": row["strength"],
             "confidence": row["confidence"],
             "injected": row["injected"],

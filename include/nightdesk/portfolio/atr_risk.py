@@ -7,8 +7,7 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.portfolio.sizing import Ask, Sizing, register
-from nightdesk.strategies.base import Direction
+from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Sizing, register
 
 ATR = "atr_14"
 
@@ -17,12 +16,13 @@ ATR = "atr_14"
 class AtrRiskSizing(Sizing):
     """Units = capital × risk / (multiple × ATR14), at most `max_share` of the capital with its costs.
 
-    It opens on BUY and STRONG_BUY and adds to nothing: a position keeps its quantity until a SELL or
-    STRONG_SELL, or until its exit plan, ends it whole. Nothing is opened without an ATR or a price. The
-    method is that of turtle traders' "N" (Faith 2003).
+    It opens on a signal to enter, however strong, and adds to nothing: a position keeps its quantity until a
+    signal to leave, an entry on the other side, or its exit plan ends it whole. Nothing is opened without an
+    ATR or a price. The method is that of turtle traders' "N" (Faith 2003).
     """
 
     name = "atr_risk"
+    sides = BOTH_SIDES
     factors = (ATR,)
 
     class Params(Frozen):
@@ -41,6 +41,7 @@ class AtrRiskSizing(Sizing):
             by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR])
             by_share = ask.capital * p.max_share / (ask.price * (1.0 + ask.costs))
             units = np.minimum(by_risk, by_share) * ask.entry_factor
-        opens = (ask.held == 0) & (ask.direction > Direction.HOLD) & np.isfinite(units)
-        wanted = np.where(opens, units, ask.held)
-        return np.where(ask.direction < Direction.HOLD, 0.0, wanted)
+        enters = ask.enters
+        opens = (enters != 0) & (ask.held * enters <= 0.0) & np.isfinite(units)
+        wanted = np.where(opens, units * enters, ask.held)
+        return np.where(ask.leaves, 0.0, wanted)

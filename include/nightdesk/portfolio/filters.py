@@ -69,30 +69,35 @@ def one_entry_a_symbol(ordered: Sequence[tuple[int, int]], confidence: Floats) -
 
 
 def apart_from_what_moves_alike(
-    ordered: Sequence[tuple[int, int]], held: Flags, correlation: Floats, limit: float
+    ordered: Sequence[tuple[int, int]], wanted: Floats, held: Floats, correlation: Floats, limit: float
 ) -> list[Dropped]:
     """The entries whose returns move too much with those of another symbol that is held or accepted.
+
+    A short moves against its symbol: a long and a short of two symbols that move together hedge each other,
+    and of two that move against each other they are one bet.
 
     Parameters
     ----------
     ordered : sequence of (row, column)
         From `entries_by_confidence`, less those that were dropped before. One that is accepted counts for
         those after it.
-    held : bool ndarray of shape (n_symbols,)
-        Symbols that stay held in this decision.
+    wanted : ndarray of shape (n_strategies, n_symbols)
+        Sides of the entries: 1 a long, -1 a short.
+    held : ndarray of shape (n_symbols,)
+        Sides of what stays held in this decision, 0 where nothing does.
     correlation : ndarray of shape (n_symbols, n_symbols)
         NaN where not known, which rejects nothing.
     limit : float
-        Correlation above which an entry is dropped. The same symbol is exempt.
+        Correlation of two positions above which an entry is dropped. The same symbol is exempt.
     """
     taken = held.copy()
     out = []
     for s, n in ordered:
-        others = np.where(taken, correlation[n], np.nan)
+        others = np.where(taken != 0, correlation[n] * taken * wanted[s, n], np.nan)
         others[n] = np.nan
         if (others > limit).any():
             worst = int(np.nanargmax(others))
             out.append(Dropped(s, n, "correlated", worst, float(others[worst]), limit))
         else:
-            taken[n] = True
+            taken[n] = wanted[s, n]
     return out

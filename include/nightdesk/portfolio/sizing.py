@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from nightdesk.book import Frozen
 from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.strategies.base import Codes
+from nightdesk.strategies.base import Action, Codes, Side, actions
+
+Flags = NDArray[np.bool_]
+
+BOTH_SIDES = frozenset({Side.LONG, Side.SHORT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class Ask:
         Units that the strategy holds.
     direction, previous_direction : int8 ndarrays
         Its signals of this session and of the one before.
+    side, previous_side : int8 ndarrays
+        The sides that they speak of; of a strategy of one side, that is `EITHER` where it leaves.
     confidence : ndarray
         In [0, 1], before the regime's factor.
     factors : mapping of name to ndarray
@@ -62,6 +69,8 @@ class Ask:
     held: Floats
     direction: Codes
     previous_direction: Codes
+    side: Codes
+    previous_side: Codes
     confidence: Floats
     factors: Mapping[str, Floats]
     price: Floats
@@ -76,12 +85,44 @@ class Ask:
     reduce_to: Floats
     opens_month: bool
 
+    @property
+    def enters(self) -> Codes:
+        """Side of the entries that the signals ask for: 1 a long, -1 a short, 0 none; shape (n_symbols,)."""
+        return np.where(self.direction * self.side > 0, self.side, 0).astype(np.int8)
+
+    @property
+    def leaves(self) -> Flags:
+        """Where the signals ask for less of what is held, shape (n_symbols,)."""
+        return _leaves(self.direction, self.side, self.held)
+
+    @property
+    def left_before(self) -> Flags:
+        """Where those of the session before asked for less of what is held now, shape (n_symbols,)."""
+        return _leaves(self.previous_direction, self.previous_side, self.held)
+
+
+def _leaves(direction: Codes, side: Codes, held: Floats) -> Flags:
+    """Where a signal asks for less of what is held; nothing is less of nothing."""
+    of_it = (side == Side.EITHER) | (side * held > 0)
+    out: Flags = (held != 0) & of_it & (actions(direction, side) == Action.LEAVE)
+    return out
+
 
 class Sizing(ABC):
-    """Base of every sizing method."""
+    """Base of every sizing method.
+
+    Attributes
+    ----------
+    name : str
+    factors : tuple of str
+        Names of the factors that it needs.
+    sides : frozenset of Side
+        The sides on which it opens positions; a book whose strategy has others is refused.
+    """
 
     name: ClassVar[str]
     factors: ClassVar[tuple[str, ...]] = ()
+    sides: ClassVar[frozenset[Side]] = frozenset({Side.LONG})
 
     class Params(Frozen):
         """The method's own parameters, validated; an unknown key is refused."""

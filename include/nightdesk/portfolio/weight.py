@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nightdesk.panel import Floats
-from nightdesk.portfolio.sizing import Ask, Sizing, register
-from nightdesk.strategies.base import Direction
+from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Flags, Sizing, register
+from nightdesk.strategies.base import Codes, Direction
 
 #: A goal that was restated for a split is a float product, what is held a float next to a decimal: closer
 #: than this they are the same.
@@ -22,36 +22,49 @@ class WeightSizing(Sizing):
     what finds no market, is asked for again in every session that says SELL until no more than the half is
     held; after that a SELL keeps it. STRONG_SELL wants nothing. Without a volatility or a price nothing is
     opened and what is held is kept.
+
+    A short is the mirror image: a STRONG_SELL that enters it wants all of the weight below zero, a BUY that
+    leaves it halves it. An entry on the other side of what is held turns the position round.
     """
 
     name = "weight"
+    sides = BOTH_SIDES
     factors = ("volatility_60",)
 
     def reduce_to(self, ask: Ask) -> Floats:
-        """Half of what was held when the direction turned to SELL, as long as more is held.
+        """Half of what was held when the signal turned to a weak one to leave, as long as more is held.
 
-        A buying direction ends the sale, a STRONG_SELL takes its place. A HOLD asks for nothing and ends
-        nothing: it may be that of a strategy that was silent in this session and has not changed its mind.
+        An entry ends the reduction, a strong signal to leave takes its place. A HOLD asks for nothing and
+        ends nothing: it may be that of a strategy that was silent in this session and has not changed its
+        mind.
         """
-        size = np.abs(ask.held)
-        turned = (ask.direction == Direction.SELL) & (ask.previous_direction != Direction.SELL)
+        size, leaves = np.abs(ask.held), ask.leaves
+        turned = leaves & _weak(ask.direction) & ~(ask.left_before & _weak(ask.previous_direction))
         goal = np.where(turned, size / 2.0, ask.reduce_to)
-        goes_on = (ask.direction == Direction.SELL) | (ask.direction == Direction.HOLD)
+        goes_on = (ask.enters == 0) & (~leaves | _weak(ask.direction))
         return np.where(goes_on & (size > goal * (1.0 + LAST_BITS)), goal, 0.0)
 
     def quantities(self, ask: Ask) -> Floats:
         """Wanted units of shape (n_symbols,), not yet rounded."""
-        held, direction = ask.held, ask.direction
-        enters = direction > Direction.HOLD
-        wanted = held
+        held, enters, leaves = ask.held, ask.enters, ask.leaves
+        wanted, weak = held, _weak(ask.direction)
         if enters.any():
             with np.errstate(divide="ignore", invalid="ignore"):
                 tempered = np.minimum(1.0, ask.volatility_target / ask.factors["volatility_60"])
                 weight = ask.max_weight * tempered * ask.confidence
-                weight = np.where(direction == Direction.STRONG_BUY, weight, weight * ask.buy_fraction)
+                weight = np.where(weak, weight * ask.buy_fraction, weight)
                 full = ask.capital * weight / ask.price
-            grown = np.where(full > held, np.maximum(held, full * ask.entry_factor), full)
-            wanted = np.where(enters & np.isfinite(full), grown, held)
-        sells = (direction == Direction.SELL) & (ask.reduce_to > 0.0)
-        wanted = np.where(sells, np.copysign(np.minimum(np.abs(held), ask.reduce_to), held), wanted)
-        return np.where(direction == Direction.STRONG_SELL, 0.0, wanted)
+            on_side = held * enters
+            grown = np.where(full > on_side, np.maximum(on_side, full * ask.entry_factor), full)
+            wanted = np.where((enters != 0) & np.isfinite(full), grown * enters, held)
+        if not leaves.any():
+            return wanted
+        goes_on = leaves & weak & (ask.reduce_to > 0.0)
+        wanted = np.where(goes_on, np.copysign(np.minimum(np.abs(held), ask.reduce_to), held), wanted)
+        return np.where(leaves & ~weak, 0.0, wanted)
+
+
+def _weak(direction: Codes) -> Flags:
+    """Where a signal is a BUY or a SELL, and no strong one."""
+    weak: Flags = np.abs(direction) == Direction.BUY
+    return weak

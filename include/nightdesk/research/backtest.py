@@ -89,14 +89,7 @@ class Result:
     @cached_property
     def view(self) -> View:
         """What strategies saw, in the rows of the market."""
-        return View(
-            symbols=self.desk.symbols,
-            sessions=np.array(self.market.sessions, dtype="datetime64[D]"),
-            close=self.market.close,
-            vix=self.market.vix,
-            factors=self.market.factors,
-            models=self.market.models,
-        )
+        return self.market.view
 
     @cached_property
     def stale_spells(self) -> tuple[StaleSpell, ...]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import numpy as np
-
 from nightdesk.research.backtest import Result
-from nightdesk.strategies import Direction, LearningStrategy, View
+from nightdesk.strategies import Action, LearningStrategy, View
 from nightdesk.strategies.skill import Skill, skill
 
 
@@ -20,7 +18,7 @@ def model_skill(result: Result) -> dict[str, Skill]:
     out = {}
     for name, strategy in result.desk.strategies.items():
         if isinstance(strategy, LearningStrategy):
-            called = strategy.signals(view).direction > Direction.HOLD
+            called = strategy.signals(view).action == Action.ENTER
             outcome = view.factors[strategy.outcome]
             out[name] = skill(strategy.rising(view), outcome, called, strategy.horizon)
     return out
@@ -33,12 +31,4 @@ def model_figures(result: Result) -> dict[str, dict[str, float]]:
 
 def decided_view(result: Result) -> View:
     """What strategies saw in the decided sessions, with the models that were live."""
-    market, rows = result.market, slice(result.decided[0].t, result.decided[-1].t + 1)
-    return View(
-        symbols=result.desk.symbols,
-        sessions=np.array(market.sessions[rows], dtype="datetime64[D]"),
-        close=market.close[rows],
-        vix=market.vix[rows],
-        factors={name: values[rows] for name, values in market.factors.items()},
-        models={name: models[rows] for name, models in market.models.items()},
-    )
+    return result.view.rows(result.decided[0].t, result.decided[-1].t + 1)

@@ -110,8 +110,8 @@ def read_quality(conn: Connection, book: str, session: date) -> QualityRow | Non
 
 
 def signals_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """A session's signals: strategy, symbol, direction, strength, confidence, reason, injected; by the first
-    two.
+    """A session's signals: strategy, symbol, direction, side, action, strength, confidence, reason, injected;
+    by the first two.
     """
     return read_rows(conn, "signal_rows", book=book, session=session)
 
@@ -125,27 +125,41 @@ def silent_strategies(conn: Connection, book: str, session: date) -> tuple[str, 
     return tuple(row["strategy"] for row in rows)
 
 
+#: How the sides of signals are stored, by the sign of the positions that they speak of.
+STORED_SIDES = {-1: "short", 0: "either", 1: "long"}
+_SIGN_OF = {word: sign for sign, word in STORED_SIDES.items()}
+
+
 def read_signals(
     conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
-) -> tuple[Codes, Floats]:
-    """Directions and confidences of a session, of shape (n_strategies, n_symbols).
+) -> tuple[Codes, Codes, Floats]:
+    """Directions, sides and confidences of a session, of shape (n_strategies, n_symbols).
 
     A strategy that did not speak holds everything, with confidence 0.
     """
     rows = signals_of(conn, book, session)
-    arrays = by_position(rows, strategies, symbols, ("direction", "confidence"))
-    return arrays["direction"].astype(np.int8), arrays["confidence"]
+    confidence = by_position(rows, strategies, symbols, ("confidence",))["confidence"]
+    return *_directions_and_sides(rows, strategies, symbols), confidence
 
 
 def directions_before(
     conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
-) -> Codes:
-    """What each strategy said when it last spoke before a session, of shape (n_strategies, n_symbols).
+) -> tuple[Codes, Codes]:
+    """Direction and side of what each strategy said when it last spoke before a session.
 
-    A strategy that was silent in between has not changed its mind. Before its first word it holds.
+    Of shape (n_strategies, n_symbols). A strategy that was silent in between has not changed its mind. Before
+    its first word it holds.
     """
     rows = read_rows(conn, "signal_rows_before", book=book, session=session, strategies=list(strategies))
-    return by_position(rows, strategies, symbols, ("direction",))["direction"].astype(np.int8)
+    return _directions_and_sides(rows, strategies, symbols)
+
+
+def _directions_and_sides(
+    rows: Sequence[Mapping[str, Any]], strategies: Sequence[str], symbols: Sequence[str]
+) -> tuple[Codes, Codes]:
+    signed = [{**row, "side": _SIGN_OF[row["side"]]} for row in rows]
+    arrays = by_position(signed, strategies, symbols, ("direction", "side"))
+    return arrays["direction"].astype(np.int8), arrays["side"].astype(np.int8)
 
 
 def by_position(

@@ -10,18 +10,31 @@ from nightdesk.strategies import (
     time_series_momentum,
     volatility_breakout,
 )
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.strategies.base import (
+    Action,
+    Direction,
+    ExitPlan,
+    Side,
+    Signals,
+    Strategy,
+    View,
+    actions,
+    spoken,
+)
 from nightdesk.strategies.learning import LearningStrategy, Model, with_models
 from nightdesk.strategies.registry import make, names, register
 
 __all__ = [
+    "Action",
     "Direction",
     "ExitPlan",
     "LearningStrategy",
     "Model",
+    "Side",
     "Signals",
     "Strategy",
     "View",
+    "actions",
     "cross_sectional_momentum",
     "ma_crossover",
     "make",
@@ -31,6 +44,7 @@ __all__ = [
     "register",
     "rotation",
     "rsi_mean_reversion",
+    "spoken",
     "time_series_momentum",
     "volatility_breakout",
     "with_models",

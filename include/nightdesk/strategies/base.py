@@ -29,15 +29,53 @@ Codes = NDArray[np.int8]
 #: Name of the close among the values that a strategy needs and its words name.
 CLOSE = "close"
 
+#: The fields of a bar that a strategy sees.
+BAR = (CLOSE, "open", "high", "low", "volume")
+
+
+class Side(IntEnum):
+    """Positions that a signal speaks of, by the sign of their units; `EITHER` leaves, and never enters."""
+
+    SHORT = -1
+    EITHER = 0
+    LONG = 1
+
+
+class Action(IntEnum):
+    """What a signal asks for on its side: to open or add, nothing, or to come closer to flat."""
+
+    LEAVE = -1
+    HOLD = 0
+    ENTER = 1
+
 
 class Direction(IntEnum):
-    """What a strategy says of a symbol; reductions are negative."""
+    """Which way a strategy would trade a symbol, and how much it means it.
+
+    With the side it says the action: a BUY enters a long or leaves a short, a SELL leaves a long or enters a
+    short. A strategy that does not say its side speaks of longs.
+    """
 
     STRONG_SELL = -2
     SELL = -1
     HOLD = 0
     BUY = 1
     STRONG_BUY = 2
+
+
+def actions(direction: Codes, side: Codes) -> Codes:
+    """The `Action` of each signal; the arrays are of one shape, and so is the result."""
+    way = np.sign(direction)
+    return np.where(side == Side.EITHER, -np.abs(way), way * side).astype(np.int8)
+
+
+def spoken(direction: int, side: int) -> str:
+    """A signal for people: its direction, and where it is not about longs, what that does to which side."""
+    words = Direction(direction).name.replace("_", " ").lower()
+    if side == Side.LONG or direction == Direction.HOLD:
+        return words
+    action = Action.ENTER if direction * side > 0 else Action.LEAVE
+    return f"{words}, {action.name.lower()} {Side(side).name.lower()}"
 
 
 @dataclass(frozen=True)
@@ -49,8 +87,10 @@ class View:
     symbols : tuple of str, length n_symbols
         The symbols that may be traded.
     sessions : ndarray of shape (n_sessions,), datetime64[D]
-    close : ndarray of shape (n_sessions, n_symbols)
+    close, open, high, low : ndarray of shape (n_sessions, n_symbols)
         Raw dollars of the session, NaN without a bar; in the same dollars as the factors that are prices.
+    volume : ndarray of shape (n_sessions, n_symbols)
+        Units traded in the session, NaN without a bar.
     vix : ndarray of shape (n_sessions,)
         Newest close of the volatility index, NaN before its first bar. A session without a bar of it opens
         nothing, and must not look like a calmer or a wilder one.
@@ -63,6 +103,10 @@ class View:
     symbols: tuple[str, ...]
     sessions: Sessions
     close: Floats
+    open: Floats
+    high: Floats
+    low: Floats
+    volume: Floats
     vix: Floats
     factors: Mapping[str, Floats]
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
@@ -88,7 +132,7 @@ class View:
         return cls(
             symbols=tuple(symbols),
             sessions=panel.sessions,
-            close=panel.close[:, :n],
+            **{name: getattr(panel, name)[:, :n] for name in BAR},
             vix=panel.last_close[:, panel.column(volatility_index)],
             factors={name: values[:, :n] for name, values in factors.items()},
         )
@@ -99,7 +143,7 @@ class View:
         return View(
             symbols=self.symbols,
             sessions=self.sessions[cut],
-            close=self.close[cut],
+            **{name: getattr(self, name)[cut] for name in BAR},
             vix=self.vix[cut],
             factors={name: values[cut] for name, values in self.factors.items()},
             models={name: models[cut] for name, models in self.models.items()},
@@ -120,12 +164,25 @@ class Signals:
         In [0, 1]; 0 where too little is known to say anything.
     reason : int8
         The clause of the strategy that fired; `Strategy.words` has its words.
+    side : int8
+        A `Side`; all long where a strategy leaves it out. `EITHER` with any direction but HOLD leaves
+        whatever is held.
     """
 
     direction: Codes
     strength: Floats
     confidence: Floats
     reason: Codes
+    side: Codes = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.side is None:
+            object.__setattr__(self, "side", np.full_like(self.direction, Side.LONG))
+
+    @property
+    def action(self) -> Codes:
+        """The `Action` of each signal."""
+        return actions(self.direction, self.side)
 
     def row(self, t: int) -> Signals:
         """The one session `t`, still of shape (1, n_symbols)."""
@@ -162,6 +219,8 @@ class Strategy(ABC):
     """
 
     name: ClassVar[str]
+    #: The sides that it opens positions on. A strategy of one side leaves whatever it holds when it leaves.
+    sides: ClassVar[frozenset[Side]] = frozenset({Side.LONG})
 
     class Params(Frozen):
         """The strategy's own parameters, validated; an unknown key is refused."""
@@ -191,9 +250,9 @@ class Strategy(ABC):
     def words(self) -> Mapping[int, str]:
         """Why a signal is what it is: a text for each clause, with the names of its numbers in braces.
 
-        `nightdesk.strategies.words` says how. Such a number is a factor, ``close``, ``vix``, ``strength``,
-        or one of `numbers`; ``{absent}`` names what is missing of `needs`. Words of a clause that holds
-        without a value must not name it.
+        `nightdesk.strategies.words` says how. Such a number is a factor, a field of the bar (``close``,
+        ``open``, ``high``, ``low``, ``volume``), ``vix``, ``strength``, or one of `numbers`; ``{absent}``
+        names what is missing of `needs`. Words of a clause that holds without a value must not name it.
         """
 
     @property
@@ -233,7 +292,8 @@ class Strategy(ABC):
                 return view.factors[name]
             if name in own():
                 return own()[name]
-            seen = {CLOSE: view.close, "vix": view.vix[:, None], "strength": signals.strength}
+            bars = {one: getattr(view, one) for one in BAR}
+            seen = {**bars, "vix": view.vix[:, None], "strength": signals.strength}
             if name not in seen:
                 known = ", ".join(sorted([*view.factors, *own(), *seen]))
                 raise LookupError(f"the words of {self.name} name {name!r}; there are {known}")

@@ -21,7 +21,7 @@ Cells = tuple[NDArray[np.intp], ...]
 
 #: The field that names the values that are missing, and what it calls those that have no name of their own.
 ABSENT = "absent"
-_CALLED = {"close": "the close"}
+_CALLED = {name: f"the {name}" for name in ("close", "open", "high", "low", "volume")}
 
 #: How a value may be written; a value without any format is written as it is.
 _FORMAT = re.compile(r"(\+?\.\d+[ef%]|g|s)|\.(\d+)f apart from (.+)")
