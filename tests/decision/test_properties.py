@@ -17,8 +17,8 @@ from nightdesk.execution.ledger import value
 from nightdesk.execution.money import exact
 from nightdesk.panel import Floats
 from nightdesk.risk import Situation, pass_gate, without_entries
-from nightdesk.risk.compliance import DAY_TRADE_RULE_ENDS
 from nightdesk.risk.rule import rule_class
+from nightdesk.risk.rules.law import DAY_TRADE_RULE_ENDS
 
 #: What weighs more than a limit by less than this does so by the error of a float.
 HAIR = 1e-8

@@ -7,27 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nightdesk.alerts import figures
-from nightdesk.risk import Distance, Pair, RiskReport, RiskState
+from nightdesk.risk import Distance, Pair, RiskReport, RiskState, distance_words
 from nightdesk.risk.telling import drawdown_words
-
-#: What each limit is about; `{subject}` is the symbol, pair or level.
-_NAMES = {
-    "volatility": "Volatility a year, up to the target",
-    "daily_loss": "Change of NAV since the mark before, no less than",
-    "drawdown_level": "Drawdown since the last reset of its peak, up to {subject}",
-    "stop_loss": "{subject}: below its average entry, up to the stop",
-    "correlation": "{subject}: correlation of the closest pair, beyond which its joint weight is capped",
-    "joint_weight": "{subject}: joint weight of a pair that moves together",
-    "max_weight": "{subject}: weight, the nearest to its cap",
-    "gross_leverage": "Gross exposure",
-    "recovery_leverage": "Gross exposure in recovery",
-    "cash_buffer": "Cash, no less than",
-    "cash": "Cash of the account, no less than",
-    "heat": "Heat: positions in this regime",
-    "position_count": "Positions of all strategies",
-    "trades_per_day": "Trades of this decision",
-    "turnover_per_day": "Turnover of this decision",
-}
 
 #: Channels of red for what moves together, of blue for what moves apart; legible in light and dark.
 _TOGETHER, _APART = "214, 69, 65", "64, 122, 214"
@@ -146,7 +127,7 @@ class RiskSection:
 
 def limit_line(one: Distance) -> LimitLine:
     """A distance in words."""
-    name = _NAMES.get(one.rule, f"{one.rule.replace('_', ' ')} {{subject}}").format(subject=one.subject)
+    name = distance_words(one.rule).format(subject=one.subject)
     used = 1.0 - one.room_share
     # A close pair is nothing wrong by itself: what the two may weigh together is a limit of its own.
     warns = one.state != "within" and one.unit != "correlation"

@@ -11,7 +11,6 @@ import numpy as np
 from nightdesk.decision.desk import Desk
 from nightdesk.execution.money import ZERO
 from nightdesk.panel import Floats
-from nightdesk.risk import PatternDayTrader, WashSale
 from nightdesk.tax import TaxView
 
 
@@ -26,13 +25,12 @@ class Measures:
 
 def watches_taxes(desk: Desk) -> bool:
     """Whether a rule of the book asks for what the tax ledger knows."""
-    return any(isinstance(rule, WashSale | PatternDayTrader) for rule in desk.rules)
+    return desk.asks_for("taxes")
 
 
 def counted_sessions(desk: Desk) -> int:
     """Sessions up to the decision in which day trades count; that of its orders comes on top."""
-    rule = next((one for one in desk.rules if isinstance(one, PatternDayTrader)), None)
-    return 1 if rule is None else max(1, rule.params.sessions - 1)
+    return max((rule.trade_sessions for rule in desk.rules), default=1)
 
 
 def measures(desk: Desk, view: TaxView) -> Measures:

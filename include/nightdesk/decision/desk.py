@@ -18,6 +18,7 @@ from nightdesk.panel import Floats
 from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
+from nightdesk.risk.rule import Input
 from nightdesk.strategies import Strategy
 from nightdesk.strategies.base import ExitPlan, Side
 
@@ -85,6 +86,15 @@ class Desk:
         """Row of each strategy."""
         return {name: s for s, name in enumerate(self.strategies)}
 
+    def asks_for(self, what: Input) -> bool:
+        """Whether a rule of the book asks for it."""
+        return what in self.inputs
+
+    @cached_property
+    def inputs(self) -> frozenset[Input]:
+        """What the rules of the book ask for."""
+        return frozenset(one for rule in self.rules for one in rule.inputs)
+
     def costs_at(self, price: Floats) -> Floats:
         """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
         each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
@@ -144,6 +154,9 @@ def resolve(book: Book) -> Desk:
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
     wanted |= {ATR for strategy in made.values() if strategy.exit_plan.stop_atr is not None}
+    wanted |= {name for rule in rules for name in rule.factors}
+    if faults := [line for rule in rules for line in rule.faults(book)]:
+        raise Refused("\n".join(faults))
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
     return Desk(
@@ -173,12 +186,8 @@ def _named(sides: Iterable[Side]) -> str:
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:
     """Each symbol's own stop, or that of the book's rule."""
-    rule = next((one for one in rules if isinstance(one, risk.StopLoss)), None)
-    own = [symbol for symbol, one in book.universe.items() if one.stop is not None]
-    if rule is None:
-        if own:
-            raise Refused(
-                f"universe.{own[0]}.stop: the book has no limits.stop_loss that it belongs to; add one"
-            )
-        return {}
-    return {symbol: one.stop or rule.params for symbol, one in book.universe.items()}
+    stops = {symbol: stop for rule in rules for symbol, stop in rule.stops(book).items()}
+    own = [symbol for symbol, one in book.universe.items() if one.stop is not None and symbol not in stops]
+    if own:
+        raise Refused(f"universe.{own[0]}.stop: the book has no limits.stop_loss that it belongs to; add one")
+    return stops

@@ -31,7 +31,7 @@ from nightdesk.execution.orders import Cross, Intent, Order, limited
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Ask, portfolio_volatility
 from nightdesk.risk import (
-    DailyLoss,
+    Breach,
     Entering,
     Passage,
     Situation,
@@ -46,13 +46,14 @@ from nightdesk.strategies.base import Codes
 
 @dataclass(frozen=True, slots=True)
 class Gated:
-    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), its passage, and what
-    it made of the book's risk.
+    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), its passage, what it
+    made of the book's risk, and the limits of the whole book that were passed.
     """
 
     quantity: Floats
     passage: Passage
     judged: Judged
+    breaches: tuple[Breach, ...] = ()
 
     def verdicts(self, symbols: tuple[str, ...]) -> list[Verdict]:
         """The gate's words, made when they are asked for."""
@@ -174,8 +175,10 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     """
     judged = judge(desk, state, day, wanted)
     asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
-    passage = pass_gate(desk.rules, asked, held, situation(desk, state, day, wanted, judged))
-    return Gated(share(desk, wanted, passage), passage, judged)
+    now = situation(desk, state, day, wanted, judged)
+    passage = pass_gate(desk.rules, asked, held, now)
+    breaches = tuple(one for rule in desk.rules if (one := rule.breach(now)) is not None)
+    return Gated(share(desk, wanted, passage), passage, judged, breaches)
 
 
 def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
@@ -220,12 +223,11 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     )
 
 
-def kill_reason(desk: Desk, state: State) -> str | None:
+def kill_reason(state: State, gated: Gated) -> str | None:
     """Why the book is to be stopped from its next decision on; None when no rule says so, or it is."""
     if state.facts.kill_switch:
         return None
-    rules = (rule for rule in desk.rules if isinstance(rule, DailyLoss))
-    return next((reason for rule in rules if (reason := rule.kill_reason(state.mark.day_return))), None)
+    return next((one.words for one in gated.breaches if one.kills), None)
 
 
 def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, ...]:

@@ -65,7 +65,7 @@ def gate(context: Context) -> Outcome:
                 save.rows(table, lines)
             keep_view(context, save, state.tax)
             if save.sealed is None:
-                _stop_by_breaker(context, state)
+                _stop_by_breaker(context, state, gated)
         actions = [one.action for one in spoken]
         counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
         return save.outcome(level=gated.judged.risk.level, **counts)
@@ -110,9 +110,9 @@ def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
     return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
 
 
-def _stop_by_breaker(context: Context, state: State) -> None:
+def _stop_by_breaker(context: Context, state: State, gated: decision.Gated) -> None:
     """Stop the book from its next decision on where a rule says so; the breaker itself serves until then."""
-    reason, book = decision.kill_reason(context.desk, state), context.book.name
+    reason, book = decision.kill_reason(state, gated), context.book.name
     if reason is not None:
         key = f"breaker {book} {context.session}"
         following = context.calendar.shift(context.session, 1)

@@ -182,7 +182,7 @@ class Simulation:
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
-        reason = kill_reason(self.desk, state)
+        reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
         return replace(

@@ -42,7 +42,7 @@ class Stressed:
     annual_volatility, max_drawdown : float
         Shares.
     breakers : int
-        Sessions whose loss tripped the breaker of the book's `daily_loss`.
+        Sessions in which a limit of the whole book was passed: its breaker, or another that says so.
     halts, halted_sessions : int
         How often the book came under its kill switch or to level 2 or deeper, and for how many sessions.
     trades : int
@@ -157,7 +157,6 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
 def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
     """What is told of one run."""
     figures = nav_figures(result.nav)
-    limit = next((rule.params.limit for rule in result.desk.rules if rule.name == "daily_loss"), None)
     reached = [one.gated.judged.risk.level for one in result.decided]
     halted = [
         one.state.facts.kill_switch or level >= HALTED
@@ -173,7 +172,7 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         benchmark_return=compare(result.nav, result.benchmark).benchmark_total_return,
         annual_volatility=figures.annual_volatility,
         max_drawdown=figures.max_drawdown,
-        breakers=sum(limit is not None and one.state.mark.day_return < limit for one in result.decided),
+        breakers=sum(bool(one.gated.breaches) for one in result.decided),
         halts=sum(now and not before for before, now in pairwise([False, *halted])),
         halted_sessions=sum(halted),
         trades=len(round_trips(result.entries)),

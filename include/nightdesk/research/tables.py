@@ -261,13 +261,11 @@ def risk_event_rows(result: Result) -> Iterator[Row]:
     """Kills and releases, given or raised by a rule, sessions in which the breaker allowed no entries, and
     moves between drawdown levels.
     """
-    limit = next((rule.params.limit for rule in result.desk.rules if rule.name == "daily_loss"), None)
     rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in result.events]
-    for one in result.decided:
-        mark = one.state.mark
-        if limit is not None and mark.day_return < limit:
-            rows.append((mark.session, "breaker", mark.day_return, limit, "loss since the previous mark"))
-        change, levels = one.gated.judged.change, result.desk.book.levels
+    for decided in result.decided:
+        mark = decided.state.mark
+        rows += [(mark.session, one.event, one.value, one.limit, one.note) for one in decided.gated.breaches]
+        change, levels = decided.gated.judged.change, result.desk.book.levels
         if change is not None and levels is not None:
             move = f"level {change.before} to {change.after}"
             rows.append((mark.session, move, float(change.drawdown), "", describe(change, levels)))

@@ -3,13 +3,12 @@
 The order of the rules, in tens: 10 kill switch, breaker, quarantine, staleness, absent references, regime; 20
 drawdown level; 30 stops; 40 correlation; 50 symbol, sector and position counts; 60 liquidity; 70 heat; 80
 gross, net, cash; 90 trades and turnover; 100 smallest trade, threshold; 110 compliance (wash sales, day
-trades). A rule is a class in one of these modules, registered by name.
+trades). A rule is a class in a file of `nightdesk.risk.rules`, registered by name. It owns what it asks for,
+its verdict, its distance and what a breach of it does: nobody outside knows it by name.
 """
 
-from nightdesk.risk import admission, conditions, drawdown, exposure, trading
-from nightdesk.risk.compliance import PatternDayTrader, WashSale
+from nightdesk.risk import rules
 from nightdesk.risk.concentration import Concentration
-from nightdesk.risk.conditions import DailyLoss
 from nightdesk.risk.correlation import Correlations, correlations
 from nightdesk.risk.distances import Distance, Measured
 from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
@@ -17,17 +16,17 @@ from nightdesk.risk.levels import Answer, Change, RiskState, Signs, advance, beg
 from nightdesk.risk.report import Contribution, Pair, Picture, RiskReport, risk_report
 from nightdesk.risk.risk_event import RiskEvent
 from nightdesk.risk.rule import (
-    Entering,
+    Breach,
     Rule,
     Ruling,
-    Situation,
-    Standing,
+    distance_words,
     make_rules,
     register,
     rule_names,
     without_entries,
 )
-from nightdesk.risk.stops import Holding, StopLoss, carry, stop_out
+from nightdesk.risk.situation import Entering, Situation, Standing
+from nightdesk.risk.stops import Holding, carry, stop_out
 from nightdesk.risk.tail import Loss, TailRisk, tail_risk
 from nightdesk.risk.verdict import Verdict
 
@@ -35,21 +34,21 @@ from nightdesk.risk.verdict import Verdict
 LEVEL_RULES = tuple(
     one.name
     for one in (
-        drawdown.DrawdownLevel,
-        drawdown.LevelCut,
-        drawdown.Recovery,
-        drawdown.RecoveryLeverage,
+        rules.drawdown.DrawdownLevel,
+        rules.drawdown.LevelCut,
+        rules.drawdown.Recovery,
+        rules.drawdown.RecoveryLeverage,
     )
 )
 
 __all__ = [
     "LEVEL_RULES",
     "Answer",
+    "Breach",
     "Change",
     "Concentration",
     "Contribution",
     "Correlations",
-    "DailyLoss",
     "Distance",
     "Entering",
     "Holding",
@@ -57,7 +56,6 @@ __all__ = [
     "Measured",
     "Pair",
     "Passage",
-    "PatternDayTrader",
     "Picture",
     "Record",
     "RiskEvent",
@@ -68,26 +66,21 @@ __all__ = [
     "Signs",
     "Situation",
     "Standing",
-    "StopLoss",
     "TailRisk",
     "Verdict",
-    "WashSale",
-    "admission",
     "advance",
     "begin",
     "carry",
-    "conditions",
     "correlations",
-    "drawdown",
-    "exposure",
+    "distance_words",
     "make_rules",
     "pass_gate",
     "register",
     "risk_report",
     "rule_names",
+    "rules",
     "stop_out",
     "tail_risk",
-    "trading",
     "verdicts",
     "without_entries",
     "words",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property, singledispatch
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Protocol
 
 import numpy as np
 
 from nightdesk.book import Levels
 from nightdesk.panel import Floats
-from nightdesk.risk.admission import Cash, Heat, PositionCount
-from nightdesk.risk.conditions import DailyLoss
-from nightdesk.risk.correlation import Columns, Correlation, known_pairs
-from nightdesk.risk.drawdown import DrawdownLevel, RecoveryLeverage
-from nightdesk.risk.exposure import INITIAL_MARGIN, CashBuffer, GrossLeverage, MaxWeight
-from nightdesk.risk.rule import Rule, Standing
-from nightdesk.risk.stops import StopLoss
-from nightdesk.risk.trading import TradesPerDay, TurnoverPerDay
+from nightdesk.risk.correlation import Columns, known_pairs
+from nightdesk.risk.situation import Standing
+
+#: Name of the distance to the book's volatility target, which is no rule's.
+VOLATILITY = "volatility"
 
 #: Nearer than this share of it, a limit is reached and not passed: sums of floats carry such errors.
 ROUNDING = 1e-9
@@ -121,8 +118,19 @@ class Measured:
         """Of what is held, see `nightdesk.risk.correlation.known_pairs`."""
         return known_pairs(np.flatnonzero(self.weights), self.standing.correlation)
 
+    def pair(self, i: np.intp, j: np.intp) -> str:
+        """Two symbols by their columns, as a pair is called."""
+        return f"{self.symbols[i]} / {self.symbols[j]}"
 
-def distances(rules: Iterable[Rule], measured: Measured) -> tuple[Distance, ...]:
+
+class Limiting(Protocol):
+    """What has limits that a book can be measured against."""
+
+    def distances(self, measured: Measured) -> Iterable[Distance]:
+        """How far the book is from them."""
+
+
+def distances(rules: Iterable[Limiting], measured: Measured) -> tuple[Distance, ...]:
     """The distance to the volatility target, then to the limit of every rule that has one to measure.
 
     Rules on conditions (a switch, a stale price, a closed regime) have none, nor do those on what a trade is
@@ -131,17 +139,17 @@ def distances(rules: Iterable[Rule], measured: Measured) -> tuple[Distance, ...]
 
     Parameters
     ----------
-    rules : iterable of Rule
+    rules : iterable of Limiting
         The book's, in the order of the gate.
     measured : Measured
     """
-    out = [one for rule in rules if _has_distance(type(rule)) for one in of_rule(rule, measured)]
+    out = [one for rule in rules for one in rule.distances(measured)]
     if measured.volatility_target is None:
         return tuple(out)
-    return (_at_most("volatility", "", measured.volatility, measured.volatility_target), *out)
+    return (at_most(VOLATILITY, "", measured.volatility, measured.volatility_target), *out)
 
 
-def nearest(rules: Iterable[Rule], measured: Measured) -> Distance | None:
+def nearest(rules: Iterable[Limiting], measured: Measured) -> Distance | None:
     """The limit that has the least room, as a share of it; None where no limit has a finite one.
 
     A correlation is no limit by itself: what a pair that moves together may weigh is. Of equals, the first
@@ -152,120 +160,13 @@ def nearest(rules: Iterable[Rule], measured: Measured) -> Distance | None:
     return min(rooms, key=lambda limit: limit.room_share, default=None)
 
 
-@cache
-def _has_distance(kind: type[Rule]) -> bool:
-    return of_rule.dispatch(kind) is not of_rule.dispatch(object)
-
-
-@singledispatch
-def of_rule(rule: Rule, measured: Measured) -> Iterator[Distance]:
-    """The distances of one rule; none for a rule that is not registered here."""
-    yield from ()
-
-
-@of_rule.register
-def _(rule: DailyLoss, measured: Measured) -> Iterator[Distance]:
-    yield _at_least(rule.name, "", measured.day_return, rule.params.limit)
-
-
-@of_rule.register
-def _(rule: DrawdownLevel, measured: Measured) -> Iterator[Distance]:
-    level, levels = measured.standing.level, measured.levels
-    if levels is not None and level < len(levels.at):
-        yield _at_most(rule.name, f"level {level + 1}", measured.drawdown, levels.at[level])
-
-
-@of_rule.register
-def _(rule: StopLoss, measured: Measured) -> Iterator[Distance]:
-    standing = measured.standing
-    stopped = np.flatnonzero((measured.weights != 0.0) & np.isfinite(standing.stop_at))
-    if measured.tightest_stop and len(stopped):
-        room = (standing.stop_at[stopped] - standing.fall[stopped]) / np.abs(standing.stop_at[stopped])
-        stopped = stopped[[np.argmin(np.where(np.isfinite(room), room, np.inf))]]
-    falls, stops = standing.fall[stopped].tolist(), standing.stop_at[stopped].tolist()
-    for n, fall, stop in zip(stopped.tolist(), falls, stops, strict=True):
-        yield _at_most(rule.name, measured.symbols[n], fall, stop)
-
-
-@of_rule.register
-def _(rule: Correlation, measured: Measured) -> Iterator[Distance]:
-    first, second, correlation = measured.pairs
-    if not len(correlation):
-        return
-    limit: float = rule.params.limit
-    at = int(np.argmax(correlation))
-    pair = _pair(measured, first[at], second[at])
-    yield _at_most(rule.name, pair, float(correlation[at]), limit, "correlation")
-    close = correlation > limit
-    if close.any():
-        first, second = first[close], second[close]
-        weight, caps = np.abs(measured.weights), measured.max_weight
-        joint, cap = weight[first] + weight[second], rule.params.joint_cap * (caps[first] + caps[second])
-        at = int(np.argmax(joint - cap))
-        pair = _pair(measured, first[at], second[at])
-        yield _at_most("joint_weight", pair, float(joint[at]), float(cap[at]))
-
-
-@of_rule.register
-def _(rule: MaxWeight, measured: Measured) -> Iterator[Distance]:
-    weight, cap = np.abs(measured.weights), rule.most_held(measured.max_weight)
-    if weight.any():
-        used = np.divide(weight, cap, out=np.where(weight > 0.0, np.inf, 0.0), where=cap > 0.0)
-        n = int(np.argmax(used))
-        yield _at_most(rule.name, measured.symbols[n], float(weight[n]), float(cap[n]))
-
-
-@of_rule.register
-def _(rule: PositionCount, measured: Measured) -> Iterator[Distance]:
-    yield _at_most(rule.name, "", float(measured.positions), float(rule.params.limit), "count")
-
-
-@of_rule.register
-def _(rule: Heat, measured: Measured) -> Iterator[Distance]:
-    if measured.heat is not None:
-        yield _at_most(rule.name, "", measured.gross, measured.heat)
-
-
-@of_rule.register
-def _(rule: Cash, measured: Measured) -> Iterator[Distance]:
-    yield _at_least(rule.name, "", measured.cash, rule.params.reserve)
-
-
-@of_rule.register
-def _(rule: GrossLeverage, measured: Measured) -> Iterator[Distance]:
-    limit = rule.params.limit if rule.params.margin else min(1.0, rule.params.limit)
-    yield _at_most(rule.name, "", measured.gross, limit)
-
-
-@of_rule.register
-def _(rule: RecoveryLeverage, measured: Measured) -> Iterator[Distance]:
-    limit = measured.standing.leverage_limit
-    if math.isfinite(limit):
-        yield _at_most(rule.name, "", measured.gross, limit)
-
-
-@of_rule.register
-def _(rule: CashBuffer, measured: Measured) -> Iterator[Distance]:
-    used = measured.gross * (INITIAL_MARGIN if rule.params.margin else 1.0)
-    yield _at_least(rule.name, "", 1.0 - used, rule.params.limit)
-
-
-@of_rule.register
-def _(rule: TradesPerDay, measured: Measured) -> Iterator[Distance]:
-    count = float(np.count_nonzero(measured.traded))
-    yield _at_most(rule.name, "", count, float(rule.params.limit), "count")
-
-
-@of_rule.register
-def _(rule: TurnoverPerDay, measured: Measured) -> Iterator[Distance]:
-    yield _at_most(rule.name, "", float(measured.traded.sum()), rule.params.limit)
-
-
-def _at_most(rule: str, subject: str, value: float, limit: float, unit: Unit = "share") -> Distance:
+def at_most(rule: str, subject: str, value: float, limit: float, unit: Unit = "share") -> Distance:
+    """The distance of a value that may rise to its limit."""
     return _distance(rule, subject, unit, value, limit, limit - value)
 
 
-def _at_least(rule: str, subject: str, value: float, limit: float) -> Distance:
+def at_least(rule: str, subject: str, value: float, limit: float) -> Distance:
+    """The distance of a value that may fall to its limit."""
     return _distance(rule, subject, "share", value, limit, value - limit)
 
 
@@ -280,7 +181,3 @@ def _where(room: float, limit: float) -> Where:
     if abs(room) <= ROUNDING * max(abs(limit), ROUNDING):
         return "at"
     return "within" if room > 0.0 else "beyond"
-
-
-def _pair(measured: Measured, i: np.intp, j: np.intp) -> str:
-    return f"{measured.symbols[i]} / {measured.symbols[j]}"

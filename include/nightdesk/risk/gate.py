@@ -9,7 +9,8 @@ import numpy as np
 
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Flags, Rule, Situation, reason_in_words, rule_class, without_entries
+from nightdesk.risk.rule import Rule, reason_in_words, rule_class, without_entries
+from nightdesk.risk.situation import Flags, Situation
 from nightdesk.risk.verdict import Action, Verdict
 
 #: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Flags
+from nightdesk.risk.situation import Flags
 
 #: Share of the windows below the band, and above it.
 TAIL = 0.01

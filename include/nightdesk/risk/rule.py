@@ -5,150 +5,25 @@ from __future__ import annotations
 import difflib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from nightdesk.book import Band, Frozen
+from nightdesk.book import Book, Frozen, Stop
 from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.portfolio.units import Units
+from nightdesk.risk.distances import VOLATILITY, Distance, Measured
+from nightdesk.risk.situation import Flags, Situation
 
 #: What a rule may make smaller: additions to positions, positions, or trades of either direction.
 Subject = Literal["entries", "positions", "trades"]
 
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where the book's risk stands in this decision; arrays of shape (n_symbols,).
-
-    Attributes
-    ----------
-    level : int
-        Drawdown level, 0 to 4.
-    haven, first_out : bool ndarrays
-        As the book's levels name them.
-    sure : ndarray
-        Units that strategies want to add with the confidence that level 1 asks for.
-    level_cap, stop_cap : ndarray
-        Most units that the cut of a level, or a stop, leaves; infinite where none does.
-    fall, stop_at : ndarray
-        Loss a unit since the average entry, share of its price, and the loss at which the stop acts; NaN
-        where nothing is held or no stop is set.
-    size_cap : ndarray
-        Most units that a position may grow to in recovery; infinite outside of one.
-    leverage_limit : float
-        Gross over NAV in recovery; infinite outside of one.
-    correlation : ndarray of shape (n_symbols, n_symbols)
-        Of returns; NaN where not known.
-    """
-
-    level: int
-    haven: Flags
-    first_out: Flags
-    sure: Floats
-    level_cap: Floats
-    stop_cap: Floats
-    fall: Floats
-    stop_at: Floats
-    size_cap: Floats
-    leverage_limit: float
-    correlation: Floats
-
-    @classmethod
-    def calm(cls, n: int) -> Self:
-        """Of `n` symbols in a book that nothing has happened to."""
-        none, free, unknown = np.zeros(n, dtype=np.bool_), np.full(n, np.inf), np.full(n, np.nan)
-        return cls(
-            level=0,
-            haven=none,
-            first_out=none,
-            sure=free,
-            level_cap=free,
-            stop_cap=free,
-            fall=unknown,
-            stop_at=unknown,
-            size_cap=free,
-            leverage_limit=np.inf,
-            correlation=np.full((n, n), np.nan),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Entering:
-    """What stands behind the entries of a decision; arrays of shape (n_symbols,).
-
-    Attributes
-    ----------
-    confidence : ndarray
-        Of the most confident strategy that adds to the symbol; 0 where none does.
-    opens, open_here : int ndarrays
-        Positions (of a strategy in the symbol) that would be opened, and that stay open.
-    open_positions : int
-        Positions that stay open, over all symbols.
-    cash : float
-        Dollars at the mark.
-    costs : ndarray
-        What a trade is expected to cost, share of its notional.
-    ends : int ndarray
-        Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans.
-    """
-
-    confidence: Floats
-    opens: NDArray[np.int64]
-    open_here: NDArray[np.int64]
-    open_positions: int
-    cash: float
-    costs: Floats
-    ends: NDArray[np.int64] | int = 0
-
-    @classmethod
-    def nothing(cls, n: int) -> Self:
-        """Of `n` symbols in a book that has nothing and opens nothing."""
-        none = np.zeros(n, dtype=np.int64)
-        return cls(np.zeros(n), none, none, 0, 0.0, np.zeros(n))
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
-
-    `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
-    symbol's place in alphabetical order, which settles ties. The other fields are those of the decision's
-    day, mark and facts.
-    """
-
-    price: Floats
-    max_weight: Floats
-    units: Units
-    rank: NDArray[np.int64]
-    nav: float
-    day_return: float
-    age: NDArray[np.int64]
-    quarantined: Flags
-    vix: float
-    band: Band | None
-    band_floor: float
-    entries_allowed: bool
-    kill_switch: bool
-    standing: Standing
-    entering: Entering
-    session: date | None = None
-    wash_loss: Floats | float = 0.0
-    opened_today: Floats | float = 0.0
-    day_trades: int = 0
-
-    def weights(self, quantity: Floats) -> Floats:
-        """Signed shares of NAV of some quantities."""
-        return quantity * self.price / self.nav
+#: What is worked out for a decision only where a rule of the book asks for it: the tax ledger's view.
+Input = Literal["taxes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +43,43 @@ class Ruling:
     by_key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A limit of the whole book that was passed, and what is done about it beside the rule's own verdicts.
+
+    Attributes
+    ----------
+    rule : str
+        Name of the rule.
+    event : str
+        What the tables of a backtest call it.
+    value, limit : float
+        What was measured, and what it passed.
+    note : str
+        The same in a few words, without the numbers.
+    words : str
+        In a sentence with its numbers.
+    kills : bool
+        Whether the book is stopped from its next decision on, until a person releases it.
+    level : str
+        Of the alert that tells people; empty: none, the verdicts say it.
+    key : str
+        Names the breach among those of its rule, so that it is told once; empty: one of each decision.
+    """
+
+    rule: str
+    event: str
+    value: float
+    limit: float
+    note: str
+    words: str
+    kills: bool = False
+    level: Literal["", "WARNING", "CRITICAL"] = ""
+    key: str = ""
+
+
 class Rule(ABC):
-    """Base of every rule.
+    """Base of every rule: it owns what it asks for, its verdict, its distance and what a breach of it does.
 
     Attributes
     ----------
@@ -187,6 +97,12 @@ class Rule(ABC):
         The same of verdicts by another of its numbers, see `Ruling.by_key`.
     unmeasured : str
         The reason in words where `value` is NaN.
+    inputs, factors : frozenset of Input, tuple of str
+        What the decision works out for it alone; the factors that it reads.
+    told_as : mapping of str to str
+        The line of a report on each of its distances, by their names; `{subject}` is what one is about.
+    trade_sessions : int
+        Sessions up to the decision whose trades it must know; that of the decision's orders comes on top.
     """
 
     name: ClassVar[str]
@@ -196,6 +112,9 @@ class Rule(ABC):
     sentence: ClassVar[str]
     sentences: ClassVar[Mapping[str, str]] = {}
     unmeasured: ClassVar[str] = "no value to judge by"
+    inputs: ClassVar[frozenset[Input]] = frozenset()
+    factors: ClassVar[tuple[str, ...]] = ()
+    told_as: ClassVar[Mapping[str, str]] = {}
 
     class Params(Frozen):
         """The rule's own numbers, validated; an unknown key is refused."""
@@ -218,6 +137,27 @@ class Rule(ABC):
             trades is shown to it as done already: wanted equals held.
         situation : Situation
         """
+
+    @property
+    def trade_sessions(self) -> int:
+        """One, where it says nothing else."""
+        return 1
+
+    def faults(self, book: Book) -> Iterable[str]:
+        """What makes its numbers impossible in this book, a line each with the path of the key."""
+        return ()
+
+    def stops(self, book: Book) -> Mapping[str, Stop]:
+        """The stops that it gives the book's symbols; none by default."""
+        return {}
+
+    def distances(self, measured: Measured) -> Iterable[Distance]:
+        """How far the book is from its limit; nothing where that is no number."""
+        return ()
+
+    def breach(self, situation: Situation) -> Breach | None:
+        """What is done, beside its verdicts, about a limit of the whole book that was passed."""
+        return None
 
 
 def without_entries(wanted: Floats, held: Floats) -> Floats:
@@ -262,6 +202,14 @@ def rule_names() -> tuple[str, ...]:
 def rule_class(name: str) -> type[Rule]:
     """The rule registered under `name`; `KeyError` when there is none."""
     return _RULES[name]
+
+
+def distance_words(name: str) -> str:
+    """The line of a report on a distance of this name, with a place for its `{subject}`."""
+    if name == VOLATILITY:
+        return "Volatility a year, up to the target"
+    told = (rule.told_as[name] for rule in _RULES.values() if name in rule.told_as)
+    return next(told, f"{name.replace('_', ' ')} {{subject}}")
 
 
 def reason_in_words(name: str, value: float, limit: float) -> str:

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nightdesk.book import Stop
-from nightdesk.panel import Floats
 from nightdesk.risk.levels import RiskState
-from nightdesk.risk.rule import Rule, Ruling, Situation, cut, register
 
 #: A cap is a float product, what is held a float next to a decimal: closer than this they are the same.
 LAST_BITS = 1e-9
@@ -77,27 +75,3 @@ def stop_out(state: RiskState, held: Mapping[str, Holding], stops: Mapping[str, 
             caps[symbol] = min(caps.get(symbol, math.inf), abs(holding.quantity) / 2.0)
             halved.add(symbol)
     return replace(state, stop_caps=caps, halved=frozenset(halved))
-
-
-@register
-class StopLoss(Rule):
-    """A position far below its average entry price is halved once, and left further down.
-
-    The average is over the strategies that hold the symbol. It is checked on the session's close, and not
-    for a symbol without a bar of the session or in quarantine. Nothing after it holds the sale back.
-    """
-
-    name = "stop_loss"
-    order = 31
-    subject = "positions"
-    sentence = "{value:.2%} below its average entry, {limit:.2%} is where it is cut"
-    unmeasured = "nothing is held of it, or its price is not to be trusted"
-
-    class Params(Stop):
-        """Its numbers; a symbol of the universe may have its own under `stop`."""
-
-    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
-        """Positions cut to what their stops leave."""
-        standing = situation.standing
-        after, exempt = cut(wanted, held, standing.stop_cap, situation)
-        return Ruling(after, standing.fall, standing.stop_at, exempt)

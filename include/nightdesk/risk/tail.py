@@ -10,7 +10,7 @@ import numpy as np
 
 from nightdesk.panel import Floats
 from nightdesk.portfolio.volatility import deviation, portfolio_returns, portfolio_volatility
-from nightdesk.risk.rule import Flags
+from nightdesk.risk.situation import Flags
 from nightdesk.schedule import SESSIONS_A_YEAR
 
 #: Share of the sessions that lose more than the value at risk: 95 % confidence.

@@ -10,7 +10,7 @@ import numpy as np
 
 from nightdesk.panel import Floats
 from nightdesk.risk.result_band import ResultBand
-from nightdesk.risk.rule import Flags
+from nightdesk.risk.situation import Flags
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import read_rows, replace_rows
 

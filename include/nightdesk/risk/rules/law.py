@@ -6,15 +6,16 @@ What they measure is worked out from the ledger by `nightdesk.tax` and comes in 
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, Situation, register
-from nightdesk.risk.trading import by_size, sizes
+from nightdesk.risk.rule import Rule, Ruling, register
+from nightdesk.risk.rules.trading import by_size, sizes
+from nightdesk.risk.situation import Situation
 
 #: FINRA replaced the day-trade rule by intraday margin standards from here on, for brokers that adopted them.
 DAY_TRADE_RULE_ENDS = date(2026, 6, 4)
@@ -31,6 +32,7 @@ class WashSale(Rule):
     name = "wash_sale"
     order = 111
     subject = "entries"
+    inputs: ClassVar = frozenset({"taxes"})
     sentence = "a purchase now disallows up to {value:,.2f} dollars of losses of the last 30 days (wash sale)"
 
     class Params(Frozen):
@@ -65,6 +67,7 @@ class PatternDayTrader(Rule):
     name = "pattern_day_trader"
     order = 112
     subject = "trades"
+    inputs: ClassVar = frozenset({"taxes"})
     sentence = "day trade number {value:.0f} within the sessions that count, at most {limit:.0f} are allowed"
 
     class Params(Frozen):
@@ -96,6 +99,11 @@ class PatternDayTrader(Rule):
         limit: int = self.params.limit
         over = number > limit
         return Ruling(np.where(over, held, wanted) if over.any() else wanted, number, float(limit))
+
+    @property
+    def trade_sessions(self) -> int:
+        """Those that count but the one of the orders."""
+        return max(1, int(self.params.sessions) - 1)
 
     def _in_force(self, session: date | None) -> bool:
         """Without a session it is not known that the rule has ended."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+from nightdesk.risk.distances import Distance, Measured, at_least
+from nightdesk.risk.rule import Breach, Rule, Ruling, register, without_entries
+from nightdesk.risk.situation import Situation
 
 
 @register
@@ -37,6 +42,7 @@ class DailyLoss(Rule):
     order = 12
     subject = "entries"
     sentence = "NAV moved {value:.2%} since the previous mark, entries stop below {limit:.2%}"
+    told_as: ClassVar = {"daily_loss": "Change of NAV since the mark before, no less than"}
 
     class Params(Frozen):
         """Its number."""
@@ -50,11 +56,18 @@ class DailyLoss(Rule):
         tripped = situation.day_return < limit
         return Ruling(without_entries(wanted, held) if tripped else wanted, situation.day_return, limit)
 
-    def kill_reason(self, day_return: float) -> str | None:
-        """Why the book is to be stopped after a day with this return; None when it is not."""
-        if not self.params.kills or not day_return < self.params.limit:
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The day's return against it."""
+        yield at_least(self.name, "", measured.day_return, self.params.limit)
+
+    def breach(self, situation: Situation) -> Breach | None:
+        """A loss beyond the limit, which kills where the book says so."""
+        value, limit = situation.day_return, self.params.limit
+        if not value < limit:
             return None
-        return f"daily loss: {self.sentence.format(value=day_return, limit=self.params.limit)}"
+        words = f"daily loss: {self.sentence.format(value=value, limit=limit)}"
+        note = "loss since the previous mark"
+        return Breach(self.name, "breaker", value, limit, note, words, kills=self.params.kills)
 
 
 @register

@@ -6,13 +6,18 @@ of another too: the rules on small trades let it go.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Flags, Rule, Ruling, Situation, register
+from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.risk.rule import Rule, Ruling, register
+from nightdesk.risk.situation import Flags, Situation
 
 
 def sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
@@ -40,6 +45,7 @@ class TradesPerDay(Rule):
     order = 91
     subject = "trades"
     sentence = "number {value:.0f} of the session's trades by size, at most {limit:.0f} are made"
+    told_as: ClassVar = {"trades_per_day": "Trades of this decision"}
 
     class Params(Frozen):
         """Its number."""
@@ -56,6 +62,11 @@ class TradesPerDay(Rule):
         after = np.where(place > limit, held, wanted) if len(order) > limit else wanted
         return Ruling(after, place, float(limit))
 
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Trades that are counted."""
+        count = float(np.count_nonzero(measured.traded))
+        yield at_most(self.name, "", count, float(self.params.limit), "count")
+
 
 @register
 class TurnoverPerDay(Rule):
@@ -65,6 +76,7 @@ class TurnoverPerDay(Rule):
     order = 92
     subject = "trades"
     sentence = "turnover up to this trade {value:.2%} of NAV, at most {limit:.2%}"
+    told_as: ClassVar = {"turnover_per_day": "Turnover of this decision"}
 
     class Params(Frozen):
         """Its number."""
@@ -86,6 +98,10 @@ class TurnoverPerDay(Rule):
         part = (limit - running[crosses] + size[crosses]) / size[crosses]
         after[crosses] += situation.units.toward_zero((wanted - held) * part)[crosses]
         return Ruling(situation.units.toward_zero(after), running, limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Changes of weight that are counted."""
+        yield at_most(self.name, "", float(measured.traded.sum()), self.params.limit)
 
 
 @register

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,9 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+from nightdesk.risk.distances import Distance, Measured, at_least, at_most
+from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.situation import Situation
 
 
 def _by_confidence(added: Floats, situation: Situation) -> NDArray[np.intp]:
@@ -64,6 +66,7 @@ class PositionCount(Rule):
         "per_symbol": "with it {value:.0f} positions in this symbol would be open, one a strategy; at most "
         "{limit:.0f} are allowed"
     }
+    told_as: ClassVar = {"position_count": "Positions of all strategies"}
 
     class Params(Frozen):
         """Its numbers."""
@@ -96,6 +99,10 @@ class PositionCount(Rule):
         left = wanted if np.array_equal(after, wanted) else after
         return Ruling(left, number, limit, by=crowded, by_key="per_symbol")
 
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Positions that are held."""
+        yield at_most(self.name, "", float(measured.positions), float(self.params.limit), "count")
+
 
 @register
 class Heat(Rule):
@@ -108,6 +115,7 @@ class Heat(Rule):
     order = 71
     subject = "entries"
     sentence = "positions of {value:.2%} of NAV with it, at most {limit:.2%} in this regime"
+    told_as: ClassVar = {"heat": "Heat: positions in this regime"}
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the heat undone."""
@@ -118,6 +126,11 @@ class Heat(Rule):
         room = heat * situation.nav - standing
         after, total = _admit(wanted, held, situation, situation.price, room)
         return Ruling(after, (standing + total) / situation.nav, heat)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Gross exposure, where the regime limits it."""
+        if measured.heat is not None:
+            yield at_most(self.name, "", measured.gross, measured.heat)
 
 
 @register
@@ -132,6 +145,7 @@ class Cash(Rule):
     order = 84
     subject = "entries"
     sentence = "purchases of {value:,.2f} dollars with their costs, {limit:,.2f} are there"
+    told_as: ClassVar = {"cash": "Cash of the account, no less than"}
 
     class Params(Frozen):
         """Its number."""
@@ -146,3 +160,7 @@ class Cash(Rule):
         room = entering.cash - reserve + float((sold * price * (1.0 - entering.costs)).sum())
         after, total = _admit(wanted, held, situation, price * (1.0 + entering.costs), room)
         return Ruling(after, total, room)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Cash that is there."""
+        yield at_least(self.name, "", measured.cash, self.params.reserve)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
 import numpy as np
 
 from nightdesk.panel import Floats
-from nightdesk.risk.exposure import within_gross
+from nightdesk.risk.distances import Distance, Measured, at_most
 from nightdesk.risk.levels import REVIEWED
-from nightdesk.risk.rule import Rule, Ruling, Situation, cut, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries
+from nightdesk.risk.rules.exposure import within_gross
+from nightdesk.risk.situation import Situation
 
 
 def _at_most(wanted: Floats, held: Floats, added: Floats, situation: Situation) -> Floats:
@@ -32,6 +38,7 @@ class DrawdownLevel(Rule):
     order = 21
     subject = "entries"
     sentence = "drawdown level {value:.0f}, entries are limited from level {limit:.0f} on"
+    told_as: ClassVar = {"drawdown_level": "Drawdown since the last reset of its peak, up to {subject}"}
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions that the level forbids undone."""
@@ -43,6 +50,12 @@ class DrawdownLevel(Rule):
         else:
             added = np.where(standing.haven & (level == REVIEWED), np.inf, 0.0)
         return Ruling(_at_most(wanted, held, added, situation), float(level), 1.0)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The drawdown before the next level."""
+        level, levels = measured.standing.level, measured.levels
+        if levels is not None and level < len(levels.at):
+            yield at_most(self.name, f"level {level + 1}", measured.drawdown, levels.at[level])
 
 
 @register
@@ -96,6 +109,7 @@ class RecoveryLeverage(Rule):
     order = 82
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} in recovery"
+    told_as: ClassVar = {"recovery_leverage": "Gross exposure in recovery"}
 
     def concerns(self, situation: Situation) -> bool:
         """In recovery."""
@@ -104,3 +118,9 @@ class RecoveryLeverage(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
         return within_gross(wanted, held, situation, situation.standing.leverage_limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Gross exposure, in recovery."""
+        limit = measured.standing.leverage_limit
+        if math.isfinite(limit):
+            yield at_most(self.name, "", measured.gross, limit)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import ClassVar
+
 import numpy as np
 from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, Situation, register, without_entries
+from nightdesk.risk.distances import Distance, Measured, at_least, at_most
+from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.situation import Situation
 
 #: Regulation T: the share of a position's value that its holder must put up on margin.
 INITIAL_MARGIN = 0.50
@@ -30,6 +35,7 @@ class MaxWeight(Rule):
     order = 51
     subject = "positions"
     sentence = "weight of {value:.2%}, at most {limit:.2%}"
+    told_as: ClassVar = {"max_weight": "{subject}: weight, the nearest to its cap"}
 
     class Params(Frozen):
         """Its number; the caps are those of the universe."""
@@ -52,6 +58,14 @@ class MaxWeight(Rule):
         most, limit = np.where(tolerated, np.abs(held), most), np.where(tolerated, stands, limit)
         after = np.where(over & (np.abs(wanted) > most), np.copysign(most, wanted), wanted)
         return Ruling(after, weight, limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The position that is the nearest to its cap."""
+        weight, cap = np.abs(measured.weights), self.most_held(measured.max_weight)
+        if weight.any():
+            used = np.divide(weight, cap, out=np.where(weight > 0.0, np.inf, 0.0), where=cap > 0.0)
+            n = int(np.argmax(used))
+            yield at_most(self.name, measured.symbols[n], float(weight[n]), float(cap[n]))
 
     def most_held(self, max_weight: Floats) -> Floats:
         """Weights, absolute, above which a held position is cut back to its cap."""
@@ -86,6 +100,7 @@ class GrossLeverage(Rule):
     order = 81
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%}"
+    told_as: ClassVar = {"gross_leverage": "Gross exposure"}
 
     class Params(Frozen):
         """Its numbers."""
@@ -97,8 +112,16 @@ class GrossLeverage(Rule):
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
-        limit: float = self.params.limit if self.params.margin else min(1.0, self.params.limit)
-        return within_gross(wanted, held, situation, limit)
+        return within_gross(wanted, held, situation, self._limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Gross exposure."""
+        yield at_most(self.name, "", measured.gross, self._limit)
+
+    @property
+    def _limit(self) -> float:
+        limit: float = self.params.limit
+        return limit if self.params.margin else min(1.0, limit)
 
 
 @register
@@ -112,6 +135,7 @@ class CashBuffer(Rule):
     order = 83
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} leaves the cash buffer"
+    told_as: ClassVar = {"cash_buffer": "Cash, no less than"}
 
     class Params(Frozen):
         """Its numbers."""
@@ -123,3 +147,8 @@ class CashBuffer(Rule):
         """Additions shrunk until the buffer is left."""
         limit = 1.0 - self.params.limit
         return within_gross(wanted, held, situation, limit / INITIAL_MARGIN if self.params.margin else limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """What positions leave of NAV; on margin, excess equity."""
+        used = measured.gross * (INITIAL_MARGIN if self.params.margin else 1.0)
+        yield at_least(self.name, "", 1.0 - used, self.params.limit)

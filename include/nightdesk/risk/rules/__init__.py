@@ -1,0 +1,23 @@
+"""The rules of the gate, one file a family; importing this room registers them all."""
+
+from nightdesk.risk.rules import (
+    admission,
+    correlated,
+    drawdown,
+    exposure,
+    halts,
+    law,
+    stop_loss,
+    trading,
+)
+
+__all__ = [
+    "admission",
+    "correlated",
+    "drawdown",
+    "exposure",
+    "halts",
+    "law",
+    "stop_loss",
+    "trading",
+]

@@ -1,0 +1,141 @@
+"""What the rules of the gate may look at in one decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.book import Band
+from nightdesk.panel import Floats
+from nightdesk.portfolio.units import Units
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the book's risk stands in this decision; arrays of shape (n_symbols,).
+
+    Attributes
+    ----------
+    level : int
+        Drawdown level, 0 to 4.
+    haven, first_out : bool ndarrays
+        As the book's levels name them.
+    sure : ndarray
+        Units that strategies want to add with the confidence that level 1 asks for.
+    level_cap, stop_cap : ndarray
+        Most units that the cut of a level, or a stop, leaves; infinite where none does.
+    fall, stop_at : ndarray
+        Loss a unit since the average entry, share of its price, and the loss at which the stop acts; NaN
+        where nothing is held or no stop is set.
+    size_cap : ndarray
+        Most units that a position may grow to in recovery; infinite outside of one.
+    leverage_limit : float
+        Gross over NAV in recovery; infinite outside of one.
+    correlation : ndarray of shape (n_symbols, n_symbols)
+        Of returns; NaN where not known.
+    """
+
+    level: int
+    haven: Flags
+    first_out: Flags
+    sure: Floats
+    level_cap: Floats
+    stop_cap: Floats
+    fall: Floats
+    stop_at: Floats
+    size_cap: Floats
+    leverage_limit: float
+    correlation: Floats
+
+    @classmethod
+    def calm(cls, n: int) -> Self:
+        """Of `n` symbols in a book that nothing has happened to."""
+        none, free, unknown = np.zeros(n, dtype=np.bool_), np.full(n, np.inf), np.full(n, np.nan)
+        return cls(
+            level=0,
+            haven=none,
+            first_out=none,
+            sure=free,
+            level_cap=free,
+            stop_cap=free,
+            fall=unknown,
+            stop_at=unknown,
+            size_cap=free,
+            leverage_limit=np.inf,
+            correlation=np.full((n, n), np.nan),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """What stands behind the entries of a decision; arrays of shape (n_symbols,).
+
+    Attributes
+    ----------
+    confidence : ndarray
+        Of the most confident strategy that adds to the symbol; 0 where none does.
+    opens, open_here : int ndarrays
+        Positions (of a strategy in the symbol) that would be opened, and that stay open.
+    open_positions : int
+        Positions that stay open, over all symbols.
+    cash : float
+        Dollars at the mark.
+    costs : ndarray
+        What a trade is expected to cost, share of its notional.
+    ends : int ndarray
+        Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans.
+    """
+
+    confidence: Floats
+    opens: NDArray[np.int64]
+    open_here: NDArray[np.int64]
+    open_positions: int
+    cash: float
+    costs: Floats
+    ends: NDArray[np.int64] | int = 0
+
+    @classmethod
+    def nothing(cls, n: int) -> Self:
+        """Of `n` symbols in a book that has nothing and opens nothing."""
+        none = np.zeros(n, dtype=np.int64)
+        return cls(np.zeros(n), none, none, 0, 0.0, np.zeros(n))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
+
+    `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
+    symbol's place in alphabetical order, which settles ties. The other fields are those of the decision's
+    day, mark and facts.
+    """
+
+    price: Floats
+    max_weight: Floats
+    units: Units
+    rank: NDArray[np.int64]
+    nav: float
+    day_return: float
+    age: NDArray[np.int64]
+    quarantined: Flags
+    vix: float
+    band: Band | None
+    band_floor: float
+    entries_allowed: bool
+    kill_switch: bool
+    standing: Standing
+    entering: Entering
+    session: date | None = None
+    wash_loss: Floats | float = 0.0
+    opened_today: Floats | float = 0.0
+    day_trades: int = 0
+
+    def weights(self, quantity: Floats) -> Floats:
+        """Signed shares of NAV of some quantities."""
+        return quantity * self.price / self.nav
