@@ -41,10 +41,10 @@ LIMITS: dict[str, Any] = {
     "heat": st.just({}),
     "cash": st.fixed_dictionaries({"reserve": st.sampled_from([0.0, 0.1])}),
     "gross_leverage": st.fixed_dictionaries(
-        {"limit": st.sampled_from([0.3, 0.9, 1.5]), "margin": st.booleans()}
+        {"limit": st.sampled_from([0.3, 0.9, 1.5]), "margin": st.sampled_from([None, False])}
     ),
     "cash_buffer": st.fixed_dictionaries(
-        {"limit": st.sampled_from([0.0, 0.05, 0.5]), "margin": st.booleans()}
+        {"limit": st.sampled_from([0.0, 0.05, 0.5]), "margin": st.sampled_from([None, False])}
     ),
     "trades_per_day": st.fixed_dictionaries({"limit": st.integers(0, 5)}),
     "turnover_per_day": st.fixed_dictionaries({"limit": st.sampled_from([0.001, 0.1, 0.3, 1.0])}),
@@ -94,6 +94,11 @@ def desks(draw: st.DrawFn) -> Desk:
     dice = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     share = draw(st.sampled_from([0.1, 0.3, 0.6, 1.0]))
     limits = {name: draw(numbers) for name, numbers in LIMITS.items() if dice.random() < share}
+    kind = draw(st.sampled_from(["cash", "cash", "reg_t", "portfolio"]))
+    if kind == "cash" and "gross_leverage" in limits:
+        limits["gross_leverage"]["margin"] = False
+    elif kind != "cash":
+        limits.setdefault("gross_leverage", {"limit": 1.5})
     universe: dict[str, Any] = {}
     for symbol in symbols:
         stop = STOPS[dice.integers(len(STOPS))] if "stop_loss" in limits else None
@@ -124,6 +129,8 @@ def desks(draw: st.DrawFn) -> Desk:
         },
         "limits": limits,
         "orders": draw(st.sampled_from([{}, {"type": "limit", "limit_offset_bps": 20}])),
+        "margin": {"kind": kind},
+        "financing": {"debit_rate": 0.06, "borrow_rate": 0.005},
     }
     if chosen is not None:
         few = [symbol for symbol in symbols if dice.random() < 0.4]

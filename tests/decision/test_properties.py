@@ -175,11 +175,10 @@ def exposure(out: Outcome) -> None:
     gross = out.weight.sum()
     leverage, buffer = out.number("gross_leverage"), out.number("cash_buffer")
     if leverage is not None:
-        margin = out.rules["gross_leverage"].margin  # type: ignore[attr-defined]
-        assert gross <= (leverage if margin else min(1.0, leverage)) + HAIR
+        assert gross <= (leverage if borrows(out, "gross_leverage") else min(1.0, leverage)) + HAIR
     if buffer is not None:
-        margin = out.rules["cash_buffer"].margin  # type: ignore[attr-defined]
-        assert gross <= (1.0 - buffer) * (2.0 if margin else 1.0) + HAIR
+        initial = out.desk.book.margin.initial if borrows(out, "cash_buffer") else 1.0
+        assert gross <= (1.0 - buffer) / initial + HAIR
     heat = out.desk.book.regime[out.day.band].heat
     if "heat" in out.rules and heat is not None:
         assert gross <= heat + HAIR
@@ -189,6 +188,11 @@ def exposure(out: Outcome) -> None:
         sold = ((np.clip(out.held, 0.0, None) - left) * out.price * (1.0 - costs)).sum()
         spent = (np.abs(out.added) * out.price * (1.0 + costs)).sum()
         assert spent <= float(out.scene.state.mark.cash) + sold - reserve * out.nav + HAIR * out.nav
+
+
+def borrows(out: Outcome, rule: str) -> bool:
+    """Whether the rule counts on borrowed money."""
+    return out.desk.book.margin.borrows and out.rules[rule].margin is not False  # type: ignore[attr-defined]
 
 
 def trades(out: Outcome) -> None:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.book import Levels
+from nightdesk.book import Levels, Margin
 from nightdesk.risk import LEVEL_RULES, Distance, Measured, Standing, make_rules
 from nightdesk.risk.distances import distances
 
 SYMBOLS = ("GLD", "SPY", "QQQ")
+REG_T = Margin(kind="reg_t")
 
 
 def measured(*weights: float, **changed: Any) -> Measured:
@@ -98,7 +99,7 @@ def test_a_symbol_that_may_not_be_held_is_beyond_its_cap() -> None:
 def test_gross_counts_both_sides_and_is_at_most_one_without_margin() -> None:
     what = measured(0.5, -0.3, 0.1)
     (without,) = told({"gross_leverage": {"limit": 1.5}}, what)
-    (with_margin,) = told({"gross_leverage": {"limit": 1.5, "margin": True}}, what)
+    (with_margin,) = told({"gross_leverage": {"limit": 1.5}}, replace(what, margin=REG_T))
     assert numbers(without) == (0.9, 1.0, 0.1, 0.1)
     assert numbers(with_margin) == (0.9, 1.5, 0.6, 0.4)
 
@@ -108,7 +109,7 @@ def test_the_cash_buffer_is_what_positions_leave() -> None:
     assert numbers(plain) == (0.02, 0.05, -0.03, -0.6)
     assert plain.state == "beyond"
     # on margin half of gross 1.8 is put up: excess equity of 10 %
-    (margin,) = told({"cash_buffer": {"limit": 0.05, "margin": True}}, measured(0.9, 0.6, 0.3))
+    (margin,) = told({"cash_buffer": {"limit": 0.05}}, measured(0.9, 0.6, 0.3, margin=REG_T))
     assert numbers(margin) == (0.1, 0.05, 0.05, 1.0)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.book import Band
+from nightdesk.book import Band, Margin
 from nightdesk.errors import Refused
 from nightdesk.risk import Entering, make_rules, pass_gate, rule_names, verdicts, words
 
@@ -122,21 +122,30 @@ def test_the_cash_buffer_cuts_purchases(held: list[float], wanted: list[float], 
 
 
 @pytest.mark.parametrize(
-    ("params", "left"),
+    ("params", "kind", "left"),
     [
-        ({"limit": 1.5}, [400, 800, 2.0]),
-        ({"limit": 1.5, "margin": True}, [600, 1200, 3.0]),
-        ({"limit": 0.5}, [200, 400, 1.0]),
+        ({"limit": 1.5}, "cash", [400, 800, 2.0]),
+        ({"limit": 1.5}, "reg_t", [600, 1200, 3.0]),
+        ({"limit": 1.5, "margin": False}, "reg_t", [400, 800, 2.0]),
+        ({"limit": 0.5}, "cash", [200, 400, 1.0]),
     ],
 )
-def test_gross_is_one_without_margin_and_the_limit_with_it(params: dict[str, Any], left: list[float]) -> None:
-    assert leaves("gross_leverage", params, [0, 0, 0], [800, 1600, 4.0]) == left
+def test_gross_is_one_without_margin_and_the_limit_with_it(
+    params: dict[str, Any], kind: str, left: list[float]
+) -> None:
+    margin = Margin.model_validate({"kind": kind})
+    assert leaves("gross_leverage", params, [0, 0, 0], [800, 1600, 4.0], margin=margin) == left
 
 
 def test_on_margin_the_buffer_is_of_excess_equity() -> None:
-    params = {"limit": 0.05, "margin": True}
-    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 1800, 0]) == [1000, 1800, 0]
-    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 2000, 0]) == [950, 1900, 0]
+    params, margin = {"limit": 0.05}, Margin(kind="reg_t")
+    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 1800, 0], margin=margin) == [1000, 1800, 0]
+    assert leaves("cash_buffer", params, [0, 0, 0], [1000, 2000, 0], margin=margin) == [950, 1900, 0]
+    assert leaves("cash_buffer", params | {"margin": False}, [0, 0, 0], [500, 1000, 0], margin=margin) == [
+        475,
+        950,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(

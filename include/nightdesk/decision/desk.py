@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -95,6 +96,16 @@ class Desk:
         """What the rules of the book ask for."""
         return frozenset(one for rule in self.rules for one in rule.inputs)
 
+    @cached_property
+    def most_gross(self) -> float:
+        """Gross exposure over NAV within which the rules keep purchases; infinite where none does."""
+        return min((rule.most_gross(self.book.margin) for rule in self.rules), default=math.inf)
+
+    @cached_property
+    def most_net(self) -> float:
+        """The same of net exposure, absolute."""
+        return min((rule.most_net(self.book.margin) for rule in self.rules), default=math.inf)
+
     def costs_at(self, price: Floats) -> Floats:
         """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
         each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
@@ -155,8 +166,7 @@ def resolve(book: Book) -> Desk:
     wanted |= {name for method in sizing.values() for name in method.factors}
     wanted |= {ATR for strategy in made.values() if strategy.exit_plan.stop_atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
-    if faults := [line for rule in rules for line in rule.faults(book)]:
-        raise Refused("\n".join(faults))
+    _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
     return Desk(
@@ -182,6 +192,18 @@ def resolve(book: Book) -> Desk:
 
 def _named(sides: Iterable[Side]) -> str:
     return " and ".join(side.name.lower() for side in sorted(sides, reverse=True))
+
+
+def _check(book: Book, rules: Sequence[Rule]) -> None:
+    """Refuse limits that mean nothing in the book, and a margin that nothing bounds."""
+    faults = [line for rule in rules for line in rule.faults(book)]
+    if book.margin.borrows and not any(math.isfinite(rule.most_gross(book.margin)) for rule in rules):
+        faults.append(
+            f"margin: the book may borrow ({book.margin.kind}), and none of its limits bounds what it buys; "
+            "add limits.gross_leverage"
+        )
+    if faults:
+        raise Refused("\n".join(faults))
 
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:

@@ -53,6 +53,7 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
         cash=float(state.mark.cash) / nav,
         past=past,
         tightest_stop=tightest_stop,
+        margin=desk.book.margin,
     )
 
 

@@ -204,6 +204,9 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         wash_loss=lawful.wash_loss,
         opened_today=lawful.opened_today,
         day_trades=lawful.day_trades,
+        margin=desk.book.margin,
+        most_gross=desk.most_gross,
+        most_net=desk.most_net,
     )
 
 

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from nightdesk.book import Levels
+from nightdesk.book import Levels, Margin
 from nightdesk.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
-from nightdesk.risk.situation import Standing
+from nightdesk.risk.situation import CASH, Standing
 
 #: Name of the distance to the book's volatility target, which is no rule's.
 VOLATILITY = "volatility"
@@ -90,6 +90,8 @@ class Measured:
         Returns of what is held over the window of value at risk; NaN where one is missing.
     tightest_stop : bool
         Whether of the stops the tightest alone is told.
+    margin : Margin
+        The book's.
     """
 
     symbols: tuple[str, ...]
@@ -107,11 +109,17 @@ class Measured:
     cash: float = 0.0
     past: Floats | None = None
     tightest_stop: bool = False
+    margin: Margin = CASH
 
     @cached_property
     def gross(self) -> float:
         """Absolute positions over NAV."""
         return float(np.abs(self.weights).sum())
+
+    @cached_property
+    def net(self) -> float:
+        """Signed positions over NAV."""
+        return float(self.weights.sum())
 
     @cached_property
     def pairs(self) -> tuple[Columns, Columns, Floats]:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from nightdesk.book import Book, Frozen, Stop
+from nightdesk.book import Book, Frozen, Margin, Stop
 from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
@@ -146,6 +146,14 @@ class Rule(ABC):
     def faults(self, book: Book) -> Iterable[str]:
         """What makes its numbers impossible in this book, a line each with the path of the key."""
         return ()
+
+    def most_gross(self, margin: Margin) -> float:
+        """Gross exposure over NAV within which it keeps purchases; infinite where it does not."""
+        return math.inf
+
+    def most_net(self, margin: Margin) -> float:
+        """The same of net exposure, absolute."""
+        return math.inf
 
     def stops(self, book: Book) -> Mapping[str, Stop]:
         """The stops that it gives the book's symbols; none by default."""

@@ -9,11 +9,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Band
+from nightdesk.book import Band, Margin
 from nightdesk.panel import Floats
 from nightdesk.portfolio.units import Units
 
 Flags = NDArray[np.bool_]
+
+
+#: The margin of an account that borrows nothing.
+CASH = Margin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,9 @@ class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
     `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
-    symbol's place in alphabetical order, which settles ties. The other fields are those of the decision's
-    day, mark and facts.
+    symbol's place in alphabetical order, which settles ties. `most_gross` and `most_net` are the limits of
+    the book on what is held, over NAV; infinite where it has none. The other fields are those of the
+    decision's day, mark and facts.
     """
 
     price: Floats
@@ -135,6 +140,9 @@ class Situation:
     wash_loss: Floats | float = 0.0
     opened_today: Floats | float = 0.0
     day_trades: int = 0
+    margin: Margin = CASH
+    most_gross: float = np.inf
+    most_net: float = np.inf
 
     def weights(self, quantity: Floats) -> Floats:
         """Signed shares of NAV of some quantities."""

@@ -8,14 +8,11 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
+from nightdesk.book import Book, Frozen, Margin, Share
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
-
-#: Regulation T: the share of a position's value that its holder must put up on margin.
-INITIAL_MARGIN = 0.50
 
 
 @register
@@ -73,6 +70,29 @@ class MaxWeight(Rule):
         return np.where(max_weight > 0.0, max_weight + drift, 0.0)
 
 
+def borrows(said: bool | None, margin: Margin) -> bool:
+    """Whether a rule counts on borrowed money: as the book says, unless the rule says that it does not."""
+    return margin.borrows and said is not False
+
+
+def unsaid_margin(rule: str, said: bool | None, margin: Margin) -> Iterator[str]:
+    """The fault of a rule that counts on a margin that the book does not have."""
+    if said and not margin.borrows:
+        yield (
+            f"limits.{rule}.margin: true, and the book's margin is cash; set margin: {{kind: reg_t}} (or "
+            "portfolio) with its financing, or leave it out"
+        )
+
+
+def out_of_reach(rule: str, what: str, limit: float, margin: Margin) -> Iterator[str]:
+    """The fault of a limit beyond what the book's margin allows."""
+    if limit > margin.most_gross * (1.0 + 1e-9):
+        yield (
+            f"limits.{rule}.limit: {what} {limit:.2f} cannot be reached: the book's margin is {margin.words} "
+            f"at most; lower it, or choose another margin"
+        )
+
+
 def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
     """Additions shrunk alike until gross is within `limit` × NAV; what is held is not forced out."""
     kept = without_entries(wanted, held)
@@ -92,6 +112,8 @@ def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: floa
 class GrossLeverage(Rule):
     """Positions over NAV, absolute: at most the book's limit on margin, at most 1 without.
 
+    Whether the account may borrow is said by the book's `margin`.
+
     It cuts what is bought, all purchases alike. Gross that drifted above the limit is not sold down by this
     rule: it means only that nothing is bought.
     """
@@ -106,22 +128,29 @@ class GrossLeverage(Rule):
         """Its numbers."""
 
         limit: float = Field(gt=0, description="gross positions over NAV on margin")
-        margin: bool = Field(
-            False, description="whether the account may borrow; if not, the limit is at most 1"
+        margin: bool | None = Field(
+            None,
+            description="false: at most 1 even on margin; null: as the book's margin says",
         )
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
-        return within_gross(wanted, held, situation, self._limit)
+        return within_gross(wanted, held, situation, self.most_gross(situation.margin))
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """Gross exposure."""
-        yield at_most(self.name, "", measured.gross, self._limit)
+        yield at_most(self.name, "", measured.gross, self.most_gross(measured.margin))
 
-    @property
-    def _limit(self) -> float:
+    def most_gross(self, margin: Margin) -> float:
+        """The limit, at most 1 where nothing is borrowed."""
         limit: float = self.params.limit
-        return limit if self.params.margin else min(1.0, limit)
+        return limit if borrows(self.params.margin, margin) else min(1.0, limit)
+
+    def faults(self, book: Book) -> Iterator[str]:
+        """A limit that the margin does not reach, and borrowing that the book does not say."""
+        yield from unsaid_margin(self.name, self.params.margin, book.margin)
+        if borrows(self.params.margin, book.margin) or self.params.margin is None:
+            yield from out_of_reach(self.name, "gross", self.params.limit, book.margin)
 
 
 @register
@@ -141,14 +170,24 @@ class CashBuffer(Rule):
         """Its numbers."""
 
         limit: Share = Field(description="share of NAV that stays in cash (on margin: excess equity)")
-        margin: bool = Field(False, description="whether the account may borrow")
+        margin: bool | None = Field(
+            None, description="false: in cash even on margin; null: as the book's margin says"
+        )
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk until the buffer is left."""
-        limit = 1.0 - self.params.limit
-        return within_gross(wanted, held, situation, limit / INITIAL_MARGIN if self.params.margin else limit)
+        limit = (1.0 - self.params.limit) / self._initial(situation.margin)
+        return within_gross(wanted, held, situation, limit)
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """What positions leave of NAV; on margin, excess equity."""
-        used = measured.gross * (INITIAL_MARGIN if self.params.margin else 1.0)
+        used = measured.gross * self._initial(measured.margin)
         yield at_least(self.name, "", 1.0 - used, self.params.limit)
+
+    def faults(self, book: Book) -> Iterator[str]:
+        """Borrowing that the book does not say."""
+        return unsaid_margin(self.name, self.params.margin, book.margin)
+
+    def _initial(self, margin: Margin) -> float:
+        """What a position's holder must put up of its value."""
+        return margin.initial if borrows(self.params.margin, margin) else 1.0
