@@ -12,13 +12,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-
-if TYPE_CHECKING:
-    from nightdesk.factors.engine import Source
 
 Compute = Callable[..., Floats]
 
@@ -46,6 +43,13 @@ HOURLY = "h:"
 _LAG = re.compile(r"(?P<base>.+)@(?P<k>[1-9][0-9]{0,2})")
 
 
+class Lagging(Protocol):
+    """What factors are computed from: it gives the values of one some sessions before."""
+
+    def lagged(self, name: str, k: int) -> Floats:
+        """Values of a factor `k` sessions before, shape (n_sessions, n_columns); NaN at the start."""
+
+
 @dataclass(frozen=True)
 class Factor:
     """One factor, ready to be computed.
@@ -58,14 +62,15 @@ class Factor:
         Periods with bars, this one included, that a dependable value needs: the window, or for a recursive
         average as many as make it forget its start to 1e-9.
     compute : callable
-        `Source` to ndarray of shape (n_periods, n_columns), NaN where the value is missing.
+        A `nightdesk.factors.engine.Source` to ndarray of shape (n_periods, n_columns), NaN where the value
+        is missing.
     hourly : bool
         Whether a period is an hour; else it is a session.
     """
 
     name: str
     look_back: int
-    compute: Callable[[Source], Floats]
+    compute: Callable[[Lagging], Floats]
     hourly: bool = False
 
 
