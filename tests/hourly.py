@@ -36,8 +36,11 @@ def panel_of_hours(
     return build_hourly_panel(HOURLY, days, columns, bars, actions)
 
 
-def random_hours(seed: int, sessions: int = 90, split: int | None = 40) -> Panel:
-    """Hours and days of SPY, AAA and BBB from October 2019 on, with gaps; AAA splits in session `split`."""
+def random_hours(seed: int, sessions: int = 90, split: int | None = 40, gaps: float = 0.02) -> Panel:
+    """Hours and days of AAA, BBB and SPY from October 2019 on; AAA splits in session `split`.
+
+    The share `gaps` of the hours has no bar.
+    """
     rng = np.random.default_rng(seed)
     columns = [Column("AAA"), Column("BBB"), Column("SPY")]
     days = XNYS.between(date(2019, 10, 1), date(2022, 12, 30))[:sessions]
@@ -52,7 +55,7 @@ def random_hours(seed: int, sessions: int = 90, split: int | None = 40) -> Panel
         actions = [Action("AAA", days[split], "split", 2.0)]
     high, low = close * 1.003, close * 0.997
     volume = rng.integers(1_000, 9_000, close.shape).astype(float)
-    row, column = np.nonzero(rng.random(close.shape) > 0.02)
+    row, column = np.nonzero(rng.random(close.shape) >= gaps)
     laid = {"open": (high + low) / 2, "high": high, "low": low, "close": close, "volume": volume}
     bars = HourlyBars(column=column, end=ends[row], **{name: one[row, column] for name, one in laid.items()})
     closing = np.append(session[1:] != session[:-1], True)

@@ -229,6 +229,17 @@ class Levels(Frozen):
         return self
 
 
+class HourlyLimits(Frozen):
+    """The limits of the checks of hourly bars, for an hourly book."""
+
+    price_jump: Positive = Field(
+        0.15, description="from the last accepted close, with no corporate action; share"
+    )
+    missing_hours: Share = Field(0.05, description="missing in the look-back, share")
+    look_back: int = Field(60, ge=5, description="sessions whose hours are looked at")
+    stale_hours: int = Field(3, ge=2, description="unchanged closes in a row that make a warning")
+
+
 class Quality(Frozen):
     """The limits of the data checks; their meaning is in the spec of the checks themselves."""
 
@@ -249,6 +260,14 @@ class Quality(Frozen):
     outlier_z: Positive = Field(10.0, description="robust z of the return before a warning")
     failed_share: Share = Field(0.20, description="of the listed universe; above it stops")
     reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent")
+    hourly: HourlyLimits = Field(HourlyLimits(), description="the same of an hourly book's hours")
+
+    @model_serializer(mode="wrap")
+    def _without_usual_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The usual limits of hours are no part of what a daily book decides by."""
+        said: dict[str, Any] = whole(self)
+        usual = self.hourly == HourlyLimits()
+        return {name: value for name, value in said.items() if name != "hourly"} if usual else said
 
 
 class Feeds(Frozen):
@@ -699,6 +718,7 @@ def _suggestion(word: str) -> str:
         Levels,
         Stop,
         Quality,
+        HourlyLimits,
         Feeds,
         Sentiment,
         Orders,

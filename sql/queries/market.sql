@@ -61,6 +61,80 @@ WHERE NOT EXISTS (
     WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
 );
 
+-- name: make_months_of_hours
+SELECT nightdesk.make_months_of_hours(%(first)s, %(last)s);
+
+-- name: stored_hours
+SELECT symbol, first, last
+FROM nightdesk.symbols, LATERAL (
+    SELECT min(bar_end) AS first, max(bar_end) AS last
+    FROM nightdesk.bars_hourly AS held
+    WHERE held.symbol_id = symbols.symbol_id AND superseded_at IS NULL
+) AS span
+WHERE symbol = ANY(%(symbols)s::text[]) AND first IS NOT NULL;
+
+-- name: stage_hours
+DROP TABLE IF EXISTS pg_temp.incoming_hours;
+CREATE TEMPORARY TABLE incoming_hours (
+    symbol_id integer, bar_end timestamptz, known_at timestamptz, source_code smallint,
+    open double precision, high double precision, low double precision, close double precision,
+    volume double precision
+) ON COMMIT DROP;
+
+-- name: supersede_hours
+-- As of daily bars: what differs by rounding alone is the same.
+WITH superseded AS (
+    UPDATE nightdesk.bars_hourly AS held
+    SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+    FROM incoming_hours AS fresh
+    WHERE held.superseded_at IS NULL AND held.bar_end BETWEEN %(first)s AND %(last)s
+      AND held.symbol_id = fresh.symbol_id AND held.bar_end = fresh.bar_end
+      AND (held.open, held.high, held.low, held.close, held.volume)
+          IS DISTINCT FROM (fresh.open, fresh.high, fresh.low, fresh.close, fresh.volume)
+      AND NOT (
+          abs(held.open - fresh.open) <= 1e-6 * abs(held.open)
+          AND abs(held.high - fresh.high) <= 1e-6 * abs(held.high)
+          AND abs(held.low - fresh.low) <= 1e-6 * abs(held.low)
+          AND abs(held.close - fresh.close) <= 1e-6 * abs(held.close)
+          AND (held.volume IS NOT DISTINCT FROM fresh.volume
+               OR abs(held.volume - fresh.volume) <= 1e-6 * least(abs(held.volume), abs(fresh.volume)))
+      )
+    RETURNING held.symbol_id, held.bar_end, held.superseded_at
+)
+UPDATE incoming_hours AS fresh SET known_at = superseded.superseded_at
+FROM superseded
+WHERE fresh.symbol_id = superseded.symbol_id AND fresh.bar_end = superseded.bar_end;
+
+-- name: insert_hours
+INSERT INTO nightdesk.bars_hourly (symbol_id, bar_end, known_at, source, open, high, low, close, volume)
+SELECT symbol_id, bar_end, known_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
+FROM incoming_hours AS fresh
+WHERE NOT EXISTS (
+    SELECT FROM nightdesk.bars_hourly AS held
+    WHERE held.superseded_at IS NULL AND held.bar_end BETWEEN %(first)s AND %(last)s
+      AND held.symbol_id = fresh.symbol_id AND held.bar_end = fresh.bar_end
+);
+
+-- name: panel_hours
+-- Read by COPY: columns of fixed width, none of them null.
+SELECT symbol_id, bar_end, open, high, low, close, volume
+FROM nightdesk.bars_hourly
+WHERE symbol_id = ANY(%(symbols)s::integer[]) AND bar_end > %(after)s AND bar_end <= %(until)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s);
+
+-- name: hour_versions
+SELECT symbol, bar_end, known_at, superseded_at, source, open, high, low, close, volume
+FROM nightdesk.bars_hourly JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = %(symbol)s AND bar_end = %(bar_end)s
+ORDER BY known_at;
+
+-- name: hours_changed
+SELECT EXISTS (
+    SELECT FROM nightdesk.bars_hourly JOIN nightdesk.symbols USING (symbol_id)
+    WHERE symbol = ANY(%(symbols)s::text[]) AND bar_end > %(after)s AND bar_end <= %(until)s
+      AND known_at > %(since)s
+) AS changed;
+
 -- name: stage_actions
 DROP TABLE IF EXISTS pg_temp.incoming_actions;
 CREATE TEMPORARY TABLE incoming_actions (

@@ -1,11 +1,21 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused, Transient
-from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, bar_frame
+from nightdesk.feeds.base import (
+    HOUR_COLUMNS,
+    Fault,
+    Feed,
+    Fetched,
+    Missing,
+    action_frame,
+    bar_frame,
+    hour_frame,
+)
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 
@@ -165,3 +175,41 @@ def test_a_success_closes_a_half_open_circuit_in_the_store():
     ask(Source("one", {"SPY": days(1, 2, 3)}), symbols=("SPY",), health=health)
     stored = SourceHealth.from_row(health.load("one"))
     assert (stored.circuit(NOW), stored.failures, stored.last_success) == (Circuit.CLOSED, 0, NOW)
+
+
+class HourSource(Source):
+    """A feed of given closes by symbol and end of an hour."""
+
+    hourly = True
+
+    def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        self.asked.append(tuple(symbols))
+        rows = [
+            (symbol, end, first, x, x, x, x, 100.0, self.name)
+            for symbol in symbols
+            for end, x in self.held.get(symbol, {}).items()
+        ]
+        bars = hour_frame(
+            dict(zip(HOUR_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
+        )
+        return Fetched(
+            bars, action_frame(), {one: Missing("no hour") for one in symbols if one not in self.held}
+        )
+
+
+def test_hours_of_a_source_that_lacks_the_newest_are_completed_by_the_next():
+    early, close = np.datetime64("2024-07-03T16:00"), np.datetime64("2024-07-03T17:00")  # it closes at 13:00
+    one = HourSource("one", {"SPY": {early: 1.0}, "TLT": {early: 2.0, close: 3.0}})
+    other = HourSource("other", {"SPY": {early: 9.0, close: 4.0}})
+    chained = fetch_with_fallback(
+        [one, other], ("SPY", "TLT"), MONDAY, WEDNESDAY, MemoryHealth(), lambda: NOW, hours=True
+    )
+    assert (one.asked, other.asked) == ([("SPY", "TLT")], [("SPY",)])
+    bars = chained.fetched.bars
+    assert tuple(bars.columns) == HOUR_COLUMNS
+    assert list(zip(bars["symbol"], bars["close"], bars["source"], strict=True)) == [
+        ("SPY", 1.0, "one"),
+        ("SPY", 4.0, "other"),
+        ("TLT", 2.0, "one"),
+        ("TLT", 3.0, "one"),
+    ]

@@ -5,6 +5,16 @@ they gave.
 """
 
 from nightdesk.feeds.base import Fault, Feed, Fetched, Missing
-from nightdesk.feeds.registry import HOURLY_NAMES, covers, has_hours, make
+from nightdesk.feeds.registry import HOURLY_NAMES, covers, covers_hours, has_hours, make
 
-__all__ = ["HOURLY_NAMES", "Fault", "Feed", "Fetched", "Missing", "covers", "has_hours", "make"]
+__all__ = [
+    "HOURLY_NAMES",
+    "Fault",
+    "Feed",
+    "Fetched",
+    "Missing",
+    "covers",
+    "covers_hours",
+    "has_hours",
+    "make",
+]

@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from nightdesk.calendar import Calendar, get_calendar
+from nightdesk.errors import Refused
+from nightdesk.schedule import Schedule, hourly
 
 if TYPE_CHECKING:
     import pandas as pd
 
 BAR_COLUMNS = ("symbol", "session", "open", "high", "low", "close", "volume", "source")
+#: Of hourly bars: the end of each, UTC, is what tells it apart.
+HOUR_COLUMNS = ("symbol", "end", "session", "open", "high", "low", "close", "volume", "source")
 ACTION_COLUMNS = ("symbol", "session", "kind", "value", "source", "other", "cash", "note")
 #: What an action has that does not say it.
 ACTION_DEFAULTS: dict[str, str | float] = {"other": "", "cash": 0.0, "note": ""}
@@ -55,7 +59,9 @@ class Fetched:
     bars : DataFrame
         Columns symbol, session, open, high, low, close, volume, source; one row a symbol and calendar day,
         sorted by both. `session` is datetime64[s] at midnight (for crypto the UTC day), prices are raw
-        dollars of their own day, volume is in units and NaN where the source has none.
+        dollars of their own day, volume is in units and NaN where the source has none. Of hours, one row a
+        symbol and hour with a column `end` (datetime64[s], UTC) after the symbol; `session` is that in which
+        the hour counts.
     actions : DataFrame
         Columns symbol, session (the ex-date), kind, value, source, other, cash, note; see
         `nightdesk.panel.Action`.
@@ -75,7 +81,7 @@ class Fetched:
 
 
 class Feed(ABC):
-    """A source of daily bars.
+    """A source of daily bars, and of hourly ones where it is `hourly`.
 
     Parameters
     ----------
@@ -92,6 +98,8 @@ class Feed(ABC):
     name: ClassVar[str]
     #: How many symbols one request carries; None for any number.
     batch: ClassVar[int | None] = None
+    #: Whether it has hourly bars too.
+    hourly: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -109,6 +117,11 @@ class Feed(ABC):
         """The exchange calendar on whose sessions bars must fall."""
         return get_calendar(self._calendar) if isinstance(self._calendar, str) else self._calendar
 
+    @cached_property
+    def hours(self) -> Schedule:
+        """Where the exchange's hours begin and end."""
+        return hourly(self.calendar)
+
     @abstractmethod
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
         """Daily bars and corporate actions of `symbols` from `first` to `last`, both included.
@@ -121,9 +134,26 @@ class Feed(ABC):
             When what the source holds is malformed or from the future.
         """
 
+    def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        """Hourly bars of the sessions from `first` to `last`, both included, that are over by now.
+
+        Corporate actions are those that the hours themselves show. A bar that is still filled is none yet,
+        an hour without a trade has none.
+
+        Raises
+        ------
+        Refused
+            When the feed has no hours, or what it holds is malformed or from the future.
+        """
+        raise Refused(f"feed {self.name} has no hourly bars: name one that has them")
+
     @abstractmethod
     def covers(self, symbol: str) -> bool:
         """Whether the feed may know `symbol`, told without a network."""
+
+    def covers_hours(self, symbol: str) -> bool:
+        """Whether the feed may know hours of `symbol`, told without a network."""
+        return self.hourly and self.covers(symbol)
 
     def last_session(self) -> date:
         """The newest session that the feed can have: the last one whose bars are complete."""
@@ -151,6 +181,17 @@ def bar_frame(rows: Mapping[str, object] | pd.DataFrame) -> pd.DataFrame:
     types: dict[str, Any] = {"symbol": object, "session": "datetime64[s]", "source": object}
     types |= dict.fromkeys((*PRICES, "volume"), "float64")
     return frame.astype(types).sort_values(["symbol", "session"], ignore_index=True)
+
+
+def hour_frame(rows: Mapping[str, object] | pd.DataFrame) -> pd.DataFrame:
+    """Hourly bars in the canonical columns, types and order."""
+    import pandas as pd
+
+    frame = pd.DataFrame(rows, columns=list(HOUR_COLUMNS))
+    types: dict[str, Any] = {"symbol": object, "source": object}
+    types |= dict.fromkeys(("end", "session"), "datetime64[s]")
+    types |= dict.fromkeys((*PRICES, "volume"), "float64")
+    return frame.astype(types).sort_values(["symbol", "end"], ignore_index=True)
 
 
 def action_frame(

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nightdesk.errors import Refused, Transient
-from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
+from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame, hour_frame
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 
 if TYPE_CHECKING:
@@ -68,12 +68,14 @@ def fetch_with_fallback(
     last: date,
     health: HealthStore,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    *,
+    hours: bool = False,
 ) -> Chained:
     """Bars of `symbols` from the first feed that has them.
 
-    A feed is asked for a symbol that the ones before it gave no bar of on the newest expected day; of what
-    it gives only the days count that they did not give. Corporate actions come from the first feed that
-    gave the symbol.
+    A feed is asked for a symbol that the ones before it gave no bar of on the newest expected day (of hours:
+    of the newest expected hour); of what it gives only the bars count that they did not give. Corporate
+    actions come from the first feed that gave the symbol.
 
     Parameters
     ----------
@@ -87,6 +89,8 @@ def fetch_with_fallback(
         Keeps the circuit breakers.
     now : callable
         The clock, timezone-aware.
+    hours : bool
+        Whether hourly bars are asked for, of feeds that have them, and not daily ones.
 
     Raises
     ------
@@ -103,6 +107,7 @@ def fetch_with_fallback(
     dropped: dict[str, int] = {}
     passed_over: dict[str, str] = {}
     seen: dict[str, SourceHealth] = {}
+    framed, period = (hour_frame, "end") if hours else (bar_frame, "session")
     lacking = list(dict.fromkeys(symbols))
     for feed in feeds:
         if not lacking:
@@ -113,9 +118,9 @@ def fetch_with_fallback(
             if state.circuit(now()) is Circuit.OPEN:
                 words = f"not asked, its circuit is open since {state.opened_at:%H:%M:%S} UTC"
                 pause = Missing(f"{words} ({state.last_error})", opened_by)
-                answer = Fetched(bar_frame({}), action_frame(), dict.fromkeys(group, pause))
+                answer = Fetched(framed({}), action_frame(), dict.fromkeys(group, pause))
             else:
-                answer = feed.fetch(group, first, last)
+                answer = (feed.fetch_hours if hours else feed.fetch)(group, first, last)
                 faults = [one for one in answer.missing.values() if one.fault is not Fault.ABSENT]
                 # a source that knows no such symbol is healthy; one that fails or refuses us is not
                 state = state.failed(now(), faults[0].reason) if faults else state.succeeded(now())
@@ -130,17 +135,18 @@ def fetch_with_fallback(
             dropped = add_up(dropped, answer.dropped)
             passed_over |= answer.passed_over
         seen[feed.name] = state
-        lacking = [one for one in lacking if not _reaches(bars.get(one, []), feed, one, last)]
+        reaches = _reaches_hour if hours else _reaches
+        lacking = [one for one in lacking if not reaches(bars.get(one, []), feed, one, last)]
     told = {one: _combine(reasons[one]) for one in symbols if one in reasons}
     if not bars:
         _nothing_came(told, first, last, passed_over)
     missing = {one: why for one, why in told.items() if one not in bars}
     unheard = {one: told[one] for one in lacking if one in told and told[one].fault is Fault.PASSING}
     together = [row for rows in bars.values() for row in rows]
-    frame = pd.concat(together).drop_duplicates(["symbol", "session"], keep="first")
+    frame = pd.concat(together).drop_duplicates(["symbol", period], keep="first")
     moves = [one for one in actions if len(one)]
     together_moved = action_frame(pd.concat(moves) if moves else ())
-    fetched = Fetched(bar_frame(frame), together_moved, missing, dropped, passed_over)
+    fetched = Fetched(framed(frame), together_moved, missing, dropped, passed_over)
     return Chained(fetched, seen, unheard)
 
 
@@ -157,6 +163,17 @@ def _reaches(rows: Sequence[pd.DataFrame], feed: Feed, symbol: str, last: date) 
         sessions = feed.calendar.between(wanted - timedelta(days=14), wanted)
         wanted = sessions[-1].item() if len(sessions) else wanted
     return any(one["session"].iloc[-1].date() >= wanted for one in rows)
+
+
+def _reaches_hour(rows: Sequence[pd.DataFrame], feed: Feed, symbol: str, last: date) -> bool:
+    """Whether there is the newest hour that can be there by the close of `last`.
+
+    Of a market that never closes an hour later than that is as good.
+    """
+    over = feed.hours.latest_completed(feed.now())
+    sessions = feed.calendar.between(last - timedelta(days=14), last)
+    wanted = min(over, feed.hours.last_of(sessions[-1].item())) if len(sessions) else over
+    return any(one["end"].iloc[-1].to_pydatetime().replace(tzinfo=UTC) >= wanted for one in rows)
 
 
 def _combine(reasons: Sequence[tuple[str, Missing]]) -> Missing:

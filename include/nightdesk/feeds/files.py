@@ -1,4 +1,4 @@
-"""The `files:PATH` feed: a folder or file of the user's own daily bars in CSV or Parquet."""
+"""The `files:PATH` feed: a folder or file of the user's own daily or hourly bars in CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.corporate.evidence import History, factor_changes, raw_splits
 from nightdesk.corporate.findings import INFERRED_SOURCE
 from nightdesk.errors import Refused
-from nightdesk.feeds.base import Feed, Fetched, Missing, action_frame, add_up, bar_frame
+from nightdesk.feeds.base import (
+    PRICES,
+    WITHOUT_PRICE,
+    Feed,
+    Fetched,
+    Missing,
+    action_frame,
+    add_up,
+    bar_frame,
+    hour_frame,
+)
 from nightdesk.feeds.day_columns import place
+from nightdesk.feeds.hour_tables import find_hours, hour_symbols, read_hours
 from nightdesk.feeds.spellings import same_symbol
 from nightdesk.feeds.stated_actions import combine, read_actions
 from nightdesk.feeds.tables import Found, Version, find_tables, read_symbols, read_table
 from nightdesk.feeds.unadjusting import unadjust
+from nightdesk.schedule import hourly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +39,11 @@ if TYPE_CHECKING:
 #: Symbols that are named where one is not among them.
 MOST_NAMED = 10
 
+STILL_FILLED = "hours that are not over yet"
+
 
 class FilesFeed(Feed):
-    """Daily bars from files, each symbol's history as it stands there.
+    """Daily bars from files, each symbol's history as it stands there, and hourly ones.
 
     Corporate actions that the files state come as they are. Where a file carries `adj_close`, each change of
     adj_close / close is an action of kind `adjustment` of the later bar's date, so that nothing before it
@@ -44,6 +58,7 @@ class FilesFeed(Feed):
     """
 
     name = "files"
+    hourly = True
 
     def __init__(
         self,
@@ -86,6 +101,31 @@ class FilesFeed(Feed):
             missing,
             add_up(dropped, loaded.dropped),
             found.passed_over,
+        )
+
+    def covers_hours(self, symbol: str) -> bool:
+        return same_symbol(symbol) in _hour_symbols_of(find_hours(self.path))
+
+    def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        asked = {same_symbol(symbol): symbol for symbol in reversed(symbols)}
+        frame, dropped = _read_all_hours(find_hours(self.path), self.calendar.name, self._continuous)
+        now = np.datetime64(self.now().astimezone(UTC).replace(tzinfo=None), "s")
+        _refuse_future_hours(frame, now)
+        frame = frame[frame["symbol"].isin(list(asked))]
+        frame = frame.assign(symbol=frame["symbol"].map(asked).astype(object))
+        whole = frame[list(PRICES)].notna().all(axis=1)
+        over = frame["end"] <= now
+        counts = {WITHOUT_PRICE: int((over & ~whole).sum()), STILL_FILLED: int((~over).sum())}
+        bars = frame[whole & over]
+        shown = _evidence(_days_of(bars), action_frame(), self.is_continuous)
+        bars = _within(bars, first, last)
+        there = set(bars["symbol"])
+        absent = Missing(f"the files hold no hour of it from {first} to {last}")
+        return Fetched(
+            hour_frame(bars),
+            action_frame(_within(shown, first, last)),
+            {one: absent for one in symbols if one not in there},
+            add_up(dropped, {reason: count for reason, count in counts.items() if count}),
         )
 
     def _refuse_other_days(self, frame: pd.DataFrame) -> None:
@@ -165,6 +205,54 @@ def _read_all(tables: tuple[Version, ...], actions: tuple[Version, ...], calenda
     stated = combine([*(one.actions for one in read), *(rows for rows, _ in listed)])
     bars, stated = unadjust(frame.reset_index(drop=True), stated)
     return _Loaded(bars, stated, add_up(*(one.dropped for one in read), *(counts for _, counts in listed)))
+
+
+@lru_cache(maxsize=4)
+def _hour_symbols_of(tables: tuple[Version, ...]) -> frozenset[str]:
+    return frozenset().union(*(hour_symbols(path) for path, _, _ in tables))
+
+
+@lru_cache(maxsize=4)
+def _read_all_hours(
+    tables: tuple[Version, ...], calendar: str, continuous: frozenset[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The hours of all files, with the session that each counts in, and what was left out, by reason."""
+    import pandas as pd
+
+    schedule = hourly(get_calendar(calendar))
+    read = [
+        read_hours(path, schedule, lambda name: name in continuous or name.endswith("-USD"))
+        for path, _, _ in tables
+    ]
+    frame = pd.concat([one.frame for one in read], ignore_index=True)
+    frame = frame.sort_values(["symbol", "end"], kind="stable", ignore_index=True)
+    twice = frame.duplicated(["symbol", "end"], keep=False)
+    if twice.any():
+        one, other = frame[twice].iloc[0], frame[twice].iloc[1]
+        raise Refused(
+            f"{place(one['file'], one['row'])} and {place(other['file'], other['row'])}: "
+            f"{one['symbol']} has two bars of the hour to {one['end']} UTC: keep one of them"
+        )
+    ends = frame["end"].to_numpy().astype("datetime64[s]")
+    frame["session"] = schedule.sessions_of(ends).astype("datetime64[s]")
+    return frame, add_up(*(one.dropped for one in read))
+
+
+def _refuse_future_hours(frame: pd.DataFrame, now: np.datetime64) -> None:
+    ahead = frame[frame["start"] > now]
+    if len(ahead):
+        row = ahead.iloc[0]
+        raise Refused(
+            f"{place(row['file'], row['row'])}: the bar of {row['symbol']} that begins at {row['start']} UTC "
+            f"is in the future (it is {now} UTC): remove it or correct its instant"
+        )
+
+
+def _days_of(hours: pd.DataFrame) -> pd.DataFrame:
+    """What the hours of each symbol and session add up to."""
+    parts = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+    kept = dict.fromkeys(("adj_close", "source"), "first")
+    return hours.groupby(["symbol", "session"], sort=True, as_index=False).agg(parts | kept)
 
 
 def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFrame:

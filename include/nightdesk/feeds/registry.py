@@ -79,3 +79,8 @@ def has_hours(name: str) -> bool:
     """Whether the feed of that name has hourly bars."""
     kind = name.partition(":")[0]
     return any(kind == one.partition(":")[0] for one in HOURLY_NAMES)
+
+
+def covers_hours(name: str, symbol: str) -> bool:
+    """Whether the feed of that name may know hours of `symbol`, told without a network."""
+    return has_hours(name) and _for_asking(name).covers_hours(symbol)

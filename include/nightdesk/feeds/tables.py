@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 REQUIRED = ("symbol", *PRICES, "volume")
 
+#: Plain names of the column in which an hour begins, and its zone: what tells a file of hours.
+HOUR_STARTS = {"barstartet": "America/New_York", "barstartutc": "UTC"}
+
 #: Endings of files that hold tables which are not read as they are.
 UNREADABLE = (
     ".zip", ".xlsx", ".xls", ".xlsm", ".ods", ".feather", ".arrow", ".h5", ".hdf5", ".pkl", ".pickle",
@@ -96,7 +99,7 @@ def find_tables(path: Path) -> Found:
         When there is no such path, or no file of daily bars in the folder.
     """
     if path.is_file():
-        return Found((_version(path),))
+        return Found((version_of(path),))
     bars: list[Path] = []
     actions: list[Path] = []
     passed_over: dict[str, str] = {}
@@ -117,7 +120,7 @@ def find_tables(path: Path) -> Found:
         )
         reasons = "".join(f"; {Path(one).name}: {reason}" for one, reason in passed_over.items())
         raise Refused(f"{path}: no file of daily bars in this folder (found {seen}): {EXPECTED}{reasons}")
-    return Found(tuple(map(_version, bars)), tuple(map(_version, actions)), passed_over)
+    return Found(tuple(map(version_of, bars)), tuple(map(version_of, actions)), passed_over)
 
 
 def why_no_file(path: Path) -> str | None:
@@ -140,6 +143,8 @@ def why_no_file(path: Path) -> str | None:
 def why_no_bars(head: Head) -> str | None:
     """Why a file is plainly none of daily bars, with its header; None where it is one."""
     layout = recognise(head.columns)
+    if any(plain_name(one) in HOUR_STARTS for one in head.columns):
+        return f"{_header(head)}: its bars are hours, which an hourly book reads"
     if layout is None:
         has = PLAIN.columns(head.columns)
         lacks = [] if "day" in has else ["session (or date)"]
@@ -193,16 +198,16 @@ def read_table(path: Path, calendar: Calendar) -> Table:
         raise Refused(f"{path}: the file has a header and no rows: give it bars or remove it")
     places = Places(head, columns)
     days = read_days(places, table, calendar)
-    numbers = _numbers(places, table, layout)
+    numbers = numbers_of(places, table, layout)
     frame = pd.DataFrame({"session": days.day.astype("datetime64[s]"), **numbers})
-    frame["symbol"] = _symbols(places, table, layout)
-    frame["source"] = _sources(table)
+    frame["symbol"] = symbols_of(places, table, layout)
+    frame["source"] = sources_of(table)
     frame["of_utc"] = days.of_utc
     basis = head.basis or layout.basis
     frame["split_adjusted"] = basis is Basis.SPLITS
     frame["file"] = str(path)
     frame["row"] = np.arange(len(frame)) + head.first_line
-    _refuse_infinite(places, frame)
+    refuse_infinite(places, frame)
     dropped = {FOOTER: footers} if footers else {}
     actions, held = stated_in_columns(frame, table, places, basis)
     if {"split", "dividend"} <= set(columns) and layout.name != PLAIN.name:
@@ -210,7 +215,8 @@ def read_table(path: Path, calendar: Calendar) -> Table:
     return Table(frame, actions, dropped | held)
 
 
-def _version(path: Path) -> Version:
+def version_of(path: Path) -> Version:
+    """The file as it is now."""
     stat = path.stat()
     return path, stat.st_mtime_ns, stat.st_size
 
@@ -291,7 +297,8 @@ def _types(head: Head, layout: Layout, columns: Mapping[str, str]) -> dict[str, 
     return types
 
 
-def _numbers(places: Places, table: pa.Table, layout: Layout) -> dict[str, np.ndarray[Any, Any]]:
+def numbers_of(places: Places, table: pa.Table, layout: Layout) -> dict[str, np.ndarray[Any, Any]]:
+    """The columns of `NUMBERS`, float64, NaN where a cell is empty or a column is not there."""
     import pyarrow as pa
 
     out: dict[str, np.ndarray[Any, Any]] = {}
@@ -329,7 +336,8 @@ def _from_texts(
     return {name: out[name] for name in NUMBERS}
 
 
-def _symbols(places: Places, table: pa.Table, layout: Layout) -> Any:
+def symbols_of(places: Places, table: pa.Table, layout: Layout) -> Any:
+    """The symbol of each row in its common spelling, from its column or from the file's name."""
     import pyarrow as pa
 
     if "symbol" not in table.column_names:
@@ -340,7 +348,8 @@ def _symbols(places: Places, table: pa.Table, layout: Layout) -> Any:
     return np.array(known, dtype=object)[coded.indices.to_numpy()]
 
 
-def _sources(table: pa.Table) -> pd.Series:
+def sources_of(table: pa.Table) -> pd.Series:
+    """The source of each row, ``files`` where none is written."""
     import pandas as pd
     import pyarrow as pa
 
@@ -350,7 +359,8 @@ def _sources(table: pa.Table) -> pd.Series:
     return given.fillna("files").astype(object)
 
 
-def _refuse_infinite(places: Places, frame: pd.DataFrame) -> None:
+def refuse_infinite(places: Places, frame: pd.DataFrame) -> None:
+    """Refuse a frame with a number that is not finite, naming the first."""
     for name in NUMBERS:
         wrong = np.flatnonzero(np.isinf(frame[name].to_numpy()))
         if len(wrong):

@@ -93,7 +93,7 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
 
 
 def _refuse_without_hours(book: Book) -> None:
-    """Refuse an hourly book whose feeds have no hourly bars, and a source of hours that has none."""
+    """Refuse an hourly book whose feeds have no hours of its symbols, and a source of hours that has none."""
     hourly = book.feeds.hourly
     key, asked = ("hourly", hourly) if hourly else ("daily", book.feeds.daily)
     able = [name for name in asked if feeds.has_hours(name)]
@@ -102,6 +102,11 @@ def _refuse_without_hours(book: Book) -> None:
             f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
             f"and the feeds that have them are {', '.join(feeds.HOURLY_NAMES)}"
         )
+    for symbol in book.symbols if book.schedule.rhythm == "hourly" else ():
+        if not any(feeds.covers_hours(name, symbol) for name in able):
+            raise Refused(
+                f"universe.{symbol}: no feed of this book knows its hours (feeds.{key}: {', '.join(able)})"
+            )
 
 
 def _refuse_unheard(book: Book) -> None:

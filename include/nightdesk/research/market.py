@@ -12,10 +12,13 @@ import numpy as np
 from nightdesk.book import WARM_UP_SESSIONS, Book
 from nightdesk.calendar import as_date, get_calendar
 from nightdesk.errors import Refused
-from nightdesk.feeds import Fetched, Missing, make
+from nightdesk.feeds import HOURLY_NAMES, Fetched, Missing, has_hours, make
+from nightdesk.feeds.base import add_up
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.hours import HourlyBars, build_hourly_panel
 from nightdesk.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.research.news import read_sentiment
+from nightdesk.schedule import schedule_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,9 +31,9 @@ class Market:
     Attributes
     ----------
     panel : Panel
-        Columns are `Book.panel_symbols`.
+        Columns are `Book.panel_symbols`; of hours for an hourly book.
     sources : mapping of str to int
-        Bars by source.
+        Bars by source, hours apart.
     missing : mapping of str to Missing
         Symbols of which there is no bar at all, and why.
     dropped : mapping of str to int
@@ -56,7 +59,10 @@ def read_market(
     feeds: Sequence[str] | None = None,
     stated: Sequence[Action] = (),
 ) -> Market:
-    """Fetch the bars of `book`, and its headlines where it has news, and lay them out on sessions.
+    """Fetch the bars of `book`, and its headlines where it has news, and lay them out on its schedule.
+
+    Of an hourly book the hours are fetched too, over the same sessions as the days; of what they show of
+    corporate actions only that counts on which no source of days has said anything.
 
     Parameters
     ----------
@@ -94,13 +100,35 @@ def read_market(
         previous_session=np.datetime64(before, "D"),
     )
     told = read_sentiment(book, sessions, len(columns))
-    return Market(
-        panel=panel if told is None else replace(panel, sentiment=told.mean),
-        sources=_count_by_source(fetched),
+    panel = panel if told is None else replace(panel, sentiment=told.mean)
+    days = Market(
+        panel=panel,
+        sources=_count_by_source(fetched.bars),
         missing=fetched.missing,
         dropped=fetched.dropped,
         headlines=0 if told is None else int(told.count.sum()),
         passed_over=fetched.passed_over,
+    )
+    if book.schedule.rhythm == "daily":
+        return days
+    hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
+    return _with_hours(book, days, hours, [*_actions(fetched.actions), *stated])
+
+
+def _with_hours(book: Book, days: Market, hours: Fetched, known: Sequence[Action]) -> Market:
+    """A market of hours, with that of its days behind it; `known` are the actions of the days."""
+    said = {(one.symbol, one.day) for one in known}
+    shown = [one for one in _actions(hours.actions) if (one.symbol, one.day) not in said]
+    bars = _hourly_bars(hours.bars, book.panel_symbols)
+    panel = build_hourly_panel(schedule_of(book), days.panel, book_columns(book), bars, [*known, *shown])
+    # a reference may have no hours: decisions read its days
+    absent = {one: why for one, why in hours.missing.items() if one in book.universe}
+    return replace(
+        days,
+        panel=panel,
+        sources={**days.sources, **_count_by_source(hours.bars, " hours")},
+        missing={**days.missing, **absent},
+        dropped=add_up(days.dropped, hours.dropped),
     )
 
 
@@ -132,6 +160,31 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
     )
 
 
+def _hours_of(book: Book, names: Sequence[str], first: date, last: date) -> Fetched:
+    """The hours of a book's symbols from those of some feeds that have hours."""
+    chain = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        for name in names
+        if has_hours(name)
+    ]
+    if not chain:
+        raise Refused(
+            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(names)}): "
+            f"name one of {', '.join(HOURLY_NAMES)}"
+        )
+    return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
+
+
+def _hourly_bars(frame: pd.DataFrame, symbols: Sequence[str]) -> HourlyBars:
+    column = {symbol: at for at, symbol in enumerate(symbols)}
+    values = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+    return HourlyBars(
+        column=np.asarray(frame["symbol"].map(column), dtype=np.intp),
+        end=frame["end"].to_numpy().astype("datetime64[s]"),
+        **values,
+    )
+
+
 def _actions(frame: pd.DataFrame) -> list[Action]:
     days = frame["session"].to_numpy().astype("datetime64[D]")
     names = ("kind", "value", "other", "cash", "note")
@@ -139,6 +192,6 @@ def _actions(frame: pd.DataFrame) -> list[Action]:
     return [Action(*row) for row in rows]
 
 
-def _count_by_source(fetched: Fetched) -> dict[str, int]:
-    counts = fetched.bars["source"].value_counts()
-    return {str(source): int(count) for source, count in sorted(counts.items())}
+def _count_by_source(bars: pd.DataFrame, suffix: str = "") -> dict[str, int]:
+    counts = bars["source"].value_counts()
+    return {f"{source}{suffix}": int(count) for source, count in sorted(counts.items())}

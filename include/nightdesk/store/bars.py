@@ -113,12 +113,12 @@ def save_market(
         arrived = now(conn)
         facts = read_bars(bars, calendar, continuous, arrived)
         named = () if actions is None else actions["symbol"]
-        ids = _symbol_ids(cur, {*facts.symbols, *map(str, named)})
+        ids = symbol_ids(cur, {*facts.symbols, *map(str, named)})
         turned = turn_back(conn, cur, facts, actions, ids)
         facts, actions = turned.bars, turned.actions
         moves = None if actions is None else read_actions(actions, calendar, continuous)
         spans = stored_days(conn, ids)
-        before = min(inception, _first_day_decided_on(conn, calendar) or inception)
+        before = min(inception, first_day_decided_on(conn, calendar) or inception)
         saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, before, arrived), arrived)
         saved_moves = Saved()
         if moves is not None:
@@ -188,14 +188,14 @@ def late_actions(
     return tuple(LateAction(**row) for row in rows)
 
 
-def _symbol_ids(cur: Cursor, names: Iterable[str]) -> dict[str, int]:
+def symbol_ids(cur: Cursor, names: Iterable[str]) -> dict[str, int]:
     """The number of each symbol, given to it when it has none; the caller holds the market's lock."""
     cur.execute(query("name_symbols"), {"symbols": sorted(names)})
     cur.execute(query("symbol_numbers"), {"symbols": sorted(names)})
     return dict(cur.fetchall())
 
 
-def _first_day_decided_on(conn: Connection, calendar: Calendar) -> date | None:
+def first_day_decided_on(conn: Connection, calendar: Calendar) -> date | None:
     """The first day of which any decision so far read bars; None while there is no decision."""
     row = read_row(conn, "first_origin_decided_on")
     # A market that never closes gathers its first bar from the days since the session before.

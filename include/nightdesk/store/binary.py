@@ -82,6 +82,12 @@ def days(wire: NDArray[Any]) -> Sessions:
     return _DATE_ZERO + wire.astype("timedelta64[D]")
 
 
+def instants(wire: NDArray[Any]) -> NDArray[np.datetime64]:
+    """Instants as PostgreSQL sends them as datetime64[us], UTC."""
+    moment: NDArray[np.datetime64] = _INSTANT_ZERO + wire.astype("timedelta64[us]")
+    return moment
+
+
 def _to_wire(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype == np.dtype("datetime64[D]"):
         return (values - _DATE_ZERO).astype(">i4")

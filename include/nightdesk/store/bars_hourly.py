@@ -1,0 +1,273 @@
+"""Hourly bars as they came, every version with the instants between which it was known; panels of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.book import Book
+from nightdesk.calendar import as_instant
+from nightdesk.errors import Refused
+from nightdesk.hours import HourlyBars, build_hourly_panel
+from nightdesk.panel import Action, Floats, Panel, book_columns
+from nightdesk.schedule import Instants, Schedule, schedule_of
+from nightdesk.store.bars import MARKET_LOCK, Saved, first_day_decided_on, symbol_ids
+from nightdesk.store.binary import copy_in, copy_out, instants
+from nightdesk.store.db import Connection, Cursor, cursor, now, transaction
+from nightdesk.store.facts import PRICES, instant
+from nightdesk.store.panels import read_panel
+from nightdesk.store.rows import query, read_row, read_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TYPES = {
+    "symbol_id": ">i4",
+    "bar_end": ">i8",
+    "open": ">f8",
+    "high": ">f8",
+    "low": ">f8",
+    "close": ">f8",
+    "volume": ">f8",
+}
+
+
+@dataclass(frozen=True)
+class SavedHours:
+    """What became of hours that came together, and when they came (database clock, UTC)."""
+
+    bars: Saved
+    at: datetime
+
+
+def save_hours(conn: Connection, book: Book, bars: pd.DataFrame, *, inception: date) -> SavedHours:
+    """Store hours that a feed gave: new ones, and new versions of changed ones; a known one writes nothing.
+
+    What differs by rounding alone is the same bar. A bar is known from the moment it is stored; that moment
+    is set back to its end + the book's delay for hours before the first stored one of its symbol, before
+    `inception`, and before any day that a decision has read: what was decided without a bar is decided
+    without it again.
+
+    Parameters
+    ----------
+    conn : Connection
+        In a transaction of the caller, or by itself.
+    book : Book
+        An hourly one; says the calendar, the delay and which symbols trade without end.
+    bars : DataFrame
+        Columns symbol, end (UTC), open, high, low, close, volume (NaN where unknown), source.
+    inception : date
+        The book's first decided session.
+
+    Raises
+    ------
+    Refused
+        A missing column, a price that is no finite number, a duplicate, an end that is none of the schedule,
+        an hour that is not over; with symbol and end of the first such row. Nothing is stored then.
+    """
+    schedule = schedule_of(book)
+    with transaction(conn), cursor(conn) as cur:
+        cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
+        arrived = now(conn)
+        hours = _checked(bars, schedule, book.continuous_symbols, arrived)
+        if not len(hours.end):
+            return SavedHours(Saved(), arrived)
+        ids = symbol_ids(cur, hours.symbols)
+        span = {"first": as_instant(hours.end.min()), "last": as_instant(hours.end.max())}
+        cur.execute(query("make_months_of_hours"), span)
+        before = min(inception, first_day_decided_on(conn, schedule.calendar) or inception)
+        known_at = _known_at(cur, hours, schedule, before, arrived)
+        return SavedHours(_write(cur, hours, ids, known_at, arrived, span), arrived)
+
+
+def hours_changed(conn: Connection, book: Book, first: date, until: datetime, since: datetime) -> bool:
+    """Whether a panel of the book's hours reads something else of them than at `since`."""
+    row = read_row(
+        conn,
+        "hours_changed",
+        symbols=list(book.panel_symbols),
+        after=schedule_of(book).before(schedule_of(book).first_of(first)),
+        until=until,
+        since=since,
+    )
+    return row is not None and bool(row["changed"])
+
+
+def read_hourly_panel(
+    conn: Connection,
+    book: Book,
+    first: date,
+    as_of: datetime,
+    known_by: datetime,
+    *,
+    hours_from: date | None = None,
+) -> Panel:
+    """The panel of an hourly book up to one decision, as it was known at an instant.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is read.
+    book : Book
+        Says the schedule and the columns, `book.panel_symbols`.
+    first : date
+        First session of its days.
+    as_of : datetime
+        The decision: the last row.
+    known_by : datetime
+        Of every bar and action the version that was known at this instant; one not known by then is absent.
+    hours_from : date, optional
+        First session of its hours; default: `first`.
+
+    Returns
+    -------
+    Panel
+        Of hours; its days are the sessions that were over at `as_of`.
+
+    Raises
+    ------
+    Refused
+        When nothing is decided at `as_of`.
+    """
+    schedule, columns = schedule_of(book), book_columns(book)
+    begins = hours_from or first
+    length = schedule.index(as_of) + 1 - schedule.index(schedule.first_of(begins))
+    last = schedule.session_of(as_of)
+    days = read_panel(conn, book, first, last, known_by)
+    bars = _read(conn, book, schedule.before(schedule.first_of(begins)), as_of, known_by)
+    actions = [
+        Action(day=np.datetime64(one.pop("session")), **one)
+        for one in read_rows(
+            conn,
+            "panel_actions",
+            symbols=list(book.panel_symbols),
+            first=begins,
+            last=last,
+            known_by=known_by,
+        )
+    ]
+    return build_hourly_panel(schedule, days, columns, bars, actions, first=begins).until(length)
+
+
+@dataclass(frozen=True)
+class _Hours:
+    """Hours as arrays of shape (n_rows,), sorted by end and symbol; see `nightdesk.store.facts.Facts`."""
+
+    symbols: tuple[str, ...]
+    sources: tuple[str, ...]
+    symbol: NDArray[np.intp]
+    source: NDArray[np.intp]
+    end: Instants
+    values: Mapping[str, Floats]
+
+
+def _checked(
+    frame: pd.DataFrame, schedule: Schedule, continuous: Collection[str], present: datetime
+) -> _Hours:
+    import pandas as pd
+
+    needed = ("symbol", "end", *PRICES, "volume", "source")
+    lacking = [name for name in needed if name not in frame]
+    if lacking:
+        raise Refused(f"hours lack {', '.join(lacking)}: the columns {', '.join(needed)} are needed")
+    symbol, symbols = pd.factorize(frame["symbol"], sort=True)
+    source, sources = pd.factorize(frame["source"], sort=True)
+    end = frame["end"].to_numpy().astype("datetime64[s]")
+    if (symbol < 0).any() or (source < 0).any() or np.isnat(end).any():
+        raise Refused("an hour without a symbol, an end or a source: nothing was stored")
+    order = np.lexsort((symbol, end))
+    values = {name: frame[name].to_numpy(np.float64)[order] for name in (*PRICES, "volume")}
+    hours = _Hours(
+        tuple(map(str, symbols)), tuple(map(str, sources)), symbol[order], source[order], end[order], values
+    )
+    for name in PRICES:
+        _refuse(hours, ~np.isfinite(values[name]), f"an hour without a finite {name}")
+    _refuse(hours, np.isinf(values["volume"]), "an hour of infinite volume")
+    endless = np.array([one in continuous for one in hours.symbols], dtype=bool)[hours.symbol]
+    whole = hours.end == hours.end.astype("datetime64[h]")
+    on_schedule = np.where(endless, whole, np.isin(hours.end, schedule.ends))
+    _refuse(hours, ~on_schedule, f"an hour that ends at no hour of {schedule.calendar.name}")
+    _refuse(
+        hours, hours.end > instant(present), f"an hour that is not over (it is {present:%Y-%m-%d %H:%M} UTC)"
+    )
+    again = (hours.symbol[1:] == hours.symbol[:-1]) & (hours.end[1:] == hours.end[:-1])
+    _refuse(hours, np.append(again, False)[: len(hours.end)], "an hour that is given twice")
+    return hours
+
+
+def _refuse(hours: _Hours, wrong: NDArray[np.bool_], what: str) -> None:
+    if not wrong.any():
+        return
+    at = int(np.argmax(wrong))
+    more = f", and {int(wrong.sum()) - 1} more such rows" if wrong.sum() > 1 else ""
+    symbol, source = hours.symbols[hours.symbol[at]], hours.sources[hours.source[at]]
+    raise Refused(f"{symbol} {hours.end[at]} from {source}: {what}{more}; nothing was stored")
+
+
+def _known_at(cur: Cursor, hours: _Hours, schedule: Schedule, before: date, arrived: datetime) -> Instants:
+    """When each hour became known: as it arrived, save for history that no decision can have missed."""
+    cur.execute(query("stored_hours"), {"symbols": list(hours.symbols)})
+    stored = {name: instant(first) for name, first, _ in cur.fetchall()}
+    first = np.array([stored.get(name, np.datetime64("NaT")) for name in hours.symbols], "datetime64[us]")
+    oldest = first[hours.symbol]
+    end = hours.end.astype("datetime64[us]")
+    history = (schedule.sessions_of(hours.end) < np.datetime64(before, "D")) & (
+        np.isnat(oldest) | (end < oldest)
+    )
+    came = instant(arrived)
+    known: Instants = np.where(history, np.minimum(end + np.timedelta64(schedule.delay), came), came)
+    return known
+
+
+def _write(
+    cur: Cursor,
+    hours: _Hours,
+    ids: Mapping[str, int],
+    known_at: Instants,
+    at: datetime,
+    span: Mapping[str, datetime],
+) -> Saved:
+    """Write the versions that differ from the newest ones, all rows at once."""
+    numbers = np.array([ids[name] for name in hours.symbols], dtype=np.int32)
+    cur.execute(query("stage_hours"))
+    copy_in(
+        cur,
+        "incoming_hours",
+        {
+            "symbol_id": numbers[hours.symbol],
+            "bar_end": hours.end.astype("datetime64[us]"),
+            "known_at": known_at,
+            "source_code": hours.source.astype(np.int16),
+            **hours.values,
+        },
+    )
+    # Without figures about the rows just staged the planner takes them for a handful.
+    cur.execute("ANALYZE incoming_hours")
+    cur.execute(query("supersede_hours"), {"at": at, **span})
+    corrected = cur.rowcount
+    cur.execute(query("insert_hours"), {"sources": list(hours.sources), **span})
+    written = cur.rowcount
+    return Saved(new=written - corrected, corrected=corrected, unchanged=len(hours.end) - written)
+
+
+def _read(conn: Connection, book: Book, after: datetime, until: datetime, known_by: datetime) -> HourlyBars:
+    symbols = book.panel_symbols
+    with cursor(conn) as cur:
+        cur.execute(query("symbol_numbers"), {"symbols": list(symbols)})
+        ids = dict(cur.fetchall())
+        span = {"symbols": list(ids.values()), "after": after, "until": until, "known_by": known_by}
+        rows = copy_out(cur, cur.mogrify(query("panel_hours"), span), _TYPES)
+    column_of = np.full(max(ids.values(), default=0) + 1, -1, dtype=np.intp)
+    for at, name in enumerate(symbols):
+        if name in ids:
+            column_of[ids[name]] = at
+    return HourlyBars(
+        column=column_of[rows["symbol_id"]],
+        end=instants(rows["bar_end"]).astype("datetime64[s]"),
+        **{name: rows[name].astype(np.float64) for name in (*PRICES, "volume")},
+    )
