@@ -84,6 +84,21 @@ WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s;
 SELECT entries_allowed, reason, quarantined FROM nightdesk.session_quality
 WHERE book = %(book)s AND session = %(session)s;
 
+-- name: quality_outcome_day
+SELECT day FROM nightdesk.quality_outcomes
+WHERE book = %(book)s AND session = %(session)s
+  AND known_by = %(known_by)s AND config_hash = %(config_hash)s AND code_version = %(code_version)s;
+
+-- name: quality_outcome_recent
+SELECT recent FROM nightdesk.quality_outcomes
+WHERE book = %(book)s AND session = %(session)s
+  AND known_by = %(known_by)s AND config_hash = %(config_hash)s AND code_version = %(code_version)s;
+
+-- name: quality_outcome_history
+SELECT history FROM nightdesk.quality_outcomes
+WHERE book = %(book)s AND session = %(session)s
+  AND known_by = %(known_by)s AND config_hash = %(config_hash)s AND code_version = %(code_version)s;
+
 -- name: signal_rows
 SELECT strategy, symbol, direction, side, action, strength, confidence, reason, injected FROM nightdesk.signals
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;

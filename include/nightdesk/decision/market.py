@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 
 import numpy as np
@@ -110,6 +110,30 @@ class Market:
             models=self.models,
         )
 
+    def newest(self, count: int = 2) -> Market:
+        """The last `count` sessions alone; each of their days is what it is in the whole market.
+
+        What is asked of the market besides (`prices`, `fill_bars`, `splits`, `restated_prices`, ...) is the
+        same for all of them but the first, which has no session before it any more.
+        """
+        first = len(self) - count
+        if first <= 0:
+            return self
+        cut = {name: getattr(self, name)[first:] for name in _BY_SESSION}
+        bad, later = self.bad_opens, self.bad_opens.row >= first
+        opens = {one.name: getattr(bad, one.name)[later] for one in fields(BadOpens)}
+        return replace(
+            self,
+            **cut,
+            factors={name: values[first:] for name, values in self.factors.items()},
+            signals={
+                name: replace(one, **{part.name: getattr(one, part.name)[first:] for part in fields(one)})
+                for name, one in self.signals.items()
+            },
+            models={name: models[first:] for name, models in self.models.items()},
+            bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
+        )
+
     def day(self, t: int) -> Day:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
@@ -200,6 +224,14 @@ class Market:
 
     def _by_symbol(self, row: Floats) -> dict[str, float]:
         return dict(zip(self.desk.symbols, row.tolist(), strict=True))
+
+
+#: The fields of a market that have a row a session; `returns` has its windows' rows before them.
+_BY_SESSION = tuple(
+    one.name
+    for one in fields(Market)
+    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens")
+)
 
 
 def observe(

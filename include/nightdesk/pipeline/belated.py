@@ -15,6 +15,7 @@ from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.execution.money import ZERO, exact, to_price
 from nightdesk.panel import ActionKind
 from nightdesk.pipeline.context import Context
+from nightdesk.pipeline.outlook import whole_market
 from nightdesk.store.bars import LateAction, late_actions
 from nightdesk.store.ledger import read_entries, read_ledger
 from nightdesk.store.messages import raise_alert
@@ -53,7 +54,7 @@ def morning(context: Context, market: Market, opening: Ledger) -> tuple[tuple[En
     before = context.previous_session
     if context.book.broker.kind == "paper" and before is not None:
         entries = interest_entries(opening.cash, context.book.cash.interest, before, context.session)
-    belated = _belated(context, market, opening)
+    belated = _belated(context, opening)
     entries += belated.entries
     ledger = opening.apply(entries)
     own = corporate_actions(
@@ -68,7 +69,7 @@ def morning(context: Context, market: Market, opening: Ledger) -> tuple[tuple[En
     return entries + own, belated
 
 
-def _belated(context: Context, market: Market, opening: Ledger) -> Belated:
+def _belated(context: Context, opening: Ledger) -> Belated:
     """Every late action in the order of its session, booked on the ledger as those before it left it."""
     conn, book, session = context.conn, context.book.name, context.session
     found = late_actions(conn, book, context.book.symbols, session, context.known_by())
@@ -76,7 +77,7 @@ def _belated(context: Context, market: Market, opening: Ledger) -> Belated:
     for symbol, settled in sorted({(one.symbol, one.settled) for one in found}, key=lambda key: key[::-1]):
         mine = [one for one in found if (one.symbol, one.settled) == (symbol, settled)]
         entries = read_entries(conn, book, settled, context.previous_session)
-        stands = _standing_actions(market, symbol, settled)
+        stands = _standing_actions(whole_market(context), symbol, settled)
         then = _open_of(context, settled, entries)
         for action in stands:
             booked = [one for one in entries if one.reference in (action.reference, action.reference + LATE)]

@@ -56,9 +56,9 @@ def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:
 
 def regime(context: Context) -> Outcome:
     """The band of the newest close of the volatility index."""
-    panel, book = context.usable_panel(), context.book
-    column = panel.column(book.volatility_index)
-    vix, age = float(panel.last_close[-1, column]), int(panel.age[-1, column])
+    book, day = context.book, context.checked().day(returns=False)
+    column = book.panel_symbols.index(book.volatility_index)
+    vix, age = float(day.last_close[column]), int(day.age[column])
     if age < 0:
         raise Refused(
             f"{book.name} {context.session}: {book.volatility_index} has no bar up to this session, "
@@ -111,14 +111,14 @@ def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[
 
 def session_view(context: Context) -> View:
     """What the strategies see of the session, without the models of those that learn."""
-    panel, book = context.usable_panel(), context.book
-    n = len(book.symbols)
-    column = panel.column(book.volatility_index)
+    book, day = context.book, context.checked().day(returns=False)
+    column = book.panel_symbols.index(book.volatility_index)
+    bars: dict[str, Any] = {name: day.bars[name][None, : len(book.symbols)] for name in BAR}
     return View(
         symbols=book.symbols,
-        sessions=panel.sessions[-1:],
-        **{name: getattr(panel, name)[-1:, :n] for name in BAR},
-        vix=panel.last_close[-1:, column],
+        sessions=np.array([context.session], dtype="datetime64[D]"),
+        **bars,
+        vix=day.last_close[None, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
     )
 

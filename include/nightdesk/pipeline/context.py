@@ -36,6 +36,7 @@ from nightdesk.version import code_version
 if TYPE_CHECKING:
     from nightdesk.feeds.quality import Quality
     from nightdesk.panel import Panel
+    from nightdesk.pipeline.checked import Checked
     from nightdesk.sentiment import Sentiment
 
 #: How long a step waits for its turn, or for the book's lock, before it gives its slot back.
@@ -88,6 +89,7 @@ class Context:
     injected: tuple[Injection, ...] = ()
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
+    _checked: dict[datetime, Checked] = field(default_factory=dict, repr=False, compare=False)
     _sentiments: dict[datetime, Sentiment] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -168,7 +170,21 @@ class Context:
 
     def usable_panel(self) -> Panel:
         """The panel as factors and signals see it: without the bars that the checks withhold."""
-        return usable(self.panel(), self.examined().withheld.bars)
+        return usable(self.panel(), self.checked().history.withheld)
+
+    def checked(self) -> Checked:
+        """What the checks leave of the session's market: as the quality step stored it, else worked out."""
+        from nightdesk.pipeline.checked import Checked
+
+        known_by = self.known_by()
+        if known_by not in self._checked:
+            self._checked.clear()
+            self._checked[known_by] = Checked(self, known_by)
+        return self._checked[known_by]
+
+    def has_examined(self, known_by: datetime) -> bool:
+        """Whether this process has examined the bars as they were known by then."""
+        return known_by in self._examined
 
     def examined(self) -> Quality:
         """What the checks of the data say of all sessions of the panel; computed once a process."""
@@ -188,7 +204,7 @@ class Context:
     def at(self, session: date) -> Context:
         """The same book at another session."""
         _must_be_decidable(self.book, self.record, session)
-        return replace(self, session=session, _panels={}, _examined={}, _sentiments={})
+        return replace(self, session=session, _panels={}, _examined={}, _checked={}, _sentiments={})
 
 
 @contextmanager

@@ -67,10 +67,9 @@ def session_earnings(context: Context) -> Earnings:
         _valued(context),
         (entry for entry in entries if entry.session == session),
     )
-    panel = context.panel()
-    column = panel.column(book.benchmark)
-    rows = np.searchsorted(panel.sessions, np.array([mark.session for mark in marks], dtype="datetime64[D]"))
-    growth = growth_of(panel.adjusted_close[:, column])[rows]
+    history, sessions = context.checked().history, context.calendar.between(context.record.origin, session)
+    rows = np.searchsorted(sessions, np.array([mark.session for mark in marks], dtype="datetime64[D]"))
+    growth = growth_of(history.benchmark)[rows]
     section = None
     if len(marks) > 1:
         fills = [fill for fill in all_fills(conn, book.name) if fill.session <= session]
@@ -80,7 +79,7 @@ def session_earnings(context: Context) -> Earnings:
         past = Past(
             nav=np.array([float(mark.nav) for mark in marks]),
             benchmark=growth,
-            benchmark_returns=panel.returns[rows, column],
+            benchmark_returns=history.benchmark_returns[rows],
             traded=np.array([float(amount) for amount in traded.values()]),
             costs=sum((fill.commission for fill in fills), ZERO)
             + total(slippage_of(fill, fill.price) for fill in fills).realised,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nightdesk.calendar import as_date
+from nightdesk.calendar import Sessions, as_date
 from nightdesk.errors import Refused
 from nightdesk.factors import compute
 from nightdesk.pipeline.context import Context
@@ -72,11 +72,17 @@ def keep_model(context: Context, save: Saver, strategy: LearningStrategy, fresh:
 
 
 def _live_row(context: Context, strategy: LearningStrategy) -> int:
-    return int(strategy.live_rows(context.panel().sessions)[-1])
+    """Row of the panel in which the live model was fitted."""
+    return int(strategy.live_rows(_sessions(context))[-1])
+
+
+def _sessions(context: Context) -> Sessions:
+    """The sessions of the panel."""
+    return context.calendar.between(context.record.origin, context.session)
 
 
 def _stored(context: Context, strategy: LearningStrategy) -> dict[str, Any] | None:
-    fitted = as_date(context.panel().sessions[_live_row(context, strategy)])
+    fitted = as_date(_sessions(context)[_live_row(context, strategy)])
     recipe = strategy.recipe(context.book.symbols)
     return read_model(context.conn, context.book.name, strategy.name, fitted, recipe)
 

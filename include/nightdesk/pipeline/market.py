@@ -270,6 +270,8 @@ def quality(context: Context) -> Outcome:
                 }
             ],
         )
+        if save.sealed is None:
+            save.rows("quality_outcomes", [context.checked().row()])
     tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
         raise Refused(

@@ -2,74 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from nightdesk.decision import Carried, Day, Market, State, observe
+from nightdesk.decision import Carried, Day, Market, StaleHolding, State, stale_holdings
 from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.execution.ledger import Ledger
+from nightdesk.pipeline.checked import as_stored
 from nightdesk.pipeline.conditions import session_factors
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.levels import risk_before, session_facts
 from nightdesk.store.decisions import carried_before, directions_before, read_quality, read_signals
 from nightdesk.store.ledger import read_ledger, read_mark
-from nightdesk.strategies import Signals
 
 
-def session_market(context: Context, factors: Mapping[str, Floats] | None = None) -> Market:
-    """The market up to the session, without what strategies say of it.
+def session_market(context: Context, *, returns: bool = False) -> Market:
+    """The market of the session and the one before it, without what strategies say of it.
 
     Parameters
     ----------
     context : Context
         The session.
-    factors : mapping of name to ndarray of shape (n_symbols,), optional
-        The session's; the settling of a session needs none.
+    returns : bool
+        Whether the returns of the windows are wanted; they are NaN otherwise.
     """
-    panel, desk = context.panel(), context.desk
-    quality = context.examined()
+    return _with_quality(context, context.checked().day(returns=returns).market)
+
+
+def whole_market(context: Context) -> Market:
+    """The same of all sessions since the origin, from the bars."""
+    return _with_quality(context, context.checked().market)
+
+
+def session_stale(context: Context, market: Market, ledger: Ledger) -> tuple[StaleHolding, ...]:
+    """The stale holdings of a ledger at the session's mark; since when is seen in the whole market alone."""
+    held = [market.desk.column[one.symbol] for one in ledger.held() if one.symbol in market.desk.column]
+    return () if market.has_bar[-1, held].all() else stale_holdings(whole_market(context), -1, ledger)
+
+
+def _with_quality(context: Context, market: Market) -> Market:
+    """The market with what was stored of the session's checks."""
     stored = read_quality(context.conn, context.book.name, context.session)
     if stored is None:
         raise Refused(
             f"{context.book.name} {context.session}: its bars were not checked: "
             "run this session's quality step first"
         )
-    length, width = len(panel), len(desk.symbols)
-    nothing: Floats = np.full((length, width), np.nan)
-    unknown: dict[str, Floats] = dict.fromkeys(desk.factor_names, nothing)
-    if factors is not None:
-        unknown |= {name: np.vstack([nothing[:-1], values]) for name, values in factors.items()}
-    quiet = Signals(
-        direction=np.zeros((length, width), dtype=np.int8),
-        strength=np.zeros((length, width)),
-        confidence=np.zeros((length, width)),
-        reason=np.zeros((length, width), dtype=np.int8),
-    )
-    quarantined = quality.withheld.quarantined.copy()
-    quarantined[-1] = np.isin(panel.symbols, stored.quarantined)
-    allowed = quality.entries_allowed.copy()
-    allowed[-1] = stored.entries_allowed
-    return observe(
-        desk,
-        panel,
-        unknown,
-        dict.fromkeys(desk.strategies, quiet),
-        withheld=replace(quality.withheld, quarantined=quarantined),
-        entries_allowed=allowed,
-    )
+    quarantined = np.isin(context.book.symbols, stored.quarantined)
+    return as_stored(market, quarantined, entries_allowed=stored.entries_allowed)
 
 
 def session_day(context: Context) -> Day:
     """What the session offers to its decision: the market with the stored factors and signals."""
     names, symbols = tuple(context.desk.strategies), context.book.symbols
-    day = session_market(context, session_factors(context)).day(-1)
+    day = session_market(context, returns=True).day(-1)
     asked = (context.conn, context.book.name, context.session, names, symbols)
     direction, side, confidence = read_signals(*asked)
     previous_direction, previous_side = directions_before(*asked)
     return replace(
         day,
+        factors=session_factors(context),
         direction=direction,
         side=side,
         confidence=confidence,

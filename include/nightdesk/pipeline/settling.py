@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from nightdesk.decision import Market, stale_holdings
+from nightdesk.decision import Market
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Entry, Ledger, capital, mark
 from nightdesk.execution.orders import Cross
@@ -15,7 +15,7 @@ from nightdesk.pipeline.belated import Belated, morning, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
 from nightdesk.pipeline.identity import identified
-from nightdesk.pipeline.outlook import session_market
+from nightdesk.pipeline.outlook import session_market, session_stale
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.sides import adjustments, agree, agreed, ledger_side
 from nightdesk.pipeline.turn import in_turn
@@ -61,7 +61,7 @@ def settle(context: Context) -> Outcome:
             save.rows("ledger_entries", entry_rows(entries))
             save.rows("positions", position_rows(ledger, prices))
             save.rows("portfolio", [mark_row(marked)])
-            stale = stale_holdings(market, -1, ledger)
+            stale = session_stale(context, market, ledger)
             save.rows("stale_holdings", [asdict(one) for one in stale])
             late = 0
             if unsealed and save.sealed is None:

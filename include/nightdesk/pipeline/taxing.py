@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-import numpy as np
-
 from nightdesk.book import Book
 from nightdesk.decision import State, counted_sessions, watches_taxes
 from nightdesk.execution.money import exact
@@ -64,14 +62,10 @@ def books_of(conn: Connection, book: Book) -> Mapping[str, TaxTerms]:
 
 def _splits(context: Context) -> list[Trade]:
     """The splits that the book's symbols had since its inception, as they were known."""
-    panel = context.panel()
-    start = int(np.searchsorted(panel.sessions, np.datetime64(context.record.inception, "D")))
-    split = panel.split[start:, : len(context.book.symbols)]
     return [
-        market_split(
-            context.book.symbols[n], panel.sessions[start + t].astype(date), exact(float(split[t, n]))
-        )
-        for t, n in np.argwhere(split != 1.0).tolist()
+        market_split(symbol, day, exact(ratio))
+        for day, symbol, ratio in context.checked().history.splits
+        if day >= context.record.inception
     ]
 
 

@@ -39,6 +39,7 @@ _DECIDED = (
     "signals",
     "models",
     "session_quality",
+    "quality_outcomes",
     "second_closes",
     "ingest_notes",
     "quality_runs",

@@ -300,6 +300,8 @@ def _plain(value: Any) -> Any:
             return value if math.isfinite(value) else str(value)
         case Decimal() | UUID():
             return str(value)
+        case bytes():
+            return f"\\x{value.hex()}"
         case datetime() | date():
             return value.isoformat()
         case Mapping():

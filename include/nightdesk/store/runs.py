@@ -80,8 +80,13 @@ def set_known_by(
 
 
 def close_run(conn: Connection, book: str, session: date) -> bool:
-    """Close a session; False when it was closed before."""
+    """Close a session; False when it was closed before. What was kept for earlier ones alone is cleared."""
     with cursor(conn) as cur:
+        cur.execute(
+            # The page of the next session still asks what the market was at the orders of this one.
+            "DELETE FROM nightdesk.quality_outcomes WHERE book = %s AND session < %s",
+            (book, session),
+        )
         cur.execute(
             "UPDATE nightdesk.runs SET status = 'closed', closed_at = clock_timestamp() "
             "WHERE book = %s AND session = %s AND status <> 'closed'",

@@ -1,0 +1,57 @@
+"""What the quality step left of the market to the later steps of its session: a cache that is distrusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.packing import Packed, pack, unpack
+from nightdesk.store.rows import query
+
+#: The values of a row: the day, the returns of its windows, what concerns the whole history.
+Part = Literal["day", "recent", "history"]
+
+
+@dataclass(frozen=True)
+class MadeFrom:
+    """What an outcome is a function of: of another one it says nothing.
+
+    `known_by` is the instant up to which bars were known, `config_hash` the version of the book,
+    `code_version` the code that computed it.
+    """
+
+    known_by: datetime
+    config_hash: str
+    code_version: str
+
+
+def outcome_row(made_from: MadeFrom, parts: Mapping[Part, Packed]) -> dict[str, Any]:
+    """An outcome as its table holds it."""
+    return {
+        "known_by": made_from.known_by,
+        "config_hash": made_from.config_hash,
+        "code_version": made_from.code_version,
+        **{part: pack(content) for part, content in parts.items()},
+    }
+
+
+def read_outcome(
+    conn: Connection, book: str, session: date, made_from: MadeFrom, part: Part
+) -> Packed | None:
+    """One part of a session's outcome; None where none is stored, it is of something else or damaged."""
+    with cursor(conn) as cur:
+        cur.execute(
+            query(f"quality_outcome_{part}"),
+            {
+                "book": book,
+                "session": session,
+                "known_by": made_from.known_by,
+                "config_hash": made_from.config_hash,
+                "code_version": made_from.code_version,
+            },
+        )
+        row = cur.fetchone()
+    return None if row is None else unpack(bytes(row[0]))
