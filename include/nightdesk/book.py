@@ -185,14 +185,28 @@ class Portfolio(Frozen):
     buy_fraction: Share = Field(0.6, description="what a BUY is given of what a STRONG_BUY would be")
 
 
-class Levels(Frozen):
+class WayBack(Frozen):
+    """How a book comes back from a drawdown; see `nightdesk.risk.levels`."""
+
+    volatility_window: int = Field(20, ge=2, description="sessions behind the wanted portfolio's volatility")
+    calm_sessions: int = Field(5, ge=1, description="running under the volatility target, for the way back")
+    low_sessions: int = Field(10, ge=1, description="without a new low of the drawdown, for the way back")
+    ramp_step: float = Field(0.25, gt=0, le=1, description="size when recovery begins, and each step")
+    ramp_sessions: int = Field(5, ge=1, description="sessions between the steps")
+    recovery_leverage: Positive = Field(1.0, description="gross over NAV at most, until recovery ends")
+    confirm_after_sessions: int = Field(
+        5, ge=1, description="sessions after which the simulated person of a backtest answers"
+    )
+
+
+class Levels(WayBack):
     """The drawdown levels of a book, and the way back from them; see `nightdesk.risk.levels`.
 
     Drawdowns are shares of the peak NAV; positions are cut once, on entering a level.
     """
 
-    at: tuple[Share, Share, Share, Share] = Field(
-        (0.05, 0.08, 0.12, 0.15), description="drawdowns from which levels 1, 2, 3 and 4 hold"
+    at: tuple[Share | None, Share | None, Share | None, Share | None] = Field(
+        (0.05, 0.08, 0.12, 0.15), description="drawdowns from which levels 1 to 4 hold; null: no such level"
     )
     keep: tuple[Share, Share, Share, Share] = Field(
         (1.0, 0.75, 0.5, 0.0), description="what each level leaves of every position on entering it"
@@ -207,26 +221,40 @@ class Levels(Frozen):
     every_correlation: Share = Field(
         0.8, description="all pairs of at least 3 symbols above it: at least level 2"
     )
-    volatility_window: int = Field(20, ge=2, description="sessions behind the wanted portfolio's volatility")
-    calm_sessions: int = Field(5, ge=1, description="running under the volatility target, for the way back")
-    low_sessions: int = Field(10, ge=1, description="without a new low of the drawdown, for the way back")
-    ramp_step: float = Field(0.25, gt=0, le=1, description="size when recovery begins, and each step")
-    ramp_sessions: int = Field(5, ge=1, description="sessions between the steps")
-    recovery_leverage: Positive = Field(1.0, description="gross over NAV at most, until recovery ends")
-    confirm_after_sessions: int = Field(
-        5, ge=1, description="sessions after which the simulated person of a backtest answers"
-    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if list(self.at) != sorted(set(self.at)) or self.at[0] <= 0:
+        known = [at for _, at in self.beyond(0)]
+        if not known or known != sorted(set(known)) or known[0] <= 0:
             raise ValueError(f"at: drawdowns must rise from level to level; found {list(self.at)}")
-        if self.first_ends_below > self.at[0]:
+        first = self.at[0]
+        if first is not None and self.first_ends_below > first:
             raise ValueError(
-                f"first_ends_below: level 1 begins at {self.at[0]:g} and cannot end above it; "
+                f"first_ends_below: level 1 begins at {first:g} and cannot end above it; "
                 f"found {self.first_ends_below:g}"
             )
         return self
+
+    def beyond(self, level: int) -> tuple[tuple[int, float], ...]:
+        """The levels deeper than this one with the drawdowns from which they hold, ascending."""
+        return tuple((n, at) for n, at in enumerate(self.at, 1) if n > level and at is not None)
+
+
+class MaxDrawdownLimit(WayBack):
+    """A drawdown from which on nothing is opened until the way back; a rule of `limits`."""
+
+    limit: Share = Field(gt=0, lt=1, description="drawdown, share of the peak NAV")
+
+    @property
+    def levels(self) -> Levels:
+        """The same as drawdown levels: the deepest one alone, which sells nothing."""
+        return Levels(
+            at=(None, None, None, self.limit),
+            keep=(1.0, 1.0, 1.0, 1.0),
+            average_correlation=1.0,
+            every_correlation=1.0,
+            **self.model_dump(exclude={"limit"}),
+        )
 
 
 class HourlyLimits(Frozen):
@@ -467,7 +495,10 @@ class Milestones(Frozen):
 
 
 #: Limits of which people are told when they are near: those that no sizing fills on purpose.
-WATCHED_LIMITS = ("daily_loss", "drawdown_level", "stop_loss", "position_count", "gross_leverage")
+WATCHED_LIMITS = (
+    *("daily_loss", "period_loss", "drawdown_level", "max_drawdown", "stop_loss", "position_count"),
+    *("gross_leverage", "net_leverage", "maintenance_margin"),
+)
 
 
 class Alerts(Frozen):
@@ -571,8 +602,28 @@ class Book(Frozen):
     )
     alerts: Alerts = Alerts()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_levels(cls, tree: Any) -> Any:
+        """Give a book with a largest drawdown the level that it means; what is wrong is told elsewhere."""
+        levels = cls._levels_meant(tree.get("limits")) if isinstance(tree, Mapping) else None
+        return tree if levels is None or tree.get("levels") is not None else {**tree, "levels": levels}
+
+    @staticmethod
+    def _levels_meant(limits: Any) -> Levels | None:
+        said = limits.get("max_drawdown") if isinstance(limits, Mapping) else None
+        try:
+            return None if said is None else MaxDrawdownLimit.model_validate(said).levels
+        except ValidationError:
+            return None
+
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
+        meant = self._levels_meant(self.limits)
+        if meant is not None and self.levels != meant:
+            raise ValueError(
+                "levels: limits.max_drawdown is a drawdown level of its own; leave one of the two out"
+            )
         shares = sum(entry.share for entry in self.strategies.values())
         if shares > 1 + 1e-9 and self.portfolio.capital == "split":
             raise ValueError(
@@ -716,6 +767,7 @@ def _suggestion(word: str) -> str:
         Band,
         Portfolio,
         Levels,
+        MaxDrawdownLimit,
         Stop,
         Quality,
         HourlyLimits,

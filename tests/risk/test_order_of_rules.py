@@ -16,27 +16,42 @@ from tests.risk.situations import situation
 from nightdesk.book import Band
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Units
-from nightdesk.risk import Entering, Passage, Rule, Situation, Standing, make_rules, pass_gate, rule_names
+from nightdesk.risk import (
+    Entering,
+    Passage,
+    PeriodLows,
+    Protection,
+    Rule,
+    Situation,
+    Standing,
+    make_rules,
+    pass_gate,
+    rule_names,
+)
+from nightdesk.risk.rule import rule_class
 
 #: The desk's written order; the place in it is the ten of a rule's order.
 WRITTEN_ORDER = {
-    1: ("kill_switch", "daily_loss", "quarantine", "staleness", "references", "regime"),
-    2: ("drawdown_level", "level_cut", "recovery"),
-    3: ("stop_loss",),
+    1: ("kill_switch", "daily_loss", "period_loss", "quarantine", "staleness", "references", "regime"),
+    2: ("drawdown_level", "level_cut", "recovery", "max_drawdown"),
+    3: ("stop_loss", "leverage_reduction", "maintenance_margin", "stop_required"),
     4: ("correlation",),
-    5: ("max_weight", "position_count"),
-    6: (),
-    7: ("heat",),
-    8: ("gross_leverage", "recovery_leverage", "cash_buffer", "cash"),
+    5: ("max_weight", "position_count", "group_count"),
+    6: ("liquidity",),
+    7: ("heat", "stop_heat"),
+    8: ("gross_leverage", "recovery_leverage", "net_leverage", "cash_buffer", "cash"),
     9: ("trades_per_day", "turnover_per_day"),
     10: ("smallest_trade", "rebalance_threshold"),
     11: ("wash_sale", "pattern_day_trader"),
 }
-NAMES = tuple(name for group in WRITTEN_ORDER.values() for name in group)
+#: Rules that bring a whole book back, so that nothing is left for others; see `test_reduction`.
+OF_WHAT_IS_HELD = {"leverage_reduction", "maintenance_margin"}
+WRITTEN = tuple(name for group in WRITTEN_ORDER.values() for name in group)
+NAMES = tuple(name for name in WRITTEN if name not in OF_WHAT_IS_HELD)
 GROUP = {name: ten for ten, group in WRITTEN_ORDER.items() for name in group}
 
 #: With one of these no purchase is left to judge.
-STOPS_EVERY_ENTRY = {"kill_switch", "daily_loss", "references", "regime"}
+STOPS_EVERY_ENTRY = {"kill_switch", "daily_loss", "period_loss", "references", "regime", "max_drawdown"}
 #: Rules that speak of entries alone, so never of a sale.
 OF_ENTRIES = {
     *STOPS_EVERY_ENTRY,
@@ -44,10 +59,15 @@ OF_ENTRIES = {
     "staleness",
     "drawdown_level",
     "recovery",
+    "stop_required",
     "position_count",
+    "group_count",
+    "liquidity",
     "heat",
+    "stop_heat",
     "gross_leverage",
     "recovery_leverage",
+    "net_leverage",
     "cash_buffer",
     "cash",
     "wash_sale",
@@ -63,7 +83,10 @@ OF_TRADES = {
     "pattern_day_trader",
 }
 #: and those before them that let a purchase through on account of a sale, so that they cut it again then.
-OF_THE_WHOLE = {"correlation", "heat", "gross_leverage", "recovery_leverage", "cash_buffer", "cash"}
+OF_THE_WHOLE = {
+    *("correlation", "heat", "stop_heat", "gross_leverage", "recovery_leverage", "net_leverage"),
+    *("cash_buffer", "cash"),
+}
 
 NAV = 200_000.0
 #: Symbol: thousands of dollars held and wanted, and the largest weight. All cost one dollar.
@@ -76,6 +99,7 @@ ASK = {
     "DUST": (5.0, 4.8, 0.52),
     "KEPT": (20.0, 20.0, 0.095),
     "TWIN": (5.0, 5.0, 0.385),
+    "ALSO": (0.0, 0.03, 0.45),
     "BAD": (0.0, 0.03, 0.45),
     "OLD": (0.0, 0.03, 0.45),
     "LAST": (0.0, 0.03, 0.45),
@@ -91,6 +115,12 @@ SALES = WANTED < HELD
 def of(default: float, **given: float) -> Floats:
     """An array by symbol."""
     return np.array([given.get(symbol, default) for symbol in SYMBOLS])
+
+
+def protection() -> Protection:
+    """Five cents of each dollar up to the stops, but for LAST, which would have none."""
+    risk, none = of(0.05), np.zeros(N, dtype=bool)
+    return Protection(risk, risk, none, of(0, LAST=1).astype(bool))
 
 
 def pairs(**given: float) -> Floats:
@@ -112,9 +142,13 @@ class Case:
     standing: dict[str, Any] = field(default_factory=dict)
 
 
+#: Each in a group of its own.
+ALONE = {name: float(n) for n, name in enumerate(SYMBOLS) if name not in ("ALSO", "TWIN", "NEW")}
+
 CASES = {
     "kill_switch": Case(changed={"kill_switch": True}),
     "daily_loss": Case({"limit": -0.02}, changed={"day_return": -0.05}),
+    "period_loss": Case({"week": -0.05}, changed={"periods": PeriodLows(week=-0.06)}),
     "quarantine": Case(changed={"quarantined": of(0, BAD=1).astype(bool)}),
     "staleness": Case(changed={"age": of(0, OLD=3).astype(np.int64)}),
     "references": Case(changed={"entries_allowed": False}),
@@ -122,16 +156,25 @@ CASES = {
     "drawdown_level": Case(standing={"level": 1, "sure": of(np.inf, NEW=19_900.0, MORE=34_900.0)}),
     "level_cut": Case(standing={"level_cap": of(np.inf, KEPT=19_500.0)}),
     "recovery": Case(standing={"size_cap": of(np.inf, NEW=19_800.0, MORE=44_800.0)}),
+    "max_drawdown": Case({"limit": 0.15}, standing={"level": 4}),
+    "stop_required": Case(changed={"protection": protection()}),
     "stop_loss": Case(standing={"stop_cap": of(np.inf, KEPT=19_400.0)}),
     "correlation": Case(
         {"joint_cap": 0.25},
         standing={"correlation": pairs(MORE_TRIM=0.95, MORE_LESS=0.90, MORE_DUST=0.85, KEPT_TWIN=0.80)},
     ),
     "max_weight": Case(),
-    "position_count": Case({"limit": 8}),
+    "position_count": Case({"limit": 10}),
+    "group_count": Case(
+        {"limit": 1},
+        changed={"groups": of(0, ALSO=1, TWIN=1, **ALONE).astype(np.int64), "group_names": SYMBOLS},
+    ),
+    "liquidity": Case({"limit": 0.1}, changed={"factors": {"adv_20": of(1e9, MORE=430_000.0)}}),
     "heat": Case(changed={"band": Band(name="NORMAL", heat=0.616)}),
+    "stop_heat": Case({"limit": 0.030775}, changed={"protection": protection()}),
     "gross_leverage": Case({"limit": 0.615}),
     "recovery_leverage": Case(standing={"leverage_limit": 0.614}),
+    "net_leverage": Case({"limit": 0.6135}),
     "cash_buffer": Case({"limit": 1 - 0.613}),
     "cash": Case({"reserve": 0.388}),  # of 111,000 dollars of cash, and 18,200 of sales, 51,600 may be spent
     "trades_per_day": Case({"limit": 5}, of_sales={"limit": 2}),
@@ -149,10 +192,8 @@ CASES = {
 def made(name: str, *, sales_only: bool = False) -> Rule:
     """The rule with its numbers."""
     case = CASES[name]
-    (rule,) = (
-        one for one in make_rules({name: (sales_only and case.of_sales) or case.params}) if one.name == name
-    )
-    return rule
+    params = (sales_only and case.of_sales) or case.params
+    return next(one for one in make_rules({name: params}) if one.name == name)
 
 
 def binding(*names: str) -> Situation:
@@ -195,8 +236,8 @@ PAIRS = list(combinations(NAMES, 2))
 
 
 def test_every_rule_stands_in_the_written_order_and_has_a_case_here() -> None:
-    assert rule_names() == NAMES
-    assert {rule.name: rule.order // 10 for rule in map(made, NAMES)} == GROUP
+    assert rule_names() == WRITTEN
+    assert {name: rule_class(name).order // 10 for name in WRITTEN} == GROUP
     assert set(CASES) == set(NAMES)
     assert len(PAIRS) == len(NAMES) * (len(NAMES) - 1) // 2
 

@@ -13,7 +13,7 @@ from nightdesk.decision.carried import Carried
 from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
-from nightdesk.risk import Answer, RiskEvent, RiskState
+from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
 from nightdesk.strategies.base import Codes, Side
 from nightdesk.tax import TaxView
 
@@ -147,7 +147,8 @@ class State:
     """Where the book stands when it decides: settled, and marked at the close of the session.
 
     `risk` and `carried` are what the decision before left, not yet restated for this session's actions; None
-    before the first. `tax` is empty where no rule of the book asks for it.
+    before the first. `tax` is empty where no rule of the book asks for it, and `periods` have lost nothing
+    where none does.
     """
 
     ledger: Ledger
@@ -156,6 +157,7 @@ class State:
     risk: RiskState | None = None
     carried: Carried | None = field(default=None, compare=False)
     tax: TaxView = field(default_factory=TaxView)
+    periods: PeriodLows = NO_LOSS
 
 
 @dataclass(frozen=True, slots=True)

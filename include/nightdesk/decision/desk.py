@@ -97,6 +97,16 @@ class Desk:
         return frozenset(one for rule in self.rules for one in rule.inputs)
 
     @cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups of the universe, sorted."""
+        return tuple(sorted(set(self.book.groups)))
+
+    @cached_property
+    def group_codes(self) -> NDArray[np.int64]:
+        """The group of each symbol, as its place in `group_names`."""
+        return np.searchsorted(np.array(self.group_names), np.array(self.book.groups)).astype(np.int64)
+
+    @cached_property
     def most_gross(self) -> float:
         """Gross exposure over NAV within which the rules keep purchases; infinite where none does."""
         return min((rule.most_gross(self.book.margin) for rule in self.rules), default=math.inf)

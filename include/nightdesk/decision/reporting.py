@@ -7,10 +7,11 @@ import numpy as np
 from nightdesk import risk
 from nightdesk.decision.day import Day, State
 from nightdesk.decision.desk import Desk
-from nightdesk.decision.steps import Gated
+from nightdesk.decision.steps import Gated, held_quantities
 from nightdesk.panel import Floats
 from nightdesk.portfolio import portfolio_returns, portfolio_volatility
-from nightdesk.risk import Measured, RiskReport, without_entries
+from nightdesk.risk import Measured, Protection, RiskReport
+from nightdesk.risk.rules.liquidity import ADV
 
 
 def risk_report(desk: Desk, state: State, day: Day, gated: Gated) -> RiskReport:
@@ -35,6 +36,7 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     weights = gated.passage.held * price / nav
     past, window = portfolio_returns(weights, day.history), len(day.returns)
+    stops = gated.protection or Protection.none(len(weights))
     return Measured(
         symbols=desk.symbols,
         weights=weights,
@@ -54,12 +56,27 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
         past=past,
         tightest_stop=tightest_stop,
         margin=desk.book.margin,
+        most_gross=desk.most_gross,
+        most_net=desk.most_net,
+        groups=desk.book.groups,
+        positions_in=(held_quantities(desk, state.ledger) != 0.0).sum(axis=0),
+        volume_share=_volume_share(day, gated.passage.held),
+        periods=state.periods,
+        loss_at_stops=float((np.abs(gated.passage.held) * stops.held_risk).sum()) / nav,
+        bare=int(np.count_nonzero(stops.bare)),
     )
 
 
 def _counted(gated: Gated) -> Floats:
     """Changes in units that the limits on trades count, of shape (n_symbols,)."""
-    held, quantity, standing = gated.passage.held, gated.passage.quantity, gated.judged.standing
-    cap = np.minimum(standing.level_cap, standing.stop_cap)
-    asked_for = (np.abs(held) > cap) & (without_entries(quantity, held) == quantity)
-    return np.where(asked_for, 0.0, quantity - held)
+    passage = gated.passage
+    return np.where(gated.exempt, 0.0, passage.quantity - passage.held)
+
+
+def _volume_share(day: Day, held: Floats) -> Floats | None:
+    """Units held over the average volume of a session; None where no rule asks for volumes."""
+    volume = day.factors.get(ADV)
+    if volume is None:
+        return None
+    share: Floats = np.divide(np.abs(held), volume, out=np.full_like(held, np.nan), where=volume > 0.0)
+    return share

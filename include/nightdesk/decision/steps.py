@@ -22,6 +22,7 @@ from nightdesk.decision.exits import (
     stop_distance_after,
 )
 from nightdesk.decision.judging import Judged, judge
+from nightdesk.decision.protecting import protection
 from nightdesk.decision.sharing import share
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Ledger
@@ -34,8 +35,10 @@ from nightdesk.risk import (
     Breach,
     Entering,
     Passage,
+    Protection,
     Situation,
     Verdict,
+    exempted,
     pass_gate,
     verdicts,
     without_entries,
@@ -47,13 +50,16 @@ from nightdesk.strategies.base import Codes
 @dataclass(frozen=True, slots=True)
 class Gated:
     """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), its passage, what it
-    made of the book's risk, and the limits of the whole book that were passed.
+    made of the book's risk, the limits of the whole book that were passed, which reductions no limit on
+    trades counts (shape (n_symbols,)), and what is lost at the stops where a rule asks for it.
     """
 
     quantity: Floats
     passage: Passage
     judged: Judged
-    breaches: tuple[Breach, ...] = ()
+    breaches: tuple[Breach, ...]
+    exempt: Flags
+    protection: Protection | None = None
 
     def verdicts(self, symbols: tuple[str, ...]) -> list[Verdict]:
         """The gate's words, made when they are asked for."""
@@ -177,8 +183,9 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
     now = situation(desk, state, day, wanted, judged)
     passage = pass_gate(desk.rules, asked, held, now)
-    breaches = tuple(one for rule in desk.rules if (one := rule.breach(now)) is not None)
-    return Gated(share(desk, wanted, passage), passage, judged, breaches)
+    breaches = tuple(one for rule in desk.rules if (one := rule.breach(held, now)) is not None)
+    exempt = exempted(desk.rules, passage.quantity, held, now)
+    return Gated(share(desk, wanted, passage), passage, judged, breaches, exempt, now.protection)
 
 
 def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
@@ -207,6 +214,12 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         margin=desk.book.margin,
         most_gross=desk.most_gross,
         most_net=desk.most_net,
+        drawdown=float(judged.risk.drawdown),
+        groups=desk.group_codes,
+        group_names=desk.group_names,
+        factors=day.factors,
+        periods=state.periods,
+        protection=protection(desk, state, day, wanted) if desk.asks_for("stops") else None,
     )
 
 
@@ -215,6 +228,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     stays, opens = stays_open(wanted.held, wanted.quantity), opened(wanted.held, wanted.quantity)
     here = stays.sum(axis=0)
+    closes = ((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
         opens=opens.sum(axis=0),
@@ -222,7 +236,9 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         open_positions=int(here.sum()),
         cash=float(state.mark.cash),
         costs=desk.costs_at(day.price),
-        ends=((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0) if desk.ends_positions else 0,
+        ends=closes if desk.ends_positions else 0,
+        asked=_in_units(desk, wanted.quantity),
+        closes=closes,
     )
 
 

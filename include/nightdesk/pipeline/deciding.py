@@ -22,6 +22,7 @@ from nightdesk.pipeline.turn import in_turn
 from nightdesk.portfolio import Dropped
 from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
 from nightdesk.store.installation import installation_mark
+from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import cross_rows, intent_rows, order_rows, orders_of, planned_event
 from nightdesk.store.risk_reports import risk_report_rows
 from nightdesk.store.rows import add_rows
@@ -66,6 +67,7 @@ def gate(context: Context) -> Outcome:
             keep_view(context, save, state.tax)
             if save.sealed is None:
                 _stop_by_breaker(context, state, gated)
+                _tell_breaches(context, gated)
         actions = [one.action for one in spoken]
         counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
         return save.outcome(level=gated.judged.risk.level, **counts)
@@ -117,6 +119,23 @@ def _stop_by_breaker(context: Context, state: State, gated: decision.Gated) -> N
         key = f"breaker {book} {context.session}"
         following = context.calendar.shift(context.session, 1)
         stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
+
+
+def _tell_breaches(context: Context, gated: decision.Gated) -> None:
+    """Tell people of limits of the whole book that were passed and ask for an alert, each once."""
+    book, session = context.book, context.session
+    for breach in gated.breaches:
+        if breach.level:
+            raise_alert(
+                context.conn,
+                f"breach {book.name} {breach.rule} {breach.key or session}",
+                breach.level,
+                f"{book.name} {session}: {breach.note} beyond the limit of {breach.rule}",
+                f"{breach.words[0].upper()}{breach.words[1:]}.\n\n"
+                f"`nightdesk risk {book.name}` shows every limit with its room.",
+                book=book.name,
+                session=session,
+            )
 
 
 def _by_position(context: Context, **arrays: Floats | Codes) -> list[dict[str, Any]]:

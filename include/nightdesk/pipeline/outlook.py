@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -13,8 +14,12 @@ from nightdesk.pipeline.checked import as_stored
 from nightdesk.pipeline.conditions import session_factors
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.levels import risk_before, session_facts
+from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.store.decisions import carried_before, directions_before, read_quality, read_signals
-from nightdesk.store.ledger import read_ledger, read_mark
+from nightdesk.store.ledger import read_ledger, read_mark, read_marks
+
+#: No exchange stays closed for longer: within it lies the last mark before a week or month.
+_LONGEST_CLOSURE = timedelta(days=30)
 
 
 def session_market(context: Context, *, returns: bool = False) -> Market:
@@ -94,4 +99,12 @@ def session_state(context: Context) -> State:
         session_facts(context),
         risk=risk_before(context),
         carried=Carried(**carried) if carried else None,
+        periods=_periods(context) if context.desk.asks_for("periods") else NO_LOSS,
     )
+
+
+def _periods(context: Context) -> PeriodLows:
+    """What the running week and month have lost, from the stored marks."""
+    first = min(period_starts(context.session)) - _LONGEST_CLOSURE
+    marks = read_marks(context.conn, context.book.name, first, context.session)
+    return period_lows(((one.session, one.nav) for one in marks), context.session)

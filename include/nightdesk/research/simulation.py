@@ -30,6 +30,7 @@ from nightdesk.execution import (
     Expired,
     Fill,
     Ledger,
+    Mark,
     Order,
     capital,
     corporate_actions,
@@ -41,7 +42,7 @@ from nightdesk.execution import (
     orders_after,
 )
 from nightdesk.execution.money import exact
-from nightdesk.risk import RiskEvent, RiskState
+from nightdesk.risk import PeriodLows, RiskEvent, RiskState, period_lows, period_starts
 from nightdesk.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
 
 
@@ -121,7 +122,19 @@ class Simulation:
         progress = replace(
             progress, state=state, orders=(), crosses=(), entries=entries, fills=fills, expired=expired
         )
+        if self.desk.asks_for("periods"):
+            progress = replace(progress, state=replace(state, periods=self._periods(marked)))
         return self._taxed(t, progress) if self._counted else progress
+
+    def _periods(self, marked: Mark) -> PeriodLows:
+        """What the running week and month have lost, from the marks of the sessions before."""
+        first = min(period_starts(marked.session))
+        marks = [(marked.session, marked.nav)]
+        for one in reversed(self.decided):
+            marks.append((one.state.mark.session, one.state.mark.nav))
+            if one.state.mark.session < first:
+                break
+        return period_lows(reversed(marks), marked.session)
 
     @property
     def facts(self) -> Sequence[RiskEvent]:

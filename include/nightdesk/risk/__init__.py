@@ -1,10 +1,11 @@
 """The gate: the rules between what a book wants and what it may trade.
 
 The order of the rules, in tens: 10 kill switch, breaker, quarantine, staleness, absent references, regime; 20
-drawdown level; 30 stops; 40 correlation; 50 symbol, sector and position counts; 60 liquidity; 70 heat; 80
-gross, net, cash; 90 trades and turnover; 100 smallest trade, threshold; 110 compliance (wash sales, day
-trades). A rule is a class in a file of `nightdesk.risk.rules`, registered by name. It owns what it asks for,
-its verdict, its distance and what a breach of it does: nobody outside knows it by name.
+drawdown level; 30 stops, and what is held above leverage or margin; 40 correlation; 50 symbol, sector and
+position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades and turnover; 100 smallest trade,
+threshold; 110 compliance (wash sales, day trades). A rule is a class in a file of `nightdesk.risk.rules`,
+registered by name. It owns what it asks for, its verdict, its distance and what a breach of it does: nobody
+outside knows it by name.
 """
 
 from nightdesk.risk import rules
@@ -13,6 +14,7 @@ from nightdesk.risk.correlation import Correlations, correlations
 from nightdesk.risk.distances import Distance, Measured
 from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
 from nightdesk.risk.levels import Answer, Change, RiskState, Signs, advance, begin
+from nightdesk.risk.periods import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.risk.report import Contribution, Pair, Picture, RiskReport, risk_report
 from nightdesk.risk.risk_event import RiskEvent
 from nightdesk.risk.rule import (
@@ -20,12 +22,13 @@ from nightdesk.risk.rule import (
     Rule,
     Ruling,
     distance_words,
+    exempted,
     make_rules,
     register,
     rule_names,
     without_entries,
 )
-from nightdesk.risk.situation import Entering, Situation, Standing
+from nightdesk.risk.situation import Entering, Protection, Situation, Standing
 from nightdesk.risk.stops import Holding, carry, stop_out
 from nightdesk.risk.tail import Loss, TailRisk, tail_risk
 from nightdesk.risk.verdict import Verdict
@@ -43,6 +46,7 @@ LEVEL_RULES = tuple(
 
 __all__ = [
     "LEVEL_RULES",
+    "NO_LOSS",
     "Answer",
     "Breach",
     "Change",
@@ -56,7 +60,9 @@ __all__ = [
     "Measured",
     "Pair",
     "Passage",
+    "PeriodLows",
     "Picture",
+    "Protection",
     "Record",
     "RiskEvent",
     "RiskReport",
@@ -73,8 +79,11 @@ __all__ = [
     "carry",
     "correlations",
     "distance_words",
+    "exempted",
     "make_rules",
     "pass_gate",
+    "period_lows",
+    "period_starts",
     "register",
     "risk_report",
     "rule_names",

@@ -9,10 +9,12 @@ from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.book import Levels, Margin
 from nightdesk.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
+from nightdesk.risk.periods import NO_LOSS, PeriodLows
 from nightdesk.risk.situation import CASH, Standing
 
 #: Name of the distance to the book's volatility target, which is no rule's.
@@ -92,6 +94,20 @@ class Measured:
         Whether of the stops the tightest alone is told.
     margin : Margin
         The book's.
+    most_gross, most_net : float
+        Limits of the book on what is held, over NAV; infinite where it has none.
+    groups : sequence of str, length n_symbols
+        The group of each symbol.
+    positions_in : int ndarray of shape (n_symbols,), or None
+        Positions of all strategies in each symbol.
+    volume_share : ndarray of shape (n_symbols,)
+        Units held over the average volume of a session (ADV20); NaN where that is not known.
+    periods : PeriodLows
+        Of the week and the month.
+    loss_at_stops : float
+        What is lost where every stop is hit, share of NAV.
+    bare : int
+        Symbols held without a stop.
     """
 
     symbols: tuple[str, ...]
@@ -110,6 +126,14 @@ class Measured:
     past: Floats | None = None
     tightest_stop: bool = False
     margin: Margin = CASH
+    most_gross: float = math.inf
+    most_net: float = math.inf
+    groups: tuple[str, ...] = ()
+    positions_in: NDArray[np.int64] | None = None
+    volume_share: Floats | None = None
+    periods: PeriodLows = NO_LOSS
+    loss_at_stops: float = 0.0
+    bare: int = 0
 
     @cached_property
     def gross(self) -> float:

@@ -205,7 +205,7 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
     if state.recovery is not None:
         ended = state.recovery + 1 >= _ramp_length(levels)
         state = replace(state, recovery=None if ended else state.recovery + 1)
-    fallen = sum(drawdown >= _exact(one) for one in levels.at)
+    fallen = max((level for level, at in levels.beyond(0) if drawdown >= _exact(at)), default=0)
     together = _correlated_level(levels, signs)
     due = max(fallen, together, signs.forced)
     if due > state.level:

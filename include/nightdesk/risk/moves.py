@@ -45,8 +45,10 @@ def _cut(change: Change, levels: Levels) -> str:
         return ""
     if change.after == LIQUIDATED and levels.keep[-1] == 0.0:
         return "Everything is liquidated. "
-    closed = f", {' and '.join(levels.first_out)} closed" if levels.first_out else ""
-    return f"Every position is cut to {levels.keep[change.after - 1]:.0%}{closed}. "
+    keep, first_out = levels.keep[change.after - 1], " and ".join(levels.first_out)
+    if keep == 1.0:
+        return f"{first_out} closed. " if first_out else ""
+    return f"Every position is cut to {keep:.0%}{f', {first_out} closed' if first_out else ''}. "
 
 
 def entries_at(level: int, levels: Levels) -> str:

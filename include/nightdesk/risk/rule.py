@@ -22,8 +22,9 @@ from nightdesk.risk.situation import Flags, Situation
 #: What a rule may make smaller: additions to positions, positions, or trades of either direction.
 Subject = Literal["entries", "positions", "trades"]
 
-#: What is worked out for a decision only where a rule of the book asks for it: the tax ledger's view.
-Input = Literal["taxes"]
+#: What is worked out for a decision only where a rule of the book asks for it: the tax ledger's view, the
+#: losses of the week and the month, what is lost where stops are hit.
+Input = Literal["taxes", "periods", "stops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,10 @@ class Rule(ABC):
         The reason in words where `value` is NaN.
     inputs, factors : frozenset of Input, tuple of str
         What the decision works out for it alone; the factors that it reads.
+    exempts : bool
+        Whether its sales pass what comes later, see `Ruling.exempt`.
+    brings, replaces : tuple of str
+        Rules that come with it, and rules that a book would have by its levels and has not beside it.
     told_as : mapping of str to str
         The line of a report on each of its distances, by their names; `{subject}` is what one is about.
     trade_sessions : int
@@ -114,6 +119,9 @@ class Rule(ABC):
     unmeasured: ClassVar[str] = "no value to judge by"
     inputs: ClassVar[frozenset[Input]] = frozenset()
     factors: ClassVar[tuple[str, ...]] = ()
+    exempts: ClassVar[bool] = False
+    brings: ClassVar[tuple[str, ...]] = ()
+    replaces: ClassVar[tuple[str, ...]] = ()
     told_as: ClassVar[Mapping[str, str]] = {}
 
     class Params(Frozen):
@@ -163,7 +171,7 @@ class Rule(ABC):
         """How far the book is from its limit; nothing where that is no number."""
         return ()
 
-    def breach(self, situation: Situation) -> Breach | None:
+    def breach(self, held: Floats, situation: Situation) -> Breach | None:
         """What is done, beside its verdicts, about a limit of the whole book that was passed."""
         return None
 
@@ -186,6 +194,16 @@ def cut(wanted: Floats, held: Floats, cap: Floats, situation: Situation) -> tupl
         most = situation.units.toward_zero(np.where(over, cap, 0.0))
         after = np.where(over, np.copysign(most, wanted), wanted)
     return after, (np.abs(held) > cap) & (without_entries(after, held) == after)
+
+
+def exempted(rules: Iterable[Rule], quantity: Floats, held: Floats, situation: Situation) -> Flags:
+    """Which reductions to what the gate let through no limit on trades counts; shape (n_symbols,)."""
+    exempt = np.zeros(quantity.shape, dtype=np.bool_)
+    for rule in rules:
+        if rule.exempts and rule.concerns(situation):
+            flags = rule.apply(quantity, held, situation).exempt
+            exempt = exempt if flags is None else exempt | flags
+    return exempt
 
 
 _RULES: dict[str, type[Rule]] = {}
@@ -244,7 +262,10 @@ def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = 
             near = difflib.get_close_matches(name, rule_names(), n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(rule_names())}"
             raise Refused(f"limits.{name}: there is no rule of that name; {hint}")
-    wanted = [name for name in rule_names() if name in limits or name in also or _RULES[name].always]
+    named = [_RULES[name] for name in limits]
+    more = {*also, *(one for rule in named for one in rule.brings)}
+    more -= {one for rule in named for one in rule.replaces}
+    wanted = [name for name in rule_names() if name in limits or name in more or _RULES[name].always]
     return tuple(_make(_RULES[name], limits.get(name, {})) for name in wanted)
 
 

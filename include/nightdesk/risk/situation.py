@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -12,12 +14,15 @@ from numpy.typing import NDArray
 from nightdesk.book import Band, Margin
 from nightdesk.panel import Floats
 from nightdesk.portfolio.units import Units
+from nightdesk.risk.periods import NO_LOSS, PeriodLows
 
 Flags = NDArray[np.bool_]
 
 
 #: The margin of an account that borrows nothing.
 CASH = Margin()
+
+_NOTHING: Mapping[str, Floats] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,10 @@ class Entering:
         What a trade is expected to cost, share of its notional.
     ends : int ndarray
         Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans.
+    asked : ndarray or None
+        Net units wanted before the gate, by which an exit is known that a rule on trades held back.
+    closes : int ndarray
+        Positions (of a strategy in the symbol) that are left entirely, in any book.
     """
 
     confidence: Floats
@@ -103,6 +112,21 @@ class Entering:
     cash: float
     costs: Floats
     ends: NDArray[np.int64] | int = 0
+    asked: Floats | None = None
+    closes: NDArray[np.int64] | int = 0
+
+    def stay(self, wanted: Floats, held: Floats) -> NDArray[np.int64]:
+        """Positions of each symbol that stay open: also those whose exit a rule on trades has held back.
+
+        `wanted` and `held` are those of `Rule.apply`: an exit was held back where more of a reduction is left
+        than was asked for.
+        """
+        if self.asked is None or not np.any(self.closes):
+            return self.open_here
+        size = np.abs(wanted)
+        held_back = (size > np.abs(self.asked)) & (size <= np.abs(held)) & (wanted * held > 0)
+        stay: NDArray[np.int64] = self.open_here + np.where(held_back, self.closes, 0)
+        return stay
 
     @classmethod
     def nothing(cls, n: int) -> Self:
@@ -112,13 +136,39 @@ class Entering:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """What is lost where stops are hit; arrays of shape (n_symbols,), over all strategies.
+
+    Attributes
+    ----------
+    held_risk, added_risk : ndarray
+        Dollars a unit that are lost between the price and the stop: of what is held, and of what would be
+        added. Without a stop the whole price counts; beyond its stop a position loses nothing more.
+    bare, bare_entry : bool ndarrays
+        Whether something is held without a stop; whether something would be added without one.
+    """
+
+    held_risk: Floats
+    added_risk: Floats
+    bare: Flags
+    bare_entry: Flags
+
+    @classmethod
+    def none(cls, n: int) -> Self:
+        """Of `n` symbols of which nothing is held or wanted."""
+        flat, no = np.zeros(n), np.zeros(n, dtype=np.bool_)
+        return cls(flat, flat, no, no)
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
     `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
     symbol's place in alphabetical order, which settles ties. `most_gross` and `most_net` are the limits of
-    the book on what is held, over NAV; infinite where it has none. The other fields are those of the
-    decision's day, mark and facts.
+    the book on what is held, over NAV; infinite where it has none. `drawdown` is that of the levels. `groups`
+    numbers the group of each symbol, named in `group_names`. `factors`, `periods` and `protection` are there
+    for rules that ask for them. The other fields are those of the decision's day, mark and facts.
     """
 
     price: Floats
@@ -143,6 +193,12 @@ class Situation:
     margin: Margin = CASH
     most_gross: float = np.inf
     most_net: float = np.inf
+    drawdown: float = 0.0
+    groups: NDArray[np.int64] | int = 0
+    group_names: tuple[str, ...] = ()
+    factors: Mapping[str, Floats] = _NOTHING
+    periods: PeriodLows = NO_LOSS
+    protection: Protection | None = None
 
     def weights(self, quantity: Floats) -> Floats:
         """Signed shares of NAV of some quantities."""

@@ -7,6 +7,8 @@ from nightdesk.risk.rules import (
     exposure,
     halts,
     law,
+    liquidity,
+    reduction,
     stop_loss,
     trading,
 )
@@ -18,6 +20,8 @@ __all__ = [
     "exposure",
     "halts",
     "law",
+    "liquidity",
+    "reduction",
     "stop_loss",
     "trading",
 ]

@@ -23,7 +23,7 @@ def _by_confidence(added: Floats, situation: Situation) -> NDArray[np.intp]:
     return columns
 
 
-def _admit(
+def admit(
     wanted: Floats, held: Floats, situation: Situation, price: Floats, room: float
 ) -> tuple[Floats, Floats]:
     """Additions admitted while their sum at `price` stays within `room`; the one that crosses is cut.
@@ -41,7 +41,7 @@ def _admit(
     after = wanted.copy()
     for n, before in zip(columns.tolist(), (running - spent[columns]).tolist(), strict=True):
         left = room - before
-        if spent[n] <= left + slack:
+        if spent[n] <= left + slack or spent[n] == 0.0:
             continue
         part = max(left, 0.0) / spent[n]
         after[n] = situation.units.toward_zero(kept + added * part)[n]
@@ -52,7 +52,8 @@ def _admit(
 class PositionCount(Rule):
     """So many positions at once, and so many in one symbol; a position belongs to a strategy and a symbol.
 
-    What is left in this decision frees its place for an entry of the same decision.
+    What is left in this decision frees its place for an entry of the same decision, unless a rule on trades
+    holds the exit back.
     """
 
     name = "position_count"
@@ -85,9 +86,11 @@ class PositionCount(Rule):
         crowded = np.zeros(wanted.shape, dtype=np.bool_)
         # What one strategy takes over from another is no purchase, but it is a position.
         taken_over = entering.opens[(added == 0) & (np.abs(wanted) > 0)]
-        count, after = entering.open_positions + int(taken_over.sum()), wanted.copy()
+        stay = entering.stay(wanted, held)
+        held_back = int((stay - entering.open_here).sum())
+        count, after = entering.open_positions + held_back + int(taken_over.sum()), wanted.copy()
         for n in columns.tolist():
-            opens, here = int(entering.opens[n]), int(entering.open_here[n])
+            opens, here = int(entering.opens[n]), int(stay[n])
             number[n] = count + opens
             if here + opens > self.params.per_symbol:
                 number[n], limit[n], crowded[n] = here + opens, self.params.per_symbol, True
@@ -102,6 +105,53 @@ class PositionCount(Rule):
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """Positions that are held."""
         yield at_most(self.name, "", float(measured.positions), float(self.params.limit), "count")
+
+
+@register
+class GroupCount(Rule):
+    """So many positions at once in one group of the universe; a position belongs to a strategy and a symbol.
+
+    Symbols without a group of their own are counted with their asset class, as one group.
+    """
+
+    name = "group_count"
+    order = 53
+    subject = "entries"
+    sentence = "with it {value:.0f} positions in this group would be open, at most {limit:.0f} are allowed"
+    told_as: ClassVar = {"group_count": "Positions in the fullest group, {subject}"}
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: int = Field(ge=0, description="positions in one group of the universe")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Entries beyond the limit of their group undone, the least confident first."""
+        entering, limit = situation.entering, self.params.limit
+        group = np.broadcast_to(np.asarray(situation.groups, dtype=np.int64), wanted.shape)
+        kept = without_entries(wanted, held)
+        added = wanted - kept
+        stay = entering.stay(wanted, held)
+        taken_over = np.where((added == 0) & (np.abs(wanted) > 0), entering.opens, 0)
+        count = np.bincount(group, weights=stay + taken_over, minlength=len(situation.group_names))
+        number, after = np.full_like(wanted, np.nan), wanted.copy()
+        for n in _by_confidence(np.where(entering.opens > 0, added, 0.0), situation).tolist():
+            number[n] = count[group[n]] + entering.opens[n]
+            if number[n] > limit:
+                after[n] = kept[n]
+            else:
+                count[group[n]] = number[n]
+        return Ruling(wanted if np.array_equal(after, wanted) else after, number, float(limit))
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The group with the most positions; of equals, the first in the book."""
+        if measured.positions_in is None or not measured.positions_in.any():
+            return
+        count: dict[str, int] = {}
+        for group, positions in zip(measured.groups, measured.positions_in.tolist(), strict=True):
+            count[group] = count.get(group, 0) + positions
+        fullest = max(count, key=lambda group: count[group])
+        yield at_most(self.name, fullest, float(count[fullest]), float(self.params.limit), "count")
 
 
 @register
@@ -124,7 +174,7 @@ class Heat(Rule):
             return Ruling(wanted, np.nan, np.nan)
         standing = float((np.abs(without_entries(wanted, held)) * situation.price).sum())
         room = heat * situation.nav - standing
-        after, total = _admit(wanted, held, situation, situation.price, room)
+        after, total = admit(wanted, held, situation, situation.price, room)
         return Ruling(after, (standing + total) / situation.nav, heat)
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
@@ -142,7 +192,7 @@ class Cash(Rule):
     """
 
     name = "cash"
-    order = 84
+    order = 85
     subject = "entries"
     sentence = "purchases of {value:,.2f} dollars with their costs, {limit:,.2f} are there"
     told_as: ClassVar = {"cash": "Cash of the account, no less than"}
@@ -158,7 +208,7 @@ class Cash(Rule):
         sold = np.clip(held, 0.0, None) - np.clip(without_entries(wanted, held), 0.0, None)
         reserve = self.params.reserve * situation.nav
         room = entering.cash - reserve + float((sold * price * (1.0 - entering.costs)).sum())
-        after, total = _admit(wanted, held, situation, price * (1.0 + entering.costs), room)
+        after, total = admit(wanted, held, situation, price * (1.0 + entering.costs), room)
         return Ruling(after, total, room)
 
     def distances(self, measured: Measured) -> Iterator[Distance]:

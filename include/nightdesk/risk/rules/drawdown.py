@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from nightdesk.book import MaxDrawdownLimit
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_most
 from nightdesk.risk.levels import REVIEWED
@@ -53,9 +54,9 @@ class DrawdownLevel(Rule):
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """The drawdown before the next level."""
-        level, levels = measured.standing.level, measured.levels
-        if levels is not None and level < len(levels.at):
-            yield at_most(self.name, f"level {level + 1}", measured.drawdown, levels.at[level])
+        following = () if measured.levels is None else measured.levels.beyond(measured.standing.level)
+        for level, at in following[:1]:
+            yield at_most(self.name, f"level {level}", measured.drawdown, at)
 
 
 @register
@@ -65,6 +66,7 @@ class LevelCut(Rule):
     name = "level_cut"
     order = 22
     subject = "positions"
+    exempts = True
     sentence = "a position of {value:g} units, {limit:g} is what the drawdown level leaves of it"
 
     def concerns(self, situation: Situation) -> bool:
@@ -76,6 +78,39 @@ class LevelCut(Rule):
         cap = situation.standing.level_cap
         after, exempt = cut(wanted, held, cap, situation)
         return Ruling(after, np.abs(wanted), cap, exempt)
+
+
+@register
+class MaxDrawdown(Rule):
+    """From this drawdown on nothing is opened: reductions only, until the way back.
+
+    It is the deepest drawdown level alone, without its sale (`Book.levels` has it as such): a person
+    confirms, the wanted portfolio has to be calm and the drawdown without a new low; then the drawdown is
+    measured from the NAV of that day, and sizes grow step by step. Nothing but the wait for the person lasts
+    by itself.
+    """
+
+    name = "max_drawdown"
+    order = 24
+    subject = "entries"
+    brings = ("recovery", "recovery_leverage")
+    replaces = ("drawdown_level", "level_cut")
+    sentence = (
+        "drawdown of {value:.2%} from the peak, from {limit:.2%} on nothing is opened until the way back"
+    )
+    told_as: ClassVar = {"max_drawdown": "Drawdown since the last reset of its peak"}
+
+    class Params(MaxDrawdownLimit):
+        """Its numbers, and those of the way back."""
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions while the book waits for its way back."""
+        after = without_entries(wanted, held) if situation.standing.level else wanted
+        return Ruling(after, situation.drawdown, self.params.limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The drawdown."""
+        yield at_most(self.name, "", measured.drawdown, self.params.limit)
 
 
 @register

@@ -154,6 +154,52 @@ class GrossLeverage(Rule):
 
 
 @register
+class NetLeverage(Rule):
+    """Longs less shorts over NAV: at most so much on either side.
+
+    It cuts what is opened on the side that leads, all of it alike. What is held is not forced out.
+    """
+
+    name = "net_leverage"
+    order = 83
+    subject = "entries"
+    sentence = "net exposure of {value:.2%} of NAV, at most {limit:.2%} on either side"
+    told_as: ClassVar = {"net_leverage": "Net exposure, on either side"}
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: float = Field(gt=0, description="longs less shorts over NAV, absolute")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions on the side that leads shrunk until the other side balances the rest."""
+        kept, price, limit = without_entries(wanted, held), situation.price, self.params.limit
+        added = (wanted - kept) * price
+        net = float((kept * price).sum() + added.sum())
+        leading = added * net > 0.0
+        over, room = abs(net) - limit * situation.nav, float(np.abs(added[leading]).sum())
+        value = net / situation.nav
+        if over <= 1e-9 * situation.nav or room <= 0.0:
+            return Ruling(wanted, value, limit)
+        units, part = situation.units, max(0.0, 1.0 - over / room)
+        grown = units.toward_zero(kept + units.toward_zero((wanted - kept) * part))
+        return Ruling(np.where(leading, grown, wanted), value, limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Net exposure, absolute."""
+        yield at_most(self.name, "", abs(measured.net), self.params.limit)
+
+    def most_net(self, margin: Margin) -> float:
+        """The limit."""
+        limit: float = self.params.limit
+        return limit
+
+    def faults(self, book: Book) -> Iterator[str]:
+        """A limit that the margin does not reach."""
+        return out_of_reach(self.name, "net", self.params.limit, book.margin)
+
+
+@register
 class CashBuffer(Rule):
     """A share of NAV that purchases leave in cash; on margin, the share that excess equity must keep.
 
@@ -161,7 +207,7 @@ class CashBuffer(Rule):
     """
 
     name = "cash_buffer"
-    order = 83
+    order = 84
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} leaves the cash buffer"
     told_as: ClassVar = {"cash_buffer": "Cash, no less than"}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_least
+from nightdesk.risk.periods import PeriodLows, period_starts
 from nightdesk.risk.rule import Breach, Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
+
+Period = Literal["week", "month"]
 
 
 @register
@@ -60,7 +63,7 @@ class DailyLoss(Rule):
         """The day's return against it."""
         yield at_least(self.name, "", measured.day_return, self.params.limit)
 
-    def breach(self, situation: Situation) -> Breach | None:
+    def breach(self, held: Floats, situation: Situation) -> Breach | None:
         """A loss beyond the limit, which kills where the book says so."""
         value, limit = situation.day_return, self.params.limit
         if not value < limit:
@@ -71,11 +74,90 @@ class DailyLoss(Rule):
 
 
 @register
+class PeriodLoss(Rule):
+    """No entries after a loss since the week or the month began, until the next one begins.
+
+    It is the lowest mark of the period that counts: a gain that comes later opens nothing again.
+    """
+
+    name = "period_loss"
+    order = 13
+    subject = "entries"
+    inputs = frozenset({"periods"})
+    sentence = (
+        "NAV moved {value:.2%} up to its lowest of this week, entries stop below {limit:.2%} until the next"
+    )
+    sentences: ClassVar = {
+        "month": "NAV moved {value:.2%} up to its lowest of this month, entries stop below {limit:.2%} until "
+        "the next"
+    }
+    told_as: ClassVar = {"period_loss": "Change of NAV in this {subject} at its lowest, no less than"}
+
+    class Params(Frozen):
+        """Its numbers, at least one of them."""
+
+        week: float | None = Field(
+            None, lt=0, gt=-1, description="lowest NAV of the week over the one before, less 1"
+        )
+        month: float | None = Field(None, lt=0, gt=-1, description="the same of the calendar month")
+
+        @model_validator(mode="after")
+        def _says_something(self) -> Self:
+            if self.week is None and self.month is None:
+                raise ValueError("give week, month or both, such as week: -0.05")
+            return self
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """No additions when a period has lost more than it may."""
+        lost = self._lost(situation.periods)
+        which, value, limit = lost or self._measured(situation.periods)[0]
+        monthly = np.full(wanted.shape, which == "month")
+        after = wanted if lost is None else without_entries(wanted, held)
+        return Ruling(after, value, limit, by=monthly, by_key="month")
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """The lowest NAV of each period against its limit."""
+        for which, value, limit in self._measured(measured.periods):
+            yield at_least(self.name, which, value, limit)
+
+    def breach(self, held: Floats, situation: Situation) -> Breach | None:
+        """A loss beyond a limit, told once a period."""
+        lost = self._lost(situation.periods)
+        if lost is None:
+            return None
+        which, value, limit = lost
+        words = self.sentences.get(which, self.sentence).format(value=value, limit=limit)
+        starts = ("", "") if situation.session is None else period_starts(situation.session)
+        return Breach(
+            rule=self.name,
+            event=self.name,
+            value=value,
+            limit=limit,
+            note=f"loss since the {which} began",
+            words=words,
+            level="CRITICAL",
+            key=f"{which} {starts[which == 'month']}",
+        )
+
+    def _measured(self, lowest: PeriodLows) -> list[tuple[Period, float, float]]:
+        """Each period that has a limit, the month first."""
+        both: tuple[tuple[Period, float, float | None], ...] = (
+            ("month", lowest.month, self.params.month),
+            ("week", lowest.week, self.params.week),
+        )
+        return [(which, value, limit) for which, value, limit in both if limit is not None]
+
+    def _lost(self, lowest: PeriodLows) -> tuple[Period, float, float] | None:
+        """The longest period that has lost more than it may."""
+        return next((one for one in self._measured(lowest) if one[1] < one[2]), None)
+
+
+@register
 class Quarantine(Rule):
     """No entries in a symbol whose bars failed a check."""
 
     name = "quarantine"
-    order = 13
+    order = 14
     subject = "entries"
     always = True
     sentence = "quarantine at {value:.0f} (1 is on)"
@@ -92,7 +174,7 @@ class Staleness(Rule):
     """No entries in a symbol without a bar of this session."""
 
     name = "staleness"
-    order = 14
+    order = 15
     subject = "entries"
     always = True
     sentence = "its newest bar is {value:.0f} sessions old, at most {limit:.0f} is allowed"
@@ -111,7 +193,7 @@ class References(Rule):
     """No entries while the benchmark or the volatility index has no bar of this session."""
 
     name = "references"
-    order = 15
+    order = 16
     subject = "entries"
     always = True
     sentence = "benchmark or volatility index without a bar of this session at {value:.0f} (1 is so)"
@@ -127,7 +209,7 @@ class Regime(Rule):
     """No entries in a band of the volatility index that forbids them, or in none."""
 
     name = "regime"
-    order = 16
+    order = 17
     subject = "entries"
     always = True
     sentence = "volatility index at {value:.2f}, in the band from {limit:.2f}"

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
-from nightdesk.book import Book, Stop
+from nightdesk.book import Book, Frozen, Stop
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_most
-from nightdesk.risk.rule import Rule, Ruling, cut, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries
+from nightdesk.risk.rules.admission import admit
+from nightdesk.risk.situation import Protection, Situation
 
 
 @register
@@ -25,6 +27,7 @@ class StopLoss(Rule):
     name = "stop_loss"
     order = 31
     subject = "positions"
+    exempts = True
     sentence = "{value:.2%} below its average entry, {limit:.2%} is where it is cut"
     unmeasured = "nothing is held of it, or its price is not to be trusted"
     told_as: ClassVar = {"stop_loss": "{subject}: below its average entry, up to the stop"}
@@ -52,3 +55,66 @@ class StopLoss(Rule):
         falls, stops = standing.fall[stopped].tolist(), standing.stop_at[stopped].tolist()
         for n, fall, stop in zip(stopped.tolist(), falls, stops, strict=True):
             yield at_most(self.name, measured.symbols[n], fall, stop)
+
+
+def _protection(situation: Situation) -> Protection:
+    """What is lost where stops are hit; nothing where no decision has worked it out."""
+    return situation.protection or Protection.none(len(situation.price))
+
+
+@register
+class StopRequired(Rule):
+    """Nothing is opened or added to without a stop, be it the symbol's or the strategy's own.
+
+    A position that is held without one is kept; it only does not grow.
+    """
+
+    name = "stop_required"
+    order = 34
+    subject = "entries"
+    inputs = frozenset({"stops"})
+    sentence = "without a stop at {value:.0f} (1 is so): nothing may be opened without one"
+    told_as: ClassVar = {"stop_required": "Symbols held without a stop"}
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Additions that would have no stop undone."""
+        bare = _protection(situation).bare_entry
+        after = np.where(bare, without_entries(wanted, held), wanted) if bare.any() else wanted
+        return Ruling(after, bare.astype(np.float64), 0.0)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """Symbols that are held without one."""
+        yield at_most(self.name, "", float(measured.bare), 0.0, "count")
+
+
+@register
+class StopHeat(Rule):
+    """What is lost where every stop is hit: at most so much of NAV, longs and shorts alike.
+
+    The most confident entries come first; the one that crosses is cut to what is left. A position without a
+    stop counts with its whole value; what is beyond its stop loses nothing more.
+    """
+
+    name = "stop_heat"
+    order = 72
+    subject = "entries"
+    inputs = frozenset({"stops"})
+    sentence = "a loss of {value:.2%} of NAV where every stop is hit, at most {limit:.2%}"
+    told_as: ClassVar = {"stop_heat": "Loss where every stop is hit"}
+
+    class Params(Frozen):
+        """Its number."""
+
+        limit: float = Field(gt=0, le=1, description="share of NAV lost where every stop is hit")
+
+    def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
+        """Entries beyond it undone."""
+        risk, limit = _protection(situation), self.params.limit
+        standing = float((np.abs(without_entries(wanted, held)) * risk.held_risk).sum())
+        room = limit * situation.nav - standing
+        after, total = admit(wanted, held, situation, risk.added_risk, room)
+        return Ruling(after, (standing + total) / situation.nav, limit)
+
+    def distances(self, measured: Measured) -> Iterator[Distance]:
+        """What the positions that are held would lose."""
+        yield at_most(self.name, "", measured.loss_at_stops, self.params.limit)
