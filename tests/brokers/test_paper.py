@@ -4,16 +4,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.brokers.contract import BrokerContract, OpenMarket
 from tests.conftest import PROJECT, open_connection
 
 from nightdesk.book import Book, load_book
-from nightdesk.brokers import MarketDay, make
+from nightdesk.brokers import make
 from nightdesk.brokers.paper import PaperBroker
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
+from nightdesk.execution import Period, accrual_terms
 from nightdesk.execution.fills import FillBars
 from nightdesk.execution.orders import Intent, Order, client_order_id
 
@@ -25,11 +27,16 @@ def session(number: int) -> date:
     return get_calendar().shift(FUNDED, number)
 
 
-def day(number: int, price: float = 100.0, volume: float = 1e6, **actions: dict[str, float]) -> MarketDay:
-    """A session in which SPY opens at `price`; `split`, `dividend` and `restated` by symbol."""
+def day(number: int, price: float = 100.0, volume: float = 1e6, **actions: Any) -> Period:
+    """A session in which SPY opens at `price`; `splits`, `dividends` and `restated` by symbol."""
     bars = FillBars(session(number), {"SPY": price}, {"SPY": volume})
-    nothing: dict[str, dict[str, float]] = {"split": {}, "dividend": {}, "restated": {}}
-    return MarketDay(bars, **{**nothing, **actions})
+    return period(bars, number, **actions)
+
+
+def period(bars: FillBars, number: int, **actions: Any) -> Period:
+    terms = accrual_terms(load_book(PROJECT / "books" / "multi_asset.yaml"))
+    close = get_calendar().close_at(session(number))
+    return Period(close, session(number), session(number - 1), bars, terms, **actions)
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +148,7 @@ def test_a_dividend_is_paid_and_a_split_restates_positions_and_orders(
     broker.advance(day(1))
     cash = broker.account().cash
     broker.submit(replace(order, client_order_id="more", quantity=Decimal(10)))
-    broker.advance(day(2, price=50.0, split={"SPY": 2.0}, dividend={"SPY": 0.25}, restated={"SPY": 50.0}))
+    broker.advance(day(2, price=50.0, splits={"SPY": 2.0}, dividends={"SPY": 0.25}, restated={"SPY": 50.0}))
     assert broker.positions() == {"SPY": Decimal(220)}
     [fill] = broker.fills_since(session(1))
     assert fill.quantity == Decimal(20)
@@ -179,7 +186,7 @@ def test_a_limit_order_fills_when_the_session_reaches_it_and_else_expires_with_t
     broker.submit(replace(limited, client_order_id="reached"))
     broker.submit(replace(limited, client_order_id="missed", limit_price=Decimal("97.00")))
     bars = FillBars(session(1), {"SPY": 100.0}, {"SPY": 1e6}, {"SPY": 98.0}, {"SPY": 101.0})
-    broker.advance(MarketDay(bars, {}, {}, {}))
+    broker.advance(period(bars, 1))
     [fill] = broker.fills_since(FUNDED)
     assert (fill.client_order_id, fill.price, fill.reference_price) == ("reached", Decimal("98.50"), 100)
     missed = broker.order_by_client_id("missed")

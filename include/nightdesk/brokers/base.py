@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 from nightdesk.book import AssetClass, Book, Instrument
 from nightdesk.errors import Refused, Transient
 from nightdesk.execution.account import Account, BrokerOrder, Movement
-from nightdesk.execution.fills import Fill, FillBars
-from nightdesk.execution.late import BelatedAction
+from nightdesk.execution.fills import Fill
 from nightdesk.execution.orders import Order, OrderType, TimeInForce
-from nightdesk.panel import Action
+from nightdesk.execution.period import Period
 
 
 class DuplicateOrder(Refused):
@@ -99,42 +98,6 @@ PRICES_OF: Mapping[OrderType, frozenset[str]] = {
     "stop": frozenset({"stop_price"}),
     "bracket": frozenset({"stop_price", "target_price"}),
 }
-
-
-@dataclass(frozen=True)
-class MarketDay:
-    """What one session brings to a simulated market.
-
-    Attributes
-    ----------
-    bars : FillBars
-        Its opens, lows, highs, and the volumes that bound the fills.
-    split : mapping of symbol to float
-        Units after for one before, of the symbols that split.
-    dividend : mapping of symbol to float
-        Dollars a unit held before the open, of the symbols that pay.
-    restated : mapping of symbol to float
-        Last prices before the session in dollars, restated for its splits.
-    events : tuple of Action
-        Its other actions; see `nightdesk.panel.EVENT_KINDS`.
-    late : tuple of BelatedAction
-        Actions of earlier sessions that are booked now.
-    earns : bool
-        Whether cash has earned interest since the session before; not where the account was opened then.
-    """
-
-    bars: FillBars
-    split: Mapping[str, float]
-    dividend: Mapping[str, float]
-    restated: Mapping[str, float]
-    events: tuple[Action, ...] = ()
-    late: tuple[BelatedAction, ...] = ()
-    earns: bool = True
-
-    @property
-    def session(self) -> date:
-        """The session."""
-        return self.bars.session
 
 
 class Broker(ABC):
@@ -238,8 +201,8 @@ class Broker(ABC):
         """Give a simulated account its first money at the close of `session`; a real one has its own."""
         return
 
-    def advance(self, day: MarketDay) -> None:
-        """Let a simulated market live through a session; a real one does so by itself."""
+    def advance(self, period: Period) -> None:
+        """Let a simulated account live through a period; a real one does so by itself."""
         return
 
     def take_back(self, session: date) -> None:

@@ -12,17 +12,15 @@ from decimal import Decimal
 from typing import Any
 
 from nightdesk.book import Book
-from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder, MarketDay
+from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.execution.account import Account, BrokerOrder, OrderState
-from nightdesk.execution.actions import corporate_actions
-from nightdesk.execution.fills import Fill, fill_terms, open_session
-from nightdesk.execution.interest import interest_entries
-from nightdesk.execution.late import book_late
+from nightdesk.execution.fills import Fill, fill_terms
 from nightdesk.execution.ledger import Ledger, Position
 from nightdesk.execution.orders import Intent, Order
-from nightdesk.execution.settling import fill_entries, orders_after
+from nightdesk.execution.period import Period
+from nightdesk.execution.settlement import Opening, at_the_open, settle
 from nightdesk.store import paper
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.paper import PaperState
@@ -57,11 +55,10 @@ class PaperBroker(Broker):
         super().__init__(book)
         self._conn = conn
         self._terms = fill_terms(book)
-        self._units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
 
     def clock(self) -> datetime:
         """The close of the newest session that the paper market has lived through."""
-        return get_calendar(self._book.calendar).close_at(self._state().session)
+        return self._close(self._state().session)
 
     def account(self) -> Account:
         return Account(self._name, self._state().cash)
@@ -102,69 +99,55 @@ class PaperBroker(Broker):
             if paper.newest_state(self._conn, self._name) is None:
                 paper.add_state(self._conn, self._name, PaperState(session, capital, {}))
 
-    def advance(self, day: MarketDay) -> None:
-        """Live through a session: corporate actions, then the open at which waiting orders fill or expire.
+    def advance(self, period: Period) -> None:
+        """Live through a period by the settlement of every driver: accruals, then the open at which waiting
+        orders fill or expire.
 
         Until an order is received after it, the newest session may be lived through again, on newer bars.
 
         Raises
         ------
         Refused
-            When the session is not the next one.
+            When its session is not the next one.
         """
         with transaction(self._conn):
             state = self._state()
-            if state.session == day.session:
-                if paper.acted_since(self._conn, self._name, day.session):
+            if state.session == period.session:
+                if paper.acted_since(self._conn, self._name, period.session):
                     return
-                paper.take_back(self._conn, self._name, day.session)
+                paper.take_back(self._conn, self._name, period.session)
                 state = self._state()
             following = get_calendar(self._book.calendar).shift(state.session, 1)
-            if day.session != following:
+            if period.session != following:
                 raise Refused(
                     f"paper account {self._name} has lived through {state.session}: its next session "
-                    f"is {following}, not {day.session}. Replay the book from the session to be done again"
+                    f"is {following}, not {period.session}. Replay the book from the session to be done again"
                 )
-            self._open(state, day)
+            self._settle(state, period.of_account(_OWNER))
 
     def take_back(self, session: date) -> None:
         """Forget the sessions from `session` on; orders received before it wait for their open again."""
         with transaction(self._conn):
             paper.take_back(self._conn, self._name, session)
 
-    def _open(self, state: PaperState, day: MarketDay) -> None:
+    def _settle(self, state: PaperState, period: Period) -> None:
         held = {
             (_OWNER, symbol): Position(_OWNER, symbol, quantity)
             for symbol, quantity in state.positions.items()
         }
-        ledger = self._morning(Ledger(state.cash, held), state.session, day)
-        waiting = map(self._order, paper.open_paper_orders(self._conn, self._name))
-        orders, ended = orders_after(waiting, day.split, day.events, self._units)
-        fills, expired = open_session(orders, day.bars, self._terms)
-        by_id = {order.client_order_id: order for order in orders}
-        for fill in fills:
-            order = by_id[fill.client_order_id]
-            ledger = ledger.apply(fill_entries(order, [fill], self._units[fill.symbol]))
-        paper.add_state(self._conn, self._name, PaperState(day.session, ledger.cash, ledger.net()))
-        for rest in (*ended, *expired):
-            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", day.session, rest.reason)
-        for fill in fills:
-            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", day.session)
+        opening = Opening(Ledger(state.cash, held), as_of=self._close(state.session))
+        waiting = tuple(map(self._order, paper.open_paper_orders(self._conn, self._name)))
+        settled = settle(opening, waiting, period, at_the_open(period, self._terms))
+        session, ledger = period.session, settled.ledger
+        paper.add_state(self._conn, self._name, PaperState(session, ledger.cash, ledger.net()))
+        for rest in settled.expired:
+            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", session, rest.reason)
+        for fill in settled.fills:
+            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", session)
             paper.add_fill(self._conn, self._name, fill)
 
-    def _morning(self, ledger: Ledger, before: date, day: MarketDay) -> Ledger:
-        """Interest, what is booked late, and the session's corporate actions on the account."""
-        if day.earns:
-            rate = self._book.cash.interest
-            ledger = ledger.apply(interest_entries(ledger.cash, rate, before, day.session))
-        for action in day.late:
-            then = Ledger(positions={(_OWNER, action.symbol): Position(_OWNER, action.symbol, action.held)})
-            booked = book_late(action, then, ledger, day.session, self._units)
-            ledger = ledger.apply(booked.entries)
-        actions = corporate_actions(
-            ledger, day.session, day.split, day.dividend, day.restated, self._units, day.events
-        )
-        return ledger.apply(actions)
+    def _close(self, session: date) -> datetime:
+        return get_calendar(self._book.calendar).close_at(session)
 
     def _state(self) -> PaperState:
         state = paper.newest_state(self._conn, self._name)
@@ -182,12 +165,11 @@ class PaperBroker(Broker):
 
     def _order(self, row: Mapping[str, Any]) -> Order:
         signed = row["quantity"] if row["side"] == "buy" else -row["quantity"]
-        calendar = get_calendar(self._book.calendar)
         return Order(
             client_order_id=row["client_order_id"],
             book=self._book.name,
             session=row["session"],
-            as_of=calendar.close_at(row["session"]),
+            as_of=self._close(row["session"]),
             symbol=row["symbol"],
             side=row["side"],
             quantity=row["quantity"],

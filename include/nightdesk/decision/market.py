@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
+from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from nightdesk.calendar import as_date, as_instant, get_calendar
 from nightdesk.decision.day import Day, Flags
 from nightdesk.decision.desk import Desk
 from nightdesk.execution.fills import FillBars
+from nightdesk.execution.late import BelatedAction
+from nightdesk.execution.money import ZERO
+from nightdesk.execution.orders import Cross
+from nightdesk.execution.period import AccrualTerms, Period
 from nightdesk.panel import Action, Floats, Panel
 from nightdesk.quarantine import BadOpens, Withheld, usable
 from nightdesk.strategies.base import BAR, Codes, Direction, Signals, View
@@ -187,6 +192,39 @@ class Market:
             high=self._by_symbol(high),
             bad=bad,
             withheld=frozenset(symbols[n] for n in np.flatnonzero(self.withheld_bars[t])),
+        )
+
+    def period(
+        self,
+        t: int,
+        terms: AccrualTerms,
+        since: date | None,
+        *,
+        ordered: bool = True,
+        capital: Decimal = ZERO,
+        crosses: tuple[Cross, ...] = (),
+        late: tuple[BelatedAction, ...] = (),
+    ) -> Period:
+        """What lies between the decision of session `since` and that of session `t`; see `Period`.
+
+        Its bars are left out where no orders meet them (`ordered` is False).
+        """
+        t = t % len(self)
+        splits, events = self.splits(t), self.events(t)
+        return Period(
+            as_of=self.closes[t],
+            session=self.sessions[t],
+            since=since,
+            bars=self.fill_bars(t) if ordered else FillBars(self.sessions[t], {}, {}),
+            terms=terms,
+            prices=self.prices(t),
+            splits=splits,
+            dividends=self.dividends(t),
+            restated=self.restated_prices(t) if splits or events else {},
+            events=events,
+            late=late,
+            crosses=crosses,
+            capital=capital,
         )
 
     def prices(self, t: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     """
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
-    distance = np.where(wanted.stop_distance > 0.0, wanted.stop_distance, np.inf)
+    distance = np.where(wanted.carried.stop_distance > 0.0, wanted.carried.stop_distance, np.inf)
     held, average = wanted.held, _average_entries(desk, state)
     nearest = np.fmin(distance, np.where(held != 0.0, average * leave, np.nan))
     beyond = (price - average) * np.sign(held)  # how far the price has moved for the position

@@ -5,7 +5,7 @@ It is booked once, by the next settling, on what was held at the open of the ex-
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -36,8 +36,8 @@ class BelatedAction:
         Every other action.
     prices : mapping of symbol to float
         Last raw closes before `settled`, restated for its splits.
-    held : Decimal
-        Units that the account held at its open.
+    held : mapping of strategy to Decimal
+        Units that were held at its open; who held nothing is absent.
     """
 
     symbol: str
@@ -46,7 +46,7 @@ class BelatedAction:
     amount: float = 0.0
     event: Action | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
-    held: Decimal = ZERO
+    held: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def reference(self) -> str:
@@ -67,16 +67,23 @@ class LateBooking:
     refused: str = ""
 
 
-def book_late(
-    action: BelatedAction, then: Ledger, now: Ledger, session: date, units: Mapping[str, Decimal]
-) -> LateBooking:
+def late_bookings(
+    actions: Iterable[BelatedAction], now: Ledger, session: date, units: Mapping[str, Decimal]
+) -> tuple[LateBooking, ...]:
+    """What becomes of belated actions, each on the ledger as those before it leave it; see `book_late`."""
+    out = []
+    for action in actions:
+        out.append(book_late(action, now, session, units))
+        now = now.apply(out[-1].entries)
+    return tuple(out)
+
+
+def book_late(action: BelatedAction, now: Ledger, session: date, units: Mapping[str, Decimal]) -> LateBooking:
     """The entries of a belated action.
 
     Parameters
     ----------
     action : BelatedAction
-    then : Ledger
-        At the open of the session that should have booked it.
     now : Ledger
         At the open of the session that books it.
     session : date
@@ -94,7 +101,12 @@ def book_late(
     Refused
         As `corporate_actions`.
     """
-    had, has = _positions(then, action.symbol), _positions(now, action.symbol)
+    had = {
+        strategy: Position(strategy, action.symbol, units_held)
+        for strategy, units_held in sorted(action.held.items())
+        if units_held
+    }
+    has = _positions(now, action.symbol)
     if not had:
         return LateBooking()
     if any(strategy not in has or has[strategy].quantity * one.quantity < 0 for strategy, one in had.items()):

@@ -68,6 +68,11 @@ class Entry:
     cost: Decimal = ZERO
     since: date | None = None
 
+    @property
+    def key(self) -> tuple[date, EntryKind, str, str, str]:
+        """Which fact it is: a second entry with the same key says the same again."""
+        return self.session, self.kind, self.strategy, self.symbol, self.reference
+
 
 @dataclass(frozen=True, slots=True)
 class Position:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 
 from nightdesk.decision import Market
-from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.conversion import IN_LIEU
-from nightdesk.execution.interest import interest_entries
 from nightdesk.execution.late import LATE, BelatedAction, book_late
 from nightdesk.execution.ledger import Entry, Ledger
-from nightdesk.execution.money import ZERO, exact, to_price
+from nightdesk.execution.money import exact, to_price
 from nightdesk.panel import ActionKind
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.outlook import whole_market
@@ -34,43 +33,21 @@ class Belated:
     """What came too late for its own session: what this one books of it, and what is left for a person."""
 
     actions: tuple[BelatedAction, ...] = ()
-    entries: tuple[Entry, ...] = ()
     unbooked: tuple[Unbooked, ...] = ()
 
 
-def morning(context: Context, market: Market, opening: Ledger) -> tuple[tuple[Entry, ...], Belated]:
-    """What a session brings before its fills and after its crosses: interest, late and own actions.
+def belated(context: Context, market: Market, opening: Ledger) -> Belated:
+    """Every late action in the order of its session, tried on the ledger as those before it leave it.
 
     Parameters
     ----------
     context : Context
-        The session, not the book's first.
+        The session.
     market : Market
         Up to the session.
     opening : Ledger
         As the session before left it, with its crosses.
     """
-    entries: tuple[Entry, ...] = ()
-    before = context.previous_session
-    if context.book.broker.kind == "paper" and before is not None:
-        entries = interest_entries(opening.cash, context.book.cash.interest, before, context.session)
-    belated = _belated(context, opening)
-    entries += belated.entries
-    ledger = opening.apply(entries)
-    own = corporate_actions(
-        ledger,
-        context.session,
-        market.splits(-1),
-        market.dividends(-1),
-        market.restated_prices(-1),
-        context.desk.unit_of,
-        market.events(-1),
-    )
-    return entries + own, belated
-
-
-def _belated(context: Context, opening: Ledger) -> Belated:
-    """Every late action in the order of its session, booked on the ledger as those before it left it."""
     conn, book, session = context.conn, context.book.name, context.session
     found = late_actions(conn, book, context.book.symbols, session, context.known_by())
     ledger, done = opening, Belated()
@@ -78,19 +55,16 @@ def _belated(context: Context, opening: Ledger) -> Belated:
         mine = [one for one in found if (one.symbol, one.settled) == (symbol, settled)]
         entries = read_entries(conn, book, settled, context.previous_session)
         stands = _standing_actions(whole_market(context), symbol, settled)
-        then = _open_of(context, settled, entries)
+        held = _held_at_open(context, symbol, settled, entries)
         for action in stands:
             booked = [one for one in entries if one.reference in (action.reference, action.reference + LATE)]
             why = _changed(action, booked)
             if not booked:
-                held = sum((one.quantity for one in then.held() if one.symbol == symbol), ZERO)
                 action = replace(action, held=held)
-                made = book_late(action, then, ledger, session, context.desk.unit_of)
+                made = book_late(action, ledger, session, context.desk.unit_of)
                 why, ledger = made.refused, ledger.apply(made.entries)
                 if made.entries:
-                    done = replace(
-                        done, actions=(*done.actions, action), entries=(*done.entries, *made.entries)
-                    )
+                    done = replace(done, actions=(*done.actions, action))
             if why:
                 done = _left(done, _of_kind(mine, action.kind), why)
         gone = _withdrawn(symbol, settled, entries, stands)
@@ -116,16 +90,19 @@ def _standing_actions(market: Market, symbol: str, settled: date) -> list[Belate
     ]
 
 
-def _open_of(context: Context, settled: date, entries: Iterable[Entry]) -> Ledger:
-    """The ledger at the open of a settled session, after what changed hands and split before it."""
+def _held_at_open(
+    context: Context, symbol: str, settled: date, entries: Iterable[Entry]
+) -> dict[str, Decimal]:
+    """Units by strategy at the open of a settled session, after what changed hands and split before it."""
     ledger = read_ledger(context.conn, context.book.name, context.calendar.shift(settled, -1)) or Ledger()
     first = [one for one in entries if one.session == settled]
-    return ledger.apply(
+    then = ledger.apply(
         one
         for one in first
         if one.kind in ("cross", "split")
         or (one.reference.startswith(IN_LIEU) and not one.reference.endswith(LATE))
     )
+    return {one.strategy: one.quantity for one in then.held() if one.symbol == symbol}
 
 
 def _changed(action: BelatedAction, booked: Sequence[Entry]) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from nightdesk.decision import Market
 from nightdesk.errors import Refused
-from nightdesk.execution.ledger import Entry, Ledger, capital, mark
-from nightdesk.execution.orders import Cross
-from nightdesk.execution.repairs import BookFill, Difference, booked_entries
+from nightdesk.execution.ledger import Entry, Ledger
+from nightdesk.execution.orders import Cross, Order
+from nightdesk.execution.period import Period, accrual_terms
+from nightdesk.execution.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
+from nightdesk.execution.settlement import Accrued, Executed, Opening, Settlement
+from nightdesk.execution.settlement import settle as settle_period
 from nightdesk.execution.settling import cross_entries
-from nightdesk.pipeline.belated import Belated, morning, tell_unbooked
+from nightdesk.pipeline.belated import Unbooked, belated, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
 from nightdesk.pipeline.identity import identified
 from nightdesk.pipeline.outlook import session_market, session_stale
-from nightdesk.pipeline.saving import Outcome, saving
+from nightdesk.pipeline.saving import Outcome, Saver, saving
 from nightdesk.pipeline.sides import adjustments, agree, agreed, ledger_side
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.store.ledger import entry_rows, mark_row, position_rows, read_ledger, read_mark
@@ -42,50 +45,85 @@ def settle(context: Context) -> Outcome:
         market, opening = session_market(context), _opening(context)
         waiting = identified(context, orders_to_settle(context.conn, context.book.name, context.session))
         crosses = _crosses(context)
-        _refuse_unnamed(context, opening, waiting, crosses)
-        first, belated = _first_entries(context, market, opening, crosses)
-        ours = ledger_side(context, market, opening, first, waiting)
-        adjusted = adjustments(context, ours)
-        ours = replace(ours, ledger=ours.ledger.apply(adjusted))
+        _refuse_unnamed(context, opening.ledger, waiting, crosses)
+        period, unbooked = _period(context, market, opening.ledger, crosses)
         unsealed = sealed_because(context.conn, context.book.name, context.session) is None
-        repairs = agree(context, market, ours, waiting, belated.actions) if unsealed else agreed(context)
-        entries = (*first, *adjusted, *booked_entries(repairs, ours))
-        ledger = opening.apply(entries)
-        fills = [one.fill for one in repairs if isinstance(one, BookFill)]
+
+        def execute(accrued: Accrued) -> Agreed:
+            ours = ledger_side(context, market, accrued, waiting)
+            adjusted = adjustments(context, ours)
+            ours = replace(ours, ledger=ours.ledger.apply(adjusted))
+            repairs = agree(context, period, ours, waiting) if unsealed else agreed(context)
+            return Agreed.of(ours, adjusted, repairs)
+
+        settled = settle_period(opening, [one.order for one in waiting], period, execute)
         with saving(context) as save:
-            previous, prices = context.previous_session, market.prices(-1)
-            before = None if previous is None else read_mark(context.conn, context.book.name, previous)
-            marked = mark(ledger, context.session, prices, before)
-            sent = {name: one.order for name, one in ours.orders.items()}
-            save.rows("fills", fill_rows(fills, sent, context.desk.fill_terms))
-            save.rows("ledger_entries", entry_rows(entries))
-            save.rows("positions", position_rows(ledger, prices))
-            save.rows("portfolio", [mark_row(marked)])
-            stale = session_stale(context, market, ledger)
+            _save(save, settled, context)
+            stale = session_stale(context, market, settled.ledger)
             save.rows("stale_holdings", [asdict(one) for one in stale])
             late = 0
             if unsealed and save.sealed is None:
-                keep(context, save, repairs)
-                late = tell_unbooked(context, belated.unbooked)
+                keep(context, save, settled.executed.repairs)
+                late = tell_unbooked(context, unbooked)
         return save.outcome(
-            fills=len(fills),
-            entries=len(entries),
-            differences_to_broker=sum(isinstance(one, Difference) for one in repairs),
+            fills=len(settled.fills),
+            entries=len(settled.entries),
+            differences_to_broker=sum(isinstance(one, Difference) for one in settled.executed.repairs),
             late_actions=late,
-            booked_late=len(belated.actions),
+            booked_late=len(period.late),
             **({"stale": "; ".join(map(str, stale))} if stale else {}),
-            nav=f"{marked.nav:.2f}",
+            nav=f"{settled.mark.nav:.2f}",
         )
 
 
-def _opening(context: Context) -> Ledger:
-    """The ledger as the session before left it; empty at the book's inception."""
-    if context.previous_session is None:
-        return Ledger()
-    ledger = read_ledger(context.conn, context.book.name, context.previous_session)
+@dataclass(frozen=True)
+class Agreed(Executed):
+    """What the broker said of the orders, and all that it brings the ledger to."""
+
+    repairs: tuple[Repair, ...] = ()
+    sent: Mapping[str, Order] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ours: LedgerSnapshot, adjusted: tuple[Entry, ...], repairs: tuple[Repair, ...]) -> Agreed:
+        """The entries of what a person took over, then those of the repairs."""
+        return cls(
+            entries=(*adjusted, *booked_entries(repairs, ours)),
+            fills=tuple(one.fill for one in repairs if isinstance(one, BookFill)),
+            repairs=repairs,
+            sent={name: one.order for name, one in ours.orders.items()},
+        )
+
+
+def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
+    """Keep the fills, the ledger and the mark of the session."""
+    prices = settled.period.prices
+    save.rows("fills", fill_rows(settled.fills, settled.executed.sent, context.desk.fill_terms))
+    save.rows("ledger_entries", entry_rows(settled.entries))
+    save.rows("positions", position_rows(settled.ledger, prices))
+    save.rows("portfolio", [mark_row(settled.mark)])
+
+
+def _opening(context: Context) -> Opening:
+    """The book as the session before left it; empty at its inception."""
+    previous, book = context.previous_session, context.book.name
+    if previous is None:
+        return Opening()
+    ledger, marked = read_ledger(context.conn, book, previous), read_mark(context.conn, book, previous)
     if ledger is None:
-        raise LookupError(f"{context.book.name} {context.previous_session} is closed and has no mark")
-    return ledger
+        raise LookupError(f"{book} {previous} is closed and has no mark")
+    return Opening(ledger, marked, context.calendar.close_at(previous))
+
+
+def _period(
+    context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]
+) -> tuple[Period, tuple[Unbooked, ...]]:
+    """What lies between the session before and this one, and the late actions that it cannot book."""
+    previous, book = context.previous_session, context.book
+    terms = accrual_terms(book, simulated=book.broker.kind == "paper")
+    if previous is None:
+        return market.period(-1, terms, None, capital=context.record.initial_capital), ()
+    late = belated(context, market, opening.apply(cross_entries(crosses, context.session)))
+    return market.period(-1, terms, previous, crosses=crosses, late=late.actions), late.unbooked
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:
@@ -107,14 +145,3 @@ def _refuse_unnamed(
             f"{context.book.name} {context.session}: {', '.join(unnamed)} is held or ordered, and the book "
             "no longer names it: put it back into the universe until the position is closed"
         )
-
-
-def _first_entries(
-    context: Context, market: Market, opening: Ledger, crosses: Sequence[Cross]
-) -> tuple[tuple[Entry, ...], Belated]:
-    """What comes before the fills: the capital at inception, else crosses, interest and corporate actions."""
-    if context.previous_session is None:
-        return (capital(context.session, context.record.initial_capital),), Belated()
-    crossed = cross_entries(crosses, context.session)
-    brought, belated = morning(context, market, opening.apply(crossed))
-    return crossed + brought, belated

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from nightdesk.brokers import Broker, MarketDay, Unreachable
+from nightdesk.brokers import Unreachable
 from nightdesk.decision import Market
 from nightdesk.execution.disputing import disputes
-from nightdesk.execution.late import BelatedAction
-from nightdesk.execution.ledger import Entry, Ledger
+from nightdesk.execution.ledger import Entry
 from nightdesk.execution.money import ZERO, exact, to_price
 from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK, is_paid_later
+from nightdesk.execution.period import Period
 from nightdesk.execution.reconciling import plan_repairs
 from nightdesk.execution.repairs import (
     CASH,
@@ -29,7 +29,7 @@ from nightdesk.execution.repairs import (
     adjustment_entries,
     trade_entries,
 )
-from nightdesk.execution.settling import restate
+from nightdesk.execution.settlement import Accrued
 from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear
 from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
@@ -51,11 +51,7 @@ _ASKED_AGAIN = (RefuseFill, CancelOrder, Difference)
 
 
 def ledger_side(
-    context: Context,
-    market: Market,
-    opening: Ledger,
-    first: tuple[Entry, ...],
-    waiting: Sequence[StoredOrder],
+    context: Context, market: Market, accrued: Accrued, waiting: Sequence[StoredOrder]
 ) -> LedgerSnapshot:
     """The ledger's side of the session.
 
@@ -65,29 +61,25 @@ def ledger_side(
         The session.
     market : Market
         Up to the session.
-    opening : Ledger
-        As the session before left it.
-    first : tuple of Entry
-        What comes before the fills: capital or corporate actions.
+    accrued : Accrued
+        What came before the fills: capital, or the accruals of the night and the actions of the open.
     waiting : sequence of StoredOrder
         The orders that were open when the session began.
     """
     conn, book, session = context.conn, context.book.name, context.session
     booked = filled_before(conn, book, session, [one.order.client_order_id for one in waiting])
-    splits, units = market.splits(-1), context.desk.unit_of
+    restated = {one.client_order_id: one for one in accrued.orders}
     orders = {}
     for one in waiting:
-        name, order = one.order.client_order_id, one.order
-        if order.symbol in splits:
-            order = restate(order, splits[order.symbol], units[order.symbol])
-        done = booked.get(name, ZERO)
+        name = one.order.client_order_id
+        order, done = restated.get(name, one.order), booked.get(name, ZERO)
         orders[name] = SentOrder(order, one.status, one.attempts, one.filled_quantity, done)
     ours = LedgerSnapshot(
         session=session,
-        ledger=opening.apply(first),
+        ledger=accrued.ledger,
         orders=orders,
         prices=_reference_prices(market),
-        units=units,
+        units=context.desk.unit_of,
         heir=next(iter(context.book.strategies)),
     )
     if context.book.broker.kind == "paper":
@@ -99,7 +91,7 @@ def ledger_side(
         ours,
         booked={fill.execution_id: fill for fill in fills_between(conn, book, since, before)},
         moved=references_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before),
-        owed=tuple(one for one in (*booked_lately, *first) if is_paid_later(one)),
+        owed=tuple(one for one in (*booked_lately, *accrued.entries) if is_paid_later(one)),
     )
 
 
@@ -131,18 +123,13 @@ def _one_trade(amounts: Mapping[str, Decimal]) -> Decimal | None:
 
 
 def agree(
-    context: Context,
-    market: Market,
-    ours: LedgerSnapshot,
-    waiting: Sequence[StoredOrder],
-    late: tuple[BelatedAction, ...] = (),
+    context: Context, period: Period, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
 ) -> tuple[Repair, ...]:
     """What brings the ledger to where the broker is, by what the broker says now.
 
-    Orders that still work though their time is over are cancelled. A real broker that contradicts itself or
-    the ledger is asked again before that is believed: its lists may be a moment old. What is left in dispute
-    then is among the repairs. `late` are the actions of earlier sessions that the ledger books now: a
-    simulated account follows it.
+    A simulated account lives through the period first. Orders that still work though their time is over are
+    cancelled. A real broker that contradicts itself or the ledger is asked again before that is believed: its
+    lists may be a moment old. What is left in dispute then is among the repairs.
 
     Raises
     ------
@@ -154,7 +141,9 @@ def agree(
     with contact(context) as broker:
         if not (broker.simulated or context.dry_run):
             agreed_clock(context, broker)
-        _live_through(context, broker, market, late)
+        if context.previous_session is None:
+            broker.fund(context.calendar.shift(context.session, -1), context.record.initial_capital)
+        broker.advance(period)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         repairs: tuple[Repair, ...] = ()
         left: tuple[Dispute, ...] = ()
@@ -190,23 +179,6 @@ def agreed(context: Context) -> tuple[Repair, ...]:
         *(BookFill(fill) for fill in fills_of(conn, book, session)),
         *(BookMovement(one) for one in movements_booked_in(conn, book, session)),
         *tolerated,
-    )
-
-
-def _live_through(context: Context, broker: Broker, market: Market, late: tuple[BelatedAction, ...]) -> None:
-    """Let a simulated market live through the session; a real one has done so by itself."""
-    if context.previous_session is None:
-        broker.fund(context.calendar.shift(context.session, -1), context.record.initial_capital)
-    broker.advance(
-        MarketDay(
-            market.fill_bars(-1),
-            market.splits(-1),
-            market.dividends(-1),
-            market.restated_prices(-1),
-            events=market.events(-1),
-            late=late,
-            earns=context.previous_session is not None,
-        )
     )
 
 

@@ -25,21 +25,17 @@ from nightdesk.decision import (
     watches_taxes,
 )
 from nightdesk.execution import (
+    AccrualTerms,
     Cross,
     Entry,
     Expired,
     Fill,
-    Ledger,
     Mark,
+    Opening,
     Order,
-    capital,
-    corporate_actions,
-    cross_entries,
-    fill_entries,
-    interest_entries,
-    mark,
-    open_session,
-    orders_after,
+    accrual_terms,
+    at_the_open,
+    settle,
 )
 from nightdesk.execution.money import exact
 from nightdesk.risk import PeriodLows, RiskEvent, RiskState, period_lows, period_starts
@@ -93,38 +89,44 @@ class Simulation:
     raised: list[RiskEvent] = field(default_factory=list)
 
     def settle(self, t: int, progress: Progress) -> Progress:
-        """Bring the account to the close of session `t`: what was decided before (crosses, fills of the
-        orders), the corporate actions in between, the mark.
+        """Bring the account to the close of session `t`; see `nightdesk.execution.settlement`.
 
         The first session receives the book's capital and nothing else.
         """
-        session, market, before = self.market.sessions[t], self.market, progress.state
+        market, before = self.market, progress.state
         if before is None:
-            entries: tuple[Entry, ...] = (capital(session, self.desk.book.initial_capital),)
-            fills: tuple[Fill, ...] = ()
-            expired: tuple[Expired, ...] = ()
-            ledger = Ledger().apply(entries)
+            opening, capital = Opening(), self.desk.book.initial_capital
+            period = market.period(t, self._terms, None, ordered=False, capital=capital)
         else:
-            entries = cross_entries(progress.crosses, session)
-            opening = before.ledger.apply(entries) if entries else before.ledger
-            rate = self.desk.book.cash.interest
-            earned = interest_entries(before.ledger.cash, rate, before.mark.session, session)
-            booked, ledger, fills, expired = self._morning(t, opening.apply(earned), progress.orders)
-            entries += earned + booked
-        marked = mark(ledger, session, market.prices(t), None if before is None else before.mark)
+            opening = Opening(before.ledger, before.mark, market.closes[t - 1])
+            ordered = bool(progress.orders)
+            period = market.period(
+                t, self._terms, before.mark.session, ordered=ordered, crosses=progress.crosses
+            )
+        settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         state = State(
-            ledger,
-            marked,
-            facts_at(self.facts, session),
+            settled.ledger,
+            settled.mark,
+            facts_at(self.facts, period.session),
             risk=progress.risk,
             carried=progress.carried,
         )
         progress = replace(
-            progress, state=state, orders=(), crosses=(), entries=entries, fills=fills, expired=expired
+            progress,
+            state=state,
+            orders=(),
+            crosses=(),
+            entries=settled.entries,
+            fills=settled.fills,
+            expired=settled.expired,
         )
         if self.desk.asks_for("periods"):
-            progress = replace(progress, state=replace(state, periods=self._periods(marked)))
+            progress = replace(progress, state=replace(state, periods=self._periods(settled.mark)))
         return self._taxed(t, progress) if self._counted else progress
+
+    @cached_property
+    def _terms(self) -> AccrualTerms:
+        return accrual_terms(self.desk.book)
 
     def _periods(self, marked: Mark) -> PeriodLows:
         """What the running week and month have lost, from the marks of the sessions before."""
@@ -142,27 +144,6 @@ class Simulation:
         if not self.raised:
             return self.events
         return sorted((*self.raised, *self.events), key=lambda event: event.session)
-
-    def _morning(
-        self, t: int, ledger: Ledger, orders: tuple[Order, ...]
-    ) -> tuple[tuple[Entry, ...], Ledger, tuple[Fill, ...], tuple[Expired, ...]]:
-        """Corporate actions on what was held overnight, then the fills at the open."""
-        market, units, session = self.market, self.desk.unit_of, self.market.sessions[t]
-        splits, dividends, events = market.splits(t), market.dividends(t), market.events(t)
-        entries: tuple[Entry, ...] = ()
-        fills: tuple[Fill, ...] = ()
-        expired: tuple[Expired, ...] = ()
-        if splits or dividends or events:
-            restated = market.restated_prices(t) if splits or events else {}
-            entries = corporate_actions(ledger, session, splits, dividends, restated, units, events)
-            orders, expired = orders_after(orders, splits, events, units)
-        if orders:
-            fills, left = open_session(orders, market.fill_bars(t), self.desk.fill_terms)
-            expired += left
-            by_id = {order.client_order_id: order for order in orders}
-            for fill in fills:
-                entries += fill_entries(by_id[fill.client_order_id], (fill,), units[fill.symbol])
-        return entries, ledger.apply(entries), fills, expired
 
     @cached_property
     def _counted(self) -> int:
