@@ -33,6 +33,7 @@ from nightdesk.execution.money import ZERO, exact, to_cents
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
 from nightdesk.risk import RiskEvent, without_entries
+from nightdesk.strategies import Side
 
 FIRST = "2020-02-03"
 
@@ -80,6 +81,10 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         dividend=np.where(dice.random((total, n)) < 0.03, 0.25, 0.0),
         split=split,
         close=np.where(has_bar, true, np.nan),
+        open=opens,
+        high=np.maximum(opens, true) * 1.01,
+        low=np.minimum(opens, true) * 0.99,
+        volume=np.where(has_bar, 1e9, np.nan),
         quarantined=quarantined,
         withheld_bars=quarantined,
         has_bar=has_bar,
@@ -88,6 +93,7 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         returns=returns,
         signals={},
         direction=direction,
+        side=np.full_like(direction, Side.LONG),
         confidence=dice.choice([0.4, 0.7, 1.0], (total, s, n)),
         vix=vix,
         band=regime.classify(vix, desk.book.regime),
