@@ -19,7 +19,7 @@ from nightdesk.execution import Entry, capital, fold, mark
 from nightdesk.execution.money import exact, to_cents, to_price, to_unit
 from nightdesk.panel import Floats
 from nightdesk.portfolio import make
-from nightdesk.risk import Answer, RiskState
+from nightdesk.risk import Answer, PeriodLows, RiskState
 from nightdesk.strategies.base import ExitPlan
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 from nightdesk.tax import TaxView
@@ -46,6 +46,15 @@ LIMITS: dict[str, Any] = {
     "cash_buffer": st.fixed_dictionaries(
         {"limit": st.sampled_from([0.0, 0.05, 0.5]), "margin": st.sampled_from([None, False])}
     ),
+    "net_leverage": st.fixed_dictionaries({"limit": st.sampled_from([0.2, 0.5, 1.0])}),
+    "leverage_reduction": st.fixed_dictionaries({"tolerance": st.sampled_from([0.0, 0.1])}),
+    "maintenance_margin": st.fixed_dictionaries({"buffer": st.sampled_from([0.0, 0.3])}),
+    "liquidity": st.fixed_dictionaries({"limit": st.sampled_from([0.01, 0.1, 1.0])}),
+    "group_count": st.fixed_dictionaries({"limit": st.integers(0, 8)}),
+    "period_loss": st.sampled_from([{"week": -0.02}, {"month": -0.05}, {"week": -0.02, "month": -0.05}]),
+    "max_drawdown": st.fixed_dictionaries({"limit": st.sampled_from([0.02, 0.15])}),
+    "stop_required": st.just({}),
+    "stop_heat": st.fixed_dictionaries({"limit": st.sampled_from([0.01, 0.06, 0.5])}),
     "trades_per_day": st.fixed_dictionaries({"limit": st.integers(0, 5)}),
     "turnover_per_day": st.fixed_dictionaries({"limit": st.sampled_from([0.001, 0.1, 0.3, 1.0])}),
     "smallest_trade": st.fixed_dictionaries({"limit": st.sampled_from([0.0, 100.0, 3_000.0])}),
@@ -95,10 +104,16 @@ def desks(draw: st.DrawFn) -> Desk:
     share = draw(st.sampled_from([0.1, 0.3, 0.6, 1.0]))
     limits = {name: draw(numbers) for name, numbers in LIMITS.items() if dice.random() < share}
     kind = draw(st.sampled_from(["cash", "cash", "reg_t", "portfolio"]))
-    if kind == "cash" and "gross_leverage" in limits:
-        limits["gross_leverage"]["margin"] = False
-    elif kind != "cash":
+    if kind == "cash":
+        limits.pop("maintenance_margin", None)
+        limits.get("gross_leverage", {})["margin"] = False
+    else:
         limits.setdefault("gross_leverage", {"limit": 1.5})
+    if not {"gross_leverage", "net_leverage"} & limits.keys():
+        limits.pop("leverage_reduction", None)
+    chosen = draw(st.none() | levels())
+    if chosen is not None or dice.random() < 0.5:
+        limits.pop("max_drawdown", None)
     universe: dict[str, Any] = {}
     for symbol in symbols:
         stop = STOPS[dice.integers(len(STOPS))] if "stop_loss" in limits else None
@@ -106,9 +121,9 @@ def desks(draw: st.DrawFn) -> Desk:
             "max_weight": round(float(dice.choice([0.0, 0.15, 0.4, 0.4, 1.0])), 2),
             "volatility_target": float(dice.choice([0.05, 0.15])),
             "unit": str(dice.choice(UNITS)),
+            "group": str(dice.choice(["", "fund", "metal"])),
             **({} if stop is None else {"stop": stop}),
         }
-    chosen = draw(st.none() | levels())
     tree: dict[str, Any] = {
         "name": "any",
         "title": "Any book",
@@ -237,6 +252,7 @@ def random_day(desk: Desk, dice: np.random.Generator) -> Day:
         quarantined=~absent & (dice.random(n) < 0.1),
         factors={
             "volatility_60": np.where(dice.random(n) < 0.1, np.nan, dice.uniform(0.02, 0.8, n)),
+            "adv_20": np.where(dice.random(n) < 0.1, np.nan, np.exp(dice.uniform(0.0, 14.0, n))),
             "atr_14": np.where(dice.random(n) < 0.1, np.nan, price * dice.uniform(0.005, 0.1, n)),
         },
         returns=seen,
@@ -259,6 +275,7 @@ def random_state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Fact
     shape = (len(desk.strategies), len(desk.symbols))
     weight = np.where(dice.random(shape) < 0.35, dice.uniform(0.0, 1.6 / len(desk.symbols), shape), 0.0)
     weight = weight * (dice.choice([1.0, -1.0], shape, p=[0.7, 0.3]) if short else 1.0)
+    weight = weight * dice.choice([1.0, 2.0, 8.0], p=[0.7, 0.15, 0.15])
     held = desk.units.toward_zero(np.where(priced, weight * nav / np.where(priced, day.price, 1.0), 0.0))
     entries, worth = [], Decimal(0)
     for s, n in np.argwhere(held != 0.0).tolist():
@@ -296,6 +313,7 @@ def random_state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Fact
             ),
         ),
         tax=tax,
+        periods=PeriodLows(*(-dice.choice([0.0, 0.01, 0.2], 2, p=[0.6, 0.35, 0.05])).tolist()),
     )
 
 
@@ -316,6 +334,7 @@ def _risk(desk: Desk, nav: Decimal, held: Floats, dice: np.random.Generator) -> 
             if due[n] and held[n]
         }
 
+    sells = "max_drawdown" not in desk.book.limits
     ramp = None if level >= 2 or dice.random() < 0.6 else int(dice.integers(0, 12))
     return RiskState(
         level=level,
@@ -329,7 +348,7 @@ def _risk(desk: Desk, nav: Decimal, held: Floats, dice: np.random.Generator) -> 
         calm=int(dice.integers(0, 10)),
         answered_by="ann" if level >= 3 and dice.random() < 0.3 else "",
         recovery=ramp if desk.book.levels is not None else None,
-        level_caps=caps() if desk.book.levels is not None and level >= 2 else {},
+        level_caps=caps() if desk.book.levels is not None and level >= 2 and sells else {},
         stop_caps=caps() if desk.stops else {},
         halved=frozenset(one for one in desk.symbols if desk.stops and dice.random() < 0.3),
     )

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from numpy.typing import NDArray
 from tests.decision.random_books import Scene, scenes
 
 from nightdesk.book import Frozen
@@ -56,8 +57,20 @@ class Outcome:
 
     @property
     def exempt(self) -> Flags:
-        """Where a level or a stop sells."""
-        return (np.abs(self.held) > self.cap) & ~self.bought
+        """Where a level or a stop sells, or a book whose leverage or margin is passed reduces."""
+        reduces = (np.abs(self.left) < np.abs(self.held)) & ~self.bought
+        return ((np.abs(self.held) > self.cap) & ~self.bought) | (reduces & self.brought_back)
+
+    @property
+    def brought_back(self) -> bool:
+        """Whether what is held is above its leverage or its margin, in a book that sells it then."""
+        tolerance, buffer = self.number("leverage_reduction", "tolerance"), self.number(*BUFFER)
+        gross, net = exposures(self, self.held)
+        over = tolerance is not None and (
+            gross > self.desk.most_gross * (1 + tolerance) + 1e-9
+            or abs(net) > self.desk.most_net * (1 + tolerance) + 1e-9
+        )
+        return over or (buffer is not None and maintenance(self, self.held) > 1 - buffer + 1e-9)
 
     @property
     def held_back(self) -> Flags:
@@ -79,6 +92,23 @@ class Outcome:
         return np.array([dict(caps).get(one, np.inf) for one in self.desk.symbols])  # type: ignore[call-overload]
 
 
+#: The number of the rule on maintenance margin.
+BUFFER = ("maintenance_margin", "buffer")
+
+
+def exposures(out: Outcome, quantity: Floats) -> tuple[float, float]:
+    """Gross and net over NAV, by hand."""
+    worth = quantity * out.price / out.nav
+    return float(np.abs(worth).sum()), float(worth.sum())
+
+
+def maintenance(out: Outcome, quantity: Floats) -> float:
+    """Maintenance margin over NAV, by hand."""
+    worth, margin = quantity * out.price / out.nav, out.desk.book.margin
+    longs, shorts = float(worth[worth > 0].sum()), float(-worth[worth < 0].sum())
+    return longs * margin.maintenance + shorts * margin.maintenance_short
+
+
 def no_limit_is_exceeded(out: Outcome) -> None:
     """Beyond its limit stands only what was so before and was not bought, as each rule says of itself."""
     nothing_opens(out)
@@ -98,6 +128,12 @@ def nothing_opens(out: Outcome) -> None:
     if closed or state.facts.kill_switch or not day.entries_allowed:
         assert not bought.any()
     if breaker is not None and state.mark.day_return < breaker:
+        assert not bought.any()
+    for period in ("week", "month"):
+        if "period_loss" in out.rules and getattr(out.rules["period_loss"], period) is not None:
+            lost = getattr(state.periods, period) < out.number("period_loss", period)
+            assert not (lost and bought.any())
+    if "max_drawdown" in out.rules and out.risk.level:
         assert not bought.any()
     assert not (bought & (day.quarantined | (day.age != 0))).any()
 
@@ -155,24 +191,66 @@ def caps_of_positions(out: Outcome) -> None:
                 assert out.held_back[i] or out.held_back[j]
     if "position_count" in out.rules:
         count_of_positions(out)
+    if "group_count" in out.rules:
+        count_of_groups(out)
+    share = out.number("liquidity")
+    if share is not None:
+        volume = np.nan_to_num(out.day.factors["adv_20"], nan=0.0)
+        assert (np.abs(out.left)[out.bought] <= share * volume[out.bought] + HAIR).all()
+
+
+def places(out: Outcome) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Flags]:
+    """Positions that are wanted anew, those that stay, and symbols in which something was opened.
+
+    A position stays that is wanted on, or whose exit a rule on trades has held back.
+    """
+    wanted = out.scene.wanted
+    opens = (wanted.held == 0) & (wanted.quantity != 0)
+    stays = (wanted.held != 0) & ((wanted.quantity != 0) | (exits_held_back(out) & (wanted.quantity == 0)))
+    return opens, stays, opens.any(axis=0) & out.bought
+
+
+def exits_held_back(out: Outcome) -> Flags:
+    """Symbols of which less was sold, or bought back, than was wanted."""
+    reduces = without_entries(out.wanted, out.held) == out.wanted
+    return reduces & (np.abs(out.left) > np.abs(out.wanted))
+
+
+def count_of_groups(out: Outcome) -> None:
+    """In a group in which something was opened there are no more positions than the limit."""
+    opens, stays, opened = places(out)
+    for group in {one for one, new in zip(out.desk.book.groups, opened, strict=True) if new}:
+        here = np.array([one == group for one in out.desk.book.groups])
+        assert stays[:, here].sum() + opens[:, here & opened].sum() <= (out.number("group_count") or 0)
 
 
 def count_of_positions(out: Outcome) -> None:
-    """Positions are counted as they are wanted: those whose closing was held back later come on top."""
-    wanted, rule = out.scene.wanted, out.rules["position_count"]
-    opens = (wanted.held == 0) & (wanted.quantity != 0)
-    stays = (wanted.held != 0) & (wanted.quantity != 0)
-    opened = opens.any(axis=0) & out.bought
+    """Where something was opened there are no more positions than the limit, exits held back among them."""
+    rule = out.rules["position_count"]
+    opens, stays, opened = places(out)
     if opened.any():
         assert stays.sum() + opens[:, opened].sum() <= rule.limit  # type: ignore[attr-defined]
         assert ((stays | opens)[:, opened].sum(axis=0) <= rule.per_symbol).all()  # type: ignore[attr-defined]
 
 
 def exposure(out: Outcome) -> None:
-    """Nothing is bought beyond gross, heat and cash; what is held is not sold for them."""
+    """Nothing is bought beyond gross, net, heat and cash; what is held is not sold for them."""
+    what_is_held(out)
     if not out.bought.any():
         return
-    gross = out.weight.sum()
+    gross, net = exposures(out, out.left)
+    most_net, heat_of_stops = out.number("net_leverage"), out.number("stop_heat")
+    if most_net is not None and (out.added * net > 0).any():
+        assert abs(net) <= most_net + HAIR
+    stops = out.gated.protection
+    if "stop_required" in out.rules:
+        assert stops is not None
+        assert not (stops.bare_entry & out.bought).any()
+    if heat_of_stops is not None:
+        assert stops is not None
+        kept = np.abs(without_entries(out.left, out.held)) * stops.held_risk
+        risked = kept + np.abs(out.added) * stops.added_risk
+        assert risked.sum() <= heat_of_stops * out.nav * (1 + HAIR) or not risked[out.bought].any()
     leverage, buffer = out.number("gross_leverage"), out.number("cash_buffer")
     if leverage is not None:
         assert gross <= (leverage if borrows(out, "gross_leverage") else min(1.0, leverage)) + HAIR
@@ -188,6 +266,28 @@ def exposure(out: Outcome) -> None:
         sold = ((np.clip(out.held, 0.0, None) - left) * out.price * (1.0 - costs)).sum()
         spent = (np.abs(out.added) * out.price * (1.0 + costs)).sum()
         assert spent <= float(out.scene.state.mark.cash) + sold - reserve * out.nav + HAIR * out.nav
+
+
+def what_is_held(out: Outcome) -> None:
+    """A book that is brought back is within its leverage and its margin, whatever else holds trades back."""
+    gross, net = exposures(out, out.left)
+    buffer = out.number(*BUFFER)
+    if buffer is not None:
+        assert maintenance(out, out.left) <= 1 - buffer + HAIR
+    if "leverage_reduction" not in out.rules:
+        return
+    tolerance = 1 + (out.number("leverage_reduction", "tolerance") or 0.0)
+    most_gross, most_net = out.desk.most_gross, out.desk.most_net
+    held_gross, held_net = exposures(out, out.held)
+    if held_gross > most_gross * tolerance + HAIR or abs(held_net) > most_net * tolerance + HAIR:
+        assert gross <= most_gross + HAIR
+        assert abs(net) <= most_net + HAIR
+    assert gross <= max(most_gross * tolerance, most_gross) + HAIR
+    # A hedge that was closed leaves the other side alone for one session; the next one brings it back.
+    again = pass_gate(out.desk.rules, out.left, out.left, out.situation).quantity
+    gross, net = exposures(out, again)
+    assert gross <= most_gross * tolerance + HAIR
+    assert abs(net) <= most_net * tolerance + HAIR
 
 
 def borrows(out: Outcome, rule: str) -> bool:
