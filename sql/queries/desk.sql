@@ -1,6 +1,13 @@
 -- name: book_record
 SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books WHERE book = %(book)s;
 
+-- name: kept_book
+SELECT b.book, b.inception, b.origin, b.initial_capital, b.broker, b.account
+FROM nightdesk.books b JOIN nightdesk.taxpayers t USING (book)
+WHERE b.book = %(book)s AND b.document::text = %(document)s
+  AND (t.taxpayer, t.lots, t.sales, t.crypto, t.wash_sales_of_crypto)
+      = (%(taxpayer)s, %(lots)s, %(sales)s::jsonb, %(crypto)s::text[], %(wash_sales_of_crypto)s::boolean);
+
 -- name: started_books
 SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books ORDER BY book;
 
@@ -12,6 +19,28 @@ SELECT book FROM nightdesk.books WHERE broker = %(broker)s AND account = %(accou
 
 -- name: run
 SELECT book, session, as_of, known_by, status, code_version, config_hash
+FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s;
+
+-- name: lock_run
+SELECT FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s FOR NO KEY UPDATE;
+
+-- name: begin_step
+-- The attempt begins when the run is found as it stands, held by nobody: an ingest that moved it came before, and one
+-- that moves it later finds the attempt older.
+WITH found AS (
+    INSERT INTO nightdesk.runs AS held (book, session, as_of, code_version, config_hash)
+    VALUES (%(book)s, %(session)s, %(as_of)s, %(code_version)s, %(config_hash)s)
+    ON CONFLICT (book, session) DO UPDATE
+    SET status = CASE WHEN held.status = 'failed' THEN 'open' ELSE held.status END
+    RETURNING book, session, as_of, known_by, status, code_version, config_hash
+), begun AS (
+    INSERT INTO nightdesk.run_steps (book, session, step, status, task)
+    SELECT book, session, %(step)s, 'running', %(task)s FROM found RETURNING run_step_id
+)
+SELECT run_step_id, found.* FROM found, begun;
+
+-- name: take_turn
+SELECT CASE WHEN status = 'closed' THEN pg_try_advisory_lock(%(key)s) END AS taken
 FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s;
 
 -- name: sealed

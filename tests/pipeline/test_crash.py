@@ -47,7 +47,7 @@ def within_settling(patch: pytest.MonkeyPatch) -> None:
 
 
 def within_factors(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(saving, "replace_rows", die)
+    patch.setattr(saving, "write_all", die)
 
 
 def within_orders(patch: pytest.MonkeyPatch) -> None:

@@ -56,6 +56,8 @@ class Checked:
         self._made_from = MadeFrom(known_by, context.book.config_hash, code_version())
         self._day: CheckedDay | None = None
         self._has_returns = False
+        #: Whether the day is that which the quality step stored, with its own row of the session.
+        self.is_stored = False
 
     @cached_property
     def market(self) -> Market:
@@ -77,14 +79,15 @@ class Checked:
 
     def row(self) -> dict[str, Any]:
         """What the quality step stores for the others."""
-        self._day, self._has_returns = self._work_out_day(), True
+        self._day, self._has_returns, self.is_stored = self._work_out_day(), True, True
         self.__dict__["history"] = self._work_out_history()
         return outcome_row(self._made_from, packed_outcome(self._day, self.history))
 
     def _find_day(self, *, returns: bool) -> tuple[CheckedDay, bool]:
         desk, day = self._context.desk, self._stored("day")
         recent = self._stored("recent") if day is not None and returns else None
-        if day is None or (returns and recent is None):
+        self.is_stored = day is not None and not (returns and recent is None)
+        if day is None or not self.is_stored:
             return self._work_out_day(), True
         return unpacked_day(desk, day, recent), returns
 

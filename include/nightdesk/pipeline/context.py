@@ -23,6 +23,7 @@ from nightdesk.store.books import (
     BookRecord,
     book_record,
     keep_document,
+    kept_book,
     refuse_changes,
     start_book,
     stored_book,
@@ -87,6 +88,8 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
     injected: tuple[Injection, ...] = ()
+    _runs: list[Run] = field(default_factory=list, repr=False, compare=False)
+    _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
     _checked: dict[datetime, Checked] = field(default_factory=dict, repr=False, compare=False)
@@ -129,9 +132,31 @@ class Context:
             config_hash=self.book.config_hash,
         )
 
+    def is_started(self) -> bool:
+        """Whether a step of this process has found the book started, and stored as it is."""
+        return self.book.name in self._started
+
+    def note_started(self) -> None:
+        """Remember that it is; of a rehearsal nothing stays."""
+        if not self.rehearsing:
+            self._started.add(self.book.name)
+
+    @contextmanager
+    def working_on(self, run: Run) -> Iterator[None]:
+        """Let `run`, as it stood when a step began, be the run of the block: it is not looked up again."""
+        self._runs.append(run)
+        try:
+            yield
+        finally:
+            self._runs.pop()
+
+    def run(self) -> Run | None:
+        """The run of the session, within a step as it stood when that began; None before any step."""
+        return self._runs[-1] if self._runs else find_run(self.conn, self.book.name, self.session)
+
     def known_by(self) -> datetime:
         """The instant up to which this decision uses what was known; `Refused` before its first ingest."""
-        run = find_run(self.conn, self.book.name, self.session)
+        run = self.run()
         if run is None or run.known_by is None:
             raise Refused(
                 f"{self.book.name} {self.session}: no bars were ingested for it: run its ingest step first"
@@ -204,7 +229,7 @@ class Context:
     def at(self, session: date) -> Context:
         """The same book at another session."""
         _must_be_decidable(self.book, self.record, session)
-        return replace(self, session=session, _panels={}, _examined={}, _checked={}, _sentiments={})
+        return replace(self, session=session, _runs=[], _panels={}, _examined={}, _checked={}, _sentiments={})
 
 
 @contextmanager
@@ -345,15 +370,21 @@ def beginning(book: Book, inception: date) -> BookRecord:
 
 def ensure_started(context: Context) -> None:
     """Store where the book begins, where it is not stored yet, what it is now, and whose gains it makes."""
-    found = start_book(context.conn, context.record)
-    keep_document(context.conn, context.book.name, context.book.model_dump_json())
-    keep_tax_terms(context.conn, context.book.name, tax_terms(context.book))
+    if context.is_started():
+        return
+    conn, document, terms = context.conn, context.book.model_dump_json(), tax_terms(context.book)
+    found = kept_book(conn, context.record, document, terms)
+    if found is None:
+        found = start_book(conn, context.record)
+        keep_document(conn, context.book.name, document)
+        keep_tax_terms(conn, context.book.name, terms)
     if found != context.record:
         _must_be_decidable(context.book, found, context.session)
         raise Refused(
             f"book {context.book.name} was started at {found.inception} by another run meanwhile: "
             "run this session again"
         )
+    context.note_started()
 
 
 def book_as_known(conn: Connection, book: str | Path, name: str, environ: Mapping[str, str]) -> Book:

@@ -25,7 +25,6 @@ from nightdesk.store.installation import installation_mark
 from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import cross_rows, intent_rows, order_rows, orders_of, planned_event
 from nightdesk.store.risk_reports import risk_report_rows
-from nightdesk.store.rows import add_rows
 from nightdesk.strategies.base import Codes
 
 
@@ -95,9 +94,7 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
         save.rows("orders", order_rows([*planned, *again]))
         save.rows("order_intents", intent_rows([*planned, *again]))
         save.rows("crosses", cross_rows(crosses))
-        if save.sealed is None:
-            events = [planned_event(order, "decided") for order in planned]
-            save.written += add_rows(context.conn, "order_events", events)
+        save.add("order_events", [planned_event(order, "decided") for order in planned])
     return save.outcome(orders=len(planned), crosses=len(crosses))
 
 

@@ -107,6 +107,8 @@ def notice(
         How many alerts were raised.
     """
     holding = {(one.kind, one.subject): one for one in conditions}
+    if not holding and not open_spells(conn, look.book, look.kinds):
+        return 0
     with transaction(conn):
         wait_for_turn(conn, look.book)
         told = open_spells(conn, look.book, look.kinds)

@@ -32,7 +32,9 @@ def session_market(context: Context, *, returns: bool = False) -> Market:
     returns : bool
         Whether the returns of the windows are wanted; they are NaN otherwise.
     """
-    return _with_quality(context, context.checked().day(returns=returns).market)
+    checked = context.checked()
+    market = checked.day(returns=returns).market
+    return market if checked.is_stored else _with_quality(context, market)
 
 
 def whole_market(context: Context) -> Market:

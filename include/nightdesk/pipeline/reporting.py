@@ -60,7 +60,7 @@ from nightdesk.store.orders import fills_of, find_order, orders_of, slippage_row
 from nightdesk.store.risk import kill_switch
 from nightdesk.store.risk_reports import read_risk_report
 from nightdesk.store.rows import read_rows
-from nightdesk.store.runs import find_run, sealed_because
+from nightdesk.store.runs import sealed_because
 from nightdesk.strategies import Side, Signals, spoken
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def report(context: Context) -> Outcome:
             save.rows("reports", [{"html": html}])
             keep_earnings(context, save, earned)
             if save.sealed is None:
+                save.flush()  # what is told is read from it
                 tell_results(context)
     suffix = ".dry-run.html" if context.dry_run else ".html"
     path = context.reports / context.book.name / f"{context.session}{suffix}"
@@ -119,7 +120,7 @@ def write_whole(path: Path, text: str) -> None:
 def session_report(context: Context, earned: Earnings | None = None) -> SessionReport:
     """What the store holds of a session, as its page wants it; `earned` where it was worked out before."""
     conn, book, session = context.conn, context.book, context.session
-    run, mark = find_run(conn, book.name, session), read_mark(conn, book.name, session)
+    run, mark = context.run(), read_mark(conn, book.name, session)
     regime, quality = read_regime(conn, book.name, session), read_quality(conn, book.name, session)
     if run is None or run.known_by is None or mark is None or regime is None or quality is None:
         raise Refused(
@@ -338,7 +339,7 @@ def reasons_of(context: Context) -> Reasons:
     import numpy as np
 
     rows = signals_of(context.conn, context.book.name, context.session)
-    run = find_run(context.conn, context.book.name, context.session)
+    run = context.run()
     if run is None or run.config_hash != context.book.config_hash:
         return {
             (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)

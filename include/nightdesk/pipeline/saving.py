@@ -9,9 +9,8 @@ from typing import Any
 
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
-from nightdesk.store.db import transaction
-from nightdesk.store.rows import diff_rows, replace_rows
-from nightdesk.store.runs import lock_run, outdated_steps, sealed_because
+from nightdesk.store.rows import Write, diff_rows, write_all
+from nightdesk.store.runs import held_run, outdated_steps
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,13 @@ class Outcome:
 
 @dataclass
 class Saver:
-    """Writes the rows of one session, or compares them when it is sealed."""
+    """Writes the rows of one session at the end of its transaction, or compares them when it is sealed."""
 
     context: Context
     sealed: str | None
     written: int = 0
     differences: list[str] = field(default_factory=list)
+    _pending: list[Write] = field(default_factory=list)
 
     def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Make `table` hold exactly `rows` for the session, or note how it differs."""
@@ -58,8 +58,18 @@ class Saver:
         if self.sealed is not None:
             self.differences += diff_rows(self.context.conn, table, key, rows)
             return
-        changed = replace_rows(self.context.conn, table, key, rows)
-        self.written += changed.inserted + changed.updated + changed.deleted
+        self._pending.append(Write(table, key, rows))
+
+    def add(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add to a table that only grows the rows that it does not hold yet; nothing for a sealed session."""
+        if self.sealed is None and rows:
+            self._pending.append(Write(table, {}, rows, grows=True))
+
+    def flush(self) -> None:
+        """Write what was given so far, all tables at once; the end of the transaction does it by itself."""
+        for one in write_all(self.context.conn, self._pending):
+            self.written += one.inserted + one.updated + one.deleted
+        self._pending.clear()
 
     def outcome(self, **counts: int | str) -> Outcome:
         """What the step did, with the number of rows that it changed."""
@@ -77,10 +87,11 @@ def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
     after_sending : bool
         True for the steps that come after orders were sent, which seals all the steps before them.
     """
-    with transaction(context.conn):
-        lock_run(context.conn, context.book.name, context.session)
-        book, session = context.book.name, context.session
-        yield Saver(context, sealed_because(context.conn, book, session, by_sending=not after_sending))
+    book, session = context.book.name, context.session
+    with held_run(context.conn, book, session, by_sending=not after_sending) as sealed:
+        save = Saver(context, sealed)
+        yield save
+        save.flush()
 
 
 def refuse_outdated(context: Context) -> None:

@@ -19,7 +19,7 @@ from nightdesk.pipeline.context import Context, ensure_started
 from nightdesk.pipeline.saving import Outcome
 from nightdesk.pipeline.versions import book_changes, changed_since
 from nightdesk.store.db import transaction
-from nightdesk.store.runs import begin_step, end_step, find_run, sealed_because
+from nightdesk.store.runs import Run, end_step, find_run, open_attempt, sealed_because
 
 Counts = dict[str, int | str]
 
@@ -184,10 +184,11 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
         plan = _plan(context)
         return _rehearse(context, plan[: plan.index(name) + 1])[name]
     ensure_started(context)
-    number = begin_step(context.conn, context.new_run(), name, context.task)
+    number, run = open_attempt(context.conn, context.new_run(), name, context.task)
     try:
-        another = None if name == "ingest" else _of_another_book(context)
-        outcome = body(context) if another is None else another
+        with context.working_on(run):
+            another = None if name == "ingest" else _of_another_book(context, run)
+            outcome = body(context) if another is None else another
     except BaseException as error:
         if not context.conn.closed:
             status = "waiting" if isinstance(error, NotYet) else "failed"
@@ -208,7 +209,7 @@ def _changed(context: Context) -> Counts:
     return {"changed": words} if words else {}
 
 
-def _of_another_book(context: Context) -> Outcome | None:
+def _of_another_book(context: Context, run: Run) -> Outcome | None:
     """What is said of a session that was begun before the book's file was changed; None when it was not.
 
     Two books do not share a decision. A session that is closed differs, and is not computed again.
@@ -218,8 +219,7 @@ def _of_another_book(context: Context) -> Outcome | None:
     Refused
         When the session is still open.
     """
-    run = find_run(context.conn, context.book.name, context.session)
-    if run is None or run.known_by is None or run.config_hash == context.book.config_hash:
+    if run.known_by is None or run.config_hash == context.book.config_hash:
         return None
     closed = sealed_because(context.conn, run.book, run.session, by_sending=False)
     if closed is not None:

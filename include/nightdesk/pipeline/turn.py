@@ -13,8 +13,8 @@ from datetime import date
 from nightdesk.errors import NotYet, Transient
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.gaps import first_missing
-from nightdesk.store.db import book_lock
-from nightdesk.store.runs import find_run
+from nightdesk.store.db import book_lock, held_book_lock
+from nightdesk.store.runs import find_run, take_turn
 
 POLL_SECONDS = 0.1
 
@@ -85,12 +85,17 @@ def in_turn(context: Context) -> Iterator[None]:
     NotYet
         When the turn has not come, or another run keeps the lock.
     """
+    conn, book, before = context.conn, context.book.name, context.previous_session
+    if before is not None and take_turn(conn, book, before):
+        with held_book_lock(conn, book):
+            yield
+        return
     await_turn(context)
     with ExitStack() as held:
         try:
-            held.enter_context(book_lock(context.conn, context.book.name, context.turn_seconds))
+            held.enter_context(book_lock(conn, book, context.turn_seconds))
         except Transient as error:
-            if context.conn.closed:
+            if conn.closed:
                 raise
             raise NotYet(str(error)) from error
         yield

@@ -12,6 +12,8 @@ from nightdesk.book import Book, parse_book
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.taxes import tax_terms_row
+from nightdesk.tax import TaxTerms
 
 #: What no book may change once it was started.
 FIXED = ("broker", "account", "initial_capital")
@@ -88,6 +90,22 @@ def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
                 f"account {wanted.account} of {wanted.broker} serves book {other} already: "
                 f"give book {wanted.book} an account of its own (broker.account)"
             )
+    refuse_changes(found, wanted)
+    return found
+
+
+def kept_book(conn: Connection, wanted: BookRecord, document: str, terms: TaxTerms) -> BookRecord | None:
+    """What is stored of a book that was started, where its file and its tax terms are as they are stored.
+
+    Raises
+    ------
+    Refused
+        As `start_book`.
+    """
+    row = read_row(conn, "kept_book", book=wanted.book, document=document, **tax_terms_row(terms))
+    if row is None:
+        return None
+    found = BookRecord(**row)
     refuse_changes(found, wanted)
     return found
 

@@ -138,10 +138,21 @@ def cursor(conn: Connection) -> Iterator[Cursor]:
 
 
 @contextmanager
-def transaction(conn: Connection) -> Iterator[None]:
+def transaction(
+    conn: Connection, first: str = "", values: Mapping[str, Any] | None = None
+) -> Iterator[tuple[Any, ...] | None]:
     """All or nothing: committed at the end of the block, rolled back when it raises.
 
     Inside another block it is a savepoint: when it raises and the caller goes on, only its work is undone.
+
+    Parameters
+    ----------
+    conn : Connection
+        In autocommit.
+    first : str, optional
+        Statements that travel with the beginning: the block is given the first row of the last of them.
+    values : mapping of str to object, optional
+        What they are given.
     """
     nested = conn.info.transaction_status != TRANSACTION_STATUS_IDLE
     begin, commit, undo = (
@@ -150,9 +161,8 @@ def transaction(conn: Connection) -> Iterator[None]:
         else ("BEGIN", "COMMIT", "ROLLBACK")
     )
     with in_words(address(conn.dsn)):
-        _execute(conn, begin)
         try:
-            yield
+            yield _begin(conn, begin, first, values)
         except BaseException:
             if not conn.closed:
                 _undo(conn, undo)
@@ -199,7 +209,7 @@ def book_lock(conn: Connection, book: str, wait_seconds: float = 0.0) -> Iterato
     Transient
         When another connection still holds it then.
     """
-    key = lock_key(f"book {book}")
+    key = book_lock_key(book)
     deadline = time.monotonic() + wait_seconds
     while not _try_lock(conn, key):
         if time.monotonic() >= deadline:
@@ -207,10 +217,22 @@ def book_lock(conn: Connection, book: str, wait_seconds: float = 0.0) -> Iterato
                 f"another run works on book {book} (waited {wait_seconds:g} s): let it end, then try again"
             )
         time.sleep(_LOCK_POLL_SECONDS)
+    with held_book_lock(conn, book):
+        yield
+
+
+@contextmanager
+def held_book_lock(conn: Connection, book: str) -> Iterator[None]:
+    """The lock of `book`, which this connection has taken, until the end of the block."""
     try:
         yield
     finally:
-        _unlock(conn, key)
+        _unlock(conn, book_lock_key(book))
+
+
+def book_lock_key(book: str) -> int:
+    """The advisory lock of `book`."""
+    return lock_key(f"book {book}")
 
 
 @contextmanager
@@ -279,6 +301,14 @@ def _unlock(conn: Connection, key: int) -> None:
 def _execute(conn: Connection, statement: str) -> None:
     with conn.cursor() as cur:
         cur.execute(statement)
+
+
+def _begin(
+    conn: Connection, begin: str, first: str, values: Mapping[str, Any] | None
+) -> tuple[Any, ...] | None:
+    with conn.cursor() as cur:
+        cur.execute(f"{begin}; {first}" if first else begin, values)
+        return None if cur.description is None else cur.fetchone()
 
 
 def _undo(conn: Connection, statement: str) -> None:

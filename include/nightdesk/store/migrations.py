@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nightdesk.errors import Refused
 from nightdesk.store.db import Connection, cursor, lock_key, named_lock, one, sql_folder, transaction
+from nightdesk.store.rows import forget_primary_keys
 
 _MIGRATIONS_TABLE = """
 CREATE SCHEMA IF NOT EXISTS nightdesk;
@@ -60,6 +61,8 @@ def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
                 cur.execute(
                     "INSERT INTO nightdesk.migrations (name, checksum) VALUES (%s, %s)", (name, sums[name])
                 )
+    if pending:
+        forget_primary_keys(conn)
     return pending
 
 

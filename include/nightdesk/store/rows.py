@@ -1,8 +1,8 @@
 """Rows of any table by key: replaced, compared, added and read, with only the differences written.
 
 Values travel as one JSON document that PostgreSQL reads into the table's own types, so a row equals what is
-stored by the rules of its columns (a Decimal by value, NaN equal to NaN), and a table is written in two
-statements however many rows it takes.
+stored by the rules of its columns (a Decimal by value, NaN equal to NaN), and several tables are written in
+one statement however many rows they take.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from psycopg2 import sql
 
 from nightdesk.errors import Refused
-from nightdesk.store.db import Connection, cursor, one, sql_folder, transaction
+from nightdesk.store.db import Connection, cursor, one, sql_folder
 
 Row = Mapping[str, Any]
 SCHEMA = "nightdesk"
@@ -41,56 +42,120 @@ class Changed:
         return bool(self.inserted or self.updated or self.deleted)
 
 
-def replace_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> Changed:
-    """Make `table` hold exactly `rows` under `key`; rows that are there already are not touched.
+@dataclass(frozen=True)
+class Write:
+    """What a table is to hold: exactly `rows` under `key`, or, where it only grows, these as well.
 
-    Parameters
+    Attributes
     ----------
-    conn : Connection
-        In a transaction of the caller, or by itself.
     table : str
         Name of a table in the schema, with a primary key. A row is itself by the primary key.
     key : mapping of column to value
         Which rows of the table are meant; none of its values is None. Its columns may be left out of `rows`.
     rows : sequence of mapping of column to value
         All with the same columns. Columns that are not named keep their defaults.
+    grows : bool
+        Whether rows that are there already stay as they are, and none is deleted.
+    """
+
+    table: str
+    key: Row
+    rows: Sequence[Row]
+    grows: bool = False
+
+
+def write_all(conn: Connection, writes: Sequence[Write]) -> list[Changed]:
+    """Bring several tables to what they are to hold, in one statement, whatever their number.
+
+    Each table may be named once. References among the rows are checked at the end of the statement, so the
+    order of the tables does not matter.
 
     Returns
     -------
-    Changed
-        The differences that were written.
+    list of Changed
+        The differences that were written, in the order of `writes`; rows in place already are not touched.
     """
-    whole = _complete(table, key, rows)
-    with transaction(conn), cursor(conn) as cur:
-        primary = _primary_key(conn, table)
-        document = _document(whole)
-        same = _and(sql.SQL("fresh.{0} = held.{0}").format(sql.Identifier(name)) for name in primary)
+    if len({one.table for one in writes}) < len(writes):
+        raise ValueError(f"a table is named twice: {[one.table for one in writes]}")
+    parts: list[sql.Composable] = []
+    counts: list[sql.Composable] = []
+    values: dict[str, Any] = {}
+    for number, write in enumerate(writes):
+        whole = _complete(write.table, write.key, write.rows)
+        values[f"document_{number}"] = _document(whole)
+        values |= {f"key_{number}_{name}": value for name, value in write.key.items()}
+        parts += _statements(conn, write, whole, number)
+        counts += _counted(bool(whole), not write.grows, number)
+    if not parts:
+        return []
+    comma = sql.SQL(", ")
+    with cursor(conn) as cur:
         cur.execute(
-            sql.SQL(
-                "DELETE FROM {table} held WHERE {key} AND NOT EXISTS (SELECT FROM {fresh} WHERE {same})"
-            ).format(table=_name(table), key=_where(key), fresh=_fresh(table), same=same),
-            {**_parameters(key), "document": document},
-        )
-        deleted = cur.rowcount
-        if not whole:
-            return Changed(deleted=deleted)
-        compared = [name for name in whole[0] if name not in primary]
-        cur.execute(
-            sql.SQL(
-                "WITH written AS (INSERT INTO {table} AS held ({columns}) SELECT {columns} FROM {fresh} "
-                "ON CONFLICT ({primary}) DO {action} RETURNING xmax = 0 AS inserted) "
-                "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM written"
-            ).format(
-                table=_name(table),
-                columns=_list(whole[0]),
-                fresh=_fresh(table),
-                primary=_list(primary),
-                action=_update(compared),
+            sql.SQL("WITH {parts} SELECT {counts}").format(
+                parts=comma.join(parts), counts=comma.join(counts)
             ),
-            {"document": document},
+            values,
         )
-        inserted, updated = one(cur)
-    return Changed(inserted, updated, deleted)
+        found = one(cur)
+    return [Changed(*found[at : at + 3]) for at in range(0, len(found), 3)]
+
+
+def replace_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> Changed:
+    """Make `table` hold exactly `rows` under `key`; see `Write`."""
+    return write_all(conn, [Write(table, key, rows)])[0]
+
+
+def _statements(conn: Connection, write: Write, whole: list[Row], number: int) -> list[sql.Composable]:
+    """The parts of one table: what is to be there, what goes, what is written."""
+    primary, table = _primary_key(conn, write.table), _name(write.table)
+    fresh, gone, written = (sql.Identifier(f"{name}_{number}") for name in ("fresh", "gone", "written"))
+    key = _and(
+        sql.SQL("{} = {}").format(sql.Identifier("held", name), sql.Placeholder(f"key_{number}_{name}"))
+        for name in write.key
+    )
+    same = _and(sql.SQL("fresh.{0} = held.{0}").format(sql.Identifier(name)) for name in primary)
+    given = sql.SQL(
+        "{fresh} AS MATERIALIZED (SELECT * FROM json_populate_recordset(NULL::{table}, {document}))"
+    ).format(fresh=fresh, table=table, document=sql.Placeholder(f"document_{number}"))
+    removing = sql.SQL(
+        "{gone} AS (DELETE FROM {table} AS held WHERE {key} "
+        "AND NOT EXISTS (SELECT FROM {fresh} AS fresh WHERE {same}) RETURNING 1)"
+    ).format(gone=gone, table=table, key=key, fresh=fresh, same=same)
+    out: list[sql.Composable] = [given] if write.grows else [given, removing]
+    if whole:
+        # What goes goes first: another unique column of a new row may be that of a row that goes.
+        first = sql.SQL("") if write.grows else sql.SQL(" WHERE (SELECT count(*) FROM {}) >= 0").format(gone)
+        compared = () if write.grows else [name for name in whole[0] if name not in primary]
+        conflict = sql.SQL("") if write.grows else sql.SQL("({}) ").format(_list(primary))
+        out.append(
+            sql.SQL(
+                "{written} AS (INSERT INTO {table} AS held ({columns}) SELECT {columns} FROM {fresh} AS fresh"
+                "{first} ON CONFLICT {conflict}DO {action} RETURNING xmax = 0 AS inserted)"
+            ).format(
+                written=written,
+                table=table,
+                columns=_list(whole[0]),
+                fresh=fresh,
+                first=first,
+                conflict=conflict,
+                action=_update(compared),
+            )
+        )
+    return out
+
+
+def _counted(written: bool, deletes: bool, number: int) -> list[sql.Composable]:
+    """How many rows of one table were inserted, updated and deleted."""
+    none = sql.SQL("0")
+    rows = sql.Identifier(f"written_{number}")
+    inserted, updated = (
+        sql.SQL("(SELECT count(*) FILTER (WHERE {}) FROM {})").format(sql.SQL(which), rows)
+        if written
+        else none
+        for which in ("inserted", "NOT inserted")
+    )
+    gone = sql.SQL("(SELECT count(*) FROM {})").format(sql.Identifier(f"gone_{number}")) if deletes else none
+    return [inserted, updated, gone]
 
 
 def diff_rows(conn: Connection, table: str, key: Row, rows: Sequence[Row]) -> list[str]:
@@ -217,18 +282,36 @@ def _queries(folder: Path) -> dict[str, str]:
     return found
 
 
+#: The primary keys of a connection's schema by table; asked for once, and anew after a migration.
+_PRIMARY_KEYS: WeakKeyDictionary[Connection, dict[str, tuple[str, ...]]] = WeakKeyDictionary()
+
+
+def forget_primary_keys(conn: Connection) -> None:
+    """Ask for the primary keys anew: the schema was changed."""
+    _PRIMARY_KEYS.pop(conn, None)
+
+
 def _primary_key(conn: Connection, table: str) -> tuple[str, ...]:
-    with cursor(conn) as cur:
-        cur.execute(
-            "SELECT array_agg(attname ORDER BY position) FROM pg_index, "
-            "unnest(indkey) WITH ORDINALITY AS part (attnum, position) JOIN pg_attribute USING (attnum) "
-            "WHERE indisprimary AND indrelid = %(table)s::regclass AND attrelid = indrelid",
-            {"table": f"{SCHEMA}.{table}"},
-        )
-        names = one(cur)[0]
+    if table not in _PRIMARY_KEYS.get(conn, {}):
+        _PRIMARY_KEYS[conn] = _read_primary_keys(conn)
+    names = _PRIMARY_KEYS[conn].get(table)
     if names is None:
         raise LookupError(f"table {table} has no primary key: its rows cannot be told apart")
-    return tuple(names)
+    return names
+
+
+def _read_primary_keys(conn: Connection) -> dict[str, tuple[str, ...]]:
+    """The columns of the primary key of every table of the schema, in their order."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "SELECT relname, array_agg(attname ORDER BY position) FROM pg_index "
+            "JOIN pg_class ON pg_class.oid = indrelid, "
+            "unnest(indkey) WITH ORDINALITY AS part (attnum, position) JOIN pg_attribute USING (attnum) "
+            "WHERE indisprimary AND relnamespace = %(schema)s::regnamespace AND attrelid = indrelid "
+            "GROUP BY relname",
+            {"schema": SCHEMA},
+        )
+        return {table: tuple(names) for table, names in cur.fetchall()}
 
 
 def _complete(table: str, key: Row, rows: Sequence[Row]) -> list[Row]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightdesk.masking import mask_line
-from nightdesk.store.db import Connection, cursor, one
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.db import Connection, book_lock_key, cursor, transaction
+from nightdesk.store.rows import query, read_row, read_rows
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,31 @@ class Run:
     config_hash: str
 
 
+#: What the first step says of a run.
+_OPENED = ("book", "session", "as_of", "code_version", "config_hash")
+
+
 def find_run(conn: Connection, book: str, session: date) -> Run | None:
     """The run of a session; None when no step of it was ever begun."""
     row = read_row(conn, "run", book=book, session=session)
     return None if row is None else Run(**row)
 
 
+@contextmanager
+def held_run(conn: Connection, book: str, session: date, *, by_sending: bool = True) -> Iterator[str | None]:
+    """A transaction that holds the run's row, as `lock_run`; the block is told as `sealed_because`.
+
+    Three statements on one way to the server; whether it is sealed is looked at once the row is held.
+    """
+    first = f"{query('lock_run')}; {query('sealed')}"
+    with transaction(conn, first, {"book": book, "session": session}) as row:
+        yield None if row is None else _sealed_because(*row, by_sending=by_sending)
+
+
 def lock_run(conn: Connection, book: str, session: date) -> None:
     """Hold the run's row to the end of the transaction: sealing and rewriting exclude one another."""
     with cursor(conn) as cur:
-        cur.execute(
-            "SELECT FROM nightdesk.runs WHERE book = %s AND session = %s FOR NO KEY UPDATE", (book, session)
-        )
+        cur.execute(query("lock_run"), {"book": book, "session": session})
 
 
 def sealed_because(conn: Connection, book: str, session: date, *, by_sending: bool = True) -> str | None:
@@ -58,13 +72,21 @@ def sealed_because(conn: Connection, book: str, session: date, *, by_sending: bo
         False for the steps that come after an order was sent: they go on until the session is closed.
     """
     row = read_row(conn, "sealed", book=book, session=session)
-    if row is None:
-        return None
-    if row["sent"] and by_sending:
+    return None if row is None else _sealed_because(**row, by_sending=by_sending)
+
+
+def _sealed_because(closed: bool, sent: bool, later: date | None, *, by_sending: bool) -> str | None:
+    if sent and by_sending:
         return "an order of it was sent"
-    if row["later"] is not None:
-        return f"the later session {row['later']} was decided"
-    return "it was closed" if row["closed"] else None
+    if later is not None:
+        return f"the later session {later} was decided"
+    return "it was closed" if closed else None
+
+
+def take_turn(conn: Connection, book: str, before: date) -> bool:
+    """Take the book's lock where the session `before` is closed and nobody has it; whether it was taken."""
+    row = read_row(conn, "take_turn", book=book, session=before, key=book_lock_key(book))
+    return row is not None and bool(row["taken"])
 
 
 def set_known_by(
@@ -96,23 +118,34 @@ def close_run(conn: Connection, book: str, session: date) -> bool:
 
 
 def begin_step(conn: Connection, run: Run, step: str, task: str | None = None) -> int:
-    """Record that an attempt at a step begins, opening its run where it is the first; its number.
+    """Record that an attempt at a step begins; its number. See `open_attempt`."""
+    return open_attempt(conn, run, step, task)[0]
 
-    `task` is the task of Airflow that makes the attempt, as ``DAG/run/task/try``.
+
+def open_attempt(conn: Connection, run: Run, step: str, task: str | None = None) -> tuple[int, Run]:
+    """Record that an attempt at a step begins, opening its run where it is the first.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is stored.
+    run : Run
+        As its first step opens it.
+    step : str
+        Name of the step.
+    task : str, optional
+        The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
+
+    Returns
+    -------
+    tuple of (int, Run)
+        The number of the attempt, and the run as it stands when the attempt begins.
     """
-    with cursor(conn) as cur:
-        cur.execute(
-            "INSERT INTO nightdesk.runs (book, session, as_of, code_version, config_hash) "
-            "VALUES (%s, %s, %s, %s, %s) "
-            "ON CONFLICT (book, session) DO UPDATE SET status = 'open' WHERE runs.status = 'failed'",
-            (run.book, run.session, run.as_of, run.code_version, run.config_hash),
-        )
-        cur.execute(
-            "INSERT INTO nightdesk.run_steps (book, session, step, status, task) "
-            "VALUES (%s, %s, %s, 'running', %s) RETURNING run_step_id",
-            (run.book, run.session, step, task),
-        )
-        return int(one(cur)[0])
+    begun = {"step": step, "task": task, **{name: getattr(run, name) for name in _OPENED}}
+    row = read_row(conn, "begin_step", **begun)
+    if row is None:
+        raise LookupError(f"the attempt at {step} of {run.book} {run.session} was not recorded")
+    return row.pop("run_step_id"), Run(**row)
 
 
 def end_step(

@@ -17,16 +17,18 @@ from nightdesk.tax import TaxTerms, TaxView, Trade, market_split, trades_of
 
 def keep_tax_terms(conn: Connection, book: str, terms: TaxTerms) -> None:
     """Store the tax terms that a started book has now."""
-    read_rows(
-        conn,
-        "keep_tax_terms",
-        book=book,
-        taxpayer=terms.taxpayer,
-        lots=terms.method,
-        sales=json.dumps({sale: list(lots) for sale, lots in terms.sales.items()}),
-        crypto=sorted(terms.crypto),
-        wash_sales_of_crypto=terms.wash_sales_of_crypto,
-    )
+    read_rows(conn, "keep_tax_terms", book=book, **tax_terms_row(terms))
+
+
+def tax_terms_row(terms: TaxTerms) -> dict[str, Any]:
+    """Tax terms as their table holds them."""
+    return {
+        "taxpayer": terms.taxpayer,
+        "lots": terms.method,
+        "sales": json.dumps({sale: list(lots) for sale, lots in terms.sales.items()}),
+        "crypto": sorted(terms.crypto),
+        "wash_sales_of_crypto": terms.wash_sales_of_crypto,
+    }
 
 
 def tax_books(conn: Connection, taxpayer: str) -> dict[str, TaxTerms]:
