@@ -343,6 +343,15 @@ def gating_what_was_gated_changes_nothing(out: Outcome) -> None:
     np.testing.assert_array_equal(again.quantity, out.left)
 
 
+def what_is_seen_to_pass_is_left_alone_by_its_rule(out: Outcome) -> None:
+    """Numbers that nobody read are those of a rule that changes and exempts nothing."""
+    for record in out.gated.passage.records:
+        if record.ruling is None:
+            ruling = out.gated.passage.ruling(record)
+            np.testing.assert_array_equal(ruling.after, record.before, record.rule)
+            assert ruling.exempt is None or not ruling.exempt.any(), record.rule
+
+
 def no_rule_meant_for_entries_blocks_a_reduction(out: Outcome) -> None:
     """Neither the rule, asked of anything, nor the gate without rules of trades."""
     for record in out.gated.passage.records:
@@ -430,6 +439,7 @@ PROPERTIES: tuple[Callable[[Outcome], None], ...] = (
     no_limit_is_exceeded,
     the_gate_never_adds_risk,
     gating_what_was_gated_changes_nothing,
+    what_is_seen_to_pass_is_left_alone_by_its_rule,
     no_rule_meant_for_entries_blocks_a_reduction,
     orders_lead_from_what_is_held_to_what_was_let_through,
     no_strategy_is_given_what_it_did_not_want,

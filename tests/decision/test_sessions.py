@@ -89,7 +89,11 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         withheld_bars=quarantined,
         has_bar=has_bar,
         age=np.where(seen, row - newest, -1),
-        factors={"volatility_60": np.full((total, n), 0.2), "atr_14": np.full((total, n), 3.0)},
+        factors={
+            "volatility_60": np.full((total, n), 0.2),
+            "atr_14": np.full((total, n), 3.0),
+            "adv_20": dice.choice([500.0, 1e9], (total, n)),
+        },
         returns=returns,
         signals={},
         direction=direction,

@@ -9,7 +9,7 @@ import numpy as np
 
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, reason_in_words, rule_class, without_entries
+from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class, without_entries
 from nightdesk.risk.situation import Flags, Situation
 from nightdesk.risk.verdict import Action, Verdict
 
@@ -27,18 +27,17 @@ _ACTIONS: tuple[Action, ...] = ("approve", "cut", "reject")
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One rule asked once; arrays of shape (n_symbols,), `value` and `limit` may be one number.
+    """One rule asked once; arrays of shape (n_symbols,).
 
-    `by` and `by_key` are those of its ruling.
+    `shown` is what it was shown as held. `ruling` is None where it was seen to change nothing without being
+    applied; `Passage.ruling` applies it then.
     """
 
     rule: str
     before: Floats
     after: Floats
-    value: Floats | float
-    limit: Floats | float
-    by: Flags | None = None
-    by_key: str = ""
+    shown: Floats
+    ruling: Ruling | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,9 @@ class Passage:
         In the order in which the rules were asked.
     last_round : int
         Index of the first record of the last round, which changed nothing.
+    rules : tuple of Rule
+        Those that the situation concerned.
+    situation : Situation
     """
 
     held: Floats
@@ -60,6 +62,15 @@ class Passage:
     quantity: Floats
     records: tuple[Record, ...]
     last_round: int
+    rules: tuple[Rule, ...]
+    situation: Situation
+
+    def ruling(self, record: Record) -> Ruling:
+        """What the rule of a record said, with its numbers."""
+        if record.ruling is not None:
+            return record.ruling
+        rule = next(one for one in self.rules if one.name == record.rule)
+        return rule.apply(record.before, record.shown, self.situation)
 
 
 def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Situation) -> Passage:
@@ -90,17 +101,18 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     """
     if not np.isfinite(wanted).all():
         raise Refused(f"a quantity is not a number: {wanted.tolist()} wanted on {held.tolist()} held")
-    rules = [rule for rule in rules if rule.concerns(situation)]
+    rules = tuple(rule for rule in rules if rule.concerns(situation))
+    asking = [(rule, rule.idle(situation)) for rule in rules]
     records: list[Record] = []
     start = asked = wanted
     purchases_only = False
     for _ in range(MOST_ROUNDS):
         first = len(records)
-        after, unpaid = _one_round(rules, start, held, situation, records, purchases_only=purchases_only)
+        after, unpaid = _one_round(asking, start, held, situation, records, purchases_only=purchases_only)
         if purchases_only:
-            unpaid = not np.array_equal(after, start)
-        if not unpaid and np.array_equal(after, asked):
-            return Passage(held, wanted, after, tuple(records), first)
+            unpaid = not _same(after, start)
+        if not unpaid and _same(after, asked):
+            return Passage(held, wanted, after, tuple(records), first, rules, situation)
         start, purchases_only = after, unpaid
         if not unpaid:
             asked = after
@@ -111,7 +123,7 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
 
 
 def _one_round(
-    rules: Sequence[Rule],
+    rules: Sequence[tuple[Rule, bool]],
     wanted: Floats,
     held: Floats,
     situation: Situation,
@@ -119,25 +131,26 @@ def _one_round(
     *,
     purchases_only: bool,
 ) -> tuple[Floats, bool]:
-    """Every rule once; and whether purchases are left while a sale was held back.
+    """Every rule once, with whether it is idle; and whether purchases are left while a sale was held back.
 
     With `purchases_only`, rules of positions sell nothing that was not for sale before.
     """
     exempt: Flags | None = None
     entries, held_back = _has_entries(wanted, held), False
-    for rule in rules:
-        before = wanted
+    for rule, idle in rules:
+        before, shown = wanted, held
         if rule.subject == "entries":
             if not entries:
                 continue
-            ruling = rule.apply(before, held, situation)
         elif rule.subject == "trades":
-            shown = held if exempt is None else np.where(exempt, before, held)
-            if np.array_equal(before, shown):
+            if exempt is not None:
+                shown = np.where(exempt, before, held)
+            if _same(before, shown):
                 continue
-            ruling = rule.apply(before, shown, situation)
-        else:
-            ruling = rule.apply(before, held, situation)
+        if idle or rule.passes(before, shown, situation):
+            records.append(Record(rule.name, before, before, shown, None))
+            continue
+        ruling = rule.apply(before, shown, situation)
         after = ruling.after
         if exempt is not None and rule.order >= EXEMPT_FROM:
             after = np.where(exempt, before, after)
@@ -152,12 +165,17 @@ def _one_round(
                 after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
             wanted = after
             entries = _has_entries(wanted, held)
-        records.append(Record(rule.name, before, after, ruling.value, ruling.limit, ruling.by, ruling.by_key))
+        records.append(Record(rule.name, before, after, shown, ruling))
     return wanted, held_back and entries
 
 
 def _has_entries(wanted: Floats, held: Floats) -> bool:
-    return not np.array_equal(without_entries(wanted, held), wanted)
+    return not _same(without_entries(wanted, held), wanted)
+
+
+def _same(one: Floats, other: Floats) -> bool:
+    """Whether two arrays of one shape, none of it NaN, are equal."""
+    return one is other or bool((one == other).all())
 
 
 def _check(rule: Rule, before: Floats, after: Floats, held: Floats) -> None:
@@ -195,13 +213,14 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     steps, silent, columns = np.nonzero(np.stack([changed, _silent(passage, changed)], axis=1))
     rows, places = steps.tolist(), columns.tolist()
     value, limit = np.empty_like(before), np.empty_like(before)
-    for step in set(rows):
-        value[step], limit[step] = records[step].value, records[step].limit
+    rulings = {step: passage.ruling(records[step]) for step in dict.fromkeys(rows)}
+    for step, ruling in rulings.items():
+        value[step], limit[step] = ruling.value, ruling.limit
     cells, is_held = (steps, columns), held[columns]
     action = np.where(silent, 0, np.where(after[cells] == is_held, 2, 1))
     return zip(
         rows,
-        [_rule(records[step], n) for step, n in zip(rows, places, strict=True)],
+        [_rule(records[step].rule, rulings[step], n) for step, n in zip(rows, places, strict=True)],
         map(symbols.__getitem__, places),
         map(_ACTIONS.__getitem__, action.tolist()),
         value[cells].tolist(),
@@ -213,9 +232,9 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     )
 
 
-def _rule(record: Record, n: int) -> str:
+def _rule(name: str, ruling: Ruling, n: int) -> str:
     """Name of the rule, with the key of its limit where that decided."""
-    return record.rule if record.by is None or not record.by[n] else f"{record.rule}.{record.by_key}"
+    return name if ruling.by is None or not ruling.by[n] else f"{name}.{ruling.by_key}"
 
 
 def _silent(passage: Passage, changed: Flags) -> Flags:

@@ -134,6 +134,20 @@ class Rule(ABC):
         """Whether there is anything to ask it in this situation; it is left out where not."""
         return True
 
+    def idle(self, situation: Situation) -> bool:
+        """Whether it changes and exempts nothing in this situation, whatever is wanted; False if not known.
+
+        It is then asked only when somebody reads its numbers.
+        """
+        return False
+
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Whether a cheap look shows that `apply` would change and exempt nothing; False if not known.
+
+        It is then applied only when somebody reads its numbers. The arguments are those of `apply`.
+        """
+        return False
+
     @abstractmethod
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is left of the wanted net quantities.

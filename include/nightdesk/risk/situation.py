@@ -203,3 +203,7 @@ class Situation:
     def weights(self, quantity: Floats) -> Floats:
         """Signed shares of NAV of some quantities."""
         return quantity * self.price / self.nav
+
+    def gross(self, quantity: Floats) -> float:
+        """Absolute dollars of some quantities."""
+        return float((np.abs(quantity) * self.price).sum())

@@ -75,6 +75,13 @@ class PositionCount(Rule):
         limit: int = Field(ge=0, description="positions at once")
         per_symbol: int = Field(2, ge=1, description="positions in one symbol")
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """All that would be opened fits beside what stays."""
+        entering = situation.entering
+        stay = entering.stay(wanted, held)
+        count = entering.open_positions + int((stay - entering.open_here + entering.opens).sum())
+        return count <= self.params.limit and not (stay + entering.opens > self.params.per_symbol).any()
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the limits undone."""
         entering = situation.entering
@@ -167,6 +174,11 @@ class Heat(Rule):
     sentence = "positions of {value:.2%} of NAV with it, at most {limit:.2%} in this regime"
     told_as: ClassVar = {"heat": "Heat: positions in this regime"}
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Gross within the heat, or no limit in this band."""
+        heat = None if situation.band is None else situation.band.heat
+        return heat is None or situation.gross(wanted) <= heat * situation.nav
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the heat undone."""
         heat = None if situation.band is None else situation.band.heat
@@ -202,14 +214,25 @@ class Cash(Rule):
 
         reserve: Share = Field(0.0, description="share of NAV that purchases leave")
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """All purchases together covered."""
+        kept, costs = without_entries(wanted, held), situation.entering.costs
+        spent = float((np.abs(wanted - kept) * situation.price * (1.0 + costs)).sum())
+        return spent <= self._room(held, kept, situation)
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the cash undone, the least confident first."""
-        entering, price = situation.entering, situation.price
-        sold = np.clip(held, 0.0, None) - np.clip(without_entries(wanted, held), 0.0, None)
-        reserve = self.params.reserve * situation.nav
-        room = entering.cash - reserve + float((sold * price * (1.0 - entering.costs)).sum())
-        after, total = admit(wanted, held, situation, price * (1.0 + entering.costs), room)
+        room = self._room(held, without_entries(wanted, held), situation)
+        price = situation.price * (1.0 + situation.entering.costs)
+        after, total = admit(wanted, held, situation, price, room)
         return Ruling(after, total, room)
+
+    def _room(self, held: Floats, kept: Floats, situation: Situation) -> float:
+        """Dollars for purchases, once what is held was brought down to what is kept of it."""
+        entering = situation.entering
+        sold = np.maximum(held, 0.0) - np.maximum(kept, 0.0)
+        reserve: float = self.params.reserve * situation.nav
+        return entering.cash - reserve + float((sold * situation.price * (1.0 - entering.costs)).sum())
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """Cash that is there."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
+from nightdesk.risk.correlation import known_pairs
 from nightdesk.risk.distances import Distance, Measured, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Flags, Situation
@@ -38,6 +39,15 @@ class Correlation(Rule):
 
         limit: Share = Field(0.7, description="correlation above which a pair counts")
         joint_cap: Share = Field(0.75, description="of the sum of the two symbols' caps")
+
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """No pair that moves together beyond its joint cap."""
+        weight, cap = np.abs(situation.weights(wanted)), situation.max_weight
+        i, j, together = known_pairs(np.flatnonzero(weight), situation.standing.correlation)
+        close = together > self.params.limit
+        i, j = i[close], j[close]
+        over = weight[i] + weight[j] > self.params.joint_cap * (cap[i] + cap[j]) + 1e-12
+        return not over.any()
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Pairs beyond their joint cap made smaller; each symbol's value is of its tightest pair."""

@@ -41,6 +41,10 @@ class DrawdownLevel(Rule):
     sentence = "drawdown level {value:.0f}, entries are limited from level {limit:.0f} on"
     told_as: ClassVar = {"drawdown_level": "Drawdown since the last reset of its peak, up to {subject}"}
 
+    def idle(self, situation: Situation) -> bool:
+        """At level 0."""
+        return situation.standing.level == 0
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions that the level forbids undone."""
         standing, level = situation.standing, situation.standing.level

@@ -133,6 +133,10 @@ class GrossLeverage(Rule):
             description="false: at most 1 even on margin; null: as the book's margin says",
         )
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Gross within the limit."""
+        return situation.gross(wanted) <= self.most_gross(situation.margin) * situation.nav
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
         return within_gross(wanted, held, situation, self.most_gross(situation.margin))
@@ -220,10 +224,13 @@ class CashBuffer(Rule):
             None, description="false: in cash even on margin; null: as the book's margin says"
         )
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Gross within the limit."""
+        return situation.gross(wanted) <= self._most(situation.margin) * situation.nav
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk until the buffer is left."""
-        limit = (1.0 - self.params.limit) / self._initial(situation.margin)
-        return within_gross(wanted, held, situation, limit)
+        return within_gross(wanted, held, situation, self._most(situation.margin))
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """What positions leave of NAV; on margin, excess equity."""
@@ -233,6 +240,11 @@ class CashBuffer(Rule):
     def faults(self, book: Book) -> Iterator[str]:
         """Borrowing that the book does not say."""
         return unsaid_margin(self.name, self.params.margin, book.margin)
+
+    def _most(self, margin: Margin) -> float:
+        """Gross over NAV that leaves the buffer."""
+        limit: float = self.params.limit
+        return (1.0 - limit) / self._initial(margin)
 
     def _initial(self, margin: Margin) -> float:
         """What a position's holder must put up of its value."""

@@ -28,6 +28,10 @@ class KillSwitch(Rule):
     always = True
     sentence = "kill switch at {value:.0f} (1 is on)"
 
+    def idle(self, situation: Situation) -> bool:
+        """While the switch is off."""
+        return not situation.kill_switch
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions while the switch is on."""
         on = situation.kill_switch
@@ -52,6 +56,10 @@ class DailyLoss(Rule):
 
         limit: float = Field(lt=0, gt=-1, description="NAV / previous NAV - 1 below which nothing is opened")
         kills: bool = Field(False, description="whether it also stops the book until a person releases it")
+
+    def idle(self, situation: Situation) -> bool:
+        """After any other day."""
+        return not situation.day_return < self.params.limit
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when the day's return is under the limit."""
@@ -162,6 +170,10 @@ class Quarantine(Rule):
     always = True
     sentence = "quarantine at {value:.0f} (1 is on)"
 
+    def idle(self, situation: Situation) -> bool:
+        """While nothing is in quarantine."""
+        return not situation.quarantined.any()
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions in quarantined symbols."""
         bad = situation.quarantined
@@ -179,6 +191,10 @@ class Staleness(Rule):
     always = True
     sentence = "its newest bar is {value:.0f} sessions old, at most {limit:.0f} is allowed"
     unmeasured = "it has never had a bar"
+
+    def idle(self, situation: Situation) -> bool:
+        """With a bar of every symbol."""
+        return not situation.age.any()
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions where the newest bar is older than the session, or there is none."""
@@ -198,6 +214,10 @@ class References(Rule):
     always = True
     sentence = "benchmark or volatility index without a bar of this session at {value:.0f} (1 is so)"
 
+    def idle(self, situation: Situation) -> bool:
+        """While both have one."""
+        return situation.entries_allowed
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when the day allows none."""
         absent = not situation.entries_allowed
@@ -214,6 +234,10 @@ class Regime(Rule):
     always = True
     sentence = "volatility index at {value:.2f}, in the band from {limit:.2f}"
     unmeasured = "the volatility index is not known, so neither is its band"
+
+    def idle(self, situation: Situation) -> bool:
+        """In a band that is open."""
+        return situation.band is not None and situation.band.entries
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when the band is unknown or closed."""

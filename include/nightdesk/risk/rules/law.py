@@ -46,6 +46,10 @@ class WashSale(Rule):
         """Whether any symbol has such a loss."""
         return bool(np.any(situation.wash_loss))
 
+    def idle(self, situation: Situation) -> bool:
+        """Where it only tells."""
+        return bool(self.params.purchases == "flag")
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is bought undone, where there is a loss and the book refuses; short sales may be closed."""
         loss = np.broadcast_to(np.asarray(situation.wash_loss, dtype=np.float64), wanted.shape)

@@ -35,6 +35,10 @@ class StopLoss(Rule):
     class Params(Stop):
         """Its numbers; a symbol of the universe may have its own under `stop`."""
 
+    def idle(self, situation: Situation) -> bool:
+        """While no stop is reached or still to be done."""
+        return not np.isfinite(situation.standing.stop_cap).any()
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions cut to what their stops leave."""
         standing = situation.standing

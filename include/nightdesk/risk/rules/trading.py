@@ -37,6 +37,12 @@ def by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
     return order[: np.count_nonzero(size)]
 
 
+def _without_small(wanted: Floats, held: Floats, small: Flags, situation: Situation) -> Floats:
+    """Small trades undone, but for those that close a position."""
+    undone = small & (wanted != held) & _stays(wanted, situation)
+    return np.where(undone, held, wanted) if undone.any() else wanted
+
+
 @register
 class TradesPerDay(Rule):
     """So many trades a session; the largest changes of weight come first, then the alphabet."""
@@ -51,6 +57,10 @@ class TradesPerDay(Rule):
         """Its number."""
 
         limit: int = Field(ge=0, description="trades a session")
+
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """No more trades than that."""
+        return bool(np.count_nonzero(wanted != held) <= self.params.limit)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """The trades beyond the limit undone."""
@@ -82,6 +92,11 @@ class TurnoverPerDay(Rule):
         """Its number."""
 
         limit: float = Field(gt=0, description="sum of the absolute changes of weight")
+
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """All trades together within the limit."""
+        limit: float = self.params.limit
+        return situation.gross(wanted - held) <= limit * situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Trades by size until the limit; the one that crosses is cut to it, those after it undone."""
@@ -122,7 +137,7 @@ class SmallestTrade(Rule):
         """Small trades undone."""
         limit: float = self.params.limit
         notional = np.abs(wanted - held) * situation.price
-        return Ruling(np.where((notional < limit) & _stays(wanted, situation), held, wanted), notional, limit)
+        return Ruling(_without_small(wanted, held, notional < limit, situation), notional, limit)
 
 
 @register
@@ -143,4 +158,4 @@ class RebalanceThreshold(Rule):
         """Small changes of weight undone."""
         limit: float = self.params.limit
         size = sizes(wanted, held, situation)
-        return Ruling(np.where((size < limit) & _stays(wanted, situation), held, wanted), size, limit)
+        return Ruling(_without_small(wanted, held, size < limit, situation), size, limit)
