@@ -1,5 +1,6 @@
 """A book is read, or refused with the file, the key, what was found and what is allowed."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -294,3 +295,42 @@ def test_a_schedule_follows_from_its_book() -> None:
         timedelta(minutes=7),
         timedelta(minutes=10),
     )
+
+
+FINANCING = "{debit_rate: 0.07, credit_rate: 0.03, borrow_rate: 0.01}"
+
+
+def test_a_book_without_margin_and_financing_has_the_hash_from_before_there_were_any() -> None:
+    plain = load_book(MULTI_ASSET)
+    document = json.loads(plain.configuration)
+    assert not {"financing", "margin"} & document.keys()
+    assert all("borrow_rate" not in one for one in document["universe"].values())
+    financed = load_book(MULTI_ASSET, {"financing": FINANCING})
+    assert financed.config_hash != plain.config_hash
+    own = load_book(MULTI_ASSET, {"financing": FINANCING, "universe.SPY.borrow_rate": "0.2"})
+    assert own.config_hash != financed.config_hash
+    assert own.borrow_rates["SPY"] == 0.2
+    assert own.borrow_rates["GLD"] == 0.01
+
+
+def test_interest_on_idle_cash_is_a_financing_that_gives_credit_alone() -> None:
+    rates = load_book(MULTI_ASSET, {"cash.interest": "0.03"}).rates
+    assert (rates.debit_rate, rates.credit_rate, rates.borrow_rate) == (0, 0.03, 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (
+            {"financing": FINANCING, "cash.interest": "0.02"},
+            r"cash\.interest: found 0\.02 beside financing, whose credit_rate says the same",
+        ),
+        ({"universe.SPY.borrow_rate": "0.2"}, r"universe\.SPY\.borrow_rate: the book has no financing"),
+        ({"financing": "{credit_rate: 0.03}"}, r"financing\.debit_rate: missing(?s:.*)borrow_rate: missing"),
+        ({"financing": "{debit_rate: -0.1, borrow_rate: 0}"}, r"financing\.debit_rate: found -0\.1"),
+        ({"financing": "{debit_rates: 0.1}"}, r"did you mean debit_rate\?"),
+    ],
+)
+def test_a_financing_that_makes_no_sense_is_refused(overrides: dict[str, str], said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        load_book(MULTI_ASSET, overrides)

@@ -105,6 +105,9 @@ class Instrument(Frozen):
     )
     costs: Costs | None = Field(None, description="instead of the book's costs")
     stop: Stop | None = Field(None, description="instead of the numbers of limits.stop_loss")
+    borrow_rate: float | None = Field(
+        None, ge=0, lt=10, description="instead of the rate of financing.borrow_rate"
+    )
     tax_class: Literal["collectible", "partnership"] | None = Field(
         None, description="what the tax makes of it, where it is no plain security; see docs/tax.md"
     )
@@ -383,7 +386,7 @@ class Tax(Frozen):
 
 
 class Cash(Frozen):
-    """What idle cash earns in a simulated account; at a real broker its own interest is booked."""
+    """What idle cash earns in a simulated account: the short form of a financing that only gives credit."""
 
     interest: float = Field(
         0.0, ge=0, lt=1, description="annual rate, actual/360 on cash before the day's trades; 0: none"
@@ -391,11 +394,15 @@ class Cash(Frozen):
 
 
 class Financing(Frozen):
-    """What borrowed money and borrowed shares cost, and what idle cash earns; annual rates, actual/360."""
+    """What borrowed money and borrowed shares cost in a simulated account, and what cash earns; rates a year.
 
-    debit_rate: float = Field(ge=0, lt=1, description="on money that is borrowed")
-    credit_rate: float = Field(0.0, ge=0, lt=1, description="earned on a settled balance above zero")
-    borrow_rate: float = Field(ge=0, lt=1, description="on the value of short positions")
+    Each calendar day counts 1/360 of a year. A real broker's own entries are booked instead, and compared
+    with these.
+    """
+
+    debit_rate: float = Field(ge=0, lt=1, description="on cash below 0, before the day's trades")
+    credit_rate: float = Field(0.0, ge=0, lt=1, description="on cash above 0, proceeds of shorts included")
+    borrow_rate: float = Field(ge=0, lt=10, description="on the value of shorts")
 
 
 #: What each kind of margin asks for of a position's value: initial, maintenance of longs and of shorts.
@@ -591,7 +598,10 @@ class Book(Frozen):
     limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
     cash: Cash = Cash()
     margin: Margin = Margin()
-    financing: Financing | None = Field(None, description="required where the book has a margin")
+    financing: Financing | None = Field(
+        None,
+        description="what borrowing costs and cash earns; none: cash.interest alone. A margin requires it",
+    )
     tax: Tax = Tax()
     levels: Levels | None = Field(None, description="drawdown levels; none: the book has no levels")
     costs: Costs = Costs()
@@ -658,6 +668,34 @@ class Book(Frozen):
             raise ValueError(f"origin {self.origin} must lie before inception {self.inception}")
         return self
 
+    @model_validator(mode="after")
+    def _financed_once(self) -> Self:
+        if self.financing is not None and self.cash.interest:
+            raise ValueError(
+                f"cash.interest: found {self.cash.interest:g} beside financing, whose credit_rate says the "
+                "same; leave cash.interest out"
+            )
+        for symbol in () if self.financing is not None else self._own_borrow_rates:
+            raise ValueError(
+                f"universe.{symbol}.borrow_rate: the book has no financing that it belongs to; add one"
+            )
+        return self
+
+    @property
+    def _own_borrow_rates(self) -> dict[str, float]:
+        rates = {symbol: one.borrow_rate for symbol, one in self.universe.items()}
+        return {symbol: rate for symbol, rate in rates.items() if rate is not None}
+
+    @property
+    def rates(self) -> Financing:
+        """Its financing; where none is stated, one in which idle cash earns what `cash.interest` says."""
+        return self.financing or Financing(debit_rate=0, credit_rate=self.cash.interest, borrow_rate=0)
+
+    @property
+    def borrow_rates(self) -> dict[str, float]:
+        """What shorting costs a year, a share of their value, by symbol."""
+        return dict.fromkeys(self.universe, self.rates.borrow_rate) | self._own_borrow_rates
+
     @property
     def label(self) -> str:
         """Title and name: two books may carry one title, never one name."""
@@ -693,11 +731,15 @@ class Book(Frozen):
         """All that the book decides by as JSON, independent of the file's layout and of who is told.
 
         Targets and tax classes decide nothing: they only say what a result is compared with and how it is
-        taxed.
+        taxed. A book without margin and financing is what it was before there were any.
         """
-        return self.model_dump_json(
-            exclude={"alerts": True, "targets": True, "universe": {"__all__": {"tax_class": True}}}
-        )
+        of_symbols: dict[str, bool] = {"tax_class": True}
+        left_out: dict[str, Any] = {"alerts": True, "targets": True, "universe": {"__all__": of_symbols}}
+        if self.financing is None:
+            left_out["financing"] = of_symbols["borrow_rate"] = True
+        if self.margin == Margin():
+            left_out["margin"] = True
+        return self.model_dump_json(exclude=left_out)
 
     @property
     def config_hash(self) -> str:

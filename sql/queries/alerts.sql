@@ -100,7 +100,7 @@ FROM nightdesk.strategy_bands WHERE book = %(book)s ORDER BY strategy;
 -- name: strategy_results
 -- Dollars that each strategy had gained up to the mark of a session, since its book began.
 SELECT p.session, p.strategy,
-    sum(p.realised + p.market_value - p.cost + p.dividends - p.commission) AS profit,
+    sum(p.realised + p.market_value - p.cost + p.dividends - p.commission - p.borrow) AS profit,
     bool_or(p.quantity <> 0) AS held
 FROM nightdesk.positions p
 WHERE p.book = %(book)s AND p.session BETWEEN %(first)s AND %(last)s

@@ -226,7 +226,7 @@ FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY session, number;
 
 -- name: position_rows
-SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, price, market_value
+SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price, market_value
 FROM nightdesk.positions WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
 
 -- name: portfolio_row
@@ -291,7 +291,7 @@ ORDER BY 1;
 SELECT session FROM nightdesk.runs WHERE book = %(book)s AND session >= %(session)s ORDER BY session FOR UPDATE;
 
 -- name: performance_rows
-SELECT strategy, realised, unrealised, dividends, commission, interest, fees, other
+SELECT strategy, realised, unrealised, dividends, commission, borrow, interest, fees, other
 FROM nightdesk.performance WHERE book = %(book)s AND session = %(session)s ORDER BY strategy = '', strategy;
 
 -- name: profit_by_session

@@ -26,5 +26,5 @@ JOIN nightdesk.slippage s ON (s.book, s.execution_id) = (f.book, f.execution_id)
 WHERE o.book = %(book)s AND o.session = %(session)s AND o.symbol = %(symbol)s ORDER BY f.session, f.execution_id;
 
 -- name: position_span
-SELECT session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, market_value
+SELECT session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, market_value
 FROM nightdesk.positions WHERE book = %(book)s ORDER BY session, strategy, symbol;

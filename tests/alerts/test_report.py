@@ -333,6 +333,17 @@ def test_the_page_says_what_was_earned_and_what_was_aimed_at(earning, sentence):
     assert Page(render(earning)).stack == []
 
 
+def test_the_page_has_a_column_for_borrowed_units_where_they_cost_anything(earning):
+    assert "Borrow" not in words(render(earning))
+    short = StrategyDay("short", realised=Decimal("2.00"), borrow=Decimal("0.75"))
+    said = words(render(replace(earning, earnings=(short, StrategyDay("", borrow=Decimal("0.10"))))))
+    assert "Strategy Realised Unrealised Dividends Commission Borrow Profit" in said
+    assert "commission and fees for borrowed units paid" in said
+    assert "short +$2.00 $0.00 $0.00 $0.00 $0.75 +$1.25" in said
+    assert "interest $0.00, fees $0.00 $0.10 −$0.10" in said
+    assert "The book +$2.00 $0.00 $0.00 $0.00 $0.85 +$1.15" in said
+
+
 def test_a_missed_target_stands_before_those_that_are_met(earning):
     text = words(render(earning)).split("Aimed at")[1]
     assert text.index("Return a year") < text.index("Volatility a year")

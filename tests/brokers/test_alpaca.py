@@ -397,6 +397,7 @@ def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, f
     exchange.pay_dividend("SPY", "1.366")
     exchange.post("FEE", "-0.02", "SPY", activity_sub_type="TAF", description="TAF fee of 3 shares")
     exchange.post("INT", "1.17")
+    exchange.post("FEE", "-0.61", "SPY", description="Stock borrow fee for SPY")
     exchange.post("CSD", "5000")
     exchange.post("SPIN", "0", "XYZ", qty="10")
     exchange.post("DIV", "-3", "SPY", status="canceled")
@@ -406,12 +407,13 @@ def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, f
         ("dividend", "SPY", Decimal(0), Decimal("136.60")),
         ("fee", "SPY", Decimal(0), Decimal("-0.02")),
         ("interest", "", Decimal(0), Decimal("1.17")),
+        ("borrow", "SPY", Decimal(0), Decimal("-0.61")),
         ("transfer", "", Decimal(0), Decimal("5000")),
         ("corporate_action", "XYZ", Decimal(0), Decimal(0)),
     ]
     assert {one.session for one in told} == {session(1)}
     assert told[2].words == "FEE TAF TAF fee of 3 shares"
-    assert len({one.movement_id for one in told}) == 6
+    assert len({one.movement_id for one in told}) == 7
     assert list(broker.movements_since(session(1))) == []
     assert broker.positions()["BTC-USD"] == Decimal("0.09975")
 

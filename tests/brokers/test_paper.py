@@ -18,6 +18,7 @@ from nightdesk.errors import Refused
 from nightdesk.execution import Period, accrual_terms
 from nightdesk.execution.fills import FillBars
 from nightdesk.execution.orders import Intent, Order, client_order_id
+from nightdesk.execution.period import Rates
 
 FUNDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")
@@ -194,3 +195,22 @@ def test_a_limit_order_fills_when_the_session_reaches_it_and_else_expires_with_t
     assert missed.state == "expired"
     assert "the limit of 97.0 was not reached" in missed.answer["reason"]
     assert "its low was 98.0" in missed.answer["reason"]
+
+
+def test_borrowed_units_and_a_debit_cost_by_the_days_that_they_are_borrowed(
+    broker: PaperBroker, order: Order
+) -> None:
+    rates = Rates(debit=Decimal("0.072"), borrow={"SPY": Decimal("0.036")})
+    terms = replace(accrual_terms(load_book(PROJECT / "books" / "multi_asset.yaml")), rates=rates)
+    broker.submit(replace(order, side="sell", client_order_id="short"))
+    broker.advance(replace(day(1), terms=terms))
+    cash = broker.account().cash
+    broker.advance(replace(day(2), terms=terms, closes={"SPY": 100.0}))
+    assert broker.account().cash == cash - Decimal("1.00")  # 10,000 dollars at 3.6 % for a day of 360
+    broker.submit(replace(order, quantity=Decimal(3000), client_order_id="levered"))
+    broker.advance(replace(day(3), terms=terms, closes={"SPY": 100.0}))
+    owed = broker.account().cash
+    assert owed < 0
+    broker.advance(replace(day(4), terms=terms, closes={"SPY": 100.0}))
+    days = (session(4) - session(3)).days
+    assert broker.account().cash - owed == (owed * Decimal("0.072") * days / 360).quantize(Decimal("0.01"))

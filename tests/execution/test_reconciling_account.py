@@ -40,6 +40,20 @@ def test_fees_and_interest_are_the_books_own() -> None:
     assert entries_of(ours(), interest, fee, interest) == expected
 
 
+def test_a_borrow_fee_is_borne_by_those_who_are_short_and_else_by_the_book() -> None:
+    entries = [
+        Entry(FRIDAY, "fill", name, "GLD", Decimal(n), Decimal(150), -150 * Decimal(n), Decimal(0), name)
+        for name, n in {"carry": "-2", "trend": "-1", "value": "1"}.items()
+    ]
+    fee = movement("borrow", "-0.10", symbol="GLD")
+    assert entries_of(ours(entries=entries), fee) == [
+        ("borrow", "carry", "GLD", 0, Decimal("-0.07")),
+        ("borrow", "trend", "GLD", 0, Decimal("-0.03")),
+    ]
+    other = movement("borrow", "-0.10", symbol="SPY")
+    assert entries_of(ours(entries=entries), other) == [("borrow", "", "", 0, Decimal("-0.10"))]
+
+
 def test_a_fee_in_a_coin_is_borne_by_those_who_hold_it() -> None:
     units = {"carry": "0.3", "trend": "0.1"}
     entries = [

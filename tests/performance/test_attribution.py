@@ -69,6 +69,15 @@ def test_interest_and_fees_are_named_and_belong_to_no_strategy(opening: Ledger) 
     assert told[""] == StrategyDay("", interest=Decimal("1.23"), fees=Decimal("-0.40"))
 
 
+def test_what_a_short_costs_is_its_strategys_and_what_no_symbol_costs_is_the_books(opening: Ledger) -> None:
+    told = days(
+        opening, [entry("borrow", "calm", "SPY", "0", "-0.75"), entry("borrow", "", "", "0", "-2")], "100"
+    )
+    assert told["calm"] == StrategyDay("calm", borrow=Decimal("0.75"))
+    assert told["calm"].profit == Decimal("-0.75")
+    assert told[""] == StrategyDay("", borrow=Decimal(2))
+
+
 def test_what_nothing_explains_is_told_as_such_and_never_lost(opening: Ledger) -> None:
     told = days(opening, [entry("adjustment", "", "", "0", "-7.00")], "101")
     assert told[""].other == Decimal("-7.00")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
@@ -191,6 +192,43 @@ def test_fees_are_booked_in_dollars_and_in_coins(desk: AlpacaDesk, fake: FakeAlp
         Decimal("-0.37"),
     ) in desk.rows("SELECT kind, symbol, cash FROM nightdesk.ledger_entries WHERE kind = 'fee'")
     with desk.at(3) as context:
+        assert verify(context.conn, "small").differences == ()
+
+
+def test_what_the_broker_takes_for_loans_is_booked_and_told_beside_the_books_rates(
+    desk: AlpacaDesk, fake: FakeAlpaca
+) -> None:
+    tree = yaml.safe_load(desk.book.read_text())
+    rates = {"debit_rate": 0.08, "credit_rate": 0.036, "borrow_rate": 0.05}
+    desk.book.write_text(yaml.safe_dump(tree | {"financing": rates}, sort_keys=False))
+    week(desk, 2)
+    assert desk.rows("SELECT 1 FROM nightdesk.ledger_entries WHERE kind IN ('interest', 'borrow')") == []
+    fake.exchange.post("INT", "100.00")
+    fake.exchange.post("FEE", "-0.61", description="Stock borrow fee")
+    for number in (3, 4):
+        desk.live_through(number)
+        desk.decide(number)
+    booked = "SELECT session, kind, cash FROM nightdesk.ledger_entries WHERE kind IN ('interest', 'borrow')"
+    assert sorted(desk.rows(booked)) == [
+        (session(3), "borrow", Decimal("-0.61")),
+        (session(3), "interest", Decimal("100.00")),
+    ]
+    balances = desk.rows("SELECT session, cash FROM nightdesk.portfolio ORDER BY session")[:3]
+    ends = (session(1), session(2), session(3))
+    modelled = sum(
+        (cash * Decimal("0.036") * (end - begin).days / 360).quantize(Decimal("0.01"))
+        for (begin, cash), end in zip(balances, ends, strict=True)
+    )
+    told = dict(
+        desk.rows("SELECT level, body FROM nightdesk.alerts WHERE alert_key LIKE 'financing small %%'")
+    )
+    assert f"booked 100.00 dollars of interest at {session(3)}" in told["WARNING"]
+    assert f"it is {modelled} since {session(0)}: a difference of {100 - modelled}." in told["WARNING"]
+    assert "booked -0.61 dollars of fees for borrowed units" in told["INFO"]
+    kept = "SELECT session, borrow, interest, other FROM nightdesk.performance WHERE interest <> 0"
+    assert desk.rows(kept) == [(session(3), Decimal("0.61"), Decimal(100), 0)]
+    assert differences(desk) == []
+    with desk.at(4) as context:
         assert verify(context.conn, "small").differences == ()
 
 

@@ -71,10 +71,13 @@ EVENTS = (
 )
 
 
+FINANCING = {"debit_rate": 0.072, "credit_rate": 0.031, "borrow_rate": 0.01}
+
+
 @pytest.mark.timeout(400)
 def test_every_kind_of_action_is_booked_alike_by_the_steps_and_the_backtest(desk: SmallDesk) -> None:
     tree = yaml.safe_load(desk.book.read_text())
-    desk.book.write_text(yaml.safe_dump(tree | {"cash": {"interest": 0.031}}, sort_keys=False))
+    desk.book.write_text(yaml.safe_dump(tree | {"financing": FINANCING}, sort_keys=False))
     desk.run(0)
     state(desk, *EVENTS)
     for number in range(1, 8):

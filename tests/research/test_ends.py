@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nightdesk.book import Book, load_book
+from nightdesk.book import Book, Financing, load_book
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.panel import Action, Column, Panel, lay_events
@@ -138,6 +138,10 @@ def test_idle_cash_earns_by_the_days_between_sessions(book: Book, panel: Panel, 
     figures = metrics(result)
     assert (figures["interest"], figures["interest_rate"]) == (float(sum(expected)), 0.036)
     assert metrics(run(book, panel, case))["interest"] == 0.0
+    financing = Financing(debit_rate=0.08, credit_rate=0.036, borrow_rate=0.5)
+    financed = run(book.model_copy(update={"financing": financing}), panel, case)
+    assert financed.entries == result.entries, "what owes nothing and is short of nothing"
+    assert (metrics(financed)["debit_rate"], metrics(financed)["borrow"]) == (0.08, 0.0)
 
 
 def test_a_symbol_that_an_action_brings_is_worth_what_it_says_until_its_first_bar(

@@ -235,12 +235,18 @@ class SessionReport:
         )
 
     @property
+    def borrowed(self) -> bool:
+        """Whether the day cost anything for borrowed units."""
+        return any(one.borrow for one in self.earnings)
+
+    @property
     def idle(self) -> tuple[str, ...]:
         """Strategies that neither earned, lost nor paid anything."""
         return tuple(
             one.strategy
             for one in self.earnings
-            if one.strategy and not (one.realised or one.unrealised or one.dividends or one.commission)
+            if one.strategy
+            and not (one.realised or one.unrealised or one.dividends or one.commission or one.borrow)
         )
 
     @property

@@ -258,6 +258,8 @@ def movement_of(activity: Any, symbols: Symbols, calendar: Calendar) -> Movement
     cash = ZERO if fields.get("net_amount") is None else to_cents(number_of(fields, "net_amount"))
     quantity = ZERO if fields.get("qty") is None else number_of(fields, "qty")
     kind = MOVEMENTS.get(name, "other")
+    if kind == "fee" and "borrow" in str(fields.get("description") or "").lower():
+        kind = "borrow"  # Alpaca has no type of its own for what a short position's loan costs
     if kind == "corporate_action" or (kind == "dividend" and cash):
         quantity = ZERO
     created = fields.get("created_at")

@@ -228,9 +228,10 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     cells += [(name, percent(metrics[name])) for name in SHARES]
     cells += [(name, number(metrics[name])) for name in RATIOS]
     cells += [(name, f"{metrics[name]:,}") for name in COUNTS]
-    cells += [("dividends", money(metrics["dividends"])), ("interest", money(metrics["interest"]))]
+    cells += [(name, money(metrics[name])) for name in ("dividends", "interest", "borrow")]
     remarks["dividends"] = f"in {metrics['dividends_paid']:,} payments"
-    remarks["interest"] = "on the book's cash"
+    remarks["interest"] = "on the book's cash, what it owed taken off"
+    remarks["borrow"] = "paid for units sold short"
     yield from ((name, value, remarks.get(name, "")) for name, value in cells)
 
 
@@ -253,6 +254,13 @@ def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield from table(("target", "value", "aimed at", ""), rows, right=("value",))
 
 
+def _financed(metrics: Mapping[str, Any]) -> str:
+    """What cash earned and what was borrowed cost, with the rates a year."""
+    credit, debit, borrow = (metrics[name] for name in ("interest_rate", "debit_rate", "borrow_rate"))
+    earned = f"interest {metrics['interest']:,.2f} dollars at {credit:g} a year on cash, {debit:g} on debit"
+    return f"{earned}; borrowing units cost {metrics['borrow']:,.2f} dollars at {borrow:g} a year"
+
+
 def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.cli.data_notes import data_lines
 
@@ -267,8 +275,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
         yield _stale_line(one)
     for one in document["booked_actions"]:
         yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
-    earned = f"{metrics['interest']:,.2f} dollars at {metrics['interest_rate']:g} a year (cash.interest)"
-    yield f"interest on idle cash: {earned}"
+    yield _financed(metrics)
     yield ""
     yield from _targets(metrics["targets"])
     yield ""

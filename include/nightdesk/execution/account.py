@@ -82,7 +82,7 @@ class Account:
         return "; ".join((*self.obstacles.get("", ()), *self.obstacles.get(asset_class, ())))
 
 
-MovementKind = Literal["dividend", "fee", "interest", "transfer", "corporate_action", "other"]
+MovementKind = Literal["dividend", "fee", "interest", "borrow", "transfer", "corporate_action", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,9 @@ class Movement:
     movement_id : str
         The broker's own key of it.
     kind : str
-        "dividend", "fee", "interest", "transfer" (a person's deposit or withdrawal), "corporate_action" (a
-        split, merger, change of name, spin-off, and the cash in lieu or the cash of it) or "other".
+        "dividend", "fee", "interest", "borrow" (the fee for units that were borrowed to be short),
+        "transfer" (a person's deposit or withdrawal), "corporate_action" (a split, merger, change of name,
+        spin-off, and the cash in lieu or the cash of it) or "other".
     symbol : str
         What it is about; empty for the account as a whole.
     quantity : Decimal

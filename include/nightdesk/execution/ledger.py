@@ -13,7 +13,7 @@ from nightdesk.execution.money import ZERO, exact, to_cents, to_price
 
 EntryKind = Literal[
     "capital", "fill", "cross", "dividend", "capital_gain", "return_of_capital", "split", "exchange",
-    "redemption", "adjustment", "fee", "interest",
+    "redemption", "adjustment", "fee", "interest", "borrow",
 ]  # fmt: skip
 
 #: Strategy and symbol of an entry that belongs to the whole book.
@@ -29,7 +29,8 @@ class Entry:
     session : date
         When it counts.
     kind : str
-        "capital", "fee" and "interest" move cash; "fill", "cross" (between strategies of the book),
+        "capital", "fee" and "interest" move cash; "borrow" is the fee for units that a short position has
+        borrowed; "fill", "cross" (between strategies of the book),
         "adjustment" and "redemption" (units that end for cash, or for nothing) move quantity and cash at a
         price; "dividend" and "capital_gain" pay cash on a position; "return_of_capital" pays it out of the
         cost, and what is beyond that is profit; "split" restates a quantity and leaves its cost; "exchange"
@@ -79,7 +80,8 @@ class Position:
     """What one strategy holds of one symbol, and what it has earned on it.
 
     `cost` is the total cost basis in dollars by the average-cost method, without commission; it has the sign
-    of `quantity`. `realised`, `commission` and `dividends` accumulate over the book's life. `entry_session`
+    of `quantity`. `realised`, `commission`, `dividends` and `borrow` (fees on what was short, paid: positive)
+    accumulate over the book's life. `entry_session`
     is that of the purchase that opened the position, None while there is none; an exchange keeps it.
     `dividends` holds all distributions in cash but returns of capital.
     """
@@ -92,6 +94,7 @@ class Position:
     entry_session: date | None = None
     commission: Decimal = ZERO
     dividends: Decimal = ZERO
+    borrow: Decimal = ZERO
 
     @property
     def average_cost(self) -> Decimal | None:
@@ -103,6 +106,8 @@ class Position:
         match entry.kind:
             case "dividend" | "capital_gain":
                 return replace(self, dividends=self.dividends + entry.cash)
+            case "borrow":
+                return replace(self, borrow=self.borrow - entry.cash)
             case "return_of_capital":
                 left = self.cost - entry.cash
                 if left * self.quantity < 0:  # more came back than was paid

@@ -17,9 +17,14 @@ from nightdesk.panel import Action
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What money earns in an account: a share a year; 0.03 is 3 %."""
+    """What money and borrowed units cost and earn in an account: shares a year, 0.03 is 3 %.
 
+    `borrow` is by symbol; a symbol whose loan is free is absent.
+    """
+
+    debit: Decimal = ZERO
     credit: Decimal = ZERO
+    borrow: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,16 @@ class AccrualTerms:
     """What accruals need to know of a book: smallest quantities by symbol, and its rates."""
 
     units: Mapping[str, Decimal] = field(default_factory=dict)
-    rates: Rates = Rates()
+    rates: Rates = field(default_factory=Rates)
+
+
+def rates_of(book: Book) -> Rates:
+    """The rates that a book states."""
+    return Rates(
+        debit=exact(book.rates.debit_rate),
+        credit=exact(book.rates.credit_rate),
+        borrow={symbol: exact(rate) for symbol, rate in book.borrow_rates.items() if rate},
+    )
 
 
 def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
@@ -37,10 +51,11 @@ def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
     ----------
     book : Book
     simulated : bool
-        Whether the account is one of ours. A real broker books its own interest: there is no rate then.
+        Whether the account is one of ours. A real broker books interest and borrow fees itself: there are no
+        rates then.
     """
     units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
-    return AccrualTerms(units, Rates(credit=exact(book.cash.interest)) if simulated else Rates())
+    return AccrualTerms(units, rates_of(book) if simulated else Rates())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,8 @@ class Period:
     terms : AccrualTerms
     prices : mapping of symbol to float
         Raw closes at its end, by which the book is marked.
+    closes : mapping of symbol to float
+        Raw closes at its beginning; needed of what is sold short and costs a fee.
     splits, dividends : mapping of symbol to float
         Units after for one before; dollars a unit held before the open. Symbols without one may be absent.
     restated : mapping of symbol to float
@@ -81,6 +98,7 @@ class Period:
     bars: FillBars
     terms: AccrualTerms
     prices: Mapping[str, float] = field(default_factory=dict)
+    closes: Mapping[str, float] = field(default_factory=dict)
     splits: Mapping[str, float] = field(default_factory=dict)
     dividends: Mapping[str, float] = field(default_factory=dict)
     restated: Mapping[str, float] = field(default_factory=dict)

@@ -151,11 +151,11 @@ def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
 
 
 def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:
-    """The fees and interest that are not booked yet, and what cash in lieu was more or less than booked, each
-    once; of units that the book cannot hold none.
+    """The fees, interest and borrow fees that are not booked yet, and what cash in lieu was more or less than
+    booked, each once; of units that the book cannot hold none.
     """
     newest = {one.movement_id: one for one in broker.movements}
-    found = [one for one in newest.values() if one.kind in ("fee", "interest")]
+    found = [one for one in newest.values() if one.kind in ("fee", "interest", "borrow")]
     found += corrections(ours.owed, tuple(newest.values()))
     return [
         BookMovement(one)

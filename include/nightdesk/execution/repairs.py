@@ -10,6 +10,7 @@ from typing import Any
 
 from nightdesk.execution.account import Movement
 from nightdesk.execution.fills import Fill
+from nightdesk.execution.financing import shorts_of
 from nightdesk.execution.ledger import WHOLE_BOOK, Entry, EntryKind, Ledger
 from nightdesk.execution.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
 from nightdesk.execution.orders import Order
@@ -90,7 +91,7 @@ class RefuseFill:
 
 @dataclass(frozen=True)
 class BookMovement:
-    """A fee, an interest or what cash in lieu was more than booked, to be booked."""
+    """A fee, an interest, a borrow fee or what cash in lieu was more than booked, to be booked."""
 
     movement: Movement
 
@@ -188,17 +189,33 @@ def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Ent
 def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:
     """The entries of a fee or an interest: cash of the book, or units of those who hold the symbol.
 
-    What cash in lieu was more than booked is profit of the symbol.
+    A borrow fee of a symbol belongs to those who are short in it. What cash in lieu was more than booked is
+    profit of the symbol.
     """
     entries: tuple[Entry, ...] = ()
     if movement.kind == "corporate_action":
         return _in_lieu(movement, ours)
     if movement.quantity:
         entries = adjustment_entries(movement.symbol, movement.quantity, ledger, ours, movement.movement_id)
-    if movement.cash:
+    if movement.kind == "borrow" and movement.cash:
+        entries += _borrow_entries(movement, ledger, ours.session)
+    elif movement.cash:
         kind: EntryKind = "interest" if movement.kind == "interest" else "fee"
         entries += (_cash_entry(ours.session, kind, movement.cash, movement.movement_id),)
     return entries
+
+
+def _borrow_entries(movement: Movement, ledger: Ledger, session: date) -> tuple[Entry, ...]:
+    """What a broker took for borrowed units; of a symbol that nobody is short in now it is the book's."""
+    shorts = shorts_of(ledger, movement.symbol)
+    if not shorts:
+        return (_cash_entry(session, "borrow", movement.cash, movement.movement_id),)
+    shares = apportion(to_cents(movement.cash), [-one.quantity for one in shorts], CENT)
+    return tuple(
+        Entry(session, "borrow", one.strategy, one.symbol, ZERO, ZERO, share, ZERO, movement.movement_id)
+        for one, share in zip(shorts, shares, strict=True)
+        if share
+    )
 
 
 def _in_lieu(movement: Movement, ours: LedgerSnapshot) -> tuple[Entry, ...]:

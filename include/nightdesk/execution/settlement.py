@@ -12,7 +12,7 @@ from functools import cached_property
 
 from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.fills import Expired, Fill, FillTerms, open_session
-from nightdesk.execution.financing import interest
+from nightdesk.execution.financing import borrow, interest
 from nightdesk.execution.late import late_bookings
 from nightdesk.execution.ledger import Entry, Ledger, Mark, capital, mark
 from nightdesk.execution.orders import Order
@@ -56,7 +56,7 @@ def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
 #: so it precedes the actions of the open.
-ACCRUALS: tuple[Accrual, ...] = (_capital, _crosses, interest, _late_actions, _actions)
+ACCRUALS: tuple[Accrual, ...] = (_capital, _crosses, interest, borrow, _late_actions, _actions)
 
 
 @dataclass(frozen=True, slots=True)

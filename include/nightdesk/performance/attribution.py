@@ -6,7 +6,7 @@ Together they are the book's profit of the session to the cent: what no strategy
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from nightdesk.execution import Entry, Position
@@ -50,10 +50,12 @@ class StrategyDay:
         Of what was closed, against its average cost and without commission.
     unrealised : Decimal
         Change of what open positions are worth above their cost.
-    dividends, commission : Decimal
-        Received, and paid (positive).
+    dividends, commission, borrow : Decimal
+        Received, and paid (positive): `borrow` is what borrowed units of short positions cost. Of the whole
+        book, `borrow` is what a broker took for no symbol.
     interest, fees : Decimal
-        Of the whole book alone: what its cash earned, and what was taken from it (negative).
+        Of the whole book alone: what its cash earned (negative where it was owed), and what was taken from it
+        (negative).
     other : Decimal
         Of the whole book alone: what is left of the book's profit, so that nothing is hidden. 0 unless
         something moved its cash or value that is none of the above.
@@ -64,6 +66,7 @@ class StrategyDay:
     unrealised: Decimal = ZERO
     dividends: Decimal = ZERO
     commission: Decimal = ZERO
+    borrow: Decimal = ZERO
     interest: Decimal = ZERO
     fees: Decimal = ZERO
     other: Decimal = ZERO
@@ -71,7 +74,7 @@ class StrategyDay:
     @property
     def profit(self) -> Decimal:
         """What all of it comes to."""
-        own = self.realised + self.unrealised + self.dividends - self.commission
+        own = self.realised + self.unrealised + self.dividends - self.commission - self.borrow
         return own + self.interest + self.fees + self.other
 
 
@@ -96,9 +99,9 @@ def by_strategy(
     """
     entries = tuple(entries)
     moved = dict.fromkeys((one.strategy, one.symbol) for one in entries if one.symbol)
-    sums = {name: [ZERO, ZERO, ZERO, ZERO] for name in strategies}
+    sums = {name: [ZERO] * 5 for name in strategies}
     for key in {**before.worth, **moved, **after.worth}:
-        own = sums.setdefault(key[0], [ZERO, ZERO, ZERO, ZERO])
+        own = sums.setdefault(key[0], [ZERO] * 5)
         gained = after.worth.get(key, ZERO) - before.worth.get(key, ZERO)
         old, new = before.positions.get(key), after.positions.get(key)
         if old is new:  # as it was: nothing but its price has changed
@@ -107,7 +110,8 @@ def by_strategy(
         old, new = old or Position(*key), new or Position(*key)
         gained -= new.cost - old.cost
         changes = (new.realised - old.realised, gained, new.dividends - old.dividends)
-        for place, change in enumerate((*changes, new.commission - old.commission)):
+        paid = (new.commission - old.commission, new.borrow - old.borrow)
+        for place, change in enumerate((*changes, *paid)):
             own[place] += change
     days = tuple(StrategyDay(name, *amounts) for name, amounts in sums.items())
     return (*days, _whole_book(days, after.nav - before.nav, entries))
@@ -115,10 +119,10 @@ def by_strategy(
 
 def _whole_book(days: Iterable[StrategyDay], change: Decimal, entries: Iterable[Entry]) -> StrategyDay:
     """The line of what no strategy moved, given the change of NAV."""
-    cash = {"capital": ZERO, "interest": ZERO, "fee": ZERO}
+    cash = {"capital": ZERO, "interest": ZERO, "fee": ZERO, "borrow": ZERO}
     for entry in entries:
         if not entry.symbol and entry.kind in cash:
             cash[entry.kind] += entry.cash
-    interest, fees = cash["interest"], cash["fee"]
-    known = sum((one.profit for one in days), ZERO) + interest + fees
-    return StrategyDay(WHOLE_BOOK, interest=interest, fees=fees, other=change - cash["capital"] - known)
+    whole = StrategyDay(WHOLE_BOOK, borrow=-cash["borrow"], interest=cash["interest"], fees=cash["fee"])
+    known = sum((one.profit for one in days), ZERO) + whole.profit
+    return replace(whole, other=change - cash["capital"] - known)

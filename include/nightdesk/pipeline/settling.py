@@ -17,6 +17,7 @@ from nightdesk.execution.settling import cross_entries
 from nightdesk.pipeline.belated import Unbooked, belated, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
+from nightdesk.pipeline.financing_costs import tell_financing
 from nightdesk.pipeline.identity import identified
 from nightdesk.pipeline.outlook import session_market, session_stale
 from nightdesk.pipeline.saving import Outcome, Saver, saving
@@ -65,6 +66,7 @@ def settle(context: Context) -> Outcome:
             if unsealed and save.sealed is None:
                 keep(context, save, settled.executed.repairs)
                 late = tell_unbooked(context, unbooked)
+                tell_financing(context, settled.entries)
         return save.outcome(
             fills=len(settled.fills),
             entries=len(settled.entries),

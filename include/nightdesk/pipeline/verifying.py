@@ -22,7 +22,7 @@ from nightdesk.store.performance import profit_by_session
 from nightdesk.store.rows import read_rows
 
 #: The fields of a position that follow from the ledger.
-FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "dividends")
+FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "dividends", "borrow")
 
 #: What executions and crosses move, and their entries in the ledger together.
 MOVED = ("quantity", "cash", "commission")

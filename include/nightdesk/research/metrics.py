@@ -18,6 +18,9 @@ from nightdesk.research.backtest import Result
 from nightdesk.research.model_skill import model_figures
 from nightdesk.version import code_version
 
+#: Where a profit came from, and what it comes to.
+PROFITS = ("realised", "unrealised", "dividends", "commission", "borrow", "profit")
+
 
 def metrics(result: Result) -> dict[str, object]:
     """All figures of a backtest, NaN as None; the same result gives the same document.
@@ -26,9 +29,10 @@ def metrics(result: Result) -> dict[str, object]:
     against the open (less than nothing where limit orders came out better). `max_drawdown` is measured from
     the highest NAV so far, which is never reset; `max_drawdown_since_reset` from the peak that the drawdown
     levels count from, which begins anew with each of the `peak_resets`. `dividends_paid` counts payments, a
-    symbol and session each, those of capital gains included; `dividends` and `interest` are dollars,
-    `interest_rate` is that of the book's idle cash a year. `panel_hash` stands for the bars as far as they
-    were looked at. `models` is the skill of strategies that learn, out of sample.
+    symbol and session each, those of capital gains included; `dividends` and `interest` (negative where more
+    was owed than earned) are dollars received, `borrow` dollars paid for borrowed units; `interest_rate`,
+    `debit_rate` and `borrow_rate` are the book's a year, without those of single symbols. `panel_hash` stands
+    for the bars as far as they were looked at. `models` is the skill of strategies that learn, out of sample.
     """
     marks = [one.state.mark for one in result.decided]
     nav = result.nav
@@ -52,7 +56,9 @@ def metrics(result: Result) -> dict[str, object]:
         "commission": float(commission),
         "slippage": float(slippage),
         **_received(result),
-        "interest_rate": result.desk.book.cash.interest,
+        "interest_rate": result.desk.book.rates.credit_rate,
+        "debit_rate": result.desk.book.rates.debit_rate,
+        "borrow_rate": result.desk.book.rates.borrow_rate,
         "orders": sum(len(one.orders) for one in result.decided),
         "fills": sum(len(one.fills) for one in result.decided),
         "rolling_sharpe_last": float(rolling[-1]),
@@ -109,13 +115,15 @@ def _since_reset(result: Result) -> dict[str, object]:
 
 
 def _received(result: Result) -> dict[str, object]:
-    """What was paid to the book beside its trades."""
+    """What the book was paid, and paid, beside its trades."""
     dividends = [one for one in result.entries if one.kind in ("dividend", "capital_gain")]
     interest = (one.cash for one in result.entries if one.kind == "interest")
+    borrow = (-one.cash for one in result.entries if one.kind == "borrow")
     return {
         "dividends_paid": len({(one.session, one.symbol) for one in dividends}),
         "dividends": float(sum((one.cash for one in dividends), ZERO)),
         "interest": float(sum(interest, ZERO)),
+        "borrow": float(sum(borrow, ZERO)),
     }
 
 
@@ -134,11 +142,12 @@ def _profits(result: Result, *, by_strategy: bool) -> dict[str, dict[str, float]
     for position in sorted(last.state.ledger.positions.values(), key=lambda one: (one.strategy, one.symbol)):
         group = out.setdefault(
             position.strategy if by_strategy else position.symbol,
-            {"realised": 0.0, "unrealised": 0.0, "dividends": 0.0, "commission": 0.0, "profit": 0.0},
+            dict.fromkeys(PROFITS, 0.0),
         )
         open_profit = value(position, prices[position.symbol]) - position.cost if position.quantity else ZERO
-        total = position.realised + open_profit + position.dividends - position.commission
-        amounts = (position.realised, open_profit, position.dividends, position.commission, total)
+        commission, borrow = position.commission, position.borrow
+        total = position.realised + open_profit + position.dividends - commission - borrow
+        amounts = (position.realised, open_profit, position.dividends, commission, borrow, total)
         for key, amount in zip(group, amounts, strict=True):
             group[key] = round(group[key] + float(amount), 2)
     return out

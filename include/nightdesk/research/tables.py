@@ -48,7 +48,8 @@ Column = Sequence[Any] | Coded
 Block = Sequence[Column]
 
 PERFORMANCE_COLUMNS = (
-    "strategy", "realised", "unrealised", "dividends", "commission", "interest", "fees", "other", "profit",
+    "strategy", "realised", "unrealised", "dividends", "commission", "borrow", "interest", "fees", "other",
+    "profit",
 )  # fmt: skip
 #: Rows that are turned into columns at a time, and sessions of signals.
 ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 64
@@ -221,6 +222,7 @@ def position_rows(result: Result) -> Iterator[Row]:
                 position.realised,
                 position.commission,
                 position.dividends,
+                position.borrow,
                 position.entry_session,
             )
 
@@ -326,7 +328,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] =
     "positions": (
         (
             "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",
-            "realised", "commission", "dividends", "entry_session",
+            "realised", "commission", "dividends", "borrow", "entry_session",
         ),
         in_blocks(position_rows),
     ),

@@ -13,8 +13,8 @@ from nightdesk.risk.result_band import ResultBand, result_band
 def result_bands(result: Result, sessions: int) -> dict[str, ResultBand]:
     """The band of every strategy over all windows of so many sessions.
 
-    A strategy has earned what it realised, its open profit and its dividends, less commission: what
-    `positions` of a live book add up to.
+    A strategy has earned what it realised, its open profit and its dividends, less commission and borrow
+    fees: what `positions` of a live book add up to.
     """
     names = tuple(result.desk.strategies)
     profit = {name: np.zeros(len(result.decided)) for name in names}
@@ -25,7 +25,8 @@ def result_bands(result: Result, sessions: int) -> dict[str, ResultBand]:
             open_profit = (
                 value(position, prices[position.symbol]) - position.cost if position.quantity else ZERO
             )
-            earned = position.realised + open_profit + position.dividends - position.commission
+            paid = position.commission + position.borrow
+            earned = position.realised + open_profit + position.dividends - paid
             profit[position.strategy][n] += float(earned)
             held[position.strategy][n] |= bool(position.quantity)
     return {name: result_band(profit[name], held[name], result.nav, sessions) for name in names}

@@ -52,7 +52,8 @@ def positions_of(conn: Connection, book: str, session: date) -> list[dict[str, A
     Returns
     -------
     list of dict
-        strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, price, market_value.
+        strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price,
+        market_value.
     """
     return read_rows(conn, "position_rows", book=book, session=session)
 
