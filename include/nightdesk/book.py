@@ -504,7 +504,7 @@ class Milestones(Frozen):
 #: Limits of which people are told when they are near: those that no sizing fills on purpose.
 WATCHED_LIMITS = (
     *("daily_loss", "period_loss", "drawdown_level", "max_drawdown", "stop_loss", "position_count"),
-    *("gross_leverage", "net_leverage", "maintenance_margin"),
+    *("gross_leverage", "maintenance_margin"),
 )
 
 

@@ -161,6 +161,18 @@ def test_of_several_strategies_the_risk_of_a_symbol_is_that_of_all() -> None:
     assert found.held_risk.tolist() == [18.0, 0.0]
 
 
+def test_of_strategies_on_opposite_sides_those_on_the_side_of_the_net_position_count() -> None:
+    """300 long less 200 short; the long one sells 250: the net turns to 150 short, risk of the short one."""
+    of = two_strategies(STOPPED)
+    now = state(("trend", "GLD", 300), ("carry", "GLD", -200))
+    now = marked(now, {"GLD": 95.0, "SPY": 200.0})
+    today = day([HOLD, HOLD], [HOLD, HOLD], price=np.array([95.0, 200.0]))
+    wanted = replace(targets(of, now, today), quantity=np.array([[50.0, 0.0], [-200.0, 0.0]]))
+    found = protection(of, now, today, wanted)
+    assert found.held_risk.tolist() == [13.0, 0.0]
+    assert found.added_risk.tolist() == [23.0, 0.0]
+
+
 # --- groups, periods, drawdown
 
 

@@ -250,7 +250,7 @@ def exposure(out: Outcome) -> None:
         assert stops is not None
         kept = np.abs(without_entries(out.left, out.held)) * stops.held_risk
         risked = kept + np.abs(out.added) * stops.added_risk
-        assert risked.sum() <= heat_of_stops * out.nav * (1 + HAIR) or not risked[out.bought].any()
+        assert risked.sum() <= heat_of_stops * out.nav * (1 + HAIR) or not stops.added_risk[out.bought].any()
     leverage, buffer = out.number("gross_leverage"), out.number("cash_buffer")
     if leverage is not None:
         assert gross <= (leverage if borrows(out, "gross_leverage") else min(1.0, leverage)) + HAIR

@@ -15,7 +15,8 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
 
     A position has the nearest of its strategy's stop and its symbol's (where that leaves it entirely). An
     addition is bought at the price of the decision, so it risks the distance of its stop; without a stop it
-    risks all of the price.
+    risks all of the price. Of strategies on opposite sides those on the side of the net position count; where
+    that grows because the other side shrinks, what it grows by is theirs, held already.
     """
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
@@ -24,14 +25,18 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     nearest = np.fmin(distance, np.where(held != 0.0, average * leave, np.nan))
     beyond = (price - average) * np.sign(held)  # how far the price has moved for the position
     to_stop = np.where(np.isfinite(nearest), np.maximum(nearest + beyond, 0.0), price)
+    side = np.sign(wanted.quantity.sum(axis=0))
     added = wanted.quantity - without_entries(wanted.quantity, held)
+    added = np.where(np.sign(added) == side, added, 0.0)
     fresh = np.fmin(distance, price * leave)
     risked = np.where(np.isfinite(fresh), fresh, price)
+    opposed = ~added.any(axis=0)
+    grown = np.where(opposed & (np.sign(held) == side), held, added)
     return Protection(
-        held_risk=_per_unit(to_stop, held),
-        added_risk=_per_unit(risked, added),
+        held_risk=_per_unit(to_stop, np.where(np.sign(held) == np.sign(held.sum(axis=0)), held, 0.0)),
+        added_risk=_per_unit(np.where(opposed, to_stop, risked), grown),
         bare=((held != 0.0) & ~np.isfinite(nearest)).any(axis=0),
-        bare_entry=((added != 0.0) & ~np.isfinite(fresh)).any(axis=0),
+        bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh))).any(axis=0),
     )
 
 
