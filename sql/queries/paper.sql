@@ -1,9 +1,10 @@
--- name: paper_clock
-SELECT session, cash FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY session DESC LIMIT 1;
-
--- name: paper_positions
-SELECT symbol, quantity FROM nightdesk.paper_positions
-WHERE account = %(account)s AND session = %(session)s ORDER BY symbol;
+-- name: paper_state
+SELECT newest.session, newest.cash, held.symbol, held.quantity
+FROM (
+    SELECT session, cash FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY session DESC LIMIT 1
+) AS newest
+LEFT JOIN nightdesk.paper_positions held ON held.account = %(account)s AND held.session = newest.session
+ORDER BY held.symbol;
 
 -- name: paper_open_orders
 SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,

@@ -1,6 +1,8 @@
 """Processes that are killed, and several that work at once: the tables end as after one clean run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
 
 import pytest
 from tests.pipeline.small_desk import SmallDesk, begin_child, die, in_child, session, wait_for
@@ -133,12 +135,14 @@ def test_a_session_sealed_between_computing_and_saving_is_not_written(
     desk = make_desk()
     desk.run_steps(0, "ingest", "gate")
     before = desk.dump()
-    real = runs.sealed_because
+    real = runs.held_run
 
-    def sealed_meanwhile(conn: Connection, book: str, session: object, **options: bool) -> str | None:
-        return real(conn, book, session, **options) or "an order of it was sent"  # type: ignore[arg-type]
+    @contextmanager
+    def sealed_meanwhile(conn: Connection, book: str, session: date, **options: bool) -> Iterator[str | None]:
+        with real(conn, book, session, **options) as sealed:
+            yield sealed or "an order of it was sent"
 
-    monkeypatch.setattr(saving, "sealed_because", sealed_meanwhile)
+    monkeypatch.setattr(saving, "held_run", sealed_meanwhile)
     desk.run_steps(0, "orders", "orders")
     assert desk.dump() == before
 

@@ -12,6 +12,7 @@ from nightdesk.execution.orders import Order
 from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.stopping import stop_by_rule
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.brokers import broker_health, note_answer, note_silence, orders_due
 from nightdesk.store.db import now
 from nightdesk.store.executions import add_executions, add_movements, executions_since, movements_since
@@ -80,7 +81,9 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
         paid = ("dividend", "corporate_action")
         movements = tuple(one for one in known if one.kind in paid or one.session > since)
     current = broker.simulated or session >= context.calendar.latest_completed(now(context.conn))
-    return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements, current)
+    with reading_once(context.conn):
+        cash, positions = broker.account().cash, broker.positions()
+    return BrokerSnapshot(cash, positions, asked, fills, movements, current)
 
 
 def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:

@@ -52,12 +52,23 @@ class Checked:
     """
 
     def __init__(self, context: Context, known_by: datetime) -> None:
-        self._context, self._known_by = context, known_by
-        self._made_from = MadeFrom(known_by, context.book.config_hash, code_version())
+        self._context = context
+        self.made_from = MadeFrom(known_by, context.book.config_hash, code_version())
         self._day: CheckedDay | None = None
         self._has_returns = False
         #: Whether the day is that which the quality step stored, with its own row of the session.
         self.is_stored = False
+
+    def has(self, part: Part) -> bool:
+        """Whether a part is there, or is worked out, without a look into the store."""
+        if self._context.has_examined(self.made_from.known_by):
+            return True
+        found = {
+            "day": self._day is not None,
+            "recent": self._has_returns,
+            "history": "history" in self.__dict__,
+        }
+        return found[part]
 
     @cached_property
     def market(self) -> Market:
@@ -81,7 +92,7 @@ class Checked:
         """What the quality step stores for the others."""
         self._day, self._has_returns, self.is_stored = self._work_out_day(), True, True
         self.__dict__["history"] = self._work_out_history()
-        return outcome_row(self._made_from, packed_outcome(self._day, self.history))
+        return outcome_row(self.made_from, packed_outcome(self._day, self.history))
 
     def _find_day(self, *, returns: bool) -> tuple[CheckedDay, bool]:
         desk, day = self._context.desk, self._stored("day")
@@ -101,9 +112,9 @@ class Checked:
     def _stored(self, part: Part) -> Packed | None:
         """What is stored; nothing is read where this process has examined the bars by itself."""
         context = self._context
-        if context.has_examined(self._known_by):
+        if context.has_examined(self.made_from.known_by):
             return None
-        return read_outcome(context.conn, context.book.name, context.session, self._made_from, part)
+        return read_outcome(context.conn, context.book.name, context.session, self.made_from, part)
 
 
 @dataclass(frozen=True)

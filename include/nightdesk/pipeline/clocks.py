@@ -50,9 +50,11 @@ def await_over(conn: Connection, calendar: Calendar, session: date) -> None:
             f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}"
         )
     known = calendar.known_from(session)
-    while timedelta() < (left := known - now(conn)) <= CLOCK_BOUND:
-        time.sleep(left.total_seconds())
-    newest = calendar.latest_completed(now(conn))
+    at = now(conn)
+    while timedelta() < known - at <= CLOCK_BOUND:
+        time.sleep((known - at).total_seconds())
+        at = now(conn)
+    newest = calendar.latest_completed(at)
     if session > newest:
         raise BadRequest(
             f"{session} is not over: its bars are known from {known:%Y-%m-%d %H:%M} UTC on; "

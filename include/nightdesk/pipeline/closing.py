@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from nightdesk.errors import Refused
+from nightdesk.pipeline.asks import close_asks
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.data_alerts import tell_data
 from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.db import transaction
 from nightdesk.store.messages import raise_alert
 from nightdesk.store.orders import orders_of
@@ -32,13 +34,14 @@ def close(context: Context) -> Outcome:
             return Outcome({}, sealed)
         with transaction(context.conn):
             lock_run(context.conn, book, session)
-            refuse_outdated(context)
-            lacking = _lacking(context)
+            with reading_once(context.conn, close_asks(context)):
+                refuse_outdated(context)
+                lacking = _lacking(context)
+                silent = [name for name in context.book.strategies if not _spoke(context, name)]
             if lacking:
                 raise Refused(
                     f"{book} {session} cannot be closed: {'; '.join(lacking)}. Run those steps again first"
                 )
-            silent = [name for name in context.book.strategies if not _spoke(context, name)]
             for name in silent:
                 if _is_told_by_its_task(context, name):
                     continue

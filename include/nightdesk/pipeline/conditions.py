@@ -11,11 +11,13 @@ from nightdesk.decision import overlay
 from nightdesk.errors import Refused
 from nightdesk.factors import STANDARD, compute
 from nightdesk.panel import Floats
+from nightdesk.pipeline.asks import signals_asks
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.learning import fresh_model, keep_model
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.regime import classify
 from nightdesk.sentiment import Sentiment
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.decisions import STORED_SIDES, factor_set, read_factors
 from nightdesk.strategies import LearningStrategy, Signals, View
 from nightdesk.strategies.base import BAR
@@ -77,7 +79,8 @@ def signals(context: Context, strategy: str) -> Outcome:
             f"{strategy} is not a strategy of book {context.book.name}: "
             f"known are {', '.join(context.desk.strategies)}"
         )
-    speaker, view = context.desk.strategies[strategy], session_view(context)
+    with reading_once(context.conn, signals_asks(context)):
+        speaker, view = context.desk.strategies[strategy], session_view(context)
     fresh = fresh_model(context, speaker) if isinstance(speaker, LearningStrategy) else None
     with saving(context) as save:
         if isinstance(speaker, LearningStrategy):

@@ -207,8 +207,9 @@ def tell_feeds(conn: Connection) -> int:
     A source's spell lasts from its first failure to its next answer, as `feed_health` holds them. That its
     circuit has opened is told once more, but not while people know of an ingest that fails.
     """
-    circuits = not is_retried(conn, "ingest")
     health = {row["source"]: SourceHealth.from_row(row) for row in read_rows(conn, "feeds_health")}
+    failing = any(one.failures for one in health.values())
+    circuits = failing and not is_retried(conn, "ingest")
     conditions = [one for source in sorted(health) for one in _of_source(source, health[source], circuits)]
     moments = [at for one in health.values() for at in (one.last_success, one.last_failure) if at is not None]
     stamp = max(moments).isoformat() if moments else ""

@@ -12,14 +12,16 @@ from nightdesk.decision import Carried, State, Targets
 from nightdesk.errors import Refused
 from nightdesk.execution.orders import Cross, Order, marked
 from nightdesk.panel import Floats
+from nightdesk.pipeline.asks import decision_asks, ledger_asks
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.levels import keep_risk
-from nightdesk.pipeline.outlook import session_day, session_state
+from nightdesk.pipeline.outlook import session_day, session_market, session_state, settled_state
 from nightdesk.pipeline.saving import Outcome, saving
 from nightdesk.pipeline.stopping import stop_by_rule
 from nightdesk.pipeline.taxing import keep_view, taxed
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.portfolio import Dropped
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.decisions import by_position, gated_of, target_scale, targets_of, verdict_row
 from nightdesk.store.installation import installation_mark
 from nightdesk.store.messages import raise_alert
@@ -31,7 +33,9 @@ from nightdesk.strategies.base import Codes
 def targets(context: Context) -> Outcome:
     """Size what the strategies want."""
     with in_turn(context):
-        wanted = decision.targets(context.desk, session_state(context), session_day(context))
+        with reading_once(context.conn, decision_asks(context)):
+            state, day = session_state(context), session_day(context)
+        wanted = decision.targets(context.desk, state, day)
         rows = _by_position(
             context,
             held=wanted.held,
@@ -52,8 +56,9 @@ def targets(context: Context) -> Outcome:
 def gate(context: Context) -> Outcome:
     """Put the stored targets through the risk rules."""
     with in_turn(context):
-        wanted = _stored_targets(context)
-        state, day = taxed(context, session_state(context)), session_day(context)
+        with reading_once(context.conn, decision_asks(context, "target_rows", "target_scale")):
+            wanted = _stored_targets(context)
+            state, day = taxed(context, session_state(context)), session_day(context)
         gated = decision.gate(context.desk, state, day, wanted)
         told = decision.risk_report(context.desk, state, day, gated)
         spoken = gated.verdicts(context.book.symbols)
@@ -75,8 +80,9 @@ def gate(context: Context) -> Outcome:
 def orders(context: Context) -> Outcome:
     """Write the orders that lead to what the gate left, as planned, and what needs none; nothing is sent."""
     with in_turn(context):
-        state, day = session_state(context), session_day(context)
-        quantity = _stored_quantity(context)
+        with reading_once(context.conn, ledger_asks(context)):
+            state, day = settled_state(context), session_market(context).day(-1)
+            quantity = _stored_quantity(context)
         planned = decision.plan(context.desk, state, day, quantity)
         crosses = decision.plan_crosses(context.desk, state, day, quantity)
         return write_orders(context, _marked(context, planned), crosses)

@@ -170,6 +170,8 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
     from nightdesk.feeds.chain import in_words
     from nightdesk.store.bars import stored_days
 
+    if not unheard:
+        return
     book, session, limits = context.book, context.session, context.book.quality
     stored = stored_days(context.conn, book.panel_symbols)
     lost = [symbol for symbol in book.symbols if symbol in unheard]

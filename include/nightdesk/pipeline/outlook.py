@@ -15,6 +15,7 @@ from nightdesk.pipeline.conditions import session_factors
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.levels import risk_before, session_facts
 from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.decisions import carried_before, directions_before, read_quality, read_signals
 from nightdesk.store.ledger import read_ledger, read_mark, read_marks
 
@@ -78,6 +79,22 @@ def session_day(context: Context) -> Day:
     )
 
 
+def settled_state(context: Context) -> State:
+    """Where the book stands at the mark of the session, and nothing else.
+
+    Raises
+    ------
+    Refused
+        When the session was not settled.
+    """
+    book, session = context.book.name, context.session
+    with reading_once(context.conn):
+        ledger, mark = read_ledger(context.conn, book, session), read_mark(context.conn, book, session)
+    if ledger is None or mark is None:
+        raise Refused(f"{book} {session} was not settled: run this session's settle step first")
+    return State(ledger, mark)
+
+
 def session_state(context: Context) -> State:
     """Where the book stands at the mark of the session, what its strategies carry on, and what people set.
 
@@ -86,19 +103,12 @@ def session_state(context: Context) -> State:
     Refused
         When the session was not settled.
     """
-    book = context.book.name
-    ledger, mark = (
-        read_ledger(context.conn, book, context.session),
-        read_mark(context.conn, book, context.session),
-    )
-    if ledger is None or mark is None:
-        raise Refused(f"{book} {context.session} was not settled: run this session's settle step first")
+    book, settled = context.book.name, settled_state(context)
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     carried = carried_before(context.conn, book, context.session, names, symbols, Carried.names())
-    return State(
-        ledger,
-        mark,
-        session_facts(context),
+    return replace(
+        settled,
+        facts=session_facts(context),
         risk=risk_before(context),
         carried=Carried(**carried) if carried else None,
         periods=_periods(context) if context.desk.asks_for("periods") else NO_LOSS,

@@ -31,6 +31,7 @@ from nightdesk.errors import Refused
 from nightdesk.execution.slippage import total
 from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.feeds.quality import WHOLE_BOOK
+from nightdesk.pipeline.asks import report_asks
 from nightdesk.pipeline.conditions import session_view
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.earnings import Earnings, keep_earnings, session_earnings
@@ -43,6 +44,7 @@ from nightdesk.pipeline.turn import in_turn
 from nightdesk.pipeline.unsent import unsent_notes
 from nightdesk.risk import RiskState, words
 from nightdesk.risk.telling import stands
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.decisions import (
     QualityRow,
     read_quality,
@@ -88,11 +90,12 @@ def report(context: Context) -> Outcome:
     is: its orders have moved on since.
     """
     with in_turn(context):
-        sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
-        if sealed is not None:
-            return Outcome({}, sealed)
-        earned = session_earnings(context)
-        html = render(session_report(context, earned))
+        with reading_once(context.conn, report_asks(context)):
+            sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
+            if sealed is not None:
+                return Outcome({}, sealed)
+            earned = session_earnings(context)
+            html = render(session_report(context, earned))
         with saving(context, after_sending=True) as save:
             save.rows("reports", [{"html": html}])
             keep_earnings(context, save, earned)

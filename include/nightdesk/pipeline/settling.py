@@ -14,6 +14,7 @@ from nightdesk.execution.repairs import BookFill, Difference, LedgerSnapshot, Re
 from nightdesk.execution.settlement import Accrued, Executed, Opening, Settlement
 from nightdesk.execution.settlement import settle as settle_period
 from nightdesk.execution.settling import cross_entries
+from nightdesk.pipeline.asks import settle_asks
 from nightdesk.pipeline.belated import Unbooked, belated, tell_unbooked
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.differing import keep
@@ -23,6 +24,7 @@ from nightdesk.pipeline.outlook import session_market, session_stale
 from nightdesk.pipeline.saving import Outcome, Saver, saving
 from nightdesk.pipeline.sides import adjustments, agree, agreed, ledger_side
 from nightdesk.pipeline.turn import in_turn
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.ledger import entry_rows, mark_row, position_rows, read_ledger, read_mark
 from nightdesk.store.orders import StoredOrder, crosses_of, fill_rows, orders_to_settle
 from nightdesk.store.runs import sealed_because
@@ -43,9 +45,11 @@ def settle(context: Context) -> Outcome:
         When a symbol is held or ordered that the book no longer names.
     """
     with in_turn(context):
-        market, opening = session_market(context), _opening(context)
-        waiting = identified(context, orders_to_settle(context.conn, context.book.name, context.session))
-        crosses = _crosses(context)
+        with reading_once(context.conn, settle_asks(context)):
+            market, opening = session_market(context), _opening(context)
+            waiting = orders_to_settle(context.conn, context.book.name, context.session)
+            crosses = _crosses(context)
+        waiting = identified(context, waiting)
         _refuse_unnamed(context, opening.ledger, waiting, crosses)
         period, unbooked = _period(context, market, opening.ledger, crosses)
         unsealed = sealed_because(context.conn, context.book.name, context.session) is None

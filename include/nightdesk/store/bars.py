@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from nightdesk.book import Book
 from nightdesk.calendar import Calendar, get_calendar
 from nightdesk.store.binary import copy_in
-from nightdesk.store.db import Connection, Cursor, cursor, lock_key, now, transaction
+from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, lock_key, transaction
 from nightdesk.store.facts import KINDS, Facts, Instants, instant, read_actions, read_bars
 from nightdesk.store.restating import turn_back
 from nightdesk.store.rows import query, read_row, read_rows
@@ -60,9 +60,14 @@ def known_now(conn: Connection) -> datetime:
     It waits for a write on its way, and writes wait for the end of the caller's transaction. No write may
     follow in that transaction itself: two such callers would wait for each other.
     """
-    with transaction(conn), cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock_shared(%s)", (MARKET_LOCK,))
-        return now(conn)
+    with transaction(conn, f"SELECT pg_advisory_xact_lock_shared({MARKET_LOCK}); {CLOCK}") as row:
+        return _instant_of(row)
+
+
+def _instant_of(row: tuple[Any, ...] | None) -> datetime:
+    if row is None:
+        raise LookupError("the database's clock gave no instant")
+    return cast(datetime, row[0])
 
 
 def save_market(
@@ -108,9 +113,11 @@ def save_market(
     """
     calendar = get_calendar(book.calendar)
     continuous = book.continuous_symbols
-    with transaction(conn), cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
-        arrived = now(conn)
+    with (
+        transaction(conn, f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {CLOCK}") as row,
+        cursor(conn) as cur,
+    ):
+        arrived = _instant_of(row)
         facts = read_bars(bars, calendar, continuous, arrived)
         named = () if actions is None else actions["symbol"]
         ids = symbol_ids(cur, {*facts.symbols, *map(str, named)})
@@ -190,8 +197,7 @@ def late_actions(
 
 def symbol_ids(cur: Cursor, names: Iterable[str]) -> dict[str, int]:
     """The number of each symbol, given to it when it has none; the caller holds the market's lock."""
-    cur.execute(query("name_symbols"), {"symbols": sorted(names)})
-    cur.execute(query("symbol_numbers"), {"symbols": sorted(names)})
+    cur.execute(f"{query('name_symbols')}; {query('symbol_numbers')}", {"symbols": sorted(names)})
     return dict(cur.fetchall())
 
 
@@ -237,8 +243,7 @@ def _write(
         },
     )
     # Without figures about the rows just staged the planner takes them for a handful.
-    cur.execute(f"ANALYZE incoming_{table}")
-    cur.execute(query(f"supersede_{table}"), {"at": at, **named})
+    cur.execute(f"ANALYZE incoming_{table}; {query(f'supersede_{table}')}", {"at": at, **named})
     corrected = cur.rowcount
     cur.execute(query(f"insert_{table}"), named)
     written = cur.rowcount

@@ -184,10 +184,14 @@ def hurried(conn: Connection, seconds: float) -> Iterator[None]:
             _bound(cur, before)
 
 
+#: The database's clock, asked as a statement.
+CLOCK = "SELECT clock_timestamp()"
+
+
 def now(conn: Connection) -> datetime:
     """The database's clock, in UTC: the one clock that all processes of the desk share."""
     with cursor(conn) as cur:
-        cur.execute("SELECT clock_timestamp()")
+        cur.execute(CLOCK)
         return cast(datetime, one(cur)[0])
 
 

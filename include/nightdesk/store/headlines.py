@@ -15,7 +15,7 @@ from nightdesk.panel import Floats
 from nightdesk.sentiment import Headlines, story_numbers
 from nightdesk.store.bars import MARKET_LOCK, Saved
 from nightdesk.store.binary import copy_out
-from nightdesk.store.db import Connection, cursor, now, transaction
+from nightdesk.store.db import CLOCK, Connection, cursor, transaction
 from nightdesk.store.rows import add_rows, query, read_row, read_rows
 
 if TYPE_CHECKING:
@@ -47,13 +47,16 @@ def save_headlines(conn: Connection, feed: str, headlines: pd.DataFrame) -> Save
         story=story_numbers(list(headlines["headline"])),
     )
     document = json.dumps(rows.to_dict("records"))
-    with transaction(conn), cursor(conn) as cur:
-        cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
-        cur.execute(query("name_symbols"), {"symbols": sorted(set(headlines["symbol"]))})
-        at = now(conn)
-        cur.execute(query("stage_headlines"), {"feed": feed, "at": at, "document": document})
-        cur.execute("ANALYZE incoming_headlines")
-        cur.execute(query("supersede_headlines"), {"at": at})
+    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {query('name_symbols')}; {CLOCK}"
+    with (
+        transaction(conn, first, {"symbols": sorted(set(headlines["symbol"]))}) as row,
+        cursor(conn) as cur,
+    ):
+        at = None if row is None else row[0]
+        cur.execute(
+            f"{query('stage_headlines')}; ANALYZE incoming_headlines; {query('supersede_headlines')}",
+            {"feed": feed, "at": at, "document": document},
+        )
         corrected = cur.rowcount
         cur.execute(query("insert_headlines"))
         written = cur.rowcount

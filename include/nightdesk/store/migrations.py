@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from psycopg2.errors import InvalidSchemaName, UndefinedTable
+
 from nightdesk.errors import Refused
-from nightdesk.store.db import Connection, cursor, lock_key, named_lock, one, sql_folder, transaction
+from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
 from nightdesk.store.rows import forget_primary_keys
 
 _MIGRATIONS_TABLE = """
@@ -102,12 +104,12 @@ def _sums(files: Mapping[str, str]) -> dict[str, str]:
 
 def _applied(conn: Connection) -> dict[str, str]:
     """Names and checksums of the applied migrations, in their order; none where there is no schema."""
-    with cursor(conn) as cur:
-        cur.execute("SELECT to_regclass('nightdesk.migrations') IS NOT NULL")
-        if not one(cur)[0]:
-            return {}
-        cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
-        return dict(cur.fetchall())
+    try:
+        with cursor(conn) as cur:
+            cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
+            return dict(cur.fetchall())
+    except (UndefinedTable, InvalidSchemaName):
+        return {}
 
 
 def _check_applied(sums: Mapping[str, str], applied: Mapping[str, str]) -> None:

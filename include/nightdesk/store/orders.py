@@ -217,10 +217,7 @@ def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -
         cur.execute(
             "UPDATE nightdesk.orders o "
             "SET status = move.status, filled_quantity = coalesce(move.filled, o.filled_quantity) "
-            f"FROM {moved} WHERE o.client_order_id = move.client_order_id",
-            {"moves": document},
-        )
-        cur.execute(
+            f"FROM {moved} WHERE o.client_order_id = move.client_order_id; "
             "INSERT INTO nightdesk.order_events (client_order_id, number, session, status, cause, answer) "
             "SELECT client_order_id, (SELECT count(*) FROM nightdesk.order_events known "
             "WHERE known.client_order_id = move.client_order_id), %(session)s, status, cause, answer "

@@ -11,7 +11,7 @@ from typing import Any
 from nightdesk.execution.fills import Fill
 from nightdesk.execution.orders import Order
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import add_rows, read_row, read_rows
+from nightdesk.store.rows import Write, add_rows, read_row, read_rows, write_all
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,29 @@ class PaperState:
 
 def newest_state(conn: Connection, account: str) -> PaperState | None:
     """The account as it stands; None when it was never funded."""
-    row = read_row(conn, "paper_clock", account=account)
-    if row is None:
+    rows = read_rows(conn, "paper_state", account=account)
+    if not rows:
         return None
-    held = read_rows(conn, "paper_positions", account=account, session=row["session"])
-    return PaperState(row["session"], row["cash"], {one["symbol"]: one["quantity"] for one in held})
+    held = {row["symbol"]: row["quantity"] for row in rows if row["symbol"] is not None}
+    return PaperState(rows[0]["session"], rows[0]["cash"], held)
 
 
 def add_state(conn: Connection, account: str, state: PaperState) -> None:
     """Store the account after one more session; one that is stored already stays as it is."""
     key = {"account": account, "session": state.session}
-    add_rows(conn, "paper_accounts", [{**key, "cash": state.cash}])
     held = [
         {**key, "symbol": symbol, "quantity": quantity}
         for symbol, quantity in state.positions.items()
         if quantity
     ]
-    add_rows(conn, "paper_positions", held)
+    account_row = {**key, "cash": state.cash}
+    write_all(
+        conn,
+        [
+            Write("paper_accounts", {}, [account_row], grows=True),
+            Write("paper_positions", {}, held, grows=True),
+        ],
+    )
 
 
 def add_order(conn: Connection, account: str, session: date, order: Order) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-from nightdesk.store.db import Connection, cursor
+from nightdesk.store.ahead import Ask
+from nightdesk.store.db import Connection
 from nightdesk.store.packing import Packed, pack, unpack
-from nightdesk.store.rows import query
+from nightdesk.store.rows import read_row
 
 #: The values of a row: the day, the returns of its windows, what concerns the whole history.
 Part = Literal["day", "recent", "history"]
@@ -42,16 +43,11 @@ def read_outcome(
     conn: Connection, book: str, session: date, made_from: MadeFrom, part: Part
 ) -> Packed | None:
     """One part of a session's outcome; None where none is stored, it is of something else or damaged."""
-    with cursor(conn) as cur:
-        cur.execute(
-            query(f"quality_outcome_{part}"),
-            {
-                "book": book,
-                "session": session,
-                "known_by": made_from.known_by,
-                "config_hash": made_from.config_hash,
-                "code_version": made_from.code_version,
-            },
-        )
-        row = cur.fetchone()
-    return None if row is None else unpack(bytes(row[0]))
+    ask = outcome_ask(book, session, made_from, part)
+    row = read_row(conn, ask.query_name, **ask.values)
+    return None if row is None else unpack(bytes(row[part]))
+
+
+def outcome_ask(book: str, session: date, made_from: MadeFrom, part: Part) -> Ask:
+    """The question for one part of a session's outcome."""
+    return Ask(f"quality_outcome_{part}", {"book": book, "session": session, **asdict(made_from)})

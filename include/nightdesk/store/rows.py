@@ -24,6 +24,7 @@ import numpy as np
 from psycopg2 import sql
 
 from nightdesk.errors import Refused
+from nightdesk.store.ahead import Ask, keep_answer, known_answer
 from nightdesk.store.db import Connection, cursor, one, sql_folder
 
 Row = Mapping[str, Any]
@@ -244,12 +245,18 @@ def read_rows(conn: Connection, query_name: str, **params: Any) -> list[dict[str
         A row each, by column; `numeric` as Decimal, arrays as lists, times in UTC. Empty for a statement that
         gives no rows.
     """
+    ask = Ask(query_name, params)
+    known = known_answer(conn, ask)
+    if known is not None:
+        return known
     with cursor(conn) as cur:
         cur.execute(query(query_name), params)
         if cur.description is None:
             return []
         names = [column.name for column in cur.description]
-        return [dict(zip(names, values, strict=True)) for values in cur.fetchall()]
+        rows = [dict(zip(names, values, strict=True)) for values in cur.fetchall()]
+    keep_answer(conn, ask, rows)
+    return rows
 
 
 def read_row(conn: Connection, query_name: str, **params: Any) -> dict[str, Any] | None:

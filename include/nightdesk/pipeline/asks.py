@@ -1,0 +1,128 @@
+"""What the steps of a session will ask the store, so that it comes on one way: see `nightdesk.store.ahead`.
+
+A question that is missing here is asked by itself, one too many is read in vain: neither changes a result.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from nightdesk.execution.reconciling import AWAITED
+from nightdesk.pipeline.context import Context
+from nightdesk.store.ahead import Ask
+from nightdesk.store.quality_outcomes import Part, outcome_ask
+
+#: Of the session itself, by book and session.
+_STATE = ("portfolio_row", "position_rows", "carried_rows_before", "kill_switch", "risk_facts")
+_RISK = ("risk_state_row", "risk_cap_rows")
+_REPORTED = (
+    "portfolio_row", "position_rows", "regime_row", "session_quality", "risk_state_row", "risk_cap_rows",
+    "quality_findings", "signal_rows", "factor_rows", "dropped_entries", "slippage_rows", "target_rows",
+    "order_rows", "verdict_rows", "reconciliation_rows", "risk_report_row", "risk_correlation_row",
+    "risk_contribution_rows", "risk_distance_rows", "average_correlation", "kill_switch",
+    "disputed_positions", "unsent_orders", "silent_strategies", "stale_holdings_of", "ingest_notes", "sealed",
+)  # fmt: skip
+#: Of the session before, whose orders were filled in this one.
+_REPORTED_BEFORE = ("portfolio_row", "position_rows", "signal_rows", "factor_rows", "target_rows", "run")
+_CLOSED = ("sealed", "outdated_steps", "session_completeness", "order_rows")
+
+#: The named queries whose columns must be known.
+ASKED_AHEAD = frozenset(
+    {
+        *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED, "signal_rows_before", "gated_rows",
+        "target_scale", "orders_to_settle", "cross_rows", "adjustments_of", "entry_rows", "portfolio_rows",
+        "fill_rows", "feeds_health", "strategy_bands", "signals_count", "quality_outcome_day",
+        "quality_outcome_recent", "quality_outcome_history",
+    }
+)  # fmt: skip
+
+
+def signals_asks(context: Context) -> list[Ask]:
+    """What a strategy reads before it speaks."""
+    return [*_of(context, "factor_rows"), *_outcome(context, "day")]
+
+
+def settle_asks(context: Context) -> list[Ask]:
+    """What the settling of a session begins with."""
+    previous = context.previous_session
+    book, session = context.book.name, context.session
+    waiting = Ask("orders_to_settle", {"book": book, "session": session, "first": session - AWAITED})
+    asks = [*_outcome(context, "day"), waiting]
+    if previous is None:
+        return asks
+    return [
+        *asks,
+        Ask("portfolio_row", {"book": book, "session": previous}),
+        Ask("position_rows", {"book": book, "session": previous}),
+        Ask("cross_rows", {"book": book, "first": previous, "last": previous}),
+    ]
+
+
+def ledger_asks(context: Context) -> list[Ask]:
+    """The ledger at the session's mark, what the gate left, and the newest prices."""
+    return [*_of(context, "portfolio_row", "position_rows", "gated_rows"), *_outcome(context, "day")]
+
+
+def decision_asks(context: Context, *more: str) -> list[Ask]:
+    """What a decision is made from; `more` are queries by book and session."""
+    previous = context.previous_session
+    return [
+        *_of(context, *_STATE, "signal_rows", "factor_rows", *more),
+        *([] if previous is None else _at(context, previous, *_RISK)),
+        Ask(
+            "signal_rows_before",
+            {
+                "book": context.book.name,
+                "session": context.session,
+                "strategies": list(context.desk.strategies),
+            },
+        ),
+        *_outcome(context, "day", "recent"),
+    ]
+
+
+def report_asks(context: Context) -> list[Ask]:
+    """What the page of a session is made of."""
+    book, previous = context.book.name, context.previous_session
+    return [
+        *_of(context, *_REPORTED),
+        *([] if previous is None else _at(context, previous, *_REPORTED_BEFORE)),
+        Ask("portfolio_rows", {"book": book, "first": date.min, "last": context.session}),
+        Ask("entry_rows", {"book": book, "first": date.min, "last": context.session}),
+        Ask("fill_rows", {"book": book, "first": date.min, "last": date.max}),
+        Ask("fill_rows", {"book": book, "first": context.session, "last": context.session}),
+        Ask("feeds_health"),
+        Ask("strategy_bands", {"book": book}),
+        *_outcome(context, "day", "history"),
+    ]
+
+
+def close_asks(context: Context) -> list[Ask]:
+    """What is looked at before a session is sealed."""
+    counts = [
+        Ask("signals_count", {**context.key, "strategy": strategy}) for strategy in context.book.strategies
+    ]
+    return [*_of(context, *_CLOSED), *counts]
+
+
+def _of(context: Context, *names: str) -> list[Ask]:
+    return _at(context, context.session, *names)
+
+
+def _at(context: Context, session: date, *names: str) -> list[Ask]:
+    key: dict[str, Any] = {"book": context.book.name, "session": session}
+    return [Ask(name, key) for name in names]
+
+
+def _outcome(context: Context, *parts: Part) -> list[Ask]:
+    """Parts of the checks' outcome that this process has not read yet."""
+    run = context.run()
+    if run is None or run.known_by is None:
+        return []
+    checked = context.checked()
+    return [
+        outcome_ask(context.book.name, context.session, checked.made_from, part)
+        for part in parts
+        if not checked.has(part)
+    ]

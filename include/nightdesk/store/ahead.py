@@ -1,0 +1,117 @@
+"""Several named queries answered on one way to the server, and none of them asked twice within a block.
+
+Every function of the store asks for its own rows, so a step that needs much of what is stored asks often.
+A block of `reading_once` keeps the answers; what it will need can be named at its beginning and comes in one
+statement. Inside it nothing may be written: the block is for a step that reads first, then decides.
+
+The server gives each row as text, which the driver turns into the same values as ever; for that it must know
+the types of a query's columns. ``tools/write_columns.py`` writes them down, and a test compares them with the
+schema. A query that is not written down is asked by itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from psycopg2.extensions import string_types
+from psycopg2.extras import CompositeCaster
+
+from nightdesk.store.db import Connection, Cursor, cursor, one, sql_folder
+
+#: Names and types (by the server's number) of a query's columns.
+Columns = list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A named query that only reads, and the values of its places."""
+
+    query_name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The same for the same question."""
+        return f"{self.query_name} {sorted(self.values.items())!r}"
+
+
+_KNOWN: WeakKeyDictionary[Connection, dict[str, list[dict[str, Any]]]] = WeakKeyDictionary()
+
+
+@contextmanager
+def reading_once(conn: Connection, ahead: Iterable[Ask] = ()) -> Iterator[None]:
+    """Keep what is read within the block: a question that was asked has the answer that it had.
+
+    Parameters
+    ----------
+    conn : Connection
+        Where it is read. A block within another keeps on with it.
+    ahead : iterable of Ask
+        What the block will need; answered at once by the rows of one moment.
+    """
+    outer = _KNOWN.get(conn)
+    known = _KNOWN.setdefault(conn, {})
+    try:
+        known.update(_answers(conn, [one for one in ahead if one.key not in known]))
+        yield
+    finally:
+        if outer is None:
+            _KNOWN.pop(conn, None)
+
+
+def known_answer(conn: Connection, ask: Ask) -> list[dict[str, Any]] | None:
+    """The rows of a question that the block has an answer to; None for a new one, or outside any block."""
+    rows = _KNOWN.get(conn, {}).get(ask.key)
+    return None if rows is None else [dict(row) for row in rows]
+
+
+def keep_answer(conn: Connection, ask: Ask, rows: list[dict[str, Any]]) -> None:
+    """Keep an answer to the end of the block, where there is one."""
+    if conn in _KNOWN:
+        _KNOWN[conn][ask.key] = [dict(row) for row in rows]
+
+
+def columns_of(folder: Path) -> dict[str, Columns]:
+    """What is written down of the queries' columns."""
+    text = (folder / "columns.json").read_text(encoding="utf-8")
+    return {name: [(column, code) for column, code in columns] for name, columns in json.loads(text).items()}
+
+
+@cache
+def _columns(folder: Path) -> dict[str, Columns]:
+    return columns_of(folder)
+
+
+def _answers(conn: Connection, asks: list[Ask]) -> dict[str, list[dict[str, Any]]]:
+    from nightdesk.store.rows import query
+
+    columns = _columns(sql_folder() / "queries")
+    known = [ask for ask in asks if ask.query_name in columns]
+    if not known:
+        return {}
+    with cursor(conn) as cur:
+        texts = [cur.mogrify(query(ask.query_name), dict(ask.values)).decode() for ask in known]
+        parts = [f"ARRAY(SELECT q::text FROM (\n{text}\n) AS q)" for text in texts]
+        cur.execute(f"SELECT {', '.join(parts)}")
+        return {
+            ask.key: [_row(cur, columns[ask.query_name], text) for text in found]
+            for ask, found in zip(known, one(cur), strict=True)
+        }
+
+
+def _row(cur: Cursor, columns: Columns, text: str) -> dict[str, Any]:
+    """A row in the server's words as the driver would have given it."""
+    values: list[str | None] = CompositeCaster.tokenize(text)  # type: ignore[no-untyped-call]
+    return {name: _value(cur, code, one) for (name, code), one in zip(columns, values, strict=True)}
+
+
+def _value(cur: Cursor, code: int, text: str | None) -> Any:
+    caster = string_types.get(code)
+    return text if caster is None or text is None else caster(text, cur)

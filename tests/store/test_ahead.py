@@ -1,0 +1,92 @@
+"""Several queries answered on one way to the server: the same values as one by one, and none asked twice."""
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nightdesk.pipeline.asks import ASKED_AHEAD
+from nightdesk.store import ahead, rows
+from nightdesk.store.ahead import Ask, columns_of, reading_once
+from nightdesk.store.db import Connection, cursor, sql_folder
+from nightdesk.store.rows import query, read_rows
+
+FOLDER = sql_folder() / "queries"
+
+EVERYTHING = """
+SELECT * FROM (VALUES
+    (1, 2::bigint, 0.1::float8, 'NaN'::float8, 1.50::numeric, date '2024-01-02',
+     timestamptz '2024-01-02 21:00:00.000001+00', true, NULL::text, ARRAY['a "b", c', NULL, '{}'],
+     ARRAY[0.1, 'Infinity']::float8[], '{"a": [1, 2.5]}'::jsonb, '\\xdeadbeef'::bytea,
+     E'tab\\there (and) "quotes", \\\\ and a line\\nbreak', ''),
+    (2, -2, 1e-300, '-Infinity', 'NaN', '9999-12-31', '0001-01-01 00:00:00+00', false, 'NULL', '{}',
+     NULL, 'null', NULL, NULL, ' ')
+) AS t (n, big, f, g, price, day, at, flag, nothing, names, numbers, facts, bytes, words, empty)
+WHERE n >= %(least)s ORDER BY n DESC
+"""
+
+
+@pytest.fixture
+def things(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
+    """A connection on which the query `things` is known, with its columns."""
+    monkeypatch.setattr(rows, "query", lambda name: EVERYTHING)
+    with cursor(conn) as cur:
+        cur.execute(EVERYTHING, {"least": 0})
+        columns = [(one.name, one.type_code) for one in cur.description or ()]
+    monkeypatch.setattr(ahead, "_columns", lambda folder: {"things": columns})
+    return conn
+
+
+def test_every_type_comes_as_the_driver_gives_it_in_the_same_order(things: Connection) -> None:
+    alone = read_rows(things, "things", least=0)
+    with reading_once(things, [Ask("things", {"least": 0}), Ask("things", {"least": 2})]):
+        together, few = read_rows(things, "things", least=0), read_rows(things, "things", least=2)
+    assert [plain(row) for row in together] == [plain(row) for row in alone]
+    assert [row["n"] for row in few] == [2]
+    first = together[1]
+    assert (first["price"], first["day"]) == (Decimal("1.50"), date(2024, 1, 2))
+    assert first["at"] == datetime(2024, 1, 2, 21, 0, 0, 1, tzinfo=UTC)
+
+
+def plain(row: dict[str, Any]) -> dict[str, str]:
+    """Values by type and form: NaN is NaN."""
+    shown = {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+    return {name: f"{type(value).__name__} {value!r}" for name, value in shown.items()}
+
+
+def test_within_a_block_nothing_is_asked_twice_and_after_it_everything_anew(
+    things: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    text = rows.query("things")
+    monkeypatch.setattr(rows, "query", lambda name: asked.append(name) or text)  # type: ignore[func-returns-value]
+    with reading_once(things):
+        with reading_once(things, [Ask("things", {"least": 1})]):
+            given = read_rows(things, "things", least=1)
+        given[0]["n"] = 7  # the caller's own
+        assert read_rows(things, "things", least=1)[0]["n"] == 2
+        assert read_rows(things, "things", least=2) == read_rows(things, "things", least=2)
+        assert len(asked) == 2
+    read_rows(things, "things", least=1)
+    assert len(asked) == 3
+
+
+def test_what_is_written_down_of_the_columns_is_what_the_schema_says(conn: Connection) -> None:
+    known = columns_of(FOLDER)
+    assert set(known) == ASKED_AHEAD, "python tools/write_columns.py was not run"
+    with cursor(conn) as cur:
+        for name, columns in known.items():
+            text = query(name)
+            empty = dict.fromkeys(re.findall(r"%\((\w+)\)s", text))
+            cur.execute(f"SELECT * FROM (\n{text}\n) AS q LIMIT 0", empty)
+            found = [(one.name, one.type_code) for one in cur.description or ()]
+            assert columns == found, f"{name}: run python tools/write_columns.py"
+
+
+def test_a_query_that_is_not_written_down_is_asked_by_itself(conn: Connection) -> None:
+    with reading_once(conn, [Ask("started_books")]):
+        assert read_rows(conn, "started_books") == []
+    assert Path(FOLDER, "columns.json").is_file()
