@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_array_equal
 from tests.decision.desks import desk
 from tests.factors.panels import random_panel
-from tests.strategies.contract import VIX, StrategyContract
+from tests.strategies.contract import VIX, StrategyContract, view_of
 
 from nightdesk import factors
 from nightdesk.decision import observe
 from nightdesk.quarantine import Withheld
-from nightdesk.strategies import Direction, Side, Signals, Strategy, View
+from nightdesk.strategies import Action, Direction, Side, Signals, Strategy, View
 from nightdesk.strategies.base import BAR
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.swing import confidences, first_that_holds
@@ -69,6 +69,13 @@ class TestReversal(StrategyContract):
         return Reversal(Reversal.Params())
 
     test_it_is_registered_and_its_factors_exist = None  # type: ignore[assignment]
+
+
+def test_it_enters_and_leaves_on_both_sides() -> None:
+    strategy = Reversal(Reversal.Params())
+    found = strategy.signals(view_of(strategy, random_panel(1)))
+    said = set(zip(found.side.flat, found.action.flat, strict=True))
+    assert said >= {(Side.LONG, Action.ENTER), (Side.SHORT, Action.ENTER), (Side.SHORT, Action.LEAVE)}
 
 
 def test_a_bar_that_is_withheld_is_missing_in_all_its_fields() -> None:

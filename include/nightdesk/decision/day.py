@@ -14,7 +14,7 @@ from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
 from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
-from nightdesk.strategies.base import Codes, Side
+from nightdesk.strategies.base import Codes, all_long
 from nightdesk.tax import TaxView
 
 Flags = NDArray[np.bool_]
@@ -82,13 +82,13 @@ class Day:
     splits: Mapping[str, float] = field(default_factory=dict)
     successors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     opens_month: bool = False
-    side: Codes = field(default=None)  # type: ignore[assignment]
-    previous_side: Codes = field(default=None)  # type: ignore[assignment]
+    side: Codes = field(default_factory=all_long)
+    previous_side: Codes = field(default_factory=all_long)
 
     def __post_init__(self) -> None:
-        for name in ("side", "previous_side"):
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full_like(self.direction, Side.LONG))
+        for name, side in (("side", self.side), ("previous_side", self.previous_side)):
+            if not side.shape:
+                object.__setattr__(self, name, np.full_like(self.direction, side))
 
 
 @dataclass(frozen=True, slots=True)

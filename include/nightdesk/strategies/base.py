@@ -63,6 +63,11 @@ class Direction(IntEnum):
     STRONG_BUY = 2
 
 
+def all_long() -> Codes:
+    """The side of signals that do not say theirs, for all of them."""
+    return np.array(Side.LONG, dtype=np.int8)
+
+
 def actions(direction: Codes, side: Codes) -> Codes:
     """The `Action` of each signal; the arrays are of one shape, and so is the result."""
     way = np.sign(direction)
@@ -165,19 +170,19 @@ class Signals:
     reason : int8
         The clause of the strategy that fired; `Strategy.words` has its words.
     side : int8
-        A `Side`; all long where a strategy leaves it out. `EITHER` with any direction but HOLD leaves
-        whatever is held.
+        A `Side`, or one for all; long where a strategy leaves it out. `EITHER` with any direction but HOLD
+        leaves whatever is held.
     """
 
     direction: Codes
     strength: Floats
     confidence: Floats
     reason: Codes
-    side: Codes = field(default=None)  # type: ignore[assignment]
+    side: Codes = field(default_factory=all_long)
 
     def __post_init__(self) -> None:
-        if self.side is None:
-            object.__setattr__(self, "side", np.full_like(self.direction, Side.LONG))
+        if not self.side.shape:
+            object.__setattr__(self, "side", np.full_like(self.direction, self.side))
 
     @property
     def action(self) -> Codes:
@@ -293,7 +298,7 @@ class Strategy(ABC):
             if name in own():
                 return own()[name]
             bars = {one: getattr(view, one) for one in BAR}
-            seen = {**bars, "vix": view.vix[:, None], "strength": signals.strength}
+            seen: dict[str, NDArray[Any]] = {**bars, "vix": view.vix[:, None], "strength": signals.strength}
             if name not in seen:
                 known = ", ".join(sorted([*view.factors, *own(), *seen]))
                 raise LookupError(f"the words of {self.name} name {name!r}; there are {known}")
