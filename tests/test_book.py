@@ -138,6 +138,18 @@ Edit = Callable[[dict], object]
             "regime.NORMAL.strategies_off: nope is not a strategy of this book",
         ),
         (
+            lambda b: b["regime"][0].update(capital={"nope": 0.5}),
+            "regime.NORMAL.capital: nope is not a strategy of this book",
+        ),
+        (
+            lambda b: b["regime"][0].update(capital={next(iter(b["strategies"])): 3}),
+            "regime.NORMAL.capital: time_series_momentum would have 1.2 of the capital (0.4 × 3), at most 1",
+        ),
+        (
+            lambda b: b["regime"][0].update(capital={next(iter(b["strategies"])): -0.5}),
+            "regime.0.capital.time_series_momentum: found -0.5; input should be greater than or equal",
+        ),
+        (
             lambda b: b.update(origin="2024-01-02", inception="2024-01-02"),
             "origin 2024-01-02 must lie before inception",
         ),

@@ -118,6 +118,53 @@ class Instrument(Frozen):
         return self.asset_class == "crypto"
 
 
+class Distance(Frozen):
+    """How far a price moves from a position's average entry: by a share of that price, or by true ranges."""
+
+    share: Positive | None = Field(None, description="of the average entry price")
+    atr: Positive | None = Field(
+        None, description="average true ranges (ATR14) of the decision that opened the position"
+    )
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.share is None) == (self.atr is None):
+            raise ValueError("a distance is a share of the entry price or a number of ATR: give one of them")
+        return self
+
+
+class ExitPlan(Frozen):
+    """What ends a position beside its signals; each part is left out where nothing is said of it.
+
+    A long is stopped below its average entry and has its target above it, a short the other way round.
+    """
+
+    sessions: int | None = Field(None, ge=1, description="held at most, the one that opened it counted")
+    stop: Distance | None = Field(None, description="loss from the average entry at which it is left")
+    target: Distance | None = Field(None, description="gain from the average entry at which it is left")
+
+    @model_validator(mode="after")
+    def _stops_above_nothing(self) -> Self:
+        if self.stop is not None and self.stop.share is not None and self.stop.share >= 1:
+            raise ValueError(
+                f"stop: a share of {self.stop.share:g} of the entry price is all of it: give less than 1"
+            )
+        return self
+
+    def or_else(self, other: ExitPlan) -> ExitPlan:
+        """The plan with what it leaves out filled in from another."""
+        return ExitPlan(
+            sessions=self.sessions if self.sessions is not None else other.sessions,
+            stop=self.stop or other.stop,
+            target=self.target or other.target,
+        )
+
+    @property
+    def distances(self) -> tuple[Distance, ...]:
+        """Of its stop and its target, those that it has."""
+        return tuple(one for one in (self.stop, self.target) if one is not None)
+
+
 class StrategyEntry(Frozen):
     """A strategy that trades in the book."""
 
@@ -125,6 +172,11 @@ class StrategyEntry(Frozen):
     sizing: Name = Field("weight", description="how its signals become weights")
     sizing_params: Params = Field(default_factory=dict, description="the sizing method's own parameters")
     params: Params = Field(default_factory=dict, description="the strategy's own parameters")
+    exits: ExitPlan | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
+        description="what ends its positions beside its signals; what it leaves out is the strategy's own",
+    )
 
 
 class Target(Frozen):
@@ -168,6 +220,11 @@ class Band(Frozen):
     entries: bool = Field(True, description="whether positions may be opened or added to")
     heat: Share | None = Field(None, description="share of NAV in positions, for limits.heat; none: no limit")
     strategies_off: tuple[Name, ...] = Field((), description="strategies that open nothing in this band")
+    capital: dict[Name, Annotated[float, Field(ge=0)]] = Field(
+        default_factory=dict,
+        exclude_if=lambda value: not value,  # a book without it keeps its configuration's hash
+        description="factors on the capital shares of strategies in this band; 1 where none is given",
+    )
 
 
 class Portfolio(Frozen):
@@ -655,6 +712,7 @@ class Book(Frozen):
                     raise ValueError(
                         f"regime.{band.name}.strategies_off: {name} is not a strategy of this book"
                     )
+            self._check_capital(band)
         for key in () if self.levels is None else ("havens", "first_out"):
             for symbol in getattr(self.levels, key):
                 if symbol not in self.universe:
@@ -695,6 +753,26 @@ class Book(Frozen):
     def borrow_rates(self) -> dict[str, float]:
         """What shorting costs a year, a share of their value, by symbol."""
         return dict.fromkeys(self.universe, self.rates.borrow_rate) | self._own_borrow_rates
+
+    def _check_capital(self, band: Band) -> None:
+        """Raise `ValueError` where a band scales what is no strategy, or more capital than there is."""
+        where = f"regime.{band.name}.capital"
+        for name in band.capital:
+            if name not in self.strategies:
+                raise ValueError(f"{where}: {name} is not a strategy of this book")
+        scaled = {name: one.share * band.capital.get(name, 1.0) for name, one in self.strategies.items()}
+        name = max(scaled, key=scaled.__getitem__)
+        if scaled[name] > 1 + 1e-9:
+            raise ValueError(
+                f"{where}: {name} would have {scaled[name]:g} of the capital "
+                f"({self.strategies[name].share:g} × {band.capital[name]:g}), at most 1 is allowed"
+            )
+        if band.capital and self.portfolio.capital == "split" and sum(scaled.values()) > 1 + 1e-9:
+            raise ValueError(
+                f"{where}: the capital shares of this band add up to {sum(scaled.values()):g}, "
+                "at most 1 is allowed; a book whose strategies draw on the same capital says "
+                "portfolio.capital: shared"
+            )
 
     @property
     def label(self) -> str:
@@ -806,6 +884,8 @@ def _suggestion(word: str) -> str:
         Instrument,
         Costs,
         StrategyEntry,
+        ExitPlan,
+        Distance,
         Band,
         Portfolio,
         Levels,

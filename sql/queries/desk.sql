@@ -142,7 +142,7 @@ CROSS JOIN LATERAL (
 JOIN nightdesk.signals s ON s.book = %(book)s AND s.session = newest.session AND s.strategy = wanted.strategy;
 
 -- name: target_rows
-SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, reduce_to, cause FROM nightdesk.targets
+SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, target_distance, reduce_to, cause FROM nightdesk.targets
 WHERE book = %(book)s AND session = %(session)s ORDER BY strategy, symbol;
 
 -- name: dropped_entries_of

@@ -13,14 +13,13 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from nightdesk.book import Levels, parse_book
+from nightdesk.book import Distance, ExitPlan, Levels, parse_book
 from nightdesk.decision import Carried, Day, Desk, Facts, State, Targets, resolve, targets
 from nightdesk.execution import Entry, capital, fold, mark
 from nightdesk.execution.money import exact, to_cents, to_price, to_unit
 from nightdesk.panel import Floats
 from nightdesk.portfolio import make
 from nightdesk.risk import Answer, PeriodLows, RiskState
-from nightdesk.strategies.base import ExitPlan
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 from nightdesk.tax import TaxView
 
@@ -71,9 +70,9 @@ KEEP = ((1.0, 0.75, 0.5, 0.0), (1.0, 0.2, 0.6, 0.1), (1.0, 1.0, 0.0, 0.0))
 
 
 class Ending(TimeSeriesMomentum):
-    """A strategy that ends its positions by age and stop."""
+    """A strategy that ends its positions by age, stop and target."""
 
-    exit_plan = ExitPlan(sessions=8, stop_atr=2.5)
+    exit_plan = ExitPlan(sessions=8, stop=Distance(atr=2.5), target=Distance(atr=4.0))
 
 
 @st.composite
@@ -307,6 +306,9 @@ def random_state(desk: Desk, day: Day, dice: np.random.Generator, *, facts: Fact
             allocation=dice.dirichlet(np.ones(shape[1]), shape[0]) * dice.choice([0.0, 0.5, 1.0]),
             stop_distance=np.where(
                 held != 0.0, dice.uniform(0.01, 0.2, shape) * np.where(priced, day.price, 1.0), 0.0
+            ),
+            target_distance=np.where(
+                held != 0.0, dice.uniform(0.01, 0.4, shape) * np.where(priced, day.price, 1.0), 0.0
             ),
             reduce_to=np.where(
                 dice.random(shape) < 0.2, np.abs(held) * dice.choice([0.3, 0.5, 1.0], shape), 0.0

@@ -27,7 +27,7 @@ class BothWays(TimeSeriesMomentum):
 
 
 class BothWaysEnding(Ending):
-    """One that also ends its positions by age and stop."""
+    """One that also ends its positions by age, stop and target."""
 
     sides = BOTH_SIDES
 
@@ -116,6 +116,7 @@ def is_mirrored(desk: Desk, seed: int) -> None:
     np.testing.assert_array_equal(mirrored.cause, wanted.cause)
     np.testing.assert_array_equal(mirrored.carried.reduce_to, wanted.carried.reduce_to)
     np.testing.assert_array_equal(mirrored.carried.stop_distance, wanted.carried.stop_distance)
+    np.testing.assert_array_equal(mirrored.carried.target_distance, wanted.carried.target_distance)
     let, let_other = gate(desk, state, day, wanted), gate(desk, other, other_day, mirrored)
     np.testing.assert_array_equal(let_other.passage.quantity, -let.passage.quantity)
     units = np.array([float(one) for one in desk.unit_of.values()])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -124,6 +125,33 @@ def test_a_strategy_that_is_off_in_a_band_opens_nothing() -> None:
     assert said(decide(made, state((MOMENTUM, "SPY", 10)), day([STRONG_BUY, STRONG_SELL]))) == [
         ("sell", "SPY", 10)
     ]
+
+
+def test_a_band_scales_the_capital_that_a_strategy_sizes_by() -> None:
+    halved = [{"name": "CALM", "below": 30, "capital": {MOMENTUM: 0.5}}, {"name": "REST"}]
+    made = desk(regime=halved)
+    assert said(decide(made, state(), day([STRONG_BUY, HOLD]))) == [("buy", "GLD", 100)]
+    assert said(decide(made, state(), day([STRONG_BUY, HOLD], vix=35.0))) == [("buy", "GLD", 200)]
+    held = state((MOMENTUM, "GLD", 200))
+    assert said(decide(made, held, day([STRONG_BUY, HOLD]))) == [("sell", "GLD", 100)]
+    assert decide(made, held, day([HOLD, HOLD])) == ()
+    unknown = day([STRONG_BUY, HOLD], band=-1, vix=float("nan"))
+    assert decide(made, held, unknown) == (), "an unknown regime scales nothing"
+
+
+def test_what_a_band_takes_from_one_strategy_it_may_give_to_another() -> None:
+    def bands(**factors: float) -> list[dict[str, Any]]:
+        return [{"name": "CALM", "below": 30, "capital": factors}, {"name": "REST"}]
+
+    both = {MOMENTUM: {"share": 0.5}, "cross_sectional_momentum": {"share": 0.5}}
+    moved = book(strategies=both, regime=bands(time_series_momentum=1.5, cross_sectional_momentum=0.5))
+    assert '"capital"' in moved.configuration
+    with pytest.raises(Refused, match=r"CALM\.capital: the capital shares of this band add up to 1\.25"):
+        book(strategies=both, regime=bands(time_series_momentum=1.5))
+    shared = {"capital": "shared"}
+    book(strategies=both, regime=bands(time_series_momentum=1.5), portfolio=shared)
+    with pytest.raises(Refused, match=r"would have 1\.25 of the capital \(0\.5 × 2\.5\)"):
+        book(strategies=both, regime=bands(time_series_momentum=2.5), portfolio=shared)
 
 
 def test_without_a_known_regime_nothing_is_opened() -> None:

@@ -1,9 +1,11 @@
 """One decision, three drivers: the steps on PostgreSQL and the backtest in memory decide the same."""
 
+from dataclasses import replace
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from tests.conftest import PROJECT, open_connection
@@ -13,14 +15,16 @@ from tests.pipeline.quick_checks import check_quickly
 
 from nightdesk.book import load_book
 from nightdesk.calendar import as_date, get_calendar
+from nightdesk.decision.exits import Cause
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.steps import run_session
 from nightdesk.pipeline.verifying import verify
+from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 from nightdesk.store.levels import level_changes
 from nightdesk.store.risk import kill_switch
-from nightdesk.strategies import register
+from nightdesk.strategies import Side, Signals, View, register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
 #: The crash of 2020 lies within the first 80 sessions.
@@ -34,17 +38,30 @@ LIMITS = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())["l
 
 @register
 class SlowMomentum(TimeSeriesMomentum):
-    """A second strategy beside the book's own, so that orders and fills are shared."""
+    """A second strategy beside the book's own, so that orders and fills are shared; it sells short too."""
 
     name = "slow_momentum_of_parity"
+    sides = BOTH_SIDES
+
+    def signals(self, view: View) -> Signals:
+        said = super().signals(view)
+        return replace(said, side=np.where(said.direction < 0, Side.SHORT, Side.LONG).astype(np.int8))
 
 
 #: Odd shares, so that units and cents do not divide evenly.
 TWO_STRATEGIES = {
     "strategies": {
         "time_series_momentum": {"share": 0.61},
-        "slow_momentum_of_parity": {"share": 0.37, "params": {"window": 120}},
-    }
+        "slow_momentum_of_parity": {
+            "share": 0.37,
+            "params": {"window": 120},
+            "exits": {"stop": {"share": 0.006}, "target": {"atr": 0.6}},
+        },
+    },
+    "regime": [
+        {"name": "CALM", "below": 14, "capital": {"slow_momentum_of_parity": 0.9}},
+        {"name": "REST", "capital": {"time_series_momentum": 0.8}},
+    ],
 }
 
 #: A breaker so near that the falls of these sessions trip it: the book only reduces from then on.
@@ -146,6 +163,11 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
         owed = [one.targets.carried.reduce_to > 0 for one in result.decided]
         again = [(before & after).any() for before, after in pairwise(owed)]
         assert sum(again) >= 3, "no sale was asked for again"
+    if changed is TWO_STRATEGIES:
+        told = {int(cause) for one in result.decided for cause in one.targets.cause.flat}
+        assert {Cause.STOP, Cause.TARGET} <= told, "no stop or no target was reached"
+        assert any((one.targets.held[1] < 0).any() for one in result.decided), "nothing was sold short"
+        assert len({int(result.market.band[one.t]) for one in result.decided}) == 2, "one regime only"
     if changed is taking_turns.BOOK:
         assert sum(len(one.crosses) for one in result.decided) >= 3 * count, "nothing changed hands"
     if changed is WASH_SALES:

@@ -34,7 +34,7 @@ from nightdesk.risk.rule import rule_class
 WRITTEN_ORDER = {
     1: ("kill_switch", "daily_loss", "period_loss", "quarantine", "staleness", "references", "regime"),
     2: ("drawdown_level", "level_cut", "recovery", "max_drawdown"),
-    3: ("stop_loss", "leverage_reduction", "maintenance_margin", "stop_required"),
+    3: ("stop_loss", "leverage_reduction", "maintenance_margin", "stop_required", "strategy_stop"),
     4: ("correlation",),
     5: ("max_weight", "position_count", "group_count"),
     6: ("liquidity",),
@@ -46,8 +46,10 @@ WRITTEN_ORDER = {
 }
 #: Rules that bring a whole book back, so that nothing is left for others; see `test_reduction`.
 OF_WHAT_IS_HELD = {"leverage_reduction", "maintenance_margin"}
+#: Rules that cut nothing themselves; see `test_strategy_stops`.
+CUTS_NOTHING = {"strategy_stop"}
 WRITTEN = tuple(name for group in WRITTEN_ORDER.values() for name in group)
-NAMES = tuple(name for name in WRITTEN if name not in OF_WHAT_IS_HELD)
+NAMES = tuple(name for name in WRITTEN if name not in OF_WHAT_IS_HELD | CUTS_NOTHING)
 GROUP = {name: ten for ten, group in WRITTEN_ORDER.items() for name in group}
 
 #: With one of these no purchase is left to judge.

@@ -221,6 +221,7 @@ def test_the_rules_stand_in_their_written_order() -> None:
         "leverage_reduction",
         "maintenance_margin",
         "stop_required",
+        "strategy_stop",
         "correlation",
         "max_weight",
         "position_count",
@@ -243,7 +244,7 @@ def test_the_rules_stand_in_their_written_order() -> None:
 
 
 def test_rules_that_are_always_on_need_not_be_named() -> None:
-    always = ["kill_switch", "quarantine", "staleness", "references", "regime"]
+    always = ["kill_switch", "quarantine", "staleness", "references", "regime", "strategy_stop"]
     assert [rule.name for rule in make_rules({})] == always
 
 

@@ -26,12 +26,15 @@ class Carried:
         Shares of its capital that a strategy goes on wanting, until it decides anew.
     stop_distance : ndarray
         Dollars against the position, from its average entry, at which the strategy leaves it.
+    target_distance : ndarray
+        Dollars for the position, from its average entry, at which the strategy leaves it.
     reduce_to : ndarray
         Units, absolute, down to which a reduction that was begun goes on until no more is held.
     """
 
     allocation: Floats = field(metadata={"kind": "share"})
     stop_distance: Floats = field(metadata={"kind": "dollars"})
+    target_distance: Floats = field(metadata={"kind": "dollars"})
     reduce_to: Floats = field(metadata={"kind": "units"})
 
     @classmethod

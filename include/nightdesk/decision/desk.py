@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors, portfolio, risk, strategies
-from nightdesk.book import Book, Stop
+from nightdesk.book import Book, ExitPlan, Stop, StrategyEntry
 from nightdesk.errors import Refused
 from nightdesk.execution.fills import FillTerms, fill_terms
 from nightdesk.panel import Floats
@@ -21,7 +21,7 @@ from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
 from nightdesk.strategies import Strategy
-from nightdesk.strategies.base import ExitPlan, Side
+from nightdesk.strategies.base import NO_PLAN, Side
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Desk:
     rules : tuple of Rule
         In the order of the gate.
     factor_names : tuple of str
-        Every factor that strategies, their stops and sizing ask for, sorted.
+        Every factor that strategies, their exit plans and sizing ask for, sorted.
     look_back : int
         Sessions of bars that the longest of them needs.
     max_weight, volatility_target : ndarray of shape (n_symbols,)
@@ -138,8 +138,13 @@ class Desk:
 
     @cached_property
     def ends_positions(self) -> bool:
-        """Whether a strategy ends positions by age or stop."""
-        return any(one.exit_plan != ExitPlan() for one in self.strategies.values())
+        """Whether a strategy ends positions by age, stop or target."""
+        return any(plan != NO_PLAN for plan in self.exit_plans.values())
+
+    @cached_property
+    def exit_plans(self) -> Mapping[str, ExitPlan]:
+        """What ends the positions of each strategy: what the book says, and else what the strategy does."""
+        return {name: _exit_plan(self.book.strategies[name], one) for name, one in self.strategies.items()}
 
     @cached_property
     def band_floors(self) -> tuple[float, ...]:
@@ -174,7 +179,8 @@ def resolve(book: Book) -> Desk:
     rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
-    wanted |= {ATR for strategy in made.values() if strategy.exit_plan.stop_atr is not None}
+    plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
+    wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
     _check(book, rules)
     instruments = book.universe.values()
@@ -198,6 +204,10 @@ def resolve(book: Book) -> Desk:
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
     )
+
+
+def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
+    return strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
 
 
 def _named(sides: Iterable[Side]) -> str:

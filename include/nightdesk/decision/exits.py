@@ -1,4 +1,4 @@
-"""What depends on positions beside sizing: exits by age and stop, and filters on what is opened together."""
+"""What depends on positions beside sizing: exits by age, stop and target; filters on what is opened."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from nightdesk.book import Distance
 from nightdesk.decision.carried import Carried
 from nightdesk.decision.day import Day, Flags, State
 from nightdesk.decision.desk import Desk
@@ -32,6 +33,11 @@ class Cause(IntEnum):
     AGE = 4
     SUPERSEDED = 5
     CORRELATED = 6
+    TARGET = 7
+
+
+#: Of an average that was rounded to a price's step, a share is met though its last bits say no.
+LAST_BITS = 1e-9
 
 
 _CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
@@ -40,29 +46,41 @@ _CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
 def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
 
-    The stop is checked on the session's close, and not without a bar of the session. A position's age counts
-    its first session as one, so that a plan of five sessions sells at the open after the fifth close. Of two
-    causes the stop is told. A symbol in quarantine ends nothing. `carried` is what the decision before left,
-    restated for the session's actions.
+    Stop and target are checked on the close of every decision, and not without a bar of it. A position's age
+    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close.
+    Of several causes the stop is told, and the target before the age. A symbol in quarantine ends nothing.
+    `carried` is what the decision before left, restated for the session's actions.
     """
     out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
     if not desk.ends_positions:
         return out
-    distance = carried.stop_distance
     for position in state.ledger.held():
         s, n = desk.strategy_row[position.strategy], desk.column[position.symbol]
         if day.quarantined[n]:
             continue
-        plan = desk.strategies[position.strategy].exit_plan
+        plan = desk.exit_plans[position.strategy]
         entered = position.entry_session or day.session
         if plan.sessions and sessions_held(desk.book.calendar, entered, day.session) >= plan.sessions:
             out[s, n] = Cause.AGE
+        if day.age[n] != 0:
+            continue
         average = float(position.average_cost or 0)
-        if distance[s, n] > 0 and day.age[n] == 0:
-            fall = (average - float(day.price[n])) * (1 if position.quantity > 0 else -1)
-            if fall >= distance[s, n]:
-                out[s, n] = Cause.STOP
+        fall = (average - float(day.price[n])) * (1 if position.quantity > 0 else -1)
+        if _reached(-fall, plan.target, float(carried.target_distance[s, n]), average):
+            out[s, n] = Cause.TARGET
+        if _reached(fall, plan.stop, float(carried.stop_distance[s, n]), average):
+            out[s, n] = Cause.STOP
     return out
+
+
+def _reached(moved: float, planned: Distance | None, carried: float, average: float) -> bool:
+    """Whether a price has moved as far from the average entry as a plan says, dollars a unit.
+
+    A share is of the average entry as it is now; what is said in ATR was fixed when the position was opened.
+    """
+    if planned is not None and planned.share is not None:
+        return moved >= planned.share * average * (1.0 - LAST_BITS) > 0.0
+    return moved >= carried > 0.0
 
 
 def opened(held: Floats, wanted: Floats) -> Flags:
@@ -119,22 +137,52 @@ def filtered(
     return wanted, cause, tuple(dropped)
 
 
-def stop_distance_after(desk: Desk, day: Day, before: Floats, wanted: Floats, held: Floats) -> Floats:
-    """Stop distances from this decision on: of what is opened, made from today's ATR; of what is held, kept.
+def distances_after(
+    desk: Desk, state: State, day: Day, before: Carried, wanted: Floats, held: Floats
+) -> tuple[Floats, Floats]:
+    """Distances of stops and of targets from this decision on, dollars; 0 where there is none.
 
-    What is left keeps it until it is gone: its order may find no market. What is turned round has that of
-    its new side.
+    Of what is opened they are made from today's ATR and price; of what is held those in ATR are kept, and
+    those that are shares follow the average entry. What is left keeps them until it is gone: its order may
+    find no market. What is turned round has those of its new side.
 
     Parameters
     ----------
-    desk, day
-    before : ndarray of shape (n_strategies, n_symbols)
-        What was carried, restated for the session's actions.
+    desk, state, day
+    before : Carried
+        Restated for the session's actions.
     wanted, held : ndarray of shape (n_strategies, n_symbols)
+        Units.
+
+    Returns
+    -------
+    stop, target : ndarrays of shape (n_strategies, n_symbols)
     """
     if not desk.ends_positions:
-        return np.zeros_like(wanted)
-    atr = day.factors.get(ATR, np.zeros(len(desk.symbols)))
-    multiple = np.array([one.exit_plan.stop_atr or 0.0 for one in desk.strategies.values()])
-    fresh = np.where(wanted != 0, multiple[:, None] * np.nan_to_num(atr, nan=0.0), 0.0)
-    return np.where(opened(held, wanted) | (held == 0), fresh, before)
+        return np.zeros_like(wanted), np.zeros_like(wanted)
+    plans, opens = desk.exit_plans.values(), (held == 0) | opened(held, wanted)
+
+    def from_here_on(planned: list[Distance | None], kept: Floats) -> Floats:
+        atr, share = (
+            np.array([getattr(one, measure, None) or 0.0 for one in planned])[:, None]
+            for measure in ("atr", "share")
+        )
+        made = atr * np.nan_to_num(day.factors.get(ATR, np.zeros(wanted.shape[1])), nan=0.0)
+        if share.any():
+            made = made + share * np.nan_to_num(day.price, nan=0.0)
+            kept = np.where(share > 0.0, share * _average_entries(desk, state), kept)
+        return np.where(opens, np.where(wanted != 0.0, made, 0.0), kept)
+
+    return (
+        from_here_on([one.stop for one in plans], before.stop_distance),
+        from_here_on([one.target for one in plans], before.target_distance),
+    )
+
+
+def _average_entries(desk: Desk, state: State) -> Floats:
+    """Average entry prices in dollars, shape (n_strategies, n_symbols); 0 where nothing is held."""
+    average = np.zeros((len(desk.strategies), len(desk.symbols)))
+    for position in state.ledger.held():
+        at = desk.strategy_row[position.strategy], desk.column[position.symbol]
+        average[at] = float(position.average_cost or 0)
+    return average

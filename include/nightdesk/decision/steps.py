@@ -15,11 +15,11 @@ from nightdesk.decision.desk import Desk
 from nightdesk.decision.exits import (
     Cause,
     causes,
+    distances_after,
     exits,
     filtered,
     opened,
     stays_open,
-    stop_distance_after,
 )
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.protecting import protection
@@ -95,7 +95,8 @@ def carried_before(desk: Desk, state: State, day: Day) -> Carried:
 def targets(desk: Desk, state: State, day: Day) -> Targets:
     """The positions that the book wants: strategies sized, their exits, the book's filters, all of it scaled.
 
-    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing. Of a symbol
+    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing; a band may
+    scale a strategy's share of the capital, by which it sizes. Of a symbol
     in quarantine nothing is sold: its price, and the signals that rest on it, are not to be trusted. The
     portfolio is scaled down, never up, to the book's volatility target, and quantities are rounded to their
     units toward zero.
@@ -127,7 +128,9 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             confidence=day.confidence[s],
             factors=day.factors,
             price=day.price,
-            capital=nav * desk.book.strategies[name].share,
+            capital=nav
+            * desk.book.strategies[name].share
+            * (1.0 if band is None else band.capital.get(name, 1.0)),
             max_weight=desk.max_weight,
             volatility_target=desk.volatility_target,
             buy_fraction=desk.book.portfolio.buy_fraction,
@@ -150,6 +153,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     limit = desk.book.portfolio.volatility_target
     scale = limit / volatility if limit is not None and volatility > limit else 1.0
     quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
+    stop, target = distances_after(desk, state, day, before, quantity, held)
     return Targets(
         held=held,
         quantity=quantity,
@@ -157,7 +161,8 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         confidence=confidence,
         carried=Carried(
             allocation=allocation,
-            stop_distance=stop_distance_after(desk, day, before.stop_distance, quantity, held),
+            stop_distance=stop,
+            target_distance=target,
             reduce_to=reduce_to,
         ),
         volatility=volatility,
@@ -239,6 +244,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         ends=closes if desk.ends_positions else 0,
         asked=_in_units(desk, wanted.quantity),
         closes=closes,
+        stopped=(wanted.cause == Cause.STOP).any(axis=0) if desk.ends_positions else False,
     )
 
 

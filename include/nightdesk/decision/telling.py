@@ -13,13 +13,23 @@ def stop_words(price: float, average: float, distance: float) -> str:
     Parameters
     ----------
     price, average, distance : float
-        The session's close, the average entry and the distance of the stop below it, dollars a unit.
+        The session's close, the average entry and the distance of the stop from it, dollars a unit.
     """
     apart = abs(average - price)
     side = "below" if price <= average else "above"
     return (
         f"stop: the close {price:.2f} is {apart:.2f} {side} the average entry {average:.2f}, "
         f"{distance:.2f} are allowed"
+    )
+
+
+def target_words(price: float, average: float, distance: float) -> str:
+    """A target that was reached; the arguments are those of `stop_words`."""
+    apart = abs(price - average)
+    side = "above" if price >= average else "below"
+    return (
+        f"target: the close {price:.2f} is {apart:.2f} {side} the average entry {average:.2f}, "
+        f"{distance:.2f} were aimed at"
     )
 
 

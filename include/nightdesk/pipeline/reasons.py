@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightdesk.decision.exits import Cause
-from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words
+from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words, target_words
 from nightdesk.pipeline.context import Context
 from nightdesk.store.decisions import targets_of
 from nightdesk.store.ledger import positions_of
@@ -30,19 +30,21 @@ def why_of(context: Context, target: Mapping[str, Any]) -> str:
     rows = positions_of(context.conn, context.book.name, context.session)
     held = next((row for row in rows if (row["strategy"], row["symbol"]) == key and row["quantity"]), None)
     if held is None or held["entry_session"] is None:
-        return "left by its stop" if cause == Cause.STOP else "left by its age"
-    if cause == Cause.STOP:
-        average = float(held["cost"] / held["quantity"])
-        return stop_words(float(held["price"]), average, float(target["stop_distance"]))
+        return f"left by its {cause.name.lower()}"
+    if cause in (Cause.STOP, Cause.TARGET):
+        average, price = float(held["cost"] / held["quantity"]), float(held["price"])
+        if cause == Cause.STOP:
+            return stop_words(price, average, float(target["stop_distance"]))
+        return target_words(price, average, float(target["target_distance"]))
     age = sessions_held(context.book.calendar, held["entry_session"], context.session)
-    plan = context.desk.strategies[target["strategy"]].exit_plan
+    plan = context.desk.exit_plans[target["strategy"]]
     return age_words(age, plan.sessions or age)
 
 
 def ends_of(context: Context) -> dict[tuple[str, str], str]:
-    """Why positions are left beside what signals say of them: stops and ages of a session, in words."""
+    """Why positions are left beside what signals say of them: stops, targets and ages of a session."""
     rows = targets_of(context.conn, context.book.name, context.session)
-    ended = [row for row in rows if row["cause"] in (Cause.STOP, Cause.AGE)]
+    ended = [row for row in rows if row["cause"] in (Cause.STOP, Cause.TARGET, Cause.AGE)]
     return {(row["strategy"], row["symbol"]): why_of(context, row) for row in ended}
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.decision.exits import Cause
 from nightdesk.decision.injection import WORDS
-from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words
+from nightdesk.decision.telling import age_words, dropped_words, sessions_held, stop_words, target_words
 from nightdesk.execution.ledger import Entry, Position, value
 from nightdesk.execution.money import ZERO, to_price
 from nightdesk.risk import words
@@ -220,11 +220,14 @@ def _why_left(result: Result, trade: Trade, closed: int, entered: date) -> str:
     s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]
     position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
     match Cause(int(decided.targets.cause[s, n])):
-        case Cause.STOP if position is not None:
-            average, distance = position.average_cost or 0, decided.targets.carried.stop_distance[s, n]
-            return stop_words(float(result.market.price[decided.t, n]), float(average), float(distance))
+        case (Cause.STOP | Cause.TARGET) as cause if position is not None:
+            carried, price = decided.targets.carried, float(result.market.price[decided.t, n])
+            average = float(position.average_cost or 0)
+            if cause == Cause.STOP:
+                return stop_words(price, average, float(carried.stop_distance[s, n]))
+            return target_words(price, average, float(carried.target_distance[s, n]))
         case Cause.AGE:
-            most = desk.strategies[trade.strategy].exit_plan.sessions or 0
+            most = desk.exit_plans[trade.strategy].sessions or 0
             return age_words(sessions_held(desk.book.calendar, entered, decided.state.mark.session), most)
     if decided.targets.quantity[s, n] != 0:
         cuts = [

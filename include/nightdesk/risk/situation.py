@@ -103,6 +103,8 @@ class Entering:
         Net units wanted before the gate, by which an exit is known that a rule on trades held back.
     closes : int ndarray
         Positions (of a strategy in the symbol) that are left entirely, in any book.
+    stopped : bool ndarray
+        Whether a strategy's own stop was reached in the symbol.
     """
 
     confidence: Floats
@@ -114,6 +116,7 @@ class Entering:
     ends: NDArray[np.int64] | int = 0
     asked: Floats | None = None
     closes: NDArray[np.int64] | int = 0
+    stopped: Flags | bool = False
 
     def stay(self, wanted: Floats, held: Floats) -> NDArray[np.int64]:
         """Positions of each symbol that stay open: also those whose exit a rule on trades has held back.

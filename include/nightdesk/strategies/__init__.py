@@ -1,5 +1,6 @@
 """Strategies: factors in, signals out; one file per strategy, registered by name."""
 
+from nightdesk.book import Distance, ExitPlan
 from nightdesk.strategies import (
     cross_sectional_momentum,
     ma_crossover,
@@ -13,7 +14,6 @@ from nightdesk.strategies import (
 from nightdesk.strategies.base import (
     Action,
     Direction,
-    ExitPlan,
     Side,
     Signals,
     Strategy,
@@ -27,6 +27,7 @@ from nightdesk.strategies.registry import make, names, register
 __all__ = [
     "Action",
     "Direction",
+    "Distance",
     "ExitPlan",
     "LearningStrategy",
     "Model",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Frozen
+from nightdesk.book import ExitPlan, Frozen
 from nightdesk.calendar import Sessions
 from nightdesk.panel import Floats, Panel
 from nightdesk.strategies.words import Texts, in_words
@@ -28,6 +28,9 @@ Codes = NDArray[np.int8]
 
 #: Name of the close among the values that a strategy needs and its words name.
 CLOSE = "close"
+
+#: A plan that ends nothing.
+NO_PLAN = ExitPlan()
 
 #: The fields of a bar that a strategy sees.
 BAR = (CLOSE, "open", "high", "low", "volume")
@@ -199,23 +202,6 @@ class Signals:
         return Signals(**{field.name: getattr(self, field.name)[first:stop] for field in fields(self)})
 
 
-@dataclass(frozen=True, slots=True)
-class ExitPlan:
-    """What ends a position beside its signals.
-
-    Attributes
-    ----------
-    sessions : int or None
-        Sessions that it is held, the one that opened it counted; None: as long as the signals allow.
-    stop_atr : float or None
-        Average true ranges (ATR14, of the decision that opened it) below the average entry at which it is
-        left; None: no such stop.
-    """
-
-    sessions: int | None = None
-    stop_atr: float | None = None
-
-
 class Strategy(ABC):
     """Base of every strategy.
 
@@ -240,8 +226,8 @@ class Strategy(ABC):
 
     @property
     def exit_plan(self) -> ExitPlan:
-        """What ends its positions beside its signals; nothing, where a strategy does not say."""
-        return ExitPlan()
+        """What ends its positions beside its signals, where the book says nothing else; nothing here."""
+        return NO_PLAN
 
     def check(self, symbols: Sequence[str], path: str) -> None:  # noqa: B027 (most ask for nothing)
         """Raise `Refused`, naming keys below `path`, when a book of these symbols is not one for it."""

@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.book import ExitPlan
+from nightdesk.strategies.base import Direction, Signals, Strategy, View
 from nightdesk.strategies.comparing import above, at_most, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
@@ -78,7 +79,7 @@ class MaCrossover(Strategy):
 
     @property
     def exit_plan(self) -> ExitPlan:
-        return ExitPlan(stop_atr=self.params.stop_atr)
+        return ExitPlan(stop=self.params.stop)
 
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is the sign of the direction."""

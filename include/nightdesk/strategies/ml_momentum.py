@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
+from nightdesk.book import ExitPlan
 from nightdesk.calendar import Sessions, as_date
 from nightdesk.panel import Floats
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, View
+from nightdesk.strategies.base import Direction, Signals, View
 from nightdesk.strategies.comparing import above
 from nightdesk.strategies.learning import LearningStrategy, Model, Span
 from nightdesk.strategies.logistic import contributions, fit_logistic, probability
@@ -107,7 +108,7 @@ class MlMomentum(LearningStrategy):
 
     @property
     def exit_plan(self) -> ExitPlan:
-        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+        return ExitPlan(sessions=self.params.sessions, stop=self.params.stop)
 
     def fit(self, view: View) -> Model:
         """The model as of the last session of the view, from the last `window` of its sessions."""

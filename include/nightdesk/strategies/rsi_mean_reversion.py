@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.book import ExitPlan
+from nightdesk.strategies.base import Direction, Signals, Strategy, View
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
@@ -74,7 +75,7 @@ class RsiMeanReversion(Strategy):
 
     @property
     def exit_plan(self) -> ExitPlan:
-        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+        return ExitPlan(sessions=self.params.sessions, stop=self.params.stop)
 
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is (50 - RSI) / 50, 0 where the RSI is missing."""

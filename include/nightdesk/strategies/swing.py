@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.book import Frozen
+from nightdesk.book import Distance, Frozen
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Codes, Direction
 
@@ -25,6 +25,11 @@ class SwingParams(Frozen):
     stop_atr: float = Field(
         2.5, ge=2, le=3, description="average true ranges below the entry at which it is left"
     )
+
+    @property
+    def stop(self) -> Distance:
+        """The stop of its positions."""
+        return Distance(atr=self.stop_atr)
 
 
 def first_that_holds(cases: Sequence[Case], otherwise: int) -> tuple[Codes, Codes]:

@@ -11,7 +11,8 @@ from enum import IntEnum
 import numpy as np
 from pydantic import Field
 
-from nightdesk.strategies.base import Direction, ExitPlan, Signals, Strategy, View
+from nightdesk.book import ExitPlan
+from nightdesk.strategies.base import Direction, Signals, Strategy, View
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.registry import register
 from nightdesk.strategies.swing import (
@@ -88,7 +89,7 @@ class VolatilityBreakout(Strategy):
 
     @property
     def exit_plan(self) -> ExitPlan:
-        return ExitPlan(sessions=self.params.sessions, stop_atr=self.params.stop_atr)
+        return ExitPlan(sessions=self.params.sessions, stop=self.params.stop)
 
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is the sign of the direction."""

@@ -10,6 +10,7 @@ from nightdesk.risk.rules import (
     liquidity,
     reduction,
     stop_loss,
+    strategy_stops,
     trading,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "liquidity",
     "reduction",
     "stop_loss",
+    "strategy_stops",
     "trading",
 ]
