@@ -237,6 +237,11 @@ class Portfolio(Frozen):
     entry_correlation: Share | None = Field(
         None, description="no entry whose returns correlate above it with what is held or accepted"
     )
+    entries: Literal["net", "each"] = Field(
+        "net",
+        exclude_if=lambda value: value == "net",  # a book without it keeps its configuration's hash
+        description="what rules that forbid entries look at: what the book adds, or each strategy's own too",
+    )
     volatility_target: Positive | None = Field(
         0.15, description="annualised; scaled down to it, never up; null: not scaled"
     )

@@ -140,6 +140,7 @@ def desks(draw: st.DrawFn) -> Desk:
             "volatility_window": WINDOW,
             "one_entry_per_symbol": draw(st.booleans()),
             "entry_correlation": draw(st.sampled_from([None, 0.5])),
+            "entries": draw(st.sampled_from(["net", "each"])),
         },
         "limits": limits,
         "orders": draw(st.sampled_from([{}, {"type": "limit", "limit_offset_bps": 20}])),

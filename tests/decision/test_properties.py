@@ -56,6 +56,13 @@ class Outcome:
         return self.added != 0.0
 
     @property
+    def grown(self) -> Flags:
+        """Where a strategy's own position grew or turned round, beyond a unit that sharing gave it."""
+        held, left = self.scene.wanted.held, self.gated.quantity
+        units = np.array([float(one) for one in self.desk.unit_of.values()])
+        return np.abs(left - without_entries(left, held)) > units * (1 + HAIR)
+
+    @property
     def exempt(self) -> Flags:
         """Where a level or a stop sells, or a book whose leverage or margin is passed reduces."""
         reduces = (np.abs(self.left) < np.abs(self.held)) & ~self.bought
@@ -123,16 +130,18 @@ def no_limit_is_exceeded(out: Outcome) -> None:
 def nothing_opens(out: Outcome) -> None:
     """While something is wrong, or in a symbol that it is wrong with."""
     state, day, bought = out.scene.state, out.day, out.bought
-    breaker = out.number("daily_loss")
+    breaker, each = out.number("daily_loss"), out.desk.book.portfolio.entries == "each"
     closed = day.band < 0 or not out.desk.book.regime[day.band].entries
     if closed or state.facts.kill_switch or not day.entries_allowed:
         assert not bought.any()
+        assert not (out.grown.any() and (each or state.facts.kill_switch))
     if breaker is not None and state.mark.day_return < breaker:
         assert not bought.any()
+        assert not out.grown.any()
     for period in ("week", "month"):
         if "period_loss" in out.rules and getattr(out.rules["period_loss"], period) is not None:
             lost = getattr(state.periods, period) < out.number("period_loss", period)
-            assert not (lost and bought.any())
+            assert not (lost and (bought.any() or out.grown.any()))
     if "max_drawdown" in out.rules and out.risk.level:
         assert not bought.any()
     assert not (bought & (day.quarantined | (day.age != 0))).any()

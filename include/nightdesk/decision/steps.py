@@ -21,6 +21,7 @@ from nightdesk.decision.exits import (
     opened,
     stays_open,
 )
+from nightdesk.decision.hidden import without_hidden_entries
 from nightdesk.decision.judging import Judged, judge
 from nightdesk.decision.protecting import protection
 from nightdesk.decision.sharing import share
@@ -182,12 +183,19 @@ def _spoken_of(strategy: Strategy, direction: Codes, side: Codes) -> Codes:
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     """Put the book's net targets through its rules, and share what they leave among its strategies.
 
-    The drawdown level moves here and nowhere else.
+    What a rule forbids one strategy to enter under the net of the book is taken away before that. The
+    drawdown level moves here and nowhere else.
     """
     judged = judge(desk, state, day, wanted)
-    asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
     now = situation(desk, state, day, wanted, judged)
+    wanted, refused = without_hidden_entries(desk, wanted, now)
+    if refused:
+        now = situation(desk, state, day, wanted, judged)
+    asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
     passage = pass_gate(desk.rules, asked, held, now)
+    if refused:
+        records = (*refused, *passage.records)
+        passage = replace(passage, records=records, last_round=passage.last_round + len(refused))
     breaches = tuple(one for rule in desk.rules if (one := rule.breach(held, now)) is not None)
     exempt = exempted(desk.rules, passage.quantity, held, now)
     return Gated(share(desk, wanted, passage), passage, judged, breaches, exempt, now.protection)
