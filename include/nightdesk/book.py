@@ -118,7 +118,7 @@ class Instrument(Frozen):
         return self.asset_class == "crypto"
 
 
-class Distance(Frozen):
+class ExitDistance(Frozen):
     """How far a price moves from a position's average entry: by a share of that price, or by true ranges."""
 
     share: Positive | None = Field(None, description="of the average entry price")
@@ -140,8 +140,8 @@ class ExitPlan(Frozen):
     """
 
     sessions: int | None = Field(None, ge=1, description="held at most, the one that opened it counted")
-    stop: Distance | None = Field(None, description="loss from the average entry at which it is left")
-    target: Distance | None = Field(None, description="gain from the average entry at which it is left")
+    stop: ExitDistance | None = Field(None, description="loss from the average entry at which it is left")
+    target: ExitDistance | None = Field(None, description="gain from the average entry at which it is left")
 
     @model_validator(mode="after")
     def _stops_above_nothing(self) -> Self:
@@ -160,7 +160,7 @@ class ExitPlan(Frozen):
         )
 
     @property
-    def distances(self) -> tuple[Distance, ...]:
+    def distances(self) -> tuple[ExitDistance, ...]:
         """Of its stop and its target, those that it has."""
         return tuple(one for one in (self.stop, self.target) if one is not None)
 
@@ -890,7 +890,7 @@ def _suggestion(word: str) -> str:
         Costs,
         StrategyEntry,
         ExitPlan,
-        Distance,
+        ExitDistance,
         Band,
         Portfolio,
         Levels,

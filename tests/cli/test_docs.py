@@ -104,7 +104,7 @@ def test_the_strategy_that_the_docs_show_works(pullback):
     said = pullback.signals(view)
     assert said.direction.tolist() == [[1, 0, -2, 0]]
     assert said.confidence.tolist() == [[1.0, 0.0, 1.0, 0.0]]
-    assert pullback.exit_plan == strategies.ExitPlan(sessions=20, stop=strategies.Distance(atr=2.5))
+    assert pullback.exit_plan == strategies.ExitPlan(sessions=20, stop=strategies.ExitDistance(atr=2.5))
     assert [pullback.explain(view, said, 0, n) for n in range(4)] == [
         "RSI 20.0 is low and the close 110.00 above SMA200 100.00",
         "no condition holds",

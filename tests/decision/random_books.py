@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.vendor.pretty import RepresentationPrinter
 
-from nightdesk.book import Distance, ExitPlan, Levels, parse_book
+from nightdesk.book import ExitDistance, ExitPlan, Levels, parse_book
 from nightdesk.decision import Carried, Day, Desk, Facts, State, Targets, resolve, targets
 from nightdesk.execution import Entry, capital, fold, mark
 from nightdesk.execution.money import exact, to_cents, to_price, to_unit
@@ -72,7 +72,7 @@ KEEP = ((1.0, 0.75, 0.5, 0.0), (1.0, 0.2, 0.6, 0.1), (1.0, 1.0, 0.0, 0.0))
 class Ending(TimeSeriesMomentum):
     """A strategy that ends its positions by age, stop and target."""
 
-    exit_plan = ExitPlan(sessions=8, stop=Distance(atr=2.5), target=Distance(atr=4.0))
+    exit_plan = ExitPlan(sessions=8, stop=ExitDistance(atr=2.5), target=ExitDistance(atr=4.0))
 
 
 @st.composite

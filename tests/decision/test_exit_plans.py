@@ -13,7 +13,7 @@ from nightdesk.decision.exits import Cause
 from nightdesk.decision.telling import stop_words, target_words
 from nightdesk.errors import Refused
 from nightdesk.portfolio.sizing import BOTH_SIDES
-from nightdesk.strategies import Direction, Distance, Side
+from nightdesk.strategies import Direction, ExitDistance, SignalSide
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
 HOLD, BUY, STRONG_SELL = Direction.HOLD, Direction.BUY, Direction.STRONG_SELL
@@ -93,10 +93,10 @@ def test_what_is_said_in_true_ranges_was_fixed_when_the_position_was_opened(
     )
 
 
-@pytest.mark.parametrize("side", [Side.LONG, Side.SHORT])
-def test_what_is_opened_is_given_its_distances_and_what_is_held_keeps_them(side: Side) -> None:
+@pytest.mark.parametrize("side", [SignalSide.LONG, SignalSide.SHORT])
+def test_what_is_opened_is_given_its_distances_and_what_is_held_keeps_them(side: SignalSide) -> None:
     where = made({"stop": {"atr": 2}, "target": {"share": 0.05}})
-    says = BUY if side == Side.LONG else Direction.SELL
+    says = BUY if side == SignalSide.LONG else Direction.SELL
     about = np.full((1, 2), side, dtype=np.int8)
     opens = targets(where, state(), day([says, HOLD], factors=ATR, side=about))
     assert opens.quantity[0, 0] * side > 0
@@ -112,7 +112,7 @@ def test_what_is_opened_is_given_its_distances_and_what_is_held_keeps_them(side:
 def test_what_is_turned_round_has_the_distances_of_its_new_side() -> None:
     where = made({"stop": {"atr": 2}, "target": {"share": 0.05}})
     held = replace(state((TREND, "GLD", 50)), carried=carries(stop_distance=1.0, target_distance=1.0))
-    short = np.full((1, 2), Side.SHORT, dtype=np.int8)
+    short = np.full((1, 2), SignalSide.SHORT, dtype=np.int8)
     found = targets(where, held, day([STRONG_SELL, HOLD], factors=ATR, side=short))
     assert found.quantity[0, 0] < 0
     assert found.cause[0, 0] == Cause.OPENS
@@ -148,12 +148,14 @@ def test_a_stop_passes_the_limits_on_trades_and_a_target_does_not() -> None:
 
 
 def test_what_the_book_leaves_out_is_the_strategys_own() -> None:
-    own = ExitPlan(sessions=20, stop=Distance(atr=2.5))
-    said = ExitPlan(stop=Distance(share=0.02), target=Distance(atr=3.0))
-    assert said.or_else(own) == ExitPlan(sessions=20, stop=Distance(share=0.02), target=Distance(atr=3.0))
+    own = ExitPlan(sessions=20, stop=ExitDistance(atr=2.5))
+    said = ExitPlan(stop=ExitDistance(share=0.02), target=ExitDistance(atr=3.0))
+    assert said.or_else(own) == ExitPlan(
+        sessions=20, stop=ExitDistance(share=0.02), target=ExitDistance(atr=3.0)
+    )
     swing = {"rsi_mean_reversion": {"sizing": "atr_risk", "exits": {"target": {"share": 0.1}}}}
     plan = desk(strategies=swing).exit_plans["rsi_mean_reversion"]
-    assert plan == ExitPlan(sessions=20, stop=Distance(atr=2.5), target=Distance(share=0.1))
+    assert plan == ExitPlan(sessions=20, stop=ExitDistance(atr=2.5), target=ExitDistance(share=0.1))
 
 
 def test_a_plan_in_true_ranges_asks_for_them_and_one_in_shares_does_not() -> None:

@@ -11,7 +11,7 @@ from nightdesk.decision import Desk, Facts, Gated, State, gate, targets
 from nightdesk.decision.day import Day
 from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.risk import RiskState, begin, words
-from nightdesk.strategies import Direction, Side
+from nightdesk.strategies import Direction, SignalSide
 
 STRONG_BUY, HOLD, STRONG_SELL = Direction.STRONG_BUY, Direction.HOLD, Direction.STRONG_SELL
 KILLED = Facts(kill_switch=True, kill_reason="drill")
@@ -43,10 +43,10 @@ def test_what_is_taken_over_under_a_net_sale_or_purchase_is_an_entry(held: int) 
     assert gated.passage.quantity.tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize("side", [Side.LONG, Side.SHORT])
-def test_what_is_opened_against_what_another_holds_is_an_entry(side: Side) -> None:
+@pytest.mark.parametrize("side", [SignalSide.LONG, SignalSide.SHORT])
+def test_what_is_opened_against_what_another_holds_is_an_entry(side: SignalSide) -> None:
     where, now = made(), ("trend", "GLD", 300 * side)
-    against = STRONG_SELL if side == Side.LONG else STRONG_BUY
+    against = STRONG_SELL if side == SignalSide.LONG else STRONG_BUY
     about = np.array([[side, side], [-side, -side]], dtype=np.int8)
     today = day([HOLD, HOLD], [against, HOLD], side=about)
     assert decided(where, state(now), today)[0] == [300.0 * side, -100.0 * side]

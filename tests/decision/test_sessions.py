@@ -33,7 +33,7 @@ from nightdesk.execution.money import ZERO, exact, to_cents
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
 from nightdesk.risk import RiskEvent, without_entries
-from nightdesk.strategies import Side
+from nightdesk.strategies import SignalSide
 
 FIRST = "2020-02-03"
 
@@ -97,7 +97,7 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         returns=returns,
         signals={},
         direction=direction,
-        side=np.full_like(direction, Side.LONG),
+        side=np.full_like(direction, SignalSide.LONG),
         confidence=dice.choice([0.4, 0.7, 1.0], (total, s, n)),
         vix=vix,
         band=regime.classify(vix, desk.book.regime),

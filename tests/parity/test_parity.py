@@ -24,7 +24,7 @@ from nightdesk.research.backtest import Result, backtest
 from nightdesk.research.market import origin_of, read_market
 from nightdesk.store.levels import level_changes
 from nightdesk.store.risk import kill_switch
-from nightdesk.strategies import Side, Signals, View, register
+from nightdesk.strategies import Signals, SignalSide, View, register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
 #: The crash of 2020 lies within the first 80 sessions.
@@ -45,7 +45,9 @@ class SlowMomentum(TimeSeriesMomentum):
 
     def signals(self, view: View) -> Signals:
         said = super().signals(view)
-        return replace(said, side=np.where(said.direction < 0, Side.SHORT, Side.LONG).astype(np.int8))
+        return replace(
+            said, side=np.where(said.direction < 0, SignalSide.SHORT, SignalSide.LONG).astype(np.int8)
+        )
 
 
 #: Odd shares, so that units and cents do not divide evenly.

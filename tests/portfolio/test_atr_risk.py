@@ -7,7 +7,7 @@ import pytest
 from tests.portfolio.test_weight import ask as weight_ask
 
 from nightdesk.portfolio import Ask, make
-from nightdesk.strategies import Direction, Side
+from nightdesk.strategies import Direction, SignalSide
 
 SIZING = make("atr_risk", path="strategies.swing.sizing")
 STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
@@ -63,16 +63,18 @@ def test_the_regime_makes_entries_smaller_and_leaves_what_is_held() -> None:
 @pytest.mark.parametrize(
     ("direction", "side", "held", "units"),
     [
-        (SELL, Side.SHORT, 0.0, -62.5),
-        (SELL, Side.SHORT, -7.0, -7.0),
-        (SELL, Side.SHORT, 7.0, -62.5),
-        (BUY, Side.SHORT, -7.0, 0.0),
-        (BUY, Side.SHORT, 7.0, 7.0),
-        (SELL, Side.LONG, -7.0, -7.0),
-        (SELL, Side.EITHER, -7.0, 0.0),
-        (BUY, Side.LONG, -7.0, 62.5),
+        (SELL, SignalSide.SHORT, 0.0, -62.5),
+        (SELL, SignalSide.SHORT, -7.0, -7.0),
+        (SELL, SignalSide.SHORT, 7.0, -62.5),
+        (BUY, SignalSide.SHORT, -7.0, 0.0),
+        (BUY, SignalSide.SHORT, 7.0, 7.0),
+        (SELL, SignalSide.LONG, -7.0, -7.0),
+        (SELL, SignalSide.EITHER, -7.0, 0.0),
+        (BUY, SignalSide.LONG, -7.0, 62.5),
     ],
 )
-def test_a_short_is_sized_as_a_long_is(direction: Direction, side: Side, held: float, units: float) -> None:
+def test_a_short_is_sized_as_a_long_is(
+    direction: Direction, side: SignalSide, held: float, units: float
+) -> None:
     asked = replace(ask(direction, held=held), side=np.array([side], dtype=np.int8))
     assert SIZING.quantities(asked)[0] == pytest.approx(units)

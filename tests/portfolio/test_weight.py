@@ -7,7 +7,7 @@ import pytest
 
 from nightdesk.errors import Refused
 from nightdesk.portfolio import Ask, make
-from nightdesk.strategies import Direction, Side
+from nightdesk.strategies import Direction, SignalSide
 from nightdesk.strategies.base import Codes
 
 SIZING = make("weight", path="strategies.trend.sizing")
@@ -17,7 +17,7 @@ SELL, STRONG_SELL = Direction.SELL, Direction.STRONG_SELL
 
 def side_of(direction: Direction) -> Codes:
     """Of a strategy that buys only: it leaves whatever it holds."""
-    return np.array([Side.EITHER if direction < HOLD else Side.LONG], dtype=np.int8)
+    return np.array([SignalSide.EITHER if direction < HOLD else SignalSide.LONG], dtype=np.int8)
 
 
 def ask(
@@ -153,7 +153,7 @@ def test_an_unknown_method_is_refused_with_its_path() -> None:
         make("wieght", path="strategies.trend.sizing")
 
 
-def both_ways(direction: Direction, side: Side, held: float = 0.0, previous: Direction = HOLD) -> Ask:
+def both_ways(direction: Direction, side: SignalSide, held: float = 0.0, previous: Direction = HOLD) -> Ask:
     """What a strategy that trades both sides says; the session before it spoke of the same side."""
     about = np.array([side], dtype=np.int8)
     return replace(ask(direction, held, previous), side=about, previous_side=about)
@@ -162,20 +162,20 @@ def both_ways(direction: Direction, side: Side, held: float = 0.0, previous: Dir
 @pytest.mark.parametrize(
     ("asked", "wanted"),
     [
-        (both_ways(STRONG_SELL, Side.SHORT), -200.0),
-        (both_ways(SELL, Side.SHORT), -120.0),
-        (both_ways(SELL, Side.SHORT, held=-150.0), -120.0),
-        (both_ways(STRONG_SELL, Side.SHORT, held=70.0), -200.0),
-        (both_ways(HOLD, Side.SHORT, held=-77.0), -77.0),
-        (both_ways(BUY, Side.SHORT, held=-77.0), -38.5),
-        (both_ways(BUY, Side.SHORT, held=-77.0, previous=BUY), -77.0),
-        (both_ways(STRONG_BUY, Side.SHORT, held=-77.0), 0.0),
-        (both_ways(STRONG_BUY, Side.SHORT, held=77.0), 77.0),
-        (both_ways(STRONG_SELL, Side.LONG, held=-77.0), -77.0),
-        (both_ways(STRONG_SELL, Side.EITHER, held=-77.0), 0.0),
-        (both_ways(STRONG_SELL, Side.EITHER, held=77.0), 0.0),
-        (both_ways(STRONG_SELL, Side.EITHER), 0.0),
-        (replace(both_ways(STRONG_SELL, Side.SHORT, held=70.0), entry_factor=0.0), 0.0),
+        (both_ways(STRONG_SELL, SignalSide.SHORT), -200.0),
+        (both_ways(SELL, SignalSide.SHORT), -120.0),
+        (both_ways(SELL, SignalSide.SHORT, held=-150.0), -120.0),
+        (both_ways(STRONG_SELL, SignalSide.SHORT, held=70.0), -200.0),
+        (both_ways(HOLD, SignalSide.SHORT, held=-77.0), -77.0),
+        (both_ways(BUY, SignalSide.SHORT, held=-77.0), -38.5),
+        (both_ways(BUY, SignalSide.SHORT, held=-77.0, previous=BUY), -77.0),
+        (both_ways(STRONG_BUY, SignalSide.SHORT, held=-77.0), 0.0),
+        (both_ways(STRONG_BUY, SignalSide.SHORT, held=77.0), 77.0),
+        (both_ways(STRONG_SELL, SignalSide.LONG, held=-77.0), -77.0),
+        (both_ways(STRONG_SELL, SignalSide.EITHER, held=-77.0), 0.0),
+        (both_ways(STRONG_SELL, SignalSide.EITHER, held=77.0), 0.0),
+        (both_ways(STRONG_SELL, SignalSide.EITHER), 0.0),
+        (replace(both_ways(STRONG_SELL, SignalSide.SHORT, held=70.0), entry_factor=0.0), 0.0),
     ],
 )
 def test_a_short_is_the_mirror_image_and_a_signal_leaves_only_its_own_side(asked: Ask, wanted: float) -> None:

@@ -150,7 +150,7 @@ class StrategyContract:
         gappy = {name: np.where(lost, np.nan, values) for name, values in view.factors.items()}
         found = strategy.signals(replace(view, **bars, factors=gappy))
         assert (found.confidence[lost] == 0.0).all()
-        assert (found.action[lost] == strategies.Action.HOLD).all()
+        assert (found.action[lost] == strategies.SignalAction.HOLD).all()
         rows = ~lost.any(axis=1)
         for field in fields(Signals):
             np.testing.assert_array_equal(getattr(found, field.name)[rows], getattr(whole, field.name)[rows])
@@ -159,8 +159,8 @@ class StrategyContract:
         self, strategy: Strategy, panel: Panel
     ) -> None:
         found = strategy.signals(view_of(strategy, panel))
-        assert set(np.unique(found.side)) <= set(strategies.Side)
-        enters = found.action == strategies.Action.ENTER
+        assert set(np.unique(found.side)) <= set(strategies.SignalSide)
+        enters = found.action == strategies.SignalAction.ENTER
         assert set(np.unique(found.side[enters])) <= strategy.sides
         assert (found.confidence[enters] > 0.0).all()
 

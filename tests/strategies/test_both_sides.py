@@ -14,7 +14,7 @@ from tests.strategies.contract import VIX, StrategyContract, view_of
 from nightdesk import factors
 from nightdesk.decision import observe
 from nightdesk.quarantine import Withheld
-from nightdesk.strategies import Action, Direction, Side, Signals, Strategy, View
+from nightdesk.strategies import Direction, SignalAction, Signals, SignalSide, Strategy, View
 from nightdesk.strategies.base import BAR
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.swing import confidences, first_that_holds
@@ -26,7 +26,7 @@ class Reversal(Strategy):
 
     name = "reversal_of_a_test"
     factors = ("dollar_volume_20",)
-    sides = frozenset({Side.LONG, Side.SHORT})
+    sides = frozenset({SignalSide.LONG, SignalSide.SHORT})
 
     def signals(self, view: View) -> Signals:
         place = (view.close - view.low) / np.where(view.high > view.low, view.high - view.low, np.nan)
@@ -40,7 +40,9 @@ class Reversal(Strategy):
             ],
             0,
         )
-        side = np.select([reason == 2, reason == 3], [Side.SHORT, Side.SHORT], Side.LONG).astype(np.int8)
+        side = np.select(
+            [reason == 2, reason == 3], [SignalSide.SHORT, SignalSide.SHORT], SignalSide.LONG
+        ).astype(np.int8)
         sure = confidences(np.where(direction == 0, 0, 1).astype(np.int8), np.full(place.shape, 0.8))
         return Signals(direction, np.sign(direction).astype(np.float64), sure, reason, side)
 
@@ -75,7 +77,11 @@ def test_it_enters_and_leaves_on_both_sides() -> None:
     strategy = Reversal(Reversal.Params())
     found = strategy.signals(view_of(strategy, random_panel(1)))
     said = set(zip(found.side.flat, found.action.flat, strict=True))
-    assert said >= {(Side.LONG, Action.ENTER), (Side.SHORT, Action.ENTER), (Side.SHORT, Action.LEAVE)}
+    assert said >= {
+        (SignalSide.LONG, SignalAction.ENTER),
+        (SignalSide.SHORT, SignalAction.ENTER),
+        (SignalSide.SHORT, SignalAction.LEAVE),
+    }
 
 
 def test_a_bar_that_is_withheld_is_missing_in_all_its_fields() -> None:

@@ -6,7 +6,7 @@ from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.errors import Refused
-from nightdesk.strategies import Distance, ExitPlan
+from nightdesk.strategies import ExitDistance, ExitPlan
 
 NAME = "ma_crossover"
 NAMES = ("sma_20", "sma_50", "sma_20@1", "sma_50@1", "volume_ratio_20")
@@ -90,7 +90,7 @@ def test_every_condition_and_its_edge(row: tuple) -> None:
 
 
 def test_it_leaves_by_its_condition_or_its_stop_and_by_no_age() -> None:
-    assert strategies.make(NAME).exit_plan == ExitPlan(stop=Distance(atr=2.5))
+    assert strategies.make(NAME).exit_plan == ExitPlan(stop=ExitDistance(atr=2.5))
 
 
 def test_two_windows_in_the_wrong_order_are_refused() -> None:

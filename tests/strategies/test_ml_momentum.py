@@ -15,7 +15,7 @@ from nightdesk import factors, strategies
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.panel import Panel
-from nightdesk.strategies import Direction, Distance, ExitPlan, Model, Signals, View, with_models
+from nightdesk.strategies import Direction, ExitDistance, ExitPlan, Model, Signals, View, with_models
 from nightdesk.strategies.learning import opens_span
 from nightdesk.strategies.logistic import fit_logistic
 from nightdesk.strategies.ml_momentum import FEATURES, MlMomentum, features
@@ -377,4 +377,4 @@ def test_a_window_without_a_known_outcome_is_refused() -> None:
 
 
 def test_it_leaves_after_5_sessions_or_at_two_and_a_half_true_ranges() -> None:
-    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=5, stop=Distance(atr=2.5))
+    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=5, stop=ExitDistance(atr=2.5))

@@ -11,7 +11,7 @@ from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 from nightdesk import strategies
 from nightdesk.errors import Refused
 from nightdesk.panel import Panel
-from nightdesk.strategies import Direction, Distance, ExitPlan
+from nightdesk.strategies import Direction, ExitDistance, ExitPlan
 
 NAME = "news_sentiment"
 NAMES = ("sentiment", "sma_20", "momentum_1")
@@ -96,7 +96,7 @@ def test_in_a_book_without_news_it_is_silent_and_says_so() -> None:
 
 
 def test_it_leaves_after_10_sessions_or_at_two_and_a_half_true_ranges() -> None:
-    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=10, stop=Distance(atr=2.5))
+    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=10, stop=ExitDistance(atr=2.5))
 
 
 def test_thresholds_in_the_wrong_order_are_refused() -> None:

@@ -7,7 +7,7 @@ from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.errors import Refused
-from nightdesk.strategies import Distance, ExitPlan
+from nightdesk.strategies import ExitDistance, ExitPlan
 
 NAME = "rsi_mean_reversion"
 
@@ -76,9 +76,9 @@ def test_every_condition_and_its_edge(row: tuple) -> None:
 
 
 def test_it_leaves_after_20_sessions_or_at_two_and_a_half_true_ranges() -> None:
-    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=20, stop=Distance(atr=2.5))
+    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=20, stop=ExitDistance(atr=2.5))
     assert strategies.make(NAME, {"sessions": 7, "stop_atr": 3}).exit_plan == ExitPlan(
-        sessions=7, stop=Distance(atr=3.0)
+        sessions=7, stop=ExitDistance(atr=3.0)
     )
 
 

@@ -5,7 +5,7 @@ from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
-from nightdesk.strategies import Distance, ExitPlan
+from nightdesk.strategies import ExitDistance, ExitPlan
 
 NAME = "volatility_breakout"
 NAMES = ("sma_1", "bb_upper_20_2", "sma_1@1", "bb_upper_20_2@1", "sma_20", "volume_ratio_20")
@@ -87,7 +87,7 @@ def test_where_both_conditions_hold_it_is_left() -> None:
 
 
 def test_it_leaves_after_10_sessions_or_at_two_and_a_half_true_ranges() -> None:
-    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=10, stop=Distance(atr=2.5))
+    assert strategies.make(NAME).exit_plan == ExitPlan(sessions=10, stop=ExitDistance(atr=2.5))
 
 
 def test_the_closes_that_must_run_above_are_a_parameter() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from nightdesk.panel import Floats
 
 #: What a number is of, which says what a corporate action makes of it.
-Kind = Literal["share", "dollars", "units"]
+CarriedKind = Literal["share", "dollars", "units"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,9 @@ class Carried:
         )
 
 
-def _restated(before: Floats, kind: Kind, ratios: Floats, moves: Sequence[tuple[int, int, float]]) -> Floats:
+def _restated(
+    before: Floats, kind: CarriedKind, ratios: Floats, moves: Sequence[tuple[int, int, float]]
+) -> Floats:
     """One array after splits of these ratios, and moves (old column, new column, units of it for one)."""
     after = before * ratios if kind == "units" else before / ratios if kind == "dollars" else before.copy()
     for old, new, ratio in moves:

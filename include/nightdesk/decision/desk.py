@@ -21,7 +21,7 @@ from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
 from nightdesk.strategies import Strategy
-from nightdesk.strategies.base import NO_PLAN, Side
+from nightdesk.strategies.base import NO_PLAN, SignalSide
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,7 @@ def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
     return strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
 
 
-def _named(sides: Iterable[Side]) -> str:
+def _named(sides: Iterable[SignalSide]) -> str:
     return " and ".join(side.name.lower() for side in sorted(sides, reverse=True))
 
 

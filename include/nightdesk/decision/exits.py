@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from nightdesk.book import Distance
+from nightdesk.book import ExitDistance
 from nightdesk.decision.carried import Carried
 from nightdesk.decision.day import Day, Flags, State
 from nightdesk.decision.desk import Desk
@@ -20,7 +20,7 @@ from nightdesk.portfolio.filters import (
     one_entry_a_symbol,
 )
 from nightdesk.risk import correlations
-from nightdesk.strategies.base import Action, Codes, actions
+from nightdesk.strategies.base import Codes, SignalAction, actions
 
 
 class Cause(IntEnum):
@@ -73,7 +73,7 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     return out
 
 
-def _reached(moved: float, planned: Distance | None, carried: float, average: float) -> bool:
+def _reached(moved: float, planned: ExitDistance | None, carried: float, average: float) -> bool:
     """Whether a price has moved as far from the average entry as a plan says, dollars a unit.
 
     A share is of the average entry as it is now; what is said in ATR was fixed when the position was opened.
@@ -101,7 +101,7 @@ def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> 
     What is less than a unit opens nothing, and stands in no other entry's way.
     """
     action = actions(day.direction, day.side)
-    against = (action == Action.LEAVE) | ((action == Action.ENTER) & (day.side * held < 0))
+    against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
     left = (held != 0) & (wanted == 0) & against
     out = np.where(left & (ended == Cause.NONE), Cause.SIGNAL, ended)
     opens = opened(held, desk.units.toward_zero(wanted))
@@ -162,7 +162,7 @@ def distances_after(
         return np.zeros_like(wanted), np.zeros_like(wanted)
     plans, opens = desk.exit_plans.values(), (held == 0) | opened(held, wanted)
 
-    def from_here_on(planned: list[Distance | None], kept: Floats) -> Floats:
+    def from_here_on(planned: list[ExitDistance | None], kept: Floats) -> Floats:
         atr, share = (
             np.array([getattr(one, measure, None) or 0.0 for one in planned])[:, None]
             for measure in ("atr", "share")

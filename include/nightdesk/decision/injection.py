@@ -19,7 +19,7 @@ from nightdesk.book import Book
 from nightdesk.calendar import get_calendar
 from nightdesk.decision.market import Market
 from nightdesk.errors import Refused
-from nightdesk.strategies import Direction, Side, Signals
+from nightdesk.strategies import Direction, Signals, SignalSide
 
 #: The columns of a file of injections, all of them needed.
 COLUMNS = ("session", "strategy", "symbol", "direction", "confidence")
@@ -46,7 +46,7 @@ class Injection:
     symbol: str
     direction: Direction
     confidence: float
-    side: Side = Side.LONG
+    side: SignalSide = SignalSide.LONG
 
 
 def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...]:
@@ -172,7 +172,7 @@ def _read(cells: Mapping[str, str], place: str, book: Book) -> Injection:
         symbol=_known(cells["symbol"], "symbol", book.symbols, place, book),
         direction=_direction(cells["direction"], place),
         confidence=_confidence(cells["confidence"], place),
-        side=_side(cells.get(SIDE, Side.LONG.name), place),
+        side=_side(cells.get(SIDE, SignalSide.LONG.name), place),
     )
 
 
@@ -200,11 +200,11 @@ def _direction(text: str, place: str) -> Direction:
     return Direction[text]
 
 
-def _side(text: str, place: str) -> Side:
-    if text.upper() not in Side.__members__:
-        known = ", ".join(one.name.lower() for one in Side)
+def _side(text: str, place: str) -> SignalSide:
+    if text.upper() not in SignalSide.__members__:
+        known = ", ".join(one.name.lower() for one in SignalSide)
         raise Refused(f"{place}: side: found {text!r}; it is one of {known}")
-    return Side[text.upper()]
+    return SignalSide[text.upper()]
 
 
 def _confidence(text: str, place: str) -> float:

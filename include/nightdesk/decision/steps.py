@@ -44,7 +44,7 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
-from nightdesk.strategies import Action, Side, Strategy, actions
+from nightdesk.strategies import SignalAction, SignalSide, Strategy, actions
 from nightdesk.strategies.base import Codes
 
 
@@ -177,7 +177,7 @@ def _spoken_of(strategy: Strategy, direction: Codes, side: Codes) -> Codes:
     """Sides that signals speak of: where a strategy of one side leaves, it leaves whatever it holds."""
     if len(strategy.sides) > 1:
         return side
-    return np.where(actions(direction, side) == Action.LEAVE, Side.EITHER, side).astype(np.int8)
+    return np.where(actions(direction, side) == SignalAction.LEAVE, SignalSide.EITHER, side).astype(np.int8)
 
 
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:

@@ -23,7 +23,7 @@ from nightdesk.panel import Action, Floats, Panel
 from nightdesk.quarantine import BadOpens, Withheld, usable
 from nightdesk.store.packing import Packed
 from nightdesk.store.quality_outcomes import MadeFrom, Part, outcome_row, read_outcome
-from nightdesk.strategies import Side, Signals
+from nightdesk.strategies import Signals, SignalSide
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
         factors=dict.fromkeys(desk.factor_names, np.full((length, width), np.nan)),
         signals=dict.fromkeys(desk.strategies, quiet),
         direction=np.zeros((length, count, width), dtype=np.int8),
-        side=np.full((length, count, width), Side.LONG, dtype=np.int8),
+        side=np.full((length, count, width), SignalSide.LONG, dtype=np.int8),
         confidence=np.zeros((length, count, width)),
         returns=(
             np.full((window - 1 + length, width), np.nan) if recent is None else recent.arrays["returns"]

@@ -63,7 +63,7 @@ from nightdesk.store.risk import kill_switch
 from nightdesk.store.risk_reports import read_risk_report
 from nightdesk.store.rows import read_rows
 from nightdesk.store.runs import sealed_because
-from nightdesk.strategies import Side, Signals, spoken
+from nightdesk.strategies import Signals, SignalSide, spoken
 
 if TYPE_CHECKING:
     from datetime import date
@@ -364,7 +364,7 @@ def reasons_of(context: Context) -> Reasons:
             strength=np.array([[row["strength"] for row in ordered]]),
             confidence=np.array([[row["confidence"] for row in ordered]]),
             reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
-            side=np.array([[Side[row["side"].upper()] for row in ordered]], dtype=np.int8),
+            side=np.array([[SignalSide[row["side"].upper()] for row in ordered]], dtype=np.int8),
         )
         for n, row in enumerate(ordered):
             explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
@@ -373,7 +373,7 @@ def reasons_of(context: Context) -> Reasons:
 
 
 def _direction(row: dict[str, Any]) -> str:
-    return spoken(row["direction"], Side[row["side"].upper()])
+    return spoken(row["direction"], SignalSide[row["side"].upper()])
 
 
 def _sources(context: Context) -> tuple[SourceLine, ...]:

@@ -16,11 +16,11 @@ from nightdesk.book import Frozen
 from nightdesk.documents import quoting_hint, shortened
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.strategies.base import Action, Codes, Side, actions
+from nightdesk.strategies.base import Codes, SignalAction, SignalSide, actions
 
 Flags = NDArray[np.bool_]
 
-BOTH_SIDES = frozenset({Side.LONG, Side.SHORT})
+BOTH_SIDES = frozenset({SignalSide.LONG, SignalSide.SHORT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Ask:
 
 def _leaves(direction: Codes, side: Codes, held: Floats) -> Flags:
     """Where a signal asks for less of what is held; nothing is less of nothing."""
-    of_it = (side == Side.EITHER) | (side * held > 0)
-    out: Flags = (held != 0) & of_it & (actions(direction, side) == Action.LEAVE)
+    of_it = (side == SignalSide.EITHER) | (side * held > 0)
+    out: Flags = (held != 0) & of_it & (actions(direction, side) == SignalAction.LEAVE)
     return out
 
 
@@ -116,13 +116,13 @@ class Sizing(ABC):
     name : str
     factors : tuple of str
         Names of the factors that it needs.
-    sides : frozenset of Side
+    sides : frozenset of SignalSide
         The sides on which it opens positions; a book whose strategy has others is refused.
     """
 
     name: ClassVar[str]
     factors: ClassVar[tuple[str, ...]] = ()
-    sides: ClassVar[frozenset[Side]] = frozenset({Side.LONG})
+    sides: ClassVar[frozenset[SignalSide]] = frozenset({SignalSide.LONG})
 
     class Params(Frozen):
         """The method's own parameters, validated; an unknown key is refused."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from nightdesk.research.backtest import Result
-from nightdesk.strategies import Action, LearningStrategy, View
+from nightdesk.strategies import LearningStrategy, SignalAction, View
 from nightdesk.strategies.skill import Skill, skill
 
 
@@ -18,7 +18,7 @@ def model_skill(result: Result) -> dict[str, Skill]:
     out = {}
     for name, strategy in result.desk.strategies.items():
         if isinstance(strategy, LearningStrategy):
-            called = strategy.signals(view).action == Action.ENTER
+            called = strategy.signals(view).action == SignalAction.ENTER
             outcome = view.factors[strategy.outcome]
             out[name] = skill(strategy.rising(view), outcome, called, strategy.horizon)
     return out

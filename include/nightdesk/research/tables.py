@@ -29,7 +29,7 @@ from nightdesk.risk.concentration import concentration
 from nightdesk.risk.distances import nearest
 from nightdesk.risk.gate import sentence, verdict_cells
 from nightdesk.risk.moves import describe
-from nightdesk.strategies import Action, Direction, Side
+from nightdesk.strategies import Direction, SignalAction, SignalSide
 from nightdesk.tax.form_8949 import COLUMNS
 
 Row = tuple[object, ...]
@@ -55,8 +55,8 @@ PERFORMANCE_COLUMNS = (
 ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 64
 
 DIRECTIONS = tuple(one.name for one in sorted(Direction))
-SIDES = tuple(one.name.lower() for one in sorted(Side))
-ACTIONS = tuple(one.name.lower() for one in sorted(Action))
+SIDES = tuple(one.name.lower() for one in sorted(SignalSide))
+ACTIONS = tuple(one.name.lower() for one in sorted(SignalAction))
 
 
 def nav_rows(result: Result) -> Iterator[Row]:
@@ -113,8 +113,8 @@ def _signals(result: Result, first: int, stop: int) -> Block:
     return (
         *map(Coded, (sessions, tuple(desk.strategies), desk.symbols), places),
         Coded(DIRECTIONS, column(one.direction for one in said.values()) - min(Direction)),
-        Coded(SIDES, column(one.side for one in said.values()) - min(Side)),
-        Coded(ACTIONS, column(one.action for one in said.values()) - min(Action)),
+        Coded(SIDES, column(one.side for one in said.values()) - min(SignalSide)),
+        Coded(ACTIONS, column(one.action for one in said.values()) - min(SignalAction)),
         column(one.strength for one in said.values()).tolist(),
         column(one.confidence for one in said.values()).tolist(),
         column(words.values()).tolist(),

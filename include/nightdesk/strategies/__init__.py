@@ -1,6 +1,6 @@
 """Strategies: factors in, signals out; one file per strategy, registered by name."""
 
-from nightdesk.book import Distance, ExitPlan
+from nightdesk.book import ExitDistance, ExitPlan
 from nightdesk.strategies import (
     cross_sectional_momentum,
     ma_crossover,
@@ -12,10 +12,10 @@ from nightdesk.strategies import (
     volatility_breakout,
 )
 from nightdesk.strategies.base import (
-    Action,
     Direction,
-    Side,
+    SignalAction,
     Signals,
+    SignalSide,
     Strategy,
     View,
     actions,
@@ -25,13 +25,13 @@ from nightdesk.strategies.learning import LearningStrategy, Model, with_models
 from nightdesk.strategies.registry import make, names, register
 
 __all__ = [
-    "Action",
     "Direction",
-    "Distance",
+    "ExitDistance",
     "ExitPlan",
     "LearningStrategy",
     "Model",
-    "Side",
+    "SignalAction",
+    "SignalSide",
     "Signals",
     "Strategy",
     "View",

@@ -36,7 +36,7 @@ NO_PLAN = ExitPlan()
 BAR = (CLOSE, "open", "high", "low", "volume")
 
 
-class Side(IntEnum):
+class SignalSide(IntEnum):
     """Positions that a signal speaks of, by the sign of their units; `EITHER` leaves, and never enters."""
 
     SHORT = -1
@@ -44,7 +44,7 @@ class Side(IntEnum):
     LONG = 1
 
 
-class Action(IntEnum):
+class SignalAction(IntEnum):
     """What a signal asks for on its side: to open or add, nothing, or to come closer to flat."""
 
     LEAVE = -1
@@ -68,22 +68,22 @@ class Direction(IntEnum):
 
 def all_long() -> Codes:
     """The side of signals that do not say theirs, for all of them."""
-    return np.array(Side.LONG, dtype=np.int8)
+    return np.array(SignalSide.LONG, dtype=np.int8)
 
 
 def actions(direction: Codes, side: Codes) -> Codes:
-    """The `Action` of each signal; the arrays are of one shape, and so is the result."""
+    """The `SignalAction` of each signal; the arrays are of one shape, and so is the result."""
     way = np.sign(direction)
-    return np.where(side == Side.EITHER, -np.abs(way), way * side).astype(np.int8)
+    return np.where(side == SignalSide.EITHER, -np.abs(way), way * side).astype(np.int8)
 
 
 def spoken(direction: int, side: int) -> str:
     """A signal for people: its direction, and where it is not about longs, what that does to which side."""
     words = Direction(direction).name.replace("_", " ").lower()
-    if side == Side.LONG or direction == Direction.HOLD:
+    if side == SignalSide.LONG or direction == Direction.HOLD:
         return words
-    action = Action.ENTER if direction * side > 0 else Action.LEAVE
-    return f"{words}, {action.name.lower()} {Side(side).name.lower()}"
+    action = SignalAction.ENTER if direction * side > 0 else SignalAction.LEAVE
+    return f"{words}, {action.name.lower()} {SignalSide(side).name.lower()}"
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ class Signals:
     reason : int8
         The clause of the strategy that fired; `Strategy.words` has its words.
     side : int8
-        A `Side`, or one for all; long where a strategy leaves it out. `EITHER` with any direction but HOLD
-        leaves whatever is held.
+        A `SignalSide`, or one for all; long where a strategy leaves it out. `EITHER` with any direction but
+        HOLD leaves whatever is held.
     """
 
     direction: Codes
@@ -189,7 +189,7 @@ class Signals:
 
     @property
     def action(self) -> Codes:
-        """The `Action` of each signal."""
+        """The `SignalAction` of each signal."""
         return actions(self.direction, self.side)
 
     def row(self, t: int) -> Signals:
@@ -211,7 +211,7 @@ class Strategy(ABC):
 
     name: ClassVar[str]
     #: The sides that it opens positions on. A strategy of one side leaves whatever it holds when it leaves.
-    sides: ClassVar[frozenset[Side]] = frozenset({Side.LONG})
+    sides: ClassVar[frozenset[SignalSide]] = frozenset({SignalSide.LONG})
 
     class Params(Frozen):
         """The strategy's own parameters, validated; an unknown key is refused."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.book import Distance, Frozen
+from nightdesk.book import ExitDistance, Frozen
 from nightdesk.panel import Floats
 from nightdesk.strategies.base import Codes, Direction
 
@@ -27,9 +27,9 @@ class SwingParams(Frozen):
     )
 
     @property
-    def stop(self) -> Distance:
+    def stop(self) -> ExitDistance:
         """The stop of its positions."""
-        return Distance(atr=self.stop_atr)
+        return ExitDistance(atr=self.stop_atr)
 
 
 def first_that_holds(cases: Sequence[Case], otherwise: int) -> tuple[Codes, Codes]:
