@@ -29,7 +29,7 @@ LIMITS = {
     "daily_loss": {"limit": -0.02},
     "max_weight": {},
     "cash_buffer": {"limit": 0.05},
-    "gross_leverage": {"limit": 1.5},
+    "gross_leverage": {"limit": 1.0},
     "trades_per_day": {"limit": 5},
     "turnover_per_day": {"limit": 0.30},
     "smallest_trade": {"limit": 100},
