@@ -176,7 +176,7 @@ def test_an_account_is_funded_once(broker: PaperBroker) -> None:
 
 def test_an_unknown_kind_of_broker_is_refused_with_the_known_ones(book: Book, conn: object) -> None:
     entry = book.broker.model_copy(update={"kind": "papper"})
-    with pytest.raises(Refused, match=r"broker\.kind 'papper' is not known: name one of paper"):
+    with pytest.raises(Refused, match=r"broker\.kind: there is no broker 'papper'; did you mean paper\?"):
         make(book.model_copy(update={"broker": entry}), conn)  # type: ignore[arg-type]
 
 

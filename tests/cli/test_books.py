@@ -63,7 +63,7 @@ def test_what_is_shown_is_a_book_itself(nightdesk, project):
         ),
         ("initial_capital: 100000.00", "initial_capital: none", "initial_capital: found"),
         ("DBC:", "NOTASYMBOL:", "universe.NOTASYMBOL: no feed of this book knows it (feeds.daily: sample)"),
-        ("daily: [sample]", "daily: [smaple]", "feed 'smaple' is not known (did you mean sample?)"),
+        ("daily: [sample]", "daily: [smaple]", "there is no feed 'smaple'; did you mean sample?"),
         ("  window: 60", "  windw: 60", "strategies.time_series_momentum.params.windw: unknown key"),
         ("trades_per_day: {limit: 5}", "trades_a_day: {limit: 5}", "limits.trades_a_day"),
         ("calendar: XNYS", "calendar: XMOON", "calendar 'XMOON' is not known"),

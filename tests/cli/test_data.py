@@ -83,8 +83,8 @@ def test_malformed_bars_are_refused_with_file_and_place(nightdesk, tmp_path, lin
 @pytest.mark.parametrize(
     ("feed", "said"),
     [
-        ("polygn", "feed 'polygn' is not known"),
-        ("files:", "names no path"),
+        ("polygn", "there is no feed 'polygn'"),
+        ("files:", "lacks its PATH"),
         ("files:/no/such/folder", "/no/such/folder"),
     ],
 )

@@ -3,6 +3,7 @@
 import re
 import shlex
 import textwrap
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def pullback(monkeypatch):
     """The strategy that the docs show, registered."""
     from nightdesk.strategies import registry
 
-    monkeypatch.setattr(registry, "_STRATEGIES", dict(registry._STRATEGIES))
+    monkeypatch.setattr(registry, "_STRATEGIES", deepcopy(registry._STRATEGIES))
     text, contract = blocks("strategy.md", "python")
     exec(text, {"__name__": "nightdesk.strategies.pullback"})
     exec(contract, {})

@@ -240,7 +240,7 @@ def test_a_kill_counts_from_its_session_until_its_release(on: int, killed: bool,
             {"strategies": {MOMENTUM: {"sizing": "wight"}}},
             r"strategies\.time_series_momentum\.sizing: there is no",
         ),
-        ({"limits": {"hoard": {}}}, r"limits\.hoard: there is no rule of that name"),
+        ({"limits": {"hoard": {}}}, r"limits\.hoard: there is no rule 'hoard'"),
     ],
 )
 def test_a_book_that_names_what_does_not_exist_is_refused(changed: dict[str, object], message: str) -> None:

@@ -121,9 +121,9 @@ def test_a_changed_headline_stays_the_same_article_where_it_has_an_address(tmp_p
 def test_a_path_without_headlines_is_refused_when_it_is_named(tmp_path):
     with pytest.raises(Refused, match=r"there is no such file, and no headlines\.csv"):
         check_news(f"files:{tmp_path / 'nowhere'}")
-    with pytest.raises(Refused, match="names no path"):
+    with pytest.raises(Refused, match="lacks its PATH"):
         check_news("files:")
-    with pytest.raises(Refused, match=r"'alpca' is not known \(did you mean alpaca"):
+    with pytest.raises(Refused, match=r"'alpca'; did you mean alpaca"):
         make_news("alpca")
     write(tmp_path, *LINES)
     check_news(f"files:{tmp_path}")

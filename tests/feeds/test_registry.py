@@ -17,10 +17,10 @@ def test_a_feed_is_made_by_its_name(name, kind):
     [
         (
             "sampel",
-            "feed 'sampel' is not known (did you mean sample?): name one of sample, yahoo, files:PATH",
+            "there is no feed 'sampel'; did you mean sample?",
         ),
-        ("bloomberg", "feed 'bloomberg' is not known: name one of sample, yahoo, files:PATH"),
-        ("files:", "feed 'files:' names no path: write files:PATH, PATH being a file or folder of bars"),
+        ("bloomberg", "there is no feed 'bloomberg'; known are files:PATH, sample, yahoo"),
+        ("files:", "feed 'files:' lacks its PATH: write files:PATH, PATH being a file or folder of bars"),
     ],
 )
 def test_an_unknown_feed_is_refused_and_the_known_ones_are_named(name, words):

@@ -39,7 +39,7 @@ def test_market_and_limit_orders_are_taken_by_every_kind_of_broker(
 
 
 def test_an_unknown_kind_of_broker_is_refused(write: Write) -> None:
-    with pytest.raises(Refused, match=r"multi_asset\.yaml: broker\.kind 'papper' is not known"):
+    with pytest.raises(Refused, match=r"multi_asset\.yaml: broker\.kind: there is no broker 'papper'"):
         read_book(write(broker={"kind": "papper", "account": "one"}))
 
 

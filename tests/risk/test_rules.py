@@ -251,7 +251,7 @@ def test_rules_that_are_always_on_need_not_be_named() -> None:
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"max_wieght": {}}, r"limits\.max_wieght: there is no rule of that name; did you mean max_weight\?"),
+        ({"max_wieght": {}}, r"limits\.max_wieght: there is no rule 'max_wieght'; did you mean max_weight\?"),
         ({"trades_per_day": {"limit": -1}}, r"limits\.trades_per_day\.limit: found -1; "),
         ({"trades_per_day": {}}, r"limits\.trades_per_day\.limit: missing"),
         ({"daily_loss": {"limit": 0.02}}, r"limits\.daily_loss\.limit: found 0\.02; "),

@@ -31,7 +31,7 @@ def test_two_strategies_of_one_name_are_a_mistake() -> None:
     class Another(Strategy):
         name = "time_series_momentum"
 
-    with pytest.raises(ValueError, match="two strategies are named time_series_momentum"):
+    with pytest.raises(ValueError, match="two plug-ins are a strategy named time_series_momentum"):
         strategies.register(Another)
 
 

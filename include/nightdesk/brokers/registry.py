@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from nightdesk.book import Book
 from nightdesk.brokers.base import Broker, Capabilities
 from nightdesk.brokers.credentials import credentials_of, refuse_unintended_live
 from nightdesk.errors import Refused
+from nightdesk.registry import Registry
 from nightdesk.store.db import Connection
 
-KINDS = ("paper", "alpaca")
+#: Opens the account of a book; without a connection, one that needs no database.
+Open = Callable[[Book, Connection | None, Mapping[str, str]], Broker]
+
+
+@dataclass(frozen=True)
+class BrokerKind:
+    """A kind of broker: how its account is opened, and what it can do; its client is imported when called."""
+
+    open: Open
+    describe: Callable[[], Capabilities]
+
+
+#: By `broker.kind` of a book.
+BROKERS: Registry[BrokerKind] = Registry("broker")
 
 
 def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None) -> Broker:
@@ -32,23 +47,12 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
         When there is no such kind of broker, its credentials are missing, or the account holds real money and
         is not named as such.
     """
-    if book.broker.kind == "paper":
-        from nightdesk.brokers.paper import PaperBroker
-
-        return PaperBroker(book, conn)
-    return open_account(book, os.environ if environ is None else environ)
+    return _kind(book.broker.kind).open(book, conn, os.environ if environ is None else environ)
 
 
 def open_account(book: Book, environ: Mapping[str, str]) -> Broker:
     """The account of a book at a real broker, for which no database is needed; raises as `make`."""
-    if book.broker.kind == "alpaca":
-        from nightdesk.brokers.alpaca import AlpacaBroker
-
-        refuse_unintended_live(book.broker, environ)
-        return AlpacaBroker(book, credentials_of(book.broker, environ))
-    if book.broker.kind == "paper":
-        raise Refused(f"the paper account {book.broker.account} is in the database: reach that first")
-    raise _unknown(book.broker.kind)
+    return _kind(book.broker.kind).open(book, None, environ)
 
 
 def capabilities(kind: str) -> Capabilities:
@@ -59,16 +63,39 @@ def capabilities(kind: str) -> Capabilities:
     Refused
         When there is no such kind.
     """
-    if kind == "paper":
-        from nightdesk.brokers.paper import PaperBroker
-
-        return PaperBroker.capabilities
-    if kind == "alpaca":
-        from nightdesk.brokers.alpaca import AlpacaBroker
-
-        return AlpacaBroker.capabilities
-    raise _unknown(kind)
+    return _kind(kind).describe()
 
 
-def _unknown(kind: str) -> Refused:
-    return Refused(f"broker.kind {kind!r} is not known: name one of {', '.join(KINDS)}")
+def _kind(name: str) -> BrokerKind:
+    return BROKERS.find(name, "broker.kind")
+
+
+def _open_paper(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+    from nightdesk.brokers.paper import PaperBroker
+
+    if conn is None:
+        raise Refused(f"the paper account {book.broker.account} is in the database: reach that first")
+    return PaperBroker(book, conn)
+
+
+def _describe_paper() -> Capabilities:
+    from nightdesk.brokers.paper import PaperBroker
+
+    return PaperBroker.capabilities
+
+
+def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+    from nightdesk.brokers.alpaca import AlpacaBroker
+
+    refuse_unintended_live(book.broker, environ)
+    return AlpacaBroker(book, credentials_of(book.broker, environ))
+
+
+def _describe_alpaca() -> Capabilities:
+    from nightdesk.brokers.alpaca import AlpacaBroker
+
+    return AlpacaBroker.capabilities
+
+
+BROKERS.add("paper", BrokerKind(_open_paper, _describe_paper))
+BROKERS.add("alpaca", BrokerKind(_open_alpaca, _describe_alpaca))

@@ -5,16 +5,20 @@ Importing this module is light: what a source needs is imported when it is made.
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from nightdesk.errors import Refused
 from nightdesk.feeds.news import NewsFeed
+from nightdesk.registry import Registry
 
-NAMES = ("alpaca", "sample", "files:PATH")
+Clock = Callable[[], datetime]
+
+#: How each is made, of the argument of its name, the calendar, the environment and the clock.
+NEWS_SOURCES: Registry[Callable[[str, str, Mapping[str, str], Clock], NewsFeed]] = Registry(
+    "source of headlines"
+)
 
 
 def make_news(
@@ -22,7 +26,7 @@ def make_news(
     *,
     calendar: str = "XNYS",
     environ: Mapping[str, str] | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock = lambda: datetime.now(UTC),
 ) -> NewsFeed:
     """The source of headlines of that name.
 
@@ -42,45 +46,42 @@ def make_news(
     Refused
         When there is no such source or no such path, or its key is not known.
     """
-    kind, _, rest = name.partition(":")
-    if kind == "files" and rest:
-        from nightdesk.feeds.news_files import FilesNews
-
-        return FilesNews(Path(rest), now=now)
-    if name == "sample":
-        from nightdesk.feeds.sample_news import SampleNews
-
-        return SampleNews(calendar, now=now)
-    if name == "alpaca":
-        from nightdesk.feeds.alpaca_news import AlpacaNews
-
-        return AlpacaNews.of(os.environ if environ is None else environ, now=now)
-    raise _unknown(name)
+    made, argument = NEWS_SOURCES.find_with_argument(name)
+    return made(argument, calendar, os.environ if environ is None else environ, now)
 
 
 def check_name(name: str) -> None:
     """Refuse a name of no source."""
-    kind, _, rest = name.partition(":")
-    if not (kind == "files" and rest) and name not in ("alpaca", "sample"):
-        raise _unknown(name)
+    NEWS_SOURCES.find_with_argument(name)
 
 
 def check_news(name: str) -> None:
     """Refuse a name of no source, or a path that is not there; no key is needed and no network."""
-    check_name(name)
-    kind, _, rest = name.partition(":")
-    if kind == "files":
+    made, argument = NEWS_SOURCES.find_with_argument(name)
+    if made is _files:
         from nightdesk.feeds.news_files import find_headlines
 
-        find_headlines(Path(rest))
+        find_headlines(Path(argument))
 
 
-def _unknown(name: str) -> Refused:
-    if name.partition(":")[0] == "files":
-        return Refused(
-            f"source of headlines {name!r} names no path: write files:PATH, "
-            "PATH being headlines.csv or its folder"
-        )
-    near = difflib.get_close_matches(name, NAMES, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return Refused(f"source of headlines {name!r} is not known{hint}: name one of {', '.join(NAMES)}")
+def _files(argument: str, calendar: str, environ: Mapping[str, str], now: Clock) -> NewsFeed:
+    from nightdesk.feeds.news_files import FilesNews
+
+    return FilesNews(Path(argument), now=now)
+
+
+def _sample(argument: str, calendar: str, environ: Mapping[str, str], now: Clock) -> NewsFeed:
+    from nightdesk.feeds.sample_news import SampleNews
+
+    return SampleNews(calendar, now=now)
+
+
+def _alpaca(argument: str, calendar: str, environ: Mapping[str, str], now: Clock) -> NewsFeed:
+    from nightdesk.feeds.alpaca_news import AlpacaNews
+
+    return AlpacaNews.of(environ, now=now)
+
+
+NEWS_SOURCES.add("alpaca", _alpaca)
+NEWS_SOURCES.add("sample", _sample)
+NEWS_SOURCES.add("files:PATH", _files, "headlines.csv or its folder")

@@ -6,16 +6,18 @@ when it is made.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from nightdesk.errors import Refused
 from nightdesk.feeds.base import Feed
+from nightdesk.registry import Registry
 
-NAMES = ("sample", "yahoo", "files:PATH")
+Clock = Callable[[], datetime]
+
+#: How each is made, of the argument of its name, the calendar, the continuous symbols and the clock.
+FEEDS: Registry[Callable[[str, str, Collection[str], Clock], Feed]] = Registry("feed")
 #: Those that have hourly bars too.
 HOURLY_NAMES = ("files:PATH",)
 
@@ -25,7 +27,7 @@ def make(
     *,
     calendar: str = "XNYS",
     continuous: Collection[str] = (),
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Clock = lambda: datetime.now(UTC),
 ) -> Feed:
     """The feed of that name.
 
@@ -45,24 +47,31 @@ def make(
     Refused
         When there is no such feed, or no such path.
     """
-    kind, _, rest = name.partition(":")
-    if kind == "files" and rest:
-        from nightdesk.feeds.files import FilesFeed
+    made, argument = FEEDS.find_with_argument(name)
+    return made(argument, calendar, continuous, now)
 
-        return FilesFeed(Path(rest), calendar, continuous=continuous, now=now)
-    if name == "sample":
-        from nightdesk.feeds.sample import SampleFeed
 
-        return SampleFeed(calendar, continuous=continuous, now=now)
-    if name == "yahoo":
-        from nightdesk.feeds.yahoo import YahooFeed
+def _files(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.files import FilesFeed
 
-        return YahooFeed(calendar, continuous=continuous, now=now)
-    if kind == "files":
-        raise Refused(f"feed {name!r} names no path: write files:PATH, PATH being a file or folder of bars")
-    near = difflib.get_close_matches(name, NAMES, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    raise Refused(f"feed {name!r} is not known{hint}: name one of {', '.join(NAMES)}")
+    return FilesFeed(Path(argument), calendar, continuous=continuous, now=now)
+
+
+def _sample(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.sample import SampleFeed
+
+    return SampleFeed(calendar, continuous=continuous, now=now)
+
+
+def _yahoo(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.yahoo import YahooFeed
+
+    return YahooFeed(calendar, continuous=continuous, now=now)
+
+
+FEEDS.add("sample", _sample)
+FEEDS.add("yahoo", _yahoo)
+FEEDS.add("files:PATH", _files, "a file or folder of bars")
 
 
 @lru_cache(maxsize=16)

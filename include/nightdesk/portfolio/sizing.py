@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from nightdesk.book import Frozen
-from nightdesk.documents import quoting_hint, shortened
-from nightdesk.errors import Refused
 from nightdesk.panel import Floats
+from nightdesk.registry import Registry, validated
 from nightdesk.strategies.base import Codes, SignalAction, SignalSide, actions
 
 Flags = NDArray[np.bool_]
@@ -147,20 +144,18 @@ class Sizing(ABC):
         """Wanted units of shape (n_symbols,), signed, not yet rounded."""
 
 
-_METHODS: dict[str, type[Sizing]] = {}
+_METHODS: Registry[type[Sizing]] = Registry("sizing method")
 
 
 def register[S: Sizing](cls: type[S]) -> type[S]:
     """Make a sizing method known under its `name`; for use as a decorator."""
-    if cls.name in _METHODS:
-        raise ValueError(f"two sizing methods are named {cls.name}")
-    _METHODS[cls.name] = cls
+    _METHODS.add(cls.name, cls)
     return cls
 
 
 def names() -> tuple[str, ...]:
     """Names of all registered methods, sorted."""
-    return tuple(sorted(_METHODS))
+    return _METHODS.names()
 
 
 def make(name: str, params: Mapping[str, Any] | None = None, *, path: str) -> Sizing:
@@ -180,21 +175,5 @@ def make(name: str, params: Mapping[str, Any] | None = None, *, path: str) -> Si
     Refused
         When the name is unknown or a parameter is unknown or impossible, with the path of the key.
     """
-    if name not in _METHODS:
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names())}"
-        raise Refused(f"{path}: there is no sizing method {name!r}; {hint}")
-    cls = _METHODS[name]
-    try:
-        return cls(cls.Params.model_validate(dict(params or {})))
-    except ValidationError as error:
-        lines = [_describe(cls, f"{path}_params", dict(one)) for one in error.errors()]
-        raise Refused("\n".join(lines)) from error
-
-
-def _describe(cls: type[Sizing], where: str, error: Mapping[str, Any]) -> str:
-    key = ".".join([where, *(str(part) for part in error["loc"])])
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key; {cls.name} knows {', '.join(cls.Params.model_fields) or 'no parameters'}"
-    words = f"{error['msg'][0].lower()}{error['msg'][1:]}{quoting_hint(error)}"
-    return f"{key}: found {shortened(error['input'])}; {words}"
+    cls = _METHODS.find(name, path)
+    return cls(validated(cls.Params, params or {}, owner=name, where=f"{path}_params"))

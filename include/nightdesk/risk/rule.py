@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping
@@ -10,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import ValidationError
 
 from nightdesk.book import Book, Frozen, Margin, Stop
-from nightdesk.documents import quoting_hint, shortened
-from nightdesk.errors import Refused
 from nightdesk.panel import Floats
+from nightdesk.registry import Registry, validated
 from nightdesk.risk.distances import VOLATILITY, Distance, Measured
 from nightdesk.risk.situation import Flags, Situation
 
@@ -220,35 +217,35 @@ def exempted(rules: Iterable[Rule], quantity: Floats, held: Floats, situation: S
     return exempt
 
 
-_RULES: dict[str, type[Rule]] = {}
+_RULES: Registry[type[Rule]] = Registry("rule")
 
 
 def register[R: Rule](cls: type[R]) -> type[R]:
     """Make a rule known under its `name`; for use as a decorator."""
-    taken = [one for one in _RULES.values() if one.name == cls.name or one.order == cls.order]
+    taken = [one for one in _RULES if one.name == cls.name or one.order == cls.order]
     if taken:
         raise ValueError(
             f"{cls.name} (order {cls.order}) and {taken[0].name} (order {taken[0].order}) collide"
         )
-    _RULES[cls.name] = cls
+    _RULES.add(cls.name, cls)
     return cls
 
 
 def rule_names() -> tuple[str, ...]:
     """Names of all registered rules in the order of the gate."""
-    return tuple(sorted(_RULES, key=lambda name: _RULES[name].order))
+    return tuple(one.name for one in sorted(_RULES, key=lambda one: one.order))
 
 
 def rule_class(name: str) -> type[Rule]:
-    """The rule registered under `name`; `KeyError` when there is none."""
-    return _RULES[name]
+    """The rule registered under `name`; `Refused` when there is none."""
+    return _RULES.find(name)
 
 
 def distance_words(name: str) -> str:
     """The line of a report on a distance of this name, with a place for its `{subject}`."""
     if name == VOLATILITY:
         return "Volatility a year, up to the target"
-    told = (rule.told_as[name] for rule in _RULES.values() if name in rule.told_as)
+    told = (rule.told_as[name] for rule in _RULES if name in rule.told_as)
     return next(told, f"{name.replace('_', ' ')} {{subject}}")
 
 
@@ -272,30 +269,13 @@ def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = 
         When a rule is unknown, or a parameter of it is unknown or impossible, with the path of the key.
     """
     for name in limits:
-        if name not in _RULES:
-            near = difflib.get_close_matches(name, rule_names(), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(rule_names())}"
-            raise Refused(f"limits.{name}: there is no rule of that name; {hint}")
-    named = [_RULES[name] for name in limits]
+        _RULES.find(name, f"limits.{name}")
+    named = [rule_class(name) for name in limits]
     more = {*also, *(one for rule in named for one in rule.brings)}
     more -= {one for rule in named for one in rule.replaces}
-    wanted = [name for name in rule_names() if name in limits or name in more or _RULES[name].always]
-    return tuple(_make(_RULES[name], limits.get(name, {})) for name in wanted)
-
-
-def _make(cls: type[Rule], params: Mapping[str, Any]) -> Rule:
-    try:
-        return cls(cls.Params.model_validate(dict(params)))
-    except ValidationError as error:
-        lines = []
-        for one in error.errors():
-            key = ".".join(["limits", cls.name, *(str(part) for part in one["loc"])])
-            if one["type"] == "extra_forbidden":
-                known = ", ".join(cls.Params.model_fields) or "no parameters"
-                lines.append(f"{key}: unknown key; {cls.name} knows {known}")
-            elif one["type"] == "missing":
-                lines.append(f"{key}: missing; it must be given")
-            else:
-                words = f"{one['msg'][0].lower()}{one['msg'][1:]}{quoting_hint(dict(one))}"
-                lines.append(f"{key}: found {shortened(one['input'])}; {words}")
-        raise Refused("\n".join(lines)) from error
+    rules = [rule_class(name) for name in rule_names()]
+    return tuple(
+        one(validated(one.Params, limits.get(one.name, {}), owner=one.name, where=f"limits.{one.name}"))
+        for one in rules
+        if one.name in limits or one.name in more or one.always
+    )

@@ -6,14 +6,11 @@ Importing this module is light: what a scorer needs is imported when it is made.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-
-#: The names that a book may give.
-SCORERS = ("lexicon", "finbert")
+from nightdesk.registry import Registry
 
 
 class Scorer(Protocol):
@@ -26,6 +23,10 @@ class Scorer(Protocol):
         """Scores from -1 (bad) over 0 (neutral) to 1 (good), an ndarray of shape (n_headlines,)."""
 
 
+#: By the name that a book gives: how each is made, of the environment.
+SCORERS: Registry[Callable[[Mapping[str, str]], Scorer]] = Registry("scorer of headlines")
+
+
 def make(name: str, environ: Mapping[str, str] | None = None) -> Scorer:
     """The scorer of that name.
 
@@ -34,22 +35,28 @@ def make(name: str, environ: Mapping[str, str] | None = None) -> Scorer:
     Refused
         When there is no such scorer, or what it needs is not on this machine.
     """
-    if name == "lexicon":
-        from nightdesk.scorers.lexicon import LexiconScorer
-
-        return LexiconScorer()
-    if name == "finbert":
-        from nightdesk.scorers.finbert import FinbertScorer
-
-        return FinbertScorer.of(os.environ if environ is None else environ)
-    raise Refused(f"there is no scorer {name!r} of headlines: name one of {', '.join(SCORERS)}")
+    return SCORERS.find(name)(os.environ if environ is None else environ)
 
 
 def check(name: str, environ: Mapping[str, str] | None = None) -> None:
     """Refuse a scorer that cannot be made here, without the time that making it takes; raises as `make`."""
-    if name == "finbert":
+    if SCORERS.find(name) is _finbert:
         from nightdesk.scorers.finbert import find_weights
 
         find_weights(os.environ if environ is None else environ)
-    elif name not in SCORERS:
-        make(name)
+
+
+def _lexicon(environ: Mapping[str, str]) -> Scorer:
+    from nightdesk.scorers.lexicon import LexiconScorer
+
+    return LexiconScorer()
+
+
+def _finbert(environ: Mapping[str, str]) -> Scorer:
+    from nightdesk.scorers.finbert import FinbertScorer
+
+    return FinbertScorer.of(environ)
+
+
+SCORERS.add("lexicon", _lexicon)
+SCORERS.add("finbert", _finbert)
