@@ -24,7 +24,7 @@ from desk_alerts import SendOperator, SweepOperator
 from desk_failure import raise_alert, raise_retry
 from desk_step import StepOperator
 from nightdesk.errors import Transient
-from nightdesk.feeds import yahoo
+from nightdesk.feeds import source_fault, yahoo
 from nightdesk.store import db
 from nightdesk.store.alert_spells import open_spells
 from nightdesk.store.messages import alerts_of
@@ -65,7 +65,7 @@ def vendor(desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeYah
                 row = (date.fromisoformat(day), *map(float, prices), int(volume or 0))
                 fake.charts.setdefault(symbol, Chart([])).rows.append(row)  # type: ignore[attr-defined]
         monkeypatch.setenv(yahoo.BASE_URL, fake.url)
-        monkeypatch.setattr(yahoo, "_wait", lambda state: 0.0)
+        monkeypatch.setattr(source_fault, "_wait", lambda state: 0.0)
         yield fake
 
 
