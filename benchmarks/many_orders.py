@@ -84,9 +84,9 @@ def make_cases(conn: Connection) -> Iterator[Case]:
         broker = plain.book.broker.model_copy(update={"account": name})
         book = plain.book.model_copy(update={"name": name, "broker": broker})
         record = start_book(conn, beginning(book, FIRST))
-        context = Context(conn, book, record, FIRST, False, (), Path())
-        for session in (FIRST, calendar.shift(FIRST, 1)):
-            begin_step(conn, replace(context, session=session).new_run(), "ingest")
+        context = Context(conn, book, record, calendar.close_at(FIRST), False, (), Path())
+        for as_of in (context.as_of, context.schedule.after(context.as_of)):
+            begin_step(conn, replace(context, as_of=as_of).new_run(), "ingest")
         ledger = Ledger().apply([capital(FIRST, book.initial_capital)])
         desk = replace(plain, book=book)
         state = State(ledger, mark(ledger, FIRST, {}))
@@ -167,5 +167,5 @@ def sent(case: Case) -> Settling:
         units=case.desk.unit_of,
         heir=SlowMomentum.name,
     )
-    context = replace(case.context, session=session)
+    context = case.context.at(session)
     return Settling(context, case.desk, broker, ours, case.state.ledger, case.state, opens)

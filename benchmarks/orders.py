@@ -155,6 +155,7 @@ def bare_settling(job: Settling) -> Bare:
                 {
                     "client_order_id": one.client_order_id,
                     "number": 1,
+                    "as_of": job.context.as_of,
                     "session": job.context.session,
                     "status": one.status,
                     "cause": one.cause,

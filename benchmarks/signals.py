@@ -16,7 +16,7 @@ from time import perf_counter
 from benchmarks.measurement import Measurement
 from benchmarks.swing_market import seeded_bars, sessions_of, swing_book
 from nightdesk.book import WARM_UP_SESSIONS, Book
-from nightdesk.calendar import as_date
+from nightdesk.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
 from nightdesk.pipeline import steps
 from nightdesk.pipeline.context import Context, beginning
@@ -56,7 +56,9 @@ def write_bars(book: Book, folder: Path) -> date:
 def opened(conn: Connection, book: Book, session: date, folder: Path) -> Context:
     """The session as a task of its own opens it: it has read nothing yet."""
     record = start_book(conn, beginning(book, session))
-    return Context(conn, book, record, session, False, (f"files:{folder}",), folder)
+    return Context(
+        conn, book, record, get_calendar(book.calendar).close_at(session), False, (f"files:{folder}",), folder
+    )
 
 
 def tasks(book: Book) -> list[Callable[[Context], object]]:
@@ -86,7 +88,7 @@ def seconds_of(conn: Connection, n_symbols: int) -> list[float]:
 
 
 def _refuse_silence(conn: Connection, book: Book, session: date) -> None:
-    rows = signals_of(conn, book.name, session)
+    rows = signals_of(conn, book.name, get_calendar(book.calendar).close_at(session))
     if len(rows) != len(book.strategies) * len(book.symbols) or not any(row["confidence"] for row in rows):
         raise AssertionError(f"{len(rows)} signals of {len(book.symbols)} symbols: nothing was measured")
 

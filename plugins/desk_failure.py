@@ -156,7 +156,7 @@ class CloseOperator(StepOperator):
         ti = context["ti"]
         conn = connect(environ=desk_environment())
         try:
-            told = told_since_closing(conn, self.book, session, ti.dag_id, ti.run_id)
+            told = told_since_closing(conn, self.book, ti.dag_id, ti.run_id)
         finally:
             conn.close()
         try:
@@ -164,7 +164,7 @@ class CloseOperator(StepOperator):
                 leave_open(desk, missing, told=told)
         except NightdeskError as error:
             if told and not isinstance(error, Consequence):
-                raise Consequence(not_closed(self.book, session, missing)) from None
+                raise Consequence(not_closed(self.book, f"{session}", missing)) from None
             raise
 
     def _tell_missed(

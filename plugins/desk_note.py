@@ -51,17 +51,18 @@ class RunNote:
     ----------
     ti : task instance
         A task of the run.
-    book : str
-        Name of the book.
+    book, calendar : str
+        Name of the book, and its exchange calendar.
     session : date
         The session that the run decides.
     dry_run : bool
         Whether it keeps nothing and sends nothing.
     """
 
-    def __init__(self, ti: Any, book: str, session: date, *, dry_run: bool) -> None:
+    def __init__(self, ti: Any, book: str, calendar: str, session: date, *, dry_run: bool) -> None:
         self._ti = ti
         self._book = book
+        self._calendar = calendar
         self._session = session
         self._dry_run = dry_run
 
@@ -69,7 +70,7 @@ class RunNote:
         """Say what the run is about to do."""
         from nightdesk.pipeline.describing import begun
 
-        parts = [*begun(self._session, self._ti.run_id, dry_run=self._dry_run), "under way"]
+        parts = [*begun(f"{self._session}", self._ti.run_id, dry_run=self._dry_run), "under way"]
         write_note(self._ti, SESSION + ", ".join(parts))
 
     def end(self, *, failed: bool) -> None:
@@ -80,6 +81,7 @@ class RunNote:
             log.warning("note_not_written run=%s reason=%s", self._ti.run_id, type(error).__name__)
 
     def _outcome(self, *, failed: bool) -> str:
+        from nightdesk.calendar import get_calendar
         from nightdesk.pipeline.describing import describe
         from nightdesk.pipeline.failures import failed_tasks
         from nightdesk.store.db import connect
@@ -92,7 +94,8 @@ class RunNote:
             return describe(
                 conn,
                 self._book,
-                self._session,
+                get_calendar(self._calendar).close_at(self._session),
+                f"{self._session}",
                 dag_id=ti.dag_id,
                 run_id=ti.run_id,
                 dry_run=self._dry_run,

@@ -167,7 +167,7 @@ class StepOperator(BaseOperator):
             self._note_refusal(context, reason)
             raise
         dry_run = bool(context["params"]["dry_run"])
-        note = RunNote(context["ti"], self.book, session, dry_run=dry_run)
+        note = RunNote(context["ti"], self.book, self.calendar, session, dry_run=dry_run)
         if self.step == FIRST_STEP:
             note.begin()
         began = monotonic()

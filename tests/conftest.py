@@ -77,6 +77,12 @@ class Databases:
         """The address of one that no test has used."""
         return self.copy(self._url(TEMPLATE))
 
+    def bare(self) -> str:
+        """The address of one without any table."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._run("CREATE DATABASE {}", name)
+        return self._url(name)
+
     def copy(self, url: str) -> str:
         """The address of one with the rows of another, which nobody is connected to."""
         name, source = f"test_{uuid.uuid4().hex[:12]}", str(parse_dsn(url)["dbname"])

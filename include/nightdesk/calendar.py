@@ -6,7 +6,7 @@ All instants are timezone-aware UTC; a session is a plain date.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -136,6 +136,11 @@ class Calendar:
             f"{moment} is outside the {self.name} calendar, which reaches from {self.sessions[0]} to "
             f"{self.sessions[-1]}: is the clock right? A calendar ends about a year after its process began"
         )
+
+
+def day_begins(day: date) -> datetime:
+    """Midnight of a day, UTC: what is decided in sessions before it lies before that."""
+    return datetime.combine(day, time(), UTC)
 
 
 def as_date(session: np.datetime64) -> date:

@@ -133,6 +133,18 @@ class Schedule:
         at = self.index(as_of)
         return at + 1 == len(self.ends) or bool(self.row[at + 1] != self.row[at])
 
+    def name_of(self, as_of: datetime) -> str:
+        """A decision in people's words: its session, with the exchange's clock where that has several."""
+        session = self.session_of(as_of)
+        if self.kind == "daily":
+            return f"{session}"
+        return f"{session} {as_of.astimezone(ZoneInfo(self.calendar.zone)):%H:%M}"
+
+    @property
+    def noun(self) -> str:
+        """What people call a decision: a session where each has one."""
+        return "session" if self.kind == "daily" else "decision"
+
     def known_from(self, as_of: datetime) -> datetime:
         """The instant from which the bars of a decision are known."""
         return as_of + self.delay

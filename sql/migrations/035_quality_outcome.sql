@@ -2,6 +2,7 @@
 
 CREATE TABLE nightdesk.quality_outcomes (
     book         text NOT NULL,
+    as_of        timestamptz NOT NULL,
     session      date NOT NULL,
     known_by     timestamptz NOT NULL,
     config_hash  text NOT NULL,
@@ -9,14 +10,15 @@ CREATE TABLE nightdesk.quality_outcomes (
     day          bytea NOT NULL,
     recent       bytea NOT NULL,
     history      bytea NOT NULL,
-    PRIMARY KEY (book, session),
-    FOREIGN KEY (book, session) REFERENCES nightdesk.runs
+    PRIMARY KEY (book, as_of),
+    FOREIGN KEY (book, as_of, session) REFERENCES nightdesk.runs (book, as_of, session)
 );
 ALTER TABLE nightdesk.quality_outcomes
     ALTER COLUMN day SET STORAGE EXTERNAL, ALTER COLUMN recent SET STORAGE EXTERNAL, ALTER COLUMN history SET STORAGE EXTERNAL;
 COMMENT ON TABLE nightdesk.quality_outcomes IS
     'A cache: what the data checks left of the market, for the later steps of a session. It can be computed from the bars at any time, is used only where known_by, book and code are the same, and is cleared when the next session is closed';
 COMMENT ON COLUMN nightdesk.quality_outcomes.book IS 'Name of the book';
+COMMENT ON COLUMN nightdesk.quality_outcomes.as_of IS 'Market instant of the decision, UTC';
 COMMENT ON COLUMN nightdesk.quality_outcomes.session IS 'Session';
 COMMENT ON COLUMN nightdesk.quality_outcomes.known_by IS 'The instant up to which the bars were known that it was made from, UTC';
 COMMENT ON COLUMN nightdesk.quality_outcomes.config_hash IS 'The version of the book that it was made for';

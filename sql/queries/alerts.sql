@@ -38,17 +38,18 @@ ORDER BY f.created_at DESC LIMIT 1;
 
 -- name: attempts_of_task
 SELECT task, status, started_at, error FROM nightdesk.run_steps
-WHERE book = %(book)s AND session = %(session)s AND starts_with(task, %(task)s) ORDER BY run_step_id;
+WHERE book = %(book)s AND starts_with(task, %(task)s) ORDER BY run_step_id;
 
 -- name: tasks_in_doubt
 WITH newest AS (
-    SELECT DISTINCT ON (book, session, step) book, session, task, status
+    SELECT DISTINCT ON (book, as_of, step) book, as_of, task, status
     FROM nightdesk.run_steps
     WHERE task IS NOT NULL AND started_at > clock_timestamp() - %(window)s::interval
-    ORDER BY book, session, step, run_step_id DESC
+    ORDER BY book, as_of, step, run_step_id DESC
 )
-SELECT DISTINCT n.book, n.session, split_part(n.task, '/', 1) AS dag_id, split_part(n.task, '/', 2) AS run_id
-FROM newest n JOIN nightdesk.runs r USING (book, session)
+SELECT DISTINCT n.book, r.session, split_part(n.task, '/', 1) AS dag_id,
+    split_part(n.task, '/', 2) AS run_id
+FROM newest n JOIN nightdesk.runs r USING (book, as_of)
 WHERE r.status <> 'closed' OR n.status NOT IN ('done', 'compared')
 ORDER BY 3, 4;
 
@@ -64,9 +65,9 @@ SELECT EXISTS (
         AND (a.session = %(session)s OR EXISTS (SELECT FROM runs WHERE starts_with(a.alert_key, 'task:' || run)))
 ) AS told;
 
--- name: session_standing
+-- name: decision_standing
 SELECT b.inception, b.created_at, r.status, r.opened_at
-FROM nightdesk.books b LEFT JOIN nightdesk.runs r ON r.book = b.book AND r.session = %(session)s
+FROM nightdesk.books b LEFT JOIN nightdesk.runs r ON r.book = b.book AND r.as_of = %(as_of)s
 WHERE b.book = %(book)s;
 
 -- name: open_spells
@@ -91,7 +92,7 @@ SELECT max(session) AS session FROM nightdesk.alert_spells WHERE book = %(book)s
 
 -- name: ingested_at
 SELECT max(ended_at) AS ended_at FROM nightdesk.run_steps
-WHERE book = %(book)s AND session = %(session)s AND step = 'ingest' AND status = 'done';
+WHERE book = %(book)s AND as_of = %(as_of)s AND step = 'ingest' AND status = 'done';
 
 -- name: strategy_bands
 SELECT strategy, config_hash, sessions, windows, low, high, first_session, last_session, sources, created_at
@@ -99,9 +100,9 @@ FROM nightdesk.strategy_bands WHERE book = %(book)s ORDER BY strategy;
 
 -- name: strategy_results
 -- Dollars that each strategy had gained up to the mark of a session, since its book began.
-SELECT p.session, p.strategy,
+SELECT p.as_of, p.strategy,
     sum(p.realised + p.market_value - p.cost + p.dividends - p.commission - p.borrow) AS profit,
     bool_or(p.quantity <> 0) AS held
 FROM nightdesk.positions p
-WHERE p.book = %(book)s AND p.session BETWEEN %(first)s AND %(last)s
-GROUP BY p.session, p.strategy ORDER BY p.session, p.strategy;
+WHERE p.book = %(book)s AND p.as_of BETWEEN %(first)s AND %(last)s
+GROUP BY p.as_of, p.strategy ORDER BY p.as_of, p.strategy;

@@ -14,7 +14,7 @@ FROM nightdesk.movements WHERE book = %(book)s AND session > %(after)s ORDER BY 
 
 -- name: references_booked
 SELECT DISTINCT reference FROM nightdesk.ledger_entries
-WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s;
+WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s;
 
 -- name: movements_booked_in
 SELECT DISTINCT m.movement_id, m.kind, m.session, m.words,
@@ -22,22 +22,23 @@ SELECT DISTINCT m.movement_id, m.kind, m.session, m.words,
     CASE m.kind WHEN 'corporate_action' THEN 0 ELSE m.quantity END AS quantity,
     CASE m.kind WHEN 'corporate_action' THEN e.cash ELSE m.cash END AS cash
 FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AND e.reference = m.movement_id
-WHERE m.book = %(book)s AND e.session = %(session)s ORDER BY m.session, m.movement_id;
+WHERE m.book = %(book)s AND e.as_of = %(as_of)s ORDER BY m.session, m.movement_id;
 
 -- name: payments_booked
 SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
-WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s AND kind IN ('dividend', 'capital_gain', 'return_of_capital', 'exchange', 'redemption', 'adjustment')
-ORDER BY session, number;
+WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s
+    AND kind IN ('dividend', 'capital_gain', 'return_of_capital', 'exchange', 'redemption', 'adjustment')
+ORDER BY as_of, number;
 
 -- name: adjustments_of
 SELECT adjustment_id, item, amount, reason, who FROM nightdesk.adjustments
-WHERE book = %(book)s AND session = %(session)s ORDER BY adjustment_id;
+WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY adjustment_id;
 
 -- name: newest_differences
-SELECT r.session, r.item, r.ledger_value, r.broker_value FROM nightdesk.reconciliations r
+SELECT r.as_of, r.session, r.item, r.ledger_value, r.broker_value FROM nightdesk.reconciliations r
 WHERE r.book = %(book)s AND r.outcome = 'asked'
-    AND r.session = (SELECT max(session) FROM nightdesk.portfolio WHERE book = %(book)s)
+    AND r.as_of = (SELECT max(as_of) FROM nightdesk.portfolio WHERE book = %(book)s)
 ORDER BY r.item;
 
 -- name: broker_health
@@ -46,7 +47,7 @@ SELECT book, failing_since, last_success, last_error FROM nightdesk.broker_healt
 -- name: working_orders
 SELECT * FROM nightdesk.whole_orders o
 WHERE book = %(book)s AND attempts > 0 AND status IN ('planned', 'submitted', 'partially_filled')
-ORDER BY session, client_order_id;
+ORDER BY as_of, client_order_id;
 
 -- name: unbooked_orders
 SELECT o.*, coalesce(f.quantity, 0) AS booked FROM nightdesk.whole_orders o
@@ -57,7 +58,7 @@ LEFT JOIN (
 WHERE o.book = %(book)s AND o.symbol = %(symbol)s AND o.attempts > 0 AND (
     o.status IN ('planned', 'submitted', 'partially_filled') OR o.filled_quantity > coalesce(f.quantity, 0)
 )
-ORDER BY o.session, o.client_order_id;
+ORDER BY o.as_of, o.client_order_id;
 
 -- name: orders_due
 SELECT count(*) AS orders FROM nightdesk.orders
@@ -66,16 +67,16 @@ WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled')
 -- name: steps_cut_off
 UPDATE nightdesk.run_steps SET status = 'failed', ended_at = clock_timestamp(), error = %(error)s
 WHERE book = %(book)s AND status = 'running' AND step = ANY (%(steps)s)
-RETURNING session, step;
+RETURNING as_of, session, step;
 
 -- name: latest_marked
-SELECT session FROM nightdesk.portfolio WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
+SELECT as_of FROM nightdesk.portfolio WHERE book = %(book)s ORDER BY as_of DESC LIMIT 1;
 
 -- name: newest_begun
-SELECT session FROM nightdesk.runs WHERE book = %(book)s ORDER BY session DESC LIMIT 1;
+SELECT as_of FROM nightdesk.runs WHERE book = %(book)s ORDER BY as_of DESC LIMIT 1;
 
--- name: open_sessions
-SELECT session FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' ORDER BY session;
+-- name: open_decisions
+SELECT as_of FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' ORDER BY as_of;
 
 -- name: foreign_orders
 SELECT client_order_id, origin, symbol, side, quantity, executed, received_at FROM nightdesk.foreign_orders
@@ -90,6 +91,6 @@ FROM nightdesk.orders o JOIN LATERAL (
     SELECT cause FROM nightdesk.order_events e
     WHERE e.client_order_id = o.client_order_id ORDER BY number DESC LIMIT 1
 ) e ON true
-WHERE o.book = %(book)s AND o.session = %(session)s AND o.filled_quantity = 0
+WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.filled_quantity = 0
     AND (o.status IN ('suppressed', 'rejected') OR (o.status = 'expired' AND o.attempts = 0))
 ORDER BY o.symbol, o.side, o.generation;

@@ -2,7 +2,7 @@
 
 -- name: open_orders
 SELECT session, client_order_id, symbol, side, quantity, reference_price, status FROM nightdesk.orders
-WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY session, symbol, side;
+WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY as_of, symbol, side;
 
 -- name: bars_as_known
 SELECT b.session, b.open, b.high, b.low, b.close, nullif(b.volume, 'NaN') AS volume, b.source, b.known_at
@@ -23,8 +23,9 @@ SELECT f.session, f.client_order_id, f.execution_id, f.side, f.quantity, f.price
     f.expected_price, s.expected_bps, s.realised_bps
 FROM nightdesk.fills f JOIN nightdesk.orders o USING (client_order_id)
 JOIN nightdesk.slippage s ON (s.book, s.execution_id) = (f.book, f.execution_id)
-WHERE o.book = %(book)s AND o.session = %(session)s AND o.symbol = %(symbol)s ORDER BY f.session, f.execution_id;
+WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.symbol = %(symbol)s ORDER BY f.as_of, f.execution_id;
 
 -- name: position_span
-SELECT session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, market_value
-FROM nightdesk.positions WHERE book = %(book)s ORDER BY session, strategy, symbol;
+SELECT as_of, session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow,
+    market_value
+FROM nightdesk.positions WHERE book = %(book)s ORDER BY as_of, strategy, symbol;

@@ -243,7 +243,7 @@ ORDER BY source;
 -- name: quality_findings
 SELECT check_name, symbol, value, limit_value, outcome, detail
 FROM nightdesk.quality_runs
-WHERE book = %(book)s AND session = %(session)s
+WHERE book = %(book)s AND as_of = %(as_of)s
 ORDER BY outcome = 'passed', check_name, symbol;
 
 -- name: quarantine_spells
@@ -257,23 +257,24 @@ SELECT min(b.origin) AS origin FROM nightdesk.books b
 WHERE EXISTS (SELECT FROM nightdesk.runs r WHERE r.book = b.book AND r.known_by IS NOT NULL);
 
 -- name: late_actions
-SELECT s.symbol, a.session, a.kind, settled.session AS settled, max(greatest(a.known_at, a.superseded_at)) AS known_at
+SELECT s.symbol, a.session, a.kind, settled.session AS settled, settled.as_of AS settled_as_of,
+    max(greatest(a.known_at, a.superseded_at)) AS known_at
 FROM nightdesk.corporate_actions a
 JOIN nightdesk.symbols s USING (symbol_id)
 CROSS JOIN LATERAL (
-    SELECT r.session, r.known_by FROM nightdesk.runs r
-    WHERE r.book = %(book)s AND r.session >= a.session ORDER BY r.session LIMIT 1
+    SELECT r.as_of, r.session, r.known_by FROM nightdesk.runs r
+    WHERE r.book = %(book)s AND r.session >= a.session ORDER BY r.as_of LIMIT 1
 ) AS settled
-WHERE s.symbol = ANY(%(symbols)s::text[]) AND settled.session < %(session)s
+WHERE s.symbol = ANY(%(symbols)s::text[]) AND settled.as_of < %(as_of)s
   AND a.known_at <= %(known_by)s AND greatest(a.known_at, a.superseded_at) > settled.known_by
   AND a.kind <> 'accept'  -- a person's word, which always comes after its session, books nothing
   AND EXISTS (
       SELECT FROM nightdesk.positions p
-      WHERE p.book = %(book)s AND p.symbol = s.symbol AND p.quantity <> 0 AND p.session = (
-          SELECT max(r.session) FROM nightdesk.runs r WHERE r.book = %(book)s AND r.session < settled.session
+      WHERE p.book = %(book)s AND p.symbol = s.symbol AND p.quantity <> 0 AND p.as_of = (
+          SELECT max(r.as_of) FROM nightdesk.runs r WHERE r.book = %(book)s AND r.as_of < settled.as_of
       )
   )
-GROUP BY s.symbol, a.session, a.kind, settled.session
+GROUP BY s.symbol, a.session, a.kind, settled.session, settled.as_of
 ORDER BY a.session, s.symbol, a.kind;
 
 -- name: market_changed
@@ -294,20 +295,20 @@ SELECT EXISTS (
 
 -- name: ingest_notes
 SELECT kind, subject, rows, detail FROM nightdesk.ingest_notes
-WHERE book = %(book)s AND session = %(session)s ORDER BY kind, subject;
+WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY kind, subject;
 
 -- name: newest_ingest_notes
 -- Of every started book, what the ingest of its newest session left out.
 SELECT n.book, n.session, n.kind, n.subject, n.rows, n.detail
 FROM nightdesk.ingest_notes n
-JOIN (SELECT book, max(session) AS session FROM nightdesk.runs WHERE known_by IS NOT NULL GROUP BY book) newest
-    USING (book, session)
+JOIN (SELECT book, max(as_of) AS as_of FROM nightdesk.runs WHERE known_by IS NOT NULL GROUP BY book) newest
+    USING (book, as_of)
 ORDER BY n.book, n.kind, n.subject;
 
 -- name: failing_checks
 -- Checks of a session that failed, and the age of every symbol's newest bar.
 SELECT check_name, symbol, value, limit_value, outcome, detail FROM nightdesk.quality_runs
-WHERE book = %(book)s AND session = %(session)s
+WHERE book = %(book)s AND as_of = %(as_of)s
     AND (outcome <> 'passed' OR check_name IN ('no_bar', 'reference_age')) ORDER BY symbol, check_name;
 
 -- name: known_symbols
@@ -344,13 +345,13 @@ RETURNING known_at;
 -- A session keeps rows, so that it counts as checked: a spell of quarantine ends there and does not span it.
 WITH thinned AS (
     UPDATE nightdesk.runs SET thinned_at = clock_timestamp()
-    WHERE session < %(before)s AND status = 'closed' AND thinned_at IS NULL RETURNING book, session
+    WHERE session < %(before)s AND status = 'closed' AND thinned_at IS NULL RETURNING book, as_of
 ), gone AS (
     DELETE FROM nightdesk.quality_runs q USING thinned t
-    WHERE (q.book, q.session) = (t.book, t.session) AND q.outcome = 'passed' AND q.check_name <> ALL(%(kept)s)
+    WHERE (q.book, q.as_of) = (t.book, t.as_of) AND q.outcome = 'passed' AND q.check_name <> ALL(%(kept)s)
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM thinned) AS sessions, (SELECT count(*) FROM gone) AS rows;
 
 -- name: run_thinned
-SELECT thinned_at IS NOT NULL AS thinned FROM nightdesk.runs WHERE book = %(book)s AND session = %(session)s;
+SELECT thinned_at IS NOT NULL AS thinned FROM nightdesk.runs WHERE book = %(book)s AND as_of = %(as_of)s;

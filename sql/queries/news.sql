@@ -80,7 +80,7 @@ ORDER BY published_at, feed, article, known_at;
 -- name: session_sentiments
 SELECT symbol, scorer, score, count
 FROM nightdesk.sentiments
-WHERE book = %(book)s AND session = %(session)s
+WHERE book = %(book)s AND as_of = %(as_of)s
 ORDER BY symbol;
 
 -- name: news_reach

@@ -1,24 +1,24 @@
 -- name: paper_state
-SELECT newest.session, newest.cash, held.symbol, held.quantity
+SELECT newest.as_of, newest.session, newest.cash, held.symbol, held.quantity
 FROM (
-    SELECT session, cash FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY session DESC LIMIT 1
+    SELECT as_of, session, cash FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY as_of DESC LIMIT 1
 ) AS newest
-LEFT JOIN nightdesk.paper_positions held ON held.account = %(account)s AND held.session = newest.session
+LEFT JOIN nightdesk.paper_positions held ON held.account = %(account)s AND held.as_of = newest.as_of
 ORDER BY held.symbol;
 
 -- name: paper_open_orders
-SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
+SELECT client_order_id, as_of, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
     coalesce((SELECT sum(f.quantity) FROM nightdesk.paper_fills f WHERE (f.account, f.client_order_id) = (o.account, o.client_order_id)), 0) AS filled
 FROM nightdesk.paper_orders o WHERE account = %(account)s AND status = 'accepted' ORDER BY received;
 
 -- name: paper_order
-SELECT client_order_id, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
+SELECT client_order_id, as_of, session, symbol, side, quantity, order_type, time_in_force, limit_price, reference_price, status, reason,
     coalesce((SELECT sum(f.quantity) FROM nightdesk.paper_fills f WHERE (f.account, f.client_order_id) = (o.account, o.client_order_id)), 0) AS filled
 FROM nightdesk.paper_orders o WHERE account = %(account)s AND client_order_id = %(client_order_id)s;
 
 -- name: paper_orders_received
-SELECT count(*) AS received FROM nightdesk.paper_orders o WHERE account = %(account)s AND session >= %(session)s;
+SELECT count(*) AS received FROM nightdesk.paper_orders o WHERE account = %(account)s AND as_of >= %(as_of)s;
 
 -- name: paper_fills_since
 SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
-FROM nightdesk.paper_fills WHERE account = %(account)s AND session > %(session)s ORDER BY session, execution_id;
+FROM nightdesk.paper_fills WHERE account = %(account)s AND as_of > %(as_of)s ORDER BY as_of, execution_id;

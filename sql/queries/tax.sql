@@ -17,8 +17,9 @@ WHERE (held.taxpayer, held.lots, held.sales, held.crypto, held.wash_sales_of_cry
 -- name: tax_entries
 SELECT book, session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
 FROM nightdesk.ledger_entries
-WHERE book = ANY (%(books)s::text[]) AND session <= %(last)s AND kind IN ('fill', 'split', 'adjustment', 'return_of_capital', 'exchange', 'redemption')
-ORDER BY book, session, number;
+WHERE book = ANY (%(books)s::text[]) AND as_of <= %(last)s
+    AND kind IN ('fill', 'split', 'adjustment', 'return_of_capital', 'exchange', 'redemption')
+ORDER BY book, as_of, number;
 
 -- name: splits_since
 SELECT s.symbol, a.session, a.value
@@ -28,4 +29,4 @@ WHERE s.symbol = ANY (%(symbols)s::text[]) AND a.session BETWEEN %(first)s AND %
 ORDER BY a.session, s.symbol;
 
 -- name: tax_view
-SELECT losses, opened_today, day_trades FROM nightdesk.tax_views WHERE book = %(book)s AND session = %(session)s;
+SELECT losses, opened_today, day_trades FROM nightdesk.tax_views WHERE book = %(book)s AND as_of = %(as_of)s;

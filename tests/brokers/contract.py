@@ -9,6 +9,7 @@ import pytest
 
 from nightdesk.book import Book
 from nightdesk.brokers import Broker, DuplicateOrder, OrderState, RejectedOrder
+from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.execution.orders import Order, OrderType, TimeInForce
 
@@ -112,7 +113,7 @@ class BrokerContract:
         known = broker.order_by_client_id(order.client_order_id)
         assert known is not None
         assert (known.state, known.filled) == (OrderState.FILLED, order.quantity)
-        fills = broker.fills_since(order.session)
+        fills = broker.fills_since(order.as_of)
         assert sum(fill.quantity for fill in fills) == order.quantity
         assert {(fill.client_order_id, fill.symbol, fill.side) for fill in fills} == {
             (order.client_order_id, order.symbol, order.side)
@@ -130,7 +131,7 @@ class BrokerContract:
         assert known is not None
         assert known.filled == 40
         assert known.state in (OrderState.PARTIALLY_FILLED, OrderState.EXPIRED)
-        [fill] = broker.fills_since(order.session)
+        [fill] = broker.fills_since(order.as_of)
         assert fill.quantity == 40
         assert dict(broker.positions()) == {order.symbol: Decimal(40)}
         assert broker.account().cash == capital - fill.notional - fill.commission
@@ -140,10 +141,10 @@ class BrokerContract:
     ) -> None:
         broker.submit(order)
         open_market(100.0, None)
-        fills = broker.fills_since(order.session)
-        assert list(broker.fills_since(order.session)) == list(fills)
+        fills = broker.fills_since(order.as_of)
+        assert list(broker.fills_since(order.as_of)) == list(fills)
         assert len({fill.execution_id for fill in fills}) == len(fills) > 0
-        assert list(broker.fills_since(fills[-1].session)) == []
+        assert list(broker.fills_since(get_calendar().close_at(fills[-1].session))) == []
 
     def test_an_order_that_has_ended_is_given_back_by_a_cancel_as_it_is(
         self, broker: Broker, order: Order, open_market: OpenMarket
@@ -160,7 +161,7 @@ class BrokerContract:
         broker.submit(replace(order, client_order_id="back-again", side="sell"))
         open_market(101.0, None)
         assert dict(broker.positions()) == {}
-        bought, sold = broker.fills_since(order.session)
+        bought, sold = broker.fills_since(order.as_of)
         gain = sold.notional - bought.notional - sold.commission - bought.commission
         assert broker.account().cash == capital + gain
 

@@ -173,7 +173,7 @@ def test_a_day_order_for_crypto_is_sent_as_gtc_by_the_name_of_the_pair_and_execu
     assert (body["symbol"], body["time_in_force"], body["qty"]) == ("BTC/USD", "gtc", "0.0125")
     assert (known.symbol, known.state) == ("BTC-USD", OrderState.FILLED)
     assert broker.positions() == {"BTC-USD": Decimal("0.0125")}
-    [fill] = broker.fills_since(DECIDED)
+    [fill] = broker.fills_since(get_calendar().close_at(DECIDED))
     assert (fill.symbol, fill.session) == ("BTC-USD", session(1))
 
 
@@ -218,9 +218,9 @@ def test_an_execution_in_the_closing_auction_belongs_to_the_session_that_it_clos
 ) -> None:
     broker.submit(replace(order, time_in_force="close"))
     fake.exchange.open_market({"SPY": 99})
-    assert list(broker.fills_since(DECIDED)) == []
+    assert list(broker.fills_since(get_calendar().close_at(DECIDED))) == []
     fake.exchange.close_market({"SPY": 100})
-    [fill] = broker.fills_since(DECIDED)
+    [fill] = broker.fills_since(get_calendar().close_at(DECIDED))
     assert (fill.session, fill.price) == (session(1), Decimal(100))
 
 
@@ -231,9 +231,12 @@ def test_what_trades_all_week_is_executed_in_the_session_that_closes_next(
     close = get_calendar().close_at(session(3))  # a Friday
     for at in (close - timedelta(seconds=1), close + timedelta(seconds=1), close + timedelta(days=2)):
         fake.exchange.trade("BTC-USD", 44000, Decimal("0.1"), at)
-    sessions = [fill.session for fill in broker.fills_since(DECIDED)]
+    sessions = [fill.session for fill in broker.fills_since(get_calendar().close_at(DECIDED))]
     assert sessions == [session(3), session(4), session(4)]
-    assert [fill.session for fill in broker.fills_since(session(3))] == [session(4), session(4)]
+    assert [fill.session for fill in broker.fills_since(get_calendar().close_at(session(3)))] == [
+        session(4),
+        session(4),
+    ]
 
 
 def test_too_little_buying_power_is_a_rejection_with_the_answer(
@@ -360,7 +363,7 @@ def test_every_page_of_the_executions_is_read_and_each_told_once(
     fake.exchange.open_market({})
     for number in range(1, 251):
         fake.exchange.execute(order.client_order_id, 1, 100 + number / 100)
-    fills = broker.fills_since(DECIDED)
+    fills = broker.fills_since(get_calendar().close_at(DECIDED))
     assert [fill.price for fill in fills] == [Decimal(10000 + number) / 100 for number in range(1, 251)]
     assert len({fill.execution_id for fill in fills}) == 250
     known = broker.order_by_client_id(order.client_order_id)
@@ -374,7 +377,7 @@ def test_an_execution_of_an_order_from_long_ago_is_known_by_that_order(
     broker.submit(replace(order, time_in_force="gtc"))
     later = get_calendar().open_at(session(30))
     fake.exchange.open_market({"SPY": 100}, at=later)
-    [fill] = broker.fills_since(session(29))
+    [fill] = broker.fills_since(get_calendar().close_at(session(29)))
     assert (fill.client_order_id, fill.session) == (order.client_order_id, session(30))
     assert len(fake.asked("order")) == 1
 
@@ -385,7 +388,10 @@ def test_an_execution_of_no_order_has_an_empty_client_order_id(
     broker.submit(order)
     fake.exchange.open_market({"SPY": 100})
     fake.fail("fills", Fault.UNKNOWN_ORDER)
-    assert [fill.client_order_id for fill in broker.fills_since(DECIDED)] == [order.client_order_id, ""]
+    assert [fill.client_order_id for fill in broker.fills_since(get_calendar().close_at(DECIDED))] == [
+        order.client_order_id,
+        "",
+    ]
 
 
 def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, fake: FakeAlpaca) -> None:

@@ -94,8 +94,8 @@ QUESTIONS: dict[str, Callable[[AlpacaBroker], Any]] = {
     "positions": lambda broker: broker.positions(),
     "query": lambda broker: broker.order_by_client_id("two"),
     "open_orders": lambda broker: broker.open_orders(),
-    "fills": lambda broker: broker.fills_since(DECIDED),
-    "orders": lambda broker: broker.fills_since(DECIDED),
+    "fills": lambda broker: broker.fills_since(get_calendar().close_at(DECIDED)),
+    "orders": lambda broker: broker.fills_since(get_calendar().close_at(DECIDED)),
     "movements": lambda broker: broker.movements_since(DECIDED),
 }
 
@@ -212,9 +212,9 @@ def test_a_page_of_executions_that_comes_twice_is_no_end_of_the_list(
     lived: AlpacaBroker, fake: FakeAlpaca
 ) -> None:
     fake.fail("fills", Fault.DUPLICATE)  # shows in the second page: before it there is nothing to repeat
-    error = raised(Unreadable, lambda: lived.fills_since(DECIDED))
+    error = raised(Unreadable, lambda: lived.fills_since(get_calendar().close_at(DECIDED)))
     assert "the same page was told again" in str(error)
-    assert len(lived.fills_since(DECIDED)) == 2
+    assert len(lived.fills_since(get_calendar().close_at(DECIDED))) == 2
 
 
 @pytest.mark.parametrize(
@@ -234,10 +234,10 @@ def test_impossible_executions_are_told_as_they_came(
     fake.fail("fills", fault)
     if fault is Fault.STALE:
         fake.fail("fills", fault)  # the page after it too
-    fills = lived.fills_since(DECIDED)
+    fills = lived.fills_since(get_calendar().close_at(DECIDED))
     assert [fill.quantity for fill in fills] == quantities
     assert {fill.symbol for fill in fills} == symbols
-    assert [fill.quantity for fill in lived.fills_since(DECIDED)] == [4, 6]
+    assert [fill.quantity for fill in lived.fills_since(get_calendar().close_at(DECIDED))] == [4, 6]
 
 
 @pytest.mark.parametrize("fault", sorted(set(LINE) - {Fault.EMPTY}, key=str), ids=lambda fault: fault.name)

@@ -28,6 +28,10 @@ def session(number: int) -> date:
     return get_calendar().shift(FUNDED, number)
 
 
+def close(number: int) -> datetime:
+    return get_calendar().close_at(session(number))
+
+
 def day(number: int, price: float = 100.0, volume: float = 1e6, **actions: Any) -> Period:
     """A session in which SPY opens at `price`; `splits`, `dividends` and `restated` by symbol."""
     bars = FillBars(session(number), {"SPY": price}, {"SPY": volume})
@@ -36,8 +40,7 @@ def day(number: int, price: float = 100.0, volume: float = 1e6, **actions: Any) 
 
 def period(bars: FillBars, number: int, **actions: Any) -> Period:
     terms = accrual_terms(load_book(PROJECT / "books" / "multi_asset.yaml"))
-    close = get_calendar().close_at(session(number))
-    return Period(close, session(number), session(number - 1), bars, terms, **actions)
+    return Period(close(number), session(number), session(number - 1), bars, terms, **actions)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def broker(book: Book, database: str) -> Iterator[PaperBroker]:
     with open_connection(database) as conn:
         made = make(book, conn)
         assert isinstance(made, PaperBroker)
-        made.fund(FUNDED, CAPITAL)
+        made.fund(close(0), CAPITAL)
         yield made
 
 
@@ -100,7 +103,7 @@ def test_an_order_fills_at_the_next_open_moved_by_slippage_with_commission(
 ) -> None:
     broker.submit(order)
     broker.advance(day(1))
-    [fill] = broker.fills_since(FUNDED)
+    [fill] = broker.fills_since(close(0))
     assert (fill.session, fill.quantity, fill.price) == (session(1), Decimal(100), Decimal("100.05"))
     assert fill.commission == Decimal("10.00")  # 0.10 % of 10,005.00, half-even to the cent
     assert broker.account().cash == CAPITAL - Decimal("10005.00") - fill.commission
@@ -124,10 +127,10 @@ def test_the_same_session_is_lived_through_again_until_an_order_is_received(
     broker.submit(order)
     broker.advance(day(1, price=100.0))
     broker.advance(day(1, price=101.0))
-    assert [fill.reference_price for fill in broker.fills_since(FUNDED)] == [Decimal(101)]
+    assert [fill.reference_price for fill in broker.fills_since(close(0))] == [Decimal(101)]
     broker.submit(replace(order, client_order_id="another"))
     broker.advance(day(1, price=150.0))
-    assert [fill.reference_price for fill in broker.fills_since(FUNDED)] == [Decimal(101)]
+    assert [fill.reference_price for fill in broker.fills_since(close(0))] == [Decimal(101)]
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -151,7 +154,7 @@ def test_a_dividend_is_paid_and_a_split_restates_positions_and_orders(
     broker.submit(replace(order, client_order_id="more", quantity=Decimal(10)))
     broker.advance(day(2, price=50.0, splits={"SPY": 2.0}, dividends={"SPY": 0.25}, restated={"SPY": 50.0}))
     assert broker.positions() == {"SPY": Decimal(220)}
-    [fill] = broker.fills_since(session(1))
+    [fill] = broker.fills_since(close(1))
     assert fill.quantity == Decimal(20)
     assert broker.account().cash == cash + Decimal("50.00") - fill.notional - fill.commission
 
@@ -161,7 +164,7 @@ def test_an_account_is_taken_back_to_before_a_session(broker: PaperBroker, order
     broker.advance(day(1))
     broker.submit(replace(order, client_order_id="more"))
     broker.advance(day(2))
-    broker.take_back(session(1))
+    broker.take_back(close(1))
     assert broker.account().cash == CAPITAL
     assert broker.positions() == {}
     assert [one.client_order_id for one in broker.open_orders()] == [order.client_order_id]
@@ -170,7 +173,7 @@ def test_an_account_is_taken_back_to_before_a_session(broker: PaperBroker, order
 
 
 def test_an_account_is_funded_once(broker: PaperBroker) -> None:
-    broker.fund(FUNDED, Decimal(5))
+    broker.fund(close(0), Decimal(5))
     assert broker.account().cash == CAPITAL
 
 
@@ -188,7 +191,7 @@ def test_a_limit_order_fills_when_the_session_reaches_it_and_else_expires_with_t
     broker.submit(replace(limited, client_order_id="missed", limit_price=Decimal("97.00")))
     bars = FillBars(session(1), {"SPY": 100.0}, {"SPY": 1e6}, {"SPY": 98.0}, {"SPY": 101.0})
     broker.advance(period(bars, 1))
-    [fill] = broker.fills_since(FUNDED)
+    [fill] = broker.fills_since(close(0))
     assert (fill.client_order_id, fill.price, fill.reference_price) == ("reached", Decimal("98.50"), 100)
     missed = broker.order_by_client_id("missed")
     assert missed is not None

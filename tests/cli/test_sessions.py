@@ -47,7 +47,7 @@ def test_a_dry_run_leaves_nothing_but_bars_and_a_page(nightdesk, database, proje
     assert done["dry_run"]
     assert done["decided"] is None
     conn = db.connect(database)
-    assert read_rows(conn, "decided_sessions", book="multi_asset", newest=9) == []
+    assert read_rows(conn, "newest_decisions", book="multi_asset", newest=9) == []
     conn.close()
     assert nightdesk.document("status")["books"] == []
 
@@ -231,9 +231,10 @@ def test_status_and_feeds_name_what_the_data_lacks(nightdesk, database, project,
             "WHERE check_name = 'price_jump' AND symbol = 'GLD'"
         )
         cur.execute(
-            "INSERT INTO nightdesk.ingest_notes (book, session, kind, subject, rows, detail) VALUES "
-            "('multi_asset', '2024-03-04', 'dropped', 'on no session of the calendar', 3, ''), "
-            "('multi_asset', '2024-03-04', 'passed_over', 'macro.csv', NULL, 'date;value: no price column')"
+            "INSERT INTO nightdesk.ingest_notes (book, as_of, session, kind, subject, rows, detail) "
+            "SELECT book, as_of, session, note.* FROM nightdesk.runs, (VALUES "
+            "('dropped', 'on no session of the calendar', 3, ''), "
+            "('passed_over', 'macro.csv', NULL, 'date;value: no price column')) AS note"
         )
     told = nightdesk("status").stdout
     assert "IN QUARANTINE since 2024-03-04: GLD: a jump" in told

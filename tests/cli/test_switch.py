@@ -25,7 +25,7 @@ def waiting(nightdesk, database, project):
     found = newest_risk_state(conn, BOOK)
     conn.close()
     assert found is not None
-    assert found[1].level == 4
+    assert found.state.level == 4
 
 
 @pytest.mark.usefixtures("waiting")

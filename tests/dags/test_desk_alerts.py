@@ -52,7 +52,7 @@ def begun(conn: Connection) -> Connection:
     start_book(conn, record)
     for n in range(3):
         session = get_calendar().shift(SESSION, n)
-        run = Run("multi_asset", session, NOON, None, "open", "0.1.0", "abc")
+        run = Run("multi_asset", session, get_calendar().close_at(session), None, "open", "0.1.0", "abc")
         begin_step(conn, run, "targets", f"daily__multi_asset/manual__{n}/targets/1")
     return conn
 

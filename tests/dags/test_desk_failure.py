@@ -19,6 +19,7 @@ from tests.fakes.smtp import FakeMail, mail_server, text_of
 import desk_sending
 from desk_failure import CloseOperator, raise_alert
 from desk_step import RETRY_POLICY, StepOperator
+from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused, Transient
 from nightdesk.pipeline.failures import KILLED
 from nightdesk.store import db
@@ -28,6 +29,7 @@ from nightdesk.store.risk import kill_switch
 from nightdesk.store.runs import find_run, newest_attempts
 
 BOOK, SESSION = "multi_asset", date(2025, 1, 3)
+CLOSE = get_calendar().close_at(SESSION)
 NAMED = {"book": BOOK, "calendar": "XNYS"}
 NOWHERE = "postgresql://desk:secret@127.0.0.1:9/desk"
 
@@ -186,7 +188,7 @@ def test_close_tells_what_callbacks_missed_leaves_an_incomplete_session_open_and
     run_close(closing(targets="failed", orders="upstream_failed"))
     assert [subject for subject, _ in alerts(conn)] == ["multi_asset 2025-01-03: targets failed"]
     assert mail.subjects() == ["CRITICAL multi_asset 2025-01-03: targets failed"]
-    run = find_run(conn, BOOK, SESSION)
+    run = find_run(conn, BOOK, CLOSE)
     assert run is not None
     assert run.status == "failed"
 
@@ -254,7 +256,7 @@ def test_a_session_that_cannot_be_decided_is_refused_in_one_warning_to_who_asked
     text = text_of(mail.received[0][1])
     assert "Asked by: kim" in text
     assert said in text
-    assert find_run(conn, BOOK, SESSION) is None
+    assert find_run(conn, BOOK, CLOSE) is None
 
 
 @pytest.mark.usefixtures("reports", "begun")
@@ -307,7 +309,7 @@ def test_tasks_of_one_run_that_fail_for_one_reason_are_one_mail_and_another_reas
 @pytest.mark.usefixtures("reports")
 def test_the_task_of_airflow_is_kept_with_its_attempt(conn: db.Connection) -> None:
     run_close(closing(3, targets="failed"))
-    attempt = newest_attempts(conn, BOOK, SESSION)["close"]
+    attempt = newest_attempts(conn, BOOK, CLOSE)["close"]
     assert attempt.task == "daily__multi_asset/manual__1/close/3"
 
 
@@ -351,4 +353,4 @@ def test_a_step_that_is_asked_for_no_session_fails_at_once_and_stores_nothing(
 def test_a_step_before_the_one_that_it_needs_fails_with_the_one_to_run(conn: db.Connection) -> None:
     with pytest.raises(Refused, match="no bars were ingested for it: run its ingest step first"):
         StepOperator(task_id="quality", step="quality", **NAMED).execute(context(ti=Instance()))
-    assert newest_attempts(conn, BOOK, SESSION)["quality"].status == "failed"
+    assert newest_attempts(conn, BOOK, CLOSE)["quality"].status == "failed"

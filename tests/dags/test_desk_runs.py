@@ -141,7 +141,7 @@ def test_where_it_does_not_catch_up_it_says_what_is_missing_and_the_command(
 
 def test_a_session_that_failed_is_left_to_the_person_who_was_told(conn: Connection, root: Path) -> None:
     first, *_ = slept(conn, 3)
-    begun = Decision("swing", first, now(conn), None, "open", "0.1.0", "abc")
+    begun = Decision("swing", first, get_calendar().close_at(first), None, "open", "0.1.0", "abc")
     end_step(conn, begin_step(conn, begun, "gate"), "failed")
     assert catch_up(conn, AirflowOf({"daily__swing": ON}), root) == 0
     assert alerts_of(conn) == []

@@ -46,14 +46,13 @@ def tasks(resume: ModuleType) -> dict[str, Any]:
 def fallen(conn: Connection) -> Connection:
     """The book has fallen to level 4, and a person was asked."""
     start_book(conn, BookRecord(BOOK, SESSION, date(2023, 1, 3), Decimal("100000.00"), "paper", "paper"))
-    begin_step(
-        conn, Run(BOOK, SESSION, datetime(2025, 1, 3, 21, tzinfo=UTC), None, "open", "0.1.0", "abc"), "gate"
-    )
+    as_of = datetime(2025, 1, 3, 21, tzinfo=UTC)
+    begin_step(conn, Run(BOOK, SESSION, as_of, None, "open", "0.1.0", "abc"), "gate")
     state = RiskState(
         level=4, peak=Decimal(100_000), highest=Decimal(100_000), drawdown=Decimal("0.16"), since=SESSION
     )
     numbers = {"volatility": 0.1, "average_correlation": 0.1, "lowest_correlation": 0.1}
-    key = {"book": BOOK, "session": SESSION}
+    key = {"book": BOOK, "as_of": as_of, "session": SESSION}
     replace_rows(conn, "risk_state", key, [risk_state_row(state) | numbers])
     tell_risk_fact(conn, BOOK, RiskEvent(SESSION, "ask", "level 4", "desk"))
     return conn

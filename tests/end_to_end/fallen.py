@@ -117,7 +117,7 @@ class Fallen:
         with self.desk.database() as connection:
             found = newest_risk_state(connection, BOOK)
         assert found is not None
-        return found
+        return found.session, found.state
 
 
 @contextmanager

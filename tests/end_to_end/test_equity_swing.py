@@ -28,6 +28,7 @@ from nightdesk.store.runs import find_run
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(900)]
 
 SESSIONS = [as_date(one) for one in get_calendar().between(INCEPTION, get_calendar().shift(INCEPTION, 9))]
+close = get_calendar().close_at
 UNTIL_IT_BREAKS = SESSIONS[: SESSIONS.index(BREAKS) + 1]
 OPS = "ops@example.com"
 TASK = f"signals.{BRITTLE}"
@@ -83,7 +84,7 @@ def test_the_scheduler_decides_ten_sessions_as_a_backtest_does_to_the_cent(watch
     with watched.desk.database() as connection:
         same_sessions(result, connection)
         assert verify(connection, BOOK).differences == ()
-        assert {find_run(connection, BOOK, one).status for one in SESSIONS} == {"closed"}
+        assert {find_run(connection, BOOK, close(one)).status for one in SESSIONS} == {"closed"}
         assert alerts_of(connection, BOOK) == []
 
 
@@ -104,9 +105,9 @@ def test_a_session_without_one_of_five_strategies_is_told_as_degraded_and_closed
     assert "The session goes on without this strategy and is degraded" in " ".join(text_of(got).split())
 
     with watched.desk.database() as connection:
-        assert find_run(connection, DEGRADED, BREAKS).status == "closed"
-        behind = [one.order.intents for one in orders_of(connection, DEGRADED, BREAKS)]
-        kept = [row for row in targets_of(connection, DEGRADED, BREAKS) if row["strategy"] == BRITTLE]
+        assert find_run(connection, DEGRADED, close(BREAKS)).status == "closed"
+        behind = [one.order.intents for one in orders_of(connection, DEGRADED, close(BREAKS))]
+        kept = [row for row in targets_of(connection, DEGRADED, close(BREAKS)) if row["strategy"] == BRITTLE]
     assert behind
     assert BRITTLE not in {intent.strategy for intents in behind for intent in intents}
     assert any(row["held"] for row in kept)

@@ -48,7 +48,7 @@ def started(conn: Connection) -> Connection:
 def close(conn: Connection, session: date) -> None:
     as_of = CALENDAR.close_at(session)
     begin_step(conn, Run("swing", session, as_of, None, "open", "0.1.0", "abc"), "ingest", None)
-    close_run(conn, "swing", session)
+    close_run(conn, "swing", as_of)
 
 
 def newest(conn: Connection) -> date:

@@ -122,8 +122,8 @@ def alike(desk: WatchedDesk) -> list[str]:
         ("UPDATE nightdesk.orders SET filled_quantity = 0", alike),
         ("UPDATE nightdesk.executions SET refused = 'no reason'", checks.untold),
         (
-            "INSERT INTO nightdesk.reconciliations (book, session, item, ledger_value, broker_value) "
-            "SELECT book, session, 'GLD', 1, 2 FROM nightdesk.portfolio",
+            "INSERT INTO nightdesk.reconciliations (book, as_of, session, item, ledger_value, broker_value) "
+            "SELECT book, as_of, session, 'GLD', 1, 2 FROM nightdesk.portfolio",
             checks.untold,
         ),
     ],
@@ -146,8 +146,8 @@ def test_an_account_that_the_ledger_does_not_follow_is_seen(desk: WatchedDesk) -
     assert len(checks.unseen_differences(desk, 1)) == 2
     run(
         desk,
-        "INSERT INTO nightdesk.reconciliations (book, session, item, ledger_value, broker_value) "
-        f"SELECT 'small', '{session(1)}', 'TLT', 0, 3",
+        "INSERT INTO nightdesk.reconciliations (book, as_of, session, item, ledger_value, broker_value) "
+        f"SELECT book, as_of, session, 'TLT', 0, 3 FROM nightdesk.runs WHERE session = '{session(1)}'",
     )
     assert len(checks.unseen_differences(desk, 1)) == 1
 

@@ -2,13 +2,14 @@
 
 import math
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 
 import numpy as np
 
 from nightdesk.decision import Carried, risk_report
 from nightdesk.execution.money import PRICE_STEP
 from nightdesk.research.backtest import Result
+from nightdesk.schedule import schedule_of
 from nightdesk.store import db
 from nightdesk.store.decisions import signals_of, targets_of, verdicts_of
 from nightdesk.store.ledger import positions_of, read_entries, read_marks
@@ -20,49 +21,50 @@ from nightdesk.store.rows import read_rows
 
 def same_sessions(result: Result, conn: db.Connection) -> None:
     """All decided sessions, one by one, then the marks and the ledger of them all."""
+    schedule = schedule_of(result.desk.book)
     for at, one in enumerate(result.decided):
-        session = one.state.mark.session
-        same_signals(result, at, conn, session)
-        same_targets(result, at, conn, session)
-        same_trades(result, at, conn, session)
-        assert read_risk_state(conn, result.desk.book.name, session) == one.gated.judged.risk
-        same_risk(result, at, conn, session)
+        as_of = schedule.last_of(one.state.mark.session)
+        same_signals(result, at, conn, as_of)
+        same_targets(result, at, conn, as_of)
+        same_trades(result, at, conn, as_of)
+        assert read_risk_state(conn, result.desk.book.name, as_of) == one.gated.judged.risk
+        same_risk(result, at, conn, as_of)
     name = result.desk.book.name
     assert read_marks(conn, name) == tuple(one.state.mark for one in result.decided)
     assert sorted(read_entries(conn, name), key=repr) == sorted(result.entries, key=repr)
 
 
-def same_signals(result: Result, at: int, conn: db.Connection, session: date) -> None:
+def same_signals(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     decided, desk = result.decided[at], result.desk
-    stored = {(row["strategy"], row["symbol"]): row for row in signals_of(conn, desk.book.name, session)}
+    stored = {(row["strategy"], row["symbol"]): row for row in signals_of(conn, desk.book.name, as_of)}
     assert len(stored) == len(desk.strategies) * len(desk.symbols)
     for (strategy, symbol), row in stored.items():
         n, said = desk.column[symbol], result.market.signals[strategy]
         for name in ("direction", "strength", "confidence", "reason"):
-            assert row[name] == getattr(said, name)[decided.t, n], (session, symbol, name)
+            assert row[name] == getattr(said, name)[decided.t, n], (as_of, symbol, name)
 
 
-def same_targets(result: Result, at: int, conn: db.Connection, session: date) -> None:
+def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     decided, desk = result.decided[at], result.desk
-    stored = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, desk.book.name, session)}
+    stored = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, desk.book.name, as_of)}
     for s, strategy in enumerate(desk.strategies):
         for n, symbol in enumerate(desk.symbols):
             row = stored[strategy, symbol]
             for name in ("held", "quantity", "weight", "confidence", "cause"):
-                assert float(row[name]) == getattr(decided.targets, name)[s, n], (session, symbol, name)
+                assert float(row[name]) == getattr(decided.targets, name)[s, n], (as_of, symbol, name)
             for name in Carried.names():
-                assert row[name] == getattr(decided.targets.carried, name)[s, n], (session, symbol, name)
-    same_dropped(result, at, conn, session)
+                assert row[name] == getattr(decided.targets.carried, name)[s, n], (as_of, symbol, name)
+    same_dropped(result, at, conn, as_of)
     spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))
-    kept = verdicts_of(conn, desk.book.name, session)
+    kept = verdicts_of(conn, desk.book.name, as_of)
     assert len(kept) == len(spoken)
     for one, other in zip(kept, spoken, strict=True):
         for name in one.__dataclass_fields__:
             mine, theirs = getattr(one, name), getattr(other, name)
-            assert mine == theirs or (math.isnan(mine) and np.isnan(theirs)), (session, one, other)
+            assert mine == theirs or (math.isnan(mine) and np.isnan(theirs)), (as_of, one, other)
 
 
-def same_dropped(result: Result, at: int, conn: db.Connection, session: date) -> None:
+def same_dropped(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
     mine = [
         {
@@ -75,14 +77,14 @@ def same_dropped(result: Result, at: int, conn: db.Connection, session: date) ->
         }
         for one in result.decided[at].targets.dropped
     ]
-    stored = read_rows(conn, "dropped_entries", book=result.desk.book.name, session=session)
+    stored = read_rows(conn, "dropped_entries", book=result.desk.book.name, as_of=as_of)
     assert stored == sorted(mine, key=lambda one: (one["symbol"], one["strategy"]))
 
 
-def same_risk(result: Result, at: int, conn: db.Connection, session: date) -> None:
+def same_risk(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     decided = result.decided[at]
     mine = risk_report(result.desk, decided.state, result.market.day(decided.t), decided.gated)
-    theirs = read_risk_report(conn, result.desk.book.name, session)
+    theirs = read_risk_report(conn, result.desk.book.name, as_of)
     assert theirs is not None
     # As text, NaN is itself, and a float is told to its last bit.
     assert repr(replace(theirs, picture=mine.picture)) == repr(mine)
@@ -90,17 +92,17 @@ def same_risk(result: Result, at: int, conn: db.Connection, session: date) -> No
     assert np.array_equal(theirs.picture.matrix, mine.picture.matrix, equal_nan=True)
 
 
-def same_trades(result: Result, at: int, conn: db.Connection, session: date) -> None:
+def same_trades(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     decided, book = result.decided[at], result.desk.book.name
-    orders = {one.order.client_order_id: one.order for one in orders_of(conn, book, session)}
+    orders = {one.order.client_order_id: one.order for one in orders_of(conn, book, as_of)}
     assert orders == {order.client_order_id: order for order in decided.orders}
-    assert fills_of(conn, book, session) == tuple(sorted(decided.fills, key=lambda fill: fill.execution_id))
-    for one, fill in zip(slippage_rows(conn, book, session), fills_of(conn, book, session), strict=True):
+    assert fills_of(conn, book, as_of) == tuple(sorted(decided.fills, key=lambda fill: fill.execution_id))
+    for one, fill in zip(slippage_rows(conn, book, as_of), fills_of(conn, book, as_of), strict=True):
         # What the model makes of the stored open is what the broker made of the open before it was rounded.
         assert abs(one.expected - one.realised) <= fill.quantity * PRICE_STEP
-    assert crosses_of(conn, book, session) == tuple(sorted(decided.crosses, key=lambda one: one.symbol))
-    positions = {(row["strategy"], row["symbol"]): row for row in positions_of(conn, book, session)}
+    assert crosses_of(conn, book, as_of) == tuple(sorted(decided.crosses, key=lambda one: one.symbol))
+    positions = {(row["strategy"], row["symbol"]): row for row in positions_of(conn, book, as_of)}
     assert positions.keys() == decided.state.ledger.positions.keys()
     for key, position in decided.state.ledger.positions.items():
         for name in position.__dataclass_fields__:
-            assert positions[key][name] == getattr(position, name), (session, key, name)
+            assert positions[key][name] == getattr(position, name), (as_of, key, name)

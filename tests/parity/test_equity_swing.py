@@ -80,7 +80,7 @@ def test_the_steps_and_the_backtest_with_all_five_strategies_decide_the_same_to_
 def _something_of_everything(result: Result) -> None:
     """A parity without trades, exits and filters would show nothing."""
     causes = {Cause(int(one)) for decided in result.decided for one in decided.targets.cause.ravel()}
-    assert set(Cause) <= causes
+    assert set(Cause) - {Cause.TARGET} <= causes, "no strategy of the book has a target"
     entered = {
         name
         for (name, _), one in result.decided[-1].state.ledger.positions.items()

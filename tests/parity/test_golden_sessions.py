@@ -46,5 +46,5 @@ def _decide(path: Path, count: int, conn: Connection) -> list[Order]:
     for session in map(as_date, get_calendar().between(INCEPTION, date(2015, 12, 31))[:count]):
         with open_context(path, session, conn=conn, turn_seconds=0) as context:
             run_session(context)
-        found += [one.order for one in orders_of(conn, book.name, session)]
+        found += [one.order for one in orders_of(conn, book.name, get_calendar().close_at(session))]
     return found

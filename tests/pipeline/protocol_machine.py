@@ -11,7 +11,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from tests.pipeline.protocol_checks import all_wrong, executed_after, orders_of
 from tests.pipeline.protocol_hands import OPEN, Hands, choose
 from tests.pipeline.protocol_orders import WISHES, Trouble, Wish, maybe
-from tests.pipeline.small_desk import session
+from tests.pipeline.small_desk import instant, session
 
 from nightdesk.errors import Refused
 from nightdesk.execution.money import ZERO
@@ -235,7 +235,7 @@ class ProtocolMachine(Hands):
 
     def obeys(self, everything: bool, before: set[str], how: str = "was sent") -> None:
         """No order that came to the broker since, and goes on there, is one that the switch forbids."""
-        ledger = read_ledger(self.days.watch, "small", session(self.number))
+        ledger = read_ledger(self.days.watch, "small", instant(self.number))
         held = {} if ledger is None else ledger.net()
         for one in self.cancellable():
             symbol, name = one["symbol"].replace("/", "-"), one["client_order_id"]

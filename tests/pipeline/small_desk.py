@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from tests.conftest import open_connection
@@ -36,6 +36,11 @@ _TIME = re.compile(r"<time.*?</time>", re.DOTALL)
 def session(number: int) -> date:
     """The session that is `number` sessions after the book's inception."""
     return get_calendar().shift(INCEPTION, number)
+
+
+def instant(number: int) -> datetime:
+    """The instant at which it is decided: its close."""
+    return get_calendar().close_at(session(number))
 
 
 @dataclass

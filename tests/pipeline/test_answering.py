@@ -54,7 +54,7 @@ def sent_to(desk: SmallDesk, conn: Connection, level: int) -> None:
 def level_of(conn: Connection) -> int:
     found = newest_risk_state(conn, BOOK)
     assert found is not None
-    return found[1].level
+    return found.state.level
 
 
 def kinds(conn: Connection) -> list[tuple[str, date]]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.clock import set_clock
 from tests.conftest import open_connection
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, instant, session
 
 from nightdesk.calendar import get_calendar
 from nightdesk.feeds.breaker import SourceHealth
@@ -200,7 +200,7 @@ def test_what_an_ingest_left_out_is_kept_and_said_on_the_page(desk: SmallDesk) -
     desk.remove_bars("TLT", session(-400))
     desk.run(0)
     with open_connection(desk.url) as conn:
-        notes = ingest_notes(conn, "small", session(0))
+        notes = ingest_notes(conn, "small", instant(0))
     assert [(one["kind"], one["subject"], one["rows"]) for one in notes] == [
         ("dropped", "on no session of the calendar", 1),
         ("missing", "TLT", None),

@@ -16,7 +16,8 @@ def said(desk: SmallDesk, number: int, *, run: str = "manual__1", **how: object)
     with open_connection(desk.url) as conn, desk.at(number) as context:
         chosen = {"dry_run": False, "failed": None, **how}
         return describe(
-            conn, context.book.name, session(number), dag_id="daily__small", run_id=run, **chosen  # type: ignore[arg-type]
+            conn, context.book.name, context.as_of, context.name, dag_id="daily__small", run_id=run,
+            **chosen,  # type: ignore[arg-type]
         )  # fmt: skip
 
 
@@ -61,6 +62,6 @@ def test_a_run_says_that_it_failed_was_dry_or_catches_up(
 
 
 def test_a_run_says_at_its_beginning_what_it_is() -> None:
-    assert begun(session(0), "catching_up__x", dry_run=True) == [
+    assert begun(f"{session(0)}", "catching_up__x", dry_run=True) == [
         f"{session(0)}", "catching up", "dry run: nothing kept, nothing sent",
     ]  # fmt: skip

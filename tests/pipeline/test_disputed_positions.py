@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca, trade_by_hand
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import INCEPTION, SmallDesk, instant, session
 
 from nightdesk import decision
 from nightdesk.calendar import get_calendar
@@ -83,7 +83,7 @@ def held_back(desk: AlpacaDesk, number: int) -> dict[str, str]:
 
 def disputed(desk: AlpacaDesk, number: int) -> set[str]:
     with desk.at(number) as context:
-        return set(disputed_positions(context.conn, "small", session(number)))
+        return set(disputed_positions(context.conn, "small", instant(number)))
 
 
 def holdings(fake: FakeAlpaca) -> dict[str, Decimal]:
@@ -120,7 +120,7 @@ def test_an_execution_that_only_its_order_tells_of_is_not_bought_again(
     assert any("its executions add up to 0" in why for why in held_back(desk, 3).values())
     assert told(desk, "position in dispute") == ["CRITICAL"], "once for the three evenings"
     with desk.at(3) as context:
-        assert "The position in GLD is in dispute" in str(report_html(context.conn, "small", session(3)))
+        assert "The position in GLD is in dispute" in str(report_html(context.conn, "small", instant(3)))
     fake.heal()
     days(desk, 4)
     agrees(desk, 4)

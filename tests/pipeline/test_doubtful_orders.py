@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import INCEPTION, SmallDesk, session
+from tests.pipeline.small_desk import INCEPTION, SmallDesk, instant, session
 
 from nightdesk import decision
 from nightdesk.brokers import alpaca
@@ -175,8 +175,8 @@ def test_what_is_executed_after_a_session_waits_for_the_next_when_the_settling_i
 def test_what_is_stored_of_an_answer_and_of_an_alert_is_bounded(desk: AlpacaDesk) -> None:
     many = {f"field{n}": "x" * 900 for n in range(1000)}
     with desk.at(0) as context, transaction(context.conn):
-        name = orders_of(context.conn, "small", session(0))[0].order.client_order_id
-        move_order(context.conn, name, session(0), "rejected", "a test", answer=many)
+        name = orders_of(context.conn, "small", instant(0))[0].order.client_order_id
+        move_order(context.conn, name, instant(0), session(0), "rejected", "a test", answer=many)
         raise_alert(context.conn, "long", "WARNING", "s" * 8_000_000, "b" * 8_000_000)
     [lengths] = desk.rows(
         "SELECT length(answer::text) < 30000, length(subject) < 350, length(body) < 20100 "

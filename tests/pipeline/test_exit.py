@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -231,7 +231,7 @@ def test_a_fill_that_fits_no_order_changes_no_position_and_is_told(
     desk: SmallDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Confused(PaperBroker):
-        def fills_since(self, since: date) -> list[Fill]:
+        def fills_since(self, since: datetime) -> list[Fill]:
             stray = Fill(
                 "stray",
                 "not-ours",

@@ -275,7 +275,7 @@ def test_a_run_tells_of_causes_and_not_of_what_follows_from_them(
 
 
 def test_the_last_task_knows_whether_people_heard_of_the_run_since_it_last_ended(started: Connection) -> None:
-    key = ("swing", SESSION, "daily__swing", "manual__1")
+    key = ("swing", "daily__swing", "manual__1")
     assert not told_since_closing(started, *key)
     record_failure(started, SPOKEN)
     assert told_since_closing(started, *key)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.conftest import open_connection
-from tests.pipeline.small_desk import ORIGIN, STRATEGY, SmallDesk, session
+from tests.pipeline.small_desk import ORIGIN, STRATEGY, SmallDesk, instant, session
 
 from nightdesk.book import load_book
 from nightdesk.pipeline.injecting import read_injections
@@ -50,10 +50,10 @@ def test_a_short_book_pays_the_same_in_both_drivers(desk: SmallDesk) -> None:
     with open_connection(desk.url) as conn:
         assert read_marks(conn, book.name) == tuple(one.state.mark for one in result.decided)
         assert sorted(read_entries(conn, book.name), key=repr) == sorted(result.entries, key=repr)
-        stored = read_ledger(conn, book.name, session(LAST))
+        stored = read_ledger(conn, book.name, instant(LAST))
         assert stored is not None
         assert {key: one.borrow for key, one in stored.positions.items()} == paid
-        days = [performance_of(conn, book.name, session(number)) for number in range(LAST + 1)]
+        days = [performance_of(conn, book.name, instant(number)) for number in range(LAST + 1)]
         assert sum(one.borrow for day in days for one in day) == sum(paid.values(), Decimal(0))
         assert all(one.other == 0 for day in days for one in day)
         assert verify(conn, book.name).differences == ()

@@ -46,10 +46,11 @@ def start(conn: Connection, inception: date) -> None:
 
 
 def decide(conn: Connection, session: date, *, closed: bool = True) -> None:
-    number = begin_step(conn, Run("swing", session, NOON, None, "open", "0.1.0", "abc"), "ingest")
+    as_of = CALENDAR.close_at(session)
+    number = begin_step(conn, Run("swing", session, as_of, None, "open", "0.1.0", "abc"), "ingest")
     end_step(conn, number, "done" if closed else "failed")
     if closed:
-        close_run(conn, "swing", session)
+        close_run(conn, "swing", as_of)
 
 
 def let_pass(conn: Connection, time: timedelta = PATIENCE) -> None:

@@ -8,6 +8,7 @@ from tests.conftest import open_connection
 from tests.pipeline.small_desk import ORIGIN, STRATEGY, SmallDesk, session
 
 from nightdesk.book import load_book
+from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import open_context
 from nightdesk.pipeline.injecting import read_injections
@@ -89,13 +90,14 @@ def test_both_drivers_decide_the_same_with_what_is_injected(desk: SmallDesk) -> 
         assert read_marks(conn, book.name) == tuple(one.state.mark for one in result.decided)
         assert sorted(read_entries(conn, book.name), key=repr) == sorted(result.entries, key=repr)
         for one in result.decided:
-            for row in signals_of(conn, book.name, one.state.mark.session):
+            close = get_calendar().close_at(one.state.mark.session)
+            for row in signals_of(conn, book.name, close):
                 n, said = book.symbols.index(row["symbol"]), result.market.signals[row["strategy"]]
                 for name in ("direction", "strength", "confidence", "reason"):
                     assert row[name] == getattr(said, name)[one.t, n]
                 key = (one.state.mark.session, row["strategy"], row["symbol"])
                 assert row["injected"] == (key in result.market.injected)
-            for row in targets_of(conn, book.name, one.state.mark.session):
+            for row in targets_of(conn, book.name, close):
                 assert float(row["quantity"]) == one.targets.quantity[0, book.symbols.index(row["symbol"])]
 
 

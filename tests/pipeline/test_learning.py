@@ -59,13 +59,13 @@ def test_the_steps_and_the_backtest_fit_the_same_models_and_decide_the_same(desk
     with open_connection(desk.url) as conn:
         for at, one in enumerate(result.decided):
             said = result.market.signals[NAME].row(one.t)
-            for row in signals_of(conn, book.name, sessions[at]):
+            for row in signals_of(conn, book.name, get_calendar().close_at(sessions[at])):
                 if row["strategy"] == NAME:
                     n = result.desk.column[row["symbol"]]
                     for name in ("direction", "strength", "confidence", "reason"):
                         assert row[name] == getattr(said, name)[0, n], (sessions[at], row["symbol"], name)
                     bought += row["direction"]
-            for row in targets_of(conn, book.name, sessions[at]):
+            for row in targets_of(conn, book.name, get_calendar().close_at(sessions[at])):
                 s, n = result.desk.strategy_row[row["strategy"]], result.desk.column[row["symbol"]]
                 assert float(row["quantity"]) == one.targets.quantity[s, n]
         assert read_marks(conn, book.name) == tuple(one.state.mark for one in result.decided)

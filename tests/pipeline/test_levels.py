@@ -6,7 +6,7 @@ import pytest
 from tests.clock import set_clock
 from tests.conftest import open_connection
 from tests.pipeline.kept_desk import DeskAfter
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, instant, session
 
 from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
@@ -23,7 +23,7 @@ from nightdesk.store.levels import (
 
 def level_of(desk: SmallDesk, number: int) -> RiskState:
     with open_connection(desk.url) as conn:
-        found = read_risk_state(conn, "small", session(number))
+        found = read_risk_state(conn, "small", instant(number))
     assert found is not None
     return found
 

@@ -1,7 +1,7 @@
 """The risk report in the daily run: made by the gate, kept with its session, shown on its page."""
 
 import pytest
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, instant, session
 
 from nightdesk.errors import Refused
 from nightdesk.pipeline import steps
@@ -30,8 +30,8 @@ def contents(desk: SmallDesk) -> dict[str, list[str]]:
 
 def test_every_session_has_a_report_of_what_it_held_and_shows_it(decided: SmallDesk) -> None:
     with decided.at(2) as context:
-        told = read_risk_report(context.conn, "small", session(2))
-        mark = read_mark(context.conn, "small", session(2))
+        told = read_risk_report(context.conn, "small", instant(2))
+        mark = read_mark(context.conn, "small", instant(2))
         page = (context.reports / "small" / f"{session(2)}.html").read_text()
     assert told is not None
     assert mark is not None

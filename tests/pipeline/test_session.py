@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tests.conftest import open_connection
 from tests.pipeline.kept_desk import DeskAfter
-from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, session
+from tests.pipeline.small_desk import INCEPTION, STRATEGY, SmallDesk, instant, session
 
 from nightdesk.errors import NotYet, Refused, Transient
 from nightdesk.pipeline import steps
@@ -116,7 +116,7 @@ def test_a_correction_is_unseen_by_a_rerun_and_seen_by_a_replay(decided: SmallDe
     assert decided.dump() == after
 
     with decided.at(1) as context:
-        assert rewind(context) == tuple(session(n) for n in range(1, LAST + 2))
+        assert rewind(context) == tuple(instant(n) for n in range(1, LAST + 2))
         for number in range(1, LAST + 2):
             run_session(context.at(session(number)))
     assert set(decided.dump()["factors"]) != set(after["factors"])
@@ -271,7 +271,7 @@ def test_a_strategy_that_breaks_is_told_and_stops_nobody(desk: SmallDesk) -> Non
     assert "ZeroDivisionError" in str(body)
     assert "The session is degraded" in str(body)
     with open_connection(desk.url) as conn:
-        assert silent_strategies(conn, "small", session(0)) == (Broken.name,)
+        assert silent_strategies(conn, "small", instant(0)) == (Broken.name,)
     [(page,)] = desk.rows("SELECT html FROM nightdesk.reports")
     assert f"<b>Degraded.</b> Decided without {Broken.name}, which gave no signals" in str(page)
 

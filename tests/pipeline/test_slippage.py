@@ -9,13 +9,12 @@ import yaml
 from tests.conftest import open_connection
 from tests.fakes.alpaca import FakeAlpaca
 from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, instant, session
 
 from nightdesk.execution import Fill, slippage_of
 from nightdesk.execution.slippage import total
 from nightdesk.pipeline.tracing import trace
-from nightdesk.store.orders import slippage_rows
-from nightdesk.store.rows import read_rows
+from nightdesk.store.orders import fills_between, slippage_rows
 
 LIMIT_ORDERS = {"type": "limit", "limit_offset_bps": 2}
 
@@ -29,9 +28,9 @@ def with_limits(desk: SmallDesk) -> SmallDesk:
 
 def fills_with_expectations(desk: SmallDesk) -> list[tuple[Fill, Decimal]]:
     with open_connection(desk.url) as conn:
-        rows = read_rows(conn, "fill_rows", book="small", first=session(0), last=session(99))
+        fills = fills_between(conn, "small")
     expected = dict(desk.rows("SELECT execution_id, expected_price FROM nightdesk.fills"))
-    return [(Fill(**row), expected[row["execution_id"]]) for row in rows]  # type: ignore[index,misc]
+    return [(fill, expected[fill.execution_id]) for fill in fills]  # type: ignore[index,misc]
 
 
 def test_the_view_of_the_store_tells_what_the_function_makes_of_a_fill(desk: SmallDesk) -> None:
@@ -81,7 +80,7 @@ def test_at_a_broker_that_fills_at_the_open_less_is_realised_than_was_expected(
         moved = fill.reference_price * (1 + modelled if fill.side == "buy" else 1 - modelled)
         assert abs(expected - moved) <= Decimal("0.000001")
     with open_connection(desk.url) as conn:
-        day = total(slippage_rows(conn, "small", session(1)))
+        day = total(slippage_rows(conn, "small", instant(1)))
     assert day.expected_bps >= 5
     assert abs(day.realised_bps) < 0.5
     with desk.at(1) as context:

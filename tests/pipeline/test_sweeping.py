@@ -59,7 +59,8 @@ def newest(conn: Connection) -> date:
 
 
 def begin(conn: Connection, session: date, step: str = "ingest", task: str | None = None) -> int:
-    return begin_step(conn, Run("swing", session, NOON, None, "open", "0.1.0", "abc"), step, task)
+    as_of = CALENDAR.close_at(session)
+    return begin_step(conn, Run("swing", session, as_of, None, "open", "0.1.0", "abc"), step, task)
 
 
 def link(dag_id: str, run_id: str, task_id: str) -> str:
@@ -90,7 +91,7 @@ def test_where_only_the_newest_session_is_missing_the_command_decides_that_one(
     session = newest(started)
     before = CALENDAR.shift(session, -1)
     begin(started, before)
-    close_run(started, "swing", before)
+    close_run(started, "swing", CALENDAR.close_at(before))
     assert tell_missing(started, root) == 1
     [alert] = alerts_of(started, "swing")
     assert f"`nightdesk run swing --session {session}` decides it by hand" in alert["body"]
@@ -107,7 +108,7 @@ def test_a_session_that_was_begun_long_ago_and_not_closed_is_told(started: Conne
 
 def test_a_closed_session_is_not_missing(started: Connection, root: Path) -> None:
     begin(started, newest(started))
-    close_run(started, "swing", newest(started))
+    close_run(started, "swing", CALENDAR.close_at(newest(started)))
     assert tell_missing(started, root) == 0
 
 
@@ -244,10 +245,10 @@ def test_only_runs_with_something_left_undone_are_asked_about(started: Connectio
                 started, begin(started, sessions[n], "gate", task(n, "gate")), "failed", error="KeyError: 1"
             )
         end_step(started, begin(started, sessions[n], "gate", task(n, "gate", 2)), "done")
-        close_run(started, "swing", sessions[n])
+        close_run(started, "swing", CALENDAR.close_at(sessions[n]))
     end_step(started, begin(started, sessions[2], "gate", task(2, "gate")), "done")  # not closed
     begin(started, sessions[3], "gate", task(3, "gate"))  # killed in a rerun of a closed session
-    close_run(started, "swing", sessions[3])
+    close_run(started, "swing", CALENDAR.close_at(sessions[3]))
     begin(started, sessions[4], "gate")  # without Airflow
     begin(started, sessions[5], "gate", task(5, "gate"))  # long ago
     with cursor(started) as cur:

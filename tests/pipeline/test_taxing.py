@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.conftest import open_connection
 from tests.parity import taking_turns
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.pipeline.small_desk import SmallDesk, instant, session
 
 from nightdesk.pipeline.replaying import rewind
 from nightdesk.store.db import cursor
@@ -67,7 +67,7 @@ def lost(desk: SmallDesk) -> set[str]:
 def told(desk: SmallDesk) -> TaxView | None:
     """What the later book was told at its first decision."""
     with open_connection(desk.url) as conn:
-        return read_tax_view(conn, "later", session(LATER))
+        return read_tax_view(conn, "later", instant(LATER))
 
 
 @pytest.mark.parametrize("taxpayer", ["Ann", "Bob"])

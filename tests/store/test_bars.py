@@ -148,7 +148,7 @@ def test_no_bar_is_set_back_to_before_a_decision_that_was_made_without_it(conn: 
     assert (
         save(conn, bars(("SPY", "2024-01-04", 100))).at > versions(conn, "SPY", "2024-01-04")[0]["known_at"]
     )
-    set_known_by(conn, "other", begun.inception, known_now(conn), "0.1.0", "abc")
+    set_known_by(conn, "other", run.as_of, known_now(conn), "0.1.0", "abc")
     saved = save(conn, bars(("GLD", "2024-01-04", 100), ("GLD", "2024-01-02", 100)))
     assert versions(conn, "GLD", "2024-01-04")[0]["known_at"] == saved.at
     assert versions(conn, "GLD", "2024-01-02")[0]["known_at"] < saved.at

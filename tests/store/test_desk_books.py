@@ -57,25 +57,25 @@ def test_a_run_is_failed_by_a_failed_step_and_opened_by_its_next_attempt(conn: C
     start_book(conn, BOOK)
     first = begin_step(conn, RUN, "ingest")
     end_step(conn, first, "failed", error="Transient: a time-out")
-    assert find_run(conn, "macro", RUN.session).status == "failed"  # type: ignore[union-attr]
+    assert find_run(conn, "macro", RUN.as_of).status == "failed"  # type: ignore[union-attr]
     second = begin_step(conn, RUN, "ingest")
-    assert find_run(conn, "macro", RUN.session).status == "open"  # type: ignore[union-attr]
+    assert find_run(conn, "macro", RUN.as_of).status == "open"  # type: ignore[union-attr]
     end_step(conn, second, "done", counts={"bars": 3})
-    newest = newest_attempts(conn, "macro", RUN.session)["ingest"]
+    newest = newest_attempts(conn, "macro", RUN.as_of)["ingest"]
     assert (newest.status, newest.counts, newest.error) == ("done", {"bars": 3}, None)
 
 
 def test_a_closed_run_stays_closed_and_seals_its_session(conn: Connection) -> None:
     start_book(conn, BOOK)
     number = begin_step(conn, RUN, "close")
-    assert sealed_because(conn, "macro", RUN.session) is None
-    assert close_run(conn, "macro", RUN.session)
-    assert not close_run(conn, "macro", RUN.session)
+    assert sealed_because(conn, "macro", RUN.as_of) is None
+    assert close_run(conn, "macro", RUN.as_of)
+    assert not close_run(conn, "macro", RUN.as_of)
     end_step(conn, number, "failed", error="too late")
     begin_step(conn, RUN, "ingest")
-    assert find_run(conn, "macro", RUN.session).status == "closed"  # type: ignore[union-attr]
-    assert sealed_because(conn, "macro", RUN.session) == "it was closed"
-    assert latest_closed(conn, "macro") == RUN.session
+    assert find_run(conn, "macro", RUN.as_of).status == "closed"  # type: ignore[union-attr]
+    assert sealed_because(conn, "macro", RUN.as_of) == "it was closed"
+    assert latest_closed(conn, "macro") == RUN.as_of
 
 
 def test_what_a_decision_knew_moves_forward_only(conn: Connection) -> None:
@@ -83,8 +83,8 @@ def test_what_a_decision_knew_moves_forward_only(conn: Connection) -> None:
     begin_step(conn, RUN, "ingest")
     later = datetime(2022, 3, 2, tzinfo=UTC)
     for moment in (later, later - timedelta(hours=1)):
-        set_known_by(conn, "macro", RUN.session, moment, "0.2.0", "def")
-    found = find_run(conn, "macro", RUN.session)
+        set_known_by(conn, "macro", RUN.as_of, moment, "0.2.0", "def")
+    found = find_run(conn, "macro", RUN.as_of)
     assert found == replace(RUN, known_by=later, code_version="0.2.0", config_hash="def")
 
 
@@ -121,16 +121,17 @@ def test_an_alert_is_raised_once_under_its_key(conn: Connection) -> None:
 
 def test_a_strategy_that_was_silent_has_not_changed_its_mind(conn: Connection) -> None:
     start_book(conn, BOOK)
-    days = [date(2022, 3, day) for day in range(1, 4)]
-    said = {days[0]: {"a": 2, "b": -1}, days[1]: {"a": 1}}
-    for day in days:
-        begin_step(conn, replace(RUN, session=day), "signals")
-        for strategy, direction in said.get(day, {}).items():
-            key = {"book": "macro", "session": day, "strategy": strategy}
+    decisions = [RUN.as_of + timedelta(days=day) for day in range(3)]
+    said = {decisions[0]: {"a": 2, "b": -1}, decisions[1]: {"a": 1}}
+    for as_of in decisions:
+        run = replace(RUN, as_of=as_of, session=as_of.date())
+        begin_step(conn, run, "signals")
+        for strategy, direction in said.get(as_of, {}).items():
+            key = {"book": "macro", "as_of": as_of, "session": run.session, "strategy": strategy}
             row = {"symbol": "SPY", "direction": direction, "strength": 0.5, "confidence": 0.5, "reason": 0}
             row["side"] = "short" if strategy == "b" else "long"
             replace_rows(conn, "signals", key, [row])
-    found = [directions_before(conn, "macro", day, ("a", "b"), ("GLD", "SPY")) for day in days]
+    found = [directions_before(conn, "macro", as_of, ("a", "b"), ("GLD", "SPY")) for as_of in decisions]
     assert [direction.tolist() for direction, _ in found] == [
         *([[0, 0], [0, 0]], [[0, 2], [0, -1]], [[0, 1], [0, -1]]),
     ]

@@ -7,10 +7,12 @@ from typing import Any
 import psycopg2
 import pytest
 
+from nightdesk.calendar import get_calendar
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore
 from nightdesk.store.db import Connection, connect
-from nightdesk.store.health import Health, quarantine_spells, read_findings, save_findings
+from nightdesk.store.health import Health, quarantine_spells, read_findings
+from nightdesk.store.rows import Changed, replace_rows
 
 NOON = datetime(2024, 1, 5, 12, tzinfo=UTC)
 
@@ -31,6 +33,11 @@ def finding(
 
 def day(number: int) -> date:
     return date(2024, 1, number)
+
+
+def save_findings(conn: Connection, book: str, session: date, findings: list[dict[str, Any]]) -> Changed:
+    key = {"book": book, "as_of": get_calendar().close_at(session), "session": session}
+    return replace_rows(conn, "quality_runs", key, findings)
 
 
 def spells(conn: Connection) -> list[tuple[str, str, int, int, bool]]:
@@ -87,7 +94,10 @@ def test_findings_of_a_session_are_replaced_and_read_with_the_bad_ones_first(con
         conn, "b", day(2), [finding("SPY", "passed"), finding("TLT", "warned", value=None)]
     )
     assert (changed.updated, changed.deleted) == (1, 1)
-    assert [(one["symbol"], one["outcome"], one["value"]) for one in read_findings(conn, "b", day(2))] == [
+    assert [
+        (one["symbol"], one["outcome"], one["value"])
+        for one in read_findings(conn, "b", get_calendar().close_at(day(2)))
+    ] == [
         ("TLT", "warned", None),
         ("SPY", "passed", 0.6),
     ]

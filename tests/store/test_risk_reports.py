@@ -1,6 +1,6 @@
 """Risk reports come back from the database as they went in."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.risk_reports import newest_risk_report, read_risk_report, risk_report_rows
 from nightdesk.store.rows import diff_rows, replace_rows
 
-SESSION = date(2024, 1, 2)
-KEY: dict[str, Any] = {"book": "two", "session": SESSION}
+AS_OF = datetime(2024, 1, 2, 21, tzinfo=UTC)
+KEY: dict[str, Any] = {"book": "two", "as_of": AS_OF, "session": date(2024, 1, 2)}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_report_comes_back_as_it_was(started: Connection, name: str) -> None:
     keep(started, CASES[name])
-    found = read_risk_report(started, "two", SESSION)
+    found = read_risk_report(started, "two", AS_OF)
     assert found is not None
     assert repr(found) == repr(CASES[name])
     assert np.array_equal(found.picture.matrix, CASES[name].picture.matrix, equal_nan=True)
@@ -56,12 +56,12 @@ def test_a_second_write_of_the_same_changes_nothing_and_another_replaces_it_whol
     differ = {table for table, rows in told.items() if diff_rows(started, table, KEY, rows)}
     assert differ == told.keys()
     keep(started, CASES["one"])
-    assert repr(read_risk_report(started, "two", SESSION)) == repr(CASES["one"])
+    assert repr(read_risk_report(started, "two", AS_OF)) == repr(CASES["one"])
 
 
 def test_a_session_without_a_report_has_none_and_the_newest_up_to_a_day_is_found(started: Connection) -> None:
-    assert read_risk_report(started, "two", SESSION) is None
+    assert read_risk_report(started, "two", AS_OF) is None
     assert newest_risk_report(started, "two") is None
     keep(started, CASES["one"])
-    assert newest_risk_report(started, "two") == SESSION
-    assert newest_risk_report(started, "two", date(2024, 1, 1)) is None
+    assert newest_risk_report(started, "two") == AS_OF
+    assert newest_risk_report(started, "two", AS_OF - timedelta(days=1)) is None

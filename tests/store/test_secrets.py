@@ -27,7 +27,8 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         conn, begin_step(conn, RUN, "gate"), "failed", error=WORDS, differences=[WORDS]
     ),
     "order_events": lambda conn: move_order(
-        conn, "an-order", SESSION, "rejected", WORDS, answer={"message": WORDS, "qty": "5", "seen": [WORDS]}
+        conn, "an-order", NOW, SESSION, "rejected", WORDS,
+        answer={"message": WORDS, "qty": "5", "seen": [WORDS]},
     ),
     "broker_health": lambda conn: note_silence(conn, "swing", NOW, WORDS),
     "recoveries": lambda conn: add_recovery(conn, "swing", NOW, NOW, {"steps": [WORDS]}),

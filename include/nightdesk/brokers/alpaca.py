@@ -134,13 +134,13 @@ class AlpacaBroker(Broker):
             "the orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "all", close)]
         )
 
-    def fills_since(self, session: date) -> Sequence[Fill]:
+    def fills_since(self, as_of: datetime) -> Sequence[Fill]:
         """See `Broker.fills_since`; an order that a person sent keeps the client order id that it has."""
-        close = self._calendar.close_at(session)
+        session = self._calendar.session_of(as_of)
 
         def read() -> list[Fill]:
-            told = list(activities(self._line, "/account/activities/FILL", close))
-            names = client_order_ids(self._line, {text_of(one, "order_id") for one in told}, close)
+            told = list(activities(self._line, "/account/activities/FILL", as_of))
+            names = client_order_ids(self._line, {text_of(one, "order_id") for one in told}, as_of)
             fills = (fill_of(one, names, self._symbols, self._calendar) for one in told)
             return [fill for fill in fills if fill.session > session]
 

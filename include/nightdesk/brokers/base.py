@@ -134,7 +134,7 @@ class Broker(ABC):
 
     @abstractmethod
     def clock(self) -> datetime:
-        """The broker's present instant; a simulated broker's is the close of its newest session."""
+        """The broker's present instant; a simulated broker's is the end of its newest period."""
 
     @abstractmethod
     def account(self) -> Account:
@@ -173,8 +173,8 @@ class Broker(ABC):
         return ()
 
     @abstractmethod
-    def fills_since(self, session: date) -> Sequence[Fill]:
-        """Executions in the sessions after `session`, as the broker tells them, each once.
+    def fills_since(self, as_of: datetime) -> Sequence[Fill]:
+        """Executions after the decision instant `as_of`, as the broker tells them, each once.
 
         An execution belongs to the first session whose close is not before it. One of an order that is not
         ours has the client order id that it was given elsewhere, or an empty one. What is impossible (a
@@ -197,20 +197,20 @@ class Broker(ABC):
             When the broker has no such order.
         """
 
-    def fund(self, session: date, capital: Decimal) -> None:
-        """Give a simulated account its first money at the close of `session`; a real one has its own."""
+    def fund(self, as_of: datetime, capital: Decimal) -> None:
+        """Give a simulated account its first money at a decision instant; a real one has its own."""
         return
 
     def advance(self, period: Period) -> None:
         """Let a simulated account live through a period; a real one does so by itself."""
         return
 
-    def take_back(self, session: date) -> None:
-        """Take a simulated account back to before the open of `session`.
+    def take_back(self, as_of: datetime) -> None:
+        """Take a simulated account back to before the period that ends at `as_of`.
 
         Raises
         ------
         Refused
             When the broker is real.
         """
-        raise Refused(f"{self.kind} is no simulated broker: what it did on {session} cannot be taken back")
+        raise Refused(f"{self.kind} is no simulated broker: what it did by {as_of} cannot be taken back")

@@ -1,19 +1,18 @@
 """The embedded paper broker: orders fill at the next open by the very function of the backtest.
 
 Its state is in PostgreSQL, in tables that the desk never reads but through this class. Its clock is the
-session that it has lived through last, so a past session can be decided and fills at the open after it.
+decision instant that it has lived up to, so a past session can be decided and fills at the open after it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from nightdesk.book import Book
 from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder
-from nightdesk.calendar import get_calendar
 from nightdesk.errors import Refused
 from nightdesk.execution.account import Account, BrokerOrder, OrderState
 from nightdesk.execution.fills import Fill, fill_terms
@@ -21,6 +20,7 @@ from nightdesk.execution.ledger import Ledger, Position
 from nightdesk.execution.orders import Intent, Order
 from nightdesk.execution.period import Period
 from nightdesk.execution.settlement import Opening, at_the_open, settle
+from nightdesk.schedule import schedule_of
 from nightdesk.store import paper
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.paper import PaperState
@@ -55,10 +55,11 @@ class PaperBroker(Broker):
         super().__init__(book)
         self._conn = conn
         self._terms = fill_terms(book)
+        self._schedule = schedule_of(book)
 
     def clock(self) -> datetime:
-        """The close of the newest session that the paper market has lived through."""
-        return self._close(self._state().session)
+        """The decision instant that the paper market has lived up to."""
+        return self._state().as_of
 
     def account(self) -> Account:
         return Account(self._name, self._state().cash)
@@ -70,7 +71,8 @@ class PaperBroker(Broker):
         """Receive an order; it fills, or expires, when the market opens next."""
         self.refuse_impossible(order)
         with transaction(self._conn):
-            if not paper.add_order(self._conn, self._name, self._state().session, order):
+            state = self._state()
+            if not paper.add_order(self._conn, self._name, state.as_of, state.session, order):
                 raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
             return self._known(order.client_order_id)
 
@@ -81,73 +83,76 @@ class PaperBroker(Broker):
     def open_orders(self) -> Sequence[BrokerOrder]:
         return tuple(_broker_order(row) for row in paper.open_paper_orders(self._conn, self._name))
 
-    def fills_since(self, session: date) -> Sequence[Fill]:
-        return paper.paper_fills_since(self._conn, self._name, session)
+    def fills_since(self, as_of: datetime) -> Sequence[Fill]:
+        return paper.paper_fills_since(self._conn, self._name, as_of)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
         with transaction(self._conn):
             self._known(client_order_id)
-            session = self._state().session
+            as_of = self._state().as_of
             paper.end_order(
-                self._conn, self._name, client_order_id, "cancelled", session, "cancelled by its sender"
+                self._conn, self._name, client_order_id, "cancelled", as_of, "cancelled by its sender"
             )
             return self._known(client_order_id)
 
-    def fund(self, session: date, capital: Decimal) -> None:
-        """Open the account at the close of `session`; one that is open stays as it is."""
+    def fund(self, as_of: datetime, capital: Decimal) -> None:
+        """Open the account at a decision instant; one that is open stays as it is."""
         with transaction(self._conn):
             if paper.newest_state(self._conn, self._name) is None:
-                paper.add_state(self._conn, self._name, PaperState(session, capital, {}))
+                session = self._schedule.session_of(as_of)
+                paper.add_state(self._conn, self._name, PaperState(as_of, session, capital, {}))
 
     def advance(self, period: Period) -> None:
         """Live through a period by the settlement of every driver: accruals, then the open at which waiting
         orders fill or expire.
 
-        Until an order is received after it, the newest session may be lived through again, on newer bars.
+        Until an order is received after it, the newest period may be lived through again, on newer bars.
 
         Raises
         ------
         Refused
-            When its session is not the next one.
+            When it is not the next one.
         """
         with transaction(self._conn):
             state = self._state()
-            if state.session == period.session:
-                if paper.acted_since(self._conn, self._name, period.session):
+            if state.as_of == period.as_of:
+                if paper.acted_since(self._conn, self._name, period.as_of):
                     return
-                paper.take_back(self._conn, self._name, period.session)
+                paper.take_back(self._conn, self._name, period.as_of)
                 state = self._state()
-            following = get_calendar(self._book.calendar).shift(state.session, 1)
-            if period.session != following:
-                raise Refused(
-                    f"paper account {self._name} has lived through {state.session}: its next session "
-                    f"is {following}, not {period.session}. Replay the book from the session to be done again"
-                )
+            following = self._schedule.after(state.as_of)
+            if period.as_of != following:
+                raise Refused(self._not_next(state, following, period))
             self._settle(state, period.of_account(_OWNER))
 
-    def take_back(self, session: date) -> None:
-        """Forget the sessions from `session` on; orders received before it wait for their open again."""
+    def _not_next(self, state: PaperState, following: datetime, period: Period) -> str:
+        name, noun = self._schedule.name_of, self._schedule.noun
+        return (
+            f"paper account {self._name} has lived through {name(state.as_of)}: its next {noun} is "
+            f"{name(following)}, not {name(period.as_of)}. Replay the book from the session to be done again"
+        )
+
+    def take_back(self, as_of: datetime) -> None:
+        """Forget the periods from the one that ends at `as_of` on; orders received before it wait again."""
         with transaction(self._conn):
-            paper.take_back(self._conn, self._name, session)
+            paper.take_back(self._conn, self._name, as_of)
 
     def _settle(self, state: PaperState, period: Period) -> None:
         held = {
             (_OWNER, symbol): Position(_OWNER, symbol, quantity)
             for symbol, quantity in state.positions.items()
         }
-        opening = Opening(Ledger(state.cash, held), as_of=self._close(state.session))
+        opening = Opening(Ledger(state.cash, held), as_of=state.as_of)
         waiting = tuple(map(self._order, paper.open_paper_orders(self._conn, self._name)))
         settled = settle(opening, waiting, period, at_the_open(period, self._terms))
-        session, ledger = period.session, settled.ledger
-        paper.add_state(self._conn, self._name, PaperState(session, ledger.cash, ledger.net()))
+        as_of, ledger = period.as_of, settled.ledger
+        state = PaperState(as_of, period.session, ledger.cash, ledger.net())
+        paper.add_state(self._conn, self._name, state)
         for rest in settled.expired:
-            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", session, rest.reason)
+            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", as_of, rest.reason)
         for fill in settled.fills:
-            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", session)
-            paper.add_fill(self._conn, self._name, fill)
-
-    def _close(self, session: date) -> datetime:
-        return get_calendar(self._book.calendar).close_at(session)
+            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", as_of)
+            paper.add_fill(self._conn, self._name, as_of, fill)
 
     def _state(self) -> PaperState:
         state = paper.newest_state(self._conn, self._name)
@@ -169,7 +174,7 @@ class PaperBroker(Broker):
             client_order_id=row["client_order_id"],
             book=self._book.name,
             session=row["session"],
-            as_of=self._close(row["session"]),
+            as_of=row["as_of"],
             symbol=row["symbol"],
             side=row["side"],
             quantity=row["quantity"],

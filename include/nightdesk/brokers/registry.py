@@ -44,8 +44,8 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
     Raises
     ------
     Refused
-        When there is no such kind of broker, its credentials are missing, or the account holds real money and
-        is not named as such.
+        When there is no such kind of broker, its credentials are missing, the account holds real money and is
+        not named as such, or the book decides within a session and the account is a real one.
     """
     return _kind(book.broker.kind).open(book, conn, os.environ if environ is None else environ)
 
@@ -87,8 +87,18 @@ def _describe_paper() -> Capabilities:
 def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
     from nightdesk.brokers.alpaca import AlpacaBroker
 
+    _refuse_hours(book)
     refuse_unintended_live(book.broker, environ)
     return AlpacaBroker(book, credentials_of(book.broker, environ))
+
+
+def _refuse_hours(book: Book) -> None:
+    """Refuse a book that decides within a session: what a real broker tells is kept by its session."""
+    if book.schedule.rhythm != "daily":
+        raise Refused(
+            f"book {book.name} decides each hour, and what {book.broker.kind} tells of executions is kept by "
+            "session: give it a paper account (broker.kind: paper), or let it decide daily"
+        )
 
 
 def _describe_alpaca() -> Capabilities:

@@ -85,7 +85,7 @@ def _plan(
     from nightdesk.machine.backfilling import BackfillPlan, decidable
     from nightdesk.store.books import book_record
     from nightdesk.store.db import now
-    from nightdesk.store.runs import closed_sessions
+    from nightdesk.store.runs import closed_decisions
 
     record = book_record(conn, book.name)
     inception = book.inception if record is None else record.inception
@@ -102,7 +102,7 @@ def _plan(
         reprocess = "completed" if again else "none"
         made = set(airflow.backfill_preview(dag_id, able[0], able[-1], reprocess=reprocess))
         runs = tuple(one for one in able if one in made)
-    closed = closed_sessions(conn, book.name)
+    closed = {calendar.session_of(one) for one in closed_decisions(conn, book.name)}
     return BackfillPlan(
         book=book.name,
         inception=inception,

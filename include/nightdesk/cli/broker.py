@@ -144,7 +144,7 @@ def resend(book: BookName, order: OrderId, reason: Reason, json: Json = False) -
             raise Refused(
                 f"book {context.book.name} has no order {order}: `nightdesk trace` shows its orders"
             )
-        at = context.at(found.order.session)
+        at = context.at(found.order.as_of)
         sent, name = send_again(at, order, reason=reason, who=getpass.getuser()), context.book.name
     now = sent.order
     show(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from nightdesk.alerts.position_lines import HoldingLine, PositionLine
     from nightdesk.execution.ledger import Mark
     from nightdesk.pipeline.fileless import Fileless
-    from nightdesk.risk import RiskState
     from nightdesk.store.db import Connection
+    from nightdesk.store.levels import LeftState
 
 
 @app.command(epilog=example("nightdesk status", "nightdesk status multi_asset --json"))
@@ -95,23 +95,24 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.pipeline.against import concerns_of
     from nightdesk.pipeline.foreign import words_of
     from nightdesk.pipeline.unsent import unsent_notes
-    from nightdesk.store.decisions import decided_sessions, silent_strategies
+    from nightdesk.store.decisions import newest_decisions, silent_strategies
     from nightdesk.store.foreign_orders import foreign_orders
     from nightdesk.store.holdings import stale_holdings_of
-    from nightdesk.store.ledger import positions_of, read_marks
+    from nightdesk.store.ledger import dated_marks, positions_of
     from nightdesk.store.levels import newest_risk_state
     from nightdesk.store.risk import kill_switch
     from nightdesk.store.rows import read_rows
 
-    newest = decided_sessions(conn, book, newest=1)
-    marks = read_marks(conn, book)
+    newest = newest_decisions(conn, book, newest=1)
+    dated = dated_marks(conn, book)
+    marks, settled = list(dated.values()), next(reversed(dated), None)
     marked = marks[-1] if marks else None
     positions = [
         {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
-        for row in ([] if marked is None else positions_of(conn, book, marked.session))
+        for row in ([] if settled is None else positions_of(conn, book, settled))
         if marked is not None and row["quantity"]
     ]
-    checked = None if not newest else newest[0]["session"]
+    checked = None if not newest else newest[0]["as_of"]
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     against = concerns_of(conn, book, "" if fileless is None else f"{fileless.words} {fileless.todo}")
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
@@ -126,14 +127,14 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
         "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
-        "level": None if stood is None else _level(conn, book, *stood),
-        "drawdown": None if stood is None else drawdown_document(stood[1]),
-        "by_strategy": [] if marked is None else _by_strategy(conn, book, marked.session),
+        "level": None if stood is None else _level(conn, book, stood),
+        "drawdown": None if stood is None else drawdown_document(stood.state),
+        "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
         "since_inception": _since_inception(conn, book, marks),
-        "data": _data(conn, book, checked),
+        "data": _data(conn, book, newest[0] if newest else None),
         "positions": positions,
         "by_symbol": [_document(one) for one in by_symbol(map(_position, positions))],
-        "stale": [] if marked is None else stale_holdings_of(conn, book, marked.session),
+        "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
         "foreign_orders": foreign,
         "open_orders": read_rows(conn, "open_orders", book=book),
@@ -141,31 +142,33 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     }
 
 
-def _data(conn: Connection, book: str, session: date | None) -> dict[str, Any]:
-    """What the checks of a session found, and what its ingest left out."""
+def _data(conn: Connection, book: str, decided: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the checks of a decision found, and what its ingest left out."""
     from nightdesk.store.health import ingest_notes, quarantine_spells, read_findings
 
-    if session is None:
+    if decided is None:
         return {"session": None, "checks": [], "left_out": []}
+    session, as_of = decided["session"], decided["as_of"]
     spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
     return {
         "session": session,
         "checks": [
             {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
-            for row in read_findings(conn, book, session)
+            for row in read_findings(conn, book, as_of)
             if row["outcome"] != "passed"
         ],
-        "left_out": ingest_notes(conn, book, session),
+        "left_out": ingest_notes(conn, book, as_of),
     }
 
 
-def _level(conn: Connection, book: str, session: date, state: RiskState) -> dict[str, Any]:
-    """The drawdown level after a session, and what a person has said of it."""
+def _level(conn: Connection, book: str, stood: LeftState) -> dict[str, Any]:
+    """The drawdown level after a decision, and what a person has said of it."""
     from nightdesk.risk.telling import in_short
 
     answer = _answer(conn, book)
+    state = stood.state
     return {
-        "session": session,
+        "session": stood.session,
         "level": state.level,
         "drawdown": state.drawdown,
         "in_words": in_short(state if answer is None else answer["state"]),
@@ -240,11 +243,11 @@ def _open_alerts(conn: Connection, book: str | None, newest: int) -> list[dict[s
     return [row for row in listed_alerts(conn, book, newest=newest) if row["acknowledged_at"] is None]
 
 
-def _by_strategy(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """The profit of the newest session by strategy, as its report has kept it."""
+def _by_strategy(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The profit up to the newest decision by strategy, as its report has kept it."""
     from nightdesk.store.performance import performance_of, performance_rows
 
-    return performance_rows(performance_of(conn, book, session))
+    return performance_rows(performance_of(conn, book, as_of))
 
 
 def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict[str, Any] | None:

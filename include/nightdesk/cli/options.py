@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,19 @@ def iso_date(text: str | date) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not a date: write it as 2022-12-30") from None
+
+
+def iso_instant(text: str | datetime) -> datetime:
+    """Read an instant with its zone as people write it on the command line."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an instant: write it as 2022-12-30T16:00Z") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} names no zone: write it in UTC as 2022-12-30T16:00Z")
+    return moment
 
 
 def _setting(text: str) -> str:
@@ -52,9 +65,20 @@ Last = Annotated[
     ),
 ]
 Session = Annotated[
-    date,
+    date | None,
     typer.Option(
         "--session", metavar="D", parser=iso_date, help="The session to decide.", show_default=False
+    ),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(
+        "--as-of",
+        metavar="T",
+        parser=iso_instant,
+        help="A decision by its instant, as 2026-11-19T15:00Z, where a session has several; "
+        "without it the session's last.",
+        show_default=False,
     ),
 ]
 Day = Annotated[date, typer.Argument(metavar="D", parser=iso_date, help="The session, as 2022-12-30.")]
@@ -140,6 +164,16 @@ Json = Annotated[
 def settings(pairs: list[str] | None) -> dict[str, str]:
     """The ``--set`` options as a mapping; of a key given twice the last counts."""
     return {key.strip(): value for key, _, value in (pair.partition("=") for pair in pairs or ())}
+
+
+def one_decision(session: date | None, as_of: datetime | None) -> date | datetime:
+    """The session or instant that was chosen; wrong usage where it is none of them, or both."""
+    match session, as_of:
+        case None, datetime():
+            return as_of
+        case date(), None:
+            return session
+    raise typer.BadParameter("name one of them", param_hint="'--session' / '--as-of'")
 
 
 def check_span(first: date, last: date) -> None:

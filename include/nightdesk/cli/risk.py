@@ -39,15 +39,21 @@ def risk(book: BookName, session: Of = None, json: Json = False) -> None:
     from nightdesk.cli.books import open_book
     from nightdesk.errors import Refused
     from nightdesk.pipeline.reporting import risk_section
+    from nightdesk.schedule import schedule_of
     from nightdesk.store.risk_reports import newest_risk_report
 
     loaded = open_book(book)
     with database() as conn:
-        newest = newest_risk_report(conn, loaded.name)
-        chosen = newest if session is None else session
-        section = None if chosen is None else risk_section(conn, loaded, chosen)
+        schedule, newest = schedule_of(loaded), newest_risk_report(conn, loaded.name)
+        as_of = newest if session is None else None
+        if session is not None and schedule.calendar.is_session(session):
+            as_of = schedule.last_of(session)
+        chosen = session if as_of is None else schedule.session_of(as_of)
+        section = None if as_of is None else risk_section(conn, loaded, as_of)
     if chosen is None or section is None:
-        found = "none of its sessions has" if newest is None else f"its newest is of {newest}"
+        found = (
+            "none of its sessions has" if newest is None else f"its newest is of {schedule.name_of(newest)}"
+        )
         raise Refused(
             f"{loaded.name} has no risk report{'' if chosen is None else f' of {chosen}'} ({found}): "
             "the gate step of a session makes it"

@@ -12,18 +12,32 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
 from nightdesk.cli.machine import database
-from nightdesk.cli.options import BookName, FeedName, First, Inject, Json, Session, check_span, iso_date
+from nightdesk.cli.options import (
+    AsOf,
+    BookName,
+    FeedName,
+    First,
+    Inject,
+    Json,
+    Session,
+    check_span,
+    iso_date,
+    one_decision,
+)
 from nightdesk.cli.output import progress, say, show, table
 
 if TYPE_CHECKING:
+    from nightdesk.book import Book
     from nightdesk.pipeline.steps import Counts
+    from nightdesk.schedule import Schedule
     from nightdesk.store.db import Connection
 
 
 @app.command(epilog=example("nightdesk run multi_asset --session 2026-11-19 --dry-run"))
 def run(
     book: BookName,
-    session: Session,
+    session: Session = None,
+    as_of: AsOf = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Compute and report; keep nothing, send nothing.", show_default=False),
@@ -32,7 +46,7 @@ def run(
     inject: Inject = None,
     json: Json = False,
 ) -> None:
-    """Decide one session: the steps of the DAG, in order.
+    """Decide one session, or one instant of it: the steps of the DAG, in order.
 
     Running it again is harmless. Of a session that is sealed (an order of it was sent, or a later session was
     decided) nothing is written: what would differ is counted. Signals are injected into this run alone, and
@@ -41,20 +55,28 @@ def run(
     from nightdesk.pipeline.context import open_context
     from nightdesk.pipeline.steps import run_session
 
-    name = open_book(book).name
+    name, chosen = open_book(book).name, one_decision(session, as_of)
     _check_feed(feed)
     with (
         database() as conn,
-        open_context(book, session, dry_run=dry_run, feed=feed, conn=conn, inject=inject) as context,
+        open_context(book, chosen, dry_run=dry_run, feed=feed, conn=conn, inject=inject) as context,
     ):
-        steps = run_session(context, _tell(session))
-        row = None if dry_run else _row(conn, name, session)
+        steps = run_session(context, _tell(context.name))
+        rows = [] if dry_run else _rows(conn, context.book, context.session, context.session)
+        row = next((one for one in rows if one["as_of"] == context.as_of), None)
     show(
-        {"book": name, "session": session, "dry_run": dry_run, "steps": steps, "decided": row},
+        {
+            "book": name,
+            "session": context.session,
+            "as_of": context.as_of,
+            "dry_run": dry_run,
+            "steps": steps,
+            "decided": row,
+        },
         as_json=json,
         text=lambda: [
             *table(("step", "what it did"), [(step, _in_words(counts)) for step, counts in steps.items()]),
-            *(["", *_decided([row])] if row is not None else []),
+            *(["", *_decided(context.schedule, [row])] if row is not None else []),
         ],
     )
 
@@ -87,46 +109,50 @@ def replay(
     feed: FeedName = None,
     json: Json = False,
 ) -> None:
-    """Decide a span of sessions, in order.
+    """Decide all that a span of sessions holds, in order.
 
     Sessions that are sealed are computed and compared, and nothing of them is written. With --rebuild they
     and all later ones are decided anew, with the data as it is known now.
     """
-    from nightdesk.calendar import as_date, get_calendar
+    from nightdesk.calendar import as_instant
     from nightdesk.errors import Refused
     from nightdesk.pipeline.context import open_context
     from nightdesk.pipeline.replaying import rewind
     from nightdesk.pipeline.steps import run_session
+    from nightdesk.schedule import schedule_of
     from nightdesk.store.db import now
 
     loaded = open_book(book)
     _check_feed(feed)
-    calendar = get_calendar(loaded.calendar)
+    schedule = schedule_of(loaded)
     with database() as conn:
-        newest = calendar.latest_completed(now(conn))
+        completed = schedule.latest_completed(now(conn))
+        newest = schedule.session_of(completed)
         if first > newest:
             raise Refused(f"{first} is not over: the newest session that can be decided is {newest}")
         last = newest if last is None else last
         check_span(first, last)
-        sessions = [as_date(one) for one in calendar.between(first, last)]
-        if not sessions:
+        decisions = [as_instant(one) for one in schedule.instants(first, last)]
+        if last == newest:
+            decisions = [one for one in decisions if one <= completed]
+        if not decisions:
             raise Refused(f"there is no session of {loaded.calendar} from {first} to {last}: widen the span")
-        with open_context(book, sessions[0], feed=feed, conn=conn) as context:
+        with open_context(book, decisions[0], feed=feed, conn=conn) as context:
             if rebuild:
-                sessions = sorted({*sessions, *rewind(context)})
+                decisions = sorted({*decisions, *rewind(context)})
             done = {}
-            with progress(f"deciding {loaded.name}", len(sessions)) as advance:
-                for session in sessions:
-                    done[session] = run_session(context.at(session))
+            with progress(f"deciding {loaded.name}", len(decisions)) as advance:
+                for as_of in decisions:
+                    done[schedule.name_of(as_of)] = run_session(context.at(as_of))
                     advance()
-        rows = [row for session in sessions if (row := _row(conn, loaded.name, session)) is not None]
+        rows = _rows(conn, loaded, *(schedule.session_of(one) for one in (decisions[0], decisions[-1])))
     differs = {
         day: {step: one for step, one in steps.items() if one.get("differs")} for day, steps in done.items()
     }
     show(
         {"book": loaded.name, "sessions": rows, "differs": {day: one for day, one in differs.items() if one}},
         as_json=json,
-        text=lambda: [*_decided(rows), *_compared(done)],
+        text=lambda: [*_decided(schedule, rows), *_compared(done)],
     )
 
 
@@ -138,21 +164,22 @@ def _check_feed(feed: str | None) -> None:
         make(feed)
 
 
-def _row(conn: Connection, book: str, session: date) -> dict[str, Any] | None:
+def _rows(conn: Connection, book: Book, first: date, last: date) -> list[dict[str, Any]]:
+    """What a span of sessions decided, a row a decision."""
     from nightdesk.store.decisions import silent_strategies
-    from nightdesk.store.rows import read_row
+    from nightdesk.store.rows import read_rows
 
-    row = read_row(conn, "session_summaries", book=book, first=session, last=session)
-    return None if row is None else {**row, "silent": silent_strategies(conn, book, session)}
+    rows = read_rows(conn, "session_summaries", book=book.name, first=first, last=last)
+    return [{**row, "silent": silent_strategies(conn, book.name, row["as_of"])} for row in rows]
 
 
-def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What the desk decided, a line a session."""
+def _decided(schedule: Schedule, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the desk decided, a line a decision."""
     from nightdesk.alerts.figures import money, number, percent
 
     cells = [
         (
-            str(row["session"]),
+            schedule.name_of(row["as_of"]),
             f"{row['status']}, degraded" if row["silent"] else row["status"],
             row["regime"] or "",
             number(row["vix"]),
@@ -162,25 +189,25 @@ def _decided(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
         for row in rows
     ]
-    heads = ("session", "status", "regime", "VIX", "NAV", "day", "orders")
+    heads = (schedule.noun, "status", "regime", "VIX", "NAV", "day", "orders")
     return table(heads, cells, right=("VIX", "NAV", "day"))
 
 
-def _compared(done: Mapping[date, Mapping[str, Counts]]) -> Iterator[str]:
+def _compared(done: Mapping[str, Mapping[str, Counts]]) -> Iterator[str]:
     """What a rerun of sealed sessions found: why each was only compared, what differs, and what changed."""
-    for session, steps in done.items():
+    for name, steps in done.items():
         sealed = [counts for counts in steps.values() if "sealed" in counts]
         if not sealed:
             continue
         differing = [step for step, counts in steps.items() if counts.get("differs")]
         said = f"differs in {', '.join(differing)}" if differing else "the same again"
         changed = next((f"; {counts['changed']}" for counts in sealed if "changed" in counts), "")
-        yield f"{session} is sealed ({sealed[-1]['sealed']}) and was compared: {said}{changed}"
+        yield f"{name} is sealed ({sealed[-1]['sealed']}) and was compared: {said}{changed}"
 
 
-def _tell(session: date) -> Callable[[str], None]:
+def _tell(name: str) -> Callable[[str], None]:
     """Says each step to a person who watches."""
-    return (lambda step: say(f"{session} {step}")) if sys.stderr.isatty() else (lambda step: None)
+    return (lambda step: say(f"{name} {step}")) if sys.stderr.isatty() else (lambda step: None)
 
 
 def _in_words(counts: Counts) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.books import open_book
 from nightdesk.cli.machine import database
-from nightdesk.cli.options import BookName, Day, Json
+from nightdesk.cli.options import AsOf, BookName, Day, Json
 from nightdesk.cli.output import show
+
+if TYPE_CHECKING:
+    from nightdesk.book import Book
 
 
 @app.command(epilog=example("nightdesk trace multi_asset 2026-11-19 GLD"))
@@ -19,6 +23,7 @@ def trace(
     book: BookName,
     day: Day,
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="A symbol of the book.")],
+    as_of: AsOf = None,
     json: Json = False,
 ) -> None:
     """Tell the story of a symbol on a day, from bars to fills.
@@ -34,9 +39,18 @@ def trace(
         raise Refused(
             f"{symbol} is not a symbol of book {loaded.name}: they are {', '.join(loaded.panel_symbols)}"
         )
-    with database() as conn, open_context(book, day, conn=conn) as context:
+    _check_day(loaded, day, as_of)
+    with database() as conn, open_context(book, day if as_of is None else as_of, conn=conn) as context:
         story = story_of(context, symbol)
     show(story, as_json=json, text=lambda: _lines(story))
+
+
+def _check_day(book: Book, day: date, as_of: datetime | None) -> None:
+    """Wrong usage where an instant lies in another session than the one that was named."""
+    from nightdesk.schedule import schedule_of
+
+    if as_of is not None and schedule_of(book).session_of(as_of) != day:
+        raise typer.BadParameter(f"{as_of} is no instant of session {day}", param_hint="'--as-of'")
 
 
 def _lines(story: Mapping[str, Any]) -> Iterator[str]:

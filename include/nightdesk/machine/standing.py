@@ -23,28 +23,30 @@ ALERTS_SHOWN = 5
 def decided(conn: Connection, root: Path) -> Iterator[Part]:
     """A part for each started book: its newest decided session, and whether a later one should be closed."""
     from nightdesk.book import load_book
-    from nightdesk.calendar import get_calendar
     from nightdesk.pipeline.context import book_path
     from nightdesk.pipeline.sweeping import GRACE, is_overdue
+    from nightdesk.schedule import schedule_of
     from nightdesk.store.books import started_books
     from nightdesk.store.db import now
-    from nightdesk.store.failures import session_standing
-    from nightdesk.store.runs import latest_closed
+    from nightdesk.store.failures import decision_standing
+    from nightdesk.store.runs import find_run, latest_closed
 
     moment = now(conn)
     for record in started_books(conn):
         newest = latest_closed(conn, record.book)
-        words = "no session is closed" if newest is None else f"{newest} is its newest closed session"
+        run = None if newest is None else find_run(conn, record.book, newest)
+        words = "no session is closed" if run is None else f"{run.session} is its newest closed session"
         try:
             book = load_book(book_path(record.book, root))
         except NightdeskError as error:
             yield Part(f"book {record.book}", "unwell", f"{words}; its file is gone or wrong: {error}")
             continue
-        session = get_calendar(book.calendar).latest_completed(moment - GRACE)
-        standing = session_standing(conn, book.name, session)
-        overdue = standing is not None and is_overdue(standing, session, moment)
+        schedule = schedule_of(book)
+        due = schedule.latest_completed(moment - GRACE)
+        standing = decision_standing(conn, book.name, due)
+        overdue = standing is not None and is_overdue(standing, schedule.session_of(due), moment)
         if overdue:
-            words += f"; {session} should be closed by now (`nightdesk status {book.name}`)"
+            words += f"; {schedule.name_of(due)} should be closed by now (`nightdesk status {book.name}`)"
         yield Part(f"book {book.name}", "unwell" if overdue else "well", words)
 
 
@@ -99,29 +101,31 @@ def waiting(conn: Connection, root: Path) -> Iterator[str]:
 
 def newest_page(conn: Connection, home: Home, book: str) -> Path | None:
     """The page of a book's newest closed session; None where there is none."""
-    from nightdesk.store.runs import latest_closed
+    from nightdesk.store.runs import find_run, latest_closed
 
-    session = latest_closed(conn, book)
-    path = home.reports / book / f"{session}.html"
-    return path if session is not None and path.is_file() else None
+    closed = latest_closed(conn, book)
+    run = None if closed is None else find_run(conn, book, closed)
+    path = None if run is None else home.reports / book / f"{run.session}.html"
+    return path if path is not None and path.is_file() else None
 
 
 def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
     """Two commands to paste, with a session and a symbol that are there."""
     from nightdesk.store.ledger import positions_of
     from nightdesk.store.rows import read_rows
-    from nightdesk.store.runs import latest_closed
+    from nightdesk.store.runs import find_run, latest_closed
 
     own = home.root / ".venv" / "bin" / "nightdesk"
     program = ".venv/bin/nightdesk" if own.exists() and Path.cwd() == home.root else "nightdesk"
     for book in books:
-        session = latest_closed(conn, book)
-        if session is None:
+        closed = latest_closed(conn, book)
+        run = None if closed is None else find_run(conn, book, closed)
+        if run is None:
             continue
-        ordered = read_rows(conn, "order_rows", book=book, session=session)
-        symbols = [row["symbol"] for row in [*ordered, *positions_of(conn, book, session)]]
+        ordered = read_rows(conn, "order_rows", book=book, as_of=run.as_of)
+        symbols = [row["symbol"] for row in [*ordered, *positions_of(conn, book, run.as_of)]]
         if symbols:
-            return [f"{program} trace {book} {session} {symbols[0]}", f"{program} status {book}"]
+            return [f"{program} trace {book} {run.session} {symbols[0]}", f"{program} status {book}"]
     return [f"{program} status", f"{program} health"]
 
 

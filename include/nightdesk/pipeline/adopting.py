@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.errors import Refused
@@ -16,8 +16,9 @@ from nightdesk.store.orders import working_orders
 
 @dataclass(frozen=True)
 class Adopted:
-    """What is taken over, by item (dollars of cash, units of a symbol), and the session that books it."""
+    """What is taken over, by item (dollars of cash, units of a symbol), and the decision that books it."""
 
+    as_of: datetime
     session: date
     amounts: dict[str, Decimal]
 
@@ -42,15 +43,17 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
         found = newest_differences(conn, book)
         if not found:
             raise Refused(f"the newest settling of book {book} found no difference that asks for a person")
-        session = context.calendar.shift(found[0]["session"], 1)
-        if adjustments_of(conn, book, session):
+        settled = found[0]["as_of"]
+        as_of = context.schedule.after(settled)
+        name, session = context.schedule.name_of, context.schedule.session_of(as_of)
+        if adjustments_of(conn, book, as_of):
             raise Refused(
-                f"the differences of {found[0]['session']} were taken over already: {session} books them"
+                f"the differences of {name(settled)} were taken over already: {name(as_of)} books them"
             )
         awaited = [
             one.order.client_order_id
             for one in working_orders(conn, book)
-            if one.order.session < found[0]["session"] and one.order.time_in_force != "gtc"
+            if one.order.as_of < settled and one.order.time_in_force != "gtc"
         ]
         if awaited:
             raise Refused(
@@ -65,5 +68,5 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
                 f"the broker holds {', '.join(unnamed)}, which book {book} does not name: "
                 "sell it there, or put it into the universe"
             )
-        add_adjustments(conn, book, session, amounts, reason=reason.strip(), who=who.strip())
-    return Adopted(session, amounts)
+        add_adjustments(conn, book, as_of, session, amounts, reason=reason.strip(), who=who.strip())
+    return Adopted(as_of, session, amounts)

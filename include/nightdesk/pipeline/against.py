@@ -11,11 +11,11 @@ from nightdesk.decision.stale import stale_words
 from nightdesk.pipeline.answering import newest_answer
 from nightdesk.pipeline.foreign import words_of
 from nightdesk.pipeline.unsent import unsent_notes
-from nightdesk.store.decisions import decided_sessions, read_quality, silent_strategies
+from nightdesk.store.decisions import newest_decisions, read_quality, silent_strategies
 from nightdesk.store.foreign_orders import foreign_orders
 from nightdesk.store.health import quarantine_spells, read_findings
 from nightdesk.store.holdings import stale_holdings_of
-from nightdesk.store.ledger import disputed_positions, read_marks
+from nightdesk.store.ledger import disputed_positions, latest_marked
 from nightdesk.store.levels import newest_risk_state
 from nightdesk.store.risk import kill_switch
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Concern, ...]:
-    """All that stands against a started book after its newest session, the gravest first.
+    """All that stands against a started book after its newest decision, the gravest first.
 
     Parameters
     ----------
@@ -36,14 +36,14 @@ def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Co
         Why it has no file, and what to do; empty where it has one.
     """
     switch, risk = kill_switch(conn, book, date.max), _answered(conn, book)
-    marks = read_marks(conn, book)
-    stale = stale_holdings_of(conn, book, marks[-1].session) if marks else []
-    newest = decided_sessions(conn, book, newest=1)
+    marked = latest_marked(conn, book)
+    stale = [] if marked is None else stale_holdings_of(conn, book, marked)
+    newest = newest_decisions(conn, book, newest=1)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
     if not newest:
         return concerns(switch, risk, foreign=foreign, without_file=without_file)
-    session = newest[0]["session"]
-    quality, findings = read_quality(conn, book, session), read_findings(conn, book, session)
+    as_of, session = newest[0]["as_of"], newest[0]["session"]
+    quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
     spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
     stopped = [row["detail"] for row in findings if row["outcome"] == "stopped"]
     blocked = [] if quality is None or quality.entries_allowed else [quality.reason]
@@ -51,12 +51,12 @@ def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Co
         switch,
         risk,
         foreign=foreign,
-        disputed=disputed_positions(conn, book, session),
+        disputed=disputed_positions(conn, book, as_of),
         without_file=without_file,
         blocked=stopped or blocked,
         failed=session if newest[0]["status"] == "failed" else None,
-        unsent=unsent_notes(conn, book, session),
-        silent=silent_strategies(conn, book, session),
+        unsent=unsent_notes(conn, book, as_of),
+        silent=silent_strategies(conn, book, as_of),
         quarantined=[
             (f"since {spells[row['symbol']]}" if row["symbol"] in spells else "", row["detail"])
             for row in findings
@@ -72,4 +72,4 @@ def _answered(conn: Connection, book: str) -> RiskState | None:
     if answer is not None and answer[0].kind != "reject":
         return replace(answer[1], answered_by=answer[0].who)
     found = newest_risk_state(conn, book)
-    return None if found is None else found[1]
+    return None if found is None else found.state

@@ -12,7 +12,7 @@ from nightdesk.calendar import USUAL_CALENDAR, get_calendar
 from nightdesk.errors import Refused
 from nightdesk.masking import mask_line, one_line
 from nightdesk.pipeline.context import TURN_SECONDS
-from nightdesk.pipeline.stopping import next_session
+from nightdesk.pipeline.stopping import next_session, session_after
 from nightdesk.risk import RiskEvent, RiskState
 from nightdesk.risk.levels import LIQUIDATED, REVIEWED
 from nightdesk.store.db import Connection, book_lock, transaction
@@ -85,7 +85,7 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
     found = newest_risk_state(conn, book)
     if found is None:
         return None
-    session, state = found
+    session, state = found.session, found.state
     episode = _episode(state)
     if episode is None:
         return None
@@ -93,7 +93,7 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
     answer = _newest_answer(facts)
     if bool(state.answered_by) if answer is None else _serves(answer, episode):
         return None
-    mark = read_mark(conn, book, session)
+    mark = read_mark(conn, book, found.as_of)
     return Waiting(
         book=book,
         session=session,
@@ -112,17 +112,19 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
 def newest_answer(conn: Connection, book: str) -> tuple[RiskEvent, RiskState] | None:
     """What a person has said of the level at which a book stands, and the state that it was said of."""
     found = newest_risk_state(conn, book)
-    episode = None if found is None else _episode(found[1])
+    episode = None if found is None else _episode(found.state)
     if found is None or episode is None:
         return None
     said = _newest_answer(_said_since(conn, book, episode))
-    return None if said is None or not (said.kind == "reject" or _serves(said, episode)) else (said, found[1])
+    return (
+        None if said is None or not (said.kind == "reject" or _serves(said, episode)) else (said, found.state)
+    )
 
 
 def spoken_of(conn: Connection, book: str) -> Episode | None:
     """What a person may speak of, answered or not; None where the book stands at a level that asks nobody."""
     found = newest_risk_state(conn, book)
-    return None if found is None else _episode(found[1])
+    return None if found is None else _episode(found.state)
 
 
 def answer(
@@ -175,7 +177,7 @@ def answer(
     found = newest_risk_state(conn, book)
     if found is None:
         raise Refused(f"book {book} waits for nobody: it has decided nothing yet")
-    session, state = found
+    state = found.state
     episode = _episode(state)
     if about is not None and about != episode:
         raise Refused(
@@ -192,7 +194,7 @@ def answer(
     if said is not None and said == RiskEvent(said.session, kind, *kept):
         return said
     _refuse_what_was_said(book, state, episode, said, approved=approved)
-    fact = RiskEvent(max(first, get_calendar(calendar).shift(session, 1)), kind, reason, who)
+    fact = RiskEvent(max(first, session_after(get_calendar(calendar), found.as_of)), kind, reason, who)
     with transaction(conn):
         tell_risk_fact(conn, book, fact, key=key)
         # Whoever speaks of the present level knows of those before it.
@@ -247,8 +249,8 @@ def set_level(
         found = newest_risk_state(conn, book.name)
         present, standing = 0, "it has decided nothing yet"
         if found is not None:
-            session = max(session, get_calendar(book.calendar).shift(found[0], 1))
-            present, standing = found[1].level, _standing(found[1])
+            session = max(session, session_after(get_calendar(book.calendar), found.as_of))
+            present, standing = found.state.level, _standing(found.state)
         facts = risk_facts(conn, book.name, session)
         due = [one for one in facts if one.kind == "level" and one.session == session]
         if due and due[-1].level > present:

@@ -5,15 +5,18 @@ A question that is missing here is asked by itself, one too many is read in vain
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from nightdesk.execution.reconciling import AWAITED
 from nightdesk.pipeline.context import Context
 from nightdesk.store.ahead import Ask
 from nightdesk.store.quality_outcomes import Part, outcome_ask
+from nightdesk.store.rows import EARLIEST, LATEST
 
-#: Of the session itself, by book and session.
+#: What people set counts from a session on.
+_BY_SESSION = frozenset({"kill_switch", "risk_facts"})
+#: Of the decision itself.
 _STATE = ("portfolio_row", "position_rows", "carried_rows_before", "kill_switch", "risk_facts")
 _RISK = ("risk_state_row", "risk_cap_rows")
 _REPORTED = (
@@ -23,7 +26,7 @@ _REPORTED = (
     "risk_contribution_rows", "risk_distance_rows", "average_correlation", "kill_switch",
     "disputed_positions", "unsent_orders", "silent_strategies", "stale_holdings_of", "ingest_notes", "sealed",
 )  # fmt: skip
-#: Of the session before, whose orders were filled in this one.
+#: Of the decision before, whose orders were filled in this one.
 _REPORTED_BEFORE = ("portfolio_row", "position_rows", "signal_rows", "factor_rows", "target_rows", "run")
 _CLOSED = ("sealed", "outdated_steps", "session_completeness", "order_rows")
 
@@ -44,19 +47,14 @@ def signals_asks(context: Context) -> list[Ask]:
 
 
 def settle_asks(context: Context) -> list[Ask]:
-    """What the settling of a session begins with."""
-    previous = context.previous_session
-    book, session = context.book.name, context.session
-    waiting = Ask("orders_to_settle", {"book": book, "session": session, "first": session - AWAITED})
-    asks = [*_outcome(context, "day"), waiting]
+    """What the settling of a decision begins with."""
+    book, previous = context.book.name, context.previous
+    known = {"book": book, "as_of": context.as_of, "first": context.session - AWAITED}
+    asks = [*_outcome(context, "day"), Ask("orders_to_settle", known)]
     if previous is None:
         return asks
-    return [
-        *asks,
-        Ask("portfolio_row", {"book": book, "session": previous}),
-        Ask("position_rows", {"book": book, "session": previous}),
-        Ask("cross_rows", {"book": book, "first": previous, "last": previous}),
-    ]
+    before = _at(context, previous, "portfolio_row", "position_rows")
+    return [*asks, *before, Ask("cross_rows", {"book": book, "first": previous, "last": previous})]
 
 
 def ledger_asks(context: Context) -> list[Ask]:
@@ -65,33 +63,26 @@ def ledger_asks(context: Context) -> list[Ask]:
 
 
 def decision_asks(context: Context, *more: str) -> list[Ask]:
-    """What a decision is made from; `more` are queries by book and session."""
-    previous = context.previous_session
+    """What a decision is made from; `more` are queries by book and instant."""
+    previous, strategies = context.previous, list(context.desk.strategies)
     return [
         *_of(context, *_STATE, "signal_rows", "factor_rows", *more),
         *([] if previous is None else _at(context, previous, *_RISK)),
-        Ask(
-            "signal_rows_before",
-            {
-                "book": context.book.name,
-                "session": context.session,
-                "strategies": list(context.desk.strategies),
-            },
-        ),
+        Ask("signal_rows_before", {**_key(context, context.as_of), "strategies": strategies}),
         *_outcome(context, "day", "recent"),
     ]
 
 
 def report_asks(context: Context) -> list[Ask]:
     """What the page of a session is made of."""
-    book, previous = context.book.name, context.previous_session
+    book, previous, as_of = context.book.name, context.previous, context.as_of
     return [
         *_of(context, *_REPORTED),
         *([] if previous is None else _at(context, previous, *_REPORTED_BEFORE)),
-        Ask("portfolio_rows", {"book": book, "first": date.min, "last": context.session}),
-        Ask("entry_rows", {"book": book, "first": date.min, "last": context.session}),
-        Ask("fill_rows", {"book": book, "first": date.min, "last": date.max}),
-        Ask("fill_rows", {"book": book, "first": context.session, "last": context.session}),
+        Ask("portfolio_rows", {"book": book, "first": EARLIEST, "last": as_of}),
+        Ask("entry_rows", {"book": book, "first": EARLIEST, "last": as_of}),
+        Ask("fill_rows", {"book": book, "first": EARLIEST, "last": LATEST}),
+        Ask("fill_rows", {"book": book, "first": as_of, "last": as_of}),
         Ask("feeds_health"),
         Ask("strategy_bands", {"book": book}),
         *_outcome(context, "day", "history"),
@@ -100,19 +91,23 @@ def report_asks(context: Context) -> list[Ask]:
 
 def close_asks(context: Context) -> list[Ask]:
     """What is looked at before a session is sealed."""
-    counts = [
-        Ask("signals_count", {**context.key, "strategy": strategy}) for strategy in context.book.strategies
-    ]
+    key = _key(context, context.as_of)
+    counts = [Ask("signals_count", {**key, "strategy": one}) for one in context.book.strategies]
     return [*_of(context, *_CLOSED), *counts]
 
 
 def _of(context: Context, *names: str) -> list[Ask]:
-    return _at(context, context.session, *names)
+    return _at(context, context.as_of, *names)
 
 
-def _at(context: Context, session: date, *names: str) -> list[Ask]:
-    key: dict[str, Any] = {"book": context.book.name, "session": session}
-    return [Ask(name, key) for name in names]
+def _at(context: Context, as_of: datetime, *names: str) -> list[Ask]:
+    by_session = {"book": context.book.name, "session": context.session}
+    key = _key(context, as_of)
+    return [Ask(name, by_session if name in _BY_SESSION else key) for name in names]
+
+
+def _key(context: Context, as_of: datetime) -> dict[str, Any]:
+    return {"book": context.book.name, "as_of": as_of}
 
 
 def _outcome(context: Context, *parts: Part) -> list[Ask]:
@@ -122,7 +117,7 @@ def _outcome(context: Context, *parts: Part) -> list[Ask]:
         return []
     checked = context.checked()
     return [
-        outcome_ask(context.book.name, context.session, checked.made_from, part)
+        outcome_ask(context.book.name, context.as_of, checked.made_from, part)
         for part in parts
         if not checked.has(part)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.decision import Market
@@ -16,7 +16,7 @@ from nightdesk.panel import ActionKind
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.outlook import whole_market
 from nightdesk.store.bars import LateAction, late_actions
-from nightdesk.store.ledger import read_entries, read_ledger
+from nightdesk.store.ledger import dated_entries, read_ledger
 from nightdesk.store.messages import raise_alert
 
 
@@ -49,13 +49,16 @@ def belated(context: Context, market: Market, opening: Ledger) -> Belated:
         As the session before left it, with its crosses.
     """
     conn, book, session = context.conn, context.book.name, context.session
-    found = late_actions(conn, book, context.book.symbols, session, context.known_by())
+    found = late_actions(conn, book, context.book.symbols, context.as_of, context.known_by())
     ledger, done = opening, Belated()
-    for symbol, settled in sorted({(one.symbol, one.settled) for one in found}, key=lambda key: key[::-1]):
-        mine = [one for one in found if (one.symbol, one.settled) == (symbol, settled)]
-        entries = read_entries(conn, book, settled, context.previous_session)
+    keys = {(one.settled_as_of, one.settled, one.symbol) for one in found}
+    for settled_as_of, settled, symbol in sorted(keys):
+        mine = [one for one in found if (one.settled_as_of, one.symbol) == (settled_as_of, symbol)]
+        dated = dated_entries(conn, book, settled_as_of, context.previous or settled_as_of)
+        entries = [entry for _, entry in dated]
         stands = _standing_actions(whole_market(context), symbol, settled)
-        held = _held_at_open(context, symbol, settled, entries)
+        first = [entry for at, entry in dated if at == settled_as_of]
+        held = _held_at_open(context, symbol, settled_as_of, first)
         for action in stands:
             booked = [one for one in entries if one.reference in (action.reference, action.reference + LATE)]
             why = _changed(action, booked)
@@ -91,11 +94,11 @@ def _standing_actions(market: Market, symbol: str, settled: date) -> list[Belate
 
 
 def _held_at_open(
-    context: Context, symbol: str, settled: date, entries: Iterable[Entry]
+    context: Context, symbol: str, settled: datetime, first: Iterable[Entry]
 ) -> dict[str, Decimal]:
-    """Units by strategy at the open of a settled session, after what changed hands and split before it."""
-    ledger = read_ledger(context.conn, context.book.name, context.calendar.shift(settled, -1)) or Ledger()
-    first = [one for one in entries if one.session == settled]
+    """Units by strategy before a decision is settled, after what changed hands and split by its entries."""
+    before = context.schedule.before(settled)
+    ledger = read_ledger(context.conn, context.book.name, before) or Ledger()
     then = ledger.apply(
         one
         for one in first

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
 from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, Unreadable, make
-from nightdesk.execution.account import BrokerOrder
+from nightdesk.execution.account import BrokerOrder, Movement
 from nightdesk.execution.orders import Order
 from nightdesk.execution.payments import PAYMENTS_LOOKED_BACK
 from nightdesk.pipeline.context import Context
@@ -54,12 +54,17 @@ def contact(context: Context) -> Iterator[Broker]:
     note_answer(conn, book.name, now(conn))
 
 
-def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], session: date) -> BrokerSnapshot:
-    """Everything that the broker says of the book's account, for the settling of `session`.
+def late_since(context: Context) -> datetime:
+    """The decision up to which a real broker is not asked any more when the context's is settled."""
+    return context.calendar.close_at(context.calendar.shift(context.session, -LATE_SESSIONS))
+
+
+def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], as_of: datetime) -> BrokerSnapshot:
+    """Everything that the broker says of the book's account, for the settling at `as_of`.
 
     What a real broker tells of executions and movements is stored before anything is made of it; what it told
     at an earlier time counts too, so that a list which lacks something loses nothing. Cash and positions are
-    told as they are now, which is how they are in the newest session that is over.
+    told as they are now, which is how they are in the newest decision that is over.
 
     Raises
     ------
@@ -70,9 +75,14 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
     for one in orders:
         name = one.order.client_order_id
         asked[name] = _ours(broker.order_by_client_id(name), one.order) if one.attempts else None
-    since = context.calendar.shift(session, -1 if broker.simulated else -LATE_SESSIONS)
-    fills, movements = tuple(broker.fills_since(since)), tuple(broker.movements_since(since))
-    if not broker.simulated:
+    if broker.simulated:
+        fills = tuple(broker.fills_since(context.schedule.before(as_of)))
+        movements: tuple[Movement, ...] = ()
+    else:
+        session = context.schedule.session_of(as_of)
+        since = context.calendar.shift(session, -LATE_SESSIONS)
+        fills = tuple(broker.fills_since(context.calendar.close_at(since)))
+        movements = tuple(broker.movements_since(since))
         book = context.book.name
         add_executions(context.conn, book, fills)
         add_movements(context.conn, book, movements)
@@ -80,7 +90,7 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], sessio
         known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
         paid = ("dividend", "corporate_action")
         movements = tuple(one for one in known if one.kind in paid or one.session > since)
-    current = broker.simulated or session >= context.calendar.latest_completed(now(context.conn))
+    current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
     with reading_once(context.conn):
         cash, positions = broker.account().cash, broker.positions()
     return BrokerSnapshot(cash, positions, asked, fills, movements, current)

@@ -114,7 +114,7 @@ class Checked:
         context = self._context
         if context.has_examined(self.made_from.known_by):
             return None
-        return read_outcome(context.conn, context.book.name, context.session, self.made_from, part)
+        return read_outcome(context.conn, context.book.name, context.as_of, self.made_from, part)
 
 
 @dataclass(frozen=True)

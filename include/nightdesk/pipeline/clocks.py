@@ -7,7 +7,7 @@ broker's before a real account is settled and before an order is sent. Where two
 from __future__ import annotations
 
 import time
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nightdesk.errors import BadRequest, Transient
@@ -17,8 +17,8 @@ from nightdesk.store.server_clock import clock_gap, gap
 
 if TYPE_CHECKING:
     from nightdesk.brokers import Broker
-    from nightdesk.calendar import Calendar
     from nightdesk.pipeline.context import Context
+    from nightdesk.schedule import Schedule
 
 #: So far may two clocks be apart. Clocks that are kept by NTP agree within a second.
 CLOCK_BOUND = timedelta(seconds=60)
@@ -30,8 +30,8 @@ class ClocksDiffer(Transient):
     """Two clocks differ, and nobody knows which is right: trying again heals it once one was set."""
 
 
-def await_over(conn: Connection, calendar: Calendar, session: date) -> None:
-    """Wait for a session's bars to be known, where that takes no longer than two clocks may be apart.
+def await_over(conn: Connection, schedule: Schedule, as_of: datetime) -> None:
+    """Wait for a decision's bars to be known, where that takes no longer than two clocks may be apart.
 
     A scheduler starts a run by its own clock, which may be a few seconds ahead of the database's.
 
@@ -40,7 +40,7 @@ def await_over(conn: Connection, calendar: Calendar, session: date) -> None:
     ClocksDiffer
         When the database's clock is not this process's.
     BadRequest
-        When the session is not over.
+        When they are not known yet.
     """
     apart = clock_gap(conn)
     if abs(apart) > CLOCK_BOUND:
@@ -49,21 +49,21 @@ def await_over(conn: Connection, calendar: Calendar, session: date) -> None:
             f"{_ahead(apart, 'that of this process')}: no session is decided while they are more than "
             f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}"
         )
-    known = calendar.known_from(session)
+    known = schedule.known_from(as_of)
     at = now(conn)
     while timedelta() < known - at <= CLOCK_BOUND:
         time.sleep((known - at).total_seconds())
         at = now(conn)
-    newest = calendar.latest_completed(at)
-    if session > newest:
+    newest = schedule.latest_completed(at)
+    if as_of > newest:
         raise BadRequest(
-            f"{session} is not over: its bars are known from {known:%Y-%m-%d %H:%M} UTC on; "
-            f"the newest session that can be decided is {newest}"
+            f"{schedule.name_of(as_of)} is not over: its bars are known from {known:%Y-%m-%d %H:%M} UTC on; "
+            f"the newest {schedule.noun} that can be decided is {schedule.name_of(newest)}"
         )
 
 
 def agreed_clock(context: Context, broker: Broker) -> datetime:
-    """The broker's instant; a real broker's agrees with the database's, and is past the session's close.
+    """The broker's instant; a real broker's agrees with the database's, and is past the decision's instant.
 
     Raises
     ------
@@ -79,23 +79,29 @@ def agreed_clock(context: Context, broker: Broker) -> datetime:
         clock, apart = _compared(context, broker)
     if abs(apart) <= CLOCK_BOUND and clock >= context.as_of:
         return clock
-    book, session = context.book.name, context.session
+    book, name = context.book.name, context.name
     found = (
         f"the clock of the database ({now(context.conn):%Y-%m-%d %H:%M:%S} UTC) is "
         f"{_ahead(apart, f'that of the broker ({clock:%Y-%m-%d %H:%M:%S} UTC)')}"
         if abs(apart) > CLOCK_BOUND
-        else f"the broker's clock says {clock:%Y-%m-%d %H:%M:%S} UTC, before the close of {session}"
+        else f"the broker's clock says {clock:%Y-%m-%d %H:%M:%S} UTC, before {_end_of(context)}"
     )
     what = (
         f"{found}. Nothing is settled and no order leaves while they are more than "
         f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}; the step is tried again by itself, and later "
-        f"`nightdesk run {book} --session {session}` does the same"
+        f"`nightdesk run {book} {context.option}` does the same"
     )
     subject = f"{book}: the clocks of database and broker differ, nothing is settled or sent"
     raise_alert(
-        context.conn, f"clocks {book} {session}", "CRITICAL", subject, what, book=book, session=session
+        context.conn, f"clocks {book} {name}", "CRITICAL", subject, what, book=book, session=context.session
     )
-    raise ClocksDiffer(f"{book} {session}: {what}")
+    raise ClocksDiffer(f"{book} {name}: {what}")
+
+
+def _end_of(context: Context) -> str:
+    """The instant of the decision in words."""
+    daily = context.schedule.kind == "daily"
+    return f"the close of {context.session}" if daily else f"the end of the bar of {context.name}"
 
 
 def _compared(context: Context, broker: Broker) -> tuple[datetime, timedelta]:

@@ -27,29 +27,30 @@ def close(context: Context) -> Outcome:
         When rows that should exist do not, are older than the bars that the session uses, or an order was not
         brought to the broker; names them.
     """
-    book, session = context.book.name, context.session
+    book, as_of, session = context.book.name, context.as_of, context.session
     with in_turn(context):
-        sealed = sealed_because(context.conn, book, session, by_sending=False)
+        sealed = sealed_because(context.conn, book, as_of, by_sending=False)
         if sealed is not None:
             return Outcome({}, sealed)
         with transaction(context.conn):
-            lock_run(context.conn, book, session)
+            lock_run(context.conn, book, as_of)
             with reading_once(context.conn, close_asks(context)):
                 refuse_outdated(context)
                 lacking = _lacking(context)
                 silent = [name for name in context.book.strategies if not _spoke(context, name)]
             if lacking:
                 raise Refused(
-                    f"{book} {session} cannot be closed: {'; '.join(lacking)}. Run those steps again first"
+                    f"{book} {context.name} cannot be closed: {'; '.join(lacking)}. "
+                    "Run those steps again first"
                 )
             for name in silent:
                 if _is_told_by_its_task(context, name):
                     continue
                 raise_alert(
                     context.conn,
-                    f"silent {book} {session} {name}",
+                    f"silent {book} {context.name} {name}",
                     "CRITICAL",
-                    f"{book}: {name} gave no signals on {session}",
+                    f"{book}: {name} gave no signals on {context.name}",
                     _last_error(context, name)
                     + f" The session is degraded: {name} opens nothing new, and keeps "
                     "its positions but for those that a stop or their age ends.",
@@ -58,7 +59,7 @@ def close(context: Context) -> Outcome:
                 )
             # What is held now may be graver than it was when the data was checked.
             tell_data(context)
-            close_run(context.conn, book, session)
+            close_run(context.conn, book, as_of)
     return Outcome({"closed": 1, "silent_strategies": len(silent)})
 
 
@@ -84,7 +85,7 @@ def _lacking(context: Context) -> list[str]:
         if found.get(name, 0) != count
     ]
     left = [
-        one for one in orders_of(context.conn, context.book.name, context.session) if one.status == "planned"
+        one for one in orders_of(context.conn, context.book.name, context.as_of) if one.status == "planned"
     ]
     out += [f"order {one.order.client_order_id} is planned and was not brought to the broker" for one in left]
     if not any(_spoke(context, name) for name in context.book.strategies):
@@ -104,7 +105,7 @@ def _is_told_by_its_task(context: Context, strategy: str) -> bool:
 
 
 def _newest_attempt(context: Context, strategy: str) -> StepAttempt | None:
-    return newest_attempts(context.conn, context.book.name, context.session).get(f"signals:{strategy}")
+    return newest_attempts(context.conn, context.book.name, context.as_of).get(f"signals:{strategy}")
 
 
 def _last_error(context: Context, strategy: str) -> str:

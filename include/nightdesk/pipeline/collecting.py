@@ -1,9 +1,9 @@
-"""Between two sessions: what became of the orders at the broker is kept; nothing is booked yet."""
+"""Between two decisions: what became of the orders at the broker is kept; nothing is booked yet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from nightdesk.brokers import Broker, BrokerOrder, OrderState
 from nightdesk.execution.account import BrokerSnapshot
@@ -35,7 +35,7 @@ def collect(context: Context) -> Collected:
     """Ask the broker of a book what became of its orders, under the book's lock.
 
     Executions are stored as they are told, and orders brought to where they stand; the ledger moves when the
-    session is settled. While the kill switch is on, what it forbids is cancelled.
+    next decision is settled. While the kill switch is on, what it forbids is cancelled.
 
     Raises
     ------
@@ -67,14 +67,14 @@ def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ..
     ours = [one.order.client_order_id for one in orders]
     cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
     settled = latest_marked(conn, book)
-    session = context.calendar.shift(settled or context.session, 1)
-    said = hear(context, broker, orders, session)
+    due = context.schedule.after(settled or context.as_of)
+    said = hear(context, broker, orders, due)
     moved: dict[str, str] = {}
     for one in orders:
         name, known = one.order.client_order_id, said.orders[one.order.client_order_id]
         if known is not None:
             record_known(context, known, "found at the broker after an earlier attempt")
-            status = _bring_to(context, one, known, said, session)
+            status = _bring_to(context, one, known, said, due)
             if status is not None:
                 moved[name] = status
     lost = tuple(name for name, known in said.orders.items() if known is None)
@@ -83,7 +83,7 @@ def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ..
 
 
 def _bring_to(
-    context: Context, one: StoredOrder, known: BrokerOrder, said: BrokerSnapshot, session: date
+    context: Context, one: StoredOrder, known: BrokerOrder, said: BrokerSnapshot, due: datetime
 ) -> str | None:
     """Bring an order to where the broker says that it stands; its new state, None where nothing is new.
 
@@ -95,13 +95,15 @@ def _bring_to(
     filled = known.filled if known.filled == told else one.filled_quantity
     working = "partially_filled" if filled else "submitted"
     status = ENDED.get(known.state, working) if known.filled == filled else working
-    session = max((session, *(fill.session for fill in fills)))  # the settling that books the last of them
+    # The settling that books the last of them.
+    due = max((due, *(context.schedule.last_of(fill.session) for fill in fills)))
+    session = context.schedule.session_of(due)
     with transaction(context.conn):
         current = find_order(context.conn, name)
         if current is None or (status, filled) == (current.status, current.filled_quantity):
             return None
         cause = f"the broker says {known.state.value}"
-        move_order(context.conn, name, session, status, cause, filled=filled, answer=known.answer)
+        move_order(context.conn, name, due, session, status, cause, filled=filled, answer=known.answer)
         if known.state is OrderState.REJECTED:
             tell_rejected(context.conn, one, session)
     return status

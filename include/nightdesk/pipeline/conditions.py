@@ -63,7 +63,7 @@ def regime(context: Context) -> Outcome:
     vix, age = float(day.last_close[column]), int(day.age[column])
     if age < 0:
         raise Refused(
-            f"{book.name} {context.session}: {book.volatility_index} has no bar up to this session, "
+            f"{book.name} {context.name}: {book.volatility_index} has no bar up to this session, "
             "so no regime is known: bring its bars in, then run this session's ingest step again"
         )
     band = int(classify(np.array([vix]), book.regime)[0])
@@ -128,11 +128,11 @@ def session_view(context: Context) -> View:
 
 def session_factors(context: Context) -> dict[str, Floats]:
     """The stored factors that the book needs, each of shape (n_symbols,); `Refused` where one is missing."""
-    stored = read_factors(context.conn, context.book.name, context.session, context.book.symbols)
+    stored = read_factors(context.conn, context.book.name, context.as_of, context.book.symbols)
     lacking = [name for name in context.desk.factor_names if name not in stored]
     if lacking:
         raise Refused(
-            f"{context.book.name} {context.session}: factors {', '.join(lacking)} are not stored: "
+            f"{context.book.name} {context.name}: factors {', '.join(lacking)} are not stored: "
             "run this session's factors step first"
         )
     return {name: stored[name] for name in context.desk.factor_names}

@@ -1,4 +1,4 @@
-"""What every step of a session is given: the connection, the book, the session and what is known of it."""
+"""What every step of a decision is given: the connection, the book, the instant and what is known of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
@@ -18,6 +18,7 @@ from nightdesk.errors import BadRequest, Refused
 from nightdesk.pipeline.clocks import await_over
 from nightdesk.pipeline.injecting import read_injections
 from nightdesk.quarantine import usable
+from nightdesk.schedule import Schedule, schedule_of
 from nightdesk.store.books import (
     FIXED,
     BookRecord,
@@ -46,7 +47,7 @@ TURN_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Context:
-    """One session of one book.
+    """One decision of one book.
 
     Parameters
     ----------
@@ -56,8 +57,8 @@ class Context:
         The validated book.
     record : BookRecord
         Where the book begins; what is stored of it, or will be by the first step.
-    session : date
-        The session to decide.
+    as_of : datetime
+        The decision: an instant of the book's schedule, UTC.
     dry_run : bool
         Compute and report; keep nothing, send no order.
     feeds : tuple of str
@@ -79,7 +80,7 @@ class Context:
     conn: Connection
     book: Book
     record: BookRecord
-    session: date
+    as_of: datetime
     dry_run: bool
     feeds: tuple[str, ...]
     reports: Path
@@ -106,19 +107,43 @@ class Context:
         return resolve(self.book)
 
     @cached_property
-    def as_of(self) -> datetime:
-        """The session's close."""
-        return self.calendar.close_at(self.session)
-
-    @property
-    def key(self) -> dict[str, str | date]:
-        """What every decided row is found by."""
-        return {"book": self.book.name, "session": self.session}
+    def schedule(self) -> Schedule:
+        """When the book decides."""
+        return schedule_of(self.book)
 
     @cached_property
-    def previous_session(self) -> date | None:
-        """The session before; None at the book's inception."""
-        return None if self.session == self.record.inception else self.calendar.shift(self.session, -1)
+    def session(self) -> date:
+        """The session that the decision lies in."""
+        return self.schedule.session_of(self.as_of)
+
+    @cached_property
+    def name(self) -> str:
+        """The decision in people's words: its session, and the time of day where that has several."""
+        return self.schedule.name_of(self.as_of)
+
+    @property
+    def option(self) -> str:
+        """The decision as commands take it: ``--session`` of the last one in a session, else ``--as-of``."""
+        if self.as_of == self.schedule.last_of(self.session):
+            return f"--session {self.session}"
+        return f"--as-of {self.as_of:%Y-%m-%dT%H:%M}Z"
+
+    @property
+    def moment(self) -> tuple[datetime, date]:
+        """The decision's instant and its session."""
+        return self.as_of, self.session
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What every decided row is found by, with its session."""
+        return {"book": self.book.name, "as_of": self.as_of, "session": self.session}
+
+    @cached_property
+    def previous(self) -> datetime | None:
+        """The decision before; None for the book's first."""
+        if self.as_of == self.schedule.first_of(self.record.inception):
+            return None
+        return self.schedule.before(self.as_of)
 
     def new_run(self) -> Run:
         """The run as its first step opens it."""
@@ -151,15 +176,15 @@ class Context:
             self._runs.pop()
 
     def run(self) -> Run | None:
-        """The run of the session, within a step as it stood when that began; None before any step."""
-        return self._runs[-1] if self._runs else find_run(self.conn, self.book.name, self.session)
+        """The run of the decision, within a step as it stood when that began; None before any step."""
+        return self._runs[-1] if self._runs else find_run(self.conn, self.book.name, self.as_of)
 
     def known_by(self) -> datetime:
         """The instant up to which this decision uses what was known; `Refused` before its first ingest."""
         run = self.run()
         if run is None or run.known_by is None:
             raise Refused(
-                f"{self.book.name} {self.session}: no bars were ingested for it: run its ingest step first"
+                f"{self.book.name} {self.name}: no bars were ingested for it: run its ingest step first"
             )
         return run.known_by
 
@@ -226,16 +251,17 @@ class Context:
             self._examined[known_by] = examine(panel, self.book, second)
         return self._examined[known_by]
 
-    def at(self, session: date) -> Context:
-        """The same book at another session."""
-        _must_be_decidable(self.book, self.record, session)
-        return replace(self, session=session, _runs=[], _panels={}, _examined={}, _checked={}, _sentiments={})
+    def at(self, when: date | datetime) -> Context:
+        """The same book at another decision: at an instant, or the last of a session."""
+        as_of = decision_at(self.schedule, when)
+        _must_be_decidable(self.book, self.record, self.schedule.session_of(as_of))
+        return replace(self, as_of=as_of, _runs=[], _panels={}, _examined={}, _checked={}, _sentiments={})
 
 
 @contextmanager
 def open_context(
     book: str | Path,
-    session: date,
+    when: date | datetime,
     *,
     dry_run: bool = False,
     feed: str | None = None,
@@ -246,14 +272,14 @@ def open_context(
     inject: Path | None = None,
     begun: bool = False,
 ) -> Iterator[Context]:
-    """Open what the steps of a session need; the connection is closed at the end unless it was given.
+    """Open what the steps of a decision need; the connection is closed at the end unless it was given.
 
     Parameters
     ----------
     book : str or Path
         Name of a book in ``books/``, or the path of a YAML file.
-    session : date
-        The session to decide.
+    when : date or datetime
+        The decision: its instant, or a session, which means the last one in it.
     dry_run : bool
         Compute and report; keep nothing, send no order.
     feed : str, optional
@@ -267,27 +293,30 @@ def open_context(
     task : str, optional
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
     inject : Path, optional
-        A CSV of synthetic signals of the session, for an exercise on a paper account.
+        A CSV of synthetic signals of its session, for an exercise on a paper account.
     begun : bool
-        Whether it is to look after a session that was begun before: no clock is asked whether it is over.
+        Whether it is to look after a decision that was begun before: no clock is asked whether its bars are
+        known.
 
     Raises
     ------
     Refused
         When the book is wrong.
     BadRequest
-        When the session is a holiday, lies before the book's inception or is not over.
+        When the session is a holiday, or nothing is decided at the instant; when it lies before the book's
+        inception, or its bars are not known yet.
     Transient
         When PostgreSQL cannot be reached, or its clock is not this process's.
     """
     environ = os.environ if environ is None else environ
     root = project_root(environ)
     loaded = load_book(book_path(book, root))
-    calendar = get_calendar(loaded.calendar)
+    schedule = schedule_of(loaded)
     try:
-        calendar.index(session)
+        as_of = decision_at(schedule, when)
     except Refused as error:
         raise BadRequest(str(error)) from None
+    session = schedule.session_of(as_of)
     own = connect(environ=environ) if conn is None else None
     used = own if own is not None else conn
     assert used is not None
@@ -296,12 +325,12 @@ def open_context(
         _must_be_unchanged(loaded, record)
         _must_be_decidable(loaded, record, session)
         if not begun:
-            await_over(used, calendar, session)
+            await_over(used, schedule, as_of)
         yield Context(
             conn=used,
             book=loaded,
             record=record,
-            session=session,
+            as_of=as_of,
             dry_run=dry_run,
             feeds=loaded.feeds.daily if feed is None else (feed,),
             reports=Path(environ.get("NIGHTDESK_HOME") or root / ".nightdesk").expanduser() / "reports",
@@ -324,7 +353,7 @@ def open_standing(
     turn_seconds: float = TURN_SECONDS,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[Context]:
-    """Open the newest session that was begun of a started book, to look after what it has at its broker.
+    """Open the newest decision that was begun of a started book, to look after what it has at its broker.
 
     Raises
     ------
@@ -339,11 +368,21 @@ def open_standing(
             f"book {name} was never started, so it trades nothing: "
             "`nightdesk up` or `nightdesk run` starts it"
         )
-    session = newest_begun(conn, name) or record.inception
+    newest = newest_begun(conn, name) or record.inception
     with open_context(
-        book, session, conn=conn, feed=feed, turn_seconds=turn_seconds, environ=environ, begun=True
+        book, newest, conn=conn, feed=feed, turn_seconds=turn_seconds, environ=environ, begun=True
     ) as context:
         yield context
+
+
+def decision_at(schedule: Schedule, when: date | datetime) -> datetime:
+    """The decision at an instant, or the last of a session; `Refused` where there is none, with its
+    neighbours.
+    """
+    if not isinstance(when, datetime):
+        return schedule.last_of(when)
+    schedule.index(when)
+    return when
 
 
 def beginning(book: Book, inception: date) -> BookRecord:

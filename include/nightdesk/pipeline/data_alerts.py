@@ -81,7 +81,7 @@ def tell_data(context: Context, since: Mapping[str, date] | None = None) -> int:
             end = "is no longer in quarantine for its prices, but without a bar"
         return f"{spell.subject} {end} in session {session}; it was told on {spell.created_at:%Y-%m-%d}."
 
-    return notice(context.conn, Look(book.name, DATA_KINDS, f"{session}", session), conditions, over)
+    return notice(context.conn, Look(book.name, DATA_KINDS, context.name, session), conditions, over)
 
 
 def held_positions(conn: Connection, book: str) -> dict[str, Held]:
@@ -93,9 +93,9 @@ def held_positions(conn: Connection, book: str) -> dict[str, Held]:
     found: dict[str, Held] = {}
     for row in positions_of(conn, book, marked):
         if row["quantity"]:
-            before = found.get(row["symbol"], Held(marked, 0.0, 0.0))
+            before = found.get(row["symbol"], Held(mark.session, 0.0, 0.0))
             found[row["symbol"]] = Held(
-                marked,
+                mark.session,
                 before.quantity + float(row["quantity"]),
                 before.weight + (float(row["market_value"] / mark.nav) if mark.nav else 0.0),
             )

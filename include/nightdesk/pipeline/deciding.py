@@ -94,7 +94,7 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
         # A second try is no part of the decision: it stays as the person who asked for it left it.
         again = [
             one.order
-            for one in orders_of(context.conn, context.book.name, context.session)
+            for one in orders_of(context.conn, context.book.name, context.as_of)
             if one.order.generation
         ]
         save.rows("orders", order_rows([*planned, *again]))
@@ -109,9 +109,7 @@ def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
     if context.book.broker.kind == "paper":
         return list(planned)
     mark = installation_mark(context.conn)
-    stored = {
-        one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.session)
-    }
+    stored = {one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.as_of)}
     return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
 
 
@@ -119,8 +117,8 @@ def _stop_by_breaker(context: Context, state: State, gated: decision.Gated) -> N
     """Stop the book from its next decision on where a rule says so; the breaker itself serves until then."""
     reason, book = decision.kill_reason(state, gated), context.book.name
     if reason is not None:
-        key = f"breaker {book} {context.session}"
-        following = context.calendar.shift(context.session, 1)
+        key = f"breaker {book} {context.name}"
+        following = context.schedule.session_of(context.schedule.after(context.as_of))
         stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
 
 
@@ -131,7 +129,7 @@ def _tell_breaches(context: Context, gated: decision.Gated) -> None:
         if breach.level:
             raise_alert(
                 context.conn,
-                f"breach {book.name} {breach.rule} {breach.key or session}",
+                f"breach {book.name} {breach.rule} {breach.key or context.name}",
                 breach.level,
                 f"{book.name} {session}: {breach.note} beyond the limit of {breach.rule}",
                 f"{breach.words[0].upper()}{breach.words[1:]}.\n\n"
@@ -170,11 +168,11 @@ def _as_arrays(context: Context, rows: list[dict[str, Any]], *names: str) -> dic
 
 
 def _stored_targets(context: Context) -> Targets:
-    book, session = context.book.name, context.session
-    scale = target_scale(context.conn, book, session)
+    book, as_of = context.book.name, context.as_of
+    scale = target_scale(context.conn, book, as_of)
     if scale is None:
-        raise Refused(f"{book} {session} has no targets: run this session's targets step first")
-    rows = targets_of(context.conn, book, session)
+        raise Refused(f"{book} {context.name} has no targets: run its targets step first")
+    rows = targets_of(context.conn, book, as_of)
     arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
     carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
@@ -184,8 +182,8 @@ def _stored_targets(context: Context) -> Targets:
 
 def _stored_quantity(context: Context) -> Floats:
     """What the gate let through, of shape (n_strategies, n_symbols)."""
-    book, session = context.book.name, context.session
-    rows = gated_of(context.conn, book, session)
+    book, as_of = context.book.name, context.as_of
+    rows = gated_of(context.conn, book, as_of)
     if not rows:
-        raise Refused(f"{book} {session} has not passed the gate: run this session's gate step first")
+        raise Refused(f"{book} {context.name} has not passed the gate: run its gate step first")
     return _as_arrays(context, rows, "quantity")["quantity"]

@@ -30,7 +30,8 @@ def keep(context: Context, save: Saver, repairs: Sequence[Repair]) -> None:
     repairs : sequence of Repair
         See `nightdesk.pipeline.sides.agree`.
     """
-    move_orders(context.conn, context.session, [one for one in repairs if isinstance(one, MoveOrder)])
+    moves = [one for one in repairs if isinstance(one, MoveOrder)]
+    move_orders(context.conn, context.as_of, context.session, moves)
     for one in repairs:
         if isinstance(one, RefuseFill):
             tell_refused(context, one)
@@ -58,7 +59,7 @@ def tell_refused(context: Context, one: RefuseFill) -> None:
 
 def _keep_differences(context: Context, save: Saver, differences: Sequence[Difference]) -> None:
     """Store the differences; one beyond the tolerance stops entries and asks a person."""
-    book, session = context.book.name, context.session
+    book, session, name = context.book.name, context.session, context.name
     rows = [
         {
             "item": one.item,
@@ -72,7 +73,7 @@ def _keep_differences(context: Context, save: Saver, differences: Sequence[Diffe
     asked = [one for one in differences if not one.tolerated]
     if asked:
         words = _words(asked)
-        key, reason = f"reconciliation {book} {session}", f"ledger and broker differ at {session}: {words}"
+        key, reason = f"reconciliation {book} {name}", f"ledger and broker differ at {name}: {words}"
         set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
         raise_alert(
             context.conn,
@@ -89,7 +90,7 @@ def _keep_differences(context: Context, save: Saver, differences: Sequence[Diffe
     elif differences:
         raise_alert(
             context.conn,
-            f"tolerated {book} {session}",
+            f"tolerated {book} {name}",
             "WARNING",
             f"{book}: small differences to the broker were booked",
             f"{_words(differences)}. They are within the book's tolerance (broker.tolerance).",
@@ -121,7 +122,7 @@ def _keep_disputes(
     differing = {one.item for one in differences if not one.tolerated}
     notice(
         context.conn,
-        Look(book, _DISPUTES, str(session), session),
+        Look(book, _DISPUTES, context.name, session),
         [_condition(one) for one in disputes if one.orders and one.symbol not in differing],
         lambda spell: _over(spell, differing),
     )

@@ -1,4 +1,4 @@
-"""What a session earned by strategy, and what the book has come to since its inception, from the store."""
+"""What the period up to a decision earned by strategy, and what the book has come to, from the store."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from nightdesk.performance import (
 )
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.saving import Saver
-from nightdesk.store.ledger import positions_of, read_entries, read_ledger, read_mark, read_marks
-from nightdesk.store.orders import all_fills
+from nightdesk.store.ledger import dated_entries, positions_of, read_ledger, read_mark, read_marks
+from nightdesk.store.orders import fills_between
 from nightdesk.store.performance import performance_rows
 
 
 @dataclass(frozen=True)
 class Earnings:
-    """What a session and all before it earned.
+    """What the period up to a decision and all before it earned.
 
     Attributes
     ----------
     marks : tuple of Mark
-        From the book's inception to the session.
+        From the book's inception to the decision.
     growth : ndarray of shape (n_marks,)
-        Value of the benchmark at them, as of `nightdesk.performance.growth_of`, by the bars that the session
+        Value of the benchmark at them, as of `nightdesk.performance.growth_of`, by the bars that the decision
         knows.
     by_strategy : tuple of StrategyDay
-        Of the session, that of no strategy last.
+        Of the period, that of no strategy last.
     results : ResultsSection or None
         None while there is one mark alone.
     """
@@ -57,22 +57,24 @@ class Earnings:
 
 
 def session_earnings(context: Context) -> Earnings:
-    """What the session and all before it earned."""
-    conn, book, session = context.conn, context.book, context.session
-    marks = read_marks(conn, book.name, None, session)
-    entries = read_entries(conn, book.name, last=session)
+    """What the period up to the decision and all before it earned."""
+    conn, book, as_of = context.conn, context.book, context.as_of
+    marks = read_marks(conn, book.name, last=as_of)
+    dated = dated_entries(conn, book.name, last=as_of)
+    entries = [entry for _, entry in dated]
     days = by_strategy(
         tuple(book.strategies),
         _before(context),
         _valued(context),
-        (entry for entry in entries if entry.session == session),
+        (entry for booked, entry in dated if booked == as_of),
     )
-    history, sessions = context.checked().history, context.calendar.between(context.record.origin, session)
+    history = context.checked().history
+    sessions = context.calendar.between(context.record.origin, context.session)
     rows = np.searchsorted(sessions, np.array([mark.session for mark in marks], dtype="datetime64[D]"))
     growth = growth_of(history.benchmark)[rows]
     section = None
     if len(marks) > 1:
-        fills = [fill for fill in all_fills(conn, book.name) if fill.session <= session]
+        fills = fills_between(conn, book.name, last=as_of)
         traded = dict.fromkeys((mark.session for mark in marks), ZERO)
         for fill in fills:
             traded[fill.session] += fill.notional
@@ -104,18 +106,18 @@ def keep_earnings(context: Context, save: Saver, earned: Earnings) -> None:
 
 
 def _before(context: Context) -> Valued:
-    previous = context.previous_session
+    previous = context.previous
     return Valued() if previous is None else _valued(context.at(previous))
 
 
 def _valued(context: Context) -> Valued:
-    conn, book, session = context.conn, context.book.name, context.session
-    ledger, mark = read_ledger(conn, book, session), read_mark(conn, book, session)
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    ledger, mark = read_ledger(conn, book, as_of), read_mark(conn, book, as_of)
     if ledger is None or mark is None:
-        raise LookupError(f"{book} {session} has no mark")
+        raise LookupError(f"{book} {context.name} has no mark")
     worth: dict[tuple[str, str], Decimal] = {
         (row["strategy"], row["symbol"]): row["market_value"]
-        for row in positions_of(conn, book, session)
+        for row in positions_of(conn, book, as_of)
         if row["quantity"]
     }
     return Valued(mark.nav, ledger.positions, worth)

@@ -58,7 +58,7 @@ class Failure:
     book : str
         Whose it is.
     session : date or None
-        What the task worked on; None where its form named no session.
+        What the task worked on, or the session of that; None where its form named none.
     dag_id, run_id, task_id : str
         The task.
     attempt : int or None
@@ -136,7 +136,7 @@ def record_failure(conn: Connection, failure: Failure) -> bool:
     """
     with transaction(conn):
         lock_failures(conn, failure.scope)
-        attempts = attempts_of(conn, failure.book, failure.session, failure.task)
+        attempts = attempts_of(conn, failure.book, failure.task)
         told = failures_told(conn, failure.task)
         if is_told(failure.attempt, told, attempts, spoke=failure.reason is not None):
             return False
@@ -234,7 +234,7 @@ def leave_open(context: Context, missing: Mapping[str, str | None], *, told: boo
     Refused
         When they were not.
     """
-    reason = not_closed(context.book.name, context.session, missing)
+    reason = not_closed(context.book.name, context.name, missing)
     if not context.dry_run:
         ensure_started(context)
         number = begin_step(context.conn, context.new_run(), "close", context.task)
@@ -242,20 +242,18 @@ def leave_open(context: Context, missing: Mapping[str, str | None], *, told: boo
     raise Consequence(reason) if told else Refused(reason)
 
 
-def not_closed(book: str, session: date, missing: Mapping[str, str | None]) -> str:
-    """That a session is not closed, for lack of which tasks, in words."""
+def not_closed(book: str, name: str, missing: Mapping[str, str | None]) -> str:
+    """That a decision is not closed, for lack of which tasks, in words."""
     lacking = ", ".join(f"{task} {state or 'did not run'}" for task, state in missing.items())
-    return (
-        f"{book} {session} is not closed: {lacking}. Put right what the first failed task says, then clear it"
-    )
+    return f"{book} {name} is not closed: {lacking}. Put right what the first failed task says, then clear it"
 
 
-def told_since_closing(conn: Connection, book: str, session: date, dag_id: str, run_id: str) -> bool:
+def told_since_closing(conn: Connection, book: str, dag_id: str, run_id: str) -> bool:
     """Whether people were told of a failed task of a run since its last task was last at its end.
 
     A task that was told, cleared, and killed before it could record its try looks as if it was told.
     """
-    closings = attempts_of(conn, book, session, f"{dag_id}/{run_id}/close/")
+    closings = attempts_of(conn, book, f"{dag_id}/{run_id}/close/")
     before = max((one.started_at for one in closings if one.status == "failed"), default=None)
     told = failures_told(conn, f"{dag_id}/{run_id}/")
     return any(before is None or one.told_at > before for one in told)

@@ -15,7 +15,7 @@ from nightdesk.store.alert_spells import Kind, Spell
 from nightdesk.store.books import started_books
 from nightdesk.store.brokers import orders_due
 from nightdesk.store.db import Connection, now
-from nightdesk.store.ledger import latest_marked, read_ledger
+from nightdesk.store.ledger import latest_marked, read_ledger, read_mark
 
 _KINDS: tuple[Kind, ...] = ("book_file",)
 
@@ -90,11 +90,14 @@ def _back(book: str, spell: Spell) -> str:
 
 
 def _holds(conn: Connection, book: str) -> str:
-    session, orders = latest_marked(conn, book), orders_due(conn, book)
-    ledger = None if session is None else read_ledger(conn, book, session)
+    marked, orders = latest_marked(conn, book), orders_due(conn, book)
+    ledger = None if marked is None else read_ledger(conn, book, marked)
+    mark = None if marked is None else read_mark(conn, book, marked)
     held = (Ledger() if ledger is None else ledger).net()
     words = [
-        f"{quantity.normalize():f} {symbol} at the mark of {session}" for symbol, quantity in held.items()
+        f"{quantity.normalize():f} {symbol} at the mark of {mark.session}"
+        for symbol, quantity in held.items()
+        if mark is not None
     ]
     if orders:
         words.append(f"{orders} open orders")

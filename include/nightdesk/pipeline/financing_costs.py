@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
+from nightdesk.calendar import day_begins
 from nightdesk.execution.financing import borrow_fees, interest_on
 from nightdesk.execution.ledger import Entry, EntryKind
 from nightdesk.execution.money import ZERO
@@ -62,7 +63,7 @@ def tell_financing(context: Context, entries: tuple[Entry, ...]) -> int:
 
 def compared(context: Context, entries: tuple[Entry, ...]) -> Iterator[Compared]:
     """What the session books of each kind; nothing on a paper account, or where the book states no rates."""
-    book, before = context.book, context.previous_session
+    book, before = context.book, context.previous
     stated = book.financing is not None or book.cash.interest
     if book.broker.kind == "paper" or before is None or not stated:
         return
@@ -73,16 +74,17 @@ def compared(context: Context, entries: tuple[Entry, ...]) -> Iterator[Compared]
             yield Compared(kind, since, booked, _modelled(context, kind, since, before))
 
 
-def _since(context: Context, kind: EntryKind, before: date) -> date:
+def _since(context: Context, kind: EntryKind, before: datetime) -> date:
     """The session up to which the broker had booked before; the oldest one looked at where it never had."""
     first = max(context.record.inception or date.min, context.session - LOOKED_BACK)
-    known = read_entries(context.conn, context.book.name, first, before)
+    known = read_entries(context.conn, context.book.name, day_begins(first), before)
     return max((one.session for one in known if one.kind == kind), default=first)
 
 
-def _modelled(context: Context, kind: EntryKind, since: date, before: date) -> Decimal:
+def _modelled(context: Context, kind: EntryKind, since: date, before: datetime) -> Decimal:
     """What the book's rates make from the mark of `since` to the session, signed as cash."""
-    rates, marks = rates_of(context.book), read_marks(context.conn, context.book.name, since, before)
+    rates, book = rates_of(context.book), context.book.name
+    marks = read_marks(context.conn, book, day_begins(since), before)
     nights = list(pairwise([*(mark.session for mark in marks), context.session]))
     if kind == "interest":
         cash = [mark.cash for mark in marks]
@@ -95,7 +97,7 @@ def _borrowed(context: Context, rates: Rates, session: date, until: date) -> Dec
     """Fees from the mark of one session to the next, dollars."""
     net: dict[str, Decimal] = {}
     closes: dict[str, float] = {}
-    for row in positions_of(context.conn, context.book.name, session):
+    for row in positions_of(context.conn, context.book.name, context.schedule.last_of(session)):
         if row["quantity"]:
             net[row["symbol"]] = net.get(row["symbol"], ZERO) + row["quantity"]
             closes[row["symbol"]] = float(row["price"])

@@ -65,7 +65,7 @@ def look_for_foreign(context: Context, broker: Broker) -> tuple[ForeignOrder, ..
         desks = any(one.origin != "unmarked" for one in left)
         raise_alert(
             context.conn,
-            f"foreign orders {book} {session} {hashlib.sha256(names.encode()).hexdigest()[:12]}",
+            f"foreign orders {book} {context.name} {hashlib.sha256(names.encode()).hexdigest()[:12]}",
             "EMERGENCY" if desks else "CRITICAL",
             f"{book}: orders at its account that it did not send",
             f"Account {context.book.broker.account} has {'; '.join(map(words_of, left))}. {_stops(left)} "

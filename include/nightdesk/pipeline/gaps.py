@@ -1,27 +1,28 @@
-"""Sessions that a book lacks: which one is the first, which are decided by themselves, who is told.
+"""Decisions that a book lacks: which one is the first, which are made by themselves, who is told.
 
-A session waits until the one before it is closed, so a machine that slept over some of them decides nothing
+A decision waits until the one before it is closed, so a machine that slept over some of them decides nothing
 until they are decided too, the first one first.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
+from nightdesk.calendar import as_date
 from nightdesk.errors import NightdeskError
 from nightdesk.pipeline.context import book_path
+from nightdesk.schedule import schedule_of
 from nightdesk.store.books import started_books
 from nightdesk.store.db import Connection, now
 from nightdesk.store.messages import raise_alert
-from nightdesk.store.runs import find_run, latest_closed, newest_progress, open_sessions
+from nightdesk.store.runs import find_run, latest_closed, newest_progress, open_decisions
 
 if TYPE_CHECKING:
-    from nightdesk.calendar import Calendar
+    from nightdesk.schedule import Schedule
 
 #: A book of which no session was closed for so long stands still: nobody is at work on what it lacks.
 PATIENCE = timedelta(minutes=5)
@@ -60,10 +61,10 @@ class Gap:
         return f"{first}" if first == last else f"{len(self.sessions)} sessions from {first} to {last}"
 
 
-def first_missing(conn: Connection, book: str, inception: date, calendar: Calendar) -> date:
-    """The first session of a book that is not closed; sessions are closed in order."""
+def first_missing(conn: Connection, book: str, inception: date, schedule: Schedule) -> datetime:
+    """The first decision of a book that is not closed; they are closed in order."""
     closed = latest_closed(conn, book)
-    return inception if closed is None else calendar.shift(closed, 1)
+    return schedule.first_of(inception) if closed is None else schedule.after(closed)
 
 
 def find_gaps(conn: Connection, root: Path) -> list[Gap]:
@@ -77,13 +78,16 @@ def find_gaps(conn: Connection, root: Path) -> list[Gap]:
             book = load_book(book_path(record.book, root))
         except NightdeskError:
             continue
-        calendar = get_calendar(book.calendar)
-        first = first_missing(conn, book.name, record.inception, calendar)
-        newest = calendar.latest_completed(moment)
-        sessions = tuple(as_date(one) for one in calendar.between(first, newest) if as_date(one) < newest)
+        schedule = schedule_of(book)
+        if schedule.kind != "daily":
+            continue  # an hour that was missed expires, and is not made up
+        first = first_missing(conn, book.name, record.inception, schedule)
+        newest = schedule.latest_completed(moment)
+        span = schedule.session_of(first), schedule.session_of(newest)
+        sessions = tuple(as_date(one) for one in schedule.calendar.between(*span) if as_date(one) < span[1])
         if not sessions or not stands_still(conn, book.name):
             continue
-        begun = open_sessions(conn, book.name)
+        begun = {schedule.session_of(one) for one in open_decisions(conn, book.name)}
         run = find_run(conn, book.name, first)
         gaps.append(
             Gap(
@@ -151,7 +155,7 @@ def tell_waiting(conn: Connection, book: str, session: date, reason: str) -> boo
         return False
     return raise_alert(
         conn,
-        f"waiting {book} after {latest_closed(conn, book)}",
+        f"waiting {book} after {_closed(conn, book)}",
         "WARNING",
         f"{book} {session} waits",
         f"Its run has waited for more than {PATIENCE.seconds // 60} minutes, and no session of {book} was "
@@ -159,3 +163,10 @@ def tell_waiting(conn: Connection, book: str, session: date, reason: str) -> boo
         book=book,
         session=session,
     )
+
+
+def _closed(conn: Connection, book: str) -> date | None:
+    """The session of the newest closed decision."""
+    closed = latest_closed(conn, book)
+    run = None if closed is None else find_run(conn, book, closed)
+    return None if run is None else run.session

@@ -112,7 +112,7 @@ def follow(context: Context, known: BrokerOrder, stored: StoredOrder, cause: str
             return
         resize_order(context.conn, resized(own, known.quantity, context.desk.unit_of[own.symbol]))
         said = f"{cause}: {words(known)}, decided were {own.quantity}"
-        move_order(context.conn, name, own.session, stored.status, said, answer=known.answer)
+        move_order(context.conn, name, own.as_of, own.session, stored.status, said, answer=known.answer)
         raise_alert(
             context.conn,
             f"other quantity {name} {known.quantity}",
@@ -137,7 +137,7 @@ def disown(context: Context, stored: StoredOrder, cause: str, known: BrokerOrder
         forget_attempts(context.conn, name)
         answer = None if known is None else known.answer
         status = "rejected" if stored.status in _OPEN else stored.status
-        move_order(context.conn, name, own.session, status, cause, answer=answer)
+        move_order(context.conn, name, own.as_of, own.session, status, cause, answer=answer)
         raise_alert(
             context.conn,
             f"disowned {name}",

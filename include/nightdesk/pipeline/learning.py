@@ -28,7 +28,7 @@ def live_models(context: Context, strategy: Strategy) -> dict[str, tuple[Model, 
     row = _stored(context, strategy)
     if row is None:
         raise Refused(
-            f"{context.book.name} {context.session}: the model of {strategy.name} is not stored: "
+            f"{context.book.name} {context.name}: the model of {strategy.name} is not stored: "
             "run this session's signals again"
         )
     return {strategy.name: (_model(row),)}
@@ -37,7 +37,7 @@ def live_models(context: Context, strategy: Strategy) -> dict[str, tuple[Model, 
 def fresh_model(context: Context, strategy: LearningStrategy) -> Model | None:
     """The session's live model, where it is this run's to fit; None where another session's run did."""
     row = _stored(context, strategy)
-    if row is not None and row["session"] != context.session:
+    if row is not None and row["as_of"] != context.as_of:
         return None
     book, panel = context.book, context.usable_panel().until(_live_row(context, strategy) + 1)
     values = compute(panel, strategy.factors, benchmark=book.benchmark, universe=len(book.symbols))
@@ -58,14 +58,14 @@ def keep_model(context: Context, save: Saver, strategy: LearningStrategy, fresh:
     """
     lock_models(context.conn, context.book.name, strategy.name)
     row = _stored(context, strategy)
-    mine = fresh if row is None or row["session"] == context.session else None
+    mine = fresh if row is None or row["as_of"] == context.as_of else None
     rows = [] if mine is None else [_row(context, strategy, mine)]
     save.rows_of("models", {"strategy": strategy.name}, rows)
     if mine is not None:
         return mine
     if row is None:
         raise Refused(
-            f"{context.book.name} {context.session}: the model of {strategy.name} was cleared "
+            f"{context.book.name} {context.name}: the model of {strategy.name} was cleared "
             "while its signals were made: run this session's signals again"
         )
     return _model(row)

@@ -46,16 +46,18 @@ def risk_before(context: Context) -> RiskState | None:
     Refused
         When earlier decisions left one and the last of them did not: a level must not get lost.
     """
-    previous, book = context.previous_session, context.book.name
+    previous, book = context.previous, context.book.name
     if previous is None:
         return None
     found = read_risk_state(context.conn, book, previous)
     if found is None:
         earlier = newest_risk_state(context.conn, book, previous)
         if earlier is not None:
+            schedule = context.schedule
+            first, before = schedule.session_of(previous), f"{schedule.noun} {schedule.name_of(previous)}"
             raise Refused(
-                f"{book} {context.session}: session {previous} has left no risk state, and {earlier[0]} has: "
-                f"run `nightdesk replay {book} --from {previous} --to {context.session}` to decide them again"
+                f"{book} {context.name}: {before} has left no risk state, and {earlier.session} has: "
+                f"run `nightdesk replay {book} --from {first} --to {context.session}` to decide them again"
             )
     return found
 
@@ -80,7 +82,7 @@ def _tell_level(context: Context, judged: Judged) -> None:
     levels, risk, change = context.book.levels, judged.risk, judged.change
     if levels is None:
         return
-    if risk.waits() and context.session == context.calendar.latest_completed(now(context.conn)):
+    if risk.waits() and context.as_of == context.schedule.latest_completed(now(context.conn)):
         _ask(context, risk, levels, change)
     elif change is not None and not _was_asked(context, change):
         # Of a past session nobody can be asked: the newest one asks.

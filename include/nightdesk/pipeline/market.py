@@ -43,7 +43,7 @@ def ingest(context: Context) -> Outcome:
     from nightdesk.store.bars import known_now, market_changed
 
     book, session = context.book, context.session
-    sealed = sealed_because(context.conn, book.name, session)
+    sealed = sealed_because(context.conn, book.name, context.as_of)
     if sealed is not None:
         return Outcome({}, sealed)
     # Within a dry run the bars were stored before its one transaction began.
@@ -57,7 +57,7 @@ def ingest(context: Context) -> Outcome:
         if not context.rehearsing:
             save.rows("ingest_notes", came.notes)
         if save.sealed is None:
-            run, earlier = context.new_run(), find_run(context.conn, book.name, session)
+            run, earlier = context.new_run(), find_run(context.conn, book.name, context.as_of)
             known_by = known_now(context.conn)
             if earlier is not None and earlier.known_by is not None:
                 if earlier.config_hash != run.config_hash:
@@ -68,7 +68,7 @@ def ingest(context: Context) -> Outcome:
                     or news_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
-            set_known_by(context.conn, book.name, session, known_by, run.code_version, run.config_hash)
+            set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
             keep_book_version(context.conn, book.name, book.config_hash, book.configuration)
     if not context.dry_run:
         tell_feeds(context.conn)
@@ -184,7 +184,7 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
     if needed:
         told = in_words({symbol: why for symbol, why in unheard.items() if symbol in needed})
         raise Transient(
-            f"{book.name} {session}: nothing can be decided without bars that did not come: {told}. "
+            f"{book.name} {context.name}: nothing can be decided without bars that did not come: {told}. "
             "What came is stored; the others are asked for again"
         )
 
@@ -261,7 +261,7 @@ def quality(context: Context) -> Outcome:
     ]
     rows += _action_rows(context)
     with saving(context) as save:
-        save.rows("quality_runs", still_kept(context.conn, book.name, context.session, rows))
+        save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
         save.rows(
             "session_quality",
             [
@@ -277,7 +277,7 @@ def quality(context: Context) -> Outcome:
     tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
         raise Refused(
-            f"{book.name} {context.session}: the data is too bad to decide on: {examined.why_stopped(t)}. "
+            f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
             "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
         )
     warned = sum(one.outcome == "warn" for one in findings)

@@ -75,11 +75,11 @@ class Look:
 
 
 def speaks(context: Context) -> bool:
-    """Whether people are told of the session's conditions: of the newest one that can be decided alone.
+    """Whether people are told of the decision's conditions: of the newest one that can be made alone.
 
-    A backfill of past sessions tells nothing; the newest session tells what still holds then, and since when.
+    A backfill of past ones tells nothing; the newest decision tells what still holds then, and since when.
     """
-    if context.dry_run or context.session != context.calendar.latest_completed(now(context.conn)):
+    if context.dry_run or context.as_of != context.schedule.latest_completed(now(context.conn)):
         return False
     newest = newest_spell_session(context.conn, context.book.name)
     return newest is None or newest <= context.session

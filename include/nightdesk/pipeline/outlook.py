@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from nightdesk.calendar import day_begins
 from nightdesk.decision import Carried, Day, Market, StaleHolding, State, stale_holdings
 from nightdesk.errors import Refused
 from nightdesk.execution.ledger import Ledger
@@ -51,10 +52,10 @@ def session_stale(context: Context, market: Market, ledger: Ledger) -> tuple[Sta
 
 def _with_quality(context: Context, market: Market) -> Market:
     """The market with what was stored of the session's checks."""
-    stored = read_quality(context.conn, context.book.name, context.session)
+    stored = read_quality(context.conn, context.book.name, context.as_of)
     if stored is None:
         raise Refused(
-            f"{context.book.name} {context.session}: its bars were not checked: "
+            f"{context.book.name} {context.name}: its bars were not checked: "
             "run this session's quality step first"
         )
     quarantined = np.isin(context.book.symbols, stored.quarantined)
@@ -65,7 +66,7 @@ def session_day(context: Context) -> Day:
     """What the session offers to its decision: the market with the stored factors and signals."""
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     day = session_market(context, returns=True).day(-1)
-    asked = (context.conn, context.book.name, context.session, names, symbols)
+    asked = (context.conn, context.book.name, context.as_of, names, symbols)
     direction, side, confidence = read_signals(*asked)
     previous_direction, previous_side = directions_before(*asked)
     return replace(
@@ -87,11 +88,11 @@ def settled_state(context: Context) -> State:
     Refused
         When the session was not settled.
     """
-    book, session = context.book.name, context.session
+    book, as_of = context.book.name, context.as_of
     with reading_once(context.conn):
-        ledger, mark = read_ledger(context.conn, book, session), read_mark(context.conn, book, session)
+        ledger, mark = read_ledger(context.conn, book, as_of), read_mark(context.conn, book, as_of)
     if ledger is None or mark is None:
-        raise Refused(f"{book} {session} was not settled: run this session's settle step first")
+        raise Refused(f"{book} {context.name} was not settled: run this session's settle step first")
     return State(ledger, mark)
 
 
@@ -105,7 +106,7 @@ def session_state(context: Context) -> State:
     """
     book, settled = context.book.name, settled_state(context)
     names, symbols = tuple(context.desk.strategies), context.book.symbols
-    carried = carried_before(context.conn, book, context.session, names, symbols, Carried.names())
+    carried = carried_before(context.conn, book, context.as_of, names, symbols, Carried.names())
     return replace(
         settled,
         facts=session_facts(context),
@@ -118,5 +119,5 @@ def session_state(context: Context) -> State:
 def _periods(context: Context) -> PeriodLows:
     """What the running week and month have lost, from the stored marks."""
     first = min(period_starts(context.session)) - _LONGEST_CLOSURE
-    marks = read_marks(context.conn, context.book.name, first, context.session)
+    marks = read_marks(context.conn, context.book.name, day_begins(first), context.as_of)
     return period_lows(((one.session, one.nav) for one in marks), context.session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Literal
 
 import numpy as np
@@ -13,7 +13,7 @@ from nightdesk.alerts.figures import percent
 from nightdesk.book import Book
 from nightdesk.risk.result_band import window_results
 from nightdesk.store.db import Connection
-from nightdesk.store.ledger import read_marks
+from nightdesk.store.ledger import dated_marks
 from nightdesk.store.strategy_bands import KeptBand, kept_bands, strategy_results
 
 
@@ -30,15 +30,13 @@ class Placed:
     words: str
 
 
-def placed(conn: Connection, book: Book, session: date) -> tuple[Placed, ...]:
-    """Every strategy of a book at the mark of a session; empty where no backtest has left a band."""
+def placed(conn: Connection, book: Book, as_of: datetime) -> tuple[Placed, ...]:
+    """Every strategy of a book at the mark of a decision; empty where no backtest has left a band."""
     kept = kept_bands(conn, book.name)
-    return (
-        tuple(_placed(conn, book, name, kept.get(name), session) for name in book.strategies) if kept else ()
-    )
+    return tuple(_placed(conn, book, name, kept.get(name), as_of) for name in book.strategies) if kept else ()
 
 
-def _placed(conn: Connection, book: Book, name: str, kept: KeptBand | None, session: date) -> Placed:
+def _placed(conn: Connection, book: Book, name: str, kept: KeptBand | None, as_of: datetime) -> Placed:
     again = f"`nightdesk backtest {book.name} --from D --to D --keep-band` keeps one"
     if kept is None:
         return _unknown(name, f"no band was kept of it; {again}")
@@ -51,17 +49,18 @@ def _placed(conn: Connection, book: Book, name: str, kept: KeptBand | None, sess
             f"position, too few for a band; {again} over a longer span",
         )
     length = kept.band.sessions
-    marks = read_marks(conn, book.name, None, session)[-length - 1 :]
+    dated = dict(list(dated_marks(conn, book.name, last=as_of).items())[-length - 1 :])
+    marks = list(dated.values())
     if len(marks) <= length:
         return _unknown(name, f"{len(marks) - 1} of the {length} sessions that its band is of have passed")
-    profit, held = strategy_results(conn, book.name, [one.session for one in marks], [name])[name]
+    profit, held = strategy_results(conn, book.name, list(dated), [name])[name]
     result = float(window_results(profit, held, np.array([float(one.nav) for one in marks]), length)[-1])
     if math.isnan(result):
         return _unknown(name, f"it has held nothing in the last {length} sessions")
     place = kept.band.place(result)
     words = (
         f"{name} earned {percent(result, signed=True)} of NAV from the close of {marks[0].session} to that "
-        f"of {session}, {place} its band of {percent(kept.band.low, signed=True)} to "
+        f"of {marks[-1].session}, {place} its band of {percent(kept.band.low, signed=True)} to "
         f"{percent(kept.band.high, signed=True)} over {length} sessions (98 of 100 windows of its backtest "
         f"from {kept.first} to {kept.last} on {', '.join(kept.sources)})."
     )

@@ -27,7 +27,7 @@ def why_of(context: Context, target: Mapping[str, Any]) -> str:
     if cause in PLAIN:
         return PLAIN[cause]
     key = (target["strategy"], target["symbol"])
-    rows = positions_of(context.conn, context.book.name, context.session)
+    rows = positions_of(context.conn, context.book.name, context.as_of)
     held = next((row for row in rows if (row["strategy"], row["symbol"]) == key and row["quantity"]), None)
     if held is None or held["entry_session"] is None:
         return f"left by its {cause.name.lower()}"
@@ -42,8 +42,8 @@ def why_of(context: Context, target: Mapping[str, Any]) -> str:
 
 
 def ends_of(context: Context) -> dict[tuple[str, str], str]:
-    """Why positions are left beside what signals say of them: stops, targets and ages of a session."""
-    rows = targets_of(context.conn, context.book.name, context.session)
+    """Why positions are left beside what signals say of them: stops, targets and ages of a decision."""
+    rows = targets_of(context.conn, context.book.name, context.as_of)
     ended = [row for row in rows if row["cause"] in (Cause.STOP, Cause.TARGET, Cause.AGE)]
     return {(row["strategy"], row["symbol"]): why_of(context, row) for row in ended}
 

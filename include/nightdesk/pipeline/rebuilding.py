@@ -221,7 +221,7 @@ def _parts(context: Context, one: Sent) -> tuple[Intent, ...]:
     names = tuple(context.desk.strategies)
     if len(names) == 1:
         return (Intent(names[0], known.symbol, known.signed_quantity),)
-    ledger = read_ledger(context.conn, context.book.name, context.session)
+    ledger = read_ledger(context.conn, context.book.name, context.as_of)
     held = (
         {}
         if ledger is None
@@ -240,7 +240,7 @@ def _parts(context: Context, one: Sent) -> tuple[Intent, ...]:
 def _try_before(context: Context, one: Sent) -> StoredOrder | None:
     """The try of the same decision that came before this one."""
     alike = (one.known.symbol, one.known.side, one.generation - 1)
-    for stored in orders_of(context.conn, context.book.name, context.session):
+    for stored in orders_of(context.conn, context.book.name, context.as_of):
         own = stored.order
         if (own.symbol, own.side, own.generation) == alike:
             return stored

@@ -12,7 +12,7 @@ from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import add_recovery, cut_off_steps
 from nightdesk.store.db import book_lock, now, transaction
 from nightdesk.store.orders import StoredOrder, find_order, move_order, working_orders
-from nightdesk.store.runs import open_sessions
+from nightdesk.store.runs import open_decisions
 
 #: The steps that hold the book's lock while they work: whoever holds it knows that none of them runs.
 LOCKED_STEPS = ("settle", "targets", "gate", "orders", "submit", "close")
@@ -77,17 +77,17 @@ def recover(context: Context) -> Recovered:
                     cancelled = _cancel_overdue(context, broker, orders)
                     collected = collect_from(context, broker, orders)
                     expired = _expire_lost(context, broker, collected.unknown_to_broker)
-        to_run = tuple(open_sessions(conn, book))
+        to_run = tuple(dict.fromkeys(map(context.schedule.session_of, open_decisions(conn, book))))
         done = Recovered(book, began, now(conn), cut, collected, expired, cancelled, to_run)
         add_recovery(conn, book, began, done.ended_at, asdict(done))
     return done
 
 
 def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> tuple[str, ...]:
-    """Cancel what still works at the broker though the session that it was meant for is over."""
-    clock, calendar, cancelled = broker.clock(), context.calendar, []
+    """Cancel what still works at the broker though the decision after its own is due."""
+    clock, cancelled = broker.clock(), []
     for one in orders:
-        over = calendar.close_at(calendar.shift(one.order.session, 1))
+        over = context.schedule.after(one.order.as_of)
         if one.order.time_in_force != "gtc" and clock >= over:
             known = broker.order_by_client_id(one.order.client_order_id)
             if known is not None and not known.state.ended:
@@ -98,14 +98,14 @@ def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder,
 
 def _expire_lost(context: Context, broker: Broker, lost: tuple[str, ...]) -> tuple[str, ...]:
     """End the orders that never reached the broker and whose open has passed; their run sends the others."""
-    clock, calendar, expired = broker.clock(), context.calendar, []
+    clock, expired = broker.clock(), []
     for name in lost:
         with transaction(context.conn):
             found = find_order(context.conn, name)
             if found is None or found.status != "planned":
                 continue
-            if clock >= calendar.open_at(calendar.shift(found.order.session, 1)):
+            if clock >= context.schedule.window(found.order.as_of)[1]:
                 cause = "its open has passed and it was not at the broker"
-                move_order(context.conn, name, found.order.session, "expired", cause)
+                move_order(context.conn, name, found.order.as_of, found.order.session, "expired", cause)
                 expired.append(name)
     return tuple(expired)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 
 from nightdesk.brokers import make
 from nightdesk.errors import Refused
@@ -11,21 +11,21 @@ from nightdesk.store.db import book_lock, transaction
 from nightdesk.store.rewind import clear_from
 
 
-def rewind(context: Context) -> tuple[date, ...]:
-    """Take a book, with its paper account, back to before the context's session.
+def rewind(context: Context) -> tuple[datetime, ...]:
+    """Take a book, with its paper account, back to before the context's decision.
 
-    What was decided from that session on is cleared in one transaction. Running the cleared sessions in order
+    What was decided from that one on is cleared in one transaction. Running the cleared decisions in order
     then decides them on what is known now: a correction of the bars since is seen.
 
     Parameters
     ----------
     context : Context
-        The first session to decide anew.
+        The first decision to make anew.
 
     Returns
     -------
-    tuple of date
-        The sessions that were cleared, ascending.
+    tuple of datetime
+        The decisions that were cleared, ascending.
 
     Raises
     ------
@@ -42,6 +42,6 @@ def rewind(context: Context) -> tuple[date, ...]:
                 f"book {book.name} trades with {book.broker.kind}: "
                 "its sessions cannot be decided anew, only compared"
             )
-        cleared = clear_from(context.conn, book.name, context.session)
-        broker.take_back(context.session)
+        cleared = clear_from(context.conn, book.name, context.as_of, context.session)
+        broker.take_back(context.as_of)
     return cleared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,8 +66,6 @@ from nightdesk.store.runs import sealed_because
 from nightdesk.strategies import Signals, SignalSide, spoken
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from nightdesk.book import Book
     from nightdesk.execution.ledger import Mark
     from nightdesk.execution.orders import Order
@@ -84,14 +82,15 @@ HISTORY = timedelta(days=365)
 
 
 def report(context: Context) -> Outcome:
-    """Render the session's page, keep it, and write it to ``reports/BOOK/SESSION.html``.
+    """Render the decision's page, keep it, and write it to ``reports/BOOK/SESSION.html``.
 
-    A dry run's page is ``SESSION.dry-run.html``; it is a file alone. The page of a sealed session stays as it
-    is: its orders have moved on since.
+    One from within a session has the time of day in its name, as ``2025-01-08T1000.html``. A dry run's page
+    is ``SESSION.dry-run.html``; it is a file alone. The page of a sealed decision stays as it is: its orders
+    have moved on since.
     """
     with in_turn(context):
         with reading_once(context.conn, report_asks(context)):
-            sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
+            sealed = sealed_because(context.conn, context.book.name, context.as_of, by_sending=False)
             if sealed is not None:
                 return Outcome({}, sealed)
             earned = session_earnings(context)
@@ -103,9 +102,14 @@ def report(context: Context) -> Outcome:
                 save.flush()  # what is told is read from it
                 tell_results(context)
     suffix = ".dry-run.html" if context.dry_run else ".html"
-    path = context.reports / context.book.name / f"{context.session}{suffix}"
+    path = context.reports / context.book.name / f"{page_name(context)}{suffix}"
     write_whole(path, html)
     return save.outcome(path=str(path))
+
+
+def page_name(context: Context) -> str:
+    """How the file of a decision's page begins: its session, and the time of day where that has several."""
+    return context.name.replace(" ", "T").replace(":", "")
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -121,30 +125,29 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def session_report(context: Context, earned: Earnings | None = None) -> SessionReport:
-    """What the store holds of a session, as its page wants it; `earned` where it was worked out before."""
-    conn, book, session = context.conn, context.book, context.session
-    run, mark = context.run(), read_mark(conn, book.name, session)
-    regime, quality = read_regime(conn, book.name, session), read_quality(conn, book.name, session)
+    """What the store holds of a decision, as its page wants it; `earned` where it was worked out before."""
+    conn, book, as_of, session = context.conn, context.book, context.as_of, context.session
+    run, mark = context.run(), read_mark(conn, book.name, as_of)
+    regime, quality = read_regime(conn, book.name, as_of), read_quality(conn, book.name, as_of)
     if run is None or run.known_by is None or mark is None or regime is None or quality is None:
         raise Refused(
-            f"{book.name} {session} was not decided to its end: run the steps before its report first"
+            f"{book.name} {context.name} was not decided to its end: run the steps before its report first"
         )
-    before = context.previous_session
-    previous = None if before is None else read_mark(conn, book.name, before)
+    previous = None if context.previous is None else read_mark(conn, book.name, context.previous)
     earned = session_earnings(context) if earned is None else earned
     marks = earned.marks
     shown = sum(one.session >= session - HISTORY for one in marks)
-    state = read_risk_state(conn, book.name, session)
-    findings = read_rows(conn, "quality_findings", book=book.name, session=session)
+    state = read_risk_state(conn, book.name, as_of)
+    findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
     sources = _sources(context)
     reasons = reasons_of(context)
-    dropped = read_rows(conn, "dropped_entries", book=book.name, session=session)
+    dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
     return SessionReport(
         book=book.name,
         title=book.label,
         session=session,
-        as_of=context.as_of,
+        as_of=as_of,
         known_by=run.known_by,
         nav=mark.nav,
         previous_nav=None if previous is None else previous.nav,
@@ -164,7 +167,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         results=earned.results,
         positions=positions,
         fills=_fills(context),
-        slippage=total(slippage_rows(conn, book.name, session)),
+        slippage=total(slippage_rows(conn, book.name, as_of)),
         orders=_orders(context, mark, _with_ends(context, reasons)),
         verdicts=tuple(
             VerdictLine(
@@ -175,7 +178,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
                 Decimal(str(one.after)),
                 words(one),
             )
-            for one in verdicts_of(conn, book.name, session)
+            for one in verdicts_of(conn, book.name, as_of)
             if one.action != "approve"
         ),
         dropped=tuple(DroppedLine(one["symbol"], one["strategy"], dropped_of(one)) for one in dropped),
@@ -197,13 +200,13 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         notes=tuple(
             f"Ledger and broker differ: {one['item']}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
-            for one in reconciliations_of(conn, book.name, session)
+            for one in reconciliations_of(conn, book.name, as_of)
         ),
-        risk=risk_section(conn, book, session),
+        risk=risk_section(conn, book, as_of),
         concerns=_concerns(context, quality, positions, None if book.levels is None else state),
         dry_run=context.dry_run,
-        bands=tuple(one.words for one in placed(conn, book, session)),
-        left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, session)),
+        bands=tuple(one.words for one in placed(conn, book, as_of)),
+        left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, as_of)),
         checks_run=len(findings),
         code_version=run.code_version,
         config_hash=run.config_hash,
@@ -213,31 +216,31 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
 def _concerns(
     context: Context, quality: QualityRow, positions: tuple[PositionLine, ...], risk: RiskState | None
 ) -> tuple[Concern, ...]:
-    """What stands against the book after the session."""
-    conn, book, session = context.conn, context.book.name, context.session
+    """What stands against the book after the decision."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
     held = [symbol for symbol in quality.quarantined if symbol in {one.symbol for one in positions}]
     apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
     return concerns(
-        kill_switch(conn, book, session),
+        kill_switch(conn, book, context.session),
         risk,
-        disputed=disputed_positions(conn, book, session),
+        disputed=disputed_positions(conn, book, as_of),
         blocked=[quality.reason] if quality.reason else [],
-        unsent=unsent_notes(conn, book, session),
-        silent=silent_strategies(conn, book, session),
+        unsent=unsent_notes(conn, book, as_of),
+        silent=silent_strategies(conn, book, as_of),
         quarantined=[(", ".join(quality.quarantined), apart)] if quality.quarantined else [],
         stale=[
             (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
-            for row in stale_holdings_of(conn, book, session)
+            for row in stale_holdings_of(conn, book, as_of)
         ],
     )
 
 
-def risk_section(conn: Connection, book: Book, session: date) -> RiskSection | None:
-    """What the store holds of a session's risk; None where it has no report."""
-    told, state = read_risk_report(conn, book.name, session), read_risk_state(conn, book.name, session)
+def risk_section(conn: Connection, book: Book, as_of: datetime) -> RiskSection | None:
+    """What the store holds of a decision's risk; None where it has no report."""
+    told, state = read_risk_report(conn, book.name, as_of), read_risk_state(conn, book.name, as_of)
     if told is None:
         return None
-    correlation = average_correlation(conn, book.name, session)
+    correlation = average_correlation(conn, book.name, as_of)
     level = "" if state is None or book.levels is None else stands(state, book.levels, correlation)
     return RiskSection(level, told, state)
 
@@ -261,7 +264,7 @@ def _positions(
     context: Context, mark: Mark, quarantined: tuple[str, ...], ages: dict[str, int]
 ) -> tuple[PositionLine, ...]:
     lines = []
-    for row in positions_of(context.conn, context.book.name, context.session):
+    for row in positions_of(context.conn, context.book.name, context.as_of):
         if not row["quantity"]:
             continue
         value = row["market_value"]
@@ -284,26 +287,27 @@ def _positions(
 
 def _fills(context: Context) -> tuple[FillLine, ...]:
     lines = []
-    said: dict[date, Reasons] = {}
-    for fill in fills_of(context.conn, context.book.name, context.session):
+    said: dict[datetime, Reasons] = {}
+    for fill in fills_of(context.conn, context.book.name, context.as_of):
         stored = find_order(context.conn, fill.client_order_id)
         reason = ""
         if stored is not None:
-            decided = stored.order.session
+            decided = stored.order.as_of
             if decided not in said:
                 then = context.at(decided)
                 said[decided] = _with_ends(then, reasons_of(then))
-            reason = f"decided on {decided}: {_reason(stored.order, said[decided])}".rstrip(": ")
+            named = context.schedule.name_of(decided)
+            reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
         lines.append(FillLine(fill.symbol, fill.side, fill.quantity, fill.price, fill.commission, reason))
     return tuple(lines)
 
 
 def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, ...]:
     held: dict[str, float] = {}
-    for row in targets_of(context.conn, context.book.name, context.session):
+    for row in targets_of(context.conn, context.book.name, context.as_of):
         held[row["symbol"]] = held.get(row["symbol"], 0.0) + float(row["held"])
     lines = []
-    for stored in orders_of(context.conn, context.book.name, context.session):
+    for stored in orders_of(context.conn, context.book.name, context.as_of):
         order = stored.order
         price, had = float(order.reference_price) / float(mark.nav), held.get(order.symbol, 0.0)
         lines.append(
@@ -334,14 +338,14 @@ def _with_ends(context: Context, reasons: Reasons) -> Reasons:
 
 
 def reasons_of(context: Context) -> Reasons:
-    """Direction, confidence and words of every stored signal of the session, by strategy and symbol.
+    """Direction, confidence and words of every stored signal of the decision, by strategy and symbol.
 
     Words are made by the strategies as the book has them now: what it said before its file was changed keeps
     its direction, and no words.
     """
     import numpy as np
 
-    rows = signals_of(context.conn, context.book.name, context.session)
+    rows = signals_of(context.conn, context.book.name, context.as_of)
     run = context.run()
     if run is None or run.config_hash != context.book.config_hash:
         return {

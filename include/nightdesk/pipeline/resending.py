@@ -28,7 +28,7 @@ def resend(context: Context, name: str, *, reason: str, who: str) -> StoredOrder
     Parameters
     ----------
     context : Context
-        The session that decided the order.
+        The decision that the order is of.
     name : str
         Client order id of the newest generation.
     reason, who : str
@@ -66,8 +66,8 @@ def resend(context: Context, name: str, *, reason: str, who: str) -> StoredOrder
 def _ended(context: Context, name: str) -> StoredOrder:
     """The order that is tried again, when it may be."""
     found = find_order(context.conn, name)
-    if found is None or (found.order.book, found.order.session) != (context.book.name, context.session):
-        raise Refused(f"{context.book.name} {context.session} has no order {name}")
+    if found is None or (found.order.book, found.order.as_of) != (context.book.name, context.as_of):
+        raise Refused(f"{context.book.name} {context.name} has no order {name}")
     if found.status not in _LEFT:
         raise Refused(
             f"order {name} is {found.status}: only one that is {', '.join(_LEFT)} can be tried again"
@@ -75,7 +75,7 @@ def _ended(context: Context, name: str) -> StoredOrder:
     if found.filled_quantity >= found.order.quantity:
         raise Refused(f"order {name} left nothing to be tried again")
     same = ("symbol", "side", "purpose")
-    for other in orders_of(context.conn, context.book.name, context.session):
+    for other in orders_of(context.conn, context.book.name, context.as_of):
         if other.order.generation > found.order.generation and all(
             getattr(other.order, one) == getattr(found.order, one) for one in same
         ):

@@ -85,7 +85,8 @@ def take_over(context: Context, known: BrokerOrder, stored: StoredOrder, cause: 
     """Let ours stand where the broker's does, also one that was given up."""
     with transaction(context.conn):
         follow(context, known, stored, cause)
-        status, session = standing_of(known), stored.order.session
+        status, own = standing_of(known), stored.order
         if status != stored.status:
-            name = stored.order.client_order_id
-            move_order(context.conn, name, session, status, cause, answer=known.answer)
+            move_order(
+                context.conn, own.client_order_id, own.as_of, own.session, status, cause, answer=known.answer
+            )

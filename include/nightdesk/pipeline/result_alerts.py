@@ -38,7 +38,7 @@ def used(distance: Distance) -> float:
 
 def _tell_limits(context: Context) -> int:
     conn, book, session = context.conn, context.book, context.session
-    report = read_risk_report(conn, book.name, session)
+    report = read_risk_report(conn, book.name, context.as_of)
     if report is None:
         return 0
     measured = {f"{one.rule} {one.subject}".strip(): one for one in _watched(context, report.distances)}
@@ -57,7 +57,7 @@ def _tell_limits(context: Context) -> int:
         line = limit_line(one)
         return f"{line.name}: {line.value}, the limit is {line.limit}: {used(one):.0%} of its reach is used."
 
-    return notice(conn, Look(book.name, _LIMITS, f"{session}", session), conditions, over)
+    return notice(conn, Look(book.name, _LIMITS, context.name, session), conditions, over)
 
 
 def _watched(context: Context, distances: tuple[Distance, ...]) -> Iterator[Distance]:
@@ -89,8 +89,8 @@ def _of_limit(context: Context, name: str, distance: Distance) -> Condition:
 
 def _tell_milestone(context: Context) -> int:
     book, session = context.book, context.session
-    mark = read_mark(context.conn, book.name, session)
-    previous = context.previous_session
+    mark = read_mark(context.conn, book.name, context.as_of)
+    previous = context.previous
     before = None if previous is None else read_mark(context.conn, book.name, previous)
     if mark is None or before is None:
         return 0
@@ -104,7 +104,7 @@ def _tell_milestone(context: Context) -> int:
     change: Decimal = mark.nav - before.nav
     return raise_alert(
         context.conn,
-        f"milestone {book.name} {session} {what}",
+        f"milestone {book.name} {context.name} {what}",
         "INFO" if what == "profit" else "WARNING",
         f"{book.name} {session}: a day's {what} of {percent(abs(moved))}",
         f"NAV moved by {money(change, signed=True)} ({percent(moved, signed=True)}) from {money(before.nav)} "
@@ -118,7 +118,7 @@ def _tell_milestone(context: Context) -> int:
 
 def _tell_bands(context: Context) -> int:
     book, session = context.book, context.session
-    found = {one.strategy: one for one in placed(context.conn, book, session)}
+    found = {one.strategy: one for one in placed(context.conn, book, context.as_of)}
     conditions = [
         Condition(
             "band",
@@ -137,4 +137,4 @@ def _tell_bands(context: Context) -> int:
         one = found.get(spell.subject)
         return None if one is None else one.words
 
-    return notice(context.conn, Look(book.name, _BANDS, f"{session}", session), conditions, over)
+    return notice(context.conn, Look(book.name, _BANDS, context.name, session), conditions, over)

@@ -87,8 +87,8 @@ def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
     after_sending : bool
         True for the steps that come after orders were sent, which seals all the steps before them.
     """
-    book, session = context.book.name, context.session
-    with held_run(context.conn, book, session, by_sending=not after_sending) as sealed:
+    book, as_of = context.book.name, context.as_of
+    with held_run(context.conn, book, as_of, by_sending=not after_sending) as sealed:
         save = Saver(context, sealed)
         yield save
         save.flush()
@@ -102,11 +102,11 @@ def refuse_outdated(context: Context) -> None:
     speaking = {f"signals:{name}" for name in context.book.strategies}
     old = [
         step
-        for step in outdated_steps(context.conn, context.book.name, context.session)
+        for step in outdated_steps(context.conn, context.book.name, context.as_of)
         if step in speaking or not step.startswith("signals:")
     ]
     if old:
         raise Refused(
-            f"{context.book.name} {context.session}: its bars or its book changed after {', '.join(old)} "
+            f"{context.book.name} {context.name}: its bars or its book changed after {', '.join(old)} "
             "had run: run the session again from its quality step on"
         )

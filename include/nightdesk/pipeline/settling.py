@@ -38,7 +38,7 @@ def settle(context: Context) -> Outcome:
     Raises
     ------
     NotYet
-        When the session before is not closed.
+        When the decision before is not closed.
     Unreachable
         When the broker does not answer, or an order that was cancelled still works there.
     Refused
@@ -47,12 +47,12 @@ def settle(context: Context) -> Outcome:
     with in_turn(context):
         with reading_once(context.conn, settle_asks(context)):
             market, opening = session_market(context), _opening(context)
-            waiting = orders_to_settle(context.conn, context.book.name, context.session)
+            waiting = orders_to_settle(context.conn, context.book.name, *context.moment)
             crosses = _crosses(context)
         waiting = identified(context, waiting)
         _refuse_unnamed(context, opening.ledger, waiting, crosses)
         period, unbooked = _period(context, market, opening.ledger, crosses)
-        unsealed = sealed_because(context.conn, context.book.name, context.session) is None
+        unsealed = sealed_because(context.conn, context.book.name, context.as_of) is None
 
         def execute(accrued: Accrued) -> Agreed:
             ours = ledger_side(context, market, accrued, waiting)
@@ -110,33 +110,34 @@ def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
 
 
 def _opening(context: Context) -> Opening:
-    """The book as the session before left it; empty at its inception."""
-    previous, book = context.previous_session, context.book.name
+    """The book as the decision before left it; empty at its inception."""
+    previous, book = context.previous, context.book.name
     if previous is None:
         return Opening()
     ledger, marked = read_ledger(context.conn, book, previous), read_mark(context.conn, book, previous)
     if ledger is None:
-        raise LookupError(f"{book} {previous} is closed and has no mark")
-    return Opening(ledger, marked, context.calendar.close_at(previous))
+        raise LookupError(f"{book} {context.schedule.name_of(previous)} is closed and has no mark")
+    return Opening(ledger, marked, previous)
 
 
 def _period(
     context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]
 ) -> tuple[Period, tuple[Unbooked, ...]]:
-    """What lies between the session before and this one, and the late actions that it cannot book."""
-    previous, book = context.previous_session, context.book
+    """What lies between the decision before and this one, and the late actions that it cannot book."""
+    previous, book = context.previous, context.book
     terms = accrual_terms(book, simulated=book.broker.kind == "paper")
     if previous is None:
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
     late = belated(context, market, opening.apply(cross_entries(crosses, context.session)))
-    return market.period(-1, terms, previous, crosses=crosses, late=late.actions), late.unbooked
+    since = context.schedule.session_of(previous)
+    return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:
-    """What the session before decided to change hands inside the book."""
-    if context.previous_session is None:
+    """What the decision before had change hands inside the book."""
+    if context.previous is None:
         return ()
-    return crosses_of(context.conn, context.book.name, context.previous_session)
+    return crosses_of(context.conn, context.book.name, context.previous)
 
 
 def _refuse_unnamed(
@@ -148,6 +149,6 @@ def _refuse_unnamed(
     unnamed = sorted(needed - set(context.book.symbols))
     if unnamed:
         raise Refused(
-            f"{context.book.name} {context.session}: {', '.join(unnamed)} is held or ordered, and the book "
+            f"{context.book.name} {context.name}: {', '.join(unnamed)} is held or ordered, and the book "
             "no longer names it: put it back into the universe until the position is closed"
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from time import sleep
 
 from nightdesk.brokers import Unreachable
+from nightdesk.calendar import day_begins
 from nightdesk.decision import Market
 from nightdesk.execution.disputing import disputes
 from nightdesk.execution.ledger import Entry
@@ -30,7 +31,7 @@ from nightdesk.execution.repairs import (
     trade_entries,
 )
 from nightdesk.execution.settlement import Accrued
-from nightdesk.pipeline.brokerage import LATE_SESSIONS, contact, hear
+from nightdesk.pipeline.brokerage import contact, hear, late_since
 from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
 from nightdesk.store.brokers import adjustments_of
@@ -67,7 +68,7 @@ def ledger_side(
         The orders that were open when the session began.
     """
     conn, book, session = context.conn, context.book.name, context.session
-    booked = filled_before(conn, book, session, [one.order.client_order_id for one in waiting])
+    booked = filled_before(conn, book, context.as_of, [one.order.client_order_id for one in waiting])
     restated = {one.client_order_id: one for one in accrued.orders}
     orders = {}
     for one in waiting:
@@ -84,13 +85,13 @@ def ledger_side(
     )
     if context.book.broker.kind == "paper":
         return ours
-    since = context.calendar.shift(session, -LATE_SESSIONS)
-    before = context.calendar.shift(session, -1)
-    booked_lately = payments_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before)
+    since, before = late_since(context), context.schedule.before(context.as_of)
+    paid_since = day_begins(session - PAYMENTS_LOOKED_BACK)
+    booked_lately = payments_booked(conn, book, paid_since, before)
     return replace(
         ours,
         booked={fill.execution_id: fill for fill in fills_between(conn, book, since, before)},
-        moved=references_booked(conn, book, session - PAYMENTS_LOOKED_BACK, before),
+        moved=references_booked(conn, book, paid_since, before),
         owed=tuple(one for one in (*booked_lately, *accrued.entries) if is_paid_later(one)),
     )
 
@@ -101,7 +102,7 @@ def adjustments(context: Context, ours: LedgerSnapshot) -> tuple[Entry, ...]:
     Where one symbol and cash move against each other, the units went, or came, for that cash.
     """
     entries: tuple[Entry, ...] = ()
-    adopted = adjustments_of(context.conn, context.book.name, context.session)
+    adopted = adjustments_of(context.conn, context.book.name, context.as_of)
     traded = _one_trade({one.item: one.amount for one in adopted})
     for one in adopted:
         if traded is not None:
@@ -141,22 +142,22 @@ def agree(
     with contact(context) as broker:
         if not (broker.simulated or context.dry_run):
             agreed_clock(context, broker)
-        if context.previous_session is None:
-            broker.fund(context.calendar.shift(context.session, -1), context.record.initial_capital)
+        if context.previous is None:
+            broker.fund(context.schedule.before(context.as_of), context.record.initial_capital)
         broker.advance(period)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         repairs: tuple[Repair, ...] = ()
         left: tuple[Dispute, ...] = ()
         for look in range(looks):
             if look:
-                time.sleep(PAUSE_SECONDS)
-            said = hear(context, broker, waiting, context.session)
+                sleep(PAUSE_SECONDS)
+            said = hear(context, broker, waiting, context.as_of)
             repairs = plan_repairs(said, ours, context.book.broker.tolerance)
             working = [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
             if working and not context.dry_run:
                 for name in working:
                     broker.cancel(name)
-                said = hear(context, broker, waiting, context.session)
+                said = hear(context, broker, waiting, context.as_of)
                 repairs = plan_repairs(said, ours, context.book.broker.tolerance)
             left = () if broker.simulated else disputes(said, ours, repairs)
             if not left and not any(isinstance(one, _ASKED_AGAIN) for one in repairs):
@@ -168,16 +169,16 @@ def agree(
 
 
 def agreed(context: Context) -> tuple[Repair, ...]:
-    """What a session that is sealed was settled by."""
-    conn, book, session = context.conn, context.book.name, context.session
+    """What a decision that is sealed was settled by."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
     tolerated = [
         Difference(row["item"], row["ledger_value"], row["broker_value"], tolerated=True)
-        for row in reconciliations_of(conn, book, session)
+        for row in reconciliations_of(conn, book, as_of)
         if row["outcome"] == "tolerated"
     ]
     return (
-        *(BookFill(fill) for fill in fills_of(conn, book, session)),
-        *(BookMovement(one) for one in movements_booked_in(conn, book, session)),
+        *(BookFill(fill) for fill in fills_of(conn, book, as_of)),
+        *(BookMovement(one) for one in movements_booked_in(conn, book, as_of)),
         *tolerated,
     )
 

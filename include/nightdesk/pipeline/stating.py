@@ -16,6 +16,7 @@ from nightdesk.errors import NightdeskError, Refused
 from nightdesk.execution.actions import corporate_actions
 from nightdesk.execution.ledger import Entry, Ledger
 from nightdesk.panel import Action, ActionKind
+from nightdesk.pipeline.stopping import session_after
 from nightdesk.store.books import started_books
 from nightdesk.store.corporate_actions import (
     PERSON,
@@ -145,8 +146,8 @@ def _effects(conn: Connection, action: Action, books: Mapping[str, Book], days: 
             continue
         rows = positions_of(conn, record.book, newest)
         prices = {row["symbol"]: float(row["price"]) for row in rows if row["price"] is not None}
-        late = session <= newest
-        booked_in = days.shift(newest, 1) if late else session
+        late = session <= days.session_of(newest)
+        booked_in = session_after(days, newest) if late else session
         try:
             made = _entries(action, ledger, prices, books.get(record.book))
         except NightdeskError as error:

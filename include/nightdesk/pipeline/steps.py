@@ -204,7 +204,7 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
 
 def _changed(context: Context) -> Counts:
     """In words, what differs from the code and the book that decided a sealed session."""
-    run = find_run(context.conn, context.book.name, context.session)
+    run = find_run(context.conn, context.book.name, context.as_of)
     words = "" if run is None else changed_since(context, run)
     return {"changed": words} if words else {}
 
@@ -221,10 +221,10 @@ def _of_another_book(context: Context, run: Run) -> Outcome | None:
     """
     if run.known_by is None or run.config_hash == context.book.config_hash:
         return None
-    closed = sealed_because(context.conn, run.book, run.session, by_sending=False)
+    closed = sealed_because(context.conn, run.book, run.as_of, by_sending=False)
     if closed is not None:
         return Outcome({}, closed, (changed_since(context, run),))
-    sent = sealed_because(context.conn, run.book, run.session) is not None
+    sent = sealed_because(context.conn, run.book, run.as_of) is not None
     raise Refused(
         f"the file of book {run.book} has changed since session {run.session} was begun "
         f"({book_changes(context, run)}): "

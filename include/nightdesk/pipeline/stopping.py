@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
-from nightdesk.calendar import USUAL_CALENDAR, get_calendar
+from nightdesk.calendar import USUAL_CALENDAR, Calendar, get_calendar
 from nightdesk.errors import Refused
 from nightdesk.store.books import book_record
 from nightdesk.store.db import Connection, transaction
@@ -69,7 +69,7 @@ def stop_by_rule(
 
 
 def next_session(conn: Connection, book: str, calendar: str = USUAL_CALENDAR) -> date:
-    """The first session of a started book that is not closed.
+    """The session of the first decision of a started book that is not closed.
 
     Raises
     ------
@@ -83,4 +83,10 @@ def next_session(conn: Connection, book: str, calendar: str = USUAL_CALENDAR) ->
             "`nightdesk up` or `nightdesk run` starts it"
         )
     closed = latest_closed(conn, book)
-    return record.inception if closed is None else get_calendar(calendar).shift(closed, 1)
+    return record.inception if closed is None else session_after(get_calendar(calendar), closed)
+
+
+def session_after(calendar: Calendar, as_of: datetime) -> date:
+    """The session of what is decided after `as_of`: its own until its close, then the one that follows."""
+    session = calendar.session_of(as_of)
+    return calendar.shift(session, 1) if as_of == calendar.close_at(session) else session

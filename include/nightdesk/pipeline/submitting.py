@@ -81,12 +81,12 @@ def submit(context: Context) -> Outcome:
         When of some order it is not known whether it arrived; the others were sent.
     """
     with in_turn(context):
-        sealed = sealed_because(context.conn, context.book.name, context.session, by_sending=False)
+        sealed = sealed_because(context.conn, context.book.name, context.as_of, by_sending=False)
         if sealed is not None:
             return Outcome({}, sealed)
         with contact(context) as broker:
             send_planned(context, broker)
-        states = [one.status for one in orders_of(context.conn, context.book.name, context.session)]
+        states = [one.status for one in orders_of(context.conn, context.book.name, context.as_of)]
     return Outcome({name: states.count(name) for name in sorted(set(states))})
 
 
@@ -100,7 +100,7 @@ def send_planned(context: Context, broker: Broker) -> None:
         even tell its time or how its account stands, or its clock is not the database's.
     """
     unknown: list[tuple[str, Transient]] = []
-    stored = orders_of(context.conn, context.book.name, context.session)
+    stored = orders_of(context.conn, context.book.name, context.as_of)
     planned = [one.order for one in stored if one.status == "planned"]
     found = _ask_account(context, broker) if planned else _Found()
     for order in planned:
@@ -116,7 +116,7 @@ def send_planned(context: Context, broker: Broker) -> None:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
         told = "; ".join(f"{name}: {error}" for name, error in unknown)
         raise (Unreachable if silent else Transient)(
-            f"{context.book.name} {context.session}: not known whether these orders arrived, "
+            f"{context.book.name} {context.name}: not known whether these orders arrived, "
             f"the broker is asked again: {told}"
         )
 
@@ -126,8 +126,8 @@ def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
     with transaction(context.conn):
         current = find_order(context.conn, known.client_order_id)
         if current is not None and current.status == "planned":
-            name, status, session = known.client_order_id, standing_of(known), current.order.session
-            move_order(context.conn, name, session, status, cause, answer=known.answer)
+            name, status, own = known.client_order_id, standing_of(known), current.order
+            move_order(context.conn, name, own.as_of, own.session, status, cause, answer=known.answer)
 
 
 def standing_of(known: BrokerOrder) -> str:
@@ -164,7 +164,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     if given_up and not broker.simulated and _is_there(context, broker, name):
         return
     with transaction(context.conn):
-        lock_run(context.conn, context.book.name, context.session)
+        lock_run(context.conn, context.book.name, context.as_of)
         current = find_order(context.conn, name)
         if current is None or current.status != "planned":
             return
@@ -174,7 +174,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         if stopped is None and withheld is not None:
             stopped = _Stopped("suppressed", withheld)
         if stopped is not None:
-            move_order(context.conn, name, context.session, stopped.status, stopped.cause)
+            move_order(context.conn, name, *context.moment, stopped.status, stopped.cause)
             return
         begin_attempt(context.conn, name)
     try:
@@ -187,11 +187,11 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         if not _is_there(context, broker, name):
             with transaction(context.conn):
                 answered = refusal.answer
-                move_order(context.conn, name, context.session, "rejected", str(refusal), answer=answered)
+                move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
     except Unreadable as error:
         with transaction(context.conn):
             cause = f"not known whether it arrived: {error}"
-            move_order(context.conn, name, context.session, "planned", cause, answer=error.answer)
+            move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)
         raise
     else:
         record_known(context, answer, "sent")
@@ -209,14 +209,16 @@ def _reason_to_stop(
     context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
 ) -> _Stopped | None:
     """Why the order must not be sent, asked in the transaction that counts the attempt; None when it may."""
-    calendar = context.calendar
-    if not broker.simulated and context.session < (newest := calendar.latest_completed(clock)):
+    schedule = context.schedule
+    if not broker.simulated and context.as_of < (newest := schedule.latest_completed(clock)):
+        named = schedule.name_of(newest)
         return _Stopped(
-            "suppressed", f"session {context.session} is past (the newest is {newest}): never for real"
+            "suppressed", f"{schedule.noun} {context.name} is past (the newest is {named}): never for real"
         )
-    opens = calendar.open_at(calendar.shift(context.session, 1))
-    if clock >= opens:
-        return _Stopped("expired", f"its open at {opens:%Y-%m-%d %H:%M} UTC has passed at the broker")
+    _, until = schedule.window(context.as_of)
+    if clock >= until:
+        what = "open" if schedule.is_last(context.as_of) else "bar"
+        return _Stopped("expired", f"its {what} at {until:%Y-%m-%d %H:%M} UTC has passed at the broker")
     if context.dry_run:
         return _Stopped("suppressed", "a dry run sends nothing")
     # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
@@ -245,17 +247,17 @@ def _reason_to_stop(
 
 
 def _held(context: Context, symbol: str) -> Decimal:
-    ledger = read_ledger(context.conn, context.book.name, context.session)
+    ledger = read_ledger(context.conn, context.book.name, context.as_of)
     return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
 
 
 def _capital_at_work(context: Context) -> Decimal:
-    """Dollars in positions at the mark, and in the orders of the session that were sent and add to them."""
-    book, session = context.book.name, context.session
-    positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, session)), ZERO)
+    """Dollars in positions at the mark, and in the orders of the decision that were sent and add to them."""
+    book, as_of = context.book.name, context.as_of
+    positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, as_of)), ZERO)
     sent = (
         one.order
-        for one in orders_of(context.conn, book, session)
+        for one in orders_of(context.conn, book, as_of)
         if one.attempts and one.status not in ("rejected", "cancelled", "expired", "suppressed")
     )
     return positions + sum(

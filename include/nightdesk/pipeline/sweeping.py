@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from nightdesk.book import Book, load_book
-from nightdesk.calendar import SETTLING_TIME, USUAL_CALENDAR, get_calendar
+from nightdesk.calendar import USUAL_CALENDAR, as_instant
 from nightdesk.errors import NightdeskError
 from nightdesk.pipeline.context import book_path
 from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
 from nightdesk.pipeline.gaps import first_missing
 from nightdesk.pipeline.noticing import Condition, Look, notice
+from nightdesk.schedule import Schedule, schedule_of
 from nightdesk.store.alert_spells import Kind, Spell
 from nightdesk.store.books import started_books
 from nightdesk.store.db import Connection, now
-from nightdesk.store.failures import Standing, TaskRun, ingested_at, session_standing, session_told
+from nightdesk.store.failures import Standing, TaskRun, decision_standing, ingested_at, session_told
 from nightdesk.store.messages import raise_alert
 
 #: A session is late when it is not closed so long after its bars were known, or its run was begun.
@@ -83,12 +84,13 @@ def tell_missing(conn: Connection, root: Path) -> int:
         book = _book(record.book, root)
         if book is None:
             continue
-        session = get_calendar(book.calendar).latest_completed(moment - GRACE)
-        standing = session_standing(conn, book.name, session)
+        schedule = schedule_of(book)
+        as_of = schedule.latest_completed(moment - GRACE)
+        session, standing = schedule.session_of(as_of), decision_standing(conn, book.name, as_of)
         if standing is None or not is_overdue(standing, session, moment):
             continue
         if not session_told(conn, book.name, session):
-            raised += _raise_missing(conn, book, session, standing)
+            raised += _raise_missing(conn, book, as_of, standing)
     return raised
 
 
@@ -120,28 +122,30 @@ def tell_late(conn: Connection, root: Path) -> int:
         book = _book(record.book, root)
         if book is None:
             continue
-        given, calendar = timedelta(minutes=book.alerts.data_minutes), get_calendar(book.calendar)
-        session = calendar.latest_completed(moment - given + SETTLING_TIME)
-        standing = session_standing(conn, book.name, session)
+        given, schedule = timedelta(minutes=book.alerts.data_minutes), schedule_of(book)
+        as_of = schedule.latest_completed(moment - given + schedule.delay)
+        session, standing = schedule.session_of(as_of), decision_standing(conn, book.name, as_of)
         if standing is None or session < standing.inception or moment - standing.created_at < given:
             continue
-        arrived = ingested_at(conn, book.name, session)
+        arrived = ingested_at(conn, book.name, as_of)
         late = arrived is None and not session_told(conn, book.name, session)
         raised += notice(
             conn,
-            Look(book.name, _LATE, f"{session}", session),
-            [_of_late(book, session, calendar.close_at(session) + given)] if late else [],
+            Look(book.name, _LATE, schedule.name_of(as_of), session),
+            [_of_late(book, schedule, as_of)] if late else [],
             partial(_arrival, conn, book),
         )
     return raised
 
 
-def _of_late(book: Book, session: date, hour: datetime) -> Condition:
+def _of_late(book: Book, schedule: Schedule, as_of: datetime) -> Condition:
+    session, name = schedule.session_of(as_of), schedule.name_of(as_of)
+    hour = as_of + timedelta(minutes=book.alerts.data_minutes)
     return Condition(
         "late_data",
-        f"{session}",
+        name,
         "WARNING",
-        f"The bars of {session} are not stored, and were to be by {hour:%Y-%m-%d %H:%M} UTC "
+        f"The bars of {name} are not stored, and were to be by {hour:%Y-%m-%d %H:%M} UTC "
         f"({book.alerts.data_minutes} minutes after the close, `alerts.data_minutes`).",
         f"See that the DAG daily__{book.name} is switched on and what its ingest task says; "
         "`nightdesk feeds` shows how the sources fare, "
@@ -151,14 +155,18 @@ def _of_late(book: Book, session: date, hour: datetime) -> Condition:
 
 def _arrival(conn: Connection, book: Book, spell: Spell) -> str | None:
     """When the bars came that were late; None where they never did, which is told as a missing session."""
-    session = spell.session
-    arrived = None if session is None else ingested_at(conn, book.name, session)
-    if session is None or arrived is None:
+    schedule, session = schedule_of(book), spell.session
+    if session is None:
         return None
-    hour = get_calendar(book.calendar).close_at(session) + timedelta(minutes=book.alerts.data_minutes)
+    decisions = map(as_instant, schedule.instants(session, session))
+    as_of = next((one for one in decisions if schedule.name_of(one) == spell.subject), None)
+    arrived = None if as_of is None else ingested_at(conn, book.name, as_of)
+    if as_of is None or arrived is None:
+        return None
+    hour = as_of + timedelta(minutes=book.alerts.data_minutes)
     late = max(round((arrived - hour).total_seconds() / 60), 0)
     since = f"{arrived:%Y-%m-%d %H:%M} UTC"
-    return f"The bars of {session} are stored since {since}, {late} minutes after their hour."
+    return f"The bars of {spell.subject} are stored since {since}, {late} minutes after their hour."
 
 
 def tell_broken(conn: Connection, task: str, error: str, link: str) -> bool:
@@ -177,24 +185,26 @@ def tell_broken(conn: Connection, task: str, error: str, link: str) -> bool:
     )
 
 
-def _raise_missing(conn: Connection, book: Book, session: date, standing: Standing) -> bool:
-    known = get_calendar(book.calendar).known_from(session)
+def _raise_missing(conn: Connection, book: Book, as_of: datetime, standing: Standing) -> bool:
+    schedule = schedule_of(book)
+    known, session, name = schedule.known_from(as_of), schedule.session_of(as_of), schedule.name_of(as_of)
     found = (
         "no step of it was begun"
         if standing.opened_at is None
         else f"it was begun at {standing.opened_at:%Y-%m-%d %H:%M} UTC and is {standing.status}"
     )
-    first = first_missing(conn, book.name, standing.inception, get_calendar(book.calendar))
+    first = first_missing(conn, book.name, standing.inception, schedule)
     way = f"`nightdesk run {book.name} --session {session}` decides it by hand"
-    if first < session:
-        found += f". The first session that is missing is {first}, and those after it wait for it"
-        way = f"`nightdesk replay {book.name} --from {first} --to {session}` decides them in order"
+    if first < as_of:
+        begun = schedule.session_of(first)
+        found += f". The first session that is missing is {begun}, and those after it wait for it"
+        way = f"`nightdesk replay {book.name} --from {begun} --to {session}` decides them in order"
     return raise_alert(
         conn,
-        f"missing {book.name} {session}",
+        f"missing {book.name} {name}",
         "CRITICAL",
-        f"{book.name} {session} is not decided",
-        f"The bars of {session} can be had since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
+        f"{book.name} {name} is not decided",
+        f"The bars of {name} can be had since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
         f"{found}.\n\nSee that the DAG daily__{book.name} is switched on and that Airflow's scheduler runs; "
         f"{way}.",
         book=book.name,

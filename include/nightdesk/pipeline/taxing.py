@@ -43,12 +43,12 @@ def _view(context: Context) -> TaxView:
     of that time since, and a decision that is computed again must come out the same.
     """
     conn, book, session = context.conn, context.book, context.session
-    if sealed_because(conn, book.name, session) is not None:
-        told = read_tax_view(conn, book.name, session)
+    if sealed_because(conn, book.name, context.as_of) is not None:
+        told = read_tax_view(conn, book.name, context.as_of)
         if told is not None:
             return told
     books = books_of(conn, book)
-    trades = read_trades(conn, tuple(books), session)
+    trades = read_trades(conn, tuple(books), context.as_of)
     ledger = TaxLedger(books).apply(in_order((*_splits(context), *trades)))
     first = context.calendar.shift(session, 1 - counted_sessions(context.desk))
     return tax_view(ledger, book.name, session, first)
@@ -84,7 +84,7 @@ class TaxYears:
 def tax_years(conn: Connection, book: Book) -> TaxYears:
     """All that the books of a book's taxpayer have traded so far."""
     books = books_of(conn, book)
-    trades = read_trades(conn, tuple(books), date.max)
+    trades = read_trades(conn, tuple(books))
     splits: tuple[Trade, ...] = ()
     if trades:
         first = min(trade.session for trade in trades)

@@ -23,12 +23,12 @@ DAYS_OF_BARS = 10
 
 
 def trace(context: Context, symbol: str) -> dict[str, Any]:
-    """The story of a symbol in the decision of a session, from stored rows.
+    """The story of a symbol in a decision, from stored rows.
 
     Parameters
     ----------
     context : Context
-        The session; only read from.
+        The decision; only read from.
     symbol : str
         One of the book's panel symbols.
 
@@ -44,9 +44,9 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     Raises
     ------
     Refused
-        When no bars were ever ingested for the session.
+        When no bars were ever ingested for it.
     """
-    conn, book, session = context.conn, context.book.name, context.session
+    conn, book, as_of, session = context.conn, context.book.name, context.as_of, context.session
     known_by = context.known_by()
     # Of a market that never closes the session's own UTC day is not over at the close, so it was not used.
     endless = symbol in context.book.continuous_symbols
@@ -56,42 +56,40 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
         "last": session - timedelta(days=1) if endless else session,
         "known_by": known_by,
     }
-    regime = decisions.read_regime(conn, book, session)
-    mark = ledger.read_mark(conn, book, session)
+    regime = decisions.read_regime(conn, book, as_of)
+    mark = ledger.read_mark(conn, book, as_of)
 
     def mine(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         return [row for row in rows if row["symbol"] == symbol]
 
-    sent = [one for one in orders.orders_of(conn, book, session) if one.order.symbol == symbol]
+    sent = [one for one in orders.orders_of(conn, book, as_of) if one.order.symbol == symbol]
     ids = {one.order.client_order_id for one in sent}
-    events = [row for row in orders.order_events_of(conn, book, session) if row["client_order_id"] in ids]
+    events = [row for row in orders.order_events_of(conn, book, as_of) if row["client_order_id"] in ids]
     return {
         "book": book,
         "session": session,
         "symbol": symbol,
-        "as_of": context.as_of,
+        "as_of": as_of,
         "known_by": known_by,
         "bars": read_rows(conn, "bars_as_known", **span),
         "actions": read_rows(conn, "actions_as_known", **span),
-        "quality": [
-            row for row in read_findings(conn, book, session) if row["symbol"] in (symbol, WHOLE_BOOK)
-        ],
+        "quality": [row for row in read_findings(conn, book, as_of) if row["symbol"] in (symbol, WHOLE_BOOK)],
         "factors": {
             name: float(values[0])
-            for name, values in decisions.read_factors(conn, book, session, [symbol]).items()
+            for name, values in decisions.read_factors(conn, book, as_of, [symbol]).items()
         },
         "regime": None
         if regime is None
         else {"regime": regime.regime, "vix": regime.vix, "age": regime.vix_age},
         "signals": _signals(context, symbol),
         "nav": None if mark is None else mark.nav,
-        "positions": mine(ledger.positions_of(conn, book, session)),
+        "positions": mine(ledger.positions_of(conn, book, as_of)),
         "targets": [
-            {**row, "why": why_of(context, row)} for row in mine(decisions.targets_of(conn, book, session))
+            {**row, "why": why_of(context, row)} for row in mine(decisions.targets_of(conn, book, as_of))
         ],
         "dropped": [
             {**row, "words": dropped_of(row)}
-            for row in read_rows(conn, "dropped_entries_of", book=book, session=session, symbol=symbol)
+            for row in read_rows(conn, "dropped_entries_of", book=book, as_of=as_of, symbol=symbol)
         ],
         "level": _level(context),
         "verdicts": [
@@ -104,7 +102,7 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
                 "limit": one.limit,
                 "words": words(one),
             }
-            for one in decisions.verdicts_of(conn, book, session)
+            for one in decisions.verdicts_of(conn, book, as_of)
             if one.symbol == symbol
         ],
         "orders": [
@@ -121,10 +119,10 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
             }
             for one in sent
         ],
-        "fills": read_rows(conn, "fills_of_decision", book=book, session=session, symbol=symbol),
+        "fills": read_rows(conn, "fills_of_decision", book=book, as_of=as_of, symbol=symbol),
         "crosses": [
             {"strategy": intent.strategy, "quantity": intent.quantity, "price": one.price}
-            for one in orders.crosses_of(conn, book, session)
+            for one in orders.crosses_of(conn, book, as_of)
             for intent in one.intents
             if one.symbol == symbol
         ],
@@ -133,17 +131,17 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
 
 def _level(context: Context) -> str | None:
     """Where the book stood with its drawdown levels after the decision; None for a book without levels."""
-    book, session, levels = context.book.name, context.session, context.book.levels
+    book, as_of, levels = context.book.name, context.as_of, context.book.levels
     state, correlation = (
-        read_risk_state(context.conn, book, session),
-        average_correlation(context.conn, book, session),
+        read_risk_state(context.conn, book, as_of),
+        average_correlation(context.conn, book, as_of),
     )
     return None if state is None or levels is None else stands(state, levels, correlation)
 
 
 def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
     """What each strategy said, in words made from the stored factors."""
-    spoken = decisions.signals_of(context.conn, context.book.name, context.session)
+    spoken = decisions.signals_of(context.conn, context.book.name, context.as_of)
     rows = [row for row in spoken if row["symbol"] == symbol]
     said = reasons_of(context) if rows else {}
     return [

@@ -1,6 +1,6 @@
-"""The turn: what depends on positions runs strictly in session order, from the book's inception on.
+"""The turn: what depends on positions runs strictly in the order of decisions, from the book's inception on.
 
-PostgreSQL keeps the order: a session's turn has come when the row of the session before says closed.
+PostgreSQL keeps the order: a decision's turn has come when the row of the one before says closed.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import datetime
 
 from nightdesk.errors import NotYet, Transient
 from nightdesk.pipeline.context import Context
@@ -18,59 +18,61 @@ from nightdesk.store.runs import find_run, take_turn
 
 POLL_SECONDS = 0.1
 
-#: How many times longer the session next in line waits: its turn may come any moment.
+#: How many times longer the decision next in line waits: its turn may come any moment.
 NEXT_IN_LINE = 3
 
 
 def await_turn(context: Context) -> None:
-    """Wait until the session before is closed.
+    """Wait until the decision before, in the book's own grid, is closed.
 
-    The wait is bounded by `context.turn_seconds`, three times as long for the session next in line, and ends
-    at once when the session before has failed: whoever waits holds a slot that its repair may need.
+    The wait is bounded by `context.turn_seconds`, three times as long for the one next in line, and ends
+    at once when the decision before has failed: whoever waits holds a slot that its repair may need.
 
     Raises
     ------
     NotYet
         When it is not closed by then.
     """
-    if context.previous_session is None:
+    if context.previous is None:
         return
     began = time.monotonic()
     while True:
-        run = find_run(context.conn, context.book.name, context.previous_session)
+        run = find_run(context.conn, context.book.name, context.previous)
         if run is not None and run.status == "closed":
             return
         failed = run is not None and run.status == "failed"
         if failed or _patience_ends(context, time.monotonic() - began):
-            raise NotYet(_what_is_waited_for(context, context.previous_session))
+            raise NotYet(_what_is_waited_for(context, context.previous))
         time.sleep(POLL_SECONDS)
 
 
-def _what_is_waited_for(context: Context, before: date) -> str:
-    """The first session up to the one `before` that is not closed, and how it is brought to its end."""
-    book, session = context.book.name, context.session
-    first = min(before, first_missing(context.conn, book, context.record.inception, context.calendar))
+def _what_is_waited_for(context: Context, before: datetime) -> str:
+    """The first decision up to the one `before` that is not closed, and how it is brought to its end."""
+    book, schedule = context.book.name, context.schedule
+    first = min(before, first_missing(context.conn, book, context.record.inception, schedule))
     run = find_run(context.conn, book, first)
     found = "was not begun" if run is None else "has failed" if run.status == "failed" else "is still open"
+    noun, name = schedule.noun, schedule.name_of(first)
     if first == before:
         return (
-            f"{book} {session} waits for its turn: the session before, {first}, {found}. Bring it to its end "
-            f"first (`nightdesk run {book} --session {first}`)"
+            f"{book} {context.name} waits for its turn: the {noun} before, {name}, {found}. Bring it to its "
+            f"end first (`nightdesk run {book} {context.at(first).option}`)"
         )
-    count = len(context.calendar.between(first, before))
+    count = schedule.index(before) - schedule.index(first) + 1
+    span = f"--from {schedule.session_of(first)} --to {schedule.session_of(before)}"
     return (
-        f"{book} {session} waits for its turn: {count} sessions before it are not closed. The first of them, "
-        f"{first}, {found}. Bring them to their end (`nightdesk replay {book} --from {first} --to {before}`)"
+        f"{book} {context.name} waits for its turn: {count} {noun}s before it are not closed. The first of "
+        f"them, {name}, {found}. Bring them to their end (`nightdesk replay {book} {span}`)"
     )
 
 
 def _patience_ends(context: Context, waited: float) -> bool:
-    """Whether a wait of so many seconds is long enough for a session in its place in the line."""
+    """Whether a wait of so many seconds is long enough for a decision in its place in the line."""
     if waited < context.turn_seconds:
         return False
-    before = context.at(context.previous_session) if context.previous_session is not None else context
-    if before.previous_session is not None:
-        run = find_run(context.conn, context.book.name, before.previous_session)
+    before = context.at(context.previous) if context.previous is not None else context
+    if before.previous is not None:
+        run = find_run(context.conn, context.book.name, before.previous)
         if run is None or run.status != "closed":
             return True
     return waited >= NEXT_IN_LINE * context.turn_seconds
@@ -85,7 +87,7 @@ def in_turn(context: Context) -> Iterator[None]:
     NotYet
         When the turn has not come, or another run keeps the lock.
     """
-    conn, book, before = context.conn, context.book.name, context.previous_session
+    conn, book, before = context.conn, context.book.name, context.previous
     if before is not None and take_turn(conn, book, before):
         with held_book_lock(conn, book):
             yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby, pairwise
 from operator import itemgetter
@@ -16,9 +16,9 @@ from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Cross
 from nightdesk.execution.settling import cross_entries
 from nightdesk.store.db import Connection
-from nightdesk.store.ledger import read_entries, read_marks
-from nightdesk.store.orders import all_crosses, all_fills
-from nightdesk.store.performance import profit_by_session
+from nightdesk.store.ledger import dated_entries, dated_marks
+from nightdesk.store.orders import dated_crosses, dated_fills
+from nightdesk.store.performance import profit_by_decision
 from nightdesk.store.rows import read_rows
 
 #: The fields of a position that follow from the ledger.
@@ -27,10 +27,13 @@ FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "divid
 #: What executions and crosses move, and their entries in the ledger together.
 MOVED = ("quantity", "cash", "commission")
 
+#: A fact with the decision whose settling booked it.
+type Dated[Fact] = tuple[datetime, Fact]
+
 
 @dataclass(frozen=True)
 class Difference:
-    """What is stored of a session and does not follow from what it is made of, or the other way about."""
+    """What is stored of a decision and does not follow from what it is made of, or the other way about."""
 
     session: date
     item: str
@@ -69,38 +72,40 @@ def verify(conn: Connection, book: str) -> Verified:
     Verified
         With no difference where positions, cash, and NAV as their sum agree to the cent in every session.
     """
-    entries, marks = read_entries(conn, book), read_marks(conn, book)
-    stored = _by_session(read_rows(conn, "position_span", book=book))
+    dated, marks = dated_entries(conn, book), dated_marks(conn, book)
+    stored = _by_decision(read_rows(conn, "position_span", book=book))
     ledger, at = Ledger(), 0
     found: list[Difference] = []
-    for mark in marks:
+    for as_of, mark in marks.items():
         stop = at
-        while stop < len(entries) and entries[stop].session <= mark.session:
+        while stop < len(dated) and dated[stop][0] <= as_of:
             stop += 1
-        ledger, at = ledger.apply(entries[at:stop]), stop
-        found += _compare(ledger, mark, stored.get(mark.session, []))
-    found += _compare_fills(entries, all_fills(conn, book))
-    found += _compare_crosses(entries, all_crosses(conn, book), marks)
-    found += _compare_profits(entries, profit_by_session(conn, book), marks)
-    last = marks[-1].session if marks else None
+        ledger, at = ledger.apply(entry for _, entry in dated[at:stop]), stop
+        found += _compare(ledger, mark, stored.get(as_of, []))
+    found += _compare_fills(dated, dated_fills(conn, book))
+    found += _compare_crosses(dated, dated_crosses(conn, book), marks)
+    found += _compare_profits(dated, profit_by_decision(conn, book), marks)
+    last = next(reversed(marks.values())).session if marks else None
     found += [
-        Difference(one.session, f"entry {one.reference} after {last}", one.cash, None) for one in entries[at:]
+        Difference(one.session, f"entry {one.reference} after {last}", one.cash, None)
+        for _, one in dated[at:]
     ]
-    return Verified(len(marks), len(entries), tuple(found))
+    return Verified(len(marks), len(dated), tuple(found))
 
 
-def _compare_fills(entries: Iterable[Entry], fills: Iterable[Fill]) -> list[Difference]:
-    """The executions of each order in a session beside the sums of the entries that book them."""
-    booked: dict[tuple[date, str, str], list[Entry]] = {}
-    for entry in entries:
+def _compare_fills(entries: Iterable[Dated[Entry]], fills: Iterable[Dated[Fill]]) -> list[Difference]:
+    """The executions of each order in a settling beside the sums of the entries that book them."""
+    booked: dict[tuple[datetime, str, str], list[Entry]] = {}
+    for as_of, entry in entries:
         if entry.kind == "fill":
-            booked.setdefault((entry.session, entry.reference, entry.symbol), []).append(entry)
-    given: dict[tuple[date, str, str], list[Fill]] = {}
-    for fill in fills:
-        given.setdefault((fill.session, fill.client_order_id, fill.symbol), []).append(fill)
+            booked.setdefault((as_of, entry.reference, entry.symbol), []).append(entry)
+    given: dict[tuple[datetime, str, str], list[Fill]] = {}
+    for as_of, fill in fills:
+        given.setdefault((as_of, fill.client_order_id, fill.symbol), []).append(fill)
     found = []
     for key in sorted({*booked, *given}):
-        session, order, _ = key
+        order = key[1]
+        session = next(one.session for several in (booked, given) for one in several.get(key, ()))
         sums = {name: sum((getattr(one, name) for one in booked.get(key, [])), ZERO) for name in MOVED}
         moved = [(one.signed_quantity, one.cash, one.commission) for one in given.get(key, [])]
         told = {name: sum((one[at] for one in moved), ZERO) for at, name in enumerate(MOVED)}
@@ -113,19 +118,25 @@ def _compare_fills(entries: Iterable[Entry], fills: Iterable[Fill]) -> list[Diff
 
 
 def _compare_crosses(
-    entries: Iterable[Entry], crosses: Iterable[Cross], marks: Sequence[Mark]
+    entries: Iterable[Dated[Entry]],
+    crosses: Mapping[datetime, Sequence[Cross]],
+    marks: Mapping[datetime, Mark],
 ) -> list[Difference]:
-    """What was decided to change hands inside the book beside the entries of the session that books it."""
-    following = dict(pairwise(mark.session for mark in marks))
-    decided = [one for one in crosses if one.session in following]
-    expected = [entry for one in decided for entry in cross_entries([one], following[one.session])]
-    booked = [entry for entry in entries if entry.kind == "cross"]
+    """What was decided to change hands inside the book beside the entries of the settling that books it."""
+    expected = [
+        (settled, entry)
+        for decided, settled in pairwise(marks)
+        for entry in cross_entries(crosses.get(decided, ()), marks[settled].session)
+    ]
+    booked = [(as_of, entry) for as_of, entry in entries if entry.kind == "cross"]
     mine, theirs = (
-        {(one.session, one.reference, one.strategy): one for one in several} for several in (expected, booked)
+        {(as_of, one.reference, one.strategy): one for as_of, one in several}
+        for several in (expected, booked)
     )
     found = []
     for key in sorted({*mine, *theirs}):
-        session, reference, strategy = key
+        _, reference, strategy = key
+        session = (mine.get(key) or theirs[key]).session
         for name in MOVED:
             rebuilt, stored = (
                 getattr(several[key], name) if key in several else ZERO for several in (mine, theirs)
@@ -137,24 +148,24 @@ def _compare_crosses(
 
 
 def _compare_profits(
-    entries: Iterable[Entry], kept: Mapping[date, Decimal], marks: Sequence[Mark]
+    entries: Iterable[Dated[Entry]], kept: Mapping[datetime, Decimal], marks: Mapping[datetime, Mark]
 ) -> list[Difference]:
     """The change of NAV, without capital paid in, beside the kept profits of all strategies."""
-    paid_in: dict[date, Decimal] = {}
-    for entry in entries:
+    paid_in: dict[datetime, Decimal] = {}
+    for as_of, entry in entries:
         if entry.kind == "capital":
-            paid_in[entry.session] = paid_in.get(entry.session, ZERO) + entry.cash
+            paid_in[as_of] = paid_in.get(as_of, ZERO) + entry.cash
     found, before = [], ZERO
-    for mark in marks:
-        rebuilt = mark.nav - before - paid_in.get(mark.session, ZERO)
-        stored, before = kept.get(mark.session), mark.nav
-        if stored is not None and stored != rebuilt:  # a session that has no report yet has none
+    for as_of, mark in marks.items():
+        rebuilt = mark.nav - before - paid_in.get(as_of, ZERO)
+        stored, before = kept.get(as_of), mark.nav
+        if stored is not None and stored != rebuilt:  # a decision that has no report yet has none
             found.append(Difference(mark.session, "profit of all strategies", rebuilt, stored))
     return found
 
 
-def _by_session(rows: Iterable[Mapping[str, Any]]) -> dict[date, list[Mapping[str, Any]]]:
-    return {session: list(group) for session, group in groupby(rows, key=itemgetter("session"))}
+def _by_decision(rows: Iterable[Mapping[str, Any]]) -> dict[datetime, list[Mapping[str, Any]]]:
+    return {as_of: list(group) for as_of, group in groupby(rows, key=itemgetter("as_of"))}
 
 
 def _compare(ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]]) -> list[Difference]:

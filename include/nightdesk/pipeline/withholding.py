@@ -22,10 +22,10 @@ def withheld_because(context: Context, broker: Broker, order: Order) -> str | No
     if broker.simulated or context.dry_run:
         return None
     conn, book, symbol = context.conn, context.book.name, order.symbol
-    ledger = read_ledger(conn, book, context.session)
+    ledger = read_ledger(conn, book, context.as_of)
     return why_withheld(
         order,
-        disputed_positions(conn, book, context.session),
+        disputed_positions(conn, book, context.as_of),
         ZERO if ledger is None else ledger.net().get(symbol, ZERO),
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),

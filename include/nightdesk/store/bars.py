@@ -159,39 +159,39 @@ def market_changed(conn: Connection, book: Book, first: date, last: date, since:
 
 @dataclass(frozen=True)
 class LateAction:
-    """An action of a symbol held at the open of `settled`, the session that should have booked it.
+    """An action of a symbol that was held, and the decision whose settling should have booked it.
 
-    `session` is its ex-date; `known_at` when it came, changed or went, after that session was decided.
+    `session` is its ex-date, `settled` the session of that decision and `settled_as_of` its instant;
+    `known_at` when it came, changed or went, after that was decided.
     """
 
     symbol: str
     session: date
     kind: str
     settled: date
+    settled_as_of: datetime
     known_at: datetime
 
 
 def late_actions(
-    conn: Connection, book: str, symbols: Sequence[str], session: date, known_by: datetime
+    conn: Connection, book: str, symbols: Sequence[str], as_of: datetime, known_by: datetime
 ) -> tuple[LateAction, ...]:
-    """Actions of the sessions before `session` that came, changed or went after their session was settled.
+    """Actions settled before `as_of` that came, changed or went after they were.
 
     Parameters
     ----------
     conn : Connection
         Where it is read.
     book : str
-        Whose positions and settled sessions count.
+        Whose positions and settlings count.
     symbols : sequence of str
         The book's.
-    session : date
-        The session that is being settled.
+    as_of : datetime
+        The decision that is being settled.
     known_by : datetime
         What became known later is not looked at.
     """
-    rows = read_rows(
-        conn, "late_actions", book=book, symbols=list(symbols), session=session, known_by=known_by
-    )
+    rows = read_rows(conn, "late_actions", book=book, symbols=list(symbols), as_of=as_of, known_by=known_by)
     return tuple(LateAction(**row) for row in rows)
 
 

@@ -62,26 +62,36 @@ class Adjustment:
     who: str
 
 
-def adjustments_of(conn: Connection, book: str, session: date) -> tuple[Adjustment, ...]:
-    """The adjustments that the settling of a session books, in the order in which they were given."""
-    return tuple(Adjustment(**row) for row in read_rows(conn, "adjustments_of", book=book, session=session))
+def adjustments_of(conn: Connection, book: str, as_of: datetime) -> tuple[Adjustment, ...]:
+    """The adjustments that the settling of a decision books, in the order in which they were given."""
+    return tuple(Adjustment(**row) for row in read_rows(conn, "adjustments_of", book=book, as_of=as_of))
 
 
 def add_adjustments(
-    conn: Connection, book: str, session: date, amounts: Mapping[str, Decimal], *, reason: str, who: str
+    conn: Connection,
+    book: str,
+    as_of: datetime,
+    session: date,
+    amounts: Mapping[str, Decimal],
+    *,
+    reason: str,
+    who: str,
 ) -> None:
-    """Store what a person takes over from the broker, by item, to be booked in `session`."""
-    said = {"book": book, "session": session, "reason": mask_line(reason), "who": one_line(who)}
-    add_rows(conn, "adjustments", [{**said, "item": item, "amount": one} for item, one in amounts.items()])
+    """Store what a person takes over from the broker, by item, for the settling at `as_of` in `session`."""
+    key: dict[str, Any] = {"book": book, "as_of": as_of, "session": session}
+    said = {"reason": mask_line(reason), "who": one_line(who)}
+    add_rows(
+        conn, "adjustments", [{**key, **said, "item": item, "amount": one} for item, one in amounts.items()]
+    )
 
 
 def newest_differences(conn: Connection, book: str) -> list[dict[str, Any]]:
-    """Differences to the broker of the newest settled session that a person was asked about.
+    """Differences to the broker of the newest settling that a person was asked about.
 
     Returns
     -------
     list of dict
-        session, item, ledger_value, broker_value.
+        as_of, session, item, ledger_value, broker_value.
     """
     return read_rows(conn, "newest_differences", book=book)
 

@@ -1,10 +1,10 @@
-"""What was decided of a session, read back: factors, regime, signals, targets, verdicts."""
+"""What was decided at an instant, read back: factors, regime, signals, targets, verdicts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,8 @@ from nightdesk.store.rows import read_row, read_rows
 Codes = NDArray[np.int8]
 
 
-def decided_sessions(conn: Connection, book: str, newest: int = 20) -> list[dict[str, Any]]:
-    """The newest sessions of a book, newest first.
+def newest_decisions(conn: Connection, book: str, newest: int = 20) -> list[dict[str, Any]]:
+    """The newest decisions of a book, newest first.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def decided_sessions(conn: Connection, book: str, newest: int = 20) -> list[dict
         session, as_of, known_by, status, regime, nav, cash, day_return, drawdown, orders (how many); None
         where a step was not reached.
     """
-    return read_rows(conn, "decided_sessions", book=book, newest=newest)
+    return read_rows(conn, "newest_decisions", book=book, newest=newest)
 
 
 def was_ingested(conn: Connection, book: str, config_hash: str) -> bool:
@@ -50,11 +50,11 @@ def factor_set(conn: Connection, names: Sequence[str]) -> int:
     return int(row["factor_set_id"])
 
 
-def read_factors(conn: Connection, book: str, session: date, symbols: Sequence[str]) -> dict[str, Floats]:
-    """Stored factors of a session by name, each of shape (n_symbols,), NaN for a symbol without a row."""
+def read_factors(conn: Connection, book: str, as_of: datetime, symbols: Sequence[str]) -> dict[str, Floats]:
+    """Stored factors of a decision by name, each of shape (n_symbols,), NaN for a symbol without a row."""
     column = {symbol: n for n, symbol in enumerate(symbols)}
     out: dict[str, Floats] = {}
-    for row in read_rows(conn, "factor_rows", book=book, session=session):
+    for row in read_rows(conn, "factor_rows", book=book, as_of=as_of):
         if row["symbol"] not in column:
             continue
         for name, value in zip(row["names"], row["factor_values"], strict=True):
@@ -78,7 +78,7 @@ def read_second_closes(conn: Connection, book: str, panel: Panel) -> Floats:
 
 @dataclass(frozen=True)
 class RegimeRow:
-    """The regime of a session: index and name of the band, the value behind it and its age in sessions."""
+    """The regime of a decision: index and name of the band, the value behind it and its age in sessions."""
 
     band: int
     regime: str
@@ -86,9 +86,9 @@ class RegimeRow:
     vix_age: int
 
 
-def read_regime(conn: Connection, book: str, session: date) -> RegimeRow | None:
-    """The regime of a session; None when that step has not run."""
-    row = read_row(conn, "regime_row", book=book, session=session)
+def read_regime(conn: Connection, book: str, as_of: datetime) -> RegimeRow | None:
+    """The regime of a decision; None when that step has not run."""
+    row = read_row(conn, "regime_row", book=book, as_of=as_of)
     return None if row is None else RegimeRow(**row)
 
 
@@ -101,27 +101,27 @@ class QualityRow:
     quarantined: tuple[str, ...]
 
 
-def read_quality(conn: Connection, book: str, session: date) -> QualityRow | None:
-    """The outcome of the checks of a session; None when that step has not run."""
-    row = read_row(conn, "session_quality", book=book, session=session)
+def read_quality(conn: Connection, book: str, as_of: datetime) -> QualityRow | None:
+    """The outcome of the checks of a decision; None when that step has not run."""
+    row = read_row(conn, "session_quality", book=book, as_of=as_of)
     if row is None:
         return None
     return QualityRow(row["entries_allowed"], row["reason"], tuple(row["quarantined"]))
 
 
-def signals_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """A session's signals: strategy, symbol, direction, side, action, strength, confidence, reason, injected;
-    by the first two.
+def signals_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """A decision's signals by strategy and symbol: those two, direction, side, action, strength, confidence,
+    reason, injected.
     """
-    return read_rows(conn, "signal_rows", book=book, session=session)
+    return read_rows(conn, "signal_rows", book=book, as_of=as_of)
 
 
-def silent_strategies(conn: Connection, book: str, session: date) -> tuple[str, ...]:
-    """The strategies without whose signals a session was decided, by name: with any, it is degraded.
+def silent_strategies(conn: Connection, book: str, as_of: datetime) -> tuple[str, ...]:
+    """The strategies without whose signals a decision was made, by name: with any, it is degraded.
 
     Empty before its targets were sized.
     """
-    rows = read_rows(conn, "silent_strategies", book=book, session=session)
+    rows = read_rows(conn, "silent_strategies", book=book, as_of=as_of)
     return tuple(row["strategy"] for row in rows)
 
 
@@ -131,26 +131,26 @@ _SIGN_OF = {word: sign for sign, word in STORED_SIDES.items()}
 
 
 def read_signals(
-    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+    conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
 ) -> tuple[Codes, Codes, Floats]:
-    """Directions, sides and confidences of a session, of shape (n_strategies, n_symbols).
+    """Directions, sides and confidences of a decision, of shape (n_strategies, n_symbols).
 
     A strategy that did not speak holds everything, with confidence 0.
     """
-    rows = signals_of(conn, book, session)
+    rows = signals_of(conn, book, as_of)
     confidence = by_position(rows, strategies, symbols, ("confidence",))["confidence"]
     return *_directions_and_sides(rows, strategies, symbols), confidence
 
 
 def directions_before(
-    conn: Connection, book: str, session: date, strategies: Sequence[str], symbols: Sequence[str]
+    conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
 ) -> tuple[Codes, Codes]:
-    """Direction and side of what each strategy said when it last spoke before a session.
+    """Direction and side of what each strategy said when it last spoke before a decision.
 
     Of shape (n_strategies, n_symbols). A strategy that was silent in between has not changed its mind. Before
     its first word it holds.
     """
-    rows = read_rows(conn, "signal_rows_before", book=book, session=session, strategies=list(strategies))
+    rows = read_rows(conn, "signal_rows_before", book=book, as_of=as_of, strategies=list(strategies))
     return _directions_and_sides(rows, strategies, symbols)
 
 
@@ -182,42 +182,42 @@ def by_position(
     return out
 
 
-def targets_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """Targets of a session by strategy and symbol: held, quantity, weight, confidence, cause and what is
+def targets_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """Targets of a decision by strategy and symbol: held, quantity, weight, confidence, cause and what is
     carried on of each.
     """
-    return read_rows(conn, "target_rows", book=book, session=session)
+    return read_rows(conn, "target_rows", book=book, as_of=as_of)
 
 
 def carried_before(
     conn: Connection,
     book: str,
-    session: date,
+    as_of: datetime,
     strategies: Sequence[str],
     symbols: Sequence[str],
     names: Sequence[str],
 ) -> dict[str, Floats]:
-    """What the newest targets before `session` leave to it: their columns `names`.
+    """What the newest targets before `as_of` leave to it: their columns `names`.
 
-    Each of shape (n_strategies, n_symbols); empty where there is no such session. What the book names since
+    Each of shape (n_strategies, n_symbols); empty where there is no such decision. What the book names since
     then has 0.
     """
-    rows = read_rows(conn, "carried_rows_before", book=book, session=session)
+    rows = read_rows(conn, "carried_rows_before", book=book, as_of=as_of)
     return by_position(rows, strategies, symbols, names) if rows else {}
 
 
-def target_scale(conn: Connection, book: str, session: date) -> dict[str, float] | None:
+def target_scale(conn: Connection, book: str, as_of: datetime) -> dict[str, float] | None:
     """Annualised `volatility` of the wanted portfolio and the `scale` that brought it down, or None."""
-    return read_row(conn, "target_scale", book=book, session=session)
+    return read_row(conn, "target_scale", book=book, as_of=as_of)
 
 
-def gated_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """What the gate left of a session's targets: strategy, symbol, quantity."""
-    return read_rows(conn, "gated_rows", book=book, session=session)
+def gated_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What the gate left of a decision's targets: strategy, symbol, quantity."""
+    return read_rows(conn, "gated_rows", book=book, as_of=as_of)
 
 
-def verdicts_of(conn: Connection, book: str, session: date) -> list[Verdict]:
-    """The gate's words on a session, in the order in which they were spoken."""
+def verdicts_of(conn: Connection, book: str, as_of: datetime) -> list[Verdict]:
+    """The gate's words on a decision, in the order in which they were spoken."""
     return [
         Verdict(
             step=row["step"],
@@ -230,7 +230,7 @@ def verdicts_of(conn: Connection, book: str, session: date) -> list[Verdict]:
             before=float(row["quantity_before"]),
             after=float(row["quantity_after"]),
         )
-        for row in read_rows(conn, "verdict_rows", book=book, session=session)
+        for row in read_rows(conn, "verdict_rows", book=book, as_of=as_of)
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from nightdesk.execution.account import Movement
 from nightdesk.execution.fills import Fill
@@ -46,21 +46,19 @@ def movements_since(conn: Connection, book: str, after: date) -> tuple[Movement,
     return tuple(Movement(**row) for row in read_rows(conn, "movements_since", book=book, after=after))
 
 
-def movements_booked_in(conn: Connection, book: str, session: date) -> tuple[Movement, ...]:
-    """The movements that the settling of a session has booked; of cash in lieu what it corrected."""
-    return tuple(
-        Movement(**row) for row in read_rows(conn, "movements_booked_in", book=book, session=session)
-    )
+def movements_booked_in(conn: Connection, book: str, as_of: datetime) -> tuple[Movement, ...]:
+    """The movements that the settling of a decision has booked; of cash in lieu what it corrected."""
+    return tuple(Movement(**row) for row in read_rows(conn, "movements_booked_in", book=book, as_of=as_of))
 
 
-def references_booked(conn: Connection, book: str, first: date, last: date) -> frozenset[str]:
-    """The references that the ledger entries of a span carry."""
+def references_booked(conn: Connection, book: str, first: datetime, last: datetime) -> frozenset[str]:
+    """The references that the ledger entries of a span of decisions carry."""
     rows = read_rows(conn, "references_booked", book=book, first=first, last=last)
     return frozenset(row["reference"] for row in rows)
 
 
-def payments_booked(conn: Connection, book: str, first: date, last: date) -> tuple[Entry, ...]:
-    """The ledger's entries of a span whose cash a real broker may pay later, by session."""
+def payments_booked(conn: Connection, book: str, first: datetime, last: datetime) -> tuple[Entry, ...]:
+    """The ledger's entries of a span of decisions whose cash a real broker may pay later, ascending."""
     return tuple(
         Entry(**row) for row in read_rows(conn, "payments_booked", book=book, first=first, last=last)
     )

@@ -39,10 +39,10 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a session of a started book stands.
+    """Where a decision of a started book stands.
 
     `inception` and `created_at` are the book's; `status` (open, failed, closed) and `opened_at` are None for
-    a session that was never begun. Instants in UTC.
+    one that was never begun. Instants in UTC.
     """
 
     inception: date
@@ -53,7 +53,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class TaskRun:
-    """A run of Airflow that worked on a session."""
+    """A run of Airflow that worked on a decision in `session`."""
 
     book: str
     session: date
@@ -104,29 +104,29 @@ def failures_told(conn: Connection, task: str) -> tuple[Told, ...]:
     return tuple(found)
 
 
-def attempts_of(conn: Connection, book: str, session: date | None, task: str) -> tuple[Attempt, ...]:
+def attempts_of(conn: Connection, book: str, task: str) -> tuple[Attempt, ...]:
     """The newest record of each try of a task (``DAG/run/task/``), by its number."""
     found: dict[int, Attempt] = {}
-    for row in read_rows(conn, "attempts_of_task", book=book, session=session, task=task):
+    for row in read_rows(conn, "attempts_of_task", book=book, task=task):
         number = int(row["task"].rpartition("/")[2])
         found[number] = Attempt(number, row["status"], row["started_at"], row["error"])
     return tuple(found[number] for number in sorted(found))
 
 
 def runs_in_doubt(conn: Connection) -> tuple[TaskRun, ...]:
-    """The runs of the last days whose session is not closed, or of which a step has not ended well."""
+    """The runs of the last days whose decision is not closed, or of which a step has not ended well."""
     return tuple(TaskRun(**row) for row in read_rows(conn, "tasks_in_doubt", window=WINDOW))
 
 
-def session_standing(conn: Connection, book: str, session: date) -> Standing | None:
-    """Where a session stands; None for a book that was never started."""
-    row = read_row(conn, "session_standing", book=book, session=session)
+def decision_standing(conn: Connection, book: str, as_of: datetime) -> Standing | None:
+    """Where a decision stands; None for a book that was never started."""
+    row = read_row(conn, "decision_standing", book=book, as_of=as_of)
     return None if row is None else Standing(**row)
 
 
-def ingested_at(conn: Connection, book: str, session: date) -> datetime | None:
-    """When the newest ingest of a session ended well, in UTC; None when none did."""
-    row = read_row(conn, "ingested_at", book=book, session=session)
+def ingested_at(conn: Connection, book: str, as_of: datetime) -> datetime | None:
+    """When the newest ingest of a decision ended well, in UTC; None when none did."""
+    row = read_row(conn, "ingested_at", book=book, as_of=as_of)
     return None if row is None else row["ended_at"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,9 +152,9 @@ def headlines_changed(conn: Connection, reading: Reading, since: datetime) -> bo
     return row is not None and bool(row["changed"])
 
 
-def read_sentiments(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
+def read_sentiments(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
     """What a decision made of its headlines: symbol, scorer, score, count; a symbol without any is absent."""
-    return read_rows(conn, "session_sentiments", book=book, session=session)
+    return read_rows(conn, "session_sentiments", book=book, as_of=as_of)
 
 
 def reached(

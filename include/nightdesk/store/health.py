@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection
-from nightdesk.store.rows import Changed, Row, read_row, read_rows, replace_rows
+from nightdesk.store.rows import Row, read_row, read_rows, replace_rows
 
 #: The checks whose rows are kept for ever, as those of other checks that did not pass: ages of newest bars.
 KEPT_CHECKS = ("no_bar", "reference_age")
@@ -34,30 +34,6 @@ class Health:
         replace_rows(self._conn, "feed_health", {"source": source}, [mask_document(row)])
 
 
-def save_findings(conn: Connection, book: str, session: date, findings: Sequence[Row]) -> Changed:
-    """Replace what the checks of one decision found.
-
-    Parameters
-    ----------
-    conn : Connection
-        In a transaction of the caller, or by itself.
-    book : str
-        Name of the book.
-    session : date
-        The session that was decided on the data.
-    findings : sequence of mapping
-        check_name, symbol (``*`` where the check is of all), value and limit_value (None where there is no
-        number), outcome (passed, warned, quarantined, stopped), detail. Passed checks have rows too: a
-        session without any row was not checked, and a spell of quarantine does not end there.
-
-    Returns
-    -------
-    Changed
-        The differences that were written.
-    """
-    return replace_rows(conn, "quality_runs", {"book": book, "session": session}, findings)
-
-
 def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
     """Delete what passed of the closed sessions before a date, but for `KEPT_CHECKS`.
 
@@ -71,21 +47,31 @@ def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
     return row["sessions"], row["rows"]
 
 
-def still_kept(conn: Connection, book: str, session: date, findings: Sequence[Row]) -> list[Row]:
-    """Those of a session's findings that `thin_findings` leaves, where it was there; else all of them."""
-    row = read_row(conn, "run_thinned", book=book, session=session)
+def still_kept(conn: Connection, book: str, as_of: datetime, findings: Sequence[Row]) -> list[Row]:
+    """Those of a decision's findings that `thin_findings` leaves, where it was there; else all of them."""
+    row = read_row(conn, "run_thinned", book=book, as_of=as_of)
     if row is None or not row["thinned"]:
         return list(findings)
     return [one for one in findings if one["outcome"] != "passed" or one["check_name"] in KEPT_CHECKS]
 
 
-def read_findings(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """The rows of `save_findings`, those that did not pass first."""
-    return read_rows(conn, "quality_findings", book=book, session=session)
+def read_findings(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What the checks of a decision found, those that did not pass first.
+
+    Passed checks have rows too: a decision without any row was not checked, and a spell of quarantine does
+    not end there.
+
+    Returns
+    -------
+    list of dict
+        check_name, symbol (``*`` where the check is of all), value and limit_value (None where there is no
+        number), outcome (passed, warned, quarantined, stopped), detail.
+    """
+    return read_rows(conn, "quality_findings", book=book, as_of=as_of)
 
 
-def ingest_notes(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """What the newest ingest of a session left out.
+def ingest_notes(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What the newest ingest of a decision left out.
 
     Returns
     -------
@@ -93,7 +79,7 @@ def ingest_notes(conn: Connection, book: str, session: date) -> list[dict[str, A
         kind (dropped, passed_over, missing), subject (the reason, the file, the symbol), rows (of those that
         were dropped, else None), detail (header and reason of a file, reason of a symbol).
     """
-    return read_rows(conn, "ingest_notes", book=book, session=session)
+    return read_rows(conn, "ingest_notes", book=book, as_of=as_of)
 
 
 def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> list[dict[str, Any]]:

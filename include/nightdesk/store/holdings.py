@@ -1,16 +1,16 @@
-"""Held symbols whose bars have ended, or did not come: a fact of each session's settling."""
+"""Held symbols whose bars have ended, or did not come: a fact of each settling."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import read_rows
 
 
-def stale_holdings_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """The stale holdings of a session, by symbol.
+def stale_holdings_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The stale holdings of a decision, by symbol.
 
     Returns
     -------
@@ -18,4 +18,4 @@ def stale_holdings_of(conn: Connection, book: str, session: date) -> list[dict[s
         symbol, quantity, price (dollars), market_value (dollars and cents), last_bar (None where there was
         none), sessions (since that bar).
     """
-    return read_rows(conn, "stale_holdings_of", book=book, session=session)
+    return read_rows(conn, "stale_holdings_of", book=book, as_of=as_of)

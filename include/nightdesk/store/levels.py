@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from nightdesk.errors import Refused
 from nightdesk.masking import mask_line, one_line
 from nightdesk.risk import Change, RiskEvent, RiskState
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import LATEST, read_row, read_rows
 
 
 def risk_facts(conn: Connection, book: str, session: date) -> tuple[RiskEvent, ...]:
@@ -63,26 +64,37 @@ def tell_risk_fact(conn: Connection, book: str, fact: RiskEvent, *, key: str | N
         return cur.rowcount > 0
 
 
-def read_risk_state(conn: Connection, book: str, session: date) -> RiskState | None:
-    """Where a book's risk stood after the decision of a session; None when that was not kept."""
-    row = read_row(conn, "risk_state_row", book=book, session=session)
-    return None if row is None else _state(conn, book, session, row)
+def read_risk_state(conn: Connection, book: str, as_of: datetime) -> RiskState | None:
+    """Where a book's risk stood after a decision; None when that was not kept."""
+    row = read_row(conn, "risk_state_row", book=book, as_of=as_of)
+    return None if row is None else _state(conn, book, as_of, row)
 
 
-def average_correlation(conn: Connection, book: str, session: date) -> float:
+def average_correlation(conn: Connection, book: str, as_of: datetime) -> float:
     """Over the pairs that were held or wanted in a decision; NaN where none was known, or none was kept."""
-    row = read_row(conn, "average_correlation", book=book, session=session)
+    row = read_row(conn, "average_correlation", book=book, as_of=as_of)
     return math.nan if row is None else float(row["average_correlation"])
 
 
-def newest_risk_state(conn: Connection, book: str, session: date = date.max) -> tuple[date, RiskState] | None:
-    """The newest state up to a session with the session that left it; None when none was ever kept."""
-    row = read_row(conn, "newest_risk_state", book=book, session=session)
-    return None if row is None else (row["session"], _state(conn, book, row["session"], row))
+@dataclass(frozen=True, slots=True)
+class LeftState:
+    """The state of a book's risk, and the decision that left it: at `as_of` in `session`."""
+
+    as_of: datetime
+    session: date
+    state: RiskState
 
 
-def _state(conn: Connection, book: str, session: date, row: Mapping[str, Any]) -> RiskState:
-    caps = read_rows(conn, "risk_cap_rows", book=book, session=session)
+def newest_risk_state(conn: Connection, book: str, as_of: datetime = LATEST) -> LeftState | None:
+    """The newest state up to a decision; None when none was ever kept."""
+    row = read_row(conn, "newest_risk_state", book=book, as_of=as_of)
+    if row is None:
+        return None
+    return LeftState(row["as_of"], row["session"], _state(conn, book, row["as_of"], row))
+
+
+def _state(conn: Connection, book: str, as_of: datetime, row: Mapping[str, Any]) -> RiskState:
+    caps = read_rows(conn, "risk_cap_rows", book=book, as_of=as_of)
     return RiskState(
         level=row["level"],
         peak=row["peak_nav"],

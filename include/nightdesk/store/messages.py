@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 from nightdesk.masking import lines_only, mask, mask_line
@@ -89,7 +89,7 @@ def grave_alerts(conn: Connection, book: str | None = None, newest: int = 50) ->
     return read_rows(conn, "grave_alert_rows", book=book, newest=newest)
 
 
-def report_html(conn: Connection, book: str, session: date) -> str | None:
-    """The report page of a session; None when it was not made."""
-    row = read_row(conn, "report_html", book=book, session=session)
+def report_html(conn: Connection, book: str, as_of: datetime) -> str | None:
+    """The report page of a decision; None when it was not made."""
+    row = read_row(conn, "report_html", book=book, as_of=as_of)
     return None if row is None else str(row["html"])

@@ -9,8 +9,12 @@ from pathlib import Path
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
 from nightdesk.errors import Refused
+from nightdesk.store.closes import give_closes
 from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
 from nightdesk.store.rows import forget_primary_keys
+
+#: It names decisions by their instants: of sessions without a run only the calendars know the close.
+BY_INSTANT = "031_decision_instants.sql"
 
 _MIGRATIONS_TABLE = """
 CREATE SCHEMA IF NOT EXISTS nightdesk;
@@ -59,6 +63,8 @@ def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
         for name in pending:
             with transaction(conn):
                 cur.execute("SET LOCAL statement_timeout = 0")  # a change of a long table takes its time
+                if name == BY_INSTANT:
+                    give_closes(cur)
                 cur.execute(files[name])
                 cur.execute(
                     "INSERT INTO nightdesk.migrations (name, checksum) VALUES (%s, %s)", (name, sums[name])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +15,7 @@ from nightdesk.execution.repairs import MoveOrder
 from nightdesk.execution.slippage import Slippage, expected_prices
 from nightdesk.masking import mask_document
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import add_rows, read_row, read_rows
+from nightdesk.store.rows import EARLIEST, LATEST, add_rows, read_row, read_rows
 
 #: Characters of a broker's answer that are kept with an order.
 LONGEST_ANSWER = 20_000
@@ -35,9 +35,9 @@ class StoredOrder:
     filled_quantity: Decimal
 
 
-def orders_of(conn: Connection, book: str, session: date) -> tuple[StoredOrder, ...]:
-    """The orders that a session decided, by symbol."""
-    return tuple(_stored(row) for row in read_rows(conn, "order_rows", book=book, session=session))
+def orders_of(conn: Connection, book: str, as_of: datetime) -> tuple[StoredOrder, ...]:
+    """The orders of a decision, by symbol."""
+    return tuple(_stored(row) for row in read_rows(conn, "order_rows", book=book, as_of=as_of))
 
 
 def find_order(conn: Connection, client_order_id: str) -> StoredOrder | None:
@@ -46,24 +46,25 @@ def find_order(conn: Connection, client_order_id: str) -> StoredOrder | None:
     return None if row is None else _stored(row)
 
 
-def orders_to_settle(conn: Connection, book: str, session: date) -> tuple[StoredOrder, ...]:
-    """The orders that were open when `session` began, by session and id, whatever became of them in it.
+def orders_to_settle(conn: Connection, book: str, as_of: datetime, session: date) -> tuple[StoredOrder, ...]:
+    """The orders that were open when the decision before `as_of` was done, by decision and id, whatever
+    became of them since.
 
-    With them those that were given up after an attempt, since the broker may yet have them: of the session
-    before, and of the last `AWAITED` in a symbol whose position that session left in dispute.
+    With them those that were given up after an attempt, since the broker may yet have them: of the decision
+    before, and of the last `AWAITED` before `session` in a symbol whose position it left in dispute.
     """
-    known = {"book": book, "session": session, "first": session - AWAITED}
+    known = {"book": book, "as_of": as_of, "first": session - AWAITED}
     return tuple(_stored(row) for row in read_rows(conn, "orders_to_settle", **known))
 
 
 def working_orders(conn: Connection, book: str) -> tuple[StoredOrder, ...]:
-    """The orders that may be at the broker and have not ended, of all sessions, by session and id."""
+    """The orders that may be at the broker and have not ended, of all decisions, by decision and id."""
     return tuple(_stored(row) for row in read_rows(conn, "working_orders", book=book))
 
 
 def unbooked_orders(conn: Connection, book: str, symbol: str) -> tuple[tuple[StoredOrder, Decimal], ...]:
     """The orders in a symbol that may be at the broker and have not ended, or have executions that are not
-    booked; each with its booked units, by session and id.
+    booked; each with its booked units, by decision and id.
     """
     rows = read_rows(conn, "unbooked_orders", book=book, symbol=symbol)
     return tuple((_stored(row), row["booked"]) for row in rows)
@@ -71,7 +72,8 @@ def unbooked_orders(conn: Connection, book: str, symbol: str) -> tuple[tuple[Sto
 
 def order_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:
     """Orders as their table holds them, without what happens to them later."""
-    names = tuple(name for name in Order.__dataclass_fields__ if name not in ("book", "session", "intents"))
+    key = ("book", "as_of", "session")
+    names = tuple(name for name in Order.__dataclass_fields__ if name not in (*key, "intents"))
     return [{name: getattr(order, name) for name in names} for order in orders]
 
 
@@ -90,8 +92,8 @@ def intent_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:
 
 
 def add_order(conn: Connection, order: Order, cause: str) -> None:
-    """Write one more order of a session as planned, with its intents and its cause; in a transaction."""
-    key = {"book": order.book, "session": order.session}
+    """Write one more order of a decision as planned, with its intents and its cause; in a transaction."""
+    key = _key(order)
     add_rows(conn, "orders", [key | row for row in order_rows([order])])
     add_rows(conn, "order_intents", [key | row for row in intent_rows([order])])
     add_rows(conn, "order_events", [planned_event(order, cause)])
@@ -102,6 +104,7 @@ def planned_event(order: Order, cause: str) -> dict[str, Any]:
     return {
         "client_order_id": order.client_order_id,
         "number": 0,
+        "as_of": order.as_of,
         "session": order.session,
         "status": "planned",
         "cause": cause,
@@ -123,14 +126,23 @@ def cross_rows(crosses: Sequence[Cross]) -> list[dict[str, Any]]:
     ]
 
 
-def crosses_of(conn: Connection, book: str, session: date) -> tuple[Cross, ...]:
-    """What a session decided to change hands inside the book, by symbol."""
-    return _crosses(read_rows(conn, "cross_rows", book=book, first=session, last=session))
+def crosses_of(conn: Connection, book: str, as_of: datetime) -> tuple[Cross, ...]:
+    """What was decided to change hands inside the book, by symbol."""
+    return tuple(dated_crosses(conn, book, as_of, as_of).get(as_of, ()))
 
 
-def all_crosses(conn: Connection, book: str) -> tuple[Cross, ...]:
-    """Everything that was decided to change hands inside a book, by session and symbol."""
-    return _crosses(read_rows(conn, "cross_rows", book=book, first=date.min, last=date.max))
+def dated_crosses(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> dict[datetime, tuple[Cross, ...]]:
+    """Everything that a span of decisions had change hands inside a book, by decision; by default all."""
+    out: dict[datetime, dict[str, Cross]] = {}
+    for row in read_rows(conn, "cross_rows", book=book, first=first, last=last):
+        symbol, found = row["symbol"], out.setdefault(row["as_of"], {})
+        known = found.get(symbol, Cross(row["session"], symbol, row["price"], ()))
+        found[symbol] = replace(
+            known, intents=(*known.intents, Intent(row["strategy"], symbol, row["quantity"]))
+        )
+    return {as_of: tuple(found.values()) for as_of, found in out.items()}
 
 
 def begin_attempt(conn: Connection, client_order_id: str) -> None:
@@ -144,7 +156,7 @@ def begin_attempt(conn: Connection, client_order_id: str) -> None:
 
 def resize_order(conn: Connection, order: Order) -> None:
     """Bring a stored order to the quantity and the intents of `order`; in a transaction."""
-    key = {"book": order.book, "session": order.session}
+    key = _key(order)
     with cursor(conn) as cur:
         cur.execute(
             "UPDATE nightdesk.orders SET quantity = %s WHERE client_order_id = %s",
@@ -165,6 +177,7 @@ def forget_attempts(conn: Connection, client_order_id: str) -> None:
 def move_order(
     conn: Connection,
     client_order_id: str,
+    as_of: datetime,
     session: date,
     status: str,
     cause: str,
@@ -180,8 +193,10 @@ def move_order(
         In a transaction.
     client_order_id : str
         The order.
+    as_of : datetime
+        The decision whose run records it, or whose settling is to come.
     session : date
-        The session whose run records it.
+        The session that it lies in.
     status : str
         The state that begins.
     cause : str
@@ -192,16 +207,16 @@ def move_order(
         What the broker answered.
     """
     move = {"client_order_id": client_order_id, "status": status, "cause": cause}
-    _move(conn, session, [move | {"filled": filled, "answer": answer}])
+    _move(conn, as_of, session, [move | {"filled": filled, "answer": answer}])
 
 
-def move_orders(conn: Connection, session: date, moves: Sequence[MoveOrder]) -> None:
+def move_orders(conn: Connection, as_of: datetime, session: date, moves: Sequence[MoveOrder]) -> None:
     """The same for any number of orders, each at most once, in two statements."""
     names = ("client_order_id", "status", "cause", "filled", "answer")
-    _move(conn, session, [{name: getattr(one, name) for name in names} for one in moves])
+    _move(conn, as_of, session, [{name: getattr(one, name) for name in names} for one in moves])
 
 
-def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -> None:
+def _move(conn: Connection, as_of: datetime, session: date, moves: Sequence[Mapping[str, Any]]) -> None:
     import json
 
     if not moves:
@@ -218,11 +233,13 @@ def _move(conn: Connection, session: date, moves: Sequence[Mapping[str, Any]]) -
             "UPDATE nightdesk.orders o "
             "SET status = move.status, filled_quantity = coalesce(move.filled, o.filled_quantity) "
             f"FROM {moved} WHERE o.client_order_id = move.client_order_id; "
-            "INSERT INTO nightdesk.order_events (client_order_id, number, session, status, cause, answer) "
+            "INSERT INTO nightdesk.order_events "
+            "(client_order_id, number, as_of, session, status, cause, answer) "
             "SELECT client_order_id, (SELECT count(*) FROM nightdesk.order_events known "
-            "WHERE known.client_order_id = move.client_order_id), %(session)s, status, cause, answer "
+            "WHERE known.client_order_id = move.client_order_id), "
+            "%(as_of)s, %(session)s, status, cause, answer "
             f"FROM {moved}",
-            {"moves": document, "session": session},
+            {"moves": document, "as_of": as_of, "session": session},
         )
 
 
@@ -236,8 +253,8 @@ def _kept(answer: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return {"begins": text[: LONGEST_ANSWER // 2], "characters": len(text)}
 
 
-def unsent_orders(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """The orders of a session of which nothing was executed or can be: rejected, suppressed, or too late.
+def unsent_orders(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The orders of a decision of which nothing was executed or can be: rejected, suppressed, or too late.
 
     Returns
     -------
@@ -245,37 +262,42 @@ def unsent_orders(conn: Connection, book: str, session: date) -> list[dict[str, 
         client_order_id, symbol, side, quantity, status, cause, and whether the broker had accepted it; by
         symbol.
     """
-    return read_rows(conn, "unsent_orders", book=book, session=session)
+    return read_rows(conn, "unsent_orders", book=book, as_of=as_of)
 
 
-def order_events_of(conn: Connection, book: str, session: date) -> list[dict[str, Any]]:
-    """What happened to the orders that a session decided, order by order.
+def order_events_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What happened to the orders of a decision, order by order.
 
     Returns
     -------
     list of dict
         client_order_id, number, session, status, cause, answer, recorded_at.
     """
-    return read_rows(conn, "order_event_rows", book=book, session=session)
+    return read_rows(conn, "order_event_rows", book=book, as_of=as_of)
 
 
-def fills_of(conn: Connection, book: str, session: date) -> tuple[Fill, ...]:
-    """The executions booked in a session, by id."""
-    return fills_between(conn, book, session, session)
+def fills_of(conn: Connection, book: str, as_of: datetime) -> tuple[Fill, ...]:
+    """The executions that the settling of a decision booked, by id."""
+    return fills_between(conn, book, as_of, as_of)
 
 
-def fills_between(conn: Connection, book: str, first: date, last: date) -> tuple[Fill, ...]:
-    """The executions that were booked in the sessions of a span, by session and id."""
-    return tuple(Fill(**row) for row in read_rows(conn, "fill_rows", book=book, first=first, last=last))
+def fills_between(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> tuple[Fill, ...]:
+    """The executions that the settlings of a span of decisions booked, by decision and id; by default all."""
+    return tuple(fill for _, fill in dated_fills(conn, book, first, last))
 
 
-def all_fills(conn: Connection, book: str) -> tuple[Fill, ...]:
-    """All executions that were booked, by session and id."""
-    return fills_between(conn, book, date.min, date.max)
+def dated_fills(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> tuple[tuple[datetime, Fill], ...]:
+    """The same, each with the decision whose settling booked it."""
+    rows = read_rows(conn, "fill_rows", book=book, first=first, last=last)
+    return tuple((row.pop("as_of"), Fill(**row)) for row in rows)
 
 
 def fill_rows(fills: Sequence[Fill], orders: Mapping[str, Order], terms: FillTerms) -> list[dict[str, Any]]:
-    """Executions of one session as their table holds them, with the prices that were expected.
+    """Executions of one settling as their table holds them, with the prices that were expected.
 
     Parameters
     ----------
@@ -294,26 +316,20 @@ def fill_rows(fills: Sequence[Fill], orders: Mapping[str, Order], terms: FillTer
     ]
 
 
-def slippage_rows(conn: Connection, book: str, session: date) -> tuple[Slippage, ...]:
-    """Slippage of every execution booked in a session, as it was expected then and as it came; by id."""
-    rows = read_rows(conn, "slippage_rows", book=book, session=session)
+def slippage_rows(conn: Connection, book: str, as_of: datetime) -> tuple[Slippage, ...]:
+    """Slippage of every execution that the settling of a decision booked, as expected then and as it came."""
+    rows = read_rows(conn, "slippage_rows", book=book, as_of=as_of)
     return tuple(Slippage(row["notional"], row["expected_cost"], row["realised_cost"]) for row in rows)
 
 
-def filled_before(conn: Connection, book: str, session: date, orders: Sequence[str]) -> dict[str, Decimal]:
-    """Units of each order that were executed in sessions before `session`."""
-    rows = read_rows(conn, "filled_before", book=book, session=session, orders=list(orders))
+def filled_before(conn: Connection, book: str, as_of: datetime, orders: Sequence[str]) -> dict[str, Decimal]:
+    """Units of each order that settlings before that of `as_of` booked."""
+    rows = read_rows(conn, "filled_before", book=book, as_of=as_of, orders=list(orders))
     return {row["client_order_id"]: row["quantity"] for row in rows}
 
 
-def _crosses(rows: Sequence[Mapping[str, Any]]) -> tuple[Cross, ...]:
-    out: dict[tuple[date, str], Cross] = {}
-    for row in rows:
-        session, symbol = row["session"], row["symbol"]
-        intent = Intent(row["strategy"], symbol, row["quantity"])
-        known = out.get((session, symbol), Cross(session, symbol, row["price"], ()))
-        out[session, symbol] = replace(known, intents=(*known.intents, intent))
-    return tuple(out.values())
+def _key(order: Order) -> dict[str, Any]:
+    return {"book": order.book, "as_of": order.as_of, "session": order.session}
 
 
 def _stored(row: Mapping[str, Any]) -> StoredOrder:

@@ -1,10 +1,10 @@
-"""The state of the embedded paper broker, kept by session, so that it can be taken back to an earlier one."""
+"""The state of the embedded paper broker after each period, so that it can be taken back to before one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +16,9 @@ from nightdesk.store.rows import Write, add_rows, read_row, read_rows, write_all
 
 @dataclass(frozen=True)
 class PaperState:
-    """An account after its newest session: `cash` in dollars, units by symbol."""
+    """An account at the end of its newest period, `as_of`: `cash` in dollars, units by symbol."""
 
+    as_of: datetime
     session: date
     cash: Decimal
     positions: Mapping[str, Decimal]
@@ -29,12 +30,12 @@ def newest_state(conn: Connection, account: str) -> PaperState | None:
     if not rows:
         return None
     held = {row["symbol"]: row["quantity"] for row in rows if row["symbol"] is not None}
-    return PaperState(rows[0]["session"], rows[0]["cash"], held)
+    return PaperState(rows[0]["as_of"], rows[0]["session"], rows[0]["cash"], held)
 
 
 def add_state(conn: Connection, account: str, state: PaperState) -> None:
-    """Store the account after one more session; one that is stored already stays as it is."""
-    key = {"account": account, "session": state.session}
+    """Store the account after one more period; one that is stored already stays as it is."""
+    key = {"account": account, "as_of": state.as_of, "session": state.session}
     held = [
         {**key, "symbol": symbol, "quantity": quantity}
         for symbol, quantity in state.positions.items()
@@ -50,19 +51,15 @@ def add_state(conn: Connection, account: str, state: PaperState) -> None:
     )
 
 
-def add_order(conn: Connection, account: str, session: date, order: Order) -> bool:
-    """Receive an order at a session; False when its client order id is taken."""
+def add_order(conn: Connection, account: str, as_of: datetime, session: date, order: Order) -> bool:
+    """Receive an order at `as_of` in `session`; False when its client order id is taken."""
     names = (
         "client_order_id", "symbol", "side", "quantity",
         "order_type", "time_in_force", "limit_price", "reference_price",
     )  # fmt: skip
+    key = {"account": account, "as_of": as_of, "session": session}
     row = {name: getattr(order, name) for name in names}
-    return (
-        add_rows(
-            conn, "paper_orders", [{"account": account, "session": session, "status": "accepted", **row}]
-        )
-        > 0
-    )
+    return add_rows(conn, "paper_orders", [{**key, "status": "accepted", **row}]) > 0
 
 
 def find_paper_order(conn: Connection, account: str, client_order_id: str) -> dict[str, Any] | None:
@@ -71,59 +68,56 @@ def find_paper_order(conn: Connection, account: str, client_order_id: str) -> di
 
 
 def open_paper_orders(conn: Connection, account: str) -> list[dict[str, Any]]:
-    """Orders that wait for the next open, in the order of their arrival."""
+    """Orders that wait for the next period, in the order of their arrival."""
     return read_rows(conn, "paper_open_orders", account=account)
 
 
 def end_order(
-    conn: Connection, account: str, client_order_id: str, status: str, session: date, reason: str = ""
+    conn: Connection, account: str, client_order_id: str, status: str, as_of: datetime, reason: str = ""
 ) -> None:
     """Bring a waiting order to its end: filled, expired or cancelled."""
     with cursor(conn) as cur:
         cur.execute(
-            "UPDATE nightdesk.paper_orders SET status = %s, ended = %s, reason = %s "
+            "UPDATE nightdesk.paper_orders SET status = %s, ended_as_of = %s, reason = %s "
             "WHERE account = %s AND client_order_id = %s AND status = 'accepted'",
-            (status, session, reason, account, client_order_id),
+            (status, as_of, reason, account, client_order_id),
         )
 
 
-def add_fill(conn: Connection, account: str, fill: Fill) -> None:
-    """Store an execution."""
-    add_rows(
-        conn,
-        "paper_fills",
-        [{"account": account, **{n: getattr(fill, n) for n in Fill.__dataclass_fields__}}],
-    )
+def add_fill(conn: Connection, account: str, as_of: datetime, fill: Fill) -> None:
+    """Store an execution in the period that ends at `as_of`."""
+    row = {name: getattr(fill, name) for name in Fill.__dataclass_fields__}
+    add_rows(conn, "paper_fills", [{"account": account, "as_of": as_of, **row}])
 
 
-def paper_fills_since(conn: Connection, account: str, session: date) -> tuple[Fill, ...]:
-    """Executions in the sessions after `session`."""
-    return tuple(
-        Fill(**row) for row in read_rows(conn, "paper_fills_since", account=account, session=session)
-    )
+def paper_fills_since(conn: Connection, account: str, as_of: datetime) -> tuple[Fill, ...]:
+    """Executions in the periods after the one that ended at `as_of`."""
+    return tuple(Fill(**row) for row in read_rows(conn, "paper_fills_since", account=account, as_of=as_of))
 
 
-def acted_since(conn: Connection, account: str, session: date) -> bool:
-    """Whether an order was received at `session` or later."""
-    row = read_row(conn, "paper_orders_received", account=account, session=session)
+def acted_since(conn: Connection, account: str, as_of: datetime) -> bool:
+    """Whether an order was received at `as_of` or later."""
+    row = read_row(conn, "paper_orders_received", account=account, as_of=as_of)
     return row is not None and row["received"] > 0
 
 
-def take_back(conn: Connection, account: str, session: date) -> None:
-    """Take the account back to before the open of `session`; orders received before it wait for it again."""
+def take_back(conn: Connection, account: str, as_of: datetime) -> None:
+    """Take the account back to before the period that ends at `as_of`; orders received before wait for it
+    again.
+    """
     with cursor(conn) as cur:
-        key = {"account": account, "session": session}
+        key = {"account": account, "as_of": as_of}
         cur.execute(
-            "DELETE FROM nightdesk.paper_fills WHERE account = %(account)s AND session >= %(session)s", key
+            "DELETE FROM nightdesk.paper_fills WHERE account = %(account)s AND as_of >= %(as_of)s", key
         )
         cur.execute(
-            "DELETE FROM nightdesk.paper_orders WHERE account = %(account)s AND session >= %(session)s", key
+            "DELETE FROM nightdesk.paper_orders WHERE account = %(account)s AND as_of >= %(as_of)s", key
         )
         cur.execute(
-            "UPDATE nightdesk.paper_orders SET status = 'accepted', ended = NULL, reason = '' "
-            "WHERE account = %(account)s AND ended >= %(session)s",
+            "UPDATE nightdesk.paper_orders SET status = 'accepted', ended_as_of = NULL, reason = '' "
+            "WHERE account = %(account)s AND ended_as_of >= %(as_of)s",
             key,
         )
         cur.execute(
-            "DELETE FROM nightdesk.paper_accounts WHERE account = %(account)s AND session >= %(session)s", key
+            "DELETE FROM nightdesk.paper_accounts WHERE account = %(account)s AND as_of >= %(as_of)s", key
         )

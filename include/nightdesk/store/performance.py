@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,15 +32,15 @@ def performance_rows(days: Iterable[StrategyDay]) -> list[dict[str, Any]]:
     ]
 
 
-def performance_of(conn: Connection, book: str, session: date) -> tuple[StrategyDay, ...]:
-    """The profit of a session by strategy, that of no strategy last; empty where none was kept."""
-    rows = read_rows(conn, "performance_rows", book=book, session=session)
+def performance_of(conn: Connection, book: str, as_of: datetime) -> tuple[StrategyDay, ...]:
+    """The profit up to a decision by strategy, that of no strategy last; empty where none was kept."""
+    rows = read_rows(conn, "performance_rows", book=book, as_of=as_of)
     return tuple(StrategyDay(**row) for row in rows)
 
 
-def profit_by_session(conn: Connection, book: str) -> dict[date, Decimal]:
-    """Sums of the kept profits by session, dollars and cents."""
-    return {row["session"]: row["profit"] for row in read_rows(conn, "profit_by_session", book=book)}
+def profit_by_decision(conn: Connection, book: str) -> dict[datetime, Decimal]:
+    """Sums of the kept profits by decision, dollars and cents."""
+    return {row["as_of"]: row["profit"] for row in read_rows(conn, "profit_by_decision", book=book)}
 
 
 def newest_benchmark(conn: Connection, book: str) -> StoredBenchmark | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from nightdesk.store.ahead import Ask
@@ -40,14 +40,14 @@ def outcome_row(made_from: MadeFrom, parts: Mapping[Part, Packed]) -> dict[str, 
 
 
 def read_outcome(
-    conn: Connection, book: str, session: date, made_from: MadeFrom, part: Part
+    conn: Connection, book: str, as_of: datetime, made_from: MadeFrom, part: Part
 ) -> Packed | None:
-    """One part of a session's outcome; None where none is stored, it is of something else or damaged."""
-    ask = outcome_ask(book, session, made_from, part)
+    """One part of a decision's outcome; None where none is stored, it is of something else or damaged."""
+    ask = outcome_ask(book, as_of, made_from, part)
     row = read_row(conn, ask.query_name, **ask.values)
     return None if row is None else unpack(bytes(row[part]))
 
 
-def outcome_ask(book: str, session: date, made_from: MadeFrom, part: Part) -> Ask:
-    """The question for one part of a session's outcome."""
-    return Ask(f"quality_outcome_{part}", {"book": book, "session": session, **asdict(made_from)})
+def outcome_ask(book: str, as_of: datetime, made_from: MadeFrom, part: Part) -> Ask:
+    """The question for one part of a decision's outcome."""
+    return Ask(f"quality_outcome_{part}", {"book": book, "as_of": as_of, **asdict(made_from)})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from psycopg2 import sql
 
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import SCHEMA, read_rows
 
-#: Tables whose rows belong to one session, in an order that leaves no row without what it refers to.
+#: Tables whose rows belong to one decision, in an order that leaves no row without what it refers to.
 _DECIDED = (
     "reports",
     "performance",
@@ -51,31 +51,32 @@ _DECIDED = (
 )
 
 
-def clear_from(conn: Connection, book: str, session: date) -> tuple[date, ...]:
-    """Clear what a book decided in `session` and later, and bring earlier orders back to where they stood.
+def clear_from(conn: Connection, book: str, as_of: datetime, session: date) -> tuple[datetime, ...]:
+    """Clear what a book decided at `as_of`, in `session`, and later, and bring earlier orders back to where
+    they stood.
 
     Market data, alerts and what people said of the kill switch stay; what the desk itself said of it goes.
     The broker's side is not touched.
 
     Returns
     -------
-    tuple of date
-        The sessions that were cleared, ascending.
+    tuple of datetime
+        The decisions that were cleared, ascending.
     """
-    key = {"book": book, "session": session}
+    key = {"book": book, "as_of": as_of, "session": session}
     with transaction(conn), cursor(conn) as cur:
-        # Steps that are at work on one of the sessions end first, or find their run gone.
-        cleared = tuple(row["session"] for row in read_rows(conn, "lock_runs_from", **key))
+        # Steps that are at work on one of the decisions end first, or find their run gone.
+        cleared = tuple(row["as_of"] for row in read_rows(conn, "lock_runs_from", **key))
         for table in _DECIDED:
             cur.execute(
-                sql.SQL("DELETE FROM {} WHERE book = %(book)s AND session >= %(session)s").format(
+                sql.SQL("DELETE FROM {} WHERE book = %(book)s AND as_of >= %(as_of)s").format(
                     sql.Identifier(SCHEMA, table)
                 ),
                 key,
             )
         cur.execute(
             "DELETE FROM nightdesk.order_events e USING nightdesk.orders o "
-            "WHERE o.client_order_id = e.client_order_id AND o.book = %(book)s AND e.session >= %(session)s",
+            "WHERE o.client_order_id = e.client_order_id AND o.book = %(book)s AND e.as_of >= %(as_of)s",
             key,
         )
         cur.execute(

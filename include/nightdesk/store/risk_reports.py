@@ -1,9 +1,9 @@
-"""The risk reports of a book's sessions: kept as rows, read back as they were."""
+"""The risk reports of a book's decisions: kept as rows, read back as they were."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from nightdesk.risk import Concentration, Contribution, Distance, Loss, RiskReport, TailRisk
 from nightdesk.risk.report import picture_of
 from nightdesk.store.db import Connection
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import LATEST, read_row, read_rows
 
 
 def risk_report_rows(report: RiskReport) -> dict[str, list[dict[str, Any]]]:
@@ -63,9 +63,9 @@ def risk_report_rows(report: RiskReport) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def read_risk_report(conn: Connection, book: str, session: date) -> RiskReport | None:
-    """The risk report of a session; None when none was kept."""
-    key = {"book": book, "session": session}
+def read_risk_report(conn: Connection, book: str, as_of: datetime) -> RiskReport | None:
+    """The risk report of a decision; None when none was kept."""
+    key = {"book": book, "as_of": as_of}
     whole, together = read_row(conn, "risk_report_row", **key), read_row(conn, "risk_correlation_row", **key)
     if whole is None or together is None:
         return None
@@ -95,10 +95,10 @@ def read_risk_report(conn: Connection, book: str, session: date) -> RiskReport |
     )
 
 
-def newest_risk_report(conn: Connection, book: str, session: date = date.max) -> date | None:
-    """The newest session up to `session` with a report; None when none was ever kept."""
-    row = read_row(conn, "newest_risk_report", book=book, session=session)
-    return None if row is None else row["session"]
+def newest_risk_report(conn: Connection, book: str, as_of: datetime = LATEST) -> datetime | None:
+    """The newest decision up to `as_of` with a report; None when none was ever kept."""
+    row = read_row(conn, "newest_risk_report", book=book, as_of=as_of)
+    return None if row is None else row["as_of"]
 
 
 def _distance(row: Mapping[str, Any]) -> Distance:

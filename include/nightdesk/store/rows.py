@@ -11,7 +11,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
@@ -29,6 +29,9 @@ from nightdesk.store.db import Connection, cursor, one, sql_folder
 
 Row = Mapping[str, Any]
 SCHEMA = "nightdesk"
+
+#: The ends of a span of decisions that is open there.
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs: what made the decision of a session, the attempts at its steps, and whether it is sealed."""
+"""Runs: what made a decision, the attempts at its steps, and whether it is sealed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nightdesk.store.rows import query, read_row, read_rows
 
 @dataclass(frozen=True)
 class Run:
-    """The decision of one session.
+    """One decision of a book, at `as_of` in `session`.
 
     `status` is open, failed or closed; `known_by` is None before the first ingest.
     """
@@ -32,33 +32,35 @@ class Run:
 _OPENED = ("book", "session", "as_of", "code_version", "config_hash")
 
 
-def find_run(conn: Connection, book: str, session: date) -> Run | None:
-    """The run of a session; None when no step of it was ever begun."""
-    row = read_row(conn, "run", book=book, session=session)
+def find_run(conn: Connection, book: str, as_of: datetime) -> Run | None:
+    """The run of a decision; None when no step of it was ever begun."""
+    row = read_row(conn, "run", book=book, as_of=as_of)
     return None if row is None else Run(**row)
 
 
 @contextmanager
-def held_run(conn: Connection, book: str, session: date, *, by_sending: bool = True) -> Iterator[str | None]:
+def held_run(
+    conn: Connection, book: str, as_of: datetime, *, by_sending: bool = True
+) -> Iterator[str | None]:
     """A transaction that holds the run's row, as `lock_run`; the block is told as `sealed_because`.
 
     Three statements on one way to the server; whether it is sealed is looked at once the row is held.
     """
     first = f"{query('lock_run')}; {query('sealed')}"
-    with transaction(conn, first, {"book": book, "session": session}) as row:
+    with transaction(conn, first, {"book": book, "as_of": as_of}) as row:
         yield None if row is None else _sealed_because(*row, by_sending=by_sending)
 
 
-def lock_run(conn: Connection, book: str, session: date) -> None:
+def lock_run(conn: Connection, book: str, as_of: datetime) -> None:
     """Hold the run's row to the end of the transaction: sealing and rewriting exclude one another."""
     with cursor(conn) as cur:
-        cur.execute(query("lock_run"), {"book": book, "session": session})
+        cur.execute(query("lock_run"), {"book": book, "as_of": as_of})
 
 
-def sealed_because(conn: Connection, book: str, session: date, *, by_sending: bool = True) -> str | None:
-    """Why the rows of a session are final; None while a rerun may still rewrite them.
+def sealed_because(conn: Connection, book: str, as_of: datetime, *, by_sending: bool = True) -> str | None:
+    """Why the rows of a decision are final; None while a rerun may still rewrite them.
 
-    A session is sealed once it was closed, an order of it was sent, or a later session was decided.
+    It is sealed once it was closed, an order of it was sent, or a later one was decided.
 
     Parameters
     ----------
@@ -66,53 +68,63 @@ def sealed_because(conn: Connection, book: str, session: date, *, by_sending: bo
         Where it is read.
     book : str
         Name of the book.
-    session : date
-        The session.
+    as_of : datetime
+        The decision.
     by_sending : bool
-        False for the steps that come after an order was sent: they go on until the session is closed.
+        False for the steps that come after an order was sent: they go on until it is closed.
     """
-    row = read_row(conn, "sealed", book=book, session=session)
+    row = read_row(conn, "sealed", book=book, as_of=as_of)
     return None if row is None else _sealed_because(**row, by_sending=by_sending)
 
 
-def _sealed_because(closed: bool, sent: bool, later: date | None, *, by_sending: bool) -> str | None:
+def _sealed_because(
+    closed: bool,
+    sent: bool,
+    later: datetime | None,
+    later_session: date | None,
+    session: date,
+    *,
+    by_sending: bool,
+) -> str | None:
     if sent and by_sending:
         return "an order of it was sent"
+    if later is not None and later_session != session:
+        return f"the later session {later_session} was decided"
     if later is not None:
-        return f"the later session {later} was decided"
+        return f"the later decision of {later:%Y-%m-%d %H:%M} UTC was made"
     return "it was closed" if closed else None
 
 
-def take_turn(conn: Connection, book: str, before: date) -> bool:
-    """Take the book's lock where the session `before` is closed and nobody has it; whether it was taken."""
-    row = read_row(conn, "take_turn", book=book, session=before, key=book_lock_key(book))
+def take_turn(conn: Connection, book: str, before: datetime) -> bool:
+    """Take the book's lock where the decision `before` is closed and nobody has it; whether it was taken."""
+    row = read_row(conn, "take_turn", book=book, as_of=before, key=book_lock_key(book))
     return row is not None and bool(row["taken"])
 
 
 def set_known_by(
-    conn: Connection, book: str, session: date, known_by: datetime, code_version: str, config_hash: str
+    conn: Connection, book: str, as_of: datetime, known_by: datetime, code_version: str, config_hash: str
 ) -> None:
-    """Let the decision of an unsealed session use what is known by `known_by`, which only moves forward."""
+    """Let an unsealed decision use what is known by `known_by`, which only moves forward."""
     with cursor(conn) as cur:
         cur.execute(
             "UPDATE nightdesk.runs SET known_by = greatest(known_by, %s), code_version = %s, "
-            "config_hash = %s WHERE book = %s AND session = %s",
-            (known_by, code_version, config_hash, book, session),
+            "config_hash = %s WHERE book = %s AND as_of = %s",
+            (known_by, code_version, config_hash, book, as_of),
         )
 
 
-def close_run(conn: Connection, book: str, session: date) -> bool:
-    """Close a session; False when it was closed before. What was kept for earlier ones alone is cleared."""
+def close_run(conn: Connection, book: str, as_of: datetime) -> bool:
+    """Close a decision; False when it was closed before. What was kept for earlier ones alone is cleared."""
     with cursor(conn) as cur:
         cur.execute(
-            # The page of the next session still asks what the market was at the orders of this one.
-            "DELETE FROM nightdesk.quality_outcomes WHERE book = %s AND session < %s",
-            (book, session),
+            # The page of the next decision still asks what the market was at the orders of this one.
+            "DELETE FROM nightdesk.quality_outcomes WHERE book = %s AND as_of < %s",
+            (book, as_of),
         )
         cur.execute(
             "UPDATE nightdesk.runs SET status = 'closed', closed_at = clock_timestamp() "
-            "WHERE book = %s AND session = %s AND status <> 'closed'",
-            (book, session),
+            "WHERE book = %s AND as_of = %s AND status <> 'closed'",
+            (book, as_of),
         )
         return cur.rowcount > 0
 
@@ -165,9 +177,9 @@ def end_step(
             "WITH ended AS (UPDATE nightdesk.run_steps SET status = %(status)s, "
             "ended_at = clock_timestamp(), "
             "counts = %(counts)s, differences = %(differences)s, error = %(error)s "
-            "WHERE run_step_id = %(number)s RETURNING book, session) "
+            "WHERE run_step_id = %(number)s RETURNING book, as_of) "
             "UPDATE nightdesk.runs r SET status = 'failed' FROM ended e "
-            "WHERE (r.book, r.session) = (e.book, e.session) AND r.status = 'open' AND %(status)s = 'failed'",
+            "WHERE (r.book, r.as_of) = (e.book, e.as_of) AND r.status = 'open' AND %(status)s = 'failed'",
             {
                 "number": number,
                 "status": status,
@@ -180,7 +192,7 @@ def end_step(
 
 @dataclass(frozen=True)
 class StepAttempt:
-    """The newest attempt at a step of a session; `task` is that of Airflow that made it, None without."""
+    """The newest attempt at a step of a decision; `task` is that of Airflow that made it, None without."""
 
     step: str
     status: str
@@ -192,40 +204,40 @@ class StepAttempt:
     task: str | None = None
 
 
-def newest_attempts(conn: Connection, book: str, session: date) -> dict[str, StepAttempt]:
-    """The newest attempt at every step of a session, by step, in the order in which they began."""
-    rows = read_rows(conn, "newest_attempts", book=book, session=session)
+def newest_attempts(conn: Connection, book: str, as_of: datetime) -> dict[str, StepAttempt]:
+    """The newest attempt at every step of a decision, by step, in the order in which they began."""
+    rows = read_rows(conn, "newest_attempts", book=book, as_of=as_of)
     return {row["step"]: StepAttempt(**row) for row in rows}
 
 
-def outdated_steps(conn: Connection, book: str, session: date) -> list[str]:
-    """Steps of a session that last began before the newest bars came that its decision uses."""
-    return [row["step"] for row in read_rows(conn, "outdated_steps", book=book, session=session)]
+def outdated_steps(conn: Connection, book: str, as_of: datetime) -> list[str]:
+    """Steps of a decision that last began before the newest bars came that it uses."""
+    return [row["step"] for row in read_rows(conn, "outdated_steps", book=book, as_of=as_of)]
 
 
-def latest_closed(conn: Connection, book: str) -> date | None:
-    """The newest closed session of a book; None when there is none."""
+def latest_closed(conn: Connection, book: str) -> datetime | None:
+    """The newest closed decision of a book; None when there is none."""
     row = read_row(conn, "latest_closed", book=book)
-    return None if row is None else row["session"]
+    return None if row is None else row["as_of"]
 
 
 def newest_progress(conn: Connection, book: str) -> datetime | None:
-    """When a session of a book was last closed, or the book was started; None where it never was."""
+    """When a decision of a book was last closed, or the book was started; None where it never was."""
     row = read_row(conn, "newest_progress", book=book)
     return None if row is None else row["at"]
 
 
-def newest_begun(conn: Connection, book: str) -> date | None:
-    """The newest session of which a step was begun; None when there is none."""
+def newest_begun(conn: Connection, book: str) -> datetime | None:
+    """The newest decision of which a step was begun; None when there is none."""
     row = read_row(conn, "newest_begun", book=book)
-    return None if row is None else row["session"]
+    return None if row is None else row["as_of"]
 
 
-def closed_sessions(conn: Connection, book: str) -> set[date]:
-    """The closed sessions of a book."""
-    return {row["session"] for row in read_rows(conn, "closed_sessions", book=book)}
+def closed_decisions(conn: Connection, book: str) -> set[datetime]:
+    """The closed decisions of a book."""
+    return {row["as_of"] for row in read_rows(conn, "closed_decisions", book=book)}
 
 
-def open_sessions(conn: Connection, book: str) -> list[date]:
-    """The sessions that were begun and are not closed, ascending."""
-    return [row["session"] for row in read_rows(conn, "open_sessions", book=book)]
+def open_decisions(conn: Connection, book: str) -> list[datetime]:
+    """The decisions that were begun and are not closed, ascending."""
+    return [row["as_of"] for row in read_rows(conn, "open_decisions", book=book)]

@@ -71,19 +71,19 @@ def kept_bands(conn: Connection, book: str) -> dict[str, KeptBand]:
 
 
 def strategy_results(
-    conn: Connection, book: str, sessions: Sequence[date], strategies: Sequence[str]
+    conn: Connection, book: str, decisions: Sequence[datetime], strategies: Sequence[str]
 ) -> dict[str, tuple[Floats, Flags]]:
-    """What each strategy had gained up to the marks of some sessions, dollars, and whether it held anything.
+    """What each strategy had gained up to the marks of some decisions, dollars, and whether it held anything.
 
-    Arrays of shape (n_sessions,); 0 and False before its first position.
+    Arrays of shape (n_decisions,); 0 and False before its first position.
     """
-    at = {session: n for n, session in enumerate(sessions)}
+    at = {as_of: n for n, as_of in enumerate(decisions)}
     found: dict[str, tuple[Floats, Flags]] = {
-        one: (np.zeros(len(sessions)), np.zeros(len(sessions), dtype=np.bool_)) for one in strategies
+        one: (np.zeros(len(decisions)), np.zeros(len(decisions), dtype=np.bool_)) for one in strategies
     }
-    for row in read_rows(conn, "strategy_results", book=book, first=sessions[0], last=sessions[-1]):
-        if row["session"] in at and row["strategy"] in found:
+    for row in read_rows(conn, "strategy_results", book=book, first=decisions[0], last=decisions[-1]):
+        if row["as_of"] in at and row["strategy"] in found:
             profit, held = found[row["strategy"]]
-            profit[at[row["session"]]] = float(row["profit"])
-            held[at[row["session"]]] = row["held"]
+            profit[at[row["as_of"]]] = float(row["profit"])
+            held[at[row["as_of"]]] = row["held"]
     return found

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from nightdesk.execution.ledger import Entry
 from nightdesk.execution.money import exact
 from nightdesk.store.db import Connection
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import LATEST, read_row, read_rows
 from nightdesk.tax import TaxTerms, TaxView, Trade, market_split, trades_of
 
 
@@ -45,8 +45,8 @@ def tax_books(conn: Connection, taxpayer: str) -> dict[str, TaxTerms]:
     }
 
 
-def read_trades(conn: Connection, books: Sequence[str], last: date) -> tuple[Trade, ...]:
-    """The trades of some books up to a session, by book, each in the order of its ledger."""
+def read_trades(conn: Connection, books: Sequence[str], last: datetime = LATEST) -> tuple[Trade, ...]:
+    """The trades of some books up to a decision, by book, each in the order of its ledger."""
     entries: dict[str, list[Entry]] = {}
     for row in read_rows(conn, "tax_entries", books=list(books), last=last):
         entries.setdefault(row.pop("book"), []).append(Entry(**row))
@@ -59,9 +59,9 @@ def read_splits(conn: Connection, symbols: Iterable[str], first: date, last: dat
     return tuple(market_split(row["symbol"], row["session"], exact(row["value"])) for row in rows)
 
 
-def read_tax_view(conn: Connection, book: str, session: date) -> TaxView | None:
-    """What the gate of a session was told; None where it was told nothing."""
-    row = read_row(conn, "tax_view", book=book, session=session)
+def read_tax_view(conn: Connection, book: str, as_of: datetime) -> TaxView | None:
+    """What the gate of a decision was told; None where it was told nothing."""
+    row = read_row(conn, "tax_view", book=book, as_of=as_of)
     if row is None:
         return None
     return TaxView(_decimals(row["losses"]), row["day_trades"], _decimals(row["opened_today"]))
