@@ -1,4 +1,4 @@
-"""One DAG per book: what the desk does after each close of the exchange.
+"""One DAG per daily book: what the desk does after each close of the exchange.
 
 Bars come in and are judged; factors, the regime and each strategy's signals follow. Beside them the book
 is settled: the orders of the session before come home as fills and the book is marked at the close. Then
@@ -21,17 +21,14 @@ the session is closed.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, Asset, Param, TaskGroup, TriggerRule, get_parsing_context
+from airflow.sdk import DAG, Param, get_parsing_context
 
-from desk_ask import AskOperator
-from desk_conventions import DEFAULTS, Tag, dag_id_of
-from desk_failure import CloseOperator, RefusedBookOperator, raise_alert, raise_retry
-from desk_step import StepOperator
+from desk_conventions import Tag, dag_id_of
+from desk_failure import RefusedBookOperator
+from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from nightdesk.book import Book
 from nightdesk.machine.home import Home
 from nightdesk.pipeline.shelf import read_shelf
@@ -39,22 +36,6 @@ from session_timetable import SessionTimetable
 
 #: Sessions of one book under way at once. Those that wait for their turn hold slots; the executor has 8 more.
 MAX_ACTIVE_RUNS = 8
-
-#: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
-FEEDS_POOL = "feeds"
-
-TOLD = DEFAULTS | {"on_failure_callback": raise_alert}
-
-#: A vendor may be down for a while, and the first run of a book loads its whole history.
-INGEST = {
-    "pool": FEEDS_POOL,
-    "retries": 8,
-    "execution_timeout": timedelta(minutes=30),
-    "on_retry_callback": raise_retry,
-}
-
-#: A broker may be away for a while: tried on for longer than the silence that stops the book.
-BROKER = {"retries": 7, "on_retry_callback": raise_retry}
 
 FORM = {
     "session": Param(
@@ -65,22 +46,8 @@ FORM = {
         description="The trading day to decide. Empty: the run's own session, or the newest completed one. "
         "Leave it empty in a backfill, whose dates say it.",
     ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Dry run",
-        # Of the form of a backfill, Airflow's web UI sends no parameters otherwise.
-        description="Compute and report; keep nothing, send no order. In a backfill it counts only with "
-        "'Override parameters on existing runs' ticked.",
-    ),
+    "dry_run": DRY_RUN,
 }
-
-#: A session is closed without it: that it failed is told.
-ASK = "ask"
-
-SIGNALS = """One task per strategy, side by side. A signal says conditions only (enter, leave, how sure),
-so it depends on no position. A strategy that fails does not stop the others; its failure is an alert, and
-the session is told as degraded."""
 
 
 def daily(book: Book) -> DAG:
@@ -96,62 +63,7 @@ def daily(book: Book) -> DAG:
         params=FORM,
         tags=[Tag.DAILY, Tag.TRADING],
     ) as dag:
-
-        def step(name: str, doc: str, **settings: object) -> StepOperator:
-            return StepOperator(task_id=name, step=name, doc_md=doc, **settings)
-
-        ingest = step(
-            "ingest", "Bars and corporate actions, from the first feed that answers well.",
-            outlets=[Asset("bars")], **INGEST,
-        )  # fmt: skip
-        quality = step(
-            "quality", "Expectations: bad symbols are quarantined, a bad benchmark or VIX stops the run."
-        )
-        factors = step("factors", "One number per factor and symbol.")
-        regime = step("regime", "The market state, from VIX.")
-        with TaskGroup("signals", tooltip="what each strategy says", doc_md=SIGNALS) as signals:
-            for strategy in book.strategies:
-                StepOperator(
-                    task_id=strategy, step="signals", strategy=strategy, doc_md=f"The signals of {strategy}."
-                )
-        # One strategy may be missing, but not all of them: a failure before them leaves none.
-        heard = EmptyOperator(
-            task_id="signals_heard",
-            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
-            doc_md="Every strategy has spoken or failed, and at least one has spoken.",
-        )
-        settle = step(
-            "settle",
-            "Waits for the book's turn; fills come home, the ledger meets the broker, the book is marked.",
-            **BROKER,
-        )
-        # The signals are whole here, whatever number of strategies spoke: one event a session.
-        targets = step(
-            "targets", "Exits, combining, filtering, sizing.", outlets=[Asset(f"signals/{book.name}")]
-        )
-        gate = step("gate", "The risk rules: approve, cut or reject, each with its reason.")
-        orders = step("orders", "What passed is netted into orders, written down as planned.")
-        submit = step("submit", "Each planned order is sent to the broker, exactly once.", **BROKER)
-        report = step("report", "The page of the session.")
-        close = CloseOperator(
-            task_id="close",
-            optional=[*(f"signals.{strategy}" for strategy in book.strategies), ASK],
-            trigger_rule=TriggerRule.ALL_DONE,
-            outlets=[Asset(f"portfolio/{book.name}")],
-            doc_md="Compares what should exist with what does, raises missing alerts, closes the session.",
-        )
-
-        ingest >> quality >> [factors, regime, settle]
-        [factors, regime] >> signals >> heard
-        [heard, settle] >> targets >> gate >> orders >> submit >> report
-        [heard, report] >> close
-        if book.levels is not None:
-            ask = AskOperator(
-                task_id=ASK,
-                asks=dag_id_of("resume", book.name),
-                doc_md="Where the gate has asked a person, starts the DAG in which one answers.",
-            )
-            gate >> ask >> close
+        decision_tasks(book)
     return dag
 
 
@@ -173,7 +85,7 @@ def refused(name: str, reason: str) -> DAG:
 
 
 def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
-    """One DAG per book file, by id.
+    """One DAG per file of a daily book, or of one that could not be read, by id.
 
     Parameters
     ----------
@@ -183,7 +95,11 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
         A task needs its own DAG alone; None makes all.
     """
     shelf = read_shelf(folder)
-    makers = {dag_id_of("daily", path.stem): partial(daily, book) for path, book in shelf.books.items()}
+    makers = {
+        dag_id_of("daily", path.stem): partial(daily, book)
+        for path, book in shelf.books.items()
+        if book.schedule.rhythm == "daily"
+    }
     makers |= {
         dag_id_of("daily", path.stem): partial(refused, path.stem, reason)
         for path, reason in shelf.refused.items()

@@ -14,6 +14,7 @@ class Tag(StrEnum):
     """Every tag that a DAG may carry."""
 
     DAILY = "daily"
+    HOURLY = "hourly"
     TRADING = "trading"
     REFUSED = "refused"
     ALERTS = "alerts"

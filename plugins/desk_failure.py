@@ -9,7 +9,7 @@ that one missed. What cannot be sent at once is sent by that DAG.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from desk_connections import desk_environment, without_secrets
 from desk_sending import tell
-from desk_step import StepOperator, session_of
+from desk_step import StepOperator, decision_of, name_of, session_in
 from nightdesk.errors import BadRequest, NightdeskError, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def raise_alert(context: Context) -> None:
     It never raises: a broken alert must not hide the failure that it tells of, and `CloseOperator` tries
     again.
     """
-    _raise(context, lambda: _session(context, context["ti"].task.calendar))
+    _raise(context, lambda: _session(context, context["ti"].task))
 
 
 def raise_alert_of_book(context: Context) -> None:
@@ -88,7 +88,7 @@ def raise_retry(context: Context) -> None:
     from nightdesk.pipeline.retrying import tell_retry
 
     ti, task = context["ti"], context["ti"].task
-    session = _session(context, task.calendar)
+    session = _session(context, task)
     if session is None or context["params"].get("dry_run"):
         return
     tries = task.retries + 1
@@ -136,18 +136,18 @@ class CloseOperator(StepOperator):
         super().__init__(step="close", **kwargs)
         self.optional = tuple(optional)
 
-    def run_step(self, context: Context, session: date, *, dry_run: bool) -> dict[str, int | str]:
+    def run_step(self, context: Context, when: date | datetime, *, dry_run: bool) -> dict[str, int | str]:
         ti = context["ti"]
         found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
         states = {task: state for task, state in found.items() if task != ti.task_id}
-        self._tell_missed(ti, session, states, dry_run=dry_run)
+        self._tell_missed(ti, session_in(self, when), states, dry_run=dry_run)
         missing = missing_steps(states, self.optional)
         if missing:
-            self._leave_open(context, session, missing, dry_run=dry_run)
-        return super().run_step(context, session, dry_run=dry_run)
+            self._leave_open(context, when, missing, dry_run=dry_run)
+        return super().run_step(context, when, dry_run=dry_run)
 
     def _leave_open(
-        self, context: Context, session: date, missing: Mapping[str, str | None], *, dry_run: bool
+        self, context: Context, when: date | datetime, missing: Mapping[str, str | None], *, dry_run: bool
     ) -> NoReturn:
         """Fail for the steps that are missing; what keeps the session from being opened is no news then."""
         from nightdesk.pipeline.failures import Consequence, leave_open, not_closed, told_since_closing
@@ -160,11 +160,11 @@ class CloseOperator(StepOperator):
         finally:
             conn.close()
         try:
-            with self.opened(context, session, dry_run=dry_run) as desk:
+            with self.opened(context, when, dry_run=dry_run) as desk:
                 leave_open(desk, missing, told=told)
         except NightdeskError as error:
             if told and not isinstance(error, Consequence):
-                raise Consequence(not_closed(self.book, f"{session}", missing)) from None
+                raise Consequence(not_closed(self.book, name_of(self, when), missing)) from None
             raise
 
     def _tell_missed(
@@ -227,10 +227,10 @@ def _request(context: Context, error: object) -> tuple[str | None, bool]:
     return run.triggering_user_name or "", run.run_type == BACKFILL
 
 
-def _session(context: Context, calendar: str) -> date | None:
+def _session(context: Context, task: Any) -> date | None:
     """The session of a run; None for a form that names none, whose tasks fail for that very reason."""
     try:
-        return session_of(context["params"], context["dag_run"], calendar)
+        return session_in(task, decision_of(context, task))
     except Refused:
         return None
 

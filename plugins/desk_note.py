@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from desk_connections import desk_environment
@@ -51,26 +52,30 @@ class RunNote:
     ----------
     ti : task instance
         A task of the run.
-    book, calendar : str
-        Name of the book, and its exchange calendar.
-    session : date
-        The session that the run decides.
+    book : str
+        Name of the book.
+    name : str
+        What the run decides, in words.
+    as_of : callable
+        Gives the instant of that, which costs the calendar; None where nothing is decided then.
     dry_run : bool
         Whether it keeps nothing and sends nothing.
     """
 
-    def __init__(self, ti: Any, book: str, calendar: str, session: date, *, dry_run: bool) -> None:
+    def __init__(
+        self, ti: Any, book: str, name: str, as_of: Callable[[], datetime | None], *, dry_run: bool
+    ) -> None:
         self._ti = ti
         self._book = book
-        self._calendar = calendar
-        self._session = session
+        self._name = name
+        self._as_of = as_of
         self._dry_run = dry_run
 
     def begin(self) -> None:
         """Say what the run is about to do."""
         from nightdesk.pipeline.describing import begun
 
-        parts = [*begun(f"{self._session}", self._ti.run_id, dry_run=self._dry_run), "under way"]
+        parts = [*begun(self._name, self._ti.run_id, dry_run=self._dry_run), "under way"]
         write_note(self._ti, SESSION + ", ".join(parts))
 
     def end(self, *, failed: bool) -> None:
@@ -81,7 +86,6 @@ class RunNote:
             log.warning("note_not_written run=%s reason=%s", self._ti.run_id, type(error).__name__)
 
     def _outcome(self, *, failed: bool) -> str:
-        from nightdesk.calendar import get_calendar
         from nightdesk.pipeline.describing import describe
         from nightdesk.pipeline.failures import failed_tasks
         from nightdesk.store.db import connect
@@ -94,8 +98,8 @@ class RunNote:
             return describe(
                 conn,
                 self._book,
-                get_calendar(self._calendar).close_at(self._session),
-                f"{self._session}",
+                self._as_of(),
+                self._name,
                 dag_id=ti.dag_id,
                 run_id=ti.run_id,
                 dry_run=self._dry_run,

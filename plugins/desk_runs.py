@@ -76,7 +76,7 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
     from nightdesk.errors import Refused
 
     kind, _, name = dag_id.partition("__")
-    if kind not in ("daily", "resume"):
+    if kind not in ("daily", "hourly", "resume"):
         return None
     paths = [path for path in (root / "books").glob("*.yaml") if dag_id_of(kind, path.stem) == dag_id]
     if not paths:
@@ -84,6 +84,9 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
     if kind == "daily":
         return None
     try:
+        if kind == "hourly":
+            rhythm = load_book(paths[0]).schedule.rhythm
+            return None if rhythm == "hourly" else "the book decides daily now"
         return "the book has no drawdown levels any more" if load_book(paths[0]).levels is None else None
     except Refused:
         # It may have had them and have them again: whoever mends the file decides.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from nightdesk.pipeline.context import Context as Desk
+    from nightdesk.schedule import Schedule
 
 log = logging.getLogger("nightdesk.dag")
 
@@ -84,6 +86,54 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
     return newest
 
 
+def instant_of(params: Mapping[str, Any], dag_run: Any, schedule: Schedule) -> datetime:
+    """The decision of a run of an hourly DAG, the same for each of its tasks and attempts.
+
+    It is the `as_of` of the form, else the end of the bar that begins at the logical date (scheduled and
+    backfilled runs have one), else the newest decision whose bar was known when the run was asked for.
+
+    Raises
+    ------
+    BadRequest
+        When the form's `as_of` is no decision's instant, or is not that of the logical date: one form serves
+        all runs of a backfill. When no bar begins at a logical date.
+    """
+    asked, logical = _asked_instant(params), dag_run.logical_date
+    named = None if logical is None else schedule.ending_of(logical)
+    if named is not None and asked is not None and asked != named:
+        raise BadRequest(
+            f"the form says {asked:%Y-%m-%d %H:%M} UTC, and this is the run of {named:%Y-%m-%d %H:%M} UTC. "
+            "All runs of a backfill have one form: leave its instant empty and choose its dates, or trigger "
+            "the DAG for one decision"
+        )
+    chosen = asked or named or schedule.latest_completed(dag_run.run_after)
+    if asked is None and named is None and logical is not None:
+        newest = schedule.latest_completed(logical)
+        if newest != chosen:
+            raise BadRequest(
+                f"no bar begins at the logical date {logical:%Y-%m-%d %H:%M} UTC: write the instant that you "
+                "mean into the form's `as_of`, and leave the logical date as it is"
+            )
+    try:
+        schedule.index(chosen)
+    except Refused as error:
+        raise BadRequest(str(error)) from None
+    return chosen
+
+
+def _asked_instant(params: Mapping[str, Any]) -> datetime | None:
+    """The instant of a form, UTC where it names no zone; None where it is empty."""
+    text = params.get("as_of")
+    if text is None or text == "":
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        expected = "an instant such as 2025-01-08T15:00:00Z, or nothing"
+        raise BadRequest(f"as_of: found {text!r}; expected {expected}") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
 def _asked(params: Mapping[str, Any]) -> date | None:
     """The session of a form; None where it is empty."""
     text = params.get("session")
@@ -105,6 +155,46 @@ def _named(logical: datetime, calendar: str) -> date | None:
     from session_timetable import midnight_of
 
     return midnight_of(logical, get_calendar(calendar).zone)
+
+
+def schedule_of(task: Any) -> Schedule | None:
+    """The schedule of a task of an hourly book; None for a daily one, which does not pay for it."""
+    delay = getattr(task, "hours_delay", None)
+    if delay is None:
+        return None
+    from hour_timetable import schedule_of_hours
+
+    return schedule_of_hours(task.calendar, delay)
+
+
+def decision_of(context: Mapping[str, Any], task: Any) -> date | datetime:
+    """What a run decides: the session of a daily book, the instant of an hourly one."""
+    schedule, run = schedule_of(task), context["dag_run"]
+    if schedule is None:
+        return session_of(context["params"], run, task.calendar)
+    return instant_of(context["params"], run, schedule)
+
+
+def session_in(task: Any, when: date | datetime) -> date:
+    """The session that a decision lies in."""
+    schedule = schedule_of(task)
+    return when if schedule is None or not isinstance(when, datetime) else schedule.session_of(when)
+
+
+def close_of(task: Any, when: date | datetime) -> datetime | None:
+    """The instant of a decision; None for a session that its calendar does not have."""
+    if isinstance(when, datetime):
+        return when
+    from nightdesk.calendar import get_calendar
+
+    calendar = get_calendar(task.calendar)
+    return calendar.close_at(when) if calendar.is_session(when) else None
+
+
+def name_of(task: Any, when: date | datetime) -> str:
+    """A decision in people's words."""
+    schedule = schedule_of(task)
+    return f"{when}" if schedule is None or not isinstance(when, datetime) else schedule.name_of(when)
 
 
 def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet) -> None:
@@ -135,7 +225,7 @@ def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet
 
 
 class StepOperator(BaseOperator):
-    """Runs one step of the pipeline for the run's session.
+    """Runs one step of the pipeline for the run's decision.
 
     Parameters
     ----------
@@ -147,37 +237,55 @@ class StepOperator(BaseOperator):
         Name of the step.
     strategy : str, optional
         For the `signals` step: which strategy speaks.
+    hours_delay : int, optional
+        Of an hourly book: a bar is known so many minutes after its end. By default the book is daily.
     """
 
     ui_color = "#eef3f8"
 
     def __init__(
-        self, *, book: str, calendar: str, step: str, strategy: str | None = None, **kwargs: Any
+        self,
+        *,
+        book: str,
+        calendar: str,
+        step: str,
+        strategy: str | None = None,
+        hours_delay: int | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.book = book
         self.calendar = calendar
         self.step = step
         self.strategy = strategy
+        self.hours_delay = hours_delay
 
     def execute(self, context: Context) -> dict[str, int | str]:
         try:
-            session = session_of(context["params"], context["dag_run"], self.calendar)
+            when = decision_of(context, self)
         except Refused as reason:
             self._note_refusal(context, reason)
             raise
         dry_run = bool(context["params"]["dry_run"])
-        note = RunNote(context["ti"], self.book, self.calendar, session, dry_run=dry_run)
+        note = RunNote(
+            context["ti"], self.book, name_of(self, when), partial(close_of, self, when), dry_run=dry_run
+        )
         if self.step == FIRST_STEP:
             note.begin()
         began = monotonic()
         try:
             with without_secrets():
-                counts = self.run_step(context, session, dry_run=dry_run)
+                counts = self.run_step(context, when, dry_run=dry_run)
         except NotYet as reason:
-            log.info("turn_not_come book=%s session=%s step=%s %s", self.book, session, self.step, reason)
+            log.info(
+                "turn_not_come book=%s session=%s step=%s %s",
+                self.book,
+                name_of(self, when),
+                self.step,
+                reason,
+            )
             asked, now = context["ti"].get_first_reschedule_date(context), datetime.now(UTC)
-            self._tell_waiting(asked, now, session, reason)
+            self._tell_waiting(asked, now, session_in(self, when), reason)
             await_turn_again(asked, now, reason)
             raise
         except Exception as error:
@@ -192,15 +300,15 @@ class StepOperator(BaseOperator):
         told = " ".join(f"{key}={value}" for key, value in counts.items())
         log.info(
             "step_done book=%s session=%s step=%s seconds=%.2f %s",
-            self.book, session, self.step, seconds, told,
+            self.book, name_of(self, when), self.step, seconds, told,
         )  # fmt: skip
         return counts
 
-    def run_step(self, context: Context, session: date, *, dry_run: bool) -> dict[str, int | str]:
+    def run_step(self, context: Context, when: date | datetime, *, dry_run: bool) -> dict[str, int | str]:
         """Run the step and return its small counts."""
         from nightdesk.pipeline import steps
 
-        with self.opened(context, session, dry_run=dry_run) as desk:
+        with self.opened(context, when, dry_run=dry_run) as desk:
             if self.strategy is not None:
                 counts = steps.signals(desk, self.strategy)
             else:
@@ -208,14 +316,16 @@ class StepOperator(BaseOperator):
             send_emergencies(desk.conn)
         return counts
 
-    def opened(self, context: Context, session: date, *, dry_run: bool) -> AbstractContextManager[Desk]:
-        """What the steps of the session need; credentials may come from connections of Airflow."""
+    def opened(
+        self, context: Context, when: date | datetime, *, dry_run: bool
+    ) -> AbstractContextManager[Desk]:
+        """What the steps of the decision need; credentials may come from connections of Airflow."""
         from nightdesk.pipeline.context import open_context
 
         ti = context["ti"]
         return open_context(
             self.book,
-            session,
+            when,
             dry_run=dry_run,
             environ=desk_environment(),
             task=f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.try_number}",

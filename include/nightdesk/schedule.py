@@ -116,6 +116,12 @@ class Schedule:
         """The decision after the one at `as_of`."""
         return self._at(self.index(as_of) + 1, "after", as_of)
 
+    def ending_of(self, start: datetime) -> datetime | None:
+        """The decision whose bar begins at an instant; None where no bar does."""
+        at = int(np.searchsorted(self.starts, as_moment(start)))
+        begins = at < len(self.starts) and self.starts[at] == as_moment(start)
+        return as_instant(self.ends[at]) if begins else None
+
     def session_of(self, as_of: datetime) -> date:
         """The session that an instant counts in; see `Calendar.session_of`."""
         return self.calendar.session_of(as_of)

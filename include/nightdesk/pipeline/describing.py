@@ -16,7 +16,7 @@ CATCHING_UP = "catching_up__"
 def describe(
     conn: Connection,
     book: str,
-    as_of: datetime,
+    as_of: datetime | None,
     name: str,
     *,
     dag_id: str,
@@ -29,7 +29,7 @@ def describe(
     Parameters
     ----------
     as_of, name
-        The decision, and what people call it.
+        The decision, and what people call it; no instant where there is none such.
     dag_id, run_id : str
         The run.
     failed : sequence of str or None
@@ -43,7 +43,7 @@ def describe(
     parts = begun(name, run_id, dry_run=dry_run)
     if failed is not None:
         parts.append(f"failed: {', '.join(failed)}" if failed else "failed")
-    if dry_run:
+    if dry_run or as_of is None:
         return ", ".join(parts)
     attempts = [
         one
