@@ -15,6 +15,9 @@ from nightdesk.corporate.soundness import Prices
 from nightdesk.panel import Action, Column, Floats, Hours, Panel, lay_events
 from nightdesk.schedule import Instants, Schedule
 
+#: Decimal places of a mean of prices, as a fill's price has: what a sum of floats adds is no part of it.
+PRICE_PLACES = 6
+
 _BAR = ("open", "high", "low", "close", "volume")
 
 
@@ -142,7 +145,9 @@ def _lay(instants: Instants, columns: Sequence[Column], bars: HourlyBars) -> dic
         "close": value["close"][ends],
         "volume": np.add.reduceat(value["volume"], begins),
         "first_volume": value["volume"][begins],
-        "mean": (value["open"] + value["high"] + value["low"] + value["close"])[begins] / 4.0,
+        "mean": np.round(
+            (value["open"] + value["high"] + value["low"] + value["close"])[begins] / 4.0, PRICE_PLACES
+        ),
     }
     out: dict[str, Floats] = {name: np.full(shape, np.nan) for name in laid}
     for name, of_cells in laid.items():

@@ -77,8 +77,8 @@ class Hours:
     closes : bool ndarray of shape (n_rows,)
         Whether the row's bar ends with the close of its session.
     mean : ndarray of shape (n_rows, n_symbols)
-        Mean of open, high, low and close of the first bar after the decision before, raw dollars; NaN
-        without a bar.
+        Mean of open, high, low and close of the first bar after the decision before, raw dollars to six
+        places; NaN without a bar.
     days : Panel
         The sessions, with the same columns.
     periods_a_year : float

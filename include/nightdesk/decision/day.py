@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.decision.carried import Carried
+from nightdesk.decision.today import Today
 from nightdesk.execution.ledger import Ledger, Mark
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
@@ -29,7 +30,7 @@ class Day:
     Attributes
     ----------
     session, as_of
-        The session and the instant of its close (UTC).
+        The session, and the instant of the decision (UTC): the close of the session, or the end of an hour.
     price : ndarray of shape (n_symbols,)
         Newest good raw close in dollars, restated for splits since; NaN before a symbol's first bar.
     has_bar, quarantined : bool ndarrays of shape (n_symbols,)
@@ -39,8 +40,8 @@ class Day:
     factors : mapping of name to ndarray of shape (n_symbols,)
         This session's factors.
     returns : ndarray of shape (window, n_symbols)
-        Adjusted returns of the last sessions, this one last; NaN beside missing bars and before the first
-        session.
+        Adjusted returns of the last sessions, the newest that is over last; NaN beside missing bars and
+        before the first session.
     history : ndarray of shape (var_window, n_symbols)
         The same over the window of value at risk.
     direction, previous_direction : int8 ndarrays of shape (n_strategies, n_symbols)
@@ -59,6 +60,8 @@ class Day:
         Of the symbols that become another in this session: its name, and units of it for one.
     opens_month : bool
         Whether it is the first session of its month.
+    closes : bool
+        Whether the decision is made at the close of its session, as every one of a daily book is.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     """
@@ -82,6 +85,7 @@ class Day:
     splits: Mapping[str, float] = field(default_factory=dict)
     successors: Mapping[str, tuple[str, float]] = field(default_factory=dict)
     opens_month: bool = False
+    closes: bool = True
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
 
@@ -148,7 +152,7 @@ class State:
 
     `risk` and `carried` are what the decision before left, not yet restated for this session's actions; None
     before the first. `tax` is empty where no rule of the book asks for it, and `periods` have lost nothing
-    where none does.
+    where none does. `today` is what the session has brought before this decision.
     """
 
     ledger: Ledger
@@ -158,6 +162,7 @@ class State:
     carried: Carried | None = field(default=None, compare=False)
     tax: TaxView = field(default_factory=TaxView)
     periods: PeriodLows = NO_LOSS
+    today: Today = field(default_factory=Today)
 
 
 @dataclass(frozen=True, slots=True)

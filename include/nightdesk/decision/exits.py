@@ -47,9 +47,10 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
 
     Stop and target are checked on the close of every decision, and not without a bar of it. A position's age
-    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close.
-    Of several causes the stop is told, and the target before the age. A symbol in quarantine ends nothing.
-    `carried` is what the decision before left, restated for the session's actions.
+    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close; a
+    session that is not over is not counted. Of several causes the stop is told, and the target before the
+    age. A symbol in quarantine ends nothing. `carried` is what the decision before left, restated for the
+    session's actions.
     """
     out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
     if not desk.ends_positions:
@@ -60,7 +61,8 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
             continue
         plan = desk.exit_plans[position.strategy]
         entered = position.entry_session or day.session
-        if plan.sessions and sessions_held(desk.book.calendar, entered, day.session) >= plan.sessions:
+        age = sessions_held(desk.book.calendar, entered, day.session)
+        if plan.sessions and (age if day.closes else age - 1) >= plan.sessions:
             out[s, n] = Cause.AGE
         if day.age[n] != 0:
             continue

@@ -81,6 +81,7 @@ def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
             simulates=state.facts.simulates,
             forced=state.facts.forced,
             forced_by=state.facts.forced_by,
+            closes=day.closes,
         )
         risk, change = advance(levels, risk, signs)
     risk = stop_out(risk, held, desk.stops)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,9 @@ from nightdesk.execution.late import BelatedAction
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Cross
 from nightdesk.execution.period import AccrualTerms, Period
-from nightdesk.panel import Action, Floats, Panel
+from nightdesk.panel import Action, Floats, Hours, Panel
 from nightdesk.quarantine import BadOpens, Withheld, usable
-from nightdesk.strategies.base import BAR, Codes, Direction, Signals, View
+from nightdesk.strategies.base import BAR, Codes, Direction, Signals, View, newest_close
 from nightdesk.strategies.learning import Model, with_models
 
 
@@ -32,8 +33,9 @@ class Market:
     Attributes
     ----------
     sessions : tuple of date, length n_sessions
+        The session of each row; of an hourly book a row is an hour.
     closes : tuple of datetime, length n_sessions
-        Closing instants (UTC).
+        Decision instants (UTC): closes of sessions, or ends of hours.
     price, dividend, split : ndarray of shape (n_sessions, n_symbols)
         Marking prices (newest raw close that is not withheld), and actions; see `Panel`.
     fill_open, fill_low, fill_high, fill_volume : ndarray of shape (n_sessions, n_symbols)
@@ -44,9 +46,10 @@ class Market:
     factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
     withheld_bars : ndarray of shape (n_sessions, n_symbols)
         Where a bar is none for computing, and its low and high reach no limit order.
-    returns : ndarray of shape (window - 1 + n_sessions, n_symbols)
-        Adjusted returns of bars that are not withheld; rows before the first session are NaN, so that every
-        window has one shape. `window` is the longest that a day shows.
+    returns : ndarray of shape (window - 1 + n_days, n_symbols)
+        Adjusted returns, session to session, of bars that are not withheld; rows before the first session are
+        NaN, so that every window has one shape. `window` is the longest that a day shows; those of hours have
+        one row more.
     signals : mapping of strategy name to Signals
     direction, side, confidence : ndarray of shape (n_sessions, n_strategies, n_symbols)
         The same by session.
@@ -64,6 +67,8 @@ class Market:
         By session, see `Panel.events`; empty where none is known.
     bad_opens : BadOpens
         Opens at which no order fills.
+    hours : HourRows or None
+        What the rows have beside that where they are hours.
     """
 
     desk: Desk
@@ -99,6 +104,7 @@ class Market:
     injected: frozenset[tuple[date, str, str]] = frozenset()
     happened: tuple[tuple[Action, ...], ...] = ()
     bad_opens: BadOpens = field(default_factory=BadOpens.none)
+    hours: HourRows | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -124,7 +130,9 @@ class Market:
         first = len(self) - count
         if first <= 0:
             return self
-        cut = {name: getattr(self, name)[first:] for name in _BY_SESSION}
+        cut: dict[str, Any] = {name: getattr(self, name)[first:] for name in _BY_SESSION}
+        if self.hours is not None:  # returns are those of sessions, of which no row falls away with an hour
+            cut |= {"hours": self.hours.rows(first), "returns": self.returns}
         bad, later = self.bad_opens, self.bad_opens.row >= first
         opens = {one.name: getattr(bad, one.name)[later] for one in fields(BadOpens)}
         return replace(
@@ -142,7 +150,7 @@ class Market:
     def day(self, t: int) -> Day:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
-        portfolio, end = self.desk.book.portfolio, len(self.returns) - len(self) + t + 1
+        portfolio, end = self.desk.book.portfolio, self._known_returns(t)
         quiet = np.full_like(self.direction[0], Direction.HOLD)
         before = (self.direction[t - 1], self.side[t - 1]) if t else (quiet, self.side[0])
         return Day(
@@ -167,7 +175,26 @@ class Market:
             splits=self.splits(t),
             successors=self._successors(t),
             opens_month=bool(self.opens_month[t]),
+            closes=self.closes_session(t),
         )
+
+    def closes_session(self, t: int) -> bool:
+        """Whether row `t` is the last of its session."""
+        return self.hours is None or bool(self.hours.closes[t])
+
+    def begins_session(self, t: int) -> bool:
+        """Whether row `t` is the first of its session."""
+        return t == 0 or self.sessions[t] != self.sessions[t - 1]
+
+    def fills_in(self, t: int) -> date | None:
+        """The session in which orders of row `t` are filled, where that is its own; None at a close."""
+        return None if self.closes_session(t) else self.sessions[t]
+
+    def _known_returns(self, t: int) -> int:
+        """How many rows of `returns` are over at row `t`."""
+        if self.hours is None:
+            return len(self.returns) - len(self) + t + 1
+        return len(self.returns) - self.hours.sessions + int(self.hours.day[t]) + 1
 
     def fill_bars(self, t: int) -> FillBars:
         """What session `t` offers to the orders decided before it.
@@ -177,6 +204,9 @@ class Market:
         says so. Of a bar that is withheld, low and high reach no limit order. They are of bars that are
         complete at the session's close, when fills are booked: a day that a continuous market is still in has
         an open and nothing more (see `Panel`).
+
+        An order of an hourly book is decided minutes after the next hour began, when its open is past: it
+        fills at the mean of the hour's open, high, low and close, but in the first hour of a session.
         """
         t = t % len(self)
         width, symbols = len(self.desk.symbols), self.desk.symbols
@@ -184,9 +214,13 @@ class Market:
         low, high = (
             np.where(self.withheld_bars[t], np.nan, one) for one in (self.fill_low[t], self.fill_high[t])
         )
+        hours = self.hours
+        at_mean = hours is not None and bool(hours.fills_at_mean[t])
+        price = hours.mean[t] if hours is not None and at_mean else self.fill_open[t]
         return FillBars(
             session=self.sessions[t],
-            open=self._by_symbol(self.fill_open[t]),
+            at="mean" if at_mean else "open",
+            open=self._by_symbol(price),
             volume=self._by_symbol(self.fill_volume[t]),
             low=self._by_symbol(low),
             high=self._by_symbol(high),
@@ -269,8 +303,38 @@ class Market:
 _BY_SESSION = tuple(
     one.name
     for one in fields(Market)
-    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens")
+    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours")
 )
+
+
+@dataclass(frozen=True)
+class HourRows:
+    """What a market has beside its sessions where its rows are hours.
+
+    Attributes
+    ----------
+    day : ndarray of shape (n_rows,), intp
+        The newest session that was over in each row, -1 before the first; see `nightdesk.panel.Hours`.
+    sessions : int
+        How many of them there are.
+    closes : bool ndarray of shape (n_rows,)
+        Where a row is the last of its session.
+    fills_at_mean : bool ndarray of shape (n_rows,)
+        Where orders fill at the mean of the hour, and not at its open.
+    mean : ndarray of shape (n_rows, n_symbols)
+        That mean, raw dollars; NaN without a bar.
+    """
+
+    day: NDArray[np.intp]
+    sessions: int
+    closes: Flags
+    fills_at_mean: Flags
+    mean: Floats
+
+    def rows(self, first: int) -> HourRows:
+        """The rows from `first` on, of as many sessions."""
+        names = ("day", "closes", "fills_at_mean", "mean")
+        return replace(self, **{name: getattr(self, name)[first:] for name in names})
 
 
 def observe(
@@ -288,7 +352,8 @@ def observe(
     ----------
     desk : Desk
     panel : Panel
-        From the book's origin on, as it is; its first columns are the book's symbols.
+        From the book's origin on, as it is; its first columns are the book's symbols. Of hours, its days are
+        those whose bars are not withheld.
     factors : mapping of name to ndarray of shape (n_sessions, n_columns or n_symbols)
         At least `desk.factor_names`, computed from the bars that are not withheld
         (`nightdesk.quarantine.usable`).
@@ -317,9 +382,9 @@ def observe(
         view = with_models(view, desk.strategies.values())
         models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
-    vix = sound.last_close[:, panel.column(desk.book.volatility_index)]
+    vix = newest_close(sound, desk.book.volatility_index)
     window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
-    padding = np.full((window - 1, n), np.nan)
+    padding = np.full((window - (panel.hours is None), n), np.nan)
     return Market(
         desk=desk,
         sessions=tuple(as_date(session) for session in panel.sessions),
@@ -338,7 +403,7 @@ def observe(
         has_bar=np.isfinite(panel.close[:, :n]),
         age=panel.age[:, :n],
         factors=own,
-        returns=np.vstack([padding, sound.returns[:, :n]]),
+        returns=np.vstack([padding, sound.days.returns[:, :n]]),
         signals=signals,
         direction=_stack([signals[name].direction for name in desk.strategies]),
         side=_stack([signals[name].side for name in desk.strategies]),
@@ -349,6 +414,18 @@ def observe(
         opens_month=_opens_month(desk, panel),
         models=models,
         happened=panel.events,
+        hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
+    )
+
+
+def _hour_rows(desk: Desk, hours: Hours) -> HourRows:
+    at_open = hours.opens if desk.book.schedule.fill == "mean" else np.ones_like(hours.opens)
+    return HourRows(
+        day=hours.day,
+        sessions=len(hours.days),
+        closes=hours.closes,
+        fills_at_mean=~at_open,
+        mean=hours.mean[:, : len(desk.symbols)],
     )
 
 
@@ -382,10 +459,12 @@ def _opens_month(desk: Desk, panel: Panel) -> Flags:
     months = calendar.sessions.astype("datetime64[M]")
     at = np.searchsorted(calendar.sessions, panel.sessions)
     opens: Flags = (at == 0) | (months[at] != months[at - 1])
-    return opens
+    return opens if panel.hours is None else opens & panel.hours.opens
 
 
 def _closes(desk: Desk, panel: Panel) -> tuple[datetime, ...]:
+    if panel.hours is not None:
+        return tuple(as_instant(moment) for moment in panel.hours.instants)
     calendar = get_calendar(desk.book.calendar)
     at = np.searchsorted(calendar.sessions, panel.sessions)
     return tuple(as_instant(moment) for moment in calendar.closes[at])

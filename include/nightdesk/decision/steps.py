@@ -210,7 +210,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         units=desk.units,
         rank=desk.rank,
         nav=float(state.mark.nav),
-        day_return=state.mark.day_return,
+        day_return=min(state.mark.day_return, state.today.low),
         age=day.age,
         quarantined=day.quarantined,
         vix=day.vix,
@@ -233,6 +233,8 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         factors=day.factors,
         periods=state.periods,
         protection=protection(desk, state, day, wanted) if desk.asks_for("stops") else None,
+        traded_today=state.today.trades,
+        turnover_today=state.today.notional / float(state.mark.nav),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from nightdesk.book import Book
 from nightdesk.execution.money import ZERO, exact, to_cents, to_price, to_unit
@@ -60,9 +61,10 @@ class Expired:
 
 @dataclass(frozen=True, slots=True)
 class FillBars:
-    """What a session offers to the orders decided before it.
+    """What a session, or an hour, offers to the orders decided before it.
 
-    `open` is the raw dollar price of the first bar after the decision, `volume` the units that bound the
+    `open` is the raw dollar price that a market order meets: the open of the first bar after the decision, or
+    where `at` says so that bar's mean of open, high, low and close. `volume` are the units that bound the
     fills; a symbol without a bar is absent or NaN. `low` and `high` are the lowest and the highest price
     after the decision; absent or NaN while no bar after it is complete. `bad` says by symbol why its open is
     no price to fill at; `withheld` are the symbols whose low and high failed the data checks.
@@ -75,6 +77,7 @@ class FillBars:
     high: Mapping[str, float] = field(default_factory=dict)
     bad: Mapping[str, str] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    at: Literal["open", "mean"] = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ def fill_terms(book: Book) -> FillTerms:
 def open_session(
     orders: Sequence[Order], bars: FillBars, terms: FillTerms
 ) -> tuple[tuple[Fill, ...], tuple[Expired, ...]]:
-    """Fill market and limit orders in the session that follows their decision.
+    """Fill market and limit orders in the session, or the hour, that follows their decision.
 
     ==============  ==========================================  ===========================================
     an order        fills                                       at
@@ -129,7 +132,8 @@ def open_session(
     limit           else not: it expires
     ==============  ==========================================  ===========================================
 
-    Slippage moves a price against the order (rounded half-even to six places), the commission is a share of
+    Where the bars are at their mean, that stands in the place of the open. Slippage moves a price against the
+    order (rounded half-even to six places), the commission is a share of
     the notional and so much a unit (together to the cent). At most `max_volume_share` of the bar's volume is
     taken by all orders of a symbol together, in whole units; what is left expires, and so does an order that
     meets no bar, a bar without volume or an open that is no price: the next session decides anew. A volume in
@@ -190,7 +194,7 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
     if opened is None or math.isnan(opened):
         return "no bar to fill at"
     if not opened > 0:
-        return f"the open of {opened:g} is no price to fill at"
+        return f"the {bars.at} of {opened:g} is no price to fill at"
     if bounded and (volume is None or not volume > 0):
         return "the bar has no volume"
     limit = order.limit_price
@@ -206,7 +210,8 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
         return None
     else:
         seen = f"its {name} was {furthest}"
-    return f"the limit of {float(limit)} was not reached: the bar opened at {opened}, {seen}"
+    begun = "opened at" if bars.at == "open" else "had a mean of"
+    return f"the limit of {float(limit)} was not reached: the bar {begun} {opened}, {seen}"
 
 
 def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk import factors
 from nightdesk.book import Book
@@ -26,11 +27,13 @@ from nightdesk.decision import (
 from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.execution.ledger import value
+from nightdesk.execution.money import ZERO
+from nightdesk.feeds.hourly_quality import examine_hours, withheld_by_hours
 from nightdesk.feeds.quality import Consequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.panel import Floats, Panel
 from nightdesk.performance import growth_of
-from nightdesk.quarantine import Spell, Withheld, usable
+from nightdesk.quarantine import Flags, Spell, Withheld, usable
 from nightdesk.research.simulation import Decided, Progress, Simulation
 from nightdesk.research.walk import walk
 from nightdesk.risk import RiskEvent
@@ -51,9 +54,11 @@ class Result:
     events : tuple of RiskEvent
         The facts that it was given and those that rules of the book raised, ascending.
     benchmark_returns : ndarray of shape (n_decided,)
-        Adjusted returns of the book's benchmark in the decided sessions; NaN beside a missing bar.
+        Adjusted returns of the book's benchmark in the decided sessions; NaN beside a missing bar. In an
+        hour, of the newest session that was over.
     benchmark : ndarray of shape (n_decided,)
-        What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`.
+        What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`;
+        likewise.
     quarantines : tuple of Spell
         The spells of quarantine in the decided sessions, the longest first.
     accepted : tuple of (symbol, date)
@@ -76,6 +81,24 @@ class Result:
     def nav(self) -> Floats:
         """NAV at the mark of every decided session, dollars."""
         return np.array([float(one.state.mark.nav) for one in self.decided])
+
+    @cached_property
+    def closing(self) -> NDArray[np.intp]:
+        """The last decision of each session, as rows of `decided`: all of them, of a daily book."""
+        sessions = np.array([one.state.mark.session for one in self.decided], dtype="datetime64[D]")
+        return np.flatnonzero(np.append(sessions[1:] != sessions[:-1], True)[: len(sessions)])
+
+    @cached_property
+    def closing_nav(self) -> Floats:
+        """NAV at the last mark of every decided session, dollars: what figures of sessions are of."""
+        return self.nav[self.closing]
+
+    @cached_property
+    def traded(self) -> Floats:
+        """Dollars bought and sold in each decided session."""
+        amounts = [float(sum((fill.notional for fill in one.fills), ZERO)) for one in self.decided]
+        total = np.cumsum(amounts)[self.closing]
+        return np.array(amounts) if len(total) == len(amounts) else np.diff(total, prepend=0.0)
 
     @cached_property
     def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
@@ -140,14 +163,16 @@ def backtest(
 ) -> Result:
     """Drive a book over past sessions.
 
-    Decisions are made on the close and fill at the next open. Factors, regimes and signals are computed for
+    Decisions are made on the close and fill at the next open, those of an hourly book at the end of each hour
+    and in the next one. Factors, regimes and signals are computed for
     all sessions at once, since they depend on no position; then the sessions are walked once.
 
     Parameters
     ----------
     book : Book
     panel : Panel
-        From the book's origin to at least `last`; columns are the book's panel symbols.
+        From the book's origin to at least `last`; columns are the book's panel symbols. Of hours for an
+        hourly book.
     first, last : date
         The first decided session, in which the book receives its capital, and the last. Dates between
         sessions mean the next (previous) session.
@@ -167,46 +192,70 @@ def backtest(
         has no volume anywhere while fills are bound by it.
     """
     desk = resolve(book)
+    _refuse_another_schedule(book, panel)
     t0, stop = _span(panel, first, last)
     known = panel.until(stop)
-    quality = examine(known, book) if checked else None
-    if quality is not None:
-        refuse_without_volume(book, known)
-        bad = np.flatnonzero(quality.stop[t0:])
-        if len(bad):
-            t = t0 + int(bad[0])
-            failing = "; ".join(quality.reasons(t, Consequence.QUARANTINE).values()) or "none"
-            raise Refused(
-                f"{known.sessions[t]}: the data is too bad to decide on: {quality.why_stopped(t)} "
-                f"(in quarantine: {failing}). "
-                "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
-            )
-    withheld = Withheld.nothing(known) if quality is None else quality.withheld
+    checks = _check(book, known, t0) if checked else _Checks(known, Withheld.nothing(known))
     if known_factors is None:
-        sound = usable(known, withheld.bars)
+        sound = usable(checks.panel, checks.withheld.bars)
         values: Mapping[str, Floats] = factors.compute(
             sound, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
         )
     else:
         values = {name: known_factors[name][:stop] for name in desk.factor_names}
-    allowed = None if quality is None else quality.entries_allowed
-    market = inject(observe(desk, known, values, withheld=withheld, entries_allowed=allowed), injected)
+    observed = observe(
+        desk, checks.panel, values, withheld=checks.withheld, entries_allowed=checks.entries_allowed
+    )
+    market = inject(observed, injected)
     simulation = Simulation(desk, market, tuple(facts))
     walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
-    column = known.column(book.benchmark)
+    days, column = known.days, known.column(book.benchmark)
     return Result(
         desk,
         market,
         tuple(simulation.decided),
         tuple(simulation.facts),
-        benchmark_returns=known.returns[t0:, column],
-        benchmark=growth_of(known.adjusted_close[:, column])[t0:],
-        quarantines=() if quality is None else quality.spells(t0),
+        benchmark_returns=known.by_row(days.returns[:, column], np.nan)[t0:],
+        benchmark=known.by_row(growth_of(days.adjusted_close[:, column]), np.nan)[t0:],
+        quarantines=checks.quarantines,
         accepted=tuple(
-            (known.symbols[n], as_date(known.sessions[t])) for t, n in np.argwhere(known.accepted > 0)
+            (days.symbols[n], as_date(days.sessions[t])) for t, n in np.argwhere(days.accepted > 0)
         ),
         findings=known.findings,
     )
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """What the data checks leave of a panel: of hours, its days without what they withhold."""
+
+    panel: Panel
+    withheld: Withheld
+    entries_allowed: Flags | None = None
+    quarantines: tuple[Spell, ...] = ()
+
+
+def _check(book: Book, known: Panel, t0: int) -> _Checks:
+    """Check a panel, its days and its hours; `Refused` where a row from `t0` on had stopped the run."""
+    refuse_without_volume(book, known)
+    days = known.days
+    quality = examine(days, book)
+    bad = np.flatnonzero(known.by_row(quality.stop, False)[t0:])
+    if len(bad):
+        day = int(known.by_row(np.arange(len(days)), -1)[t0 + int(bad[0])])
+        failing = "; ".join(quality.reasons(day, Consequence.QUARANTINE).values()) or "none"
+        raise Refused(
+            f"{days.sessions[day]}: the data is too bad to decide on: {quality.why_stopped(day)} "
+            f"(in quarantine: {failing}). "
+            "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
+        )
+    allowed = known.by_row(quality.entries_allowed, False)
+    spells = quality.spells(int(np.searchsorted(days.sessions, known.sessions[t0])))
+    if known.hours is None:
+        return _Checks(known, quality.withheld, allowed, spells)
+    withheld = withheld_by_hours(examine_hours(known, book).withheld, quality.withheld, known)
+    sound = replace(known.hours, days=usable(days, quality.withheld.bars))
+    return _Checks(replace(known, hours=sound), withheld, allowed, spells)
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:
@@ -224,6 +273,16 @@ def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:
     if stop <= t0:
         raise Refused(f"there is no session from {first} to {last}")
     return t0, stop
+
+
+def _refuse_another_schedule(book: Book, panel: Panel) -> None:
+    """Refuse a panel whose rows are not the book's decisions."""
+    rhythm = "daily" if panel.hours is None else "hourly"
+    if rhythm != book.schedule.rhythm:
+        raise Refused(
+            f"book {book.name} decides {book.schedule.rhythm}, and its bars came as those of an {rhythm} "
+            "one: read them for this book"
+        )
 
 
 def _week_after(day: np.datetime64) -> np.datetime64:

@@ -35,8 +35,7 @@ def metrics(result: Result) -> dict[str, object]:
     for the bars as far as they were looked at. `models` is the skill of strategies that learn, out of sample.
     """
     marks = [one.state.mark for one in result.decided]
-    nav = result.nav
-    nav, figures = result.nav, results_of(result).by_name()
+    nav, figures = result.closing_nav, results_of(result).by_name()
     commission, slippage = _costs(result)
     rolling = performance.rolling_sharpe(nav)
     document: dict[str, object] = {
@@ -46,7 +45,7 @@ def metrics(result: Result) -> dict[str, object]:
         "panel_hash": _panel_hash(result),
         "first": str(marks[0].session),
         "last": str(marks[-1].session),
-        "sessions": len(marks),
+        "sessions": len(nav),
         "initial_nav": float(marks[0].nav),
         "final_nav": float(marks[-1].nav),
         "benchmark": result.desk.book.benchmark,
@@ -76,14 +75,17 @@ def metrics(result: Result) -> dict[str, object]:
 
 
 def results_of(result: Result) -> performance.Results:
-    """The figures of a backtest that any span of sessions has, stored ones too."""
-    traded = [float(sum((fill.notional for fill in one.fills), ZERO)) for one in result.decided]
+    """The figures of a backtest that any span of sessions has, stored ones too.
+
+    They are those of sessions, of an hourly book from close to close: so books of either rhythm, and their
+    benchmarks, are compared by the same figures.
+    """
     return performance.results(
         performance.Past(
-            nav=result.nav,
-            benchmark=result.benchmark,
-            benchmark_returns=result.benchmark_returns,
-            traded=np.array(traded),
+            nav=result.closing_nav,
+            benchmark=result.benchmark[result.closing],
+            benchmark_returns=result.benchmark_returns[result.closing],
+            traded=result.traded,
             costs=sum(_costs(result), ZERO),
             trips=performance.round_trips(result.entries),
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from functools import cached_property
 
+from nightdesk.calendar import get_calendar
 from nightdesk.decision import (
     Carried,
     Desk,
@@ -24,6 +26,7 @@ from nightdesk.decision import (
     targets,
     watches_taxes,
 )
+from nightdesk.decision.today import Today, since_close
 from nightdesk.execution import (
     AccrualTerms,
     Cross,
@@ -61,7 +64,8 @@ class Decided:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """The state, where the last decision left the book's risk and what its strategies carry on, the orders
-    and crosses that wait for the next session, and what this session settled.
+    and crosses that wait for the next session, and what this session settled. `closing` is the mark at the
+    newest close before this session, `today` the session so far; both serve decisions within a session.
     """
 
     state: State | None = None
@@ -73,6 +77,8 @@ class Progress:
     entries: tuple[Entry, ...] = ()
     fills: tuple[Fill, ...] = ()
     expired: tuple[Expired, ...] = ()
+    closing: Mark | None = None
+    today: Today = field(default_factory=Today)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,7 @@ class Simulation:
         )
         if self.desk.asks_for("periods"):
             progress = replace(progress, state=replace(state, periods=self._periods(settled.mark)))
+        progress = progress if self.market.hours is None else self._within_session(t, before, progress)
         return self._taxed(t, progress) if self._counted else progress
 
     @cached_property
@@ -145,6 +152,19 @@ class Simulation:
             return self.events
         return sorted((*self.raised, *self.events), key=lambda event: event.session)
 
+    def _within_session(self, t: int, before: State | None, progress: Progress) -> Progress:
+        """With what a decision within a session counts of it: its return since the last close, its trades."""
+        state, begins = progress.state, self.market.begins_session(t)
+        if state is None:
+            raise ValueError("a session is settled before its hours are counted")
+        closing = progress.closing
+        if begins:
+            closing = None if before is None else before.mark
+        marked = since_close(state.mark, closing)
+        so_far = (Today() if begins else progress.today).after(progress.fills, marked.day_return)
+        seen = so_far.at_close() if self.market.closes_session(t) else so_far
+        return replace(progress, state=replace(state, mark=marked, today=seen), closing=closing, today=so_far)
+
     @cached_property
     def _counted(self) -> int:
         """Sessions in which day trades count; 0 where no rule asks for taxes."""
@@ -159,9 +179,16 @@ class Simulation:
         splits = [market_split(symbol, session, exact(ratio)) for symbol, ratio in market.splits(t).items()]
         before = progress.tax or TaxLedger({book.name: tax_terms(book)})
         taxes = before.apply((*splits, *trades_of(book.name, progress.entries)))
-        first = market.sessions[max(0, t + 1 - self._counted)]
-        view = tax_view(taxes, book.name, session, first)
+        view = tax_view(taxes, book.name, session, self._counted_from(t), filled=market.fills_in(t))
         return replace(progress, state=replace(state, tax=view), tax=taxes)
+
+    def _counted_from(self, t: int) -> date:
+        """The session from which day trades count in row `t`."""
+        market = self.market
+        if market.hours is None:
+            return market.sessions[max(0, t + 1 - self._counted)]
+        calendar = get_calendar(self.desk.book.calendar)
+        return calendar.shift(market.sessions[t], market.closes_session(t) - self._counted)
 
     def decide(self, t: int, progress: Progress) -> Progress:
         """Targets, gate and orders of session `t`."""

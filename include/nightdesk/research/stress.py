@@ -156,7 +156,7 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
 
 def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
     """What is told of one run."""
-    figures = nav_figures(result.nav)
+    figures = nav_figures(result.closing_nav)
     reached = [one.gated.judged.risk.level for one in result.decided]
     halted = [
         one.state.facts.kill_switch or level >= HALTED
@@ -167,7 +167,7 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
     return Stressed(
         scenario=scenario,
         levels=levels,
-        sessions=len(result.decided),
+        sessions=len(result.closing),
         total_return=float(result.nav[-1] / result.nav[0]) - 1.0,
         benchmark_return=compare(result.nav, result.benchmark).benchmark_total_return,
         annual_volatility=figures.annual_volatility,

@@ -57,17 +57,17 @@ class RiskState:
     since : date or None
         Session that entered the level; None at the level 0 that a book begins with.
     sessions : int
-        Decisions since then, that one not counted.
+        Sessions since then, that one not counted.
     deepest : Decimal
         Largest drawdown since then.
     since_low : int
-        Decisions since it was reached.
+        Sessions since it was reached.
     calm : int
-        Decisions running whose wanted portfolio was under the volatility target.
+        Sessions running whose wanted portfolio was under the volatility target.
     answered_by : str
         Who reviewed or confirmed; empty while nobody has.
     recovery : int or None
-        Decisions since recovery began; None outside of one.
+        Sessions since recovery began; None outside of one.
     level_caps : mapping of symbol to float
         Most units that the level's cut leaves, until no more is held.
     stop_caps : mapping of symbol to float
@@ -145,6 +145,8 @@ class Signs:
         Level that a person has set from this session on; 0 where none did.
     forced_by : str
         Who did.
+    closes : bool
+        Whether the session is over with this decision: what counts sessions moves on there alone.
     """
 
     session: date
@@ -159,6 +161,7 @@ class Signs:
     simulates: bool = True
     forced: int = 0
     forced_by: str = ""
+    closes: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +191,7 @@ def begin(peak: Decimal) -> RiskState:
 
 
 def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState, Change | None]:
-    """The state after one more session, and the move between levels if there was one.
+    """The state after one more decision, and the move between levels if there was one.
 
     Parameters
     ----------
@@ -202,7 +205,7 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
     peak = max(before.peak, signs.nav)
     drawdown = 1 - signs.nav / peak if peak > 0 else Decimal(1)
     state = replace(before, peak=peak, highest=max(before.highest, signs.nav), drawdown=drawdown)
-    if state.recovery is not None:
+    if state.recovery is not None and signs.closes:
         ended = state.recovery + 1 >= _ramp_length(levels)
         state = replace(state, recovery=None if ended else state.recovery + 1)
     fallen = max((level for level, at in levels.beyond(0) if drawdown >= _exact(at)), default=0)
@@ -213,7 +216,7 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
         cause: Cause = "drawdown" if due == fallen else "correlation" if due == together else "person"
         return entered, _change(state, entered, cause, signs, signs.forced_by if cause == "person" else "")
     if state.level == 0:
-        return replace(state, sessions=state.sessions + 1), None
+        return replace(state, sessions=state.sessions + signs.closes), None
     state = _age(levels, state, signs)
     if state.level < LOWEST_LASTING:
         if due or drawdown >= _exact(levels.first_ends_below):
@@ -231,7 +234,7 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
 
 
 def _ramp_length(levels: Levels) -> int:
-    """Decisions from the beginning of recovery to full size."""
+    """Sessions from the beginning of recovery to full size."""
     return (math.ceil(1.0 / levels.ramp_step - 1e-9) - 1) * levels.ramp_sessions
 
 
@@ -279,10 +282,10 @@ def _age(levels: Levels, state: RiskState, signs: Signs) -> RiskState:
     return replace(
         state,
         level_caps={symbol: cap for symbol, cap in state.level_caps.items() if symbol not in free},
-        sessions=state.sessions + 1,
+        sessions=state.sessions + signs.closes,
         deepest=max(state.deepest, state.drawdown),
-        since_low=0 if lower else state.since_low + 1,
-        calm=state.calm + 1 if signs.calm else 0,
+        since_low=0 if lower else state.since_low + signs.closes,
+        calm=state.calm + signs.closes if signs.calm else 0,
     )
 
 

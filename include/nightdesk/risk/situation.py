@@ -168,10 +168,12 @@ class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
     `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
-    symbol's place in alphabetical order, which settles ties. `most_gross` and `most_net` are the limits of
-    the book on what is held, over NAV; infinite where it has none. `drawdown` is that of the levels. `groups`
-    numbers the group of each symbol, named in `group_names`. `factors`, `periods` and `protection` are there
-    for rules that ask for them. The other fields are those of the decision's day, mark and facts.
+    symbol's place in alphabetical order, which settles ties. `traded_today` and `turnover_today` (share of
+    NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
+    and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
+    `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
+    `factors`, `periods` and `protection` are there for rules that ask for them. The other fields are those of
+    the decision's day, mark and facts.
     """
 
     price: Floats
@@ -193,6 +195,8 @@ class Situation:
     wash_loss: Floats | float = 0.0
     opened_today: Floats | float = 0.0
     day_trades: int = 0
+    traded_today: int = 0
+    turnover_today: float = 0.0
     margin: Margin = CASH
     most_gross: float = np.inf
     most_net: float = np.inf

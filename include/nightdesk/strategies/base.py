@@ -141,7 +141,7 @@ class View:
             symbols=tuple(symbols),
             sessions=panel.sessions,
             **{name: getattr(panel, name)[:, :n] for name in BAR},
-            vix=panel.last_close[:, panel.column(volatility_index)],
+            vix=newest_close(panel, volatility_index),
             factors={name: values[:, :n] for name, values in factors.items()},
         )
 
@@ -156,6 +156,11 @@ class View:
             factors={name: values[cut] for name, values in self.factors.items()},
             models={name: models[cut] for name, models in self.models.items()},
         )
+
+
+def newest_close(panel: Panel, symbol: str) -> Floats:
+    """Newest daily close of a reference in each row, shape (n_rows,); in hours, of the sessions then over."""
+    return panel.by_row(panel.days.last_close[:, panel.days.column(symbol)], np.nan)
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,13 @@ class TaxView:
     opened: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-def tax_view(ledger: TaxLedger, book: str, session: date, first: date) -> TaxView:
-    """The view of a daily decision at the close of a session.
+def tax_view(
+    ledger: TaxLedger, book: str, session: date, first: date, *, filled: date | None = None
+) -> TaxView:
+    """The view of a decision at the close of a session, or within it.
 
-    Its orders are filled on the next day at the earliest, which is the day that windows are measured to.
+    Orders of a close are filled on the next day at the earliest, which is the day that windows are measured
+    to; those of a decision within a session, in it.
 
     Parameters
     ----------
@@ -45,5 +48,10 @@ def tax_view(ledger: TaxLedger, book: str, session: date, first: date) -> TaxVie
         The session.
     first : date
         The session from which day trades count.
+    filled : date, optional
+        The session itself, where its orders are filled in it still.
     """
+    if filled is not None:
+        opened = ledger.day_trades.opened_in(book, filled)
+        return TaxView(ledger.open_losses(filled), ledger.day_trades.since(book, first), opened)
     return TaxView(ledger.open_losses(session + timedelta(days=1)), ledger.day_trades.since(book, first))

@@ -1,7 +1,8 @@
 """Rules on what is traded in one session: how often, how much, and whether it is worth its cost.
 
-They look at sales and purchases alike. A position can always be closed entirely, a strategy's own beside one
-of another too: the rules on small trades let it go.
+They look at sales and purchases alike. What was traded in the session before this decision counts in the
+limits of a day. A position can always be closed entirely, a strategy's own beside one of another too: the
+rules on small trades let it go.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class TradesPerDay(Rule):
 
     def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
         """No more trades than that."""
-        return bool(np.count_nonzero(wanted != held) <= self.params.limit)
+        return bool(np.count_nonzero(wanted != held) + situation.traded_today <= self.params.limit)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """The trades beyond the limit undone."""
@@ -68,8 +69,10 @@ class TradesPerDay(Rule):
         size = sizes(wanted, held, situation)
         order = by_size(size, situation)
         place = np.zeros_like(size)
-        place[order] = np.arange(1, len(order) + 1)
-        after = np.where(place > limit, held, wanted) if len(order) > limit else wanted
+        place[order] = np.arange(1, len(order) + 1) + situation.traded_today
+        after = (
+            np.where(place > limit, held, wanted) if len(order) + situation.traded_today > limit else wanted
+        )
         return Ruling(after, place, float(limit))
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
@@ -96,7 +99,7 @@ class TurnoverPerDay(Rule):
     def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
         """All trades together within the limit."""
         limit: float = self.params.limit
-        return situation.gross(wanted - held) <= limit * situation.nav
+        return situation.gross(wanted - held) <= (limit - situation.turnover_today) * situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Trades by size until the limit; the one that crosses is cut to it, those after it undone."""
@@ -104,13 +107,13 @@ class TurnoverPerDay(Rule):
         size = sizes(wanted, held, situation)
         order = by_size(size, situation)
         running = np.zeros_like(size)
-        running[order] = np.cumsum(size[order])
+        running[order] = np.cumsum(size[order]) + situation.turnover_today
         if not len(order) or running[order[-1]] <= limit + 1e-12:
             return Ruling(wanted, running, limit)
         over = running > limit + 1e-12
         after = np.where(over, held, wanted)
         crosses = order[int(np.argmax(over[order]))]
-        part = (limit - running[crosses] + size[crosses]) / size[crosses]
+        part = max(0.0, (limit - running[crosses] + size[crosses]) / size[crosses])
         after[crosses] += situation.units.toward_zero((wanted - held) * part)[crosses]
         return Ruling(situation.units.toward_zero(after), running, limit)
 
