@@ -237,3 +237,16 @@ def test_without_a_volume_bound_an_order_is_filled_whole_whatever_the_volume(vol
     assert expired == ()
     _, expired = open_session([order("buy", "1000")], bars(math.nan, volume), unbounded)
     assert [one.reason for one in expired] == ["no bar to fill at"]
+
+
+def test_an_order_within_a_session_fills_at_the_mean_of_its_hour_and_is_told_so() -> None:
+    at_mean = replace(bars(100.0, 1e6, low=99.0, high=101.0), at="mean")
+    (fill,), expired = open_session([order("buy", "10")], at_mean, TERMS)
+    assert (str(fill.price), expired) == ("100.050000", ())
+    refused = replace(bars(-3.0, 1e6), at="mean")
+    _, (gone,) = open_session([order("buy", "10")], refused, TERMS)
+    assert gone.reason == "the mean of -3 is no price to fill at"
+    _, (missed,) = open_session([order("buy", "10", limit="98.5")], at_mean, TERMS)
+    assert missed.reason == (
+        "the limit of 98.5 was not reached: the bar had a mean of 100.0, its low was 99.0"
+    )

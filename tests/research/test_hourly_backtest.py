@@ -315,10 +315,11 @@ def test_the_words_of_a_signal_name_the_hours(result: Result) -> None:
 
 
 def test_a_panel_of_another_rhythm_is_refused(panel: Panel) -> None:
-    with pytest.raises(Refused, match=r"decides hourly, and its bars came as those of an? daily one"):
+    with pytest.raises(Refused, match="decides hourly, and these bars were read for one that decides daily"):
         backtest(hourly_book(), panel.days, FIRST, LAST)
-    with pytest.raises(Refused, match="decides daily, and its bars came as those of an hourly one"):
-        backtest(hourly_book(schedule="daily"), panel, FIRST, LAST)
+    daily = hourly_book(schedule="daily", strategies={"rsi_mean_reversion": {}})
+    with pytest.raises(Refused, match="decides daily, and these bars were read for one that decides hourly"):
+        backtest(daily, panel, FIRST, LAST)
 
 
 def test_the_span_of_the_test_holds_what_it_is_meant_to_hold(panel: Panel) -> None:

@@ -323,3 +323,26 @@ def test_the_end_of_a_level_by_correlation_is_not_told_as_the_end_of_a_drawdown(
 def test_levels_that_contradict_themselves_are_refused(changed: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Levels(**changed)
+
+
+def test_within_a_session_a_level_is_entered_and_deepens_while_what_counts_sessions_stands_still() -> None:
+    story = Story(calm_sessions=2, low_sessions=2)
+    story.live(92, closes=False)
+    assert (story.state.level, story.state.level_caps["SPY"]) == (2, 75.0)
+    story.live(91, 3, closes=False)
+    assert (story.state.sessions, story.state.since_low, story.state.calm) == (0, 0, 0)
+    assert story.state.deepest == Decimal("0.09")
+    story.live(91.5, closes=True)
+    assert (story.state.sessions, story.state.since_low, story.state.calm) == (1, 1, 1)
+    story.live(91.5, closes=False, calm=False)
+    assert (story.state.since_low, story.state.calm) == (1, 0)
+    story.live(91.5, 6, closes=False)
+    assert story.state.level == 2
+    story.live(91.5, 2, closes=True)
+    assert story.told[-1] == (2, 0, "way back")
+    begun = story.state.recovery
+    story.live(91.5, 3, closes=False)
+    assert story.state.recovery == begun
+    story.live(91.5, closes=True)
+    assert begun is not None
+    assert story.state.recovery == begun + 1

@@ -405,3 +405,13 @@ def test_a_year_is_settled_when_no_purchase_can_change_it_any_more() -> None:
     replaced = ledger_of("2024-11-01 buy 10 100.00\n2024-12-20 sell 10 80.00\n2025-01-02 buy 10 80.00")
     assert settled_on(replaced.disposals, 2024) is None
     assert settled_on(TaxLedger({}).disposals, 2024) is None
+
+
+def test_a_decision_within_a_session_is_told_of_what_its_own_day_can_meet() -> None:
+    ledger = ledger_of("2024-01-10 buy 10 100.00\n2024-02-09 sell 10 80.00\n2024-03-10 buy 3 90.00")
+    day = date(2024, 3, 10)
+    within, at_close = (tax_view(ledger, "one", day, day, filled=one) for one in (day, None))
+    assert (within.opened, at_close.opened) == ({"SPY": Decimal(3)}, {})
+    # the window ends with the day itself: its purchases meet the loss, those of the next do not
+    assert set(within.losses) == {"SPY"}
+    assert at_close.losses == {}

@@ -72,21 +72,21 @@ def factor_frame(book: Book, first: date, last: date, feed: str | None = None) -
     Returns
     -------
     DataFrame
-        Columns session, symbol, then one per factor: the standard ones and those that the book itself needs.
-        Not rounded, NaN where a factor is not defined or its bars are in quarantine.
+        Columns session, symbol (of an hourly book as_of before them), then one per factor: the standard ones
+        and those that the book itself needs. Not rounded, NaN where a factor is not defined or its bars are
+        in quarantine.
     """
     import numpy as np
     import pandas as pd
 
     from nightdesk.decision import resolve
     from nightdesk.factors import STANDARD, compute
-    from nightdesk.feeds.quality import examine
-    from nightdesk.quarantine import usable
+    from nightdesk.feeds.hourly_quality import sound_panel
     from nightdesk.research.market import origin_of, read_market
 
     panel = read_market(book, origin_of(book, first), last, [feed] if feed else None).panel
     names = tuple(dict.fromkeys((*STANDARD, *resolve(book).factor_names)))
-    sound = usable(panel, examine(panel, book).withheld.bars)
+    sound = sound_panel(panel, book)
     arrays = compute(sound, names, benchmark=book.benchmark, universe=len(book.symbols))
     wanted = panel.age >= 0
     wanted[panel.sessions < np.datetime64(first, "D")] = False
@@ -94,4 +94,6 @@ def factor_frame(book: Book, first: date, last: date, feed: str | None = None) -
         wanted[:, panel.column(book.volatility_index)] = False
     row, column = np.nonzero(wanted)
     keys = {"session": panel.sessions[row].astype("datetime64[s]"), "symbol": np.array(panel.symbols)[column]}
+    if panel.hours is not None:
+        keys = {"as_of": panel.hours.instants[row], **keys}
     return pd.DataFrame(keys | {name: arrays[name][row, column] for name in names})

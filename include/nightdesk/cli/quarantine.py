@@ -57,7 +57,7 @@ def checks(
 
     start = begin(open_book(book), first, last)
     with progress(f"reading bars of {start.book.name}"):
-        panel = start.read(feed, accept or ()).panel
+        panel = start.read(feed, accept or ()).panel.days
     t0 = int(np.searchsorted(panel.sessions, np.datetime64(start.inception, "D")))
     quality = examine(panel, start.book)
     spells = quality.spells(t0)

@@ -22,6 +22,7 @@ from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
 from nightdesk.strategies import Strategy
 from nightdesk.strategies.base import NO_PLAN, SignalSide
+from nightdesk.strategies.learning import LearningStrategy
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ def resolve(book: Book) -> Desk:
     _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
+    _refuse_another_clock(book, made, names)
     return Desk(
         book=book,
         strategies=made,
@@ -224,6 +226,22 @@ def _check(book: Book, rules: Sequence[Rule]) -> None:
         )
     if faults:
         raise Refused("\n".join(faults))
+
+
+def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Sequence[str]) -> None:
+    """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
+    hourly = [name for name in names if name.startswith(factors.HOURLY)]
+    if book.schedule.rhythm == "daily" and hourly:
+        raise Refused(
+            f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
+            "set it to hourly, or take others"
+        )
+    learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
+    if book.schedule.rhythm == "hourly" and learning:
+        raise Refused(
+            f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
+            "set schedule to daily, or take another strategy"
+        )
 
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:

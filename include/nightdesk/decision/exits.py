@@ -47,8 +47,8 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
 
     Stop and target are checked on the close of every decision, and not without a bar of it. A position's age
-    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close; a
-    session that is not over is not counted. Of several causes the stop is told, and the target before the
+    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close;
+    a session that is not over is not counted. Of several causes the stop is told, and the target before the
     age. A symbol in quarantine ends nothing. `carried` is what the decision before left, restated for the
     session's actions.
     """

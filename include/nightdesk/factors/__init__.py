@@ -12,7 +12,7 @@ from nightdesk.factors import (
     wilder,
 )
 from nightdesk.factors.engine import Source, compute, hours_back, look_back
-from nightdesk.factors.registry import Factor, families, resolve
+from nightdesk.factors.registry import HOURLY, Factor, families, resolve
 
 #: Every factor of the desk's own table.
 STANDARD: tuple[str, ...] = (
@@ -44,6 +44,7 @@ STANDARD: tuple[str, ...] = (
 )
 
 __all__ = [
+    "HOURLY",
     "STANDARD",
     "Factor",
     "Source",

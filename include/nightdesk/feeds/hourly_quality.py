@@ -7,7 +7,7 @@ References are looked at by the checks of their daily bars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from nightdesk.errors import Refused
 from nightdesk.feeds.checks import CHECKS, Check, Consequence, Finding, Flags, Floats, Spoils
 from nightdesk.feeds.jumps import Jumps, bad_opens
 from nightdesk.feeds.measures import measure
+from nightdesk.feeds.quality import examine
 from nightdesk.panel import Panel
-from nightdesk.quarantine import Withheld
+from nightdesk.quarantine import Withheld, usable
 
 NAMES = ("nulls", "not_positive", "out_of_range", "price_jump", "missing_share", "unchanged")
 HOURLY_CHECKS: tuple[Check, ...] = tuple(one for one in CHECKS if one.name in NAMES)
@@ -102,6 +103,15 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
             opens=bad_opens(panel, measured.jumps),
         ),
     )
+
+
+def sound_panel(panel: Panel, book: Book) -> Panel:
+    """The panel as factors see it: without the bars that the checks of days and of hours withhold."""
+    days = usable(panel.days, examine(panel.days, book).withheld.bars)
+    if panel.hours is None:
+        return days
+    hours = usable(panel, examine_hours(panel, book).withheld.bars)
+    return replace(hours, hours=replace(panel.hours, days=days))
 
 
 def hourly_limits(book: Book, panel: Panel) -> Limits:

@@ -45,6 +45,9 @@ LONGEST_HEADER = 160
 
 FOOTER = "a footer under the bars"
 
+#: Why a file of hours is none of daily bars.
+OF_HOURS = "its bars are hours, which an hourly book reads"
+
 #: What names a file and changes with it: path, time of change (ns), size (bytes).
 Version = tuple[Path, int, int]
 
@@ -144,7 +147,7 @@ def why_no_bars(head: Head) -> str | None:
     """Why a file is plainly none of daily bars, with its header; None where it is one."""
     layout = recognise(head.columns)
     if any(plain_name(one) in HOUR_STARTS for one in head.columns):
-        return f"{_header(head)}: its bars are hours, which an hourly book reads"
+        return f"{_header(head)}: {OF_HOURS}"
     if layout is None:
         has = PLAIN.columns(head.columns)
         lacks = [] if "day" in has else ["session (or date)"]

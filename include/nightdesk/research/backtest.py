@@ -280,8 +280,8 @@ def _refuse_another_schedule(book: Book, panel: Panel) -> None:
     rhythm = "daily" if panel.hours is None else "hourly"
     if rhythm != book.schedule.rhythm:
         raise Refused(
-            f"book {book.name} decides {book.schedule.rhythm}, and its bars came as those of an {rhythm} "
-            "one: read them for this book"
+            f"book {book.name} decides {book.schedule.rhythm}, and these bars were read for one that decides "
+            f"{rhythm}: read them for this book"
         )
 
 

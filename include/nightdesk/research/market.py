@@ -15,6 +15,7 @@ from nightdesk.errors import Refused
 from nightdesk.feeds import HOURLY_NAMES, Fetched, Missing, has_hours, make
 from nightdesk.feeds.base import add_up
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.feeds.tables import OF_HOURS
 from nightdesk.hours import HourlyBars, build_hourly_panel
 from nightdesk.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.research.news import read_sentiment
@@ -129,6 +130,7 @@ def _with_hours(book: Book, days: Market, hours: Fetched, known: Sequence[Action
         sources={**days.sources, **_count_by_source(hours.bars, " hours")},
         missing={**days.missing, **absent},
         dropped=add_up(days.dropped, hours.dropped),
+        passed_over={name: why for name, why in days.passed_over.items() if not why.endswith(OF_HOURS)},
     )
 
 

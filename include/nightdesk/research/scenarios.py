@@ -97,10 +97,16 @@ def fallen(panel: Panel, book: Book, fall: Fall, first: date) -> Panel:
     first : date
         From which its `after` sessions are counted.
     """
-    begins = int(np.searchsorted(panel.sessions, np.datetime64(first, "D"))) + fall.after
-    done = np.clip((np.arange(len(panel)) - begins + 1) / fall.sessions, 0.0, 1.0)
+    days = panel.days.sessions
+    begins = int(np.searchsorted(days, np.datetime64(first, "D"))) + fall.after
+    session = np.searchsorted(days, panel.sessions)
+    done = np.clip((session - begins + 1) / fall.sessions, 0.0, 1.0)
     falls = [panel.column(symbol) for symbol in dict.fromkeys((*book.symbols, book.benchmark))]
     path = np.ones((len(panel), len(panel.symbols)))
     path[:, falls] = ((1.0 - fall.depth) ** done)[:, None]
     moved = ("open", "high", "low", "close", "fill_open", "fill_low", "fill_high", "dividend")
-    return replace(panel, **{name: getattr(panel, name) * path for name in moved})
+    after = replace(panel, **{name: getattr(panel, name) * path for name in moved})
+    if panel.hours is None:
+        return after
+    days_after = fallen(panel.hours.days, book, fall, first)
+    return replace(after, hours=replace(panel.hours, mean=panel.hours.mean * path, days=days_after))

@@ -162,6 +162,7 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         one.state.facts.kill_switch or level >= HALTED
         for one, level in zip(result.decided, reached, strict=True)
     ]
+    days = [one.state.mark.session for one in result.decided]
     deepest = max(reached)
     within = figures.max_drawdown <= scenario.drawdown_limit
     return Stressed(
@@ -169,12 +170,12 @@ def measured(scenario: Scenario, result: Result, *, levels: bool) -> Stressed:
         levels=levels,
         sessions=len(result.closing),
         total_return=float(result.nav[-1] / result.nav[0]) - 1.0,
-        benchmark_return=compare(result.nav, result.benchmark).benchmark_total_return,
+        benchmark_return=compare(result.closing_nav, result.benchmark[result.closing]).benchmark_total_return,
         annual_volatility=figures.annual_volatility,
         max_drawdown=figures.max_drawdown,
-        breakers=sum(bool(one.gated.breaches) for one in result.decided),
+        breakers=len({day for day, one in zip(days, result.decided, strict=True) if one.gated.breaches}),
         halts=sum(now and not before for before, now in pairwise([False, *halted])),
-        halted_sessions=sum(halted),
+        halted_sessions=len({day for day, now in zip(days, halted, strict=True) if now}),
         trades=len(round_trips(result.entries)),
         deepest_level=deepest,
         passed=deepest < LIQUIDATED if levels else within,

@@ -16,9 +16,8 @@ from nightdesk import factors
 from nightdesk.book import Book, Quality
 from nightdesk.decision import resolve
 from nightdesk.errors import Refused
-from nightdesk.feeds.quality import examine
+from nightdesk.feeds.hourly_quality import sound_panel
 from nightdesk.panel import Floats, Panel
-from nightdesk.quarantine import usable
 from nightdesk.research.backtest import backtest
 from nightdesk.research.metrics import metrics
 
@@ -129,7 +128,7 @@ def sweep(
     names = dict.fromkeys(
         name for book in books if isinstance(book, Book) for name in resolve(book).factor_names
     )
-    sound = usable(span.panel, examine(span.panel, base).withheld.bars)
+    sound = sound_panel(span.panel, base)
     values = factors.compute(sound, names, benchmark=base.benchmark, universe=len(base.symbols))
     task = Task(span, values, base.quality)
     tried = {n: book for n, book in enumerate(books) if isinstance(book, Book)}

@@ -29,4 +29,9 @@ def result_bands(result: Result, sessions: int) -> dict[str, ResultBand]:
             earned = position.realised + open_profit + position.dividends - paid
             profit[position.strategy][n] += float(earned)
             held[position.strategy][n] |= bool(position.quantity)
-    return {name: result_band(profit[name], held[name], result.nav, sessions) for name in names}
+    at, nav = result.closing, result.closing_nav
+    begun = np.append(0, at[:-1] + 1)
+    return {
+        name: result_band(profit[name][at], np.logical_or.reduceat(held[name], begun), nav, sessions)
+        for name in names
+    }
