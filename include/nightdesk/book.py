@@ -60,7 +60,7 @@ Figure = Literal[
 class Frozen(BaseModel):
     """A validated value that never changes and knows all its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class Costs(Frozen):

@@ -34,7 +34,8 @@ _CLOSED = ("sealed", "outdated_steps", "session_completeness", "order_rows")
 ASKED_AHEAD = frozenset(
     {
         *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED, "signal_rows_before", "gated_rows",
-        "target_scale", "orders_to_settle", "cross_rows", "adjustments_of", "entry_rows", "portfolio_rows",
+        "target_scale", "order_by_id", "orders_to_settle", "cross_rows", "adjustments_of", "entry_rows",
+        "portfolio_rows",
         "fill_rows", "feeds_health", "strategy_bands", "signals_count", "quality_outcome_day",
         "quality_outcome_recent", "quality_outcome_history",
     }
@@ -70,6 +71,14 @@ def decision_asks(context: Context, *more: str) -> list[Ask]:
         *([] if previous is None else _at(context, previous, *_RISK)),
         Ask("signal_rows_before", {**_key(context, context.as_of), "strategies": strategies}),
         *_outcome(context, "day", "recent"),
+    ]
+
+
+def sending_asks(context: Context, client_order_id: str) -> list[Ask]:
+    """What is looked at once more before an order is sent."""
+    return [
+        Ask("order_by_id", {"client_order_id": client_order_id}),
+        *_of(context, "outdated_steps", "kill_switch", "portfolio_row", "position_rows"),
     ]
 
 

@@ -29,7 +29,7 @@ from nightdesk.store.books import (
     start_book,
     stored_book,
 )
-from nightdesk.store.db import Connection, connect
+from nightdesk.store.db import Connection, connect, give_back
 from nightdesk.store.runs import Run, find_run, newest_begun
 from nightdesk.store.taxes import keep_tax_terms
 from nightdesk.tax import tax_terms
@@ -90,6 +90,7 @@ class Context:
     task: str | None = None
     injected: tuple[Injection, ...] = ()
     _runs: list[Run] = field(default_factory=list, repr=False, compare=False)
+    _locks: list[int] = field(default_factory=list, repr=False, compare=False)
     _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
@@ -175,6 +176,19 @@ class Context:
         finally:
             self._runs.pop()
 
+    def give_back(self, key: int) -> None:
+        """Give a lock of the connection back: within a step together with the word that it has ended."""
+        if self._runs:
+            self._locks.append(key)
+        else:
+            give_back(self.conn, key)
+
+    def locks_to_give_back(self) -> list[int]:
+        """The locks that the end of a step gives back, which are asked for once."""
+        keys = list(self._locks)
+        self._locks.clear()
+        return keys
+
     def run(self) -> Run | None:
         """The run of the decision, within a step as it stood when that began; None before any step."""
         return self._runs[-1] if self._runs else find_run(self.conn, self.book.name, self.as_of)
@@ -255,7 +269,9 @@ class Context:
         """The same book at another decision: at an instant, or the last of a session."""
         as_of = decision_at(self.schedule, when)
         _must_be_decidable(self.book, self.record, self.schedule.session_of(as_of))
-        return replace(self, as_of=as_of, _runs=[], _panels={}, _examined={}, _checked={}, _sentiments={})
+        return replace(
+            self, as_of=as_of, _runs=[], _locks=[], _panels={}, _examined={}, _checked={}, _sentiments={}
+        )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 from nightdesk.errors import Refused
 from nightdesk.pipeline.context import Context
+from nightdesk.store.db import is_idle
 from nightdesk.store.rows import Write, diff_rows, write_all
 from nightdesk.store.runs import held_run, outdated_steps
 
@@ -65,9 +66,9 @@ class Saver:
         if self.sealed is None and rows:
             self._pending.append(Write(table, {}, rows, grows=True))
 
-    def flush(self) -> None:
+    def flush(self, *, commit: bool = False) -> None:
         """Write what was given so far, all tables at once; the end of the transaction does it by itself."""
-        for one in write_all(self.context.conn, self._pending):
+        for one in write_all(self.context.conn, self._pending, commit=commit):
             self.written += one.inserted + one.updated + one.deleted
         self._pending.clear()
 
@@ -87,11 +88,12 @@ def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
     after_sending : bool
         True for the steps that come after orders were sent, which seals all the steps before them.
     """
-    book, as_of = context.book.name, context.as_of
-    with held_run(context.conn, book, as_of, by_sending=not after_sending) as sealed:
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    alone = is_idle(conn)
+    with held_run(conn, book, as_of, by_sending=not after_sending) as sealed:
         save = Saver(context, sealed)
         yield save
-        save.flush()
+        save.flush(commit=alone)
 
 
 def refuse_outdated(context: Context) -> None:

@@ -192,13 +192,21 @@ def _perform(context: Context, name: str, body: Callable[[Context], Outcome]) ->
     except BaseException as error:
         if not context.conn.closed:
             status = "waiting" if isinstance(error, NotYet) else "failed"
-            end_step(context.conn, number, status, error=f"{type(error).__name__}: {error}")
+            words, held = f"{type(error).__name__}: {error}", context.locks_to_give_back()
+            end_step(context.conn, number, status, error=words, unlock=held)
         raise
     told = outcome.told()
     if outcome.sealed is not None:
         told |= _changed(context)
     status = "done" if outcome.sealed is None else "compared"
-    end_step(context.conn, number, status, counts=told, differences=outcome.differences)
+    end_step(
+        context.conn,
+        number,
+        status,
+        counts=told,
+        differences=outcome.differences,
+        unlock=context.locks_to_give_back(),
+    )
     return told
 
 

@@ -39,6 +39,7 @@ from nightdesk.brokers import (
 from nightdesk.errors import Transient
 from nightdesk.execution.money import ZERO
 from nightdesk.execution.orders import Order, adds_risk
+from nightdesk.pipeline.asks import sending_asks
 from nightdesk.pipeline.brokerage import contact
 from nightdesk.pipeline.clocks import agreed_clock
 from nightdesk.pipeline.context import Context
@@ -48,12 +49,13 @@ from nightdesk.pipeline.saving import Outcome, refuse_outdated
 from nightdesk.pipeline.turn import in_turn
 from nightdesk.pipeline.unsent import tell_unsent
 from nightdesk.pipeline.withholding import withheld_because
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.db import transaction
 from nightdesk.store.foreign_orders import ForeignOrder
 from nightdesk.store.ledger import positions_of, read_ledger
 from nightdesk.store.orders import begin_attempt, find_order, move_order, orders_of
 from nightdesk.store.risk import kill_switch
-from nightdesk.store.runs import lock_run, sealed_because
+from nightdesk.store.runs import held_run, sealed_because
 
 
 @dataclass(frozen=True)
@@ -159,18 +161,19 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     if earlier is not None and earlier.attempts and _is_there(context, broker, name):
         return
     withheld = withheld_because(context, broker, order)
-    given_up = withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
-    # One that no attempt is known of may be there too: the database was restored since.
-    if given_up and not broker.simulated and _is_there(context, broker, name):
-        return
-    with transaction(context.conn):
-        lock_run(context.conn, context.book.name, context.as_of)
-        current = find_order(context.conn, name)
-        if current is None or current.status != "planned":
+    if not broker.simulated:
+        given_up = withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
+        # One that no attempt is known of may be there too: the database was restored since.
+        if given_up and _is_there(context, broker, name):
             return
-        if current.attempts == 0 and current.order.generation == 0:
-            refuse_outdated(context)
-        stopped = _reason_to_stop(context, broker, clock, current.order, found)
+    with held_run(context.conn, context.book.name, context.as_of):
+        with reading_once(context.conn, sending_asks(context, name)):
+            current = find_order(context.conn, name)
+            if current is None or current.status != "planned":
+                return
+            if current.attempts == 0 and current.order.generation == 0:
+                refuse_outdated(context)
+            stopped = _reason_to_stop(context, broker, clock, current.order, found)
         if stopped is None and withheld is not None:
             stopped = _Stopped("suppressed", withheld)
         if stopped is not None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from nightdesk.errors import NotYet, Transient
 from nightdesk.pipeline.context import Context
 from nightdesk.pipeline.gaps import first_missing
-from nightdesk.store.db import book_lock, held_book_lock
+from nightdesk.store.db import book_lock, book_lock_key
 from nightdesk.store.runs import find_run, take_turn
 
 POLL_SECONDS = 0.1
@@ -89,8 +89,10 @@ def in_turn(context: Context) -> Iterator[None]:
     """
     conn, book, before = context.conn, context.book.name, context.previous
     if before is not None and take_turn(conn, book, before):
-        with held_book_lock(conn, book):
+        try:
             yield
+        finally:
+            context.give_back(book_lock_key(book))
         return
     await_turn(context)
     with ExitStack() as held:

@@ -154,7 +154,7 @@ def transaction(
     values : mapping of str to object, optional
         What they are given.
     """
-    nested = conn.info.transaction_status != TRANSACTION_STATUS_IDLE
+    nested = not is_idle(conn)
     begin, commit, undo = (
         ("SAVEPOINT inner_block", "RELEASE SAVEPOINT inner_block", "ROLLBACK TO SAVEPOINT inner_block")
         if nested
@@ -167,7 +167,13 @@ def transaction(
             if not conn.closed:
                 _undo(conn, undo)
             raise
-        _execute(conn, commit)
+        if nested or not is_idle(conn):  # else the last statement took the commit along
+            _execute(conn, commit)
+
+
+def is_idle(conn: Connection) -> bool:
+    """Whether no transaction is open."""
+    return bool(conn.info.transaction_status == TRANSACTION_STATUS_IDLE)
 
 
 @contextmanager
@@ -231,7 +237,7 @@ def held_book_lock(conn: Connection, book: str) -> Iterator[None]:
     try:
         yield
     finally:
-        _unlock(conn, book_lock_key(book))
+        give_back(conn, book_lock_key(book))
 
 
 def book_lock_key(book: str) -> int:
@@ -247,7 +253,7 @@ def named_lock(conn: Connection, key: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _unlock(conn, key)
+        give_back(conn, key)
 
 
 @contextmanager
@@ -258,7 +264,7 @@ def lone_lock(conn: Connection, key: int) -> Iterator[bool]:
         yield held
     finally:
         if held:
-            _unlock(conn, key)
+            give_back(conn, key)
 
 
 def lock_key(name: str) -> int:
@@ -294,7 +300,8 @@ def _bound(cur: Cursor, most: str) -> None:
     cur.execute("SELECT set_config('statement_timeout', %s, false)", (most,))
 
 
-def _unlock(conn: Connection, key: int) -> None:
+def give_back(conn: Connection, key: int) -> None:
+    """Give an advisory lock of the connection back."""
     # With its connection the lock is gone too; the fault that took it is on its way up already.
     if conn.closed:
         return

@@ -32,6 +32,8 @@ SCHEMA = "nightdesk"
 
 #: The ends of a span of decisions that is open there.
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+#: A setting of the connection in which a statement leaves how many rows it changed.
+_COUNTS = "nightdesk.changed"
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,11 @@ class Write:
     grows: bool = False
 
 
-def write_all(conn: Connection, writes: Sequence[Write]) -> list[Changed]:
+def write_all(conn: Connection, writes: Sequence[Write], *, commit: bool = False) -> list[Changed]:
     """Bring several tables to what they are to hold, in one statement, whatever their number.
 
     Each table may be named once. References among the rows are checked at the end of the statement, so the
-    order of the tables does not matter.
+    order of the tables does not matter. With `commit` the transaction of the caller ends on the same way.
 
     Returns
     -------
@@ -93,14 +95,16 @@ def write_all(conn: Connection, writes: Sequence[Write]) -> list[Changed]:
     if not parts:
         return []
     comma = sql.SQL(", ")
+    statement = sql.SQL("WITH {parts} SELECT set_config({name}, concat_ws(' ', {counts}), false)").format(
+        parts=comma.join(parts), counts=comma.join(counts), name=sql.Literal(_COUNTS)
+    )
+    if commit:
+        # Of several statements the driver gives the rows of the last one alone.
+        after = sql.SQL("COMMIT; SELECT current_setting({})").format(sql.Literal(_COUNTS))
+        statement = sql.SQL("{}; {}").format(statement, after)
     with cursor(conn) as cur:
-        cur.execute(
-            sql.SQL("WITH {parts} SELECT {counts}").format(
-                parts=comma.join(parts), counts=comma.join(counts)
-            ),
-            values,
-        )
-        found = one(cur)
+        cur.execute(statement, values)
+        found = [int(count) for count in one(cur)[0].split()]
     return [Changed(*found[at : at + 3]) for at in range(0, len(found), 3)]
 
 

@@ -168,13 +168,18 @@ def end_step(
     counts: Mapping[str, int | str] | None = None,
     differences: Sequence[str] = (),
     error: str | None = None,
+    unlock: Sequence[int] = (),
 ) -> None:
-    """Record how an attempt ended: done, compared, waiting or failed; a failed one marks its open run."""
+    """Record how an attempt ended: done, compared, waiting or failed; a failed one marks its open run.
+
+    `unlock` are advisory locks of the connection that the attempt still holds: they are given back with it.
+    """
     import json
 
+    released = "".join(f"SELECT pg_advisory_unlock({key}); " for key in unlock)
     with cursor(conn) as cur:
         cur.execute(
-            "WITH ended AS (UPDATE nightdesk.run_steps SET status = %(status)s, "
+            f"{released}WITH ended AS (UPDATE nightdesk.run_steps SET status = %(status)s, "
             "ended_at = clock_timestamp(), "
             "counts = %(counts)s, differences = %(differences)s, error = %(error)s "
             "WHERE run_step_id = %(number)s RETURNING book, as_of) "
