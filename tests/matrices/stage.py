@@ -14,6 +14,13 @@ _TABLES = (
     "WHERE relnamespace = 'nightdesk'::regnamespace AND relkind = 'r' ORDER BY 1"
 )
 
+#: The columns of each table that are written: those that the server computes are left out.
+_COLUMNS = (
+    "SELECT relname::text, string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_class "
+    "JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '' "
+    "WHERE relnamespace = 'nightdesk'::regnamespace AND relkind = 'r' GROUP BY relname"
+)
+
 #: The database's clock goes on; after so many seconds it is set back.
 _CLOCK_HOLDS = 60.0
 
@@ -39,6 +46,7 @@ class Stage:
         self._clock_set = 0.0
         with desk.connection() as conn:
             self._tables = [str(name) for (name,) in _all(conn, sql.SQL(_TABLES))]
+            self._columns = {str(name): str(columns) for name, columns in _all(conn, sql.SQL(_COLUMNS))}
             statements = [sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self._schema))]
             statements += [
                 sql.SQL("CREATE TABLE {} AS TABLE {}").format(self._saved(name), _live(name))
@@ -56,8 +64,11 @@ class Stage:
                 if found[name] != self._marks[name]:
                     statements += [
                         sql.SQL("DELETE FROM {}").format(_live(name)),
-                        sql.SQL("INSERT INTO {} OVERRIDING SYSTEM VALUE TABLE {}").format(
-                            _live(name), self._saved(name)
+                        sql.SQL("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}").format(
+                            _live(name),
+                            sql.SQL(self._columns[name]),
+                            sql.SQL(self._columns[name]),
+                            self._saved(name),
                         ),
                     ]
             # Foreign keys are checked by triggers, which do not fire in this role: any order will do.

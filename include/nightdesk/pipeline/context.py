@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from nightdesk.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.calendar import Calendar, get_calendar
-from nightdesk.decision import Desk, Injection, resolve, within
 from nightdesk.errors import BadRequest, Refused
 from nightdesk.pipeline.clocks import await_over
-from nightdesk.pipeline.injecting import read_injections
 from nightdesk.quarantine import usable
 from nightdesk.schedule import Schedule, schedule_of
 from nightdesk.store.books import (
@@ -36,6 +34,7 @@ from nightdesk.tax import tax_terms
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
+    from nightdesk.decision import Desk, Injection
     from nightdesk.feeds.quality import Quality
     from nightdesk.panel import Panel
     from nightdesk.pipeline.checked import Checked
@@ -105,6 +104,8 @@ class Context:
     @cached_property
     def desk(self) -> Desk:
         """The book with its strategies, sizing and rules."""
+        from nightdesk.decision import resolve
+
         return resolve(self.book)
 
     @cached_property
@@ -353,11 +354,19 @@ def open_context(
             turn_seconds=turn_seconds,
             environ=environ,
             task=task,
-            injected=() if inject is None else within(read_injections(inject, loaded), session, session),
+            injected=() if inject is None else _injected(inject, loaded, session),
         )
     finally:
         if own is not None:
             own.close()
+
+
+def _injected(path: Path, book: Book, session: date) -> tuple[Injection, ...]:
+    """The synthetic signals of a file that are of the session."""
+    from nightdesk.decision import within
+    from nightdesk.pipeline.injecting import read_injections
+
+    return within(read_injections(path, book), session, session)
 
 
 @contextmanager
