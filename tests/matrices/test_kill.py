@@ -6,8 +6,8 @@ from tests.matrices.programs import rows_of
 #: Where a process can be killed at least: from the writing of the orders to the last word about them.
 MUST_BE_THERE = (
     "write_orders: save.rows(",
-    "_execute: cur.execute(statement)  (from saving)",
-    "_execute: end of with conn.cursor() as cur:  (from saving)",
+    "saving: save.flush(commit=alone)",
+    "saving: end of with held_run(",
     "submit: with contact(context) as broker:",
     "send_planned: clock = _clock(context, broker)",
     "_send: begin_attempt(context.conn, name)",
