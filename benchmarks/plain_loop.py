@@ -33,14 +33,16 @@ def indicators(close: Floats) -> tuple[Floats, Floats, Floats]:
     momentum[YEAR:] = close[YEAR - MONTH : -MONTH] / close[:-YEAR] - 1.0
     total = np.cumsum(np.vstack([np.zeros(close.shape[1]), close]), axis=0)
     average[AVERAGE - 1 :] = (total[AVERAGE:] - total[:-AVERAGE]) / AVERAGE
-    returns = close[1:] / close[:-1] - 1.0
-    windows = np.lib.stride_tricks.sliding_window_view(returns, VOLATILITY, axis=0)
-    volatility[VOLATILITY:] = windows.std(axis=-1, ddof=1)
+    returns = close / np.vstack([close[:1], close[:-1]]) - 1.0
+    # Sums of a window by differences of running sums: a sliding deviation takes longer than all the rest.
+    sums, squares = np.cumsum(returns, axis=0), np.cumsum(returns * returns, axis=0)
+    sums, squares = (one[VOLATILITY:] - one[:-VOLATILITY] for one in (sums, squares))
+    volatility[VOLATILITY:] = np.sqrt((squares - sums * sums / VOLATILITY) / (VOLATILITY - 1))
     return momentum, average, volatility
 
 
-def run(close: Floats) -> Floats:
-    """Equity at each close, shape (n_sessions,)."""
+def run(close: Floats, threshold: float = THRESHOLD) -> Floats:
+    """Equity at each close, shape (n_sessions,); `threshold` is the change of weight that is left alone."""
     momentum, average, volatility = indicators(close)
     n_sessions, n_symbols = close.shape
     count = round(TOP * n_symbols)
@@ -58,7 +60,7 @@ def run(close: Floats) -> Floats:
                 inverse = 1.0 / volatility[t, best]
                 weight[best] = (1.0 - CASH) * inverse / inverse.sum()
             change = weight - held * price / worth
-            change[np.abs(change) < THRESHOLD] = 0.0
+            change[np.abs(change) < threshold] = 0.0
             traded = change * worth / price
             notional = np.abs(traded) * price
             cash -= float(traded @ price) + float(notional.sum()) * (COMMISSION + SLIPPAGE)

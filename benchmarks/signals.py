@@ -1,4 +1,7 @@
-"""Factors and the signals of five strategies from PostgreSQL to PostgreSQL, imports told apart."""
+"""Factors and the signals of five strategies from PostgreSQL to PostgreSQL, imports told apart.
+
+The reference takes the bars that they are made of out of PostgreSQL by `COPY`, once: nothing is quicker.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import date
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,9 +30,10 @@ from nightdesk.store.decisions import signals_of
 from nightdesk.store.migrations import migrate
 
 RUNS = 3
-#: Number of symbols, and the seconds that all six tasks together may take without their imports.
-SIZES = {36: 5.0, 1000: 60.0}
+#: Number of symbols, and how much longer all six tasks together may take without their imports.
+SIZES = {36: 15.0, 1000: 15.0}
 
+#: What a task of signals loads, and the libraries of it that compute, alone.
 IMPORTS = """
 import time
 began = time.perf_counter()
@@ -36,11 +41,23 @@ from nightdesk.pipeline import conditions
 import nightdesk.strategies.ml_momentum, sklearn.linear_model
 print(time.perf_counter() - began)
 """
+LIBRARIES = """
+import time
+began = time.perf_counter()
+import numpy, pandas, sklearn.linear_model
+print(time.perf_counter() - began)
+"""
+IMPORTS_LIMIT = 1.6
+
+BARS = """
+COPY (SELECT symbol_id, session, open, high, low, close, volume FROM nightdesk.bars
+      WHERE superseded_at IS NULL ORDER BY session, symbol_id) TO STDOUT (FORMAT binary)
+"""
 
 
-def write_bars(book: Book, folder: Path) -> date:
-    """The history that a book needs, as a file that a feed reads; its last session."""
-    sessions = sessions_of(book, WARM_UP_SESSIONS + 2)
+def write_bars(book: Book, folder: Path, count: int = 2) -> list[date]:
+    """The history that a book needs and so many sessions, as a file that a feed reads; those sessions."""
+    sessions = sessions_of(book, WARM_UP_SESSIONS + count)
     _, bars = seeded_bars(book, sessions)
     with (folder / "bars.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -50,7 +67,7 @@ def write_bars(book: Book, folder: Path) -> date:
         rows.writerows(
             zip(bars.day.astype(str).tolist(), symbols, *(one.tolist() for one in values), strict=True)
         )
-    return as_date(sessions[-1])
+    return [as_date(one) for one in sessions[-count:]]
 
 
 def opened(conn: Connection, book: Book, session: date, folder: Path) -> Context:
@@ -66,25 +83,40 @@ def tasks(book: Book) -> list[Callable[[Context], object]]:
     return [steps.factors, *(partial(steps.signals, strategy=name) for name in book.strategies)]
 
 
-def seconds_of(conn: Connection, n_symbols: int) -> list[float]:
-    """Of the first run, which fits the model, and of later ones, all tasks of each one after the other."""
+def seconds_of_copy(conn: Connection) -> float:
+    """Of every live bar of the database, taken out."""
+    began = perf_counter()
+    taken = BytesIO()
+    with conn.cursor() as cursor:
+        cursor.copy_expert(BARS, taken)
+    if not taken.tell():
+        raise AssertionError("there was no bar to copy: nothing was measured")
+    return perf_counter() - began
+
+
+def seconds_of(conn: Connection, n_symbols: int) -> tuple[list[float], list[float]]:
+    """Of the first run, which fits the model, and of later ones, all tasks of each one after the other.
+
+    And by turns with them, of the copy of the bars.
+    """
     plain = swing_book(n_symbols)
     name = f"swing_{n_symbols}"
     broker = plain.broker.model_copy(update={"account": name})
     book = plain.model_copy(update={"name": name, "broker": broker})
     with tempfile.TemporaryDirectory(prefix="nightdesk-signals-") as place:
         folder = Path(place)
-        session = write_bars(book, folder)
+        *_, session = write_bars(book, folder)
         for step in (steps.ingest, steps.quality):
             step(opened(conn, book, session, folder))
-        taken = []
+        taken, copied = [], []
         for _ in range(RUNS):
+            copied.append(seconds_of_copy(conn))
             began = perf_counter()
             for task in tasks(book):
                 task(opened(conn, book, session, folder))
             taken.append(perf_counter() - began)
         _refuse_silence(conn, book, session)
-    return taken
+    return taken, copied
 
 
 def _refuse_silence(conn: Connection, book: Book, session: date) -> None:
@@ -96,18 +128,29 @@ def _refuse_silence(conn: Connection, book: Book, session: date) -> None:
 def measure() -> list[Measurement]:
     """For each number of symbols the first run and the median of later ones; the imports by themselves."""
     found = []
-    with postgres.ephemeral() as addresses:
-        conn = connect(addresses.nightdesk)
-        try:
-            migrate(conn)
-            for n_symbols, most in SIZES.items():
-                first, *later = seconds_of(conn, n_symbols)
-                name = f"factors and signals of five strategies, {n_symbols:,} symbols"
-                found += [
-                    Measurement(name, median(later), "one second", 1.0, most),
-                    Measurement(f"{name}, and a model to learn", first, "one second", 1.0),
-                ]
-        finally:
-            conn.close()
-    done = subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True)
-    return [*found, Measurement("imports of a task of signals", float(done.stdout), "one second", 1.0)]
+    for n_symbols, most in SIZES.items():
+        with postgres.ephemeral() as addresses:
+            conn = connect(addresses.nightdesk)
+            try:
+                migrate(conn)
+                (first, *later), copied = seconds_of(conn, n_symbols)
+            finally:
+                conn.close()
+        name, reference = f"factors and signals of five strategies, {n_symbols:,} symbols", "COPY of the bars"
+        found += [
+            Measurement(name, median(later), reference, median(copied), most),
+            Measurement(f"{name}, and a model to learn", first, reference, median(copied)),
+        ]
+    return [*found, measure_imports()]
+
+
+def measure_imports() -> Measurement:
+    """Fresh processes by turns."""
+    taken: dict[str, list[float]] = {LIBRARIES: [], IMPORTS: []}
+    for _ in range(RUNS + 1):
+        for script, times in taken.items():
+            done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+            times.append(float(done.stdout))
+    libraries, all_of_it = (median(times[1:]) for times in taken.values())
+    reference = "numpy, pandas and scikit-learn alone"
+    return Measurement("imports of a task of signals", all_of_it, reference, libraries, IMPORTS_LIMIT)

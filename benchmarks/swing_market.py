@@ -32,9 +32,9 @@ def sessions_of(book: Book, count: int) -> Sessions:
 
 def seeded_bars(book: Book, sessions: Sessions) -> tuple[Floats, Bars]:
     """Closes and bars of the panel's symbols; the index rises above 25 for some weeks of every year."""
-    count, n = len(sessions), len(book.symbols)
+    count = len(sessions)
     dice = np.random.default_rng(7)
-    close = plain_loop.seeded_closes(n + 1, count)
+    close = plain_loop.seeded_closes(len(book.panel_symbols) - 1, count)
     wave = 14.0 + 14.0 * np.maximum(np.sin(np.arange(count) / 40.0), 0.0) ** 8
     values = np.hstack([close, wave[:, None]])
     opens = np.vstack([values[:1], values[:-1]])
