@@ -76,15 +76,24 @@ def write_table(result: Result, folder: Path, file_format: Format, name: str) ->
 
 
 def _side_by_side(write: Callable[[str], None], names: Sequence[str], processes: int) -> None:
-    """Write the tables by forked processes, which find the result in their own memory."""
+    """Write the tables here and in forked processes, which find the result in their own memory.
+
+    What no other process has begun with is written here meanwhile.
+    """
     try:
         with (
             warnings.catch_warnings(),
-            ProcessPoolExecutor(processes, get_context("fork"), _begin, (write,)) as pool,
+            ProcessPoolExecutor(processes - 1, get_context("fork"), _begin, (write,)) as pool,
         ):
             # The threads that Python warns of are those of BLAS and Arrow, which mend themselves in a fork.
             warnings.simplefilter("ignore", DeprecationWarning)
-            list(pool.map(_write, names))
+            begun = [(name, pool.submit(_write, name)) for name in names]
+            for name, future in begun:
+                if future.cancel():
+                    write(name)
+            for _, future in begun:
+                if not future.cancelled():
+                    future.result()
     except BrokenProcessPool as error:
         raise Refused("a process that wrote tables died, most likely for want of memory") from error
 

@@ -52,7 +52,7 @@ PERFORMANCE_COLUMNS = (
     "profit",
 )  # fmt: skip
 #: Rows that are turned into columns at a time, and sessions of signals.
-ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 64
+ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 256
 
 DIRECTIONS = tuple(one.name for one in sorted(Direction))
 SIDES = tuple(one.name.lower() for one in sorted(SignalSide))

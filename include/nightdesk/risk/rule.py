@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -251,13 +252,20 @@ def distance_words(name: str) -> str:
 
 def reason_in_words(name: str, value: float, limit: float) -> str:
     """Why a verdict fell, by the rule's name (``rule`` or ``rule.key``) and the numbers it compared."""
-    rule, _, key = name.partition(".")
-    cls = rule_class(rule)
+    told, unmeasured = _sentences(name)
     if math.isnan(value):
-        return cls.unmeasured
+        return unmeasured
     if math.isinf(limit):
         return "it sets no limit here"
-    return (cls.sentences[key] if key else cls.sentence).format(value=value, limit=limit)
+    return told(value=value, limit=limit)
+
+
+@cache
+def _sentences(name: str) -> tuple[Callable[..., str], str]:
+    """How a rule (or one of its keys) tells two numbers, and what it says without the first."""
+    rule, _, key = name.partition(".")
+    cls = rule_class(rule)
+    return (cls.sentences[key] if key else cls.sentence).format, cls.unmeasured
 
 
 def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = ()) -> tuple[Rule, ...]:
