@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nightdesk.decision.day import Day, State, Targets
 from nightdesk.decision.desk import Desk
-from nightdesk.execution.ledger import Ledger, Position
+from nightdesk.execution.ledger import Ledger
 from nightdesk.execution.money import ZERO
 from nightdesk.panel import Floats
 from nightdesk.portfolio import portfolio_volatility
@@ -106,31 +107,36 @@ def _standing(
     correlation: Floats,
 ) -> Standing:
     """The risk state as the rules read it."""
-    levels, symbols = desk.book.levels, desk.symbols
-    standing = replace(
-        desk.calm,
-        stop_cap=np.array([risk.stop_caps.get(symbol, np.inf) for symbol in symbols]),
-        fall=np.array([held[symbol].fall if symbol in held else np.nan for symbol in symbols]),
-        stop_at=np.array(
-            [_next_stop(desk, risk, symbol) if symbol in held else np.nan for symbol in symbols]
-        ),
-        correlation=correlation,
-    )
-    if levels is None:
-        return standing
-    added = np.abs(wanted.quantity - without_entries(wanted.quantity, wanted.held))
-    standing = replace(
-        standing,
-        level=risk.level,
+    levels, calm = desk.book.levels, desk.calm
+    recovery = None if risk.recovery is None else levels
+    return Standing(
+        level=calm.level if levels is None else risk.level,
         haven=desk.haven,
         first_out=desk.first_out,
-        sure=np.where(wanted.confidence >= levels.min_confidence, added, 0.0).sum(axis=0),
-        level_cap=np.array([risk.level_caps.get(symbol, np.inf) for symbol in symbols]),
+        sure=calm.sure if levels is None else _sure(wanted, levels.min_confidence),
+        level_cap=calm.level_cap if levels is None else _by_column(desk, risk.level_caps, np.inf),
+        stop_cap=_by_column(desk, risk.stop_caps, np.inf),
+        fall=_by_column(desk, {symbol: one.fall for symbol, one in held.items()}, np.nan),
+        stop_at=_by_column(desk, {symbol: _next_stop(desk, risk, symbol) for symbol in held}, np.nan),
+        size_cap=calm.size_cap if recovery is None else np.abs(net) * risk.size(recovery),
+        leverage_limit=calm.leverage_limit if recovery is None else recovery.recovery_leverage,
+        correlation=correlation,
     )
-    if risk.recovery is None:
-        return standing
-    size_cap = np.abs(net) * risk.size(levels)
-    return replace(standing, size_cap=size_cap, leverage_limit=levels.recovery_leverage)
+
+
+def _sure(wanted: Targets, min_confidence: float) -> Floats:
+    """Units that strategies want to add with so much confidence, over all of them."""
+    added = np.abs(wanted.quantity - without_entries(wanted.quantity, wanted.held))
+    total: Floats = np.where(wanted.confidence >= min_confidence, added, 0.0).sum(axis=0)
+    return total
+
+
+def _by_column(desk: Desk, numbers: Mapping[str, float], other: float) -> Floats:
+    """Numbers by symbol as an array of the book's symbols, of shape (n_symbols,)."""
+    out = np.full(len(desk.symbols), other)
+    if numbers:
+        out[[desk.column[symbol] for symbol in numbers]] = list(numbers.values())
+    return out
 
 
 def _next_stop(desk: Desk, risk: RiskState, symbol: str) -> float:
@@ -144,19 +150,10 @@ def _next_stop(desk: Desk, risk: RiskState, symbol: str) -> float:
 
 def _holdings(desk: Desk, ledger: Ledger, day: Day) -> dict[str, Holding]:
     """What the book holds net of each symbol, and how far that is below its average entry price."""
-    by_symbol: dict[str, list[Position]] = {}
-    for position in ledger.held():
-        by_symbol.setdefault(position.symbol, []).append(position)
-    out = {}
-    for symbol, positions in by_symbol.items():
-        units = sum((one.quantity for one in positions), ZERO)
-        if not units:
-            continue
-        same_side = [one for one in positions if one.quantity * units > 0]
-        cost = sum((one.cost for one in same_side), ZERO)
-        average = float(cost / sum((one.quantity for one in same_side), ZERO))
-        n = desk.column[symbol]
-        known = day.age[n] == 0 and not day.quarantined[n] and average > 0
-        fall = (average - float(day.price[n])) / average if known else np.nan
-        out[symbol] = Holding(float(units), fall if units > 0 else -fall)
+    trusted = ((day.age == 0) & ~day.quarantined).tolist()
+    price, column, out = day.price.tolist(), desk.column, {}
+    for symbol, position in ledger.net_positions.items():
+        n, units, average = column[symbol], float(position.quantity), float(position.average)
+        fall = (average - price[n]) / average if trusted[n] and average > 0 else math.nan
+        out[symbol] = Holding(units, fall if units > 0 else -fall)
     return out

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -268,11 +269,15 @@ class Market:
 
     def splits(self, t: int) -> dict[str, float]:
         """Splits of session `t`: units after for one before; symbols without one are absent."""
+        if t % len(self) not in self._split_rows:
+            return {}
         row = self.split[t]
         return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row != 1.0)}
 
     def dividends(self, t: int) -> dict[str, float]:
         """Dividends of session `t` in dollars a unit; symbols without one are absent."""
+        if t % len(self) not in self._dividend_rows:
+            return {}
         row = self.dividend[t]
         return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row)}
 
@@ -294,6 +299,16 @@ class Market:
         if t % len(self) == 0:
             return {}
         return self._by_symbol(self.price[t - 1] / self.split[t])
+
+    @cached_property
+    def _split_rows(self) -> frozenset[int]:
+        """Sessions in which anything splits."""
+        return frozenset(np.flatnonzero((self.split != 1.0).any(axis=1)).tolist())
+
+    @cached_property
+    def _dividend_rows(self) -> frozenset[int]:
+        """Sessions in which anything pays."""
+        return frozenset(np.flatnonzero(self.dividend.any(axis=1)).tolist())
 
     def _by_symbol(self, row: Floats) -> dict[str, float]:
         return dict(zip(self.desk.symbols, row.tolist(), strict=True))

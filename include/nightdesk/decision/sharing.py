@@ -24,7 +24,11 @@ def share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
     if len(desk.strategies) == 1:
         return passage.quantity[None, :]
     out = wanted.quantity.copy()
-    for n in np.flatnonzero(passage.quantity != passage.wanted).tolist():
+    ended = ((wanted.held != 0) & (wanted.quantity == 0)).any(axis=0) & desk.ends_positions
+    changed = passage.quantity != passage.wanted
+    undone = changed & (passage.quantity == passage.held) & ~ended
+    out[:, undone] = wanted.held[:, undone]
+    for n in (changed & ~undone).nonzero()[0].tolist():
         final, asked, had = passage.quantity[n], passage.wanted[n], passage.held[n]
         quantity, held = wanted.quantity[:, n], wanted.held[:, n]
         ends = (held != 0) & (quantity == 0) & desk.ends_positions

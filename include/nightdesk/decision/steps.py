@@ -75,14 +75,16 @@ def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
     Refused
         When a position is held that the book no longer names.
     """
-    held = np.zeros((len(desk.strategies), len(desk.symbols)))
-    for position in ledger.held():
-        if position.strategy not in desk.strategy_row or position.symbol not in desk.column:
+    row, column, positions = desk.strategy_row, desk.column, ledger.held()
+    for one in positions:
+        if one.strategy not in row or one.symbol not in column:
             raise Refused(
-                f"{desk.book.name} holds {position.quantity} {position.symbol} for {position.strategy}, "
+                f"{desk.book.name} holds {one.quantity} {one.symbol} for {one.strategy}, "
                 "which the book no longer names: put symbol and strategy back until the position is closed"
             )
-        held[desk.strategy_row[position.strategy], desk.column[position.symbol]] = float(position.quantity)
+    held = np.zeros((len(row), len(column)))
+    places = [row[one.strategy] for one in positions], [column[one.symbol] for one in positions]
+    held[places] = [float(one.quantity) for one in positions]
     return held
 
 
@@ -316,7 +318,7 @@ def _in_units(desk: Desk, quantity: Floats) -> Floats:
 
 def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
     """What is wanted, with every position kept whole that it would reduce in a symbol in quarantine."""
-    if not quarantined.any():
+    if not np.count_nonzero(quarantined):
         return wanted
     reduces = without_entries(wanted, held) != held
     return np.where(quarantined & reduces, held, wanted)

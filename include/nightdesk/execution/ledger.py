@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
 from nightdesk.errors import Refused
@@ -151,6 +152,17 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class NetPosition:
+    """What a book holds of one symbol over all strategies.
+
+    `quantity` is the net units, not 0; `average` the dollars a unit that those on its side have paid.
+    """
+
+    quantity: Decimal
+    average: Decimal
+
+
+@dataclass(frozen=True)
 class Ledger:
     """Cash in dollars and the positions by (strategy, symbol), closed ones included."""
 
@@ -159,6 +171,9 @@ class Ledger:
 
     def apply(self, entries: Iterable[Entry]) -> Ledger:
         """The ledger after some entries, in their order."""
+        entries = tuple(entries)
+        if not entries:
+            return self
         cash, positions = self.cash, dict(self.positions)
         for entry in entries:
             cash += entry.cash
@@ -169,7 +184,26 @@ class Ledger:
 
     def held(self) -> tuple[Position, ...]:
         """The positions that are not flat."""
-        return tuple(one for one in self.positions.values() if one.quantity)
+        return self._held
+
+    @cached_property
+    def _held(self) -> tuple[Position, ...]:
+        return tuple([one for one in self.positions.values() if one.quantity])
+
+    @cached_property
+    def net_positions(self) -> Mapping[str, NetPosition]:
+        """What is held net of each symbol; symbols whose strategies cancel each other out are left out."""
+        by_symbol: dict[str, list[Position]] = {}
+        for position in self._held:
+            by_symbol.setdefault(position.symbol, []).append(position)
+        out = {}
+        for symbol, positions in by_symbol.items():
+            net = sum((one.quantity for one in positions), ZERO)
+            if net:
+                same_side = [one for one in positions if one.quantity * net > 0]
+                cost = sum((one.cost for one in same_side), ZERO)
+                out[symbol] = NetPosition(net, cost / sum((one.quantity for one in same_side), ZERO))
+        return out
 
     def net(self) -> dict[str, Decimal]:
         """Quantity by symbol over all strategies, flat ones left out."""
@@ -236,13 +270,17 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
         When a held symbol has no price.
     """
     worth = gross = to_cents(ZERO)
+    exact_price: dict[str, Decimal] = {}
     for position in ledger.held():
-        price = prices.get(position.symbol)
-        if price is None or not price > 0:
-            raise Refused(
-                f"{position.symbol} is held on {session} and has no price: its bars must be stored first"
-            )
-        one = value(position, price)
+        symbol = position.symbol
+        if symbol not in exact_price:
+            price = prices.get(symbol)
+            if price is None or not price > 0:
+                raise Refused(
+                    f"{symbol} is held on {session} and has no price: its bars must be stored first"
+                )
+            exact_price[symbol] = exact(price)
+        one = to_cents(position.quantity * exact_price[symbol])
         worth += one
         gross += abs(one)
     nav = ledger.cash + worth

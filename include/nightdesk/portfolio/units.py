@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -36,6 +37,11 @@ class Units:
 
     def toward_zero(self, quantity: Floats) -> Floats:
         """Quantities rounded toward zero; any shape whose last axis is the symbols; NaN stays NaN."""
-        count = quantity * self.denominator / self.numerator
+        count = quantity if self._ones else quantity * self.denominator / self.numerator
         whole: Floats = np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count))
-        return whole * self.numerator / self.denominator
+        return whole if self._ones else whole * self.numerator / self.denominator
+
+    @cached_property
+    def _ones(self) -> bool:
+        """Whether every unit is 1."""
+        return bool((self.numerator == 1.0).all() and (self.denominator == 1.0).all())

@@ -53,7 +53,7 @@ def portfolio_volatility(weights: Floats, returns: Floats, total: Floats | None 
         0 without any position; NaN when not one held symbol has two returns.
     """
     held = weights != 0.0
-    if not held.any():
+    if not np.count_nonzero(held):
         return 0.0
     whole = deviation(portfolio_returns(weights, returns) if total is None else total)
     if math.isfinite(whole):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,6 +20,7 @@ from nightdesk.panel import Floats
 from nightdesk.research.backtest import Result
 from nightdesk.research.metrics import metrics
 from nightdesk.research.tables import TABLES, Block, Coded, Column, Kind, kind_of
+from nightdesk.research.walk import uncollected
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,7 +57,7 @@ def write_result(
     folder.mkdir(parents=True, exist_ok=True)
     write = partial(write_table, result, folder, file_format)
     names = sorted(TABLES, key=lambda name: name not in LONGEST)
-    with _uncollected():
+    with uncollected():
         if processes > 1 and sys.platform == "linux":
             _side_by_side(write, names, processes)
         else:
@@ -110,18 +109,6 @@ def _begin(write: Callable[[str], None]) -> None:
 def _write(name: str) -> None:
     assert _written_by is not None
     _written_by(name)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the collector of cycles: rows have none, and each pass of it goes through the whole result."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 def write_csv(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:

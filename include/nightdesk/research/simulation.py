@@ -198,8 +198,11 @@ class Simulation:
         day = self.market.day(t)
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
-        orders = plan(self.desk, state, day, gated.quantity)
-        crosses = plan_crosses(self.desk, state, day, gated.quantity)
+        orders: tuple[Order, ...] = ()
+        crosses: tuple[Cross, ...] = ()
+        if (gated.quantity != wanted.held).any():
+            orders = plan(self.desk, state, day, gated.quantity)
+            crosses = plan_crosses(self.desk, state, day, gated.quantity)
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))

@@ -16,6 +16,8 @@ Columns = NDArray[np.intp]
 #: Fewer common returns than this say nothing about a pair.
 FEWEST_RETURNS = 20
 
+TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True, slots=True)
 class Correlations:
@@ -53,21 +55,17 @@ def correlations(returns: Floats, asked: Flags) -> Correlations:
     """
     n = returns.shape[1]
     matrix = np.full((n, n), np.nan)
-    columns = np.flatnonzero(asked)
-    if len(columns) > 1:
-        matrix[np.ix_(columns, columns)] = _pearson(np.ascontiguousarray(returns[:, columns]))
-    pairs = _pairs(n) & np.isfinite(matrix)
-    known = matrix[pairs]
+    (columns,) = asked.nonzero()
+    if len(columns) < 2:
+        return Correlations(matrix, np.nan, np.nan, 0)
+    found = _pearson(np.ascontiguousarray(returns[:, columns]))
+    matrix[columns[:, None], columns] = found
+    first, second, known = known_pairs(columns, matrix)
     if not len(known):
         return Correlations(matrix, np.nan, np.nan, 0)
-    paired = int((pairs | pairs.T).any(axis=1).sum())
-    return Correlations(matrix, float(known.mean()), float(known.min()), paired)
-
-
-@lru_cache(maxsize=8)
-def _pairs(n: int) -> Flags:
-    """Places of each pair of `n` symbols once."""
-    return np.triu(np.ones((n, n), dtype=np.bool_), 1)
+    every_pair = len(columns) * (len(columns) - 1) // 2
+    paired = len(columns) if len(known) == every_pair else len(np.union1d(first, second))
+    return Correlations(matrix, float(known.sum()) / len(known), float(known.min()), paired)
 
 
 def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Floats]:
@@ -102,15 +100,19 @@ def _pearson(x: Floats) -> Floats:
     """Of each pair over its common rows; every matrix product is of one layout, for equal bits."""
     here = np.isfinite(x)
     present = here.astype(np.float64)
+    count: Floats | float = float(len(x))
     # A shift by a column's mean changes no correlation and keeps the differences of sums exact enough.
-    mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
-    centred = np.where(here, x - mean, 0.0)
-    count, sums = present.T @ present, centred.T @ present
-    squares, products = (centred * centred).T @ present, centred.T @ centred
+    if here.all():
+        centred = x - x.sum(axis=0) / max(count, 1.0)
+    else:
+        mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
+        centred, count = np.where(here, x - mean, 0.0), present.T @ present
+    sums, products = centred.T @ present, centred.T @ centred
+    squares = (centred * centred).T @ present
     with np.errstate(divide="ignore", invalid="ignore"):
         covariance = products - sums * sums.T / count
         variance = squares - sums * sums / count
-        found = np.clip(covariance / np.sqrt(variance * variance.T), -1.0, 1.0)
-    tiny = np.finfo(np.float64).tiny
-    known = (count >= FEWEST_RETURNS) & (variance > tiny) & (tiny < variance.T)
-    return np.where(known, found, np.nan)
+        found = np.maximum(np.minimum(covariance / np.sqrt(variance * variance.T), 1.0), -1.0)
+    moves = variance > TINY
+    known = (count >= FEWEST_RETURNS) & moves & moves.T
+    return found if known.all() else np.where(known, found, np.nan)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from nightdesk.errors import Refused
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class, without_entries
+from nightdesk.risk.rule import Rule, Ruling, anywhere, reason_in_words, rule_class, without_entries
 from nightdesk.risk.situation import Flags, Situation
 from nightdesk.risk.verdict import Action, Verdict
 
@@ -25,8 +26,7 @@ Cells = tuple[int, str, str, Action, float, float, float, float, float]
 _ACTIONS: tuple[Action, ...] = ("approve", "cut", "reject")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One rule asked once; arrays of shape (n_symbols,).
 
     `shown` is what it was shown as held. `ruling` is None where it was seen to change nothing without being
@@ -154,12 +154,12 @@ def _one_round(
         after = ruling.after
         if exempt is not None and rule.order >= EXEMPT_FROM:
             after = np.where(exempt, before, after)
-        if ruling.exempt is not None and ruling.exempt.any():
+        if ruling.exempt is not None and anywhere(ruling.exempt):
             exempt = ruling.exempt if exempt is None else exempt | ruling.exempt
         if after is not before:
             _check(rule, before, after, held)
             if rule.subject == "trades":
-                held_back = held_back or bool((np.abs(after) > np.abs(before)).any())
+                held_back = held_back or anywhere(np.abs(after) > np.abs(before))
             elif rule.subject == "positions" and purchases_only:
                 kept = without_entries(before, held)
                 after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
@@ -170,12 +170,13 @@ def _one_round(
 
 
 def _has_entries(wanted: Floats, held: Floats) -> bool:
-    return not _same(without_entries(wanted, held), wanted)
+    """Whether anything is wanted that is added to what is held, or turns it to the other side."""
+    return anywhere((np.abs(wanted) > np.abs(held)) | (wanted * held < 0.0))
 
 
 def _same(one: Floats, other: Floats) -> bool:
     """Whether two arrays of one shape, none of it NaN, are equal."""
-    return one is other or bool((one == other).all())
+    return one is other or not anywhere(one != other)
 
 
 def _check(rule: Rule, before: Floats, after: Floats, held: Floats) -> None:
@@ -185,8 +186,8 @@ def _check(rule: Rule, before: Floats, after: Floats, held: Floats) -> None:
     elif rule.subject == "entries":
         toward = without_entries(before, held)
     else:
-        toward = np.zeros_like(before)
-    if ((after < np.minimum(before, toward)) | (after > np.maximum(before, toward))).any():
+        toward = np.zeros(len(before))
+    if anywhere((after - before) * (after - toward) > 0.0):
         raise Refused(
             f"rule {rule.name} is wrong: it may only make {rule.subject} smaller; asked {before.tolist()} on "
             f"{held.tolist()} held, it left {after.tolist()}"
@@ -205,7 +206,7 @@ def verdicts(passage: Passage, symbols: Sequence[str]) -> list[Verdict]:
 def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     """The attributes of each of the `verdicts`, for those who need many and none of them as an object."""
     records, held = passage.records, passage.held
-    quiet = np.array_equal(passage.quantity, held) and all(one.after is one.before for one in records)
+    quiet = _same(passage.quantity, held) and all(one.after is one.before for one in records)
     if quiet or not records:
         return iter(())
     before, after = (np.array([getattr(one, name) for one in records]) for name in ("before", "after"))
@@ -244,7 +245,7 @@ def _silent(passage: Passage, changed: Flags) -> Flags:
     """
     silent = np.zeros_like(changed)
     traded = passage.quantity != passage.held
-    if not traded.any():
+    if not anywhere(traded):
         return silent
     ever: dict[str, Flags] = {}
     for record, row in zip(passage.records, changed, strict=True):

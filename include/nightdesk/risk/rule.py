@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,8 +25,7 @@ Subject = Literal["entries", "positions", "trades"]
 Input = Literal["taxes", "periods", "stops"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """What a rule leaves of what it was asked; arrays of shape (n_symbols,), or one number for all symbols.
 
     `exempt` marks reductions that nothing after the rule may hold back (stops, levels). `by` marks the
@@ -188,6 +187,11 @@ class Rule(ABC):
         return None
 
 
+def anywhere(flags: Flags) -> bool:
+    """Whether any flag is set: `flags.any()`, in a tenth of its time on the short arrays of a book."""
+    return np.count_nonzero(flags) > 0
+
+
 def without_entries(wanted: Floats, held: Floats) -> Floats:
     """What is wanted, less every addition: nothing grows, nothing changes its sign, reductions stay."""
     kept: Floats = np.minimum(np.maximum(wanted, np.minimum(held, 0.0)), np.maximum(held, 0.0))
@@ -202,7 +206,7 @@ def cut(wanted: Floats, held: Floats, cap: Floats, situation: Situation) -> tupl
     """
     over = np.abs(wanted) > cap
     after = wanted
-    if over.any():
+    if anywhere(over):
         most = situation.units.toward_zero(np.where(over, cap, 0.0))
         after = np.where(over, np.copysign(most, wanted), wanted)
     return after, (np.abs(held) > cap) & (without_entries(after, held) == after)

@@ -36,6 +36,8 @@ def carry(state: RiskState, held: Mapping[str, Holding], splits: Mapping[str, fl
     A cut whose order was not filled stays to be done: its cap lasts until no more is held than it leaves. A
     symbol that is flat starts anew.
     """
+    if not (state.level_caps or state.stop_caps or state.halved):
+        return state
 
     def left(caps: Mapping[str, float]) -> dict[str, float]:
         restated = {symbol: cap * splits.get(symbol, 1.0) for symbol, cap in caps.items()}
@@ -74,4 +76,6 @@ def stop_out(state: RiskState, held: Mapping[str, Holding], stops: Mapping[str, 
         elif holding.fall > stop.halve and symbol not in halved:
             caps[symbol] = min(caps.get(symbol, math.inf), abs(holding.quantity) / 2.0)
             halved.add(symbol)
+    if caps == state.stop_caps and halved == state.halved:
+        return state
     return replace(state, stop_caps=caps, halved=frozenset(halved))

@@ -10,10 +10,10 @@ from pydantic import Field
 
 from nightdesk.book import Frozen, Share
 from nightdesk.panel import Floats
-from nightdesk.risk.correlation import known_pairs
+from nightdesk.risk.correlation import Columns, known_pairs
 from nightdesk.risk.distances import Distance, Measured, at_most
-from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Flags, Situation
+from nightdesk.risk.rule import Rule, Ruling, anywhere, register
+from nightdesk.risk.situation import Situation
 
 
 @register
@@ -42,37 +42,46 @@ class Correlation(Rule):
 
     def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
         """No pair that moves together beyond its joint cap."""
-        weight, cap = np.abs(situation.weights(wanted)), situation.max_weight
-        i, j, together = known_pairs(np.flatnonzero(weight), situation.standing.correlation)
-        close = together > self.params.limit
-        i, j = i[close], j[close]
-        over = weight[i] + weight[j] > self.params.joint_cap * (cap[i] + cap[j]) + 1e-12
-        return not over.any()
+        weight = np.abs(situation.weights(wanted))
+        if not anywhere(weight > self.params.joint_cap * situation.max_weight):
+            return True  # of a pair beyond its joint cap one is beyond its part of it
+        _, _, _, joint, cap = self._close_pairs(weight, situation)
+        return not anywhere(joint > cap + 1e-12)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Pairs beyond their joint cap made smaller; each symbol's value is of its tightest pair."""
         weight = np.abs(situation.weights(wanted))
-        joint_limit = self.params.joint_cap * (situation.max_weight[:, None] + situation.max_weight[None, :])
-        with np.errstate(invalid="ignore"):
-            close = np.triu(situation.standing.correlation > self.params.limit, 1)
-        close &= (weight > 0)[:, None] & (weight > 0)[None, :]
         value, limit = np.full_like(weight, np.nan), np.full_like(weight, np.nan)
-        if not close.any():
-            return Ruling(wanted, value, limit)
-        self._tightest(weight, close, joint_limit, value, limit)
-        over = np.argwhere(close & (weight[:, None] + weight[None, :] > joint_limit + 1e-12))
+        first, second, strength, joint, cap = self._close_pairs(weight, situation)
+        # Each pair for both of its symbols; of those as tight, the one with the first partner is told.
+        one, other = np.concatenate([first, second]), np.concatenate([second, first])
+        room = np.tile(cap - joint, 2)
+        tightest_last = np.lexsort((-other, -room, one))
+        told = one[tightest_last]
+        value[told], limit[told] = np.tile(joint, 2)[tightest_last], np.tile(cap, 2)[tightest_last]
+        (over,) = (joint > cap + 1e-12).nonzero()
         if not len(over):
             return Ruling(wanted, value, limit)
-        strength = situation.standing.correlation[over[:, 0], over[:, 1]]
-        scale = np.ones_like(weight)
-        for at in np.argsort(-strength, kind="stable").tolist():
-            i, j = over[at].tolist()
-            joint, most = float(weight[i] * scale[i] + weight[j] * scale[j]), float(joint_limit[i, j])
-            if joint > most:
-                scale[i] *= most / joint
-                scale[j] *= most / joint
+        scale, most = np.ones_like(weight), cap.tolist()
+        for at in over[np.argsort(-strength[over], kind="stable")].tolist():
+            i, j = first[at], second[at]
+            together = float(weight[i] * scale[i] + weight[j] * scale[j])
+            if together > most[at]:
+                scale[i] *= most[at] / together
+                scale[j] *= most[at] / together
         after = np.where(scale < 1.0, situation.units.toward_zero(wanted * scale), wanted)
         return Ruling(after, value, limit)
+
+    def _close_pairs(
+        self, weight: Floats, situation: Situation
+    ) -> tuple[Columns, Columns, Floats, Floats, Floats]:
+        """Pairs with a weight that move together: columns, correlations, joint weights and joint caps."""
+        most = situation.max_weight
+        first, second, strength = known_pairs(weight.nonzero()[0], situation.standing.correlation)
+        close = strength > self.params.limit
+        first, second, strength = first[close], second[close], strength[close]
+        cap = self.params.joint_cap * (most[first] + most[second])
+        return first, second, strength, weight[first] + weight[second], cap
 
     def distances(self, measured: Measured) -> Iterator[Distance]:
         """The closest pair of what is held; of those beyond the limit, the one nearest to its joint cap."""
@@ -91,13 +100,3 @@ class Correlation(Rule):
             at = int(np.argmax(joint - cap))
             pair = measured.pair(first[at], second[at])
             yield at_most("joint_weight", pair, float(joint[at]), float(cap[at]))
-
-    @staticmethod
-    def _tightest(weight: Floats, close: Flags, joint_limit: Floats, value: Floats, limit: Floats) -> None:
-        """Write the joint weight and cap of each symbol's tightest pair into `value` and `limit`."""
-        both = close | close.T
-        joint = weight[:, None] + weight[None, :]
-        room = np.where(both, joint_limit - joint, np.inf)
-        partner = np.argmin(room, axis=1)
-        rows = np.flatnonzero(both.any(axis=1))
-        value[rows], limit[rows] = joint[rows, partner[rows]], joint_limit[rows, partner[rows]]

@@ -12,7 +12,7 @@ from nightdesk.book import MaxDrawdownLimit
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_most
 from nightdesk.risk.levels import REVIEWED
-from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, anywhere, cut, register, without_entries
 from nightdesk.risk.rules.exposure import within_gross
 from nightdesk.risk.situation import Situation
 
@@ -21,7 +21,7 @@ def _at_most(wanted: Floats, held: Floats, added: Floats, situation: Situation) 
     """What is wanted, with at most `added` units added to each position."""
     kept = without_entries(wanted, held)
     over = np.abs(wanted - kept) > added
-    if not over.any():
+    if not anywhere(over):
         return wanted
     less = kept + np.copysign(np.where(over, added, 0.0), wanted - kept)
     return np.where(over, situation.units.toward_zero(less), wanted)
@@ -75,7 +75,7 @@ class LevelCut(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """While a cut is to be done."""
-        return bool(np.isfinite(situation.standing.level_cap).any())
+        return anywhere(np.isfinite(situation.standing.level_cap))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions cut to what the level leaves."""
@@ -131,7 +131,7 @@ class Recovery(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """In recovery."""
-        return bool(np.isfinite(situation.standing.size_cap).any())
+        return anywhere(np.isfinite(situation.standing.size_cap))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions beyond the part undone."""

@@ -12,7 +12,7 @@ from nightdesk.book import Frozen
 from nightdesk.panel import Floats
 from nightdesk.risk.distances import Distance, Measured, at_least
 from nightdesk.risk.periods import PeriodLows, period_starts
-from nightdesk.risk.rule import Breach, Rule, Ruling, register, without_entries
+from nightdesk.risk.rule import Breach, Rule, Ruling, anywhere, register, without_entries
 from nightdesk.risk.situation import Situation
 
 Period = Literal["week", "month"]
@@ -172,12 +172,12 @@ class Quarantine(Rule):
 
     def idle(self, situation: Situation) -> bool:
         """While nothing is in quarantine."""
-        return not situation.quarantined.any()
+        return not anywhere(situation.quarantined)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions in quarantined symbols."""
         bad = situation.quarantined
-        after = np.where(bad, without_entries(wanted, held), wanted) if bad.any() else wanted
+        after = np.where(bad, without_entries(wanted, held), wanted) if anywhere(bad) else wanted
         return Ruling(after, bad.astype(np.float64), 0.0)
 
 
@@ -194,12 +194,12 @@ class Staleness(Rule):
 
     def idle(self, situation: Situation) -> bool:
         """With a bar of every symbol."""
-        return not situation.age.any()
+        return not anywhere(situation.age != 0)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions where the newest bar is older than the session, or there is none."""
         stale = situation.age != 0
-        after = np.where(stale, without_entries(wanted, held), wanted) if stale.any() else wanted
+        after = np.where(stale, without_entries(wanted, held), wanted) if anywhere(stale) else wanted
         age = situation.age.astype(np.float64)
         return Ruling(after, np.where(age < 0.0, np.nan, age), 0.0)
 

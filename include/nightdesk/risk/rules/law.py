@@ -13,12 +13,16 @@ from pydantic import Field
 
 from nightdesk.book import Frozen
 from nightdesk.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, register
+from nightdesk.risk.rule import Rule, Ruling, anywhere, register
 from nightdesk.risk.rules.trading import by_size, sizes
 from nightdesk.risk.situation import Situation
 
 #: FINRA replaced the day-trade rule by intraday margin standards from here on, for brokers that adopted them.
 DAY_TRADE_RULE_ENDS = date(2026, 6, 4)
+
+
+def _any_of(amounts: Floats | float) -> bool:
+    return np.count_nonzero(amounts) > 0
 
 
 @register
@@ -44,7 +48,7 @@ class WashSale(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """Whether any symbol has such a loss."""
-        return bool(np.any(situation.wash_loss))
+        return _any_of(situation.wash_loss)
 
     def idle(self, situation: Situation) -> bool:
         """Where it only tells."""
@@ -54,7 +58,7 @@ class WashSale(Rule):
         """What is bought undone, where there is a loss and the book refuses; short sales may be closed."""
         loss = np.broadcast_to(np.asarray(situation.wash_loss, dtype=np.float64), wanted.shape)
         buys = (loss > 0.0) & (wanted > held) & (wanted > 0.0)
-        if self.params.purchases == "flag" or not buys.any():
+        if self.params.purchases == "flag" or not anywhere(buys):
             return Ruling(wanted, loss, 0.0)
         return Ruling(np.where(buys, np.maximum(held, 0.0), wanted), loss, 0.0)
 
@@ -90,7 +94,7 @@ class PatternDayTrader(Rule):
         return (
             situation.nav < self.params.equity
             and self._in_force(situation.session)
-            and bool(np.any(situation.opened_today))
+            and _any_of(situation.opened_today)
         )
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
@@ -102,7 +106,7 @@ class PatternDayTrader(Rule):
         number[order] = situation.day_trades + np.arange(1, len(order) + 1)
         limit: int = self.params.limit
         over = number > limit
-        return Ruling(np.where(over, held, wanted) if over.any() else wanted, number, float(limit))
+        return Ruling(np.where(over, held, wanted) if anywhere(over) else wanted, number, float(limit))
 
     @property
     def trade_sessions(self) -> int:
