@@ -117,7 +117,11 @@ def _standing(
         level_cap=calm.level_cap if levels is None else _by_column(desk, risk.level_caps, np.inf),
         stop_cap=_by_column(desk, risk.stop_caps, np.inf),
         fall=_by_column(desk, {symbol: one.fall for symbol, one in held.items()}, np.nan),
-        stop_at=_by_column(desk, {symbol: _next_stop(desk, risk, symbol) for symbol in held}, np.nan),
+        stop_at=(
+            _by_column(desk, {symbol: _next_stop(desk, risk, symbol) for symbol in held}, np.nan)
+            if desk.stops
+            else calm.stop_at
+        ),
         size_cap=calm.size_cap if recovery is None else np.abs(net) * risk.size(recovery),
         leverage_limit=calm.leverage_limit if recovery is None else recovery.recovery_leverage,
         correlation=correlation,
@@ -153,7 +157,7 @@ def _holdings(desk: Desk, ledger: Ledger, day: Day) -> dict[str, Holding]:
     trusted = ((day.age == 0) & ~day.quarantined).tolist()
     price, column, out = day.price.tolist(), desk.column, {}
     for symbol, position in ledger.net_positions.items():
-        n, units, average = column[symbol], float(position.quantity), float(position.average)
+        n, units, average = column[symbol], position.quantity, position.average
         fall = (average - price[n]) / average if trusted[n] and average > 0 else math.nan
         out[symbol] = Holding(units, fall if units > 0 else -fall)
     return out

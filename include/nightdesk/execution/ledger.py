@@ -155,11 +155,12 @@ class Position:
 class NetPosition:
     """What a book holds of one symbol over all strategies.
 
-    `quantity` is the net units, not 0; `average` the dollars a unit that those on its side have paid.
+    `quantity` is the net units, not 0; `average` the dollars a unit that those on its side have paid. Both
+    are the floats next to their decimals.
     """
 
-    quantity: Decimal
-    average: Decimal
+    quantity: float
+    average: float
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,8 @@ class Ledger:
             if net:
                 same_side = [one for one in positions if one.quantity * net > 0]
                 cost = sum((one.cost for one in same_side), ZERO)
-                out[symbol] = NetPosition(net, cost / sum((one.quantity for one in same_side), ZERO))
+                average = cost / sum((one.quantity for one in same_side), ZERO)
+                out[symbol] = NetPosition(float(net), float(average))
         return out
 
     def net(self) -> dict[str, Decimal]:

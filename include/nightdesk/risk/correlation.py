@@ -87,6 +87,8 @@ def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Flo
     first, second = columns[i], columns[j]
     values = matrix[first, second]
     known = np.isfinite(values)
+    if np.count_nonzero(known) == len(known):
+        return first, second, values
     return first[known], second[known], values[known]
 
 
@@ -102,7 +104,7 @@ def _pearson(x: Floats) -> Floats:
     present = here.astype(np.float64)
     count: Floats | float = float(len(x))
     # A shift by a column's mean changes no correlation and keeps the differences of sums exact enough.
-    if here.all():
+    if np.count_nonzero(here) == here.size:
         centred = x - x.sum(axis=0) / max(count, 1.0)
     else:
         mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
@@ -115,4 +117,4 @@ def _pearson(x: Floats) -> Floats:
         found = np.maximum(np.minimum(covariance / np.sqrt(variance * variance.T), 1.0), -1.0)
     moves = variance > TINY
     known = (count >= FEWEST_RETURNS) & moves & moves.T
-    return found if known.all() else np.where(known, found, np.nan)
+    return found if np.count_nonzero(known) == known.size else np.where(known, found, np.nan)
