@@ -42,7 +42,7 @@ def interest_on(cash: Decimal, rates: Rates, days: int) -> Decimal:
         Dollars, rounded half-even to the cent: cash × rate × days / 360.
     """
     rate = rates.credit if cash > 0 else rates.debit
-    return to_cents(cash * rate * days / DAYS_A_YEAR)
+    return to_cents(cash * rate * days / DAYS_A_YEAR) if rate and days else ZERO
 
 
 def borrow(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
