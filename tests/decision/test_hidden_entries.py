@@ -78,7 +78,7 @@ def test_limits_on_the_whole_have_nothing_to_say_of_what_changes_hands() -> None
     assert decided(where, state(("trend", "GLD", 300)), ONE_FOR_THE_OTHER)[0] == [0.0, 100.0]
 
 
-def test_an_entry_that_the_net_shows_is_left_to_the_gate() -> None:
+def test_an_entry_that_the_net_shows_is_refused_in_the_same_words() -> None:
     today = day([STRONG_BUY, HOLD], [HOLD, HOLD])
     left, gated = decided(made(), state(("carry", "GLD", 50), facts=KILLED), today)
     assert left == [0.0, 50.0]

@@ -1,6 +1,7 @@
 """What holds of every decision, whatever the book, the day, the state and the wishes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -12,6 +13,8 @@ from tests.decision.random_books import Scene, scenes
 from nightdesk.book import Frozen
 from nightdesk.decision import Gated, gate, plan, plan_crosses
 from nightdesk.decision.day import Flags
+from nightdesk.decision.exits import Cause
+from nightdesk.decision.hidden import without_hidden_entries
 from nightdesk.decision.steps import situation
 from nightdesk.execution import FillBars, Order, cross_entries, fill_entries, mark, open_session
 from nightdesk.execution.ledger import value
@@ -29,8 +32,11 @@ class Outcome:
     """A scene, decided; arrays of shape (n_symbols,) are net over the strategies."""
 
     def __init__(self, scene: Scene, gated: Gated | None = None) -> None:
-        self.scene, self.desk, self.day = scene, scene.desk, scene.day
+        self.desk, self.day = scene.desk, scene.day
         self.gated: Gated = gated or gate(scene.desk, scene.state, scene.day, scene.wanted)
+        now = situation(scene.desk, scene.state, scene.day, scene.wanted, self.gated.judged)
+        asked, self.hidden = without_hidden_entries(scene.desk, scene.wanted, now)
+        self.scene = replace(scene, wanted=asked)
         passage = self.gated.passage
         self.held, self.wanted, self.left = passage.held, passage.wanted, passage.quantity
         self.rules: dict[str, Frozen] = {rule.name: rule.params for rule in scene.desk.rules}
@@ -64,9 +70,16 @@ class Outcome:
 
     @property
     def exempt(self) -> Flags:
-        """Where a level or a stop sells, or a book whose leverage or margin is passed reduces."""
+        """Where a level or a stop sells, also a strategy's own, or a book that is above its leverage."""
         reduces = (np.abs(self.left) < np.abs(self.held)) & ~self.bought
-        return ((np.abs(self.held) > self.cap) & ~self.bought) | (reduces & self.brought_back)
+        cut = (np.abs(self.held) > self.cap) & ~self.bought
+        return cut | (reduces & (self.stopped | self.brought_back))
+
+    @property
+    def stopped(self) -> Flags:
+        """Where a strategy's own stop was reached."""
+        reached: Flags = (self.scene.wanted.cause == Cause.STOP).any(axis=0) & self.desk.ends_positions
+        return reached
 
     @property
     def brought_back(self) -> bool:
@@ -366,7 +379,7 @@ def what_is_seen_to_pass_is_left_alone_by_its_rule(out: Outcome) -> None:
 
 def no_rule_meant_for_entries_blocks_a_reduction(out: Outcome) -> None:
     """Neither the rule, asked of anything, nor the gate without rules of trades."""
-    for record in out.gated.passage.records:
+    for record in out.gated.passage.records[len(out.hidden) :]:
         if rule_class(record.rule).subject == "trades":
             continue
         kept = without_entries(record.before, out.held)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.portfolio.test_weight import ask as weight_ask
+from tests.portfolio.test_weight import said
 
 from nightdesk.portfolio import Ask, make
 from nightdesk.strategies import Direction, SignalSide
@@ -76,5 +77,5 @@ def test_the_regime_makes_entries_smaller_and_leaves_what_is_held() -> None:
 def test_a_short_is_sized_as_a_long_is(
     direction: Direction, side: SignalSide, held: float, units: float
 ) -> None:
-    asked = replace(ask(direction, held=held), side=np.array([side], dtype=np.int8))
+    asked = replace(ask(direction, held=held), **said(direction, HOLD, held, side, one_sided=False))
     assert SIZING.quantities(asked)[0] == pytest.approx(units)

@@ -1,23 +1,32 @@
 """Weight sizing, as a table of one symbol's situation and what is wanted of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nightdesk.errors import Refused
 from nightdesk.portfolio import Ask, make
+from nightdesk.portfolio.sizing import entered, left
 from nightdesk.strategies import Direction, SignalSide
-from nightdesk.strategies.base import Codes
 
 SIZING = make("weight", path="strategies.trend.sizing")
 STRONG_BUY, BUY, HOLD = Direction.STRONG_BUY, Direction.BUY, Direction.HOLD
 SELL, STRONG_SELL = Direction.SELL, Direction.STRONG_SELL
 
 
-def side_of(direction: Direction) -> Codes:
-    """Of a strategy that buys only: it leaves whatever it holds."""
-    return np.array([SignalSide.EITHER if direction < HOLD else SignalSide.LONG], dtype=np.int8)
+def said(
+    direction: Direction, previous: Direction, held: float, side: SignalSide, *, one_sided: bool
+) -> dict[str, Any]:
+    """What a strategy asks for that speaks of this side, now and in the session before."""
+    now, before, about = (np.array([one], dtype=np.int8) for one in (direction, previous, side))
+    units = np.array([held])
+    return {
+        "enters": entered(now, about),
+        "leaves": left(now, about, units, one_sided),
+        "left_before": left(before, about, units, one_sided),
+    }
 
 
 def ask(
@@ -32,8 +41,7 @@ def ask(
         held=np.array([held]),
         direction=np.array([direction], dtype=np.int8),
         previous_direction=np.array([previous], dtype=np.int8),
-        side=side_of(direction),
-        previous_side=side_of(previous),
+        **said(direction, previous, held, SignalSide.LONG, one_sided=True),
         confidence=np.array([confidence]),
         factors={"volatility_60": np.array([0.20])},
         price=np.array([100.0]),
@@ -155,8 +163,7 @@ def test_an_unknown_method_is_refused_with_its_path() -> None:
 
 def both_ways(direction: Direction, side: SignalSide, held: float = 0.0, previous: Direction = HOLD) -> Ask:
     """What a strategy that trades both sides says; the session before it spoke of the same side."""
-    about = np.array([side], dtype=np.int8)
-    return replace(ask(direction, held, previous), side=about, previous_side=about)
+    return replace(ask(direction, held, previous), **said(direction, previous, held, side, one_sided=False))
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors, portfolio, risk, strategies
-from nightdesk.book import Book, ExitPlan, Stop, StrategyEntry
+from nightdesk.book import Book, ExitDistance, ExitPlan, Stop, StrategyEntry
 from nightdesk.errors import Refused
 from nightdesk.execution.fills import FillTerms, fill_terms
 from nightdesk.panel import Floats
@@ -23,6 +24,27 @@ from nightdesk.risk.rule import Input
 from nightdesk.strategies import Strategy
 from nightdesk.strategies.base import NO_PLAN, SignalSide
 from nightdesk.strategies.learning import LearningStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExits:
+    """Distances of one kind of exit; arrays of shape (n_strategies, 1), 0 where a strategy has none so.
+
+    `atr` is a number of average true ranges, `share` of the average entry price; `any_atr` and `any_share`
+    say whether a strategy has one.
+    """
+
+    atr: Floats
+    share: Floats
+    any_atr: bool
+    any_share: bool
+
+    @classmethod
+    def of(cls, planned: Sequence[ExitDistance | None]) -> Self:
+        """One a strategy."""
+        atr = np.array([[(one and one.atr) or 0.0] for one in planned])
+        share = np.array([[(one and one.share) or 0.0] for one in planned])
+        return cls(atr, share, bool(atr.any()), bool(share.any()))
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,17 @@ class Desk:
     def ends_positions(self) -> bool:
         """Whether a strategy ends positions by age, stop or target."""
         return any(plan != NO_PLAN for plan in self.exit_plans.values())
+
+    @cached_property
+    def one_sided(self) -> NDArray[np.bool_]:
+        """Whether a strategy opens on one side only, of shape (n_strategies, 1)."""
+        return np.array([[len(one.sides) == 1] for one in self.strategies.values()])
+
+    @cached_property
+    def planned_exits(self) -> tuple[PlannedExits, PlannedExits]:
+        """Stops and targets of the exit plans as arrays."""
+        plans = list(self.exit_plans.values())
+        return PlannedExits.of([one.stop for one in plans]), PlannedExits.of([one.target for one in plans])
 
     @cached_property
     def exit_plans(self) -> Mapping[str, ExitPlan]:

@@ -9,7 +9,7 @@ import numpy as np
 from nightdesk.book import ExitDistance
 from nightdesk.decision.carried import Carried
 from nightdesk.decision.day import Day, Flags, State
-from nightdesk.decision.desk import Desk
+from nightdesk.decision.desk import Desk, PlannedExits
 from nightdesk.decision.telling import sessions_held
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Dropped
@@ -162,23 +162,35 @@ def distances_after(
     """
     if not desk.ends_positions:
         return np.zeros_like(wanted), np.zeros_like(wanted)
-    plans, opens = desk.exit_plans.values(), (held == 0) | opened(held, wanted)
-
-    def from_here_on(planned: list[ExitDistance | None], kept: Floats) -> Floats:
-        atr, share = (
-            np.array([getattr(one, measure, None) or 0.0 for one in planned])[:, None]
-            for measure in ("atr", "share")
-        )
-        made = atr * np.nan_to_num(day.factors.get(ATR, np.zeros(wanted.shape[1])), nan=0.0)
-        if share.any():
-            made = made + share * np.nan_to_num(day.price, nan=0.0)
-            kept = np.where(share > 0.0, share * _average_entries(desk, state), kept)
-        return np.where(opens, np.where(wanted != 0.0, made, 0.0), kept)
-
+    opens = (held == 0) | opened(held, wanted)
+    fresh = opens & (wanted != 0.0)
+    stop, target = desk.planned_exits
     return (
-        from_here_on([one.stop for one in plans], before.stop_distance),
-        from_here_on([one.target for one in plans], before.target_distance),
+        _from_here_on(desk, state, day, stop, before.stop_distance, opens, fresh),
+        _from_here_on(desk, state, day, target, before.target_distance, opens, fresh),
     )
+
+
+def _from_here_on(
+    desk: Desk, state: State, day: Day, planned: PlannedExits, kept: Floats, opens: Flags, fresh: Flags
+) -> Floats:
+    """Distances of one kind: those kept where nothing opens, and new ones for what does."""
+    if planned.any_share:
+        kept = np.where(planned.share > 0.0, planned.share * _average_entries(desk, state), kept)
+    if not opens.any():
+        return kept
+    out = np.where(opens, 0.0, kept)
+    if not fresh.any():
+        return out
+    if planned.any_atr:
+        out = np.where(fresh, planned.atr * np.nan_to_num(_atr(day), nan=0.0), out)
+    if planned.any_share:
+        out = np.where(fresh & (planned.share > 0.0), planned.share * np.nan_to_num(day.price, nan=0.0), out)
+    return out
+
+
+def _atr(day: Day) -> Floats:
+    return day.factors.get(ATR, np.zeros_like(day.price))
 
 
 def _average_entries(desk: Desk, state: State) -> Floats:

@@ -60,16 +60,17 @@ def without_hidden_entries(
 
 
 def _hidden(wanted: Targets) -> Flags | None:
-    """Additions of strategies of which the book's net shows another sum; None where there is none."""
+    """Additions in symbols that several strategies hold or want; None without one.
+
+    One by itself shows in the book's net. Of several, what is cut for another reason is shared among them, an
+    addition that may not be made as well.
+    """
     if len(wanted.quantity) == 1:
         return None
-    added = wanted.quantity - without_entries(wanted.quantity, wanted.held)
+    added = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     if not added.any():
         return None
-    net, held = wanted.quantity.sum(axis=0), wanted.held.sum(axis=0)
-    shown = net - without_entries(net, held)
-    size = np.abs(wanted.quantity).sum(axis=0) + np.abs(wanted.held).sum(axis=0)
-    hidden: Flags = (added != 0.0) & (np.abs(added.sum(axis=0) - shown) > 1e-9 * size)
+    hidden: Flags = added & (((wanted.held != 0.0) | (wanted.quantity != 0.0)).sum(axis=0) > 1)
     return hidden if hidden.any() else None
 
 

@@ -18,8 +18,6 @@ from nightdesk.decision.exits import (
     distances_after,
     exits,
     filtered,
-    opened,
-    stays_open,
 )
 from nightdesk.decision.hidden import without_hidden_entries
 from nightdesk.decision.judging import Judged, judge
@@ -32,6 +30,7 @@ from nightdesk.execution.netting import cross, net
 from nightdesk.execution.orders import Cross, Intent, Order, limited
 from nightdesk.panel import Floats
 from nightdesk.portfolio import Ask, portfolio_volatility
+from nightdesk.portfolio.sizing import entered, left
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -44,8 +43,6 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
-from nightdesk.strategies import SignalAction, SignalSide, Strategy, actions
-from nightdesk.strategies.base import Codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +117,18 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     before = carried_before(desk, state, day)
     band = desk.book.regime[day.band] if day.band >= 0 else None
     costs = desk.costs_at(day.price)
+    enters = entered(day.direction, day.side)
+    leaves = left(day.direction, day.side, held, desk.one_sided)
+    left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     for s, (name, method) in enumerate(desk.sizing.items()):
         factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
         ask = Ask(
             held=held[s],
             direction=day.direction[s],
             previous_direction=day.previous_direction[s],
-            side=_spoken_of(desk.strategies[name], day.direction[s], day.side[s]),
-            previous_side=_spoken_of(desk.strategies[name], day.previous_direction[s], day.previous_side[s]),
+            enters=enters[s],
+            leaves=leaves[s],
+            left_before=left_before[s],
             confidence=day.confidence[s],
             factors=day.factors,
             price=day.price,
@@ -146,7 +147,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         )
         allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
         wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
-        confidence[s] = np.where(ask.enters != 0, day.confidence[s] * factor, 0.0)
+        confidence[s] = np.where(enters[s] != 0, day.confidence[s] * factor, 0.0)
     price = _known(day.price)
     ended = exits(desk, state, day, before)
     wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
@@ -173,13 +174,6 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
         cause=cause,
         dropped=dropped,
     )
-
-
-def _spoken_of(strategy: Strategy, direction: Codes, side: Codes) -> Codes:
-    """Sides that signals speak of: where a strategy of one side leaves, it leaves whatever it holds."""
-    if len(strategy.sides) > 1:
-        return side
-    return np.where(actions(direction, side) == SignalAction.LEAVE, SignalSide.EITHER, side).astype(np.int8)
 
 
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
@@ -243,12 +237,13 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     """What stands behind the entries of the wanted positions."""
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
-    stays, opens = stays_open(wanted.held, wanted.quantity), opened(wanted.held, wanted.quantity)
+    # What is turned round takes no further place: it stays in the one that it has.
+    stays = (wanted.held != 0) & (wanted.quantity != 0)
     here = stays.sum(axis=0)
     closes = ((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=opens.sum(axis=0),
+        opens=((wanted.held == 0) & (wanted.quantity != 0)).sum(axis=0),
         open_here=here,
         open_positions=int(here.sum()),
         cash=float(state.mark.cash),

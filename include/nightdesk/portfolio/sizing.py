@@ -30,8 +30,10 @@ class Ask:
         Units that the strategy holds.
     direction, previous_direction : int8 ndarrays
         Its signals of this session and of the one before.
-    side, previous_side : int8 ndarrays
-        The sides that they speak of; of a strategy of one side, that is `EITHER` where it leaves.
+    enters : int8 ndarray
+        Side of the entries that the signals ask for: 1 a long, -1 a short, 0 none.
+    leaves, left_before : bool ndarrays
+        Where the signals ask for less of what is held, and where those of the session before did.
     confidence : ndarray
         In [0, 1], before the regime's factor.
     factors : mapping of name to ndarray
@@ -66,8 +68,9 @@ class Ask:
     held: Floats
     direction: Codes
     previous_direction: Codes
-    side: Codes
-    previous_side: Codes
+    enters: Codes
+    leaves: Flags
+    left_before: Flags
     confidence: Floats
     factors: Mapping[str, Floats]
     price: Floats
@@ -82,25 +85,18 @@ class Ask:
     reduce_to: Floats
     opens_month: bool
 
-    @property
-    def enters(self) -> Codes:
-        """Side of the entries that the signals ask for: 1 a long, -1 a short, 0 none; shape (n_symbols,)."""
-        return np.where(self.direction * self.side > 0, self.side, 0).astype(np.int8)
 
-    @property
-    def leaves(self) -> Flags:
-        """Where the signals ask for less of what is held, shape (n_symbols,)."""
-        return _leaves(self.direction, self.side, self.held)
-
-    @property
-    def left_before(self) -> Flags:
-        """Where those of the session before asked for less of what is held now, shape (n_symbols,)."""
-        return _leaves(self.previous_direction, self.previous_side, self.held)
+def entered(direction: Codes, side: Codes) -> Codes:
+    """Side of the entries that signals ask for: 1 a long, -1 a short, 0 none; all arrays of one shape."""
+    return np.where(direction * side > 0, side, 0).astype(np.int8)
 
 
-def _leaves(direction: Codes, side: Codes, held: Floats) -> Flags:
-    """Where a signal asks for less of what is held; nothing is less of nothing."""
-    of_it = (side == SignalSide.EITHER) | (side * held > 0)
+def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = False) -> Flags:
+    """Where signals ask for less of what is held; nothing is less of nothing. All arrays of one shape.
+
+    `one_sided` marks the signals of strategies that open on one side only: these leave whatever they hold.
+    """
+    of_it = one_sided | (side == SignalSide.EITHER) | (side * held > 0)
     out: Flags = (held != 0) & of_it & (actions(direction, side) == SignalAction.LEAVE)
     return out
 
