@@ -16,7 +16,7 @@ from tests.pipeline.small_desk import begin_child, die, in_child, wait_for
 from nightdesk.bounded_http import BoundedAdapter
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.pipeline import deciding, saving, submitting
-from nightdesk.store import db, orders
+from nightdesk.store import db, orders, rows
 
 #: What is watched: the writing and the sending of orders, down to the statements that reach the database and
 #: the request that reaches the broker.
@@ -29,7 +29,7 @@ WATCHED = code_of(
     AlpacaBroker.submit,
     AlpacaBroker.order_by_client_id,
 )
-SERVING = code_of(db._execute, BoundedAdapter.send)
+SERVING = code_of(db._begin, db._execute, rows.write_all, BoundedAdapter.send)
 
 #: So many seconds after its boundary a process is killed at the latest.
 LATEST = 0.030

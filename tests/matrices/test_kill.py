@@ -7,6 +7,8 @@ from tests.matrices.programs import rows_of
 MUST_BE_THERE = (
     "write_orders: save.rows(",
     "saving: save.flush(commit=alone)",
+    "write_all: cur.execute(statement, values)  (from saving)",
+    "write_all: found = [int(count)",
     "saving: end of with held_run(",
     "submit: with contact(context) as broker:",
     "send_planned: clock = _clock(context, broker)",
