@@ -127,6 +127,9 @@ class RuleContract:
     def keeps_to_its_subject(self, rule: Rule, held: Floats, wanted: Floats, now: Situation) -> None:
         ruling = rule.apply(wanted.copy(), held, now)
         after, kept = ruling.after, without_entries(wanted, held)
+        if (rule.idle(now) or rule.passes(wanted, held, now)) and self.is_asked(rule, held, wanted):
+            np.testing.assert_array_equal(after, wanted, "a cheap look said that it changes nothing")
+            assert ruling.exempt is None or not ruling.exempt.any(), "and exempts nothing"
         if rule.subject == "entries":
             np.testing.assert_array_equal(without_entries(after, held), kept, "a reduction was touched")
         toward = {"entries": kept, "trades": held, "positions": np.zeros(3)}[rule.subject]
@@ -146,6 +149,12 @@ class RuleContract:
         if self.symmetric:
             other = rule.apply(-wanted, -held, mirrored(now)).after
             np.testing.assert_array_equal(-other, after, "a short is judged otherwise than a long")
+
+    def is_asked(self, rule: Rule, held: Floats, wanted: Floats) -> bool:
+        """Whether the gate asks it: a rule of entries where there is one, one of trades of a trade."""
+        if rule.subject == "entries":
+            return not np.array_equal(without_entries(wanted, held), wanted)
+        return rule.subject == "positions" or not np.array_equal(wanted, held)
 
     def test_its_distances_have_words_and_the_right_sign(self) -> None:
         what = measured(
