@@ -107,6 +107,10 @@ class MaxDrawdown(Rule):
     class Params(MaxDrawdownLimit):
         """Its numbers, and those of the way back."""
 
+    def idle(self, situation: Situation) -> bool:
+        """While the book does not wait for its way back."""
+        return situation.standing.level == 0
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions while the book waits for its way back."""
         after = without_entries(wanted, held) if situation.standing.level else wanted

@@ -175,6 +175,10 @@ class NetLeverage(Rule):
 
         limit: float = Field(gt=0, description="longs less shorts over NAV, absolute")
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Net within the limit."""
+        return bool(abs(float((wanted * situation.price).sum())) <= self.params.limit * situation.nav)
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions on the side that leads shrunk until the other side balances the rest."""
         kept, price, limit = without_entries(wanted, held), situation.price, self.params.limit

@@ -115,6 +115,10 @@ class PeriodLoss(Rule):
                 raise ValueError("give week, month or both, such as week: -0.05")
             return self
 
+    def idle(self, situation: Situation) -> bool:
+        """While no period has lost too much."""
+        return self._lost(situation.periods) is None
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """No additions when a period has lost more than it may."""
         lost = self._lost(situation.periods)

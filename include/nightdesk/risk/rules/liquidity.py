@@ -39,6 +39,10 @@ class Liquidity(Rule):
 
         limit: Share = Field(description="share of the mean volume of 20 sessions that a position may be")
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """Every volume is known and carries what is wanted."""
+        return bool((np.abs(wanted) <= self.params.limit * situation.factors[ADV]).all())
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions grown to what volume allows at most; value and limit are in units."""
         volume, kept = situation.factors[ADV], without_entries(wanted, held)

@@ -54,6 +54,11 @@ class LeverageReduction(Rule):
         """Whether the book has such a limit."""
         return math.isfinite(situation.most_gross) or math.isfinite(situation.most_net)
 
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """What is held is within both limits."""
+        gross, net = _exposures(held * situation.price / situation.nav)
+        return gross <= situation.most_gross and abs(net) <= situation.most_net
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is left of what is held brought within both limits, once they are passed."""
         gross, net = _exposures(held * situation.price / situation.nav)
@@ -109,6 +114,12 @@ class MaintenanceMargin(Rule):
         """Its number; the shares are those of the book's margin."""
 
         buffer: Share = Field(0.0, lt=1, description="share of NAV that is left above the maintenance margin")
+
+    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+        """The dearer margin of all that is held or wanted is there."""
+        share = max(situation.margin.maintenance, situation.margin.maintenance_short)
+        room = (1.0 - self.params.buffer) * situation.nav
+        return bool(share * situation.gross(np.maximum(np.abs(wanted), np.abs(held))) <= room)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions within what NAV carries: additions shrunk first, then what is held."""

@@ -80,6 +80,10 @@ class StopRequired(Rule):
     sentence = "without a stop at {value:.0f} (1 is so): nothing may be opened without one"
     told_as: ClassVar = {"stop_required": "Symbols held without a stop"}
 
+    def idle(self, situation: Situation) -> bool:
+        """While everything that would be added has a stop."""
+        return not _protection(situation).bare_entry.any()
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions that would have no stop undone."""
         bare = _protection(situation).bare_entry
