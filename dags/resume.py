@@ -18,9 +18,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, get_parsing_context
 
+from desk_approval import AnswerOperator, ApprovalOperator, WaitsOperator
 from desk_conventions import DEFAULTS, Tag, dag_id_of
 from desk_failure import raise_alert_of_book
-from desk_resume import AnswerOperator, ApprovalOperator, WaitsOperator
 from nightdesk.book import Book
 from nightdesk.machine.home import Home
 from nightdesk.pipeline.shelf import read_shelf

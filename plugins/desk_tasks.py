@@ -7,7 +7,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, Param, TaskGroup, TriggerRule
 
-from desk_ask import AskOperator
+from desk_approval import AskOperator
 from desk_conventions import DEFAULTS, dag_id_of
 from desk_failure import CloseOperator, raise_alert, raise_retry
 from desk_step import StepOperator

@@ -17,8 +17,7 @@ from tests.pipeline.quick_checks import check_quickly
 from tests.pipeline.small_desk import SmallDesk, session
 
 import desk_sending
-from desk_ask import AskOperator
-from desk_resume import AnswerOperator, WaitsOperator
+from desk_approval import AnswerOperator, AskOperator, WaitsOperator
 from desk_step import StepOperator
 from nightdesk.book import load_book
 from nightdesk.calendar import get_calendar

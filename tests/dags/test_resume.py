@@ -13,7 +13,7 @@ import yaml
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 from tests.dags.conftest import ROOT
 
-from desk_ask import AskOperator
+from desk_approval import AskOperator
 from desk_failure import raise_alert_of_book
 from nightdesk.errors import BadRequest, Refused
 from nightdesk.risk import RiskEvent, RiskState

@@ -38,6 +38,11 @@ class Episode:
     level: int
     since: date
 
+    @property
+    def run_id(self) -> str:
+        """The run of the DAG of approval that asks about it: one a stay, however often it is started."""
+        return f"level_{self.level}_since_{self.since}"
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
