@@ -16,8 +16,9 @@ from nightdesk.portfolio import make
 from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
-#: Rules that know longs and shorts apart: an account without margin, two laws, falls as shares of an entry.
-ONE_SIDED = ("cash", "wash_sale", "pattern_day_trader", "stop_loss")
+#: Rules that know longs and shorts apart: an account without margin, two laws, falls as shares of an entry,
+#: and the maintenance of Regulation T.
+ONE_SIDED = ("cash", "wash_sale", "pattern_day_trader", "stop_loss", "maintenance_margin")
 
 
 class BothWays(TimeSeriesMomentum):

@@ -177,7 +177,7 @@ def _from_here_on(
     """Distances of one kind: those kept where nothing opens, and new ones for what does."""
     if planned.any_share:
         kept = np.where(planned.share > 0.0, planned.share * _average_entries(desk, state), kept)
-    if not opens.any():
+    if not kept.any() and not planned.any_atr and not planned.any_share:
         return kept
     out = np.where(opens, 0.0, kept)
     if not fresh.any():

@@ -34,15 +34,18 @@ def without_hidden_entries(
     situation : Situation
         That of the gate; a level's demand on confidence is made of each strategy by itself.
     """
-    quantity, hidden = wanted.quantity, _hidden(wanted)
+    first_after = FORBID_BEFORE if desk.book.portfolio.entries == "each" else STOP_BEFORE
+    rules = [
+        rule
+        for rule in desk.rules
+        if rule.subject == "entries" and rule.order < first_after and not rule.idle(situation)
+    ]
+    quantity, hidden = wanted.quantity, _hidden(wanted) if rules else None
     if hidden is None:
         return wanted, ()
     records: list[Record] = []
     held = desk.units.toward_zero(wanted.held.sum(axis=0))
-    before_order = FORBID_BEFORE if desk.book.portfolio.entries == "each" else STOP_BEFORE
-    for rule in desk.rules:
-        if rule.subject != "entries" or rule.order >= before_order:
-            continue
+    for rule in rules:
         left = quantity.copy()
         for s in np.flatnonzero(hidden.any(axis=1)).tolist():
             own = _own(desk, wanted, situation, s)

@@ -119,7 +119,9 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     costs = desk.costs_at(day.price)
     enters = entered(day.direction, day.side)
     leaves = left(day.direction, day.side, held, desk.one_sided)
-    left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
+    left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
+    if leaves.any():
+        left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     for s, (name, method) in enumerate(desk.sizing.items()):
         factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
         ask = Ask(
