@@ -264,11 +264,8 @@ class WayBack(Frozen):
     )
 
 
-class Levels(WayBack):
-    """The drawdown levels of a book, and the way back from them; see `nightdesk.risk.levels`.
-
-    Drawdowns are shares of the peak NAV; positions are cut once, on entering a level.
-    """
+class _Depths(Frozen):
+    """At which drawdowns levels hold, and what each of them does."""
 
     at: tuple[Share | None, Share | None, Share | None, Share | None] = Field(
         (0.05, 0.08, 0.12, 0.15), description="drawdowns from which levels 1 to 4 hold; null: no such level"
@@ -286,6 +283,14 @@ class Levels(WayBack):
     every_correlation: Share = Field(
         0.8, description="all pairs of at least 3 symbols above it: at least level 2"
     )
+
+
+# The bases' order is that of the fields in the configuration, whose hash is stored: the last one comes first.
+class Levels(WayBack, _Depths):
+    """The drawdown levels of a book, and the way back from them; see `nightdesk.risk.levels`.
+
+    Drawdowns are shares of the peak NAV; positions are cut once, on entering a level.
+    """
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -79,7 +79,7 @@ def test_a_dry_run_leaves_nothing_but_bars_and_a_page(nightdesk, database, proje
         (("kill", "multi_asset", "--reason", " "), "the kill switch wants a reason"),
         (("run", "multi_asset", "--session", FIRST, "--feed", "smaple"), "did you mean sample?"),
         (("run", "multi_asset", "--session", FIRST, "--feed", "files:/nowhere"), "/nowhere"),
-        (("replay", "multi_asset", "--from", FIRST, "--feed", "bloomberg"), "feed 'bloomberg' is not known"),
+        (("replay", "multi_asset", "--from", FIRST, "--feed", "bloomberg"), "there is no feed 'bloomberg'"),
         (("replay", "multi_asset", "--from", "2190-01-02"), "the newest session that can be decided is"),
     ],
 )

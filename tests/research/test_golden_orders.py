@@ -42,6 +42,12 @@ def orders_hash(orders: Iterable[Order]) -> dict[str, str | int]:
 
 
 @pytest.mark.parametrize("name", BOOKS)
+def test_the_hash_of_a_books_configuration_is_the_one_that_databases_hold(name: str) -> None:
+    book = load_book(PROJECT / "books" / f"{name}.yaml")
+    assert book.config_hash == json.loads(GOLDEN.read_text())[name]["configuration"]
+
+
+@pytest.mark.parametrize("name", BOOKS)
 def test_the_orders_of_two_years_are_those_on_record(name: str, market: Path) -> None:
     assert orders_of(decided(name, SHORT, market)) == json.loads(GOLDEN.read_text())[name]["short"]
 
