@@ -15,7 +15,6 @@ from tests.dags.conftest import ROOT
 from desk_step import decision_of, instant_of, name_of, session_in
 from hour_timetable import schedule_of_hours
 from nightdesk.errors import BadRequest
-from nightdesk.pipeline.shelf import read_book
 
 GOOD = ROOT / "books" / "multi_asset.yaml"
 
@@ -30,16 +29,25 @@ def hourly() -> ModuleType:
 
 @pytest.fixture
 def books(tmp_path: Path, market: Path) -> Path:
-    """A folder with a daily book and an hourly one, whose account is its own."""
+    """A folder with a daily book and an hourly one; in ``days`` the hourly one as it would be by the day."""
     (tmp_path / GOOD.name).write_text(GOOD.read_text())
-    tree = yaml.safe_load(GOOD.read_text())
-    tree |= {
+    tree = {
         "name": "hours",
+        "title": "Three symbols by the hour",
+        "initial_capital": "100000.00",
         "schedule": "hourly",
         "broker": {"kind": "paper", "account": "hours"},
+        "universe": {one: {"max_weight": 0.3, "asset_class": "equity"} for one in ("SPY", "AAPL", "BAC")},
+        "strategies": {name: {"share": 0.5} for name in ("rsi_mean_reversion", "volatility_breakout")},
+        "regime": [{"name": "ALL"}],
+        "portfolio": {"volatility_target": None},
+        "limits": {"max_weight": {}},
         "feeds": {"daily": [f"files:{market}"], "hourly": [f"files:{market}"]},
     }
     (tmp_path / "hours.yaml").write_text(yaml.safe_dump(tree))
+    (tmp_path / "days").mkdir()
+    tree |= {"schedule": {"rhythm": "daily"}}
+    (tmp_path / "days" / "hours.yaml").write_text(yaml.safe_dump(tree))
     return tmp_path
 
 
@@ -54,7 +62,8 @@ def test_each_book_has_the_dag_of_its_rhythm_alone(
 def test_an_hour_has_the_tasks_of_a_day_wired_alike(
     books: Path, daily: ModuleType, hourly: ModuleType
 ) -> None:
-    day, hour = daily.daily(read_book(GOOD)), hourly.every_dag(books, None)["hourly__hours"]
+    day = daily.every_dag(books / "days", None)["daily__hours"]
+    hour = hourly.every_dag(books, None)["hourly__hours"]
     assert {one.task_id: one.upstream_task_ids for one in hour.tasks} == {
         one.task_id: one.upstream_task_ids for one in day.tasks
     }

@@ -12,7 +12,7 @@ from nightdesk.execution.reconciling import AWAITED
 from nightdesk.pipeline.context import Context
 from nightdesk.store.ahead import Ask
 from nightdesk.store.quality_outcomes import Part, outcome_ask
-from nightdesk.store.rows import EARLIEST, LATEST
+from nightdesk.store.rows import EARLIEST
 
 #: What people set counts from a session on.
 _BY_SESSION = frozenset({"kill_switch", "risk_facts"})
@@ -90,7 +90,7 @@ def report_asks(context: Context) -> list[Ask]:
         *([] if previous is None else _at(context, previous, *_REPORTED_BEFORE)),
         Ask("portfolio_rows", {"book": book, "first": EARLIEST, "last": as_of}),
         Ask("entry_rows", {"book": book, "first": EARLIEST, "last": as_of}),
-        Ask("fill_rows", {"book": book, "first": EARLIEST, "last": LATEST}),
+        Ask("fill_rows", {"book": book, "first": EARLIEST, "last": as_of}),
         Ask("fill_rows", {"book": book, "first": as_of, "last": as_of}),
         Ask("feeds_health"),
         Ask("strategy_bands", {"book": book}),
@@ -100,8 +100,7 @@ def report_asks(context: Context) -> list[Ask]:
 
 def close_asks(context: Context) -> list[Ask]:
     """What is looked at before a session is sealed."""
-    key = _key(context, context.as_of)
-    counts = [Ask("signals_count", {**key, "strategy": one}) for one in context.book.strategies]
+    counts = [Ask("signals_count", {**context.key, "strategy": one}) for one in context.book.strategies]
     return [*_of(context, *_CLOSED), *counts]
 
 

@@ -80,7 +80,7 @@ def find_gaps(conn: Connection, root: Path) -> list[Gap]:
             continue
         schedule = schedule_of(book)
         if schedule.kind != "daily":
-            continue  # an hour that was missed expires, and is not made up
+            continue  # its timetable makes up the hours that were missed
         first = first_missing(conn, book.name, record.inception, schedule)
         newest = schedule.latest_completed(moment)
         span = schedule.session_of(first), schedule.session_of(newest)
