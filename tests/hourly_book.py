@@ -46,9 +46,9 @@ class LastTwoHours(Strategy):
         }
 
 
-def hourly_book(**changed: Any) -> Book:
-    """The book; keys at its top are replaced."""
-    tree = {
+def hourly_tree(**changed: Any) -> dict[str, Any]:
+    """What the book's file says; keys at its top are replaced."""
+    tree: dict[str, Any] = {
         "name": "hours_of_tests",
         "title": "Three symbols by the hour",
         "initial_capital": "100000.00",
@@ -61,7 +61,12 @@ def hourly_book(**changed: Any) -> Book:
         "limits": {"max_weight": {}},
         "quality": {"failed_share": 0.9},
     }
-    return parse_book(tree | changed, "a test")
+    return tree | changed
+
+
+def hourly_book(**changed: Any) -> Book:
+    """The book; keys at its top are replaced."""
+    return parse_book(hourly_tree(**changed), "a test")
 
 
 @lru_cache(maxsize=2)

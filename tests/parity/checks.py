@@ -9,7 +9,6 @@ import numpy as np
 from nightdesk.decision import Carried, risk_report
 from nightdesk.execution.money import PRICE_STEP
 from nightdesk.research.backtest import Result
-from nightdesk.schedule import schedule_of
 from nightdesk.store import db
 from nightdesk.store.decisions import signals_of, targets_of, verdicts_of
 from nightdesk.store.ledger import positions_of, read_entries, read_marks
@@ -20,10 +19,9 @@ from nightdesk.store.rows import read_rows
 
 
 def same_sessions(result: Result, conn: db.Connection) -> None:
-    """All decided sessions, one by one, then the marks and the ledger of them all."""
-    schedule = schedule_of(result.desk.book)
+    """All decisions, one by one, then the marks and the ledger of them all."""
     for at, one in enumerate(result.decided):
-        as_of = schedule.last_of(one.state.mark.session)
+        as_of = result.market.closes[one.t]
         same_signals(result, at, conn, as_of)
         same_targets(result, at, conn, as_of)
         same_trades(result, at, conn, as_of)

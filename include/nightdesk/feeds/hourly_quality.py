@@ -17,7 +17,7 @@ from nightdesk.errors import Refused
 from nightdesk.feeds.checks import CHECKS, Check, Consequence, Finding, Flags, Floats, Spoils
 from nightdesk.feeds.jumps import Jumps, bad_opens
 from nightdesk.feeds.measures import measure
-from nightdesk.feeds.quality import examine
+from nightdesk.feeds.quality import Quality, examine
 from nightdesk.panel import Panel
 from nightdesk.quarantine import Withheld, usable
 
@@ -60,6 +60,26 @@ class HourlyQuality:
                 value = float(self.values[check.name][t, n])
                 out.append(Finding(check.name, self.panel.symbols[n], value, limit, check.consequence.value))
         return out
+
+
+@dataclass(frozen=True)
+class SoundHours:
+    """What the checks leave of hours: the panel with sound days behind it, and what decisions do not use."""
+
+    panel: Panel
+    withheld: Withheld
+    entries_allowed: Flags
+
+
+def sound_hours(panel: Panel, quality: Quality, book: Book) -> SoundHours:
+    """Check the hours of a panel; `quality` is what the checks say of its days."""
+    if panel.hours is None:
+        raise ValueError("a panel of sessions has no hours to check")
+    return SoundHours(
+        replace(panel, hours=replace(panel.hours, days=usable(panel.days, quality.withheld.bars))),
+        withheld_by_hours(examine_hours(panel, book).withheld, quality.withheld, panel),
+        panel.by_row(quality.entries_allowed, False),
+    )
 
 
 def examine_hours(panel: Panel, book: Book) -> HourlyQuality:

@@ -61,7 +61,7 @@ class Checked:
 
     def has(self, part: Part) -> bool:
         """Whether a part is there, or is worked out, without a look into the store."""
-        if self._context.has_examined(self.made_from.known_by):
+        if self._context.is_hourly or self._context.has_examined(self.made_from.known_by):
             return True
         found = {
             "day": self._day is not None,
@@ -73,8 +73,28 @@ class Checked:
     @cached_property
     def market(self) -> Market:
         """The market of all sessions since the origin, from the bars."""
-        panel, quality = self._context.panel(), self._context.examined()
-        return silent_market(self._context.desk, panel, quality.withheld, quality.entries_allowed)
+        return silent_market(self._context.desk, self.panel, self.withheld, self._sound[2])
+
+    @property
+    def panel(self) -> Panel:
+        """The bars; behind hours, sessions without what the checks withhold of them."""
+        return self._sound[0] if self._context.is_hourly else self._context.panel()
+
+    @property
+    def withheld(self) -> Withheld:
+        """What decisions do not use of the panel."""
+        return self._sound[1]
+
+    @cached_property
+    def _sound(self) -> tuple[Panel, Withheld, NDArray[np.bool_]]:
+        context = self._context
+        panel, quality = context.panel(), context.examined()
+        if not context.is_hourly:
+            return panel, quality.withheld, quality.entries_allowed
+        from nightdesk.feeds.hourly_quality import sound_hours
+
+        sound = sound_hours(panel, quality, context.book)
+        return sound.panel, sound.withheld, sound.entries_allowed
 
     def day(self, *, returns: bool) -> CheckedDay:
         """The newest session; the returns of its windows are there where they are asked for."""
@@ -103,16 +123,15 @@ class Checked:
         return unpacked_day(desk, day, recent), returns
 
     def _work_out_day(self) -> CheckedDay:
-        return checked_day(self.market, self._context.panel(), self._context.examined().withheld)
+        return checked_day(self.market, self.panel, self.withheld)
 
     def _work_out_history(self) -> CheckedHistory:
-        context = self._context
-        return checked_history(context.desk, context.panel(), context.examined().withheld)
+        return checked_history(self._context.desk, self.panel, self.withheld)
 
     def _stored(self, part: Part) -> Packed | None:
         """What is stored; nothing is read where this process has examined the bars by itself."""
         context = self._context
-        if context.has_examined(self.made_from.known_by):
+        if context.is_hourly or context.has_examined(self.made_from.known_by):
             return None
         return read_outcome(context.conn, context.book.name, context.as_of, self.made_from, part)
 
@@ -147,8 +166,8 @@ class CheckedHistory:
 
     Attributes
     ----------
-    withheld : bool ndarray of shape (n_sessions, n_columns)
-        See `Withheld.bars`.
+    withheld : bool ndarray of shape (n_rows, n_columns)
+        See `Withheld.bars`; of an hourly book a row is an hour.
     splits : tuple of (date, str, float)
         Session, symbol and units after for one before, of the symbols that may be traded.
     benchmark, benchmark_returns : ndarray of shape (n_sessions,)
@@ -179,11 +198,13 @@ def silent_market(desk: Desk, panel: Panel, withheld: Withheld, entries_allowed:
 def checked_day(market: Market, panel: Panel, withheld: Withheld) -> CheckedDay:
     """The newest session of a market and of the panel behind it."""
     sound = usable(panel, withheld.bars)
+    references = np.arange(len(panel.symbols)) >= len(market.desk.symbols)
+    days = sound.days  # hours of a reference are not read, its sessions are
     return CheckedDay(
         market=market.newest(_SHOWN),
         bars={name: getattr(sound, name)[-1] for name in _BARS},
-        last_close=sound.last_close[-1],
-        age=sound.age[-1],
+        last_close=np.where(references, days.last_close[-1], sound.last_close[-1]),
+        age=np.where(references, days.age[-1], sound.age[-1]),
     )
 
 
@@ -196,8 +217,8 @@ def checked_history(desk: Desk, panel: Panel, withheld: Withheld) -> CheckedHist
             (as_date(panel.sessions[t]), desk.symbols[n], float(split[t, n]))
             for t, n in np.argwhere(split != 1.0).tolist()
         ),
-        benchmark=panel.adjusted_close[:, column],
-        benchmark_returns=panel.returns[:, column],
+        benchmark=panel.days.adjusted_close[:, column],
+        benchmark_returns=panel.days.returns[:, column],
     )
 
 

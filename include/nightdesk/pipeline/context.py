@@ -136,6 +136,11 @@ class Context:
         return self.as_of, self.session
 
     @property
+    def is_hourly(self) -> bool:
+        """Whether the book decides within sessions."""
+        return self.schedule.kind != "daily"
+
+    @property
     def key(self) -> dict[str, Any]:
         """What every decided row is found by, with its session."""
         return {"book": self.book.name, "as_of": self.as_of, "session": self.session}
@@ -208,15 +213,21 @@ class Context:
 
         Read once a process.
         """
-        from nightdesk.store.panels import read_panel
-
         known_by = self.known_by()
         if known_by not in self._panels:
-            told = self.sentiment()
-            panel = read_panel(self.conn, self.book, self.record.origin, self.session, known_by)
+            told, panel = self.sentiment(), self._read_panel(known_by)
             self._panels.clear()
             self._panels[known_by] = panel if told is None else replace(panel, sentiment=told.mean)
         return self._panels[known_by]
+
+    def _read_panel(self, known_by: datetime) -> Panel:
+        if self.is_hourly:
+            from nightdesk.store.bars_hourly import read_hourly_panel
+
+            return read_hourly_panel(self.conn, self.book, self.record.origin, self.as_of, known_by)
+        from nightdesk.store.panels import read_panel
+
+        return read_panel(self.conn, self.book, self.record.origin, self.session, known_by)
 
     def sentiment(self) -> Sentiment | None:
         """What was said of the symbols in all sessions of the panel, as it was known; read once a process.
@@ -235,7 +246,8 @@ class Context:
 
     def usable_panel(self) -> Panel:
         """The panel as factors and signals see it: without the bars that the checks withhold."""
-        return usable(self.panel(), self.checked().history.withheld)
+        checked = self.checked()
+        return usable(checked.panel, checked.history.withheld)
 
     def checked(self) -> Checked:
         """What the checks leave of the session's market: as the quality step stored it, else worked out."""
@@ -252,14 +264,13 @@ class Context:
         return known_by in self._examined
 
     def examined(self) -> Quality:
-        """What the checks of the data say of all sessions of the panel; computed once a process."""
+        """What the checks say of all sessions of the panel that were over; computed once a process."""
         from nightdesk.feeds.quality import examine
         from nightdesk.store.decisions import read_second_closes
 
         known_by = self.known_by()
         if known_by not in self._examined:
-            panel = self.panel()
-            second = None
+            panel, second = self.panel().days, None
             if self.book.feeds.compare_with is not None:
                 second = read_second_closes(self.conn, self.book.name, panel)
             self._examined.clear()

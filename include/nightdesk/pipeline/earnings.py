@@ -59,7 +59,7 @@ class Earnings:
 def session_earnings(context: Context) -> Earnings:
     """What the period up to the decision and all before it earned."""
     conn, book, as_of = context.conn, context.book, context.as_of
-    marks = read_marks(conn, book.name, last=as_of)
+    marks = tuple({mark.session: mark for mark in read_marks(conn, book.name, last=as_of)}.values())
     dated = dated_entries(conn, book.name, last=as_of)
     entries = [entry for _, entry in dated]
     days = by_strategy(
@@ -71,6 +71,8 @@ def session_earnings(context: Context) -> Earnings:
     history = context.checked().history
     sessions = context.calendar.between(context.record.origin, context.session)
     rows = np.searchsorted(sessions, np.array([mark.session for mark in marks], dtype="datetime64[D]"))
+    if as_of != context.schedule.last_of(context.session):
+        rows[-1] -= 1  # the session is not over, and the benchmark of no hour is known
     growth = growth_of(history.benchmark)[rows]
     section = None
     if len(marks) > 1:

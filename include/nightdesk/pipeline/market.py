@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,6 +65,7 @@ def ingest(context: Context) -> Outcome:
                     save.rows("models", [])
                 elif not (
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
+                    or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
@@ -85,8 +86,8 @@ class Stored:
 
 def store_market(context: Context) -> Stored:
     """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
-    came = store_bars(context)
-    return Stored({**came.counts, **store_headlines(context)}, came.notes)
+    hours, came = store_hours(context), store_bars(context)
+    return Stored({**came.counts, **hours, **store_headlines(context)}, came.notes)
 
 
 def store_bars(context: Context) -> Stored:
@@ -144,6 +145,35 @@ def store_bars(context: Context) -> Stored:
         counts["without_volume"] = ", ".join(without)
     _ask_again_where_needed(context, answer.unheard)
     return Stored(counts, note_rows(fetched))
+
+
+def store_hours(context: Context) -> dict[str, int | str]:
+    """Fetch the hours of a book that decides by them, and store what is new; raises as `store_bars`."""
+    if not context.is_hourly:
+        return {}
+    from nightdesk.feeds import has_hours, make
+    from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.store.bars_hourly import save_hours
+    from nightdesk.store.health import Health
+
+    book, names = context.book, context.book.feeds.hourly or context.feeds
+    feeds = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        for name in names
+        if has_hours(name)
+    ]
+    first, health = first_day(context), Health(context.conn)
+    fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
+    saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
+    return {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+
+
+def _hours_changed(context: Context, since: datetime) -> bool:
+    if not context.is_hourly:
+        return False
+    from nightdesk.store.bars_hourly import hours_changed
+
+    return hours_changed(context.conn, context.book, context.record.origin, context.as_of, since)
 
 
 def note_rows(fetched: Fetched) -> list[dict[str, Any]]:
@@ -245,9 +275,10 @@ def quality(context: Context) -> Outcome:
     from nightdesk.store.health import still_kept
 
     panel, book, examined = context.panel(), context.book, context.examined()
-    t = len(panel) - 1
+    t = len(panel.days) - 1  # the newest session that is over
     findings = judge(session_frame(examined, t))
-    quarantined = [panel.symbols[n] for n in np.flatnonzero(examined.quarantined[t])]
+    kept_out = context.checked().withheld.quarantined if context.is_hourly else examined.quarantined
+    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out[-1])]
     rows = [
         {
             "check_name": one.check,
@@ -272,7 +303,7 @@ def quality(context: Context) -> Outcome:
                 }
             ],
         )
-        if save.sealed is None:
+        if save.sealed is None and not context.is_hourly:
             save.rows("quality_outcomes", [context.checked().row()])
     tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
@@ -307,7 +338,7 @@ def _action_rows(context: Context) -> list[dict[str, Any]]:
 
 def _quarantined_since(context: Context, examined: Quality) -> dict[str, date]:
     """First session of each quarantine that goes on, by symbol, on all sessions of the panel."""
-    sessions = context.panel().sessions
+    sessions = context.panel().days.sessions
     passed = ~examined.quarantined
     found = {}
     for n in np.flatnonzero(examined.quarantined[-1]):

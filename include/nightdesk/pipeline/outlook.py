@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 
 from nightdesk.calendar import day_begins
 from nightdesk.decision import Carried, Day, Market, StaleHolding, State, stale_holdings
+from nightdesk.decision.today import Today
 from nightdesk.errors import Refused
+from nightdesk.execution.fills import Fill
 from nightdesk.execution.ledger import Ledger
 from nightdesk.pipeline.checked import as_stored
 from nightdesk.pipeline.conditions import session_factors
@@ -18,7 +20,8 @@ from nightdesk.pipeline.levels import risk_before, session_facts
 from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decisions import carried_before, directions_before, read_quality, read_signals
-from nightdesk.store.ledger import read_ledger, read_mark, read_marks
+from nightdesk.store.ledger import dated_marks, read_ledger, read_mark, read_marks
+from nightdesk.store.orders import dated_fills
 
 #: No exchange stays closed for longer: within it lies the last mark before a week or month.
 _LONGEST_CLOSURE = timedelta(days=30)
@@ -107,6 +110,8 @@ def session_state(context: Context) -> State:
     book, settled = context.book.name, settled_state(context)
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     carried = carried_before(context.conn, book, context.as_of, names, symbols, Carried.names())
+    if context.is_hourly:
+        settled = _within_session(context, settled)
     return replace(
         settled,
         facts=session_facts(context),
@@ -114,6 +119,21 @@ def session_state(context: Context) -> State:
         carried=Carried(**carried) if carried else None,
         periods=_periods(context) if context.desk.asks_for("periods") else NO_LOSS,
     )
+
+
+def _within_session(context: Context, settled: State) -> State:
+    """With what a decision within a session counts of it: its marks and trades so far."""
+    conn, book, schedule = context.conn, context.book.name, context.schedule
+    opens = schedule.first_of(context.session)
+    fills: dict[datetime, list[Fill]] = {}
+    for booked, fill in dated_fills(conn, book, opens, context.as_of):
+        fills.setdefault(booked, []).append(fill)
+    today = Today()
+    for as_of, mark in dated_marks(conn, book, opens, context.as_of).items():
+        today = today.after(fills.get(as_of, ()), mark.day_return)
+    if context.as_of == schedule.last_of(context.session):
+        today = today.at_close()
+    return replace(settled, today=today)
 
 
 def _periods(context: Context) -> PeriodLows:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from nightdesk.decision import Market
+from nightdesk.decision.today import since_close
 from nightdesk.errors import Refused
-from nightdesk.execution.ledger import Entry, Ledger
+from nightdesk.execution.ledger import Entry, Ledger, Mark
 from nightdesk.execution.orders import Cross, Order
 from nightdesk.execution.period import Period, accrual_terms
 from nightdesk.execution.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
@@ -106,7 +107,17 @@ def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
     save.rows("fills", fill_rows(settled.fills, settled.executed.sent, context.desk.fill_terms))
     save.rows("ledger_entries", entry_rows(settled.entries))
     save.rows("positions", position_rows(settled.ledger, prices))
-    save.rows("portfolio", [mark_row(settled.mark)])
+    save.rows("portfolio", [mark_row(_of_the_day(context, settled.mark))])
+
+
+def _of_the_day(context: Context, mark: Mark) -> Mark:
+    """The mark, its day's return measured from the last close where the session has several marks."""
+    if not context.is_hourly:
+        return mark
+    opens = context.schedule.first_of(context.session)
+    if context.session == context.record.inception:
+        return since_close(mark, None)
+    return since_close(mark, read_mark(context.conn, context.book.name, context.schedule.before(opens)))
 
 
 def _opening(context: Context) -> Opening:

@@ -50,8 +50,10 @@ def _view(context: Context) -> TaxView:
     books = books_of(conn, book)
     trades = read_trades(conn, tuple(books), context.as_of)
     ledger = TaxLedger(books).apply(in_order((*_splits(context), *trades)))
-    first = context.calendar.shift(session, 1 - counted_sessions(context.desk))
-    return tax_view(ledger, book.name, session, first)
+    # Orders of a decision within a session are filled in it still; those of a close in the next one.
+    within = context.as_of != context.schedule.last_of(session)
+    first = context.calendar.shift(session, (not within) - counted_sessions(context.desk))
+    return tax_view(ledger, book.name, session, first, filled=session if within else None)
 
 
 def books_of(conn: Connection, book: Book) -> Mapping[str, TaxTerms]:

@@ -28,7 +28,7 @@ from nightdesk.errors import Refused
 from nightdesk.execution import Entry
 from nightdesk.execution.ledger import value
 from nightdesk.execution.money import ZERO
-from nightdesk.feeds.hourly_quality import examine_hours, withheld_by_hours
+from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import Consequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.panel import Floats, Panel
@@ -253,9 +253,8 @@ def _check(book: Book, known: Panel, t0: int) -> _Checks:
     spells = quality.spells(int(np.searchsorted(days.sessions, known.sessions[t0])))
     if known.hours is None:
         return _Checks(known, quality.withheld, allowed, spells)
-    withheld = withheld_by_hours(examine_hours(known, book).withheld, quality.withheld, known)
-    sound = replace(known.hours, days=usable(days, quality.withheld.bars))
-    return _Checks(replace(known, hours=sound), withheld, allowed, spells)
+    sound = sound_hours(known, quality, book)
+    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, spells)
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:

@@ -1,0 +1,55 @@
+"""An hourly book: the steps on PostgreSQL and the backtest in memory decide the same, hour by hour."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.conftest import open_connection
+from tests.hourly_book import EARLY_CLOSE, hourly_tree
+from tests.parity.checks import same_sessions
+
+from nightdesk.book import load_book
+from nightdesk.calendar import as_date, get_calendar
+from nightdesk.pipeline.context import open_context
+from nightdesk.pipeline.steps import run_session
+from nightdesk.pipeline.verifying import verify
+from nightdesk.research.backtest import backtest
+from nightdesk.research.market import origin_of, read_market
+from nightdesk.schedule import schedule_of
+
+#: Clocks went back on the Sunday after.
+CLOCKS_WENT_BACK = date(2019, 11, 1)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [
+        (EARLY_CLOSE, 2),
+        pytest.param(CLOCKS_WENT_BACK, 10, marks=pytest.mark.slow),
+    ],
+    ids=["early_close", "ten_sessions"],
+)
+def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cent(
+    first: date, count: int, database: str, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    path = tmp_path / "hours_of_tests.yaml"
+    feeds = {"daily": [f"files:{market}"], "hourly": [f"files:{market}"]}
+    path.write_text(yaml.safe_dump(hourly_tree(feeds=feeds), sort_keys=False))
+    book = load_book(path)
+    sessions = [as_date(one) for one in get_calendar().between(first, date(2020, 1, 31))[:count]]
+    panel = read_market(book, origin_of(book, first), sessions[-1]).panel
+    result = backtest(book, panel, sessions[0], sessions[-1])
+    schedule = schedule_of(book)
+    instants = [result.market.closes[one.t] for one in result.decided]
+    assert instants[0] == schedule.first_of(sessions[0])
+    assert instants[-1] == schedule.last_of(sessions[-1])
+    with open_connection(database) as conn:
+        for as_of in instants:
+            with open_context(path, as_of, conn=conn, turn_seconds=0) as context:
+                run_session(context)
+        same_sessions(result, conn)
+        assert verify(conn, book.name).differences == ()
+    assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"
