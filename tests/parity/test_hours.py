@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,22 +23,43 @@ from nightdesk.schedule import schedule_of
 CLOCKS_WENT_BACK = date(2019, 11, 1)
 
 
+#: Rules that count what the session has brought before, of which the book's own hourly turns break some.
+OF_THE_DAY = {
+    "limits": {
+        "max_weight": {},
+        "trades_per_day": {"limit": 4},
+        "turnover_per_day": {"limit": 0.9},
+        "pattern_day_trader": {},
+        "wash_sale": {"purchases": "refuse"},
+        "daily_loss": {"limit": -0.002},
+        "stop_loss": {"halve": 0.004, "leave": 0.006},
+    }
+}
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("first", "count"),
+    ("first", "count", "changed"),
     [
-        (EARLY_CLOSE, 2),
-        pytest.param(CLOCKS_WENT_BACK, 10, marks=pytest.mark.slow),
+        (EARLY_CLOSE, 2, {}),
+        (EARLY_CLOSE, 2, OF_THE_DAY),
+        pytest.param(CLOCKS_WENT_BACK, 10, {}, marks=pytest.mark.slow),
     ],
-    ids=["early_close", "ten_sessions"],
+    ids=["early_close", "of_the_day", "ten_sessions"],
 )
 def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cent(
-    first: date, count: int, database: str, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first: date,
+    count: int,
+    changed: dict[str, Any],
+    database: str,
+    market: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     path = tmp_path / "hours_of_tests.yaml"
     feeds = {"daily": [f"files:{market}"], "hourly": [f"files:{market}"]}
-    path.write_text(yaml.safe_dump(hourly_tree(feeds=feeds), sort_keys=False))
+    path.write_text(yaml.safe_dump(hourly_tree(feeds=feeds, **changed), sort_keys=False))
     book = load_book(path)
     sessions = [as_date(one) for one in get_calendar().between(first, date(2020, 1, 31))[:count]]
     panel = read_market(book, origin_of(book, first), sessions[-1]).panel
@@ -52,4 +74,6 @@ def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cen
                 run_session(context)
         same_sessions(result, conn)
         assert verify(conn, book.name).differences == ()
+    spoken = {verdict.rule for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)}
+    assert ({"trades_per_day", "turnover_per_day"} <= spoken) == bool(changed), spoken
     assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"
