@@ -1,0 +1,33 @@
+"""The commands on an hourly book: each hour is decided, and told by its instant."""
+
+import pytest
+import yaml
+from tests.hourly_book import EARLY_CLOSE, hourly_tree
+
+#: The first hour of the session after the early close, and its bar's end in UTC.
+NEXT, FIRST_HOUR = "2019-12-02", "2019-12-02T15:00Z"
+
+
+@pytest.fixture
+def hours(project, market):
+    """The name of an hourly book in the project."""
+    tree = hourly_tree(feeds={"daily": [f"files:{market}"], "hourly": [f"files:{market}"]})
+    (project / "books" / "hours_of_tests.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return tree["name"]
+
+
+@pytest.mark.timeout(600)
+def test_hours_are_decided_in_order_and_told_by_their_instants(nightdesk, database, project, hours):
+    done = nightdesk("replay", hours, "--from", str(EARLY_CLOSE), "--to", str(EARLY_CLOSE)).stdout
+    assert "2019-11-29" in done
+    later = nightdesk.document("run", hours, "--as-of", FIRST_HOUR)
+    assert later["decided"]["status"] == "closed"
+    refused = nightdesk.refusal("run", hours, "--as-of", "2019-12-02T17:00Z")
+    assert f"{NEXT} 11:00" in refused
+    assert nightdesk("status", hours).stdout
+    assert nightdesk("risk", hours).stdout
+    assert "SPY" in nightdesk("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR).stdout
+    assert nightdesk("verify", hours).stdout
+    pages = sorted(one.name for one in (project / "state" / "reports" / hours).iterdir())
+    hours_of_the_day = [f"{EARLY_CLOSE}T{hour}00.html" for hour in (10, 11, 12, 13)]
+    assert pages == [*hours_of_the_day, f"{NEXT}T1000.html"]
