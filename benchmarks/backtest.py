@@ -24,7 +24,7 @@ BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260
 #: Symbols and sessions of a large universe.
 MANY = (500, 2520)
-PLAIN_LIMIT, MANY_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 1.5, 110.0, 1.5
+PLAIN_LIMIT, MANY_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 1.5, 80.0, 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from nightdesk.panel import Panel
 from nightdesk.research.backtest import Result, backtest
 
 SYMBOLS, SESSIONS, RUNS = 36, 4000, 2
-BOOK_LIMIT, MEMORY_LIMIT = 120.0, 1.0
+BOOK_LIMIT, MEMORY_LIMIT = 90.0, 1.0
 
 
 def run_book(book: Book, panel: Panel) -> Result:
