@@ -20,11 +20,11 @@ from statistics import median
 import yaml
 
 from benchmarks.measurement import RUNS, Measurement
-from nightdesk.calendar import as_date, get_calendar
+from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.home import Home
-from nightdesk.store.db import connect
+from nightdesk.store.connection import connect
 from nightdesk.store.migrations import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,8 +40,8 @@ import sys
 from datetime import date
 book, session, name = sys.argv[1:]
 before = set(sys.modules)
-from nightdesk.pipeline import steps
-from nightdesk.pipeline.context import open_context
+from nightdesk.session import steps
+from nightdesk.session.entry import open_context
 step, _, strategy = name.partition(".")
 with open_context(book, date.fromisoformat(session)) as context:
     steps.signals(context, strategy) if strategy else getattr(steps, step)(context)

@@ -11,14 +11,13 @@ import numpy as np
 
 from benchmarks import plain_loop
 from benchmarks.measurement import Measurement, medians
-from nightdesk.book import Book, load_book
-from nightdesk.calendar import as_date, get_calendar
 from nightdesk.cli.options import processors
-from nightdesk.panel import Bars, Column, Floats, Panel, build_panel
-from nightdesk.research.backtest import backtest
-from nightdesk.research.files import write_result
-from nightdesk.research.metrics import metrics
-from nightdesk.research.walk import walk
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.panel import Bars, Column, Floats, Panel, build_panel
+from nightdesk.research.backtest.metrics import metrics
+from nightdesk.research.backtest.result_files import write_result
+from nightdesk.research.backtest.run import backtest, walk
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260

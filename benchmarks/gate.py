@@ -13,11 +13,11 @@ from threadpoolctl import threadpool_limits
 from benchmarks import plain_gate
 from benchmarks.measurement import Measurement, medians
 from nightdesk import risk
-from nightdesk.book import parse_book
-from nightdesk.decision import Day, Desk, State, gate, resolve, targets
-from nightdesk.decision.day import Targets
-from nightdesk.execution.ledger import Entry, capital, fold, mark
-from nightdesk.panel import Floats
+from nightdesk.accounting.ledger import Entry, capital, fold, mark
+from nightdesk.core.book import parse_book
+from nightdesk.core.panel import Floats
+from nightdesk.engine import Day, Desk, State, gate, resolve, targets
+from nightdesk.engine.inputs import Targets
 from nightdesk.risk.rule import rule_class
 
 SIZE, REPEATS = 100, 20

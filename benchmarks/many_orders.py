@@ -11,20 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from nightdesk.book import Book, parse_book
-from nightdesk.calendar import get_calendar
-from nightdesk.decision import Day, Desk, State, plan, resolve
-from nightdesk.execution.account import BrokerOrder, BrokerSnapshot, OrderState
-from nightdesk.execution.fills import FillBars, open_session
-from nightdesk.execution.ledger import Ledger, capital, mark
-from nightdesk.execution.orders import Order
-from nightdesk.execution.repairs import LedgerSnapshot, SentOrder
-from nightdesk.panel import Floats
-from nightdesk.pipeline.context import Context, beginning
-from nightdesk.pipeline.deciding import write_orders
-from nightdesk.store.books import start_book
+from nightdesk.accounting.ledger import Ledger, capital, mark
+from nightdesk.accounting.repairs import LedgerSnapshot, SentOrder
+from nightdesk.core.book import Book, parse_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.panel import Floats
+from nightdesk.engine import Day, Desk, State, plan, resolve
+from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, OrderState
+from nightdesk.orders.fills import FillBars, open_session
+from nightdesk.orders.order import Order
+from nightdesk.session.context import Context, beginning
+from nightdesk.session.decide import write_orders
+from nightdesk.store.book_rows import start_book
 from nightdesk.store.db import Connection
-from nightdesk.store.runs import begin_step
+from nightdesk.store.run_rows import begin_step
 from nightdesk.strategies import register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks.measurement import Measurement, medians
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio import risk_parity, sample_covariance
 
 ASSETS, SESSIONS, MATRICES = 15, 60, 20

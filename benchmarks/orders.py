@@ -19,18 +19,19 @@ from psycopg2.extras import execute_values
 from benchmarks import many_orders
 from benchmarks.many_orders import Case, Settling, make_cases, sent
 from benchmarks.measurement import RUNS, Measurement, medians
-from nightdesk.decision import plan, plan_crosses
-from nightdesk.execution.ledger import mark
-from nightdesk.execution.reconciling import plan_repairs
-from nightdesk.execution.repairs import BookFill, MoveOrder, booked_entries
+from nightdesk.accounting.ledger import mark
+from nightdesk.accounting.reconciliation import plan_repairs
+from nightdesk.accounting.repairs import BookFill, MoveOrder, booked_entries
+from nightdesk.engine import plan, plan_crosses
 from nightdesk.machine import postgres
-from nightdesk.pipeline.deciding import write_orders
-from nightdesk.pipeline.differing import keep
-from nightdesk.pipeline.saving import saving
-from nightdesk.store.db import Connection, connect, transaction
-from nightdesk.store.ledger import entry_rows, mark_row, position_rows
+from nightdesk.session.decide import write_orders
+from nightdesk.session.reconcile_outcome import keep
+from nightdesk.session.writing import saving
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, transaction
+from nightdesk.store.ledger_rows import entry_rows, mark_row, position_rows
 from nightdesk.store.migrations import migrate
-from nightdesk.store.orders import fill_rows, intent_rows, order_rows, planned_event
+from nightdesk.store.order_rows import fill_rows, intent_rows, order_rows, planned_event
 
 ORDERS_LIMIT, FILLS_LIMIT = 4.0, 5.0
 

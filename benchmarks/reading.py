@@ -25,12 +25,14 @@ from unittest.mock import patch
 import psycopg2
 
 from benchmarks.measurement import Measurement
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds import quality
 from nightdesk.machine import postgres
-from nightdesk.pipeline import steps
-from nightdesk.pipeline.context import Context, open_context
-from nightdesk.store.db import DATABASE_VARIABLE, Cursor, connect
+from nightdesk.session import steps
+from nightdesk.session.context import Context
+from nightdesk.session.entry import open_context
+from nightdesk.store.connection import connect
+from nightdesk.store.db import DATABASE_VARIABLE, Cursor
 from nightdesk.store.migrations import migrate
 
 #: The sessions that are counted come after so many others: the first one loads the history.
@@ -47,9 +49,9 @@ Opener = Callable[[], AbstractContextManager[Context]]
 BARE_STEP = """
 import sys, time
 from datetime import date
-from nightdesk.pipeline import steps
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.saving import Outcome
+from nightdesk.session import steps
+from nightdesk.session.entry import open_context
+from nightdesk.session.writing import StepOutcome as Outcome
 
 def work(context):
     print(time.clock_gettime(time.CLOCK_MONOTONIC))

@@ -13,16 +13,17 @@ import yaml
 
 from benchmarks.measurement import Measurement, medians
 from benchmarks.signals import write_bars
-from nightdesk.book import Book, load_book
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.panel import Panel
 from nightdesk.machine import postgres
-from nightdesk.panel import Panel
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
-from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.files import write_result
-from nightdesk.research.market import origin_of, read_market
-from nightdesk.store.db import Connection, connect
-from nightdesk.store.ledger import read_marks
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.result_files import write_result
+from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
+from nightdesk.store.ledger_rows import read_marks
 from nightdesk.store.migrations import migrate
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"

@@ -19,14 +19,15 @@ from time import perf_counter
 
 from benchmarks.measurement import Measurement
 from benchmarks.swing_market import seeded_bars, sessions_of, swing_book
-from nightdesk.book import WARM_UP_SESSIONS, Book
-from nightdesk.calendar import as_date, get_calendar
+from nightdesk.core.book import WARM_UP_SESSIONS, Book
+from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
-from nightdesk.pipeline import steps
-from nightdesk.pipeline.context import Context, beginning
-from nightdesk.store.books import start_book
-from nightdesk.store.db import Connection, connect
-from nightdesk.store.decisions import signals_of
+from nightdesk.session import steps
+from nightdesk.session.context import Context, beginning
+from nightdesk.store.book_rows import start_book
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
+from nightdesk.store.decision_rows import signals_of
 from nightdesk.store.migrations import migrate
 
 RUNS = 3
@@ -37,7 +38,7 @@ SIZES = {36: 90.0, 1000: 40.0}
 IMPORTS = """
 import time
 began = time.perf_counter()
-from nightdesk.pipeline import conditions
+from nightdesk.session import signals as conditions
 import nightdesk.strategies.ml_momentum, sklearn.linear_model
 print(time.perf_counter() - began)
 """

@@ -10,10 +10,10 @@ from time import process_time
 from benchmarks import plain_loop
 from benchmarks.measurement import Measurement, medians
 from benchmarks.swing_market import seeded_panel, swing_book
-from nightdesk.book import Book
-from nightdesk.calendar import as_date
-from nightdesk.panel import Panel
-from nightdesk.research.backtest import Result, backtest
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_date
+from nightdesk.core.panel import Panel
+from nightdesk.research.backtest.run import Result, backtest
 
 SYMBOLS, SESSIONS, RUNS = 36, 4000, 2
 BOOK_LIMIT, MEMORY_LIMIT = 90.0, 1.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import plain_loop
-from nightdesk.book import Book, load_book
-from nightdesk.calendar import Sessions, get_calendar
-from nightdesk.panel import Bars, Column, Floats, Panel, build_panel
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.calendar import Sessions, get_calendar
+from nightdesk.core.panel import Bars, Column, Floats, Panel, build_panel
 
 FILE = Path(__file__).parents[1] / "books" / "equity_swing.yaml"
 

@@ -29,9 +29,9 @@ from airflow.sdk import DAG, Param, get_parsing_context
 from desk_conventions import Tag, dag_id_of
 from desk_failure import RefusedBookOperator
 from desk_tasks import DRY_RUN, TOLD, decision_tasks
-from nightdesk.book import Book
+from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.pipeline.shelf import read_shelf
+from nightdesk.session.books import read_shelf
 from session_timetable import SessionTimetable
 
 #: Sessions of one book under way at once. Those that wait for their turn hold slots; the executor has 8 more.

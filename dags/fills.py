@@ -18,7 +18,7 @@ from desk_collect import CollectOperator
 from desk_conventions import DEFAULTS, Tag
 from desk_failure import raise_alert
 from nightdesk.machine.home import Home
-from nightdesk.pipeline.shelf import read_shelf
+from nightdesk.session.books import read_shelf
 
 #: 9:35 is five minutes after the open of New York; orders of the closing auction are known after 16:00.
 TIMES = "35 9-16 * * mon-fri"

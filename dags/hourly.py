@@ -23,9 +23,9 @@ from airflow.sdk import DAG, Param, get_parsing_context
 from desk_conventions import Tag, dag_id_of
 from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from hour_timetable import HourTimetable
-from nightdesk.book import Book
+from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.pipeline.shelf import read_shelf
+from nightdesk.session.books import read_shelf
 
 #: Decisions of one book under way at once: an hour that comes late meets the next one, seldom more.
 MAX_ACTIVE_RUNS = 4

@@ -21,9 +21,9 @@ from airflow.sdk import DAG, get_parsing_context
 from desk_approval import AnswerOperator, ApprovalOperator, WaitsOperator
 from desk_conventions import DEFAULTS, Tag, dag_id_of
 from desk_failure import raise_alert_of_book
-from nightdesk.book import Book
+from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.pipeline.shelf import read_shelf
+from nightdesk.session.books import read_shelf
 
 #: A person may be away for a while; the book only waits meanwhile.
 PATIENCE = timedelta(days=14)

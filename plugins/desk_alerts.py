@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from nightdesk.store.db import Connection
-    from nightdesk.store.failures import TaskRun
+    from nightdesk.store.failure_rows import TaskRun
 
 log = logging.getLogger("nightdesk.dag")
 
@@ -29,7 +29,7 @@ SENDING_SECONDS = 240.0
 
 def raise_alert(context: Context) -> None:
     """Tell that alerts themselves are broken, once a day."""
-    from nightdesk.pipeline.sweeping import tell_broken
+    from nightdesk.operations.watchdog import tell_broken
 
     ti, error = context["ti"], context.get("exception")
     link = log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number)
@@ -47,13 +47,13 @@ class SweepOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
-        from nightdesk.pipeline.context import project_root
-        from nightdesk.pipeline.data_alerts import tell_feeds
-        from nightdesk.pipeline.fileless import tell_fileless
-        from nightdesk.pipeline.retrying import tell_through
-        from nightdesk.pipeline.sweeping import tell_failed, tell_late, tell_missing
-        from nightdesk.store.db import connect
-        from nightdesk.store.failures import runs_in_doubt
+        from nightdesk.operations.fileless import tell_fileless
+        from nightdesk.operations.task_retries import tell_through
+        from nightdesk.operations.watchdog import tell_failed, tell_late, tell_missing
+        from nightdesk.session.context import project_root
+        from nightdesk.session.data_alerts import tell_feeds
+        from nightdesk.store.connection import connect
+        from nightdesk.store.failure_rows import runs_in_doubt
 
         environ = desk_environment()
         conn = connect(environ=environ)
@@ -90,9 +90,9 @@ class SendOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
-        from nightdesk.pipeline.alerting import book_routes, deliver, nowhere_words
-        from nightdesk.pipeline.context import project_root
-        from nightdesk.store.db import connect
+        from nightdesk.operations.delivery import book_routes, deliver, nowhere_words
+        from nightdesk.session.context import project_root
+        from nightdesk.store.connection import connect
 
         environ = desk_environment()
         conn = connect(environ=environ, checked=False)  # alerts of a refusal are sent too

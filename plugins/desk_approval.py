@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from desk_connections import desk_environment, without_secrets
-from nightdesk.errors import BadRequest
+from nightdesk.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -71,8 +71,8 @@ class AskOperator(BaseOperator):
     @without_secrets()
     def _run_id(self) -> str | None:
         """The run that asks for the book's present stay at its level; None where nobody is to be asked."""
-        from nightdesk.pipeline.answering import what_waits
-        from nightdesk.store.db import connect
+        from nightdesk.operations.approval import what_waits
+        from nightdesk.store.connection import connect
 
         conn = connect(environ=desk_environment())
         try:
@@ -104,12 +104,11 @@ class WaitsOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, str | int]:
-        from nightdesk.book import load_book
-        from nightdesk.pipeline.answering import what_waits
-        from nightdesk.pipeline.asking import question_of
-        from nightdesk.pipeline.context import book_path, project_root
-        from nightdesk.store.db import connect
-        from nightdesk.store.levels import level_changes
+        from nightdesk.core.book import load_book
+        from nightdesk.operations.approval import question_of, what_waits
+        from nightdesk.session.context import book_path, project_root
+        from nightdesk.store.connection import connect
+        from nightdesk.store.risk_state_rows import level_changes
 
         environ = desk_environment()
         conn = connect(environ=environ)
@@ -217,8 +216,8 @@ class AnswerOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, str]:
-        from nightdesk.pipeline.answering import AlreadyAnswered, Episode, answer
-        from nightdesk.store.db import connect
+        from nightdesk.operations.approval import AlreadyAnswered, Episode, answer
+        from nightdesk.store.connection import connect
 
         ti = context["ti"]
         asked, said = ti.xcom_pull(task_ids=self.asks), ti.xcom_pull(task_ids=self.says)

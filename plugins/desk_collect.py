@@ -38,11 +38,11 @@ class CollectOperator(BaseOperator):
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
-        from nightdesk.calendar import get_calendar
-        from nightdesk.pipeline.collecting import collect
-        from nightdesk.pipeline.context import open_standing
-        from nightdesk.store.brokers import orders_due
-        from nightdesk.store.db import connect
+        from nightdesk.core.calendar import get_calendar
+        from nightdesk.operations.collect import collect
+        from nightdesk.session.entry import open_standing
+        from nightdesk.store.broker_rows import orders_due
+        from nightdesk.store.connection import connect
 
         run = context["dag_run"]
         if run.run_type == SCHEDULED and not get_calendar(self.calendar).is_session(run.run_after.date()):

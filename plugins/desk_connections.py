@@ -73,7 +73,7 @@ class DeskEnvironment(Mapping[str, str]):
 
 def desk_environment() -> DeskEnvironment:
     """The environment of the process; its secrets are hidden in every log from now on."""
-    from nightdesk.masking import MaskingFilter
+    from nightdesk.core.masking import MaskingFilter
 
     hide(os.environ)
     for handler in logging.getLogger().handlers:
@@ -91,7 +91,7 @@ def without_secrets() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        from nightdesk.masking import mask_error
+        from nightdesk.core.masking import mask_error
 
         shown = mask_error(error)
         if shown is error:
@@ -103,7 +103,7 @@ def hide(variables: Mapping[str, str]) -> None:
     """Have Airflow and the desk replace the secrets among some variables in whatever they write."""
     from airflow.sdk.log import mask_secret
 
-    from nightdesk.masking import forms_of, learn, secrets_of
+    from nightdesk.core.masking import forms_of, learn, secrets_of
 
     found = secrets_of(variables)
     learn(found)

@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from desk_connections import desk_environment, without_secrets
 from desk_sending import tell
 from desk_step import StepOperator, decision_of, name_of, session_in
-from nightdesk.errors import BadRequest, NightdeskError, Refused
+from nightdesk.core.errors import BadRequest, NightdeskError, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +49,10 @@ def raise_alert_of_book(context: Context) -> None:
 
 
 def _raise(context: Context, session: Callable[[], date | None]) -> None:
-    from nightdesk.pipeline.failures import Consequence, Failure, record_failure
+    from nightdesk.operations.task_failures import Failure, FollowUpFailure, record_failure
 
     ti, task, error = context["ti"], context["ti"].task, context.get("exception")
-    if isinstance(error, Consequence):
+    if isinstance(error, FollowUpFailure):
         return
     asked_by, of_backfill = _request(context, error)
 
@@ -84,8 +84,8 @@ def raise_retry(context: Context) -> None:
 
     A dry run is watched by who has asked for it.
     """
-    from nightdesk.pipeline.context import project_root
-    from nightdesk.pipeline.retrying import tell_retry
+    from nightdesk.operations.task_retries import tell_retry
+    from nightdesk.session.context import project_root
 
     ti, task = context["ti"], context["ti"].task
     session = _session(context, task)
@@ -150,8 +150,13 @@ class CloseOperator(StepOperator):
         self, context: Context, when: date | datetime, missing: Mapping[str, str | None], *, dry_run: bool
     ) -> NoReturn:
         """Fail for the steps that are missing; what keeps the session from being opened is no news then."""
-        from nightdesk.pipeline.failures import Consequence, leave_open, not_closed, told_since_closing
-        from nightdesk.store.db import connect
+        from nightdesk.operations.task_failures import (
+            FollowUpFailure,
+            leave_open,
+            not_closed,
+            told_since_closing,
+        )
+        from nightdesk.store.connection import connect
 
         ti = context["ti"]
         conn = connect(environ=desk_environment())
@@ -163,14 +168,14 @@ class CloseOperator(StepOperator):
             with self.opened(context, when, dry_run=dry_run) as desk:
                 leave_open(desk, missing, told=told)
         except NightdeskError as error:
-            if told and not isinstance(error, Consequence):
-                raise Consequence(not_closed(self.book, name_of(self, when), missing)) from None
+            if told and not isinstance(error, FollowUpFailure):
+                raise FollowUpFailure(not_closed(self.book, name_of(self, when), missing)) from None
             raise
 
     def _tell_missed(
         self, ti: Any, session: date, states: Mapping[str, str | None], *, dry_run: bool
     ) -> None:
-        from nightdesk.pipeline.failures import Failure, failed_tasks, record_failure
+        from nightdesk.operations.task_failures import Failure, failed_tasks, record_failure
 
         def write(conn: Connection) -> None:
             for task in failed_tasks(states):

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from desk_note import note_refusal
-from nightdesk.errors import BadRequest
+from nightdesk.core.errors import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -32,9 +32,9 @@ def refuse_unknown_keys(context: Context) -> None:
     if not task.upstream_task_ids:
         note_refusal(context["ti"], reason)
         raise BadRequest(reason)
-    from nightdesk.pipeline.failures import Consequence
+    from nightdesk.operations.task_failures import FollowUpFailure
 
-    raise Consequence(reason)
+    raise FollowUpFailure(reason)
 
 
 def unknown_keys(given: Iterable[str], known: Collection[str]) -> str | None:

@@ -26,7 +26,7 @@ def write_note(ti: Any, line: str, *, over: tuple[str, ...] = (SESSION, REFUSED)
 
     Failing to is only logged.
     """
-    from nightdesk.errors import NightdeskError
+    from nightdesk.core.errors import NightdeskError
     from nightdesk.machine.reaching import client_of_tasks
 
     client = client_of_tasks(timeout=PATIENCE_SECONDS)
@@ -73,7 +73,7 @@ class RunNote:
 
     def begin(self) -> None:
         """Say what the run is about to do."""
-        from nightdesk.pipeline.describing import begun
+        from nightdesk.operations.run_note import begun
 
         parts = [*begun(self._name, self._ti.run_id, dry_run=self._dry_run), "under way"]
         write_note(self._ti, SESSION + ", ".join(parts))
@@ -86,9 +86,9 @@ class RunNote:
             log.warning("note_not_written run=%s reason=%s", self._ti.run_id, type(error).__name__)
 
     def _outcome(self, *, failed: bool) -> str:
-        from nightdesk.pipeline.describing import describe
-        from nightdesk.pipeline.failures import failed_tasks
-        from nightdesk.store.db import connect
+        from nightdesk.operations.run_note import describe
+        from nightdesk.operations.task_failures import failed_tasks
+        from nightdesk.store.connection import connect
 
         ti, states = self._ti, {}
         if failed:

@@ -17,7 +17,7 @@ TASK_PROCESS = "TaskRunnerMarker"
 
 def in_one_line(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The event of a refusal with its sentence in place of the traceback; any other as it is."""
-    from nightdesk.errors import Refused
+    from nightdesk.core.errors import Refused
 
     told = event.get("exc_info")
     error = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told

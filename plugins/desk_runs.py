@@ -27,8 +27,8 @@ class RunsOperator(BaseOperator):
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
         from nightdesk.machine.reaching import client_of_tasks
-        from nightdesk.pipeline.context import project_root
-        from nightdesk.store.db import connect
+        from nightdesk.session.context import project_root
+        from nightdesk.store.connection import connect
 
         environ = desk_environment()
         root, client = project_root(environ), client_of_tasks()
@@ -44,7 +44,7 @@ class RunsOperator(BaseOperator):
 
 def end_removed(conn: Connection, client: AirflowClient, root: Path) -> int:
     """End the open runs of DAGs whose book is gone: nothing else would; how many were ended now."""
-    from nightdesk.store.messages import raise_alert
+    from nightdesk.store.message_rows import raise_alert
 
     ended = 0
     for dag_id, runs in client.open_runs().items():
@@ -72,8 +72,8 @@ def end_removed(conn: Connection, client: AirflowClient, root: Path) -> int:
 def reason_gone(dag_id: str, root: Path) -> str | None:
     """Why no file makes a book's DAG any more; None where one does, or it is no book's DAG."""
     from desk_conventions import dag_id_of
-    from nightdesk.book import load_book
-    from nightdesk.errors import Refused
+    from nightdesk.core.book import load_book
+    from nightdesk.core.errors import Refused
 
     kind, _, name = dag_id.partition("__")
     if kind not in ("daily", "hourly", "resume"):
@@ -96,8 +96,8 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
 def catch_up(conn: Connection, client: AirflowClient | None, root: Path) -> int:
     """Start a run for each session that a book has slept over; or tell why not. How many were started."""
     from desk_conventions import dag_id_of
-    from nightdesk.pipeline.describing import CATCHING_UP
-    from nightdesk.pipeline.gaps import CAUGHT_UP_AT_MOST, find_gaps, tell_caught_up, tell_gap
+    from nightdesk.operations.run_note import CATCHING_UP
+    from nightdesk.session.gaps import CAUGHT_UP_AT_MOST, find_gaps, tell_caught_up, tell_gap
 
     started = 0
     for gap in find_gaps(conn, root):

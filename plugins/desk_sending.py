@@ -20,7 +20,7 @@ SENDING_SECONDS = 5.0
 
 def tell(write: Callable[[Connection], None], about: str) -> None:
     """Write an alert and send what waits, within `SENDING_SECONDS`; what goes wrong is only logged."""
-    from nightdesk.store.db import connect
+    from nightdesk.store.connection import connect
 
     try:
         conn = connect(environ=desk_environment(), checked=False)  # that the schema is refused is told
@@ -35,7 +35,7 @@ def tell(write: Callable[[Connection], None], about: str) -> None:
 
 def send_emergencies(conn: Connection) -> None:
     """Send what waits where an EMERGENCY is among it that was never tried; what goes wrong is only logged."""
-    from nightdesk.store.deliveries import emergency_waits
+    from nightdesk.store.delivery_rows import emergency_waits
 
     try:
         if emergency_waits(conn):
@@ -45,8 +45,8 @@ def send_emergencies(conn: Connection) -> None:
 
 
 def _send(conn: Connection) -> None:
-    from nightdesk.pipeline.alerting import book_routes, deliver
-    from nightdesk.pipeline.context import project_root
+    from nightdesk.operations.delivery import book_routes, deliver
+    from nightdesk.session.context import project_root
 
     environ = desk_environment()
     deliver(conn, book_routes(project_root(environ)), environ, seconds=SENDING_SECONDS)

@@ -1,6 +1,6 @@
 """The operator that runs one step of a session, and what Airflow must know of its outcome.
 
-A step is a function of `nightdesk.pipeline`; here it only gets its book and session, and its errors
+A step is a function of `nightdesk.session`; here it only gets its book and session, and its errors
 become the task states that they mean: a passing fault is retried, a final one fails at once, a turn that
 has not come frees the slot and asks again.
 """
@@ -20,15 +20,15 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 from desk_connections import desk_environment, without_secrets
 from desk_note import RunNote, note_refusal
 from desk_sending import send_emergencies
-from nightdesk.errors import BadRequest, NotYet, Refused
+from nightdesk.core.errors import BadRequest, NotYet, Refused
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow.sdk import Context
 
-    from nightdesk.pipeline.context import Context as Desk
-    from nightdesk.schedule import Schedule
+    from nightdesk.core.schedule import Schedule
+    from nightdesk.session.context import Context as Desk
 
 log = logging.getLogger("nightdesk.dag")
 
@@ -74,7 +74,7 @@ def session_of(params: Mapping[str, Any], dag_run: Any, calendar: str) -> date:
     if asked is not None or named is not None:
         return asked or named
 
-    from nightdesk.calendar import get_calendar
+    from nightdesk.core.calendar import get_calendar
 
     sessions = get_calendar(calendar)
     newest = sessions.latest_completed(dag_run.run_after)
@@ -151,7 +151,7 @@ def _named(logical: datetime, calendar: str) -> date | None:
         # The usual run does not pay for the calendar.
         return logical.astimezone(UTC).date()
 
-    from nightdesk.calendar import get_calendar
+    from nightdesk.core.calendar import get_calendar
     from session_timetable import midnight_of
 
     return midnight_of(logical, get_calendar(calendar).zone)
@@ -185,7 +185,7 @@ def close_of(task: Any, when: date | datetime) -> datetime | None:
     """The instant of a decision; None for a session that its calendar does not have."""
     if isinstance(when, datetime):
         return when
-    from nightdesk.calendar import get_calendar
+    from nightdesk.core.calendar import get_calendar
 
     calendar = get_calendar(task.calendar)
     return calendar.close_at(when) if calendar.is_session(when) else None
@@ -306,7 +306,7 @@ class StepOperator(BaseOperator):
 
     def run_step(self, context: Context, when: date | datetime, *, dry_run: bool) -> dict[str, int | str]:
         """Run the step and return its small counts."""
-        from nightdesk.pipeline import steps
+        from nightdesk.session import steps
 
         with self.opened(context, when, dry_run=dry_run) as desk:
             if self.strategy is not None:
@@ -320,7 +320,7 @@ class StepOperator(BaseOperator):
         self, context: Context, when: date | datetime, *, dry_run: bool
     ) -> AbstractContextManager[Desk]:
         """What the steps of the decision need; credentials may come from connections of Airflow."""
-        from nightdesk.pipeline.context import open_context
+        from nightdesk.session.entry import open_context
 
         ti = context["ti"]
         return open_context(
@@ -337,7 +337,7 @@ class StepOperator(BaseOperator):
 
     def _tell_waiting(self, asked: datetime | None, now: datetime, session: date, reason: NotYet) -> None:
         """Tell a person of a wait that is no short one."""
-        from nightdesk.pipeline.gaps import PATIENCE, tell_waiting
+        from nightdesk.session.gaps import PATIENCE, tell_waiting
 
         if asked is None or now - asked < PATIENCE:
             return

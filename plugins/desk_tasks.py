@@ -11,7 +11,7 @@ from desk_approval import AskOperator
 from desk_conventions import DEFAULTS, dag_id_of
 from desk_failure import CloseOperator, raise_alert, raise_retry
 from desk_step import StepOperator
-from nightdesk.book import Book
+from nightdesk.core.book import Book
 
 #: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
 FEEDS_POOL = "feeds"

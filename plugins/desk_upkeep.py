@@ -22,7 +22,7 @@ log = logging.getLogger("nightdesk.dag")
 def raise_alert(context: Context) -> None:
     """Tell that a part of the upkeep failed, once a day."""
     from nightdesk.store.db import now
-    from nightdesk.store.messages import raise_alert as store
+    from nightdesk.store.message_rows import raise_alert as store
 
     ti, error = context["ti"], context.get("exception")
     link = log_link(ti.dag_id, ti.run_id, ti.task_id, ti.try_number)

@@ -19,7 +19,7 @@ from session_timetable import first_date, last_date, utc_now
 if TYPE_CHECKING:
     from airflow.utils.types import DagRunType
 
-    from nightdesk.schedule import Schedule
+    from nightdesk.core.schedule import Schedule
 
 #: Sessions of which missed hours are made up: each decision waits for the one before. More is a backfill.
 MADE_UP_SESSIONS = 10
@@ -115,8 +115,8 @@ class HourTimetable(Timetable):
 
 def schedule_of_hours(calendar: str, delay_minutes: int) -> Schedule:
     """The decisions of an hourly book, as this process has made them before."""
-    from nightdesk.calendar import get_calendar
-    from nightdesk.schedule import hourly
+    from nightdesk.core.calendar import get_calendar
+    from nightdesk.core.schedule import hourly
 
     key = (calendar, delay_minutes)
     if key not in _MADE:

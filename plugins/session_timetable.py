@@ -14,7 +14,7 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 if TYPE_CHECKING:
     from airflow.utils.types import DagRunType
 
-    from nightdesk.calendar import Calendar
+    from nightdesk.core.calendar import Calendar
 
 #: The form of a backfill sends the first and the last instant of the days that were picked, in the zone of
 #: the browser. At this time, UTC, it is the same date everywhere from Honolulu to Auckland.
@@ -98,7 +98,7 @@ class SessionTimetable(Timetable):
 
     def _sessions(self) -> Calendar:
         # pandas comes with the calendar: a DAG file that only names this timetable does not pay for it.
-        from nightdesk.calendar import get_calendar
+        from nightdesk.core.calendar import get_calendar
 
         return get_calendar(self.calendar)
 

@@ -12,6 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import parse_dsn
 
 from nightdesk.machine import postgres
+from nightdesk.store import connection as connection_store
 from nightdesk.store import db
 from nightdesk.store.migrations import migrate
 
@@ -30,9 +31,10 @@ LONGEST = (
     "parity",
     "matrices",
     "dags/test_preloading.py",
-    "pipeline",
+    "session",
+    "operations",
     "machine",
-    "decision",
+    "engine",
     "research",
     "cli",
 )
@@ -163,7 +165,7 @@ def conn(database: str) -> Iterator[db.Connection]:
 @contextmanager
 def open_connection(url: str) -> Iterator[db.Connection]:
     """A connection that is closed at the end of the block, whatever happened to it."""
-    connection = db.connect(url)
+    connection = connection_store.connect(url)
     try:
         yield connection
     finally:

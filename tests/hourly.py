@@ -5,10 +5,10 @@ from datetime import date
 
 import numpy as np
 
-from nightdesk.calendar import get_calendar
-from nightdesk.hours import HourlyBars, build_hourly_panel
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
-from nightdesk.schedule import Instants, hourly
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.core.schedule import Instants, hourly
 
 XNYS = get_calendar("XNYS")
 HOURLY = hourly(XNYS)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nightdesk.book import Book, parse_book
-from nightdesk.panel import Panel
-from nightdesk.research.market import read_market
+from nightdesk.core.book import Book, parse_book
+from nightdesk.core.panel import Panel
+from nightdesk.research.backtest.data import read_market
 from nightdesk.strategies import Direction, Signals, Strategy, View, register
 
 SYMBOLS = ("SPY", "AAPL", "BAC")

@@ -14,12 +14,12 @@ from tests.fakes.raw_server import RawServer, Sending, sending, trickling
 from tests.fakes.smtp import self_signed
 
 from nightdesk import bounded_http
-from nightdesk.book import BrokerEntry, load_book
 from nightdesk.brokers import Unreachable, Unreadable
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.alpaca_http import Denied, Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.errors import Transient
+from nightdesk.core.book import BrokerEntry, load_book
+from nightdesk.core.errors import Transient
 from nightdesk.feeds import alpaca_news_http
 from nightdesk.feeds.alpaca_news_http import NewsLine
 from nightdesk.feeds.source_fault import SourceFault

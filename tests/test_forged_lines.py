@@ -6,11 +6,11 @@ from datetime import date
 
 from nightdesk.alerts.message import message_of
 from nightdesk.cli.output import table
-from nightdesk.masking import MaskingFilter, lines_only, mask_line, one_line
+from nightdesk.core.masking import MaskingFilter, lines_only, mask_line, one_line
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.deliveries import Alert
-from nightdesk.store.messages import alerts_of, raise_alert
-from nightdesk.store.risk import set_kill_switch
+from nightdesk.store.delivery_rows import Alert
+from nightdesk.store.kill_switch_rows import set_kill_switch
+from nightdesk.store.message_rows import alerts_of, raise_alert
 
 FORGED = "no funds\r\nCRITICAL all is well\x1b[2K\x1b]0;title\x07\x1b[31m\u2028next\u202egnp.exe\x00"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nightdesk import regime
-from nightdesk.book import Band, load_book
+from nightdesk.core.book import Band, load_book
 
 MULTI_ASSET = load_book(Path(__file__).resolve().parents[1] / "books" / "multi_asset.yaml").regime
 

@@ -2,7 +2,8 @@
 
     python tools/keep_sessions.py [XNYS ...]
 
-To be run whenever `exchange-calendars` is pinned anew; ``tests/test_kept_sessions.py`` fails until it was.
+To be run whenever `exchange-calendars` is pinned anew; ``tests/core/test_kept_sessions.py`` fails until it
+was.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
-from nightdesk import calendar
-from nightdesk.kept_sessions import KeptSessions, encode
+from nightdesk.core import calendar
+from nightdesk.core.kept_sessions import KeptSessions, encode
 
 #: Every rule of today is known until then; beyond it a calendar is computed as it was before.
 REACH = date(2040, 12, 31)

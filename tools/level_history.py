@@ -11,23 +11,23 @@ import argparse
 from collections.abc import Iterator
 from datetime import date
 
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.pipeline.context import book_path, project_root
-from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.market import origin_of, read_market
-from nightdesk.risk import Change
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.risk import LevelChange
+from nightdesk.session.context import book_path, project_root
 
 CUTS = {1: "entries limited", 2: "all × {1:.2f}", 3: "all × {2:.2f}", 4: "all sold"}
 
 
-def moves(result: Result) -> list[Change]:
+def moves(result: Result) -> list[LevelChange]:
     """All of them, ascending."""
     changes = (one.gated.judged.change for one in result.decided)
     return [change for change in changes if change is not None]
 
 
-def absences(result: Result) -> Iterator[tuple[Change, Change | None, int]]:
+def absences(result: Result) -> Iterator[tuple[LevelChange, LevelChange | None, int]]:
     """Each entry into a level that only its way back ends, that way back, and the sessions in between."""
     entered = None
     at = {one.state.mark.session: n for n, one in enumerate(result.decided)}
@@ -61,7 +61,7 @@ def table(result: Result) -> Iterator[str]:
         yield f"| {change.session} | {move} | {change.cause} | {change.drawdown:.2%} | {done} | {ended} |"
 
 
-def by(change: Change) -> str:
+def by(change: LevelChange) -> str:
     """Who let the book come back."""
     return f", {change.who}" if change.who else ""
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nightdesk.book import load_book
-from nightdesk.calendar import get_calendar
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds.files import FilesFeed
 
 SYMBOLS = list(load_book(Path(__file__).parents[1] / "books/multi_asset.yaml").symbols)

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nightdesk.book import load_book
-from nightdesk.calendar import get_calendar
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds.files import FilesFeed
 
 SECTORS = {

@@ -14,13 +14,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from nightdesk.calendar import as_date, get_calendar
+from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.upkeep import MEGABYTE, clean_findings
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.shelf import read_book
-from nightdesk.pipeline.steps import run_session
-from nightdesk.store.db import Connection, connect, cursor, now
+from nightdesk.session.books import read_book
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor, now
 from nightdesk.store.migrations import migrate
 
 SHOWN = 12

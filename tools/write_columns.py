@@ -11,10 +11,11 @@ import json
 import re
 
 from nightdesk.machine import postgres
-from nightdesk.pipeline.asks import ASKED_AHEAD
-from nightdesk.store.db import Connection, connect, cursor, sql_folder
+from nightdesk.session.reading_ahead import ASKED_AHEAD
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor, sql_folder
 from nightdesk.store.migrations import migrate
-from nightdesk.store.rows import query
+from nightdesk.store.queries import query
 
 
 def described(conn: Connection, name: str) -> list[tuple[str, int]]:

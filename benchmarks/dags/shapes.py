@@ -17,7 +17,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, BaseOperator, get_parsing_context
 
 from daily import daily
-from nightdesk.pipeline.shelf import read_book
+from nightdesk.session.books import read_book
 
 BOOK = Path(os.environ["NIGHTDESK_ROOT"]) / "books" / "multi_asset.yaml"
 #: A JSON object: by task id, the modules that the task has loaded when it ends.

@@ -29,7 +29,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ReadTimeoutError
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 #: The largest answer that is read, in bytes once unpacked: several times the longest page that is asked for.
 MOST_BYTES = 4 * 1024 * 1024

@@ -7,10 +7,10 @@ import pytest
 
 from nightdesk.alerts.concerns import Gravity, concerns, gravest, sort_alerts, sort_sources
 from nightdesk.risk import RiskState
-from nightdesk.store.risk import KillSwitch
+from nightdesk.store.kill_switch_rows import KillSwitchState
 
-RELEASED = KillSwitch(on=False)
-STOPPED = KillSwitch(on=True, reason="prices look wrong", who="ann", session=date(2024, 3, 5))
+RELEASED = KillSwitchState(on=False)
+STOPPED = KillSwitchState(on=True, reason="prices look wrong", who="ann", session=date(2024, 3, 5))
 SINCE = date(2024, 3, 1)
 
 
@@ -73,7 +73,7 @@ def test_an_answered_level_says_who_has_answered():
 
 
 def test_a_switch_that_stops_reductions_too_says_so():
-    (one,) = concerns(KillSwitch(on=True, reason="all wrong", who="ann", session=SINCE, everything=True))
+    (one,) = concerns(KillSwitchState(on=True, reason="all wrong", who="ann", session=SINCE, everything=True))
     assert one.line == "STOPPED since 2024-03-01 by ann: all wrong, nothing at all may be sent"
 
 

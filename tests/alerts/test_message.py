@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from nightdesk.alerts.message import message_of
-from nightdesk.store.deliveries import Alert
+from nightdesk.store.delivery_rows import Alert
 
 ALERT = Alert(
     alert_id=17,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from nightdesk.alerts.timing import is_due, is_fresh, wait_after
-from nightdesk.store.deliveries import Delivery
+from nightdesk.store.delivery_rows import Delivery
 
 NOW = datetime(2026, 11, 19, 21, 30, tzinfo=UTC)
 NEW = Delivery("mail", "ops@example.com")

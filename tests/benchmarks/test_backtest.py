@@ -5,8 +5,8 @@ import pytest
 from benchmarks import backtest, gate, plain_loop
 from benchmarks.measurement import Measurement, medians
 
-from nightdesk.book import load_book
-from nightdesk.decision import gate as decide
+from nightdesk.core.book import load_book
+from nightdesk.engine import gate as decide
 
 
 @pytest.mark.parametrize("seed", [7, 8, 9])

@@ -7,11 +7,11 @@ from typing import get_args
 
 import pytest
 
-from nightdesk.book import Book
 from nightdesk.brokers import Broker, DuplicateOrder, OrderState, RejectedOrder
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.execution.orders import Order, OrderType, TimeInForce
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.orders.order import Order, OrderType, TimeInForce
 
 #: Lets the market open for what was ordered, at a price and for so many units at most (None: for all).
 OpenMarket = Callable[[float, int | None], None]

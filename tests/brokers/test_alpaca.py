@@ -11,16 +11,16 @@ from tests.conftest import PROJECT
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.fakes.alpaca_orders import receive
 
-from nightdesk.book import Book, BrokerEntry, load_book
 from nightdesk.brokers import DuplicateOrder, OrderState, RejectedOrder, Unreadable, make
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.alpaca_address import address_of
 from nightdesk.brokers.alpaca_answers import STATES, Rubbish, Symbols, order_of
 from nightdesk.brokers.alpaca_http import Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.execution.orders import Intent, Order, client_order_id
+from nightdesk.core.book import Book, BrokerEntry, load_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.orders.order import Intent, Order, client_order_id
 
 DECIDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")

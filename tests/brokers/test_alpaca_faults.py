@@ -13,14 +13,14 @@ import pytest
 from tests.conftest import PROJECT
 from tests.fakes.alpaca import FakeAlpaca, Fault
 
-from nightdesk.book import Book, BrokerEntry, load_book
 from nightdesk.brokers import DuplicateOrder, OrderState, RejectedOrder, Unreachable, Unreadable
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.alpaca_http import Busy, Denied, Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import NightdeskError, Refused, Transient
-from nightdesk.execution.orders import Intent, Order
+from nightdesk.core.book import Book, BrokerEntry, load_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.orders.order import Intent, Order
 
 DECIDED = date(2022, 3, 1)
 QUICK = Patience(connect=0.5, read=0.5, tries=2, total=2.0)

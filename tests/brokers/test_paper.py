@@ -10,15 +10,15 @@ import pytest
 from tests.brokers.contract import BrokerContract, OpenMarket
 from tests.conftest import PROJECT, open_connection
 
-from nightdesk.book import Book, load_book
+from nightdesk.accounting import Period, accrual_terms
+from nightdesk.accounting.period import Rates
 from nightdesk.brokers import make
 from nightdesk.brokers.paper import PaperBroker
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.execution import Period, accrual_terms
-from nightdesk.execution.fills import FillBars
-from nightdesk.execution.orders import Intent, Order, client_order_id
-from nightdesk.execution.period import Rates
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.orders.fills import FillBars
+from nightdesk.orders.order import Intent, Order, client_order_id
 
 FUNDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nightdesk.calendar import get_calendar
 from nightdesk.cli.data_notes import folded
-from nightdesk.research.tables import TABLES
+from nightdesk.core.calendar import get_calendar
+from nightdesk.research.backtest.tables import TABLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
 TOMORROW = str(get_calendar().shift(get_calendar().latest_completed(datetime.now(UTC)), 1))
@@ -223,7 +223,7 @@ def test_many_of_a_kind_are_folded_and_counted():
 
 
 def test_a_band_is_kept_for_each_strategy_and_named_in_the_summary(nightdesk, database, conn, bars):
-    from nightdesk.cli.books import open_book
+    from nightdesk.cli.book_commands import open_book
     from nightdesk.store.strategy_bands import kept_bands
 
     span = ("--from", "2020-12-01", "--to", "2022-03-31", "--feed", f"files:{bars}")

@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from nightdesk import strategies
 from nightdesk.cli import app
-from nightdesk.pipeline.shelf import read_book
+from nightdesk.session.books import read_book
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -75,9 +75,9 @@ def test_the_book_that_the_docs_show_is_a_whole_book_and_its_commands_work(night
 @pytest.fixture
 def pullback(monkeypatch):
     """The strategy that the docs show, registered."""
-    from nightdesk.strategies import registry
+    from nightdesk.strategies import strategy_registry
 
-    monkeypatch.setattr(registry, "_STRATEGIES", deepcopy(registry._STRATEGIES))
+    monkeypatch.setattr(strategy_registry, "_STRATEGIES", deepcopy(strategy_registry._STRATEGIES))
     text, contract = blocks("strategy.md", "python")
     exec(text, {"__name__": "nightdesk.strategies.pullback"})
     exec(contract, {})

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from nightdesk.store import db
-from nightdesk.store.messages import raise_alert
+from nightdesk.store.message_rows import raise_alert
 
 FIRST, SECOND = "2024-03-04", "2024-03-05"
 

@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from nightdesk.pipeline.shelf import read_book
+from nightdesk.session.books import read_book
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "books" / "multi_asset.yaml"

@@ -14,12 +14,12 @@ from tests.fakes.smtp import FakeMail, mail_server
 
 import desk_alerts
 from desk_alerts import SendOperator, SweepOperator, raise_alert
-from nightdesk.calendar import get_calendar
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection
-from nightdesk.store.messages import alerts_of
-from nightdesk.store.messages import raise_alert as store_alert
-from nightdesk.store.runs import Run, begin_step
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.message_rows import raise_alert as store_alert
+from nightdesk.store.run_rows import StoredRun, begin_step
 
 SESSION = date(2025, 1, 3)
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
@@ -52,7 +52,9 @@ def begun(conn: Connection) -> Connection:
     start_book(conn, record)
     for n in range(3):
         session = get_calendar().shift(SESSION, n)
-        run = Run("multi_asset", session, get_calendar().close_at(session), None, "open", "0.1.0", "abc")
+        run = StoredRun(
+            "multi_asset", session, get_calendar().close_at(session), None, "open", "0.1.0", "abc"
+        )
         begin_step(conn, run, "targets", f"daily__multi_asset/manual__{n}/targets/1")
     return conn
 

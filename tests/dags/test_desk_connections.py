@@ -8,10 +8,10 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import redact
 
 from desk_connections import DeskEnvironment, desk_environment, hide
-from nightdesk import masking
 from nightdesk.alerts import sending
 from nightdesk.brokers import credentials
-from nightdesk.masking import mask
+from nightdesk.core import masking
+from nightdesk.core.masking import mask
 
 ACCOUNT = "My-Paper 1"
 CONNECTIONS = {

@@ -19,14 +19,14 @@ from tests.fakes.smtp import FakeMail, mail_server, text_of
 import desk_sending
 from desk_failure import CloseOperator, raise_alert
 from desk_step import RETRY_POLICY, StepOperator
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.pipeline.failures import KILLED
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.operations.task_failures import KILLED
 from nightdesk.store import db
-from nightdesk.store.books import BookRecord, start_book
-from nightdesk.store.messages import alerts_of
-from nightdesk.store.risk import kill_switch
-from nightdesk.store.runs import find_run, newest_attempts
+from nightdesk.store.book_rows import BookRecord, start_book
+from nightdesk.store.kill_switch_rows import kill_switch
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.run_rows import find_run, newest_attempts
 
 BOOK, SESSION = "multi_asset", date(2025, 1, 3)
 CLOSE = get_calendar().close_at(SESSION)

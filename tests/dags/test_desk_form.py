@@ -10,8 +10,8 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 
-from nightdesk.errors import Refused
-from nightdesk.pipeline.failures import Consequence
+from nightdesk.core.errors import Refused
+from nightdesk.operations.task_failures import FollowUpFailure
 
 RUN = SimpleNamespace(dag_id="daily__multi_asset", run_id="manual__1")
 ROOT = Path(__file__).parents[2]
@@ -47,7 +47,7 @@ def test_a_key_that_nobody_knows_is_refused_before_anything_is_done_with_the_one
 ) -> None:
     with pytest.raises(Refused, match=rf"^{dag_id}: the run's configuration holds {said}") as refused:
         begins(dags[dag_id], task, conf)
-    assert not isinstance(refused.value, Consequence)
+    assert not isinstance(refused.value, FollowUpFailure)
     assert "trigger the DAG again" in str(refused.value)
 
 
@@ -56,7 +56,7 @@ def test_every_task_checks_the_form_and_those_that_follow_the_first_are_no_news(
         for task in dag.tasks:
             with pytest.raises(Refused) as refused:
                 begins(dag, task.task_id, {"sesion": "2025-01-08"})
-            assert isinstance(refused.value, Consequence) == bool(task.upstream_task_ids)
+            assert isinstance(refused.value, FollowUpFailure) == bool(task.upstream_task_ids)
 
 
 @pytest.mark.parametrize("conf", [{}, None, {"session": None, "dry_run": False}, {"session": "2025-01-08"}])

@@ -18,7 +18,7 @@ os.environ["{NAME}"] = "planted-elsewhere"
 from desk_masking import MaskingListener
 from airflow.sdk.log import redact
 MaskingListener().on_starting(object())
-assert "nightdesk.masking" not in sys.modules, "what is forked from here would run an old version"
+assert "nightdesk.core.masking" not in sys.modules, "what is forked from here would run an old version"
 print(redact("it is planted-elsewhere"))
 """
 
@@ -28,7 +28,7 @@ def test_a_task_begins_with_the_secrets_of_its_environment_hidden(monkeypatch: p
     MaskingListener().on_starting(TaskRunnerMarker())
     shown = redact(f"{SECRET} {[SECRET]} planted/of%20the%27process planted%2Fof+the%27process")
     assert "planted" not in str(shown)
-    assert "nightdesk.masking" in sys.modules
+    assert "nightdesk.core.masking" in sys.modules
 
 
 def test_another_process_hides_them_too_and_keeps_no_module_of_the_desk() -> None:

@@ -20,7 +20,7 @@ log = structlog.get_logger(logger_name="task")
 log.info("begins")
 from desk_refusals import RefusalListener
 RefusalListener().on_starting(TaskRunnerMarker())
-from nightdesk.errors import BadRequest, Refused, Transient
+from nightdesk.core.errors import BadRequest, Refused, Transient
 for error in (Refused("no such book"), BadRequest("a holiday"), AirflowFailException("nobody has answered"),
               Transient("the broker is away"), KeyError("GLD")):
     try:

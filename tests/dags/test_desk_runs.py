@@ -13,13 +13,13 @@ import pytest
 import yaml
 
 from desk_runs import RunsOperator, catch_up, end_removed, reason_gone
-from nightdesk.calendar import get_calendar
-from nightdesk.machine.rest import DagState, Run
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.machine.rest import DagRun, DagState
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor, now
-from nightdesk.store.messages import alerts_of
-from nightdesk.store.runs import Run as Decision
-from nightdesk.store.runs import begin_step, end_step
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.run_rows import StoredRun as Decision
+from nightdesk.store.run_rows import begin_step, end_step
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,11 +29,11 @@ class AirflowOf:
     """Airflow's answers, and what it was told to do."""
 
     states: Mapping[str, DagState] = field(default_factory=dict)
-    open: Mapping[str, list[Run]] = field(default_factory=dict)
+    open: Mapping[str, list[DagRun]] = field(default_factory=dict)
     ended: list[tuple[str, str, str]] = field(default_factory=list)
     started: list[tuple[str, str, date]] = field(default_factory=list)
 
-    def open_runs(self) -> Mapping[str, list[Run]]:
+    def open_runs(self) -> Mapping[str, list[DagRun]]:
         return self.open
 
     def dag_state(self, dag_id: str) -> DagState | None:
@@ -60,8 +60,8 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def running(run_id: str, session: date | None = None, **conf: Any) -> Run:
-    return Run(run_id, "manual", "running", session, conf)
+def running(run_id: str, session: date | None = None, **conf: Any) -> DagRun:
+    return DagRun(run_id, "manual", "running", session, conf)
 
 
 def slept(conn: Connection, sessions: int) -> Sequence[date]:

@@ -12,18 +12,18 @@ from tests.clock import set_clock
 from tests.conftest import open_connection
 from tests.dags.conftest import ROOT
 from tests.fakes.smtp import mail_server, text_of
-from tests.pipeline.new_desk import new_desk, random_walks
-from tests.pipeline.quick_checks import check_quickly
-from tests.pipeline.small_desk import SmallDesk, session
+from tests.session.new_desk import new_desk, random_walks
+from tests.session.quick_checks import check_quickly
+from tests.session.small_desk import SmallDesk, session
 
 import desk_sending
 from desk_approval import AnswerOperator, AskOperator, WaitsOperator
 from desk_step import StepOperator
-from nightdesk.book import load_book
-from nightdesk.calendar import get_calendar
-from nightdesk.pipeline.answering import set_level
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.operations.set_level import set_level
 from nightdesk.store import db
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 BOOK = {"book": "small", "calendar": "XNYS"}
 

@@ -13,10 +13,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleExcept
 
 from desk_failure import missing_steps
 from desk_step import RETRY_POLICY, TURN_DEADLINE, StepOperator, await_turn_again, session_of
-from nightdesk.errors import NotYet, Refused, Transient
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.core.errors import NotYet, Refused, Transient
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 NOW = datetime(2025, 1, 13, 12, tzinfo=UTC)
 

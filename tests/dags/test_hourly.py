@@ -14,7 +14,7 @@ from tests.dags.conftest import ROOT
 
 from desk_step import decision_of, instant_of, name_of, session_in
 from hour_timetable import schedule_of_hours
-from nightdesk.errors import BadRequest
+from nightdesk.core.errors import BadRequest
 
 GOOD = ROOT / "books" / "multi_asset.yaml"
 

@@ -18,7 +18,7 @@ from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
 def refuse(*args, **kwargs):
     raise AssertionError("the calendar is built a second time")
 XNYSExchangeCalendar.__init__ = refuse
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 print(len(get_calendar().sessions))
 """
 

@@ -15,14 +15,14 @@ from tests.dags.conftest import ROOT
 
 from desk_approval import AskOperator
 from desk_failure import raise_alert_of_book
-from nightdesk.errors import BadRequest, Refused
+from nightdesk.core.errors import BadRequest, Refused
 from nightdesk.risk import RiskEvent, RiskState
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection
-from nightdesk.store.levels import risk_facts, risk_state_row, tell_risk_fact
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.risk_state_rows import read_risk_events, risk_state_row, save_risk_event
 from nightdesk.store.rows import replace_rows
-from nightdesk.store.runs import Run, begin_step
+from nightdesk.store.run_rows import StoredRun, begin_step
 
 BOOK, SESSION, NEXT = "multi_asset", date(2025, 1, 3), date(2025, 1, 6)
 RUN = "level_4_since_2025-01-03"
@@ -47,14 +47,14 @@ def fallen(conn: Connection) -> Connection:
     """The book has fallen to level 4, and a person was asked."""
     start_book(conn, BookRecord(BOOK, SESSION, date(2023, 1, 3), Decimal("100000.00"), "paper", "paper"))
     as_of = datetime(2025, 1, 3, 21, tzinfo=UTC)
-    begin_step(conn, Run(BOOK, SESSION, as_of, None, "open", "0.1.0", "abc"), "gate")
+    begin_step(conn, StoredRun(BOOK, SESSION, as_of, None, "open", "0.1.0", "abc"), "gate")
     state = RiskState(
         level=4, peak=Decimal(100_000), highest=Decimal(100_000), drawdown=Decimal("0.16"), since=SESSION
     )
     numbers = {"volatility": 0.1, "average_correlation": 0.1, "lowest_correlation": 0.1}
     key = {"book": BOOK, "as_of": as_of, "session": SESSION}
     replace_rows(conn, "risk_state", key, [risk_state_row(state) | numbers])
-    tell_risk_fact(conn, BOOK, RiskEvent(SESSION, "ask", "level 4", "desk"))
+    save_risk_event(conn, BOOK, RiskEvent(SESSION, "ask", "level 4", "desk"))
     return conn
 
 
@@ -150,7 +150,7 @@ def test_an_answer_is_stored_with_the_person_and_a_second_attempt_changes_nothin
     for _ in range(2):
         told = tasks["answer"].execute({"ti": said})
         assert told == {"kind": kind, "who": "ann", "counts_from": f"{NEXT}"}
-    [_, fact] = risk_facts(fallen, BOOK, NEXT)
+    [_, fact] = read_risk_events(fallen, BOOK, NEXT)
     assert fact == RiskEvent(NEXT, kind, "looked at it", "ann")
 
 
@@ -166,7 +166,7 @@ def test_an_answer_about_a_level_that_is_over_is_refused(tasks: dict[str, Any], 
     asked = tasks["waits"].execute({}) | {"level": 3, "since": "2025-01-02"}
     with pytest.raises(Refused, match="level 3 since 2025-01-02: it stands at drawdown level 4 since"):
         tasks["answer"].execute({"ti": Instance({"waits": asked, "approval": SAID})})
-    assert len(risk_facts(fallen, BOOK, NEXT)) == 1
+    assert len(read_risk_events(fallen, BOOK, NEXT)) == 1
 
 
 @pytest.mark.usefixtures("fallen")
@@ -219,7 +219,7 @@ def test_an_approval_that_was_only_marked_as_success_grants_nothing_and_says_so_
     [alert] = alerts_of(fallen, BOOK)
     assert (alert["level"], alert["subject"]) == ("WARNING", "multi_asset: what was asked for is refused")
     assert said in alert["body"]
-    assert [one.kind for one in risk_facts(fallen, BOOK, NEXT)] == ["ask"]
+    assert [one.kind for one in read_risk_events(fallen, BOOK, NEXT)] == ["ask"]
 
 
 def test_a_run_by_hand_may_ask_again_what_was_rejected(tasks: dict[str, Any], fallen: Connection) -> None:
@@ -227,4 +227,4 @@ def test_a_run_by_hand_may_ask_again_what_was_rejected(tasks: dict[str, Any], fa
     assert "ann has rejected it before: looked at it" in tasks["waits"].execute({})["body"]
     at = {"at": "2025-01-05T09:00:00+00:00"}
     assert answered(tasks, **at)["kind"] == "confirm"
-    assert [one.kind for one in risk_facts(fallen, BOOK, NEXT)] == ["ask", "reject", "confirm"]
+    assert [one.kind for one in read_risk_events(fallen, BOOK, NEXT)] == ["ask", "reject", "confirm"]

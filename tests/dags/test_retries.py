@@ -15,19 +15,19 @@ from tests.conftest import open_connection
 from tests.dags.conftest import ROOT
 from tests.fakes.smtp import FakeMail, mail_server, text_of
 from tests.fakes.yahoo import SERVER_ERROR, Chart, FakeYahoo
-from tests.pipeline.new_desk import new_desk, random_walks
-from tests.pipeline.quick_checks import check_quickly
-from tests.pipeline.small_desk import UNIVERSE, SmallDesk, session
+from tests.session.new_desk import new_desk, random_walks
+from tests.session.quick_checks import check_quickly
+from tests.session.small_desk import UNIVERSE, SmallDesk, session
 
 import desk_sending
 from desk_alerts import SendOperator, SweepOperator
 from desk_failure import raise_alert, raise_retry
 from desk_step import StepOperator
-from nightdesk.errors import Transient
+from nightdesk.core.errors import Transient
 from nightdesk.feeds import source_fault, yahoo
 from nightdesk.store import db
 from nightdesk.store.alert_spells import open_spells
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 RETRIES = 8
 DAILY = "daily__small"

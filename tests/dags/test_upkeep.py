@@ -11,10 +11,10 @@ from tests.dags.conftest import ROOT
 
 import desk_upkeep
 from nightdesk.machine import upkeep as parts_of
-from nightdesk.machine.desk import DESK_DAGS
 from nightdesk.machine.home import Home
+from nightdesk.machine.whole_desk import DESK_DAGS
 from nightdesk.store.db import Connection
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 
 @pytest.fixture(scope="module")

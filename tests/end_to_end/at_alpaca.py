@@ -28,7 +28,7 @@ from tests.fakes.webhook import FakeHook, webhook
 
 from nightdesk.alerts import sending
 from nightdesk.brokers import credentials
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine.environment import login
 from nightdesk.machine.transport import Rest
 

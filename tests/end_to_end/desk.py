@@ -21,14 +21,15 @@ import pytest
 from tests.end_to_end.project import BOOK, INCEPTION, lay_out
 from tests.fakes.yahoo import FakeYahoo
 
-from nightdesk.calendar import as_date, get_calendar
+from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.cluster import SUPERUSER
 from nightdesk.machine.home import Home
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
-from nightdesk.store.db import Connection, connect
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
 from nightdesk.store.migrations import migrate
 
 DAG = f"daily__{BOOK}"

@@ -16,15 +16,15 @@ from tests.end_to_end.desk import Desk, sessions, wait_for, whole_desk
 from tests.end_to_end.project import BOOK as PATTERN
 from tests.end_to_end.project import INCEPTION, ROOT, lay_out
 
-from nightdesk.book import load_book
-from nightdesk.calendar import get_calendar
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine.environment import login
 from nightdesk.machine.transport import Rest
-from nightdesk.pipeline.answering import set_level
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
+from nightdesk.operations.set_level import set_level
 from nightdesk.risk import RiskEvent, RiskState
-from nightdesk.store.levels import newest_risk_state, risk_facts
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.risk_state_rows import newest_risk_state, read_risk_events
 
 BOOK = "fallen"
 DAILY, RESUME = f"daily__{BOOK}", f"resume__{BOOK}"
@@ -76,7 +76,7 @@ class Fallen:
     def facts(self) -> list[RiskEvent]:
         """What was said of the book's levels, in its order."""
         with self.desk.database() as connection:
-            return list(risk_facts(connection, BOOK, date.max))
+            return list(read_risk_events(connection, BOOK, date.max))
 
     def await_question(self, run: str) -> dict[str, Any]:
         """Wait until a run waits for a person, and the scheduler has noticed; what the person is shown.

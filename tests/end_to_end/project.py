@@ -19,7 +19,7 @@ LEAKY_STRATEGY = "leaky"
 SILENT_STRATEGY = "silent"
 SILENT = f'''
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.strategies import register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 

@@ -18,7 +18,7 @@ from tests.end_to_end.desk import sessions
 from tests.end_to_end.planted import answers_of, files_of, tables_of
 from tests.fakes.alpaca import Request
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine import postgres
 from nightdesk.machine.home import read_json
 

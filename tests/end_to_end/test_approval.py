@@ -9,12 +9,12 @@ import pytest
 from tests.end_to_end.browser import signed_in
 from tests.end_to_end.fallen import BOOK, DAILY, RESUME, SECOND, Fallen, fallen_desk
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine.environment import login
-from nightdesk.store.levels import level_changes
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.risk_state_rows import level_changes
 
-#: Long: what an answer does is shown without a scheduler by tests/pipeline/test_answering.py and tests/dags.
+#: Long: what an answer does is shown without a scheduler by tests/operations/test_approval.py and tests/dags.
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ASKED = f"level_4_since_{SECOND}"

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.desk import DAG, Desk, sessions, wait_for
 from tests.end_to_end.project import BOOK
 
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(900)]
 

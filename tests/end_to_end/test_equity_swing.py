@@ -13,17 +13,17 @@ from tests.fakes.smtp import FakeMail, mail_server, text_of
 from tests.parity.checks import same_sessions
 from typer.testing import CliRunner
 
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
 from nightdesk.cli import app
-from nightdesk.pipeline.verifying import verify
-from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.market import origin_of, read_market
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.operations.verify import verify
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.store.db import DATABASE_VARIABLE
-from nightdesk.store.decisions import targets_of
-from nightdesk.store.messages import alerts_of
-from nightdesk.store.orders import orders_of
-from nightdesk.store.runs import find_run
+from nightdesk.store.decision_rows import targets_of
+from nightdesk.store.message_rows import alerts_of
+from nightdesk.store.order_rows import orders_of
+from nightdesk.store.run_rows import find_run
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(900)]
 

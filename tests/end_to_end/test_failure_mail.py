@@ -1,7 +1,7 @@
 """A task that fails for good sends exactly one mail, whoever was killed on the way and whatever was down.
 
 The shortest of these are in tests/end_to_end/test_one_desk.py, beside others of one Airflow; those
-here wait for Airflow's own time-outs. Who tells what is in tests/pipeline/test_failures.py.
+here wait for Airflow's own time-outs. Who tells what is in tests/operations/test_task_failures.py.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tests.end_to_end.watched import DAG, KILLED, SECOND, Watched, kill, watched
 from tests.fakes.smtp import text_of
 
 from nightdesk.machine.environment import login
-from nightdesk.store.deliveries import deliveries_of
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.delivery_rows import deliveries_of
+from nightdesk.store.message_rows import alerts_of
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(300), pytest.mark.slow]
 

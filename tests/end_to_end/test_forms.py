@@ -16,14 +16,14 @@ from tests.end_to_end.browser import signed_in
 from tests.end_to_end.desk import DAG, Desk, sessions, wait_for, whole_desk
 from tests.end_to_end.project import BOOK, TWO_VOICES
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine.environment import login
-from nightdesk.machine.rest import Run
-from nightdesk.pipeline.context import beginning
-from nightdesk.pipeline.shelf import read_book
-from nightdesk.store.books import start_book
+from nightdesk.machine.rest import DagRun
+from nightdesk.session.books import read_book
+from nightdesk.session.context import beginning
+from nightdesk.store.book_rows import start_book
 from nightdesk.store.db import cursor, now
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +57,7 @@ def page(desk: Desk) -> Iterator[Page]:
         yield page
 
 
-def trigger(desk: Desk, page: Page, session: date, shot: Path, *, dry_run: bool) -> Run:
+def trigger(desk: Desk, page: Page, session: date, shot: Path, *, dry_run: bool) -> DagRun:
     """Fill in the form of a single run, send it, and wait for the run's end."""
     known = {run.run_id for run in desk.airflow.runs(DAG)}
     page.get_by_test_id("trigger-dag-button").click()
@@ -90,7 +90,7 @@ def test_a_dry_run_and_a_run_by_hand_decide_the_session_in_the_form_and_say_so(
     shows(page, desk, real, f"Session {FRIDAY}, decided", tmp_path / "manual.png")
 
 
-def shows(page: Page, desk: Desk, run: Run, note: str, shot: Path) -> None:
+def shows(page: Page, desk: Desk, run: DagRun, note: str, shot: Path) -> None:
     """The page of a run shows its note."""
     page.goto(f"{desk.airflow.address}/dags/{DAG}/runs/{run.run_id}")
     page.get_by_text(note).first.wait_for()
@@ -123,7 +123,7 @@ def test_the_days_picked_in_the_form_of_a_backfill_are_the_sessions_that_run(
     page.screenshot(path=tmp_path / "backfilled.png")
 
 
-def backfilled(desk: Desk) -> list[Run]:
+def backfilled(desk: Desk) -> list[DagRun]:
     """The runs that backfills made, oldest first."""
     return [run for run in desk.airflow.runs(DAG) if run.run_type == "backfill"]
 

@@ -15,9 +15,9 @@ from tests.end_to_end.watched import KILLED, OPS, SECRET, TOKEN, Watched, kill, 
 from tests.fakes.smtp import PASSWORD, html_of, text_of
 from tests.fakes.yahoo import SERVER_ERROR, UNAUTHORIZED
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine import postgres
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.message_rows import alerts_of
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(400)]
 
@@ -125,7 +125,7 @@ def test_a_day_that_cannot_be_decided_fails_at_once_with_the_reason_and_an_alert
     assert said in alerts[f"task:{DAG}/{run}/ingest/1"]
 
 
-@pytest.mark.slow  # so do tests/pipeline/test_bad_input.py and tests/dags/test_retries.py
+@pytest.mark.slow  # so do tests/session/test_bad_input.py and tests/dags/test_retries.py
 def test_a_vendor_that_fails_is_asked_again_later_and_one_that_refuses_fails_the_task_at_once(
     desk: Desk,
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.factors.panels import market_panel
 
-from nightdesk.panel import Panel
+from nightdesk.core.panel import Panel
 
 
 @pytest.fixture(scope="session")

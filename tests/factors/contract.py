@@ -9,7 +9,7 @@ import pytest
 from tests.factors.panels import members, random_panel
 
 from nightdesk import factors
-from nightdesk.panel import Floats, Panel
+from nightdesk.core.panel import Floats, Panel
 
 Compute = Callable[[Panel], Mapping[str, Floats]]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.core.panel import Action, Bars, Column, Panel, build_panel
 
 UNIVERSE = tuple("GLD SPY QQQ BTC-USD SLV XLK XLF XLE XLV TLT TIP EFA EEM DBC VNQ".split())  # noqa: SIM905
 

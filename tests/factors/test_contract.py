@@ -9,8 +9,8 @@ from tests.factors.contract import FactorContract, assert_truncation_changes_not
 from tests.factors.panels import late_trouble_panel, members, random_panel
 
 from nightdesk import factors
+from nightdesk.core.panel import Floats, Panel
 from nightdesk.factors import technical
-from nightdesk.panel import Floats, Panel
 
 
 class TestStandard(FactorContract):

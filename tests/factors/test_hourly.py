@@ -7,8 +7,8 @@ from tests.factors.contract import assert_truncation_changes_nothing
 from tests.hourly import random_hours
 
 from nightdesk import factors
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats, Panel
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats, Panel
 
 NAMES = tuple(name for one in factors.STANDARD for name in (one, f"h:{one}"))
 SPLIT = 40

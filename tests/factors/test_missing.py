@@ -7,7 +7,7 @@ import pytest
 from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
-from nightdesk.panel import Panel
+from nightdesk.core.panel import Panel
 
 GAP = 300
 

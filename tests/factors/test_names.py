@@ -7,7 +7,7 @@ import pytest
 from tests.factors.panels import random_panel
 
 from nightdesk import factors
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 REFUSED = {
     "momntum_60": "near ones are momentum_",

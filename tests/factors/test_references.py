@@ -9,7 +9,7 @@ import pytest
 from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
-from nightdesk.panel import Panel
+from nightdesk.core.panel import Panel
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "talib.csv.gz"
 

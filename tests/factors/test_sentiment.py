@@ -7,7 +7,7 @@ import pytest
 from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 NAN = np.nan
 

@@ -5,8 +5,8 @@ import pytest
 from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats, Panel
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats, Panel
 
 NAN = np.nan
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.panel import Floats
 
 Rolling = Callable[[Floats, int], Floats]
 

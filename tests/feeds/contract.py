@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nightdesk.feeds.base import ACTION_COLUMNS, BAR_COLUMNS, PRICES, Feed, Fetched
+from nightdesk.feeds.feed import ACTION_COLUMNS, BAR_COLUMNS, PRICES, Feed, Fetched
 
 
 class FeedContract:

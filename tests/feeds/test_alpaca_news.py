@@ -9,11 +9,11 @@ from tests.fakes import alpaca_news as fake
 from tests.fakes.alpaca_news import KEY, SECRET, Article, FakeAlpacaNews, too_many
 from tests.feeds.news_contract import NewsContract
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds import alpaca_news_http
 from nightdesk.feeds.alpaca_news import AlpacaNews
-from nightdesk.feeds.base import Fault
 from nightdesk.feeds.chain import MemoryHealth
+from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.news import NewsFeed, gather
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.feeds.source_fault import SourceFault

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.feeds.base import (
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.feeds.breaker import Circuit, SourceHealth
+from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.feeds.feed import (
     HOUR_COLUMNS,
     Fault,
     Feed,
@@ -16,8 +18,6 @@ from nightdesk.feeds.base import (
     bar_frame,
     hour_frame,
 )
-from nightdesk.feeds.breaker import Circuit, SourceHealth
-from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 
 NOW = datetime(2024, 7, 3, 22, tzinfo=UTC)
 MONDAY, TUESDAY, WEDNESDAY = (date(2024, 7, day) for day in (1, 2, 3))

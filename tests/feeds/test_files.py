@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from tests.feeds.contract import FeedContract
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
 from nightdesk.feeds import Feed, make
 from nightdesk.feeds.files import FilesFeed
 

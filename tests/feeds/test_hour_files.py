@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import hourly
 from nightdesk.feeds import Fetched, covers_hours, make
-from nightdesk.feeds.base import HOUR_COLUMNS
+from nightdesk.feeds.feed import HOUR_COLUMNS
 from nightdesk.feeds.files import FilesFeed
-from nightdesk.schedule import hourly
 
 HEADER = "bar_start_et,symbol,open,high,low,close,volume"
 NOW = datetime(2024, 7, 5, 15, 20, tzinfo=UTC)  # 11:20 in New York

@@ -8,10 +8,10 @@ import pytest
 from tests.feeds.test_quality import book_of
 from tests.hourly import random_hours
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
+from nightdesk.core.withheld import Withheld
 from nightdesk.feeds.hourly_quality import HourlyQuality, examine_hours, withheld_by_hours
-from nightdesk.panel import Panel
-from nightdesk.quarantine import Withheld
 
 ROW = 120
 BOOK = book_of()

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.feeds.test_quality import BOOK, LENGTH, book_of, panel_of, with_bars, without_bars
 
-from nightdesk.feeds.quality import Consequence, Quality, examine
-from nightdesk.panel import Panel
-from nightdesk.quarantine import usable
+from nightdesk.core.panel import Panel
+from nightdesk.core.withheld import usable
+from nightdesk.feeds.quality import CheckConsequence, Quality, examine
 
 PRICES = ("open", "high", "low", "close")
 JUMP = 80
@@ -145,7 +145,7 @@ def test_a_fall_that_only_a_doubtful_adjustment_explains_waits_at_the_price_befo
 def test_the_words_say_since_when_and_against_which_price_and_what_answers():
     panel = scaled(panel_of(), slice(JUMP, None), 1.6)
     quality = examine(panel, BOOK)
-    words = quality.reasons(JUMP + 2, Consequence.QUARANTINE)["AAA"]
+    words = quality.reasons(JUMP + 2, CheckConsequence.QUARANTINE)["AAA"]
     before, begun = panel.sessions[JUMP - 1], panel.sessions[JUMP]
     assert f"{panel.close[JUMP + 2, 0]:g} is " in words
     assert f"the last accepted price {panel.close[JUMP - 1, 0]:g} of {before}" in words
@@ -189,7 +189,7 @@ def test_a_split_while_a_jump_waits_restates_the_price_that_positions_are_marked
     np.testing.assert_allclose(mark[JUMP + 2 :], accepted / 2)
     assert (
         f"last accepted price {accepted / 2:g} of"
-        in quality.reasons(LENGTH - 1, Consequence.QUARANTINE)["AAA"]
+        in quality.reasons(LENGTH - 1, CheckConsequence.QUARANTINE)["AAA"]
     )
 
 

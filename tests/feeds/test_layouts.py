@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.files import FilesFeed
 from nightdesk.feeds.layouts import LAYOUTS, PLAIN, recognise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.feeds.news_contract import NewsContract
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.news import NewsFeed
 from nightdesk.feeds.news_files import FilesNews
 from nightdesk.feeds.news_sources import check_news, make_news

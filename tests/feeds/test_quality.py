@@ -7,17 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.book import Book, load_book, parse_book
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.book import Book, load_book, parse_book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 from nightdesk.feeds.expectations import judge, session_frame
-from nightdesk.feeds.quality import CHECKS, Consequence, examine
-from nightdesk.panel import Panel
-from nightdesk.research.market import read_market
+from nightdesk.feeds.quality import CHECKS, CheckConsequence, examine
+from nightdesk.research.backtest.data import read_market
 
 SYMBOLS = ("AAA", "BBB", "CCC", "DDD", "EEE", "FFF", "SPY", "^VIX")
 LENGTH = 90
-QUARANTINE, STOP, WARN = Consequence.QUARANTINE, Consequence.STOP, Consequence.WARN
+QUARANTINE, STOP, WARN = CheckConsequence.QUARANTINE, CheckConsequence.STOP, CheckConsequence.WARN
 
 
 def book_of(**quality) -> Book:

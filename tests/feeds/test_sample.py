@@ -6,8 +6,8 @@ import pytest
 from tests.feeds.contract import FeedContract
 
 from nightdesk.feeds import Feed, make
-from nightdesk.feeds.base import PRICES
-from nightdesk.feeds.sample_market import Market, generate
+from nightdesk.feeds.feed import PRICES
+from nightdesk.feeds.sample_market import SampleMarket, generate
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_process import CRASHES
 
@@ -16,7 +16,7 @@ FIRST, LAST = date(2015, 1, 2), date(2026, 6, 30)
 
 
 @pytest.fixture(scope="module")
-def market() -> Market:
+def market() -> SampleMarket:
     return generate(date(2026, 12, 31))
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from tests.feeds.news_contract import NewsContract
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds.news import NewsFeed
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.feeds.sample_news import SampleNews

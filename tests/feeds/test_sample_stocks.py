@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from tests.feeds.contract import FeedContract
 
-from nightdesk.book import load_book
+from nightdesk.core.book import load_book
 from nightdesk.feeds import Feed, make
-from nightdesk.feeds.base import PRICES
+from nightdesk.feeds.feed import PRICES
 from nightdesk.feeds.sample_market import generate
 from nightdesk.feeds.sample_stock_parameters import STOCKS
 from nightdesk.feeds.sample_stocks import SPLITS, generate_stock

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.feeds.base import Fetched
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import ACTION_KINDS
+from nightdesk.feeds.feed import Fetched
 from nightdesk.feeds.files import FilesFeed
-from nightdesk.panel import ACTION_KINDS
 
 NOW = datetime(2024, 7, 5, 22, tzinfo=UTC)
 DAYS = ("2024-06-07", "2024-06-10", "2024-06-11", "2024-06-12", "2024-06-13")

@@ -17,8 +17,8 @@ from tests.fakes.yahoo import (
 )
 from tests.feeds.contract import FeedContract
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.feeds import Fault, Feed, make
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.yahoo import YahooFeed

@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 from tests.end_to_end.desk import STILL_FILES
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine import airflow as airflow_module
 from nightdesk.machine import parts, postgres
 from nightdesk.machine.airflow import COMPONENTS, Airflow

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
 from nightdesk.machine.backfilling import BackfillPlan, decidable
 
 MONDAY, TUESDAY, WEDNESDAY, FRIDAY = (date(2025, 1, day) for day in (6, 7, 8, 10))

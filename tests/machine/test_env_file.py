@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.machine.env_file import read_env_file
 
 PROJECT = Path(__file__).resolve().parents[2]

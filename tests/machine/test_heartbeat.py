@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from tests.fakes.watchdog import FakeWatchdog, watchdog
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.machine import heartbeat
 from nightdesk.machine.heartbeat import Heartbeat, heartbeat_address
 

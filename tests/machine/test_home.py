@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
 
 PROJECT = Path(__file__).resolve().parents[2]

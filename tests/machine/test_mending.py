@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 from tests.fakes.watchdog import FakeWatchdog, watchdog
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine import mending
 from nightdesk.machine.airflow import COMPONENTS, Airflow
 from nightdesk.machine.heartbeat import Heartbeat
 from nightdesk.machine.home import Home, read_json
 from nightdesk.machine.mending import KEEPS_DYING, LONGEST_PAUSE_SECONDS, WINDOW_SECONDS, Mender, Restarts
 from nightdesk.machine.parts import Part, State
-from nightdesk.store.db import connect
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.connection import connect
+from nightdesk.store.message_rows import alerts_of
 
 
 class Clock:

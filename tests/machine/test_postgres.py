@@ -5,7 +5,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.machine import postgres
 from nightdesk.machine.home import Home
 from nightdesk.machine.postgres import Addresses

@@ -10,15 +10,15 @@ import pytest
 import yaml
 from tests.conftest import PROJECT
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine.home import Home
 from nightdesk.machine.standing import commands, decided, newest_page, undelivered, waiting
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor, now
-from nightdesk.store.deliveries import begin_delivery, end_delivery, plan_delivery
-from nightdesk.store.messages import alerts_of, raise_alert
-from nightdesk.store.risk import set_kill_switch
-from nightdesk.store.runs import Run, begin_step, close_run
+from nightdesk.store.delivery_rows import begin_delivery, end_delivery, plan_delivery
+from nightdesk.store.kill_switch_rows import set_kill_switch
+from nightdesk.store.message_rows import alerts_of, raise_alert
+from nightdesk.store.run_rows import StoredRun, begin_step, close_run
 
 MAIL = {"NIGHTDESK_ALERT_MAIL": "mailtos://desk:password@mail.example.com/ops@example.com"}
 CALENDAR = get_calendar()
@@ -47,7 +47,7 @@ def started(conn: Connection) -> Connection:
 
 def close(conn: Connection, session: date) -> None:
     as_of = CALENDAR.close_at(session)
-    begin_step(conn, Run("swing", session, as_of, None, "open", "0.1.0", "abc"), "ingest", None)
+    begin_step(conn, StoredRun("swing", session, as_of, None, "open", "0.1.0", "abc"), "ingest", None)
     close_run(conn, "swing", as_of)
 
 

@@ -26,15 +26,15 @@ from tests.end_to_end.desk import environment, sessions, wait_for
 from tests.end_to_end.project import BOOK, lay_out
 from tests.fakes.watchdog import FakeWatchdog, watchdog
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.machine import desk, parts, postgres, supervisor, waiting
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.machine import parts, postgres, supervisor, waiting, whole_desk
 from nightdesk.machine.airflow import COMPONENTS, Airflow
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 from nightdesk.machine.processes import lives
-from nightdesk.store.db import connect
-from nightdesk.store.messages import alerts_of
+from nightdesk.store.connection import connect
+from nightdesk.store.message_rows import alerts_of
 from nightdesk.store.migrations import migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.end_to_end, pytest.mark.timeout(900)]
@@ -147,7 +147,7 @@ def machine() -> Iterator[Machine]:
             yield made
             print("seconds until all parts were well:", {k: round(v, 1) for k, v in made.seconds.items()})
         finally:
-            desk.down(home=home)
+            whole_desk.down(home=home)
             if made.process is not None:
                 made.process.wait(60)
             shutil.rmtree(folder, ignore_errors=True)
@@ -244,7 +244,7 @@ def test_up_names_a_book_that_does_not_come_on_and_leaves_it_to_its_runs(
         with pytest.raises(
             Refused, match=f"{BOOK}: not decided yet: the run of {session} is running"
         ) as told:
-            desk.up(lines.append, home=machine.home)
+            whole_desk.up(lines.append, home=machine.home)
     assert "targets running" in str(told.value)
     assert f"try     nightdesk status {BOOK}" in lines
     wait_for(lambda: _decided(machine, session), 300, "it did not go on by itself")
@@ -271,7 +271,7 @@ def test_health_says_it_from_outside_and_a_desk_that_was_taken_down_stays_down(m
     for name, pid in machine.process_ids().items():
         assert f"{name}: process {pid}" in found.stdout
     assert machine.process is not None
-    stopped = desk.down(home=machine.home)
+    stopped = whole_desk.down(home=machine.home)
     assert machine.process.wait(60) == 0
     assert set(stopped) == {"postgres", supervisor.NAME, *COMPONENTS}
     found = health()

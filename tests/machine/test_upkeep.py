@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine import postgres, upkeep
 from nightdesk.machine.home import Home
 from nightdesk.machine.upkeep import AIRFLOW_TABLES, clean_airflow, clean_logs, keep_up, rotate

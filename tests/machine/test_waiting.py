@@ -12,10 +12,10 @@ import pytest
 from nightdesk.machine import waiting
 from nightdesk.machine.environment import Login
 from nightdesk.machine.rest import AirflowClient
-from nightdesk.machine.waiting import Span, Wait
+from nightdesk.machine.waiting import DueSessions, Wait
 
 MONDAY, TUESDAY = date(2025, 1, 6), date(2025, 1, 7)
-SPAN = Span("daily__one", (MONDAY, TUESDAY))
+SPAN = DueSessions("daily__one", (MONDAY, TUESDAY))
 
 
 class Server(ThreadingHTTPServer):

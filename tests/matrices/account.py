@@ -15,15 +15,15 @@ from tests.matrices.checks import ended_alike, never_back, only_true_fills, unse
 from tests.matrices.faulting import Cell
 from tests.matrices.operations import TRADING, Operation
 from tests.matrices.scenes import WatchedDesk
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.execution.orders import client_order_id
-from nightdesk.pipeline.foreign import claim
-from nightdesk.pipeline.resending import resend
-from nightdesk.pipeline.verifying import verify
-from nightdesk.store.risk import kill_switch
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.operations.resend import resend
+from nightdesk.operations.verify import verify
+from nightdesk.orders.order import client_order_id
+from nightdesk.session.foreign_orders import claim
+from nightdesk.store.kill_switch_rows import kill_switch
 
 OTHER_MARK = "zzz999"
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tests.pipeline.alpaca_desk import AlpacaDesk
-from tests.pipeline.small_desk import session
+from tests.session.alpaca_desk import AlpacaDesk
+from tests.session.small_desk import session
 
 #: How far an order has come; it may stay where it is, and never goes back.
 _RANK = {"planned": 0, "submitted": 1, "partially_filled": 2}

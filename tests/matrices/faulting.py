@@ -18,11 +18,11 @@ from tests.matrices.checks import (
 )
 from tests.matrices.operations import Operation
 from tests.matrices.scenes import look_ahead
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
 from nightdesk.brokers import alpaca, alpaca_http
-from nightdesk.errors import Refused, Transient
-from nightdesk.pipeline import sides
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.session import reconcile
 
 #: A service of which every connection is refused, whatever it is asked.
 AWAY = "service away"
@@ -59,7 +59,7 @@ def hurried(*, tries: int | None = None) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         wait = alpaca_http._wait
         patch.setattr(alpaca_http, "_wait", lambda state: wait(state) / HURRY)
-        patch.setattr(sides, "PAUSE_SECONDS", sides.PAUSE_SECONDS / HURRY)
+        patch.setattr(reconcile, "PAUSE_SECONDS", reconcile.PAUSE_SECONDS / HURRY)
         patch.setattr(alpaca, "PATIENCE", patience)
         yield
 

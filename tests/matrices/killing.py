@@ -11,19 +11,20 @@ from tests.matrices.boundaries import Boundary, code_of, watching
 from tests.matrices.checks import decided, exactly_once, ledger_agrees, never_back, only_true_fills
 from tests.matrices.scenes import WatchedDesk, look_ahead
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import begin_child, die, in_child, wait_for
+from tests.session.small_desk import begin_child, die, in_child, wait_for
 
 from nightdesk.bounded_http import BoundedAdapter
 from nightdesk.brokers.alpaca import AlpacaBroker
-from nightdesk.pipeline import deciding, saving, submitting
-from nightdesk.store import db, orders, rows
+from nightdesk.session import decide, submit, writing
+from nightdesk.store import db, rows
+from nightdesk.store import order_rows as orders
 
 #: What is watched: the writing and the sending of orders, down to the statements that reach the database and
 #: the request that reaches the broker.
 WATCHED = code_of(
-    submitting,
-    deciding.write_orders,
-    saving.saving,
+    submit,
+    decide.write_orders,
+    writing.saving,
     orders.begin_attempt,
     orders.move_order,
     AlpacaBroker.submit,

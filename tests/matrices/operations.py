@@ -11,13 +11,13 @@ from tests.conftest import open_connection
 from tests.fakes.alpaca import Fault
 from tests.matrices.scenes import WatchedDesk, look_ahead
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.pipeline.collecting import collect
-from nightdesk.pipeline.switching import kill, release
-from nightdesk.store.risk import kill_switch
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.operations.collect import collect
+from nightdesk.operations.kill_switch import kill, release
+from nightdesk.store.kill_switch_rows import kill_switch
 
 #: The session whose orders meet the faults: a purchase and a sale, in a book that holds four symbols.
 TRADING = 13

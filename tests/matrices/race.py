@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from tests.matrices.checks import decided, exactly_once, never_back
 from tests.matrices.scenes import WatchedDesk
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import begin_child, wait_for
+from tests.session.small_desk import begin_child, wait_for
 
-from nightdesk.errors import NotYet
-from nightdesk.pipeline import steps
+from nightdesk.core.errors import NotYet
+from nightdesk.session import steps
 
 #: The session that is decided, with three orders.
 NUMBER = 0

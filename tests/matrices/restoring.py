@@ -13,16 +13,16 @@ from tests.fakes.alpaca_state import State
 from tests.matrices import checks
 from tests.matrices.scenes import WatchedDesk
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
-from nightdesk.book import load_book
 from nightdesk.brokers import Broker
-from nightdesk.execution.orders import Order
-from nightdesk.pipeline import submitting
-from nightdesk.pipeline.context import Context
-from nightdesk.pipeline.rebuilding import Rebuilt, rebuild
-from nightdesk.pipeline.taxing import tax_years
-from nightdesk.pipeline.verifying import verify
+from nightdesk.core.book import load_book
+from nightdesk.operations.rebuild import Rebuilt, rebuild
+from nightdesk.operations.verify import verify
+from nightdesk.orders.order import Order
+from nightdesk.session import submit
+from nightdesk.session.context import Context
+from nightdesk.session.tax import tax_years
 
 #: The book's first session; those after it buy and sell at a loss day by day, wash sales among them.
 FIRST = 11
@@ -220,7 +220,7 @@ def _give_three_strategies(desk: WatchedDesk) -> None:
 @contextmanager
 def _backup_after_one_order(desk: WatchedDesk, backups: dict[str, Stage]) -> Iterator[None]:
     """Make a backup when one of the orders was sent and no other was begun."""
-    send = submitting._send
+    send = submit._send
 
     def watched(context: Context, broker: Broker, order: Order, *rest: Any) -> None:
         send(context, broker, order, *rest)
@@ -228,5 +228,5 @@ def _backup_after_one_order(desk: WatchedDesk, backups: dict[str, Stage]) -> Ite
             backups[IN_SUBMIT] = Stage(desk)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(submitting, "_send", watched)
+        patch.setattr(submit, "_send", watched)
         yield

@@ -15,15 +15,16 @@ import pytest
 from tests.clock import set_clock
 from tests.conftest import Databases, open_connection
 from tests.fakes.alpaca import FakeAlpaca
-from tests.pipeline.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.pipeline.new_desk import new_desk, random_walks
-from tests.pipeline.quick_checks import check_quickly
-from tests.pipeline.small_desk import INCEPTION, session
+from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
+from tests.session.new_desk import new_desk, random_walks
+from tests.session.quick_checks import check_quickly
+from tests.session.small_desk import INCEPTION, session
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.machine import postgres
-from nightdesk.pipeline import context
-from nightdesk.store.db import Connection, connect
+from nightdesk.session import context
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
 
 
 @dataclass

@@ -21,16 +21,16 @@ from tests.matrices.faulting import Cell
 from tests.matrices.operations import TRADING
 from tests.matrices.scenes import WatchedDesk
 from tests.matrices.stage import Stage
-from tests.pipeline.alpaca_desk import trade_by_hand
-from tests.pipeline.small_desk import session
+from tests.session.alpaca_desk import trade_by_hand
+from tests.session.small_desk import session
 
-from nightdesk import decision
-from nightdesk.errors import Transient
-from nightdesk.pipeline.adopting import adopt
-from nightdesk.pipeline.switching import release
-from nightdesk.pipeline.verifying import verify
-from nightdesk.store.brokers import newest_differences
-from nightdesk.store.risk import kill_switch
+from nightdesk import engine
+from nightdesk.core.errors import Transient
+from nightdesk.operations.adopt import adopt
+from nightdesk.operations.kill_switch import release
+from nightdesk.operations.verify import verify
+from nightdesk.store.broker_rows import newest_differences
+from nightdesk.store.kill_switch_rows import kill_switch
 
 _LISTS = ("positions", "account", "fills", "movements", "orders")
 
@@ -144,9 +144,9 @@ def _by_hand(desk: WatchedDesk, side: str, part: int) -> str:
 @contextmanager
 def _closing() -> Iterator[None]:
     """The book wants to hold nothing."""
-    plan = decision.plan
+    plan = engine.plan
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decision, "plan", lambda desk, state, day, q: plan(desk, state, day, 0 * q))
+        patch.setattr(engine, "plan", lambda desk, state, day, q: plan(desk, state, day, 0 * q))
         yield
 
 

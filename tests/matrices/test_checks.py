@@ -15,9 +15,9 @@ from tests.matrices.operations import Operation, operations
 from tests.matrices.race import Racing
 from tests.matrices.scenes import WatchedDesk, alpaca_desks
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
-from nightdesk.pipeline import settling, submitting, turn, withholding
+from nightdesk.session import held_back, sequencing, settle, submit
 
 #: The parent's threads (of its numerical libraries, and of the fake) idle while it forks.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -155,8 +155,8 @@ def test_an_account_that_the_ledger_does_not_follow_is_seen(desk: WatchedDesk) -
 @pytest.fixture
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that never asks whether an order is there, nor what is held; its broker takes an id twice."""
-    monkeypatch.setattr(submitting, "_is_there", lambda *_: False)
-    monkeypatch.setattr(withholding, "why_withheld", lambda *_: None)
+    monkeypatch.setattr(submit, "_is_there", lambda *_: False)
+    monkeypatch.setattr(held_back, "why_withheld", lambda *_: None)
     monkeypatch.setattr(alpaca_orders, "_client_order_id", lambda exchange, body: body["client_order_id"])
 
 
@@ -193,8 +193,8 @@ def test_the_fault_matrix_sees_a_desk_that_sends_twice(columns: dict[str, Operat
 def test_the_fault_matrix_sees_a_settling_that_books_what_it_was_told(
     columns: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep = settling.keep
-    monkeypatch.setattr(settling, "keep", lambda context, save, repairs: keep(context, save, ()))
+    keep = settle.keep
+    monkeypatch.setattr(settle, "keep", lambda context, save, repairs: keep(context, save, ()))
     with hurried():
         cell = try_cell(columns["fills"], Fault.OVERSIZED_FILL, lasting=True)
     assert "nobody was told" in " ".join(cell.violations)
@@ -202,5 +202,5 @@ def test_the_fault_matrix_sees_a_settling_that_books_what_it_was_told(
 
 def test_a_race_without_the_lock_is_seen(make_desk: MakeDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     racing = Racing(make_desk())
-    monkeypatch.setattr(turn, "book_lock", lambda *_: nullcontext())
+    monkeypatch.setattr(sequencing, "book_lock", lambda *_: nullcontext())
     assert any(racing.run(turn_seconds=5.0).violations for _ in range(8))

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import pytest
 from tests.matrices.restoring import LOST, STORIES, TWO_AGO, YESTERDAY, RestoredDesk, Story
 from tests.matrices.scenes import alpaca_desks
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
-from nightdesk.pipeline import sides
+from nightdesk.session import reconcile
 
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[RestoredDesk]:
     with alpaca_desks() as make_desk, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sides, "PAUSE_SECONDS", 0.0)
+        patch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
         yield RestoredDesk(make_desk())
 
 

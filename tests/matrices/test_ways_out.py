@@ -10,15 +10,15 @@ from tests.fakes.alpaca_orders import receive
 from tests.matrices.checks import ledger_agrees, never_back, only_true_fills, untold
 from tests.matrices.scenes import WatchedDesk, alpaca_desks, look_ahead
 from tests.matrices.stage import Stage
-from tests.pipeline.small_desk import session
+from tests.session.small_desk import session
 
 from nightdesk.brokers import Unreadable
-from nightdesk.pipeline import sides
-from nightdesk.pipeline.adopting import adopt
-from nightdesk.pipeline.collecting import collect
-from nightdesk.pipeline.recovering import recover
-from nightdesk.pipeline.resolving import resolve
-from nightdesk.pipeline.verifying import verify
+from nightdesk.operations.adopt import adopt
+from nightdesk.operations.collect import collect
+from nightdesk.operations.recover import recover
+from nightdesk.operations.resolve import resolve
+from nightdesk.operations.verify import verify
+from nightdesk.session import reconcile
 
 OPEN = ("planned", "submitted", "partially_filled")
 
@@ -62,7 +62,7 @@ class Scene:
 @pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
     with alpaca_desks() as make_desk, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sides, "PAUSE_SECONDS", 0.0)
+        patch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
         desk = make_desk()
         desk.evening(0)
         desk.price_coins(0)

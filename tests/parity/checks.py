@@ -6,15 +6,15 @@ from datetime import datetime
 
 import numpy as np
 
-from nightdesk.decision import Carried, risk_report
-from nightdesk.execution.money import PRICE_STEP
-from nightdesk.research.backtest import Result
+from nightdesk.core.money import PRICE_STEP
+from nightdesk.engine import Carried, risk_report
+from nightdesk.research.backtest.run import Result
 from nightdesk.store import db
-from nightdesk.store.decisions import signals_of, targets_of, verdicts_of
-from nightdesk.store.ledger import positions_of, read_entries, read_marks
-from nightdesk.store.levels import read_risk_state
-from nightdesk.store.orders import crosses_of, fills_of, orders_of, slippage_rows
-from nightdesk.store.risk_reports import read_risk_report
+from nightdesk.store.decision_rows import signals_of, targets_of, verdicts_of
+from nightdesk.store.ledger_rows import positions_of, read_entries, read_marks
+from nightdesk.store.order_rows import crosses_of, fills_of, orders_of, slippage_rows
+from nightdesk.store.risk_report_rows import read_risk_report
+from nightdesk.store.risk_state_rows import read_risk_state
 from nightdesk.store.rows import read_rows
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio import Ask, Sizing
 from nightdesk.portfolio import register as register_sizing
 from nightdesk.strategies import Direction, Signals, Strategy, View, register

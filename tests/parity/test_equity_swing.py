@@ -10,22 +10,29 @@ import pytest
 import yaml
 from tests.conftest import PROJECT, open_connection
 from tests.parity.checks import same_sessions
-from tests.pipeline.quick_checks import check_quickly
-from tests.research.headlines import write_headlines
+from tests.research.backtest.headlines import write_headlines
+from tests.session.quick_checks import check_quickly
 
-from nightdesk.alerts.report import render
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.decision.exits import Cause
-from nightdesk.pipeline.context import Context, open_context
-from nightdesk.pipeline.reporting import session_report
-from nightdesk.pipeline.steps import run_session
-from nightdesk.pipeline.tracing import trace
-from nightdesk.pipeline.verifying import verify
-from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.market import origin_of, read_market
-from nightdesk.research.metrics import metrics
-from nightdesk.research.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows, trades
+from nightdesk.alerts.session_page import render
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.engine.exits import Cause
+from nightdesk.operations.trace import trace
+from nightdesk.operations.verify import verify
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.metrics import metrics
+from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.research.backtest.trades import (
+    DROPPED_COLUMNS,
+    TRADE_COLUMNS,
+    dropped_rows,
+    trade_rows,
+    trades,
+)
+from nightdesk.session.context import Context
+from nightdesk.session.entry import open_context
+from nightdesk.session.report import session_report
+from nightdesk.session.steps import run_session
 
 #: Calm weeks, then the volatility of February 2018: every regime of the book, and its breaker.
 CALM = date(2018, 1, 2)

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.conftest import PROJECT, open_connection
-from tests.pipeline.quick_checks import check_quickly
-from tests.research.test_golden_orders import BOOKS, GOLDEN, orders_hash
+from tests.research.backtest.test_golden_orders import BOOKS, GOLDEN, orders_hash
+from tests.session.quick_checks import check_quickly
 
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.execution import Order
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.orders import Order
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
 from nightdesk.store.db import Connection
-from nightdesk.store.orders import orders_of
+from nightdesk.store.order_rows import orders_of
 
 INCEPTION = date(2015, 1, 2)
 

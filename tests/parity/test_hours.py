@@ -10,14 +10,14 @@ from tests.conftest import open_connection
 from tests.hourly_book import EARLY_CLOSE, hourly_tree
 from tests.parity.checks import same_sessions
 
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
-from nightdesk.pipeline.verifying import verify
-from nightdesk.research.backtest import backtest
-from nightdesk.research.market import origin_of, read_market
-from nightdesk.schedule import schedule_of
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.schedule import schedule_of
+from nightdesk.operations.verify import verify
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.run import backtest
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
 
 #: Clocks went back on the Sunday after.
 CLOCKS_WENT_BACK = date(2019, 11, 1)

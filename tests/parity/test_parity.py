@@ -11,19 +11,19 @@ import yaml
 from tests.conftest import PROJECT, open_connection
 from tests.parity import taking_turns
 from tests.parity.checks import same_sessions
-from tests.pipeline.quick_checks import check_quickly
+from tests.session.quick_checks import check_quickly
 
-from nightdesk.book import load_book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.decision.exits import Cause
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
-from nightdesk.pipeline.verifying import verify
+from nightdesk.core.book import load_book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.engine.exits import Cause
+from nightdesk.operations.verify import verify
 from nightdesk.portfolio.sizing import BOTH_SIDES
-from nightdesk.research.backtest import Result, backtest
-from nightdesk.research.market import origin_of, read_market
-from nightdesk.store.levels import level_changes
-from nightdesk.store.risk import kill_switch
+from nightdesk.research.backtest.data import origin_of, read_market
+from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.kill_switch_rows import kill_switch
+from nightdesk.store.risk_state_rows import level_changes
 from nightdesk.strategies import Signals, SignalSide, View, register
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.execution import Entry, Ledger, capital
+from nightdesk.accounting import Entry, Ledger, capital
 from nightdesk.performance import StrategyDay, Valued, by_strategy
 
 FIRST, SECOND = date(2024, 1, 2), date(2024, 1, 3)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from nightdesk.calendar import get_calendar
-from nightdesk.panel import Action, Bars, Column, build_panel
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.panel import Action, Bars, Column, build_panel
 from nightdesk.performance import compare, growth_of
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from nightdesk.execution import Entry
+from nightdesk.accounting import Entry
 from nightdesk.performance import (
     drawdowns,
     nav_figures,

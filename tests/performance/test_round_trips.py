@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.execution import Entry
+from nightdesk.accounting import Entry
 from nightdesk.performance.round_trips import all_trips, round_trips
 
 

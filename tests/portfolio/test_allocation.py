@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.portfolio import Ask, make, risk_parity, sample_covariance
 from nightdesk.strategies import Direction
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.portfolio import risk_parity, sample_covariance
 
 

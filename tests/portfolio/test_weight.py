@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.portfolio import Ask, make
 from nightdesk.portfolio.sizing import entered, left
 from nightdesk.strategies import Direction, SignalSide

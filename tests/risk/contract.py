@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.risk.situations import situation
 from tests.risk.test_reduction import measured
 
-from nightdesk.book import Band, Margin
-from nightdesk.panel import Floats
+from nightdesk.core.book import Band, Margin
+from nightdesk.core.panel import Floats
 from nightdesk.risk import (
     Entering,
     PeriodLows,

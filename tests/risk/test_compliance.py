@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
 from nightdesk.risk import Passage, Rule, Ruling, Situation, make_rules, pass_gate, verdicts, words
 
 #: GLD was sold at a loss of 120 dollars.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.risk.situations import situation
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk import Standing, correlations, make_rules
 
 RNG = np.random.default_rng(7)

@@ -13,11 +13,11 @@ import pytest
 from tests.risk.situations import SYMBOLS, situation
 from tests.risk.test_reduction import measured
 
-from nightdesk.book import MaxDrawdownLimit
-from nightdesk.errors import Refused
+from nightdesk.core.book import MaxDrawdownLimit
+from nightdesk.core.errors import Refused
 from nightdesk.risk import (
-    Change,
     Entering,
+    LevelChange,
     PeriodLows,
     Protection,
     Rule,
@@ -310,7 +310,7 @@ def test_numbers_that_cannot_be_are_refused_with_the_path_of_their_key(
 def test_the_move_to_a_largest_drawdown_is_told_without_a_sale() -> None:
     levels = MaxDrawdownLimit(limit=0.15).levels
     nav, peak = Decimal(84_000), Decimal(100_000)
-    said = describe(Change(date(2020, 3, 16), 0, 4, "drawdown", Decimal("0.16"), nav, peak), levels)
+    said = describe(LevelChange(date(2020, 3, 16), 0, 4, "drawdown", Decimal("0.16"), nav, peak), levels)
     assert said.endswith(
         "NAV 84,000.00 is 16.00% below the peak of 100,000.00 dollars. Nothing is opened until the way back, "
         "which a person has to confirm."

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.book import Levels, Margin
-from nightdesk.risk import LEVEL_RULES, Distance, Measured, Standing, make_rules
+from nightdesk.core.book import Levels, Margin
+from nightdesk.risk import LEVEL_RULES, Distance, RiskMeasures, Standing, make_rules
 from nightdesk.risk.distances import distances
 
 SYMBOLS = ("GLD", "SPY", "QQQ")
 REG_T = Margin(kind="reg_t")
 
 
-def measured(*weights: float, **changed: Any) -> Measured:
+def measured(*weights: float, **changed: Any) -> RiskMeasures:
     """Three symbols with caps of 50, 40 and 30 % in a calm book; changes of `Standing` go by name too."""
     standing = {name: changed.pop(name) for name in list(changed) if name in Standing.__dataclass_fields__}
     fields: dict[str, Any] = {
@@ -32,10 +32,10 @@ def measured(*weights: float, **changed: Any) -> Measured:
         "drawdown": 0.0,
         "levels": None,
     }
-    return Measured(**{**fields, **changed})
+    return RiskMeasures(**{**fields, **changed})
 
 
-def told(limits: dict[str, dict[str, Any]], what: Measured, *, levels: bool = False) -> list[Distance]:
+def told(limits: dict[str, dict[str, Any]], what: RiskMeasures, *, levels: bool = False) -> list[Distance]:
     """The distances to the limits of some rules, without that to the volatility target."""
     rules = make_rules(limits, also=LEVEL_RULES if levels else ())
     return list(distances(rules, what)[1:])
@@ -205,7 +205,7 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 
 @st.composite
-def books(draw: st.DrawFn) -> Measured:
+def books(draw: st.DrawFn) -> RiskMeasures:
     """Books of any weights, trades, falls and correlations."""
     weight = st.floats(-1.0, 1.0, allow_subnormal=False)
     close, apart = draw(st.floats(-1.0, 1.0)), draw(st.floats(-1.0, 1.0))
@@ -220,7 +220,7 @@ def books(draw: st.DrawFn) -> Measured:
     )
 
 
-def has_the_right_sign(book: Measured) -> None:
+def has_the_right_sign(book: RiskMeasures) -> None:
     for one in distances(make_rules(LIMITS), book):
         within = one.value > one.limit if one.rule in ("daily_loss", "cash_buffer") else one.value < one.limit
         assert abs(one.room) == pytest.approx(abs(one.value - one.limit), abs=1e-12)
@@ -234,12 +234,12 @@ def has_the_right_sign(book: Measured) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(books())
-def test_room_is_positive_within_a_limit_and_negative_beyond_it(book: Measured) -> None:
+def test_room_is_positive_within_a_limit_and_negative_beyond_it(book: RiskMeasures) -> None:
     has_the_right_sign(book)
 
 
 @pytest.mark.slow
 @settings(max_examples=5000, deadline=None)
 @given(books())
-def test_room_has_the_right_sign_in_many_books(book: Measured) -> None:
+def test_room_has_the_right_sign_in_many_books(book: RiskMeasures) -> None:
     has_the_right_sign(book)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.risk.situations import situation
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk import LEVEL_RULES, Passage, Situation, Standing, make_rules, pass_gate
 
 RULES = {rule.name: rule for rule in make_rules({"stop_loss": {}}, also=LEVEL_RULES)}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nightdesk.book import Levels
-from nightdesk.risk import Answer, Change, RiskState, Signs, advance, begin
+from nightdesk.core.book import Levels
+from nightdesk.risk import Answer, LevelChange, RiskState, Signs, advance, begin
 from nightdesk.risk.levels import SIMULATED
 from nightdesk.risk.moves import describe
 
@@ -23,7 +23,7 @@ class Story:
     def __init__(self, **changed: Any) -> None:
         self.levels = LEVELS.model_copy(update=changed)
         self.state: RiskState = begin(Decimal(100_000))
-        self.moves: list[Change] = []
+        self.moves: list[LevelChange] = []
         self.day = FIRST
 
     def live(self, nav: float, times: int = 1, **signs: Any) -> RiskState:

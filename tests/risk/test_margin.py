@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nightdesk.book import Margin, parse_book
-from nightdesk.decision import resolve
-from nightdesk.errors import Refused
+from nightdesk.core.book import Margin, parse_book
+from nightdesk.core.errors import Refused
+from nightdesk.engine import resolve
 
 MULTI_ASSET = Path(__file__).parents[2] / "books" / "multi_asset.yaml"
 MARGIN = {"margin": {"kind": "reg_t"}, "financing": {"debit_rate": 0.06, "borrow_rate": 0.005}}

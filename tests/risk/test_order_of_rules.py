@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tests.risk.situations import situation
 
-from nightdesk.book import Band
-from nightdesk.panel import Floats
+from nightdesk.core.book import Band
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio import Units
 from nightdesk.risk import (
     Entering,

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.book import Margin
-from nightdesk.risk import Measured, Passage, Standing, make_rules, pass_gate, verdicts, words
+from nightdesk.core.book import Margin
+from nightdesk.risk import Passage, RiskMeasures, Standing, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.distances import distances
 
 LIMITS: dict[str, Any] = {
@@ -160,7 +160,7 @@ def test_a_buffer_is_kept_above_the_maintenance_margin_and_its_breach_is_critica
     assert rule.breach(np.array([3200.0, 0, 0]), situation(margin=REG_T)) is None
 
 
-def measured(*weights: float, **changed: Any) -> Measured:
+def measured(*weights: float, **changed: Any) -> RiskMeasures:
     fields: dict[str, Any] = {
         "symbols": SYMBOLS,
         "weights": np.array(weights),
@@ -174,7 +174,7 @@ def measured(*weights: float, **changed: Any) -> Measured:
         "levels": None,
         "margin": REG_T,
     }
-    return Measured(**{**fields, **changed})
+    return RiskMeasures(**{**fields, **changed})
 
 
 def test_the_distances_are_of_gross_net_and_margin_on_either_side() -> None:

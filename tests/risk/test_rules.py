@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.book import Band, Margin
-from nightdesk.errors import Refused
+from nightdesk.core.book import Band, Margin
+from nightdesk.core.errors import Refused
 from nightdesk.risk import Entering, make_rules, pass_gate, rule_names, verdicts, words
 
 EXTREME = Band(name="EXTREME", entries=False)

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.book import Levels
+from nightdesk.core.book import Levels
 from nightdesk.risk import RiskState, Signs, advance
-from nightdesk.risk.telling import in_short, stands
+from nightdesk.risk.moves import in_short, stands
 
 CALM = RiskState(level=0, peak=Decimal(100_000), highest=Decimal(100_000), drawdown=Decimal("0.0125"))
 SINCE = date(2020, 3, 9)

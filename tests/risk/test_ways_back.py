@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.decision.random_books import levels
+from tests.engine.random_books import levels
 
-from nightdesk.book import Levels, MaxDrawdownLimit, Stop, WayBack
+from nightdesk.core.book import Levels, MaxDrawdownLimit, Stop, WayBack
 from nightdesk.risk import Answer, Holding, RiskState, Signs, advance, begin, carry, stop_out
 
 FIRST = date(2020, 1, 1)

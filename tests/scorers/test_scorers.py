@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.scorers import check, finbert, make
 
 

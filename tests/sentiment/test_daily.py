@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.sentiment import Headlines, Sentiment, daily_sentiment
 
 NEW_YORK = ZoneInfo("America/New_York")

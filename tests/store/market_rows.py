@@ -5,8 +5,8 @@ from datetime import date
 
 import pandas as pd
 
-from nightdesk.book import Book, parse_book
-from nightdesk.feeds.base import action_frame
+from nightdesk.core.book import Book, parse_book
+from nightdesk.feeds.feed import action_frame
 
 BOOK: Book = parse_book(
     {

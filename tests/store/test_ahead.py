@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from nightdesk.pipeline.asks import ASKED_AHEAD
-from nightdesk.store import ahead, rows
-from nightdesk.store.ahead import Ask, columns_of, reading_once
+from nightdesk.session.reading_ahead import ASKED_AHEAD
+from nightdesk.store import ahead, queries
+from nightdesk.store.ahead import NamedQuery, columns_of, reading_once
 from nightdesk.store.db import Connection, cursor, sql_folder
-from nightdesk.store.rows import query, read_rows
+from nightdesk.store.queries import query
+from nightdesk.store.rows import read_rows
 
 FOLDER = sql_folder() / "queries"
 
@@ -32,7 +33,7 @@ WHERE n >= %(least)s ORDER BY n DESC
 @pytest.fixture
 def things(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     """A connection on which the query `things` is known, with its columns."""
-    monkeypatch.setattr(rows, "query", lambda name: EVERYTHING)
+    monkeypatch.setattr(queries, "query", lambda name: EVERYTHING)
     with cursor(conn) as cur:
         cur.execute(EVERYTHING, {"least": 0})
         columns = [(one.name, one.type_code) for one in cur.description or ()]
@@ -42,7 +43,7 @@ def things(conn: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
 
 def test_every_type_comes_as_the_driver_gives_it_in_the_same_order(things: Connection) -> None:
     alone = read_rows(things, "things", least=0)
-    with reading_once(things, [Ask("things", {"least": 0}), Ask("things", {"least": 2})]):
+    with reading_once(things, [NamedQuery("things", {"least": 0}), NamedQuery("things", {"least": 2})]):
         together, few = read_rows(things, "things", least=0), read_rows(things, "things", least=2)
     assert [plain(row) for row in together] == [plain(row) for row in alone]
     assert [row["n"] for row in few] == [2]
@@ -61,10 +62,10 @@ def test_within_a_block_nothing_is_asked_twice_and_after_it_everything_anew(
     things: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    text = rows.query("things")
-    monkeypatch.setattr(rows, "query", lambda name: asked.append(name) or text)  # type: ignore[func-returns-value]
+    text = queries.query("things")
+    monkeypatch.setattr(queries, "query", lambda name: asked.append(name) or text)  # type: ignore[func-returns-value]
     with reading_once(things):
-        with reading_once(things, [Ask("things", {"least": 1})]):
+        with reading_once(things, [NamedQuery("things", {"least": 1})]):
             given = read_rows(things, "things", least=1)
         given[0]["n"] = 7  # the caller's own
         assert read_rows(things, "things", least=1)[0]["n"] == 2
@@ -87,6 +88,6 @@ def test_what_is_written_down_of_the_columns_is_what_the_schema_says(conn: Conne
 
 
 def test_a_query_that_is_not_written_down_is_asked_by_itself(conn: Connection) -> None:
-    with reading_once(conn, [Ask("started_books")]):
+    with reading_once(conn, [NamedQuery("started_books")]):
         assert read_rows(conn, "started_books") == []
     assert Path(FOLDER, "columns.json").is_file()

@@ -12,11 +12,11 @@ from numpy.testing import assert_array_equal
 from tests.store.market_rows import BOOK as DAILY
 from tests.store.market_rows import INCEPTION, actions, week
 
-from nightdesk.book import Book, parse_book
-from nightdesk.errors import Refused
-from nightdesk.store.bars import Saved, save_market
+from nightdesk.core.book import Book, parse_book
+from nightdesk.core.errors import Refused
+from nightdesk.store.bar_rows import Saved, save_market
 from nightdesk.store.bars_hourly import hours_changed, read_hourly_panel, save_hours
-from nightdesk.store.books import BookRecord, start_book
+from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor, now
 from nightdesk.store.rows import read_rows
 

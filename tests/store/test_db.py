@@ -13,18 +13,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from nightdesk.errors import Refused, Transient
-from nightdesk.store.db import (
-    Connection,
-    address,
-    book_lock,
-    connect,
-    cursor,
-    now,
-    one,
-    sql_folder,
-    transaction,
-)
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, address, book_lock, cursor, now, one, sql_folder, transaction
 
 
 @pytest.fixture
@@ -197,7 +188,8 @@ def test_a_lock_ends_with_the_connection_that_held_it(conn: Connection, other: C
 
 
 HOLDS_ONE_AND_WAITS_FOR_ANOTHER = """
-from nightdesk.store.db import book_lock, connect, cursor, transaction
+from nightdesk.store.db import book_lock, cursor, transaction
+from nightdesk.store.connection import connect
 conn = connect()
 with book_lock(conn, "b"), transaction(conn), cursor(conn) as cur:
     cur.execute("LOCK TABLE nightdesk.runs")

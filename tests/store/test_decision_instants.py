@@ -11,14 +11,15 @@ import pytest
 from tests.conftest import PROJECT, Databases, open_connection
 from tests.store.old_database import make_old, old_migrations
 
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused, Transient
-from nightdesk.pipeline.context import open_context
-from nightdesk.pipeline.steps import run_session
-from nightdesk.store.db import Connection, connect, cursor, sql_folder
-from nightdesk.store.ledger import read_mark
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.session.entry import open_context
+from nightdesk.session.steps import run_session
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor, sql_folder
+from nightdesk.store.ledger_rows import read_mark
 from nightdesk.store.migrations import check_schema, migrate
-from nightdesk.store.orders import orders_of
+from nightdesk.store.order_rows import orders_of
 
 BY_INSTANT = "031_decision_instants.sql"
 LAST, NEXT = date(2016, 6, 27), date(2016, 6, 28)

@@ -6,15 +6,15 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.errors import Refused
-from nightdesk.store.books import BookRecord, book_record, start_book, started_books
+from nightdesk.core.errors import Refused
+from nightdesk.store.book_rows import BookRecord, book_record, start_book, started_books
 from nightdesk.store.db import Connection
-from nightdesk.store.decisions import directions_before
-from nightdesk.store.messages import alerts_of, raise_alert
-from nightdesk.store.risk import kill_switch, set_kill_switch
+from nightdesk.store.decision_rows import directions_before
+from nightdesk.store.kill_switch_rows import kill_switch, set_kill_switch
+from nightdesk.store.message_rows import alerts_of, raise_alert
 from nightdesk.store.rows import replace_rows
-from nightdesk.store.runs import (
-    Run,
+from nightdesk.store.run_rows import (
+    StoredRun,
     begin_step,
     close_run,
     end_step,
@@ -26,7 +26,7 @@ from nightdesk.store.runs import (
 )
 
 BOOK = BookRecord("macro", date(2022, 3, 1), date(2020, 3, 2), Decimal("100000.00"), "paper", "paper-macro")
-RUN = Run("macro", date(2022, 3, 1), datetime(2022, 3, 1, 21, tzinfo=UTC), None, "open", "0.1.0", "abc")
+RUN = StoredRun("macro", date(2022, 3, 1), datetime(2022, 3, 1, 21, tzinfo=UTC), None, "open", "0.1.0", "abc")
 
 
 def test_a_book_begins_once(conn: Connection) -> None:

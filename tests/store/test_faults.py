@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-from nightdesk.errors import Refused, Transient
-from nightdesk.store.db import Connection, book_lock, connect, cursor, one, transaction
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, book_lock, cursor, one, transaction
 
 
 @pytest.fixture

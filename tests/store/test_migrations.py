@@ -6,8 +6,9 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from nightdesk.errors import Refused
-from nightdesk.store.db import Connection, connect, cursor, sql_folder
+from nightdesk.core.errors import Refused
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor, sql_folder
 from nightdesk.store.migrations import check_schema, migrate
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from tests.store.market_rows import BOOK, INCEPTION, actions, bars, week
 
-from nightdesk.calendar import get_calendar
-from nightdesk.panel import Action, Bars, Column, Panel, build_panel
-from nightdesk.store.bars import known_now, save_market
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.panel import Action, Bars, Column, Panel, build_panel
+from nightdesk.store.bar_rows import known_now, save_market
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.panels import read_panel
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.store.market_rows import BOOK, INCEPTION, actions, bars
-from tests.store.test_bars import dump, versions
+from tests.store.test_bar_rows import dump, versions
 
-from nightdesk.calendar import get_calendar
-from nightdesk.store.bars import Saved, SavedMarket, known_now, save_market
+from nightdesk.core.calendar import get_calendar
+from nightdesk.store.bar_rows import Saved, SavedMarket, known_now, save_market
 from nightdesk.store.db import Connection
 from nightdesk.store.panels import read_panel
 from nightdesk.store.rows import read_rows

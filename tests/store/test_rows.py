@@ -12,10 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nightdesk.errors import Refused
-from nightdesk.store import rows
-from nightdesk.store.db import Connection, connect, cursor
-from nightdesk.store.rows import Changed, add_rows, diff_rows, query, read_row, read_rows, replace_rows
+from nightdesk.core.errors import Refused
+from nightdesk.store import queries as queries_store
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor
+from nightdesk.store.queries import query
+from nightdesk.store.rows import Changed, add_rows, diff_rows, read_row, read_rows, replace_rows
 
 KEY = {"book": "b", "session": date(2024, 1, 2)}
 
@@ -198,7 +200,7 @@ def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     (tmp_path / "sql" / "migrations").mkdir(parents=True)
     (tmp_path / "sql" / "queries").mkdir()
     monkeypatch.setenv("NIGHTDESK_ROOT", str(tmp_path))
-    rows._queries.cache_clear()
+    queries_store._queries.cache_clear()
     return lambda text: (tmp_path / "sql" / "queries" / "x.sql").write_text(text) and None
 
 

@@ -7,19 +7,19 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from nightdesk.store.brokers import add_recovery, note_silence
+from nightdesk.store.broker_rows import add_recovery, note_silence
 from nightdesk.store.db import Connection, cursor, one
-from nightdesk.store.health import Health
-from nightdesk.store.messages import raise_alert
-from nightdesk.store.orders import move_order
-from nightdesk.store.risk import set_kill_switch
-from nightdesk.store.runs import Run, begin_step, end_step
+from nightdesk.store.health_rows import Health
+from nightdesk.store.kill_switch_rows import set_kill_switch
+from nightdesk.store.message_rows import raise_alert
+from nightdesk.store.order_rows import move_order
+from nightdesk.store.run_rows import StoredRun, begin_step, end_step
 
 SECRET = 'hush "hush" <&>'
 WORDS = f"the server said {SECRET} to us"
 SESSION, NOW = date(2026, 11, 19), datetime(2026, 11, 19, 21, tzinfo=UTC)
 FAULT = {"failures": 1, "opened_at": None, "last_success": None, "last_failure": NOW, "last_error": WORDS}
-RUN = Run("swing", SESSION, NOW, None, "open", "0.1.0", "abc")
+RUN = StoredRun("swing", SESSION, NOW, None, "open", "0.1.0", "abc")
 
 WRITES: dict[str, Callable[[Connection], object]] = {
     "alerts": lambda conn: raise_alert(conn, "key", "INFO", WORDS, WORDS),

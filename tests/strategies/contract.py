@@ -8,9 +8,9 @@ import pytest
 from tests.factors.panels import members, random_panel
 
 from nightdesk import factors, strategies
-from nightdesk.panel import Panel
+from nightdesk.core.panel import Panel
 from nightdesk.strategies import Signals, Strategy, View, with_models
-from nightdesk.strategies.base import BAR
+from nightdesk.strategies.strategy import BAR
 
 VIX = "^VIX"
 

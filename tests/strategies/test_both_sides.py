@@ -7,16 +7,16 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tests.decision.desks import desk
+from tests.engine.desks import desk
 from tests.factors.panels import random_panel
 from tests.strategies.contract import VIX, StrategyContract, view_of
 
 from nightdesk import factors
-from nightdesk.decision import observe
-from nightdesk.quarantine import Withheld
+from nightdesk.core.withheld import Withheld
+from nightdesk.engine import observe
 from nightdesk.strategies import Direction, SignalAction, Signals, SignalSide, Strategy, View
-from nightdesk.strategies.base import BAR
 from nightdesk.strategies.comparing import above, below
+from nightdesk.strategies.strategy import BAR
 from nightdesk.strategies.swing import confidences, first_that_holds
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY
 

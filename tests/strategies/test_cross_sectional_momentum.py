@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.decision.desks import book
+from tests.engine.desks import book
 from tests.strategies.contract import AcrossSymbolsContract
 from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
-from nightdesk.book import load_book
-from nightdesk.decision import resolve
-from nightdesk.errors import Refused
+from nightdesk.core.book import load_book
+from nightdesk.core.errors import Refused
+from nightdesk.engine import resolve
 from nightdesk.strategies import Direction, View
 
 NAN = np.nan

@@ -5,7 +5,7 @@ from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.strategies import ExitDistance, ExitPlan
 
 NAME = "ma_crossover"

@@ -12,9 +12,9 @@ from tests.strategies.contract import StrategyContract, columns_of, view_of
 from tests.strategies.swing_bars import NAN, session_of
 
 from nightdesk import factors, strategies
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.panel import Panel
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 from nightdesk.strategies import Direction, ExitDistance, ExitPlan, Model, Signals, View, with_models
 from nightdesk.strategies.learning import opens_span
 from nightdesk.strategies.logistic import fit_logistic

@@ -9,8 +9,8 @@ from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
-from nightdesk.errors import Refused
-from nightdesk.panel import Panel
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 from nightdesk.strategies import Direction, ExitDistance, ExitPlan
 
 NAME = "news_sentiment"

@@ -10,7 +10,7 @@ from tests.factors.panels import members, panel_of
 from tests.strategies.contract import VIX, assert_equal
 
 from nightdesk import factors, strategies
-from nightdesk.panel import Panel
+from nightdesk.core.panel import Panel
 from nightdesk.strategies import Direction, Strategy, View, with_models
 
 NAMES = ("rsi_mean_reversion", "ma_crossover", "ml_momentum", "news_sentiment", "volatility_breakout")

@@ -8,8 +8,8 @@ from tests.strategies.contract import StrategyContract
 from tests.strategies.test_cross_sectional_momentum import session
 
 from nightdesk import strategies
-from nightdesk.book import load_book
-from nightdesk.errors import Refused
+from nightdesk.core.book import load_book
+from nightdesk.core.errors import Refused
 from nightdesk.strategies import Direction
 
 NAN = np.nan

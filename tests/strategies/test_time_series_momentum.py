@@ -8,8 +8,8 @@ from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
-from nightdesk.book import load_book
-from nightdesk.errors import Refused
+from nightdesk.core.book import load_book
+from nightdesk.core.errors import Refused
 from nightdesk.strategies import Direction, Signals, View
 
 NAN = np.nan

@@ -34,7 +34,7 @@ class Chart:
     summary: str
 
 
-def draw(
+def draw_line(
     sessions: Sequence[date],
     values: Sequence[float],
     *,

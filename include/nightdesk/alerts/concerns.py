@@ -14,8 +14,8 @@ from typing import Any
 
 from nightdesk.risk import RiskState
 from nightdesk.risk.levels import LOWEST_LASTING
-from nightdesk.risk.telling import in_short
-from nightdesk.store.risk import KillSwitch
+from nightdesk.risk.moves import in_short
+from nightdesk.store.kill_switch_rows import KillSwitchState
 
 #: Levels of alerts, states of sources and outcomes of checks that were not passed, the gravest first.
 LEVELS = ("EMERGENCY", "CRITICAL", "WARNING", "INFO")
@@ -70,7 +70,7 @@ class Concern:
 
 
 def concerns(
-    switch: KillSwitch,
+    switch: KillSwitchState,
     risk: RiskState | None = None,
     *,
     foreign: Sequence[str] = (),
@@ -87,7 +87,7 @@ def concerns(
 
     Parameters
     ----------
-    switch : KillSwitch
+    switch : KillSwitchState
         The kill switch.
     risk : RiskState, optional
         After the newest decision; None where the book has no levels, or has decided nothing.
@@ -164,7 +164,7 @@ def sort_alerts(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _switch(switch: KillSwitch) -> Iterable[Concern]:
+def _switch(switch: KillSwitchState) -> Iterable[Concern]:
     if switch.on:
         since = "" if switch.session is None else f"since {switch.session} by {switch.who}"
         nothing = ", nothing at all may be sent" if switch.everything else ""

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from html import escape
 
-from nightdesk.masking import one_line
-from nightdesk.store.deliveries import Alert
-from nightdesk.store.messages import Level
+from nightdesk.core.masking import one_line
+from nightdesk.store.delivery_rows import Alert
+from nightdesk.store.message_rows import Level
 
 _LINK = re.compile(r"https?://[^\s<>\"]+[^\s<>\".,;:)]")
 

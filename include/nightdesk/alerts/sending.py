@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.masking import ALERT_PREFIX, mask_line
+from nightdesk.core.masking import ALERT_PREFIX, mask_line
 
 if TYPE_CHECKING:
     from nightdesk.alerts.message import Message

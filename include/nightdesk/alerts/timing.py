@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from nightdesk.store.deliveries import Delivery
-from nightdesk.store.messages import Level
+from nightdesk.store.delivery_rows import Delivery
+from nightdesk.store.message_rows import Level
 
 #: After the first failed attempt; each further one doubles it.
 FIRST_WAIT = timedelta(seconds=30)

@@ -1,6 +1,6 @@
 """Brokers: where orders go, behind one interface."""
 
-from nightdesk.brokers.base import (
+from nightdesk.brokers.broker_interface import (
     Broker,
     Capabilities,
     DuplicateOrder,
@@ -8,8 +8,8 @@ from nightdesk.brokers.base import (
     Unreachable,
     Unreadable,
 )
-from nightdesk.brokers.registry import capabilities, make, open_account
-from nightdesk.execution.account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
+from nightdesk.brokers.broker_registry import capabilities, make, open_account
+from nightdesk.orders.broker_account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 __all__ = [
     "Account",

@@ -15,7 +15,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from nightdesk.book import Book
 from nightdesk.brokers.alpaca_address import address_of
 from nightdesk.brokers.alpaca_answers import (
     Rubbish,
@@ -32,13 +31,14 @@ from nightdesk.brokers.alpaca_answers import (
 from nightdesk.brokers.alpaca_http import AlpacaLine, Denied, Patience
 from nightdesk.brokers.alpaca_lists import activities, client_order_ids, orders
 from nightdesk.brokers.alpaca_orders import CAPABILITIES, body_of
-from nightdesk.brokers.base import Broker, DuplicateOrder, RejectedOrder, Unreadable
+from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.calendar import get_calendar
-from nightdesk.errors import Refused
-from nightdesk.execution.account import Account, BrokerOrder, Movement
-from nightdesk.execution.fills import Fill
-from nightdesk.execution.orders import Order
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.orders.broker_account import Account, BrokerOrder, Movement
+from nightdesk.orders.fills import Fill
+from nightdesk.orders.order import Order
 
 #: What a call may take.
 PATIENCE = Patience()

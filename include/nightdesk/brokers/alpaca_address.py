@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from nightdesk.bounded_http import is_on_this_machine
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 PAPER = "https://paper-api.alpaca.markets"
 LIVE = "https://api.alpaca.markets"

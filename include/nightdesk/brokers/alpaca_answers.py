@@ -13,13 +13,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from nightdesk.book import Instrument
-from nightdesk.calendar import Calendar
-from nightdesk.errors import Refused
-from nightdesk.execution.account import Account, BrokerOrder, Movement, MovementKind, OrderState
-from nightdesk.execution.fills import Fill
-from nightdesk.execution.money import ZERO, to_cents, to_price
-from nightdesk.execution.orders import Side
+from nightdesk.core.book import Instrument
+from nightdesk.core.calendar import Calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.money import ZERO, to_cents, to_price
+from nightdesk.orders.broker_account import Account, BrokerOrder, Movement, MovementKind, OrderState
+from nightdesk.orders.fills import Fill
+from nightdesk.orders.order import Side
 
 #: Alpaca's statuses. What may still be executed is working: accepted, or partially filled when a part is.
 #:

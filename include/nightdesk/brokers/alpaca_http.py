@@ -23,10 +23,10 @@ from nightdesk.bounded_http import (
     no_answer,
     refuse_unsendable,
 )
-from nightdesk.brokers.base import Unreachable, Unreadable
+from nightdesk.brokers.broker_interface import Unreachable, Unreadable
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.errors import Refused
-from nightdesk.masking import one_line
+from nightdesk.core.errors import Refused
+from nightdesk.core.masking import one_line
 from nightdesk.retry_after import is_busy, later_words, seconds_until, waiting
 
 if TYPE_CHECKING:

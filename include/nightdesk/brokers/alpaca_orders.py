@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from nightdesk.book import AssetClass, Instrument
 from nightdesk.brokers.alpaca_answers import Symbols
-from nightdesk.brokers.base import Capabilities
-from nightdesk.execution.orders import Order, TimeInForce
+from nightdesk.brokers.broker_interface import Capabilities
+from nightdesk.core.book import AssetClass, Instrument
+from nightdesk.orders.order import Order, TimeInForce
 
 _STOCK: Mapping[TimeInForce, str] = {"day": "day", "open": "opg", "close": "cls", "gtc": "gtc", "ioc": "ioc"}
 _COIN: Mapping[TimeInForce, str] = {"day": "gtc", "gtc": "gtc", "ioc": "ioc"}

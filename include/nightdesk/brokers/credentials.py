@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nightdesk.book import BrokerEntry
-from nightdesk.errors import Refused
+from nightdesk.core.book import BrokerEntry
+from nightdesk.core.errors import Refused
 
 #: Names the accounts, comma-separated, that may trade real money.
 LIVE_VARIABLE = "NIGHTDESK_LIVE"

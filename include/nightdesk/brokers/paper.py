@@ -11,19 +11,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from nightdesk.book import Book
-from nightdesk.brokers.base import Broker, Capabilities, DuplicateOrder
-from nightdesk.errors import Refused
-from nightdesk.execution.account import Account, BrokerOrder, OrderState
-from nightdesk.execution.fills import Fill, fill_terms
-from nightdesk.execution.ledger import Ledger, Position
-from nightdesk.execution.orders import Intent, Order
-from nightdesk.execution.period import Period
-from nightdesk.execution.settlement import Opening, at_the_open, settle
-from nightdesk.schedule import schedule_of
-from nightdesk.store import paper
+from nightdesk.accounting.ledger import Ledger, Position
+from nightdesk.accounting.period import Period
+from nightdesk.accounting.settlement import Opening, at_the_open, settle
+from nightdesk.brokers.broker_interface import Broker, Capabilities, DuplicateOrder
+from nightdesk.core.book import Book
+from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import schedule_of
+from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
+from nightdesk.orders.fills import Fill, fill_terms
+from nightdesk.orders.order import Intent, Order
+from nightdesk.store import paper_rows
 from nightdesk.store.db import Connection, transaction
-from nightdesk.store.paper import PaperState
+from nightdesk.store.paper_rows import PaperState
 
 #: The account holds for one owner, whatever strategies stand behind its orders.
 _OWNER = ""
@@ -72,25 +72,25 @@ class PaperBroker(Broker):
         self.refuse_impossible(order)
         with transaction(self._conn):
             state = self._state()
-            if not paper.add_order(self._conn, self._name, state.as_of, state.session, order):
+            if not paper_rows.add_order(self._conn, self._name, state.as_of, state.session, order):
                 raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
             return self._known(order.client_order_id)
 
     def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
-        row = paper.find_paper_order(self._conn, self._name, client_order_id)
+        row = paper_rows.find_paper_order(self._conn, self._name, client_order_id)
         return None if row is None else _broker_order(row)
 
     def open_orders(self) -> Sequence[BrokerOrder]:
-        return tuple(_broker_order(row) for row in paper.open_paper_orders(self._conn, self._name))
+        return tuple(_broker_order(row) for row in paper_rows.open_paper_orders(self._conn, self._name))
 
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
-        return paper.paper_fills_since(self._conn, self._name, as_of)
+        return paper_rows.paper_fills_since(self._conn, self._name, as_of)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
         with transaction(self._conn):
             self._known(client_order_id)
             as_of = self._state().as_of
-            paper.end_order(
+            paper_rows.end_order(
                 self._conn, self._name, client_order_id, "cancelled", as_of, "cancelled by its sender"
             )
             return self._known(client_order_id)
@@ -98,9 +98,9 @@ class PaperBroker(Broker):
     def fund(self, as_of: datetime, capital: Decimal) -> None:
         """Open the account at a decision instant; one that is open stays as it is."""
         with transaction(self._conn):
-            if paper.newest_state(self._conn, self._name) is None:
+            if paper_rows.newest_state(self._conn, self._name) is None:
                 session = self._schedule.session_of(as_of)
-                paper.add_state(self._conn, self._name, PaperState(as_of, session, capital, {}))
+                paper_rows.add_state(self._conn, self._name, PaperState(as_of, session, capital, {}))
 
     def advance(self, period: Period) -> None:
         """Live through a period by the settlement of every driver: accruals, then the open at which waiting
@@ -116,9 +116,9 @@ class PaperBroker(Broker):
         with transaction(self._conn):
             state = self._state()
             if state.as_of == period.as_of:
-                if paper.acted_since(self._conn, self._name, period.as_of):
+                if paper_rows.acted_since(self._conn, self._name, period.as_of):
                     return
-                paper.take_back(self._conn, self._name, period.as_of)
+                paper_rows.take_back(self._conn, self._name, period.as_of)
                 state = self._state()
             following = self._schedule.after(state.as_of)
             if period.as_of != following:
@@ -135,7 +135,7 @@ class PaperBroker(Broker):
     def take_back(self, as_of: datetime) -> None:
         """Forget the periods from the one that ends at `as_of` on; orders received before it wait again."""
         with transaction(self._conn):
-            paper.take_back(self._conn, self._name, as_of)
+            paper_rows.take_back(self._conn, self._name, as_of)
 
     def _settle(self, state: PaperState, period: Period) -> None:
         held = {
@@ -143,19 +143,19 @@ class PaperBroker(Broker):
             for symbol, quantity in state.positions.items()
         }
         opening = Opening(Ledger(state.cash, held), as_of=state.as_of)
-        waiting = tuple(map(self._order, paper.open_paper_orders(self._conn, self._name)))
+        waiting = tuple(map(self._order, paper_rows.open_paper_orders(self._conn, self._name)))
         settled = settle(opening, waiting, period, at_the_open(period, self._terms))
         as_of, ledger = period.as_of, settled.ledger
         state = PaperState(as_of, period.session, ledger.cash, ledger.net())
-        paper.add_state(self._conn, self._name, state)
+        paper_rows.add_state(self._conn, self._name, state)
         for rest in settled.expired:
-            paper.end_order(self._conn, self._name, rest.client_order_id, "expired", as_of, rest.reason)
+            paper_rows.end_order(self._conn, self._name, rest.client_order_id, "expired", as_of, rest.reason)
         for fill in settled.fills:
-            paper.end_order(self._conn, self._name, fill.client_order_id, "filled", as_of)
-            paper.add_fill(self._conn, self._name, as_of, fill)
+            paper_rows.end_order(self._conn, self._name, fill.client_order_id, "filled", as_of)
+            paper_rows.add_fill(self._conn, self._name, as_of, fill)
 
     def _state(self) -> PaperState:
-        state = paper.newest_state(self._conn, self._name)
+        state = paper_rows.newest_state(self._conn, self._name)
         if state is None:
             raise Refused(
                 f"paper account {self._name} was never funded: run its book from the first session on"

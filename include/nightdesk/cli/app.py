@@ -5,8 +5,8 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
-from nightdesk.errors import NightdeskError
-from nightdesk.masking import lines_only, mask
+from nightdesk.core.errors import NightdeskError
+from nightdesk.core.masking import lines_only, mask
 
 #: The order in which `nightdesk --help` tells of the commands.
 ORDER = (

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nightdesk.panel import Panel
-    from nightdesk.research.market import Market
+    from nightdesk.core.panel import Panel
+    from nightdesk.research.backtest.data import FetchedBars
 
 #: Lines of one kind that are shown; the others are counted.
 SHOWN = 5
 
 
-def market_document(market: Market) -> dict[str, Any]:
+def market_document(market: FetchedBars) -> dict[str, Any]:
     """Where the bars of a result came from, and what of them was left out."""
     return {
         "sources": market.sources,
@@ -24,7 +24,7 @@ def market_document(market: Market) -> dict[str, Any]:
     }
 
 
-def market_counts(market: Market) -> dict[str, Any]:
+def market_counts(market: FetchedBars) -> dict[str, Any]:
     """The same in numbers, for commands that run many backtests on the same bars."""
     told = market_document(market)
     counts = {name: len(told[name]) for name in ("missing", "unread_files", "actions")}
@@ -47,8 +47,8 @@ def count_lines(counts: Mapping[str, int]) -> Iterator[str]:
 
 def _actions(panel: Panel) -> Iterator[dict[str, Any]]:
     """What was found of corporate actions that are not plain: symbol, session, outcome, words, answers."""
-    from nightdesk.calendar import as_date
-    from nightdesk.corporate.findings import fold
+    from nightdesk.core.calendar import as_date
+    from nightdesk.core.corporate.findings import fold
 
     for one in fold(panel.findings):
         yield {

@@ -14,7 +14,7 @@ from typing import Any
 
 import typer
 
-from nightdesk.masking import lines_only, one_line
+from nightdesk.core.masking import lines_only, one_line
 
 
 def show(document: Mapping[str, Any], *, as_json: bool, text: Callable[[], Iterable[str]]) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from nightdesk.cli.options import check_span
 
 if TYPE_CHECKING:
-    from nightdesk.book import Book
-    from nightdesk.research.market import Market
+    from nightdesk.core.book import Book
+    from nightdesk.research.backtest.data import FetchedBars
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class Start:
     until: date
     sessions: int
 
-    def read(self, feed: str | None, accepted: Sequence[tuple[str, date]] = ()) -> Market:
+    def read(self, feed: str | None, accepted: Sequence[tuple[str, date]] = ()) -> FetchedBars:
         """The bars from the origin on, from one feed or from the book's own in order.
 
         `accepted` are prices by symbol and session that are taken as they are; `Refused` where one of them
         does not wait in quarantine.
         """
-        from nightdesk.research.accepted_prices import read_accepting
+        from nightdesk.research.backtest.accepted_prices import read_accepting
 
         feeds = [feed] if feed is not None else None
         return read_accepting(self.book, self.origin, self.until, feeds, accepted)
@@ -58,9 +58,9 @@ def begin(book: Book, first: date, last: date) -> Start:
         When the span holds no session, its last one is not over, or the book's own origin does not lie before
         it.
     """
-    from nightdesk.calendar import as_date, get_calendar
-    from nightdesk.errors import Refused
-    from nightdesk.research.market import origin_of
+    from nightdesk.core.calendar import as_date, get_calendar
+    from nightdesk.core.errors import Refused
+    from nightdesk.research.backtest.data import origin_of
 
     check_span(first, last)
     calendar = get_calendar(book.calendar)

@@ -11,8 +11,8 @@ from nightdesk.factors import (
     volume,
     wilder,
 )
-from nightdesk.factors.engine import Source, compute, hours_back, look_back
-from nightdesk.factors.registry import HOURLY, Factor, families, resolve
+from nightdesk.factors.compute import Source, compute, hours_back, look_back
+from nightdesk.factors.factor_registry import HOURLY, Factor, families, resolve
 
 #: Every factor of the desk's own table.
 STANDARD: tuple[str, ...] = (

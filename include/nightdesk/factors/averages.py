@@ -5,10 +5,10 @@ They are computed on adjusted closes and restated, so that they compare with the
 
 from __future__ import annotations
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 
 @factor("sma_{n}", look_back=lambda n: n)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 
 @factor(

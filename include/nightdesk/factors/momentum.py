@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 SESSIONS_PER_MONTH = 21
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 
 @factor("q{percent}_{n}", look_back=lambda percent, n: n + 1)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor, resolve
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor, resolve
 
 
 @factor("rank_{base}", look_back=lambda base: resolve(base).look_back)

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from nightdesk.calendar import Sessions
-from nightdesk.errors import Refused
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.core.calendar import Sessions
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 if TYPE_CHECKING:
     import pandas as pd

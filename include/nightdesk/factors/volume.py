@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors import windows
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 
 @factor("volume_ratio_{n}", look_back=lambda n: n + 1)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.factors.engine import Source
-from nightdesk.factors.registry import factor
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
+from nightdesk.factors.compute import Source
+from nightdesk.factors.factor_registry import factor
 
 #: A recursive value is dependable once its seed weighs less than this.
 FORGOTTEN = 1e-9

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 
 #: Columns that are worked on at a time, so that the passes over a wide panel stay in the processor's cache.
 CHUNK = 64

@@ -4,8 +4,8 @@
 they gave.
 """
 
-from nightdesk.feeds.base import Fault, Feed, Fetched, Missing
-from nightdesk.feeds.registry import HOURLY_NAMES, covers, covers_hours, has_hours, make
+from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing
+from nightdesk.feeds.feed_registry import HOURLY_NAMES, covers, covers_hours, has_hours, make
 
 __all__ = [
     "HOURLY_NAMES",

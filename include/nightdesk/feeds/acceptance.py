@@ -6,9 +6,9 @@ from datetime import date
 
 import numpy as np
 
-from nightdesk.book import Book
-from nightdesk.calendar import as_date, get_calendar
-from nightdesk.errors import Refused
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.checks import CHECKS, Spoils
 from nightdesk.feeds.quality import Quality
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.errors import Refused
-from nightdesk.feeds.base import Missing
+from nightdesk.core.errors import Refused
+from nightdesk.feeds.feed import Missing
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.sentiment import symbols_of

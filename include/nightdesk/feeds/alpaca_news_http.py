@@ -23,8 +23,8 @@ from nightdesk.bounded_http import (
     no_answer,
     refuse_unsendable,
 )
-from nightdesk.errors import Refused
-from nightdesk.feeds.base import Fault
+from nightdesk.core.errors import Refused
+from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault, retrying
 from nightdesk.retry_after import is_busy, later_words, seconds_until
 

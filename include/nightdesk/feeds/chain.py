@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from nightdesk.errors import Refused, Transient
-from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame, hour_frame
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.feeds.breaker import Circuit, SourceHealth
+from nightdesk.feeds.feed import (
+    Fault,
+    Feed,
+    Fetched,
+    Missing,
+    action_frame,
+    add_up,
+    bar_frame,
+    hour_frame,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Quality as Limits
+from nightdesk.core.book import QualityLimits as Limits
 from nightdesk.feeds.measures import RANGE_ROUNDING
 
 Floats = NDArray[np.float64]
@@ -19,7 +19,7 @@ Flags = NDArray[np.bool_]
 WHOLE_BOOK = "*"
 
 
-class Consequence(StrEnum):
+class CheckConsequence(StrEnum):
     """What follows from a check that fails."""
 
     QUARANTINE = "quarantine"  #: the symbol opens nothing; a position in it is kept
@@ -43,7 +43,7 @@ class Check:
     """
 
     name: str
-    consequence: Consequence
+    consequence: CheckConsequence
     #: of the book; None where it differs by symbol and session (`nightdesk.feeds.quality.Quality.limit`)
     limit: Callable[[Limits], float] | None
     meaning: str
@@ -58,7 +58,7 @@ class Check:
         return failed
 
 
-_QUARANTINE, _WARN, _STOP = Consequence.QUARANTINE, Consequence.WARN, Consequence.STOP
+_QUARANTINE, _WARN, _STOP = CheckConsequence.QUARANTINE, CheckConsequence.WARN, CheckConsequence.STOP
 _BAR, _PRICE = Spoils.BAR, Spoils.PRICE
 
 CHECKS: tuple[Check, ...] = (

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.opening import Head, kind_of
-from nightdesk.feeds.stamps import Days, Form, Stamps, days_of, of_numbers, read_stamps
+from nightdesk.feeds.stamps import Days, StampForm, Stamps, days_of, of_numbers, read_stamps
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from nightdesk.calendar import Calendar
+    from nightdesk.core.calendar import Calendar
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ def _of_timestamps(column: pa.ChunkedArray) -> Stamps:
         column.cast(pa.timestamp("ns", zone)).cast(pa.timestamp("ns")).to_numpy().astype("datetime64[ns]")
     )
     if zone is None:
-        return Stamps(Form.INSTANT, moment)
+        return Stamps(StampForm.INSTANT, moment)
     local = pd.DatetimeIndex(moment, tz="UTC").tz_convert(zone).tz_localize(None).to_numpy()
-    return Stamps(Form.INSTANT, moment, local.astype("datetime64[ns]"))
+    return Stamps(StampForm.INSTANT, moment, local.astype("datetime64[ns]"))

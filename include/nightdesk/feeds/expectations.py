@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.checks import CHECKS, Finding
 from nightdesk.feeds.quality import Quality
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightdesk.calendar import Calendar, get_calendar
-from nightdesk.corporate.evidence import History, factor_changes, raw_splits
-from nightdesk.corporate.findings import INFERRED_SOURCE
-from nightdesk.errors import Refused
-from nightdesk.feeds.base import (
+from nightdesk.core.calendar import Calendar, get_calendar
+from nightdesk.core.corporate.evidence import History, factor_changes, raw_splits
+from nightdesk.core.corporate.findings import INFERRED_SOURCE
+from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import hourly
+from nightdesk.feeds.bar_tables import Found, Version, find_tables, read_symbols, read_table
+from nightdesk.feeds.day_columns import place
+from nightdesk.feeds.feed import (
     PRICES,
     WITHOUT_PRICE,
     Feed,
@@ -25,13 +28,10 @@ from nightdesk.feeds.base import (
     bar_frame,
     hour_frame,
 )
-from nightdesk.feeds.day_columns import place
 from nightdesk.feeds.hour_tables import find_hours, hour_symbols, read_hours
 from nightdesk.feeds.spellings import same_symbol
 from nightdesk.feeds.stated_actions import combine, read_actions
-from nightdesk.feeds.tables import Found, Version, find_tables, read_symbols, read_table
 from nightdesk.feeds.unadjusting import unadjust
-from nightdesk.schedule import hourly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ class FilesFeed(Feed):
     Corporate actions that the files state come as they are. Where a file carries `adj_close`, each change of
     adj_close / close is an action of kind `adjustment` of the later bar's date, so that nothing before it
     changes when a later dividend arrives; where it does not, splits are inferred from raw prices. See
-    `nightdesk.corporate.evidence`.
+    `nightdesk.core.corporate.evidence`.
 
     Parameters
     ----------

@@ -24,14 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.errors import Refused
-from nightdesk.feeds.day_columns import Places, refuse_empty
-from nightdesk.feeds.layouts import PLAIN, PRICES, plain_name
-from nightdesk.feeds.opening import Head, kind_of, look
-from nightdesk.feeds.reading import read_columns
-from nightdesk.feeds.spellings import same_symbol
-from nightdesk.feeds.stamps import read_stamps
-from nightdesk.feeds.tables import (
+from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import HOUR, Schedule
+from nightdesk.feeds.bar_tables import (
     HOUR_STARTS,
     Version,
     numbers_of,
@@ -40,13 +35,18 @@ from nightdesk.feeds.tables import (
     symbols_of,
     version_of,
 )
-from nightdesk.schedule import HOUR, Schedule
+from nightdesk.feeds.day_columns import Places, refuse_empty
+from nightdesk.feeds.layouts import PLAIN, PRICES, plain_name
+from nightdesk.feeds.opening import Head, kind_of, look
+from nightdesk.feeds.reading import read_columns
+from nightdesk.feeds.spellings import same_symbol
+from nightdesk.feeds.stamps import read_stamps
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from nightdesk.schedule import Instants
+    from nightdesk.core.schedule import Instants
 
 REQUIRED = ("symbol", *PRICES, "volume")
 

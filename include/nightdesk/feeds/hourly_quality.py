@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nightdesk.book import Book
-from nightdesk.book import Quality as Limits
-from nightdesk.errors import Refused
-from nightdesk.feeds.checks import CHECKS, Check, Consequence, Finding, Flags, Floats, Spoils
+from nightdesk.core.book import Book
+from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
+from nightdesk.core.withheld import Withheld, usable
+from nightdesk.feeds.checks import CHECKS, Check, CheckConsequence, Finding, Flags, Floats, Spoils
 from nightdesk.feeds.jumps import Jumps, bad_opens
 from nightdesk.feeds.measures import measure
 from nightdesk.feeds.quality import Quality, examine
-from nightdesk.panel import Panel
-from nightdesk.quarantine import Withheld, usable
 
 NAMES = ("nulls", "not_positive", "out_of_range", "price_jump", "missing_share", "unchanged")
 HOURLY_CHECKS: tuple[Check, ...] = tuple(one for one in CHECKS if one.name in NAMES)
@@ -38,7 +38,7 @@ class HourlyQuality:
     failed : mapping of check name to bool ndarray
     jumps : Jumps
         What each close was measured against.
-    limits : nightdesk.book.Quality
+    limits : nightdesk.core.book.QualityLimits
         Those of hours, under the names that the checks use.
     withheld : Withheld
         What decisions do not use.
@@ -109,7 +109,7 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
         for one in HOURLY_CHECKS
     }
     spoilt = np.any([failed[one.name] for one in HOURLY_CHECKS if one.spoils is Spoils.BAR], axis=0)
-    held = [failed[one.name] for one in HOURLY_CHECKS if one.consequence is Consequence.QUARANTINE]
+    held = [failed[one.name] for one in HOURLY_CHECKS if one.consequence is CheckConsequence.QUARANTINE]
     return HourlyQuality(
         panel=panel,
         values={name: measured.by_check[name] for name in failed},

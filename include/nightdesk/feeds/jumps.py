@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Quality as Limits
-from nightdesk.panel import Floats, Panel
-from nightdesk.quarantine import BadOpens
+from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.panel import Floats, Panel
+from nightdesk.core.withheld import BadOpens
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -92,7 +92,7 @@ def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> 
         Where there is a bar that passed the checks of the bar itself: only such a close can be accepted.
     scale : ndarray of shape (n_sessions, n_symbols)
         See `robust_scale`.
-    limits : nightdesk.book.Quality
+    limits : nightdesk.core.book.QualityLimits
         `price_jump`, `price_jump_sigmas` and `price_jump_floor`.
 
     Returns

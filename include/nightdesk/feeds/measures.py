@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Quality as Limits
-from nightdesk.corporate.soundness import RANGE_ROUNDING as RANGE_ROUNDING
+from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.corporate.soundness import RANGE_ROUNDING as RANGE_ROUNDING
+from nightdesk.core.panel import Panel
 from nightdesk.feeds.jumps import Flags, Jumps, measure_jumps, robust_scale
-from nightdesk.panel import Panel
 
 Floats = NDArray[np.float64]
 
@@ -21,7 +21,7 @@ FEWEST_SESSIONS = 20
 
 
 @dataclass(frozen=True)
-class Measured:
+class BarMeasures:
     """Measures by check, each of shape (n_sessions, n_symbols), the jumps, and the age of the newest bar."""
 
     by_check: Mapping[str, Floats]
@@ -29,14 +29,14 @@ class Measured:
     age: NDArray[np.int64]
 
 
-def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None) -> Measured:
+def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None) -> BarMeasures:
     """Measure everything that the checks judge.
 
     Parameters
     ----------
     panel : Panel
         From the book's origin on.
-    limits : nightdesk.book.Quality
+    limits : nightdesk.core.book.QualityLimits
         The sessions over which gaps are counted and the scale of returns is taken; what a jump is.
     index : str
         A symbol that cannot be traded: of its bar only the close counts, and its jumps are no faults.
@@ -45,7 +45,7 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
 
     Returns
     -------
-    Measured
+    BarMeasures
         NaN where there is nothing to measure: without a bar, before a symbol's first one.
     """
     prices = np.stack([panel.open, panel.high, panel.low, panel.close])
@@ -78,7 +78,7 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
             by_check[name][:, n] = np.nan
         tradable[n] = False
     jumps = measure_jumps(panel, _sound(panel, by_check) & tradable, scale, limits)
-    return Measured(by_check | {"price_jump": jumps.size}, jumps, panel.age)
+    return BarMeasures(by_check | {"price_jump": jumps.size}, jumps, panel.age)
 
 
 def _sound(panel: Panel, by_check: Mapping[str, Floats]) -> Flags:

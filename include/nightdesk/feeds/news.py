@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from nightdesk.errors import NightdeskError, Refused, Transient
-from nightdesk.feeds.base import Fault, Missing
+from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore
+from nightdesk.feeds.feed import Fault, Missing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from nightdesk.documents import read_bytes
-from nightdesk.errors import Refused
+from nightdesk.core.documents import read_bytes
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
 from nightdesk.sentiment import symbols_of
 

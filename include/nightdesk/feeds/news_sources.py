@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from nightdesk.core.registry import Registry
 from nightdesk.feeds.news import NewsFeed
-from nightdesk.registry import Registry
 
 Clock = Callable[[], datetime]
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.layouts import BINANCE_KLINES, Basis
 from nightdesk.feeds.spellings import JSONS, PARQUETS, TEXTS, ends_with
 

@@ -13,21 +13,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Book
-from nightdesk.book import Quality as Limits
-from nightdesk.calendar import as_date
-from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, Consequence, Finding, Spoils
+from nightdesk.core.book import Book
+from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.calendar import as_date
+from nightdesk.core.panel import Panel
+from nightdesk.core.withheld import QuarantineSpell, Withheld
+from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
 from nightdesk.feeds.jumps import Jumps, bad_opens
-from nightdesk.feeds.measures import Measured, measure
-from nightdesk.panel import Panel
-from nightdesk.quarantine import Spell, Withheld
+from nightdesk.feeds.measures import BarMeasures, measure
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-__all__ = ["CHECKS", "WHOLE_BOOK", "Check", "Consequence", "Finding", "Quality", "Spoils", "examine"]
+__all__ = ["CHECKS", "WHOLE_BOOK", "Check", "CheckConsequence", "Finding", "Quality", "Spoils", "examine"]
 
-_QUARANTINE, _WARN, _STOP = Consequence.QUARANTINE, Consequence.WARN, Consequence.STOP
+_QUARANTINE, _WARN, _STOP = CheckConsequence.QUARANTINE, CheckConsequence.WARN, CheckConsequence.STOP
 
 #: Checks of absence: for a reference these are ruled by `reference_age`.
 _OF_ABSENCE = frozenset({"missing_share", "absent"})
@@ -113,7 +113,7 @@ class Quality:
             return self._explain_adjustment(finding, t, n)
         return finding.words
 
-    def reasons(self, t: int, consequence: Consequence) -> dict[str, str]:
+    def reasons(self, t: int, consequence: CheckConsequence) -> dict[str, str]:
         """Why at session `t` a symbol is in quarantine, warned of, or the run stops: words by symbol."""
         out: dict[str, list[str]] = {}
         for finding in self.findings(t):
@@ -123,11 +123,11 @@ class Quality:
 
     def why_stopped(self, t: int) -> str:
         """Why the run stops at session `t`; of a faulty reference with what its bar fails, and the answer."""
-        held = self.reasons(t, Consequence.QUARANTINE)
+        held = self.reasons(t, CheckConsequence.QUARANTINE)
         faulty = {self.row_names[n] for n in np.flatnonzero(self.failed["reference_faulty"][t])}
         return "; ".join(
             f"{words} ({held[symbol]})" if symbol in faulty else words
-            for symbol, words in self.reasons(t, Consequence.STOP).items()
+            for symbol, words in self.reasons(t, CheckConsequence.STOP).items()
         )
 
     def why_no_entries(self, t: int) -> str:
@@ -136,7 +136,7 @@ class Quality:
         absent = [f"{self.symbols[n]} for {age[n]:.0f} session(s)" for n in np.flatnonzero(age > 0)]
         return f"no bar of {', '.join(absent)}" if absent else ""
 
-    def spells(self, first: int = 0) -> tuple[Spell, ...]:
+    def spells(self, first: int = 0) -> tuple[QuarantineSpell, ...]:
         """Spells of quarantine from row `first` on, the longest first; one that began before is cut."""
         quarantined, sessions = self.quarantined[first:], self.panel.sessions[first:]
         edge = np.zeros((1, quarantined.shape[1]), dtype=bool)
@@ -155,7 +155,7 @@ class Quality:
                 reason = reason.removeprefix(f"{self.symbols[n]}: ")
                 days = (as_date(sessions[begin]), as_date(sessions[end - 1]))
                 out.append(
-                    Spell(
+                    QuarantineSpell(
                         self.symbols[n],
                         tuple(names),
                         reason,
@@ -269,13 +269,13 @@ def _spoiling(failed: Mapping[str, Flags], what: Spoils) -> Flags:
     return np.asarray(np.any([failed[one.name] for one in CHECKS if one.spoils is what], axis=0))
 
 
-def _any_of(failed: Mapping[str, Flags], consequence: Consequence) -> Flags:
+def _any_of(failed: Mapping[str, Flags], consequence: CheckConsequence) -> Flags:
     chosen = [failed[one.name] for one in CHECKS if one.consequence is consequence and one.name in failed]
     return np.asarray(np.any(chosen, axis=0))
 
 
 def _of_references(
-    measured: Measured, failed: Mapping[str, Flags], references: list[int], width: int
+    measured: BarMeasures, failed: Mapping[str, Flags], references: list[int], width: int
 ) -> dict[str, Floats]:
     """Age and faults of benchmark and volatility index; one that was never seen is as old as the panel."""
     so_far = np.arange(1, len(measured.age) + 1)
@@ -290,7 +290,7 @@ def _of_references(
     return {"reference_age": age, "reference_faulty": faulty}
 
 
-def _failed_share(panel: Panel, book: Book, measured: Measured, quarantined: Flags) -> Floats:
+def _failed_share(panel: Panel, book: Book, measured: BarMeasures, quarantined: Flags) -> Floats:
     universe = [panel.symbols.index(symbol) for symbol in book.symbols]
     listed = measured.age[:, universe] >= 0
     bad = listed & (quarantined[:, universe] | (measured.age[:, universe] > 0))

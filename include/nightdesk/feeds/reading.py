@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.feeds.cells import as_texts
 from nightdesk.feeds.opening import Head, open_stream, read_json, unreadable
 from nightdesk.feeds.stamps import form_of

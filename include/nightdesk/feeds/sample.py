@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.feeds.base import PRICES, Feed, Fetched, Missing, action_frame, bar_frame
+from nightdesk.feeds.feed import PRICES, Feed, Fetched, Missing, action_frame, bar_frame
 
 if TYPE_CHECKING:
-    from nightdesk.feeds.sample_market import Market
+    from nightdesk.feeds.sample_market import SampleMarket
 
 
 class SampleFeed(Feed):
@@ -53,7 +53,7 @@ class SampleFeed(Feed):
         return Fetched(bars, actions, missing)
 
 
-def _markets(symbols: Sequence[str], last: date) -> list[tuple[Market, list[str]]]:
+def _markets(symbols: Sequence[str], last: date) -> list[tuple[SampleMarket, list[str]]]:
     """The markets that hold these symbols: one of all funds, one of each stock."""
     from nightdesk.feeds.sample_market import generate
     from nightdesk.feeds.sample_stock_parameters import STOCKS
@@ -68,12 +68,12 @@ def _together(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _rows(market: Market, first: date, last: date) -> slice:
+def _rows(market: SampleMarket, first: date, last: date) -> slice:
     low = np.searchsorted(market.days, np.datetime64(first))
     return slice(int(low), int(np.searchsorted(market.days, np.datetime64(last), side="right")))
 
 
-def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> dict[str, NDArray[Any]]:
+def _bars(market: SampleMarket, symbols: Sequence[str], first: date, last: date) -> dict[str, NDArray[Any]]:
     days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
     there = np.isfinite(market.close[days][:, at])
     on_time = ~market.late[days][:, at] | (market.days[days] < np.datetime64(last))[:, None]
@@ -85,7 +85,9 @@ def _bars(market: Market, symbols: Sequence[str], first: date, last: date) -> di
     return {"symbol": names, "session": session, **values, "source": source}
 
 
-def _actions(market: Market, symbols: Sequence[str], first: date, last: date) -> list[tuple[object, ...]]:
+def _actions(
+    market: SampleMarket, symbols: Sequence[str], first: date, last: date
+) -> list[tuple[object, ...]]:
     days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
     rows: list[tuple[object, ...]] = []
     for kind, values, nothing in (("dividend", market.dividend, 0.0), ("split", market.split, 1.0)):

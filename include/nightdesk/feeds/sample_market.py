@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.calendar import Sessions, get_calendar
+from nightdesk.core.calendar import Sessions, get_calendar
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_process import (
     BENCHMARK,
@@ -36,7 +36,7 @@ MISSING_SHARE, LATE_SHARE = 0.0005, 0.0030  # of bars; never of the benchmark, t
 
 
 @dataclass(frozen=True)
-class Market:
+class SampleMarket:
     """The sample market up to a day, every array of shape (n_days, n_symbols) over calendar days.
 
     `symbols` ends with the VIX. NaN where a symbol has no bar that day. `late` marks bars that come a
@@ -56,7 +56,7 @@ class Market:
 
 
 @lru_cache(maxsize=2)
-def generate(last: date) -> Market:
+def generate(last: date) -> SampleMarket:
     """The sample market from its first day to `last`, both included."""
     names = tuple(SYMBOLS)
     width = len(names)
@@ -79,7 +79,7 @@ def generate(last: date) -> Market:
     benchmark = np.where(on_session, returns[:, names.index(BENCHMARK)], 0.0)
     vix = vix_of(spread, benchmark, market, on_session)
     nothing = np.full((len(days), 1), np.nan)
-    return Market(
+    return SampleMarket(
         symbols=(*names, VIX),
         days=days,
         **{name: np.hstack([bars[name], vix[name][:, None]]) for name in ("open", "high", "low", "close")},

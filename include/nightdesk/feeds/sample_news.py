@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nightdesk.calendar import get_calendar
+from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds.news import News, NewsFeed, news_frame
 from nightdesk.feeds.sample_process import FIRST_DAY
 

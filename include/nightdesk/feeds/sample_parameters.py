@@ -7,7 +7,7 @@ measured by the UTC day, all others by the session.
 from typing import NamedTuple
 
 
-class Measured(NamedTuple):
+class MeasuredSymbol(NamedTuple):
     """What was measured of one symbol."""
 
     start: float  #: close on 2015-01-02, dollars
@@ -20,22 +20,22 @@ class Measured(NamedTuple):
     stress_beta: float  #: slope against SPY on sessions of VIX above 30
 
 
-SYMBOLS: dict[str, Measured] = {
-    "GLD": Measured(114.08, 0.179, 0.076, 0, 0.49, 0.24, 7.6e06, 0.02),
-    "SPY": Measured(205.43, 0.196, 0.084, 0.019, 0.36, 0.26, 7.9e07, 1),
-    "QQQ": Measured(102.94, 0.219, 0.114, 0.008, 0.33, 0.27, 3.4e07, 0.94),
-    "BTC-USD": Measured(315.03, 0.742, 0.496, 0, 0, 0.27, 720000, 1.2),
-    "SLV": Measured(15.11, 0.319, 0.028, 0, 0.52, 0.24, 1.1e07, 0.32),
-    "XLK": Measured(20.64, 0.223, 0.113, 0.014, 0.4, 0.26, 1.9e07, 0.99),
-    "XLF": Measured(20.09, 0.308, 0.039, 0.021, 0.36, 0.22, 5.2e07, 1.44),
-    "XLE": Measured(39.76, 0.312, 0.078, 0.028, 0.34, 0.27, 3.8e07, 1.28),
-    "XLV": Measured(68.63, 0.171, 0.101, 0.017, 0.37, 0.3, 8.8e06, 0.7),
-    "TLT": Measured(127.32, 0.146, 0.038, 0.031, 0.46, 0.24, 9.7e06, -0.26),
-    "TIP": Measured(112.73, 0.063, 0.032, 0.031, 0.38, 0.27, 1.4e06, -0.03),
-    "EFA": Measured(60.58, 0.22, 0.04, 0.028, 0.56, 0.19, 2.2e07, 1.02),
-    "EEM": Measured(38.77, 0.29, 0.049, 0.019, 0.46, 0.2, 5.2e07, 1.26),
-    "DBC": Measured(18.23, 0.199, 0.007, 0.006, 0.48, 0.27, 1.8e06, 0.44),
-    "VNQ": Measured(82.22, 0.303, 0.065, 0.043, 0.2, 0.23, 4.5e06, 1.38),
+SYMBOLS: dict[str, MeasuredSymbol] = {
+    "GLD": MeasuredSymbol(114.08, 0.179, 0.076, 0, 0.49, 0.24, 7.6e06, 0.02),
+    "SPY": MeasuredSymbol(205.43, 0.196, 0.084, 0.019, 0.36, 0.26, 7.9e07, 1),
+    "QQQ": MeasuredSymbol(102.94, 0.219, 0.114, 0.008, 0.33, 0.27, 3.4e07, 0.94),
+    "BTC-USD": MeasuredSymbol(315.03, 0.742, 0.496, 0, 0, 0.27, 720000, 1.2),
+    "SLV": MeasuredSymbol(15.11, 0.319, 0.028, 0, 0.52, 0.24, 1.1e07, 0.32),
+    "XLK": MeasuredSymbol(20.64, 0.223, 0.113, 0.014, 0.4, 0.26, 1.9e07, 0.99),
+    "XLF": MeasuredSymbol(20.09, 0.308, 0.039, 0.021, 0.36, 0.22, 5.2e07, 1.44),
+    "XLE": MeasuredSymbol(39.76, 0.312, 0.078, 0.028, 0.34, 0.27, 3.8e07, 1.28),
+    "XLV": MeasuredSymbol(68.63, 0.171, 0.101, 0.017, 0.37, 0.3, 8.8e06, 0.7),
+    "TLT": MeasuredSymbol(127.32, 0.146, 0.038, 0.031, 0.46, 0.24, 9.7e06, -0.26),
+    "TIP": MeasuredSymbol(112.73, 0.063, 0.032, 0.031, 0.38, 0.27, 1.4e06, -0.03),
+    "EFA": MeasuredSymbol(60.58, 0.22, 0.04, 0.028, 0.56, 0.19, 2.2e07, 1.02),
+    "EEM": MeasuredSymbol(38.77, 0.29, 0.049, 0.019, 0.46, 0.2, 5.2e07, 1.26),
+    "DBC": MeasuredSymbol(18.23, 0.199, 0.007, 0.006, 0.48, 0.27, 1.8e06, 0.44),
+    "VNQ": MeasuredSymbol(82.22, 0.303, 0.065, 0.043, 0.2, 0.23, 4.5e06, 1.38),
 }
 
 #: Correlations below the diagonal, by row, on sessions of VIX below 25.

@@ -23,7 +23,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.calendar import Sessions, get_calendar
+from nightdesk.core.calendar import Sessions, get_calendar
 from nightdesk.feeds.sample_parameters import CALM, STRESS, SYMBOLS
 
 Floats = NDArray[np.float64]

@@ -23,8 +23,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.calendar import Sessions, as_date
-from nightdesk.feeds.sample_market import LATE_SHARE, MISSING_SHARE, Market, generate
+from nightdesk.core.calendar import Sessions, as_date
+from nightdesk.feeds.sample_market import LATE_SHARE, MISSING_SHARE, SampleMarket, generate
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_process import (
     BENCHMARK,
@@ -53,7 +53,7 @@ _DRAWS = ("residual", "trend", "news", "overnight", "top", "bottom", "volume", "
 
 
 @lru_cache(maxsize=64)
-def generate_stock(symbol: str, last: date) -> Market:
+def generate_stock(symbol: str, last: date) -> SampleMarket:
     """One stock of the sample market up to a day, on the sessions of the calendar."""
     stock, behind = STOCKS[symbol], _background(last)
     shocks = _draws(symbol, len(behind.sessions), len(_DRAWS))
@@ -69,7 +69,7 @@ def generate_stock(symbol: str, last: date) -> Market:
     missing = may & (lot < MISSING_SHARE)
     late = may & ~missing & (lot < MISSING_SHARE + LATE_SHARE)
     columns = {name: np.where(missing, np.nan, values)[:, None] for name, values in bars.items()}
-    return Market(
+    return SampleMarket(
         symbols=(symbol,),
         days=behind.sessions,
         **columns,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from nightdesk.feeds.base import Fault
+from nightdesk.feeds.feed import Fault
 from nightdesk.retry_after import waiting
 
 if TYPE_CHECKING:

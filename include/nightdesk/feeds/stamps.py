@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.calendar import Calendar
+from nightdesk.core.calendar import Calendar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Instants = NDArray[np.datetime64]
 
 
-class Form(StrEnum):
+class StampForm(StrEnum):
     """How a column of days is written."""
 
     ISO = "a date like 2024-03-28"
@@ -47,15 +47,15 @@ class Form(StrEnum):
 
 
 _PATTERNS = (
-    (Form.ISO, re.compile(r"\d{4}-\d{2}-\d{2}")),
-    (Form.COMPACT, re.compile(r"(19|20|21)\d{6}")),
-    (Form.EPOCH, re.compile(r"\d{9,19}(\.0*)?")),
+    (StampForm.ISO, re.compile(r"\d{4}-\d{2}-\d{2}")),
+    (StampForm.COMPACT, re.compile(r"(19|20|21)\d{6}")),
+    (StampForm.EPOCH, re.compile(r"\d{9,19}(\.0*)?")),
     (
-        Form.INSTANT,
+        StampForm.INSTANT,
         re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)? ?(Z|UTC|[+-]\d{2}:?\d{2})?"),
     ),
-    (Form.SLASHED, re.compile(r"\d{1,2}/\d{1,2}/\d{4}")),
-    (Form.DOTTED, re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}")),
+    (StampForm.SLASHED, re.compile(r"\d{1,2}/\d{1,2}/\d{4}")),
+    (StampForm.DOTTED, re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}")),
 )
 _OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})$")
 
@@ -73,7 +73,7 @@ class Stamps:
 
     Attributes
     ----------
-    form : Form
+    form : StampForm
     moment : ndarray of datetime64[ns]
         UTC where there is a zone, or numbers since 1970; a wall clock of no zone else. NaT where the cell is
         not of `form`.
@@ -81,14 +81,14 @@ class Stamps:
         The same on the clock of the zone that is written with it; None where no zone is.
     """
 
-    form: Form
+    form: StampForm
     moment: Instants
     local: Instants | None = None
 
     @property
     def is_dates(self) -> bool:
         """Whether these are dates without a time of day."""
-        return self.form in (Form.ISO, Form.COMPACT, Form.SLASHED, Form.DOTTED)
+        return self.form in (StampForm.ISO, StampForm.COMPACT, StampForm.SLASHED, StampForm.DOTTED)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Days:
     of_utc: NDArray[np.bool_]
 
 
-def form_of(cell: str) -> Form | None:
+def form_of(cell: str) -> StampForm | None:
     """How a cell writes its day; None where it writes none that is known."""
     return next((form for form, pattern in _PATTERNS if pattern.fullmatch(cell)), None)
 
@@ -123,11 +123,11 @@ def read_stamps(cells: Sequence[str]) -> Stamps | None:
     text = pd.Series(cells, dtype=object).where(lambda one: one.notna(), "").astype(str)
     fits = text.str.fullmatch(dict(_PATTERNS)[form]).to_numpy(bool)
     text = text.where(fits, None)
-    if form is Form.EPOCH:
+    if form is StampForm.EPOCH:
         return of_numbers(pd.to_numeric(text.str.partition(".")[0]).to_numpy())
-    if form is Form.INSTANT:
+    if form is StampForm.INSTANT:
         return _instants(text)
-    pattern = {Form.ISO: "%Y-%m-%d", Form.COMPACT: "%Y%m%d", Form.DOTTED: "%d.%m.%Y"}.get(form)
+    pattern = {StampForm.ISO: "%Y-%m-%d", StampForm.COMPACT: "%Y%m%d", StampForm.DOTTED: "%d.%m.%Y"}.get(form)
     day = _slashed(text) if pattern is None else _parsed(text, format=pattern)
     return Stamps(form, day)
 
@@ -140,13 +140,13 @@ def of_numbers(numbers: NDArray[Any]) -> Stamps:
         import pandas as pd
 
         return Stamps(
-            Form.COMPACT, _parsed(pd.Series(np.where(known, whole, 0).astype(str)), format="%Y%m%d")
+            StampForm.COMPACT, _parsed(pd.Series(np.where(known, whole, 0).astype(str)), format="%Y%m%d")
         )
     known &= whole >= 10**8
     factor = np.select([whole >= least for least, _ in _UNITS], [by for _, by in _UNITS])
     moment = (whole * factor).astype("datetime64[ns]")
     moment[~known] = np.datetime64("NaT")
-    return Stamps(Form.EPOCH, moment, moment)
+    return Stamps(StampForm.EPOCH, moment, moment)
 
 
 def days_of(stamps: Stamps, calendar: Calendar) -> Days:
@@ -181,11 +181,11 @@ def is_within_days(cells: Sequence[str], symbols: Sequence[str]) -> bool:
 def _quickly(cell: str) -> datetime | None:
     """An instant or a number since 1970, without a zone where it has none; None for dates and other words."""
     form = form_of(cell)
-    if form is Form.EPOCH:
+    if form is StampForm.EPOCH:
         whole = int(cell.partition(".")[0])
         factor = next(by for least, by in _UNITS if whole >= least)
         return datetime(1970, 1, 1) + timedelta(microseconds=whole * factor // 1000)  # noqa: DTZ001
-    if form is not Form.INSTANT:
+    if form is not StampForm.INSTANT:
         return None
     try:
         moment = datetime.fromisoformat(cell.replace(" UTC", "Z"))
@@ -233,10 +233,12 @@ def _instants(text: pd.Series) -> Stamps:
     moment = pd.to_datetime(plain, format="ISO8601", utc=True, errors="coerce")
     found = moment.dt.tz_localize(None).to_numpy().astype("datetime64[ns]")
     if not zoned.any():
-        return Stamps(Form.INSTANT, found)
+        return Stamps(StampForm.INSTANT, found)
     found[~zoned] = np.datetime64("NaT")  # with a zone in one line and without in another, it is not known
     offsets = {one: _offset(one) for one in plain.str[-6:].unique() if isinstance(one, str)}
-    return Stamps(Form.INSTANT, found, found + plain.str[-6:].map(offsets).fillna(pd.Timedelta(0)).to_numpy())
+    return Stamps(
+        StampForm.INSTANT, found, found + plain.str[-6:].map(offsets).fillna(pd.Timedelta(0)).to_numpy()
+    )
 
 
 def _offset(tail: str) -> np.timedelta64:

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.errors import Refused
-from nightdesk.feeds.base import ACTION_COLUMNS
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import ACTION_KINDS
 from nightdesk.feeds.cells import as_texts, read_ratio
 from nightdesk.feeds.day_columns import Places, place, read_days, refuse_empty
+from nightdesk.feeds.feed import ACTION_COLUMNS
 from nightdesk.feeds.layouts import STATED, Basis, plain_name
 from nightdesk.feeds.opening import Head, look
 from nightdesk.feeds.reading import read_columns
 from nightdesk.feeds.spellings import as_written, of_polygon, same_symbol, stem_of, symbol_of_name
-from nightdesk.panel import ACTION_KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from nightdesk.calendar import Calendar
+    from nightdesk.core.calendar import Calendar
 
 #: The actions file of a folder is called so, whatever its ending.
 NAME = "actions"

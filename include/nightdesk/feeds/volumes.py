@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Book
-from nightdesk.errors import Refused
-from nightdesk.panel import Panel
+from nightdesk.core.book import Book
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 
 #: What makes such a book one that trades.
 WAY_OUT = "give bars with volumes, or set broker.max_volume_share: null to fill without that bound"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightdesk.calendar import Calendar
-from nightdesk.feeds.base import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
+from nightdesk.core.calendar import Calendar
+from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
 from nightdesk.feeds.source_fault import SourceFault, retrying
 from nightdesk.retry_after import later_words
 

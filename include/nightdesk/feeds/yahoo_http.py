@@ -15,9 +15,9 @@ from curl_cffi import CurlECode, CurlOpt, requests
 from curl_cffi.requests.exceptions import RequestException, Timeout
 
 from nightdesk import bounded_http
-from nightdesk.feeds.base import Fault
+from nightdesk.core.masking import one_line
+from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault
-from nightdesk.masking import one_line
 from nightdesk.retry_after import is_busy, seconds_until
 
 CHART = "/v8/finance/chart/"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine import postgres, processes
 from nightdesk.machine.environment import airflow_environment, login
 from nightdesk.machine.home import Home, exclusive, read_json, write_json

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from nightdesk.calendar import Calendar, as_date
-from nightdesk.errors import Refused
+from nightdesk.core.calendar import Calendar, as_date
+from nightdesk.core.errors import Refused
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine.home import exclusive
 
 SUPERUSER = "postgres"

@@ -11,7 +11,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 FILE = ".env"
 

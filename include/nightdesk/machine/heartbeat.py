@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Thread
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 
 VARIABLE = "NIGHTDESK_HEARTBEAT_URL"
 PING_SECONDS = 60.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 
 
 @dataclass(frozen=True)

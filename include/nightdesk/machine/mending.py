@@ -17,16 +17,16 @@ from datetime import UTC, datetime
 from threading import Event
 from typing import TYPE_CHECKING
 
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.core.masking import mask
 from nightdesk.machine import parts, postgres
 from nightdesk.machine.airflow import ENDED_WITH_DATABASE, Airflow
 from nightdesk.machine.heartbeat import PING_SECONDS, Heartbeat
 from nightdesk.machine.home import Home, read_json, write_json
 from nightdesk.machine.parts import POSTGRES, Part
-from nightdesk.masking import mask
 
 if TYPE_CHECKING:
-    from nightdesk.store.messages import Level
+    from nightdesk.store.message_rows import Level
 
 LOOK_SECONDS = 3.0
 #: An event is over when all parts have been well for so long: what PostgreSQL takes along dies in this time.
@@ -239,8 +239,8 @@ class Mender:
 
     def _raise_alert(self, level: Level, subject: str, body: str) -> bool:
         """Keep an alert for people, where the database takes it."""
-        from nightdesk.store.db import connect
-        from nightdesk.store.messages import raise_alert
+        from nightdesk.store.connection import connect
+        from nightdesk.store.message_rows import raise_alert
 
         key = f"desk {subject} {datetime.now(UTC).isoformat()}"
         try:

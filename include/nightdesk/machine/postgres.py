@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 

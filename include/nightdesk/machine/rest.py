@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import quote
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine.environment import Login
 from nightdesk.machine.transport import Rest
 
@@ -20,7 +20,7 @@ FINISHED = frozenset({"success", "failed"})
 
 
 @dataclass(frozen=True)
-class Run:
+class DagRun:
     """One run of a DAG.
 
     Parameters
@@ -226,15 +226,15 @@ class AirflowClient:
         found = self._rest.send("POST", "backfills/dry_run", order)["backfills"]
         return sorted(datetime.fromisoformat(one["logical_date"]).astimezone(UTC).date() for one in found)
 
-    def open_runs(self) -> dict[str, list[Run]]:
+    def open_runs(self) -> dict[str, list[DagRun]]:
         """The runs of all DAGs that have not ended, by DAG."""
-        found: dict[str, list[Run]] = defaultdict(list)
+        found: dict[str, list[DagRun]] = defaultdict(list)
         for state in ("queued", "running"):
             for record in self._rest.pages("dags/~/dagRuns", "dag_runs", state=state, order_by="run_after"):
                 found[record["dag_id"]].append(_run(record))
         return dict(found)
 
-    def runs(self, dag_id: str) -> list[Run]:
+    def runs(self, dag_id: str) -> list[DagRun]:
         """All runs of the DAG, oldest first."""
         found = self._rest.pages(f"dags/{dag_id}/dagRuns", "dag_runs", order_by="run_after")
         return [_run(record) for record in found]
@@ -288,8 +288,8 @@ class AirflowClient:
         run_ids: Collection[str] | None = None,
         *,
         timeout: float = 600.0,
-        progress: Callable[[list[Run]], None] | None = None,
-    ) -> list[Run]:
+        progress: Callable[[list[DagRun]], None] | None = None,
+    ) -> list[DagRun]:
         """Wait until runs have ended, well or badly.
 
         Parameters
@@ -303,7 +303,7 @@ class AirflowClient:
 
         Returns
         -------
-        list of Run
+        list of DagRun
             Those runs, oldest first.
         """
         deadline = time.monotonic() + timeout
@@ -327,7 +327,7 @@ def _log_line(line: str | Mapping[str, Any]) -> str:
     return "\n".join([str(line.get("event", "")), *causes])
 
 
-def _run(record: Mapping[str, Any]) -> Run:
+def _run(record: Mapping[str, Any]) -> DagRun:
     conf = record["conf"] or {}
     named = conf.get("session")
     logical = record["logical_date"]
@@ -339,7 +339,7 @@ def _run(record: Mapping[str, Any]) -> Run:
     elif logical is not None:
         instant = datetime.fromisoformat(logical).astimezone(UTC)
         session = instant.date() if instant == _midnight(instant.date()) else None
-    return Run(
+    return DagRun(
         run_id=record["dag_run_id"],
         run_type=record["run_type"],
         state=record["state"],

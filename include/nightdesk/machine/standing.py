@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.errors import NightdeskError
+from nightdesk.core.errors import NightdeskError
 from nightdesk.machine.home import Home
 from nightdesk.machine.parts import Part
 
@@ -22,14 +22,14 @@ ALERTS_SHOWN = 5
 
 def decided(conn: Connection, root: Path) -> Iterator[Part]:
     """A part for each started book: its newest decided session, and whether a later one should be closed."""
-    from nightdesk.book import load_book
-    from nightdesk.pipeline.context import book_path
-    from nightdesk.pipeline.sweeping import GRACE, is_overdue
-    from nightdesk.schedule import schedule_of
-    from nightdesk.store.books import started_books
+    from nightdesk.core.book import load_book
+    from nightdesk.core.schedule import schedule_of
+    from nightdesk.operations.watchdog import GRACE, is_overdue
+    from nightdesk.session.context import book_path
+    from nightdesk.store.book_rows import started_books
     from nightdesk.store.db import now
-    from nightdesk.store.failures import decision_standing
-    from nightdesk.store.runs import find_run, latest_closed
+    from nightdesk.store.failure_rows import decision_standing
+    from nightdesk.store.run_rows import find_run, latest_closed
 
     moment = now(conn)
     for record in started_books(conn):
@@ -54,9 +54,9 @@ def undelivered(conn: Connection, root: Path, environ: Mapping[str, str]) -> Par
     """Alerts that a receiver should have by now and does not, also where nobody has tried to send them."""
     from nightdesk.alerts.sending import receivers
     from nightdesk.alerts.timing import is_fresh
-    from nightdesk.pipeline.alerting import book_routes
+    from nightdesk.operations.delivery import book_routes
     from nightdesk.store.db import now
-    from nightdesk.store.deliveries import Alert, alerts_to_send
+    from nightdesk.store.delivery_rows import Alert, alerts_to_send
 
     moment, routes_of = now(conn), book_routes(root)
 
@@ -81,10 +81,10 @@ def undelivered(conn: Connection, root: Path, environ: Mapping[str, str]) -> Par
 def waiting(conn: Connection, root: Path) -> Iterator[str]:
     """What stands against the started books, the gravest first, and what nobody has acknowledged."""
     from nightdesk.alerts.concerns import Gravity, sort_alerts
-    from nightdesk.pipeline.against import concerns_of
-    from nightdesk.pipeline.fileless import fileless_books
-    from nightdesk.store.books import started_books
-    from nightdesk.store.messages import alerts_of
+    from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.operations.fileless import fileless_books
+    from nightdesk.store.book_rows import started_books
+    from nightdesk.store.message_rows import alerts_of
 
     lacking = {one.book: f"{one.words} {one.todo}" for one in fileless_books(conn, root)}
     books = [record.book for record in started_books(conn)]
@@ -101,7 +101,7 @@ def waiting(conn: Connection, root: Path) -> Iterator[str]:
 
 def newest_page(conn: Connection, home: Home, book: str) -> Path | None:
     """The page of a book's newest closed session; None where there is none."""
-    from nightdesk.store.runs import find_run, latest_closed
+    from nightdesk.store.run_rows import find_run, latest_closed
 
     closed = latest_closed(conn, book)
     run = None if closed is None else find_run(conn, book, closed)
@@ -111,9 +111,9 @@ def newest_page(conn: Connection, home: Home, book: str) -> Path | None:
 
 def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
     """Two commands to paste, with a session and a symbol that are there."""
-    from nightdesk.store.ledger import positions_of
+    from nightdesk.store.ledger_rows import positions_of
     from nightdesk.store.rows import read_rows
-    from nightdesk.store.runs import find_run, latest_closed
+    from nightdesk.store.run_rows import find_run, latest_closed
 
     own = home.root / ".venv" / "bin" / "nightdesk"
     program = ".venv/bin/nightdesk" if own.exists() and Path.cwd() == home.root else "nightdesk"

@@ -16,13 +16,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-from nightdesk.errors import Refused, Transient
+from nightdesk.core.errors import Refused, Transient
+from nightdesk.core.masking import mask
 from nightdesk.machine import processes
 from nightdesk.machine.heartbeat import Heartbeat, heartbeat_address
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
 from nightdesk.machine.mending import Mender
 from nightdesk.machine.processes import Daemon
-from nightdesk.masking import mask
 
 NAME = "supervisor"
 #: A supervisor may be in the middle of a start when it is asked to end.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.machine.environment import Login
 
 if TYPE_CHECKING:

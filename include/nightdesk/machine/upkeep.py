@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 from nightdesk.machine.postgres import AIRFLOW_VARIABLE, sqlalchemy_address
@@ -111,8 +111,9 @@ def rotate(path: Path, limit: int, kept: int = LOGS_KEPT) -> bool:
 
 def clean_findings(environ: Mapping[str, str], days: int = KEPT_DAYS) -> str:
     """Delete the findings of old, closed sessions that passed."""
-    from nightdesk.store.db import connect, now
-    from nightdesk.store.health import thin_findings
+    from nightdesk.store.connection import connect
+    from nightdesk.store.db import now
+    from nightdesk.store.health_rows import thin_findings
 
     conn = connect(environ=environ)
     try:

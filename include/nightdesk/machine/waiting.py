@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from nightdesk.errors import Transient
+from nightdesk.core.errors import Transient
 from nightdesk.machine.airflow import Airflow
-from nightdesk.machine.rest import Run
+from nightdesk.machine.rest import DagRun
 
 #: A book is left to its runs when no task of theirs has changed for so long.
 QUIET_SECONDS = 300.0
@@ -20,7 +20,7 @@ _SETTLED = {"success", "failed", "skipped", "upstream_failed", None}
 
 
 @dataclass(frozen=True)
-class Span:
+class DueSessions:
     """The sessions that a started book should have decided: inception to the newest completed one."""
 
     dag_id: str
@@ -30,7 +30,7 @@ class Span:
 class Wait:
     """The wait for the runs of one book: how they stand, on standard error, and whether they come on."""
 
-    def __init__(self, airflow: Airflow, span: Span) -> None:
+    def __init__(self, airflow: Airflow, span: DueSessions) -> None:
         self._airflow, self._span = airflow, span
         self._stands: object = None
         self._moved_at = time.monotonic()
@@ -60,7 +60,7 @@ class Wait:
             self.words = self._still(open_runs[0], tasks)
         return not open_runs
 
-    def _still(self, run: Run, tasks: Mapping[str, str | None]) -> str:
+    def _still(self, run: DagRun, tasks: Mapping[str, str | None]) -> str:
         """In words what an open run waits with."""
         at = ", ".join(f"{task} {state}" for task, state in tasks.items() if state not in _SETTLED)
         return (
@@ -75,12 +75,12 @@ class Wait:
             self._noted = line
 
 
-def deciding(airflow: Airflow, span: Span) -> list[Run]:
+def deciding(airflow: Airflow, span: DueSessions) -> list[DagRun]:
     """The runs that decide a session of the span: a dry run keeps nothing, so it decides nothing."""
     return [run for run in airflow.runs(span.dag_id) if run.decides in span.sessions]
 
 
-def why_failed(airflow: Airflow, span: Span, session: date) -> str:
+def why_failed(airflow: Airflow, span: DueSessions, session: date) -> str:
     """In words why a session of which all runs have ended is not decided."""
     ids = [run.run_id for run in deciding(airflow, span) if run.session == session]
     states = airflow.task_states(span.dag_id, ids[-1]) if ids else {}

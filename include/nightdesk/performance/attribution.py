@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from nightdesk.execution import Entry, Position
-from nightdesk.execution.ledger import WHOLE_BOOK
-from nightdesk.execution.money import to_cents
+from nightdesk.accounting import Entry, Position
+from nightdesk.accounting.ledger import WHOLE_BOOK
+from nightdesk.core.money import to_cents
 
 Key = tuple[str, str]
 

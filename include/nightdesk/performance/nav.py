@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
+from nightdesk.core.schedule import SESSIONS_A_YEAR
 from nightdesk.risk.tail import historical_loss
-from nightdesk.schedule import SESSIONS_A_YEAR
 
 ROLLING_SESSIONS = 30
 

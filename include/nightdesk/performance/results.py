@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
+from nightdesk.core.schedule import SESSIONS_A_YEAR
 from nightdesk.performance.comparison import Comparison, compare
 from nightdesk.performance.nav import NavFigures, nav_figures, turnover
 from nightdesk.performance.round_trips import RoundTrip, TradeFigures, trade_figures
-from nightdesk.schedule import SESSIONS_A_YEAR
 
 SESSIONS_A_MONTH = SESSIONS_A_YEAR / 12
 

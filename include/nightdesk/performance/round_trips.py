@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
-from nightdesk.execution import Entry, Position
-from nightdesk.execution.money import ZERO, to_price
+from nightdesk.accounting import Entry, Position
+from nightdesk.core.money import ZERO, to_price
 from nightdesk.performance.nav import ratio
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
 from nightdesk.portfolio.sizing import Ask, Sizing, register
-from nightdesk.strategies.base import Direction
+from nightdesk.strategies.strategy import Direction
 
 #: A month's change keeps to so much of its limits, so that it is under them whatever is rounded.
 UNDER = 1.0 - 1e-9

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Sizing, register
 
 ATR = "atr_14"

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 
 Flags = NDArray[np.bool_]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
 
 #: Largest deviation of a risk contribution from the average one, as a share of it.
 TOLERANCE = 1e-10

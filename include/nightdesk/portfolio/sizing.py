@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Frozen
-from nightdesk.panel import Floats
-from nightdesk.registry import Registry, validated
-from nightdesk.strategies.base import Codes, SignalAction, SignalSide, actions
+from nightdesk.core.book import Frozen
+from nightdesk.core.panel import Floats
+from nightdesk.core.registry import Registry, validated
+from nightdesk.strategies.strategy import Codes, SignalAction, SignalSide, actions
 
 Flags = NDArray[np.bool_]
 

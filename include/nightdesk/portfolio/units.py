@@ -10,7 +10,7 @@ from typing import Self
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 
 #: Counts this close below a whole number of units are that number, against the float error of a division:
 #: absolute for small counts, a few last bits for large ones.

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from nightdesk.panel import Floats
-from nightdesk.schedule import SESSIONS_A_YEAR
+from nightdesk.core.panel import Floats
+from nightdesk.core.schedule import SESSIONS_A_YEAR
 
 
 def portfolio_returns(weights: Floats, returns: Floats) -> Floats:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Flags, Sizing, register
-from nightdesk.strategies.base import Codes, Direction
+from nightdesk.strategies.strategy import Codes, Direction
 
 #: A goal that was restated for a split is a float product, what is held a float next to a decimal: closer
 #: than this they are the same.

@@ -11,12 +11,12 @@ outside knows it by name.
 from nightdesk.risk import rules
 from nightdesk.risk.concentration import Concentration
 from nightdesk.risk.correlation import Correlations, correlations
-from nightdesk.risk.distances import Distance, Measured
+from nightdesk.risk.distances import Distance, RiskMeasures
 from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
-from nightdesk.risk.levels import Answer, Change, RiskState, Signs, advance, begin
+from nightdesk.risk.levels import Answer, LevelChange, RiskState, Signs, advance, begin
 from nightdesk.risk.periods import NO_LOSS, PeriodLows, period_lows, period_starts
-from nightdesk.risk.report import Contribution, Pair, Picture, RiskReport, risk_report
 from nightdesk.risk.risk_event import RiskEvent
+from nightdesk.risk.risk_report import Contribution, Pair, Picture, RiskReport, risk_report
 from nightdesk.risk.rule import (
     Breach,
     Rule,
@@ -49,15 +49,14 @@ __all__ = [
     "NO_LOSS",
     "Answer",
     "Breach",
-    "Change",
     "Concentration",
     "Contribution",
     "Correlations",
     "Distance",
     "Entering",
     "Holding",
+    "LevelChange",
     "Loss",
-    "Measured",
     "Pair",
     "Passage",
     "PeriodLows",
@@ -65,6 +64,7 @@ __all__ = [
     "Protection",
     "Record",
     "RiskEvent",
+    "RiskMeasures",
     "RiskReport",
     "RiskState",
     "Rule",

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk.situation import Flags
 
 Columns = NDArray[np.intp]

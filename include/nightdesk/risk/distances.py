@@ -11,8 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Levels, Margin
-from nightdesk.panel import Floats
+from nightdesk.core.book import Levels, Margin
+from nightdesk.core.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
 from nightdesk.risk.periods import NO_LOSS, PeriodLows
 from nightdesk.risk.situation import CASH, Standing
@@ -60,7 +60,7 @@ class Distance:
 
 
 @dataclass(frozen=True)
-class Measured:
+class RiskMeasures:
     """What the limits of a book are compared with: what is held at the mark, and the session's trades.
 
     Attributes
@@ -158,11 +158,11 @@ class Measured:
 class Limiting(Protocol):
     """What has limits that a book can be measured against."""
 
-    def distances(self, measured: Measured) -> Iterable[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterable[Distance]:
         """How far the book is from them."""
 
 
-def distances(rules: Iterable[Limiting], measured: Measured) -> tuple[Distance, ...]:
+def distances(rules: Iterable[Limiting], measured: RiskMeasures) -> tuple[Distance, ...]:
     """The distance to the volatility target, then to the limit of every rule that has one to measure.
 
     Rules on conditions (a switch, a stale price, a closed regime) have none, nor do those on what a trade is
@@ -173,7 +173,7 @@ def distances(rules: Iterable[Limiting], measured: Measured) -> tuple[Distance, 
     ----------
     rules : iterable of Limiting
         The book's, in the order of the gate.
-    measured : Measured
+    measured : RiskMeasures
     """
     out = [one for rule in rules for one in rule.distances(measured)]
     if measured.volatility_target is None:
@@ -181,7 +181,7 @@ def distances(rules: Iterable[Limiting], measured: Measured) -> tuple[Distance, 
     return (at_most(VOLATILITY, "", measured.volatility, measured.volatility_target), *out)
 
 
-def nearest(rules: Iterable[Limiting], measured: Measured) -> Distance | None:
+def nearest(rules: Iterable[Limiting], measured: RiskMeasures) -> Distance | None:
     """The limit that has the least room, as a share of it; None where no limit has a finite one.
 
     A correlation is no limit by itself: what a pair that moves together may weigh is. Of equals, the first

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
 from nightdesk.risk.rule import Rule, Ruling, anywhere, reason_in_words, rule_class, without_entries
 from nightdesk.risk.situation import Flags, Situation
 from nightdesk.risk.verdict import Action, Verdict

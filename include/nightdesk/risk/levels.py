@@ -27,7 +27,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from nightdesk.book import Levels
+from nightdesk.core.book import Levels
 
 #: Levels at which a person is asked before a book may come back.
 REVIEWED, LIQUIDATED = 3, 4
@@ -165,7 +165,7 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class LevelChange:
     """One move between levels, with the numbers that made it.
 
     `who` is the person behind a level that was set, or behind the way back; empty where no one was asked.
@@ -190,7 +190,7 @@ def begin(peak: Decimal) -> RiskState:
     return RiskState(level=0, peak=peak, highest=peak)
 
 
-def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState, Change | None]:
+def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState, LevelChange | None]:
     """The state after one more decision, and the move between levels if there was one.
 
     Parameters
@@ -312,8 +312,8 @@ def _may_come_back(levels: Levels, state: RiskState) -> bool:
     )
 
 
-def _change(before: RiskState, after: RiskState, cause: Cause, signs: Signs, who: str = "") -> Change:
-    return Change(
+def _change(before: RiskState, after: RiskState, cause: Cause, signs: Signs, who: str = "") -> LevelChange:
+    return LevelChange(
         session=signs.session,
         before=before.level,
         after=after.level,

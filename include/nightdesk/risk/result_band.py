@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk.situation import Flags
 
 #: Share of the windows below the band, and above it.

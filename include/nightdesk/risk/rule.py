@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from nightdesk.book import Book, Frozen, Margin, Stop
-from nightdesk.panel import Floats
-from nightdesk.registry import Registry, validated
-from nightdesk.risk.distances import VOLATILITY, Distance, Measured
+from nightdesk.core.book import Book, Frozen, Margin, Stop
+from nightdesk.core.panel import Floats
+from nightdesk.core.registry import Registry, validated
+from nightdesk.risk.distances import VOLATILITY, Distance, RiskMeasures
 from nightdesk.risk.situation import Flags, Situation
 
 #: What a rule may make smaller: additions to positions, positions, or trades of either direction.
@@ -178,7 +178,7 @@ class Rule(ABC):
         """The stops that it gives the book's symbols; none by default."""
         return {}
 
-    def distances(self, measured: Measured) -> Iterable[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterable[Distance]:
         """How far the book is from its limit; nothing where that is no number."""
         return ()
 

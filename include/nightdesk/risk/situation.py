@@ -11,8 +11,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Band, Margin
-from nightdesk.panel import Floats
+from nightdesk.core.book import Band, Margin
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio.units import Units
 from nightdesk.risk.periods import NO_LOSS, PeriodLows
 

@@ -8,10 +8,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
+from nightdesk.core.schedule import SESSIONS_A_YEAR
 from nightdesk.portfolio.volatility import deviation, portfolio_returns, portfolio_volatility
 from nightdesk.risk.situation import Flags
-from nightdesk.schedule import SESSIONS_A_YEAR
 
 #: Share of the sessions that lose more than the value at risk: 95 % confidence.
 TAIL = 0.05

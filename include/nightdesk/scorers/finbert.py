@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from nightdesk.errors import Refused
-from nightdesk.panel import Floats
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
 
 #: Names the folder of the model: config.json, a vocabulary and the weights, as `transformers` saves them.
 FOLDER_VARIABLE = "NIGHTDESK_FINBERT"

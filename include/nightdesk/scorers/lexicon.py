@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 
 
 class LexiconScorer:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.sentiment.stories import first_tellings
 
 Instants = NDArray[np.datetime64]

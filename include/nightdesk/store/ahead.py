@@ -30,7 +30,7 @@ Columns = list[tuple[str, int]]
 
 
 @dataclass(frozen=True)
-class Ask:
+class NamedQuery:
     """A named query that only reads, and the values of its places."""
 
     query_name: str
@@ -46,14 +46,14 @@ _KNOWN: WeakKeyDictionary[Connection, dict[str, list[dict[str, Any]]]] = WeakKey
 
 
 @contextmanager
-def reading_once(conn: Connection, ahead: Iterable[Ask] = ()) -> Iterator[None]:
+def reading_once(conn: Connection, ahead: Iterable[NamedQuery] = ()) -> Iterator[None]:
     """Keep what is read within the block: a question that was asked has the answer that it had.
 
     Parameters
     ----------
     conn : Connection
         Where it is read. A block within another keeps on with it.
-    ahead : iterable of Ask
+    ahead : iterable of NamedQuery
         What the block will need; answered at once by the rows of one moment.
     """
     outer = _KNOWN.get(conn)
@@ -66,13 +66,13 @@ def reading_once(conn: Connection, ahead: Iterable[Ask] = ()) -> Iterator[None]:
             _KNOWN.pop(conn, None)
 
 
-def known_answer(conn: Connection, ask: Ask) -> list[dict[str, Any]] | None:
+def known_answer(conn: Connection, ask: NamedQuery) -> list[dict[str, Any]] | None:
     """The rows of a question that the block has an answer to; None for a new one, or outside any block."""
     rows = _KNOWN.get(conn, {}).get(ask.key)
     return None if rows is None else [dict(row) for row in rows]
 
 
-def keep_answer(conn: Connection, ask: Ask, rows: list[dict[str, Any]]) -> None:
+def keep_answer(conn: Connection, ask: NamedQuery, rows: list[dict[str, Any]]) -> None:
     """Keep an answer to the end of the block, where there is one."""
     if conn in _KNOWN:
         _KNOWN[conn][ask.key] = [dict(row) for row in rows]
@@ -89,8 +89,8 @@ def _columns(folder: Path) -> dict[str, Columns]:
     return columns_of(folder)
 
 
-def _answers(conn: Connection, asks: list[Ask]) -> dict[str, list[dict[str, Any]]]:
-    from nightdesk.store.rows import query
+def _answers(conn: Connection, asks: list[NamedQuery]) -> dict[str, list[dict[str, Any]]]:
+    from nightdesk.store.queries import query
 
     columns = _columns(sql_folder() / "queries")
     known = [ask for ask in asks if ask.query_name in columns]

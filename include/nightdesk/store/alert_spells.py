@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.messages import Level
+from nightdesk.store.message_rows import Level
 from nightdesk.store.rows import read_row, read_rows
 
 Kind = Literal[
@@ -17,7 +17,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True)
-class Spell:
+class AlertSpell:
     """A condition that was told and is not over.
 
     `subject` is the symbol, source, limit, strategy or step; `level` that of the gravest alert that was
@@ -33,9 +33,9 @@ class Spell:
     created_at: datetime
 
 
-def open_spells(conn: Connection, book: str, kinds: Collection[Kind]) -> dict[tuple[Kind, str], Spell]:
+def open_spells(conn: Connection, book: str, kinds: Collection[Kind]) -> dict[tuple[Kind, str], AlertSpell]:
     """The spells of a book (of the desk where it is empty) that are not over, by kind and subject."""
-    found = (Spell(**row) for row in read_rows(conn, "open_spells", book=book, kinds=list(kinds)))
+    found = (AlertSpell(**row) for row in read_rows(conn, "open_spells", book=book, kinds=list(kinds)))
     return {(one.kind, one.subject): one for one in found}
 
 

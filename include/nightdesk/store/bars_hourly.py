@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.book import Book
-from nightdesk.calendar import as_instant
-from nightdesk.errors import Refused
-from nightdesk.hours import HourlyBars, build_hourly_panel
-from nightdesk.panel import Action, Floats, Panel, book_columns
-from nightdesk.schedule import Instants, Schedule, schedule_of
-from nightdesk.store.bars import MARKET_LOCK, Saved, first_day_decided_on, symbol_ids
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_instant
+from nightdesk.core.errors import Refused
+from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.panel import Action, Floats, Panel, book_columns
+from nightdesk.core.schedule import Instants, Schedule, schedule_of
+from nightdesk.store.bar_rows import MARKET_LOCK, Saved, first_day_decided_on, symbol_ids
 from nightdesk.store.binary import copy_in, copy_out, instants
+from nightdesk.store.checked_frames import PRICES, instant
 from nightdesk.store.db import Connection, Cursor, cursor, now, transaction
-from nightdesk.store.facts import PRICES, instant
 from nightdesk.store.panels import read_panel
-from nightdesk.store.rows import query, read_row, read_rows
+from nightdesk.store.queries import query
+from nightdesk.store.rows import read_row, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +157,9 @@ def read_hourly_panel(
 
 @dataclass(frozen=True)
 class _Hours:
-    """Hours as arrays of shape (n_rows,), sorted by end and symbol; see `nightdesk.store.facts.Facts`."""
+    """Hours as arrays of shape (n_rows,), sorted by end and symbol; see
+    `nightdesk.store.checked_frames.CheckedFrame`.
+    """
 
     symbols: tuple[str, ...]
     sources: tuple[str, ...]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.calendar import Sessions
+from nightdesk.core.calendar import Sessions
 from nightdesk.store.db import Cursor
 
 #: Signature, flags and length of the header's extension; then rows, then a field count of -1.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.store.db import Cursor
 
 #: What may be of a session without a run: events and adjustments of the next one, an account on the day
@@ -30,7 +30,7 @@ def give_closes(cur: Cursor) -> None:
     Refused
         When a stored session is none of its book's calendar.
     """
-    from nightdesk.calendar import USUAL_CALENDAR, get_calendar
+    from nightdesk.core.calendar import USUAL_CALENDAR, get_calendar
 
     cur.execute("CREATE TEMPORARY TABLE closes_without_run (book text, session date, as_of timestamptz)")
     cur.execute(_WITHOUT_RUN, {"usual": USUAL_CALENDAR})

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2 import errors
 
-from nightdesk.errors import NightdeskError, Refused, Transient
+from nightdesk.core.errors import NightdeskError, Refused, Transient
 
 #: What a server that answered says and trying again will not heal.
 _FINAL = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from psycopg2.errors import InvalidSchemaName, UndefinedTable
 
-from nightdesk.errors import Refused
+from nightdesk.core.errors import Refused
 from nightdesk.store.closes import give_closes
 from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
 from nightdesk.store.rows import forget_primary_keys

@@ -6,12 +6,13 @@ from datetime import date, datetime
 
 import numpy as np
 
-from nightdesk.book import Book
-from nightdesk.calendar import get_calendar
-from nightdesk.panel import Action, Bars, Panel, book_columns, build_panel
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.store.binary import copy_out, days
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import query, read_rows
+from nightdesk.store.queries import query
+from nightdesk.store.rows import read_rows
 
 _BAR_TYPES = {
     "symbol_id": ">i4",

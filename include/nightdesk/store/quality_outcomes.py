@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from nightdesk.store.ahead import Ask
+from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import Connection
 from nightdesk.store.packing import Packed, pack, unpack
 from nightdesk.store.rows import read_row
@@ -48,6 +48,6 @@ def read_outcome(
     return None if row is None else unpack(bytes(row[part]))
 
 
-def outcome_ask(book: str, as_of: datetime, made_from: MadeFrom, part: Part) -> Ask:
+def outcome_ask(book: str, as_of: datetime, made_from: MadeFrom, part: Part) -> NamedQuery:
     """The question for one part of a decision's outcome."""
-    return Ask(f"quality_outcome_{part}", {"book": book, "as_of": as_of, **asdict(made_from)})
+    return NamedQuery(f"quality_outcome_{part}", {"book": book, "as_of": as_of, **asdict(made_from)})

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.corporate.findings import INFERRED_SOURCE
-from nightdesk.corporate.restatement import SAME_PRICE, Restatement, Versions, read_restatement
+from nightdesk.core.corporate.findings import INFERRED_SOURCE
+from nightdesk.core.corporate.restatement import SAME_PRICE, Restatement, Versions, read_restatement
 from nightdesk.store.binary import copy_out, days
+from nightdesk.store.checked_frames import PRICES, CheckedFrame
 from nightdesk.store.db import Connection, Cursor
-from nightdesk.store.facts import PRICES, Facts
-from nightdesk.store.rows import query, read_rows
+from nightdesk.store.queries import query
+from nightdesk.store.rows import read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,14 +32,14 @@ _BAR_TYPES = {"symbol_id": ">i4", "session": ">i4", **dict.fromkeys((*PRICES, "v
 class TurnedBack:
     """Bars and actions as they are to be stored, how many bars were restated, and what was read from it."""
 
-    bars: Facts
+    bars: CheckedFrame
     actions: pd.DataFrame | None
     count: int = 0
     words: tuple[str, ...] = ()
 
 
 def turn_back(
-    conn: Connection, cur: Cursor, bars: Facts, actions: pd.DataFrame | None, ids: Mapping[str, int]
+    conn: Connection, cur: Cursor, bars: CheckedFrame, actions: pd.DataFrame | None, ids: Mapping[str, int]
 ) -> TurnedBack:
     """Turn restated bars back, and add the actions that a restatement implies.
 
@@ -88,7 +89,7 @@ def turn_back(
     return TurnedBack(replace(bars, values=values), _with_implied(turned, rows), count, tuple(words))
 
 
-def _stored_bars(cur: Cursor, bars: Facts, ids: Mapping[str, int]) -> NDArray[np.float64]:
+def _stored_bars(cur: Cursor, bars: CheckedFrame, ids: Mapping[str, int]) -> NDArray[np.float64]:
     """Open, high, low, close and volume that are stored for each row, NaN where nothing is."""
     numbers = np.array([ids[name] for name in bars.symbols], dtype=np.int64)[bars.symbol]
     span = {
@@ -111,7 +112,7 @@ def _stored_bars(cur: Cursor, bars: Facts, ids: Mapping[str, int]) -> NDArray[np
 
 
 def _stored_actions(
-    conn: Connection, symbols: list[str], bars: Facts
+    conn: Connection, symbols: list[str], bars: CheckedFrame
 ) -> dict[tuple[str, np.datetime64, str], float]:
     """Values of the stored actions by symbol, day and kind."""
     found = read_rows(

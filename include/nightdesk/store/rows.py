@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -23,9 +21,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from psycopg2 import sql
 
-from nightdesk.errors import Refused
-from nightdesk.store.ahead import Ask, keep_answer, known_answer
-from nightdesk.store.db import Connection, cursor, one, sql_folder
+from nightdesk.store import queries
+from nightdesk.store.ahead import NamedQuery, keep_answer, known_answer
+from nightdesk.store.db import Connection, cursor, one
 
 Row = Mapping[str, Any]
 SCHEMA = "nightdesk"
@@ -252,12 +250,12 @@ def read_rows(conn: Connection, query_name: str, **params: Any) -> list[dict[str
         A row each, by column; `numeric` as Decimal, arrays as lists, times in UTC. Empty for a statement that
         gives no rows.
     """
-    ask = Ask(query_name, params)
+    ask = NamedQuery(query_name, params)
     known = known_answer(conn, ask)
     if known is not None:
         return known
     with cursor(conn) as cur:
-        cur.execute(query(query_name), params)
+        cur.execute(queries.query(query_name), params)
         if cur.description is None:
             return []
         names = [column.name for column in cur.description]
@@ -272,28 +270,6 @@ def read_row(conn: Connection, query_name: str, **params: Any) -> dict[str, Any]
     if len(rows) > 1:
         raise LookupError(f"query {query_name} gave {len(rows)} rows where at most one was expected")
     return rows[0] if rows else None
-
-
-def query(name: str) -> str:
-    """The text of a named query; `Refused` when ``sql/queries`` does not hold it."""
-    folder = sql_folder() / "queries"
-    try:
-        return _queries(folder)[name]
-    except KeyError:
-        raise Refused(f"no query {name!r} in {folder}") from None
-
-
-@cache
-def _queries(folder: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for path in sorted(folder.glob("*.sql")):
-        _, *parts = ("\n" + path.read_text(encoding="utf-8")).split("\n-- name:")
-        for part in parts:
-            name, _, text = part.partition("\n")
-            if name.strip() in found:
-                raise Refused(f"{path}: the query {name.strip()!r} is given twice")
-            found[name.strip()] = text.strip().rstrip(";")
-    return found
 
 
 #: The primary keys of a connection's schema by table; asked for once, and anew after a migration.

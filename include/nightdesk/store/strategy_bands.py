@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk.result_band import ResultBand
 from nightdesk.risk.situation import Flags
 from nightdesk.store.db import Connection

@@ -1,6 +1,6 @@
 """Strategies: factors in, signals out; one file per strategy, registered by name."""
 
-from nightdesk.book import ExitDistance, ExitPlan
+from nightdesk.core.book import ExitDistance, ExitPlan
 from nightdesk.strategies import (
     cross_sectional_momentum,
     ma_crossover,
@@ -11,7 +11,9 @@ from nightdesk.strategies import (
     time_series_momentum,
     volatility_breakout,
 )
-from nightdesk.strategies.base import (
+from nightdesk.strategies.learning import LearningStrategy, with_models
+from nightdesk.strategies.model import Model
+from nightdesk.strategies.strategy import (
     Direction,
     SignalAction,
     Signals,
@@ -21,8 +23,7 @@ from nightdesk.strategies.base import (
     actions,
     spoken,
 )
-from nightdesk.strategies.learning import LearningStrategy, Model, with_models
-from nightdesk.strategies.registry import make, names, register
+from nightdesk.strategies.strategy_registry import make, names, register
 
 __all__ = [
     "Direction",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 
 Flags = NDArray[np.bool_]
 

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from nightdesk.book import Frozen, Share, Symbol
-from nightdesk.errors import Refused
-from nightdesk.strategies.base import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.core.book import Frozen, Share, Symbol
+from nightdesk.core.errors import Refused
 from nightdesk.strategies.comparing import above, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 Flags = NDArray[np.bool_]
@@ -26,7 +26,7 @@ Flags = NDArray[np.bool_]
 RANK, LONG = "rank_momentum_12_1", "sma_200"
 
 
-class Clause(IntEnum):
+class CrossSectionalClause(IntEnum):
     """What was found of a symbol; the two of the defence hold for all symbols of a session."""
 
     BETWEEN = 0
@@ -112,24 +112,26 @@ class CrossSectionalMomentum(Strategy):
         defends = self._defends(leads, under)[:, None] & np.isfinite(price)
         haven = np.isin(view.symbols, p.havens)[None, :]
         cases = [
-            (Clause.HAVEN, Direction.STRONG_BUY, defends & haven),
-            (Clause.DEFENCE, Direction.STRONG_SELL, defends),
-            (Clause.UNKNOWN, Direction.HOLD, ~known),
-            (Clause.LEADS, Direction.STRONG_BUY, leads & above(price, average)),
-            (Clause.LEADS_BELOW_LONG, Direction.HOLD, leads),
-            (Clause.TRAILS, Direction.STRONG_SELL, below(rank, p.avoid_below)),
+            (CrossSectionalClause.HAVEN, Direction.STRONG_BUY, defends & haven),
+            (CrossSectionalClause.DEFENCE, Direction.STRONG_SELL, defends),
+            (CrossSectionalClause.UNKNOWN, Direction.HOLD, ~known),
+            (CrossSectionalClause.LEADS, Direction.STRONG_BUY, leads & above(price, average)),
+            (CrossSectionalClause.LEADS_BELOW_LONG, Direction.HOLD, leads),
+            (CrossSectionalClause.TRAILS, Direction.STRONG_SELL, below(rank, p.avoid_below)),
         ]
-        reason = np.full(price.shape, Clause.BETWEEN, dtype=np.int8)
+        reason = np.full(price.shape, CrossSectionalClause.BETWEEN, dtype=np.int8)
         direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
         for clause, meaning, holds in reversed(cases):
             reason[holds], direction[holds] = clause, meaning
         place = np.where(known, rank, 0.5)
-        retreat = np.where(reason == Clause.HAVEN, 1.0, -1.0)
+        retreat = np.where(reason == CrossSectionalClause.HAVEN, 1.0, -1.0)
         return Signals(
             direction=direction,
             strength=np.where(defends, retreat, 2.0 * place - 1.0),
             confidence=np.select(
-                [defends, reason == Clause.LEADS, reason == Clause.TRAILS], [1.0, place, 1.0 - place], 0.0
+                [defends, reason == CrossSectionalClause.LEADS, reason == CrossSectionalClause.TRAILS],
+                [1.0, place, 1.0 - place],
+                0.0,
             ),
             reason=reason,
         )
@@ -156,13 +158,17 @@ class CrossSectionalMomentum(Strategy):
             f"under their {LONG}, more than {p.defence_above:.0%}"
         )
         return {
-            Clause.LEADS: f"{place} is above {p.long_above:g} and {close} above {average}",
-            Clause.LEADS_BELOW_LONG: f"{place} is above {p.long_above:g}, but {close} is not above {average}",
-            Clause.TRAILS: f"{place} is below {p.avoid_below:g}",
-            Clause.HAVEN: f"{fallen}: this is a haven",
-            Clause.DEFENCE: f"{fallen}: only {', '.join(p.havens)} are held",
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
-            Clause.BETWEEN: f"{place} is neither above {p.long_above:g} nor below {p.avoid_below:g}",
+            CrossSectionalClause.LEADS: f"{place} is above {p.long_above:g} and {close} above {average}",
+            CrossSectionalClause.LEADS_BELOW_LONG: (
+                f"{place} is above {p.long_above:g}, but {close} is not above {average}"
+            ),
+            CrossSectionalClause.TRAILS: f"{place} is below {p.avoid_below:g}",
+            CrossSectionalClause.HAVEN: f"{fallen}: this is a haven",
+            CrossSectionalClause.DEFENCE: f"{fallen}: only {', '.join(p.havens)} are held",
+            CrossSectionalClause.UNKNOWN: TOO_LITTLE_HISTORY,
+            CrossSectionalClause.BETWEEN: (
+                f"{place} is neither above {p.long_above:g} nor below {p.avoid_below:g}"
+            ),
         }
 
     def numbers(self, view: View, signals: Signals) -> Mapping[str, NDArray[np.int64]]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.panel import Floats
-from nightdesk.strategies.learning import Model
+from nightdesk.core.panel import Floats
+from nightdesk.strategies.model import Model
 
 if TYPE_CHECKING:
     from threadpoolctl import ThreadpoolController

@@ -13,10 +13,10 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.book import ExitPlan
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.core.book import ExitPlan
 from nightdesk.strategies.comparing import above, at_most, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
     confidences,
@@ -27,7 +27,7 @@ from nightdesk.strategies.swing import (
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 
-class Clause(IntEnum):
+class CrossoverClause(IntEnum):
     """What was found of a symbol."""
 
     NO_CROSSING = 0
@@ -89,11 +89,11 @@ class MaCrossover(Strategy):
         missing = unknown(short, long, short_before, long_before, volume)
         direction, reason = first_that_holds(
             [
-                (Clause.BELOW, Direction.SELL, below(short, long)),
-                (Clause.CROSSES, Direction.BUY, crosses),
-                (Clause.UNKNOWN, Direction.HOLD, missing),
+                (CrossoverClause.BELOW, Direction.SELL, below(short, long)),
+                (CrossoverClause.CROSSES, Direction.BUY, crosses),
+                (CrossoverClause.UNKNOWN, Direction.HOLD, missing),
             ],
-            Clause.NO_CROSSING,
+            CrossoverClause.NO_CROSSING,
         )
         return Signals(
             direction=direction,
@@ -110,13 +110,15 @@ class MaCrossover(Strategy):
         before = f"yesterday's {' and '.join(told_apart(short_before, long_before, 2))}"
         traded = named(volume, ".2f")
         return {
-            Clause.BELOW: f"{now[0]} is below {now[1]}",
-            Clause.CROSSES: (
+            CrossoverClause.BELOW: f"{now[0]} is below {now[1]}",
+            CrossoverClause.CROSSES: (
                 f"{now[0]} crosses above {now[1]} (after {before}) "
                 f"and {traded} is above {self.params.volume_above:g}"
             ),
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
-            Clause.NO_CROSSING: f"no crossing with volume: {now[0]}, {now[1]} (after {before}), {traded}",
+            CrossoverClause.UNKNOWN: TOO_LITTLE_HISTORY,
+            CrossoverClause.NO_CROSSING: (
+                f"no crossing with volume: {now[0]}, {now[1]} (after {before}), {traded}"
+            ),
         }
 
     @property

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
-from nightdesk.book import ExitPlan
-from nightdesk.calendar import Sessions, as_date
-from nightdesk.panel import Floats
-from nightdesk.strategies.base import Direction, Signals, View
+from nightdesk.core.book import ExitPlan
+from nightdesk.core.calendar import Sessions, as_date
+from nightdesk.core.panel import Floats
 from nightdesk.strategies.comparing import above
-from nightdesk.strategies.learning import LearningStrategy, Model, Span
+from nightdesk.strategies.learning import LearningStrategy, Span
 from nightdesk.strategies.logistic import contributions, fit_logistic, probability
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.model import Model
+from nightdesk.strategies.strategy import Direction, Signals, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY
 
@@ -33,7 +34,7 @@ FEATURES = ("momentum_60", "volatility_20", "rsi_14", "volume_ratio_20", DISTANC
 TOLD = 3
 
 
-class Clause(IntEnum):
+class MlMomentumClause(IntEnum):
     """What was found of a symbol."""
 
     NOT_LIKELY = 0
@@ -140,11 +141,11 @@ class MlMomentum(LearningStrategy):
         silent = np.array([not one.speaks for one in self.models(view)], dtype=bool)[:, None]
         direction, reason = first_that_holds(
             [
-                (Clause.LIKELY, Direction.BUY, above(rising, self.params.buy_above)),
-                (Clause.NO_MODEL, Direction.HOLD, np.broadcast_to(silent, rising.shape)),
-                (Clause.UNKNOWN, Direction.HOLD, unknown(*seen)),
+                (MlMomentumClause.LIKELY, Direction.BUY, above(rising, self.params.buy_above)),
+                (MlMomentumClause.NO_MODEL, Direction.HOLD, np.broadcast_to(silent, rising.shape)),
+                (MlMomentumClause.UNKNOWN, Direction.HOLD, unknown(*seen)),
             ],
-            Clause.NOT_LIKELY,
+            MlMomentumClause.NOT_LIKELY,
         )
         return Signals(
             direction=direction,
@@ -160,10 +161,10 @@ class MlMomentum(LearningStrategy):
         above = f"above {p.buy_above:.1%}, by the model of {{fitted}} ({{samples}} samples)"
         most = ", ".join(f"{{feature {k}}} {{share {k}:+.2f}}" for k in range(TOLD))
         return {
-            Clause.LIKELY: f"{probability} {above}; most of its log-odds: {most}",
-            Clause.NOT_LIKELY: f"{probability} not {above}; most of its log-odds: {most}",
-            Clause.NO_MODEL: "no model: on {fitted} there were {silence}",
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            MlMomentumClause.LIKELY: f"{probability} {above}; most of its log-odds: {most}",
+            MlMomentumClause.NOT_LIKELY: f"{probability} not {above}; most of its log-odds: {most}",
+            MlMomentumClause.NO_MODEL: "no model: on {fitted} there were {silence}",
+            MlMomentumClause.UNKNOWN: TOO_LITTLE_HISTORY,
         }
 
     @property

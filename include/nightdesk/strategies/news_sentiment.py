@@ -13,17 +13,17 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.book import ExitPlan
-from nightdesk.strategies.base import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.core.book import ExitPlan
 from nightdesk.strategies.comparing import above, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 SENTIMENT, RETURN = "sentiment", "momentum_1"
 
 
-class Clause(IntEnum):
+class NewsClause(IntEnum):
     """What was found of a symbol."""
 
     NOTHING_HOLDS = 0
@@ -88,12 +88,12 @@ class NewsSentiment(Strategy):
         confirmed = above(price, average) & above(change, 0.0)
         direction, reason = first_that_holds(
             [
-                (Clause.BAD_NEWS, Direction.SELL, below(score, p.sell_below)),
-                (Clause.GOOD_NEWS, Direction.BUY, above(score, p.buy_above) & confirmed),
-                (Clause.NO_HEADLINES, Direction.HOLD, unknown(score)),
-                (Clause.UNKNOWN, Direction.HOLD, unknown(price, average, change)),
+                (NewsClause.BAD_NEWS, Direction.SELL, below(score, p.sell_below)),
+                (NewsClause.GOOD_NEWS, Direction.BUY, above(score, p.buy_above) & confirmed),
+                (NewsClause.NO_HEADLINES, Direction.HOLD, unknown(score)),
+                (NewsClause.UNKNOWN, Direction.HOLD, unknown(price, average, change)),
             ],
-            Clause.NOTHING_HOLDS,
+            NewsClause.NOTHING_HOLDS,
         )
         return Signals(
             direction=direction,
@@ -108,11 +108,11 @@ class NewsSentiment(Strategy):
         closed, mean = told_apart(CLOSE, self.average, 2)
         close, average = f"the close {closed}", f"{self.average} {mean}"
         return {
-            Clause.BAD_NEWS: f"{score} is below {p.sell_below:g}",
-            Clause.GOOD_NEWS: (
+            NewsClause.BAD_NEWS: f"{score} is below {p.sell_below:g}",
+            NewsClause.GOOD_NEWS: (
                 f"{score} is above {p.buy_above:g}, {close} above {average} and {change} positive"
             ),
-            Clause.NO_HEADLINES: "no headlines of the session: nothing is said",
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
-            Clause.NOTHING_HOLDS: f"no condition holds: {score}, {close}, {average}, {change}",
+            NewsClause.NO_HEADLINES: "no headlines of the session: nothing is said",
+            NewsClause.UNKNOWN: TOO_LITTLE_HISTORY,
+            NewsClause.NOTHING_HOLDS: f"no condition holds: {score}, {close}, {average}, {change}",
         }

@@ -8,16 +8,16 @@ from enum import IntEnum
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.strategies.base import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.core.book import Frozen, Share
 from nightdesk.strategies.comparing import above, at_most
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 RANK, LONG = "rank_momentum_12_1", "sma_200"
 
 
-class Clause(IntEnum):
+class RotationClause(IntEnum):
     """The conditions in the order in which they are asked; the first that holds gives the direction."""
 
     UNKNOWN = 0
@@ -54,18 +54,22 @@ class Rotation(Strategy):
         """Signals of every session and symbol; strength is the sign of the direction."""
         price, rank, average = view.close, view.factors[RANK], view.factors[LONG]
         cases = [
-            (Clause.LEADS, Direction.STRONG_BUY, above(rank, self.params.above) & above(price, average)),
-            (Clause.NO_LEADER, Direction.STRONG_SELL, at_most(rank, self.params.above)),
-            (Clause.BELOW_LONG, Direction.STRONG_SELL, at_most(price, average)),
+            (
+                RotationClause.LEADS,
+                Direction.STRONG_BUY,
+                above(rank, self.params.above) & above(price, average),
+            ),
+            (RotationClause.NO_LEADER, Direction.STRONG_SELL, at_most(rank, self.params.above)),
+            (RotationClause.BELOW_LONG, Direction.STRONG_SELL, at_most(price, average)),
         ]
-        reason = np.full(price.shape, Clause.UNKNOWN, dtype=np.int8)
+        reason = np.full(price.shape, RotationClause.UNKNOWN, dtype=np.int8)
         direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
         for clause, meaning, holds in reversed(cases):
             reason[holds], direction[holds] = clause, meaning
         return Signals(
             direction=direction,
             strength=np.sign(direction).astype(np.float64),
-            confidence=np.where(reason == Clause.UNKNOWN, 0.0, 1.0),
+            confidence=np.where(reason == RotationClause.UNKNOWN, 0.0, 1.0),
             reason=reason,
         )
 
@@ -75,8 +79,8 @@ class Rotation(Strategy):
         place, average = named(RANK, ".2f"), f"{LONG} {mean}"
         close, limit = f"the close {closed}", f"{self.params.above:g}"
         return {
-            Clause.LEADS: f"{place} is above {limit} and {close} above {average}",
-            Clause.NO_LEADER: f"{place} is not above {limit}",
-            Clause.BELOW_LONG: f"{close} is not above {average}",
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
+            RotationClause.LEADS: f"{place} is above {limit} and {close} above {average}",
+            RotationClause.NO_LEADER: f"{place} is not above {limit}",
+            RotationClause.BELOW_LONG: f"{close} is not above {average}",
+            RotationClause.UNKNOWN: TOO_LITTLE_HISTORY,
         }

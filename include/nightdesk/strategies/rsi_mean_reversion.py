@@ -12,15 +12,15 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.book import ExitPlan
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.core.book import ExitPlan
 from nightdesk.strategies.comparing import above, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds, unknown
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 
-class Clause(IntEnum):
+class ReversionClause(IntEnum):
     """What was found of a symbol."""
 
     NOTHING_HOLDS = 0
@@ -83,12 +83,12 @@ class RsiMeanReversion(Strategy):
         now, before = (view.factors[name] for name in self.factors)
         direction, reason = first_that_holds(
             [
-                (Clause.OVERBOUGHT, Direction.SELL, above(now, p.sell_above)),
-                (Clause.TURNS_UP, Direction.BUY, below(now, p.buy_below) & above(now, before)),
-                (Clause.UNKNOWN, Direction.HOLD, unknown(now, before)),
-                (Clause.STILL_FALLING, Direction.HOLD, below(now, p.buy_below)),
+                (ReversionClause.OVERBOUGHT, Direction.SELL, above(now, p.sell_above)),
+                (ReversionClause.TURNS_UP, Direction.BUY, below(now, p.buy_below) & above(now, before)),
+                (ReversionClause.UNKNOWN, Direction.HOLD, unknown(now, before)),
+                (ReversionClause.STILL_FALLING, Direction.HOLD, below(now, p.buy_below)),
             ],
-            Clause.NOTHING_HOLDS,
+            ReversionClause.NOTHING_HOLDS,
         )
         return Signals(
             direction=direction,
@@ -102,15 +102,17 @@ class RsiMeanReversion(Strategy):
         p, now = self.params, named(self.rsi, ".1f")
         today, yesterday = told_apart(self.rsi, f"{self.rsi}@1", 1)
         return {
-            Clause.OVERBOUGHT: f"{now} is above {p.sell_above:g}",
-            Clause.TURNS_UP: (
+            ReversionClause.OVERBOUGHT: f"{now} is above {p.sell_above:g}",
+            ReversionClause.TURNS_UP: (
                 f"{self.rsi} {today} is below {p.buy_below:g} and above yesterday's {yesterday}"
             ),
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
-            Clause.STILL_FALLING: (
+            ReversionClause.UNKNOWN: TOO_LITTLE_HISTORY,
+            ReversionClause.STILL_FALLING: (
                 f"{self.rsi} {today} is below {p.buy_below:g}, but not above yesterday's {yesterday}"
             ),
-            Clause.NOTHING_HOLDS: f"{now} is neither below {p.buy_below:g} nor above {p.sell_above:g}",
+            ReversionClause.NOTHING_HOLDS: (
+                f"{now} is neither below {p.buy_below:g} nor above {p.sell_above:g}"
+            ),
         }
 
     @property

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.panel import Floats
 from nightdesk.factors.ranks import percentile_ranks
-from nightdesk.panel import Floats
 
 Flags = NDArray[np.bool_]
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.book import ExitDistance, Frozen
-from nightdesk.panel import Floats
-from nightdesk.strategies.base import Codes, Direction
+from nightdesk.core.book import ExitDistance, Frozen
+from nightdesk.core.panel import Floats
+from nightdesk.strategies.strategy import Codes, Direction
 
 Flags = NDArray[np.bool_]
 Case = tuple[int, Direction, Flags]

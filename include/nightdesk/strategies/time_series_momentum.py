@@ -12,11 +12,11 @@ from typing import Self
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-from nightdesk.book import Frozen
-from nightdesk.panel import Floats
-from nightdesk.strategies.base import CLOSE, Codes, Direction, Signals, Strategy, View
+from nightdesk.core.book import Frozen
+from nightdesk.core.panel import Floats
 from nightdesk.strategies.comparing import above, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import CLOSE, Codes, Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
 #: Momentum beyond the STRONG threshold at which confidence is full, and the scale of all other confidences.
@@ -27,7 +27,7 @@ FULL_STRENGTH = 0.20
 SHORT, MIDDLE, LONG = "sma_20", "sma_50", "sma_200"
 
 
-class Clause(IntEnum):
+class TimeSeriesClause(IntEnum):
     """The conditions in the order in which they are asked; the first that holds gives the direction."""
 
     NOTHING_HOLDS = 0
@@ -102,21 +102,21 @@ class TimeSeriesMomentum(Strategy):
             missing |= ~np.isfinite(average)
         cases = [
             (
-                Clause.FALLING_BELOW_LONG,
+                TimeSeriesClause.FALLING_BELOW_LONG,
                 Direction.STRONG_SELL,
                 below(m, p.strong_sell_below) & below(price, long),
             ),
-            (Clause.FALLING, Direction.SELL, below(m, p.sell_below)),
-            (Clause.BELOW_MIDDLE, Direction.SELL, below(price, middle)),
+            (TimeSeriesClause.FALLING, Direction.SELL, below(m, p.sell_below)),
+            (TimeSeriesClause.BELOW_MIDDLE, Direction.SELL, below(price, middle)),
             (
-                Clause.RISING_ABOVE_ALL,
+                TimeSeriesClause.RISING_ABOVE_ALL,
                 Direction.STRONG_BUY,
                 above(m, p.strong_buy_above) & above(price, middle) & above(price, long) & calm,
             ),
-            (Clause.RISING_ABOVE_SHORT, Direction.BUY, above(m, p.buy_above) & above(price, short)),
-            (Clause.TOO_LITTLE_HISTORY, Direction.HOLD, missing),
+            (TimeSeriesClause.RISING_ABOVE_SHORT, Direction.BUY, above(m, p.buy_above) & above(price, short)),
+            (TimeSeriesClause.TOO_LITTLE_HISTORY, Direction.HOLD, missing),
         ]
-        reason = np.full(price.shape, Clause.NOTHING_HOLDS, dtype=np.int8)
+        reason = np.full(price.shape, TimeSeriesClause.NOTHING_HOLDS, dtype=np.int8)
         direction = np.full(price.shape, Direction.HOLD, dtype=np.int8)
         for clause, meaning, holds in reversed(cases):
             reason[holds], direction[holds] = clause, meaning
@@ -128,11 +128,16 @@ class TimeSeriesMomentum(Strategy):
         )
 
     def _confidence(self, m: Floats, reason: Codes) -> Floats:
-        falling, rising = reason == Clause.FALLING_BELOW_LONG, reason == Clause.RISING_ABOVE_ALL
+        falling, rising = (
+            reason == TimeSeriesClause.FALLING_BELOW_LONG,
+            reason == TimeSeriesClause.RISING_ABOVE_ALL,
+        )
         beyond = np.where(rising, m - self.params.strong_buy_above, self.params.strong_sell_below - m)
         strong = 0.7 + 0.3 * np.clip(beyond / CONFIDENCE_SCALE, 0.0, 1.0)
         plain = 0.5 + 0.2 * np.minimum(1.0, np.abs(m) / CONFIDENCE_SCALE)
-        return np.where(reason == Clause.TOO_LITTLE_HISTORY, 0.0, np.where(falling | rising, strong, plain))
+        return np.where(
+            reason == TimeSeriesClause.TOO_LITTLE_HISTORY, 0.0, np.where(falling | rising, strong, plain)
+        )
 
     @property
     def words(self) -> Mapping[int, str]:
@@ -142,15 +147,17 @@ class TimeSeriesMomentum(Strategy):
         above_short, below_close = told_apart(CLOSE, SHORT, 2)
         calm = f"VIX {{vix:.2f}} below {p.strong_buy_vix_below:g}"
         return {
-            Clause.FALLING_BELOW_LONG: f"{m} is below {p.strong_sell_below:.2%} and {close} below {long}",
-            Clause.FALLING: f"{m} is below {p.sell_below:.2%}",
-            Clause.BELOW_MIDDLE: f"the close {below_middle} is below {MIDDLE} {above_close}",
-            Clause.RISING_ABOVE_ALL: (
+            TimeSeriesClause.FALLING_BELOW_LONG: (
+                f"{m} is below {p.strong_sell_below:.2%} and {close} below {long}"
+            ),
+            TimeSeriesClause.FALLING: f"{m} is below {p.sell_below:.2%}",
+            TimeSeriesClause.BELOW_MIDDLE: f"the close {below_middle} is below {MIDDLE} {above_close}",
+            TimeSeriesClause.RISING_ABOVE_ALL: (
                 f"{m} is above {p.strong_buy_above:.2%}, {close} above {middle} and {long}, {calm}"
             ),
-            Clause.RISING_ABOVE_SHORT: (
+            TimeSeriesClause.RISING_ABOVE_SHORT: (
                 f"{m} is above {p.buy_above:.2%} and the close {above_short} above {SHORT} {below_close}"
             ),
-            Clause.TOO_LITTLE_HISTORY: TOO_LITTLE_HISTORY,
-            Clause.NOTHING_HOLDS: f"no condition holds: {m}, {close}, {short}, {middle}, {long}",
+            TimeSeriesClause.TOO_LITTLE_HISTORY: TOO_LITTLE_HISTORY,
+            TimeSeriesClause.NOTHING_HOLDS: f"no condition holds: {m}, {close}, {short}, {middle}, {long}",
         }

@@ -11,10 +11,10 @@ from enum import IntEnum
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import ExitPlan
-from nightdesk.strategies.base import Direction, Signals, Strategy, View
+from nightdesk.core.book import ExitPlan
 from nightdesk.strategies.comparing import above, below
-from nightdesk.strategies.registry import register
+from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
+from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
     confidences,
@@ -28,7 +28,7 @@ from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 CLOSE = "sma_1"
 
 
-class Clause(IntEnum):
+class BreakoutClause(IntEnum):
     """What was found of a symbol."""
 
     NOTHING_HOLDS = 0
@@ -99,15 +99,19 @@ class VolatilityBreakout(Strategy):
             breaks = breaks & above(view.factors[close], view.factors[band])
         direction, reason = first_that_holds(
             [
-                (Clause.BELOW_AVERAGE, Direction.SELL, below(view.close, view.factors[self._average])),
-                (Clause.BREAKS_OUT, Direction.BUY, breaks),
                 (
-                    Clause.UNKNOWN,
+                    BreakoutClause.BELOW_AVERAGE,
+                    Direction.SELL,
+                    below(view.close, view.factors[self._average]),
+                ),
+                (BreakoutClause.BREAKS_OUT, Direction.BUY, breaks),
+                (
+                    BreakoutClause.UNKNOWN,
                     Direction.HOLD,
                     unknown(view.close, *(view.factors[name] for name in self.factors)),
                 ),
             ],
-            Clause.NOTHING_HOLDS,
+            BreakoutClause.NOTHING_HOLDS,
         )
         return Signals(
             direction=direction,
@@ -124,10 +128,12 @@ class VolatilityBreakout(Strategy):
         closes = f"closes against {self._compared[0][1]}, newest first: {', '.join(pairs)}"
         running = f"{self.params.closes} closes running above the upper band"
         return {
-            Clause.BELOW_AVERAGE: f"the close {closed} is below {self._average} {mean}",
-            Clause.BREAKS_OUT: f"{running} and {traded} above {self.params.volume_above:g} ({closes})",
-            Clause.UNKNOWN: TOO_LITTLE_HISTORY,
-            Clause.NOTHING_HOLDS: f"no breakout with volume: {closes}; {traded}, {average}",
+            BreakoutClause.BELOW_AVERAGE: f"the close {closed} is below {self._average} {mean}",
+            BreakoutClause.BREAKS_OUT: (
+                f"{running} and {traded} above {self.params.volume_above:g} ({closes})"
+            ),
+            BreakoutClause.UNKNOWN: TOO_LITTLE_HISTORY,
+            BreakoutClause.NOTHING_HOLDS: f"no breakout with volume: {closes}; {traded}, {average}",
         }
 
     @property

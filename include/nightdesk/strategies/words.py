@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.factors.registry import HOURLY
+from nightdesk.factors.factor_registry import HOURLY
 from nightdesk.strategies.comparing import apart
 
 Texts = NDArray[np.object_]

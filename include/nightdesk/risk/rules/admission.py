@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_least, at_most
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
 
@@ -109,7 +109,7 @@ class PositionCount(Rule):
         left = wanted if np.array_equal(after, wanted) else after
         return Ruling(left, number, limit, by=crowded, by_key="per_symbol")
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Positions that are held."""
         yield at_most(self.name, "", float(measured.positions), float(self.params.limit), "count")
 
@@ -150,7 +150,7 @@ class GroupCount(Rule):
                 count[group[n]] = number[n]
         return Ruling(wanted if np.array_equal(after, wanted) else after, number, float(limit))
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The group with the most positions; of equals, the first in the book."""
         if measured.positions_in is None or not measured.positions_in.any():
             return
@@ -189,7 +189,7 @@ class Heat(Rule):
         after, total = admit(wanted, held, situation, situation.price, room)
         return Ruling(after, (standing + total) / situation.nav, heat)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Gross exposure, where the regime limits it."""
         if measured.heat is not None:
             yield at_most(self.name, "", measured.gross, measured.heat)
@@ -234,6 +234,6 @@ class Cash(Rule):
         reserve: float = self.params.reserve * situation.nav
         return entering.cash - reserve + float((sold * situation.price * (1.0 - entering.costs)).sum())
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Cash that is there."""
         yield at_least(self.name, "", measured.cash, self.params.reserve)

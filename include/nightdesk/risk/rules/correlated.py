@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, anywhere, register
 from nightdesk.risk.situation import Situation
 
@@ -83,7 +83,7 @@ class Correlation(Rule):
         cap = self.params.joint_cap * (most[first] + most[second])
         return first, second, strength, weight[first] + weight[second], cap
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The closest pair of what is held; of those beyond the limit, the one nearest to its joint cap."""
         first, second, correlation = measured.pairs
         if not len(correlation):

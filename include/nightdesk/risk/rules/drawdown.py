@@ -8,9 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from nightdesk.book import MaxDrawdownLimit
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.core.book import MaxDrawdownLimit
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.levels import REVIEWED
 from nightdesk.risk.rule import Rule, Ruling, anywhere, cut, register, without_entries
 from nightdesk.risk.rules.exposure import within_gross
@@ -56,7 +56,7 @@ class DrawdownLevel(Rule):
             added = np.where(standing.haven & (level == REVIEWED), np.inf, 0.0)
         return Ruling(_at_most(wanted, held, added, situation), float(level), 1.0)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The drawdown before the next level."""
         following = () if measured.levels is None else measured.levels.beyond(measured.standing.level)
         for level, at in following[:1]:
@@ -116,7 +116,7 @@ class MaxDrawdown(Rule):
         after = without_entries(wanted, held) if situation.standing.level else wanted
         return Ruling(after, situation.drawdown, self.params.limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The drawdown."""
         yield at_most(self.name, "", measured.drawdown, self.params.limit)
 
@@ -162,7 +162,7 @@ class RecoveryLeverage(Rule):
         """Additions shrunk to the limit."""
         return within_gross(wanted, held, situation, situation.standing.leverage_limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Gross exposure, in recovery."""
         limit = measured.standing.leverage_limit
         if math.isfinite(limit):

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Book, Frozen, Margin, Share
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_least, at_most
+from nightdesk.core.book import Book, Frozen, Margin, Share
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
 
@@ -56,7 +56,7 @@ class MaxWeight(Rule):
         after = np.where(over & (np.abs(wanted) > most), np.copysign(most, wanted), wanted)
         return Ruling(after, weight, limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The position that is the nearest to its cap."""
         weight, cap = np.abs(measured.weights), self.most_held(measured.max_weight)
         if weight.any():
@@ -141,7 +141,7 @@ class GrossLeverage(Rule):
         """Additions shrunk to the limit."""
         return within_gross(wanted, held, situation, self.most_gross(situation.margin))
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Gross exposure."""
         yield at_most(self.name, "", measured.gross, self.most_gross(measured.margin))
 
@@ -193,7 +193,7 @@ class NetLeverage(Rule):
         grown = units.toward_zero(kept + units.toward_zero((wanted - kept) * part))
         return Ruling(np.where(leading, grown, wanted), value, limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Net exposure, absolute."""
         yield at_most(self.name, "", abs(measured.net), self.params.limit)
 
@@ -236,7 +236,7 @@ class CashBuffer(Rule):
         """Additions shrunk until the buffer is left."""
         return within_gross(wanted, held, situation, self._most(situation.margin))
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """What positions leave of NAV; on margin, excess equity."""
         used = measured.gross * self._initial(measured.margin)
         yield at_least(self.name, "", 1.0 - used, self.params.limit)

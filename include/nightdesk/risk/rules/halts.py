@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.book import Frozen
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_least
+from nightdesk.core.book import Frozen
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_least
 from nightdesk.risk.periods import PeriodLows, period_starts
 from nightdesk.risk.rule import Breach, Rule, Ruling, anywhere, register, without_entries
 from nightdesk.risk.situation import Situation
@@ -67,7 +67,7 @@ class DailyLoss(Rule):
         tripped = situation.day_return < limit
         return Ruling(without_entries(wanted, held) if tripped else wanted, situation.day_return, limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The day's return against it."""
         yield at_least(self.name, "", measured.day_return, self.params.limit)
 
@@ -127,7 +127,7 @@ class PeriodLoss(Rule):
         after = wanted if lost is None else without_entries(wanted, held)
         return Ruling(after, value, limit, by=monthly, by_key="month")
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The lowest NAV of each period against its limit."""
         for which, value, limit in self._measured(measured.periods):
             yield at_least(self.name, which, value, limit)

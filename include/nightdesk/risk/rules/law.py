@@ -1,6 +1,7 @@
 """Rules of the law: purchases that would disallow a loss, day trades of a small account.
 
-What they measure is worked out from the ledger by `nightdesk.tax` and comes in through the situation.
+What they measure is worked out from the ledger by `nightdesk.accounting.tax` and comes in through the
+situation.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen
-from nightdesk.panel import Floats
+from nightdesk.core.book import Frozen
+from nightdesk.core.panel import Floats
 from nightdesk.risk.rule import Rule, Ruling, anywhere, register
 from nightdesk.risk.rules.trading import by_size, sizes
 from nightdesk.risk.situation import Situation
@@ -29,8 +30,8 @@ def _any_of(amounts: Floats | float) -> bool:
 class WashSale(Rule):
     """Purchases of a symbol that was sold at a loss in the last 30 days: told of, or refused.
 
-    The loss is not gone, it moves into the new lot; see `nightdesk.tax`. A sale at a loss shortly after a
-    purchase is never held back: a reduction is worth more than its tax.
+    The loss is not gone, it moves into the new lot; see `nightdesk.accounting.tax`. A sale at a loss shortly
+    after a purchase is never held back: a reduction is worth more than its tax.
     """
 
     name = "wash_sale"

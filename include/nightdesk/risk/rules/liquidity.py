@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
 
@@ -55,7 +55,7 @@ class Liquidity(Rule):
         most = np.maximum(situation.units.toward_zero(cap), np.abs(kept))
         return Ruling(np.where(over, np.copysign(most, wanted), wanted), value, cap)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The position that is the largest share of its volume."""
         share = measured.volume_share
         if share is None or not (share > 0.0).any():

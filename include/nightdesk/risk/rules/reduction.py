@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Book, Frozen, Margin, Share
-from nightdesk.panel import Floats
+from nightdesk.core.book import Book, Frozen, Margin, Share
+from nightdesk.core.panel import Floats
 from nightdesk.portfolio.units import Units
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Breach, Rule, Ruling, register, without_entries
 from nightdesk.risk.rules.exposure import GrossLeverage, NetLeverage
 from nightdesk.risk.situation import Flags, Situation
@@ -78,7 +78,7 @@ class LeverageReduction(Rule):
         )
         return _reduced(left, wanted, held, value, limit, by=by)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Gross and net exposure before the limit at which it is sold."""
         above = 1.0 + self.params.tolerance
         both = (("Gross", measured.gross, measured.most_gross), ("Net", abs(measured.net), measured.most_net))
@@ -144,7 +144,7 @@ class MaintenanceMargin(Rule):
         grown = kept + situation.units.toward_zero((after - kept) * max(0.0, (room - standing) / added))
         return Ruling(situation.units.toward_zero(grown), value, limit, ruling.exempt)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """What NAV has left above the maintenance margin."""
         value = float(maintenance(measured.weights, measured.margin).sum())
         yield at_most(self.name, "", value, 1.0 - self.params.buffer)

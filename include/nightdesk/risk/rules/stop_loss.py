@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.book import Book, Frozen, Stop
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.core.book import Book, Frozen, Stop
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries
 from nightdesk.risk.rules.admission import admit
 from nightdesk.risk.situation import Protection, Situation
@@ -49,7 +49,7 @@ class StopLoss(Rule):
         """Each symbol's own, or that of the rule."""
         return {symbol: one.stop or self.params for symbol, one in book.universe.items()}
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Every position before its stop, or the one that is the nearest to it."""
         standing = measured.standing
         stopped = np.flatnonzero((measured.weights != 0.0) & np.isfinite(standing.stop_at))
@@ -90,7 +90,7 @@ class StopRequired(Rule):
         after = np.where(bare, without_entries(wanted, held), wanted) if bare.any() else wanted
         return Ruling(after, bare.astype(np.float64), 0.0)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Symbols that are held without one."""
         yield at_most(self.name, "", float(measured.bare), 0.0, "count")
 
@@ -123,6 +123,6 @@ class StopHeat(Rule):
         after, total = admit(wanted, held, situation, risk.added_risk, room)
         return Ruling(after, (standing + total) / situation.nav, limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """What the positions that are held would lose."""
         yield at_most(self.name, "", measured.loss_at_stops, self.params.limit)

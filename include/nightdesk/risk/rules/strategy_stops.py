@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightdesk.panel import Floats
+from nightdesk.core.panel import Floats
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries
 from nightdesk.risk.situation import Situation
 

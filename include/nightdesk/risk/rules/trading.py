@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.book import Frozen, Share
-from nightdesk.panel import Floats
-from nightdesk.risk.distances import Distance, Measured, at_most
+from nightdesk.core.book import Frozen, Share
+from nightdesk.core.panel import Floats
+from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Flags, Situation
 
@@ -75,7 +75,7 @@ class TradesPerDay(Rule):
         )
         return Ruling(after, place, float(limit))
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Trades that are counted."""
         count = float(np.count_nonzero(measured.traded))
         yield at_most(self.name, "", count, float(self.params.limit), "count")
@@ -117,7 +117,7 @@ class TurnoverPerDay(Rule):
         after[crosses] += situation.units.toward_zero((wanted - held) * part)[crosses]
         return Ruling(situation.units.toward_zero(after), running, limit)
 
-    def distances(self, measured: Measured) -> Iterator[Distance]:
+    def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Changes of weight that are counted."""
         yield at_most(self.name, "", float(measured.traded.sum()), self.params.limit)
 

@@ -1,0 +1,29 @@
+"""The ledger and what is booked in it: the settlement, its accruals, reconciliation, tax."""
+
+from nightdesk.accounting.actions import corporate_actions
+from nightdesk.accounting.booking import cross_entries, fill_entries, orders_after, restate
+from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position, capital, fold, mark
+from nightdesk.accounting.period import AccrualTerms, Period, accrual_terms
+from nightdesk.accounting.settlement import Opening, Settlement, at_the_open, settle
+
+__all__ = [
+    "AccrualTerms",
+    "Entry",
+    "Ledger",
+    "Mark",
+    "Opening",
+    "Period",
+    "Position",
+    "Settlement",
+    "accrual_terms",
+    "at_the_open",
+    "capital",
+    "corporate_actions",
+    "cross_entries",
+    "fill_entries",
+    "fold",
+    "mark",
+    "orders_after",
+    "restate",
+    "settle",
+]

@@ -1,0 +1,112 @@
+"""What money and borrowed units cost and earn in an account, from one decision to the next.
+
+Rates are a year, and a calendar day is 1/360 of one (actual/360), as money markets and brokers count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger, Position
+from nightdesk.accounting.period import Period, Rates
+from nightdesk.core.errors import Refused
+from nightdesk.core.money import CENT, ZERO, apportion, exact, to_cents
+
+#: Days of a year of interest.
+DAYS_A_YEAR = 360
+
+
+def interest(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    """The entry of a period's interest on the balance of its beginning; none where it is 0."""
+    earned = interest_on(ledger.cash, period.terms.rates, period.days)
+    if not earned:
+        return ()
+    reference = f"interest-{period.session}"
+    return (Entry(period.session, "interest", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, earned, ZERO, reference),)
+
+
+def interest_on(cash: Decimal, rates: Rates, days: int) -> Decimal:
+    """What a balance earns over some calendar days, weekends included; negative where it is owed.
+
+    Parameters
+    ----------
+    cash : Decimal
+        Dollars as the last settlement left them, the proceeds of shorts included.
+    rates : Rates
+    days : int
+
+    Returns
+    -------
+    Decimal
+        Dollars, rounded half-even to the cent: cash × rate × days / 360.
+    """
+    rate = rates.credit if cash > 0 else rates.debit
+    return to_cents(cash * rate * days / DAYS_A_YEAR) if rate and days else ZERO
+
+
+def borrow(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    """The entries of a period's fees for what the account was short at its beginning.
+
+    The account borrows what its strategies are short together, so a strategy that is long lends to one that
+    is short. The fee of a symbol is shared to the cent among those who are short, in proportion.
+    """
+    rates, session = period.terms.rates, period.session
+    if not rates.borrow or not period.days:
+        return ()
+    entries = []
+    for symbol, fee in sorted(borrow_fees(ledger.net(), period.closes, rates, period.days).items()):
+        shorts = shorts_of(ledger, symbol)
+        reference = f"borrow-{symbol}-{session}"
+        shares = apportion(fee, [-one.quantity for one in shorts], CENT)
+        entries += [
+            Entry(session, "borrow", one.strategy, symbol, ZERO, ZERO, -share, ZERO, reference)
+            for one, share in zip(shorts, shares, strict=True)
+            if share
+        ]
+    return tuple(entries)
+
+
+def borrow_fees(
+    net: Mapping[str, Decimal], closes: Mapping[str, float], rates: Rates, days: int
+) -> dict[str, Decimal]:
+    """What an account owes for the units that it has borrowed over some calendar days, by symbol.
+
+    Parameters
+    ----------
+    net : mapping of symbol to Decimal
+        Signed units; what is long costs nothing.
+    closes : mapping of symbol to float
+        Raw dollars a unit at their beginning.
+    rates : Rates
+    days : int
+
+    Returns
+    -------
+    dict of symbol to Decimal
+        Positive dollars, rounded half-even to the cent: units × close × rate × days / 360. Symbols that owe
+        nothing are absent.
+
+    Raises
+    ------
+    Refused
+        When what is short and costs a fee has no close.
+    """
+    fees = {}
+    for symbol, quantity in net.items():
+        rate = rates.borrow.get(symbol, ZERO)
+        if quantity >= 0 or not rate:
+            continue
+        close = closes.get(symbol)
+        if close is None or not close > 0:
+            raise Refused(
+                f"{symbol} is sold short and has no close by which its loan costs: store its bars first"
+            )
+        fees[symbol] = to_cents(-quantity * exact(close) * rate * days / DAYS_A_YEAR)
+    return {symbol: fee for symbol, fee in fees.items() if fee}
+
+
+def shorts_of(ledger: Ledger, symbol: str) -> list[Position]:
+    """Who is short in a symbol, by strategy."""
+    found = (one for one in ledger.held() if one.symbol == symbol and one.quantity < 0)
+    return sorted(found, key=lambda one: one.strategy)

@@ -1,0 +1,121 @@
+"""The time between two decisions of a book: what the market brought, and what waited for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from nightdesk.accounting.late_actions import BelatedAction
+from nightdesk.core.book import Book
+from nightdesk.core.money import ZERO, exact
+from nightdesk.core.panel import Action
+from nightdesk.orders.fills import FillBars
+from nightdesk.orders.order import Cross
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What money and borrowed units cost and earn in an account: shares a year, 0.03 is 3 %.
+
+    `borrow` is by symbol; a symbol whose loan is free is absent.
+    """
+
+    debit: Decimal = ZERO
+    credit: Decimal = ZERO
+    borrow: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccrualTerms:
+    """What accruals need to know of a book: smallest quantities by symbol, and its rates."""
+
+    units: Mapping[str, Decimal] = field(default_factory=dict)
+    rates: Rates = field(default_factory=Rates)
+
+
+def rates_of(book: Book) -> Rates:
+    """The rates that a book states."""
+    return Rates(
+        debit=exact(book.rates.debit_rate),
+        credit=exact(book.rates.credit_rate),
+        borrow={symbol: exact(rate) for symbol, rate in book.borrow_rates.items() if rate},
+    )
+
+
+def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
+    """The terms that a book states.
+
+    Parameters
+    ----------
+    book : Book
+    simulated : bool
+        Whether the account is one of ours. A real broker books interest and borrow fees itself: there are no
+        rates then.
+    """
+    units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
+    return AccrualTerms(units, rates_of(book) if simulated else Rates())
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What lies between two decisions of a book, from just after the first to the instant of the second.
+
+    Attributes
+    ----------
+    as_of : datetime
+        The instant of the decision at its end, UTC.
+    session : date
+        The session of that decision: the date of all entries.
+    since : date or None
+        The session of the decision at its beginning; None where the account begins with this period. Two
+        decisions of one session have no night between them, and no interest.
+    bars : FillBars
+        What orders meet.
+    terms : AccrualTerms
+    prices : mapping of symbol to float
+        Raw closes at its end, by which the book is marked.
+    closes : mapping of symbol to float
+        Raw closes at its beginning; needed of what is sold short and costs a fee.
+    splits, dividends : mapping of symbol to float
+        Units after for one before; dollars a unit held before the open. Symbols without one may be absent.
+    restated : mapping of symbol to float
+        Raw closes at its beginning, restated for its splits; needed where something splits or happens.
+    events : tuple of Action
+        Its other actions; see `nightdesk.core.panel.EVENT_KINDS`.
+    late : tuple of BelatedAction
+        Actions of earlier sessions that are booked now.
+    crosses : tuple of Cross
+        What the first decision let strategies pass to each other.
+    capital : Decimal
+        What the book receives in it, dollars.
+    """
+
+    as_of: datetime
+    session: date
+    since: date | None
+    bars: FillBars
+    terms: AccrualTerms
+    prices: Mapping[str, float] = field(default_factory=dict)
+    closes: Mapping[str, float] = field(default_factory=dict)
+    splits: Mapping[str, float] = field(default_factory=dict)
+    dividends: Mapping[str, float] = field(default_factory=dict)
+    restated: Mapping[str, float] = field(default_factory=dict)
+    events: tuple[Action, ...] = ()
+    late: tuple[BelatedAction, ...] = ()
+    crosses: tuple[Cross, ...] = ()
+    capital: Decimal = ZERO
+
+    @property
+    def days(self) -> int:
+        """Calendar days in it for which money costs and earns."""
+        return 0 if self.since is None else (self.session - self.since).days
+
+    def of_account(self, owner: str) -> Period:
+        """The period as an account lives through it, which has one owner and was given its money.
+
+        What strategies pass to each other is nothing to it.
+        """
+        late = tuple(replace(one, held={owner: sum(one.held.values(), ZERO)}) for one in self.late)
+        return replace(self, late=late, crosses=(), capital=ZERO)

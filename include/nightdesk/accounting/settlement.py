@@ -1,0 +1,189 @@
+"""The one settlement: what happens to a book between two decisions, for backtest, paper broker and daily run.
+
+Accruals come first, in the order of `ACCRUALS`; then orders meet the market; then the book is marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from nightdesk.accounting.actions import corporate_actions
+from nightdesk.accounting.booking import cross_entries, fill_entries, orders_after
+from nightdesk.accounting.financing import borrow, interest
+from nightdesk.accounting.late_actions import late_bookings
+from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
+from nightdesk.accounting.period import Period
+from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
+from nightdesk.orders.order import Order
+
+#: What a period brings to a ledger by itself. Its entries are of one session, and a second call makes the
+#: same ones: `Entry.key` says which fact each is.
+Accrual = Callable[[Ledger, Period], tuple[Entry, ...]]
+
+
+def _capital(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    return (capital(period.session, period.capital),) if period.capital else ()
+
+
+def _crosses(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    return cross_entries(period.crosses, period.session) if period.crosses else ()
+
+
+def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    if not period.late:
+        return ()
+    booked = late_bookings(period.late, ledger, period.session, period.terms.units)
+    return tuple(entry for one in booked for entry in one.entries)
+
+
+def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    if not (period.splits or period.dividends or period.events):
+        return ()
+    return corporate_actions(
+        ledger,
+        period.session,
+        period.splits,
+        period.dividends,
+        period.restated,
+        period.terms.units,
+        period.events,
+    )
+
+
+#: In the order in which they are booked. What strategies pass to each other is of the close that the decision
+#: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
+#: so it precedes the actions of the open.
+ACCRUALS: tuple[Accrual, ...] = (_capital, _crosses, interest, borrow, _late_actions, _actions)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A book as its newest decision left it; without a mark, and `as_of` None, before its first."""
+
+    ledger: Ledger = field(default_factory=Ledger)
+    mark: Mark | None = None
+    as_of: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accrued:
+    """A book after a period's accruals, and the orders that meet the market as they are then.
+
+    `ended` are those whose symbol is traded no more.
+    """
+
+    ledger: Ledger
+    entries: tuple[Entry, ...] = ()
+    orders: tuple[Order, ...] = ()
+    ended: tuple[Expired, ...] = ()
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What became of the orders: the entries to be booked, the fills behind them, and what was not filled."""
+
+    entries: tuple[Entry, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    expired: tuple[Expired, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settlement[E: Executed]:
+    """A settled period: all of its entries in their order, and the ledger after them."""
+
+    period: Period
+    opening: Opening
+    entries: tuple[Entry, ...]
+    ledger: Ledger
+    executed: E
+    ended: tuple[Expired, ...] = ()
+
+    @property
+    def fills(self) -> tuple[Fill, ...]:
+        """What was executed."""
+        return self.executed.fills
+
+    @property
+    def expired(self) -> tuple[Expired, ...]:
+        """What was not filled."""
+        return self.ended + self.executed.expired
+
+    @cached_property
+    def mark(self) -> Mark:
+        """The book valued at the end of the period.
+
+        Raises
+        ------
+        Refused
+            When a held symbol has no price.
+        """
+        return mark(self.ledger, self.period.session, self.period.prices, self.opening.mark)
+
+    @property
+    def closing(self) -> Opening:
+        """What the next period opens with."""
+        return Opening(self.ledger, self.mark, self.period.as_of)
+
+
+def settle[E: Executed](
+    opening: Opening, orders: Sequence[Order], period: Period, execute: Callable[[Accrued], E]
+) -> Settlement[E]:
+    """Bring a book from one decision to the instant of the next.
+
+    Parameters
+    ----------
+    opening : Opening
+        As the decision at the period's beginning left it.
+    orders : sequence of Order
+        Sent by that decision, as they were sent.
+    period : Period
+    execute : callable
+        What the orders become, given the book after the accruals and the orders restated for its actions:
+        `at_the_open`, or whatever tells what a broker says. Called once.
+
+    Raises
+    ------
+    ValueError
+        When the book has lived through the period: nothing is booked twice.
+    Refused
+        As `nightdesk.accounting.actions.corporate_actions`.
+    """
+    if opening.as_of is not None and opening.as_of >= period.as_of:
+        raise ValueError(f"the book is settled up to {opening.as_of}: {period.as_of} is not booked again")
+    accrued = accrue(opening.ledger, orders, period)
+    executed = execute(accrued)
+    ledger = accrued.ledger.apply(executed.entries) if executed.entries else accrued.ledger
+    return Settlement(period, opening, accrued.entries + executed.entries, ledger, executed, accrued.ended)
+
+
+def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
+    """What a period brings to a book before its orders meet the market."""
+    entries: tuple[Entry, ...] = ()
+    for accrual in ACCRUALS:
+        made = accrual(ledger, period)
+        if made:
+            entries += made
+            ledger = ledger.apply(made)
+    live, ended = tuple(orders), tuple[Expired, ...]()
+    if live and (period.splits or period.events):
+        live, ended = orders_after(live, period.splits, period.events, period.terms.units)
+    return Accrued(ledger, entries, live, ended)
+
+
+def at_the_open(period: Period, terms: FillTerms) -> Callable[[Accrued], Executed]:
+    """How orders of a simulated account are executed: at the period's bars, by `open_session`."""
+
+    def execute(accrued: Accrued) -> Executed:
+        if not accrued.orders:
+            return Executed()
+        fills, expired = open_session(accrued.orders, period.bars, terms)
+        by_id = {order.client_order_id: order for order in accrued.orders}
+        entries: tuple[Entry, ...] = ()
+        for fill in fills:
+            entries += fill_entries(by_id[fill.client_order_id], (fill,), period.terms.units[fill.symbol])
+        return Executed(entries, fills, expired)
+
+    return execute

@@ -1,0 +1,111 @@
+"""The broker of a book."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from nightdesk.brokers.broker_interface import Broker, Capabilities
+from nightdesk.brokers.credentials import credentials_of, refuse_unintended_live
+from nightdesk.core.book import Book
+from nightdesk.core.errors import Refused
+from nightdesk.core.registry import Registry
+from nightdesk.store.db import Connection
+
+#: Opens the account of a book; without a connection, one that needs no database.
+Open = Callable[[Book, Connection | None, Mapping[str, str]], Broker]
+
+
+@dataclass(frozen=True)
+class BrokerKind:
+    """A kind of broker: how its account is opened, and what it can do; its client is imported when called."""
+
+    open: Open
+    describe: Callable[[], Capabilities]
+
+
+#: By `broker.kind` of a book.
+BROKERS: Registry[BrokerKind] = Registry("broker")
+
+
+def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None) -> Broker:
+    """The account of a book at its broker.
+
+    Parameters
+    ----------
+    book : Book
+        Names the kind of broker and the account.
+    conn : Connection
+        Where the embedded paper broker keeps its state.
+    environ : mapping of str to str, optional
+        Where the credentials of other brokers are (default: this process's environment).
+
+    Raises
+    ------
+    Refused
+        When there is no such kind of broker, its credentials are missing, the account holds real money and is
+        not named as such, or the book decides within a session and the account is a real one.
+    """
+    return _kind(book.broker.kind).open(book, conn, os.environ if environ is None else environ)
+
+
+def open_account(book: Book, environ: Mapping[str, str]) -> Broker:
+    """The account of a book at a real broker, for which no database is needed; raises as `make`."""
+    return _kind(book.broker.kind).open(book, None, environ)
+
+
+def capabilities(kind: str) -> Capabilities:
+    """What a kind of broker can do; nobody is asked.
+
+    Raises
+    ------
+    Refused
+        When there is no such kind.
+    """
+    return _kind(kind).describe()
+
+
+def _kind(name: str) -> BrokerKind:
+    return BROKERS.find(name, "broker.kind")
+
+
+def _open_paper(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+    from nightdesk.brokers.paper import PaperBroker
+
+    if conn is None:
+        raise Refused(f"the paper account {book.broker.account} is in the database: reach that first")
+    return PaperBroker(book, conn)
+
+
+def _describe_paper() -> Capabilities:
+    from nightdesk.brokers.paper import PaperBroker
+
+    return PaperBroker.capabilities
+
+
+def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+    from nightdesk.brokers.alpaca import AlpacaBroker
+
+    _refuse_hours(book)
+    refuse_unintended_live(book.broker, environ)
+    return AlpacaBroker(book, credentials_of(book.broker, environ))
+
+
+def _refuse_hours(book: Book) -> None:
+    """Refuse a book that decides within a session: what a real broker tells is kept by its session."""
+    if book.schedule.rhythm != "daily":
+        raise Refused(
+            f"book {book.name} decides each hour, and what {book.broker.kind} tells of executions is kept by "
+            "session: give it a paper account (broker.kind: paper), or let it decide daily"
+        )
+
+
+def _describe_alpaca() -> Capabilities:
+    from nightdesk.brokers.alpaca import AlpacaBroker
+
+    return AlpacaBroker.capabilities
+
+
+BROKERS.add("paper", BrokerKind(_open_paper, _describe_paper))
+BROKERS.add("alpaca", BrokerKind(_open_alpaca, _describe_alpaca))

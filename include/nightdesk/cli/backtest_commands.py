@@ -1,0 +1,286 @@
+"""`backtest`: a book over history, in memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.book_commands import open_book
+from nightdesk.cli.options import (
+    Accepts,
+    BookName,
+    FeedName,
+    FileFormat,
+    First,
+    Inject,
+    Json,
+    KeepBand,
+    Kills,
+    Last,
+    Out,
+    Releases,
+    Settings,
+    processors,
+    settings,
+)
+from nightdesk.cli.output import progress, show, table
+from nightdesk.cli.spans import Start, begin
+
+if TYPE_CHECKING:
+    from nightdesk.core.book import Book
+    from nightdesk.engine import Injection
+    from nightdesk.research.backtest.run import Result
+    from nightdesk.risk import RiskEvent
+
+
+@app.command(
+    epilog=example(
+        "nightdesk backtest multi_asset --from 2020-01-02 --to 2022-12-30 --feed files:bars --out build/run",
+        "nightdesk backtest multi_asset --from 2024-01-02 --to 2025-12-31 --set costs.slippage=0.001",
+    )
+)
+def backtest(
+    book: BookName,
+    first: First,
+    last: Last,
+    feed: FeedName = None,
+    set_: Settings = None,
+    kill: Kills = None,
+    release: Releases = None,
+    inject: Inject = None,
+    accept: Accepts = None,
+    out: Out = None,
+    format_: FileFormat = "csv",
+    keep_band: KeepBand = False,
+    json: Json = False,
+) -> None:
+    """Decide a span of sessions in memory, and say what came of it.
+
+    The functions are those of the daily run. The book begins with its capital at the first session of the
+    span; its factors begin 504 sessions before, or at its own origin. --out writes tables and figures;
+    nothing is stored, but by --keep-band the band of each strategy's results. A price that jumps waits in
+    quarantine to the end, unless --accept takes it as it is.
+    """
+    from nightdesk.cli.data_notes import market_document
+    from nightdesk.research.backtest.metrics import metrics
+    from nightdesk.research.backtest.result_files import write_result
+    from nightdesk.research.backtest.run import backtest as simulate
+
+    if keep_band:
+        _refuse_exercise(set_, kill, release, inject)
+    named = open_book(book, settings(set_))
+    start = begin(named, first, last)
+    injected = () if inject is None else read_injections(inject, start)
+    with progress(f"reading bars of {named.name}"):
+        market = start.read(feed, accept or ())
+    with progress(f"deciding {start.sessions:,} sessions"):
+        drills = _drills(kill, release)
+        result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
+        figures = metrics(result)
+        if out is not None:
+            write_result(result, out, figures, format_, processors())
+    bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
+    document = {
+        "book": named.name,
+        "from": start.inception,
+        "to": start.last,
+        "sessions": start.sessions,
+        **market_document(market),
+        "injected": len(injected),
+        "accepted": figures["accepted"],
+        "stale": [
+            {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
+            for one in result.stale_spells
+        ],
+        "booked_actions": _booked_actions(result),
+        "out": out,
+        "format": None if out is None else format_,
+        "bands": bands,
+        "metrics": figures,
+    }
+    show(document, as_json=json, text=lambda: _summary(document))
+
+
+#: Figures that people are told, in this order, by what they are; metrics.json holds all of them.
+RETURNS = (
+    "total_return",
+    "benchmark_total_return",
+    "excess_total_return",
+    "annual_return",
+    "benchmark_annual_return",
+    "excess_annual_return",
+)
+SHARES = (
+    "annual_volatility",
+    "max_drawdown",
+    "max_drawdown_since_reset",
+    "win_rate",
+    "turnover_monthly",
+    "exposure",
+    "cost_drag",
+)
+RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "beta")
+COUNTS = ("orders", "fills", "max_drawdown_sessions")
+
+#: What a figure's name does not say.
+REMARKS = {
+    "max_drawdown": "below the highest NAV until then",
+    "max_drawdown_since_reset": "below the peak of the drawdown levels, reset when recovery begins",
+}
+
+
+def _booked_actions(result: Result) -> list[dict[str, Any]]:
+    """Ends and changes of identity that were booked, by session: what moved a position without an order."""
+    kinds = ("exchange", "redemption", "return_of_capital", "capital_gain")
+    booked = Counter((one.session, one.reference) for one in result.entries if one.kind in kinds)
+    rows = []
+    for (session, reference), count in sorted(booked.items()):
+        kind, _, rest = reference.partition("-")
+        symbol = rest.removesuffix(f"-{session}")
+        rows.append({"session": session, "kind": kind, "symbol": symbol, "entries": count})
+    return rows
+
+
+def _stale_line(one: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money, quantity
+    from nightdesk.engine.stale import stale_words
+
+    held = f"{quantity(one['quantity'])} {one['symbol']} held at {one['price']:g}"
+    words = f"{held}: {stale_words(one['last_bar'], one['sessions'])} at {one['last']}"
+    if not one["ongoing"]:
+        return f"stale from {one['first']} to {one['last']}: {words}"
+    return (
+        f"STALE {words}, marked at {money(one['market_value'])} to the end: if it has ended, state how "
+        "(an action in the feed's actions file: delisting, merger, symbol_change)"
+    )
+
+
+def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
+    """The synthetic signals of a file, all of them of sessions of the span."""
+    from nightdesk.engine import within
+    from nightdesk.engine.injection import read_injections as read
+
+    return within(read(path, start.book), start.inception, start.last)
+
+
+def _refuse_exercise(*options: object) -> None:
+    """Refuse to keep as a yardstick what is not the book as it trades."""
+    if any(options):
+        raise typer.BadParameter(
+            "a band is of the book as its file is: leave out --set, --kill, --release and --inject",
+            param_hint="'--keep-band'",
+        )
+
+
+def _keep_bands(book: Book, result: Result, sources: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Store the bands of a backtest; what was stored, by strategy."""
+    from dataclasses import asdict
+
+    from nightdesk.cli.machine_commands import database
+    from nightdesk.research.backtest.result_windows import result_bands
+    from nightdesk.store.strategy_bands import keep_bands
+
+    found = result_bands(result, book.alerts.band_sessions)
+    marks = [result.decided[n].state.mark.session for n in (0, -1)]
+    with database() as conn:
+        keep_bands(conn, book.name, book.config_hash, found, (marks[0], marks[1]), sources)
+    return {name: asdict(one) for name, one in found.items()}
+
+
+def _band_lines(bands: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    from math import isnan
+
+    from nightdesk.alerts.figures import percent
+
+    for name, one in bands.items():
+        where = f"band of {name} over {one['sessions']} sessions"
+        if isnan(one["low"]):
+            yield f"{where}: not known, it held a position in {one['windows']:,} windows only"
+        else:
+            low, high = percent(one["low"], signed=True), percent(one["high"], signed=True)
+            yield f"{where}: {low} to {high} of NAV, of {one['windows']:,} windows; kept"
+
+
+def _drills(kill: Sequence[date] | None, release: Sequence[date] | None) -> tuple[RiskEvent, ...]:
+    """Kills and releases in the order in which they count."""
+    from nightdesk.risk import RiskEvent
+
+    killed = [RiskEvent(day, "kill", "drill") for day in kill or ()]
+    released = [RiskEvent(day, "release", "drill") for day in release or ()]
+    return tuple(sorted([*killed, *released], key=lambda event: event.session))
+
+
+def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    from nightdesk.alerts.figures import money, number, percent
+
+    remarks = REMARKS | {
+        name: f"{metrics['benchmark']}, dividends included" for name in RETURNS if "benchmark" in name
+    }
+    cells = [(name, money(metrics[name])) for name in ("initial_nav", "final_nav")]
+    cells += [(name, percent(metrics[name], signed=True)) for name in RETURNS]
+    cells += [(name, percent(metrics[name])) for name in SHARES]
+    cells += [(name, number(metrics[name])) for name in RATIOS]
+    cells += [(name, f"{metrics[name]:,}") for name in COUNTS]
+    cells += [(name, money(metrics[name])) for name in ("dividends", "interest", "borrow")]
+    remarks["dividends"] = f"in {metrics['dividends_paid']:,} payments"
+    remarks["interest"] = "on the book's cash, what it owed taken off"
+    remarks["borrow"] = "paid for units sold short"
+    yield from ((name, value, remarks.get(name, "")) for name, value in cells)
+
+
+def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """The book's targets, those that are missed first; one line where it has none."""
+    import math
+
+    from nightdesk.alerts.result_lines import figure_words, target_words
+    from nightdesk.core.book import Target
+
+    if not targets:
+        yield "the book has no targets"
+        return
+    rows = []
+    for name, told in targets.items():
+        value = math.nan if told["value"] is None else told["value"]
+        target = Target(above=told["above"], below=told["below"], acceptable=told["acceptable"])
+        outcome = f"{told['outcome']}, beyond the range" if told["beyond_the_range"] else told["outcome"]
+        rows.append((name, figure_words(name, value), target_words(name, target), outcome))
+    yield from table(("target", "value", "aimed at", ""), rows, right=("value",))
+
+
+def _financed(metrics: Mapping[str, Any]) -> str:
+    """What cash earned and what was borrowed cost, with the rates a year."""
+    credit, debit, borrow = (metrics[name] for name in ("interest_rate", "debit_rate", "borrow_rate"))
+    earned = f"interest {metrics['interest']:,.2f} dollars at {credit:g} a year on cash, {debit:g} on debit"
+    return f"{earned}; borrowing units cost {metrics['borrow']:,.2f} dollars at {borrow:g} a year"
+
+
+def _summary(document: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.cli.data_notes import data_lines
+
+    metrics = document["metrics"]
+    yield f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}"
+    for accepted in document["accepted"]:
+        yield f"accepted as it is: {accepted}"
+    if document["injected"]:
+        yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
+    yield from data_lines(document, metrics["quarantines"])
+    for one in document["stale"]:
+        yield _stale_line(one)
+    for one in document["booked_actions"]:
+        yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
+    yield _financed(metrics)
+    yield ""
+    yield from _targets(metrics["targets"])
+    yield ""
+    yield from table(("figure", "value", ""), _figures(metrics), right=("value",))
+    yield from _band_lines(document["bands"])
+    if document["out"] is not None:
+        yield ""
+        yield f"written to {document['out']}"

@@ -1,0 +1,385 @@
+"""`status` and `verify`: how the desk stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.machine_commands import database
+from nightdesk.cli.options import BookName, Json
+from nightdesk.cli.output import show, table
+
+if TYPE_CHECKING:
+    from nightdesk.accounting.ledger import Mark
+    from nightdesk.alerts.position_lines import HoldingLine, PositionLine
+    from nightdesk.operations.fileless import Fileless
+    from nightdesk.store.db import Connection
+    from nightdesk.store.risk_state_rows import LeftState
+
+
+@app.command(epilog=example("nightdesk status", "nightdesk status multi_asset --json"))
+def status(
+    book: Annotated[str | None, typer.Argument(metavar="BOOK", help="This book alone.")] = None,
+    json: Json = False,
+) -> None:
+    """Tell how the desk stands.
+
+    Of each started book what stands against it, the value, the day's profit, positions, open orders, last
+    session and alerts; and how the sources of data fare. The gravest stands first.
+    """
+    import os
+
+    from nightdesk.cli.feed_commands import health_rows
+    from nightdesk.core.errors import Refused
+    from nightdesk.operations.fileless import fileless_books
+    from nightdesk.session.context import project_root
+    from nightdesk.store.book_rows import started_books
+
+    with database() as conn:
+        names = [record.book for record in started_books(conn)]
+        if book is not None and book not in names:
+            started = ", ".join(names) or "none"
+            raise Refused(
+                f"book {book!r} was never started: started books are {started} (`nightdesk up` starts them)"
+            )
+        lacking = {one.book: one for one in fileless_books(conn, project_root(os.environ))}
+        books = sorted(
+            (_standing(conn, name, lacking.get(name)) for name in names if book in (None, name)),
+            key=lambda one: (one["state"].rank, one["book"]),
+        )
+        others = [] if book is not None else _other_alerts(conn, names)
+        feeds = health_rows(conn)
+    show(
+        {"books": books, "alerts": others, "feeds": feeds},
+        as_json=json,
+        text=lambda: _told(books, others, feeds),
+    )
+
+
+@app.command(epilog=example("nightdesk verify multi_asset"))
+def verify(book: BookName, json: Json = False) -> None:
+    """Rebuild positions and cash from the ledger, and compare.
+
+    Status 1 when anything stored does not follow from the ledger's entries to the cent.
+    """
+    from nightdesk.cli.book_commands import open_book
+    from nightdesk.operations.verify import verify as rebuild
+
+    name = open_book(book).name
+    with database() as conn:
+        found = rebuild(conn, name)
+    lines = [str(one) for one in found.differences]
+    show(
+        {"book": name, "sessions": found.sessions, "entries": found.entries, "differences": lines},
+        as_json=json,
+        text=lambda: [
+            f"{name}: {found.sessions:,} sessions rebuilt from {found.entries:,} entries, "
+            f"{len(lines)} differences",
+            *lines,
+        ],
+    )
+    if lines:
+        typer.echo(f"nightdesk: the ledger of {name} does not verify: {len(lines)} differences", err=True)
+        raise typer.Exit(1)
+
+
+def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[str, Any]:
+    """All that `status` tells of one book."""
+    from nightdesk.alerts.concerns import gravest
+    from nightdesk.alerts.position_lines import by_symbol
+    from nightdesk.cli.risk_commands import drawdown_document
+    from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.session.foreign_orders import words_of
+    from nightdesk.session.unsent_orders import unsent_notes
+    from nightdesk.store.decision_rows import newest_decisions, silent_strategies
+    from nightdesk.store.foreign_order_rows import foreign_orders
+    from nightdesk.store.holdings import stale_holdings_of
+    from nightdesk.store.kill_switch_rows import kill_switch
+    from nightdesk.store.ledger_rows import dated_marks, positions_of
+    from nightdesk.store.risk_state_rows import newest_risk_state
+    from nightdesk.store.rows import read_rows
+
+    newest = newest_decisions(conn, book, newest=1)
+    dated = dated_marks(conn, book)
+    marks, settled = list(dated.values()), next(reversed(dated), None)
+    marked = marks[-1] if marks else None
+    positions = [
+        {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
+        for row in ([] if settled is None else positions_of(conn, book, settled))
+        if marked is not None and row["quantity"]
+    ]
+    checked = None if not newest else newest[0]["as_of"]
+    killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
+    against = concerns_of(conn, book, "" if fileless is None else f"{fileless.words} {fileless.todo}")
+    unsent = [] if checked is None else unsent_notes(conn, book, checked)
+    foreign = [words_of(one) for one in foreign_orders(conn, book)]
+    return {
+        "book": book,
+        "state": gravest(against),
+        "without_file": None if fileless is None else fileless.words,
+        "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
+        "last_session": newest[0] if newest else None,
+        "silent": () if checked is None else silent_strategies(conn, book, checked),
+        "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
+        "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
+        "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
+        "level": None if stood is None else _level(conn, book, stood),
+        "drawdown": None if stood is None else drawdown_document(stood.state),
+        "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
+        "since_inception": _since_inception(conn, book, marks),
+        "data": _data(conn, book, newest[0] if newest else None),
+        "positions": positions,
+        "by_symbol": [_document(one) for one in by_symbol(map(_position, positions))],
+        "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
+        "unsent": unsent,
+        "foreign_orders": foreign,
+        "open_orders": read_rows(conn, "open_orders", book=book),
+        "alerts": _open_alerts(conn, book, 10),
+    }
+
+
+def _data(conn: Connection, book: str, decided: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the checks of a decision found, and what its ingest left out."""
+    from nightdesk.store.health_rows import ingest_notes, quarantine_spells, read_findings
+
+    if decided is None:
+        return {"session": None, "checks": [], "left_out": []}
+    session, as_of = decided["session"], decided["as_of"]
+    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    return {
+        "session": session,
+        "checks": [
+            {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
+            for row in read_findings(conn, book, as_of)
+            if row["outcome"] != "passed"
+        ],
+        "left_out": ingest_notes(conn, book, as_of),
+    }
+
+
+def _level(conn: Connection, book: str, stood: LeftState) -> dict[str, Any]:
+    """The drawdown level after a decision, and what a person has said of it."""
+    from nightdesk.risk.moves import in_short
+
+    answer = _answer(conn, book)
+    state = stood.state
+    return {
+        "session": stood.session,
+        "level": state.level,
+        "drawdown": state.drawdown,
+        "in_words": in_short(state if answer is None else answer["state"]),
+        "answer": None if answer is None else answer["told"],
+    }
+
+
+def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
+    """What a person has said of the level where a book stands: `told`, and the `state` that it makes."""
+    import os
+    from dataclasses import replace
+
+    from nightdesk.core.book import load_book
+    from nightdesk.core.errors import NightdeskError
+    from nightdesk.operations.approval import answer_words, newest_answer
+    from nightdesk.session.context import book_path, project_root
+
+    found = newest_answer(conn, book)
+    if found is None:
+        return None
+    said, state = found
+    try:
+        levels = load_book(book_path(book, project_root(os.environ))).levels
+    except NightdeskError:
+        levels = None
+    return {
+        "told": {
+            "kind": said.kind,
+            "who": said.who,
+            "reason": said.reason,
+            "counts_from": said.session,
+            "in_words": answer_words(said, state, levels),
+        },
+        "state": state if said.kind == "reject" else replace(state, answered_by=said.who),
+    }
+
+
+def _position(row: Mapping[str, Any]) -> PositionLine:
+    """A row of `positions` as a line for people."""
+    from nightdesk.alerts.position_lines import PositionLine
+
+    return PositionLine(
+        symbol=row["symbol"],
+        strategy=row["strategy"],
+        quantity=row["quantity"],
+        average_cost=row["cost"] / row["quantity"],
+        price=row["price"],
+        value=row["market_value"],
+        profit=row["profit"],
+        weight=float(row["weight"]),
+    )
+
+
+def _document(one: HoldingLine) -> dict[str, Any]:
+    """A symbol with all strategies together, by the names of `positions`."""
+    return {
+        "symbol": one.symbol,
+        "quantity": one.quantity,
+        "price": one.price,
+        "market_value": one.value,
+        "weight": one.weight,
+        "profit": one.profit,
+        "strategies": [part.strategy for part in one.parts],
+    }
+
+
+def _open_alerts(conn: Connection, book: str | None, newest: int) -> list[dict[str, Any]]:
+    """Alerts that nobody has acknowledged, the gravest first."""
+    from nightdesk.cli.alert_commands import listed_alerts
+
+    return [row for row in listed_alerts(conn, book, newest=newest) if row["acknowledged_at"] is None]
+
+
+def _by_strategy(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """The profit up to the newest decision by strategy, as its report has kept it."""
+    from nightdesk.store.performance_rows import performance_of, performance_rows
+
+    return performance_rows(performance_of(conn, book, as_of))
+
+
+def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict[str, Any] | None:
+    """Returns of the book and its benchmark up to the newest report; None before the second session."""
+    from nightdesk.performance.nav import a_year
+    from nightdesk.store.performance_rows import newest_benchmark
+
+    beside = newest_benchmark(conn, book)
+    told = [] if beside is None else [one for one in marks if one.session <= beside.session]
+    if beside is None or len(told) < 2:
+        return None
+    own, sessions = float(told[-1].nav / told[0].nav), len(told) - 1
+    return {
+        "since": told[0].session,
+        "until": beside.session,
+        "sessions": len(told),
+        "total_return": own - 1.0,
+        "annual_return": a_year(own, sessions),
+        "benchmark": beside.symbol,
+        "benchmark_total_return": beside.total_return,
+        "benchmark_annual_return": a_year(1.0 + beside.total_return, sessions),
+        "excess_total_return": own - 1.0 - beside.total_return,
+    }
+
+
+def _other_alerts(conn: Connection, started: list[str]) -> list[dict[str, Any]]:
+    """Open alerts of the desk itself and of books that were never started."""
+    return [row for row in _open_alerts(conn, None, 50) if row["book"] not in started]
+
+
+def _told(
+    books: list[dict[str, Any]], others: list[dict[str, Any]], feeds: list[dict[str, Any]]
+) -> Iterator[str]:
+    if not books:
+        yield "no book was started: `nightdesk up` starts the desk, `nightdesk run` decides one session"
+    for one in books:
+        yield from _book_lines(one)
+        yield ""
+    if others:
+        yield from _alert_lines(others)
+        yield ""
+    yield from _feed_lines(feeds)
+
+
+def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
+    from nightdesk.alerts.concerns import Concern
+    from nightdesk.alerts.figures import money, percent, quantity
+
+    last, mark = one["last_session"], one["mark"]
+    yield f"{one['book']}: {one['state']}"
+    yield from (f"  {Concern(**found).line}" for found in one["concerns"])
+    if last is not None:
+        regime = last["regime"] or "not read yet"
+        yield f"  last session {last['session']} ({last['status']}), regime {regime}"
+    if mark is not None:
+        profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
+        fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"
+        exposure = f"gross {percent(mark['gross'])}, {fallen}"
+        yield f"  NAV {money(mark['nav'])} at {mark['session']}, day {profit}"
+        yield f"  cash {money(mark['cash'])}, {exposure}"
+    if one["since_inception"] is not None:
+        yield f"  {_returns(one['since_inception'])}"
+    if one["level"] is not None:
+        reset = one["drawdown"]["peak_was_reset"]
+        peak = "the peak since the last recovery began" if reset else "that peak"
+        yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below {peak}"
+        if one["level"]["answer"] is not None:
+            yield f"  {one['level']['answer']['in_words']}"
+    yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
+    yield from (f"  {line}" for line in _data_lines(one["data"]))
+    yield from (f"  {line}" for line in _position_lines(one["positions"]))
+    for order in one["open_orders"]:
+        amount = f"{quantity(order['quantity'])} {order['symbol']}"
+        yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
+    yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
+
+
+def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line a symbol; beneath one that several strategies hold, what each of them holds."""
+    from nightdesk.alerts.figures import money, percent, price, quantity
+    from nightdesk.alerts.position_lines import by_symbol
+
+    def cells(one: HoldingLine | PositionLine) -> tuple[str, ...]:
+        amounts = money(one.value), percent(one.weight, places=1), money(one.profit, signed=True)
+        return (quantity(one.quantity), price(one.price), *amounts)
+
+    rows = []
+    for one in by_symbol(map(_position, positions)):
+        rows.append((one.symbol, one.strategy, *cells(one)))
+        if len(one.parts) > 1:
+            rows += [("", f"  {part.strategy}", *cells(part)) for part in one.parts]
+    heads = ("symbol", "strategy", "quantity", "price", "value", "weight", "profit")
+    if rows:
+        yield from table(heads, rows, right=heads[2:])
+
+
+def _returns(told: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import percent
+
+    names = ("total_return", "benchmark_total_return", "excess_total_return")
+    own, other, beyond = (percent(told[name], signed=True) for name in names)
+    return (
+        f"{own} since {told['since']}; {told['benchmark']} with dividends {other}, beyond it {beyond} "
+        f"({told['sessions']:,} sessions)"
+    )
+
+
+def _strategy_line(day: Mapping[str, Any]) -> str:
+    from nightdesk.alerts.figures import money
+
+    who = day["strategy"] or "no strategy (interest, fees, other)"
+    return f"day of {who}: {money(day['profit'], signed=True)}"
+
+
+def _data_lines(data: Mapping[str, Any]) -> Iterator[str]:
+    """Warnings of the newest session's checks, and what its ingest left out; what is graver is a concern."""
+    from nightdesk.alerts.notes import note_words
+
+    for row in data["checks"]:
+        if row["outcome"] == "warned":
+            yield f"data: {row['detail']}"
+    for note in data["left_out"]:
+        yield f"data: {note_words(note)}"
+
+
+def _alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:
+    for alert in alerts:
+        raised = f"{alert['created_at']:%Y-%m-%d %H:%M} UTC"
+        yield f"alert {alert['alert_id']} {alert['level']} {raised}: {alert['subject']}"
+
+
+def _feed_lines(feeds: list[dict[str, Any]]) -> Iterator[str]:
+    from nightdesk.cli.feed_commands import HEADS, feed_cells
+
+    if feeds:
+        yield from table(HEADS, map(feed_cells, feeds))

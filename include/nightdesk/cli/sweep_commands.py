@@ -1,0 +1,237 @@
+"""`sweep`: a grid over parameters of a book, for validation."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nightdesk.cli.app import app, example
+from nightdesk.cli.book_commands import open_book
+from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
+from nightdesk.cli.output import progress, say, show, table
+from nightdesk.cli.spans import begin
+
+if TYPE_CHECKING:
+    from nightdesk.research.sweep.grid import Axis
+    from nightdesk.research.sweep.sensitivity import FallingAway
+    from nightdesk.research.sweep.trials import SweepSpan, Trial
+
+#: What a sweep can never be: said with every result.
+VALIDATION_ONLY = (
+    "This is validation only: no book was changed, and the best of many tries is too good to be expected."
+)
+
+#: Figures that people are told of each point; sweep.csv holds all of them.
+TOLD = {
+    "annual_return": "return",
+    "excess_annual_return": "beyond benchmark",
+    "annual_volatility": "volatility",
+    "sharpe": "sharpe",
+    "max_drawdown": "drawdown",
+    "turnover_monthly": "turnover a month",
+    "closed": "trades",
+}
+
+
+@app.command(
+    epilog=example(
+        "nightdesk sweep multi_asset --from 2015-01-02 --to 2022-12-30 --feed files:bars "
+        "--set portfolio.volatility_target=0.10,0.15,0.20 "
+        "--set strategies.time_series_momentum.params.window=40,60,120 --out build/sweep",
+    )
+)
+def sweep(
+    book: BookName,
+    first: First,
+    last: Last,
+    set_: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="KEY=V1,V2",
+            help="A parameter and the values that it takes, or KEY=[V1, V2] in YAML; may be repeated.",
+            show_default=False,
+        ),
+    ],
+    feed: FeedName = None,
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME", help="The figure by which points are compared.")
+    ] = "sharpe",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", metavar="N", min=1, help="Processes; by default one a processor.", show_default=False
+        ),
+    ] = None,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Try every combination of some parameters of a book over a span of sessions.
+
+    A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
+    it is. A combination that is no valid book is a row with its reason.
+    """
+    from nightdesk.cli.data_notes import market_counts
+    from nightdesk.core.errors import Refused
+    from nightdesk.research.sweep.grid import points, read_axis
+    from nightdesk.research.sweep.heat_map import draw_heat_map
+    from nightdesk.research.sweep.sensitivity import falling_away
+    from nightdesk.research.sweep.trials import METRICS, SweepSpan
+    from nightdesk.research.sweep.trials import sweep as try_all
+
+    if metric not in METRICS:
+        raise Refused(f"--metric: {metric!r} is not a figure of a sweep; known are {', '.join(METRICS)}")
+    axes = [read_axis(text) for text in set_]
+    grid = points(axes)
+    named = open_book(book)
+    start = begin(named, first, last)
+    with progress(f"reading bars of {named.name}"):
+        market = start.read(feed)
+    span = SweepSpan(market.panel, start.origin, start.inception, last)
+    with progress(f"trying {len(grid):,} points", len(grid)) as advance:
+        trials = try_all(
+            named,
+            grid,
+            lambda settings: open_book(book, settings),
+            span,
+            jobs=processors() if jobs is None else jobs,
+            done=advance,
+        )
+    around = falling_away(axes, trials, metric)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_csv(out / "sweep.csv", axes, trials)
+        picture = draw_heat_map(axes, trials, metric, None if around is None else around.best)
+        (out / "sweep.svg").write_text(picture, encoding="utf-8")
+    if around is None:
+        for reason in dict.fromkeys(trial.refused for trial in trials if trial.refused):
+            say(reason)
+    document = {
+        "book": named.name,
+        "from": start.inception,
+        "to": start.last,
+        "sessions": start.sessions,
+        "sources": market.sources,
+        "data": market_counts(market),
+        "benchmark": _benchmark(named.benchmark, span),
+        "metric": metric,
+        "parameters": {axis.key: axis.values for axis in axes},
+        "points": [
+            {
+                "settings": trial.settings,
+                "figures": trial.figures or None,
+                "config_hash": trial.config_hash,
+                "refused": trial.refused or None,
+            }
+            for trial in trials
+        ],
+        "best": _around(around),
+        "validation_only": True,
+        "out": out,
+    }
+    show(document, as_json=json, text=lambda: _lines(document, axes, trials, around))
+
+
+def write_csv(path: Path, axes: Sequence[Axis], trials: Sequence[Trial]) -> None:
+    """Write a row a point: its parameters, figures, the hash of its book, and why it was refused."""
+    from nightdesk.research.sweep.trials import METRICS
+
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*(axis.key for axis in axes), *METRICS, "config_hash", "refused"))
+        for trial in trials:
+            figures = (trial.figures.get(name) for name in METRICS)
+            cells = ("" if one is None else one for one in figures)
+            writer.writerow((*trial.settings.values(), *cells, trial.config_hash, trial.refused))
+
+
+def _benchmark(symbol: str, span: SweepSpan) -> dict[str, Any]:
+    """What the benchmark made over the span, the same for every point."""
+    import numpy as np
+
+    from nightdesk.performance import compare, growth_of
+
+    panel = span.panel
+    days = (panel.sessions >= np.datetime64(span.first)) & (panel.sessions <= np.datetime64(span.last))
+    growth = growth_of(panel.adjusted_close[:, panel.column(symbol)])[days]
+    beside = compare(np.ones(len(growth)), growth)
+    return {
+        "symbol": symbol,
+        "total_return": beside.benchmark_total_return,
+        "annual_return": beside.benchmark_annual_return,
+    }
+
+
+def _around(around: FallingAway | None) -> dict[str, Any] | None:
+    if around is None:
+        return None
+    return {
+        "settings": around.best.settings,
+        "value": around.value,
+        "neighbours": around.neighbours,
+        "neighbours_missing": around.missing,
+        "neighbours_mean": around.mean,
+        "neighbours_worst": around.worst,
+        "neighbours_over_best": around.share,
+    }
+
+
+def _lines(
+    document: Mapping[str, Any], axes: Sequence[Axis], trials: Sequence[Trial], around: FallingAway | None
+) -> Iterator[str]:
+    from nightdesk.alerts.figures import percent
+    from nightdesk.cli.data_notes import count_lines
+    from nightdesk.research.sweep.heat_map import written
+
+    yield (
+        f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}, "
+        f"{len(trials):,} points"
+    )
+    if "sample" in document["sources"]:
+        yield "sample data: these bars are generated, not a market's"
+    yield from count_lines(document["data"])
+    beside = document["benchmark"]
+    total, yearly = (percent(beside[name], signed=True) for name in ("total_return", "annual_return"))
+    yield f"{beside['symbol']} in these sessions, dividends included: {total}, {yearly} a year"
+    yield ""
+    keys = [axis.key for axis in axes]
+    rows = [
+        (
+            *trial.settings.values(),
+            *(written(name, trial.figures.get(name)) for name in TOLD),
+            "best" if around is not None and trial is around.best else _first_line(trial.refused),
+        )
+        for trial in trials
+    ]
+    yield from table((*keys, *TOLD.values(), ""), rows, right=(*keys, *TOLD.values()))
+    yield ""
+    yield from _verdict(document["metric"], around)
+    yield VALIDATION_ONLY
+    if document["out"] is not None:
+        yield f"written to {document['out']}"
+
+
+def _verdict(metric: str, around: FallingAway | None) -> Iterator[str]:
+    from nightdesk.research.sweep.heat_map import written
+
+    if around is None:
+        yield f"No point has a {metric}."
+        return
+    at = ", ".join(f"{key}={value}" for key, value in around.best.settings.items())
+    yield f"The best {metric} is {written(metric, around.value)}, at {at}."
+    if not around.neighbours:
+        yield "No point one step away has a result, so nothing is known of how fast it falls away."
+        return
+    told = f"Its {around.neighbours} neighbours have {written(metric, around.mean)} on average"
+    if around.share == around.share:
+        told += f", {around.share:.0%} of the best"
+    yield f"{told}; the worst of them has {written(metric, around.worst)}."
+
+
+def _first_line(reason: str) -> str:
+    line = reason.partition("\n")[0]
+    return f"refused: {line}" if line else ""

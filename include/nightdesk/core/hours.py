@@ -1,0 +1,181 @@
+"""Panels of hours: hourly bars laid out on the instants of a schedule, beside the sessions they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.core.calendar import Sessions, as_date
+from nightdesk.core.corporate.judgement import JudgedActions, judge_actions
+from nightdesk.core.corporate.soundness import Prices
+from nightdesk.core.panel import Action, Column, Floats, Hours, Panel, lay_events
+from nightdesk.core.schedule import Instants, Schedule
+
+#: Decimal places of a mean of prices, as a fill's price has: what a sum of floats adds is no part of it.
+PRICE_PLACES = 6
+
+_BAR = ("open", "high", "low", "close", "volume")
+
+
+@dataclass(frozen=True)
+class HourlyBars:
+    """Hourly bars in long form, one row a symbol and hour, in any order.
+
+    Arrays of shape (n_rows,): `column` indexes the columns of the panel to be built, `end` is the end of the
+    bar, UTC (datetime64[s]), the prices are raw dollars, `volume` is in units of the instrument (NaN where a
+    source has none).
+    """
+
+    column: NDArray[np.intp]
+    end: Instants
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+
+def build_hourly_panel(
+    schedule: Schedule,
+    days: Panel,
+    columns: Sequence[Column],
+    bars: HourlyBars,
+    actions: Sequence[Action] = (),
+    *,
+    first: date | None = None,
+) -> Panel:
+    """Lay hourly bars out on the decision instants of the sessions of `days`.
+
+    Corporate actions are judged on sessions, as everywhere, here on those that the hours add up to; one
+    counts in the first hour of its session.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        An hourly one.
+    days : Panel
+        Of the same columns, from the book's origin on.
+    columns : sequence of Column
+        The symbols, in the order of the panel's columns.
+    bars : HourlyBars
+        Rows that end at no instant of the schedule are left out, but for continuous markets, whose hours are
+        gathered into the instant that follows them. A symbol without any hour has no bar in any row.
+    actions : sequence of Action
+        As for `nightdesk.core.panel.build_panel`.
+    first : date, optional
+        First session of the hours; default: that of `days`.
+
+    Returns
+    -------
+    Panel
+        With NaN where no bar is; `Panel.hours` holds `days`.
+    """
+    instants = schedule.instants(first or as_date(days.sessions[0]), as_date(days.sessions[-1]))
+    sessions = schedule.sessions_of(instants)
+    opens = schedule.opens_session(instants)
+    closes = np.append(opens[1:], True)
+    hours = _lay(instants, columns, bars)
+    judged = _judged(sessions, columns, {name: hours[name] for name in _BAR}, actions)
+    row = np.searchsorted(days.sessions, sessions)
+    begun = np.cumsum(opens) - 1
+    quiet = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan, "accepted": 0.0}
+    first_row = np.flatnonzero(opens)
+
+    def at_open(name: str) -> Floats:
+        out = np.full(hours["close"].shape, quiet[name])
+        out[first_row] = getattr(judged, name)
+        return out
+
+    counted = [one for one in actions if one not in judged.refused and not _of_index(columns, one)]
+    events = lay_events(days.sessions, columns, counted)
+    return Panel(
+        sessions=sessions,
+        symbols=tuple(column.symbol for column in columns),
+        **{name: hours[name] for name in _BAR},
+        fill_open=hours["open"],
+        fill_low=hours["low"],
+        fill_high=hours["high"],
+        fill_volume=hours["first_volume"],
+        adjustment=judged.adjustment[begun],
+        **{name: at_open(name) for name in quiet},
+        events=tuple(events[day] if begins else () for day, begins in zip(row, opens, strict=True)),
+        findings=judged.findings,
+        hours=Hours(
+            instants=instants,
+            day=np.where(closes, row, row - 1),
+            opens=opens,
+            closes=closes,
+            mean=hours["mean"],
+            days=days,
+            periods_a_year=schedule.periods_a_year,
+        ),
+    )
+
+
+def _of_index(columns: Sequence[Column], action: Action) -> bool:
+    return any(one.index and one.symbol == action.symbol for one in columns)
+
+
+def _lay(instants: Instants, columns: Sequence[Column], bars: HourlyBars) -> dict[str, Floats]:
+    """Bars by row and column: of each row what its hours add up to, and what its first hour offers.
+
+    A plain symbol has one hour a row at most; that of a market that never closes, as many as have passed
+    since the instant before. All of them begin after the decision before.
+    """
+    shape = (len(instants), len(columns))
+    continuous = np.array([column.continuous for column in columns], dtype=bool)
+    row = np.searchsorted(instants, bars.end)
+    inside = (row < len(instants)) & (bars.end > instants[0] - np.timedelta64(1, "h"))
+    on_grid = instants[np.minimum(row, len(instants) - 1)] == bars.end
+    kept = np.flatnonzero(inside & (on_grid | continuous[bars.column]))
+    cell = row[kept] * shape[1] + bars.column[kept]
+    order = np.lexsort((bars.end[kept], cell))
+    cell, kept = cell[order], kept[order]
+    begins = np.flatnonzero(np.append(True, cell[1:] != cell[:-1])[: len(cell)])
+    ends = np.append(begins[1:], len(cell))[: len(begins)] - 1
+    value = {name: getattr(bars, name)[kept] for name in _BAR}
+    laid = {
+        "open": value["open"][begins],
+        "high": np.maximum.reduceat(value["high"], begins),
+        "low": np.minimum.reduceat(value["low"], begins),
+        "close": value["close"][ends],
+        "volume": np.add.reduceat(value["volume"], begins),
+        "first_volume": value["volume"][begins],
+        "mean": np.round(
+            (value["open"] + value["high"] + value["low"] + value["close"])[begins] / 4.0, PRICE_PLACES
+        ),
+    }
+    out: dict[str, Floats] = {name: np.full(shape, np.nan) for name in laid}
+    for name, of_cells in laid.items():
+        out[name].flat[cell[begins]] = of_cells
+    return out
+
+
+def _judged(
+    sessions: Sessions, columns: Sequence[Column], hours: dict[str, Floats], actions: Sequence[Action]
+) -> JudgedActions:
+    """The actions of the sessions that hours add up to."""
+    days, starts = np.unique(sessions, return_index=True)
+    row = np.arange(len(sessions))[:, None]
+    there = np.isfinite(hours["close"])
+    first = np.minimum.reduceat(np.where(there, row, len(sessions)), starts)
+    newest = np.maximum.reduceat(np.where(there, row, -1), starts)
+    known = newest >= 0
+
+    def taken(name: str, at: NDArray[np.intp]) -> Floats:
+        values = np.take_along_axis(hours[name], np.clip(at, 0, len(sessions) - 1), axis=0)
+        return np.where(known, values, np.nan)
+
+    prices = Prices(
+        open=taken("open", first),
+        high=np.fmax.reduceat(hours["high"], starts),
+        low=np.fmin.reduceat(hours["low"], starts),
+        close=taken("close", newest),
+    )
+    symbols = tuple(column.symbol for column in columns)
+    dated = [one for one in actions if not _of_index(columns, one)]
+    return judge_actions(days, symbols, prices, dated)

@@ -1,0 +1,55 @@
+"""One decision of a book, the same for every driver: inputs in, targets, gate and plan out."""
+
+from nightdesk.engine.carried import Carried
+from nightdesk.engine.decision import (
+    Gated,
+    as_asked,
+    gate,
+    held_quantities,
+    kill_reason,
+    plan,
+    plan_crosses,
+    targets,
+)
+from nightdesk.engine.desk import Desk, resolve
+from nightdesk.engine.injection import Injection, inject, overlay, parse_injections, within
+from nightdesk.engine.inputs import Day, Facts, State, Targets, facts_at
+from nightdesk.engine.judging import Judged, judge
+from nightdesk.engine.market import Market, observe
+from nightdesk.engine.risk_inputs import measure, risk_report
+from nightdesk.engine.stale import StaleHolding, stale_holdings
+from nightdesk.engine.tax_inputs import counted_sessions, watches_taxes
+
+__all__ = [
+    "Carried",
+    "Day",
+    "Desk",
+    "Facts",
+    "Gated",
+    "Injection",
+    "Judged",
+    "Market",
+    "StaleHolding",
+    "State",
+    "Targets",
+    "as_asked",
+    "counted_sessions",
+    "facts_at",
+    "gate",
+    "held_quantities",
+    "inject",
+    "judge",
+    "kill_reason",
+    "measure",
+    "observe",
+    "overlay",
+    "parse_injections",
+    "plan",
+    "plan_crosses",
+    "resolve",
+    "risk_report",
+    "stale_holdings",
+    "targets",
+    "watches_taxes",
+    "within",
+]

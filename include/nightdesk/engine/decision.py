@@ -1,0 +1,320 @@
+"""One session's decision: targets, gate, orders. Pure functions of the day and the state of the book."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nightdesk.accounting.ledger import Ledger
+from nightdesk.core.book import Book
+from nightdesk.core.errors import Refused
+from nightdesk.core.money import exact
+from nightdesk.core.panel import Floats
+from nightdesk.engine.carried import Carried
+from nightdesk.engine.cut_sharing import share
+from nightdesk.engine.desk import Desk
+from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
+from nightdesk.engine.hidden import without_hidden_entries
+from nightdesk.engine.inputs import Day, Flags, State, Targets
+from nightdesk.engine.judging import Judged, judge
+from nightdesk.engine.protecting import protection
+from nightdesk.engine.tax_inputs import measures
+from nightdesk.orders.netting import cross, net
+from nightdesk.orders.order import Cross, Intent, Order, limited
+from nightdesk.portfolio import Ask, portfolio_volatility
+from nightdesk.portfolio.sizing import entered, left
+from nightdesk.risk import (
+    Breach,
+    Entering,
+    Passage,
+    Protection,
+    Situation,
+    Verdict,
+    exempted,
+    pass_gate,
+    verdicts,
+    without_entries,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What the gate let through: `quantity` in units, shape (n_strategies, n_symbols), its passage, what it
+    made of the book's risk, the limits of the whole book that were passed, which reductions no limit on
+    trades counts (shape (n_symbols,)), and what is lost at the stops where a rule asks for it.
+    """
+
+    quantity: Floats
+    passage: Passage
+    judged: Judged
+    breaches: tuple[Breach, ...]
+    exempt: Flags
+    protection: Protection | None = None
+
+    def verdicts(self, symbols: tuple[str, ...]) -> list[Verdict]:
+        """The gate's words, made when they are asked for."""
+        return verdicts(self.passage, symbols)
+
+
+def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
+    """Units held, of shape (n_strategies, n_symbols).
+
+    Raises
+    ------
+    Refused
+        When a position is held that the book no longer names.
+    """
+    row, column, positions = desk.strategy_row, desk.column, ledger.held()
+    for one in positions:
+        if one.strategy not in row or one.symbol not in column:
+            raise Refused(
+                f"{desk.book.name} holds {one.quantity} {one.symbol} for {one.strategy}, "
+                "which the book no longer names: put symbol and strategy back until the position is closed"
+            )
+    held = np.zeros((len(row), len(column)))
+    places = [row[one.strategy] for one in positions], [column[one.symbol] for one in positions]
+    held[places] = [float(one.quantity) for one in positions]
+    return held
+
+
+def carried_before(desk: Desk, state: State, day: Day) -> Carried:
+    """What the decision before left to this one, restated for the session's actions."""
+    if state.carried is None:
+        return Carried.nothing((len(desk.strategies), len(desk.symbols)))
+    return state.carried.restated(desk.symbols, day.splits, day.successors)
+
+
+def targets(desk: Desk, state: State, day: Day) -> Targets:
+    """The positions that the book wants: strategies sized, their exits, the book's filters, all of it scaled.
+
+    The regime's factor makes additions smaller; a strategy that is off in the band adds nothing; a band may
+    scale a strategy's share of the capital, by which it sizes. Of a symbol
+    in quarantine nothing is sold: its price, and the signals that rest on it, are not to be trusted. The
+    portfolio is scaled down, never up, to the book's volatility target, and quantities are rounded to their
+    units toward zero.
+
+    Raises
+    ------
+    Refused
+        When the book has no net asset value left to size by.
+    """
+    nav = float(state.mark.nav)
+    if not nav > 0.0:
+        raise Refused(
+            f"{desk.book.name} has a NAV of {nav:.2f} dollars on {day.session}: nothing can be sized"
+        )
+    held = held_quantities(desk, state.ledger)
+    wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
+    reduce_to = np.zeros_like(held)
+    before = carried_before(desk, state, day)
+    band = desk.book.regime[day.band] if day.band >= 0 else None
+    costs = desk.costs_at(day.price)
+    enters = entered(day.direction, day.side)
+    leaves = left(day.direction, day.side, held, desk.one_sided)
+    left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
+    if leaves.any():
+        left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
+    for s, (name, method) in enumerate(desk.sizing.items()):
+        factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
+        ask = Ask(
+            held=held[s],
+            direction=day.direction[s],
+            previous_direction=day.previous_direction[s],
+            enters=enters[s],
+            leaves=leaves[s],
+            left_before=left_before[s],
+            confidence=day.confidence[s],
+            factors=day.factors,
+            price=day.price,
+            capital=nav
+            * desk.book.strategies[name].share
+            * (1.0 if band is None else band.capital.get(name, 1.0)),
+            max_weight=desk.max_weight,
+            volatility_target=desk.volatility_target,
+            buy_fraction=desk.book.portfolio.buy_fraction,
+            entry_factor=factor,
+            returns=day.returns,
+            costs=costs,
+            allocation=before.allocation[s],
+            reduce_to=before.reduce_to[s],
+            opens_month=day.opens_month,
+        )
+        allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
+        wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
+        confidence[s] = np.where(enters[s] != 0, day.confidence[s] * factor, 0.0)
+    price = _known(day.price)
+    ended = exits(desk, state, day, before)
+    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
+    cause = causes(desk, wanted, held, ended, day)
+    wanted, cause, dropped = filtered(desk, day, wanted, held, confidence, cause)
+    volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
+    limit = desk.book.portfolio.volatility_target
+    scale = limit / volatility if limit is not None and volatility > limit else 1.0
+    quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
+    stop, target = distances_after(desk, state, day, before, quantity, held)
+    return Targets(
+        held=held,
+        quantity=quantity,
+        weight=quantity * price / nav,
+        confidence=confidence,
+        carried=Carried(
+            allocation=allocation,
+            stop_distance=stop,
+            target_distance=target,
+            reduce_to=reduce_to,
+        ),
+        volatility=volatility,
+        scale=scale,
+        cause=cause,
+        dropped=dropped,
+    )
+
+
+def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
+    """Put the book's net targets through its rules, and share what they leave among its strategies.
+
+    What a rule forbids one strategy to enter under the net of the book is taken away before that. The
+    drawdown level moves here and nowhere else.
+    """
+    judged = judge(desk, state, day, wanted)
+    now = situation(desk, state, day, wanted, judged)
+    wanted, refused = without_hidden_entries(desk, wanted, now)
+    if refused:
+        now = situation(desk, state, day, wanted, judged)
+    asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
+    passage = pass_gate(desk.rules, asked, held, now)
+    if refused:
+        records = (*refused, *passage.records)
+        passage = replace(passage, records=records, last_round=passage.last_round + len(refused))
+    breaches = tuple(one for rule in desk.rules if (one := rule.breach(held, now)) is not None)
+    exempt = exempted(desk.rules, passage.quantity, held, now)
+    return Gated(share(desk, wanted, passage), passage, judged, breaches, exempt, now.protection)
+
+
+def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
+    """What the rules look at in a decision on these targets."""
+    band, lawful = day.band, measures(desk, state.tax)
+    return Situation(
+        price=_known(day.price),
+        max_weight=desk.max_weight,
+        units=desk.units,
+        rank=desk.rank,
+        nav=float(state.mark.nav),
+        day_return=min(state.mark.day_return, state.today.low),
+        age=day.age,
+        quarantined=day.quarantined,
+        vix=day.vix,
+        band=desk.book.regime[band] if band >= 0 else None,
+        band_floor=desk.band_floors[band] if band >= 0 else math.nan,
+        entries_allowed=day.entries_allowed,
+        kill_switch=state.facts.kill_switch,
+        standing=judged.standing,
+        entering=_entering(desk, state, day, wanted),
+        session=day.session,
+        wash_loss=lawful.wash_loss,
+        opened_today=lawful.opened_today,
+        day_trades=lawful.day_trades,
+        margin=desk.book.margin,
+        most_gross=desk.most_gross,
+        most_net=desk.most_net,
+        drawdown=float(judged.risk.drawdown),
+        groups=desk.group_codes,
+        group_names=desk.group_names,
+        factors=day.factors,
+        periods=state.periods,
+        protection=protection(desk, state, day, wanted) if desk.asks_for("stops") else None,
+        traded_today=state.today.trades,
+        turnover_today=state.today.notional / float(state.mark.nav),
+    )
+
+
+def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
+    """What stands behind the entries of the wanted positions."""
+    adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
+    # What is turned round takes no further place: it stays in the one that it has.
+    stays = (wanted.held != 0) & (wanted.quantity != 0)
+    here = stays.sum(axis=0)
+    closes = ((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0)
+    return Entering(
+        confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
+        opens=((wanted.held == 0) & (wanted.quantity != 0)).sum(axis=0),
+        open_here=here,
+        open_positions=int(here.sum()),
+        cash=float(state.mark.cash),
+        costs=desk.costs_at(day.price),
+        ends=closes if desk.ends_positions else 0,
+        asked=_in_units(desk, wanted.quantity),
+        closes=closes,
+        stopped=(wanted.cause == Cause.STOP).any(axis=0) if desk.ends_positions else False,
+    )
+
+
+def kill_reason(state: State, gated: Gated) -> str | None:
+    """Why the book is to be stopped from its next decision on; None when no rule says so, or it is."""
+    if state.facts.kill_switch:
+        return None
+    return next((one.words for one in gated.breaches if one.kills), None)
+
+
+def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, ...]:
+    """The orders that bring the book from what it holds to what the gate let through, in the book's order.
+
+    `quantity` is that of `Gated`.
+    """
+    intents, prices = _intents(desk, state, day, quantity)
+    orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
+    return tuple(as_asked(desk.book, order) for order in orders)
+
+
+def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Cross, ...]:
+    """What changes hands between the strategies, since it needs no order; in the book's order.
+
+    Nothing of it reaches the market or changes what the book holds as a whole, so no rule of the gate speaks
+    of it and no switch stops it.
+    """
+    if len(desk.strategies) == 1:
+        return ()
+    intents, prices = _intents(desk, state, day, quantity)
+    return cross(intents, prices, session=day.session)
+
+
+def _intents(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[list[Intent], dict[str, float]]:
+    """What each strategy is to change, and the prices of the symbols that it is about."""
+    change = quantity - held_quantities(desk, state.ledger)
+    names = tuple(desk.strategies)
+    intents: list[Intent] = []
+    prices: dict[str, float] = {}
+    columns, rows = np.nonzero(change.T)
+    amounts = change[rows, columns].tolist()
+    for n, s, amount in zip(columns.tolist(), rows.tolist(), amounts, strict=True):
+        symbol = desk.symbols[n]
+        prices[symbol] = float(day.price[n])
+        intents.append(Intent(names[s], symbol, exact(amount).quantize(desk.unit_of[symbol])))
+    return intents, prices
+
+
+def as_asked(book: Book, order: Order) -> Order:
+    """The order of the type that the book sends."""
+    if book.orders.type == "market":
+        return order
+    return limited(order, book.orders.limit_offset_bps, book.universe[order.symbol].tick)
+
+
+def _in_units(desk: Desk, quantity: Floats) -> Floats:
+    """Net quantities of all strategies; a sum of floats need not be the float next to its decimal value."""
+    return desk.units.toward_zero(quantity.sum(axis=0))
+
+
+def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
+    """What is wanted, with every position kept whole that it would reduce in a symbol in quarantine."""
+    if not np.count_nonzero(quarantined):
+        return wanted
+    reduces = without_entries(wanted, held) != held
+    return np.where(quarantined & reduces, held, wanted)
+
+
+def _known(price: Floats) -> Floats:
+    """Prices with 0 for symbols that never had one: nothing is held or wanted there."""
+    return np.where(np.isfinite(price), price, 0.0)

@@ -1,0 +1,286 @@
+"""A book with its plug-ins resolved: what every decision of it needs, worked out once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk import factors, portfolio, risk, strategies
+from nightdesk.core.book import Book, ExitDistance, ExitPlan, Stop, StrategyEntry
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
+from nightdesk.orders.fills import FillTerms, fill_terms
+from nightdesk.portfolio import Sizing, Units
+from nightdesk.portfolio.atr_risk import ATR
+from nightdesk.risk import Rule, Standing
+from nightdesk.risk.rule import Input
+from nightdesk.strategies import Strategy
+from nightdesk.strategies.learning import LearningStrategy
+from nightdesk.strategies.strategy import NO_PLAN, SignalSide
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExits:
+    """Distances of one kind of exit; arrays of shape (n_strategies, 1), 0 where a strategy has none so.
+
+    `atr` is a number of average true ranges, `share` of the average entry price; `any_atr` and `any_share`
+    say whether a strategy has one.
+    """
+
+    atr: Floats
+    share: Floats
+    any_atr: bool
+    any_share: bool
+
+    @classmethod
+    def of(cls, planned: Sequence[ExitDistance | None]) -> Self:
+        """One a strategy."""
+        atr = np.array([[(one and one.atr) or 0.0] for one in planned])
+        share = np.array([[(one and one.share) or 0.0] for one in planned])
+        return cls(atr, share, bool(atr.any()), bool(share.any()))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A book, the strategies, sizing methods and rules it names, and its symbols' numbers as arrays.
+
+    Attributes
+    ----------
+    book : Book
+    strategies : mapping of name to Strategy
+        In the order of the book, which is that of every array of shape (n_strategies, n_symbols).
+    sizing : mapping of strategy name to Sizing
+    rules : tuple of Rule
+        In the order of the gate.
+    factor_names : tuple of str
+        Every factor that strategies, their exit plans and sizing ask for, sorted.
+    look_back : int
+        Sessions of bars that the longest of them needs.
+    max_weight, volatility_target : ndarray of shape (n_symbols,)
+    costs : ndarray of shape (n_symbols,)
+        Commission and slippage of a trade, share of its notional, without what each unit costs.
+    unit_costs : ndarray of shape (n_symbols,)
+        Commission on top, dollars a unit.
+    units : Units
+    rank : ndarray of shape (n_symbols,)
+        Places of the symbols in alphabetical order.
+    unit_of : mapping of symbol to Decimal
+        Smallest quantities.
+    fill_terms : FillTerms
+        How its orders are filled on paper.
+    stops : mapping of symbol to Stop
+        Empty where the book has no rule on stops.
+    """
+
+    book: Book
+    strategies: Mapping[str, Strategy]
+    sizing: Mapping[str, Sizing]
+    rules: tuple[Rule, ...]
+    factor_names: tuple[str, ...]
+    look_back: int
+    max_weight: Floats
+    volatility_target: Floats
+    costs: Floats
+    unit_costs: Floats
+    units: Units
+    rank: NDArray[np.int64]
+    unit_of: Mapping[str, Decimal]
+    fill_terms: FillTerms
+    stops: Mapping[str, Stop]
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols that may be traded."""
+        return self.book.symbols
+
+    @cached_property
+    def column(self) -> Mapping[str, int]:
+        """Column of each symbol."""
+        return {symbol: n for n, symbol in enumerate(self.symbols)}
+
+    @cached_property
+    def strategy_row(self) -> Mapping[str, int]:
+        """Row of each strategy."""
+        return {name: s for s, name in enumerate(self.strategies)}
+
+    def asks_for(self, what: Input) -> bool:
+        """Whether a rule of the book asks for it."""
+        return what in self.inputs
+
+    @cached_property
+    def inputs(self) -> frozenset[Input]:
+        """What the rules of the book ask for."""
+        return frozenset(one for rule in self.rules for one in rule.inputs)
+
+    @cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups of the universe, sorted."""
+        return tuple(sorted(set(self.book.groups)))
+
+    @cached_property
+    def group_codes(self) -> NDArray[np.int64]:
+        """The group of each symbol, as its place in `group_names`."""
+        return np.searchsorted(np.array(self.group_names), np.array(self.book.groups)).astype(np.int64)
+
+    @cached_property
+    def most_gross(self) -> float:
+        """Gross exposure over NAV within which the rules keep purchases; infinite where none does."""
+        return min((rule.most_gross(self.book.margin) for rule in self.rules), default=math.inf)
+
+    @cached_property
+    def most_net(self) -> float:
+        """The same of net exposure, absolute."""
+        return min((rule.most_net(self.book.margin) for rule in self.rules), default=math.inf)
+
+    def costs_at(self, price: Floats) -> Floats:
+        """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
+        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
+        return self.costs + each
+
+    @cached_property
+    def calm(self) -> Standing:
+        """Where the risk of a book stands that nothing has happened to."""
+        return Standing.calm(len(self.symbols))
+
+    @cached_property
+    def haven(self) -> NDArray[np.bool_]:
+        """Symbols that may be bought at drawdown level 3."""
+        return np.isin(self.symbols, self.book.levels.havens if self.book.levels else ())
+
+    @cached_property
+    def first_out(self) -> NDArray[np.bool_]:
+        """Symbols that are not bought at drawdown level 1, and closed at levels 2 and 3."""
+        return np.isin(self.symbols, self.book.levels.first_out if self.book.levels else ())
+
+    @cached_property
+    def ends_positions(self) -> bool:
+        """Whether a strategy ends positions by age, stop or target."""
+        return any(plan != NO_PLAN for plan in self.exit_plans.values())
+
+    @cached_property
+    def one_sided(self) -> NDArray[np.bool_]:
+        """Whether a strategy opens on one side only, of shape (n_strategies, 1)."""
+        return np.array([[len(one.sides) == 1] for one in self.strategies.values()])
+
+    @cached_property
+    def planned_exits(self) -> tuple[PlannedExits, PlannedExits]:
+        """Stops and targets of the exit plans as arrays."""
+        plans = list(self.exit_plans.values())
+        return PlannedExits.of([one.stop for one in plans]), PlannedExits.of([one.target for one in plans])
+
+    @cached_property
+    def exit_plans(self) -> Mapping[str, ExitPlan]:
+        """What ends the positions of each strategy: what the book says, and else what the strategy does."""
+        return {name: _exit_plan(self.book.strategies[name], one) for name, one in self.strategies.items()}
+
+    @cached_property
+    def band_floors(self) -> tuple[float, ...]:
+        """Lower edges of the bands of the volatility index."""
+        return (0.0, *(band.below for band in self.book.regime if band.below is not None))
+
+
+def resolve(book: Book) -> Desk:
+    """Find and validate everything that a book names.
+
+    Raises
+    ------
+    Refused
+        When a strategy, sizing method, factor or rule is unknown, a parameter is unknown or impossible, or a
+        strategy cannot trade the book's symbols, with the path of the key.
+    """
+    made = {
+        name: strategies.make(name, entry.params, path=f"strategies.{name}")
+        for name, entry in book.strategies.items()
+    }
+    sizing = {
+        name: portfolio.make(entry.sizing, entry.sizing_params, path=f"strategies.{name}.sizing")
+        for name, entry in book.strategies.items()
+    }
+    for name, strategy in made.items():
+        strategy.check(book.symbols, f"strategies.{name}")
+        if not strategy.sides <= sizing[name].sides:
+            raise Refused(
+                f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
+                f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
+            )
+    rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
+    wanted = {name for strategy in made.values() for name in strategy.factors}
+    wanted |= {name for method in sizing.values() for name in method.factors}
+    plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
+    wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
+    wanted |= {name for rule in rules for name in rule.factors}
+    _check(book, rules)
+    instruments = book.universe.values()
+    names = tuple(sorted(wanted))
+    _refuse_another_clock(book, made, names)
+    return Desk(
+        book=book,
+        strategies=made,
+        sizing=sizing,
+        rules=rules,
+        factor_names=names,
+        look_back=factors.look_back(names),
+        max_weight=np.array([one.max_weight for one in instruments], dtype=np.float64),
+        volatility_target=np.array([one.volatility_target for one in instruments], dtype=np.float64),
+        costs=np.array([book.costs_of(symbol).total for symbol in book.symbols], dtype=np.float64),
+        unit_costs=np.array(
+            [book.costs_of(symbol).commission_per_unit for symbol in book.symbols], dtype=np.float64
+        ),
+        units=Units.of([one.unit for one in instruments]),
+        rank=np.argsort(np.argsort(np.array(book.symbols))),
+        unit_of={symbol: one.unit for symbol, one in book.universe.items()},
+        fill_terms=fill_terms(book),
+        stops=_stops(book, rules),
+    )
+
+
+def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
+    return strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
+
+
+def _named(sides: Iterable[SignalSide]) -> str:
+    return " and ".join(side.name.lower() for side in sorted(sides, reverse=True))
+
+
+def _check(book: Book, rules: Sequence[Rule]) -> None:
+    """Refuse limits that mean nothing in the book, and a margin that nothing bounds."""
+    faults = [line for rule in rules for line in rule.faults(book)]
+    if book.margin.borrows and not any(math.isfinite(rule.most_gross(book.margin)) for rule in rules):
+        faults.append(
+            f"margin: the book may borrow ({book.margin.kind}), and none of its limits bounds what it buys; "
+            "add limits.gross_leverage"
+        )
+    if faults:
+        raise Refused("\n".join(faults))
+
+
+def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Sequence[str]) -> None:
+    """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
+    hourly = [name for name in names if name.startswith(factors.HOURLY)]
+    if book.schedule.rhythm == "daily" and hourly:
+        raise Refused(
+            f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
+            "set it to hourly, or take others"
+        )
+    learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
+    if book.schedule.rhythm == "hourly" and learning:
+        raise Refused(
+            f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
+            "set schedule to daily, or take another strategy"
+        )
+
+
+def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:
+    """Each symbol's own stop, or that of the book's rule."""
+    stops = {symbol: stop for rule in rules for symbol, stop in rule.stops(book).items()}
+    own = [symbol for symbol, one in book.universe.items() if one.stop is not None and symbol not in stops]
+    if own:
+        raise Refused(f"universe.{own[0]}.stop: the book has no limits.stop_loss that it belongs to; add one")
+    return stops

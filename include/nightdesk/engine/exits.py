@@ -1,0 +1,202 @@
+"""What depends on positions beside sizing: exits by age, stop and target; filters on what is opened."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from nightdesk.core.book import ExitDistance
+from nightdesk.core.panel import Floats
+from nightdesk.engine.carried import Carried
+from nightdesk.engine.desk import Desk, PlannedExits
+from nightdesk.engine.exit_words import sessions_held
+from nightdesk.engine.inputs import Day, Flags, State
+from nightdesk.portfolio import Dropped
+from nightdesk.portfolio.atr_risk import ATR
+from nightdesk.portfolio.filters import (
+    apart_from_what_moves_alike,
+    entries_by_confidence,
+    one_entry_a_symbol,
+)
+from nightdesk.risk import correlations
+from nightdesk.strategies.strategy import Codes, SignalAction, actions
+
+
+class Cause(IntEnum):
+    """Why a strategy wants what it wants of a symbol."""
+
+    NONE = 0
+    OPENS = 1
+    SIGNAL = 2
+    STOP = 3
+    AGE = 4
+    SUPERSEDED = 5
+    CORRELATED = 6
+    TARGET = 7
+
+
+#: Of an average that was rounded to a price's step, a share is met though its last bits say no.
+LAST_BITS = 1e-9
+
+
+_CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
+
+
+def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
+    """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
+
+    Stop and target are checked on the close of every decision, and not without a bar of it. A position's age
+    counts its first session as one, so that a plan of five sessions sells at the open after the fifth close;
+    a session that is not over is not counted. Of several causes the stop is told, and the target before the
+    age. A symbol in quarantine ends nothing. `carried` is what the decision before left, restated for the
+    session's actions.
+    """
+    out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
+    if not desk.ends_positions:
+        return out
+    for position in state.ledger.held():
+        s, n = desk.strategy_row[position.strategy], desk.column[position.symbol]
+        if day.quarantined[n]:
+            continue
+        plan = desk.exit_plans[position.strategy]
+        entered = position.entry_session or day.session
+        age = sessions_held(desk.book.calendar, entered, day.session)
+        if plan.sessions and (age if day.closes else age - 1) >= plan.sessions:
+            out[s, n] = Cause.AGE
+        if day.age[n] != 0:
+            continue
+        average = float(position.average_cost or 0)
+        fall = (average - float(day.price[n])) * (1 if position.quantity > 0 else -1)
+        if _reached(-fall, plan.target, float(carried.target_distance[s, n]), average):
+            out[s, n] = Cause.TARGET
+        if _reached(fall, plan.stop, float(carried.stop_distance[s, n]), average):
+            out[s, n] = Cause.STOP
+    return out
+
+
+def _reached(moved: float, planned: ExitDistance | None, carried: float, average: float) -> bool:
+    """Whether a price has moved as far from the average entry as a plan says, dollars a unit.
+
+    A share is of the average entry as it is now; what is said in ATR was fixed when the position was opened.
+    """
+    if planned is not None and planned.share is not None:
+        return moved >= planned.share * average * (1.0 - LAST_BITS) > 0.0
+    return moved >= carried > 0.0
+
+
+def opened(held: Floats, wanted: Floats) -> Flags:
+    """Where a position is wanted that is not there: of nothing, or on the other side of what is held."""
+    out: Flags = (wanted != 0) & (held * wanted <= 0)
+    return out
+
+
+def stays_open(held: Floats, wanted: Floats) -> Flags:
+    """Where a position is held and stays, larger or smaller, on its side."""
+    out: Flags = held * wanted > 0
+    return out
+
+
+def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> Codes:
+    """Why each strategy wants what it wants, before anything was filtered.
+
+    What is less than a unit opens nothing, and stands in no other entry's way.
+    """
+    action = actions(day.direction, day.side)
+    against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
+    left = (held != 0) & (wanted == 0) & against
+    out = np.where(left & (ended == Cause.NONE), Cause.SIGNAL, ended)
+    opens = opened(held, desk.units.toward_zero(wanted))
+    return np.where(opens, Cause.OPENS, out).astype(np.int8)
+
+
+def filtered(
+    desk: Desk, day: Day, wanted: Floats, held: Floats, confidence: Floats, cause: Codes
+) -> tuple[Floats, Codes, tuple[Dropped, ...]]:
+    """What is wanted and why after the book's filters on entries, and the entries that they took away.
+
+    What ends in this decision stands in no entry's way.
+    """
+    portfolio = desk.book.portfolio
+    opens = cause == Cause.OPENS
+    if not opens.any() or not (portfolio.one_entry_per_symbol or portfolio.entry_correlation is not None):
+        return wanted, cause, ()
+    ordered = entries_by_confidence(opens, confidence, desk.rank)
+    dropped: list[Dropped] = []
+    if portfolio.one_entry_per_symbol:
+        dropped += one_entry_a_symbol(ordered, confidence)
+    if portfolio.entry_correlation is not None:
+        gone = {(one.strategy, one.symbol) for one in dropped}
+        left = [entry for entry in ordered if entry not in gone]
+        stays = np.sign(np.where(stays_open(held, wanted), wanted, 0.0).sum(axis=0))
+        matrix = correlations(day.returns, (stays != 0) | opens.any(axis=0)).matrix
+        limit = portfolio.entry_correlation
+        dropped += apart_from_what_moves_alike(left, np.sign(wanted), stays, matrix, limit)
+    wanted, cause = wanted.copy(), cause.copy()
+    for one in dropped:
+        wanted[one.strategy, one.symbol] = 0.0
+        cause[one.strategy, one.symbol] = _CAUSE_OF[one.filter]
+    return wanted, cause, tuple(dropped)
+
+
+def distances_after(
+    desk: Desk, state: State, day: Day, before: Carried, wanted: Floats, held: Floats
+) -> tuple[Floats, Floats]:
+    """Distances of stops and of targets from this decision on, dollars; 0 where there is none.
+
+    Of what is opened they are made from today's ATR and price; of what is held those in ATR are kept, and
+    those that are shares follow the average entry. What is left keeps them until it is gone: its order may
+    find no market. What is turned round has those of its new side.
+
+    Parameters
+    ----------
+    desk, state, day
+    before : Carried
+        Restated for the session's actions.
+    wanted, held : ndarray of shape (n_strategies, n_symbols)
+        Units.
+
+    Returns
+    -------
+    stop, target : ndarrays of shape (n_strategies, n_symbols)
+    """
+    if not desk.ends_positions:
+        return np.zeros_like(wanted), np.zeros_like(wanted)
+    opens = (held == 0) | opened(held, wanted)
+    fresh = opens & (wanted != 0.0)
+    stop, target = desk.planned_exits
+    return (
+        _from_here_on(desk, state, day, stop, before.stop_distance, opens, fresh),
+        _from_here_on(desk, state, day, target, before.target_distance, opens, fresh),
+    )
+
+
+def _from_here_on(
+    desk: Desk, state: State, day: Day, planned: PlannedExits, kept: Floats, opens: Flags, fresh: Flags
+) -> Floats:
+    """Distances of one kind: those kept where nothing opens, and new ones for what does."""
+    if planned.any_share:
+        kept = np.where(planned.share > 0.0, planned.share * _average_entries(desk, state), kept)
+    if not kept.any() and not planned.any_atr and not planned.any_share:
+        return kept
+    out = np.where(opens, 0.0, kept)
+    if not fresh.any():
+        return out
+    if planned.any_atr:
+        out = np.where(fresh, planned.atr * np.nan_to_num(_atr(day), nan=0.0), out)
+    if planned.any_share:
+        out = np.where(fresh & (planned.share > 0.0), planned.share * np.nan_to_num(day.price, nan=0.0), out)
+    return out
+
+
+def _atr(day: Day) -> Floats:
+    return day.factors.get(ATR, np.zeros_like(day.price))
+
+
+def _average_entries(desk: Desk, state: State) -> Floats:
+    """Average entry prices in dollars, shape (n_strategies, n_symbols); 0 where nothing is held."""
+    average = np.zeros((len(desk.strategies), len(desk.symbols)))
+    for position in state.ledger.held():
+        at = desk.strategy_row[position.strategy], desk.column[position.symbol]
+        average[at] = float(position.average_cost or 0)
+    return average

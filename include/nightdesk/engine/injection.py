@@ -1,0 +1,238 @@
+"""Signal injection: synthetic signals that enter after the strategies, to exercise all that comes after.
+
+They are marked wherever they are told, and a book at a real broker refuses them. Both drivers lay them over
+what the strategies said by the same function.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.documents import read_bytes
+from nightdesk.core.errors import Refused
+from nightdesk.engine.market import Market
+from nightdesk.strategies import Direction, Signals, SignalSide
+
+#: The columns of a file of injections, all of them needed.
+COLUMNS = ("session", "strategy", "symbol", "direction", "confidence")
+
+#: A column that may be left out: long is meant then.
+SIDE = "side"
+
+#: The only kind of broker that may be sent what no strategy wanted.
+PAPER = "paper"
+
+#: In place of a strategy's reason.
+WORDS = "injected for this run: no strategy said so"
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """One synthetic signal: it takes the place of what `strategy` says of `symbol` in `session`.
+
+    `confidence` is in [0, 1]. Its strength is half the direction, in [-1, 1].
+    """
+
+    session: date
+    strategy: str
+    symbol: str
+    direction: Direction
+    confidence: float
+    side: SignalSide = SignalSide.LONG
+
+
+def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...]:
+    """Read and validate a CSV of injections for a book.
+
+    Parameters
+    ----------
+    text : str
+        With a header of `COLUMNS` in any order, and of `SIDE` where signals are about shorts; a row a signal.
+    source : str
+        Names the text in errors.
+    book : Book
+
+    Raises
+    ------
+    Refused
+        When the book's broker is a real one; with the line, what was found and what is allowed.
+    """
+    if book.broker.kind != PAPER:
+        raise Refused(
+            f"{source}: book {book.name} trades at a broker of kind {book.broker.kind!r}, and synthetic "
+            "signals are never sent to one: inject them into a copy of the book on a paper account"
+        )
+    rows = csv.reader(io.StringIO(text), strict=True)
+    header = [name.strip() for name in next(rows, [])]
+    if sorted(name for name in header if name != SIDE) != sorted(COLUMNS) or header.count(SIDE) > 1:
+        raise Refused(
+            f"{source}:1: found the columns {', '.join(header) or 'none'}; they are {', '.join(COLUMNS)}, "
+            f"and {SIDE} if you like"
+        )
+    out: dict[tuple[date, str, str], Injection] = {}
+    try:
+        for cells in rows:
+            if not cells:
+                continue
+            place = f"{source}:{rows.line_num}"
+            if len(cells) != len(header):
+                raise Refused(f"{place}: found {len(cells)} fields; the header has {len(header)}")
+            one = _read(dict(zip(header, map(str.strip, cells), strict=True)), place, book)
+            if (one.session, one.strategy, one.symbol) in out:
+                raise Refused(
+                    f"{place}: {one.strategy} has a signal of {one.symbol} in {one.session} already; give one"
+                )
+            out[one.session, one.strategy, one.symbol] = one
+    except csv.Error as error:
+        raise Refused(f"{source}:{rows.line_num}: not a CSV: {error}") from error
+    if not out:
+        raise Refused(f"{source}: there is no signal in it; leave it out to inject none")
+    return tuple(out.values())
+
+
+def within(injections: Sequence[Injection], first: date, last: date) -> tuple[Injection, ...]:
+    """The injections, all of sessions from `first` to `last`; `Refused` where one would be ignored."""
+    for one in injections:
+        if not first <= one.session <= last:
+            raise Refused(
+                f"the signal of {one.symbol} that is injected in {one.session} is of no session that is "
+                f"decided ({first} to {last}): widen the span, or leave it out"
+            )
+    return tuple(injections)
+
+
+def overlay(
+    signals: Signals, strategy: str, sessions: Sequence[date], symbols: Sequence[str], of: Sequence[Injection]
+) -> Signals:
+    """What a strategy says, with the injections in its name in place of its own words.
+
+    Parameters
+    ----------
+    signals : Signals
+        Of shape (n_sessions, n_symbols).
+    strategy : str
+    sessions, symbols : sequences
+        Of its rows and columns.
+    of : sequence of Injection
+        Those of other strategies and sessions change nothing.
+    """
+    row = {session: t for t, session in enumerate(sessions)}
+    mine = [one for one in of if one.strategy == strategy and one.session in row]
+    if not mine:
+        return signals
+    at = ([row[one.session] for one in mine], [symbols.index(one.symbol) for one in mine])
+    direction = np.array([int(one.direction) for one in mine], dtype=np.int8)
+    out = replace(
+        signals,
+        direction=signals.direction.copy(),
+        strength=signals.strength.copy(),
+        confidence=signals.confidence.copy(),
+        reason=signals.reason.copy(),
+        side=signals.side.copy(),
+    )
+    out.direction[at] = direction
+    out.strength[at] = direction / 2.0
+    out.confidence[at] = [one.confidence for one in mine]
+    out.reason[at] = 0
+    out.side[at] = [int(one.side) for one in mine]
+    return out
+
+
+def inject(market: Market, injections: Sequence[Injection]) -> Market:
+    """The market with injections laid over its signals, and noted in `Market.injected`."""
+    if not injections:
+        return market
+    desk = market.desk
+    signals: Mapping[str, Signals] = {
+        name: overlay(market.signals[name], name, market.sessions, desk.symbols, injections)
+        for name in desk.strategies
+    }
+    return replace(
+        market,
+        signals=signals,
+        direction=np.stack([signals[name].direction for name in desk.strategies], axis=1),
+        side=np.stack([signals[name].side for name in desk.strategies], axis=1),
+        confidence=np.stack([signals[name].confidence for name in desk.strategies], axis=1),
+        injected=frozenset((one.session, one.strategy, one.symbol) for one in injections),
+    )
+
+
+def _read(cells: Mapping[str, str], place: str, book: Book) -> Injection:
+    return Injection(
+        session=_session(cells["session"], place, book),
+        strategy=_known(cells["strategy"], "strategy", tuple(book.strategies), place, book),
+        symbol=_known(cells["symbol"], "symbol", book.symbols, place, book),
+        direction=_direction(cells["direction"], place),
+        confidence=_confidence(cells["confidence"], place),
+        side=_side(cells.get(SIDE, SignalSide.LONG.name), place),
+    )
+
+
+def _session(text: str, place: str, book: Book) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{place}: session: found {text!r}; write a date as 2022-12-30") from None
+    try:
+        get_calendar(book.calendar).index(day)
+    except Refused as error:
+        raise Refused(f"{place}: session: {error}") from error
+    return day
+
+
+def _known(text: str, what: str, known: Sequence[str], place: str, book: Book) -> str:
+    if text not in known:
+        raise Refused(f"{place}: {what}: found {text!r}; book {book.name} has {', '.join(known)}")
+    return text
+
+
+def _direction(text: str, place: str) -> Direction:
+    if text not in Direction.__members__:
+        raise Refused(f"{place}: direction: found {text!r}; it is one of {', '.join(Direction.__members__)}")
+    return Direction[text]
+
+
+def _side(text: str, place: str) -> SignalSide:
+    if text.upper() not in SignalSide.__members__:
+        known = ", ".join(one.name.lower() for one in SignalSide)
+        raise Refused(f"{place}: side: found {text!r}; it is one of {known}")
+    return SignalSide[text.upper()]
+
+
+def _confidence(text: str, place: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 <= value <= 1.0:
+        raise Refused(f"{place}: confidence: found {text!r}; it is a number from 0 to 1")
+    return value
+
+
+#: More than a million signals.
+MOST_BYTES = 64_000_000
+
+
+def read_injections(path: Path, book: Book) -> tuple[Injection, ...]:
+    """The synthetic signals of a CSV file.
+
+    Raises
+    ------
+    Refused
+        When the file cannot be read, the book's broker is a real one, or a line is wrong.
+    """
+    try:
+        text = read_bytes(path, MOST_BYTES, "a CSV of signals to inject").decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Refused(f"{path}: not a text in UTF-8: {error.reason}: write the CSV anew") from error
+    return parse_injections(text, str(path), book)

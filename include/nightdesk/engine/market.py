@@ -1,0 +1,486 @@
+"""The market as decisions see it: all sessions in bulk, one session at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk import regime
+from nightdesk.accounting.late_actions import BelatedAction
+from nightdesk.accounting.period import AccrualTerms, Period
+from nightdesk.core.calendar import as_date, as_instant, get_calendar
+from nightdesk.core.money import ZERO
+from nightdesk.core.panel import Action, Floats, Hours, Panel
+from nightdesk.core.withheld import BadOpens, Withheld, usable
+from nightdesk.engine.desk import Desk
+from nightdesk.engine.inputs import Day, Flags
+from nightdesk.orders.fills import FillBars
+from nightdesk.orders.order import Cross
+from nightdesk.strategies.learning import with_models
+from nightdesk.strategies.model import Model
+from nightdesk.strategies.strategy import BAR, Codes, Direction, Signals, View, newest_close
+
+
+@dataclass(frozen=True)
+class Market:
+    """Everything that decisions need of the market, none of it depending on a position.
+
+    Attributes
+    ----------
+    sessions : tuple of date, length n_sessions
+        The session of each row; of an hourly book a row is an hour.
+    closes : tuple of datetime, length n_sessions
+        Decision instants (UTC): closes of sessions, or ends of hours.
+    price, dividend, split : ndarray of shape (n_sessions, n_symbols)
+        Marking prices (newest raw close that is not withheld), and actions; see `Panel`.
+    fill_open, fill_low, fill_high, fill_volume : ndarray of shape (n_sessions, n_symbols)
+        What orders meet; see `Panel`.
+    close, open, high, low, volume : ndarray of shape (n_sessions, n_symbols)
+        The bar as strategies see it, raw dollars and units, NaN without one and where it is withheld.
+    quarantined, has_bar, age : ndarray of shape (n_sessions, n_symbols)
+    factors : mapping of name to ndarray of shape (n_sessions, n_symbols)
+    withheld_bars : ndarray of shape (n_sessions, n_symbols)
+        Where a bar is none for computing, and its low and high reach no limit order.
+    returns : ndarray of shape (window - 1 + n_days, n_symbols)
+        Adjusted returns, session to session, of bars that are not withheld; rows before the first session are
+        NaN, so that every window has one shape. `window` is the longest that a day shows; those of hours have
+        one row more.
+    signals : mapping of strategy name to Signals
+    direction, side, confidence : ndarray of shape (n_sessions, n_strategies, n_symbols)
+        The same by session.
+    vix : ndarray of shape (n_sessions,)
+        Newest value of the volatility index, NaN before its first bar.
+    band : ndarray of shape (n_sessions,)
+    entries_allowed : bool ndarray of shape (n_sessions,)
+    opens_month : bool ndarray of shape (n_sessions,)
+        Where the session before it on the calendar is of another month.
+    models : mapping of strategy name to tuple of Model, length n_sessions
+        Of strategies that learn, the live ones, where the signals were made from the factors.
+    injected : frozenset of (session, strategy, symbol)
+        Signals that no strategy made; see `nightdesk.engine.injection`.
+    happened : tuple of tuple of Action
+        By session, see `Panel.events`; empty where none is known.
+    bad_opens : BadOpens
+        Opens at which no order fills.
+    hours : HourRows or None
+        What the rows have beside that where they are hours.
+    """
+
+    desk: Desk
+    sessions: tuple[date, ...]
+    closes: tuple[datetime, ...]
+    price: Floats
+    fill_open: Floats
+    fill_low: Floats
+    fill_high: Floats
+    fill_volume: Floats
+    dividend: Floats
+    split: Floats
+    close: Floats
+    open: Floats
+    high: Floats
+    low: Floats
+    volume: Floats
+    quarantined: Flags
+    withheld_bars: Flags
+    has_bar: Flags
+    age: NDArray[np.int64]
+    factors: Mapping[str, Floats]
+    returns: Floats
+    signals: Mapping[str, Signals]
+    direction: Codes
+    side: Codes
+    confidence: Floats
+    vix: Floats
+    band: NDArray[np.int64]
+    entries_allowed: Flags
+    opens_month: Flags
+    models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
+    injected: frozenset[tuple[date, str, str]] = frozenset()
+    happened: tuple[tuple[Action, ...], ...] = ()
+    bad_opens: BadOpens = field(default_factory=BadOpens.none)
+    hours: HourRows | None = None
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+    @property
+    def view(self) -> View:
+        """What strategies see of all sessions, with the models that were live."""
+        return View(
+            symbols=self.desk.symbols,
+            sessions=np.array(self.sessions, dtype="datetime64[D]"),
+            **{name: getattr(self, name) for name in BAR},
+            vix=self.vix,
+            factors=self.factors,
+            models=self.models,
+        )
+
+    def newest(self, count: int = 2) -> Market:
+        """The last `count` sessions alone; each of their days is what it is in the whole market.
+
+        What is asked of the market besides (`prices`, `fill_bars`, `splits`, `restated_prices`, ...) is the
+        same for all of them but the first, which has no session before it any more.
+        """
+        first = len(self) - count
+        if first <= 0:
+            return self
+        cut: dict[str, Any] = {name: getattr(self, name)[first:] for name in _BY_SESSION}
+        if self.hours is not None:  # returns are those of sessions, of which no row falls away with an hour
+            cut |= {"hours": self.hours.rows(first), "returns": self.returns}
+        bad, later = self.bad_opens, self.bad_opens.row >= first
+        opens = {one.name: getattr(bad, one.name)[later] for one in fields(BadOpens)}
+        return replace(
+            self,
+            **cut,
+            factors={name: values[first:] for name, values in self.factors.items()},
+            signals={
+                name: replace(one, **{part.name: getattr(one, part.name)[first:] for part in fields(one)})
+                for name, one in self.signals.items()
+            },
+            models={name: models[first:] for name, models in self.models.items()},
+            bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
+        )
+
+    def day(self, t: int) -> Day:
+        """What session `t` offers; a negative `t` counts from the end."""
+        t = t % len(self)
+        portfolio, end = self.desk.book.portfolio, self._known_returns(t)
+        quiet = np.full_like(self.direction[0], Direction.HOLD)
+        before = (self.direction[t - 1], self.side[t - 1]) if t else (quiet, self.side[0])
+        return Day(
+            session=self.sessions[t],
+            as_of=self.closes[t],
+            price=self.price[t],
+            has_bar=self.has_bar[t],
+            age=self.age[t],
+            quarantined=self.quarantined[t],
+            factors={name: values[t] for name, values in self.factors.items()},
+            returns=self.returns[end - portfolio.volatility_window : end],
+            history=self.returns[end - portfolio.var_window : end],
+            direction=self.direction[t],
+            confidence=self.confidence[t],
+            side=self.side[t],
+            previous_direction=before[0],
+            previous_side=before[1],
+            vix=float(self.vix[t]),
+            band=int(self.band[t]),
+            entries_allowed=bool(self.entries_allowed[t]),
+            entries_reason="" if self.entries_allowed[t] else "benchmark or volatility index has no bar",
+            splits=self.splits(t),
+            successors=self._successors(t),
+            opens_month=bool(self.opens_month[t]),
+            closes=self.closes_session(t),
+        )
+
+    def closes_session(self, t: int) -> bool:
+        """Whether row `t` is the last of its session."""
+        return self.hours is None or bool(self.hours.closes[t])
+
+    def begins_session(self, t: int) -> bool:
+        """Whether row `t` is the first of its session."""
+        return t == 0 or self.sessions[t] != self.sessions[t - 1]
+
+    def fills_in(self, t: int) -> date | None:
+        """The session in which orders of row `t` are filled, where that is its own; None at a close."""
+        return None if self.closes_session(t) else self.sessions[t]
+
+    def _known_returns(self, t: int) -> int:
+        """How many rows of `returns` are over at row `t`."""
+        if self.hours is None:
+            return len(self.returns) - len(self) + t + 1
+        return len(self.returns) - self.hours.sessions + int(self.hours.day[t]) + 1
+
+    def fill_bars(self, t: int) -> FillBars:
+        """What session `t` offers to the orders decided before it.
+
+        Quarantine is known at the close and takes no fill away: an order fills at an open that is a price by
+        itself. One beyond the jump limit from the last accepted price is none; then the order expires and
+        says so. Of a bar that is withheld, low and high reach no limit order. They are of bars that are
+        complete at the session's close, when fills are booked: a day that a continuous market is still in has
+        an open and nothing more (see `Panel`).
+
+        An order of an hourly book is decided minutes after the next hour began, when its open is past: it
+        fills at the mean of the hour's open, high, low and close, but in the first hour of a session.
+        """
+        t = t % len(self)
+        width, symbols = len(self.desk.symbols), self.desk.symbols
+        bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
+        low, high = (
+            np.where(self.withheld_bars[t], np.nan, one) for one in (self.fill_low[t], self.fill_high[t])
+        )
+        hours = self.hours
+        at_mean = hours is not None and bool(hours.fills_at_mean[t])
+        price = hours.mean[t] if hours is not None and at_mean else self.fill_open[t]
+        return FillBars(
+            session=self.sessions[t],
+            at="mean" if at_mean else "open",
+            open=self._by_symbol(price),
+            volume=self._by_symbol(self.fill_volume[t]),
+            low=self._by_symbol(low),
+            high=self._by_symbol(high),
+            bad=bad,
+            withheld=frozenset(symbols[n] for n in np.flatnonzero(self.withheld_bars[t])),
+        )
+
+    def period(
+        self,
+        t: int,
+        terms: AccrualTerms,
+        since: date | None,
+        *,
+        ordered: bool = True,
+        capital: Decimal = ZERO,
+        crosses: tuple[Cross, ...] = (),
+        late: tuple[BelatedAction, ...] = (),
+    ) -> Period:
+        """What lies between the decision of session `since` and that of session `t`; see `Period`.
+
+        Its bars are left out where no orders meet them (`ordered` is False).
+        """
+        t = t % len(self)
+        splits, events = self.splits(t), self.events(t)
+        return Period(
+            as_of=self.closes[t],
+            session=self.sessions[t],
+            since=since,
+            bars=self.fill_bars(t) if ordered else FillBars(self.sessions[t], {}, {}),
+            terms=terms,
+            prices=self.prices(t),
+            closes=self.prices(t - 1) if t and terms.rates.borrow else {},
+            splits=splits,
+            dividends=self.dividends(t),
+            restated=self.restated_prices(t) if splits or events else {},
+            events=events,
+            late=late,
+            crosses=crosses,
+            capital=capital,
+        )
+
+    def prices(self, t: int) -> dict[str, float]:
+        """Marking prices of session `t` by symbol."""
+        return self._by_symbol(self.price[t])
+
+    def splits(self, t: int) -> dict[str, float]:
+        """Splits of session `t`: units after for one before; symbols without one are absent."""
+        if t % len(self) not in self._split_rows:
+            return {}
+        row = self.split[t]
+        return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row != 1.0)}
+
+    def dividends(self, t: int) -> dict[str, float]:
+        """Dividends of session `t` in dollars a unit; symbols without one are absent."""
+        if t % len(self) not in self._dividend_rows:
+            return {}
+        row = self.dividend[t]
+        return {self.desk.symbols[n]: float(row[n]) for n in np.flatnonzero(row)}
+
+    def events(self, t: int) -> tuple[Action, ...]:
+        """Actions of session `t` that are neither split nor dividend, of symbols that may be traded."""
+        mine = self.happened[t] if self.happened else ()
+        return tuple(one for one in mine if one.symbol in self.desk.column)
+
+    def _successors(self, t: int) -> dict[str, tuple[str, float]]:
+        """Symbols that become another in session `t`: its name, and units of it for one."""
+        exchanged = [one for one in self.events(t) if one.kind in ("symbol_change", "merger") and one.value]
+        return {one.symbol: (one.other, one.value) for one in exchanged if one.other in self.desk.column}
+
+    def restated_prices(self, t: int) -> dict[str, float]:
+        """Marking prices of the session before `t`, restated for the splits of `t`; none for the first.
+
+        A symbol that is worth something only from `t` on, by an action, has none yet.
+        """
+        if t % len(self) == 0:
+            return {}
+        return self._by_symbol(self.price[t - 1] / self.split[t])
+
+    @cached_property
+    def _split_rows(self) -> frozenset[int]:
+        """Sessions in which anything splits."""
+        return frozenset(np.flatnonzero((self.split != 1.0).any(axis=1)).tolist())
+
+    @cached_property
+    def _dividend_rows(self) -> frozenset[int]:
+        """Sessions in which anything pays."""
+        return frozenset(np.flatnonzero(self.dividend.any(axis=1)).tolist())
+
+    def _by_symbol(self, row: Floats) -> dict[str, float]:
+        return dict(zip(self.desk.symbols, row.tolist(), strict=True))
+
+
+#: The fields of a market that have a row a session; `returns` has its windows' rows before them.
+_BY_SESSION = tuple(
+    one.name
+    for one in fields(Market)
+    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours")
+)
+
+
+@dataclass(frozen=True)
+class HourRows:
+    """What a market has beside its sessions where its rows are hours.
+
+    Attributes
+    ----------
+    day : ndarray of shape (n_rows,), intp
+        The newest session that was over in each row, -1 before the first; see `nightdesk.core.panel.Hours`.
+    sessions : int
+        How many of them there are.
+    closes : bool ndarray of shape (n_rows,)
+        Where a row is the last of its session.
+    fills_at_mean : bool ndarray of shape (n_rows,)
+        Where orders fill at the mean of the hour, and not at its open.
+    mean : ndarray of shape (n_rows, n_symbols)
+        That mean, raw dollars; NaN without a bar.
+    """
+
+    day: NDArray[np.intp]
+    sessions: int
+    closes: Flags
+    fills_at_mean: Flags
+    mean: Floats
+
+    def rows(self, first: int) -> HourRows:
+        """The rows from `first` on, of as many sessions."""
+        names = ("day", "closes", "fills_at_mean", "mean")
+        return replace(self, **{name: getattr(self, name)[first:] for name in names})
+
+
+def observe(
+    desk: Desk,
+    panel: Panel,
+    factors: Mapping[str, Floats],
+    signals: Mapping[str, Signals] | None = None,
+    *,
+    withheld: Withheld | None = None,
+    entries_allowed: Flags | None = None,
+) -> Market:
+    """Lay out what decisions see of a panel.
+
+    Parameters
+    ----------
+    desk : Desk
+    panel : Panel
+        From the book's origin on, as it is; its first columns are the book's symbols. Of hours, its days are
+        those whose bars are not withheld.
+    factors : mapping of name to ndarray of shape (n_sessions, n_columns or n_symbols)
+        At least `desk.factor_names`, computed from the bars that are not withheld
+        (`nightdesk.core.withheld.usable`).
+    signals : mapping of strategy name to Signals, optional
+        Those stored before; made from the factors when left out.
+    withheld : Withheld, optional
+        What the data checks keep from decisions; nothing by default.
+    entries_allowed : bool ndarray of shape (n_sessions,), optional
+        False while benchmark or volatility index are absent; all True by default.
+
+    Returns
+    -------
+    Market
+        Row t is a function of rows up to t.
+    """
+    n = len(desk.symbols)
+    if withheld is None:
+        withheld = Withheld.nothing(panel)
+    if entries_allowed is None:
+        entries_allowed = np.ones(len(panel), dtype=bool)
+    sound = usable(panel, withheld.bars)
+    own = {name: factors[name][:, :n] for name in desk.factor_names}
+    models: Mapping[str, tuple[Model, ...]] = {}
+    if signals is None:
+        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index)
+        view = with_models(view, desk.strategies.values())
+        models = view.models
+        signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
+    vix = newest_close(sound, desk.book.volatility_index)
+    window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
+    padding = np.full((window - (panel.hours is None), n), np.nan)
+    return Market(
+        desk=desk,
+        sessions=tuple(as_date(session) for session in panel.sessions),
+        closes=_closes(desk, panel),
+        price=_with_new_symbols(desk, usable(panel, withheld.prices).last_close[:, :n], panel.events),
+        fill_open=panel.fill_open[:, :n],
+        fill_low=panel.fill_low[:, :n],
+        fill_high=panel.fill_high[:, :n],
+        fill_volume=panel.fill_volume[:, :n],
+        bad_opens=withheld.opens,
+        dividend=panel.dividend[:, :n],
+        split=panel.split[:, :n],
+        **{name: getattr(sound, name)[:, :n] for name in BAR},
+        quarantined=withheld.quarantined[:, :n],
+        withheld_bars=withheld.bars[:, :n],
+        has_bar=np.isfinite(panel.close[:, :n]),
+        age=panel.age[:, :n],
+        factors=own,
+        returns=np.vstack([padding, sound.days.returns[:, :n]]),
+        signals=signals,
+        direction=_stack([signals[name].direction for name in desk.strategies]),
+        side=_stack([signals[name].side for name in desk.strategies]),
+        confidence=_stack([signals[name].confidence for name in desk.strategies]),
+        vix=vix,
+        band=regime.classify(vix, desk.book.regime),
+        entries_allowed=entries_allowed,
+        opens_month=_opens_month(desk, panel),
+        models=models,
+        happened=panel.events,
+        hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
+    )
+
+
+def _hour_rows(desk: Desk, hours: Hours) -> HourRows:
+    at_open = hours.opens if desk.book.schedule.fill == "mean" else np.ones_like(hours.opens)
+    return HourRows(
+        day=hours.day,
+        sessions=len(hours.days),
+        closes=hours.closes,
+        fills_at_mean=~at_open,
+        mean=hours.mean[:, : len(desk.symbols)],
+    )
+
+
+def _with_new_symbols(desk: Desk, price: Floats, events: Sequence[Sequence[Action]]) -> Floats:
+    """Marking prices, in which a symbol that an action brings is worth what it says until it has a bar.
+
+    Row t is a function of rows up to t.
+    """
+    out = price
+    for t, happened in enumerate(events):
+        for one in happened:
+            old, new = desk.column.get(one.symbol), desk.column.get(one.other)
+            if not t or old is None or new is None or not one.value or not np.isnan(out[t, new]):
+                continue
+            worth = one.cash if one.kind == "spin_off" else (out[t - 1, old] - one.cash) / one.value
+            until = np.flatnonzero(np.isfinite(price[t:, new]))
+            stop = t + int(until[0]) if len(until) else len(price)
+            out = out.copy() if out is price else out
+            out[t:stop, new] = worth
+    return out
+
+
+def _stack[D: np.generic](arrays: Sequence[NDArray[D]]) -> NDArray[D]:
+    """Arrays of every strategy as one of shape (n_sessions, n_strategies, n_symbols)."""
+    return np.stack(arrays, axis=1)
+
+
+def _opens_month(desk: Desk, panel: Panel) -> Flags:
+    """By the calendar and not by the panel, whose first session need not be the first of its month."""
+    calendar = get_calendar(desk.book.calendar)
+    months = calendar.sessions.astype("datetime64[M]")
+    at = np.searchsorted(calendar.sessions, panel.sessions)
+    opens: Flags = (at == 0) | (months[at] != months[at - 1])
+    return opens if panel.hours is None else opens & panel.hours.opens
+
+
+def _closes(desk: Desk, panel: Panel) -> tuple[datetime, ...]:
+    if panel.hours is not None:
+        return tuple(as_instant(moment) for moment in panel.hours.instants)
+    calendar = get_calendar(desk.book.calendar)
+    at = np.searchsorted(calendar.sessions, panel.sessions)
+    return tuple(as_instant(moment) for moment in calendar.closes[at])

@@ -1,0 +1,57 @@
+"""What a book loses where its stops are hit: the strategies' own, and those of its symbols."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nightdesk.core.panel import Floats
+from nightdesk.engine.desk import Desk
+from nightdesk.engine.inputs import Day, State, Targets
+from nightdesk.risk import Protection, without_entries
+
+
+def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protection:
+    """The risk up to the stops of what is held, and of what the strategies want to add.
+
+    A position has the nearest of its strategy's stop and its symbol's (where that leaves it entirely). An
+    addition is bought at the price of the decision, so it risks the distance of its stop; without a stop it
+    risks all of the price. Of strategies on opposite sides those on the side of the net position count; where
+    that grows because the other side shrinks, what it grows by is theirs, held already.
+    """
+    price = np.where(np.isfinite(day.price), day.price, 0.0)
+    leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
+    distance = np.where(wanted.carried.stop_distance > 0.0, wanted.carried.stop_distance, np.inf)
+    held, average = wanted.held, _average_entries(desk, state)
+    nearest = np.fmin(distance, np.where(held != 0.0, average * leave, np.nan))
+    beyond = (price - average) * np.sign(held)  # how far the price has moved for the position
+    to_stop = np.where(np.isfinite(nearest), np.maximum(nearest + beyond, 0.0), price)
+    side = np.sign(wanted.quantity.sum(axis=0))
+    added = wanted.quantity - without_entries(wanted.quantity, held)
+    added = np.where(np.sign(added) == side, added, 0.0)
+    fresh = np.fmin(distance, price * leave)
+    risked = np.where(np.isfinite(fresh), fresh, price)
+    opposed = ~added.any(axis=0)
+    grown = np.where(opposed & (np.sign(held) == side), held, added)
+    return Protection(
+        held_risk=_per_unit(to_stop, np.where(np.sign(held) == np.sign(held.sum(axis=0)), held, 0.0)),
+        added_risk=_per_unit(np.where(opposed, to_stop, risked), grown),
+        bare=((held != 0.0) & ~np.isfinite(nearest)).any(axis=0),
+        bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh))).any(axis=0),
+    )
+
+
+def _average_entries(desk: Desk, state: State) -> Floats:
+    """Average entry prices, dollars; 0 where nothing is held."""
+    average = np.zeros((len(desk.strategies), len(desk.symbols)))
+    for position in state.ledger.held():
+        at = desk.strategy_row[position.strategy], desk.column[position.symbol]
+        average[at] = float(position.average_cost or 0)
+    return average
+
+
+def _per_unit(risk: Floats, quantity: Floats) -> Floats:
+    """Dollars a unit over all strategies, each by its size; 0 where there is nothing."""
+    size = np.abs(quantity)
+    whole = size.sum(axis=0)
+    per_unit: Floats = np.divide((risk * size).sum(axis=0), whole, out=np.zeros_like(whole), where=whole > 0)
+    return per_unit

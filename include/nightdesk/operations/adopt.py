@@ -1,0 +1,72 @@
+"""A person looked at a difference to the broker and takes the broker's figures over into the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from nightdesk.accounting.repairs import CASH
+from nightdesk.core.errors import Refused
+from nightdesk.session.context import Context
+from nightdesk.store.broker_rows import add_adjustments, adjustments_of, newest_differences
+from nightdesk.store.db import book_lock, transaction
+from nightdesk.store.order_rows import working_orders
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What is taken over, by item (dollars of cash, units of a symbol), and the decision that books it."""
+
+    as_of: datetime
+    session: date
+    amounts: dict[str, Decimal]
+
+
+def adopt(context: Context, *, reason: str, who: str) -> Adopted:
+    """Let the ledger follow the broker in what the newest settling found to differ.
+
+    It is booked by the next settling as adjustments that carry their own reference; the kill switch stays as
+    it is until somebody releases it.
+
+    Raises
+    ------
+    Refused
+        When no difference stands, it was taken over already, or it is of a symbol that the book does not
+        name; when executions are awaited that the next settling would book a second time; or when no reason
+        or person is given.
+    """
+    if not reason.strip() or not who.strip():
+        raise Refused("taking the broker's figures over wants a reason and a person: who says so, and why?")
+    conn, book = context.conn, context.book.name
+    with book_lock(conn, book, context.turn_seconds), transaction(conn):
+        found = newest_differences(conn, book)
+        if not found:
+            raise Refused(f"the newest settling of book {book} found no difference that asks for a person")
+        settled = found[0]["as_of"]
+        as_of = context.schedule.after(settled)
+        name, session = context.schedule.name_of, context.schedule.session_of(as_of)
+        if adjustments_of(conn, book, as_of):
+            raise Refused(
+                f"the differences of {name(settled)} were taken over already: {name(as_of)} books them"
+            )
+        awaited = [
+            one.order.client_order_id
+            for one in working_orders(conn, book)
+            if one.order.as_of < settled and one.order.time_in_force != "gtc"
+        ]
+        if awaited:
+            raise Refused(
+                f"executions of {', '.join(awaited)} are still awaited, and are booked when the broker tells "
+                "of them: taken over now they would be booked twice. Run the next session first; where an "
+                f"order never came to anything, `nightdesk resolve {book} ORDER --disown` ends it"
+            )
+        amounts = {row["item"]: row["broker_value"] - row["ledger_value"] for row in found}
+        unnamed = sorted(amounts.keys() - {CASH, *context.book.symbols})
+        if unnamed:
+            raise Refused(
+                f"the broker holds {', '.join(unnamed)}, which book {book} does not name: "
+                "sell it there, or put it into the universe"
+            )
+        add_adjustments(conn, book, as_of, session, amounts, reason=reason.strip(), who=who.strip())
+    return Adopted(as_of, session, amounts)

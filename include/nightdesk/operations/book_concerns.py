@@ -1,0 +1,75 @@
+"""What stands against a book now, read from the store: the status and the end of `up` tell the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from nightdesk.alerts.concerns import Concern, concerns
+from nightdesk.engine.stale import stale_words
+from nightdesk.operations.approval import newest_answer
+from nightdesk.session.foreign_orders import words_of
+from nightdesk.session.unsent_orders import unsent_notes
+from nightdesk.store.decision_rows import newest_decisions, read_quality, silent_strategies
+from nightdesk.store.foreign_order_rows import foreign_orders
+from nightdesk.store.health_rows import quarantine_spells, read_findings
+from nightdesk.store.holdings import stale_holdings_of
+from nightdesk.store.kill_switch_rows import kill_switch
+from nightdesk.store.ledger_rows import disputed_positions, latest_marked
+from nightdesk.store.risk_state_rows import newest_risk_state
+
+if TYPE_CHECKING:
+    from nightdesk.risk import RiskState
+    from nightdesk.store.db import Connection
+
+
+def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Concern, ...]:
+    """All that stands against a started book after its newest decision, the gravest first.
+
+    Parameters
+    ----------
+    conn : Connection
+    book : str
+        Its name.
+    without_file : str
+        Why it has no file, and what to do; empty where it has one.
+    """
+    switch, risk = kill_switch(conn, book, date.max), _answered(conn, book)
+    marked = latest_marked(conn, book)
+    stale = [] if marked is None else stale_holdings_of(conn, book, marked)
+    newest = newest_decisions(conn, book, newest=1)
+    foreign = [words_of(one) for one in foreign_orders(conn, book)]
+    if not newest:
+        return concerns(switch, risk, foreign=foreign, without_file=without_file)
+    as_of, session = newest[0]["as_of"], newest[0]["session"]
+    quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
+    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    stopped = [row["detail"] for row in findings if row["outcome"] == "stopped"]
+    blocked = [] if quality is None or quality.entries_allowed else [quality.reason]
+    return concerns(
+        switch,
+        risk,
+        foreign=foreign,
+        disputed=disputed_positions(conn, book, as_of),
+        without_file=without_file,
+        blocked=stopped or blocked,
+        failed=session if newest[0]["status"] == "failed" else None,
+        unsent=unsent_notes(conn, book, as_of),
+        silent=silent_strategies(conn, book, as_of),
+        quarantined=[
+            (f"since {spells[row['symbol']]}" if row["symbol"] in spells else "", row["detail"])
+            for row in findings
+            if row["outcome"] == "quarantined"
+        ],
+        stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
+    )
+
+
+def _answered(conn: Connection, book: str) -> RiskState | None:
+    """Where the book stands with its levels, a yes that counts from the next decision included."""
+    answer = newest_answer(conn, book)
+    if answer is not None and answer[0].kind != "reject":
+        return replace(answer[1], answered_by=answer[0].who)
+    found = newest_risk_state(conn, book)
+    return None if found is None else found.state

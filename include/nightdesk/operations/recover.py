@@ -1,0 +1,111 @@
+"""After a crash: what was cut off is found, asked about and put right, and a record of it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+
+from nightdesk.brokers import Broker
+from nightdesk.operations.collect import Collected, collect_from
+from nightdesk.session.broker_session import contact
+from nightdesk.session.context import Context
+from nightdesk.store.broker_rows import add_recovery, cut_off_steps
+from nightdesk.store.db import book_lock, now, transaction
+from nightdesk.store.order_rows import StoredOrder, find_order, move_order, working_orders
+from nightdesk.store.run_rows import open_decisions
+
+#: The steps that hold the book's lock while they work: whoever holds it knows that none of them runs.
+LOCKED_STEPS = ("settle", "targets", "gate", "orders", "submit", "close")
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What a recovery found and did.
+
+    Attributes
+    ----------
+    book : str
+        Its name.
+    began_at, ended_at : datetime
+        UTC.
+    cut_off : tuple of (date, str)
+        Session and step of the attempts whose processes had ended without a word.
+    collected : Collected
+        What the broker said of the orders.
+    expired : tuple of str
+        Orders that never reached the broker and whose open has passed.
+    cancelled : tuple of str
+        Orders that still worked there though their session was over.
+    to_run : tuple of date
+        Sessions that are begun and not closed: to be run again, in this order.
+    """
+
+    book: str
+    began_at: datetime
+    ended_at: datetime
+    cut_off: tuple[tuple[date, str], ...]
+    collected: Collected
+    expired: tuple[str, ...]
+    cancelled: tuple[str, ...]
+    to_run: tuple[date, ...]
+
+
+def recover(context: Context) -> Recovered:
+    """Bring a book back to where its runs can go on.
+
+    Orders of which it is not known whether they arrived are asked about; those that still work though their
+    session is over are cancelled; executions are collected, to be booked by the next settling. Running it
+    when nothing had happened changes nothing but its record.
+
+    Raises
+    ------
+    Transient
+        When another run works on the book (then it needs no recovery), or the broker does not answer.
+    """
+    conn, book = context.conn, context.book.name
+    began = now(conn)
+    with book_lock(conn, book, context.turn_seconds):
+        why = "cut off: its process ended without a word"
+        cut = tuple(cut_off_steps(conn, book, LOCKED_STEPS, why))
+        orders = working_orders(conn, book)
+        collected = Collected()
+        expired: tuple[str, ...] = ()
+        cancelled: tuple[str, ...] = ()
+        if orders:
+            with contact(context) as broker:
+                if not broker.simulated:
+                    cancelled = _cancel_overdue(context, broker, orders)
+                    collected = collect_from(context, broker, orders)
+                    expired = _expire_lost(context, broker, collected.unknown_to_broker)
+        to_run = tuple(dict.fromkeys(map(context.schedule.session_of, open_decisions(conn, book))))
+        done = Recovered(book, began, now(conn), cut, collected, expired, cancelled, to_run)
+        add_recovery(conn, book, began, done.ended_at, asdict(done))
+    return done
+
+
+def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> tuple[str, ...]:
+    """Cancel what still works at the broker though the decision after its own is due."""
+    clock, cancelled = broker.clock(), []
+    for one in orders:
+        over = context.schedule.after(one.order.as_of)
+        if one.order.time_in_force != "gtc" and clock >= over:
+            known = broker.order_by_client_id(one.order.client_order_id)
+            if known is not None and not known.state.ended:
+                broker.cancel(one.order.client_order_id)
+                cancelled.append(one.order.client_order_id)
+    return tuple(cancelled)
+
+
+def _expire_lost(context: Context, broker: Broker, lost: tuple[str, ...]) -> tuple[str, ...]:
+    """End the orders that never reached the broker and whose open has passed; their run sends the others."""
+    clock, expired = broker.clock(), []
+    for name in lost:
+        with transaction(context.conn):
+            found = find_order(context.conn, name)
+            if found is None or found.status != "planned":
+                continue
+            if clock >= context.schedule.window(found.order.as_of)[1]:
+                cause = "its open has passed and it was not at the broker"
+                move_order(context.conn, name, found.order.as_of, found.order.session, "expired", cause)
+                expired.append(name)
+    return tuple(expired)

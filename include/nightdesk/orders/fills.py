@@ -1,0 +1,264 @@
+"""Fills: what a broker executed, and the function by which the paper broker and the backtest fill orders."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from nightdesk.core.book import Book
+from nightdesk.core.money import ZERO, exact, to_cents, to_price, to_unit
+from nightdesk.orders.order import Order, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution: a positive quantity, a price in dollars (six places), a commission in dollars and cents.
+
+    `session` is the session in which it was executed, `reference_price` the price before slippage: None while
+    only a real broker has told of it, which knows no such price.
+    """
+
+    execution_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    session: date
+    reference_price: Decimal | None = None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Quantity with the sign of its effect on the position."""
+        return self.quantity if self.side == "buy" else -self.quantity
+
+    @property
+    def notional(self) -> Decimal:
+        """Quantity × price in dollars, rounded to the cent: this is what moves the cash."""
+        return to_cents(self.quantity * self.price)
+
+    @property
+    def cash(self) -> Decimal:
+        """Signed effect on the cash in dollars and cents, commission included."""
+        return (-self.notional if self.side == "buy" else self.notional) - self.commission
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """An order (or the rest of one) that its session did not fill."""
+
+    client_order_id: str
+    symbol: str
+    quantity: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FillBars:
+    """What a session, or an hour, offers to the orders decided before it.
+
+    `open` is the raw dollar price that a market order meets: the open of the first bar after the decision, or
+    where `at` says so that bar's mean of open, high, low and close. `volume` are the units that bound the
+    fills; a symbol without a bar is absent or NaN. `low` and `high` are the lowest and the highest price
+    after the decision; absent or NaN while no bar after it is complete. `bad` says by symbol why its open is
+    no price to fill at; `withheld` are the symbols whose low and high failed the data checks.
+    """
+
+    session: date
+    open: Mapping[str, float]
+    volume: Mapping[str, float]
+    low: Mapping[str, float] = field(default_factory=dict)
+    high: Mapping[str, float] = field(default_factory=dict)
+    bad: Mapping[str, str] = field(default_factory=dict)
+    withheld: frozenset[str] = frozenset()
+    at: Literal["open", "mean"] = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What trading one symbol costs, in shares of notional and dollars a unit, and its smallest quantity."""
+
+    commission: Decimal
+    slippage: Decimal
+    unit: Decimal
+    commission_per_unit: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class FillTerms:
+    """How orders of a book are filled on paper: terms by symbol, and the share of a bar's volume.
+
+    Without a `max_volume_share` an order is filled whole, whatever the bar's volume, also where it has none.
+    """
+
+    terms: Mapping[str, Terms]
+    max_volume_share: Decimal | None
+
+
+def fill_terms(book: Book) -> FillTerms:
+    """The terms that a book states."""
+    terms = {
+        symbol: Terms(
+            commission=exact(book.costs_of(symbol).commission),
+            slippage=exact(book.costs_of(symbol).slippage),
+            unit=instrument.unit,
+            commission_per_unit=exact(book.costs_of(symbol).commission_per_unit),
+        )
+        for symbol, instrument in book.universe.items()
+    }
+    share = book.broker.max_volume_share
+    return FillTerms(terms, None if share is None else exact(share))
+
+
+def open_session(
+    orders: Sequence[Order], bars: FillBars, terms: FillTerms
+) -> tuple[tuple[Fill, ...], tuple[Expired, ...]]:
+    """Fill market and limit orders in the session, or the hour, that follows their decision.
+
+    ==============  ==========================================  ===========================================
+    an order        fills                                       at
+    ==============  ==========================================  ===========================================
+    market          always                                      the open, moved by the slippage
+    limit           where the open is at the limit or better    the open, moved by the slippage, never
+                                                                beyond the limit
+    limit           else where the low (of a purchase) or the   the limit
+                    high (of a sale) reaches it
+    limit           else not: it expires
+    ==============  ==========================================  ===========================================
+
+    Where the bars are at their mean, that stands in the place of the open. Slippage moves a price against the
+    order (rounded half-even to six places), the commission is a share of
+    the notional and so much a unit (together to the cent). At most `max_volume_share` of the bar's volume is
+    taken by all orders of a symbol together, in whole units; what is left expires, and so does an order that
+    meets no bar, a bar without volume or an open that is no price: the next session decides anew. A volume in
+    dollars (as Yahoo publishes for crypto) makes that bound loose, never tight. Where `max_volume_share` is
+    None, volumes are not looked at.
+
+    A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
+    broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
+
+    Parameters
+    ----------
+    orders : sequence of Order
+        Those decided at the session before; already restated for splits of this session.
+    bars : FillBars
+        The session's opens, lows, highs and volumes.
+    terms : FillTerms
+        See `fill_terms`.
+
+    Returns
+    -------
+    fills : tuple of Fill
+        In the order of the orders; execution ids follow from order and session, so that a second call gives
+        the same.
+    expired : tuple of Expired
+        What was not filled.
+    """
+    fills: list[Fill] = []
+    expired: list[Expired] = []
+    taken: dict[str, Decimal] = {}
+    for order in orders:
+        symbol, own = order.symbol, terms.terms[order.symbol]
+        reason = _unfillable(order, bars, bounded=terms.max_volume_share is not None)
+        if reason is not None:
+            expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
+            continue
+        quantity = order.quantity
+        if terms.max_volume_share is not None:
+            room = to_unit(exact(bars.volume[symbol]) * terms.max_volume_share, own.unit)
+            quantity = min(quantity, room - taken.get(symbol, Decimal(0)))
+        if quantity > 0:
+            fills.append(_execute(order, quantity, bars, own))
+            taken[symbol] = taken.get(symbol, Decimal(0)) + quantity
+        if quantity < order.quantity:
+            rest = order.quantity - max(quantity, Decimal(0))
+            share = f"{float(terms.max_volume_share or 0):g}"
+            reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
+            expired.append(Expired(order.client_order_id, symbol, rest, reason))
+    return tuple(fills), tuple(expired)
+
+
+def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
+    """Why a session fills nothing of an order; None where it fills it as far as a bound by volume bears."""
+    opened, volume = bars.open.get(order.symbol), bars.volume.get(order.symbol)
+    if not order.quantity:
+        return "a split left nothing of it"
+    if order.symbol in bars.bad:
+        return bars.bad[order.symbol]
+    if opened is None or math.isnan(opened):
+        return "no bar to fill at"
+    if not opened > 0:
+        return f"the {bars.at} of {opened:g} is no price to fill at"
+    if bounded and (volume is None or not volume > 0):
+        return "the bar has no volume"
+    limit = order.limit_price
+    if limit is None or _reaches(order.side, exact(opened), limit):
+        return None
+    name, prices = ("low", bars.low) if order.side == "buy" else ("high", bars.high)
+    furthest = prices.get(order.symbol)
+    if order.symbol in bars.withheld:
+        seen = "the bar failed the data checks, so its low and high reach nothing"
+    elif furthest is None or not furthest > 0:
+        seen = f"no {name} after the decision is known at the close"
+    elif _reaches(order.side, exact(furthest), limit):
+        return None
+    else:
+        seen = f"its {name} was {furthest}"
+    begun = "opened at" if bars.at == "open" else "had a mean of"
+    return f"the limit of {float(limit)} was not reached: the bar {begun} {opened}, {seen}"
+
+
+def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
+    return price <= limit if side == "buy" else price >= limit
+
+
+def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> Fill:
+    """The execution of an order that its session fills: at the open where that will do, else at its limit."""
+    opened = exact(bars.open[order.symbol])
+    price = expected_price(order.side, opened, terms.slippage, order.limit_price)
+    return Fill(
+        execution_id=f"{order.client_order_id}-{bars.session:%Y%m%d}",
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=quantity,
+        price=price,
+        commission=to_cents(
+            to_cents(quantity * price) * terms.commission + quantity * terms.commission_per_unit
+        ),
+        session=bars.session,
+        reference_price=to_price(opened),
+    )
+
+
+def expected_price(
+    side: Side, reference: Decimal, slippage: Decimal, limit: Decimal | None = None
+) -> Decimal:
+    """The reference price moved against a trade by the slippage of its terms; never beyond its limit.
+
+    Parameters
+    ----------
+    side : str
+        "buy" or "sell".
+    reference : Decimal
+        Price before slippage, raw dollars.
+    slippage : Decimal
+        Share of the price.
+    limit : Decimal, optional
+        Worst price of a limit order.
+
+    Returns
+    -------
+    Decimal
+        Dollars, rounded half-even to six places.
+    """
+    buys = side == "buy"
+    price = to_price(reference * (1 + slippage if buys else 1 - slippage))
+    if limit is None:
+        return price
+    return min(price, limit) if buys else max(price, limit)

@@ -1,0 +1,198 @@
+"""Orders: what is sent to a broker, whose wish it is, and the identity that makes it unique."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Literal
+
+from nightdesk.core.errors import Refused
+from nightdesk.core.money import to_price
+
+Side = Literal["buy", "sell"]
+OrderType = Literal["market", "limit", "stop", "bracket"]
+TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
+
+BASIS_POINTS = Decimal(10_000)
+
+#: Read from behind: names of books and symbols may hold dashes, and a day's eight digits.
+_IDENTITY = re.compile(
+    r"(?P<book>[a-z0-9-]*)-(?P<session>\d{8})-(?P<symbol>[a-z0-9-]*)-(?P<side>[bs])-"
+    r"(?:(?P<mark>[a-z0-9]{6})-(?P<digest>[0-9a-f]{8})|(?P<whole>[0-9a-f]{14}))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """The part that one strategy has in an order; `quantity` is signed, in units of the instrument."""
+
+    strategy: str
+    symbol: str
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Cross:
+    """Intents for one symbol that cancel each other out: they change hands inside the book, nothing is sent.
+
+    They were decided at `session`; `price` is the raw dollar price that the decision was made at.
+    """
+
+    session: date
+    symbol: str
+    price: Decimal
+    intents: tuple[Intent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order of a book for one symbol, decided at `session` and meant for the next open.
+
+    `quantity` is positive, in units of the instrument, and the signed sum of `intents`. `reference_price` is
+    the raw dollar price that the decision was made at. `purpose` says which part of the decision asks for it.
+
+    `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
+    bracket) becomes a market order, `target_price` where a bracket takes its profit; all in raw dollars.
+    """
+
+    client_order_id: str
+    book: str
+    session: date
+    as_of: datetime
+    symbol: str
+    side: Side
+    quantity: Decimal
+    purpose: str
+    reference_price: Decimal
+    intents: tuple[Intent, ...]
+    generation: int = 0
+    order_type: OrderType = "market"
+    time_in_force: TimeInForce = "day"
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    target_price: Decimal | None = None
+
+    @property
+    def signed_quantity(self) -> Decimal:
+        """Quantity with the sign of its effect on the position."""
+        return self.quantity if self.side == "buy" else -self.quantity
+
+
+def client_order_id(
+    book: str, as_of: datetime, symbol: str, side: str, purpose: str, generation: int = 0, mark: str = ""
+) -> str:
+    """The identity of an order: the same decision of an installation always has the same one.
+
+    ``book-session-symbol-side-digest``, or ``book-session-symbol-side-mark-digest`` with the mark of an
+    installation, which an order carries that leaves for a real broker. Book and symbol are cut off, and the
+    digest is over all of the arguments but the mark. At most 48 characters of ``[a-z0-9-]``: what the
+    narrowest broker (Alpaca) takes. `read_client_order_id` is the way back.
+    """
+    moment = as_of.astimezone(UTC)
+    said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
+    digest = hashlib.sha256(said.encode()).hexdigest()
+    tail = f"{mark}-{digest[:8]}" if mark else digest[:14]
+    return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{tail}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIdentity:
+    """What a client order id of the desk says.
+
+    Attributes
+    ----------
+    mark : str
+        Of the installation that sent it; empty where the order was to leave for no real broker, or was
+        planned before installations had marks.
+    book, symbol : str
+        The first characters of their names, in lower case and with ``-`` for what is no letter or digit.
+    session : date
+        Day of the decision's instant in UTC.
+    side : str
+        "buy" or "sell".
+    digest : str
+        The start of the hash over all that the order is of.
+    """
+
+    mark: str
+    book: str
+    session: date
+    symbol: str
+    side: Side
+    digest: str
+
+
+def read_client_order_id(text: str) -> OrderIdentity | None:
+    """What a client order id says; None when no desk has made it.
+
+    To find the decision behind it, make the id of each one that it may be and compare: `client_order_id` with
+    the whole names, every purpose and the generations from 0 on.
+    """
+    found = _IDENTITY.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        session = datetime.strptime(found["session"], "%Y%m%d").date()  # noqa: DTZ007 (a day has no zone)
+    except ValueError:
+        return None
+    side: Side = "buy" if found["side"] == "b" else "sell"
+    digest = found["digest"] or found["whole"]
+    return OrderIdentity(found["mark"] or "", found["book"], session, found["symbol"], side, digest)
+
+
+def marked(order: Order, mark: str) -> Order:
+    """The same order under the id with which it leaves for a real broker."""
+    parts = (order.book, order.as_of, order.symbol, order.side, order.purpose, order.generation)
+    return replace(order, client_order_id=client_order_id(*parts, mark))
+
+
+def limit_price(side: Side, reference: Decimal, offset_bps: Decimal, tick: Decimal) -> Decimal:
+    """The worst price of an order, at a distance from the price that it was decided at.
+
+    Parameters
+    ----------
+    side : str
+        "buy" or "sell".
+    reference : Decimal
+        Price of the decision, raw dollars.
+    offset_bps : Decimal
+        Basis points by which the limit is worse than the reference: above it for a purchase, below it for a
+        sale. A negative one asks for a better price.
+    tick : Decimal
+        The limit is a multiple of it, in dollars; rounded so that it is never worse than the offset says.
+
+    Raises
+    ------
+    Refused
+        When the tick is so coarse that it leaves a purchase no price.
+    """
+    buys = side == "buy"
+    moved = reference * (1 + (offset_bps if buys else -offset_bps) / BASIS_POINTS)
+    ticks = (moved / tick).to_integral_value(ROUND_FLOOR if buys else ROUND_CEILING)
+    if not ticks > 0:
+        raise Refused(
+            f"a limit {offset_bps} basis points from {reference} dollars is less than a tick of {tick}: "
+            "give the symbol a smaller tick in the book's universe"
+        )
+    return to_price(ticks * tick)
+
+
+def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
+    """The same order with a limit at a distance from its reference price; see `limit_price`."""
+    try:
+        limit = limit_price(order.side, order.reference_price, offset_bps, tick)
+    except Refused as error:
+        raise Refused(f"{order.book} {order.session}: {order.side} {order.symbol}: {error}") from None
+    return replace(order, order_type="limit", limit_price=limit)
+
+
+def adds_risk(held: Decimal, change: Decimal) -> bool:
+    """Whether a signed change takes a position further from flat, or to the other side of it."""
+    return abs(held + change) > abs(held) or held * (held + change) < 0
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

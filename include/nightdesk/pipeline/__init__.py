@@ -1,1 +1,0 @@
-"""The pipeline: the steps of a session, each one load, decide (pure), save in one transaction."""

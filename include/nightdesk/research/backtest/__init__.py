@@ -1,0 +1,1 @@
+"""The backtest: a book over history, through the functions of its daily run."""

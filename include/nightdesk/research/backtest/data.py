@@ -1,0 +1,247 @@
+"""A panel straight from feeds, in memory: for research that needs no database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nightdesk.core.book import WARM_UP_SESSIONS, Book
+from nightdesk.core.calendar import Sessions, as_date, get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
+from nightdesk.core.schedule import schedule_of
+from nightdesk.feeds import HOURLY_NAMES, Fetched, Missing, has_hours, make
+from nightdesk.feeds.bar_tables import OF_HOURS
+from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.feeds.feed import add_up
+from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
+from nightdesk.feeds.news_sources import make_news
+from nightdesk.scorers import make as make_scorer
+from nightdesk.sentiment import Headlines, Sentiment, daily_sentiment, story_numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def read_sentiment(book: Book, sessions: Sessions, n_symbols: int) -> Sentiment | None:
+    """Fetch and score the headlines of a book's symbols, as the daily run would know them.
+
+    Parameters
+    ----------
+    book : Book
+        Says the symbols, the sources and the scorer.
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        Those of a panel, from the book's origin on.
+    n_symbols : int
+        Columns of the panel, of which the book's symbols are the first.
+
+    Returns
+    -------
+    Sentiment or None
+        None for a book without news.
+
+    Raises
+    ------
+    Transient, Refused
+        When a source fails: a result on half of the news would look like one on all of it.
+    """
+    if not book.feeds.news:
+        return None
+    calendar, scorer = get_calendar(book.calendar), make_scorer(book.sentiment.scorer)
+    first, last = as_date(sessions[0]), as_date(sessions[-1])
+    after = calendar.close_at(calendar.shift(first, -1))
+    feeds = [make_news(name, calendar=book.calendar) for name in book.feeds.news]
+    asked = [(feed, after) for feed in feeds]
+    answers = gather(asked, book.symbols, calendar.close_at(last), MemoryHealth())
+    refuse_failures(failures_of(book.feeds.news, answers))
+    column = {symbol: at for at, symbol in enumerate(book.symbols)}
+    frames = by_kind(feeds, answers).values()
+    words = [text for frame in frames for text in frame["headline"]]
+    headlines = Headlines(
+        column=np.array([column[one] for frame in frames for one in frame["symbol"]], dtype=np.intp),
+        published=np.concatenate([frame["published_at"].to_numpy("datetime64[us]") for frame in frames]),
+        story=story_numbers(words),
+        score=scorer.score(words),
+    )
+    at = np.searchsorted(calendar.sessions, sessions)
+    closes = calendar.closes[at].astype("datetime64[us]")
+    return daily_sentiment(headlines, closes, calendar.closes[at[0] - 1].astype("datetime64[us]"), n_symbols)
+
+
+@dataclass(frozen=True)
+class FetchedBars:
+    """Bars of a book over a span, and where they came from.
+
+    Attributes
+    ----------
+    panel : Panel
+        Columns are `Book.panel_symbols`; of hours for an hourly book.
+    sources : mapping of str to int
+        Bars by source, hours apart.
+    missing : mapping of str to Missing
+        Symbols of which there is no bar at all, and why.
+    dropped : mapping of str to int
+        Rows that were left out, by reason.
+    headlines : int
+        Headlines behind the panel's sentiment, repetitions left out.
+    passed_over : mapping of str to str
+        Files that may hold data and were not read: the header of each, and why.
+    """
+
+    panel: Panel
+    sources: Mapping[str, int]
+    missing: Mapping[str, Missing]
+    dropped: Mapping[str, int]
+    headlines: int = 0
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_market(
+    book: Book,
+    first: date,
+    last: date,
+    feeds: Sequence[str] | None = None,
+    stated: Sequence[Action] = (),
+) -> FetchedBars:
+    """Fetch the bars of `book`, and its headlines where it has news, and lay them out on its schedule.
+
+    Of an hourly book the hours are fetched too, over the same sessions as the days; of what they show of
+    corporate actions only that counts on which no source of days has said anything.
+
+    Parameters
+    ----------
+    book : Book
+        Says the symbols, the calendar and, when `feeds` is None, the feeds.
+    first, last : date
+        Span of the panel; days that are no sessions are passed over.
+    feeds : sequence of str, optional
+        Names of feeds, in the order in which they are asked.
+    stated : sequence of Action
+        What a person states beside what the feeds have.
+
+    Raises
+    ------
+    Refused
+        When the span holds no session, a feed is not known, or what it holds is malformed.
+    Transient
+        When nothing came, for a passing reason.
+    """
+    calendar = get_calendar(book.calendar)
+    sessions = calendar.between(first, last)
+    if len(sessions) == 0:
+        raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
+    names = feeds or book.feeds.daily
+    chain = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in names]
+    # A market that never closes gathers its first bar from the days since the session before.
+    before = calendar.shift(as_date(sessions[0]), -1)
+    fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
+    columns = book_columns(book)
+    panel = build_panel(
+        sessions,
+        columns,
+        _bars(fetched.bars, book.panel_symbols),
+        [*_actions(fetched.actions), *stated],
+        previous_session=np.datetime64(before, "D"),
+    )
+    told = read_sentiment(book, sessions, len(columns))
+    panel = panel if told is None else replace(panel, sentiment=told.mean)
+    days = FetchedBars(
+        panel=panel,
+        sources=_count_by_source(fetched.bars),
+        missing=fetched.missing,
+        dropped=fetched.dropped,
+        headlines=0 if told is None else int(told.count.sum()),
+        passed_over=fetched.passed_over,
+    )
+    if book.schedule.rhythm == "daily":
+        return days
+    hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
+    return _with_hours(book, days, hours, [*_actions(fetched.actions), *stated])
+
+
+def _with_hours(book: Book, days: FetchedBars, hours: Fetched, known: Sequence[Action]) -> FetchedBars:
+    """A market of hours, with that of its days behind it; `known` are the actions of the days."""
+    said = {(one.symbol, one.day) for one in known}
+    shown = [one for one in _actions(hours.actions) if (one.symbol, one.day) not in said]
+    bars = _hourly_bars(hours.bars, book.panel_symbols)
+    panel = build_hourly_panel(schedule_of(book), days.panel, book_columns(book), bars, [*known, *shown])
+    # a reference may have no hours: decisions read its days
+    absent = {one: why for one, why in hours.missing.items() if one in book.universe}
+    return replace(
+        days,
+        panel=panel,
+        sources={**days.sources, **_count_by_source(hours.bars, " hours")},
+        missing={**days.missing, **absent},
+        dropped=add_up(days.dropped, hours.dropped),
+        passed_over={name: why for name, why in days.passed_over.items() if not why.endswith(OF_HOURS)},
+    )
+
+
+def origin_of(book: Book, inception: date) -> date:
+    """The first session of a book's factors when its decisions begin at `inception`.
+
+    Raises
+    ------
+    Refused
+        When the book states an origin that does not lie before `inception`.
+    """
+    if book.origin is None:
+        return get_calendar(book.calendar).shift(inception, -WARM_UP_SESSIONS)
+    if book.origin >= inception:
+        raise Refused(
+            f"{inception} does not lie after the origin {book.origin} of book {book.name}: "
+            "begin later, or set another origin"
+        )
+    return book.origin
+
+
+def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
+    column = {symbol: at for at, symbol in enumerate(symbols)}
+    values = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+    return Bars(
+        column=np.asarray(frame["symbol"].map(column), dtype=np.intp),
+        day=frame["session"].to_numpy().astype("datetime64[D]"),
+        **values,
+    )
+
+
+def _hours_of(book: Book, names: Sequence[str], first: date, last: date) -> Fetched:
+    """The hours of a book's symbols from those of some feeds that have hours."""
+    chain = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        for name in names
+        if has_hours(name)
+    ]
+    if not chain:
+        raise Refused(
+            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(names)}): "
+            f"name one of {', '.join(HOURLY_NAMES)}"
+        )
+    return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
+
+
+def _hourly_bars(frame: pd.DataFrame, symbols: Sequence[str]) -> HourlyBars:
+    column = {symbol: at for at, symbol in enumerate(symbols)}
+    values = {name: frame[name].to_numpy(np.float64) for name in ("open", "high", "low", "close", "volume")}
+    return HourlyBars(
+        column=np.asarray(frame["symbol"].map(column), dtype=np.intp),
+        end=frame["end"].to_numpy().astype("datetime64[s]"),
+        **values,
+    )
+
+
+def _actions(frame: pd.DataFrame) -> list[Action]:
+    days = frame["session"].to_numpy().astype("datetime64[D]")
+    names = ("kind", "value", "other", "cash", "note")
+    rows = zip(frame["symbol"], days, *(frame[name] for name in names), strict=True)
+    return [Action(*row) for row in rows]
+
+
+def _count_by_source(bars: pd.DataFrame, suffix: str = "") -> dict[str, int]:
+    counts = bars["source"].value_counts()
+    return {f"{source}{suffix}": int(count) for source, count in sorted(counts.items())}

@@ -1,0 +1,320 @@
+"""The backtest: a book over history in memory, through the same functions as its daily run."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk import factors
+from nightdesk.accounting import Entry
+from nightdesk.accounting.ledger import value
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_date
+from nightdesk.core.corporate.findings import ActionFinding
+from nightdesk.core.errors import Refused
+from nightdesk.core.money import ZERO
+from nightdesk.core.panel import Floats, Panel
+from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, usable
+from nightdesk.engine import Desk, Injection, Market, StaleHolding, inject, observe, resolve
+from nightdesk.feeds.hourly_quality import sound_hours
+from nightdesk.feeds.quality import CheckConsequence, examine
+from nightdesk.feeds.volumes import refuse_without_volume
+from nightdesk.performance import growth_of
+from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
+from nightdesk.risk import RiskEvent
+from nightdesk.strategies import View
+
+
+def walk[S](sessions: Iterable[int], steps: Sequence[Callable[[int, S], S]], state: S) -> S:
+    """Carry a state through sessions.
+
+    Parameters
+    ----------
+    sessions : iterable of int
+        Rows of whatever arrays the steps look at, ascending.
+    steps : sequence of callable
+        Each takes the row and the state, and gives the state that the next step gets. What depends on no
+        position belongs before the walk, computed for all sessions at once.
+    state : object
+        Before the first session.
+
+    Returns
+    -------
+    object
+        The state after the last step of the last session.
+    """
+    with uncollected():
+        for t in sessions:
+            for step in steps:
+                state = step(t, state)
+    return state
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector of cycles: a backtest keeps none, and each pass goes through all it keeps."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+@dataclass(frozen=True)
+class Result:
+    """A backtest's outcome.
+
+    Attributes
+    ----------
+    desk : Desk
+    market : Market
+        All sessions from the book's origin.
+    decided : tuple of Decided
+        The sessions that were decided, ascending.
+    events : tuple of RiskEvent
+        The facts that it was given and those that rules of the book raised, ascending.
+    benchmark_returns : ndarray of shape (n_decided,)
+        Adjusted returns of the book's benchmark in the decided sessions; NaN beside a missing bar. In an
+        hour, of the newest session that was over.
+    benchmark : ndarray of shape (n_decided,)
+        What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`;
+        likewise.
+    quarantines : tuple of QuarantineSpell
+        The spells of quarantine in the decided sessions, the longest first.
+    accepted : tuple of (symbol, date)
+        Prices that a person took as they are, on the whole panel, ascending by date.
+    findings : tuple of ActionFinding
+        What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
+    """
+
+    desk: Desk
+    market: Market
+    decided: tuple[Decided, ...]
+    events: tuple[RiskEvent, ...]
+    benchmark_returns: Floats
+    benchmark: Floats
+    quarantines: tuple[QuarantineSpell, ...] = ()
+    accepted: tuple[tuple[str, date], ...] = ()
+    findings: tuple[ActionFinding, ...] = ()
+
+    @cached_property
+    def nav(self) -> Floats:
+        """NAV at the mark of every decided session, dollars."""
+        return np.array([float(one.state.mark.nav) for one in self.decided])
+
+    @cached_property
+    def closing(self) -> NDArray[np.intp]:
+        """The last decision of each session, as rows of `decided`: all of them, of a daily book."""
+        sessions = np.array([one.state.mark.session for one in self.decided], dtype="datetime64[D]")
+        return np.flatnonzero(np.append(sessions[1:] != sessions[:-1], True)[: len(sessions)])
+
+    @cached_property
+    def closing_nav(self) -> Floats:
+        """NAV at the last mark of every decided session, dollars: what figures of sessions are of."""
+        return self.nav[self.closing]
+
+    @cached_property
+    def traded(self) -> Floats:
+        """Dollars bought and sold in each decided session."""
+        amounts = [float(sum((fill.notional for fill in one.fills), ZERO)) for one in self.decided]
+        total = np.cumsum(amounts)[self.closing]
+        return np.array(amounts) if len(total) == len(amounts) else np.diff(total, prepend=0.0)
+
+    @cached_property
+    def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
+        """What each position is worth at the mark of every decided session, dollars and cents."""
+        return tuple(self._worth(one) for one in self.decided)
+
+    def _worth(self, one: Decided) -> dict[tuple[str, str], Decimal]:
+        prices = self.market.prices(one.t)
+        return {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in one.state.ledger.held()}
+
+    @cached_property
+    def view(self) -> View:
+        """What strategies saw, in the rows of the market."""
+        return self.market.view
+
+    @cached_property
+    def stale_spells(self) -> tuple[StaleSpell, ...]:
+        """Every spell in which a held symbol had no bar, by its first session."""
+        return tuple(_spells(self.decided))
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All ledger entries in their order."""
+        return tuple(entry for one in self.decided for entry in one.entries)
+
+
+@dataclass(frozen=True)
+class StaleSpell:
+    """Sessions in a row that marked a held symbol at an old price.
+
+    `newest` is as of the last of them; `ongoing` whether the backtest ended in it.
+    """
+
+    first: date
+    last: date
+    newest: StaleHolding
+    ongoing: bool
+
+
+def _spells(decided: Sequence[Decided]) -> Iterator[StaleSpell]:
+    running: dict[str, StaleSpell] = {}
+    for one in decided:
+        session, now = one.state.mark.session, {held.symbol: held for held in one.stale}
+        for symbol in sorted(running.keys() - now.keys()):
+            yield running.pop(symbol)
+        for symbol, held in now.items():
+            first = running[symbol].first if symbol in running else session
+            running[symbol] = StaleSpell(first, session, held, ongoing=False)
+    yield from (replace(one, ongoing=True) for _, one in sorted(running.items()))
+
+
+def backtest(
+    book: Book,
+    panel: Panel,
+    first: date,
+    last: date,
+    facts: Sequence[RiskEvent] = (),
+    *,
+    checked: bool = True,
+    known_factors: Mapping[str, Floats] | None = None,
+    injected: Sequence[Injection] = (),
+) -> Result:
+    """Drive a book over past sessions.
+
+    Decisions are made on the close and fill at the next open, those of an hourly book at the end of each hour
+    and in the next one. Factors, regimes and signals are computed for
+    all sessions at once, since they depend on no position; then the sessions are walked once.
+
+    Parameters
+    ----------
+    book : Book
+    panel : Panel
+        From the book's origin to at least `last`; columns are the book's panel symbols. Of hours for an
+        hourly book.
+    first, last : date
+        The first decided session, in which the book receives its capital, and the last. Dates between
+        sessions mean the next (previous) session.
+    facts : sequence of RiskEvent
+        Kills and releases, ascending; each counts from its session on.
+    checked : bool
+        Whether the data checks are run: quarantine, references, and sessions that stop the run.
+    known_factors : mapping of name to ndarray of shape (n_sessions, n_columns), optional
+        Those of the book on the usable bars of this panel, and any others, where they were computed before.
+    injected : sequence of Injection
+        Signals that take the place of the strategies' own, to exercise the rest.
+
+    Raises
+    ------
+    Refused
+        When the panel does not reach so far, a session's data would have stopped the daily run, or a symbol
+        has no volume anywhere while fills are bound by it.
+    """
+    desk = resolve(book)
+    _refuse_another_schedule(book, panel)
+    t0, stop = _span(panel, first, last)
+    known = panel.until(stop)
+    checks = _check(book, known, t0) if checked else _Checks(known, Withheld.nothing(known))
+    if known_factors is None:
+        sound = usable(checks.panel, checks.withheld.bars)
+        values: Mapping[str, Floats] = factors.compute(
+            sound, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
+        )
+    else:
+        values = {name: known_factors[name][:stop] for name in desk.factor_names}
+    observed = observe(
+        desk, checks.panel, values, withheld=checks.withheld, entries_allowed=checks.entries_allowed
+    )
+    market = inject(observed, injected)
+    simulation = Simulation(desk, market, tuple(facts))
+    walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
+    days, column = known.days, known.column(book.benchmark)
+    return Result(
+        desk,
+        market,
+        tuple(simulation.decided),
+        tuple(simulation.facts),
+        benchmark_returns=known.by_row(days.returns[:, column], np.nan)[t0:],
+        benchmark=known.by_row(growth_of(days.adjusted_close[:, column]), np.nan)[t0:],
+        quarantines=checks.quarantines,
+        accepted=tuple(
+            (days.symbols[n], as_date(days.sessions[t])) for t, n in np.argwhere(days.accepted > 0)
+        ),
+        findings=known.findings,
+    )
+
+
+@dataclass(frozen=True)
+class _Checks:
+    """What the data checks leave of a panel: of hours, its days without what they withhold."""
+
+    panel: Panel
+    withheld: Withheld
+    entries_allowed: Flags | None = None
+    quarantines: tuple[QuarantineSpell, ...] = ()
+
+
+def _check(book: Book, known: Panel, t0: int) -> _Checks:
+    """Check a panel, its days and its hours; `Refused` where a row from `t0` on had stopped the run."""
+    refuse_without_volume(book, known)
+    days = known.days
+    quality = examine(days, book)
+    bad = np.flatnonzero(known.by_row(quality.stop, False)[t0:])
+    if len(bad):
+        day = int(known.by_row(np.arange(len(days)), -1)[t0 + int(bad[0])])
+        failing = "; ".join(quality.reasons(day, CheckConsequence.QUARANTINE).values()) or "none"
+        raise Refused(
+            f"{days.sessions[day]}: the data is too bad to decide on: {quality.why_stopped(day)} "
+            f"(in quarantine: {failing}). "
+            "Bring the missing bars in, leave that symbol out, or widen the book's quality limits"
+        )
+    allowed = known.by_row(quality.entries_allowed, False)
+    spells = quality.spells(int(np.searchsorted(days.sessions, known.sessions[t0])))
+    if known.hours is None:
+        return _Checks(known, quality.withheld, allowed, spells)
+    sound = sound_hours(known, quality, book)
+    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, spells)
+
+
+def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:
+    """Rows from the first decided session up to, and without, the one after the last."""
+    days = panel.sessions
+    if (
+        not len(days)
+        or np.datetime64(first, "D") < days[0]
+        or np.datetime64(last, "D") > _week_after(days[-1])
+    ):
+        reach = f"from {days[0]} to {days[-1]}" if len(days) else "over no session"
+        raise Refused(f"a backtest from {first} to {last} needs bars of that span; they reach {reach}")
+    t0 = int(np.searchsorted(days, np.datetime64(first, "D"), side="left"))
+    stop = int(np.searchsorted(days, np.datetime64(last, "D"), side="right"))
+    if stop <= t0:
+        raise Refused(f"there is no session from {first} to {last}")
+    return t0, stop
+
+
+def _refuse_another_schedule(book: Book, panel: Panel) -> None:
+    """Refuse a panel whose rows are not the book's decisions."""
+    rhythm = "daily" if panel.hours is None else "hourly"
+    if rhythm != book.schedule.rhythm:
+        raise Refused(
+            f"book {book.name} decides {book.schedule.rhythm}, and these bars were read for one that decides "
+            f"{rhythm}: read them for this book"
+        )
+
+
+def _week_after(day: np.datetime64) -> np.datetime64:
+    """A last date on a weekend or holiday after the newest session is still within reach."""
+    later: np.datetime64 = day + np.timedelta64(7, "D")
+    return later

@@ -1,0 +1,207 @@
+"""The daily steps of a book driven over history: settle, then decide, on an account kept in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import cached_property
+
+from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
+from nightdesk.accounting.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.money import exact
+from nightdesk.engine import (
+    Carried,
+    Desk,
+    Gated,
+    Market,
+    StaleHolding,
+    State,
+    Targets,
+    counted_sessions,
+    facts_at,
+    gate,
+    kill_reason,
+    plan,
+    plan_crosses,
+    stale_holdings,
+    targets,
+    watches_taxes,
+)
+from nightdesk.engine.today import Today, since_close
+from nightdesk.orders import Cross, Expired, Fill, Order
+from nightdesk.risk import PeriodLows, RiskEvent, RiskState, period_lows, period_starts
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """Everything of one session; `t` is its row in the market."""
+
+    t: int
+    state: State
+    entries: tuple[Entry, ...]
+    fills: tuple[Fill, ...]
+    expired: tuple[Expired, ...]
+    targets: Targets
+    gated: Gated
+    orders: tuple[Order, ...]
+    crosses: tuple[Cross, ...]
+    stale: tuple[StaleHolding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state, where the last decision left the book's risk and what its strategies carry on, the orders
+    and crosses that wait for the next session, and what this session settled. `closing` is the mark at the
+    newest close before this session, `today` the session so far; both serve decisions within a session.
+    """
+
+    state: State | None = None
+    risk: RiskState | None = None
+    carried: Carried | None = None
+    tax: TaxLedger | None = None
+    orders: tuple[Order, ...] = ()
+    crosses: tuple[Cross, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    fills: tuple[Fill, ...] = ()
+    expired: tuple[Expired, ...] = ()
+    closing: Mark | None = None
+    today: Today = field(default_factory=Today)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
+
+    `events` are the facts that it is given, `raised` those that rules of the book set on the way.
+    """
+
+    desk: Desk
+    market: Market
+    events: Sequence[RiskEvent] = ()
+    decided: list[Decided] = field(default_factory=list)
+    raised: list[RiskEvent] = field(default_factory=list)
+
+    def settle(self, t: int, progress: Progress) -> Progress:
+        """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
+
+        The first session receives the book's capital and nothing else.
+        """
+        market, before = self.market, progress.state
+        if before is None:
+            opening, capital = Opening(), self.desk.book.initial_capital
+            period = market.period(t, self._terms, None, ordered=False, capital=capital)
+        else:
+            opening = Opening(before.ledger, before.mark, market.closes[t - 1])
+            ordered = bool(progress.orders)
+            period = market.period(
+                t, self._terms, before.mark.session, ordered=ordered, crosses=progress.crosses
+            )
+        settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
+        state = State(
+            settled.ledger,
+            settled.mark,
+            facts_at(self.facts, period.session),
+            risk=progress.risk,
+            carried=progress.carried,
+        )
+        progress = replace(
+            progress,
+            state=state,
+            orders=(),
+            crosses=(),
+            entries=settled.entries,
+            fills=settled.fills,
+            expired=settled.expired,
+        )
+        if self.desk.asks_for("periods"):
+            progress = replace(progress, state=replace(state, periods=self._periods(settled.mark)))
+        progress = progress if self.market.hours is None else self._within_session(t, before, progress)
+        return self._taxed(t, progress) if self._counted else progress
+
+    @cached_property
+    def _terms(self) -> AccrualTerms:
+        return accrual_terms(self.desk.book)
+
+    def _periods(self, marked: Mark) -> PeriodLows:
+        """What the running week and month have lost, from the marks of the sessions before."""
+        first = min(period_starts(marked.session))
+        marks = [(marked.session, marked.nav)]
+        for one in reversed(self.decided):
+            marks.append((one.state.mark.session, one.state.mark.nav))
+            if one.state.mark.session < first:
+                break
+        return period_lows(reversed(marks), marked.session)
+
+    @property
+    def facts(self) -> Sequence[RiskEvent]:
+        """All facts so far, ascending; of one session, what was given counts after what was raised."""
+        if not self.raised:
+            return self.events
+        return sorted((*self.raised, *self.events), key=lambda event: event.session)
+
+    def _within_session(self, t: int, before: State | None, progress: Progress) -> Progress:
+        """With what a decision within a session counts of it: its return since the last close, its trades."""
+        state, begins = progress.state, self.market.begins_session(t)
+        if state is None:
+            raise ValueError("a session is settled before its hours are counted")
+        closing = progress.closing
+        if begins:
+            closing = None if before is None else before.mark
+        marked = since_close(state.mark, closing)
+        so_far = (Today() if begins else progress.today).after(progress.fills, marked.day_return)
+        seen = so_far.at_close() if self.market.closes_session(t) else so_far
+        return replace(progress, state=replace(state, mark=marked, today=seen), closing=closing, today=so_far)
+
+    @cached_property
+    def _counted(self) -> int:
+        """Sessions in which day trades count; 0 where no rule asks for taxes."""
+        return counted_sessions(self.desk) if watches_taxes(self.desk) else 0
+
+    def _taxed(self, t: int, progress: Progress) -> Progress:
+        """With what a rule of the law must know of the book's trades; a backtest knows no other book."""
+        book, market, state = self.desk.book, self.market, progress.state
+        if state is None:
+            raise ValueError("a session is settled before its taxes are looked at")
+        session = market.sessions[t]
+        splits = [market_split(symbol, session, exact(ratio)) for symbol, ratio in market.splits(t).items()]
+        before = progress.tax or TaxLedger({book.name: tax_terms(book)})
+        taxes = before.apply((*splits, *trades_of(book.name, progress.entries)))
+        view = tax_view(taxes, book.name, session, self._counted_from(t), filled=market.fills_in(t))
+        return replace(progress, state=replace(state, tax=view), tax=taxes)
+
+    def _counted_from(self, t: int) -> date:
+        """The session from which day trades count in row `t`."""
+        market = self.market
+        if market.hours is None:
+            return market.sessions[max(0, t + 1 - self._counted)]
+        calendar = get_calendar(self.desk.book.calendar)
+        return calendar.shift(market.sessions[t], market.closes_session(t) - self._counted)
+
+    def decide(self, t: int, progress: Progress) -> Progress:
+        """Targets, gate and orders of session `t`."""
+        state = progress.state
+        if state is None:
+            raise ValueError("a session is settled before it is decided")
+        day = self.market.day(t)
+        wanted = targets(self.desk, state, day)
+        gated = gate(self.desk, state, day, wanted)
+        orders: tuple[Order, ...] = ()
+        crosses: tuple[Cross, ...] = ()
+        if (gated.quantity != wanted.held).any():
+            orders = plan(self.desk, state, day, gated.quantity)
+            crosses = plan_crosses(self.desk, state, day, gated.quantity)
+        settled = (progress.entries, progress.fills, progress.expired)
+        stale = stale_holdings(self.market, t, state.ledger)
+        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
+        reason = kill_reason(state, gated)
+        if reason is not None and t + 1 < len(self.market.sessions):
+            self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
+        return replace(
+            progress,
+            risk=gated.judged.risk,
+            carried=wanted.carried,
+            orders=orders,
+            crosses=crosses,
+        )

@@ -1,0 +1,396 @@
+"""A backtest's outcome as tables: columns of plain values, some rows at a time, made when they are asked for.
+
+Money and prices are in dollars, weights and returns are shares, quantities are in units. Floats are written
+with full precision and decimals as they stand in the ledger, so that equal results are equal bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from operator import attrgetter
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nightdesk.accounting.tax import TaxLedger, form_8949, in_order, market_split, tax_terms, trades_of
+from nightdesk.accounting.tax.form_8949 import COLUMNS
+from nightdesk.core.money import ZERO, exact
+from nightdesk.engine import measure
+from nightdesk.engine.injection import WORDS
+from nightdesk.orders.slippage import slippage_of
+from nightdesk.performance import Valued, by_strategy
+from nightdesk.research.backtest.run import Result
+from nightdesk.research.backtest.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
+from nightdesk.risk import tail_risk
+from nightdesk.risk.concentration import concentration
+from nightdesk.risk.distances import nearest
+from nightdesk.risk.gate import sentence, verdict_cells
+from nightdesk.risk.moves import describe
+from nightdesk.strategies import Direction, SignalAction, SignalSide
+
+
+def tax_ledger(result: Result) -> TaxLedger:
+    """Lots and sales of a whole backtest, which knows its own book alone."""
+    book, market = result.desk.book, result.market
+    splits = [
+        market_split(symbol, market.sessions[one.t], exact(ratio))
+        for one in result.decided
+        for symbol, ratio in market.splits(one.t).items()
+    ]
+    trades = trades_of(book.name, result.entries)
+    return TaxLedger({book.name: tax_terms(book)}).apply(in_order((*splits, *trades)))
+
+
+def form_rows(result: Result) -> Iterator[tuple[object, ...]]:
+    """The lines of all years by date of sale, without totals."""
+    ledger = tax_ledger(result)
+    disposals = ledger.disposals
+    for year in sorted({one.sold.year for one in disposals}):
+        for row in form_8949(disposals, year, ledger.terms).rows:
+            yield tuple(getattr(row, name) for name in COLUMNS)
+
+
+Row = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of few different values: those, and the place among them of each row's."""
+
+    values: Sequence[Any]
+    codes: NDArray[np.integer]
+
+
+Column = Sequence[Any] | Coded
+#: The columns of some rows of a table, in their order.
+Block = Sequence[Column]
+
+PERFORMANCE_COLUMNS = (
+    "strategy", "realised", "unrealised", "dividends", "commission", "borrow", "interest", "fees", "other",
+    "profit",
+)  # fmt: skip
+#: Rows that are turned into columns at a time, and sessions of signals.
+ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 256
+
+DIRECTIONS = tuple(one.name for one in sorted(Direction))
+SIDES = tuple(one.name.lower() for one in sorted(SignalSide))
+ACTIONS = tuple(one.name.lower() for one in sorted(SignalAction))
+
+
+def nav_rows(result: Result) -> Iterator[Row]:
+    """The book at the mark of each session."""
+    for one in result.decided:
+        mark = one.state.mark
+        yield (
+            mark.session,
+            mark.cash,
+            mark.positions_value,
+            mark.nav,
+            mark.drawdown,
+            float(one.gated.judged.risk.drawdown),
+            one.gated.judged.risk.level,
+            mark.gross,
+            mark.net,
+        )
+
+
+def performance_rows(result: Result) -> Iterator[Row]:
+    """The profit of each session by strategy, and what no strategy moved."""
+    before, amounts = Valued(), attrgetter(*PERFORMANCE_COLUMNS)
+    for one, worth in zip(result.decided, result.worth, strict=True):
+        after = Valued(one.state.mark.nav, one.state.ledger.positions, worth)
+        for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
+            yield (one.state.mark.session, *amounts(day))
+        before = after
+
+
+def signal_blocks(result: Result) -> Iterator[Block]:
+    """What each strategy said of each symbol, with its reason in words."""
+    first, end = result.decided[0].t, result.decided[-1].t + 1
+    starts = range(first, end, SESSIONS_AT_ONCE)
+    return (_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
+
+
+def _signals(result: Result, first: int, stop: int) -> Block:
+    """Those of the rows from `first` up to, and without, `stop`; by session, strategy and symbol."""
+    market, desk, view = result.market, result.desk, result.view.rows(first, stop)
+    said = {name: market.signals[name].rows(first, stop) for name in desk.strategies}
+    words = {name: one.explanations(view, said[name]) for name, one in desk.strategies.items()}
+    sessions = market.sessions[first:stop]
+    row = {session: t for t, session in enumerate(sessions)}
+    injected = np.zeros((len(sessions), len(said), len(desk.symbols)), dtype=bool)
+    for session, name, symbol in market.injected:
+        if session in row:
+            words[name][row[session], desk.column[symbol]] = WORDS
+            injected[row[session], desk.strategy_row[name], desk.column[symbol]] = True
+
+    def column(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.stack(list(parts), axis=1).ravel()
+
+    places = np.indices(injected.shape).reshape(3, -1)
+    return (
+        *map(Coded, (sessions, tuple(desk.strategies), desk.symbols), places),
+        Coded(DIRECTIONS, column(one.direction for one in said.values()) - min(Direction)),
+        Coded(SIDES, column(one.side for one in said.values()) - min(SignalSide)),
+        Coded(ACTIONS, column(one.action for one in said.values()) - min(SignalAction)),
+        column(one.strength for one in said.values()).tolist(),
+        column(one.confidence for one in said.values()).tolist(),
+        column(words.values()).tolist(),
+        Coded((False, True), injected.ravel().astype(np.int8)),
+    )
+
+
+def target_rows(result: Result) -> Iterator[Row]:
+    """Positions held, wanted or allocated, before the gate, and what the gate left of them."""
+    strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
+    for one in result.decided:
+        session, wanted = one.state.mark.session, one.targets
+        told = np.nonzero((wanted.held != 0) | (wanted.quantity != 0) | (wanted.carried.allocation != 0))
+        before = (wanted.held, wanted.quantity, one.gated.quantity, wanted.weight, wanted.confidence)
+        numbers = zip(*(array[told].tolist() for array in before), strict=True)
+        places = zip(*(place.tolist() for place in told), strict=True)
+        left = wanted.carried.allocation, wanted.carried.reduce_to
+        carried = zip(*(array[told].tolist() for array in left), strict=True)
+        for (s, n), some, after in zip(places, numbers, carried, strict=True):
+            yield (
+                session,
+                strategies[s],
+                symbols[n],
+                *some,
+                wanted.volatility,
+                wanted.scale,
+                *after,
+            )
+
+
+def verdict_rows(result: Result) -> Iterator[Row]:
+    """The gate's words."""
+    for one in result.decided:
+        session = one.state.mark.session
+        for cells in verdict_cells(one.gated.passage, result.desk.symbols):
+            yield (session, *cells, sentence(*cells))
+
+
+def order_rows(result: Result) -> Iterator[Row]:
+    """Orders and what became of them at the next open; those of the last session are still planned."""
+    followers = (*result.decided[1:], None)
+    for one, after in zip(result.decided, followers, strict=True):
+        filled = {} if after is None else {fill.client_order_id: fill.quantity for fill in after.fills}
+        reasons = {} if after is None else {rest.client_order_id: rest.reason for rest in after.expired}
+        for order in one.orders:
+            ended = "expired" if order.client_order_id in reasons else "filled"
+            yield (
+                order.session,
+                order.client_order_id,
+                order.symbol,
+                order.side,
+                order.quantity,
+                order.order_type,
+                order.time_in_force,
+                order.purpose,
+                order.reference_price,
+                "planned" if after is None else ended,
+                filled.get(order.client_order_id, ZERO),
+                reasons.get(order.client_order_id, ""),
+                order.limit_price,
+            )
+
+
+def fill_rows(result: Result) -> Iterator[Row]:
+    """Executions; their slippage is expected and realised in one, since the model makes the price."""
+    for one in result.decided:
+        for fill in one.fills:
+            yield (
+                fill.session,
+                fill.execution_id,
+                fill.client_order_id,
+                fill.symbol,
+                fill.side,
+                fill.quantity,
+                fill.price,
+                fill.commission,
+                fill.reference_price,
+                slippage_of(fill, fill.price).realised_bps,
+            )
+
+
+def cross_rows(result: Result) -> Iterator[Row]:
+    """What changes hands between the strategies, at the close that it was decided at."""
+    for one in result.decided:
+        for cross in one.crosses:
+            for intent in cross.intents:
+                yield (cross.session, intent.strategy, cross.symbol, intent.quantity, cross.price)
+
+
+def position_rows(result: Result) -> Iterator[Row]:
+    """Positions at the mark of each session."""
+    for one, all_worth in zip(result.decided, result.worth, strict=True):
+        prices = result.market.prices(one.t)
+        for position in one.state.ledger.held():
+            worth = all_worth[position.strategy, position.symbol]
+            yield (
+                one.state.mark.session,
+                position.strategy,
+                position.symbol,
+                position.quantity,
+                position.average_cost,
+                prices[position.symbol],
+                worth,
+                worth - position.cost,
+                position.realised,
+                position.commission,
+                position.dividends,
+                position.borrow,
+                position.entry_session,
+            )
+
+
+def risk_rows(result: Result) -> Iterator[Row]:
+    """The risk of what is held at the mark of each session, and the limit that is nearest."""
+    desk, groups = result.desk, result.desk.book.groups
+    for one in result.decided:
+        day = result.market.day(one.t)
+        measured = measure(desk, one.state, day, one.gated, tightest_stop=True)
+        tail = tail_risk(measured.weights, day.history, measured.past)
+        spread = concentration(measured.weights, desk.symbols, groups)
+        limit = nearest(desk.rules, measured)
+        *_, known = measured.pairs
+        figures = (
+            measured.volatility,
+            tail.historical.var,
+            tail.historical.cvar,
+            tail.normal.var,
+            tail.normal.cvar,
+            tail.sessions,
+            spread.herfindahl,
+            spread.effective_positions,
+        )
+        yield (
+            one.state.mark.session,
+            *("" if math.isnan(figure) else figure for figure in figures),
+            spread.largest,
+            spread.largest_weight,
+            spread.largest_group,
+            spread.largest_group_weight,
+            float(known.mean()) if len(known) else "",
+            *(("", "", "") if limit is None else (limit.rule, limit.subject, limit.room_share)),
+        )
+
+
+def risk_event_rows(result: Result) -> Iterator[Row]:
+    """Kills and releases, given or raised by a rule, sessions in which the breaker allowed no entries, and
+    moves between drawdown levels.
+    """
+    rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in result.events]
+    for decided in result.decided:
+        mark = decided.state.mark
+        rows += [(mark.session, one.event, one.value, one.limit, one.note) for one in decided.gated.breaches]
+        change, levels = decided.gated.judged.change, result.desk.book.levels
+        if change is not None and levels is not None:
+            move = f"level {change.before} to {change.after}"
+            rows.append((mark.session, move, float(change.drawdown), "", describe(change, levels)))
+    yield from sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
+
+
+def in_blocks(rows: Callable[[Result], Iterable[Row]]) -> Callable[[Result], Iterator[Block]]:
+    """The rows of a table, some at a time, as columns."""
+
+    def blocks(result: Result) -> Iterator[Block]:
+        return (tuple(zip(*some, strict=True)) for some in batched(rows(result), ROWS_AT_ONCE))
+
+    return blocks
+
+
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] = {
+    "nav": (
+        (
+            "session", "cash", "positions_value", "nav", "drawdown", "drawdown_since_reset", "level", "gross",
+            "net",
+        ),
+        in_blocks(nav_rows),
+    ),
+    "signals": (
+        ("session", "strategy", "symbol", "direction", "side", "action", "strength", "confidence", "reason",
+         "injected"),
+        signal_blocks,
+    ),
+    "targets": (
+        (
+            "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
+            "portfolio_volatility", "scale", "allocation", "reduce_to",
+        ),
+        in_blocks(target_rows),
+    ),
+    "verdicts": (
+        (
+            "session", "step", "rule", "symbol", "action", "value", "limit", "held", "before", "after",
+            "words",
+        ),
+        in_blocks(verdict_rows),
+    ),
+    "orders": (
+        (
+            "session", "client_order_id", "symbol", "side", "quantity", "order_type", "time_in_force",
+            "purpose", "reference_price", "state", "filled", "reason", "limit_price",
+        ),
+        in_blocks(order_rows),
+    ),
+    "fills": (
+        (
+            "session", "execution_id", "client_order_id", "symbol", "side", "quantity", "price", "commission",
+            "reference_price", "slippage_bps",
+        ),
+        in_blocks(fill_rows),
+    ),
+    "crosses": (("session", "strategy", "symbol", "quantity", "price"), in_blocks(cross_rows)),
+    "positions": (
+        (
+            "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",
+            "realised", "commission", "dividends", "borrow", "entry_session",
+        ),
+        in_blocks(position_rows),
+    ),
+    "performance": (("session", *PERFORMANCE_COLUMNS), in_blocks(performance_rows)),
+    "trades": (TRADE_COLUMNS, in_blocks(trade_rows)),
+    "dropped": (DROPPED_COLUMNS, in_blocks(dropped_rows)),
+    "risk": (
+        (
+            "session", "volatility", "historical_var", "historical_cvar", "normal_var", "normal_cvar",
+            "var_sessions", "herfindahl", "effective_positions", "largest", "largest_weight",
+            "largest_group", "largest_group_weight", "average_correlation", "nearest_limit",
+            "nearest_subject", "nearest_room",
+        ),
+        in_blocks(risk_rows),
+    ),
+    "form_8949": (COLUMNS, in_blocks(form_rows)),
+    "risk_events": (("session", "kind", "value", "limit", "reason"), in_blocks(risk_event_rows)),
+}  # fmt: skip
+
+Kind = Literal["date", "text", "flag", "count", "number"]
+
+#: What the values of a column are, by its name, or by that of its table and its own; all others are numbers.
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("session", "entry_session", "exit_session", "acquired", "sold", "held_since"), "date"
+    ),
+    **dict.fromkeys(
+        (
+            "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",
+            "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
+            "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
+            "box", "description", "code", "tax_class", "book", "lot", "kind",
+        ),
+        "text",
+    ),
+    "injected": "flag",
+    **dict.fromkeys(("level", "step", "sessions", "var_sessions"), "count"),
+}  # fmt: skip
+
+
+def kind_of(table: str, column: str) -> Kind:
+    """What the values of a column of a table are."""
+    return KINDS.get(f"{table}.{column}") or KINDS.get(column) or "number"

@@ -1,0 +1,119 @@
+"""The trades of a backtest: every position from flat to flat, what it earned, and why it began and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from nightdesk.accounting.ledger import value
+from nightdesk.engine.exit_words import age_words, dropped_words, sessions_held, stop_words, target_words
+from nightdesk.engine.exits import Cause
+from nightdesk.engine.injection import WORDS
+from nightdesk.performance.round_trips import RoundTrip, all_trips
+from nightdesk.risk import words
+
+if TYPE_CHECKING:
+    from nightdesk.research.backtest.run import Result
+
+Row = tuple[object, ...]
+
+TRADE_COLUMNS = (
+    "strategy", "symbol", "entry_session", "entry_price", "exit_session", "exit_price", "quantity",
+    "sessions", "profit", "return", "entry_reason", "exit_reason",
+)  # fmt: skip
+DROPPED_COLUMNS = ("session", "strategy", "symbol", "filter", "other", "value", "limit", "words")
+
+
+def trades(result: Result) -> list[RoundTrip]:
+    """All trades: those that are closed in the order of their ends, then the open ones at the last mark.
+
+    Their profits add up to what the book has earned, to the cent, while no cash moves for the whole book.
+    """
+    done, going, positions = all_trips(entry for one in result.decided for entry in one.entries)
+    prices = result.market.prices(result.decided[-1].t)
+    worth = {key: value(positions[key], prices[key[1]]) for key in going}
+    return done + [replace(one, profit=one.profit + worth[key]) for key, one in sorted(going.items())]
+
+
+def trade_rows(result: Result) -> Iterator[Row]:
+    """The trades with their reasons; of an open one exit session, price and reason are empty.
+
+    `quantity` is what the position grew to in all, restated for splits and negative of a short one;
+    `sessions` counts the first and, of an open trade, the last mark; `return` is of what was paid.
+    """
+    calendar, marks = result.desk.book.calendar, [one.state.mark.session for one in result.decided]
+    decided_at = [at for at, one in enumerate(result.decided) for _ in one.entries]
+    for one in trades(result):
+        opened, closed = decided_at[one.opened_by], None if one.closed is None else decided_at[one.closed_by]
+        last = marks[-1] if closed is None else marks[closed - 1]
+        yield (
+            one.strategy,
+            one.symbol,
+            marks[opened],
+            one.entry_price,
+            "" if closed is None else marks[closed],
+            "" if closed is None else one.exit_price,
+            one.entered * one.side,
+            sessions_held(calendar, marks[opened], max(last, marks[opened])),
+            one.profit,
+            float(one.profit / one.paid) if one.paid else "",
+            _said(result, replace(one, symbol=one.opened_as or one.symbol), opened - 1),
+            "" if closed is None else _why_left(result, one, closed, marks[opened]),
+        )
+
+
+def _said(result: Result, trade: RoundTrip, at: int) -> str:
+    """The strategy's words on the symbol in the decision that stands at `at`."""
+    t, desk = result.decided[at].t, result.desk
+    if (result.market.sessions[t], trade.strategy, trade.symbol) in result.market.injected:
+        return WORDS
+    said = result.market.signals[trade.strategy]
+    return desk.strategies[trade.strategy].explain(result.view, said, t, desk.column[trade.symbol])
+
+
+def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> str:
+    """Why the decision before the session in which a trade closed left nothing of it."""
+    if trade.ended_by in ("adjustment", "redemption"):
+        return "paid out after a corporate action"
+    desk, decided = result.desk, result.decided[closed - 1]
+    s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]
+    position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
+    match Cause(int(decided.targets.cause[s, n])):
+        case (Cause.STOP | Cause.TARGET) as cause if position is not None:
+            carried, price = decided.targets.carried, float(result.market.price[decided.t, n])
+            average = float(position.average_cost or 0)
+            if cause == Cause.STOP:
+                return stop_words(price, average, float(carried.stop_distance[s, n]))
+            return target_words(price, average, float(carried.target_distance[s, n]))
+        case Cause.AGE:
+            most = desk.exit_plans[trade.strategy].sessions or 0
+            return age_words(sessions_held(desk.book.calendar, entered, decided.state.mark.session), most)
+    if decided.targets.quantity[s, n] != 0:
+        cuts = [
+            verdict
+            for verdict in decided.gated.verdicts(desk.symbols)
+            if verdict.symbol == trade.symbol and verdict.action != "approve"
+        ]
+        if cuts:
+            return words(cuts[-1])
+    return _said(result, trade, closed - 1)
+
+
+def dropped_rows(result: Result) -> Iterator[Row]:
+    """Entries that the book's filters took away before the gate."""
+    strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
+    for one in result.decided:
+        for gone in one.targets.dropped:
+            other = (strategies if gone.filter == "superseded" else symbols)[gone.other]
+            yield (
+                one.state.mark.session,
+                strategies[gone.strategy],
+                symbols[gone.symbol],
+                gone.filter,
+                other,
+                gone.value,
+                gone.limit,
+                dropped_words(gone.filter, other, gone.value, gone.limit),
+            )

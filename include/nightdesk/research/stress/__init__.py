@@ -1,0 +1,1 @@
+"""The stress test: a book over bad times."""

@@ -1,0 +1,1 @@
+"""The parameter sweep: one backtest for each point of a grid."""

@@ -1,0 +1,146 @@
+"""The shelf: every book of a folder, checked as far as that needs neither a network nor a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from nightdesk import feeds
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.calendar import USUAL_CALENDAR
+from nightdesk.core.errors import Refused
+from nightdesk.engine import resolve
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The books of a folder by file, and the reason for each file that holds none that may trade."""
+
+    books: Mapping[Path, Book]
+    refused: Mapping[Path, str]
+
+
+def read_shelf(folder: Path) -> Shelf:
+    """Every ``*.yaml`` of a folder; one that is wrong, or whose plug-in breaks, does not hide the others."""
+    books: dict[Path, Book] = {}
+    refused: dict[Path, str] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            books[path] = read_book(path)
+        except Refused as error:
+            refused[path] = str(error)
+        except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the other books stay)
+            refused[path] = f"{path}: {type(error).__name__}: {error}"
+    return Shelf(books, refused)
+
+
+def shared_accounts(books: Mapping[Path, Book]) -> dict[Path, str]:
+    """The books that name an account of another one, each with the reason why it may not trade.
+
+    Files do not tell which of them had it first. Whoever was started first keeps trading: the store refuses
+    the other.
+    """
+    shared = {}
+    for path, book in books.items():
+        for other, theirs in books.items():
+            if other != path and (theirs.broker.kind, theirs.broker.account) == (
+                book.broker.kind,
+                book.broker.account,
+            ):
+                shared[path] = (
+                    f"{path}: broker.account: {book.broker.account!r} is the account of {other} already; "
+                    "one account serves one book, so name another"
+                )
+    return shared
+
+
+def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
+    """Load one book and check all that it names: plug-ins with their parameters, feeds, symbols, orders.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file, called like the book in it.
+    overrides : mapping of dotted key to YAML text, optional
+        Values over the file's.
+
+    Raises
+    ------
+    Refused
+        With the file, the path of the key, what was found and what is allowed.
+    """
+    book = load_book(path, overrides)
+    if book.name != path.stem:
+        raise Refused(f"{path}: name: found {book.name!r}; a book is named like its file, {path.stem!r}")
+    try:
+        resolve(book)
+        _refuse_unsendable(book)
+        if book.calendar != USUAL_CALENDAR:
+            # Calendars bring pandas along: a book of the usual exchange does not pay for it.
+            from nightdesk.core.calendar import get_calendar
+
+            get_calendar(book.calendar)
+        for symbol in book.panel_symbols:
+            if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
+                asked = ", ".join(book.feeds.daily)
+                raise Refused(f"universe.{symbol}: no feed of this book knows it (feeds.daily: {asked})")
+        _refuse_without_hours(book)
+        _refuse_unheard(book)
+    except Refused as error:
+        raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
+    return book
+
+
+def _refuse_without_hours(book: Book) -> None:
+    """Refuse an hourly book whose feeds have no hours of its symbols, and a source of hours that has none."""
+    hourly = book.feeds.hourly
+    key, asked = ("hourly", hourly) if hourly else ("daily", book.feeds.daily)
+    able = [name for name in asked if feeds.has_hours(name)]
+    if len(able) < len(hourly) or (book.schedule.rhythm == "hourly" and not able):
+        raise Refused(
+            f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
+            f"and the feeds that have them are {', '.join(feeds.HOURLY_NAMES)}"
+        )
+    for symbol in book.symbols if book.schedule.rhythm == "hourly" else ():
+        if not any(feeds.covers_hours(name, symbol) for name in able):
+            raise Refused(
+                f"universe.{symbol}: no feed of this book knows its hours (feeds.{key}: {', '.join(able)})"
+            )
+
+
+def _refuse_unheard(book: Book) -> None:
+    """Refuse a source of headlines that is not known, or a scorer that is not on this machine."""
+    if not book.feeds.news:
+        return
+    from nightdesk.feeds.news_sources import check_news
+    from nightdesk.scorers import check
+
+    for name in book.feeds.news:
+        check_news(name)
+    check(book.sentiment.scorer)
+
+
+def _refuse_unsendable(book: Book) -> None:
+    """Refuse orders that the book's kind of broker does not take."""
+    if (book.broker.kind, book.orders.type) == ("paper", "market"):
+        # Brokers bring the database's client along: the usual book does not pay for it.
+        return
+    from nightdesk.brokers import capabilities
+
+    kind, able = book.broker.kind, capabilities(book.broker.kind)
+    if book.orders.type not in able.order_types:
+        known = ", ".join(sorted(able.order_types))
+        raise Refused(
+            f"orders.type: found {book.orders.type!r}; a broker of kind {kind} takes {known} orders"
+        )
+    for symbol, instrument in book.universe.items():
+        if "day" not in able.times_in_force.get(instrument.asset_class, {}):
+            raise Refused(
+                f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind {kind} "
+                f"takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
+            )
+
+
+def _located(line: str, path: Path) -> str:
+    return line if line.startswith(str(path)) else f"{path}: {line}"

@@ -1,0 +1,130 @@
+"""The desk's side of a broker: opening its account, asking it everything at once, noticing its silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from nightdesk.accounting.payments import PAYMENTS_LOOKED_BACK
+from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, Unreadable, make
+from nightdesk.orders.broker_account import BrokerOrder, Movement
+from nightdesk.orders.order import Order
+from nightdesk.session.auto_stop import stop_by_rule
+from nightdesk.session.context import Context
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.broker_rows import broker_health, note_answer, note_silence, orders_due
+from nightdesk.store.db import now
+from nightdesk.store.execution_rows import (
+    add_executions,
+    add_movements,
+    executions_since,
+    movements_since,
+)
+from nightdesk.store.order_rows import StoredOrder
+
+#: So long may a broker be silent while orders are due, before the book is stopped.
+SILENCE = timedelta(minutes=5)
+
+#: How many sessions back a real broker is asked: what it told late belongs to one of them.
+LATE_SESSIONS = 6
+
+
+@contextmanager
+def contact(context: Context) -> Iterator[Broker]:
+    """The book's broker for the block; whether it answered is kept.
+
+    A broker that has been silent for longer than `SILENCE` while orders are due stops the book.
+
+    Raises
+    ------
+    Refused
+        When the account cannot be opened: see `nightdesk.brokers.make`.
+    Unreachable
+        What the block raised.
+    """
+    conn, book = context.conn, context.book
+    broker = make(book, conn, context.environ)
+    if broker.simulated or context.dry_run:
+        yield broker
+        return
+    try:
+        yield broker
+    except Unreachable as error:
+        if not conn.closed:
+            at = now(conn)
+            note_silence(conn, book.name, at, str(error))
+            _stop_when_silent(context, str(error))
+        raise
+    note_answer(conn, book.name, now(conn))
+
+
+def late_since(context: Context) -> datetime:
+    """The decision up to which a real broker is not asked any more when the context's is settled."""
+    return context.calendar.close_at(context.calendar.shift(context.session, -LATE_SESSIONS))
+
+
+def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], as_of: datetime) -> BrokerSnapshot:
+    """Everything that the broker says of the book's account, for the settling at `as_of`.
+
+    What a real broker tells of executions and movements is stored before anything is made of it; what it told
+    at an earlier time counts too, so that a list which lacks something loses nothing. Cash and positions are
+    told as they are now, which is how they are in the newest decision that is over.
+
+    Raises
+    ------
+    Unreachable, Unreadable
+        When some of it cannot be had, or an order of ours is told as another one.
+    """
+    asked: dict[str, BrokerOrder | None] = {}
+    for one in orders:
+        name = one.order.client_order_id
+        asked[name] = _ours(broker.order_by_client_id(name), one.order) if one.attempts else None
+    if broker.simulated:
+        fills = tuple(broker.fills_since(context.schedule.before(as_of)))
+        movements: tuple[Movement, ...] = ()
+    else:
+        session = context.schedule.session_of(as_of)
+        since = context.calendar.shift(session, -LATE_SESSIONS)
+        fills = tuple(broker.fills_since(context.calendar.close_at(since)))
+        movements = tuple(broker.movements_since(since))
+        book = context.book.name
+        add_executions(context.conn, book, fills)
+        add_movements(context.conn, book, movements)
+        fills = executions_since(context.conn, book, since)
+        known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
+        paid = ("dividend", "corporate_action")
+        movements = tuple(one for one in known if one.kind in paid or one.session > since)
+    current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
+    with reading_once(context.conn):
+        cash, positions = broker.account().cash, broker.positions()
+    return BrokerSnapshot(cash, positions, asked, fills, movements, current)
+
+
+def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:
+    """What is known of an order, when it is that order; a split may have changed its quantity."""
+    if known is not None and (known.symbol, known.side) != (order.symbol, order.side):
+        raise Unreadable(
+            f"order {order.client_order_id} is to {order.side} {order.symbol}, and the broker tells of "
+            f"one to {known.side} {known.symbol}",
+            known.answer,
+        )
+    return known
+
+
+def _stop_when_silent(context: Context, error: str) -> None:
+    """Stop a book whose broker does not answer for too long while orders are due."""
+    conn, book = context.conn, context.book.name
+    health = broker_health(conn, book)
+    if health is None or health.failing_since is None or not orders_due(conn, book):
+        return
+    silent = now(conn) - health.failing_since
+    if silent > SILENCE:
+        since = health.failing_since
+        stop_by_rule(
+            conn,
+            book,
+            rule="broker unreachable",
+            reason=f"no answer since {since:%Y-%m-%d %H:%M} UTC while orders are due: {error}",
+            key=f"broker unreachable {book} {since.isoformat()}",
+        )

@@ -1,0 +1,189 @@
+"""The steps that decide: targets, the gate, the orders that are planned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nightdesk import engine
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
+from nightdesk.engine import Carried, State, Targets
+from nightdesk.orders.order import Cross, Order, marked
+from nightdesk.portfolio import Dropped
+from nightdesk.session.auto_stop import stop_by_rule
+from nightdesk.session.context import Context
+from nightdesk.session.loading import session_day, session_market, session_state, settled_state
+from nightdesk.session.reading_ahead import decision_asks, ledger_asks
+from nightdesk.session.risk_state import keep_risk
+from nightdesk.session.sequencing import in_turn
+from nightdesk.session.tax import keep_view, taxed
+from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.decision_rows import by_position, gated_of, target_scale, targets_of, verdict_row
+from nightdesk.store.installation import installation_mark
+from nightdesk.store.message_rows import raise_alert
+from nightdesk.store.order_rows import cross_rows, intent_rows, order_rows, orders_of, planned_event
+from nightdesk.store.risk_report_rows import risk_report_rows
+from nightdesk.strategies.strategy import Codes
+
+
+def targets(context: Context) -> StepOutcome:
+    """Size what the strategies want."""
+    with in_turn(context):
+        with reading_once(context.conn, decision_asks(context)):
+            state, day = session_state(context), session_day(context)
+        wanted = engine.targets(context.desk, state, day)
+        rows = _by_position(
+            context,
+            held=wanted.held,
+            quantity=wanted.quantity,
+            weight=wanted.weight,
+            confidence=wanted.confidence,
+            **{name: getattr(wanted.carried, name) for name in Carried.names()},
+            cause=wanted.cause,
+        )
+        with saving(context) as save:
+            save.rows("targets", rows)
+            save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
+            save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
+        changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
+        return save.outcome(changes=changes, scale=f"{wanted.scale:.4f}")
+
+
+def gate(context: Context) -> StepOutcome:
+    """Put the stored targets through the risk rules."""
+    with in_turn(context):
+        with reading_once(context.conn, decision_asks(context, "target_rows", "target_scale")):
+            wanted = _stored_targets(context)
+            state, day = taxed(context, session_state(context)), session_day(context)
+        gated = engine.gate(context.desk, state, day, wanted)
+        told = engine.risk_report(context.desk, state, day, gated)
+        spoken = gated.verdicts(context.book.symbols)
+        with saving(context) as save:
+            save.rows("verdicts", [verdict_row(one) for one in spoken])
+            save.rows("gated", _by_position(context, quantity=gated.quantity))
+            keep_risk(context, save, gated.judged)
+            for table, lines in risk_report_rows(told).items():
+                save.rows(table, lines)
+            keep_view(context, save, state.tax)
+            if save.sealed is None:
+                _stop_by_breaker(context, state, gated)
+                _tell_breaches(context, gated)
+        actions = [one.action for one in spoken]
+        counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
+        return save.outcome(level=gated.judged.risk.level, **counts)
+
+
+def orders(context: Context) -> StepOutcome:
+    """Write the orders that lead to what the gate left, as planned, and what needs none; nothing is sent."""
+    with in_turn(context):
+        with reading_once(context.conn, ledger_asks(context)):
+            state, day = settled_state(context), session_market(context).day(-1)
+            quantity = _stored_quantity(context)
+        planned = engine.plan(context.desk, state, day, quantity)
+        crosses = engine.plan_crosses(context.desk, state, day, quantity)
+        return write_orders(context, _marked(context, planned), crosses)
+
+
+def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> StepOutcome:
+    """Write the orders of a session with their intents and first events, and its crosses, in one go."""
+    with saving(context) as save:
+        # A second try is no part of the decision: it stays as the person who asked for it left it.
+        again = [
+            one.order
+            for one in orders_of(context.conn, context.book.name, context.as_of)
+            if one.order.generation
+        ]
+        save.rows("orders", order_rows([*planned, *again]))
+        save.rows("order_intents", intent_rows([*planned, *again]))
+        save.rows("crosses", cross_rows(crosses))
+        save.add("order_events", [planned_event(order, "decided") for order in planned])
+    return save.outcome(orders=len(planned), crosses=len(crosses))
+
+
+def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
+    """Orders for a real broker with this installation's mark; one that is stored keeps the id that it has."""
+    if context.book.broker.kind == "paper":
+        return list(planned)
+    mark = installation_mark(context.conn)
+    stored = {one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.as_of)}
+    return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
+
+
+def _stop_by_breaker(context: Context, state: State, gated: engine.Gated) -> None:
+    """Stop the book from its next decision on where a rule says so; the breaker itself serves until then."""
+    reason, book = engine.kill_reason(state, gated), context.book.name
+    if reason is not None:
+        key = f"breaker {book} {context.name}"
+        following = context.schedule.session_of(context.schedule.after(context.as_of))
+        stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
+
+
+def _tell_breaches(context: Context, gated: engine.Gated) -> None:
+    """Tell people of limits of the whole book that were passed and ask for an alert, each once."""
+    book, session = context.book, context.session
+    for breach in gated.breaches:
+        if breach.level:
+            raise_alert(
+                context.conn,
+                f"breach {book.name} {breach.rule} {breach.key or context.name}",
+                breach.level,
+                f"{book.name} {session}: {breach.note} beyond the limit of {breach.rule}",
+                f"{breach.words[0].upper()}{breach.words[1:]}.\n\n"
+                f"`nightdesk risk {book.name}` shows every limit with its room.",
+                book=book.name,
+                session=session,
+            )
+
+
+def _by_position(context: Context, **arrays: Floats | Codes) -> list[dict[str, Any]]:
+    """A row a strategy and symbol from arrays of shape (n_strategies, n_symbols)."""
+    return [
+        {"strategy": strategy, "symbol": symbol, **{name: values[s, n] for name, values in arrays.items()}}
+        for s, strategy in enumerate(context.desk.strategies)
+        for n, symbol in enumerate(context.book.symbols)
+    ]
+
+
+def _dropped_row(context: Context, dropped: Dropped) -> dict[str, Any]:
+    """An entry that a filter took away, as its table holds it."""
+    strategies, symbols = tuple(context.desk.strategies), context.book.symbols
+    others = strategies if dropped.filter == "superseded" else symbols
+    return {
+        "strategy": strategies[dropped.strategy],
+        "symbol": symbols[dropped.symbol],
+        "filter": dropped.filter,
+        "other": others[dropped.other],
+        "observed": dropped.value,
+        "filter_limit": dropped.limit,
+    }
+
+
+def _as_arrays(context: Context, rows: list[dict[str, Any]], *names: str) -> dict[str, Floats]:
+    """The way back of `_by_position`."""
+    return by_position(rows, tuple(context.desk.strategies), context.book.symbols, names)
+
+
+def _stored_targets(context: Context) -> Targets:
+    book, as_of = context.book.name, context.as_of
+    scale = target_scale(context.conn, book, as_of)
+    if scale is None:
+        raise Refused(f"{book} {context.name} has no targets: run its targets step first")
+    rows = targets_of(context.conn, book, as_of)
+    arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
+    cause = arrays.pop("cause").astype(np.int8)
+    carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
+    numbers: dict[str, Any] = {**arrays, **scale}
+    return Targets(**numbers, carried=carried, cause=cause)
+
+
+def _stored_quantity(context: Context) -> Floats:
+    """What the gate let through, of shape (n_strategies, n_symbols)."""
+    book, as_of = context.book.name, context.as_of
+    rows = gated_of(context.conn, book, as_of)
+    if not rows:
+        raise Refused(f"{book} {context.name} has not passed the gate: run its gate step first")
+    return _as_arrays(context, rows, "quantity")["quantity"]

@@ -1,0 +1,166 @@
+"""Opening what the steps of a session need: the book, the connection, where the book stands."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.errors import BadRequest, Refused
+from nightdesk.core.schedule import schedule_of
+from nightdesk.session.clocks import await_over
+from nightdesk.store.book_rows import (
+    FIXED,
+    BookRecord,
+    book_record,
+    refuse_changes,
+)
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
+from nightdesk.store.run_rows import newest_begun
+
+if TYPE_CHECKING:
+    from nightdesk.engine import Injection
+from nightdesk.session.context import (
+    TURN_SECONDS,
+    Context,
+    beginning,
+    book_path,
+    decision_at,
+    must_be_decidable,
+    project_root,
+)
+
+
+@contextmanager
+def open_context(
+    book: str | Path,
+    when: date | datetime,
+    *,
+    dry_run: bool = False,
+    feed: str | None = None,
+    conn: Connection | None = None,
+    turn_seconds: float = TURN_SECONDS,
+    environ: Mapping[str, str] | None = None,
+    task: str | None = None,
+    inject: Path | None = None,
+    begun: bool = False,
+) -> Iterator[Context]:
+    """Open what the steps of a decision need; the connection is closed at the end unless it was given.
+
+    Parameters
+    ----------
+    book : str or Path
+        Name of a book in ``books/``, or the path of a YAML file.
+    when : date or datetime
+        The decision: its instant, or a session, which means the last one in it.
+    dry_run : bool
+        Compute and report; keep nothing, send no order.
+    feed : str, optional
+        A source of bars in place of the book's own.
+    conn : Connection, optional
+        Default: a new one to the desk's database.
+    turn_seconds : float
+        How long to wait for the book's turn before `NotYet`.
+    environ : mapping of str to str, optional
+        The environment: ``NIGHTDESK_ROOT`` names the project, ``NIGHTDESK_HOME`` the folder of its state.
+    task : str, optional
+        The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
+    inject : Path, optional
+        A CSV of synthetic signals of its session, for an exercise on a paper account.
+    begun : bool
+        Whether it is to look after a decision that was begun before: no clock is asked whether its bars are
+        known.
+
+    Raises
+    ------
+    Refused
+        When the book is wrong.
+    BadRequest
+        When the session is a holiday, or nothing is decided at the instant; when it lies before the book's
+        inception, or its bars are not known yet.
+    Transient
+        When PostgreSQL cannot be reached, or its clock is not this process's.
+    """
+    environ = os.environ if environ is None else environ
+    root = project_root(environ)
+    loaded = load_book(book_path(book, root))
+    schedule = schedule_of(loaded)
+    try:
+        as_of = decision_at(schedule, when)
+    except Refused as error:
+        raise BadRequest(str(error)) from None
+    session = schedule.session_of(as_of)
+    own = connect(environ=environ) if conn is None else None
+    used = own if own is not None else conn
+    assert used is not None
+    try:
+        record = book_record(used, loaded.name) or beginning(loaded, session)
+        _must_be_unchanged(loaded, record)
+        must_be_decidable(loaded, record, session)
+        if not begun:
+            await_over(used, schedule, as_of)
+        yield Context(
+            conn=used,
+            book=loaded,
+            record=record,
+            as_of=as_of,
+            dry_run=dry_run,
+            feeds=loaded.feeds.daily if feed is None else (feed,),
+            reports=Path(environ.get("NIGHTDESK_HOME") or root / ".nightdesk").expanduser() / "reports",
+            turn_seconds=turn_seconds,
+            environ=environ,
+            task=task,
+            injected=() if inject is None else _injected(inject, loaded, session),
+        )
+    finally:
+        if own is not None:
+            own.close()
+
+
+def _injected(path: Path, book: Book, session: date) -> tuple[Injection, ...]:
+    """The synthetic signals of a file that are of the session."""
+    from nightdesk.engine import within
+    from nightdesk.engine.injection import read_injections
+
+    return within(read_injections(path, book), session, session)
+
+
+@contextmanager
+def open_standing(
+    book: str | Path,
+    *,
+    conn: Connection,
+    feed: str | None = None,
+    turn_seconds: float = TURN_SECONDS,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Context]:
+    """Open the newest decision that was begun of a started book, to look after what it has at its broker.
+
+    Raises
+    ------
+    Refused
+        When the book is wrong or was never started.
+    """
+    root = project_root(os.environ if environ is None else environ)
+    name = load_book(book_path(book, root)).name
+    record = book_record(conn, name)
+    if record is None:
+        raise Refused(
+            f"book {name} was never started, so it trades nothing: "
+            "`nightdesk up` or `nightdesk run` starts it"
+        )
+    newest = newest_begun(conn, name) or record.inception
+    with open_context(
+        book, newest, conn=conn, feed=feed, turn_seconds=turn_seconds, environ=environ, begun=True
+    ) as context:
+        yield context
+
+
+def _must_be_unchanged(book: Book, record: BookRecord) -> None:
+    stated = [name for name in ("inception", "origin") if getattr(book, name) is not None]
+    refuse_changes(record, beginning(book, record.inception), (*FIXED, *stated))

@@ -1,0 +1,214 @@
+"""Headlines in the day's run: fetched and scored with the bars, read as they were known.
+
+News that do not come cost the sentiment, never the session: the step tells of them, and a strategy that
+needs a sentiment has none to speak on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+import numpy as np
+
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import Calendar
+from nightdesk.core.errors import Refused
+from nightdesk.sentiment import Sentiment, daily_sentiment
+from nightdesk.store.bar_rows import Saved
+from nightdesk.store.book_rows import BookRecord
+from nightdesk.store.checked_frames import instant
+from nightdesk.store.db import Connection
+from nightdesk.store.headline_rows import Reading
+
+#: Sessions of which headlines are fetched again at each ingest, for those that came late.
+REFRESH_SESSIONS = 3
+
+
+class Asking(Protocol):
+    """The session of a book for which headlines are read; a `nightdesk.session.context.Context` is one."""
+
+    @property
+    def conn(self) -> Connection: ...
+    @property
+    def book(self) -> Book: ...
+    @property
+    def record(self) -> BookRecord: ...
+    @property
+    def session(self) -> date: ...
+    @property
+    def as_of(self) -> datetime: ...
+    @property
+    def calendar(self) -> Calendar: ...
+    @property
+    def environ(self) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True)
+class Brought:
+    """What became of headlines that were fetched; `failures` says by source why its answer is not whole."""
+
+    told: int
+    saved: Saved
+    scored: int
+    failures: Mapping[str, str]
+
+    def counts(self) -> dict[str, int | str]:
+        """Small facts for logs and people."""
+        counts: dict[str, int | str] = {
+            "headlines": self.told,
+            "new_headlines": self.saved.new,
+            "corrected_headlines": self.saved.corrected,
+            "scored": self.scored,
+        }
+        if self.failures:
+            counts["news_failed"] = "; ".join(f"{name}: {why}" for name, why in self.failures.items())
+        return counts
+
+
+def store_headlines(context: Asking) -> dict[str, int | str]:
+    """Fetch headlines up to the session's close, store what is new of them, and score it.
+
+    The first time all from the book's origin on are fetched, then what came since and some sessions more.
+
+    Returns
+    -------
+    dict of str to int or str
+        Counts, with the sources that failed and why; empty for a book without news.
+
+    Raises
+    ------
+    Refused
+        When the book's scorer is not on this machine, or no source has the name that the book gives.
+    """
+    from nightdesk.store.headline_rows import keep_reach, reached
+
+    book, conn = context.book, context.conn
+    if not book.feeds.news:
+        return {}
+    origin, refresh = _first_instant(context), _refresh_from(context)
+    since = {}
+    for name in book.feeds.news:
+        until = reached(conn, book.name, name, book.symbols, origin)
+        since[name] = origin if until is None else max(origin, min(until, refresh))
+    brought = bring_headlines(conn, book, since, context.as_of, context.environ)
+    for name, after in since.items():
+        if name not in brought.failures:
+            keep_reach(conn, book.name, name, book.symbols, after, context.as_of)
+    return brought.counts()
+
+
+def bring_headlines(
+    conn: Connection, book: Book, since: Mapping[str, datetime], until: datetime, environ: Mapping[str, str]
+) -> Brought:
+    """Fetch, store and score a book's headlines that were published up to `until`.
+
+    Parameters
+    ----------
+    conn : Connection
+        In no transaction: what happened to a source happened.
+    book : Book
+    since : mapping of str to datetime
+        After which instant the headlines of each source are wanted, by its name in the book.
+    until : datetime
+    environ : mapping of str to str
+        Where the keys of vendors are.
+
+    Raises
+    ------
+    Refused
+        As `store_headlines`; a source that fails raises nothing.
+    """
+    from nightdesk.feeds.news import by_kind, failures_of, gather
+    from nightdesk.feeds.news_sources import check_name, make_news
+    from nightdesk.scorers import check
+    from nightdesk.store.headline_rows import save_headlines
+    from nightdesk.store.health_rows import Health
+
+    check(book.sentiment.scorer, environ)
+    feeds, failures = {}, {}
+    for name in since:
+        check_name(name)
+        try:
+            feeds[name] = make_news(name, calendar=book.calendar, environ=environ)
+        except Refused as error:
+            failures[name] = str(error)
+    asked = [(feed, since[name]) for name, feed in feeds.items()]
+    answers = gather(asked, book.symbols, until, Health(conn))
+    failures |= {name: str(why) for name, why in failures_of(list(feeds), answers).items()}
+    told, saved = 0, Saved()
+    for kind, headlines in by_kind(list(feeds.values()), answers).items():
+        one = save_headlines(conn, kind, headlines)
+        told += len(headlines)
+        saved = Saved(saved.new + one.new, saved.corrected + one.corrected, saved.unchanged + one.unchanged)
+    return Brought(told, saved, _score_new(conn, book, environ), failures)
+
+
+def read_sentiment(context: Asking, known_by: datetime) -> Sentiment:
+    """Sentiment of all sessions from the book's origin to the context's, as it was known at an instant."""
+    from nightdesk.store.headline_rows import headline_words, read_headlines
+
+    stored = read_headlines(context.conn, _reading_of(context), known_by)
+    lacking = stored.unscored()
+    scores: dict[int, float] = {}
+    if len(lacking):
+        # Another book may have stored some between this one's scoring and its reading.
+        words = headline_words(context.conn, lacking.tolist())
+        scores = _scores(context.book, words, context.environ)
+    calendar = context.calendar
+    at = np.searchsorted(calendar.sessions, calendar.between(context.record.origin, context.session))
+    return daily_sentiment(
+        stored.scored(scores),
+        calendar.closes[at].astype("datetime64[us]"),
+        instant(_first_instant(context)),
+        len(context.book.panel_symbols),
+    )
+
+
+def news_changed(context: Asking, since: datetime) -> bool:
+    """Whether the decision reads other headlines now than at `since`; never for a book without news."""
+    from nightdesk.store.headline_rows import headlines_changed
+
+    return bool(context.book.feeds.news) and headlines_changed(context.conn, _reading_of(context), since)
+
+
+def _score_new(conn: Connection, book: Book, environ: Mapping[str, str]) -> int:
+    """Score what the book reads and its scorer has not scored yet; how many headlines that were."""
+    from nightdesk.store.headline_rows import save_scores, unscored_headlines
+
+    words = unscored_headlines(conn, book.symbols, _kinds(book), book.sentiment.scorer)
+    return save_scores(conn, book.sentiment.scorer, _scores(book, words, environ)) if words else 0
+
+
+def _scores(book: Book, words: Mapping[int, str], environ: Mapping[str, str]) -> dict[int, float]:
+    from nightdesk.scorers import make
+
+    scores = make(book.sentiment.scorer, environ).score(list(words.values()))
+    return dict(zip(words, scores.tolist(), strict=True))
+
+
+def _reading_of(context: Asking) -> Reading:
+    """Which headlines the session's decision reads."""
+    return Reading(
+        symbols=context.book.symbols,
+        feeds=_kinds(context.book),
+        scorer=context.book.sentiment.scorer,
+        after=_first_instant(context),
+        until=context.as_of,
+    )
+
+
+def _kinds(book: Book) -> tuple[str, ...]:
+    """The kinds of the book's sources, under which headlines are stored: a path may move."""
+    return tuple(dict.fromkeys(name.partition(":")[0] for name in book.feeds.news))
+
+
+def _first_instant(context: Asking) -> datetime:
+    """The close of the session before the origin: what was published up to it is never read."""
+    return context.calendar.close_at(context.calendar.shift(context.record.origin, -1))
+
+
+def _refresh_from(context: Asking) -> datetime:
+    return context.calendar.close_at(context.calendar.shift(context.session, -REFRESH_SESSIONS))

@@ -1,0 +1,347 @@
+"""The steps that bring the market in: bars, and the checks that they must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nightdesk.core.calendar import as_date
+from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.core.masking import mask_document
+from nightdesk.feeds import Fetched, Missing
+from nightdesk.session.context import Context
+from nightdesk.session.data_alerts import tell_data, tell_feeds
+from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.store.book_rows import keep_book_version
+from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.quality import Quality
+
+#: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
+REFRESH_SESSIONS = 10
+
+#: Under which name the table of the checks holds judgements on corporate actions.
+ACTIONS_CHECK = "corporate_action"
+
+#: What a finding's outcome is called in the table of the checks.
+_OUTCOME = {"pass": "passed", "warn": "warned", "quarantine": "quarantined", "stop": "stopped"}
+
+
+def ingest(context: Context) -> StepOutcome:
+    """Store what the feeds have, and let the decision use all that is known then.
+
+    A sealed session fetches nothing: what it used is what was known at its decision. Of one that is ingested
+    again the instant up to which it knows the market moves only where something of its span, or its book, has
+    changed: what was computed before that instant is old.
+    """
+    from nightdesk.store.bar_rows import known_now, market_changed
+
+    book, session = context.book, context.session
+    sealed = sealed_because(context.conn, book.name, context.as_of)
+    if sealed is not None:
+        return StepOutcome({}, sealed)
+    # Within a dry run the bars were stored before its one transaction began.
+    came = Stored({}) if context.rehearsing else store_market(context)
+    stored = dict(came.counts)
+    second, unheard = ([], "") if context.rehearsing else _second_closes(context)
+    if unheard:
+        stored["not_compared"] = unheard
+    with saving(context) as save:
+        save.rows("second_closes", second)
+        if not context.rehearsing:
+            save.rows("ingest_notes", came.notes)
+        if save.sealed is None:
+            run, earlier = context.new_run(), find_run(context.conn, book.name, context.as_of)
+            known_by = known_now(context.conn)
+            if earlier is not None and earlier.known_by is not None:
+                if earlier.config_hash != run.config_hash:
+                    save.rows("signals", [])  # of strategies that the book may no longer have
+                    save.rows("models", [])
+                elif not (
+                    market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
+                    or _hours_changed(context, earlier.known_by)
+                    or news_changed(context, earlier.known_by)
+                ):
+                    known_by = earlier.known_by
+            set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
+            keep_book_version(context.conn, book.name, book.config_hash, book.configuration)
+    if not context.dry_run:
+        tell_feeds(context.conn)
+    return StepOutcome(stored, save.sealed)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a fetch brought: small facts for logs, and what was left out, as rows of `ingest_notes`."""
+
+    counts: Mapping[str, int | str]
+    notes: Sequence[dict[str, Any]] = ()
+
+
+def store_market(context: Context) -> Stored:
+    """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
+    hours, came = store_hours(context), store_bars(context)
+    return Stored({**came.counts, **hours, **store_headlines(context)}, came.notes)
+
+
+def store_bars(context: Context) -> Stored:
+    """Fetch bars and corporate actions up to the session and store what is new of them.
+
+    The first time all history from the book's origin is fetched, then what came since and some sessions more.
+
+    Raises
+    ------
+    Transient
+        When so much did not come for a passing reason that the session would have to stop; what came is kept.
+    Refused
+        When every source refuses the book, or what a source holds is malformed; nothing is stored then.
+    """
+    from nightdesk.feeds import make
+    from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.feeds.volumes import symbols_without_volume
+    from nightdesk.store.bar_rows import save_market
+    from nightdesk.store.health_rows import Health
+
+    book, session = context.book, context.session
+    first = first_day(context)
+    feeds = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in context.feeds]
+    answer = fetch_with_fallback(feeds, book.panel_symbols, first, session, Health(context.conn))
+    fetched = answer.fetched
+    saved = save_market(
+        context.conn,
+        book,
+        fetched.bars,
+        fetched.actions,
+        inception=context.record.inception,
+        # Of the first day a ratio to the day before it may be unknown to a source.
+        complete=(first + timedelta(days=1), session) if first < session else None,
+    )
+    counts: dict[str, int | str] = {
+        "from": first.isoformat(),
+        "bars": len(fetched.bars),
+        "new": saved.bars.new,
+        "corrected": saved.bars.corrected,
+        "restated": saved.bars.restated,
+        "actions": saved.actions.new + saved.actions.corrected,
+        "dropped": sum(fetched.dropped.values()),
+    }
+    if saved.restatements:
+        counts["restatements"] = "; ".join(saved.restatements)
+    if fetched.missing:
+        counts["missing"] = "; ".join(
+            f"{symbol}: {reason}" for symbol, reason in sorted(fetched.missing.items())
+        )
+    if fetched.passed_over:
+        counts["passed_over"] = len(fetched.passed_over)
+    bars = fetched.bars
+    without = symbols_without_volume(book, bars["symbol"].to_numpy(), bars["volume"].to_numpy())
+    if without and book.broker.kind == "paper":  # a real broker's market has a volume, whatever bars say
+        counts["without_volume"] = ", ".join(without)
+    _ask_again_where_needed(context, answer.unheard)
+    return Stored(counts, note_rows(fetched))
+
+
+def store_hours(context: Context) -> dict[str, int | str]:
+    """Fetch the hours of a book that decides by them, and store what is new; raises as `store_bars`."""
+    if not context.is_hourly:
+        return {}
+    from nightdesk.feeds import has_hours, make
+    from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.store.bars_hourly import save_hours
+    from nightdesk.store.health_rows import Health
+
+    book, names = context.book, context.book.feeds.hourly or context.feeds
+    feeds = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        for name in names
+        if has_hours(name)
+    ]
+    first, health = first_day(context), Health(context.conn)
+    fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
+    saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
+    return {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+
+
+def _hours_changed(context: Context, since: datetime) -> bool:
+    if not context.is_hourly:
+        return False
+    from nightdesk.store.bars_hourly import hours_changed
+
+    return hours_changed(context.conn, context.book, context.record.origin, context.as_of, since)
+
+
+def note_rows(fetched: Fetched) -> list[dict[str, Any]]:
+    """What a fetch left out, as the table `ingest_notes` holds it: dropped rows, unread files, no bars."""
+    dropped = [
+        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
+        for reason, count in sorted(fetched.dropped.items())
+        if count
+    ]
+    unread = [
+        {"kind": "passed_over", "subject": file, "rows": None, "detail": why}
+        for file, why in sorted(fetched.passed_over.items())
+    ]
+    missing = [
+        {"kind": "missing", "subject": symbol, "rows": None, "detail": str(why)}
+        for symbol, why in sorted(fetched.missing.items())
+    ]
+    rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
+    return rows
+
+
+def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:
+    """Raise `Transient` where the checks would stop the run for want of bars that may still come."""
+    from nightdesk.feeds.chain import in_words
+    from nightdesk.store.bar_rows import stored_days
+
+    if not unheard:
+        return
+    book, session, limits = context.book, context.session, context.book.quality
+    stored = stored_days(context.conn, book.panel_symbols)
+    lost = [symbol for symbol in book.symbols if symbol in unheard]
+    listed = [symbol for symbol in book.symbols if symbol in stored or symbol in unheard]
+    needed = set(lost) if len(lost) > limits.failed_share * len(listed) else set()
+    oldest = context.calendar.shift(session, -limits.reference_age)
+    for reference in (book.benchmark, book.volatility_index):
+        if reference in unheard and (reference not in stored or stored[reference][1] < oldest):
+            needed.add(reference)
+    if needed:
+        told = in_words({symbol: why for symbol, why in unheard.items() if symbol in needed})
+        raise Transient(
+            f"{book.name} {context.name}: nothing can be decided without bars that did not come: {told}. "
+            "What came is stored; the others are asked for again"
+        )
+
+
+def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
+    """The session's closes from the source that the book compares with, and why there are none.
+
+    A second source that does not answer costs the comparison, never the session.
+    """
+    from nightdesk.feeds import make
+
+    name, book = context.book.feeds.compare_with, context.book
+    if name is None:
+        return [], ""
+    try:
+        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
+    except NightdeskError as error:
+        return [], str(error)
+    rows = []
+    for symbol, day, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
+        # A market that never closes is valued at the end of its last whole day before the session's close.
+        wanted = context.session - timedelta(days=1) if feed.is_continuous(symbol) else context.session
+        if day.date() == wanted:
+            rows.append({"symbol": symbol, "source": feed.name, "close": close})
+    return rows, "" if rows else f"{name} has no bar of {context.session}"
+
+
+def first_day(context: Context) -> date:
+    """First day to fetch: all history until each symbol has a bar, then what the last of them lacks."""
+    from nightdesk.store.bar_rows import stored_days
+    from nightdesk.store.decision_rows import was_ingested
+
+    book, history = context.book, first_bar_day(context)
+    stored = stored_days(context.conn, book.panel_symbols)
+    if len(stored) < len(book.panel_symbols) or not was_ingested(context.conn, book.name, book.config_hash):
+        return history
+    recent = context.calendar.shift(context.session, -REFRESH_SESSIONS)
+    behind = min(newest for _, newest in stored.values())
+    return max(history, min(recent, behind + timedelta(days=1)))
+
+
+def first_bar_day(context: Context) -> date:
+    """First day of which the book's panel reads bars."""
+    # A market that never closes gathers its first bar from the days since the session before.
+    return context.calendar.shift(context.record.origin, -1)
+
+
+def quality(context: Context) -> StepOutcome:
+    """Judge the bars of the session, keep every finding, and stop the run where they are too bad.
+
+    Raises
+    ------
+    Refused
+        When the benchmark, the volatility index or too many symbols fail; the findings are kept.
+    """
+    from nightdesk.feeds.expectations import judge, session_frame
+    from nightdesk.store.health_rows import still_kept
+
+    panel, book, examined = context.panel(), context.book, context.examined()
+    t = len(panel.days) - 1  # the newest session that is over
+    findings = judge(session_frame(examined, t))
+    kept_out = context.checked().withheld.quarantined if context.is_hourly else examined.quarantined
+    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out[-1])]
+    rows = [
+        {
+            "check_name": one.check,
+            "symbol": one.symbol,
+            "value": one.value,
+            "limit_value": one.limit,
+            "outcome": _OUTCOME[one.outcome],
+            "detail": "" if one.outcome == "pass" else examined.explain(one, t),
+        }
+        for one in findings
+    ]
+    rows += _action_rows(context)
+    with saving(context) as save:
+        save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
+        save.rows(
+            "session_quality",
+            [
+                {
+                    "entries_allowed": bool(examined.entries_allowed[t]),
+                    "reason": examined.why_no_entries(t),
+                    "quarantined": quarantined,
+                }
+            ],
+        )
+        if save.sealed is None and not context.is_hourly:
+            save.rows("quality_outcomes", [context.checked().row()])
+    tell_data(context, _quarantined_since(context, examined))
+    if examined.stop[t]:
+        raise Refused(
+            f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
+            "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
+        )
+    warned = sum(one.outcome == "warn" for one in findings)
+    found = len(rows) - len(findings)
+    return save.outcome(checks=len(findings), quarantined=len(quarantined), warned=warned, actions=found)
+
+
+def _action_rows(context: Context) -> list[dict[str, Any]]:
+    """What was inferred, asked or refused of the session's corporate actions, a row a symbol."""
+    panel = context.panel()
+    by_symbol: dict[str, list[str]] = {}
+    for one in panel.findings:
+        if one.session == panel.sessions[-1]:
+            by_symbol.setdefault(one.symbol, []).append(f"{one.outcome}: {one.sentence(context.book.name)}")
+    return [
+        {
+            "check_name": ACTIONS_CHECK,
+            "symbol": symbol,
+            "value": None,
+            "limit_value": None,
+            "outcome": "warned",
+            "detail": "; ".join(sentences),
+        }
+        for symbol, sentences in sorted(by_symbol.items())
+    ]
+
+
+def _quarantined_since(context: Context, examined: Quality) -> dict[str, date]:
+    """First session of each quarantine that goes on, by symbol, on all sessions of the panel."""
+    sessions = context.panel().days.sessions
+    passed = ~examined.quarantined
+    found = {}
+    for n in np.flatnonzero(examined.quarantined[-1]):
+        before = np.flatnonzero(passed[:, n])
+        found[examined.symbols[n]] = as_date(sessions[before[-1] + 1 if len(before) else 0])
+    return found

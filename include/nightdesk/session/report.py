@@ -1,0 +1,396 @@
+"""The step that tells of a session: its page, kept in the store and written to the folder of reports."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nightdesk.alerts.concerns import Concern, concerns
+from nightdesk.alerts.notes import note_words
+from nightdesk.alerts.position_lines import PositionLine
+from nightdesk.alerts.risk_lines import RiskSection
+from nightdesk.alerts.session_page import (
+    DroppedLine,
+    FillLine,
+    NavPoint,
+    OrderLine,
+    QualityLine,
+    SessionReport,
+    SignalLine,
+    SourceLine,
+    VerdictLine,
+    render,
+)
+from nightdesk.core.errors import Refused
+from nightdesk.engine.injection import WORDS
+from nightdesk.engine.stale import stale_words
+from nightdesk.feeds.breaker import SourceHealth
+from nightdesk.feeds.quality import WHOLE_BOOK
+from nightdesk.orders.slippage import total
+from nightdesk.risk import RiskState, words
+from nightdesk.risk.moves import stands
+from nightdesk.session.backtest_bands import placed
+from nightdesk.session.context import Context
+from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
+from nightdesk.session.exit_reasons import dropped_of, ends_of
+from nightdesk.session.models import live_models
+from nightdesk.session.reading_ahead import report_asks
+from nightdesk.session.result_alerts import tell_results
+from nightdesk.session.sequencing import in_turn
+from nightdesk.session.signals import session_view
+from nightdesk.session.unsent_orders import unsent_notes
+from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.decision_rows import (
+    QualityRow,
+    read_quality,
+    read_regime,
+    signals_of,
+    silent_strategies,
+    targets_of,
+    verdicts_of,
+)
+from nightdesk.store.health_rows import ingest_notes
+from nightdesk.store.holdings import stale_holdings_of
+from nightdesk.store.kill_switch_rows import kill_switch
+from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_mark, reconciliations_of
+from nightdesk.store.order_rows import fills_of, find_order, orders_of, slippage_rows
+from nightdesk.store.risk_report_rows import read_risk_report
+from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
+from nightdesk.store.rows import read_rows
+from nightdesk.store.run_rows import sealed_because
+from nightdesk.strategies import Signals, SignalSide, spoken
+
+if TYPE_CHECKING:
+    from nightdesk.accounting.ledger import Mark
+    from nightdesk.core.book import Book
+    from nightdesk.orders.order import Order
+    from nightdesk.store.db import Connection
+
+#: Direction, confidence and words of signals, by strategy and symbol.
+Reasons = dict[tuple[str, str], tuple[str, float, str]]
+
+#: In place of the words of a signal that an earlier version of the book's file gave.
+EARLIER_BOOK = "decided before the book was changed"
+
+#: Sessions that the pictures of a report show.
+HISTORY = timedelta(days=365)
+
+
+def report(context: Context) -> StepOutcome:
+    """Render the decision's page, keep it, and write it to ``reports/BOOK/SESSION.html``.
+
+    One from within a session has the time of day in its name, as ``2025-01-08T1000.html``. A dry run's page
+    is ``SESSION.dry-run.html``; it is a file alone. The page of a sealed decision stays as it is: its orders
+    have moved on since.
+    """
+    with in_turn(context):
+        with reading_once(context.conn, report_asks(context)):
+            sealed = sealed_because(context.conn, context.book.name, context.as_of, by_sending=False)
+            if sealed is not None:
+                return StepOutcome({}, sealed)
+            earned = session_earnings(context)
+            html = render(session_report(context, earned))
+        with saving(context, after_sending=True) as save:
+            save.rows("reports", [{"html": html}])
+            keep_earnings(context, save, earned)
+            if save.sealed is None:
+                save.flush()  # what is told is read from it
+                tell_results(context)
+    suffix = ".dry-run.html" if context.dry_run else ".html"
+    path = context.reports / context.book.name / f"{page_name(context)}{suffix}"
+    write_whole(path, html)
+    return save.outcome(path=str(path))
+
+
+def page_name(context: Context) -> str:
+    """How the file of a decision's page begins: its session, and the time of day where that has several."""
+    return context.name.replace(" ", "T").replace(":", "")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace the file in one step: a reader sees the old page or the new one, never a piece.
+
+    Its owner alone can read it, in whatever process it is written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def session_report(context: Context, earned: Earnings | None = None) -> SessionReport:
+    """What the store holds of a decision, as its page wants it; `earned` where it was worked out before."""
+    conn, book, as_of, session = context.conn, context.book, context.as_of, context.session
+    run, mark = context.run(), read_mark(conn, book.name, as_of)
+    regime, quality = read_regime(conn, book.name, as_of), read_quality(conn, book.name, as_of)
+    if run is None or run.known_by is None or mark is None or regime is None or quality is None:
+        raise Refused(
+            f"{book.name} {context.name} was not decided to its end: run the steps before its report first"
+        )
+    previous = None if context.previous is None else read_mark(conn, book.name, context.previous)
+    earned = session_earnings(context) if earned is None else earned
+    marks = earned.marks
+    shown = sum(one.session >= session - HISTORY for one in marks)
+    state = read_risk_state(conn, book.name, as_of)
+    findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
+    positions = _positions(context, mark, quality.quarantined, _ages(findings))
+    sources = _sources(context)
+    reasons = reasons_of(context)
+    dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
+    return SessionReport(
+        book=book.name,
+        title=book.label,
+        session=session,
+        as_of=as_of,
+        known_by=run.known_by,
+        nav=mark.nav,
+        previous_nav=None if previous is None else previous.nav,
+        cash=mark.cash,
+        positions_value=mark.positions_value,
+        drawdown=mark.drawdown,
+        drawdown_since_reset=None if state is None or book.levels is None else float(state.drawdown),
+        gross=mark.gross,
+        net=mark.net,
+        regime=regime.regime,
+        vix=regime.vix,
+        sample=any(line.source == "sample" for line in sources),
+        history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks[-shown:]),
+        benchmark=book.benchmark,
+        benchmark_return=earned.benchmark_return(shown),
+        earnings=earned.by_strategy,
+        results=earned.results,
+        positions=positions,
+        fills=_fills(context),
+        slippage=total(slippage_rows(conn, book.name, as_of)),
+        orders=_orders(context, mark, _with_ends(context, reasons)),
+        verdicts=tuple(
+            VerdictLine(
+                one.symbol,
+                one.rule,
+                one.action,
+                Decimal(str(one.before)),
+                Decimal(str(one.after)),
+                words(one),
+            )
+            for one in verdicts_of(conn, book.name, as_of)
+            if one.action != "approve"
+        ),
+        dropped=tuple(DroppedLine(one["symbol"], one["strategy"], dropped_of(one)) for one in dropped),
+        signals=tuple(
+            SignalLine(strategy, symbol, direction, confidence, said)
+            for (strategy, symbol), (direction, confidence, said) in reasons.items()
+        ),
+        quality=tuple(
+            QualityLine(
+                one["check_name"],
+                "" if one["symbol"] == WHOLE_BOOK else one["symbol"],
+                one["outcome"],
+                one["detail"],
+            )
+            for one in findings
+            if one["outcome"] != "passed"
+        ),
+        sources=sources,
+        notes=tuple(
+            f"Ledger and broker differ: {one['item']}: "
+            f"ledger {one['ledger_value']}, broker {one['broker_value']}."
+            for one in reconciliations_of(conn, book.name, as_of)
+        ),
+        risk=risk_section(conn, book, as_of),
+        concerns=_concerns(context, quality, positions, None if book.levels is None else state),
+        dry_run=context.dry_run,
+        bands=tuple(one.words for one in placed(conn, book, as_of)),
+        left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, as_of)),
+        checks_run=len(findings),
+        code_version=run.code_version,
+        config_hash=run.config_hash,
+    )
+
+
+def _concerns(
+    context: Context, quality: QualityRow, positions: tuple[PositionLine, ...], risk: RiskState | None
+) -> tuple[Concern, ...]:
+    """What stands against the book after the decision."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    held = [symbol for symbol in quality.quarantined if symbol in {one.symbol for one in positions}]
+    apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
+    return concerns(
+        kill_switch(conn, book, context.session),
+        risk,
+        disputed=disputed_positions(conn, book, as_of),
+        blocked=[quality.reason] if quality.reason else [],
+        unsent=unsent_notes(conn, book, as_of),
+        silent=silent_strategies(conn, book, as_of),
+        quarantined=[(", ".join(quality.quarantined), apart)] if quality.quarantined else [],
+        stale=[
+            (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
+            for row in stale_holdings_of(conn, book, as_of)
+        ],
+    )
+
+
+def risk_section(conn: Connection, book: Book, as_of: datetime) -> RiskSection | None:
+    """What the store holds of a decision's risk; None where it has no report."""
+    told, state = read_risk_report(conn, book.name, as_of), read_risk_state(conn, book.name, as_of)
+    if told is None:
+        return None
+    correlation = average_correlation(conn, book.name, as_of)
+    level = "" if state is None or book.levels is None else stands(state, book.levels, correlation)
+    return RiskSection(level, told, state)
+
+
+def _ages(findings: list[dict[str, Any]]) -> dict[str, int]:
+    """Sessions since the last bar of every symbol that has ever had one."""
+    return {one["symbol"]: int(one["value"]) for one in findings if one["check_name"] == "no_bar"}
+
+
+def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> str:
+    """What a reader must know of a position's price."""
+    age, said = ages.get(symbol, 0), []
+    if age:
+        said.append(f"last bar {age} session{'' if age == 1 else 's'} ago")
+    if symbol in quarantined:
+        said.append("in quarantine")
+    return ", ".join(said)
+
+
+def _positions(
+    context: Context, mark: Mark, quarantined: tuple[str, ...], ages: dict[str, int]
+) -> tuple[PositionLine, ...]:
+    lines = []
+    for row in positions_of(context.conn, context.book.name, context.as_of):
+        if not row["quantity"]:
+            continue
+        value = row["market_value"]
+        lines.append(
+            PositionLine(
+                symbol=row["symbol"],
+                strategy=row["strategy"],
+                quantity=row["quantity"],
+                average_cost=row["cost"] / row["quantity"],
+                price=row["price"],
+                value=value,
+                profit=value - row["cost"],
+                weight=float(value / mark.nav),
+                group=context.book.universe[row["symbol"]].group,
+                note=_note(row["symbol"], quarantined, ages),
+            )
+        )
+    return tuple(lines)
+
+
+def _fills(context: Context) -> tuple[FillLine, ...]:
+    lines = []
+    said: dict[datetime, Reasons] = {}
+    for fill in fills_of(context.conn, context.book.name, context.as_of):
+        stored = find_order(context.conn, fill.client_order_id)
+        reason = ""
+        if stored is not None:
+            decided = stored.order.as_of
+            if decided not in said:
+                then = context.at(decided)
+                said[decided] = _with_ends(then, reasons_of(then))
+            named = context.schedule.name_of(decided)
+            reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
+        lines.append(FillLine(fill.symbol, fill.side, fill.quantity, fill.price, fill.commission, reason))
+    return tuple(lines)
+
+
+def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, ...]:
+    held: dict[str, float] = {}
+    for row in targets_of(context.conn, context.book.name, context.as_of):
+        held[row["symbol"]] = held.get(row["symbol"], 0.0) + float(row["held"])
+    lines = []
+    for stored in orders_of(context.conn, context.book.name, context.as_of):
+        order = stored.order
+        price, had = float(order.reference_price) / float(mark.nav), held.get(order.symbol, 0.0)
+        lines.append(
+            OrderLine(
+                symbol=order.symbol,
+                side=order.side,
+                quantity=order.quantity,
+                reference_price=order.reference_price,
+                limit_price=order.limit_price,
+                weight_before=had * price,
+                weight_after=(had + float(order.signed_quantity)) * price,
+                state=stored.status,
+                reason=_reason(order, reasons),
+            )
+        )
+    return tuple(lines)
+
+
+def _reason(order: Order, reasons: Reasons) -> str:
+    """What the strategies behind an order said."""
+    said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
+    return "; ".join(f"{one[0]}: {one[2]}" for one in said if one is not None)
+
+
+def _with_ends(context: Context, reasons: Reasons) -> Reasons:
+    """The reasons, and in place of those of positions that a stop or their age ends, that."""
+    return {**reasons, **{key: ("leave", 1.0, why) for key, why in ends_of(context).items()}}
+
+
+def reasons_of(context: Context) -> Reasons:
+    """Direction, confidence and words of every stored signal of the decision, by strategy and symbol.
+
+    Words are made by the strategies as the book has them now: what it said before its file was changed keeps
+    its direction, and no words.
+    """
+    import numpy as np
+
+    rows = signals_of(context.conn, context.book.name, context.as_of)
+    run = context.run()
+    if run is None or run.config_hash != context.book.config_hash:
+        return {
+            (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)
+            for row in rows
+        }
+    view = session_view(context)
+    out: Reasons = {}
+    for name, strategy in context.desk.strategies.items():
+        own = {row["symbol"]: row for row in rows if row["strategy"] == name}
+        if len(own) != len(context.book.symbols):
+            continue
+        ordered = [own[symbol] for symbol in context.book.symbols]
+        try:
+            seen, speechless = replace(view, models=live_models(context, strategy)), ""
+        except Refused as error:  # its words are lost; the report is not
+            seen, speechless = view, str(error)
+        said = Signals(
+            direction=np.array([[row["direction"] for row in ordered]], dtype=np.int8),
+            strength=np.array([[row["strength"] for row in ordered]]),
+            confidence=np.array([[row["confidence"] for row in ordered]]),
+            reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
+            side=np.array([[SignalSide[row["side"].upper()] for row in ordered]], dtype=np.int8),
+        )
+        for n, row in enumerate(ordered):
+            explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
+            out[name, row["symbol"]] = (_direction(row), row["confidence"], explained)
+    return out
+
+
+def _direction(row: dict[str, Any]) -> str:
+    return spoken(row["direction"], SignalSide[row["side"].upper()])
+
+
+def _sources(context: Context) -> tuple[SourceLine, ...]:
+    """The sources of the session's bars, and how they fare."""
+    day = {"first": context.session, "last": context.session, "known_by": context.known_by()}
+    given = read_rows(context.conn, "bar_sources", symbols=list(context.book.panel_symbols), **day)
+    health = {row["source"]: row for row in read_rows(context.conn, "feeds_health")}
+    lines = []
+    for row in given:
+        known = SourceHealth.from_row(health.get(row["source"]))
+        status = known.lasting_status()
+        # An error that was overcome is no word on a source that is well again.
+        lines.append(
+            SourceLine(row["source"], status, row["bars"], known.last_error if known.failures else "")
+        )
+    return tuple(lines)

@@ -1,0 +1,138 @@
+"""The steps that depend on no position: factors, the regime, the signals of each strategy."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Floats
+from nightdesk.engine import overlay
+from nightdesk.factors import STANDARD, compute
+from nightdesk.regime import classify
+from nightdesk.sentiment import Sentiment
+from nightdesk.session.context import Context
+from nightdesk.session.models import fresh_model, keep_model
+from nightdesk.session.reading_ahead import signals_asks
+from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.decision_rows import STORED_SIDES, factor_set, read_factors
+from nightdesk.strategies import LearningStrategy, Signals, View
+from nightdesk.strategies.strategy import BAR
+
+
+def factors(context: Context) -> StepOutcome:
+    """The desk's own factors and those that the book needs, of every symbol at the session."""
+    names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
+    panel, told = context.usable_panel(), context.sentiment()
+    values = compute(panel, names, benchmark=context.book.benchmark, universe=len(context.book.symbols))
+    table = np.stack([values[name][-1] for name in names], axis=1)
+    with saving(context) as save:
+        number = factor_set(context.conn, names)
+        rows = [
+            {"symbol": symbol, "factor_set_id": number, "factor_values": table[n]}
+            for n, symbol in enumerate(panel.symbols)
+        ]
+        save.rows("factors", rows)
+        if told is not None:
+            save.rows("sentiments", _sentiments(context, told))
+    heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
+    return save.outcome(symbols=len(rows), factors=len(names), **heard)
+
+
+def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:
+    """The rows of the session's symbols of which anything was published."""
+    scorer = context.book.sentiment.scorer
+    return [
+        {
+            "symbol": context.book.symbols[n],
+            "scorer": scorer,
+            "score": float(told.mean[-1, n]),
+            "count": int(told.count[-1, n]),
+        }
+        for n in np.flatnonzero(told.count[-1])
+    ]
+
+
+def regime(context: Context) -> StepOutcome:
+    """The band of the newest close of the volatility index."""
+    book, day = context.book, context.checked().day(returns=False)
+    column = book.panel_symbols.index(book.volatility_index)
+    vix, age = float(day.last_close[column]), int(day.age[column])
+    if age < 0:
+        raise Refused(
+            f"{book.name} {context.name}: {book.volatility_index} has no bar up to this session, "
+            "so no regime is known: bring its bars in, then run this session's ingest step again"
+        )
+    band = int(classify(np.array([vix]), book.regime)[0])
+    with saving(context) as save:
+        save.rows("regimes", [{"band": band, "regime": book.regime[band].name, "vix": vix, "vix_age": age}])
+    return save.outcome(regime=book.regime[band].name)
+
+
+def signals(context: Context, strategy: str) -> StepOutcome:
+    """What one strategy says of every symbol, from the stored factors; one that learns, by its live model."""
+    if strategy not in context.desk.strategies:
+        raise Refused(
+            f"{strategy} is not a strategy of book {context.book.name}: "
+            f"known are {', '.join(context.desk.strategies)}"
+        )
+    with reading_once(context.conn, signals_asks(context)):
+        speaker, view = context.desk.strategies[strategy], session_view(context)
+    fresh = fresh_model(context, speaker) if isinstance(speaker, LearningStrategy) else None
+    with saving(context) as save:
+        if isinstance(speaker, LearningStrategy):
+            view = replace(view, models={strategy: (keep_model(context, save, speaker, fresh),)})
+        spoken = overlay(
+            speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
+        )
+        save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
+    buys = int((spoken.direction > 0).sum())
+    sells = int((spoken.direction < 0).sum())
+    mine = [one for one in context.injected if one.strategy == strategy]
+    marked = {"injected": len(mine)} if mine else {}
+    return save.outcome(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
+
+
+def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[str, Any]]:
+    injected = {one.symbol for one in context.injected if one.strategy == strategy}
+    return [
+        {
+            "symbol": symbol,
+            "direction": spoken.direction[0, n],
+            "side": STORED_SIDES[int(spoken.side[0, n])],
+            "strength": spoken.strength[0, n],
+            "confidence": spoken.confidence[0, n],
+            "reason": spoken.reason[0, n],
+            "injected": symbol in injected,
+        }
+        for n, symbol in enumerate(context.book.symbols)
+    ]
+
+
+def session_view(context: Context) -> View:
+    """What the strategies see of the session, without the models of those that learn."""
+    book, day = context.book, context.checked().day(returns=False)
+    column = book.panel_symbols.index(book.volatility_index)
+    bars: dict[str, Any] = {name: day.bars[name][None, : len(book.symbols)] for name in BAR}
+    return View(
+        symbols=book.symbols,
+        sessions=np.array([context.session], dtype="datetime64[D]"),
+        **bars,
+        vix=day.last_close[None, column],
+        factors={name: row[None, :] for name, row in session_factors(context).items()},
+    )
+
+
+def session_factors(context: Context) -> dict[str, Floats]:
+    """The stored factors that the book needs, each of shape (n_symbols,); `Refused` where one is missing."""
+    stored = read_factors(context.conn, context.book.name, context.as_of, context.book.symbols)
+    lacking = [name for name in context.desk.factor_names if name not in stored]
+    if lacking:
+        raise Refused(
+            f"{context.book.name} {context.name}: factors {', '.join(lacking)} are not stored: "
+            "run this session's factors step first"
+        )
+    return {name: stored[name] for name in context.desk.factor_names}

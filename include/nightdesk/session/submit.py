@@ -1,0 +1,273 @@
+"""The one exit for orders: each planned order reaches the broker exactly once, or never.
+
+=========================  =============================================================================
+an order that is           becomes
+=========================  =============================================================================
+planned, session is past   suppressed, unless the broker is simulated
+planned, open has passed   expired: a decision is meant for one open, late is never sent
+planned, dry run           suppressed
+planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
+planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
+planned, foreign orders    suppressed, by the rules of `nightdesk.session.foreign_orders`
+planned, capital limit     suppressed where it would lead beyond the limit of the account
+planned, disputed position suppressed; so is then what adds to any other position
+planned, too much          suppressed where it would sell more than ledger and broker hold
+planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
+planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
+planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
+planned, not to be sent    likewise at a real broker: see `nightdesk.session.order_identity`
+planned, answer unknown    planned still: the next attempt asks the broker
+=========================  =============================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from nightdesk.brokers import (
+    Account,
+    Broker,
+    BrokerOrder,
+    DuplicateOrder,
+    OrderState,
+    RejectedOrder,
+    Unreachable,
+    Unreadable,
+)
+from nightdesk.core.errors import Transient
+from nightdesk.core.money import ZERO
+from nightdesk.orders.order import Order, adds_risk
+from nightdesk.session.broker_session import contact
+from nightdesk.session.clocks import agreed_clock
+from nightdesk.session.context import Context
+from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
+from nightdesk.session.held_back import withheld_because
+from nightdesk.session.order_identity import is_ours
+from nightdesk.session.reading_ahead import sending_asks
+from nightdesk.session.sequencing import in_turn
+from nightdesk.session.unsent_orders import tell_unsent
+from nightdesk.session.writing import StepOutcome, refuse_outdated
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.db import transaction
+from nightdesk.store.foreign_order_rows import ForeignOrder
+from nightdesk.store.kill_switch_rows import kill_switch
+from nightdesk.store.ledger_rows import positions_of, read_ledger
+from nightdesk.store.order_rows import begin_attempt, find_order, move_order, orders_of
+from nightdesk.store.run_rows import held_run, sealed_because
+
+
+@dataclass(frozen=True)
+class _Found:
+    """How the account stands before sending; nothing of a simulated one, or of a dry run."""
+
+    account: Account | None = None
+    foreign: tuple[ForeignOrder, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Stopped:
+    """Why an order is not sent, and the state that it ends in."""
+
+    status: str
+    cause: str
+
+
+def submit(context: Context) -> StepOutcome:
+    """Send what is planned.
+
+    Raises
+    ------
+    Transient
+        When of some order it is not known whether it arrived; the others were sent.
+    """
+    with in_turn(context):
+        sealed = sealed_because(context.conn, context.book.name, context.as_of, by_sending=False)
+        if sealed is not None:
+            return StepOutcome({}, sealed)
+        with contact(context) as broker:
+            send_planned(context, broker)
+        states = [one.status for one in orders_of(context.conn, context.book.name, context.as_of)]
+    return StepOutcome({name: states.count(name) for name in sorted(set(states))})
+
+
+def send_planned(context: Context, broker: Broker) -> None:
+    """Bring every planned order of the session out of its planning; the caller holds the book's lock.
+
+    Raises
+    ------
+    Unreachable, Transient
+        When of some order it is not known whether it arrived. The others were sent, unless the broker did not
+        even tell its time or how its account stands, or its clock is not the database's.
+    """
+    unknown: list[tuple[str, Transient]] = []
+    stored = orders_of(context.conn, context.book.name, context.as_of)
+    planned = [one.order for one in stored if one.status == "planned"]
+    found = _ask_account(context, broker) if planned else _Found()
+    for order in planned:
+        clock = _clock(context, broker)
+        try:
+            _send(context, broker, order, clock, found)
+        except Transient as error:
+            if context.conn.closed:
+                raise
+            unknown.append((order.client_order_id, error))
+    tell_unsent(context)
+    if unknown:
+        silent = all(isinstance(error, Unreachable) for _, error in unknown)
+        told = "; ".join(f"{name}: {error}" for name, error in unknown)
+        raise (Unreachable if silent else Transient)(
+            f"{context.book.name} {context.name}: not known whether these orders arrived, "
+            f"the broker is asked again: {told}"
+        )
+
+
+def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
+    """Keep what the broker says of an order that reached it; its fills are booked by the next session."""
+    with transaction(context.conn):
+        current = find_order(context.conn, known.client_order_id)
+        if current is not None and current.status == "planned":
+            name, status, own = known.client_order_id, standing_of(known), current.order
+            move_order(context.conn, name, own.as_of, own.session, status, cause, answer=known.answer)
+
+
+def standing_of(known: BrokerOrder) -> str:
+    """Where an order stands here once the broker has told of it.
+
+    One that was executed in part ends where its executions are booked: in the next session.
+    """
+    ended = {OrderState.REJECTED: "rejected", OrderState.CANCELLED: "cancelled"}
+    return "submitted" if known.filled else ended.get(known.state, "submitted")
+
+
+def _ask_account(context: Context, broker: Broker) -> _Found:
+    """How a real account stands before anything is sent."""
+    if broker.simulated or context.dry_run:
+        return _Found()
+    _clock(context, broker)
+    return _Found(broker.account(), look_for_foreign(context, broker))
+
+
+def _clock(context: Context, broker: Broker) -> datetime:
+    """The broker's instant; that of a dry run decides nothing, and is not compared."""
+    return broker.clock() if context.dry_run else agreed_clock(context, broker)
+
+
+def _send(context: Context, broker: Broker, order: Order, clock: datetime, found: _Found) -> None:
+    """Bring one planned order out of its planning."""
+    name = order.client_order_id
+    earlier = find_order(context.conn, name)
+    if earlier is not None and earlier.attempts and _is_there(context, broker, name):
+        return
+    withheld = withheld_because(context, broker, order)
+    if not broker.simulated:
+        given_up = withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
+        # One that no attempt is known of may be there too: the database was restored since.
+        if given_up and _is_there(context, broker, name):
+            return
+    with held_run(context.conn, context.book.name, context.as_of):
+        with reading_once(context.conn, sending_asks(context, name)):
+            current = find_order(context.conn, name)
+            if current is None or current.status != "planned":
+                return
+            if current.attempts == 0 and current.order.generation == 0:
+                refuse_outdated(context)
+            stopped = _reason_to_stop(context, broker, clock, current.order, found)
+        if stopped is None and withheld is not None:
+            stopped = _Stopped("suppressed", withheld)
+        if stopped is not None:
+            move_order(context.conn, name, *context.moment, stopped.status, stopped.cause)
+            return
+        begin_attempt(context.conn, name)
+    try:
+        answer = broker.submit(order)
+    except DuplicateOrder:
+        if not _is_there(context, broker, name):
+            raise Unreadable("the broker calls it a duplicate and does not find it") from None
+    except RejectedOrder as refusal:
+        # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
+        if not _is_there(context, broker, name):
+            with transaction(context.conn):
+                answered = refusal.answer
+                move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
+    except Unreadable as error:
+        with transaction(context.conn):
+            cause = f"not known whether it arrived: {error}"
+            move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)
+        raise
+    else:
+        record_known(context, answer, "sent")
+
+
+def _is_there(context: Context, broker: Broker, name: str) -> bool:
+    """Whether the broker knows an order under the id; where that is ours, what it knows is kept."""
+    known = broker.order_by_client_id(name)
+    if known is not None and is_ours(context, broker, known):
+        record_known(context, known, "found at the broker after an earlier attempt")
+    return known is not None
+
+
+def _reason_to_stop(
+    context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
+) -> _Stopped | None:
+    """Why the order must not be sent, asked in the transaction that counts the attempt; None when it may."""
+    schedule = context.schedule
+    if not broker.simulated and context.as_of < (newest := schedule.latest_completed(clock)):
+        named = schedule.name_of(newest)
+        return _Stopped(
+            "suppressed", f"{schedule.noun} {context.name} is past (the newest is {named}): never for real"
+        )
+    _, until = schedule.window(context.as_of)
+    if clock >= until:
+        what = "open" if schedule.is_last(context.as_of) else "bar"
+        return _Stopped("expired", f"its {what} at {until:%Y-%m-%d %H:%M} UTC has passed at the broker")
+    if context.dry_run:
+        return _Stopped("suppressed", "a dry run sends nothing")
+    # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
+    switch = kill_switch(context.conn, order.book, context.session if broker.simulated else date.max)
+    adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
+    if switch.on and (adds or switch.everything):
+        return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")
+    if found.account is not None:
+        instrument = context.book.universe.get(order.symbol)
+        obstacle = found.account.obstacle("" if instrument is None else instrument.asset_class)
+        if obstacle:
+            return _Stopped("rejected", f"account {found.account.name} cannot trade: {obstacle}")
+    foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
+    if foreign:
+        return _Stopped("suppressed", foreign)
+    limit = context.book.broker.capital_limit
+    if limit is not None and adds:
+        capital = _capital_at_work(context) + order.quantity * order.reference_price
+        if capital > limit:
+            return _Stopped(
+                "suppressed",
+                f"with it {capital:.2f} dollars would be in positions, "
+                f"account {context.book.broker.account} is limited to {limit}",
+            )
+    return None
+
+
+def _held(context: Context, symbol: str) -> Decimal:
+    ledger = read_ledger(context.conn, context.book.name, context.as_of)
+    return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
+
+
+def _capital_at_work(context: Context) -> Decimal:
+    """Dollars in positions at the mark, and in the orders of the decision that were sent and add to them."""
+    book, as_of = context.book.name, context.as_of
+    positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, as_of)), ZERO)
+    sent = (
+        one.order
+        for one in orders_of(context.conn, book, as_of)
+        if one.attempts and one.status not in ("rejected", "cancelled", "expired", "suppressed")
+    )
+    return positions + sum(
+        (
+            one.quantity * one.reference_price
+            for one in sent
+            if adds_risk(_held(context, one.symbol), one.signed_quantity)
+        ),
+        ZERO,
+    )

@@ -1,0 +1,114 @@
+"""How a step keeps its rows: replaced while the session may change, only compared once it is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nightdesk.core.errors import Refused
+from nightdesk.session.context import Context
+from nightdesk.store.db import is_idle
+from nightdesk.store.rows import Write, diff_rows, write_all
+from nightdesk.store.run_rows import held_run, outdated_steps
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step did.
+
+    Attributes
+    ----------
+    counts : mapping of str to int or str
+        Small facts for logs and people.
+    sealed : str or None
+        Why nothing could be written; None when the session was open to writing.
+    differences : sequence of str
+        What a sealed session's rows would be now, where they differ.
+    """
+
+    counts: Mapping[str, int | str]
+    sealed: str | None = None
+    differences: Sequence[str] = ()
+
+    def told(self) -> dict[str, int | str]:
+        """The counts, with what a sealed session adds to them."""
+        if self.sealed is None:
+            return dict(self.counts)
+        return {**self.counts, "sealed": self.sealed, "differs": len(self.differences)}
+
+
+@dataclass
+class Saver:
+    """Writes the rows of one session at the end of its transaction, or compares them when it is sealed."""
+
+    context: Context
+    sealed: str | None
+    written: int = 0
+    differences: list[str] = field(default_factory=list)
+    _pending: list[Write] = field(default_factory=list)
+
+    def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Make `table` hold exactly `rows` for the session, or note how it differs."""
+        self.rows_of(table, {}, rows)
+
+    def rows_of(self, table: str, part: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same for the part of the session's rows that has the values of `part`."""
+        key = {**self.context.key, **part}
+        if self.sealed is not None:
+            self.differences += diff_rows(self.context.conn, table, key, rows)
+            return
+        self._pending.append(Write(table, key, rows))
+
+    def add(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add to a table that only grows the rows that it does not hold yet; nothing for a sealed session."""
+        if self.sealed is None and rows:
+            self._pending.append(Write(table, {}, rows, grows=True))
+
+    def flush(self, *, commit: bool = False) -> None:
+        """Write what was given so far, all tables at once; the end of the transaction does it by itself."""
+        for one in write_all(self.context.conn, self._pending, commit=commit):
+            self.written += one.inserted + one.updated + one.deleted
+        self._pending.clear()
+
+    def outcome(self, **counts: int | str) -> StepOutcome:
+        """What the step did, with the number of rows that it changed."""
+        return StepOutcome({**counts, "written": self.written}, self.sealed, tuple(self.differences))
+
+
+@contextmanager
+def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
+    """One transaction in which the session cannot be sealed by another attempt.
+
+    Parameters
+    ----------
+    context : Context
+        The session.
+    after_sending : bool
+        True for the steps that come after orders were sent, which seals all the steps before them.
+    """
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    alone = is_idle(conn)
+    with held_run(conn, book, as_of, by_sending=not after_sending) as sealed:
+        save = Saver(context, sealed)
+        yield save
+        save.flush(commit=alone)
+
+
+def refuse_outdated(context: Context) -> None:
+    """Refuse to act on what was computed before the newest bars came that the session uses.
+
+    To be called in a transaction that holds the run: no ingest can come in between.
+    """
+    speaking = {f"signals:{name}" for name in context.book.strategies}
+    old = [
+        step
+        for step in outdated_steps(context.conn, context.book.name, context.as_of)
+        if step in speaking or not step.startswith("signals:")
+    ]
+    if old:
+        raise Refused(
+            f"{context.book.name} {context.name}: its bars or its book changed after {', '.join(old)} "
+            "had run: run the session again from its quality step on"
+        )

@@ -1,0 +1,69 @@
+"""Orders at the account of a book that the book did not send, and what people said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from nightdesk.core.masking import mask
+from nightdesk.store.db import Connection, cursor, transaction
+from nightdesk.store.rows import add_rows, read_rows
+
+#: Whose an order is: nobody's that the desk knows, another installation's, this one's that this database does
+#: not know, another book's.
+Origin = Literal["unmarked", "installation", "restored", "book"]
+
+
+@dataclass(frozen=True)
+class ForeignOrder:
+    """An order that is not the book's; `executed` when its executions were found, and not it itself.
+
+    `quantity` is in units of the instrument; `received_at` in UTC, None where the broker does not say it.
+    """
+
+    client_order_id: str
+    origin: Origin
+    symbol: str
+    side: str
+    quantity: Decimal
+    executed: bool
+    received_at: datetime | None
+
+
+def keep_foreign(conn: Connection, book: str, found: Sequence[ForeignOrder]) -> None:
+    """Store what a look at the account has found; what an earlier one had found and this did not is gone."""
+    names = [one.client_order_id for one in found]
+    with transaction(conn):
+        with cursor(conn) as cur:
+            cur.execute(
+                "UPDATE nightdesk.foreign_orders SET gone_at = CASE WHEN client_order_id = ANY (%(names)s) "
+                "THEN NULL ELSE coalesce(gone_at, clock_timestamp()) END WHERE book = %(book)s",
+                {"book": book, "names": names},
+            )
+            cur.execute(
+                "SELECT client_order_id FROM nightdesk.foreign_orders "
+                "WHERE book = %(book)s AND client_order_id = ANY (%(names)s)",
+                {"book": book, "names": names},
+            )
+            known = {str(name) for (name,) in cur.fetchall()}
+        new = [{"book": book, **asdict(one)} for one in found if one.client_order_id not in known]
+        add_rows(conn, "foreign_orders", new)
+
+
+def foreign_orders(conn: Connection, book: str) -> tuple[ForeignOrder, ...]:
+    """The foreign orders that were there at the newest look and that nobody has claimed, by id."""
+    return tuple(ForeignOrder(**row) for row in read_rows(conn, "foreign_orders", book=book))
+
+
+def claim_foreign(conn: Connection, book: str, *, reason: str, who: str) -> None:
+    """Keep that a person lets those of `foreign_orders` be there."""
+    with cursor(conn) as cur:
+        cur.execute(
+            "UPDATE nightdesk.foreign_orders "
+            "SET claimed_at = clock_timestamp(), claimed_by = %s, reason = %s "
+            "WHERE book = %s AND gone_at IS NULL AND claimed_at IS NULL",
+            (who, mask(reason), book),
+        )

@@ -1,0 +1,96 @@
+"""What is remembered of the sources and of the checks that their data passed or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from nightdesk.core.masking import mask_document
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import Row, read_row, read_rows, replace_rows
+
+#: The checks whose rows are kept for ever, as those of other checks that did not pass: ages of newest bars.
+KEPT_CHECKS = ("no_bar", "reference_age")
+
+
+class Health:
+    """The circuit breakers' state, shared by all processes of the desk.
+
+    What happened to a source happened: give it a connection that is in no transaction, so that no fault later
+    in the step takes it back.
+    """
+
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+
+    def load(self, source: str) -> Mapping[str, Any] | None:
+        """What is stored of `source`: failures, opened_at, last_success, last_failure, last_error."""
+        row = read_row(self._conn, "feed_health", source=source)
+        return None if row is None else {name: value for name, value in row.items() if name != "source"}
+
+    def save(self, source: str, row: Mapping[str, Any]) -> None:
+        """Replace what is stored of `source`."""
+        replace_rows(self._conn, "feed_health", {"source": source}, [mask_document(row)])
+
+
+def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
+    """Delete what passed of the closed sessions before a date, but for `KEPT_CHECKS`.
+
+    Returns
+    -------
+    tuple of int
+        Sessions that were thinned now, and rows that were deleted.
+    """
+    row = read_row(conn, "thin_findings", before=before, kept=list(KEPT_CHECKS))
+    assert row is not None
+    return row["sessions"], row["rows"]
+
+
+def still_kept(conn: Connection, book: str, as_of: datetime, findings: Sequence[Row]) -> list[Row]:
+    """Those of a decision's findings that `thin_findings` leaves, where it was there; else all of them."""
+    row = read_row(conn, "run_thinned", book=book, as_of=as_of)
+    if row is None or not row["thinned"]:
+        return list(findings)
+    return [one for one in findings if one["outcome"] != "passed" or one["check_name"] in KEPT_CHECKS]
+
+
+def read_findings(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What the checks of a decision found, those that did not pass first.
+
+    Passed checks have rows too: a decision without any row was not checked, and a spell of quarantine does
+    not end there.
+
+    Returns
+    -------
+    list of dict
+        check_name, symbol (``*`` where the check is of all), value and limit_value (None where there is no
+        number), outcome (passed, warned, quarantined, stopped), detail.
+    """
+    return read_rows(conn, "quality_findings", book=book, as_of=as_of)
+
+
+def ingest_notes(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """What the newest ingest of a decision left out.
+
+    Returns
+    -------
+    list of dict
+        kind (dropped, passed_over, missing), subject (the reason, the file, the symbol), rows (of those that
+        were dropped, else None), detail (header and reason of a file, reason of a symbol).
+    """
+    return read_rows(conn, "ingest_notes", book=book, as_of=as_of)
+
+
+def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> list[dict[str, Any]]:
+    """Spells of quarantine that touch the sessions from `first` to `last`.
+
+    A spell is a run of decided sessions, and ends by itself at the first one at which the symbol passes.
+
+    Returns
+    -------
+    list of dict
+        symbol, reason (the checks that failed), first_session, last_session, ongoing (whether the newest
+        session that was checked is in it), sessions, detail (its newest finding in words), by first session.
+    """
+    return read_rows(conn, "quarantine_spells", book=book, first=first, last=last)

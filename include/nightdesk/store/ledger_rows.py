@@ -1,0 +1,129 @@
+"""The ledger, the positions that follow from it, and the book's value at each mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position, value
+from nightdesk.core.money import ZERO, exact
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import EARLIEST, LATEST, read_row, read_rows
+
+
+def read_entries(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> tuple[Entry, ...]:
+    """The ledger's entries of the decisions from `first` to `last`, in their order; by default all."""
+    return tuple(entry for _, entry in dated_entries(conn, book, first, last))
+
+
+def dated_entries(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> tuple[tuple[datetime, Entry], ...]:
+    """The same, each with the decision whose settling booked it."""
+    rows = read_rows(conn, "entry_rows", book=book, first=first, last=last)
+    return tuple((row.pop("as_of"), Entry(**row)) for row in rows)
+
+
+def entry_rows(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Entries of one settling as their table holds them."""
+    names = (
+        "kind", "strategy", "symbol", "quantity", "price", "cash", "commission", "reference", "cost", "since",
+    )  # fmt: skip
+    return [
+        {"number": number, **{name: getattr(entry, name) for name in names}}
+        for number, entry in enumerate(entries)
+    ]
+
+
+def read_ledger(conn: Connection, book: str, as_of: datetime) -> Ledger | None:
+    """The ledger as it stood at the mark of a decision; None when that was not settled."""
+    mark = read_mark(conn, book, as_of)
+    if mark is None:
+        return None
+    names = tuple(Position.__dataclass_fields__)
+    positions = {}
+    for row in positions_of(conn, book, as_of):
+        position = Position(**{name: row[name] for name in names})
+        positions[position.strategy, position.symbol] = position
+    return Ledger(mark.cash, positions)
+
+
+def positions_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """Positions at the mark of a decision, flat ones with a history included, by strategy and symbol.
+
+    Returns
+    -------
+    list of dict
+        strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price,
+        market_value.
+    """
+    return read_rows(conn, "position_rows", book=book, as_of=as_of)
+
+
+def position_rows(ledger: Ledger, prices: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Positions valued at `prices` (raw dollars by symbol) as their table holds them."""
+    names = tuple(Position.__dataclass_fields__)
+    rows = []
+    for position in ledger.positions.values():
+        price = prices.get(position.symbol)
+        priced = price is not None and price > 0
+        rows.append(
+            {name: getattr(position, name) for name in names}
+            | {
+                "price": exact(price) if price is not None and priced else None,
+                "market_value": value(position, price) if price is not None and position.quantity else ZERO,
+            }
+        )
+    return rows
+
+
+def read_mark(conn: Connection, book: str, as_of: datetime) -> Mark | None:
+    """The book's value at the mark of a decision; None when that was not settled."""
+    row = read_row(conn, "portfolio_row", book=book, as_of=as_of)
+    return None if row is None else Mark(**row)
+
+
+def latest_marked(conn: Connection, book: str) -> datetime | None:
+    """The newest decision that was settled; None when there is none."""
+    row = read_row(conn, "latest_marked", book=book)
+    return None if row is None else row["as_of"]
+
+
+def read_marks(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> tuple[Mark, ...]:
+    """The marks of the decisions from `first` to `last`, ascending; by default all."""
+    return tuple(dated_marks(conn, book, first, last).values())
+
+
+def dated_marks(
+    conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
+) -> dict[datetime, Mark]:
+    """The same, by decision."""
+    rows = read_rows(conn, "portfolio_rows", book=book, first=first, last=last)
+    return {row.pop("as_of"): Mark(**row) for row in rows}
+
+
+def mark_row(mark: Mark) -> dict[str, Any]:
+    """A mark as its table holds it."""
+    return {name: getattr(mark, name) for name in Mark.__dataclass_fields__ if name != "session"}
+
+
+def disputed_positions(conn: Connection, book: str, as_of: datetime) -> dict[str, str]:
+    """The symbols whose position the settling of a decision left in dispute, each with the reason."""
+    rows = read_rows(conn, "disputed_positions", book=book, as_of=as_of)
+    return {row["symbol"]: row["reason"] for row in rows}
+
+
+def reconciliations_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
+    """Differences to the broker found at a decision's settling.
+
+    Returns
+    -------
+    list of dict
+        item (a symbol, or cash), ledger_value, broker_value, outcome (asked or tolerated).
+    """
+    return read_rows(conn, "reconciliation_rows", book=book, as_of=as_of)
