@@ -37,7 +37,7 @@ def test_a_score_depends_on_nothing_but_its_text() -> None:
 def test_an_unknown_scorer_is_refused() -> None:
     with pytest.raises(Refused, match="there is no scorer of headlines 'oracle'; known are finbert, lexicon"):
         make("oracle")
-    with pytest.raises(Refused, match="no scorer 'oracle'"):
+    with pytest.raises(Refused, match="there is no scorer of headlines 'oracle'"):
         check("oracle")
 
 

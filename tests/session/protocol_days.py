@@ -20,8 +20,10 @@ from nightdesk.core.calendar import get_calendar
 
 _ASIDE = "aside"
 
+#: Tables, whether their rows are of a book's sessions, and their columns: all that the server does not compute.
 _TABLES = """
-SELECT table_name::text, count(*) FILTER (WHERE column_name IN ('book', 'session')) = 2
+SELECT table_name::text, count(*) FILTER (WHERE column_name IN ('book', 'session')) = 2,
+    string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FILTER (WHERE is_generated = 'NEVER')
 FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
 WHERE table_schema = 'nightdesk' AND table_type = 'BASE TABLE' GROUP BY table_name
 ORDER BY table_name <> 'runs', table_name
@@ -59,7 +61,7 @@ class Days:
         self._account = exchange.state, exchange.before
         #: The desk's own, in this process.
         self.watch = desk.kept_connection()
-        self._conditions: list[str] = []
+        self._conditions: dict[str, sql.SQL] = {}
         self._put_aside()
 
     def close(self) -> None:
@@ -83,10 +85,10 @@ class Days:
         self.desk.go_to(_evening_of(number))
         self.fake.exchange.price("BTC-USD", self._prices[number][1]["BTC-USD"])
         with self.watch.cursor() as cursor:
-            for table in self._conditions:
+            for table, columns in self._conditions.items():
                 statement = sql.SQL(
-                    "INSERT INTO {} OVERRIDING SYSTEM VALUE SELECT * FROM {} WHERE session = %s"
-                ).format(_live(table), sql.Identifier(_ASIDE, table))
+                    "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} WHERE session = %s"
+                ).format(_live(table), columns, columns, sql.Identifier(_ASIDE, table))
                 cursor.execute(statement, (session(number),))
 
     def open_market(self, number: int, volume: dict[str, int]) -> None:
@@ -125,10 +127,10 @@ class Days:
         """Keep the rows of all sessions, and let the desk be without them."""
         with self.watch.cursor() as cursor:
             cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(_ASIDE)))
-            for table, of_sessions in self.rows(_TABLES):
+            for table, of_sessions, columns in self.rows(_TABLES):
                 cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_live(table)))
                 if of_sessions and cursor.fetchone() == (True,):
-                    self._conditions.append(table)
+                    self._conditions[table] = sql.SQL(columns)
                     cursor.execute(
                         sql.SQL("CREATE TABLE {} AS TABLE {}").format(
                             sql.Identifier(_ASIDE, table), _live(table)
@@ -137,7 +139,7 @@ class Days:
         self._clear()
 
     def _clear(self) -> None:
-        tables = [_live(table) for table, _ in self.rows(_TABLES) if table not in _LASTING]
+        tables = [_live(table) for table, *_ in self.rows(_TABLES) if table not in _LASTING]
         deletions = sql.SQL("; ").join(sql.SQL("DELETE FROM {}").format(table) for table in tables)
         with self.watch.cursor() as cursor:
             # Foreign keys are checked by triggers, which do not fire in this role: any order will do.

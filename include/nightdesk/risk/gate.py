@@ -17,7 +17,11 @@ from nightdesk.risk.verdict import Action, Verdict
 #: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.
 EXEMPT_FROM = 50
 
-#: Two or three rounds are usual; so many mean that something is wrong.
+#: Two or three rounds are usual. From here on, what a rule of positions still cuts of an addition goes whole:
+#: beside a sale that a rule of trades holds back, shares of a pair would get smaller for hundreds of rounds.
+WHOLE_FROM = 20
+
+#: So many mean that something is wrong.
 MOST_ROUNDS = 100
 
 #: The attributes of a verdict in their order.
@@ -106,9 +110,11 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     records: list[Record] = []
     start = asked = wanted
     purchases_only = False
-    for _ in range(MOST_ROUNDS):
-        first = len(records)
-        after, unpaid = _one_round(asking, start, held, situation, records, purchases_only=purchases_only)
+    for number in range(MOST_ROUNDS):
+        first, whole = len(records), number >= WHOLE_FROM
+        after, unpaid = _one_round(
+            asking, start, held, situation, records, purchases_only=purchases_only, whole=whole
+        )
         if purchases_only:
             unpaid = not _same(after, start)
         if not unpaid and _same(after, asked):
@@ -130,10 +136,12 @@ def _one_round(
     records: list[Record],
     *,
     purchases_only: bool,
+    whole: bool = False,
 ) -> tuple[Floats, bool]:
     """Every rule once, with whether it is idle; and whether purchases are left while a sale was held back.
 
-    With `purchases_only`, rules of positions sell nothing that was not for sale before.
+    With `purchases_only`, rules of positions sell nothing that was not for sale before. With `whole`, an
+    addition that they cut is undone.
     """
     exempt: Flags | None = None
     entries, held_back = _has_entries(wanted, held), False
@@ -160,9 +168,12 @@ def _one_round(
             _check(rule, before, after, held)
             if rule.subject == "trades":
                 held_back = held_back or anywhere(np.abs(after) > np.abs(before))
-            elif rule.subject == "positions" and purchases_only:
+            elif rule.subject == "positions" and (purchases_only or whole):
                 kept = without_entries(before, held)
-                after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
+                if whole:
+                    after = np.where((after != before) & (np.abs(after) > np.abs(kept)), kept, after)
+                if purchases_only:
+                    after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
             wanted = after
             entries = _has_entries(wanted, held)
         records.append(Record(rule.name, before, after, shown, ruling))
