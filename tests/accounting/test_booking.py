@@ -186,6 +186,16 @@ def test_cents_of_a_cross_are_shared_so_that_the_cash_stays() -> None:
     assert {one.reference for one in entries} == {"cross-GLD-2020-03-16"}
 
 
+def test_crosses_of_a_symbol_that_one_session_decides_and_books_have_each_a_reference() -> None:
+    intents = (Intent("a", "GLD", Decimal(1)), Intent("b", "GLD", Decimal(-1)))
+    hours = [datetime(2020, 3, 17, 14, tzinfo=UTC), datetime(2020, 3, 17, 15, tzinfo=UTC)]
+    within = [Cross(date(2020, 3, 17), "GLD", Decimal(100), intents)]
+    said = [{one.reference for one in cross_entries(within, date(2020, 3, 17), at)} for at in hours]
+    assert said == [{"cross-GLD-2020-03-17T1400"}, {"cross-GLD-2020-03-17T1500"}]
+    overnight = cross_entries(within, date(2020, 3, 18), datetime(2020, 3, 18, 14, tzinfo=UTC))
+    assert {one.reference for one in overnight} == {"cross-GLD-2020-03-17"}
+
+
 def test_the_fills_of_a_session_are_booked_at_their_average_price() -> None:
     told = [fill("3", "10.00", "0.30", execution="a"), fill("1", "12.00", "0.10", execution="b")]
     entries = fill_entries(order(trend="2", carry="2"), told, ONE)

@@ -20,7 +20,7 @@ from nightdesk.core.calendar import get_calendar
 
 _ASIDE = "aside"
 
-#: Tables, whether their rows are of a book's sessions, and their columns: all that the server does not compute.
+#: Tables, whether their rows are of a book's sessions, and their columns but for those of the server.
 _TABLES = """
 SELECT table_name::text, count(*) FILTER (WHERE column_name IN ('book', 'session')) = 2,
     string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position) FILTER (WHERE is_generated = 'NEVER')

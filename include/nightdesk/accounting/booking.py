@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.accounting.events import ENDINGS, ending
@@ -64,21 +64,29 @@ def orders_after(
     return tuple(live), tuple(expired)
 
 
-def cross_entries(crosses: Iterable[Cross], session: date) -> tuple[Entry, ...]:
+def cross_entries(
+    crosses: Iterable[Cross], session: date, booked_at: datetime | None = None
+) -> tuple[Entry, ...]:
     """Ledger entries of what changes hands inside the book, at the price of the decision and free of costs.
 
-    They are of the close that the decision was made at, so they come before the corporate actions of the
+    They are of the moment that the decision was made at, so they come before the corporate actions of the
     session that books them: who has bought has the dividend and the split of the next morning. Over the
     strategies of a symbol, quantities and cash add up to nothing exactly.
+
+    The reference names symbol and session of the decision; where the same session books it, in an hourly
+    book, also when, since it may book several of a symbol.
 
     Parameters
     ----------
     crosses : iterable of Cross
-        Decided by the session before.
+        Of the decision before.
     session : date
         The session that books them.
+    booked_at : datetime, optional
+        The decision instant that books them, UTC; needed of a book that decides within a session.
     """
     entries = []
+    when = "" if booked_at is None else f"T{booked_at:%H%M}"
     for cross in crosses:
         bought = [intent for intent in cross.intents if intent.quantity > 0]
         sold = [intent for intent in cross.intents if intent.quantity < 0]
@@ -97,7 +105,7 @@ def cross_entries(crosses: Iterable[Cross], session: date) -> tuple[Entry, ...]:
                 price=cross.price,
                 cash=cash[intent.strategy],
                 commission=ZERO,
-                reference=f"cross-{cross.symbol}-{cross.session}",
+                reference=f"cross-{cross.symbol}-{cross.session}{when if cross.session == session else ''}",
             )
             for intent in cross.intents
         ]

@@ -29,7 +29,7 @@ def _capital(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 
 
 def _crosses(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-    return cross_entries(period.crosses, period.session) if period.crosses else ()
+    return cross_entries(period.crosses, period.session, period.as_of) if period.crosses else ()
 
 
 def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:

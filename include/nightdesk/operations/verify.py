@@ -125,7 +125,7 @@ def _compare_crosses(
     expected = [
         (settled, entry)
         for decided, settled in pairwise(marks)
-        for entry in cross_entries(crosses.get(decided, ()), marks[settled].session)
+        for entry in cross_entries(crosses.get(decided, ()), marks[settled].session, settled)
     ]
     booked = [(as_of, entry) for as_of, entry in entries if entry.kind == "cross"]
     mine, theirs = (

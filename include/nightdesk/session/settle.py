@@ -139,7 +139,7 @@ def _period(
     terms = accrual_terms(book, simulated=book.broker.kind == "paper")
     if previous is None:
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
-    late = belated(context, market, opening.apply(cross_entries(crosses, context.session)))
+    late = belated(context, market, opening.apply(cross_entries(crosses, context.session, context.as_of)))
     since = context.schedule.session_of(previous)
     return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
 
