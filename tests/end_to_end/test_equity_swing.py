@@ -102,7 +102,7 @@ def test_a_session_without_one_of_five_strategies_is_told_as_degraded_and_closed
     [(to, got)] = [one for one in watched.mail.received if DEGRADED in one[1]["Subject"]]
     assert (to, got["Subject"]) == (OPS, f"CRITICAL {DEGRADED} {BREAKS}: {TASK} failed")
     assert "Error: ZeroDivisionError: a defect in a plug-in" in text_of(got)
-    assert "The session goes on without this strategy and is degraded" in " ".join(text_of(got).split())
+    assert "the session goes on without this one and is degraded" in " ".join(text_of(got).split())
 
     with watched.desk.database() as connection:
         assert find_run(connection, DEGRADED, close(BREAKS)).status == "closed"

@@ -46,14 +46,19 @@ FEW = frozenset({"MSFT", "NVDA", "DIS", "HD", "TGT", "PG", "JPM", "BAC", "MRK", 
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("symbols", "first", "count"),
-    [(FEW, NEARLY_OVER, 58), pytest.param(frozenset(), CALM, 120, marks=pytest.mark.slow)],
+    ("symbols", "first", "count", "silent"),
+    [
+        (FEW, NEARLY_OVER, 58, frozenset()),
+        # Nothing of the whole book is as much oversold in that half year as its rule wants.
+        pytest.param(frozenset(), CALM, 120, {"rsi_mean_reversion"}, marks=pytest.mark.slow),
+    ],
     ids=["twelve_symbols", "whole_book"],
 )
 def test_the_steps_and_the_backtest_with_all_five_strategies_decide_the_same_to_the_cent(
     symbols: frozenset[str],
     first: date,
     count: int,
+    silent: frozenset[str],
     database: str,
     market: Path,
     tmp_path: Path,
@@ -81,10 +86,10 @@ def test_the_steps_and_the_backtest_with_all_five_strategies_decide_the_same_to_
         same_sessions(result, conn)
         assert verify(conn, book.name).differences == ()
         _same_words(result, lambda session: open_context(path, session, conn=conn))
-    _something_of_everything(result)
+    _something_of_everything(result, silent)
 
 
-def _something_of_everything(result: Result) -> None:
+def _something_of_everything(result: Result, silent: frozenset[str]) -> None:
     """A parity without trades, exits and filters would show nothing."""
     causes = {Cause(int(one)) for decided in result.decided for one in decided.targets.cause.ravel()}
     assert set(Cause) - {Cause.TARGET} <= causes, "no strategy of the book has a target"
@@ -93,7 +98,7 @@ def _something_of_everything(result: Result) -> None:
         for (name, _), one in result.decided[-1].state.ledger.positions.items()
         if one.cost or one.realised
     }
-    assert entered == set(result.desk.strategies)
+    assert entered == set(result.desk.strategies) - silent
     last = result.decided[-1].state.mark
     profit = sum(one["profit"] for one in metrics(result)["per_strategy"].values())  # type: ignore[attr-defined]
     assert profit == pytest.approx(float(last.nav) - 100_000, abs=0.005)
