@@ -27,3 +27,10 @@ def test_a_quantity_is_the_float_next_to_its_decimal(count: int) -> None:
 
 def test_missing_quantities_stay_missing() -> None:
     assert np.isnan(UNITS.toward_zero(np.full(3, np.nan))).all()
+
+
+def test_a_sum_of_units_that_cancel_is_the_float_next_to_its_decimal() -> None:
+    units = Units.of([Decimal("0.0001")])
+    parts = np.array([[-1573.2023], [317.6791], [1233.7696]])
+    assert units.toward_zero(parts.sum(axis=0)) == -21.7535, "the error of the sum is that of its parts"
+    assert units.of_sums(parts.sum(axis=0)) == -21.7536

@@ -18,7 +18,7 @@ from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
 from nightdesk.engine.hidden import without_hidden_entries
 from nightdesk.engine.inputs import Day, Flags, State, Targets
-from nightdesk.engine.judging import Judged, judge
+from nightdesk.engine.judging import Judged, judge, of_the_rest
 from nightdesk.engine.protecting import protection
 from nightdesk.engine.tax_inputs import measures
 from nightdesk.orders.netting import cross, net
@@ -182,6 +182,7 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     now = situation(desk, state, day, wanted, judged)
     wanted, refused = without_hidden_entries(desk, wanted, now)
     if refused:
+        judged = of_the_rest(desk, judged, wanted)
         now = situation(desk, state, day, wanted, judged)
     asked, held = _in_units(desk, wanted.quantity), _in_units(desk, wanted.held)
     passage = pass_gate(desk.rules, asked, held, now)
@@ -304,7 +305,7 @@ def as_asked(book: Book, order: Order) -> Order:
 
 def _in_units(desk: Desk, quantity: Floats) -> Floats:
     """Net quantities of all strategies; a sum of floats need not be the float next to its decimal value."""
-    return desk.units.toward_zero(quantity.sum(axis=0))
+    return desk.units.of_sums(quantity.sum(axis=0))
 
 
 def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:

@@ -91,6 +91,15 @@ def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
     )
 
 
+def of_the_rest(desk: Desk, judged: Judged, wanted: Targets) -> Judged:
+    """The same after a part of what was wanted is refused: in recovery sizes are shares of the rest."""
+    if desk.book.levels is None or judged.risk.recovery is None:
+        return judged
+    rest = np.abs(wanted.quantity.sum(axis=0)) * judged.risk.size(desk.book.levels)
+    size_cap = np.minimum(judged.standing.size_cap, rest)
+    return replace(judged, standing=replace(judged.standing, size_cap=size_cap))
+
+
 def _without_levels(risk: RiskState, state: State) -> RiskState:
     """The state of a book without levels: its drawdown is that of the mark, and asks for nothing."""
     mark = state.mark

@@ -41,6 +41,14 @@ class Units:
         whole: Floats = np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count))
         return whole if self._ones else whole * self.numerator / self.denominator
 
+    def of_sums(self, sums: Floats) -> Floats:
+        """Sums of whole units, each the float next to its decimal value; shapes as of `toward_zero`.
+
+        The error of a sum is that of its largest parts: where they cancel, it is more than a product's.
+        """
+        whole: Floats = np.rint(sums if self._ones else sums * self.denominator / self.numerator)
+        return whole if self._ones else whole * self.numerator / self.denominator
+
     @cached_property
     def _ones(self) -> bool:
         """Whether every unit is 1."""
