@@ -31,7 +31,7 @@ from desk_failure import RefusedBookOperator
 from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.session.books import read_shelf
+from nightdesk.session.books import read_books
 from session_timetable import SessionTimetable
 
 #: Sessions of one book under way at once. Those that wait for their turn hold slots; the executor has 8 more.
@@ -94,15 +94,15 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     only : str or None
         A task needs its own DAG alone; None makes all.
     """
-    shelf = read_shelf(folder)
+    found = read_books(folder)
     makers = {
         dag_id_of("daily", path.stem): partial(daily, book)
-        for path, book in shelf.books.items()
+        for path, book in found.books.items()
         if book.schedule.rhythm == "daily"
     }
     makers |= {
         dag_id_of("daily", path.stem): partial(refused, path.stem, reason)
-        for path, reason in shelf.refused.items()
+        for path, reason in found.refused.items()
     }
     return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}
 

@@ -18,7 +18,7 @@ from desk_collect import CollectOperator
 from desk_conventions import DEFAULTS, Tag
 from desk_failure import raise_alert
 from nightdesk.machine.home import Home
-from nightdesk.session.books import read_shelf
+from nightdesk.session.books import read_books
 
 #: 9:35 is five minutes after the open of New York; orders of the closing auction are known after 16:00.
 TIMES = "35 9-16 * * mon-fri"
@@ -37,7 +37,7 @@ def fills(folder: Path) -> DAG:
         default_args=DEFAULTS | {"on_failure_callback": raise_alert},
         tags=[Tag.TRADING],
     ) as dag:
-        real = [book for book in read_shelf(folder).books.values() if book.broker.kind != "paper"]
+        real = [book for book in read_books(folder).books.values() if book.broker.kind != "paper"]
         for book in real:
             CollectOperator(
                 task_id=book.name,

@@ -109,7 +109,7 @@ class HourTimetable(Timetable):
         )
 
     def _schedule(self) -> Schedule:
-        # The calendar is dear: a DAG file that only names this timetable does not pay for it.
+        # The calendar takes time to build: a DAG file that only names this timetable does not pay for it.
         return schedule_of_hours(self.calendar, self.delay_minutes)
 
 

@@ -77,12 +77,6 @@ FROM nightdesk.headlines JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = %(symbol)s AND published_at > %(after)s AND published_at <= %(until)s
 ORDER BY published_at, feed, article, known_at;
 
--- name: session_sentiments
-SELECT symbol, scorer, score, count
-FROM nightdesk.sentiments
-WHERE book = %(book)s AND as_of = %(as_of)s
-ORDER BY symbol;
-
 -- name: news_reach
 SELECT since, until, symbols
 FROM nightdesk.news_reach

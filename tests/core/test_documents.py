@@ -12,7 +12,7 @@ from nightdesk.core.book import load_book
 from nightdesk.core.documents import read_yaml
 from nightdesk.core.errors import Refused
 from nightdesk.engine.injection import read_injections
-from nightdesk.session.books import read_shelf
+from nightdesk.session.books import read_books
 
 BOOKS = Path(__file__).parents[2] / "books"
 
@@ -152,9 +152,9 @@ def _broken_link(path: Path) -> None:
 def test_a_book_that_is_no_book_is_refused_alone(tmp_path: Path, make, words: str) -> None:
     (tmp_path / "multi_asset.yaml").write_bytes((BOOKS / "multi_asset.yaml").read_bytes())
     make(tmp_path / "evil.yaml")
-    shelf = read_shelf(tmp_path)
-    assert [path.stem for path in shelf.books] == ["multi_asset"]
-    reason = shelf.refused[tmp_path / "evil.yaml"]
+    found = read_books(tmp_path)
+    assert [path.stem for path in found.books] == ["multi_asset"]
+    reason = found.refused[tmp_path / "evil.yaml"]
     assert words in reason
     assert "\n" not in reason
     assert len(reason) < 500

@@ -205,10 +205,10 @@ def _books() -> dict[str, Book]:
     """The books that can be read, by name."""
     import os
 
-    from nightdesk.session.books import read_shelf
+    from nightdesk.session.books import read_books
     from nightdesk.session.context import project_root
 
-    return {one.name: one for one in read_shelf(project_root(os.environ) / "books").books.values()}
+    return {one.name: one for one in read_books(project_root(os.environ) / "books").books.values()}
 
 
 def _state(stated: Action, *, as_json: bool) -> None:

@@ -34,25 +34,25 @@ def books(
     A started book whose file is gone is named, where the database answers.
     """
     from nightdesk.core.errors import Refused
-    from nightdesk.session.books import read_shelf, shared_accounts
+    from nightdesk.session.books import read_books, shared_accounts
 
-    shelf = read_shelf(_folder())
+    found = read_books(_folder())
     if stored:
         document = _stored(book)
         show(document, as_json=json, text=lambda: [_as_yaml(document)])
         return
     if book is not None:
         chosen = open_book(book)
-        shared = shared_accounts(shelf.books).get(_folder() / f"{chosen.name}.yaml")
+        shared = shared_accounts(found.books).get(_folder() / f"{chosen.name}.yaml")
         if shared is not None:
             raise Refused(shared)
         document = in_full(chosen)
         show(document, as_json=json, text=lambda: [_as_yaml(document)])
         return
-    if not shelf.books and not shelf.refused:
+    if not found.books and not found.refused:
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
-    refused = {**shelf.refused, **shared_accounts(shelf.books)}
-    rows, lacking = [_summary(one) for one in shelf.books.values()], _fileless()
+    refused = {**found.refused, **shared_accounts(found.books)}
+    rows, lacking = [_summary(one) for one in found.books.values()], _fileless()
     # What is refused stands first: the list of those that are well may be long.
     for one in lacking:
         typer.echo(f"nightdesk: {one.book} was started: {one.words} {one.todo}", err=True)

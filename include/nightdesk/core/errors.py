@@ -21,4 +21,4 @@ class BadRequest(Refused):
 
 
 class NotYet(Transient):
-    """The turn of this decision has not come: an earlier session is not closed."""
+    """What a step needs is not there yet, and comes by itself: a decision before is open, a bar is late."""

@@ -35,11 +35,6 @@ def same_symbol(symbol: str) -> str:
     return symbol.replace(".", "-").replace("/", "-")
 
 
-def of_yahoo(symbol: str) -> str:
-    """Yahoo's name of a book's symbol."""
-    return same_symbol(symbol)
-
-
 def as_written(symbol: str) -> str:
     """A symbol that its layout writes as books do."""
     return symbol.strip()

@@ -227,10 +227,10 @@ def _told(book: Book, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _load_books(home: Home) -> tuple[list[Book], list[str]]:
-    from nightdesk.session.books import read_shelf
+    from nightdesk.session.books import read_books
 
-    shelf = read_shelf(home.root / "books")
-    books, refused = list(shelf.books.values()), list(shelf.refused.values())
+    found = read_books(home.root / "books")
+    books, refused = list(found.books.values()), list(found.refused.values())
     if not books:
         raise Refused("\n".join(refused) or f"no book in {home.root / 'books'}: a book is a YAML file there")
     return books, refused

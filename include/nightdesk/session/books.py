@@ -1,4 +1,4 @@
-"""The shelf: every book of a folder, checked as far as that needs neither a network nor a database."""
+"""The books of a folder, each checked as far as that needs neither a network nor a database."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from nightdesk.engine import resolve
 
 
 @dataclass(frozen=True)
-class Shelf:
+class BookFolder:
     """The books of a folder by file, and the reason for each file that holds none that may trade."""
 
     books: Mapping[Path, Book]
     refused: Mapping[Path, str]
 
 
-def read_shelf(folder: Path) -> Shelf:
+def read_books(folder: Path) -> BookFolder:
     """Every ``*.yaml`` of a folder; one that is wrong, or whose plug-in breaks, does not hide the others."""
     books: dict[Path, Book] = {}
     refused: dict[Path, str] = {}
@@ -32,7 +32,7 @@ def read_shelf(folder: Path) -> Shelf:
             refused[path] = str(error)
         except Exception as error:  # noqa: BLE001 (whatever a plug-in does, the other books stay)
             refused[path] = f"{path}: {type(error).__name__}: {error}"
-    return Shelf(books, refused)
+    return BookFolder(books, refused)
 
 
 def shared_accounts(books: Mapping[Path, Book]) -> dict[Path, str]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.core.calendar import as_date
-from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.core.calendar import as_date, as_moment
+from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.session.context import Context
@@ -18,9 +18,12 @@ from nightdesk.session.data_alerts import tell_data, tell_feeds
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.book_rows import keep_book_version
+from nightdesk.store.db import now
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nightdesk.feeds.quality import Quality
 
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
@@ -148,7 +151,15 @@ def store_bars(context: Context) -> Stored:
 
 
 def store_hours(context: Context) -> dict[str, int | str]:
-    """Fetch the hours of a book that decides by them, and store what is new; raises as `store_bars`."""
+    """Fetch the hours of a book that decides by them, and store what is new.
+
+    Raises
+    ------
+    NotYet
+        When a symbol's bar of the decision's hour has not come and may yet come; what came is kept.
+    Transient, Refused
+        As `store_bars`.
+    """
     if not context.is_hourly:
         return {}
     from nightdesk.feeds import has_hours, make
@@ -165,7 +176,20 @@ def store_hours(context: Context) -> dict[str, int | str]:
     first, health = first_day(context), Health(context.conn)
     fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
     saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
+    _await_late_hours(context, fetched.bars)
     return {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+
+
+def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
+    """Raise `NotYet` for symbols without a bar of the hour, up to the bound that the book sets."""
+    until = context.schedule.waited_until(context.as_of)
+    there = set(bars.loc[bars["end"] == as_moment(context.as_of), "symbol"])
+    late = [symbol for symbol in context.book.symbols if symbol not in there]
+    if late and now(context.conn) < until:
+        raise NotYet(
+            f"{context.book.name} {context.name}: the hour's bar of {', '.join(late)} has not come; it is "
+            f"waited for until {until:%H:%M} UTC (schedule.wait_minutes), then decided without"
+        )
 
 
 def _hours_changed(context: Context, since: datetime) -> bool:

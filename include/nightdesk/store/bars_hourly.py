@@ -17,7 +17,7 @@ from nightdesk.core.hours import HourlyBars, build_hourly_panel
 from nightdesk.core.panel import Action, Floats, Panel, book_columns
 from nightdesk.core.schedule import Instants, Schedule, schedule_of
 from nightdesk.store.bar_rows import MARKET_LOCK, Saved, first_day_decided_on, symbol_ids
-from nightdesk.store.binary import copy_in, copy_out, instants
+from nightdesk.store.binary import columns_by_number, copy_in, copy_out, instants
 from nightdesk.store.checked_frames import PRICES, instant
 from nightdesk.store.db import Connection, Cursor, cursor, now, transaction
 from nightdesk.store.panels import read_panel
@@ -265,10 +265,7 @@ def _read(conn: Connection, book: Book, after: datetime, until: datetime, known_
         ids = dict(cur.fetchall())
         span = {"symbols": list(ids.values()), "after": after, "until": until, "known_by": known_by}
         rows = copy_out(cur, cur.mogrify(query("panel_hours"), span), _TYPES)
-    column_of = np.full(max(ids.values(), default=0) + 1, -1, dtype=np.intp)
-    for at, name in enumerate(symbols):
-        if name in ids:
-            column_of[ids[name]] = at
+    column_of = columns_by_number(ids, symbols)
     return HourlyBars(
         column=column_of[rows["symbol_id"]],
         end=instants(rows["bar_end"]).astype("datetime64[s]"),

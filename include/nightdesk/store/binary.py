@@ -6,7 +6,7 @@ out or read back at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -75,6 +75,15 @@ def copy_out(cur: Cursor, statement: str | bytes, types: Mapping[str, str]) -> N
     if len(body) % row_type.itemsize:
         raise ValueError(f"the rows of this query are not of fixed width (a null, another type): {text}")
     return np.frombuffer(body, row_type)
+
+
+def columns_by_number(numbers: Mapping[str, int], symbols: Sequence[str]) -> NDArray[np.intp]:
+    """The place among `symbols` of each symbol's number in the store, -1 where it has none."""
+    places = np.full(max(numbers.values(), default=0) + 1, -1, dtype=np.intp)
+    for at, name in enumerate(symbols):
+        if name in numbers:
+            places[numbers[name]] = at
+    return places
 
 
 def days(wire: NDArray[Any]) -> Sessions:

@@ -153,11 +153,6 @@ def headlines_changed(conn: Connection, reading: Reading, since: datetime) -> bo
     return row is not None and bool(row["changed"])
 
 
-def read_sentiments(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
-    """What a decision made of its headlines: symbol, scorer, score, count; a symbol without any is absent."""
-    return read_rows(conn, "session_sentiments", book=book, as_of=as_of)
-
-
 def reached(
     conn: Connection, book: str, feed: str, symbols: Sequence[str], since: datetime
 ) -> datetime | None:

@@ -9,7 +9,7 @@ import numpy as np
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
-from nightdesk.store.binary import copy_out, days
+from nightdesk.store.binary import columns_by_number, copy_out, days
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_rows
@@ -52,10 +52,7 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         ids = dict(cur.fetchall())
         span = {"symbols": list(ids.values()), "first": before, "last": last, "known_by": known_by}
         rows = copy_out(cur, cur.mogrify(query("panel_bars"), span), _BAR_TYPES)
-    column_of = np.full(max(ids.values(), default=0) + 1, -1, dtype=np.intp)
-    for at, name in enumerate(symbols):
-        if name in ids:
-            column_of[ids[name]] = at
+    column_of = columns_by_number(ids, symbols)
     bars = Bars(
         column=column_of[rows["symbol_id"]],
         day=days(rows["session"]),

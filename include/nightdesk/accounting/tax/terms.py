@@ -8,7 +8,7 @@ from typing import Literal
 
 from nightdesk.core.book import Book
 
-#: Which lots a sale is of: the oldest, the newest, the dearest, or those that were named for it.
+#: Which lots a sale is of: the oldest, the newest, those of the highest cost, or those named for it.
 Method = Literal["fifo", "lifo", "highest_cost", "specific"]
 
 
