@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench lock
+.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -42,6 +42,9 @@ format: env ## let ruff rewrite what it can
 
 bench: env ## measure, print a table and write benchmarks/latest.json
 	@$(PY) -m benchmarks
+
+reference: env ## write docs/reference/ from the code
+	@$(PY) tools/reference.py
 
 lock: env ## compile requirements.in into the pinned requirements.txt
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header \

@@ -8,6 +8,7 @@ name means the value of k periods before. A period is a session, or with ``h:`` 
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,6 +120,11 @@ def factor(
 def families() -> tuple[str, ...]:
     """Patterns of all registered families, sorted."""
     return tuple(sorted(_FAMILIES))
+
+
+def described(pattern: str) -> str:
+    """What a family of this pattern is, as its function's docstring says."""
+    return inspect.getdoc(_FAMILIES[pattern].compute) or ""
 
 
 @lru_cache(maxsize=1024)
