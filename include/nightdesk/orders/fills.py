@@ -163,24 +163,31 @@ def open_session(
     expired: list[Expired] = []
     taken: dict[str, Decimal] = {}
     for order in orders:
-        symbol, own = order.symbol, terms.terms[order.symbol]
+        symbol = order.symbol
         reason = _unfillable(order, bars, bounded=terms.max_volume_share is not None)
         if reason is not None:
             expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
             continue
-        quantity = order.quantity
-        if terms.max_volume_share is not None:
-            room = to_unit(exact(bars.volume[symbol]) * terms.max_volume_share, own.unit)
-            quantity = min(quantity, room - taken.get(symbol, Decimal(0)))
+        quantity = _within_volume(order, bars, terms, taken)
         if quantity > 0:
-            fills.append(_execute(order, quantity, bars, own))
-            taken[symbol] = taken.get(symbol, Decimal(0)) + quantity
+            fills.append(_execute(order, quantity, bars, terms.terms[symbol]))
+            taken[symbol] = taken.get(symbol, ZERO) + quantity
         if quantity < order.quantity:
-            rest = order.quantity - max(quantity, Decimal(0))
             share = f"{float(terms.max_volume_share or 0):g}"
             reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
-            expired.append(Expired(order.client_order_id, symbol, rest, reason))
+            expired.append(Expired(order.client_order_id, symbol, order.quantity - quantity, reason))
     return tuple(fills), tuple(expired)
+
+
+def _within_volume(
+    order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]
+) -> Decimal:
+    """As much of an order as the bar's volume bears after what other orders have taken of it; 0 or more."""
+    if terms.max_volume_share is None:
+        return order.quantity
+    symbol = order.symbol
+    most = to_unit(exact(bars.volume[symbol]) * terms.max_volume_share, terms.terms[symbol].unit)
+    return min(order.quantity, max(most - taken.get(symbol, ZERO), ZERO))
 
 
 def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
