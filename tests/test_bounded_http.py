@@ -18,7 +18,8 @@ from nightdesk.brokers import Unreachable, Unreadable
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.alpaca_http import Denied, Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.core.book import BrokerEntry, load_book
+from nightdesk.core.account_terms import BrokerEntry
+from nightdesk.core.book import load_book
 from nightdesk.core.errors import Transient
 from nightdesk.feeds import alpaca_news_http
 from nightdesk.feeds.alpaca_news_http import NewsLine

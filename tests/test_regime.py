@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nightdesk import regime
-from nightdesk.core.book import Band, load_book
+from nightdesk.core.book import load_book
+from nightdesk.core.portfolio_terms import Band
 
 MULTI_ASSET = load_book(Path(__file__).resolve().parents[1] / "books" / "multi_asset.yaml").regime
 

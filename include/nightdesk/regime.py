@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import Band
 from nightdesk.core.panel import Floats
+from nightdesk.core.portfolio_terms import Band
 
 #: Regime of a session whose VIX is missing; the caller carries the last one known.
 UNKNOWN = -1

@@ -19,7 +19,7 @@ from nightdesk.accounting.repairs import (
     SentOrder,
     booked_entries,
 )
-from nightdesk.core.book import Tolerance
+from nightdesk.core.account_terms import Tolerance
 from nightdesk.orders import Fill, Intent, Order
 from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, Movement, OrderState
 

@@ -10,7 +10,7 @@ from tests.accounting.snapshots import EXACT, broker, fill, held, ours, plan, se
 
 from nightdesk.accounting.disputes import UnbookedOrder, disputes, why_withheld
 from nightdesk.accounting.repairs import SentOrder
-from nightdesk.core.book import Tolerance
+from nightdesk.core.account_terms import Tolerance
 
 SENT, PLANNED = sent("a"), sent("a", status="planned")
 SOLD, LONG_AGO = sent("a", "sell"), sent("a", decided=date(2020, 3, 5))

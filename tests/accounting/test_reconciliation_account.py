@@ -20,7 +20,7 @@ from tests.accounting.snapshots import (
 from nightdesk.accounting import Entry
 from nightdesk.accounting.payments import corrections, receivable
 from nightdesk.accounting.repairs import BookMovement, LedgerSnapshot, booked_entries
-from nightdesk.core.book import Tolerance
+from nightdesk.core.account_terms import Tolerance
 from nightdesk.orders.broker_account import Movement
 
 

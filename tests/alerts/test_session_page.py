@@ -24,7 +24,7 @@ from nightdesk.alerts.session_page import (
     headline,
     render,
 )
-from nightdesk.core.book import Target
+from nightdesk.core.reporting_terms import Target
 from nightdesk.orders import Slippage
 from nightdesk.performance import Past, StrategyDay, judge_targets, results
 from nightdesk.store.kill_switch_rows import KillSwitchState

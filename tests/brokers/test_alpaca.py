@@ -17,7 +17,8 @@ from nightdesk.brokers.alpaca_address import address_of
 from nightdesk.brokers.alpaca_answers import STATES, Rubbish, Symbols, order_of
 from nightdesk.brokers.alpaca_http import Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.core.book import Book, BrokerEntry, load_book
+from nightdesk.core.account_terms import BrokerEntry
+from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Intent, Order, client_order_id

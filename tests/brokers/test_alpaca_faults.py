@@ -17,7 +17,8 @@ from nightdesk.brokers import DuplicateOrder, OrderState, RejectedOrder, Unreach
 from nightdesk.brokers.alpaca import AlpacaBroker
 from nightdesk.brokers.alpaca_http import Busy, Denied, Patience
 from nightdesk.brokers.credentials import Credentials
-from nightdesk.core.book import Book, BrokerEntry, load_book
+from nightdesk.core.account_terms import BrokerEntry
+from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.orders.order import Intent, Order

@@ -1,14 +1,17 @@
 """A book is read, or refused with the file, the key, what was found and what is allowed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from nightdesk.core.book import load_book
+from nightdesk.core.book import Book, load_book
+from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.errors import Refused
 from nightdesk.core.schedule import schedule_of
 
@@ -174,6 +177,38 @@ def test_an_impossible_book_is_refused_with_file_key_and_reason(
     with pytest.raises(Refused) as caught:
         load_book(path)
     assert f"{path}: {message}" in str(caught.value)
+
+
+def test_all_that_does_not_hang_together_is_told_at_once(tmp_path: Path) -> None:
+    tree = yaml.safe_load(MULTI_ASSET.read_text())
+    tree["strategies"]["other"] = {"share": 0.5}
+    tree["regime"][0]["strategies_off"] = ["nope"]
+    tree.update(origin="2024-01-02", inception="2024-01-02")
+    path = tmp_path / "broken.yaml"
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+    with pytest.raises(Refused) as caught:
+        load_book(path)
+    told = str(caught.value).splitlines()
+    assert [line.removeprefix(f"{path}: ").split(" ")[0] for line in told] == [
+        "strategies:", "regime.NORMAL.strategies_off:", "origin"
+    ]  # fmt: skip
+
+
+def test_every_key_of_a_book_has_a_description() -> None:
+    def silent(model: type[BaseModel]) -> Iterator[str]:
+        for name, field in model.model_fields.items():
+            if not field.description:
+                yield f"{model.__name__}.{name}"
+            for part in models_in(field.annotation):
+                yield from silent(part)
+
+    def models_in(annotation: object) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield annotation
+        for part in get_args(annotation):
+            yield from models_in(part)
+
+    assert [*silent(Book), *silent(MaxDrawdownLimit)] == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from hypothesis.vendor.pretty import RepresentationPrinter
 
 from nightdesk.accounting import Entry, capital, fold, mark
 from nightdesk.accounting.tax import TaxView
-from nightdesk.core.book import ExitDistance, ExitPlan, Levels, parse_book
+from nightdesk.core.book import parse_book
+from nightdesk.core.drawdown_levels import Levels
+from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.core.money import exact, to_cents, to_price, to_unit
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, Day, Desk, Facts, State, Targets, resolve, targets

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tests.engine.desks import book, day, desk, state
 
-from nightdesk.core.book import ExitPlan
 from nightdesk.core.errors import Refused
+from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.engine import Carried, Desk, Targets, gate, resolve, targets
 from nightdesk.engine.exit_words import stop_words, target_words
 from nightdesk.engine.exits import Cause

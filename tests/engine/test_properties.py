@@ -12,7 +12,7 @@ from tests.engine.random_books import Scene, scenes
 
 from nightdesk.accounting import cross_entries, fill_entries, mark
 from nightdesk.accounting.ledger import value
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.money import exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Gated, gate, plan, plan_crosses

@@ -16,7 +16,7 @@ from tests.fakes.smtp import FakeMail, mail_server, text_of
 from tests.session.small_desk import begin_child, die, wait_for
 
 from nightdesk.alerts import sending
-from nightdesk.core.book import Routes
+from nightdesk.core.reporting_terms import Routes
 from nightdesk.operations import delivery
 from nightdesk.operations.delivery import Delivered, book_routes, deliver, nowhere_words
 from nightdesk.store.db import Connection, cursor, lock_key, lone_lock

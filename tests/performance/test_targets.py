@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from nightdesk.core.book import Target
+from nightdesk.core.reporting_terms import Target
 from nightdesk.performance import judge_targets
 
 RETURN = Target(above=0.10, acceptable=0.07)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from tests.risk.situations import situation
 from tests.risk.test_reduction import measured
 
-from nightdesk.core.book import Band, Margin
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import (
     Entering,
     PeriodLows,

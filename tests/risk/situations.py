@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nightdesk.core.book import Band
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio import Units
 from nightdesk.risk import Entering, Situation, Standing
 

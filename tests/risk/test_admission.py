@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.core.book import Band
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import Entering, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.rule import Ruling
 

@@ -13,7 +13,7 @@ import pytest
 from tests.risk.situations import SYMBOLS, situation
 from tests.risk.test_reduction import measured
 
-from nightdesk.core.book import MaxDrawdownLimit
+from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.errors import Refused
 from nightdesk.risk import (
     Entering,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nightdesk.core.book import Levels, Margin
+from nightdesk.core.drawdown_levels import Levels
+from nightdesk.core.margin import Margin
 from nightdesk.risk import LEVEL_RULES, Distance, RiskMeasures, Standing, make_rules
 from nightdesk.risk.distances import distances
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.risk import Answer, LevelChange, RiskState, Signs, advance, begin
 from nightdesk.risk.levels import SIMULATED
 from nightdesk.risk.moves import describe

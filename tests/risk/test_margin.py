@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nightdesk.core.book import Margin, parse_book
+from nightdesk.core.book import parse_book
 from nightdesk.core.errors import Refused
+from nightdesk.core.margin import Margin
 from nightdesk.engine import resolve
 
 MULTI_ASSET = Path(__file__).parents[2] / "books" / "multi_asset.yaml"

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from tests.risk.situations import situation
 
-from nightdesk.core.book import Band
 from nightdesk.core.panel import Floats
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio import Units
 from nightdesk.risk import (
     Entering,

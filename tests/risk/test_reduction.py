@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.core.book import Margin
+from nightdesk.core.margin import Margin
 from nightdesk.risk import Passage, RiskMeasures, Standing, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.distances import distances
 

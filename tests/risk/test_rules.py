@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from tests.risk.situations import SYMBOLS, situation
 
-from nightdesk.core.book import Band, Margin
 from nightdesk.core.errors import Refused
+from nightdesk.core.margin import Margin
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import Entering, make_rules, pass_gate, rule_names, verdicts, words
 
 EXTREME = Band(name="EXTREME", entries=False)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from nightdesk.core.book import Stop
+from nightdesk.core.exit_plan import Stop
 from nightdesk.risk import Holding, RiskState, begin, carry, stop_out
 
 STOP = Stop(halve=0.12, leave=0.18)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.risk import RiskState, Signs, advance
 from nightdesk.risk.moves import in_short, stands
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.random_books import levels
 
-from nightdesk.core.book import Levels, MaxDrawdownLimit, Stop, WayBack
+from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit, WayBack
+from nightdesk.core.exit_plan import Stop
 from nightdesk.risk import Answer, Holding, RiskState, Signs, advance, begin, carry, stop_out
 
 FIRST = date(2020, 1, 1)

@@ -9,7 +9,7 @@ from tests.engine.desks import book
 from tests.research.backtest.panels import FIRST, LAST, seeded_panel
 from tests.session.small_desk import SmallDesk
 
-from nightdesk.core.book import BrokerEntry
+from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.volumes import symbols_without_volume
 from nightdesk.research.backtest.data import read_market

@@ -27,7 +27,7 @@ from nightdesk.accounting.repairs import (
     SentOrder,
     booked_entries,
 )
-from nightdesk.core.book import Tolerance
+from nightdesk.core.account_terms import Tolerance
 from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, to_cents, to_price
 from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, OrderState
 from nightdesk.orders.fills import Fill

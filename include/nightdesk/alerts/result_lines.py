@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from nightdesk.alerts import figures
-from nightdesk.core.book import Target
+from nightdesk.core.reporting_terms import Target
 from nightdesk.performance import Aimed, Results
 
 #: Figures that are no share of anything.

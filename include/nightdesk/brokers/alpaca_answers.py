@@ -13,10 +13,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
-from nightdesk.core.book import Instrument
 from nightdesk.core.calendar import Calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, to_cents, to_price
+from nightdesk.core.universe import Instrument
 from nightdesk.orders.broker_account import Account, BrokerOrder, Movement, MovementKind, OrderState
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Side

@@ -10,8 +10,9 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from nightdesk.accounting.period import Period
-from nightdesk.core.book import AssetClass, Book, Instrument
+from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused, Transient
+from nightdesk.core.universe import AssetClass, Instrument
 from nightdesk.orders.broker_account import Account, BrokerOrder, Movement
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order, OrderType, TimeInForce

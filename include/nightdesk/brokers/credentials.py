@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from nightdesk.core.book import BrokerEntry
+from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.errors import Refused
 
 #: Names the accounts, comma-separated, that may trade real money.

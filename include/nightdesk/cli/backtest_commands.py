@@ -240,7 +240,7 @@ def _targets(targets: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     import math
 
     from nightdesk.alerts.result_lines import figure_words, target_words
-    from nightdesk.core.book import Target
+    from nightdesk.core.reporting_terms import Target
 
     if not targets:
         yield "the book has no targets"

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors, portfolio, risk, strategies
-from nightdesk.core.book import Book, ExitDistance, ExitPlan, Stop, StrategyEntry
+from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
+from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
+from nightdesk.core.portfolio_terms import StrategyEntry
 from nightdesk.orders.fills import FillTerms, fill_terms
 from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR

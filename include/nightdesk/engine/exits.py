@@ -6,7 +6,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from nightdesk.core.book import ExitDistance
+from nightdesk.core.exit_plan import ExitDistance
 from nightdesk.core.panel import Floats
 from nightdesk.engine.carried import Carried
 from nightdesk.engine.desk import Desk, PlannedExits

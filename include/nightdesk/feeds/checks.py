@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.feeds.measures import RANGE_ROUNDING
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nightdesk.core.book import Book
-from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import Withheld, usable
@@ -38,7 +38,7 @@ class HourlyQuality:
     failed : mapping of check name to bool ndarray
     jumps : Jumps
         What each close was measured against.
-    limits : nightdesk.core.book.QualityLimits
+    limits : nightdesk.core.data_terms.QualityLimits
         Those of hours, under the names that the checks use.
     withheld : Withheld
         What decisions do not use.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import QualityLimits as Limits
+from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.core.withheld import BadOpens
 
@@ -92,7 +92,7 @@ def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> 
         Where there is a bar that passed the checks of the bar itself: only such a close can be accepted.
     scale : ndarray of shape (n_sessions, n_symbols)
         See `robust_scale`.
-    limits : nightdesk.core.book.QualityLimits
+    limits : nightdesk.core.data_terms.QualityLimits
         `price_jump`, `price_jump_sigmas` and `price_jump_floor`.
 
     Returns

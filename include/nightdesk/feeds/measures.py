@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import QualityLimits as Limits
 from nightdesk.core.corporate.soundness import RANGE_ROUNDING as RANGE_ROUNDING
+from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
 from nightdesk.feeds.jumps import Flags, Jumps, measure_jumps, robust_scale
 
@@ -36,7 +36,7 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
     ----------
     panel : Panel
         From the book's origin on.
-    limits : nightdesk.core.book.QualityLimits
+    limits : nightdesk.core.data_terms.QualityLimits
         The sessions over which gaps are counted and the scale of returns is taken; what a jump is.
     index : str
         A symbol that cannot be traded: of its bar only the close counts, and its jumps are no faults.

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
-from nightdesk.core.book import QualityLimits as Limits
 from nightdesk.core.calendar import as_date
+from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import QuarantineSpell, Withheld
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from nightdesk.core.book import Levels
 from nightdesk.core.calendar import USUAL_CALENDAR, get_calendar
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.core.masking import mask_line, one_line
 from nightdesk.risk import LevelChange, RiskEvent, RiskState

@@ -16,8 +16,9 @@ from pathlib import Path
 from nightdesk.alerts.message import message_of
 from nightdesk.alerts.sending import Receiver, connection_id, receivers, send, variable
 from nightdesk.alerts.timing import is_due, is_fresh
-from nightdesk.core.book import Routes, load_book
+from nightdesk.core.book import load_book
 from nightdesk.core.errors import NightdeskError
+from nightdesk.core.reporting_terms import Routes
 from nightdesk.session.context import book_path
 from nightdesk.store.db import Connection, lock_key, lone_lock, now
 from nightdesk.store.delivery_rows import (

@@ -179,9 +179,7 @@ def open_session(
     return tuple(fills), tuple(expired)
 
 
-def _within_volume(
-    order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]
-) -> Decimal:
+def _within_volume(order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]) -> Decimal:
     """As much of an order as the bar's volume bears after what other orders have taken of it; 0 or more."""
     if terms.max_volume_share is None:
         return order.quantity

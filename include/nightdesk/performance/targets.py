@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from nightdesk.core.book import Figure, Target
+from nightdesk.core.reporting_terms import Figure, Target
 
 Outcome = Literal["met", "acceptable", "missed", "unknown"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Frozen, Share
+from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Sizing, register
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.core.registry import Registry, validated
 from nightdesk.strategies.strategy import Codes, SignalAction, SignalSide, actions

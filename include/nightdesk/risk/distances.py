@@ -11,7 +11,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import Levels, Margin
+from nightdesk.core.drawdown_levels import Levels
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
 from nightdesk.risk.periods import NO_LOSS, PeriodLows

@@ -27,7 +27,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 
 #: Levels at which a person is asked before a book may come back.
 REVIEWED, LIQUIDATED = 3, 4

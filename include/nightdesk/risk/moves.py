@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.risk.levels import LIQUIDATED, LOWEST_LASTING, REVIEWED, LevelChange, RiskState
 
 _CAUSES = {

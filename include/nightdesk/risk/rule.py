@@ -11,7 +11,10 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from nightdesk.core.book import Book, Frozen, Margin, Stop
+from nightdesk.core.book import Book
+from nightdesk.core.exit_plan import Stop
+from nightdesk.core.fields import Frozen
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.registry import Registry, validated
 from nightdesk.risk.distances import VOLATILITY, Distance, RiskMeasures

@@ -11,8 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import Band, Margin
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
+from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio.units import Units
 from nightdesk.risk.periods import NO_LOSS, PeriodLows
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from nightdesk.core.book import Stop
+from nightdesk.core.exit_plan import Stop
 from nightdesk.risk.levels import RiskState
 
 #: A cap is a float product, what is held a float next to a decimal: closer than this they are the same.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Facts, Judged, facts_at
 from nightdesk.risk import LevelChange, RiskEvent, RiskState

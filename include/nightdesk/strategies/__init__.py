@@ -1,6 +1,6 @@
 """Strategies: factors in, signals out; one file per strategy, registered by name."""
 
-from nightdesk.core.book import ExitDistance, ExitPlan
+from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.strategies import (
     cross_sectional_momentum,
     ma_crossover,

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from nightdesk.core.book import Frozen, Share, Symbol
 from nightdesk.core.errors import Refused
+from nightdesk.core.fields import Frozen, Share, Symbol
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register

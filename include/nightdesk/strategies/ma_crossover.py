@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.core.book import ExitPlan
+from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.strategies.comparing import above, at_most, below
 from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, JsonValue, model_validator
 
-from nightdesk.core.book import ExitPlan
 from nightdesk.core.calendar import Sessions, as_date
+from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.core.panel import Floats
 from nightdesk.strategies.comparing import above
 from nightdesk.strategies.learning import LearningStrategy, Span

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Frozen, Share
+from nightdesk.core.fields import Frozen, Share
 from nightdesk.strategies.comparing import above, at_most
 from nightdesk.strategies.strategy import CLOSE, Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.book import ExitPlan, Frozen
 from nightdesk.core.calendar import Sessions
+from nightdesk.core.exit_plan import ExitPlan
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.strategies.words import Texts, in_words
 

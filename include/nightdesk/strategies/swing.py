@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.core.book import ExitDistance, Frozen
+from nightdesk.core.exit_plan import ExitDistance
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.strategies.strategy import Codes, Direction
 

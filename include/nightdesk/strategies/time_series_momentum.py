@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import CLOSE, Codes, Direction, Signals, Strategy, View
@@ -61,11 +61,13 @@ class TimeSeriesMomentum(Strategy):
         """Thresholds are shares (0.02 is 2 %), VIX is in points."""
 
         window: int = Field(60, ge=1, le=2000, description="sessions of the momentum")
-        buy_above: FiniteFloat = 0.02
-        strong_buy_above: FiniteFloat = 0.10
-        sell_below: FiniteFloat = -0.02
-        strong_sell_below: FiniteFloat = -0.10
-        strong_buy_vix_below: FiniteFloat = Field(30.0, gt=0)
+        buy_above: FiniteFloat = Field(0.02, description="momentum of a BUY, share")
+        strong_buy_above: FiniteFloat = Field(0.10, description="momentum of a STRONG_BUY, share")
+        sell_below: FiniteFloat = Field(-0.02, description="momentum of a SELL, share")
+        strong_sell_below: FiniteFloat = Field(-0.10, description="momentum of a STRONG_SELL, share")
+        strong_buy_vix_below: FiniteFloat = Field(
+            30.0, gt=0, description="VIX in points from which on nothing is a STRONG_BUY"
+        )
 
         @model_validator(mode="after")
         def _in_order(self) -> Self:

@@ -11,7 +11,7 @@ from enum import IntEnum
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import ExitPlan
+from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register

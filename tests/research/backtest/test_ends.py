@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nightdesk.core.book import Book, Financing, load_book
+from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.costs import Financing
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action, Column, Panel, lay_events
 from nightdesk.engine.injection import read_injections

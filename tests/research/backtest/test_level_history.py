@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conftest import PROJECT
 
-from nightdesk.core.book import Levels
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.risk import LevelChange
 
 

@@ -15,10 +15,11 @@ from tests.engine.desks import book
 from tests.research.backtest.panels import FIRST, LAST, seeded_panel
 
 from nightdesk.accounting import fold
-from nightdesk.core.book import Levels, Target
 from nightdesk.core.calendar import as_date
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action
+from nightdesk.core.reporting_terms import Target
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.result_files import write_csv, write_result
 from nightdesk.research.backtest.run import Result, backtest

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import cast
 
 from nightdesk import factors
-from nightdesk.core.book import Book, QualityLimits
+from nightdesk.core.book import Book
+from nightdesk.core.data_terms import QualityLimits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.engine import resolve

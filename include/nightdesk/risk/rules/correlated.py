@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Frozen, Share
+from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
 from nightdesk.risk.correlation import Columns, known_pairs
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most

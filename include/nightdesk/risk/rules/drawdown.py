@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nightdesk.core.book import MaxDrawdownLimit
+from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.levels import REVIEWED

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Book, Frozen, Margin, Share
+from nightdesk.core.book import Book
+from nightdesk.core.fields import Frozen, Share
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register, without_entries

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least
 from nightdesk.risk.periods import PeriodLows, period_starts

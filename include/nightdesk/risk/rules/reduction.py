@@ -13,7 +13,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Book, Frozen, Margin, Share
+from nightdesk.core.book import Book
+from nightdesk.core.fields import Frozen, Share
+from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio.units import Units
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Book, Frozen, Stop
+from nightdesk.core.book import Book
+from nightdesk.core.exit_plan import Stop
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from nightdesk.core.book import Frozen, Share
+from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register

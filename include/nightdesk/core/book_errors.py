@@ -1,0 +1,56 @@
+"""What is wrong with a book, in words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from nightdesk.core.documents import quoting_hint, shortened
+
+
+def describe(error: Mapping[str, Any], *known: type[BaseModel]) -> str:
+    """One error of a validation: the path of the key, what was found, what is allowed.
+
+    Parameters
+    ----------
+    error : mapping
+        As `pydantic.ValidationError.errors` gives it.
+    known : type of BaseModel
+        Their keys, and those of all that they hold, are what an unknown key is compared with.
+    """
+    path = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the book"
+    found = error.get("input")
+    if error["type"] == "extra_forbidden":
+        return (
+            f"{path}: unknown key{_suggestion(str(error['loc'][-1]), known)}; remove it or correct its name"
+        )
+    if error["type"] == "missing":
+        return f"{path}: missing; it must be given"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"]) if path == "the book" else f"{path}: {error['ctx']['error']}"
+    words = f"{error['msg'][0].lower()}{error['msg'][1:]}{quoting_hint(error)}"
+    return f"{path}: found {shortened(found)}; {words}"
+
+
+def _suggestion(word: str, known: tuple[type[BaseModel], ...]) -> str:
+    keys = {name for model in known for name in _keys(model)}
+    close = difflib.get_close_matches(word, sorted(keys), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _keys(model: type[BaseModel]) -> Iterator[str]:
+    """The names of a model's fields and of those of every model in them."""
+    for name, field in model.model_fields.items():
+        yield name
+        for part in _parts(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from _keys(part)
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)

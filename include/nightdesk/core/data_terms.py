@@ -1,0 +1,77 @@
+"""Where a book's bars and headlines come from, and which bars are good enough to decide by."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from nightdesk.core.fields import Frozen, Positive, Share
+
+
+class Feeds(Frozen):
+    """Where market data comes from."""
+
+    daily: tuple[str, ...] = Field(
+        ("sample",), min_length=1, description="in the order in which they are asked"
+    )
+    hourly: tuple[str, ...] = Field(
+        (), description="of an hourly book's hours, in order; none: those of daily that have hours"
+    )
+    compare_with: str | None = Field(None, description="a second source whose closes are compared")
+    news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
+
+    @model_serializer(mode="wrap")
+    def _without_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A book that names no source of hours does not decide by any."""
+        said: dict[str, Any] = whole(self)
+        return said if self.hourly else {name: value for name, value in said.items() if name != "hourly"}
+
+
+class SentimentTerms(Frozen):
+    """How the headlines of `feeds.news` become numbers; see `nightdesk.sentiment`."""
+
+    scorer: Literal["lexicon", "finbert"] = Field(
+        "lexicon", description="a list of words; or a language model, where its weights are on this machine"
+    )
+
+
+class HourlyLimits(Frozen):
+    """The limits of the checks of hourly bars, for an hourly book."""
+
+    price_jump: Positive = Field(
+        0.15, description="from the last accepted close, with no corporate action; share"
+    )
+    missing_hours: Share = Field(0.05, description="missing in the look-back, share")
+    look_back: int = Field(60, ge=5, description="sessions whose hours are looked at")
+    stale_hours: int = Field(3, ge=2, description="unchanged closes in a row that make a warning")
+
+
+class QualityLimits(Frozen):
+    """The limits of the data checks; their meaning is in the spec of the checks themselves."""
+
+    price_jump: Positive = Field(
+        0.50, description="from the last accepted close, with no corporate action; share, never more"
+    )
+    price_jump_sigmas: Positive = Field(
+        25.0, description="the same in robust standard deviations of the symbol's returns over the look-back"
+    )
+    price_jump_floor: Positive = Field(
+        0.10, description="the limit that follows the symbol's volatility is never below it, share"
+    )
+    adjustment_jump: Positive = Field(0.20, description="adjusted return away from the raw one, share")
+    missing_sessions: Share = Field(0.05, description="missing in the look-back, share")
+    look_back: int = Field(252, ge=20, description="sessions")
+    source_deviation: Positive = Field(0.01, description="between two sources' closes, share")
+    stale_sessions: int = Field(5, ge=2, description="unchanged closes in a row that make a warning")
+    outlier_z: Positive = Field(10.0, description="robust z of the return before a warning")
+    failed_share: Share = Field(0.20, description="of the listed universe; above it stops")
+    reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent")
+    hourly: HourlyLimits = Field(HourlyLimits(), description="the same of an hourly book's hours")
+
+    @model_serializer(mode="wrap")
+    def _without_usual_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """The usual limits of hours are no part of what a daily book decides by."""
+        said: dict[str, Any] = whole(self)
+        usual = self.hourly == HourlyLimits()
+        return {name: value for name, value in said.items() if name != "hourly"} if usual else said

@@ -1,0 +1,103 @@
+"""What people are told of a book: its figures beside their targets, and alerts."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from nightdesk.core.fields import Frozen, Name, Positive
+
+#: Figures of a result that a book may have a target for, by their names in `metrics.json`.
+Figure = Literal[
+    "total_return",
+    "annual_return",
+    "excess_annual_return",
+    "annual_volatility",
+    "sharpe",
+    "sortino",
+    "calmar",
+    "max_drawdown",
+    "win_rate",
+    "profit_factor",
+    "turnover_monthly",
+    "trades_monthly",
+    "cost_drag",
+    "var_95",
+    "cvar_95",
+    "beta",
+]
+
+
+class Target(Frozen):
+    """What a figure of the book's result should be; see `nightdesk.performance.targets`.
+
+    One bound with what is still acceptable, or two bounds: a range.
+    """
+
+    above: float | None = Field(None, description="met above it; with below: from it on")
+    below: float | None = Field(None, description="met below it; with above: up to it")
+    acceptable: float | None = Field(None, description="not met, but good enough from here on")
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.above is None and self.below is None:
+            raise ValueError("a target is above a number, below one, or between both: give at least one")
+        if self.above is not None and self.below is not None:
+            if self.acceptable is not None:
+                raise ValueError("acceptable: a range is met or missed; leave it out, or one of the bounds")
+            if self.above >= self.below:
+                raise ValueError(f"above {self.above:g} must be less than below {self.below:g}")
+        elif self.acceptable is not None:
+            least, most = self.above, self.below
+            wrong = (least is not None and self.acceptable > least) or (
+                most is not None and self.acceptable < most
+            )
+            if wrong:
+                raise ValueError(
+                    f"acceptable: {self.acceptable:g} asks for more than the target itself; "
+                    "it says how much less is good enough"
+                )
+        return self
+
+
+class Routes(Frozen):
+    """Which routes an alert takes, by its level; where a route leads is set outside the book."""
+
+    INFO: tuple[Name, ...] = Field(("mail",), description="of what is good to know")
+    WARNING: tuple[Name, ...] = Field(("mail", "chat"), description="of what should be looked at")
+    CRITICAL: tuple[Name, ...] = Field(("mail", "chat"), description="of what needs a person today")
+    EMERGENCY: tuple[Name, ...] = Field(("mail", "chat"), description="of what needs a person at once")
+
+
+class Milestones(Frozen):
+    """A day's profit or loss of which people are told, as shares of the NAV before; null: never."""
+
+    profit: Positive | None = Field(0.02, description="told from this day's profit on")
+    loss: float | None = Field(-0.02, lt=0, gt=-1, description="told from this day's loss on")
+
+
+#: Limits of which people are told when they are near: those that no sizing fills on purpose.
+WATCHED_LIMITS = (
+    *("daily_loss", "period_loss", "drawdown_level", "max_drawdown", "stop_loss", "position_count"),
+    *("gross_leverage", "maintenance_margin"),
+)
+
+
+class Alerts(Frozen):
+    """How people are told, and of what."""
+
+    routes: Routes = Field(Routes(), description="which routes an alert takes, by its level")
+    limit_share: float = Field(0.8, gt=0, le=1, description="told when so much of a limit's reach is used")
+    limits: tuple[Name, ...] | None = Field(
+        WATCHED_LIMITS, description="of which limits; null: of every one that has a distance"
+    )
+    milestones: Milestones = Field(
+        Milestones(), description="a day's profit or loss of which people are told"
+    )
+    band_sessions: int = Field(
+        20, ge=5, le=252, description="sessions over which a strategy is compared with its backtest"
+    )
+    data_minutes: int = Field(
+        60, gt=30, description="minutes after the close by which a session's bars are to be stored"
+    )
