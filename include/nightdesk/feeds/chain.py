@@ -108,55 +108,94 @@ def fetch_with_fallback(
     Refused
         When nothing came at all and every reason is final; or what a feed holds is malformed.
     """
-    import pandas as pd
-
-    bars: dict[str, list[pd.DataFrame]] = {}
-    actions: list[pd.DataFrame] = []
-    reasons: dict[str, list[tuple[str, Missing]]] = {}
-    dropped: dict[str, int] = {}
-    passed_over: dict[str, str] = {}
+    gathered = _Gathered(hours)
     seen: dict[str, SourceHealth] = {}
-    framed, period = (hour_frame, "end") if hours else (bar_frame, "session")
     lacking = list(dict.fromkeys(symbols))
     for feed in feeds:
         if not lacking:
             break
-        state = SourceHealth.from_row(health.load(feed.name))
-        opened_by = Fault.PASSING
+        guarded = _Guarded(feed, health, now)
         for group in _batches(lacking, feed.batch):
-            if state.circuit(now()) is Circuit.OPEN:
-                words = f"not asked, its circuit is open since {state.opened_at:%H:%M:%S} UTC"
-                pause = Missing(f"{words} ({state.last_error})", opened_by)
-                answer = Fetched(framed({}), action_frame(), dict.fromkeys(group, pause))
-            else:
-                answer = (feed.fetch_hours if hours else feed.fetch)(group, first, last)
-                faults = [one for one in answer.missing.values() if one.fault is not Fault.ABSENT]
-                # a source that knows no such symbol is healthy; one that fails or refuses us is not
-                state = state.failed(now(), faults[0].reason) if faults else state.succeeded(now())
-                opened_by = faults[0].fault if faults else opened_by
-                health.save(feed.name, state.as_row())
-            for symbol, why in answer.missing.items():
-                reasons.setdefault(symbol, []).append((feed.name, why))
-            given = {str(name): rows for name, rows in answer.bars.groupby("symbol", sort=False)}
-            actions.append(answer.actions[~answer.actions["symbol"].isin(list(bars))])
-            for symbol, rows in given.items():
-                bars.setdefault(symbol, []).append(rows)
-            dropped = add_up(dropped, answer.dropped)
-            passed_over |= answer.passed_over
-        seen[feed.name] = state
-        reaches = _reaches_hour if hours else _reaches
-        lacking = [one for one in lacking if not reaches(bars.get(one, []), feed, one, last)]
-    told = {one: _combine(reasons[one]) for one in symbols if one in reasons}
-    if not bars:
-        _nothing_came(told, first, last, passed_over)
-    missing = {one: why for one, why in told.items() if one not in bars}
-    unheard = {one: told[one] for one in lacking if one in told and told[one].fault is Fault.PASSING}
-    together = [row for rows in bars.values() for row in rows]
-    frame = pd.concat(together).drop_duplicates(["symbol", period], keep="first")
-    moves = [one for one in actions if len(one)]
-    together_moved = action_frame(pd.concat(moves) if moves else ())
-    fetched = Fetched(framed(frame), together_moved, missing, dropped, passed_over)
-    return Chained(fetched, seen, unheard)
+            gathered.add(feed.name, guarded.ask(group, first, last, hours=hours))
+        seen[feed.name] = guarded.state
+        lacking = [one for one in lacking if not gathered.reaches(one, feed, last)]
+    why = {one: _combine(gathered.reasons[one]) for one in symbols if one in gathered.reasons}
+    if not gathered.bars:
+        _nothing_came(why, first, last, gathered.passed_over)
+    unheard = {one: why[one] for one in lacking if one in why and why[one].fault is Fault.PASSING}
+    return Chained(gathered.together(why), seen, unheard)
+
+
+class _Guarded:
+    """A feed behind its circuit breaker: `state` is stored after every request."""
+
+    def __init__(self, feed: Feed, health: HealthStore, now: Callable[[], datetime]) -> None:
+        self._feed, self._health, self._now = feed, health, now
+        self._opened_by = Fault.PASSING
+        self.state = SourceHealth.from_row(health.load(feed.name))
+
+    def ask(self, symbols: Sequence[str], first: date, last: date, *, hours: bool) -> Fetched:
+        """The feed's answer; while its circuit is open it is not asked, and all symbols are missing."""
+        if self.state.circuit(self._now()) is Circuit.OPEN:
+            return self._not_asked(symbols, hours=hours)
+        answer = (self._feed.fetch_hours if hours else self._feed.fetch)(symbols, first, last)
+        # A source that knows no such symbol is healthy; one that fails or refuses us is not.
+        fault = next((one for one in answer.missing.values() if one.fault is not Fault.ABSENT), None)
+        if fault is None:
+            self.state = self.state.succeeded(self._now())
+        else:
+            self.state = self.state.failed(self._now(), fault.reason)
+            self._opened_by = fault.fault
+        self._health.save(self._feed.name, self.state.as_row())
+        return answer
+
+    def _not_asked(self, symbols: Sequence[str], *, hours: bool) -> Fetched:
+        words = f"not asked, its circuit is open since {self.state.opened_at:%H:%M:%S} UTC"
+        pause = Missing(f"{words} ({self.state.last_error})", self._opened_by)
+        return Fetched(
+            (hour_frame if hours else bar_frame)({}), action_frame(), dict.fromkeys(symbols, pause)
+        )
+
+
+class _Gathered:
+    """What the feeds gave so far; of a bar that two of them gave, the first feed's stays."""
+
+    def __init__(self, hours: bool) -> None:
+        self._hours = hours
+        self._actions: list[pd.DataFrame] = []
+        self._dropped: dict[str, int] = {}
+        self.bars: dict[str, list[pd.DataFrame]] = {}
+        self.reasons: dict[str, list[tuple[str, Missing]]] = {}
+        self.passed_over: dict[str, str] = {}
+
+    def add(self, source: str, answer: Fetched) -> None:
+        """Take in an answer; actions only of symbols that no feed before it gave bars of."""
+        for symbol, why in answer.missing.items():
+            self.reasons.setdefault(symbol, []).append((source, why))
+        self._actions.append(answer.actions[~answer.actions["symbol"].isin(list(self.bars))])
+        for name, rows in answer.bars.groupby("symbol", sort=False):
+            self.bars.setdefault(str(name), []).append(rows)
+        self._dropped = add_up(self._dropped, answer.dropped)
+        self.passed_over |= answer.passed_over
+
+    def reaches(self, symbol: str, feed: Feed, last: date) -> bool:
+        """Whether nothing newer of a symbol can be expected by `last`."""
+        return (_reaches_hour if self._hours else _reaches)(self.bars.get(symbol, []), feed, symbol, last)
+
+    def together(self, why: Mapping[str, Missing]) -> Fetched:
+        """All of it as one answer, in which a symbol is missing when no feed gave a bar of it."""
+        import pandas as pd
+
+        framed, period = (hour_frame, "end") if self._hours else (bar_frame, "session")
+        rows = pd.concat([one for given in self.bars.values() for one in given])
+        actions = [one for one in self._actions if len(one)]
+        return Fetched(
+            framed(rows.drop_duplicates(["symbol", period], keep="first")),
+            action_frame(pd.concat(actions) if actions else ()),
+            {symbol: reason for symbol, reason in why.items() if symbol not in self.bars},
+            self._dropped,
+            self.passed_over,
+        )
 
 
 def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:
@@ -199,11 +238,11 @@ def in_words(missing: Mapping[str, Missing]) -> str:
 
 
 def _nothing_came(
-    told: Mapping[str, Missing], first: date, last: date, passed_over: Mapping[str, str]
+    why: Mapping[str, Missing], first: date, last: date, passed_over: Mapping[str, str]
 ) -> NoReturn:
-    message = f"no source gave a bar of any symbol from {first} to {last}: {in_words(told)}"
+    message = f"no source gave a bar of any symbol from {first} to {last}: {in_words(why)}"
     if passed_over:
-        message += f" (passed over: {'; '.join(f'{name}: {why}' for name, why in passed_over.items())})"
-    if any(one.fault is Fault.PASSING for one in told.values()):
+        message += f" (passed over: {'; '.join(f'{name}: {reason}' for name, reason in passed_over.items())})"
+    if any(one.fault is Fault.PASSING for one in why.values()):
         raise Transient(f"{message}; it is tried again")
     raise Refused(f"{message}; correct the key, the symbols or the feeds of the book")

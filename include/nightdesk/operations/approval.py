@@ -22,6 +22,7 @@ from nightdesk.store.message_rows import asking_key
 from nightdesk.store.risk_state_rows import newest_risk_state, read_risk_events, save_risk_event
 
 Wanted = Literal["review", "confirm"]
+AnswerKind = Literal["review", "confirm", "reject"]
 
 _ANSWERS = ("review", "confirm", "reject")
 _DONE = {"review": "reviewed", "confirm": "confirmed", "reject": "rejected"}
@@ -103,7 +104,7 @@ def what_waits(conn: Connection, book: str) -> Waiting | None:
         book=book,
         session=session,
         episode=episode,
-        wanted="confirm" if episode.level >= LIQUIDATED else "review",
+        wanted=_wanted(episode),
         drawdown=state.drawdown,
         nav=None if mark is None else mark.nav,
         peak=state.peak,
@@ -182,23 +183,14 @@ def answer(
     found = newest_risk_state(conn, book)
     if found is None:
         raise Refused(f"book {book} waits for nobody: it has decided nothing yet")
-    state = found.state
-    episode = _episode(state)
-    if about is not None and about != episode:
-        raise Refused(
-            f"book {book} does not stand any more where the answer is about, level {about.level} since "
-            f"{about.since}: {level_in_words(state)}. If it waits, answer what is asked now"
-        )
-    if episode is None:
-        raise Refused(f"book {book} waits for nobody: {level_in_words(state)}")
+    episode = _episode_to_answer(book, found.state, about)
     said = _newest_answer(_said_since(conn, book, episode))
-    kind: Literal["review", "confirm", "reject"] = "reject"
-    if approved:
-        kind = "confirm" if episode.level >= LIQUIDATED else "review"
-    kept = (mask_line(reason.strip()), one_line(who.strip()))
-    if said is not None and said == RiskEvent(said.session, kind, *kept):
+    kind: AnswerKind = _wanted(episode) if approved else "reject"
+    if said is not None and said == RiskEvent(
+        said.session, kind, mask_line(reason.strip()), one_line(who.strip())
+    ):
         return said
-    _refuse_what_was_said(book, state, episode, said, approved=approved)
+    _refuse_what_was_said(book, found.state, episode, said, approved=approved)
     fact = RiskEvent(max(first, session_after(get_calendar(calendar), found.as_of)), kind, reason, who)
     with transaction(conn):
         save_risk_event(conn, book, fact, key=key)
@@ -207,10 +199,27 @@ def answer(
     return fact
 
 
+def _episode_to_answer(book: str, state: RiskState, about: Episode | None) -> Episode:
+    """The stay that an answer is about: the one that the person was shown, and the book is still in it."""
+    episode = _episode(state)
+    if about is not None and about != episode:
+        raise Refused(
+            f"book {book} does not stand any more where the answer is about, level {about.level} since "
+            f"{about.since}: {level_in_words(state)}. If it waits, answer what is asked now"
+        )
+    if episode is None:
+        raise Refused(f"book {book} waits for nobody: {level_in_words(state)}")
+    return episode
+
+
 def _episode(state: RiskState) -> Episode | None:
     if state.level < REVIEWED or state.since is None:
         return None
     return Episode(state.level, state.since)
+
+
+def _wanted(episode: Episode) -> Wanted:
+    return "confirm" if episode.level >= LIQUIDATED else "review"
 
 
 def _said_since(conn: Connection, book: str, episode: Episode) -> tuple[RiskEvent, ...]:

@@ -46,79 +46,89 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     Refused
         When no bars were ever ingested for it.
     """
+    return {
+        "book": context.book.name,
+        "session": context.session,
+        "symbol": symbol,
+        "as_of": context.as_of,
+        "known_by": context.known_by(),
+        **_market(context, symbol),
+        "signals": _signals(context, symbol),
+        **_holding(context, symbol),
+        **_wishes(context, symbol),
+        "level": _level(context),
+        "verdicts": _verdicts(context, symbol),
+        **_trades(context, symbol),
+    }
+
+
+def _market(context: Context, symbol: str) -> dict[str, Any]:
+    """What the decision knew of the symbol and of the market."""
     conn, book, as_of, session = context.conn, context.book.name, context.as_of, context.session
-    known_by = context.known_by()
     # Of a market that never closes the session's own UTC day is not over at the close, so it was not used.
     endless = symbol in context.book.continuous_symbols
     span = {
         "symbol": symbol,
         "first": session - timedelta(days=DAYS_OF_BARS),
         "last": session - timedelta(days=1) if endless else session,
-        "known_by": known_by,
+        "known_by": context.known_by(),
     }
+    findings = read_findings(conn, book, as_of)
+    factors = decision_rows.read_factors(conn, book, as_of, [symbol])
     regime = decision_rows.read_regime(conn, book, as_of)
-    mark = ledger_rows.read_mark(conn, book, as_of)
-
-    def mine(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        return [row for row in rows if row["symbol"] == symbol]
-
-    sent = [one for one in order_rows.orders_of(conn, book, as_of) if one.order.symbol == symbol]
-    ids = {one.order.client_order_id for one in sent}
-    events = [row for row in order_rows.order_events_of(conn, book, as_of) if row["client_order_id"] in ids]
     return {
-        "book": book,
-        "session": session,
-        "symbol": symbol,
-        "as_of": as_of,
-        "known_by": known_by,
         "bars": read_rows(conn, "bars_as_known", **span),
         "actions": read_rows(conn, "actions_as_known", **span),
-        "quality": [row for row in read_findings(conn, book, as_of) if row["symbol"] in (symbol, WHOLE_BOOK)],
-        "factors": {
-            name: float(values[0])
-            for name, values in decision_rows.read_factors(conn, book, as_of, [symbol]).items()
-        },
+        "quality": [row for row in findings if row["symbol"] in (symbol, WHOLE_BOOK)],
+        "factors": {name: float(values[0]) for name, values in factors.items()},
         "regime": None
         if regime is None
         else {"regime": regime.regime, "vix": regime.vix, "age": regime.vix_age},
-        "signals": _signals(context, symbol),
-        "nav": None if mark is None else mark.nav,
-        "positions": mine(ledger_rows.positions_of(conn, book, as_of)),
-        "targets": [
-            {**row, "why": why_of(context, row)} for row in mine(decision_rows.targets_of(conn, book, as_of))
-        ],
-        "dropped": [
-            {**row, "words": dropped_of(row)}
-            for row in read_rows(conn, "dropped_entries_of", book=book, as_of=as_of, symbol=symbol)
-        ],
-        "level": _level(context),
-        "verdicts": [
-            {
-                "rule": one.rule,
-                "action": one.action,
-                "before": one.before,
-                "after": one.after,
-                "value": one.value,
-                "limit": one.limit,
-                "words": words(one),
-            }
-            for one in decision_rows.verdicts_of(conn, book, as_of)
-            if one.symbol == symbol
-        ],
-        "orders": [
-            {
-                "client_order_id": one.order.client_order_id,
-                "side": one.order.side,
-                "quantity": one.order.quantity,
-                "order_type": one.order.order_type,
-                "reference_price": one.order.reference_price,
-                "limit_price": one.order.limit_price,
-                "status": one.status,
-                "filled_quantity": one.filled_quantity,
-                "events": [row for row in events if row["client_order_id"] == one.order.client_order_id],
-            }
-            for one in sent
-        ],
+    }
+
+
+def _holding(context: Context, symbol: str) -> dict[str, Any]:
+    """The book's NAV, and what each strategy holds of the symbol, at the mark."""
+    mark = ledger_rows.read_mark(context.conn, context.book.name, context.as_of)
+    held = ledger_rows.positions_of(context.conn, context.book.name, context.as_of)
+    return {"nav": None if mark is None else mark.nav, "positions": _of(symbol, held)}
+
+
+def _wishes(context: Context, symbol: str) -> dict[str, Any]:
+    """What each strategy wants of the symbol and why, and which entries a filter dropped."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    targets = _of(symbol, decision_rows.targets_of(conn, book, as_of))
+    dropped = read_rows(conn, "dropped_entries_of", book=book, as_of=as_of, symbol=symbol)
+    return {
+        "targets": [{**row, "why": why_of(context, row)} for row in targets],
+        "dropped": [{**row, "words": dropped_of(row)} for row in dropped],
+    }
+
+
+def _verdicts(context: Context, symbol: str) -> list[dict[str, Any]]:
+    """What each rule of the gate made of the symbol's target."""
+    return [
+        {
+            "rule": one.rule,
+            "action": one.action,
+            "before": one.before,
+            "after": one.after,
+            "value": one.value,
+            "limit": one.limit,
+            "words": words(one),
+        }
+        for one in decision_rows.verdicts_of(context.conn, context.book.name, context.as_of)
+        if one.symbol == symbol
+    ]
+
+
+def _trades(context: Context, symbol: str) -> dict[str, Any]:
+    """The symbol's orders with their events, their fills, and what strategies gave each other."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    sent = [one for one in order_rows.orders_of(conn, book, as_of) if one.order.symbol == symbol]
+    events = order_rows.order_events_of(conn, book, as_of)
+    return {
+        "orders": [_order(one, events) for one in sent],
         "fills": read_rows(conn, "fills_of_decision", book=book, as_of=as_of, symbol=symbol),
         "crosses": [
             {"strategy": intent.strategy, "quantity": intent.quantity, "price": one.price}
@@ -129,20 +139,37 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
     }
 
 
+def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    order = stored.order
+    return {
+        "client_order_id": order.client_order_id,
+        "side": order.side,
+        "quantity": order.quantity,
+        "order_type": order.order_type,
+        "reference_price": order.reference_price,
+        "limit_price": order.limit_price,
+        "status": stored.status,
+        "filled_quantity": stored.filled_quantity,
+        "events": [row for row in events if row["client_order_id"] == order.client_order_id],
+    }
+
+
+def _of(symbol: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if row["symbol"] == symbol]
+
+
 def _level(context: Context) -> str | None:
     """Where the book stood with its drawdown levels after the decision; None for a book without levels."""
     book, as_of, levels = context.book.name, context.as_of, context.book.levels
-    state, correlation = (
-        read_risk_state(context.conn, book, as_of),
-        average_correlation(context.conn, book, as_of),
-    )
+    state = read_risk_state(context.conn, book, as_of)
+    correlation = average_correlation(context.conn, book, as_of)
     return None if state is None or levels is None else stands(state, levels, correlation)
 
 
 def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
     """What each strategy said, in words made from the stored factors."""
     spoken = decision_rows.signals_of(context.conn, context.book.name, context.as_of)
-    rows = [row for row in spoken if row["symbol"] == symbol]
+    rows = _of(symbol, spoken)
     said = reasons_of(context) if rows else {}
     return [
         {
