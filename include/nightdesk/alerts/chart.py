@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from nightdesk.svg import falling, line_through
+
 #: The picture's own coordinates; the page stretches them.
 WIDTH, HEIGHT = 1000.0, 100.0
 
@@ -74,15 +76,13 @@ def draw_line(
     def across(index: int) -> float:
         return WIDTH * index / last
 
-    def down(value: float) -> float:
-        return HEIGHT * (high - value) / (high - low)
-
-    points = [f"{across(i):.1f} {down(value):.2f}" for i, value in enumerate(values)]
+    down = falling(low, high, 0.0, HEIGHT)
+    line = line_through([(across(i), down(value)) for i, value in enumerate(values)])
     base = 0.0 if floor_at_zero else HEIGHT
     dates = dict.fromkeys(round(last * share / 3) for share in range(4))
     return Chart(
-        line="M" + "L".join(points),
-        area=f"M0 {base:g}L" + "L".join(points) + f"L{WIDTH:g} {base:g}Z",
+        line=line,
+        area=f"M0 {base:g}L{line[1:]}L{WIDTH:g} {base:g}Z",
         vertical=tuple(Tick(down(value) / HEIGHT * 100, label(value)) for value in ticks),
         horizontal=tuple(Tick(100 * index / last, f"{sessions[index]:%Y-%m-%d}") for index in dates),
         summary=(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +14,11 @@ from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
 from nightdesk.cli.output import progress, say, show, table
-from nightdesk.cli.spans import begin
+from nightdesk.cli.spans import Start, begin
 
 if TYPE_CHECKING:
+    from nightdesk.core.book import Book
+    from nightdesk.research.backtest.data import FetchedBars
     from nightdesk.research.sweep.grid import Axis
     from nightdesk.research.sweep.sensitivity import FallingAway
     from nightdesk.research.sweep.trials import SweepSpan, Trial
@@ -75,16 +78,12 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
-    from nightdesk.cli.data_notes import market_counts
-    from nightdesk.core.errors import Refused
     from nightdesk.research.sweep.grid import points, read_axis
-    from nightdesk.research.sweep.heat_map import draw_heat_map
     from nightdesk.research.sweep.sensitivity import falling_away
-    from nightdesk.research.sweep.trials import METRICS, SweepSpan
+    from nightdesk.research.sweep.trials import SweepSpan
     from nightdesk.research.sweep.trials import sweep as try_all
 
-    if metric not in METRICS:
-        raise Refused(f"--metric: {metric!r} is not a figure of a sweep; known are {', '.join(METRICS)}")
+    _check_metric(metric)
     axes = [read_axis(text) for text in set_]
     grid = points(axes)
     named = open_book(book)
@@ -101,25 +100,60 @@ def sweep(
             jobs=processors() if jobs is None else jobs,
             done=advance,
         )
-    around = falling_away(axes, trials, metric)
+    swept = Swept(axes, trials, metric, falling_away(axes, trials, metric))
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        write_csv(out / "sweep.csv", axes, trials)
-        picture = draw_heat_map(axes, trials, metric, None if around is None else around.best)
-        (out / "sweep.svg").write_text(picture, encoding="utf-8")
-    if around is None:
+        write_files(out, swept)
+    if swept.around is None:
         for reason in dict.fromkeys(trial.refused for trial in trials if trial.refused):
             say(reason)
-    document = {
-        "book": named.name,
+    measured_on = _measured_on(named, start, market, span)
+    document = {**measured_on, **_results(swept), "validation_only": True, "out": out}
+    show(document, as_json=json, text=lambda: _lines(document, swept))
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep tried and found; `around` is the best point and its neighbours, None without a result."""
+
+    axes: Sequence[Axis]
+    trials: Sequence[Trial]
+    metric: str
+    around: FallingAway | None
+
+    @property
+    def best(self) -> Trial | None:
+        """The best point; None where no point has a result."""
+        return None if self.around is None else self.around.best
+
+
+def _check_metric(metric: str) -> None:
+    from nightdesk.core.errors import Refused
+    from nightdesk.research.sweep.trials import METRICS
+
+    if metric not in METRICS:
+        raise Refused(f"--metric: {metric!r} is not a figure of a sweep; known are {', '.join(METRICS)}")
+
+
+def _measured_on(book: Book, start: Start, market: FetchedBars, span: SweepSpan) -> dict[str, Any]:
+    """The book, the sessions and the bars that every point shares."""
+    from nightdesk.cli.data_notes import market_counts
+
+    return {
+        "book": book.name,
         "from": start.inception,
         "to": start.last,
         "sessions": start.sessions,
         "sources": market.sources,
         "data": market_counts(market),
-        "benchmark": _benchmark(named.benchmark, span),
-        "metric": metric,
-        "parameters": {axis.key: axis.values for axis in axes},
+        "benchmark": _benchmark(book.benchmark, span),
+    }
+
+
+def _results(swept: Swept) -> dict[str, Any]:
+    """Every point with its figures, and the best one with how fast it falls away."""
+    return {
+        "metric": swept.metric,
+        "parameters": {axis.key: axis.values for axis in swept.axes},
         "points": [
             {
                 "settings": trial.settings,
@@ -127,13 +161,20 @@ def sweep(
                 "config_hash": trial.config_hash,
                 "refused": trial.refused or None,
             }
-            for trial in trials
+            for trial in swept.trials
         ],
-        "best": _around(around),
-        "validation_only": True,
-        "out": out,
+        "best": _around(swept.around),
     }
-    show(document, as_json=json, text=lambda: _lines(document, axes, trials, around))
+
+
+def write_files(out: Path, swept: Swept) -> None:
+    """Write `sweep.csv`, a row a point, and `sweep.svg`, a picture of the metric, into a folder."""
+    from nightdesk.research.sweep.heat_map import draw_heat_map
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_csv(out / "sweep.csv", swept.axes, swept.trials)
+    picture = draw_heat_map(swept.axes, swept.trials, swept.metric, swept.best)
+    (out / "sweep.svg").write_text(picture, encoding="utf-8")
 
 
 def write_csv(path: Path, axes: Sequence[Axis], trials: Sequence[Trial]) -> None:
@@ -180,16 +221,14 @@ def _around(around: FallingAway | None) -> dict[str, Any] | None:
     }
 
 
-def _lines(
-    document: Mapping[str, Any], axes: Sequence[Axis], trials: Sequence[Trial], around: FallingAway | None
-) -> Iterator[str]:
+def _lines(document: Mapping[str, Any], swept: Swept) -> Iterator[str]:
     from nightdesk.alerts.figures import percent
     from nightdesk.cli.data_notes import count_lines
     from nightdesk.research.sweep.heat_map import written
 
     yield (
         f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}, "
-        f"{len(trials):,} points"
+        f"{len(swept.trials):,} points"
     )
     if "sample" in document["sources"]:
         yield "sample data: these bars are generated, not a market's"
@@ -198,18 +237,18 @@ def _lines(
     total, yearly = (percent(beside[name], signed=True) for name in ("total_return", "annual_return"))
     yield f"{beside['symbol']} in these sessions, dividends included: {total}, {yearly} a year"
     yield ""
-    keys = [axis.key for axis in axes]
+    keys = [axis.key for axis in swept.axes]
     rows = [
         (
             *trial.settings.values(),
             *(written(name, trial.figures.get(name)) for name in TOLD),
-            "best" if around is not None and trial is around.best else _first_line(trial.refused),
+            "best" if trial is swept.best else _first_line(trial.refused),
         )
-        for trial in trials
+        for trial in swept.trials
     ]
     yield from table((*keys, *TOLD.values(), ""), rows, right=(*keys, *TOLD.values()))
     yield ""
-    yield from _verdict(document["metric"], around)
+    yield from _verdict(swept.metric, swept.around)
     yield VALIDATION_ONLY
     if document["out"] is not None:
         yield f"written to {document['out']}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import product
 
 from nightdesk.research.sweep.grid import Axis
 from nightdesk.research.sweep.trials import METRICS, Trial
+from nightdesk.svg import falling, picture, rectangle, words_at
 
 #: More panels than this tell nothing at a glance: then only the one through the best point is drawn.
 MOST_PANELS = 12
@@ -24,6 +24,9 @@ CELL_WIDTH, CELL_HEIGHT, GAP, TITLE, LETTER = 76.0, 34.0, 28.0, 64.0, 7.0
 
 #: From the worst value to the best (blue, white, orange; told apart by people who see no red or green).
 WORST, MIDDLE, BEST = (69, 117, 180), (247, 247, 247), (230, 126, 34)
+
+#: Of a cell, and of the best point.
+CELL_EDGE, BEST_EDGE = 'stroke="#fff" stroke-width="1"', 'stroke="#000" stroke-width="3"'
 
 Key = tuple[tuple[str, str], ...]
 
@@ -89,6 +92,49 @@ def written(metric: str, value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.2f}"
 
 
+@dataclass(frozen=True)
+class _Panels:
+    """What all panels share: the axes across and down, and what is drawn of each point."""
+
+    axes: Sequence[Axis]
+    across: Axis
+    down: Axis
+    values: Mapping[Key, float | None]
+    metric: str
+    scale: Scale
+    outlined: Key | None
+
+    @property
+    def left(self) -> float:
+        """The room for the values of the axis that goes down."""
+        return LETTER * max(len(one) for one in (*self.down.values, self.down.key)) + 16
+
+    def draw(self, x: float, y: float, fixed: Key) -> Iterator[str]:
+        """The panel of one combination of the other parameters, from its left upper corner."""
+        left, wide = x + self.left, _width(self.across)
+        if fixed:
+            yield words_at(left, y + 14, ", ".join(f"{key}={value}" for key, value in fixed), weight="bold")
+        yield words_at(left, y + 34, self.across.key)
+        yield words_at(left - 8, y + 54, self.down.key, anchor="end")
+        for n, value in enumerate(self.across.values):
+            yield words_at(left + wide * (n + 0.5), y + 54, value, anchor="middle")
+        for m, value in enumerate(self.down.values):
+            top = y + TITLE + CELL_HEIGHT * m
+            yield words_at(left - 8, top + CELL_HEIGHT / 2 + 4, value, anchor="end")
+            for n, other in enumerate(self.across.values):
+                settings = {self.across.key: other, self.down.key: value, **dict(fixed)}
+                key = tuple((axis.key, settings[axis.key]) for axis in self.axes)
+                yield from self._cell(left + wide * n, top, wide, key)
+
+    def _cell(self, x: float, y: float, width: float, key: Key) -> Iterator[str]:
+        value, best = self.values[key], key == self.outlined
+        inset, edge = (1.5, BEST_EDGE) if best else (0.0, CELL_EDGE)
+        size = (width - 2 * inset, CELL_HEIGHT - 2 * inset)
+        yield rectangle(x + inset, y + inset, *size, self.scale.fill(value), edge)
+        label = "none" if value is None else written(self.metric, value)
+        yield words_at(x + width / 2, y + CELL_HEIGHT / 2 + 4, label, anchor="middle")
+
+
 def _panels(
     axes: Sequence[Axis],
     values: Mapping[Key, float | None],
@@ -98,6 +144,7 @@ def _panels(
 ) -> str:
     ranked = sorted(axes, key=lambda axis: -len(axis.values))[:2]
     across, down = sorted(ranked, key=list(axes).index)
+    panels = _Panels(axes, across, down, values, metric, scale, outlined)
     rest = [axis for axis in axes if axis not in (across, down)]
     others = [
         tuple(zip([axis.key for axis in rest], chosen, strict=True))
@@ -108,48 +155,22 @@ def _panels(
         through = dict(outlined or next(iter(values)))
         others = [tuple((axis.key, through[axis.key]) for axis in rest)]
         note = ", the other parameters as at the best point"
-    left = LETTER * max(len(one) for one in (*down.values, down.key)) + 16
-    wide = _width(across)
-    width = left + wide * len(across.values) + GAP
+    width = panels.left + _width(across) * len(across.values) + GAP
     height = TITLE + CELL_HEIGHT * len(down.values) + GAP * 2
     columns = max(1, min(len(others), int(1400 // width)))
     rows = math.ceil(len(others) / columns)
-    parts = []
-    for number, fixed in enumerate(others):
-        x, y = width * (number % columns), TITLE + height * (number // columns)
-        title = ", ".join(f"{key}={value}" for key, value in fixed)
-        parts.append(_text(x + left, y + 14, title, weight="bold") if title else "")
-        parts.append(_text(x + left, y + 34, across.key))
-        parts.append(_text(x + left - 8, y + 54, down.key, anchor="end"))
-        for n, value in enumerate(across.values):
-            parts.append(_text(x + left + wide * (n + 0.5), y + 54, value, anchor="middle"))
-        for m, value in enumerate(down.values):
-            top = y + TITLE + CELL_HEIGHT * m
-            parts.append(_text(x + left - 8, top + CELL_HEIGHT / 2 + 4, value, anchor="end"))
-            for n, other in enumerate(across.values):
-                settings = {across.key: other, down.key: value, **dict(fixed)}
-                key = tuple((axis.key, settings[axis.key]) for axis in axes)
-                label = "none" if values[key] is None else written(metric, values[key])
-                left_edge = x + left + wide * n
-                parts.append(_cell(left_edge, top, wide, scale.fill(values[key]), key == outlined))
-                parts.append(_text(left_edge + wide / 2, top + CELL_HEIGHT / 2 + 4, label, anchor="middle"))
-    return _document(
-        max(width * columns, 560.0), TITLE + height * rows, f"{metric}{note}", parts, metric, scale
-    )
+    parts = [
+        part
+        for number, fixed in enumerate(others)
+        for part in panels.draw(width * (number % columns), TITLE + height * (number // columns), fixed)
+    ]
+    size = (max(width * columns, 560.0), TITLE + height * rows)
+    return _document(*size, f"{metric}{note}", parts, metric, scale)
 
 
 def _width(axis: Axis) -> float:
     """Of a cell, so that the values of an axis stand side by side."""
     return max(CELL_WIDTH, LETTER * max(map(len, axis.values)) + 8)
-
-
-def _cell(x: float, y: float, width: float, fill: str, best: bool) -> str:
-    edge = 'stroke="#000" stroke-width="3"' if best else 'stroke="#fff" stroke-width="1"'
-    inset = 1.5 if best else 0.0
-    return (
-        f'<rect x="{x + inset:g}" y="{y + inset:g}" width="{width - 2 * inset:g}" '
-        f'height="{CELL_HEIGHT - 2 * inset:g}" fill="{fill}" {edge}/>'
-    )
 
 
 def _bars(
@@ -159,31 +180,24 @@ def _bars(
     tall, wide = 220.0, _width(axis)
     known = [value for value in values.values() if value is not None]
     low, high = min([0.0, *known]), max([0.0, *known])
-    reach = (high - low) or 1.0
     top = TITLE + 24
-
-    def down(value: float) -> float:
-        return top + tall * (high - value) / reach
-
+    down = falling(low, high, top, tall)
     parts = []
     for n, text in enumerate(axis.values):
         key = ((axis.key, text),)
         value, x = values[key], 24 + wide * n
         middle = x + wide / 2
-        parts.append(_text(middle, top + tall + 38, text, anchor="middle"))
+        parts.append(words_at(middle, top + tall + 38, text, anchor="middle"))
         label = "none" if value is None else written(metric, value)
         at = down(max(value or 0.0, 0.0))
-        parts.append(_text(middle, at - 6, label, anchor="middle"))
+        parts.append(words_at(middle, at - 6, label, anchor="middle"))
         if value is not None:
-            edge = ' stroke="#000" stroke-width="3"' if key == outlined else ""
             size = abs(down(value) - down(0.0))
-            parts.append(
-                f'<rect x="{x + 10:g}" y="{at:.2f}" width="{wide - 20:g}" height="{size:.2f}" '
-                f'fill="{scale.colour(value)}"{edge}/>'
-            )
+            edge = BEST_EDGE if key == outlined else ""
+            parts.append(rectangle(x + 10, at, wide - 20, size, scale.colour(value), edge))
     width = max(560.0, 48 + wide * len(axis.values))
     zero = f'<path d="M24 {down(0.0):.2f}H{width - 24:g}" stroke="#444"/>'
-    parts += [zero, _text(24, top + tall + 58, axis.key)]
+    parts += [zero, words_at(24, top + tall + 58, axis.key)]
     return _document(width, top + tall + 76, metric, parts, metric, scale)
 
 
@@ -191,28 +205,10 @@ def _document(
     width: float, height: float, title: str, parts: Sequence[str], metric: str, scale: Scale
 ) -> str:
     ends = f"worst {written(metric, scale.worst)}, best {written(metric, scale.best)}"
-    words = escape(f"{title}: {ends}")
-    stops = "".join(
-        f'<rect x="{24 + 12 * n}" y="38" width="12" height="10" fill="{_step(scale, n / 9)}"/>'
-        for n in range(10)
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" font-family="sans-serif" font-size="12" role="img" aria-label="{words}">\n'
-        f'<rect width="100%" height="100%" fill="#fff"/>\n'
-        + _text(24, 24, title, weight="bold")
-        + "\n"
-        + stops
-        + _text(152, 47, ends)
-        + "\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</svg>\n"
-    )
+    stops = (rectangle(24 + 12 * n, 38, 12, 10, _step(scale, n / 9)) for n in range(10))
+    head = [words_at(24, 24, title, weight="bold"), *stops, words_at(152, 47, ends)]
+    return picture(width, height, f"{title}: {ends}", [*head, *parts])
 
 
 def _step(scale: Scale, part: float) -> str:
     return Scale(0.0, 1.0).colour(part) if scale.best != scale.worst else scale.colour(scale.best)
-
-
-def _text(x: float, y: float, text: str, *, anchor: str = "start", weight: str = "normal") -> str:
-    return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" font-weight="{weight}">{escape(text)}</text>'
