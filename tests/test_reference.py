@@ -25,3 +25,13 @@ def test_every_page_is_made_from_the_code(tool: ModuleType) -> None:
     assert written.keys() == made.keys()
     stale = [name for name in made if written[name] != made[name]]
     assert not stale, "make reference"
+
+
+def test_no_key_stands_there_without_words(tool: ModuleType) -> None:
+    bare = [
+        f"{name}: {line.split('|')[1].strip()}"
+        for name, text in tool.pages().items()
+        for line in text.splitlines()
+        if line.startswith("| `") and not line.split("|")[2].strip()
+    ]
+    assert not bare
