@@ -26,11 +26,12 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param, get_parsing_context
 
-from desk_conventions import Tag, dag_id_of
+from desk_conventions import Tag
 from desk_failure import RefusedBookOperator
 from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
+from nightdesk.session.book_dags import dag_id_of
 from nightdesk.session.books import read_books
 from session_timetable import SessionTimetable
 

@@ -19,10 +19,11 @@ from pathlib import Path
 from airflow.sdk import DAG, get_parsing_context
 
 from desk_approval import AnswerOperator, ApprovalOperator, WaitsOperator
-from desk_conventions import DEFAULTS, Tag, dag_id_of
+from desk_conventions import DEFAULTS, Tag
 from desk_failure import raise_alert_of_book
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
+from nightdesk.session.book_dags import dag_id_of
 from nightdesk.session.books import read_books
 
 #: A person may be away for a while; the book only waits meanwhile.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 
@@ -20,11 +19,6 @@ class Tag(StrEnum):
     ALERTS = "alerts"
     APPROVAL = "approval"
     UPKEEP = "upkeep"
-
-
-def dag_id_of(kind: str, book: str) -> str:
-    """The id of one of a book's DAGs, whatever the book's file is called."""
-    return f"{kind}__" + re.sub(r"[^\w.-]", "_", book)
 
 
 #: Each DAG adds who is told when a task of it fails for good.

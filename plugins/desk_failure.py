@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 SUCCESS = "success"
 
+#: The session of a decision, and what people call it; None for both where there is none.
+Decision = tuple[date | None, str | None]
+
 #: Types of runs.
 SCHEDULED, BACKFILL = "scheduled", "backfill"
 
@@ -40,15 +43,15 @@ def raise_alert(context: Context) -> None:
     It never raises: a broken alert must not hide the failure that it tells of, and `CloseOperator` tries
     again.
     """
-    _raise(context, lambda: _session(context, context["ti"].task))
+    _raise(context, lambda: _decision(context, context["ti"].task))
 
 
 def raise_alert_of_book(context: Context) -> None:
     """The same of a task that works for a book and on no session of it."""
-    _raise(context, lambda: None)
+    _raise(context, lambda: (None, None))
 
 
-def _raise(context: Context, session: Callable[[], date | None]) -> None:
+def _raise(context: Context, decision: Callable[[], Decision]) -> None:
     from nightdesk.operations.task_failures import Failure, FollowUpFailure, record_failure
 
     ti, task, error = context["ti"], context["ti"].task, context.get("exception")
@@ -57,11 +60,13 @@ def _raise(context: Context, session: Callable[[], date | None]) -> None:
     asked_by, of_backfill = _request(context, error)
 
     def write(conn: Connection) -> None:
+        session, name = decision()
         record_failure(
             conn,
             Failure(
                 book=task.book,
-                session=session(),
+                session=session,
+                decision=name,
                 dag_id=ti.dag_id,
                 run_id=ti.run_id,
                 task_id=ti.task_id,
@@ -88,8 +93,8 @@ def raise_retry(context: Context) -> None:
     from nightdesk.session.context import project_root
 
     ti, task = context["ti"], context["ti"].task
-    session = _session(context, task)
-    if session is None or context["params"].get("dry_run"):
+    session, name = _decision(context, task)
+    if session is None or name is None or context["params"].get("dry_run"):
         return
     tries = task.retries + 1
     # A task that was cleared counts on: its last try is as many further on as it has.
@@ -102,6 +107,7 @@ def raise_retry(context: Context) -> None:
             task.book,
             session,
             task.step,
+            name=name,
             failures=failures,
             tries=tries,
             error=_words(context.get("exception")) or "no word",
@@ -140,7 +146,7 @@ class CloseOperator(StepOperator):
         ti = context["ti"]
         found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
         states = {task: state for task, state in found.items() if task != ti.task_id}
-        self._tell_missed(ti, session_in(self, when), states, dry_run=dry_run)
+        self._tell_missed(ti, when, states, dry_run=dry_run)
         missing = missing_steps(states, self.optional)
         if missing:
             self._leave_open(context, when, missing, dry_run=dry_run)
@@ -173,7 +179,7 @@ class CloseOperator(StepOperator):
             raise
 
     def _tell_missed(
-        self, ti: Any, session: date, states: Mapping[str, str | None], *, dry_run: bool
+        self, ti: Any, when: date | datetime, states: Mapping[str, str | None], *, dry_run: bool
     ) -> None:
         from nightdesk.operations.task_failures import Failure, failed_tasks, record_failure
 
@@ -181,8 +187,8 @@ class CloseOperator(StepOperator):
             for task in failed_tasks(states):
                 link = log_link(ti.dag_id, ti.run_id, task)
                 known = Failure(
-                    self.book, session, ti.dag_id, ti.run_id, task,
-                    link=link, dry_run=dry_run, calendar=self.calendar,
+                    self.book, session_in(self, when), ti.dag_id, ti.run_id, task,
+                    link=link, dry_run=dry_run, calendar=self.calendar, decision=name_of(self, when),
                 )  # fmt: skip
                 record_failure(conn, known)
 
@@ -232,12 +238,13 @@ def _request(context: Context, error: object) -> tuple[str | None, bool]:
     return run.triggering_user_name or "", run.run_type == BACKFILL
 
 
-def _session(context: Context, task: Any) -> date | None:
-    """The session of a run; None for a form that names none, whose tasks fail for that very reason."""
+def _decision(context: Context, task: Any) -> Decision:
+    """What a run decides; nothing for a form that names nothing, whose tasks fail for that very reason."""
     try:
-        return session_in(task, decision_of(context, task))
+        when = decision_of(context, task)
     except Refused:
-        return None
+        return None, None
+    return session_in(task, when), name_of(task, when)
 
 
 def _words(error: object) -> str | None:

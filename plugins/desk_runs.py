@@ -11,12 +11,19 @@ from airflow.sdk import BaseOperator
 from desk_connections import desk_environment, without_secrets
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from airflow.sdk import Context
 
-    from nightdesk.machine.rest import AirflowClient
+    from nightdesk.machine.rest import AirflowClient, DagState
+    from nightdesk.session.gaps import Gap
     from nightdesk.store.db import Connection
 
 log = logging.getLogger("nightdesk.dag")
+
+#: What Airflow calls the runs that a timetable makes.
+SCHEDULED = "scheduled"
 
 
 class RunsOperator(BaseOperator):
@@ -71,9 +78,9 @@ def end_removed(conn: Connection, client: AirflowClient, root: Path) -> int:
 
 def reason_gone(dag_id: str, root: Path) -> str | None:
     """Why no file makes a book's DAG any more; None where one does, or it is no book's DAG."""
-    from desk_conventions import dag_id_of
     from nightdesk.core.book import load_book
     from nightdesk.core.errors import Refused
+    from nightdesk.session.book_dags import dag_id_of
 
     kind, _, name = dag_id.partition("__")
     if kind not in ("daily", "hourly", "resume"):
@@ -81,12 +88,10 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
     paths = [path for path in (root / "books").glob("*.yaml") if dag_id_of(kind, path.stem) == dag_id]
     if not paths:
         return f"the book's file, {root / 'books' / name}.yaml, is gone"
-    if kind == "daily":
-        return None
     try:
-        if kind == "hourly":
+        if kind != "resume":
             rhythm = load_book(paths[0]).schedule.rhythm
-            return None if rhythm == "hourly" else "the book decides daily now"
+            return None if rhythm == kind else f"the book decides {rhythm} now"
         return "the book has no drawdown levels any more" if load_book(paths[0]).levels is None else None
     except Refused:
         # It may have had them and have them again: whoever mends the file decides.
@@ -94,37 +99,68 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
 
 
 def catch_up(conn: Connection, client: AirflowClient | None, root: Path) -> int:
-    """Start a run for each session that a book has slept over; or tell why not. How many were started."""
-    from desk_conventions import dag_id_of
-    from nightdesk.operations.run_note import CATCHING_UP
-    from nightdesk.session.gaps import CAUGHT_UP_AT_MOST, find_gaps, tell_caught_up, tell_gap
+    """Start a run for each session that a daily book has slept over; or tell why not. How many were started.
 
-    started = 0
-    for gap in find_gaps(conn, root):
-        if gap.failed or not gap.idle:
-            continue
-        dag_id = dag_id_of("daily", gap.book)
-        state = None if client is None else client.dag_state(dag_id)
-        if client is None or state is None:
-            tell_gap(conn, gap, "no API")
-            continue
-        # Runs of a DAG that is switched off wait in silence, whoever made them.
-        if state.is_paused:
-            tell_gap(conn, gap, "switched off")
-            continue
-        under_way = {run.decides for run in client.open_runs().get(dag_id, [])}
-        if gap.sessions[0] in under_way:
-            continue
-        if len(gap.sessions) > CAUGHT_UP_AT_MOST:
-            tell_gap(conn, gap, "too many")
-            continue
-        found = [
-            session
-            for session in gap.idle
-            if session not in under_way and client.trigger_once(dag_id, f"{CATCHING_UP}{session}", session)
-        ]
-        if found:
-            log.info("catching_up book=%s sessions=%s", gap.book, ",".join(map(str, found)))
-            tell_caught_up(conn, gap)
-        started += len(found)
-    return started
+    Hours that were missed are made up by their timetable: of those it is only told.
+    """
+    from nightdesk.session.gaps import find_gaps
+
+    gaps = (gap for gap in find_gaps(conn, root) if gap.idle and not gap.failed)
+    return sum(_catch_up(conn, client, gap) for gap in gaps)
+
+
+def _catch_up(conn: Connection, client: AirflowClient | None, gap: Gap) -> int:
+    from nightdesk.session.gaps import tell_gap
+
+    state = None if client is None else client.dag_state(gap.dag_id)
+    if client is None or state is None:
+        tell_gap(conn, gap, "no API")
+        return 0
+    # Runs of a DAG that is switched off wait in silence, whoever made them.
+    if state.is_paused:
+        tell_gap(conn, gap, "switched off")
+        return 0
+    open_runs = client.open_runs().get(gap.dag_id, [])
+    under_way = {run.decision(gap.schedule): run.run_type for run in open_runs}
+    if gap.schedule.kind != "daily":
+        _tell_hours(conn, gap, state, under_way.get(gap.decisions[0]))
+        return 0
+    if gap.decisions[0] in under_way:
+        return 0
+    if gap.is_long:
+        tell_gap(conn, gap, "too many")
+        return 0
+    return _start(conn, client, gap, [one for one in gap.idle if one not in under_way])
+
+
+def _start(conn: Connection, client: AirflowClient, gap: Gap, decisions: Sequence[datetime]) -> int:
+    """Start a run for each decision of a daily book that has none; how many were started."""
+    from nightdesk.operations.run_note import CATCHING_UP
+    from nightdesk.session.gaps import tell_caught_up
+
+    sessions = map(gap.schedule.session_of, decisions)
+    found = [one for one in sessions if client.trigger_once(gap.dag_id, f"{CATCHING_UP}{one}", one)]
+    if found:
+        log.info("catching_up book=%s sessions=%s", gap.book, ",".join(map(str, found)))
+        tell_caught_up(conn, gap)
+    return len(found)
+
+
+def _tell_hours(conn: Connection, gap: Gap, state: DagState, first_run: str | None) -> None:
+    """Tell of hours that were missed: that their timetable makes them up, or that nothing does.
+
+    Parameters
+    ----------
+    state : DagState
+        Of the book's DAG, which is on.
+    first_run : str or None
+        The type of the open run of the first decision.
+    """
+    from nightdesk.machine.rest import decision_named
+    from nightdesk.session.gaps import tell_caught_up, tell_gap
+
+    following = decision_named(state.next_logical, gap.schedule)
+    if first_run == SCHEDULED or (following is not None and following <= gap.decisions[0]):
+        tell_caught_up(conn, gap)
+    elif first_run is None:
+        tell_gap(conn, gap, "too many" if gap.is_long else "no run")

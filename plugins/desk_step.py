@@ -151,8 +151,8 @@ def _named(logical: datetime, calendar: str) -> date | None:
         # The usual run does not pay for the calendar.
         return logical.astimezone(UTC).date()
 
+    from desk_timetable import midnight_of
     from nightdesk.core.calendar import get_calendar
-    from session_timetable import midnight_of
 
     return midnight_of(logical, get_calendar(calendar).zone)
 
@@ -285,7 +285,7 @@ class StepOperator(BaseOperator):
                 reason,
             )
             asked, now = context["ti"].get_first_reschedule_date(context), datetime.now(UTC)
-            self._tell_waiting(asked, now, session_in(self, when), reason)
+            self._tell_waiting(asked, now, when, reason)
             await_turn_again(asked, now, reason)
             raise
         except Exception as error:
@@ -335,7 +335,9 @@ class StepOperator(BaseOperator):
         if self.step == FIRST_STEP:
             note_refusal(context["ti"], reason)
 
-    def _tell_waiting(self, asked: datetime | None, now: datetime, session: date, reason: NotYet) -> None:
+    def _tell_waiting(
+        self, asked: datetime | None, now: datetime, when: date | datetime, reason: NotYet
+    ) -> None:
         """Tell a person of a wait that is no short one."""
         from nightdesk.session.gaps import PATIENCE, tell_waiting
 
@@ -343,7 +345,8 @@ class StepOperator(BaseOperator):
             return
         from desk_failure import tell
 
+        session, name = session_in(self, when), name_of(self, when)
         tell(
-            lambda conn: tell_waiting(conn, self.book, session, f"{reason}"),
-            f"book={self.book} session={session}",
+            lambda conn: tell_waiting(conn, self.book, session, name, f"{reason}"),
+            f"book={self.book} session={name}",
         )

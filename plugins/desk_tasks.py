@@ -8,10 +8,11 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, Param, TaskGroup, TriggerRule
 
 from desk_approval import AskOperator
-from desk_conventions import DEFAULTS, dag_id_of
+from desk_conventions import DEFAULTS
 from desk_failure import CloseOperator, raise_alert, raise_retry
 from desk_step import StepOperator
 from nightdesk.core.book import Book
+from nightdesk.session.book_dags import dag_id_of
 
 #: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
 FEEDS_POOL = "feeds"

@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.plugins_manager import AirflowPlugin
-from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
+from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction
 
-from session_timetable import first_date, last_date, utc_now
+from desk_timetable import DecisionTimetable, first_date, utc_now
 
 if TYPE_CHECKING:
-    from airflow.utils.types import DagRunType
-
     from nightdesk.core.schedule import Schedule
 
 #: Sessions of which missed hours are made up: each decision waits for the one before. More is a backfill.
 MADE_UP_SESSIONS = 10
 
 
-class HourTimetable(Timetable):
+class HourTimetable(DecisionTimetable):
     """Runs once for each bar of an exchange, a delay after its end.
 
-    The data interval is the bar, so the logical date is the instant at which it begins. Hours that were
-    missed are made up in order. A backfill holds the bars of the sessions whose dates were asked for.
+    The data interval is the bar, so the logical date is the instant at which it begins; the id of a scheduled
+    run names its end: `scheduled__2025-01-08T15:00Z`. Hours that were missed are made up in order.
 
     Parameters
     ----------
@@ -44,12 +42,11 @@ class HourTimetable(Timetable):
     def __init__(
         self, calendar: str = "XNYS", delay_minutes: int = 5, now: Callable[[], datetime] = utc_now
     ) -> None:
-        self.calendar = calendar
+        super().__init__(calendar, now)
         self.delay_minutes = delay_minutes
         self.description = (
             f"Each hour of {calendar}, {delay_minutes} minutes after its bar (early closes included)"
         )
-        self._now = now
 
     def serialize(self) -> dict[str, Any]:
         return {"calendar": self.calendar, "delay_minutes": self.delay_minutes}
@@ -80,33 +77,17 @@ class HourTimetable(Timetable):
         if at >= len(schedule.ends):
             return None
         as_of = schedule.ends[at].item().replace(tzinfo=UTC)
-        zone = schedule.calendar.zone
-        if restriction.latest is not None and schedule.session_of(as_of) > last_date(
-            restriction.latest, zone
-        ):
+        known = schedule.known_from(as_of)
+        if self.is_beyond(restriction, schedule.session_of(as_of), known, schedule.calendar.zone):
             return None
-        return DagRunInfo(
-            run_after=pendulum.instance(schedule.known_from(as_of)), data_interval=_interval(schedule, at)
-        )
+        return DagRunInfo(run_after=pendulum.instance(known), data_interval=_interval(schedule, at))
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         schedule = self._schedule()
         return _interval(schedule, schedule.index(schedule.latest_completed(run_after)))
 
-    def generate_run_id(
-        self,
-        *,
-        run_type: DagRunType,
-        run_after: pendulum.DateTime,
-        data_interval: DataInterval | None,
-        **extra: Any,
-    ) -> str:
-        """The id of a scheduled run names its decision: `scheduled__2025-01-08T15:00Z`."""
-        if run_type == "scheduled" and data_interval is not None:
-            return run_type.generate_run_id(suffix=f"{data_interval.end.astimezone(UTC):%Y-%m-%dT%H:%M}Z")
-        return super().generate_run_id(
-            run_type=run_type, run_after=run_after, data_interval=data_interval, **extra
-        )
+    def name_of(self, data_interval: DataInterval) -> str:
+        return f"{data_interval.end.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
 
     def _schedule(self) -> Schedule:
         # The calendar takes time to build: a DAG file that only names this timetable does not pay for it.

@@ -47,11 +47,11 @@ WITH newest AS (
     WHERE task IS NOT NULL AND started_at > clock_timestamp() - %(window)s::interval
     ORDER BY book, as_of, step, run_step_id DESC
 )
-SELECT DISTINCT n.book, r.session, split_part(n.task, '/', 1) AS dag_id,
+SELECT DISTINCT n.book, r.session, r.as_of, split_part(n.task, '/', 1) AS dag_id,
     split_part(n.task, '/', 2) AS run_id
 FROM newest n JOIN nightdesk.runs r USING (book, as_of)
 WHERE r.status <> 'closed' OR n.status NOT IN ('done', 'compared')
-ORDER BY 3, 4;
+ORDER BY 4, 5;
 
 -- name: session_told
 WITH runs AS (
@@ -61,6 +61,7 @@ WITH runs AS (
 SELECT EXISTS (
     SELECT FROM nightdesk.alerts a
     WHERE a.book = %(book)s AND starts_with(a.alert_key, 'task:')
+        AND (%(since)s::timestamptz IS NULL OR a.created_at >= %(since)s)
         -- One that stopped the book is of the session from which that counts.
         AND (a.session = %(session)s OR EXISTS (SELECT FROM runs WHERE starts_with(a.alert_key, 'task:' || run)))
 ) AS told;

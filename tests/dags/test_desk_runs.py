@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from tests.clock import set_clock
+from tests.conftest import open_connection
+from tests.hourly_book import hourly_tree
 
 from desk_runs import RunsOperator, catch_up, end_removed, reason_gone
 from nightdesk.core.calendar import get_calendar
@@ -181,6 +184,62 @@ def test_the_approval_of_a_book_is_gone_with_its_levels_and_not_while_its_file_i
     assert reason_gone("resume__swing", root) is None
     assert reason_gone("daily__swing", root) is None
     assert reason_gone("alerts", root) is None
+
+
+#: The hours of a Wednesday in January from 10:00 in New York on; the first bar begins at the open.
+TEN, ELEVEN, NOON = (datetime(2025, 1, 8, hour, tzinfo=UTC) for hour in (15, 16, 17))
+OPEN = TEN - timedelta(minutes=30)
+
+
+@pytest.fixture
+def missed_hours(database: str, root: Path) -> Iterator[Connection]:
+    """An hourly book that has decided none of the two hours before the newest."""
+    (root / "books" / "swing.yaml").write_text(yaml.safe_dump(hourly_tree(name="swing")))
+    set_clock(database, NOON + timedelta(minutes=20))
+    record = BookRecord("swing", TEN.date(), date(2024, 1, 3), Decimal("100000.00"), "paper", "paper-hours")
+    with open_connection(database) as conn:
+        start_book(conn, record)
+        with cursor(conn) as cur:
+            cur.execute("UPDATE nightdesk.books SET created_at = %s", (TEN,))
+        yield conn
+
+
+def hour(begins: datetime, run_type: str, **conf: Any) -> DagRun:
+    return DagRun("one", run_type, "running", None, conf, begins)
+
+
+LACKS = ("WARNING", "swing lacks 2 decisions from 2025-01-08 10:00 to 2025-01-08 11:00")
+CATCHES_UP = ("INFO", "swing catches up: 2 decisions from 2025-01-08 10:00 to 2025-01-08 11:00")
+
+
+@pytest.mark.parametrize(
+    ("state", "runs", "told"),
+    [
+        (DagState(False, False, OPEN), [], CATCHES_UP),
+        (DagState(False, False, NOON), [hour(OPEN, "scheduled")], CATCHES_UP),
+        (DagState(False, False, NOON), [hour(OPEN, "backfill")], None),
+        (DagState(False, False, NOON), [hour(NOON, "manual", as_of="2025-01-08T10:00:00-05:00")], None),
+        (DagState(False, False, NOON), [hour(TEN, "scheduled")], LACKS),
+        (DagState(False, False, NOON), [hour(OPEN, "manual", dry_run=True)], LACKS),
+        (DagState(True, False, OPEN), [], LACKS),
+    ],
+    ids=["next", "its run", "backfill", "by hand", "no run", "dry run", "switched off"],
+)
+def test_hours_that_were_missed_are_left_to_their_timetable_and_told_once(
+    missed_hours: Connection, root: Path, state: DagState, runs: list[DagRun], told: tuple[str, str] | None
+) -> None:
+    airflow = AirflowOf({"hourly__swing": state}, {"hourly__swing": runs})
+    assert [catch_up(missed_hours, airflow, root) for _ in range(2)] == [0, 0]
+    assert airflow.started == []
+    found = [(alert["level"], alert["subject"]) for alert in alerts_of(missed_hours)]
+    assert found == ([] if told is None else [told])
+
+
+def test_the_dag_of_another_rhythm_is_gone_with_the_schedule_of_the_book(root: Path) -> None:
+    assert reason_gone("hourly__swing", root) == "the book decides daily now"
+    (root / "books" / "swing.yaml").write_text(yaml.safe_dump(hourly_tree(name="swing")))
+    assert reason_gone("hourly__swing", root) is None
+    assert reason_gone("daily__swing", root) == "the book decides hourly now"
 
 
 def test_the_task_ends_well_without_a_login(conn: Connection) -> None:

@@ -55,6 +55,14 @@ def test_every_bar_of_a_session_has_a_run_over_early_closes_and_changes_of_the_c
     assert ends(first, last) == expected
 
 
+def test_a_backfill_of_a_day_that_goes_on_ends_with_the_newest_bar_that_is_known() -> None:
+    restriction = TimeRestriction(utc("2025-01-08"), utc("2025-01-08"), catchup=True)
+    second = DataInterval(utc("2025-01-08 15:00"), utc("2025-01-08 16:00"))
+    for now, goes_on in (("2025-01-08 17:04", False), ("2025-01-08 17:05", True)):
+        found = at(now).next_dagrun_info(last_automated_data_interval=second, restriction=restriction)
+        assert (found is not None) == goes_on
+
+
 def test_a_run_begins_a_delay_after_its_bar_and_is_named_by_its_end() -> None:
     first, second, *_ = span("2025-01-08", "2025-01-08")
     assert first.data_interval == DataInterval(utc("2025-01-08 14:30"), utc("2025-01-08 15:00"))

@@ -147,6 +147,13 @@ def test_nothing_runs_before_the_start_or_after_the_end_of_a_dag() -> None:
     assert first.logical_date == utc("2025-02-03")
 
 
+def test_a_backfill_up_to_today_has_no_run_of_a_session_whose_bars_are_not_known() -> None:
+    restriction = TimeRestriction(utc("2025-01-08"), utc("2025-01-08"), catchup=True)
+    for now, there in (("2025-01-08 21:29", False), ("2025-01-08 21:30", True)):
+        run = at(now).next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+        assert (run is not None) == there
+
+
 def test_past_the_end_of_the_calendar_no_run_is_planned() -> None:
     restriction = TimeRestriction(earliest=utc("2199-01-01"), latest=None, catchup=True)
     run = at("2025-01-14").next_dagrun_info(last_automated_data_interval=None, restriction=restriction)

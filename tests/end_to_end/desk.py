@@ -78,9 +78,9 @@ class Desk:
     vendor: FakeYahoo
     _reference: set[date] = field(default_factory=set)
 
-    def switch_on(self, book: str) -> str:
-        """Switch the DAG of a book on; its id."""
-        dag = f"daily__{book}"
+    def switch_on(self, book: str, rhythm: str = "daily") -> str:
+        """Switch the DAG of a book on that decides in a rhythm; its id."""
+        dag = f"{rhythm}__{book}"
         self.airflow.await_dag(dag)
         self.airflow.unpause(dag)
         return dag
@@ -204,6 +204,7 @@ def whole_desk(
     settings: Mapping[str, str] | None = None,
     *,
     books: Sequence[str] = (BOOK,),
+    rhythm: str = "daily",
     prepare: Callable[[Path], None] = lay_out,
     password: str | None = None,
 ) -> Iterator[Desk]:
@@ -215,6 +216,8 @@ def whole_desk(
         Added to the environment of its processes.
     books : sequence of str
         Whose DAGs are switched on.
+    rhythm : str
+        In which they decide.
     prepare : callable
         Lays its project out, in a folder that is not there yet.
     password : str, optional
@@ -236,7 +239,7 @@ def whole_desk(
             airflow.ensure_pool("feeds", 4, "tasks that ask a market data vendor")
             desk = Desk(airflow, home, addresses, vendor)
             for book in books:
-                desk.switch_on(book)
+                desk.switch_on(book, rhythm)
             yield desk
         finally:
             airflow.stop()

@@ -86,7 +86,7 @@ def test_a_dry_run_and_a_run_by_hand_decide_the_session_in_the_form_and_say_so(
     shows(page, desk, dry, said, tmp_path / "dry_run.png")
     page.goto(f"{desk.airflow.address}/dags/{DAG}")
     real = trigger(desk, page, FRIDAY, tmp_path / "manual_form.png", dry_run=False)
-    assert (real.state, real.decides) == ("success", FRIDAY)
+    assert (real.state, real.session) == ("success", FRIDAY)
     shows(page, desk, real, f"Session {FRIDAY}, decided", tmp_path / "manual.png")
 
 

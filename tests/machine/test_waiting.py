@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.schedule import daily
 from nightdesk.machine import waiting
 from nightdesk.machine.environment import Login
 from nightdesk.machine.rest import AirflowClient
-from nightdesk.machine.waiting import DueSessions, Wait
+from nightdesk.machine.waiting import DueDecisions, Wait
 
 MONDAY, TUESDAY = date(2025, 1, 6), date(2025, 1, 7)
-SPAN = DueSessions("daily__one", (MONDAY, TUESDAY))
+SCHEDULE = daily(get_calendar())
+SPAN = DueDecisions("daily__one", SCHEDULE, tuple(map(SCHEDULE.last_of, (MONDAY, TUESDAY))))
 
 
 class Server(ThreadingHTTPServer):

@@ -6,6 +6,7 @@ import pytest
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import daily
 from nightdesk.machine import whole_desk
 from nightdesk.machine.home import Home
 from nightdesk.machine.rest import DagRun, _run
@@ -27,10 +28,10 @@ def test_a_fresh_book_begins_with_the_newest_five_completed_sessions(conn: Conne
     span = whole_desk.start_book(conn, book)
     assert span.dag_id == "daily__multi_asset"
     expected = calendar.between(newest - timedelta(days=30), newest)[-5:]
-    assert span.sessions == tuple(as_date(session) for session in expected)
+    assert span.decisions == tuple(calendar.close_at(as_date(session)) for session in expected)
     record = book_record(conn, book.name)
     assert record is not None
-    assert record.inception == span.sessions[0]
+    assert calendar.close_at(record.inception) == span.decisions[0]
     assert len(calendar.between(record.origin, record.inception)) == 505
 
 
@@ -41,7 +42,8 @@ def test_a_started_book_keeps_its_beginning_and_owes_every_session_since(conn: C
     first = whole_desk.start_book(conn, book.model_copy(update={"inception": inception}))
     again = whole_desk.start_book(conn, book)
     assert first == again
-    assert (again.sessions[0], again.sessions[-1], len(again.sessions)) == (inception, newest, 21)
+    ends = (again.decisions[0], again.decisions[-1])
+    assert (*ends, len(again.decisions)) == (*map(calendar.close_at, (inception, newest)), 21)
 
 
 def test_the_dags_that_serve_all_books_are_there_to_be_switched_on() -> None:
@@ -82,6 +84,7 @@ class Recorded:
 
 
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 1, 6), date(2025, 1, 7), date(2025, 1, 8)
+DAILY = daily(get_calendar())
 
 
 def test_only_what_nothing_decides_is_backfilled() -> None:
@@ -90,11 +93,12 @@ def test_only_what_nothing_decides_is_backfilled() -> None:
         DagRun("only a dry run", "manual", "success", TUESDAY, {"dry_run": True}),
         DagRun("of nothing", "manual", "failed", None, {"session": "soon"}),
     )
-    span = whole_desk.DueSessions("daily__one", (MONDAY, TUESDAY, WEDNESDAY))
-    whole_desk._decide(airflow, span, closed={WEDNESDAY})
+    close = DAILY.last_of
+    span = whole_desk.DueDecisions("daily__one", DAILY, tuple(map(close, (MONDAY, TUESDAY, WEDNESDAY))))
+    whole_desk._decide(airflow, span, closed={close(WEDNESDAY)})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]
     assert [run.run_id for run in deciding(airflow, span)] == ["by hand"]
-    whole_desk._decide(airflow, span, closed={TUESDAY, WEDNESDAY})
+    whole_desk._decide(airflow, span, closed={close(TUESDAY), close(WEDNESDAY)})
     assert airflow.backfilled == [(TUESDAY, TUESDAY)]
 
 

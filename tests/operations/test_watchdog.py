@@ -53,9 +53,14 @@ def started(conn: Connection) -> Connection:
     return conn
 
 
+def run_of(session: date, number: int = 1) -> TaskRun:
+    """A run of the daily DAG by hand."""
+    return TaskRun("swing", session, CALENDAR.close_at(session), "daily__swing", f"manual__{number}")
+
+
 def newest(conn: Connection) -> date:
     """The newest session that should be closed by now."""
-    return CALENDAR.latest_completed(now(conn) - GRACE)
+    return CALENDAR.latest_completed(now(conn) - GRACE["daily"])
 
 
 def begin(conn: Connection, session: date, step: str = "ingest", task: str | None = None) -> int:
@@ -101,7 +106,7 @@ def test_a_session_that_was_begun_long_ago_and_not_closed_is_told(started: Conne
     begin(started, newest(started))
     assert tell_missing(started, root) == 0
     with cursor(started) as cur:
-        cur.execute("UPDATE nightdesk.runs SET opened_at = opened_at - %s", (GRACE,))
+        cur.execute("UPDATE nightdesk.runs SET opened_at = opened_at - %s", (GRACE["daily"],))
     assert tell_missing(started, root) == 1
     assert "and is open" in alerts_of(started)[0]["body"]
 
@@ -128,10 +133,10 @@ def test_a_book_without_a_file_that_can_be_read_misses_nothing(
 
 
 def test_a_session_whose_failed_task_was_told_is_not_told_twice(started: Connection, root: Path) -> None:
-    run = TaskRun("swing", newest(started), "daily__swing", "manual__1")
+    run = run_of(newest(started), 1)
     begin(started, run.session, "ingest", task(1, "ingest"))
     with cursor(started) as cur:
-        cur.execute("UPDATE nightdesk.runs SET opened_at = opened_at - %s", (GRACE,))
+        cur.execute("UPDATE nightdesk.runs SET opened_at = opened_at - %s", (GRACE["daily"],))
     assert tell_failed(started, root, run, {"gate": "failed", "close": "failed"}, link) == 1
     assert tell_missing(started, root) == 0
 
@@ -185,7 +190,7 @@ def test_a_book_says_by_when_its_data_is_to_be_there(late_desk: LateDesk, root: 
 
 
 def test_data_whose_failed_ingest_was_told_is_not_told_as_late(late_desk: LateDesk, root: Path) -> None:
-    run = TaskRun("swing", SESSION, "daily__swing", "manual__1")
+    run = run_of(SESSION, 1)
     with late_desk(120) as conn:
         begin(conn, SESSION, "ingest", task(1, "ingest"))
         assert tell_failed(conn, root, run, {"ingest": "failed"}, link) == 1
@@ -219,11 +224,11 @@ def test_a_session_is_overdue_when_it_had_its_time_and_is_not_closed(
     change: dict[str, object], session: date, hours: float, overdue: bool
 ) -> None:
     standing = replace(STANDING, **change)  # type: ignore[arg-type]
-    assert is_overdue(standing, session, NOON + timedelta(hours=hours)) is overdue
+    assert is_overdue(standing, session, NOON + timedelta(hours=hours), GRACE["daily"]) is overdue
 
 
 def test_failed_tasks_that_nobody_told_of_are_told_once(started: Connection, root: Path) -> None:
-    run = TaskRun("swing", INCEPTION, "daily__swing", "manual__1")
+    run = run_of(INCEPTION, 1)
     states = {"ingest": "success", "signals.a": "failed", "targets": "failed", "close": "failed"}
     assert [tell_failed(started, root, run, states, link) for _ in range(2)] == [2, 0]
     assert {row["subject"] for row in alerts_of(started)} == {
@@ -257,8 +262,8 @@ def test_only_runs_with_something_left_undone_are_asked_about(started: Connectio
             (sessions[5],),
         )
     assert runs_in_doubt(started) == (
-        TaskRun("swing", sessions[2], "daily__swing", "manual__2"),
-        TaskRun("swing", sessions[3], "daily__swing", "manual__3"),
+        run_of(sessions[2], 2),
+        run_of(sessions[3], 3),
     )
 
 

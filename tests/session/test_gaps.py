@@ -10,8 +10,10 @@ import pytest
 import yaml
 from tests.conftest import PROJECT
 
+from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import NotYet
+from nightdesk.core.schedule import schedule_of
 from nightdesk.session.entry import open_context
 from nightdesk.session.gaps import PATIENCE, Gap, find_gaps, stands_still, tell_gap, tell_waiting
 from nightdesk.session.sequencing import await_turn
@@ -21,6 +23,8 @@ from nightdesk.store.message_rows import alerts_of
 from nightdesk.store.run_rows import StoredRun, begin_step, close_run, end_step
 
 CALENDAR = get_calendar()
+#: As every daily book of the exchange has it.
+DAILY = schedule_of(load_book(PROJECT / "books" / "multi_asset.yaml"))
 NOON = datetime(2026, 11, 19, 12, tzinfo=UTC)
 
 
@@ -75,8 +79,8 @@ def slept(conn: Connection) -> Connection:
 def test_the_sessions_before_the_newest_that_a_sleeping_machine_missed_are_a_gap(
     slept: Connection, root: Path
 ) -> None:
-    missed = tuple(ago(slept, n) for n in (3, 2, 1))
-    assert find_gaps(slept, root) == [Gap("swing", missed, missed, failed=False)]
+    missed = tuple(CALENDAR.close_at(ago(slept, n)) for n in (3, 2, 1))
+    assert find_gaps(slept, root) == [Gap("swing", "daily__swing", DAILY, missed, missed, failed=False)]
 
 
 def test_one_that_was_begun_is_left_to_its_run_and_one_that_failed_to_a_person(
@@ -84,7 +88,8 @@ def test_one_that_was_begun_is_left_to_its_run_and_one_that_failed_to_a_person(
 ) -> None:
     decide(slept, ago(slept, 3), closed=False)
     [gap] = find_gaps(slept, root)
-    assert (gap.idle, gap.failed) == ((ago(slept, 2), ago(slept, 1)), True)
+    later = tuple(CALENDAR.close_at(ago(slept, n)) for n in (2, 1))
+    assert (gap.idle, gap.failed) == (later, True)
 
 
 def test_a_book_that_lacks_only_the_newest_session_has_no_gap(conn: Connection, root: Path) -> None:
@@ -137,11 +142,15 @@ def test_who_waits_names_the_first_session_that_is_missing_and_not_the_one_befor
 
 def test_a_wait_is_told_once_whoever_waits_and_only_while_nothing_is_closed(slept: Connection) -> None:
     waiting = [ago(slept, 1), ago(slept, 0)]
-    assert [tell_waiting(slept, "swing", one, "it waits") for one in waiting] == [True, False]
+
+    def told(session: date) -> bool:
+        return tell_waiting(slept, "swing", session, f"{session}", "it waits")
+
+    assert [told(one) for one in waiting] == [True, False]
     [alert] = alerts_of(slept, "swing")
     assert (alert["level"], alert["subject"]) == ("WARNING", f"swing {waiting[0]} waits")
-    assert "more than 5 minutes, and no session of swing was closed meanwhile.\n\nit waits." in alert["body"]
+    assert "more than 5 minutes, and nothing of swing was closed meanwhile.\n\nit waits." in alert["body"]
     decide(slept, ago(slept, 3))
-    assert not tell_waiting(slept, "swing", waiting[0], "it waits")
+    assert not told(waiting[0])
     let_pass(slept)
-    assert tell_waiting(slept, "swing", waiting[0], "it waits"), "another session is waited for"
+    assert told(waiting[0]), "another session is waited for"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from nightdesk.cli.options import BookName, First, Json, Last, check_span
 from nightdesk.cli.output import say, show
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     from nightdesk.core.book import Book
     from nightdesk.machine.backfilling import BackfillPlan
@@ -33,9 +32,7 @@ def backfill(
     book: BookName,
     first: First,
     last: Last,
-    again: Annotated[
-        bool, typer.Option("--again", help="Also sessions that have a run.", show_default=False)
-    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also what has a run.", show_default=False)] = False,
     preview: Annotated[
         bool, typer.Option("--preview", help="Say what would run, and start nothing.", show_default=False)
     ] = False,
@@ -47,18 +44,20 @@ def backfill(
 ) -> None:
     """Have Airflow decide a span of sessions.
 
-    Says what will run and what is left out. Dates are those of the exchange. The runs of a DAG that is
+    All decisions of them where a book makes several. Says what will run and what is left out. Dates are those
+    of the exchange. The runs of a DAG that is
     switched off would wait for ever: you are asked whether to switch it on.
     """
     from nightdesk.core.errors import Refused
     from nightdesk.machine.reaching import client_of_desk
+    from nightdesk.session.book_dags import deciding_dag
 
     check_span(first, last)
     loaded = open_book(book)
-    airflow, dag_id = client_of_desk(), f"daily__{loaded.name}"
+    airflow, dag_id = client_of_desk(), deciding_dag(loaded)
     with database() as conn:
         plan = _plan(airflow, conn, loaded, dag_id, first, last, again=again)
-    document: dict[str, Any] = {**asdict(plan), "dag": dag_id, "backfill": None, "switched_on": False}
+    document: dict[str, Any] = {**plan.document(), "dag": dag_id, "backfill": None, "switched_on": False}
     lines = list(plan.sentences())
     if not preview:
         if not plan.runs:
@@ -66,12 +65,13 @@ def backfill(
         is_off = _state_of(airflow, dag_id).is_paused
         if is_off and not yes:
             _agree_to_switch_on(lines, dag_id)
-        # Before the DAG is on: switched on first, it would start with the newest session alone.
+        # Before the DAG is on: switched on first, it would start with the newest decision alone.
         reprocess = "completed" if again else "none"
-        number = airflow.backfill(dag_id, plan.runs[0], plan.runs[-1], reprocess=reprocess)
+        number = airflow.backfill(dag_id, *plan.sessions, reprocess=reprocess)
         if is_off:
             airflow.unpause(dag_id)
-            lines.append(f"{dag_id} is switched on: it also runs after each session from now on")
+            when = "session" if plan.schedule.kind == "daily" else "hour"
+            lines.append(f"{dag_id} is switched on: it also runs after each {when} from now on")
         lines.append(f"begun as backfill {number}: follow it at {airflow.address}/dags/{dag_id}")
         document |= {"backfill": number, "switched_on": is_off}
     show(document, as_json=json, text=lambda: lines)
@@ -80,9 +80,10 @@ def backfill(
 def _plan(
     airflow: AirflowClient, conn: Connection, book: Book, dag_id: str, first: date, last: date, *, again: bool
 ) -> BackfillPlan:
-    from nightdesk.core.calendar import get_calendar
     from nightdesk.core.errors import Refused
+    from nightdesk.core.schedule import schedule_of
     from nightdesk.machine.backfilling import BackfillPlan, decidable
+    from nightdesk.machine.rest import decision_named
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.db import now
     from nightdesk.store.run_rows import closed_decisions
@@ -94,17 +95,20 @@ def _plan(
             f"book {book.name} was never started, and its file names no inception: `nightdesk up` starts it, "
             "or write `inception: D` into its file"
         )
-    calendar = get_calendar(book.calendar)
-    early, able, later = decidable(calendar, first, last, inception, calendar.latest_completed(now(conn)))
-    runs: tuple[date, ...] = ()
+    schedule = schedule_of(book)
+    early, able, later = decidable(schedule, first, last, inception, schedule.latest_completed(now(conn)))
+    runs: tuple[datetime, ...] = ()
     if able:
         _state_of(airflow, dag_id)
         reprocess = "completed" if again else "none"
-        made = set(airflow.backfill_preview(dag_id, able[0], able[-1], reprocess=reprocess))
+        span = (schedule.session_of(able[0]), schedule.session_of(able[-1]))
+        dates = airflow.backfill_preview(dag_id, *span, reprocess=reprocess)
+        made = {decision_named(one, schedule) for one in dates}
         runs = tuple(one for one in able if one in made)
-    closed = {calendar.session_of(one) for one in closed_decisions(conn, book.name)}
+    closed = closed_decisions(conn, book.name)
     return BackfillPlan(
         book=book.name,
+        schedule=schedule,
         inception=inception,
         runs=runs,
         decided=tuple(one for one in runs if one in closed),

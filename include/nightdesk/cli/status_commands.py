@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +11,13 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, Json
-from nightdesk.cli.output import show, table
+from nightdesk.cli.output import show
+from nightdesk.cli.status_lines import position_line, told
 
 if TYPE_CHECKING:
     from nightdesk.accounting.ledger import Mark
-    from nightdesk.alerts.position_lines import HoldingLine, PositionLine
+    from nightdesk.alerts.position_lines import HoldingLine
+    from nightdesk.core.schedule import Schedule
     from nightdesk.operations.fileless import Fileless
     from nightdesk.store.db import Connection
     from nightdesk.store.risk_state_rows import LeftState
@@ -29,7 +31,7 @@ def status(
     """Tell how the desk stands.
 
     Of each started book what stands against it, the value, the day's profit, positions, open orders, last
-    session and alerts; and how the sources of data fare. The gravest stands first.
+    and next decision, and alerts; and how the sources of data fare. The gravest stands first.
     """
     import os
 
@@ -56,7 +58,7 @@ def status(
     show(
         {"books": books, "alerts": others, "feeds": feeds},
         as_json=json,
-        text=lambda: _told(books, others, feeds),
+        text=lambda: told(books, others, feeds),
     )
 
 
@@ -89,10 +91,14 @@ def verify(book: BookName, json: Json = False) -> None:
 
 def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[str, Any]:
     """All that `status` tells of one book."""
+    import os
+
     from nightdesk.alerts.concerns import gravest
     from nightdesk.alerts.position_lines import by_symbol
     from nightdesk.cli.risk_commands import drawdown_document
+    from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.unsent_orders import unsent_notes
     from nightdesk.store.decision_rows import newest_decisions, silent_strategies
@@ -103,10 +109,16 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.risk_state_rows import newest_risk_state
     from nightdesk.store.rows import read_rows
 
+    schedule = schedule_in(project_root(os.environ), book)
+
+    def name(decision: Mapping[str, Any]) -> str:
+        return f"{decision['session']}" if schedule is None else schedule.name_of(decision["as_of"])
+
     newest = newest_decisions(conn, book, newest=1)
     dated = dated_marks(conn, book)
     marks, settled = list(dated.values()), next(reversed(dated), None)
     marked = marks[-1] if marks else None
+    before = next((one for one in reversed(marks) if marked and one.session < marked.session), None)
     positions = [
         {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
         for row in ([] if settled is None else positions_of(conn, book, settled))
@@ -122,10 +134,16 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "state": gravest(against),
         "without_file": None if fileless is None else fileless.words,
         "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
-        "last_session": newest[0] if newest else None,
+        "noun": "session" if schedule is None else schedule.noun,
+        "last_session": {**newest[0], "name": name(newest[0])} if newest else None,
+        "next_decision": _following(conn, schedule),
         "silent": () if checked is None else silent_strategies(conn, book, checked),
-        "mark": None if marked is None else {name: getattr(marked, name) for name in marked.__slots__},
-        "profit": marked.nav - marks[-2].nav if marked is not None and len(marks) > 1 else None,
+        "mark": None
+        if marked is None
+        else {field: getattr(marked, field) for field in marked.__slots__}
+        | {"name": name({"as_of": settled, "session": marked.session})},
+        "profit": None if marked is None or before is None else marked.nav - before.nav,
+        "day_return": None if marked is None or before is None else float(marked.nav / before.nav - 1),
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
         "level": None if stood is None else _level(conn, book, stood),
         "drawdown": None if stood is None else drawdown_document(stood.state),
@@ -133,13 +151,23 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "since_inception": _since_inception(conn, book, marks),
         "data": _data(conn, book, newest[0] if newest else None),
         "positions": positions,
-        "by_symbol": [_document(one) for one in by_symbol(map(_position, positions))],
+        "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
         "foreign_orders": foreign,
-        "open_orders": read_rows(conn, "open_orders", book=book),
+        "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
         "alerts": _open_alerts(conn, book, 10),
     }
+
+
+def _following(conn: Connection, schedule: Schedule | None) -> dict[str, Any] | None:
+    """The next decision of a schedule and when it is due; None where that is not known."""
+    from nightdesk.store.db import now
+
+    if schedule is None:
+        return None
+    as_of = schedule.after(schedule.latest_completed(now(conn)))
+    return {"as_of": as_of, "name": schedule.name_of(as_of), "known_from": schedule.known_from(as_of)}
 
 
 def _data(conn: Connection, book: str, decided: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -206,22 +234,6 @@ def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
     }
 
 
-def _position(row: Mapping[str, Any]) -> PositionLine:
-    """A row of `positions` as a line for people."""
-    from nightdesk.alerts.position_lines import PositionLine
-
-    return PositionLine(
-        symbol=row["symbol"],
-        strategy=row["strategy"],
-        quantity=row["quantity"],
-        average_cost=row["cost"] / row["quantity"],
-        price=row["price"],
-        value=row["market_value"],
-        profit=row["profit"],
-        weight=float(row["weight"]),
-    )
-
-
 def _document(one: HoldingLine) -> dict[str, Any]:
     """A symbol with all strategies together, by the names of `positions`."""
     return {
@@ -275,111 +287,3 @@ def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict
 def _other_alerts(conn: Connection, started: list[str]) -> list[dict[str, Any]]:
     """Open alerts of the desk itself and of books that were never started."""
     return [row for row in _open_alerts(conn, None, 50) if row["book"] not in started]
-
-
-def _told(
-    books: list[dict[str, Any]], others: list[dict[str, Any]], feeds: list[dict[str, Any]]
-) -> Iterator[str]:
-    if not books:
-        yield "no book was started: `nightdesk up` starts the desk, `nightdesk run` decides one session"
-    for one in books:
-        yield from _book_lines(one)
-        yield ""
-    if others:
-        yield from _alert_lines(others)
-        yield ""
-    yield from _feed_lines(feeds)
-
-
-def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
-    from nightdesk.alerts.concerns import Concern
-    from nightdesk.alerts.figures import money, percent, quantity
-
-    last, mark = one["last_session"], one["mark"]
-    yield f"{one['book']}: {one['state']}"
-    yield from (f"  {Concern(**found).line}" for found in one["concerns"])
-    if last is not None:
-        regime = last["regime"] or "not read yet"
-        yield f"  last session {last['session']} ({last['status']}), regime {regime}"
-    if mark is not None:
-        profit = f"{money(one['profit'], signed=True)} ({percent(mark['day_return'], signed=True)})"
-        fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"
-        exposure = f"gross {percent(mark['gross'])}, {fallen}"
-        yield f"  NAV {money(mark['nav'])} at {mark['session']}, day {profit}"
-        yield f"  cash {money(mark['cash'])}, {exposure}"
-    if one["since_inception"] is not None:
-        yield f"  {_returns(one['since_inception'])}"
-    if one["level"] is not None:
-        reset = one["drawdown"]["peak_was_reset"]
-        peak = "the peak since the last recovery began" if reset else "that peak"
-        yield f"  {one['level']['in_words']}, {percent(one['level']['drawdown'])} below {peak}"
-        if one["level"]["answer"] is not None:
-            yield f"  {one['level']['answer']['in_words']}"
-    yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
-    yield from (f"  {line}" for line in _data_lines(one["data"]))
-    yield from (f"  {line}" for line in _position_lines(one["positions"]))
-    for order in one["open_orders"]:
-        amount = f"{quantity(order['quantity'])} {order['symbol']}"
-        yield f"  order of {order['session']}: {order['side']} {amount}, {order['status']}"
-    yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
-
-
-def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A line a symbol; beneath one that several strategies hold, what each of them holds."""
-    from nightdesk.alerts.figures import money, percent, price, quantity
-    from nightdesk.alerts.position_lines import by_symbol
-
-    def cells(one: HoldingLine | PositionLine) -> tuple[str, ...]:
-        amounts = money(one.value), percent(one.weight, places=1), money(one.profit, signed=True)
-        return (quantity(one.quantity), price(one.price), *amounts)
-
-    rows = []
-    for one in by_symbol(map(_position, positions)):
-        rows.append((one.symbol, one.strategy, *cells(one)))
-        if len(one.parts) > 1:
-            rows += [("", f"  {part.strategy}", *cells(part)) for part in one.parts]
-    heads = ("symbol", "strategy", "quantity", "price", "value", "weight", "profit")
-    if rows:
-        yield from table(heads, rows, right=heads[2:])
-
-
-def _returns(told: Mapping[str, Any]) -> str:
-    from nightdesk.alerts.figures import percent
-
-    names = ("total_return", "benchmark_total_return", "excess_total_return")
-    own, other, beyond = (percent(told[name], signed=True) for name in names)
-    return (
-        f"{own} since {told['since']}; {told['benchmark']} with dividends {other}, beyond it {beyond} "
-        f"({told['sessions']:,} sessions)"
-    )
-
-
-def _strategy_line(day: Mapping[str, Any]) -> str:
-    from nightdesk.alerts.figures import money
-
-    who = day["strategy"] or "no strategy (interest, fees, other)"
-    return f"day of {who}: {money(day['profit'], signed=True)}"
-
-
-def _data_lines(data: Mapping[str, Any]) -> Iterator[str]:
-    """Warnings of the newest session's checks, and what its ingest left out; what is graver is a concern."""
-    from nightdesk.alerts.notes import note_words
-
-    for row in data["checks"]:
-        if row["outcome"] == "warned":
-            yield f"data: {row['detail']}"
-    for note in data["left_out"]:
-        yield f"data: {note_words(note)}"
-
-
-def _alert_lines(alerts: list[dict[str, Any]]) -> Iterator[str]:
-    for alert in alerts:
-        raised = f"{alert['created_at']:%Y-%m-%d %H:%M} UTC"
-        yield f"alert {alert['alert_id']} {alert['level']} {raised}: {alert['subject']}"
-
-
-def _feed_lines(feeds: list[dict[str, Any]]) -> Iterator[str]:
-    from nightdesk.cli.feed_commands import HEADS, feed_cells
-
-    if feeds:
-        yield from table(HEADS, map(feed_cells, feeds))

@@ -6,8 +6,9 @@ end of a bar for an hourly one. Arrays of instants are UTC, datetime64[s].
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
@@ -152,6 +153,21 @@ class Schedule:
         if self.kind == "daily":
             return f"{session}"
         return f"{session} {as_of.astimezone(ZoneInfo(self.calendar.zone)):%H:%M}"
+
+    def span_of(self, decisions: Sequence[datetime]) -> str:
+        """Decisions in words: ``2025-01-03``, or ``3 sessions from 2025-01-03 to 2025-01-07``.
+
+        They ascend, and there is at least one.
+        """
+        first, last = self.name_of(decisions[0]), self.name_of(decisions[-1])
+        return first if first == last else f"{len(decisions)} {self.noun}s from {first} to {last}"
+
+    def option_of(self, as_of: datetime) -> str:
+        """A decision as commands take it: ``--session`` of the last one in a session, else ``--as-of``."""
+        session = self.session_of(as_of)
+        if as_of == self.last_of(session):
+            return f"--session {session}"
+        return f"--as-of {as_of.astimezone(UTC):%Y-%m-%dT%H:%M}Z"
 
     @property
     def noun(self) -> str:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine.environment import Login
 from nightdesk.machine.transport import Rest
+
+if TYPE_CHECKING:
+    from nightdesk.core.schedule import Schedule
 
 POLL_SECONDS = 0.5
 FINISHED = frozenset({"success", "failed"})
@@ -30,6 +33,10 @@ class DagRun:
         date at 00:00 UTC. The web UI gives a run by hand the present instant, which names none.
     state : str
         ``queued``, ``running``, ``success`` or ``failed``.
+    conf : mapping
+        What its form says.
+    logical : datetime or None
+        Its logical date: of a run by the hour the instant at which the bar begins.
     """
 
     run_id: str
@@ -37,23 +44,35 @@ class DagRun:
     state: str
     session: date | None
     conf: Mapping[str, Any] = field(default_factory=dict)
+    logical: datetime | None = None
 
     @property
     def finished(self) -> bool:
         return self.state in FINISHED
 
-    @property
-    def decides(self) -> date | None:
-        """The session that it decides for good; None for a dry run, which keeps nothing."""
-        return None if self.conf.get("dry_run") else self.session
+    def decision(self, schedule: Schedule) -> datetime | None:
+        """The decision that it makes for good; None for a dry run, and where nothing names one."""
+        if self.conf.get("dry_run"):
+            return None
+        if schedule.kind == "daily":
+            return _closing(schedule, self.session)
+        asked = self.conf.get("as_of")
+        # A form is what somebody typed: one that names no instant decides nothing.
+        with suppress(ValueError):
+            return in_utc(str(asked)) if asked else decision_named(self.logical, schedule)
+        return None
 
 
 @dataclass(frozen=True)
 class DagState:
-    """Whether a DAG is switched off, and whether no file makes it any more."""
+    """Whether a DAG is switched off, whether no file makes it any more, and what its timetable runs next.
+
+    `next_logical` is the logical date of that run; None where there is none.
+    """
 
     is_paused: bool
     is_stale: bool
+    next_logical: datetime | None = None
 
 
 class AirflowClient:
@@ -89,7 +108,12 @@ class AirflowClient:
     def dag_state(self, dag_id: str) -> DagState | None:
         """How a DAG stands; None for one that was never parsed."""
         found = self._rest.send("GET", f"dags/{dag_id}", missing_is_none=True)
-        return None if found is None else DagState(found["is_paused"], found["is_stale"])
+        if found is None:
+            return None
+        following = found.get("next_dagrun_logical_date")
+        return DagState(
+            found["is_paused"], found["is_stale"], None if following is None else in_utc(following)
+        )
 
     def await_dag(self, dag_id: str, *, timeout: float = 120.0) -> None:
         """Wait until the DAG is parsed; `Refused` with the import errors where it is not in time."""
@@ -175,7 +199,7 @@ class AirflowClient:
         conf: Mapping[str, Any] | None = None,
         timeout: float = 120.0,
     ) -> int:
-        """Queue a run for each session from `first` to `last`, both included.
+        """Queue a run for each decision of the sessions from `first` to `last`, both included.
 
         Runs of a DAG that is switched off wait until it is on.
 
@@ -185,7 +209,7 @@ class AirflowClient:
         Parameters
         ----------
         reprocess : {"none", "failed", "completed"}
-            Which sessions that have a run already are run again.
+            Which decisions that have a run already are run again.
         timeout : float
             Seconds to wait for an earlier backfill before `Transient` is raised.
 
@@ -215,8 +239,8 @@ class AirflowClient:
 
     def backfill_preview(
         self, dag_id: str, first: date, last: date, *, reprocess: str = "none"
-    ) -> list[date]:
-        """The sessions for which a backfill would make a run, ascending."""
+    ) -> list[datetime]:
+        """The logical dates for which a backfill would make a run, ascending; see `decision_named`."""
         order = {
             "dag_id": dag_id,
             "from_date": _midnight(first).isoformat(),
@@ -224,7 +248,7 @@ class AirflowClient:
             "reprocess_behavior": reprocess,
         }
         found = self._rest.send("POST", "backfills/dry_run", order)["backfills"]
-        return sorted(datetime.fromisoformat(one["logical_date"]).astimezone(UTC).date() for one in found)
+        return sorted(in_utc(one["logical_date"]) for one in found)
 
     def open_runs(self) -> dict[str, list[DagRun]]:
         """The runs of all DAGs that have not ended, by DAG."""
@@ -320,6 +344,29 @@ class AirflowClient:
             time.sleep(POLL_SECONDS)
 
 
+def decision_named(logical: datetime | None, schedule: Schedule) -> datetime | None:
+    """The decision of a run that a timetable or a backfill made for a logical date; None where it names none.
+
+    A session is named by 00:00 UTC of its date, an hour by the instant at which its bar begins.
+    """
+    if logical is None:
+        return None
+    if schedule.kind != "daily":
+        return schedule.ending_of(logical)
+    return _closing(schedule, logical.date() if logical == _midnight(logical.date()) else None)
+
+
+def in_utc(text: str) -> datetime:
+    """An instant of a form or an answer, in UTC; one without a zone is meant so."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _closing(schedule: Schedule, session: date | None) -> datetime | None:
+    known = session is not None and schedule.calendar.is_session(session)
+    return schedule.last_of(session) if session is not None and known else None
+
+
 def _log_line(line: str | Mapping[str, Any]) -> str:
     if isinstance(line, str):
         return line
@@ -330,21 +377,21 @@ def _log_line(line: str | Mapping[str, Any]) -> str:
 def _run(record: Mapping[str, Any]) -> DagRun:
     conf = record["conf"] or {}
     named = conf.get("session")
-    logical = record["logical_date"]
+    logical = None if record["logical_date"] is None else in_utc(record["logical_date"])
     session = None
     if named:
         # A form is what somebody typed: one that names no day decides no session.
         with suppress(ValueError):
             session = date.fromisoformat(str(named))
     elif logical is not None:
-        instant = datetime.fromisoformat(logical).astimezone(UTC)
-        session = instant.date() if instant == _midnight(instant.date()) else None
+        session = logical.date() if logical == _midnight(logical.date()) else None
     return DagRun(
         run_id=record["dag_run_id"],
         run_type=record["run_type"],
         state=record["state"],
         session=session,
         conf=conf,
+        logical=logical,
     )
 
 

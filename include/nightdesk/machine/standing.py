@@ -12,6 +12,7 @@ from nightdesk.machine.home import Home
 from nightdesk.machine.parts import Part
 
 if TYPE_CHECKING:
+    from nightdesk.core.schedule import Schedule
     from nightdesk.store.db import Connection
 
 #: An alert that some receiver lacks is on its way; after so long it is not.
@@ -21,7 +22,7 @@ ALERTS_SHOWN = 5
 
 
 def decided(conn: Connection, root: Path) -> Iterator[Part]:
-    """A part for each started book: its newest decided session, and whether a later one should be closed."""
+    """A part for each started book: its newest decision, and whether a later one should be closed."""
     from nightdesk.core.book import load_book
     from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.watchdog import GRACE, is_overdue
@@ -42,9 +43,12 @@ def decided(conn: Connection, root: Path) -> Iterator[Part]:
             yield Part(f"book {record.book}", "unwell", f"{words}; its file is gone or wrong: {error}")
             continue
         schedule = schedule_of(book)
-        due = schedule.latest_completed(moment - GRACE)
+        if newest is not None:
+            words = f"{schedule.name_of(newest)} is its newest closed {schedule.noun}"
+        grace = GRACE[schedule.kind]
+        due = schedule.latest_completed(moment - grace)
         standing = decision_standing(conn, book.name, due)
-        overdue = standing is not None and is_overdue(standing, schedule.session_of(due), moment)
+        overdue = standing is not None and is_overdue(standing, schedule.session_of(due), moment, grace)
         if overdue:
             words += f"; {schedule.name_of(due)} should be closed by now (`nightdesk status {book.name}`)"
         yield Part(f"book {book.name}", "unwell" if overdue else "well", words)
@@ -100,13 +104,15 @@ def waiting(conn: Connection, root: Path) -> Iterator[str]:
 
 
 def newest_page(conn: Connection, home: Home, book: str) -> Path | None:
-    """The page of a book's newest closed session; None where there is none."""
-    from nightdesk.store.run_rows import find_run, latest_closed
+    """The page of a book's newest closed decision; None where there is none, or the book cannot be read."""
+    from nightdesk.session.report import page_name
+    from nightdesk.store.run_rows import latest_closed
 
-    closed = latest_closed(conn, book)
-    run = None if closed is None else find_run(conn, book, closed)
-    path = None if run is None else home.reports / book / f"{run.session}.html"
-    return path if path is not None and path.is_file() else None
+    closed, schedule = latest_closed(conn, book), schedule_in(home.root, book)
+    if closed is None or schedule is None:
+        return None
+    path = home.reports / book / f"{page_name(schedule.name_of(closed))}.html"
+    return path if path.is_file() else None
 
 
 def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
@@ -125,8 +131,23 @@ def commands(conn: Connection, home: Home, books: Sequence[str]) -> list[str]:
         ordered = read_rows(conn, "order_rows", book=book, as_of=run.as_of)
         symbols = [row["symbol"] for row in [*ordered, *positions_of(conn, book, run.as_of)]]
         if symbols:
-            return [f"{program} trace {book} {run.session} {symbols[0]}", f"{program} status {book}"]
+            schedule = schedule_in(home.root, book)
+            option = "" if schedule is None else schedule.option_of(run.as_of)
+            within = f" {option}" if option.startswith("--as-of") else ""
+            return [f"{program} trace {book} {run.session} {symbols[0]}{within}", f"{program} status {book}"]
     return [f"{program} status", f"{program} health"]
+
+
+def schedule_in(root: Path, book: str) -> Schedule | None:
+    """When a book of a project decides; None for one whose file is gone or wrong."""
+    from nightdesk.core.book import load_book
+    from nightdesk.core.schedule import schedule_of
+    from nightdesk.session.context import book_path
+
+    try:
+        return schedule_of(load_book(book_path(book, root)))
+    except NightdeskError:
+        return None
 
 
 def _is_open(row: dict[str, Any]) -> bool:

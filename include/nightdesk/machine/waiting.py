@@ -7,11 +7,15 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 from nightdesk.core.errors import Transient
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.rest import DagRun
+
+if TYPE_CHECKING:
+    from nightdesk.core.schedule import Schedule
 
 #: A book is left to its runs when no task of theirs has changed for so long.
 QUIET_SECONDS = 300.0
@@ -20,17 +24,33 @@ _SETTLED = {"success", "failed", "skipped", "upstream_failed", None}
 
 
 @dataclass(frozen=True)
-class DueSessions:
-    """The sessions that a started book should have decided: inception to the newest completed one."""
+class DueDecisions:
+    """What a started book should have decided: from the first of its inception to the newest completed one.
+
+    Parameters
+    ----------
+    dag_id : str
+        Who decides it.
+    schedule : Schedule
+        The book's.
+    decisions : tuple of datetime
+        Their instants; ascending.
+    """
 
     dag_id: str
-    sessions: tuple[date, ...]
+    schedule: Schedule
+    decisions: tuple[datetime, ...]
+
+    def name_of(self, run: DagRun) -> str:
+        """What people call the decision of a run."""
+        as_of = run.decision(self.schedule)
+        return "no decision" if as_of is None else self.schedule.name_of(as_of)
 
 
 class Wait:
     """The wait for the runs of one book: how they stand, on standard error, and whether they come on."""
 
-    def __init__(self, airflow: Airflow, span: DueSessions) -> None:
+    def __init__(self, airflow: Airflow, span: DueDecisions) -> None:
         self._airflow, self._span = airflow, span
         self._stands: object = None
         self._moved_at = time.monotonic()
@@ -63,8 +83,9 @@ class Wait:
     def _still(self, run: DagRun, tasks: Mapping[str, str | None]) -> str:
         """In words what an open run waits with."""
         at = ", ".join(f"{task} {state}" for task, state in tasks.items() if state not in _SETTLED)
+        name = self._span.name_of(run)
         return (
-            f"not decided yet: the run of {run.session} is {run.state} ({at or 'no task was begun'}) "
+            f"not decided yet: the run of {name} is {run.state} ({at or 'no task was begun'}) "
             f"and goes on by itself. Look at {self._airflow.address}/dags/{self._span.dag_id}; "
             "`nightdesk up` waits again"
         )
@@ -75,14 +96,15 @@ class Wait:
             self._noted = line
 
 
-def deciding(airflow: Airflow, span: DueSessions) -> list[DagRun]:
-    """The runs that decide a session of the span: a dry run keeps nothing, so it decides nothing."""
-    return [run for run in airflow.runs(span.dag_id) if run.decides in span.sessions]
+def deciding(airflow: Airflow, span: DueDecisions) -> list[DagRun]:
+    """The runs that make a decision of the span: a dry run keeps nothing, so it decides nothing."""
+    wanted = set(span.decisions)
+    return [run for run in airflow.runs(span.dag_id) if run.decision(span.schedule) in wanted]
 
 
-def why_failed(airflow: Airflow, span: DueSessions, session: date) -> str:
-    """In words why a session of which all runs have ended is not decided."""
-    ids = [run.run_id for run in deciding(airflow, span) if run.session == session]
+def why_failed(airflow: Airflow, span: DueDecisions, as_of: datetime) -> str:
+    """In words why a decision of which all runs have ended is not closed."""
+    ids = [run.run_id for run in deciding(airflow, span) if run.decision(span.schedule) == as_of]
     states = airflow.task_states(span.dag_id, ids[-1]) if ids else {}
     tasks = ", ".join(task for task, state in states.items() if state == "failed") or "no run was made"
     return (

@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from datetime import date
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import NightdeskError, Refused
 from nightdesk.machine import parts, postgres, supervisor
 from nightdesk.machine.airflow import Airflow
@@ -18,15 +18,17 @@ from nightdesk.machine.heartbeat import heartbeat_address
 from nightdesk.machine.home import Home, exclusive
 from nightdesk.machine.parts import Part
 from nightdesk.machine.postgres import Addresses
-from nightdesk.machine.waiting import DueSessions, Wait, deciding, note, why_failed
+from nightdesk.machine.waiting import DueDecisions, Wait, deciding, note, why_failed
 from nightdesk.store.connection import connect
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
     from nightdesk.store.db import Connection
 
-#: A book without an inception of its own begins this many completed sessions back.
-FIRST_SESSIONS = 5
+#: A book without an inception of its own begins so many sessions back, by its rhythm.
+FIRST_SESSIONS = {"daily": 5, "hourly": 2}
+#: So many of a book's newest decisions are shown.
+DECISIONS_SHOWN = 5
 #: At most so many tasks ask the vendors at once; `dags/` names the pool.
 FEEDS_POOL, FEEDS_SLOTS = "feeds", 4
 #: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted.
@@ -39,7 +41,7 @@ Say = Callable[[str], None]
 
 
 def up(tell: Say = print, *, home: Home | None = None) -> None:
-    """Start what does not run, have every book decide the sessions it lacks, and say what they decided.
+    """Start what does not run, have every book make the decisions it lacks, and say what they decided.
 
     A second call finds everything done and ends within seconds; two at once wait for one another. A book
     whose runs do not come on is left to them after `QUIET_SECONDS`, and named.
@@ -54,7 +56,8 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     Raises
     ------
     Refused
-        When a session's run has failed or goes on, no book can be read, or a part of the desk does not start.
+        When the run of a decision has failed or goes on, no book can be read, or a part of the desk does not
+        start.
     Transient
         When a part does not answer in time.
     """
@@ -71,7 +74,7 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
         with closing(connect(addresses.nightdesk)) as conn:
             begun = {book.name: (book, _begin(airflow, conn, book)) for book in books}
         refused += [reason for _, reason in begun.values() if isinstance(reason, str)]
-        spans = {name: (book, span) for name, (book, span) in begun.items() if isinstance(span, DueSessions)}
+        spans = {name: (book, span) for name, (book, span) in begun.items() if isinstance(span, DueDecisions)}
         lacking = _finish(airflow, addresses, spans, tell)
         with closing(connect(addresses.nightdesk)) as conn:
             for line in _closing_lines(conn, home, [book.name for book in books]):
@@ -132,27 +135,31 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
     return found
 
 
-def start_book(conn: Connection, book: Book) -> DueSessions:
+def start_book(conn: Connection, book: Book) -> DueDecisions:
     """Fix where a book begins, when it was never started, and say what it should have decided by now.
 
-    Its inception is the one of its file; else the newest `FIRST_SESSIONS` completed sessions, on the
-    database's clock, are its first.
+    Its inception is the one of its file; else the newest `FIRST_SESSIONS`, on the database's clock, are its
+    first: completed ones of a daily book, those with a completed hour of an hourly one.
     """
+    from nightdesk.core.schedule import schedule_of
+    from nightdesk.session.book_dags import deciding_dag
     from nightdesk.session.context import beginning
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.book_rows import start_book as store_start
     from nightdesk.store.db import now
 
-    calendar = get_calendar(book.calendar)
-    newest = calendar.latest_completed(now(conn))
+    schedule = schedule_of(book)
+    newest = schedule.latest_completed(now(conn))
+    session = schedule.session_of(newest)
     record = book_record(conn, book.name)
     if record is None:
-        record = store_start(conn, beginning(book, calendar.shift(newest, 1 - FIRST_SESSIONS)))
-    sessions = tuple(as_date(session) for session in calendar.between(record.inception, newest))
-    return DueSessions(dag_id=f"daily__{book.name}", sessions=sessions)
+        first = schedule.calendar.shift(session, 1 - FIRST_SESSIONS[schedule.kind])
+        record = store_start(conn, beginning(book, first))
+    decisions = map(as_instant, schedule.instants(record.inception, session))
+    return DueDecisions(deciding_dag(book), schedule, tuple(one for one in decisions if one <= newest))
 
 
-def _begin(airflow: Airflow, conn: Connection, book: Book) -> DueSessions | str:
+def _begin(airflow: Airflow, conn: Connection, book: Book) -> DueDecisions | str:
     """Have a book begin to decide what it lacks; or the reason why it cannot."""
     try:
         span = start_book(conn, book)
@@ -165,7 +172,7 @@ def _begin(airflow: Airflow, conn: Connection, book: Book) -> DueSessions | str:
 
 
 def _finish(
-    airflow: Airflow, addresses: Addresses, spans: Mapping[str, tuple[Book, DueSessions]], tell: Say
+    airflow: Airflow, addresses: Addresses, spans: Mapping[str, tuple[Book, DueDecisions]], tell: Say
 ) -> list[str]:
     """Wait for the books' runs, all at once, and say what each decided; the reasons why something lacks."""
     waits = {name: Wait(airflow, span) for name, (_, span) in spans.items()}
@@ -179,11 +186,13 @@ def _finish(
             book, span = spans[name]
             with closing(connect(addresses.nightdesk)) as conn:
                 found = _summaries(conn, book, span)
-            for line in _told(book, found):
+            for line in _told(book, span, found):
                 tell(line)
-            left = [session for session in span.sessions if session not in _closed(found)]
+            closed = _closed(found)
+            left = [as_of for as_of in span.decisions if as_of not in closed]
             if ended:
-                lacking += [f"{name} {session}: {why_failed(airflow, span, session)}" for session in left]
+                named = [(span.schedule.name_of(one), why_failed(airflow, span, one)) for one in left]
+                lacking += [f"{name} {decision}: {why}" for decision, why in named]
             elif left:
                 lacking.append(f"{name}: {wait.words}")
         if waits:
@@ -191,38 +200,41 @@ def _finish(
     return lacking
 
 
-def _decide(airflow: Airflow, span: DueSessions, closed: Collection[date]) -> None:
-    """Backfill the sessions that nothing decides, and switch the DAG on."""
-    seen = {*closed, *(run.session for run in deciding(airflow, span))}
-    missing = [session for session in span.sessions if session not in seen]
+def _decide(airflow: Airflow, span: DueDecisions, closed: Collection[datetime]) -> None:
+    """Backfill the sessions of the decisions that nothing makes, and switch the DAG on."""
+    seen = {*closed, *(run.decision(span.schedule) for run in deciding(airflow, span))}
+    missing = [as_of for as_of in span.decisions if as_of not in seen]
     if missing:
-        # Before the DAG is on: switched on first, it would start with the newest session alone.
-        airflow.backfill(span.dag_id, missing[0], missing[-1])
+        # Before the DAG is on: switched on first, it would start with the newest decision alone.
+        airflow.backfill(span.dag_id, *map(span.schedule.session_of, (missing[0], missing[-1])))
     airflow.unpause(span.dag_id)
 
 
-def _summaries(conn: Connection, book: Book, span: DueSessions) -> Sequence[Mapping[str, Any]]:
+def _summaries(conn: Connection, book: Book, span: DueDecisions) -> Sequence[Mapping[str, Any]]:
     from nightdesk.store.rows import read_rows
 
-    return read_rows(
-        conn, "session_summaries", book=book.name, first=span.sessions[0], last=span.sessions[-1]
-    )
+    if not span.decisions:
+        return ()
+    first, last = map(span.schedule.session_of, (span.decisions[0], span.decisions[-1]))
+    return read_rows(conn, "session_summaries", book=book.name, first=first, last=last)
 
 
-def _closed(summaries: Sequence[Mapping[str, Any]]) -> set[date]:
-    return {row["session"] for row in summaries if row["status"] == "closed"}
+def _closed(summaries: Sequence[Mapping[str, Any]]) -> set[datetime]:
+    return {row["as_of"] for row in summaries if row["status"] == "closed"}
 
 
-def _told(book: Book, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line per session: regime, NAV, orders."""
-    lines = [book.label]
-    lines.append(f"{'session':<12}{'regime':<12}{'VIX':>6}{'NAV, dollars':>16}{'day':>9}  orders")
-    for row in summaries[-FIRST_SESSIONS:]:
+def _told(book: Book, span: DueDecisions, summaries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line per decision: regime, NAV, orders."""
+    lines, noun = [book.label], span.schedule.noun
+    wide, period = (12, "day") if span.schedule.kind == "daily" else (18, "hour")
+    lines.append(f"{noun:<{wide}}{'regime':<12}{'VIX':>6}{'NAV, dollars':>16}{period:>9}  orders")
+    for row in summaries[-DECISIONS_SHOWN:]:
         vix = "" if row["vix"] is None else f"{row['vix']:.2f}"
         nav = "" if row["nav"] is None else f"{row['nav']:,.2f}"
         day = "" if row["day_return"] is None else f"{row['day_return']:+.2%}"
         orders = ", ".join(row["orders"]) or ("none" if row["status"] == "closed" else row["status"])
-        lines.append(f"{row['session']!s:<12}{row['regime'] or '':<12}{vix:>6}{nav:>16}{day:>9}  {orders}")
+        name, regime = span.schedule.name_of(row["as_of"]), row["regime"] or ""
+        lines.append(f"{name:<{wide}}{regime:<12}{vix:>6}{nav:>16}{day:>9}  {orders}")
     return lines
 
 

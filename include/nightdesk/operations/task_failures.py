@@ -77,6 +77,8 @@ class Failure:
         Who has asked for what cannot be done, empty where that is not known; None for any other failure.
     of_backfill : bool
         Whether the run is one of a backfill.
+    decision : str or None
+        What people call the decision that it worked on, where a session has several; None: the session.
     """
 
     book: str
@@ -92,6 +94,12 @@ class Failure:
     calendar: str = USUAL_CALENDAR
     asked_by: str | None = None
     of_backfill: bool = False
+    decision: str | None = None
+
+    @property
+    def name(self) -> str | None:
+        """What the task worked on, in words; None where its form named none."""
+        return None if self.session is None else self.decision or f"{self.session}"
 
     @property
     def scope(self) -> str:
@@ -100,12 +108,12 @@ class Failure:
         return f"{self.dag_id}/" if is_request else f"{self.dag_id}/{self.run_id}/"
 
     def cause(self, error: str) -> str:
-        """A digest of the reason within its scope, the same for all sessions that it is given for.
+        """A digest of the reason within its scope, the same for all decisions that it is given for.
 
         That a strategy failed says less than that a step did, so the one never stands for the other.
         """
         of_strategy = self.task_id.startswith(_SIGNALS)
-        reason = error.replace(f"{self.session}", "")
+        reason = error.replace(f"{self.name}", "").replace(f"{self.session}", "")
         return hashlib.sha256(f"{self.scope} {of_strategy} {reason}".encode()).hexdigest()
 
     @property
@@ -115,8 +123,8 @@ class Failure:
 
     @property
     def subject(self) -> str:
-        """What it is about: the book, and the session where there is one."""
-        return self.book if self.session is None else f"{self.book} {self.session}"
+        """What it is about: the book, and what the task worked on where that is known."""
+        return self.book if self.name is None else f"{self.book} {self.name}"
 
 
 def record_failure(conn: Connection, failure: Failure) -> bool:
@@ -285,7 +293,7 @@ def _recorded_error(failure: Failure, newest: Attempt | None) -> str | None:
 def _body(failure: Failure, number: int | None, error: str) -> str:
     lines = [
         f"Book: {failure.book}",
-        f"Session: {failure.session or 'none'}",
+        f"Session: {failure.name or 'none'}",
         f"Task: {failure.task_id} of {failure.dag_id}, run {failure.run_id}",
         f"Try: {_try(failure, number)}",
         f"Error: {error}",
@@ -308,7 +316,7 @@ def _body(failure: Failure, number: int | None, error: str) -> str:
 def _of_request(failure: Failure, error: str) -> str:
     lines = [
         f"Book: {failure.book}",
-        f"Session: {failure.session or 'none'}",
+        f"Session: {failure.name or 'none'}",
         f"Run: {failure.run_id} of {failure.dag_id}",
         f"Asked by: {failure.asked_by or 'not known'}",
         f"Reason: {error}",
@@ -326,7 +334,7 @@ def _of_request(failure: Failure, error: str) -> str:
 def _sentence(failure: Failure, number: int | None, error: str) -> str:
     link = "" if failure.link is None else f" (log: {failure.link})"
     return (
-        f"{failure.task_id} of {failure.book} failed in session {failure.session}, try "
+        f"{failure.task_id} of {failure.book} failed in session {failure.name}, try "
         f"{_try(failure, number)} of {failure.dag_id}, run {failure.run_id}: {error}{link}"
     )
 

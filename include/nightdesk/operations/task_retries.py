@@ -33,6 +33,7 @@ def tell_retry(
     session: date,
     step: str,
     *,
+    name: str,
     failures: int,
     tries: int,
     error: str,
@@ -48,6 +49,8 @@ def tell_retry(
         The project.
     book, session, step
         What fails.
+    name : str
+        What people call the decision.
     failures, tries : int
         How many tries have failed, and how many there are.
     error, link : str
@@ -67,10 +70,10 @@ def tell_retry(
                     begin_spell(conn, "", "feed", source, "WARNING", session)
         return raise_alert(
             conn,
-            f"retry {book} {session} {step} {link}",
+            f"retry {book} {name} {step} {link}",
             "WARNING",
-            f"{book} {session}: {step} fails, and is tried again",
-            f"{step} of {book} {session} has failed {failures} times of {tries} that it has, at last with: "
+            f"{book} {name}: {step} fails, and is tried again",
+            f"{step} of {book} {name} has failed {failures} times of {tries} that it has, at last with: "
             f"{error}\nLog: {link}\n\nIt is tried again, after a longer wait each time; nothing needs to be "
             "done where the cause passes. `nightdesk feeds` shows how the sources of data fare, `nightdesk "
             "status` how the desk stands.",

@@ -12,6 +12,7 @@ from nightdesk.core.calendar import USUAL_CALENDAR, as_instant
 from nightdesk.core.errors import NightdeskError
 from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.operations.task_failures import Failure, failed_tasks, record_failure
+from nightdesk.session.book_dags import deciding_dag
 from nightdesk.session.context import book_path
 from nightdesk.session.gaps import first_missing
 from nightdesk.session.notices import Condition, Look, notice
@@ -26,9 +27,11 @@ from nightdesk.store.failure_rows import (
     session_told,
 )
 from nightdesk.store.message_rows import raise_alert
+from nightdesk.store.run_rows import newest_progress
 
-#: A session is late when it is not closed so long after its bars were known, or its run was begun.
-GRACE = timedelta(hours=2)
+#: A decision is late when it is not closed so long after its bars were known, or its run was begun, by its
+#: rhythm: the orders of an hour have expired when the next hour is over.
+GRACE = {"daily": timedelta(hours=2), "hourly": timedelta(hours=1)}
 
 _LATE: tuple[Kind, ...] = ("late_data",)
 
@@ -69,13 +72,14 @@ def tell_failed(
             task,
             link=link(run.dag_id, run.run_id, task),
             calendar=USUAL_CALENDAR if book is None else book.calendar,
+            decision=None if book is None else schedule_of(book).name_of(run.as_of),
         )
         raised += record_failure(conn, failure)
     return raised
 
 
 def tell_missing(conn: Connection, root: Path) -> int:
-    """Raise an alert for each started book whose newest session should be closed by now and is not.
+    """Raise an alert for each started book whose newest decision should be closed by now and is not.
 
     A book whose file is gone or wrong decides nothing; that is told where it is read. A session of which a
     failed task was told is known to be open.
@@ -91,24 +95,25 @@ def tell_missing(conn: Connection, root: Path) -> int:
         if book is None:
             continue
         schedule = schedule_of(book)
-        as_of = schedule.latest_completed(moment - GRACE)
+        grace = GRACE[schedule.kind]
+        as_of = schedule.latest_completed(moment - grace)
         session, standing = schedule.session_of(as_of), decision_standing(conn, book.name, as_of)
-        if standing is None or not is_overdue(standing, session, moment):
+        if standing is None or not is_overdue(standing, session, moment, grace):
             continue
-        if not session_told(conn, book.name, session):
+        if not _is_told(conn, book.name, schedule, session):
             raised += _raise_missing(conn, book, as_of, standing)
     return raised
 
 
-def is_overdue(standing: FailureStanding, session: date, moment: datetime) -> bool:
-    """Whether a session whose bars have been known for `GRACE` should be closed at `moment` and is not.
+def is_overdue(standing: FailureStanding, session: date, moment: datetime, grace: timedelta) -> bool:
+    """Whether a decision whose bars have been known for `grace` should be closed at `moment` and is not.
 
     A book that was only just started, or a run that was only just begun, is given the same time.
     """
     if session < standing.inception or standing.status == "closed":
         return False
     begun = max(one for one in (standing.created_at, standing.opened_at) if one is not None)
-    return moment - begun >= GRACE
+    return moment - begun >= grace
 
 
 def tell_late(conn: Connection, root: Path) -> int:
@@ -134,7 +139,7 @@ def tell_late(conn: Connection, root: Path) -> int:
         if standing is None or session < standing.inception or moment - standing.created_at < given:
             continue
         arrived = ingested_at(conn, book.name, as_of)
-        late = arrived is None and not session_told(conn, book.name, session)
+        late = arrived is None and not _is_told(conn, book.name, schedule, session)
         raised += notice(
             conn,
             Look(book.name, _LATE, schedule.name_of(as_of), session),
@@ -144,18 +149,27 @@ def tell_late(conn: Connection, root: Path) -> int:
     return raised
 
 
+def _is_told(conn: Connection, book: str, schedule: Schedule, session: date) -> bool:
+    """Whether people know by a failed task that a session is open.
+
+    Of several decisions in a session each is news: what failed before the newest closing was put right.
+    """
+    since = None if schedule.kind == "daily" else newest_progress(conn, book)
+    return session_told(conn, book, session, since)
+
+
 def _of_late(book: Book, schedule: Schedule, as_of: datetime) -> Condition:
-    session, name = schedule.session_of(as_of), schedule.name_of(as_of)
+    name, end = schedule.name_of(as_of), "close" if schedule.kind == "daily" else "end of the bar"
     hour = as_of + timedelta(minutes=book.alerts.data_minutes)
     return Condition(
         "late_data",
         name,
         "WARNING",
         f"The bars of {name} are not stored, and were to be by {hour:%Y-%m-%d %H:%M} UTC "
-        f"({book.alerts.data_minutes} minutes after the close, `alerts.data_minutes`).",
-        f"See that the DAG daily__{book.name} is switched on and what its ingest task says; "
+        f"({book.alerts.data_minutes} minutes after the {end}, `alerts.data_minutes`).",
+        f"See that the DAG {deciding_dag(book)} is switched on and what its ingest task says; "
         "`nightdesk feeds` shows how the sources fare, "
-        f"`nightdesk run {book.name} --session {session}` decides it by hand.",
+        f"`nightdesk run {book.name} {schedule.option_of(as_of)}` decides it by hand.",
     )
 
 
@@ -200,19 +214,19 @@ def _raise_missing(conn: Connection, book: Book, as_of: datetime, standing: Fail
         else f"it was begun at {standing.opened_at:%Y-%m-%d %H:%M} UTC and is {standing.status}"
     )
     first = first_missing(conn, book.name, standing.inception, schedule)
-    way = f"`nightdesk run {book.name} --session {session}` decides it by hand"
+    way = f"`nightdesk run {book.name} {schedule.option_of(as_of)}` decides it by hand"
     if first < as_of:
-        begun = schedule.session_of(first)
-        found += f". The first session that is missing is {begun}, and those after it wait for it"
+        begun, named = schedule.session_of(first), schedule.name_of(first)
+        found += f". The first {schedule.noun} that is missing is {named}, and those after it wait for it"
         way = f"`nightdesk replay {book.name} --from {begun} --to {session}` decides them in order"
     return raise_alert(
         conn,
         f"missing {book.name} {name}",
         "CRITICAL",
         f"{book.name} {name} is not decided",
-        f"The bars of {name} can be had since {known:%Y-%m-%d %H:%M} UTC, and the session is not closed: "
-        f"{found}.\n\nSee that the DAG daily__{book.name} is switched on and that Airflow's scheduler runs; "
-        f"{way}.",
+        f"The bars of {name} can be had since {known:%Y-%m-%d %H:%M} UTC, and the {schedule.noun} is not "
+        f"closed: {found}.\n\nSee that the DAG {deciding_dag(book)} is switched on and that Airflow's "
+        f"scheduler runs; {way}.",
         book=book.name,
         session=session,
     )

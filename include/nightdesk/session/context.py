@@ -121,9 +121,7 @@ class Context:
     @property
     def option(self) -> str:
         """The decision as commands take it: ``--session`` of the last one in a session, else ``--as-of``."""
-        if self.as_of == self.schedule.last_of(self.session):
-            return f"--session {self.session}"
-        return f"--as-of {self.as_of:%Y-%m-%dT%H:%M}Z"
+        return self.schedule.option_of(self.as_of)
 
     @property
     def moment(self) -> tuple[datetime, date]:

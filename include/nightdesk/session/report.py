@@ -102,14 +102,14 @@ def report(context: Context) -> StepOutcome:
                 save.flush()  # what is told is read from it
                 tell_results(context)
     suffix = ".dry-run.html" if context.dry_run else ".html"
-    path = context.reports / context.book.name / f"{page_name(context)}{suffix}"
+    path = context.reports / context.book.name / f"{page_name(context.name)}{suffix}"
     write_whole(path, html)
     return save.outcome(path=str(path))
 
 
-def page_name(context: Context) -> str:
-    """How the file of a decision's page begins: its session, and the time of day where that has several."""
-    return context.name.replace(" ", "T").replace(":", "")
+def page_name(name: str) -> str:
+    """How the file of the page of a decision begins that people call `name`: `2025-01-08T1000`."""
+    return name.replace(" ", "T").replace(":", "")
 
 
 def write_whole(path: Path, text: str) -> None:

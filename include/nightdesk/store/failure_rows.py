@@ -53,10 +53,11 @@ class FailureStanding:
 
 @dataclass(frozen=True)
 class TaskRun:
-    """A run of Airflow that worked on a decision in `session`."""
+    """A run of Airflow that worked on the decision at `as_of`, in `session`."""
 
     book: str
     session: date
+    as_of: datetime
     dag_id: str
     run_id: str
 
@@ -130,7 +131,7 @@ def ingested_at(conn: Connection, book: str, as_of: datetime) -> datetime | None
     return None if row is None else row["ended_at"]
 
 
-def session_told(conn: Connection, book: str, session: date) -> bool:
-    """Whether people were told of a failed task of a session."""
-    row = read_row(conn, "session_told", book=book, session=session)
+def session_told(conn: Connection, book: str, session: date, since: datetime | None = None) -> bool:
+    """Whether people were told of a failed task of a session; with `since` from that instant on."""
+    row = read_row(conn, "session_told", book=book, session=session, since=since)
     return row is not None and bool(row["told"])
