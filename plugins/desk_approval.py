@@ -7,10 +7,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import BaseOperator, Param
+from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, DagRunTriggerException
 
 from desk_connections import desk_environment, without_secrets
+from desk_operator import BookOperator
 from nightdesk.core.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -21,27 +22,21 @@ log = logging.getLogger("nightdesk.dag")
 APPROVE, REJECT = "Approve", "Reject"
 
 
-class AskOperator(BaseOperator):
+class AskOperator(BookOperator):
     """Starts a run of the DAG of approval, once for each stay at a level, where the gate has asked a person.
 
     It never waits for the person: the next decisions read the answer that is stored.
 
     Parameters
     ----------
-    book : str
-        Name of the book.
-    calendar : str
-        The book's exchange calendar.
     asks : str
         The DAG of approval.
     """
 
     ui_color = "#f3ecfa"
 
-    def __init__(self, *, book: str, calendar: str, asks: str, **kwargs: Any) -> None:
+    def __init__(self, *, asks: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
         self.asks = asks
 
     def execute(self, context: Context) -> None:
@@ -84,23 +79,10 @@ class AskOperator(BaseOperator):
         return waiting.episode.run_id
 
 
-class WaitsOperator(BaseOperator):
-    """Reads what a book waits for a person for; skipped, with what follows, where it does not wait.
-
-    Parameters
-    ----------
-    book : str
-        Name of the book.
-    calendar : str
-        The book's exchange calendar.
-    """
+class WaitsOperator(BookOperator):
+    """Reads what a book waits for a person for; skipped, with what follows, where it does not wait."""
 
     ui_color = "#f3ecfa"
-
-    def __init__(self, *, book: str, calendar: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, str | int]:
@@ -192,25 +174,19 @@ class ApprovalOperator(HITLOperator):
         )
 
 
-class AnswerOperator(BaseOperator):
+class AnswerOperator(BookOperator):
     """Stores what the person said, with the name that Airflow knows; the next decision reads it.
 
     Parameters
     ----------
-    book : str
-        Name of the book.
-    calendar : str
-        The book's exchange calendar.
     asks, says : str
         Tasks that have read what waits, and heard the person.
     """
 
     ui_color = "#f3ecfa"
 
-    def __init__(self, *, book: str, calendar: str, asks: str, says: str, **kwargs: Any) -> None:
+    def __init__(self, *, asks: str, says: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
         self.asks = asks
         self.says = says
 

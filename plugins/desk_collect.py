@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from desk_connections import desk_environment, without_secrets
+from desk_operator import SCHEDULED, BookOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 log = logging.getLogger("nightdesk.dag")
 
-SCHEDULED = "scheduled"
 
-
-class CollectOperator(BaseOperator):
+class CollectOperator(BookOperator):
     """Asks a book's broker what became of its orders, and keeps the answer; skipped where none is at work.
 
-    Parameters
-    ----------
-    book : str
-        Name of the book.
-    calendar : str
-        Its exchange calendar: on a holiday nothing is asked, unless a person asks for it.
+    On a holiday of its calendar nothing is asked, unless a person asks for it.
     """
 
     ui_color = "#e8f4ea"
-
-    def __init__(self, *, book: str, calendar: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:

@@ -13,10 +13,10 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowFailException
 
 from desk_connections import desk_environment, without_secrets
+from desk_operator import BACKFILL, SCHEDULED, BookOperator
 from desk_sending import tell
 from desk_step import StepOperator, decision_of, name_of, session_in
 from nightdesk.core.errors import BadRequest, NightdeskError, Refused
@@ -32,9 +32,6 @@ SUCCESS = "success"
 
 #: The session of a decision, and what people call it; None for both where there is none.
 Decision = tuple[date | None, str | None]
-
-#: Types of runs.
-SCHEDULED, BACKFILL = "scheduled", "backfill"
 
 
 def raise_alert(context: Context) -> None:
@@ -203,23 +200,19 @@ def missing_steps(states: Mapping[str, str | None], optional: Sequence[str]) -> 
     }
 
 
-class RefusedBookOperator(BaseOperator):
+class RefusedBookOperator(BookOperator):
     """The only task of a book that could not be read: fails with the reason, so that somebody hears of it.
 
     Parameters
     ----------
-    book : str
-        The name that the book's file gives it.
     reason : str
         What is wrong with it, where, and what is allowed.
     """
 
     ui_color = "#f8d7da"
 
-    def __init__(self, *, book: str, calendar: str, reason: str, **kwargs: Any) -> None:
+    def __init__(self, *, reason: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
         self.reason = reason
 
     @without_secrets()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from airflow.sdk import BaseOperator
 
 from desk_connections import desk_environment, without_secrets
+from desk_operator import SCHEDULED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from nightdesk.store.db import Connection
 
 log = logging.getLogger("nightdesk.dag")
-
-#: What Airflow calls the runs that a timetable makes.
-SCHEDULED = "scheduled"
 
 
 class RunsOperator(BaseOperator):

@@ -14,11 +14,12 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
 
 from desk_connections import desk_environment, without_secrets
 from desk_note import RunNote, note_refusal
+from desk_operator import BookOperator
 from desk_sending import send_emergencies
 from nightdesk.core.errors import BadRequest, NotYet, Refused
 
@@ -224,15 +225,11 @@ def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet
     raise AirflowRescheduleException(now + TURN_PAUSE) from reason
 
 
-class StepOperator(BaseOperator):
+class StepOperator(BookOperator):
     """Runs one step of the pipeline for the run's decision.
 
     Parameters
     ----------
-    book : str
-        Name of the book.
-    calendar : str
-        The book's exchange calendar.
     step : str
         Name of the step.
     strategy : str, optional
@@ -246,16 +243,12 @@ class StepOperator(BaseOperator):
     def __init__(
         self,
         *,
-        book: str,
-        calendar: str,
         step: str,
         strategy: str | None = None,
         hours_delay: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.book = book
-        self.calendar = calendar
         self.step = step
         self.strategy = strategy
         self.hours_delay = hours_delay
