@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from nightdesk.machine.rest import AirflowClient, DagState
+    from nightdesk.machine.dag_runs import DagState
+    from nightdesk.machine.rest import AirflowClient
     from nightdesk.session.gaps import Gap
     from nightdesk.store.db import Connection
 
@@ -154,7 +155,7 @@ def _tell_hours(conn: Connection, gap: Gap, state: DagState, first_run: str | No
     first_run : str or None
         The type of the open run of the first decision.
     """
-    from nightdesk.machine.rest import decision_named
+    from nightdesk.machine.dag_runs import decision_named
     from nightdesk.session.gaps import tell_caught_up, tell_gap
 
     following = decision_named(state.next_logical, gap.schedule)

@@ -17,7 +17,7 @@ from tests.hourly_book import hourly_tree
 
 from desk_runs import RunsOperator, catch_up, end_removed, reason_gone
 from nightdesk.core.calendar import get_calendar
-from nightdesk.machine.rest import DagRun, DagState
+from nightdesk.machine.dag_runs import DagRun, DagState
 from nightdesk.store.book_rows import BookRecord, start_book
 from nightdesk.store.db import Connection, cursor, now
 from nightdesk.store.message_rows import alerts_of

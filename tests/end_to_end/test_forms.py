@@ -17,8 +17,8 @@ from tests.end_to_end.desk import DAG, Desk, sessions, wait_for, whole_desk
 from tests.end_to_end.project import BOOK, TWO_VOICES
 
 from nightdesk.core.calendar import get_calendar
+from nightdesk.machine.dag_runs import DagRun
 from nightdesk.machine.environment import login
-from nightdesk.machine.rest import DagRun
 from nightdesk.session.books import read_book
 from nightdesk.session.context import beginning
 from nightdesk.store.book_rows import start_book

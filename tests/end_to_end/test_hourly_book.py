@@ -19,8 +19,8 @@ from nightdesk.cli import app
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import as_instant
 from nightdesk.core.schedule import Schedule, schedule_of
+from nightdesk.machine.dag_runs import DagRun
 from nightdesk.machine.environment import login
-from nightdesk.machine.rest import DagRun
 from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest

@@ -1,4 +1,4 @@
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -6,10 +6,10 @@ import pytest
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.core.errors import Refused
-from nightdesk.core.schedule import daily
+from nightdesk.core.schedule import daily, hourly
 from nightdesk.machine import whole_desk
+from nightdesk.machine.dag_runs import DagRun, read_run
 from nightdesk.machine.home import Home
-from nightdesk.machine.rest import DagRun, _run
 from nightdesk.machine.waiting import deciding
 from nightdesk.store.book_rows import book_record
 from nightdesk.store.db import Connection, now
@@ -118,7 +118,39 @@ def test_a_run_tells_its_session_by_its_form_or_a_logical_date_at_midnight(
     conf: dict[str, object] | None, logical_date: str | None, session: date | None
 ) -> None:
     record = {"dag_run_id": "one", "run_type": "manual", "state": "success"}
-    assert _run(record | {"conf": conf, "logical_date": logical_date}).session == session
+    assert read_run(record | {"conf": conf, "logical_date": logical_date}).session == session
+
+
+TEN = datetime(2025, 1, 8, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("conf", "logical_date", "decision"),
+    [
+        ({"as_of": "2025-01-08T10:00:00-05:00"}, None, TEN),
+        ({"as_of": "2025-01-08T15:00:00"}, "2025-01-08T15:00:00Z", TEN),
+        ({"as_of": None}, "2025-01-08T14:30:00Z", TEN),
+        ({"as_of": None}, "2025-01-08T19:48:12Z", None),
+        ({"as_of": "soon"}, None, None),
+        ({"dry_run": True}, "2025-01-08T14:30:00Z", None),
+        (None, None, None),
+    ],
+    ids=[
+        "form",
+        "form first",
+        "the begin of a bar",
+        "the instant of a click",
+        "no instant",
+        "dry",
+        "nothing",
+    ],
+)
+def test_a_run_by_the_hour_tells_its_decision_by_its_form_or_the_begin_of_its_bar(
+    conf: dict[str, object] | None, logical_date: str | None, decision: datetime | None
+) -> None:
+    record = {"dag_run_id": "one", "run_type": "manual", "state": "success"}
+    run = read_run(record | {"conf": conf, "logical_date": logical_date})
+    assert run.decision(hourly(get_calendar())) == decision
 
 
 def test_taking_down_a_desk_that_never_stood_ends_nothing_and_makes_nothing(tmp_path: Path) -> None:

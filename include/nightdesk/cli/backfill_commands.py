@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from nightdesk.core.book import Book
     from nightdesk.machine.backfilling import BackfillPlan
-    from nightdesk.machine.rest import AirflowClient, DagState
+    from nightdesk.machine.dag_runs import DagState
+    from nightdesk.machine.rest import AirflowClient
     from nightdesk.store.db import Connection
 
 
@@ -83,7 +84,7 @@ def _plan(
     from nightdesk.core.errors import Refused
     from nightdesk.core.schedule import schedule_of
     from nightdesk.machine.backfilling import BackfillPlan, decidable
-    from nightdesk.machine.rest import decision_named
+    from nightdesk.machine.dag_runs import decision_named
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.db import now
     from nightdesk.store.run_rows import closed_decisions

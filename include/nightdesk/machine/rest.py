@@ -5,74 +5,19 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from nightdesk.core.errors import Refused, Transient
+from nightdesk.machine.dag_runs import DagRun, DagState, in_utc, midnight, read_run
 from nightdesk.machine.environment import Login
 from nightdesk.machine.transport import Rest
 
 if TYPE_CHECKING:
-    from nightdesk.core.schedule import Schedule
+    pass
 
 POLL_SECONDS = 0.5
-FINISHED = frozenset({"success", "failed"})
-
-
-@dataclass(frozen=True)
-class DagRun:
-    """One run of a DAG.
-
-    Parameters
-    ----------
-    session : date or None
-        The session it decides, where that is told: the ``session`` of its form, else the date of a logical
-        date at 00:00 UTC. The web UI gives a run by hand the present instant, which names none.
-    state : str
-        ``queued``, ``running``, ``success`` or ``failed``.
-    conf : mapping
-        What its form says.
-    logical : datetime or None
-        Its logical date: of a run by the hour the instant at which the bar begins.
-    """
-
-    run_id: str
-    run_type: str
-    state: str
-    session: date | None
-    conf: Mapping[str, Any] = field(default_factory=dict)
-    logical: datetime | None = None
-
-    @property
-    def finished(self) -> bool:
-        return self.state in FINISHED
-
-    def decision(self, schedule: Schedule) -> datetime | None:
-        """The decision that it makes for good; None for a dry run, and where nothing names one."""
-        if self.conf.get("dry_run"):
-            return None
-        if schedule.kind == "daily":
-            return _closing(schedule, self.session)
-        asked = self.conf.get("as_of")
-        # A form is what somebody typed: one that names no instant decides nothing.
-        with suppress(ValueError):
-            return in_utc(str(asked)) if asked else decision_named(self.logical, schedule)
-        return None
-
-
-@dataclass(frozen=True)
-class DagState:
-    """Whether a DAG is switched off, whether no file makes it any more, and what its timetable runs next.
-
-    `next_logical` is the logical date of that run; None where there is none.
-    """
-
-    is_paused: bool
-    is_stale: bool
-    next_logical: datetime | None = None
 
 
 class AirflowClient:
@@ -220,8 +165,8 @@ class AirflowClient:
         """
         order = {
             "dag_id": dag_id,
-            "from_date": _midnight(first).isoformat(),
-            "to_date": _midnight(last).isoformat(),
+            "from_date": midnight(first).isoformat(),
+            "to_date": midnight(last).isoformat(),
             "max_active_runs": max_active_runs,
             "reprocess_behavior": reprocess,
             "dag_run_conf": dict(conf or {}),
@@ -243,8 +188,8 @@ class AirflowClient:
         """The logical dates for which a backfill would make a run, ascending; see `decision_named`."""
         order = {
             "dag_id": dag_id,
-            "from_date": _midnight(first).isoformat(),
-            "to_date": _midnight(last).isoformat(),
+            "from_date": midnight(first).isoformat(),
+            "to_date": midnight(last).isoformat(),
             "reprocess_behavior": reprocess,
         }
         found = self._rest.send("POST", "backfills/dry_run", order)["backfills"]
@@ -255,13 +200,13 @@ class AirflowClient:
         found: dict[str, list[DagRun]] = defaultdict(list)
         for state in ("queued", "running"):
             for record in self._rest.pages("dags/~/dagRuns", "dag_runs", state=state, order_by="run_after"):
-                found[record["dag_id"]].append(_run(record))
+                found[record["dag_id"]].append(read_run(record))
         return dict(found)
 
     def runs(self, dag_id: str) -> list[DagRun]:
         """All runs of the DAG, oldest first."""
         found = self._rest.pages(f"dags/{dag_id}/dagRuns", "dag_runs", order_by="run_after")
-        return [_run(record) for record in found]
+        return [read_run(record) for record in found]
 
     def task_states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """State of each task of a run; a mapped task's copies are ``task[0]``, ``task[1]``, ..."""
@@ -344,57 +289,8 @@ class AirflowClient:
             time.sleep(POLL_SECONDS)
 
 
-def decision_named(logical: datetime | None, schedule: Schedule) -> datetime | None:
-    """The decision of a run that a timetable or a backfill made for a logical date; None where it names none.
-
-    A session is named by 00:00 UTC of its date, an hour by the instant at which its bar begins.
-    """
-    if logical is None:
-        return None
-    if schedule.kind != "daily":
-        return schedule.ending_of(logical)
-    return _closing(schedule, logical.date() if logical == _midnight(logical.date()) else None)
-
-
-def in_utc(text: str) -> datetime:
-    """An instant of a form or an answer, in UTC; one without a zone is meant so."""
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _closing(schedule: Schedule, session: date | None) -> datetime | None:
-    known = session is not None and schedule.calendar.is_session(session)
-    return schedule.last_of(session) if session is not None and known else None
-
-
 def _log_line(line: str | Mapping[str, Any]) -> str:
     if isinstance(line, str):
         return line
     causes = [f"{error['exc_type']}: {error['exc_value']}" for error in line.get("error_detail") or ()]
     return "\n".join([str(line.get("event", "")), *causes])
-
-
-def _run(record: Mapping[str, Any]) -> DagRun:
-    conf = record["conf"] or {}
-    named = conf.get("session")
-    logical = None if record["logical_date"] is None else in_utc(record["logical_date"])
-    session = None
-    if named:
-        # A form is what somebody typed: one that names no day decides no session.
-        with suppress(ValueError):
-            session = date.fromisoformat(str(named))
-    elif logical is not None:
-        session = logical.date() if logical == _midnight(logical.date()) else None
-    return DagRun(
-        run_id=record["dag_run_id"],
-        run_type=record["run_type"],
-        state=record["state"],
-        session=session,
-        conf=conf,
-        logical=logical,
-    )
-
-
-def _midnight(session: date) -> datetime:
-    # The desk's timetable names a session by 00:00 UTC of its date.
-    return datetime(session.year, session.month, session.day, tzinfo=UTC)

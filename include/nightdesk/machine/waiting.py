@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.core.errors import Transient
 from nightdesk.machine.airflow import Airflow
-from nightdesk.machine.rest import DagRun
+from nightdesk.machine.dag_runs import DagRun
 
 if TYPE_CHECKING:
     from nightdesk.core.schedule import Schedule
