@@ -267,8 +267,11 @@ def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict
     from nightdesk.store.performance_rows import newest_benchmark
 
     beside = newest_benchmark(conn, book)
-    told = [] if beside is None else [one for one in marks if one.session <= beside.session]
-    if beside is None or len(told) < 2:
+    if beside is None:
+        return None
+    # Of several decisions in a session the last one stands for it: results are those from close to close.
+    told = list({one.session: one for one in marks if one.session <= beside.session}.values())
+    if len(told) < 2:
         return None
     own, sessions = float(told[-1].nav / told[0].nav), len(told) - 1
     return {
