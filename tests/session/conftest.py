@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import Databases
 from tests.fakes.alpaca import FakeAlpaca
+from tests.session.hourly_desk import HourlyDesk
 from tests.session.kept_desk import DeskAfter, KeptDesk
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
@@ -39,6 +40,16 @@ def make_desk(
 @pytest.fixture
 def desk(make_desk: Callable[[], SmallDesk]) -> SmallDesk:
     return make_desk()
+
+
+@pytest.fixture
+def hourly_desk(
+    new_database: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> HourlyDesk:
+    """A desk that decides by the hour; its data is checked quickly."""
+    check_quickly(monkeypatch)
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    return HourlyDesk(new_database(), tmp_path / "hourly")
 
 
 @pytest.fixture

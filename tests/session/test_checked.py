@@ -11,6 +11,7 @@ from tests.session.small_desk import SmallDesk, session
 
 from nightdesk.core.withheld import BadOpens
 from nightdesk.engine import Market
+from nightdesk.engine.market import HourRows
 from nightdesk.session.checked import Checked, CheckedDay
 from nightdesk.session.context import Context
 
@@ -23,8 +24,8 @@ def bits(value: Any) -> Any:
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, dict):
         return {name: bits(one) for name, one in value.items()}
-    if isinstance(value, BadOpens):
-        return [bits(getattr(value, one.name)) for one in fields(BadOpens)]
+    if isinstance(value, BadOpens | HourRows):
+        return [bits(getattr(value, one.name)) for one in fields(value)]
     return value
 
 

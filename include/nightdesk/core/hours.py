@@ -20,6 +20,9 @@ PRICE_PLACES = 6
 
 _BAR = ("open", "high", "low", "close", "volume")
 
+#: What a row without an action holds, by field of the panel.
+_QUIET = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan, "accepted": 0.0}
+
 
 @dataclass(frozen=True)
 class HourlyBars:
@@ -77,43 +80,51 @@ def build_hourly_panel(
     instants = schedule.instants(first or as_date(days.sessions[0]), as_date(days.sessions[-1]))
     sessions = schedule.sessions_of(instants)
     opens = schedule.opens_session(instants)
-    closes = np.append(opens[1:], True)
-    hours = _lay(instants, columns, bars)
-    judged = _judged(sessions, columns, {name: hours[name] for name in _BAR}, actions)
     row = np.searchsorted(days.sessions, sessions)
-    begun = np.cumsum(opens) - 1
-    quiet = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan, "accepted": 0.0}
-    first_row = np.flatnonzero(opens)
-
-    def at_open(name: str) -> Floats:
-        out = np.full(hours["close"].shape, quiet[name])
-        out[first_row] = getattr(judged, name)
-        return out
-
-    counted = [one for one in actions if one not in judged.refused and not _of_index(columns, one)]
-    events = lay_events(days.sessions, columns, counted)
+    laid = _lay(instants, columns, bars)
+    own = {name: laid[name] for name in _BAR}
+    dated = [one for one in actions if not _of_index(columns, one)]
+    judged = _judged(sessions, columns, own, dated)
+    events = lay_events(days.sessions, columns, [one for one in dated if one not in judged.refused])
     return Panel(
         sessions=sessions,
         symbols=tuple(column.symbol for column in columns),
-        **{name: hours[name] for name in _BAR},
-        fill_open=hours["open"],
-        fill_low=hours["low"],
-        fill_high=hours["high"],
-        fill_volume=hours["first_volume"],
-        adjustment=judged.adjustment[begun],
-        **{name: at_open(name) for name in quiet},
+        **own,
+        fill_open=laid["open"],
+        fill_low=laid["low"],
+        fill_high=laid["high"],
+        fill_volume=laid["first_volume"],
+        adjustment=judged.adjustment[np.cumsum(opens) - 1],
+        **_at_open(judged, opens),
         events=tuple(events[day] if begins else () for day, begins in zip(row, opens, strict=True)),
         findings=judged.findings,
-        hours=Hours(
-            instants=instants,
-            day=np.where(closes, row, row - 1),
-            opens=opens,
-            closes=closes,
-            mean=hours["mean"],
-            days=days,
-            periods_a_year=schedule.periods_a_year,
-        ),
+        hours=_hours(schedule, instants, row, laid["mean"], days),
     )
+
+
+def _hours(schedule: Schedule, instants: Instants, row: NDArray[np.intp], mean: Floats, days: Panel) -> Hours:
+    """What stands beside the bars; `row` is the session of each instant as a row of `days`."""
+    opens = schedule.opens_session(instants)
+    closes = np.append(opens[1:], True)
+    return Hours(
+        instants=instants,
+        day=np.where(closes, row, row - 1),
+        opens=opens,
+        closes=closes,
+        mean=mean,
+        days=days,
+        periods_a_year=schedule.periods_a_year,
+    )
+
+
+def _at_open(judged: JudgedActions, opens: NDArray[np.bool_]) -> dict[str, Floats]:
+    """What counts of each session, in its first hour; in the others, nothing."""
+    out: dict[str, Floats] = {}
+    for name, quiet in _QUIET.items():
+        of_sessions: Floats = getattr(judged, name)
+        out[name] = np.full((len(opens), of_sessions.shape[1]), quiet)
+        out[name][opens] = of_sessions
+    return out
 
 
 def _of_index(columns: Sequence[Column], action: Action) -> bool:
@@ -158,7 +169,7 @@ def _lay(instants: Instants, columns: Sequence[Column], bars: HourlyBars) -> dic
 def _judged(
     sessions: Sessions, columns: Sequence[Column], hours: dict[str, Floats], actions: Sequence[Action]
 ) -> JudgedActions:
-    """The actions of the sessions that hours add up to."""
+    """The verdicts on actions, against the prices of the sessions that hours add up to."""
     days, starts = np.unique(sessions, return_index=True)
     row = np.arange(len(sessions))[:, None]
     there = np.isfinite(hours["close"])
@@ -177,5 +188,4 @@ def _judged(
         close=taken("close", newest),
     )
     symbols = tuple(column.symbol for column in columns)
-    dated = [one for one in actions if not _of_index(columns, one)]
-    return judge_actions(days, symbols, prices, dated)
+    return judge_actions(days, symbols, prices, actions)

@@ -133,8 +133,10 @@ class Market:
         if first <= 0:
             return self
         cut: dict[str, Any] = {name: getattr(self, name)[first:] for name in _BY_SESSION}
-        if self.hours is not None:  # returns are those of sessions, of which no row falls away with an hour
-            cut |= {"hours": self.hours.rows(first), "returns": self.returns}
+        if self.hours is not None:  # returns are those of sessions: the windows of the first row are left
+            window = max(self.desk.book.portfolio.volatility_window, self.desk.book.portfolio.var_window)
+            recent = self.returns[self._known_returns(first) - window :]
+            cut |= {"hours": self.hours.rows(first), "returns": recent}
         bad, later = self.bad_opens, self.bad_opens.row >= first
         opens = {one.name: getattr(bad, one.name)[later] for one in fields(BadOpens)}
         return replace(

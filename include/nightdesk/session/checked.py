@@ -1,9 +1,9 @@
-"""What the data checks leave of the market at a session: worked out by the quality step, read by the others.
+"""What the data checks leave of the market at a decision: worked out by the quality step, read by the others.
 
-The quality step reads the whole history and examines it. All that the later steps of the session need of the
-bars fits into the session's own row, the returns of its windows, and what is seldom: withheld bars, splits,
-the benchmark. It is stored beside what it was made from. A step whose session knows the market by another
-instant, has another version of its book or other code, and one that finds nothing stored (a session that was
+The quality step reads the whole history and examines it. All that the later steps of the decision need of the
+bars fits into its own row, the returns of its windows, and what is seldom: withheld bars, splits, the
+benchmark. It is stored beside what it was made from. A step whose decision knows the market by another
+instant, has another version of its book or other code, and one that finds nothing stored (a decision that was
 closed long ago), works it out of the bars anew: the values are the same to the last bit.
 """
 
@@ -21,6 +21,7 @@ from nightdesk.core.calendar import as_date, as_instant
 from nightdesk.core.panel import Action, Floats, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
 from nightdesk.engine import Desk, Market, observe
+from nightdesk.engine.market import HourRows
 from nightdesk.store.packing import Packed
 from nightdesk.store.quality_outcomes import MadeFrom, Part, outcome_row, read_outcome
 from nightdesk.strategies import Signals, SignalSide
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nightdesk.core.book import Book
+    from nightdesk.feeds.hourly_quality import SoundHours
     from nightdesk.feeds.quality import Quality
     from nightdesk.store.db import Connection
 
@@ -39,6 +41,9 @@ _SHOWN = 2
 #: The fields of a market that no bar says.
 _UNSAID = ("desk", "factors", "signals", "direction", "side", "confidence", "models", "injected")
 _BARS = ("open", "high", "low", "close", "volume")
+
+#: What a market of hours has beside its rows.
+_OF_HOURS = ("day", "closes", "fills_at_mean", "mean")
 
 
 class Examining(Protocol):
@@ -83,7 +88,7 @@ class Checked:
 
     def has(self, part: Part) -> bool:
         """Whether a part is there, or is worked out, without a look into the store."""
-        if self._context.is_hourly or self._context.has_examined(self.made_from.known_by):
+        if self._context.has_examined(self.made_from.known_by):
             return True
         found = {
             "day": self._day is not None,
@@ -95,28 +100,35 @@ class Checked:
     @cached_property
     def market(self) -> Market:
         """The market of all sessions since the origin, from the bars."""
-        return silent_market(self._context.desk, self.panel, self.withheld, self._sound[2])
+        by_day = self._context.examined().entries_allowed
+        entries_allowed = by_day if self.hours is None else self.hours.entries_allowed
+        return silent_market(self._context.desk, self._panel, self.withheld, entries_allowed)
 
-    @property
-    def panel(self) -> Panel:
-        """The bars; behind hours, sessions without what the checks withhold of them."""
-        return self._sound[0] if self._context.is_hourly else self._context.panel()
+    @cached_property
+    def hours(self) -> SoundHours | None:
+        """What the checks leave of the hours, from the bars; None for a book that decides by sessions."""
+        from nightdesk.feeds.hourly_quality import sound_hours
+
+        context = self._context
+        return sound_hours(context.panel(), context.examined(), context.book) if context.is_hourly else None
 
     @property
     def withheld(self) -> Withheld:
-        """What decisions do not use of the panel."""
-        return self._sound[1]
+        """What decisions do not use of the panel, from the bars."""
+        return self._context.examined().withheld if self.hours is None else self.hours.withheld
 
-    @cached_property
-    def _sound(self) -> tuple[Panel, Withheld, NDArray[np.bool_]]:
-        context = self._context
-        panel, quality = context.panel(), context.examined()
-        if not context.is_hourly:
-            return panel, quality.withheld, quality.entries_allowed
-        from nightdesk.feeds.hourly_quality import sound_hours
+    @property
+    def _panel(self) -> Panel:
+        """The bars; behind hours, sessions without what the checks withhold of them."""
+        return self._context.panel() if self.hours is None else self.hours.panel
 
-        sound = sound_hours(panel, quality, context.book)
-        return sound.panel, sound.withheld, sound.entries_allowed
+    def usable_panel(self) -> Panel:
+        """The panel as factors and signals see it: without the bars that the checks withhold."""
+        panel, history = self._context.panel(), self.history
+        if panel.hours is not None and history.days_withheld is not None:
+            sound_days = usable(panel.days, history.days_withheld)
+            panel = replace(panel, hours=replace(panel.hours, days=sound_days))
+        return usable(panel, history.withheld)
 
     def day(self, *, returns: bool) -> CheckedDay:
         """The newest session; the returns of its windows are there where they are asked for."""
@@ -145,15 +157,16 @@ class Checked:
         return unpacked_day(desk, day, recent), returns
 
     def _work_out_day(self) -> CheckedDay:
-        return checked_day(self.market, self.panel, self.withheld)
+        return checked_day(self.market, self._panel, self.withheld)
 
     def _work_out_history(self) -> CheckedHistory:
-        return checked_history(self._context.desk, self.panel, self.withheld)
+        by_day = None if self.hours is None else self._context.examined().withheld.bars
+        return checked_history(self._context.desk, self._panel, self.withheld, by_day)
 
     def _stored(self, part: Part) -> Packed | None:
         """What is stored; nothing is read where this process has examined the bars by itself."""
         context = self._context
-        if context.is_hourly or context.has_examined(self.made_from.known_by):
+        if context.has_examined(self.made_from.known_by):
             return None
         return read_outcome(context.conn, context.book.name, context.as_of, self.made_from, part)
 
@@ -190,6 +203,8 @@ class CheckedHistory:
     ----------
     withheld : bool ndarray of shape (n_rows, n_columns)
         See `Withheld.bars`; of an hourly book a row is an hour.
+    days_withheld : bool ndarray of shape (n_sessions, n_columns) or None
+        The same of the sessions behind hours; None where the rows are sessions.
     splits : tuple of (date, str, float)
         Session, symbol and units after for one before, of the symbols that may be traded.
     benchmark, benchmark_returns : ndarray of shape (n_sessions,)
@@ -197,6 +212,7 @@ class CheckedHistory:
     """
 
     withheld: NDArray[np.bool_]
+    days_withheld: NDArray[np.bool_] | None
     splits: tuple[tuple[date, str, float], ...]
     benchmark: Floats
     benchmark_returns: Floats
@@ -230,11 +246,14 @@ def checked_day(market: Market, panel: Panel, withheld: Withheld) -> CheckedDay:
     )
 
 
-def checked_history(desk: Desk, panel: Panel, withheld: Withheld) -> CheckedHistory:
+def checked_history(
+    desk: Desk, panel: Panel, withheld: Withheld, days_withheld: NDArray[np.bool_] | None
+) -> CheckedHistory:
     """What concerns all sessions of a panel."""
     column, split = panel.column(desk.book.benchmark), panel.split[:, : len(desk.symbols)]
     return CheckedHistory(
         withheld=withheld.bars,
+        days_withheld=days_withheld,
         splits=tuple(
             (as_date(panel.sessions[t]), desk.symbols[n], float(split[t, n]))
             for t, n in np.argwhere(split != 1.0).tolist()
@@ -255,25 +274,36 @@ def packed_outcome(day: CheckedDay, history: CheckedHistory) -> dict[Part, Packe
         value = getattr(market, one.name)
         if one.name not in (*_UNSAID, "returns") and isinstance(value, np.ndarray):
             arrays[one.name] = value
+    if market.hours is not None:
+        arrays |= {f"hours.{name}": getattr(market.hours, name) for name in _OF_HOURS}
     arrays |= {f"bad.{one.name}": getattr(market.bad_opens, one.name) for one in fields(BadOpens)}
     arrays["sessions"] = np.array(market.sessions, dtype="datetime64[D]")
     arrays["closes"] = np.array([one.replace(tzinfo=None) for one in market.closes], dtype="datetime64[s]")
     happened = [[_as_facts(one) for one in actions] for actions in market.happened]
+    facts: dict[str, Any] = {"happened": happened, "returns": len(market.returns)}
+    if market.hours is not None:
+        facts["days"] = market.hours.sessions
     return {
-        "day": Packed(arrays, {"happened": happened}),
+        "day": Packed(arrays, facts),
         "recent": Packed({"returns": market.returns}),
-        "history": Packed(
-            {
-                "withheld": np.packbits(history.withheld, axis=0),
-                "benchmark": history.benchmark,
-                "benchmark_returns": history.benchmark_returns,
-            },
-            {
-                "sessions": len(history.withheld),
-                "splits": [(day.isoformat(), symbol, ratio) for day, symbol, ratio in history.splits],
-            },
-        ),
+        "history": _packed_history(history),
     }
+
+
+def _packed_history(history: CheckedHistory) -> Packed:
+    arrays: dict[str, NDArray[Any]] = {
+        "withheld": np.packbits(history.withheld, axis=0),
+        "benchmark": history.benchmark,
+        "benchmark_returns": history.benchmark_returns,
+    }
+    facts: dict[str, Any] = {
+        "rows": len(history.withheld),
+        "splits": [(day.isoformat(), symbol, ratio) for day, symbol, ratio in history.splits],
+    }
+    if history.days_withheld is not None:
+        arrays["days_withheld"] = np.packbits(history.days_withheld, axis=0)
+        facts["days"] = len(history.days_withheld)
+    return Packed(arrays, facts)
 
 
 def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
@@ -283,10 +313,13 @@ def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
     last_close, age = arrays.pop("bar.last_close"), arrays.pop("bar.age")
     bad = BadOpens(**{one.name: arrays.pop(f"bad.{one.name}") for one in fields(BadOpens)})
     sessions, closes = arrays.pop("sessions"), arrays.pop("closes")
+    hours = None
+    if "days" in day.facts:
+        of_hours = {name: arrays.pop(f"hours.{name}") for name in _OF_HOURS}
+        hours = HourRows(sessions=day.facts["days"], **of_hours)
     length, width = len(sessions), len(desk.symbols)
     quiet = _quiet(length, width)
     count = len(desk.strategies)
-    window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     market = Market(
         desk=desk,
         sessions=tuple(as_date(one) for one in sessions),
@@ -297,10 +330,11 @@ def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
         side=np.full((length, count, width), SignalSide.LONG, dtype=np.int8),
         confidence=np.zeros((length, count, width)),
         returns=(
-            np.full((window - 1 + length, width), np.nan) if recent is None else recent.arrays["returns"]
+            np.full((day.facts["returns"], width), np.nan) if recent is None else recent.arrays["returns"]
         ),
         happened=tuple(tuple(map(_as_action, actions)) for actions in day.facts["happened"]),
         bad_opens=bad,
+        hours=hours,
         **arrays,
     )
     return CheckedDay(market, bars, last_close, age)
@@ -309,9 +343,12 @@ def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
 def unpacked_history(history: Packed) -> CheckedHistory:
     """What concerns all sessions, as the store kept it."""
     arrays, facts = history.arrays, history.facts
-    bits = np.unpackbits(arrays["withheld"], axis=0, count=facts["sessions"])
+    days = None
+    if "days" in facts:
+        days = np.unpackbits(arrays["days_withheld"], axis=0, count=facts["days"]).astype(np.bool_)
     return CheckedHistory(
-        withheld=bits.astype(np.bool_),
+        withheld=np.unpackbits(arrays["withheld"], axis=0, count=facts["rows"]).astype(np.bool_),
+        days_withheld=days,
         splits=tuple((date.fromisoformat(day), symbol, ratio) for day, symbol, ratio in facts["splits"]),
         benchmark=arrays["benchmark"],
         benchmark_returns=arrays["benchmark_returns"],

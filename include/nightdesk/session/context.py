@@ -15,7 +15,6 @@ from nightdesk.core.book import WARM_UP_SESSIONS, Book, load_book
 from nightdesk.core.calendar import Calendar, get_calendar
 from nightdesk.core.errors import BadRequest, Refused
 from nightdesk.core.schedule import Schedule, schedule_of
-from nightdesk.core.withheld import usable
 from nightdesk.store.book_rows import (
     BookRecord,
     keep_document,
@@ -239,8 +238,7 @@ class Context:
 
     def usable_panel(self) -> Panel:
         """The panel as factors and signals see it: without the bars that the checks withhold."""
-        checked = self.checked()
-        return usable(checked.panel, checked.history.withheld)
+        return self.checked().usable_panel()
 
     def checked(self) -> Checked:
         """What the checks leave of the session's market: as the quality step stored it, else worked out."""

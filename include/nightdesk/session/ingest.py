@@ -301,8 +301,8 @@ def quality(context: Context) -> StepOutcome:
     panel, book, examined = context.panel(), context.book, context.examined()
     t = len(panel.days) - 1  # the newest session that is over
     findings = judge(session_frame(examined, t))
-    kept_out = context.checked().withheld.quarantined if context.is_hourly else examined.quarantined
-    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out[-1])]
+    kept_out = context.checked().withheld.quarantined[-1]
+    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out)]
     rows = [
         {
             "check_name": one.check,
@@ -327,7 +327,7 @@ def quality(context: Context) -> StepOutcome:
                 }
             ],
         )
-        if save.sealed is None and not context.is_hourly:
+        if save.sealed is None:
             save.rows("quality_outcomes", [context.checked().row()])
     tell_data(context, _quarantined_since(context, examined))
     if examined.stop[t]:
