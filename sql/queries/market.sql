@@ -230,6 +230,14 @@ WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last
 GROUP BY source
 ORDER BY source;
 
+-- name: hour_sources
+SELECT source, count(*) AS bars
+FROM nightdesk.bars_hourly JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = ANY(%(symbols)s::text[]) AND bar_end = %(as_of)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+GROUP BY source
+ORDER BY source;
+
 -- name: feed_health
 SELECT source, failures, opened_at, last_success, last_failure, last_error
 FROM nightdesk.feed_health
@@ -247,10 +255,10 @@ WHERE book = %(book)s AND as_of = %(as_of)s
 ORDER BY outcome = 'passed', check_name, symbol;
 
 -- name: quarantine_spells
-SELECT symbol, reason, first_session, last_session, ongoing, sessions, detail
+SELECT symbol, reason, first_session, last_session, ongoing, sessions, detail, first_as_of, last_as_of
 FROM nightdesk.quarantine
 WHERE book = %(book)s AND first_session <= %(last)s AND last_session >= %(first)s
-ORDER BY first_session, symbol;
+ORDER BY first_as_of, symbol;
 
 -- name: first_origin_decided_on
 SELECT min(b.origin) AS origin FROM nightdesk.books b

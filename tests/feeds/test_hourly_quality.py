@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.feeds.test_quality import book_of
-from tests.hourly import random_hours
+from tests.hourly import HOURLY, random_hours
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
@@ -86,7 +86,10 @@ def without(panel: Panel, rows: slice) -> Panel:
 
 def test_an_hour_without_a_bar_quarantines_nothing_until_too_many_are_missing() -> None:
     quality = examine_hours(without(quiet(), slice(ROW, ROW + 1)), BOOK)
-    assert failing(quality, ROW) == set()
+    assert failing(quality, ROW) == {("no_bar", "SPY", "warn")}
+    (one,) = quality.findings(ROW)
+    assert (one.value, quality.findings(ROW + 1)) == (1.0, [])
+    assert "no bar of this hour" in quality.explain(one, ROW, HOURLY, BOOK.name)
     many = examine_hours(without(quiet(), slice(ROW, ROW + 30)), BOOK)
     assert ("missing_share", "SPY", "quarantine") in failing(many, ROW + 30)
     assert many.withheld.quarantined[ROW + 30].tolist() == [False, False, True]

@@ -24,6 +24,7 @@ from nightdesk.session.steps import run_session
 ORIGIN, LAST = date(2019, 9, 3), date(2019, 12, 6)
 #: A full session on a Monday; the Friday before it closes at 13:00.
 SESSION = date(2019, 12, 2)
+NEWEST = HOURLY.last_of(LAST)
 HEADER = ["open", "high", "low", "close", "volume"]
 
 #: Symbol and end of an hour: its prices and volume.
@@ -60,6 +61,8 @@ class HourlyDesk:
     hours: Hours = field(default_factory=made_up_hours)
     #: Whether the files of days hold what the hours add up to; if not, they go on as the hours were made.
     days_follow: bool = True
+    #: What ends later no vendor has yet.
+    until: datetime = NEWEST
 
     def __post_init__(self) -> None:
         self.made = {key: list(bar) for key, bar in self.hours.items()}
@@ -86,23 +89,25 @@ class HourlyDesk:
 
     def write(self) -> None:
         """Write what the vendors have."""
+        there = {key: bar for key, bar in self.hours.items() if key[1] <= self.until}
+        days = there if self.days_follow else self.made
         rows: list[list[object]] = []
-        for (symbol, end), bar in self.hours.items():
+        for (symbol, end), bar in there.items():
             start = np.datetime64(end.replace(tzinfo=None), "s") - HOUR
             rows.append([str(start).replace("T", " "), symbol, *bar])
         self._write("hours/hours.csv", "bar_start_utc", rows)
+        self._write("days/days.csv", "date", self._daily(days))
+
+    def _daily(self, hours: Hours) -> list[list[object]]:
+        """What hours add up to over the sessions that are over."""
         days: dict[tuple[str, date], list[float]] = {}
-        for (symbol, end), (first, high, low, last, volume) in sorted(
-            (self.hours if self.days_follow else self.made).items()
-        ):
+        for (symbol, end), (first, high, low, last, volume) in sorted(hours.items()):
             day = days.setdefault((symbol, HOURLY.session_of(end)), [first, high, low, last, 0.0])
             day[1:] = [max(day[1], high), min(day[2], low), last, day[4] + volume]
-        daily: list[list[object]] = [[str(day), symbol, *bar] for (symbol, day), bar in days.items()]
-        daily += [
-            [str(day), "^VIX", 18, 19, 17, 18 + n % 3, ""]
-            for n, day in enumerate(XNYS.between(XNYS.shift(ORIGIN, -1), LAST))
-        ]
-        self._write("days/days.csv", "date", daily)
+        rows: list[list[object]] = [[str(day), symbol, *bar] for (symbol, day), bar in days.items()]
+        every = XNYS.between(XNYS.shift(ORIGIN, -1), LAST)
+        rows += [[str(day), "^VIX", 18, 19, 17, 18 + n % 3, ""] for n, day in enumerate(every)]
+        return [row for row in rows if XNYS.close_at(date.fromisoformat(str(row[0]))) <= self.until]
 
     def _write(self, name: str, time: str, rows: list[list[object]]) -> None:
         with (self.folder / name).open("w", newline="") as file:
@@ -140,6 +145,8 @@ class HourlyDesk:
     def watch(self, number: int) -> None:
         """Let the decision be the newest one on the database's clock, so that people are told of it."""
         set_clock(self.url, HOURLY.waited_until(at(number)))
+        self.until = at(number)
+        self.write()
 
     def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with open_connection(self.url) as conn, conn.cursor() as cursor:

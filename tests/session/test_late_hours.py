@@ -50,7 +50,7 @@ def test_a_late_bar_is_waited_for_and_those_that_came_are_kept(database: str, bo
                 with pytest.raises(NotYet, match="BAC has not come; it is waited for until 15:15 UTC"):
                     ingest.store_hours(context)
             else:
-                assert ingest.store_hours(context)["hours"] == 5
+                assert ingest.store_hours(context).counts["hours"] == 5
     with open_connection(database) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM nightdesk.bars_hourly")
         assert cursor.fetchone() == (5,)

@@ -69,4 +69,5 @@ def _stale(market: Market, t: int, symbol: str, quantity: Decimal) -> StaleHoldi
         last = None
     else:
         last = market.sessions[t - age]
-    return StaleHolding(symbol, quantity, price, to_cents(quantity * exact(price)), last, age)
+    sessions = len(set(market.sessions[t - age + 1 : t + 1]))  # of hours, several rows are one
+    return StaleHolding(symbol, quantity, price, to_cents(quantity * exact(price)), last, sessions)

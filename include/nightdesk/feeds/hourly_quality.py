@@ -1,7 +1,7 @@
 """The checks of hourly bars: a subset of those of `nightdesk.feeds.checks`, with limits of their own.
 
-An hour may be without a trade, so its absence quarantines nothing: the symbol is stale for that decision.
-References are looked at by the checks of their daily bars.
+An hour may be without a trade, so its absence quarantines nothing: the symbol is stale for that decision,
+which is a warning. References are looked at by the checks of their daily bars.
 """
 
 from __future__ import annotations
@@ -12,17 +12,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_instant
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
+from nightdesk.core.schedule import Schedule
 from nightdesk.core.withheld import Withheld, usable
 from nightdesk.feeds.checks import CHECKS, Check, CheckConsequence, Finding, Flags, Floats, Spoils
 from nightdesk.feeds.jumps import Jumps, bad_opens
 from nightdesk.feeds.measures import measure
 from nightdesk.feeds.quality import Quality, examine
 
-NAMES = ("nulls", "not_positive", "out_of_range", "price_jump", "missing_share", "unchanged")
+NAMES = ("nulls", "not_positive", "out_of_range", "price_jump", "missing_share", "no_bar", "unchanged")
 HOURLY_CHECKS: tuple[Check, ...] = tuple(one for one in CHECKS if one.name in NAMES)
+
+#: What stands before the name of a check of hours, where those of days are told beside it.
+OF_HOURS = "h:"
+
+#: What a finding of hours says where the words of sessions would mislead.
+_MEANINGS = {
+    "missing_share": "hours without a bar in the look-back, share",
+    "no_bar": "no bar of this hour, so no entry in this decision; hours since the last bar",
+    "unchanged": "hours with an unchanged close",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class HourlyQuality:
     withheld: Withheld
 
     def findings(self, t: int) -> list[Finding]:
-        """Every check that fails in row `t`, symbol by symbol."""
+        """Every check that fails in row `t`, symbol by symbol, under the names of `HOURLY_CHECKS`."""
         out = []
         for check in HOURLY_CHECKS:
             for n in np.flatnonzero(self.failed[check.name][t]):
@@ -61,24 +73,56 @@ class HourlyQuality:
                 out.append(Finding(check.name, self.panel.symbols[n], value, limit, check.consequence.value))
         return out
 
+    def explain(self, finding: Finding, t: int, schedule: Schedule, book: str) -> str:
+        """A finding of row `t` as a sentence; of a jump, since which decision, and what ends it."""
+        n = self.panel.column(finding.symbol)
+        if finding.check == "price_jump":
+            return self._explain_jump(finding, t, n, schedule, book)
+        if finding.check == "no_bar" and self.panel.age[t, n] < 0:
+            return f"{finding.symbol}: no hourly bar of it has ever come, so nothing of it is bought"
+        meaning = _MEANINGS.get(finding.check)
+        if meaning is None:
+            return f"{finding.words} (the bar of this hour)"
+        return f"{finding.symbol}: {meaning}: {finding.value:.6g}, beyond the limit {finding.limit:.6g}"
+
+    def _explain_jump(self, finding: Finding, t: int, n: int, schedule: Schedule, book: str) -> str:
+        panel, since = self.panel, int(self.jumps.since[t, n])
+        assert panel.hours is not None
+        begun = since + 1 + int(np.argmax(self.failed["price_jump"][since + 1 : t + 1, n]))
+        named = [schedule.name_of(as_instant(panel.hours.instants[row])) for row in (since, begun)]
+        accepted = panel.close[since, n] / np.prod(panel.split[since + 1 : t + 1, n])
+        return (
+            f"{finding.symbol}: the hourly close of {panel.last_close[t, n]:g} is {finding.value:.1%} away "
+            f"from the last accepted price {accepted:g} of {named[0]}, beyond the limit of "
+            f"{finding.limit:.1%}, and no corporate action explains it; in quarantine since {named[1]}. It "
+            "ends when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
+            f"person accepts the hours of that session: nightdesk accept {book} {finding.symbol} "
+            f'--session {panel.sessions[begun]} --reason "..."'
+        )
+
 
 @dataclass(frozen=True)
 class SoundHours:
-    """What the checks leave of hours: the panel with sound days behind it, and what decisions do not use."""
+    """What the checks leave of hours: the panel with sound days behind it, what decisions do not use, and
+    what the checks of hours say.
+    """
 
     panel: Panel
     withheld: Withheld
     entries_allowed: Flags
+    checks: HourlyQuality
 
 
 def sound_hours(panel: Panel, quality: Quality, book: Book) -> SoundHours:
     """Check the hours of a panel; `quality` is what the checks say of its days."""
     if panel.hours is None:
         raise ValueError("a panel of sessions has no hours to check")
+    checks = examine_hours(panel, book)
     return SoundHours(
         replace(panel, hours=replace(panel.hours, days=usable(panel.days, quality.withheld.bars))),
-        withheld_by_hours(examine_hours(panel, book).withheld, quality.withheld, panel),
+        withheld_by_hours(checks.withheld, quality.withheld, panel),
         panel.by_row(quality.entries_allowed, False),
+        checks,
     )
 
 
@@ -101,10 +145,11 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
         raise Refused("the checks of hours were given a panel of sessions: give one of hours")
     limits = hourly_limits(book, panel)
     measured = measure(panel, limits, index=book.volatility_index, compare=None)
+    values = {name: measured.by_check[name] for name in NAMES}
+    values["no_bar"] = _hours_since_bar(panel, len(book.symbols))
     failed = {
         one.name: one.failed(
-            measured.by_check[one.name],
-            measured.jumps.limit if one.limit is None else float(one.limit(limits)),
+            values[one.name], measured.jumps.limit if one.limit is None else float(one.limit(limits))
         )
         for one in HOURLY_CHECKS
     }
@@ -112,7 +157,7 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
     held = [failed[one.name] for one in HOURLY_CHECKS if one.consequence is CheckConsequence.QUARANTINE]
     return HourlyQuality(
         panel=panel,
-        values={name: measured.by_check[name] for name in failed},
+        values=values,
         failed=failed,
         jumps=measured.jumps,
         limits=limits,
@@ -123,6 +168,14 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
             opens=bad_opens(panel, measured.jumps),
         ),
     )
+
+
+def _hours_since_bar(panel: Panel, universe: int) -> Floats:
+    """Of the symbols of the book, which come first; all hours so far for one that never had a bar."""
+    so_far = np.arange(1, len(panel) + 1)[:, None]
+    since = np.where(panel.age < 0, so_far, panel.age).astype(np.float64)
+    since[:, universe:] = np.nan
+    return since
 
 
 def sound_panel(panel: Panel, book: Book) -> Panel:

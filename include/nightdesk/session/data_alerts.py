@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from nightdesk.feeds.breaker import OPEN_FOR, SourceHealth
+from nightdesk.feeds.hourly_quality import OF_HOURS
 from nightdesk.session.context import Context
 from nightdesk.session.notices import Condition, Look, notice, speaks
 from nightdesk.store.alert_spells import AlertSpell, Kind, is_retried
@@ -24,6 +25,9 @@ _FEEDS: tuple[Kind, ...] = ("feed",)
 #: Checks that fail because bars are lacking: the missing bar tells it already.
 _OF_ABSENCE = frozenset({"absent", "missing_share"})
 
+#: The check of hours that tells of a decision without a bar.
+_NO_HOUR = f"{OF_HOURS}no_bar"
+
 
 @dataclass(frozen=True)
 class Held:
@@ -39,8 +43,8 @@ class Held:
         return f"It is held: {self.quantity:g} units, {self.weight:.1%} of NAV at the mark of {self.session}."
 
 
-def tell_data(context: Context, since: Mapping[str, date] | None = None) -> int:
-    """Tell what is wrong with the data of the newest session, and what is right again.
+def tell_data(context: Context, since: Mapping[str, str] | None = None) -> int:
+    """Tell what is wrong with the data of the newest decision, and what is right again.
 
     It follows from the stored findings of the checks. To be called after they were stored, and again once the
     session is settled: what is held then is graver.
@@ -48,9 +52,9 @@ def tell_data(context: Context, since: Mapping[str, date] | None = None) -> int:
     Parameters
     ----------
     context : Context
-    since : mapping of symbol to date, optional
-        First session of each quarantine that goes on; by default that of the stored spells, which know only
-        the sessions that were checked.
+    since : mapping of symbol to str, optional
+        The name of the first decision of each quarantine that goes on; by default that of the stored spells,
+        which know only the decisions that were checked.
 
     Returns
     -------
@@ -59,7 +63,7 @@ def tell_data(context: Context, since: Mapping[str, date] | None = None) -> int:
     """
     if not speaks(context):
         return 0
-    book, session = context.book, context.session
+    book = context.book
     findings = _by_symbol(read_rows(context.conn, "failing_checks", **context.key))
     if not findings:
         return 0
@@ -79,9 +83,10 @@ def tell_data(context: Context, since: Mapping[str, date] | None = None) -> int:
             one.subject == spell.subject for one in conditions
         ):
             end = "is no longer in quarantine for its prices, but without a bar"
-        return f"{spell.subject} {end} in session {session}; it was told on {spell.created_at:%Y-%m-%d}."
+        when = f"{context.schedule.noun} {context.name}"
+        return f"{spell.subject} {end} in {when}; it was told on {spell.created_at:%Y-%m-%d}."
 
-    return notice(context.conn, Look(book.name, DATA_KINDS, context.name, session), conditions, over)
+    return notice(context.conn, Look(book.name, DATA_KINDS, context.name, context.session), conditions, over)
 
 
 def held_positions(conn: Connection, book: str) -> dict[str, Held]:
@@ -109,15 +114,22 @@ def _by_symbol(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
     return found
 
 
-def _stored_beginnings(context: Context) -> dict[str, date]:
+def _stored_beginnings(context: Context) -> dict[str, str]:
     spells = quarantine_spells(context.conn, context.book.name, context.session, context.session)
-    return {one["symbol"]: one["first_session"] for one in spells}
+    return {one["symbol"]: context.schedule.name_of(one["first_as_of"]) for one in spells}
+
+
+def _checked_session(context: Context) -> date:
+    """The session whose daily bars are looked at: the newest that was over at the decision."""
+    if context.as_of == context.schedule.last_of(context.session):
+        return context.session
+    return context.calendar.shift(context.session, -1)
 
 
 def _conditions(
     context: Context,
     findings: Mapping[str, Sequence[Mapping[str, Any]]],
-    since: Mapping[str, date],
+    since: Mapping[str, str],
     held: Mapping[str, Held],
 ) -> Iterator[Condition]:
     book = context.book
@@ -132,18 +144,22 @@ def _conditions(
             yield _of_reference(context, symbol, int(numbers["reference_age"]), own, level)
         elif age is None or age > 0:
             yield _without_bar(context, symbol, None if age is None else int(age), own, level)
+        elif _NO_HOUR in numbers:
+            yield _without_hour(context, symbol, rows, own)
         else:
             age = 0
         reasons = [name for name in bad if name not in (_OF_ABSENCE if age else frozenset())]
         if reasons:
             words = "; ".join(bad[name].removeprefix(f"{symbol}: ") for name in reasons)
+            of_hours = any(name.startswith(OF_HOURS) for name in reasons)
+            session = context.session if of_hours else _checked_session(context)
             yield Condition(
                 "quarantine",
                 symbol,
                 level,
-                f"{symbol} is in quarantine since {since.get(symbol, context.session)}: {words}."
+                f"{symbol} is in quarantine since {since.get(symbol, context.name)}: {words}."
                 f"{_and_held(own)}",
-                _OF_QUARANTINE.format(book=book.name, session=context.session),
+                _OF_QUARANTINE.format(book=book.name, session=session),
             )
 
 
@@ -158,13 +174,12 @@ _OF_QUARANTINE = (
 def _without_bar(
     context: Context, symbol: str, age: int | None, held: Held | None, level: Level
 ) -> Condition:
+    session = _checked_session(context)
     if age is None:
-        words = f"{symbol} has never had a bar up to session {context.session}."
+        words = f"{symbol} has never had a bar up to session {session}."
     else:
-        newest = context.calendar.shift(context.session, -age)
-        words = (
-            f"{symbol} has no bar of {context.session}: its newest one is of {newest}, {_sessions(age)} old."
-        )
+        newest = context.calendar.shift(session, -age)
+        words = f"{symbol} has no bar of {session}: its newest one is of {newest}, {_sessions(age)} old."
     at = "" if held is None or age is None else " It is valued at that bar's close."
     return Condition(
         "no_bar",
@@ -172,24 +187,40 @@ def _without_bar(
         level,
         f"{words}{_and_held(held)}{at}",
         "Nothing of it is bought until it has a bar. `nightdesk feeds` shows how the sources fare; bars of "
-        f"your own are brought in with `nightdesk ingest {context.book.name} --from {context.session} "
-        f"--to {context.session} --feed files:FOLDER`. If it has ended (renamed, merged, delisted), record "
+        f"your own are brought in with `nightdesk ingest {context.book.name} --from {session} "
+        f"--to {session} --feed files:FOLDER`. If it has ended (renamed, merged, delisted), record "
         "that with `nightdesk action`.",
     )
 
 
+def _without_hour(
+    context: Context, symbol: str, findings: Sequence[Mapping[str, Any]], held: Held | None
+) -> Condition:
+    """A symbol without a bar of the decision's hour, in which perhaps nobody traded: never critical."""
+    words = next(row["detail"] for row in findings if row["check_name"] == _NO_HOUR)
+    at = "" if held is None else " It is valued at its newest close."
+    return Condition(
+        "no_bar",
+        symbol,
+        "WARNING",
+        f"{words} ({context.name}).{_and_held(held)}{at}",
+        "Nothing of it is bought in a decision without a bar of its hour; the next hour that has one ends "
+        "that. `nightdesk feeds` shows how the sources fare; a bar that comes later changes no decision.",
+    )
+
+
 def _of_reference(context: Context, symbol: str, age: int, held: Held | None, level: Level) -> Condition:
-    book = context.book
+    book, session = context.book, _checked_session(context)
     what = "benchmark" if symbol == book.benchmark else "volatility index"
     return Condition(
         "reference",
         symbol,
         level,
-        f"{symbol}, the {what}, has no bar of {context.session}, for {_sessions(age)} now; beyond "
+        f"{symbol}, the {what}, has no bar of {session}, for {_sessions(age)} now; beyond "
         f"{_sessions(book.quality.reference_age)} nothing is decided at all.{_and_held(held)}",
         "The book buys nothing until it is there. `nightdesk feeds` shows how the sources fare; bars of your "
-        f"own are brought in with `nightdesk ingest {book.name} --from {context.session} "
-        f"--to {context.session} --feed files:FOLDER`.",
+        f"own are brought in with `nightdesk ingest {book.name} --from {session} "
+        f"--to {session} --feed files:FOLDER`.",
     )
 
 

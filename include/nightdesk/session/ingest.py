@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.core.calendar import as_date, as_moment
+from nightdesk.core.calendar import as_instant, as_moment
 from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
@@ -24,7 +24,6 @@ from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nightdesk.feeds.quality import Quality
 
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
 REFRESH_SESSIONS = 10
@@ -90,7 +89,8 @@ class Stored:
 def store_market(context: Context) -> Stored:
     """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
     hours, came = store_hours(context), store_bars(context)
-    return Stored({**came.counts, **hours, **store_headlines(context)}, came.notes)
+    notes = (*came.notes, *hours.notes)
+    return Stored({**came.counts, **hours.counts, **store_headlines(context)}, notes)
 
 
 def store_bars(context: Context) -> Stored:
@@ -150,7 +150,7 @@ def store_bars(context: Context) -> Stored:
     return Stored(counts, note_rows(fetched))
 
 
-def store_hours(context: Context) -> dict[str, int | str]:
+def store_hours(context: Context) -> Stored:
     """Fetch the hours of a book that decides by them, and store what is new.
 
     Raises
@@ -161,7 +161,7 @@ def store_hours(context: Context) -> dict[str, int | str]:
         As `store_bars`.
     """
     if not context.is_hourly:
-        return {}
+        return Stored({})
     from nightdesk.feeds import has_hours, make
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.store.bars_hourly import save_hours
@@ -177,7 +177,8 @@ def store_hours(context: Context) -> dict[str, int | str]:
     fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
     saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
     _await_late_hours(context, fetched.bars)
-    return {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+    counts = {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+    return Stored(counts, note_rows(fetched, hours=True))
 
 
 def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
@@ -200,10 +201,16 @@ def _hours_changed(context: Context, since: datetime) -> bool:
     return hours_changed(context.conn, context.book, context.record.origin, context.as_of, since)
 
 
-def note_rows(fetched: Fetched) -> list[dict[str, Any]]:
-    """What a fetch left out, as the table `ingest_notes` holds it: dropped rows, unread files, no bars."""
+def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
+    """What a fetch of days, or of hours, left out, as the table `ingest_notes` holds it: dropped rows, unread
+    files, no bars.
+    """
+
+    def named(subject: str) -> str:
+        return f"{subject} (hours)" if hours and "hours" not in subject else subject
+
     dropped = [
-        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
+        {"kind": "dropped", "subject": named(reason), "rows": count, "detail": ""}
         for reason, count in sorted(fetched.dropped.items())
         if count
     ]
@@ -212,7 +219,7 @@ def note_rows(fetched: Fetched) -> list[dict[str, Any]]:
         for file, why in sorted(fetched.passed_over.items())
     ]
     missing = [
-        {"kind": "missing", "subject": symbol, "rows": None, "detail": str(why)}
+        {"kind": "missing", "subject": named(symbol), "rows": None, "detail": str(why)}
         for symbol, why in sorted(fetched.missing.items())
     ]
     rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
@@ -314,6 +321,7 @@ def quality(context: Context) -> StepOutcome:
         }
         for one in findings
     ]
+    rows += _hour_rows(context)
     rows += _action_rows(context)
     with saving(context) as save:
         save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
@@ -329,15 +337,37 @@ def quality(context: Context) -> StepOutcome:
         )
         if save.sealed is None:
             save.rows("quality_outcomes", [context.checked().row()])
-    tell_data(context, _quarantined_since(context, examined))
+    tell_data(context, _quarantined_since(context))
     if examined.stop[t]:
         raise Refused(
             f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
             "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
         )
-    warned = sum(one.outcome == "warn" for one in findings)
-    found = len(rows) - len(findings)
-    return save.outcome(checks=len(findings), quarantined=len(quarantined), warned=warned, actions=found)
+    warned = sum(row["outcome"] == "warned" and row["check_name"] != ACTIONS_CHECK for row in rows)
+    found = sum(row["check_name"] == ACTIONS_CHECK for row in rows)
+    checks = len(rows) - found
+    return save.outcome(checks=checks, quarantined=len(quarantined), warned=warned, actions=found)
+
+
+def _hour_rows(context: Context) -> list[dict[str, Any]]:
+    """What the checks of the decision's hour found wrong; nothing for a book that decides by sessions."""
+    from nightdesk.feeds.hourly_quality import OF_HOURS
+
+    sound = context.checked().hours
+    if sound is None:
+        return []
+    t = len(sound.panel) - 1
+    return [
+        {
+            "check_name": f"{OF_HOURS}{one.check}",
+            "symbol": one.symbol,
+            "value": one.value,
+            "limit_value": one.limit,
+            "outcome": _OUTCOME[one.outcome],
+            "detail": sound.checks.explain(one, t, context.schedule, context.book.name),
+        }
+        for one in sound.checks.findings(t)
+    ]
 
 
 def _action_rows(context: Context) -> list[dict[str, Any]]:
@@ -360,12 +390,16 @@ def _action_rows(context: Context) -> list[dict[str, Any]]:
     ]
 
 
-def _quarantined_since(context: Context, examined: Quality) -> dict[str, date]:
-    """First session of each quarantine that goes on, by symbol, on all sessions of the panel."""
-    sessions = context.panel().days.sessions
-    passed = ~examined.quarantined
+def _quarantined_since(context: Context) -> dict[str, str]:
+    """The first decision of each quarantine that goes on, by symbol, on all rows of the panel."""
+    panel, held = context.panel(), context.checked().withheld.quarantined
     found = {}
-    for n in np.flatnonzero(examined.quarantined[-1]):
-        before = np.flatnonzero(passed[:, n])
-        found[examined.symbols[n]] = as_date(sessions[before[-1] + 1 if len(before) else 0])
+    for n in np.flatnonzero(held[-1]):
+        before = np.flatnonzero(~held[:, n])
+        row = before[-1] + 1 if len(before) else 0
+        found[panel.symbols[n]] = (
+            str(panel.sessions[row])
+            if panel.hours is None
+            else context.schedule.name_of(as_instant(panel.hours.instants[row]))
+        )
     return found

@@ -77,6 +77,9 @@ Reasons = dict[tuple[str, str], tuple[str, float, str]]
 #: In place of the words of a signal that an earlier version of the book's file gave.
 EARLIER_BOOK = "decided before the book was changed"
 
+#: What stands behind the name of a source of hours.
+_HOURS = " hours"
+
 #: Sessions that the pictures of a report show.
 HISTORY = timedelta(days=365)
 
@@ -159,7 +162,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         net=mark.net,
         regime=regime.regime,
         vix=regime.vix,
-        sample=any(line.source == "sample" for line in sources),
+        sample=any(line.source.removesuffix(_HOURS) == "sample" for line in sources),
         history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks[-shown:]),
         benchmark=book.benchmark,
         benchmark_return=earned.benchmark_return(shown),
@@ -381,16 +384,20 @@ def _direction(row: dict[str, Any]) -> str:
 
 
 def _sources(context: Context) -> tuple[SourceLine, ...]:
-    """The sources of the session's bars, and how they fare."""
-    day = {"first": context.session, "last": context.session, "known_by": context.known_by()}
-    given = read_rows(context.conn, "bar_sources", symbols=list(context.book.panel_symbols), **day)
-    health = {row["source"]: row for row in read_rows(context.conn, "feeds_health")}
+    """The sources of the session's bars, of the hour's too, and how they fare."""
+    conn = context.conn
+    symbols, known_by = list(context.book.panel_symbols), context.known_by()
+    day = {"first": context.session, "last": context.session, "known_by": known_by}
+    given = {row["source"]: row["bars"] for row in read_rows(conn, "bar_sources", symbols=symbols, **day)}
+    if context.is_hourly:
+        of_hour = read_rows(conn, "hour_sources", symbols=symbols, as_of=context.as_of, known_by=known_by)
+        given = {**given, **{f"{row['source']}{_HOURS}": row["bars"] for row in of_hour}}
+    health = {row["source"]: row for row in read_rows(conn, "feeds_health")}
     lines = []
-    for row in given:
-        known = SourceHealth.from_row(health.get(row["source"]))
-        status = known.lasting_status()
+    for source, bars in given.items():
+        known = SourceHealth.from_row(health.get(source.removesuffix(_HOURS)))
         # An error that was overcome is no word on a source that is well again.
         lines.append(
-            SourceLine(row["source"], status, row["bars"], known.last_error if known.failures else "")
+            SourceLine(source, known.lasting_status(), bars, known.last_error if known.failures else "")
         )
     return tuple(lines)

@@ -85,12 +85,13 @@ def ingest_notes(conn: Connection, book: str, as_of: datetime) -> list[dict[str,
 def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> list[dict[str, Any]]:
     """Spells of quarantine that touch the sessions from `first` to `last`.
 
-    A spell is a run of decided sessions, and ends by itself at the first one at which the symbol passes.
+    A spell is a run of decisions, and ends by itself at the first one at which the symbol passes.
 
     Returns
     -------
     list of dict
         symbol, reason (the checks that failed), first_session, last_session, ongoing (whether the newest
-        session that was checked is in it), sessions, detail (its newest finding in words), by first session.
+        decision that was checked is in it), sessions, detail (its newest finding in words), first_as_of,
+        last_as_of (its decisions, UTC), by first decision.
     """
     return read_rows(conn, "quarantine_spells", book=book, first=first, last=last)
