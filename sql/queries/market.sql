@@ -185,6 +185,18 @@ WHERE held.superseded_at IS NULL
         AND (%(kinds)s::text[])[fresh.kind_code + 1] = held.kind
   );
 
+-- name: withdraw_actions_of_hours
+UPDATE nightdesk.corporate_actions AS held
+SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+FROM unnest(%(symbols)s::text[], %(sources)s::text[]) AS asked (symbol, source)
+JOIN nightdesk.symbols USING (symbol)
+WHERE held.superseded_at IS NULL AND held.symbol_id = symbols.symbol_id AND held.source = asked.source
+  AND held.session BETWEEN %(first)s AND %(last)s
+  AND (asked.symbol, held.session, held.kind) NOT IN (
+      SELECT * FROM unnest(%(given_symbols)s::text[], %(given_days)s::date[], %(given_kinds)s::text[])
+  )
+RETURNING held.kind;
+
 -- name: panel_bars
 -- Read by COPY: columns of fixed width, none of them null.
 SELECT symbol_id, session, open, high, low, close, volume
@@ -206,7 +218,7 @@ FROM nightdesk.bars
 WHERE symbol_id = ANY(%(symbols)s::integer[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;
 
 -- name: actions_in_force
-SELECT symbol, session, kind, value
+SELECT symbol, session, kind, value, source
 FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
 WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last)s AND superseded_at IS NULL;
 

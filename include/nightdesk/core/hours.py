@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nightdesk.core.calendar import Sessions, as_date
 from nightdesk.core.corporate.judgement import JudgedActions, judge_actions
-from nightdesk.core.corporate.soundness import Prices
+from nightdesk.core.corporate.soundness import Prices, sound_bars
 from nightdesk.core.panel import Action, Column, Floats, Hours, Panel, lay_events
 from nightdesk.core.schedule import Instants, Schedule
 
@@ -53,8 +53,7 @@ def build_hourly_panel(
 ) -> Panel:
     """Lay hourly bars out on the decision instants of the sessions of `days`.
 
-    Corporate actions are judged on sessions, as everywhere, here on those that the hours add up to; one
-    counts in the first hour of its session.
+    Corporate actions are judged by the first hour of their session, and count from it on.
 
     Parameters
     ----------
@@ -169,23 +168,19 @@ def _lay(instants: Instants, columns: Sequence[Column], bars: HourlyBars) -> dic
 def _judged(
     sessions: Sessions, columns: Sequence[Column], hours: dict[str, Floats], actions: Sequence[Action]
 ) -> JudgedActions:
-    """The verdicts on actions, against the prices of the sessions that hours add up to."""
+    """The verdicts on actions, by the first hour of each session against the last one of that before.
+
+    So a verdict is known with the first hour and no later one changes it.
+    """
     days, starts = np.unique(sessions, return_index=True)
-    row = np.arange(len(sessions))[:, None]
-    there = np.isfinite(hours["close"])
-    first = np.minimum.reduceat(np.where(there, row, len(sessions)), starts)
-    newest = np.maximum.reduceat(np.where(there, row, -1), starts)
-    known = newest >= 0
-
-    def taken(name: str, at: NDArray[np.intp]) -> Floats:
-        values = np.take_along_axis(hours[name], np.clip(at, 0, len(sessions) - 1), axis=0)
-        return np.where(known, values, np.nan)
-
-    prices = Prices(
-        open=taken("open", first),
-        high=np.fmax.reduceat(hours["high"], starts),
-        low=np.fmin.reduceat(hours["low"], starts),
-        close=taken("close", newest),
+    row, length = np.arange(len(sessions))[:, None], len(sessions)
+    sound = sound_bars(*(hours[name] for name in ("open", "high", "low", "close")))
+    newest = (
+        np.maximum.reduceat(np.where(sound, row, -1), starts) if length else np.zeros((0, len(columns)), int)
     )
-    symbols = tuple(column.symbol for column in columns)
-    return judge_actions(days, symbols, prices, actions)
+    closing = np.take_along_axis(hours["close"], np.maximum(newest, 0), axis=0)
+    prices = Prices(
+        **{name: hours[name][starts] for name in ("open", "high", "low", "close")},
+        closing=np.where(newest >= 0, closing, np.nan),
+    )
+    return judge_actions(days, tuple(column.symbol for column in columns), prices, actions)

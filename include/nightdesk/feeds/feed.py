@@ -137,8 +137,8 @@ class Feed(ABC):
     def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
         """Hourly bars of the sessions from `first` to `last`, both included, that are over by now.
 
-        Corporate actions are those that the hours themselves show. A bar that is still filled is none yet,
-        an hour without a trade has none.
+        Corporate actions are those that stand beside the hours, and those that the first hour of a session
+        shows. A bar that is still filled is none yet, an hour without a trade has none.
 
         Raises
         ------

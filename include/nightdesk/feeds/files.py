@@ -28,13 +28,14 @@ from nightdesk.feeds.feed import (
     bar_frame,
     hour_frame,
 )
-from nightdesk.feeds.hour_tables import find_hours, hour_symbols, read_hours
+from nightdesk.feeds.hour_tables import find_hour_actions, find_hours, hour_symbols, read_hours
 from nightdesk.feeds.spellings import same_symbol
 from nightdesk.feeds.stated_actions import combine, read_actions
 from nightdesk.feeds.unadjusting import unadjust
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 #: Symbols that are named where one is not among them.
 MOST_NAMED = 10
@@ -117,13 +118,17 @@ class FilesFeed(Feed):
         over = frame["end"] <= now
         counts = {WITHOUT_PRICE: int((over & ~whole).sum()), STILL_FILLED: int((~over).sum())}
         bars = frame[whole & over]
-        shown = _evidence(_days_of(bars), action_frame(), self.is_continuous)
+        stated = _read_hour_actions(find_hour_actions(self.path), self.calendar.name)
+        stated = stated[stated["symbol"].isin(list(asked))]
+        stated = action_frame(stated.assign(symbol=stated["symbol"].map(asked).astype(object)))
+        opens = self.hours.opens_session(bars["end"].to_numpy().astype("datetime64[s]"))
+        shown = _evidence(bars, stated, self.is_continuous, opens)
         bars = _within(bars, first, last)
         there = set(bars["symbol"])
         absent = Missing(f"the files hold no hour of it from {first} to {last}")
         return Fetched(
             hour_frame(bars),
-            action_frame(_within(shown, first, last)),
+            action_frame(_within(_with_stated(shown, stated), first, last)),
             {one: absent for one in symbols if one not in there},
             add_up(dropped, {reason: count for reason, count in counts.items() if count}),
         )
@@ -248,11 +253,13 @@ def _refuse_future_hours(frame: pd.DataFrame, now: np.datetime64) -> None:
         )
 
 
-def _days_of(hours: pd.DataFrame) -> pd.DataFrame:
-    """What the hours of each symbol and session add up to."""
-    parts = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    kept = dict.fromkeys(("adj_close", "source"), "first")
-    return hours.groupby(["symbol", "session"], sort=True, as_index=False).agg(parts | kept)
+@lru_cache(maxsize=4)
+def _read_hour_actions(tables: tuple[Version, ...], calendar: str) -> pd.DataFrame:
+    """What is stated beside the hours; symbols in their common spelling."""
+    import pandas as pd
+
+    stated = combine([read_actions(path, get_calendar(calendar))[0] for path, _, _ in tables])
+    return unadjust(pd.DataFrame({"split_adjusted": np.zeros(0, dtype=bool)}), stated)[1]
 
 
 def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFrame:
@@ -267,12 +274,18 @@ def _with_stated(adjustments: pd.DataFrame, stated: pd.DataFrame) -> pd.DataFram
     return pd.concat([stated, implied]) if len(implied) else stated
 
 
-def _evidence(bars: pd.DataFrame, stated: pd.DataFrame, continuous: Callable[[str], bool]) -> pd.DataFrame:
-    """What each symbol's columns show of corporate actions; `bars` is sorted by symbol and session.
+def _evidence(
+    bars: pd.DataFrame,
+    stated: pd.DataFrame,
+    continuous: Callable[[str], bool],
+    opens: NDArray[np.bool_] | None = None,
+) -> pd.DataFrame:
+    """What each symbol's columns show of corporate actions; `bars` is sorted by symbol and session, or hour.
 
     Changes of adj_close / close are rows of kind adjustment. Where a symbol has no adj_close and none of its
     splits is stated, those that its raw prices show are rows of kind split; an index and a market that never
-    closes have none.
+    closes have none. Of hours those count alone that begin a session (`opens`), so that what is shown of a
+    session is known with its first hour.
     """
     split_elsewhere = set(stated.loc[stated["kind"] == "split", "symbol"])
     day, source = bars["session"].to_numpy(), bars["source"].to_numpy()
@@ -294,6 +307,7 @@ def _evidence(bars: pd.DataFrame, stated: pd.DataFrame, continuous: Callable[[st
             rows += [
                 (name, day[start + one.at], "split", one.split.value, INFERRED_SOURCE, one.note)
                 for one in raw_splits(history)
+                if opens is None or opens[start + one.at]
             ]
     columns_of_actions = ("symbol", "session", "kind", "value", "source", "note")
     return action_frame(dict(zip(columns_of_actions, zip(*rows, strict=True), strict=True)) if rows else ())

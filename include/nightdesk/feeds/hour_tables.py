@@ -41,6 +41,7 @@ from nightdesk.feeds.opening import Head, kind_of, look
 from nightdesk.feeds.reading import read_columns
 from nightdesk.feeds.spellings import same_symbol
 from nightdesk.feeds.stamps import read_stamps
+from nightdesk.feeds.stated_actions import holds_actions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,6 +93,14 @@ def find_hours(path: Path) -> tuple[Version, ...]:
     found = [one for one in sorted(path.glob("*")) if _readable(one) and holds_hours(look(one))]
     if not found:
         raise Refused(f"{path}: no file of hourly bars in this folder: {EXPECTED}")
+    return tuple(map(version_of, found))
+
+
+def find_hour_actions(path: Path) -> tuple[Version, ...]:
+    """The files of corporate actions beside those of hourly bars; a file that is named stands alone."""
+    if path.is_file():
+        return ()
+    found = [one for one in sorted(path.glob("*")) if _readable(one) and holds_actions(look(one))]
     return tuple(map(version_of, found))
 
 

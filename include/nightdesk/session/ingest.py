@@ -80,17 +80,21 @@ def ingest(context: Context) -> StepOutcome:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a fetch brought: small facts for logs, and what was left out, as rows of `ingest_notes`."""
+    """What a fetch brought: small facts for logs, what was left out, as rows of `ingest_notes`, and of hours
+    all of it, whose corporate actions are stored after those of days.
+    """
 
     counts: Mapping[str, int | str]
     notes: Sequence[dict[str, Any]] = ()
+    hours: Fetched | None = None
 
 
 def store_market(context: Context) -> Stored:
     """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
+    first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
-    notes = (*came.notes, *hours.notes)
-    return Stored({**came.counts, **hours.counts, **store_headlines(context)}, notes)
+    counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
+    return Stored({**counts, **store_headlines(context)}, (*came.notes, *hours.notes))
 
 
 def store_bars(context: Context) -> Stored:
@@ -151,7 +155,7 @@ def store_bars(context: Context) -> Stored:
 
 
 def store_hours(context: Context) -> Stored:
-    """Fetch the hours of a book that decides by them, and store what is new.
+    """Fetch the hours of a book that decides by them, and store what is new of the bars.
 
     Raises
     ------
@@ -178,7 +182,24 @@ def store_hours(context: Context) -> Stored:
     saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
     _await_late_hours(context, fetched.bars)
     counts = {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
-    return Stored(counts, note_rows(fetched, hours=True))
+    return Stored(counts, note_rows(fetched, hours=True), fetched)
+
+
+def _store_actions_of_hours(context: Context, first: date, fetched: Fetched | None) -> dict[str, int]:
+    """Store the corporate actions that came with hours, where no source of days or person says anything."""
+    if fetched is None:
+        return {}
+    from nightdesk.store.bars_hourly import save_actions_of_hours
+
+    saved = save_actions_of_hours(
+        context.conn,
+        context.book,
+        fetched.bars,
+        fetched.actions,
+        inception=context.record.inception,
+        complete=(first, context.session),
+    )
+    return {"actions_of_hours": saved.new + saved.corrected}
 
 
 def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -12,20 +12,24 @@ from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_instant
+from nightdesk.core.corporate.findings import INFERRED_SOURCE
 from nightdesk.core.errors import Refused
 from nightdesk.core.hours import HourlyBars, build_hourly_panel
 from nightdesk.core.panel import Action, Floats, Panel, book_columns
 from nightdesk.core.schedule import Instants, Schedule, schedule_of
-from nightdesk.store.bar_rows import MARKET_LOCK, Saved, first_day_decided_on, symbol_ids
+from nightdesk.store.bar_rows import MARKET_LOCK, Saved, first_day_decided_on, save_market, symbol_ids
 from nightdesk.store.binary import columns_by_number, copy_in, copy_out, instants
 from nightdesk.store.checked_frames import PRICES, instant
-from nightdesk.store.db import Connection, Cursor, cursor, now, transaction
+from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, now, transaction
 from nightdesk.store.panels import read_panel
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_row, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: What stands behind the name of the source of an action that came with hours.
+OF_HOURS = " hours"
 
 _TYPES = {
     "symbol_id": ">i4",
@@ -84,6 +88,68 @@ def save_hours(conn: Connection, book: Book, bars: pd.DataFrame, *, inception: d
         before = min(inception, first_day_decided_on(conn, schedule.calendar) or inception)
         known_at = _known_at(cur, hours, schedule, before, arrived)
         return SavedHours(_write(cur, hours, ids, known_at, arrived, span), arrived)
+
+
+def save_actions_of_hours(
+    conn: Connection,
+    book: Book,
+    bars: pd.DataFrame,
+    actions: pd.DataFrame,
+    *,
+    inception: date,
+    complete: tuple[date, date],
+) -> Saved:
+    """Store the corporate actions that came with hours, and withdraw those that came once and no longer do.
+
+    What a source of days or a person says of a symbol and day counts alone, so the days of the same ingest
+    are to be stored before. The source of a stated action has `OF_HOURS` behind its name; one that is
+    inferred stays, as one from days does.
+
+    Parameters
+    ----------
+    conn : Connection
+        In a transaction of the caller, or by itself.
+    book : Book
+        An hourly one.
+    bars : DataFrame
+        The hours that came, as `save_hours` takes them: say which sources have answered of which symbols.
+    actions : DataFrame
+        As `nightdesk.store.bar_rows.save_market` takes them.
+    inception : date
+        The book's first decided session.
+    complete : tuple of (date, date)
+        First and last day for which `actions` is all that these sources have.
+
+    Raises
+    ------
+    Refused
+        As `save_market`; nothing is stored then.
+    """
+    with transaction(conn, f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {CLOCK}") as row:
+        names = sorted({*bars["symbol"], *actions["symbol"]})
+        stored = read_rows(conn, "actions_in_force", symbols=names, first=date.min, last=date.max)
+        said = {(one["symbol"], one["session"]) for one in stored if not one["source"].endswith(OF_HOURS)}
+        keys = list(zip(actions["symbol"], actions["session"].dt.date, strict=True))
+        fresh = actions.loc[np.array([key not in said for key in keys], dtype=bool)]
+        inferred = fresh["source"] == INFERRED_SOURCE
+        fresh = fresh.assign(source=fresh["source"].where(inferred, fresh["source"] + OF_HOURS))
+        saved = Saved()
+        if len(fresh):
+            saved = save_market(conn, book, bars.iloc[:0], fresh, inception=inception).actions
+        answered = bars[["symbol", "source"]].drop_duplicates()
+        gone = read_rows(
+            conn,
+            "withdraw_actions_of_hours",
+            at=None if row is None else row[0],
+            first=complete[0],
+            last=complete[1],
+            symbols=answered["symbol"].tolist(),
+            sources=[f"{one}{OF_HOURS}" for one in answered["source"]],
+            given_symbols=fresh["symbol"].tolist(),
+            given_days=fresh["session"].dt.date.tolist(),
+            given_kinds=fresh["kind"].tolist(),
+        )
+        return replace(saved, withdrawn=len(gone))
 
 
 def hours_changed(conn: Connection, book: Book, first: date, until: datetime, since: datetime) -> bool:

@@ -344,12 +344,12 @@ class Bench:
         if row < 0:
             return math.nan
         since = float(np.prod(self.out.split[row + 1 : t, self.n]))
-        return float(self.prices.close[row, self.n]) / since
+        return float(self.prices.last[row, self.n]) / since
 
     def _deviation(self, t: int) -> float:
         """Robust deviation of the symbol's returns before row `t`, share."""
-        rows = np.flatnonzero(self.prices.sound[:t, self.n])[-DEVIATION_WINDOW - 1 :]
-        returns = np.diff(np.log(self.prices.close[rows, self.n]))
+        rows = np.flatnonzero(self.prices.priced[:t, self.n])[-DEVIATION_WINDOW - 1 :]
+        returns = np.diff(np.log(self.prices.last[rows, self.n]))
         usual = float(np.median(np.abs(returns))) * 1.4826 if len(returns) else 0.0
         return max(usual, LEAST_DEVIATION)
 

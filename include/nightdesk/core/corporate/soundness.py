@@ -37,19 +37,35 @@ def newest_before(there: Flags) -> Rows:
 
 @dataclass(frozen=True)
 class Prices:
-    """Raw bars, arrays of shape (n_sessions, n_symbols), NaN without a bar."""
+    """Raw bars, arrays of shape (n_sessions, n_symbols), NaN without a bar.
+
+    Where what is known of a session grows with its hours, the bar is that of its first hour, by which an
+    action is judged whenever one looks, and `closing` the newest price of the session so far, against which
+    the next one is measured. None: the bar is that of the session, and closes at its `close`.
+    """
 
     open: Floats
     high: Floats
     low: Floats
     close: Floats
+    closing: Floats | None = None
 
     @cached_property
     def sound(self) -> NDArray[np.bool_]:
         """Where a bar is one: see `sound_bars`."""
         return sound_bars(self.open, self.high, self.low, self.close)
 
+    @property
+    def last(self) -> Floats:
+        """Price of each session at its end."""
+        return self.close if self.closing is None else self.closing
+
+    @cached_property
+    def priced(self) -> NDArray[np.bool_]:
+        """Where `last` is a price that others are measured against."""
+        return self.sound if self.closing is None else np.isfinite(self.closing)
+
     @cached_property
     def before(self) -> NDArray[np.int64]:
-        """Row of the newest sound bar before each session, -1 without one."""
-        return newest_before(self.sound)
+        """Row of the newest price before each session, -1 without one."""
+        return newest_before(self.priced)

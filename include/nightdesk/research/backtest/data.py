@@ -110,8 +110,8 @@ def read_market(
 ) -> FetchedBars:
     """Fetch the bars of `book`, and its headlines where it has news, and lay them out on its schedule.
 
-    Of an hourly book the hours are fetched too, over the same sessions as the days; of what they show of
-    corporate actions only that counts on which no source of days has said anything.
+    Of an hourly book the hours are fetched too, over the same sessions as the days; of the corporate actions
+    that come with them only those count on which no source of days has said anything.
 
     Parameters
     ----------
@@ -140,12 +140,15 @@ def read_market(
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
-    columns = book_columns(book)
+    hours = None
+    if book.schedule.rhythm != "daily":
+        hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
+    columns, known = book_columns(book), _known_actions(fetched, stated, hours)
     panel = build_panel(
         sessions,
         columns,
         _bars(fetched.bars, book.panel_symbols),
-        [*_actions(fetched.actions), *stated],
+        known,
         previous_session=np.datetime64(before, "D"),
     )
     told = read_sentiment(book, sessions, len(columns))
@@ -158,18 +161,23 @@ def read_market(
         headlines=0 if told is None else int(told.count.sum()),
         passed_over=fetched.passed_over,
     )
-    if book.schedule.rhythm == "daily":
-        return days
-    hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
-    return _with_hours(book, days, hours, [*_actions(fetched.actions), *stated])
+    return days if hours is None else _with_hours(book, days, hours, known)
+
+
+def _known_actions(days: Fetched, stated: Sequence[Action], hours: Fetched | None) -> list[Action]:
+    """What the days and a person say, and what came with hours of symbols and days of which these say
+    nothing.
+    """
+    known = [*_actions(days.actions), *stated]
+    said = {(one.symbol, one.day) for one in known}
+    of_hours = [] if hours is None else _actions(hours.actions)
+    return [*known, *(one for one in of_hours if (one.symbol, one.day) not in said)]
 
 
 def _with_hours(book: Book, days: FetchedBars, hours: Fetched, known: Sequence[Action]) -> FetchedBars:
-    """A market of hours, with that of its days behind it; `known` are the actions of the days."""
-    said = {(one.symbol, one.day) for one in known}
-    shown = [one for one in _actions(hours.actions) if (one.symbol, one.day) not in said]
+    """A market of hours, with that of its days behind it."""
     bars = _hourly_bars(hours.bars, book.panel_symbols)
-    panel = build_hourly_panel(schedule_of(book), days.panel, book_columns(book), bars, [*known, *shown])
+    panel = build_hourly_panel(schedule_of(book), days.panel, book_columns(book), bars, known)
     # a reference may have no hours: decisions read its days
     absent = {one: why for one, why in hours.missing.items() if one in book.universe}
     return replace(
