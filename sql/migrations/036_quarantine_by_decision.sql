@@ -33,3 +33,6 @@ COMMENT ON COLUMN nightdesk.quality_outcomes.history IS
     'Packed arrays: which bars the checks withhold since the origin (of an hourly book, of its hours and its days), splits, and the benchmark';
 COMMENT ON COLUMN nightdesk.ingest_notes.subject IS
     'dropped: the reason; passed_over: the file; missing: the symbol; with (hours) behind it where hours were fetched';
+COMMENT ON COLUMN nightdesk.sentiments.session IS 'Session that the decision lies in';
+COMMENT ON COLUMN nightdesk.sentiments.score IS
+    'Mean score of the headlines published after the decision before and up to this one, from -1 to 1, without a unit';

@@ -135,8 +135,8 @@ class Panel:
     accepted
         1 where a person took the price of the session as it is, else 0.
     sentiment
-        Mean score of the headlines of each session, from -1 to 1, NaN without any; None where the book has no
-        news.
+        Mean score of the headlines that were published after the row before and up to this one, from -1 to 1,
+        NaN without any; None where the book has no news.
     events : tuple of tuple of Action, length n_sessions
         The actions of `EVENT_KINDS` that count from each session's open, in the order of that list; empty
         where a panel knows none at all.

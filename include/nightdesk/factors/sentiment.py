@@ -11,7 +11,9 @@ from nightdesk.factors.factor_registry import factor
 
 @factor("sentiment", look_back=lambda: 1)
 def sentiment(source: Source) -> Floats:
-    """Mean score of the session's headlines, from -1 to 1; missing without any, or in a book without news."""
+    """Mean score of the headlines of the session (or hour), from -1 to 1; missing without any, or in a book
+    without news.
+    """
     told = source.panel.sentiment
     return np.full_like(source.panel.close, np.nan) if told is None else told
 

@@ -4,6 +4,7 @@ Pure: scores come from outside, made by one of `nightdesk.scorers`.
 """
 
 from nightdesk.sentiment.daily import Headlines, Sentiment, daily_sentiment
+from nightdesk.sentiment.heard import with_sentiment
 from nightdesk.sentiment.stories import REPEATS_WITHIN, normalised, story_numbers, story_of
 from nightdesk.sentiment.tagging import symbols_of
 
@@ -16,4 +17,5 @@ __all__ = [
     "story_numbers",
     "story_of",
     "symbols_of",
+    "with_sentiment",
 ]

@@ -207,10 +207,20 @@ class Context:
         """
         known_by = self.known_by()
         if known_by not in self._panels:
-            told, panel = self.sentiment(), self._read_panel(known_by)
+            panel = self._read_panel(known_by)
             self._panels.clear()
-            self._panels[known_by] = panel if told is None else replace(panel, sentiment=told.mean)
+            self._sentiments.clear()
+            self._panels[known_by] = self._with_news(panel, known_by) if self.book.feeds.news else panel
         return self._panels[known_by]
+
+    def _with_news(self, panel: Panel, known_by: datetime) -> Panel:
+        from nightdesk.sentiment import with_sentiment
+        from nightdesk.session.headlines import scored_headlines
+
+        told, self._sentiments[known_by] = with_sentiment(
+            panel, scored_headlines(self, known_by), self.calendar
+        )
+        return told
 
     def _read_panel(self, known_by: datetime) -> Panel:
         if self.is_hourly:
@@ -222,19 +232,13 @@ class Context:
         return read_panel(self.conn, self.book, self.record.origin, self.session, known_by)
 
     def sentiment(self) -> Sentiment | None:
-        """What was said of the symbols in all sessions of the panel, as it was known; read once a process.
-
-        None for a book without news.
+        """What was said of the symbols in all rows of the panel, as it was known; None for a book without
+        news.
         """
         if not self.book.feeds.news:
             return None
-        from nightdesk.session.headlines import read_sentiment
-
-        known_by = self.known_by()
-        if known_by not in self._sentiments:
-            self._sentiments.clear()
-            self._sentiments[known_by] = read_sentiment(self, known_by)
-        return self._sentiments[known_by]
+        self.panel()
+        return self._sentiments[self.known_by()]
 
     def usable_panel(self) -> Panel:
         """The panel as factors and signals see it: without the bars that the checks withhold."""

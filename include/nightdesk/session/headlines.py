@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-import numpy as np
-
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar
 from nightdesk.core.errors import Refused
-from nightdesk.sentiment import Sentiment, daily_sentiment
+from nightdesk.sentiment import Headlines
 from nightdesk.store.bar_rows import Saved
 from nightdesk.store.book_rows import BookRecord
-from nightdesk.store.checked_frames import instant
 from nightdesk.store.db import Connection
 from nightdesk.store.headline_rows import Reading
 
@@ -146,8 +143,8 @@ def bring_headlines(
     return Brought(told, saved, _score_new(conn, book, environ), failures)
 
 
-def read_sentiment(context: Asking, known_by: datetime) -> Sentiment:
-    """Sentiment of all sessions from the book's origin to the context's, as it was known at an instant."""
+def scored_headlines(context: Asking, known_by: datetime) -> Headlines:
+    """The headlines from the book's origin to the decision's instant, as they were known at another one."""
     from nightdesk.store.headline_rows import headline_words, read_headlines
 
     stored = read_headlines(context.conn, _reading_of(context), known_by)
@@ -157,14 +154,7 @@ def read_sentiment(context: Asking, known_by: datetime) -> Sentiment:
         # Another book may have stored some between this one's scoring and its reading.
         words = headline_words(context.conn, lacking.tolist())
         scores = _scores(context.book, words, context.environ)
-    calendar = context.calendar
-    at = np.searchsorted(calendar.sessions, calendar.between(context.record.origin, context.session))
-    return daily_sentiment(
-        stored.scored(scores),
-        calendar.closes[at].astype("datetime64[us]"),
-        instant(_first_instant(context)),
-        len(context.book.panel_symbols),
-    )
+    return stored.scored(scores)
 
 
 def news_changed(context: Asking, since: datetime) -> bool:

@@ -22,14 +22,14 @@ from nightdesk.feeds.feed import add_up
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
-from nightdesk.sentiment import Headlines, Sentiment, daily_sentiment, story_numbers
+from nightdesk.sentiment import Headlines, story_numbers, with_sentiment
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def read_sentiment(book: Book, sessions: Sessions, n_symbols: int) -> Sentiment | None:
-    """Fetch and score the headlines of a book's symbols, as the daily run would know them.
+def read_headlines(book: Book, sessions: Sessions) -> Headlines | None:
+    """Fetch and score the headlines of a book's symbols, as its run would know them.
 
     Parameters
     ----------
@@ -37,13 +37,11 @@ def read_sentiment(book: Book, sessions: Sessions, n_symbols: int) -> Sentiment 
         Says the symbols, the sources and the scorer.
     sessions : ndarray of shape (n_sessions,), datetime64[D]
         Those of a panel, from the book's origin on.
-    n_symbols : int
-        Columns of the panel, of which the book's symbols are the first.
 
     Returns
     -------
-    Sentiment or None
-        None for a book without news.
+    Headlines or None
+        Their columns are those of the book's symbols; None for a book without news.
 
     Raises
     ------
@@ -62,15 +60,12 @@ def read_sentiment(book: Book, sessions: Sessions, n_symbols: int) -> Sentiment 
     column = {symbol: at for at, symbol in enumerate(book.symbols)}
     frames = by_kind(feeds, answers).values()
     words = [text for frame in frames for text in frame["headline"]]
-    headlines = Headlines(
+    return Headlines(
         column=np.array([column[one] for frame in frames for one in frame["symbol"]], dtype=np.intp),
         published=np.concatenate([frame["published_at"].to_numpy("datetime64[us]") for frame in frames]),
         story=story_numbers(words),
         score=scorer.score(words),
     )
-    at = np.searchsorted(calendar.sessions, sessions)
-    closes = calendar.closes[at].astype("datetime64[us]")
-    return daily_sentiment(headlines, closes, calendar.closes[at[0] - 1].astype("datetime64[us]"), n_symbols)
 
 
 @dataclass(frozen=True)
@@ -151,17 +146,20 @@ def read_market(
         known,
         previous_session=np.datetime64(before, "D"),
     )
-    told = read_sentiment(book, sessions, len(columns))
-    panel = panel if told is None else replace(panel, sentiment=told.mean)
-    days = FetchedBars(
+    market = FetchedBars(
         panel=panel,
         sources=_count_by_source(fetched.bars),
         missing=fetched.missing,
         dropped=fetched.dropped,
-        headlines=0 if told is None else int(told.count.sum()),
         passed_over=fetched.passed_over,
     )
-    return days if hours is None else _with_hours(book, days, hours, known)
+    if hours is not None:
+        market = _with_hours(book, market, hours, known)
+    headlines = read_headlines(book, sessions)
+    if headlines is None:
+        return market
+    panel, told = with_sentiment(market.panel, headlines, calendar)
+    return replace(market, panel=panel, headlines=int(told.count.sum()))
 
 
 def _known_actions(days: Fetched, stated: Sequence[Action], hours: Fetched | None) -> list[Action]:
