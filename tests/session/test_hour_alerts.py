@@ -2,10 +2,15 @@
 
 from datetime import date
 
-from tests.session.hourly_desk import HourlyDesk, at, broken, gone, scaled
+import pytest
+from tests.session.hourly_desk import ORIGIN, SESSION, HourlyDesk, at, broken, gone, scaled
 from tests.session.test_data_alerts import DATA
 
+from nightdesk.core.book import load_book
+from nightdesk.core.errors import Refused
+from nightdesk.operations.accept import accept
 from nightdesk.operations.book_concerns import concerns_of
+from nightdesk.research.backtest.accepted_prices import read_accepting
 from nightdesk.store.health_rows import quarantine_spells
 
 
@@ -54,6 +59,35 @@ def test_a_jump_of_an_hour_is_a_row_of_its_decisions_told_once_and_healed_once(
         *[[("h:price_jump", "AAPL", "quarantined")]] * 2,
         [],
     ]
+
+
+def test_a_jump_of_an_hour_waits_until_a_person_accepts_the_hours_of_its_session(
+    hourly_desk: HourlyDesk,
+) -> None:
+    """A real move of a fifth is within the limit of days: nothing else would ever end it."""
+    hourly_desk.change("AAPL", scaled(1.2), *range(1, 30))
+    run(hourly_desk, 0, 1, 2)
+    with hourly_desk.at(2) as context:
+        says = {"reason": "a licence was sold", "who": "ann", "environ": {}}
+        with pytest.raises(Refused, match="nothing of BAC waits for an answer in the hours of 2019-12-02"):
+            accept(context.conn, hourly_desk.book, "BAC", SESSION, **says)
+        with pytest.raises(Refused, match="2019-12-03 is not over"):
+            accept(context.conn, hourly_desk.book, "AAPL", date(2019, 12, 3), **says)
+        done = accept(context.conn, hourly_desk.book, "AAPL", SESSION, **says)
+        assert (done.again, done.price) == (False, hourly_desk.hours["AAPL", at(2)][3])
+        assert accept(context.conn, hourly_desk.book, "AAPL", SESSION, **says).again
+    run(hourly_desk, *range(3, 9))
+    assert [findings(hourly_desk, number) for number in (2, 3, 8)] == [
+        [("h:price_jump", "AAPL", "quarantined")],
+        [],
+        [],
+    ]
+    assert [subject.partition(": ")[2] for _, subject, _ in told(hourly_desk)] == [
+        "in quarantine: AAPL",
+        "over: AAPL",
+    ]
+    market = read_accepting(load_book(hourly_desk.book), ORIGIN, SESSION, None, [("AAPL", SESSION)])
+    assert market.panel.accepted[-7:, 1].all()
 
 
 def test_the_spell_and_what_stands_against_the_book_say_its_decisions(hourly_desk: HourlyDesk) -> None:

@@ -21,7 +21,7 @@ PRICE_PLACES = 6
 _BAR = ("open", "high", "low", "close", "volume")
 
 #: What a row without an action holds, by field of the panel.
-_QUIET = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan, "accepted": 0.0}
+_QUIET = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ def build_hourly_panel(
 ) -> Panel:
     """Lay hourly bars out on the decision instants of the sessions of `days`.
 
-    Corporate actions are judged by the first hour of their session, and count from it on.
+    Corporate actions are judged by the first hour of their session, and count from it on. Where a person
+    accepted a session, that holds for all of its hours.
 
     Parameters
     ----------
@@ -95,6 +96,7 @@ def build_hourly_panel(
         fill_volume=laid["first_volume"],
         adjustment=judged.adjustment[np.cumsum(opens) - 1],
         **_at_open(judged, opens),
+        accepted=judged.accepted[np.cumsum(opens) - 1],
         events=tuple(events[day] if begins else () for day, begins in zip(row, opens, strict=True)),
         findings=judged.findings,
         hours=_hours(schedule, instants, row, laid["mean"], days),

@@ -9,8 +9,10 @@ import numpy as np
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 from nightdesk.feeds.checks import CHECKS, Spoils
-from nightdesk.feeds.quality import Quality
+from nightdesk.feeds.hourly_quality import examine_hours
+from nightdesk.feeds.quality import Quality, examine
 
 #: The checks that a person's word answers.
 ANSWERED = ("price_jump", "adjustment_jump")
@@ -28,13 +30,15 @@ def must_be_a_session_of(book: Book, symbol: str, session: date) -> None:
     get_calendar(book.calendar).index(session)
 
 
-def must_wait(quality: Quality, symbol: str, session: date) -> None:
-    """Raise `Refused` where no price of a symbol waits for an answer at a session.
+def must_wait(panel: Panel, book: Book, symbol: str, session: date) -> None:
+    """Raise `Refused` where no price of a symbol waits for an answer at a session, nor in one of its hours.
 
     Parameters
     ----------
-    quality : Quality
-        Of a panel that holds the symbol, with all words that were given before.
+    panel : Panel
+        Of a span that holds the symbol, of days or hours, with all words that were given before.
+    book : Book
+        Its limits say what waits.
     symbol : str
     session : date
         A session.
@@ -44,6 +48,12 @@ def must_wait(quality: Quality, symbol: str, session: date) -> None:
     Refused
         With what waits of the symbol instead.
     """
+    if panel.hours is not None:
+        if _waits_by_the_hour(panel, book, symbol, session):
+            return
+        if np.datetime64(session, "D") in panel.sessions[~np.isin(panel.sessions, panel.days.sessions)]:
+            raise Refused(f"nothing of {symbol} waits for an answer in the hours of {session} so far")
+    quality = examine(panel.days, book)
     panel, n = quality.panel, quality.panel.column(symbol)
     t = int(np.searchsorted(panel.sessions, np.datetime64(session, "D")))
     first, last = as_date(panel.sessions[0]), as_date(panel.sessions[-1])
@@ -61,6 +71,14 @@ def must_wait(quality: Quality, symbol: str, session: date) -> None:
         )
     if not any(quality.failed[name][t, n] for name in ANSWERED):
         raise Refused(f"nothing of {symbol} waits for an answer at {session}: {_what_waits(quality, symbol)}")
+
+
+def _waits_by_the_hour(panel: Panel, book: Book, symbol: str, session: date) -> bool:
+    """Whether an hour of the session jumped whose bar passes the checks of the bar itself."""
+    checks, n = examine_hours(panel, book), panel.column(symbol)
+    faulty = np.any([checks.failed[name][:, n] for name in OF_THE_BAR], axis=0)
+    own = panel.sessions == np.datetime64(session, "D")
+    return bool((own & checks.failed["price_jump"][:, n] & np.isfinite(panel.close[:, n]) & ~faulty).any())
 
 
 def _what_waits(quality: Quality, symbol: str) -> str:

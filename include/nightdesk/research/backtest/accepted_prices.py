@@ -10,7 +10,6 @@ import numpy as np
 from nightdesk.core.book import Book
 from nightdesk.core.panel import Action
 from nightdesk.feeds.acceptance import must_be_a_session_of, must_wait
-from nightdesk.feeds.quality import examine
 from nightdesk.research.backtest.data import FetchedBars, read_market
 
 
@@ -39,7 +38,7 @@ def read_accepting(
         must_be_a_session_of(book, symbol, session)
     market, stated = read_market(book, first, last, feeds), []
     for symbol, session in sorted(given, key=lambda one: (one[1], one[0])):
-        must_wait(examine(market.panel, book), symbol, session)
+        must_wait(market.panel, book, symbol, session)
         stated.append(Action(symbol, np.datetime64(session, "D"), "accept", 1.0))
         market = read_market(book, first, last, feeds, stated)
     return market
