@@ -39,9 +39,16 @@ WITH found AS (
 )
 SELECT run_step_id, found.* FROM found, begun;
 
--- name: take_turn
-SELECT CASE WHEN status = 'closed' THEN pg_try_advisory_lock(%(key)s) END AS taken
-FROM nightdesk.runs WHERE book = %(book)s AND as_of = %(as_of)s;
+-- name: attempt_in_turn
+-- The attempt that this connection has just begun, with the book's lock where the decision before is closed and nobody
+-- has it. A statement of its own: it sees what the beginning of the attempt has waited for.
+SELECT s.run_step_id, r.book, r.session, r.as_of, r.known_by, r.status, r.code_version, r.config_hash,
+    (
+        SELECT CASE WHEN earlier.status = 'closed' THEN pg_try_advisory_lock(%(key)s) END
+        FROM nightdesk.runs earlier WHERE earlier.book = %(book)s AND earlier.as_of = %(before)s
+    ) AS has_turn
+FROM nightdesk.run_steps s JOIN nightdesk.runs r USING (book, as_of)
+WHERE s.run_step_id = currval(pg_get_serial_sequence('nightdesk.run_steps', 'run_step_id'));
 
 -- name: sealed
 SELECT

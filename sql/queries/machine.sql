@@ -19,3 +19,17 @@ LEFT JOIN nightdesk.regimes g USING (book, as_of)
 LEFT JOIN nightdesk.portfolio p USING (book, as_of)
 WHERE r.book = %(book)s AND r.session BETWEEN %(first)s AND %(last)s
 ORDER BY r.as_of;
+
+-- name: applied_migrations
+SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C";
+
+-- name: primary_keys
+SELECT relname::text AS table_name, array_agg(attname::text ORDER BY position) AS columns
+FROM pg_index JOIN pg_class ON pg_class.oid = indrelid,
+    unnest(indkey) WITH ORDINALITY AS part (attnum, position) JOIN pg_attribute USING (attnum)
+WHERE indisprimary AND relnamespace = 'nightdesk'::regnamespace AND attrelid = indrelid
+GROUP BY relname;
+
+-- name: clocks
+-- The server's own clock beside the one that the desk reads.
+SELECT pg_catalog.clock_timestamp() AS server, clock_timestamp() AS desk;

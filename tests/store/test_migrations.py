@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from shutil import copytree
 
 import psycopg2
 import pytest
@@ -56,6 +57,7 @@ def test_code_that_is_older_or_newer_than_the_schema_or_differs_from_it_gets_no_
     conn: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = copied_migrations(tmp_path / "sql")
+    copytree(sql_folder() / "queries", tmp_path / "sql" / "queries")
     monkeypatch.setenv("NIGHTDESK_ROOT", str(tmp_path))
     connect().close()
     check_schema(conn)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from nightdesk.core.errors import BadRequest, Transient
 from nightdesk.store.db import Connection, now
 from nightdesk.store.message_rows import raise_alert
-from nightdesk.store.server_clock import clock_gap, gap
+from nightdesk.store.server_clock import gap, read_clocks
 
 if TYPE_CHECKING:
     from nightdesk.brokers import Broker
@@ -30,10 +30,11 @@ class ClocksDiffer(Transient):
     """Two clocks differ, and nobody knows which is right: trying again heals it once one was set."""
 
 
-def await_over(conn: Connection, schedule: Schedule, as_of: datetime) -> None:
+def await_over(conn: Connection, schedule: Schedule, as_of: datetime, asked: datetime | None = None) -> None:
     """Wait for a decision's bars to be known, where that takes no longer than two clocks may be apart.
 
-    A scheduler starts a run by its own clock, which may be a few seconds ahead of the database's.
+    A scheduler starts a run by its own clock, which may be a few seconds ahead of the database's. Where the
+    clocks were asked for with other things, `asked` is the instant before that.
 
     Raises
     ------
@@ -42,15 +43,14 @@ def await_over(conn: Connection, schedule: Schedule, as_of: datetime) -> None:
     BadRequest
         When they are not known yet.
     """
-    apart = clock_gap(conn)
-    if abs(apart) > CLOCK_BOUND:
+    clocks = read_clocks(conn, asked)
+    if abs(clocks.ahead) > CLOCK_BOUND:
         raise ClocksDiffer(
-            f"the clock of the database ({now(conn):%Y-%m-%d %H:%M:%S} UTC) is "
-            f"{_ahead(apart, 'that of this process')}: no session is decided while they are more than "
+            f"the clock of the database ({clocks.at:%Y-%m-%d %H:%M:%S} UTC) is "
+            f"{_ahead(clocks.ahead, 'that of this process')}: no session is decided while they are more than "
             f"{CLOCK_BOUND.total_seconds():.0f} s apart. {_SET_IT}"
         )
-    known = schedule.known_from(as_of)
-    at = now(conn)
+    known, at = schedule.known_from(as_of), clocks.at
     while timedelta() < known - at <= CLOCK_BOUND:
         time.sleep((known - at).total_seconds())
         at = now(conn)

@@ -9,11 +9,11 @@ from nightdesk.session.reading_ahead import close_asks
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.writing import StepOutcome, refuse_outdated
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.db import transaction
+from nightdesk.store.db import is_idle
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import orders_of
 from nightdesk.store.rows import read_row
-from nightdesk.store.run_rows import StepAttempt, close_run, lock_run, newest_attempts, sealed_because
+from nightdesk.store.run_rows import StepAttempt, close_run, ending_of, held_run, newest_attempts
 
 
 def close(context: Context) -> StepOutcome:
@@ -29,12 +29,11 @@ def close(context: Context) -> StepOutcome:
     """
     book, as_of, session = context.book.name, context.as_of, context.session
     with in_turn(context):
-        sealed = sealed_because(context.conn, book, as_of, by_sending=False)
-        if sealed is not None:
-            return StepOutcome({}, sealed)
-        with transaction(context.conn):
-            lock_run(context.conn, book, as_of)
-            with reading_once(context.conn, close_asks(context)):
+        alone = is_idle(context.conn)
+        with held_run(context.conn, book, as_of, by_sending=False, ahead=close_asks(context)) as sealed:
+            if sealed is not None:
+                return StepOutcome({}, sealed)
+            with reading_once(context.conn):
                 refuse_outdated(context)
                 lacking = _lacking(context)
                 silent = [name for name in context.book.strategies if not _spoke(context, name)]
@@ -59,8 +58,14 @@ def close(context: Context) -> StepOutcome:
                 )
             # What is held now may be graver than it was when the data was checked.
             tell_data(context)
-            close_run(context.conn, book, as_of)
-    return StepOutcome({"closed": 1, "silent_strategies": len(silent)})
+            outcome = StepOutcome({"closed": 1, "silent_strategies": len(silent)})
+            attempt = context.attempt if alone else None
+            close_run(
+                context.conn, book, as_of, None if attempt is None else ending_of(attempt, outcome.counts)
+            )
+            if attempt is not None:
+                attempt.end()
+    return outcome
 
 
 def _lacking(context: Context) -> list[str]:

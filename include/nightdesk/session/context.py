@@ -22,8 +22,8 @@ from nightdesk.store.book_rows import (
     start_book,
     stored_book,
 )
-from nightdesk.store.db import Connection, give_back
-from nightdesk.store.run_rows import StoredRun, find_run
+from nightdesk.store.db import Connection
+from nightdesk.store.run_rows import Attempt, StoredRun, find_run
 from nightdesk.store.tax_rows import keep_tax_terms
 from nightdesk.version import code_version
 
@@ -82,8 +82,7 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
     injected: tuple[Injection, ...] = ()
-    _runs: list[StoredRun] = field(default_factory=list, repr=False, compare=False)
-    _locks: list[int] = field(default_factory=list, repr=False, compare=False)
+    _attempts: list[Attempt] = field(default_factory=list, repr=False, compare=False)
     _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
@@ -166,30 +165,22 @@ class Context:
             self._started.add(self.book.name)
 
     @contextmanager
-    def working_on(self, run: StoredRun) -> Iterator[None]:
-        """Let `run`, as it stood when a step began, be the run of the block: it is not looked up again."""
-        self._runs.append(run)
+    def working_on(self, attempt: Attempt) -> Iterator[None]:
+        """Let an attempt at a step be that of the block; its run is not looked up again."""
+        self._attempts.append(attempt)
         try:
             yield
         finally:
-            self._runs.pop()
+            self._attempts.pop()
 
-    def give_back(self, key: int) -> None:
-        """Give a lock of the connection back: within a step together with the word that it has ended."""
-        if self._runs:
-            self._locks.append(key)
-        else:
-            give_back(self.conn, key)
-
-    def locks_to_give_back(self) -> list[int]:
-        """The locks that the end of a step gives back, which are asked for once."""
-        keys = list(self._locks)
-        self._locks.clear()
-        return keys
+    @property
+    def attempt(self) -> Attempt | None:
+        """The attempt at a step that is under way; None outside of one."""
+        return self._attempts[-1] if self._attempts else None
 
     def run(self) -> StoredRun | None:
         """The run of the decision, within a step as it stood when that began; None before any step."""
-        return self._runs[-1] if self._runs else find_run(self.conn, self.book.name, self.as_of)
+        return self.attempt.run if self.attempt else find_run(self.conn, self.book.name, self.as_of)
 
     def known_by(self) -> datetime:
         """The instant up to which this decision uses what was known; `Refused` before its first ingest."""
@@ -276,9 +267,7 @@ class Context:
         """The same book at another decision: at an instant, or the last of a session."""
         as_of = decision_at(self.schedule, when)
         must_be_decidable(self.book, self.record, self.schedule.session_of(as_of))
-        return replace(
-            self, as_of=as_of, _runs=[], _locks=[], _panels={}, _examined={}, _checked={}, _sentiments={}
-        )
+        return replace(self, as_of=as_of, _attempts=[], _panels={}, _examined={}, _checked={}, _sentiments={})
 
 
 def decision_at(schedule: Schedule, when: date | datetime) -> datetime:

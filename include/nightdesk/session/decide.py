@@ -49,8 +49,9 @@ def targets(context: Context) -> StepOutcome:
             save.rows("targets", rows)
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
-        changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
-        return save.outcome(changes=changes, scale=f"{wanted.scale:.4f}")
+            changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
+            save.done(changes=changes, scale=f"{wanted.scale:.4f}")
+        return save.outcome()
 
 
 def gate(context: Context) -> StepOutcome:
@@ -72,9 +73,10 @@ def gate(context: Context) -> StepOutcome:
             if save.sealed is None:
                 _stop_by_breaker(context, state, gated)
                 _tell_breaches(context, gated)
-        actions = [one.action for one in spoken]
-        counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
-        return save.outcome(level=gated.judged.risk.level, **counts)
+            actions = [one.action for one in spoken]
+            counts = {name: actions.count(name) for name in ("approve", "cut", "reject")}
+            save.done(level=gated.judged.risk.level, **counts)
+        return save.outcome()
 
 
 def orders(context: Context) -> StepOutcome:
@@ -101,7 +103,8 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
         save.rows("order_intents", intent_rows([*planned, *again]))
         save.rows("crosses", cross_rows(crosses))
         save.add("order_events", [planned_event(order, "decided") for order in planned])
-    return save.outcome(orders=len(planned), crosses=len(crosses))
+        save.done(orders=len(planned), crosses=len(crosses))
+    return save.outcome()
 
 
 def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:

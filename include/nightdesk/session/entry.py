@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import date, datetime
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightdesk.accounting.tax import tax_terms
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.errors import BadRequest, Refused
-from nightdesk.core.schedule import schedule_of
+from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.session.clocks import await_over
-from nightdesk.store.book_rows import (
-    FIXED,
-    BookRecord,
-    book_record,
-    refuse_changes,
-)
-from nightdesk.store.connection import connect
-from nightdesk.store.db import Connection
-from nightdesk.store.run_rows import newest_begun
-
-if TYPE_CHECKING:
-    from nightdesk.engine import Injection
 from nightdesk.session.context import (
     TURN_SECONDS,
     Context,
@@ -34,6 +23,22 @@ from nightdesk.session.context import (
     must_be_decidable,
     project_root,
 )
+from nightdesk.store.ahead import reading_once
+from nightdesk.store.book_rows import (
+    FIXED,
+    BookRecord,
+    book_record,
+    kept_book,
+    record_asks,
+    refuse_changes,
+)
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection
+from nightdesk.store.run_rows import newest_begun
+from nightdesk.store.server_clock import CLOCKS
+
+if TYPE_CHECKING:
+    from nightdesk.engine import Injection
 
 
 @contextmanager
@@ -90,22 +95,22 @@ def open_context(
     root = project_root(environ)
     loaded = load_book(book_path(book, root))
     schedule = schedule_of(loaded)
-    try:
-        as_of = decision_at(schedule, when)
-    except Refused as error:
-        raise BadRequest(str(error)) from None
+    as_of = _decision(schedule, when)
     session = schedule.session_of(as_of)
-    own = connect(environ=environ) if conn is None else None
-    used = own if own is not None else conn
-    assert used is not None
-    try:
-        record = book_record(used, loaded.name) or beginning(loaded, session)
-        _must_be_unchanged(loaded, record)
-        must_be_decidable(loaded, record, session)
-        if not begun:
-            await_over(used, schedule, as_of)
-        yield Context(
-            conn=used,
+    asked, document, terms = datetime.now(UTC), loaded.model_dump_json(), tax_terms(loaded)
+    asks = [*record_asks(loaded.name, document, terms), CLOCKS]
+    with ExitStack() as held:
+        if conn is None:
+            conn = held.enter_context(closing(connect(environ=environ, ahead=asks)))
+        with reading_once(conn, asks):
+            record = book_record(conn, loaded.name) or beginning(loaded, session)
+            _must_be_unchanged(loaded, record)
+            must_be_decidable(loaded, record, session)
+            if not begun:
+                await_over(conn, schedule, as_of, asked)
+            is_kept = kept_book(conn, record, document, terms) is not None
+        context = Context(
+            conn=conn,
             book=loaded,
             record=record,
             as_of=as_of,
@@ -117,9 +122,16 @@ def open_context(
             task=task,
             injected=() if inject is None else _injected(inject, loaded, session),
         )
-    finally:
-        if own is not None:
-            own.close()
+        if is_kept:
+            context.note_started()
+        yield context
+
+
+def _decision(schedule: Schedule, when: date | datetime) -> datetime:
+    try:
+        return decision_at(schedule, when)
+    except Refused as error:
+        raise BadRequest(str(error)) from None
 
 
 def _injected(path: Path, book: Book, session: date) -> tuple[Injection, ...]:

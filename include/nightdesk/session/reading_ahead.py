@@ -28,16 +28,17 @@ _REPORTED = (
 )  # fmt: skip
 #: Of the decision before, whose orders were filled in this one.
 _REPORTED_BEFORE = ("portfolio_row", "position_rows", "signal_rows", "factor_rows", "target_rows", "run")
-_CLOSED = ("sealed", "outdated_steps", "session_completeness", "order_rows")
+_CLOSED = ("outdated_steps", "order_rows")
 
 #: The named queries whose columns must be known.
 ASKED_AHEAD = frozenset(
     {
-        *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED, "signal_rows_before", "gated_rows",
-        "target_scale", "order_by_id", "orders_to_settle", "cross_rows", "adjustments_of", "entry_rows",
-        "portfolio_rows",
-        "fill_rows", "feeds_health", "strategy_bands", "signals_count", "quality_outcome_day",
-        "quality_outcome_recent", "quality_outcome_history",
+        *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED,
+        "adjustments_of", "applied_migrations", "book_record", "clocks", "cross_rows", "entry_rows",
+        "feeds_health", "fill_rows", "gated_rows", "kept_book", "order_by_id", "orders_to_settle",
+        "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
+        "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
+        "strategy_bands", "target_scale",
     }
 )  # fmt: skip
 
@@ -100,10 +101,9 @@ def report_asks(context: Context) -> list[NamedQuery]:
 
 def close_asks(context: Context) -> list[NamedQuery]:
     """What is looked at before a session is sealed."""
-    counts = [
-        NamedQuery("signals_count", {**context.key, "strategy": one}) for one in context.book.strategies
-    ]
-    return [*_of(context, *_CLOSED), *counts]
+    key = context.key
+    counts = [NamedQuery("signals_count", {**key, "strategy": one}) for one in context.book.strategies]
+    return [*_of(context, *_CLOSED), NamedQuery("session_completeness", key), *counts]
 
 
 def _of(context: Context, *names: str) -> list[NamedQuery]:

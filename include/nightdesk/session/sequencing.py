@@ -14,7 +14,7 @@ from nightdesk.core.errors import NotYet, Transient
 from nightdesk.session.context import Context
 from nightdesk.session.gaps import first_missing
 from nightdesk.store.db import book_lock, book_lock_key
-from nightdesk.store.run_rows import find_run, take_turn
+from nightdesk.store.run_rows import find_run
 
 POLL_SECONDS = 0.1
 
@@ -87,12 +87,9 @@ def in_turn(context: Context) -> Iterator[None]:
     NotYet
         When the turn has not come, or another run keeps the lock.
     """
-    conn, book, before = context.conn, context.book.name, context.previous
-    if before is not None and take_turn(conn, book, before):
-        try:
-            yield
-        finally:
-            context.give_back(book_lock_key(book))
+    conn, book, attempt = context.conn, context.book.name, context.attempt
+    if attempt is not None and book_lock_key(book) in attempt.locks:
+        yield  # it came with the attempt, and goes with it
         return
     await_turn(context)
     with ExitStack() as held:

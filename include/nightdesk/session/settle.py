@@ -72,15 +72,16 @@ def settle(context: Context) -> StepOutcome:
                 keep(context, save, settled.executed.repairs)
                 late = tell_unbooked(context, unbooked)
                 tell_financing(context, settled.entries)
-        return save.outcome(
-            fills=len(settled.fills),
-            entries=len(settled.entries),
-            differences_to_broker=sum(isinstance(one, Difference) for one in settled.executed.repairs),
-            late_actions=late,
-            booked_late=len(period.late),
-            **({"stale": "; ".join(map(str, stale))} if stale else {}),
-            nav=f"{settled.mark.nav:.2f}",
-        )
+            save.done(
+                fills=len(settled.fills),
+                entries=len(settled.entries),
+                differences_to_broker=sum(isinstance(one, Difference) for one in settled.executed.repairs),
+                late_actions=late,
+                booked_late=len(period.late),
+                **({"stale": "; ".join(map(str, stale))} if stale else {}),
+                nav=f"{settled.mark.nav:.2f}",
+            )
+        return save.outcome()
 
 
 @dataclass(frozen=True)

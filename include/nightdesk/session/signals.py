@@ -38,8 +38,9 @@ def factors(context: Context) -> StepOutcome:
         save.rows("factors", rows)
         if told is not None:
             save.rows("sentiments", _sentiments(context, told))
-    heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
-    return save.outcome(symbols=len(rows), factors=len(names), **heard)
+        heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
+        save.done(symbols=len(rows), factors=len(names), **heard)
+    return save.outcome()
 
 
 def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:
@@ -69,7 +70,8 @@ def regime(context: Context) -> StepOutcome:
     band = int(classify(np.array([vix]), book.regime)[0])
     with saving(context) as save:
         save.rows("regimes", [{"band": band, "regime": book.regime[band].name, "vix": vix, "vix_age": age}])
-    return save.outcome(regime=book.regime[band].name)
+        save.done(regime=book.regime[band].name)
+    return save.outcome()
 
 
 def signals(context: Context, strategy: str) -> StepOutcome:
@@ -89,11 +91,12 @@ def signals(context: Context, strategy: str) -> StepOutcome:
             speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
         )
         save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
-    buys = int((spoken.direction > 0).sum())
-    sells = int((spoken.direction < 0).sum())
-    mine = [one for one in context.injected if one.strategy == strategy]
-    marked = {"injected": len(mine)} if mine else {}
-    return save.outcome(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
+        buys = int((spoken.direction > 0).sum())
+        sells = int((spoken.direction < 0).sum())
+        mine = [one for one in context.injected if one.strategy == strategy]
+        marked = {"injected": len(mine)} if mine else {}
+        save.done(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
+    return save.outcome()
 
 
 def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[str, Any]]:

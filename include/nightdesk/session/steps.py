@@ -29,6 +29,9 @@ STEPS = (
     "settle", "targets", "gate", "orders", "submit", "report", "close",
 )  # fmt: skip
 
+#: The steps that depend on positions: they run in the order of decisions, under the book's lock.
+IN_TURN = frozenset(STEPS[STEPS.index("settle") :])
+
 
 def ingest(context: Context) -> Counts:
     """Bars and corporate actions up to the session, from the first feed that answers well."""
@@ -184,28 +187,30 @@ def _perform(context: Context, name: str, body: Callable[[Context], StepOutcome]
         plan = _plan(context)
         return _rehearse(context, plan[: plan.index(name) + 1])[name]
     ensure_started(context)
-    number, run = open_attempt(context.conn, context.new_run(), name, context.task)
+    turn_after = context.previous if name in IN_TURN else None
+    attempt = open_attempt(context.conn, context.new_run(), name, context.task, turn_after)
     try:
-        with context.working_on(run):
-            another = None if name == "ingest" else _of_another_book(context, run)
+        with context.working_on(attempt):
+            another = None if name == "ingest" else _of_another_book(context, attempt.run)
             outcome = body(context) if another is None else another
     except BaseException as error:
         if not context.conn.closed:
             status = "waiting" if isinstance(error, NotYet) else "failed"
-            words, held = f"{type(error).__name__}: {error}", context.locks_to_give_back()
-            end_step(context.conn, number, status, error=words, unlock=held)
+            words = f"{type(error).__name__}: {error}"
+            end_step(context.conn, attempt.number, status, error=words, unlock=attempt.locks)
         raise
     told = outcome.told()
+    if attempt.has_ended:
+        return told
     if outcome.sealed is not None:
         told |= _changed(context)
-    status = "done" if outcome.sealed is None else "compared"
     end_step(
         context.conn,
-        number,
-        status,
+        attempt.number,
+        "done" if outcome.sealed is None else "compared",
         counts=told,
         differences=outcome.differences,
-        unlock=context.locks_to_give_back(),
+        unlock=attempt.locks,
     )
     return told
 

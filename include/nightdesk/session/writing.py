@@ -10,8 +10,8 @@ from typing import Any
 from nightdesk.core.errors import Refused
 from nightdesk.session.context import Context
 from nightdesk.store.db import is_idle
-from nightdesk.store.rows import Write, diff_rows, write_all
-from nightdesk.store.run_rows import held_run, outdated_steps
+from nightdesk.store.rows import Ending, Write, diff_rows, write_all
+from nightdesk.store.run_rows import Attempt, ending_of, held_run, outdated_steps
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Saver:
     sealed: str | None
     written: int = 0
     differences: list[str] = field(default_factory=list)
+    _done: Mapping[str, int | str] | None = None
     _pending: list[Write] = field(default_factory=list)
 
     def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -68,13 +69,31 @@ class Saver:
 
     def flush(self, *, commit: bool = False) -> None:
         """Write what was given so far, all tables at once; the end of the transaction does it by itself."""
-        for one in write_all(self.context.conn, self._pending, commit=commit):
+        ended = self._ended() if commit else None
+        ending = Ending() if commit and self._pending else None
+        if ended is not None:
+            ending = ending_of(ended, self._done or {}, self.written)
+        for one in write_all(self.context.conn, self._pending, ending):
             self.written += one.inserted + one.updated + one.deleted
         self._pending.clear()
+        if ended is not None:
+            ended.end()
+
+    def _ended(self) -> Attempt | None:
+        """The attempt that ends with the commit; None where more is to be done after it."""
+        return self.context.attempt if self.sealed is None and self._done is not None else None
+
+    def done(self, **counts: int | str) -> None:
+        """Say what the step did, as the last thing in its transaction: the attempt ends with the commit.
+
+        Nothing may be left to be done after it. Of a sealed session the attempt ends by itself.
+        """
+        self._done = counts
 
     def outcome(self, **counts: int | str) -> StepOutcome:
         """What the step did, with the number of rows that it changed."""
-        return StepOutcome({**counts, "written": self.written}, self.sealed, tuple(self.differences))
+        shown = {**(self._done or {}), **counts, "written": self.written}
+        return StepOutcome(shown, self.sealed, tuple(self.differences))
 
 
 @contextmanager

@@ -42,7 +42,46 @@ class NamedQuery:
         return f"{self.query_name} {sorted(self.values.items())!r}"
 
 
-_KNOWN: WeakKeyDictionary[Connection, dict[str, list[dict[str, Any]]]] = WeakKeyDictionary()
+Answers = dict[str, list[dict[str, Any]]]
+
+_KNOWN: WeakKeyDictionary[Connection, Answers] = WeakKeyDictionary()
+#: What came with the opening of a connection, until its first block.
+_CAME: WeakKeyDictionary[Connection, Answers] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True)
+class Together:
+    """Named queries as one statement, `text`, and the way from its one row to their answers."""
+
+    conn: Connection
+    asks: tuple[NamedQuery, ...]
+    text: str
+
+    def answers(self, row: tuple[Any, ...]) -> Answers:
+        """The rows of each query, by its key."""
+        columns = _columns(sql_folder() / "queries")
+        with self.conn.cursor() as cur:
+            return {
+                ask.key: [_row(cur, columns[ask.query_name], text) for text in found]
+                for ask, found in zip(self.asks, row, strict=True)
+            }
+
+
+def together(conn: Connection, asks: Iterable[NamedQuery]) -> Together:
+    """Those of the queries whose columns are written down, as one statement; its text is empty for none."""
+    from nightdesk.store.queries import query
+
+    columns = _columns(sql_folder() / "queries")
+    known = tuple(ask for ask in asks if ask.query_name in columns)
+    with conn.cursor() as cur:
+        texts = [cur.mogrify(query(ask.query_name), dict(ask.values)).decode() for ask in known]
+    parts = [f"ARRAY(SELECT q::text FROM (\n{text}\n) AS q)" for text in texts]
+    return Together(conn, known, f"SELECT {', '.join(parts)}" if parts else "")
+
+
+def came_with(conn: Connection, answers: Answers) -> None:
+    """Give what was answered when a connection was opened to its first block of `reading_once`."""
+    _CAME[conn] = answers
 
 
 @contextmanager
@@ -59,6 +98,7 @@ def reading_once(conn: Connection, ahead: Iterable[NamedQuery] = ()) -> Iterator
     outer = _KNOWN.get(conn)
     known = _KNOWN.setdefault(conn, {})
     try:
+        known.update(_CAME.pop(conn, {}))
         known.update(_answers(conn, [one for one in ahead if one.key not in known]))
         yield
     finally:
@@ -89,21 +129,13 @@ def _columns(folder: Path) -> dict[str, Columns]:
     return columns_of(folder)
 
 
-def _answers(conn: Connection, asks: list[NamedQuery]) -> dict[str, list[dict[str, Any]]]:
-    from nightdesk.store.queries import query
-
-    columns = _columns(sql_folder() / "queries")
-    known = [ask for ask in asks if ask.query_name in columns]
-    if not known:
+def _answers(conn: Connection, asks: list[NamedQuery]) -> Answers:
+    asked = together(conn, asks)
+    if not asked.asks:
         return {}
     with cursor(conn) as cur:
-        texts = [cur.mogrify(query(ask.query_name), dict(ask.values)).decode() for ask in known]
-        parts = [f"ARRAY(SELECT q::text FROM (\n{text}\n) AS q)" for text in texts]
-        cur.execute(f"SELECT {', '.join(parts)}")
-        return {
-            ask.key: [_row(cur, columns[ask.query_name], text) for text in found]
-            for ask, found in zip(known, one(cur), strict=True)
-        }
+        cur.execute(asked.text)
+        return asked.answers(one(cur))
 
 
 def _row(cur: Cursor, columns: Columns, text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from nightdesk.accounting.tax import TaxTerms
 from nightdesk.core.book import Book, parse_book
 from nightdesk.core.errors import Refused
+from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import read_row, read_rows
 from nightdesk.store.tax_rows import tax_terms_row
@@ -49,6 +50,12 @@ def book_record(conn: Connection, book: str) -> BookRecord | None:
     """What is stored of a book; None when it was never started."""
     row = read_row(conn, "book_record", book=book)
     return None if row is None else BookRecord(**row)
+
+
+def record_asks(book: str, document: str, terms: TaxTerms) -> list[NamedQuery]:
+    """The questions of `book_record` and `kept_book`."""
+    kept = {"book": book, "document": document, **tax_terms_row(terms)}
+    return [NamedQuery("book_record", {"book": book}), NamedQuery("kept_book", kept)]
 
 
 def started_books(conn: Connection) -> tuple[BookRecord, ...]:

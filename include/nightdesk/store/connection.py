@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import psycopg2
 import psycopg2.extensions
 
 from nightdesk.core.errors import Refused
-from nightdesk.store.db import DATABASE_VARIABLE, Connection, address
+from nightdesk.store.ahead import Answers, NamedQuery, came_with, together
+from nightdesk.store.db import DATABASE_VARIABLE, Connection, address, one
 from nightdesk.store.faults import failed_connection
 
 CONNECT_TIMEOUT_SECONDS = 5
+
+#: What the schema says of itself.
+APPLIED, PRIMARY_KEYS = NamedQuery("applied_migrations"), NamedQuery("primary_keys")
 
 
 #: What every session of the desk sets where its server, database, user or address sets nothing.
@@ -41,7 +45,11 @@ _KEEPALIVE: Mapping[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 1
 
 
 def connect(
-    url: str | None = None, environ: Mapping[str, str] | None = None, *, checked: bool | None = None
+    url: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    checked: bool | None = None,
+    ahead: Iterable[NamedQuery] = (),
 ) -> Connection:
     """Open a connection in autocommit, with times in UTC and with bounds of time (`SESSION_SETTINGS`).
 
@@ -55,6 +63,8 @@ def connect(
     checked : bool, optional
         Whether the schema must be the one that this code knows; by default where no `url` is given. What
         tells people of a refusal does without.
+    ahead : iterable of NamedQuery, optional
+        What the first block of `nightdesk.store.ahead.reading_once` will need: it comes with the check.
 
     Raises
     ------
@@ -64,8 +74,6 @@ def connect(
         When no address is known, it is not one, the server refuses it (password, no such database), or its
         schema is another one.
     """
-    from nightdesk.store.migrations import check_schema
-
     checked = url is None if checked is None else checked
     environ = os.environ if environ is None else environ
     url = environ.get(DATABASE_VARIABLE) or None if url is None else url
@@ -85,14 +93,40 @@ def connect(
             url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk", **_KEEPALIVE
         )
         conn.set_session(autocommit=True)
-        with conn.cursor() as cursor:
-            cursor.execute(_SET_UP)
+        answers = _set_up_and_read(conn, ahead) if checked else None
+        if answers is None:
+            with conn.cursor() as cursor:
+                cursor.execute(_SET_UP)
     except psycopg2.Error as error:
         raise failed_connection(error, shown, DATABASE_VARIABLE) from None
     if checked:
         try:
-            check_schema(conn)
+            _check(conn, answers)
         except BaseException:
             conn.close()
             raise
     return conn
+
+
+def _set_up_and_read(conn: Connection, ahead: Iterable[NamedQuery]) -> Answers | None:
+    """Set the connection up and read the schema's marks, and `ahead`, in one call; None where it has none."""
+    asked = together(conn, [APPLIED, PRIMARY_KEYS, *ahead])
+    with conn.cursor() as cursor:
+        try:
+            cursor.execute(f"{_SET_UP}; {asked.text}")
+        except psycopg2.ProgrammingError:  # the check tells what is wrong
+            return None
+        return asked.answers(one(cursor))
+
+
+def _check(conn: Connection, answers: Answers | None) -> None:
+    """Refuse another schema than that of this code; keep what was read of it, and for the opener."""
+    from nightdesk.store.migrations import check_applied, check_schema
+    from nightdesk.store.rows import note_primary_keys
+
+    if answers is None:
+        check_schema(conn)
+        return
+    check_applied({row["name"]: row["checksum"] for row in answers[APPLIED.key]})
+    note_primary_keys(conn, answers[PRIMARY_KEYS.key])
+    came_with(conn, answers)

@@ -11,6 +11,7 @@ from psycopg2.errors import InvalidSchemaName, UndefinedTable
 from nightdesk.core.errors import Refused
 from nightdesk.store.closes import give_closes
 from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
+from nightdesk.store.queries import query
 from nightdesk.store.rows import forget_primary_keys
 
 #: It names decisions by their instants: of sessions without a run only the calendars know the close.
@@ -89,7 +90,12 @@ def check_schema(conn: Connection, folder: Path | None = None) -> None:
     Refused
         With what differs and what to do: update the code, restore a file, or bring the schema up to date.
     """
-    sums, applied = _sums(_files(folder)), _applied(conn)
+    check_applied(_applied(conn), folder)
+
+
+def check_applied(applied: Mapping[str, str], folder: Path | None = None) -> None:
+    """The same of a schema whose migrations were read, checksums by name in their order."""
+    sums = _sums(_files(folder))
     _check_applied(sums, applied)
     lacking = [name for name in sums if name not in applied]
     if lacking:
@@ -112,7 +118,7 @@ def _applied(conn: Connection) -> dict[str, str]:
     """Names and checksums of the applied migrations, in their order; none where there is no schema."""
     try:
         with cursor(conn) as cur:
-            cur.execute('SELECT name, checksum FROM nightdesk.migrations ORDER BY name COLLATE "C"')
+            cur.execute(query("applied_migrations"))
             return dict(cur.fetchall())
     except (UndefinedTable, InvalidSchemaName):
         return {}

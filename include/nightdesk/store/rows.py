@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -30,8 +30,35 @@ SCHEMA = "nightdesk"
 
 #: The ends of a span of decisions that is open there.
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-#: A setting of the connection in which a statement leaves how many rows it changed.
+#: A setting of the connection in which a statement leaves how many rows it changed, and their sum.
 _COUNTS = "nightdesk.changed"
+ROWS_CHANGED = (
+    "(SELECT coalesce(sum(n::integer), 0) "
+    f"FROM unnest(string_to_array(current_setting('{_COUNTS}'), ' ')) AS n)"
+)
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of a transaction that goes to the server with its last statement.
+
+    Attributes
+    ----------
+    before, after : str
+        Statements before the commit and after it, each with its semicolon.
+    values : mapping of str to object
+        What they are given.
+    """
+
+    before: str = ""
+    after: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def after_statement(self, statement: str) -> str:
+        """A statement that leaves its counts in the setting for them, and the end: the counts are its row."""
+        # Of several statements the driver gives the row of the last one alone.
+        shown = f"SELECT current_setting('{_COUNTS}')"
+        return f"{statement}; {self.before}COMMIT; {self.after}{shown}"
 
 
 @dataclass(frozen=True)
@@ -68,11 +95,11 @@ class Write:
     grows: bool = False
 
 
-def write_all(conn: Connection, writes: Sequence[Write], *, commit: bool = False) -> list[Changed]:
+def write_all(conn: Connection, writes: Sequence[Write], ending: Ending | None = None) -> list[Changed]:
     """Bring several tables to what they are to hold, in one statement, whatever their number.
 
     Each table may be named once. References among the rows are checked at the end of the statement, so the
-    order of the tables does not matter. With `commit` the transaction of the caller ends on the same way.
+    order of the tables does not matter. With an `ending` the transaction of the caller ends on the same way.
 
     Returns
     -------
@@ -90,17 +117,17 @@ def write_all(conn: Connection, writes: Sequence[Write], *, commit: bool = False
         values |= {f"key_{number}_{name}": value for name, value in write.key.items()}
         parts += _statements(conn, write, whole, number)
         counts += _counted(bool(whole), not write.grows, number)
-    if not parts:
+    if not parts and ending is None:
         return []
-    comma = sql.SQL(", ")
-    statement = sql.SQL("WITH {parts} SELECT set_config({name}, concat_ws(' ', {counts}), false)").format(
-        parts=comma.join(parts), counts=comma.join(counts), name=sql.Literal(_COUNTS)
+    comma, name = sql.SQL(", "), sql.Literal(_COUNTS)
+    common = sql.SQL("WITH {} ").format(comma.join(parts)) if parts else sql.SQL("")
+    counted = sql.SQL("SELECT set_config({}, concat_ws(' ', {}), false)").format(
+        name, comma.join(counts or [sql.SQL("NULL")])
     )
-    if commit:
-        # Of several statements the driver gives the rows of the last one alone.
-        after = sql.SQL("COMMIT; SELECT current_setting({})").format(sql.Literal(_COUNTS))
-        statement = sql.SQL("{}; {}").format(statement, after)
     with cursor(conn) as cur:
+        statement = (common + counted).as_string(cur)
+        if ending is not None:
+            statement, values = ending.after_statement(statement), {**values, **ending.values}
         cur.execute(statement, values)
         found = [int(count) for count in one(cur)[0].split()]
     return [Changed(*found[at : at + 3]) for at in range(0, len(found), 3)]
@@ -281,27 +308,18 @@ def forget_primary_keys(conn: Connection) -> None:
     _PRIMARY_KEYS.pop(conn, None)
 
 
+def note_primary_keys(conn: Connection, rows: Iterable[Row]) -> None:
+    """Keep the primary keys of the connection's schema, rows of the query ``primary_keys``."""
+    _PRIMARY_KEYS[conn] = {row["table_name"]: tuple(row["columns"]) for row in rows}
+
+
 def _primary_key(conn: Connection, table: str) -> tuple[str, ...]:
     if table not in _PRIMARY_KEYS.get(conn, {}):
-        _PRIMARY_KEYS[conn] = _read_primary_keys(conn)
+        note_primary_keys(conn, read_rows(conn, "primary_keys"))
     names = _PRIMARY_KEYS[conn].get(table)
     if names is None:
         raise LookupError(f"table {table} has no primary key: its rows cannot be told apart")
     return names
-
-
-def _read_primary_keys(conn: Connection) -> dict[str, tuple[str, ...]]:
-    """The columns of the primary key of every table of the schema, in their order."""
-    with cursor(conn) as cur:
-        cur.execute(
-            "SELECT relname, array_agg(attname ORDER BY position) FROM pg_index "
-            "JOIN pg_class ON pg_class.oid = indrelid, "
-            "unnest(indkey) WITH ORDINALITY AS part (attnum, position) JOIN pg_attribute USING (attnum) "
-            "WHERE indisprimary AND relnamespace = %(schema)s::regnamespace AND attrelid = indrelid "
-            "GROUP BY relname",
-            {"schema": SCHEMA},
-        )
-        return {table: tuple(names) for table, names in cur.fetchall()}
 
 
 def _complete(table: str, key: Row, rows: Sequence[Row]) -> list[Row]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from nightdesk.core.masking import mask_line
-from nightdesk.store.db import Connection, book_lock_key, cursor, transaction
+from nightdesk.store.ahead import NamedQuery, came_with, together
+from nightdesk.store.db import Connection, book_lock_key, cursor, one, transaction
 from nightdesk.store.queries import query
-from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.rows import ROWS_CHANGED, Ending, read_row, read_rows
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,28 @@ def find_run(conn: Connection, book: str, as_of: datetime) -> StoredRun | None:
 
 @contextmanager
 def held_run(
-    conn: Connection, book: str, as_of: datetime, *, by_sending: bool = True
+    conn: Connection,
+    book: str,
+    as_of: datetime,
+    *,
+    by_sending: bool = True,
+    ahead: Iterable[NamedQuery] = (),
 ) -> Iterator[str | None]:
-    """A transaction that holds the run's row, as `lock_run`; the block is told as `sealed_because`.
+    """A transaction that holds the run's row to its end: sealing and rewriting exclude one another.
 
-    Three statements on one way to the server; whether it is sealed is looked at once the row is held.
+    The block is told as `sealed_because`; what the first block of `reading_once` in it will need is read
+    `ahead`. All that goes in one call, and is looked at once the row is held.
     """
-    first = f"{query('lock_run')}; {query('sealed')}"
-    with transaction(conn, first, {"book": book, "as_of": as_of}) as row:
-        yield None if row is None else _sealed_because(*row, by_sending=by_sending)
-
-
-def lock_run(conn: Connection, book: str, as_of: datetime) -> None:
-    """Hold the run's row to the end of the transaction: sealing and rewriting exclude one another."""
+    sealed = NamedQuery("sealed", {"book": book, "as_of": as_of})
+    asked = together(conn, [sealed, *ahead])
     with cursor(conn) as cur:
-        cur.execute(query("lock_run"), {"book": book, "as_of": as_of})
+        lock = cur.mogrify(query("lock_run"), sealed.values).decode()
+    with transaction(conn, f"{lock}; {asked.text}") as row:
+        answers = asked.answers(row or ())
+        found = answers[sealed.key]
+        if ahead:
+            came_with(conn, answers)
+        yield _sealed_because(**found[0], by_sending=by_sending) if found else None
 
 
 def sealed_because(conn: Connection, book: str, as_of: datetime, *, by_sending: bool = True) -> str | None:
@@ -96,12 +105,6 @@ def _sealed_because(
     return "it was closed" if closed else None
 
 
-def take_turn(conn: Connection, book: str, before: datetime) -> bool:
-    """Take the book's lock where the decision `before` is closed and nobody has it; whether it was taken."""
-    row = read_row(conn, "take_turn", book=book, as_of=before, key=book_lock_key(book))
-    return row is not None and bool(row["taken"])
-
-
 def set_known_by(
     conn: Connection, book: str, as_of: datetime, known_by: datetime, code_version: str, config_hash: str
 ) -> None:
@@ -114,30 +117,61 @@ def set_known_by(
         )
 
 
-def close_run(conn: Connection, book: str, as_of: datetime) -> bool:
-    """Close a decision; False when it was closed before. What was kept for earlier ones alone is cleared."""
+def close_run(conn: Connection, book: str, as_of: datetime, ending: Ending | None = None) -> bool:
+    """Close a decision; False when it was closed before. What was kept for earlier ones alone is cleared.
+
+    With an `ending` the caller's transaction ends on the same way.
+    """
+    closed = (
+        # The page of the next decision still asks what the market was at the orders of this one.
+        "DELETE FROM nightdesk.quality_outcomes WHERE book = %(book)s AND as_of < %(as_of)s; "
+        "WITH closed AS (UPDATE nightdesk.runs SET status = 'closed', closed_at = clock_timestamp() "
+        "WHERE book = %(book)s AND as_of = %(as_of)s AND status <> 'closed' RETURNING 1) "
+        "SELECT set_config('nightdesk.changed', count(*)::text, false) FROM closed"
+    )
+    key = {"book": book, "as_of": as_of}
     with cursor(conn) as cur:
-        cur.execute(
-            # The page of the next decision still asks what the market was at the orders of this one.
-            "DELETE FROM nightdesk.quality_outcomes WHERE book = %s AND as_of < %s",
-            (book, as_of),
-        )
-        cur.execute(
-            "UPDATE nightdesk.runs SET status = 'closed', closed_at = clock_timestamp() "
-            "WHERE book = %s AND as_of = %s AND status <> 'closed'",
-            (book, as_of),
-        )
-        return cur.rowcount > 0
+        if ending is None:
+            cur.execute(closed, key)
+        else:
+            cur.execute(ending.after_statement(closed), {**key, **ending.values})
+        return int(one(cur)[0]) > 0
 
 
 def begin_step(conn: Connection, run: StoredRun, step: str, task: str | None = None) -> int:
     """Record that an attempt at a step begins; its number. See `open_attempt`."""
-    return open_attempt(conn, run, step, task)[0]
+    return open_attempt(conn, run, step, task).number
+
+
+@dataclass
+class Attempt:
+    """An attempt at a step that is under way.
+
+    Attributes
+    ----------
+    number : int
+    run : StoredRun
+        As it stood when the attempt began.
+    locks : list of int
+        Advisory locks of the connection that are given back when it ends.
+    has_ended : bool
+        Whether its end was recorded with its rows.
+    """
+
+    number: int
+    run: StoredRun
+    locks: list[int] = field(default_factory=list)
+    has_ended: bool = False
+
+    def end(self) -> None:
+        """Note that its end is recorded, and its locks are given back."""
+        self.has_ended = True
+        self.locks.clear()
 
 
 def open_attempt(
-    conn: Connection, run: StoredRun, step: str, task: str | None = None
-) -> tuple[int, StoredRun]:
+    conn: Connection, run: StoredRun, step: str, task: str | None = None, turn_after: datetime | None = None
+) -> Attempt:
     """Record that an attempt at a step begins, opening its run where it is the first.
 
     Parameters
@@ -150,17 +184,21 @@ def open_attempt(
         Name of the step.
     task : str, optional
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
-
-    Returns
-    -------
-    tuple of (int, Run)
-        The number of the attempt, and the run as it stands when the attempt begins.
+    turn_after : datetime, optional
+        The decision before, of a step that has to wait for its turn: where that is closed and nobody has the
+        book's lock, the attempt is given it.
     """
-    begun = {"step": step, "task": task, **{name: getattr(run, name) for name in _OPENED}}
-    row = read_row(conn, "begin_step", **begun)
-    if row is None:
-        raise LookupError(f"the attempt at {step} of {run.book} {run.session} was not recorded")
-    return row.pop("run_step_id"), StoredRun(**row)
+    key = book_lock_key(run.book)
+    values = {"step": step, "task": task, **{name: getattr(run, name) for name in _OPENED}}
+    text = query("begin_step")
+    if turn_after is not None:
+        text = f"{text}; {query('attempt_in_turn')}"
+        values |= {"key": key, "before": turn_after}
+    with cursor(conn) as cur:
+        cur.execute(text, values)
+        row = dict(zip((column.name for column in cur.description or ()), one(cur), strict=True))
+    has_turn, number = row.pop("has_turn", None), row.pop("run_step_id")
+    return Attempt(number, StoredRun(**row), [key] if has_turn else [])
 
 
 def end_step(
@@ -177,12 +215,9 @@ def end_step(
 
     `unlock` are advisory locks of the connection that the attempt still holds: they are given back with it.
     """
-    import json
-
-    released = "".join(f"SELECT pg_advisory_unlock({key}); " for key in unlock)
     with cursor(conn) as cur:
         cur.execute(
-            f"{released}WITH ended AS (UPDATE nightdesk.run_steps SET status = %(status)s, "
+            f"{_released(unlock)}WITH ended AS (UPDATE nightdesk.run_steps SET status = %(status)s, "
             "ended_at = clock_timestamp(), "
             "counts = %(counts)s, differences = %(differences)s, error = %(error)s "
             "WHERE run_step_id = %(number)s RETURNING book, as_of) "
@@ -196,6 +231,31 @@ def end_step(
                 "error": None if error is None else mask_line(error),
             },
         )
+
+
+def ending_of(attempt: Attempt, counts: Mapping[str, int | str], written: int | None = None) -> Ending:
+    """The end of a transaction with which an attempt is done: recorded before the commit, its locks after it.
+
+    Where `written` is given, the counts say how many rows were written: so many, and those of the statement
+    that the transaction ends with.
+    """
+    shown = "%(end_counts)s::jsonb"
+    if written is not None:
+        shown += f" || jsonb_build_object('written', %(end_written)s + {ROWS_CHANGED})"
+    return Ending(
+        before="UPDATE nightdesk.run_steps SET status = 'done', ended_at = clock_timestamp(), "
+        f"counts = {shown} WHERE run_step_id = %(end_number)s; ",
+        after=_released(attempt.locks),
+        values={
+            "end_counts": json.dumps(dict(counts)),
+            "end_number": attempt.number,
+            "end_written": written,
+        },
+    )
+
+
+def _released(locks: Sequence[int]) -> str:
+    return "".join(f"SELECT pg_advisory_unlock({key}); " for key in locks)
 
 
 @dataclass(frozen=True)

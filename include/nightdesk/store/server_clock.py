@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from nightdesk.store.db import Connection, cursor, one
+from nightdesk.store.ahead import NamedQuery
+from nightdesk.store.db import Connection
+from nightdesk.store.rows import read_rows
+
+#: The question that `read_clocks` asks.
+CLOCKS = NamedQuery("clocks")
 
 
-def clock_gap(conn: Connection) -> timedelta:
-    """How far the server's own clock is ahead of this process's (behind, when negative).
+@dataclass(frozen=True)
+class Clocks:
+    """The desk's clock, UTC, and how far the server's is `ahead` of this process's (behind, when negative).
 
     What the question took is no difference: 0 where the server's instant lies between asking and its answer.
     """
-    asked = datetime.now(UTC)
-    with cursor(conn) as cur:
-        cur.execute("SELECT pg_catalog.clock_timestamp()")
-        told: datetime = one(cur)[0]
-    return gap(told, asked, datetime.now(UTC))
+
+    at: datetime
+    ahead: timedelta
+
+
+def read_clocks(conn: Connection, asked: datetime | None = None) -> Clocks:
+    """The clocks now, or as they came with other answers that this process asked for at `asked`, UTC."""
+    asked = datetime.now(UTC) if asked is None else asked
+    (row,) = read_rows(conn, CLOCKS.query_name)
+    return Clocks(row["desk"], gap(row["server"], asked, datetime.now(UTC)))
 
 
 def gap(told: datetime, asked: datetime, answered: datetime) -> timedelta:
