@@ -225,6 +225,27 @@ WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY execution_id;
 SELECT as_of, session, symbol, strategy, quantity, price FROM nightdesk.crosses
 WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, symbol, number;
 
+-- name: move_orders
+-- With `only_from` an order in another state is passed over; a move of an order that is not there breaks a foreign key.
+WITH move AS (
+    SELECT * FROM json_to_recordset(%(moves)s) AS move
+        (client_order_id text, status text, cause text, filled numeric, answer jsonb)
+), moved AS (
+    UPDATE nightdesk.orders o
+    SET status = move.status, filled_quantity = coalesce(move.filled, o.filled_quantity)
+    FROM move
+    WHERE o.client_order_id = move.client_order_id
+      AND (%(only_from)s::text IS NULL OR o.status = %(only_from)s::text)
+    RETURNING o.client_order_id, o.as_of, o.session
+)
+INSERT INTO nightdesk.order_events (client_order_id, number, as_of, session, status, cause, answer)
+SELECT client_order_id,
+    (SELECT count(*) FROM nightdesk.order_events known WHERE known.client_order_id = move.client_order_id),
+    coalesce(%(as_of)s::timestamptz, moved.as_of), coalesce(%(session)s::date, moved.session),
+    move.status, move.cause, move.answer
+FROM move LEFT JOIN moved USING (client_order_id)
+WHERE %(only_from)s::text IS NULL OR moved.as_of IS NOT NULL;
+
 -- name: filled_before
 SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
 WHERE book = %(book)s AND as_of < %(as_of)s AND client_order_id = ANY (%(orders)s)

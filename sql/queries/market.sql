@@ -47,19 +47,27 @@ WITH superseded AS (
                OR abs(held.volume - fresh.volume) <= 1e-6 * least(abs(held.volume), abs(fresh.volume)))
       )
     RETURNING held.symbol_id, held.session, held.superseded_at
+), stamped AS (
+    UPDATE incoming_bars AS fresh SET known_at = superseded.superseded_at
+    FROM superseded
+    WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session
+    RETURNING 1
 )
-UPDATE incoming_bars AS fresh SET known_at = superseded.superseded_at
-FROM superseded
-WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session;
+SELECT set_config('nightdesk.changed', count(*)::text, false) FROM stamped;
 
 -- name: insert_bars
-INSERT INTO nightdesk.bars (symbol_id, session, known_at, source, open, high, low, close, volume)
-SELECT symbol_id, session, known_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
-FROM incoming_bars AS fresh
-WHERE NOT EXISTS (
-    SELECT FROM nightdesk.bars AS held
-    WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
-);
+-- Gives the counts of the versions that were superseded, and of all that were written.
+WITH written AS (
+    INSERT INTO nightdesk.bars (symbol_id, session, known_at, source, open, high, low, close, volume)
+    SELECT symbol_id, session, known_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
+    FROM incoming_bars AS fresh
+    WHERE NOT EXISTS (
+        SELECT FROM nightdesk.bars AS held
+        WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+    )
+    RETURNING 1
+)
+SELECT current_setting('nightdesk.changed')::integer, (SELECT count(*) FROM written);
 
 -- name: make_months_of_hours
 SELECT nightdesk.make_months_of_hours(%(first)s, %(last)s);
@@ -155,22 +163,30 @@ WITH superseded AS (
            OR abs(held.cash - fresh.cash) > 1e-6 * abs(held.cash)
            OR held.other IS DISTINCT FROM (%(other_texts)s::text[])[fresh.other_code + 1])
     RETURNING held.symbol_id, held.session, held.kind, held.superseded_at
+), stamped AS (
+    UPDATE incoming_actions AS fresh SET known_at = superseded.superseded_at
+    FROM superseded
+    WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session
+      AND (%(kinds)s::text[])[fresh.kind_code + 1] = superseded.kind
+    RETURNING 1
 )
-UPDATE incoming_actions AS fresh SET known_at = superseded.superseded_at
-FROM superseded
-WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session
-  AND (%(kinds)s::text[])[fresh.kind_code + 1] = superseded.kind;
+SELECT set_config('nightdesk.changed', count(*)::text, false) FROM stamped;
 
 -- name: insert_actions
-INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value, other, cash, note)
-SELECT symbol_id, session, (%(kinds)s::text[])[kind_code + 1], known_at, (%(sources)s::text[])[source_code + 1],
-       value, (%(other_texts)s::text[])[other_code + 1], cash, (%(note_texts)s::text[])[note_code + 1]
-FROM incoming_actions AS fresh
-WHERE NOT EXISTS (
-    SELECT FROM nightdesk.corporate_actions AS held
-    WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
-      AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
-);
+-- Gives the counts of the versions that were superseded, and of all that were written.
+WITH written AS (
+    INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value, other, cash, note)
+    SELECT symbol_id, session, (%(kinds)s::text[])[kind_code + 1], known_at, (%(sources)s::text[])[source_code + 1],
+           value, (%(other_texts)s::text[])[other_code + 1], cash, (%(note_texts)s::text[])[note_code + 1]
+    FROM incoming_actions AS fresh
+    WHERE NOT EXISTS (
+        SELECT FROM nightdesk.corporate_actions AS held
+        WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
+          AND held.kind = (%(kinds)s::text[])[fresh.kind_code + 1]
+    )
+    RETURNING 1
+)
+SELECT current_setting('nightdesk.changed')::integer, (SELECT count(*) FROM written);
 
 -- name: withdraw_actions
 UPDATE nightdesk.corporate_actions AS held

@@ -16,6 +16,22 @@ SELECT client_order_id, as_of, session, symbol, side, quantity, order_type, time
     coalesce((SELECT sum(f.quantity) FROM nightdesk.paper_fills f WHERE (f.account, f.client_order_id) = (o.account, o.client_order_id)), 0) AS filled
 FROM nightdesk.paper_orders o WHERE account = %(account)s AND client_order_id = %(client_order_id)s;
 
+-- name: receive_paper_order
+-- At the newest period of the account; no row where the account was never funded, or the id is taken.
+WITH received AS (
+    INSERT INTO nightdesk.paper_orders (
+        account, as_of, session, status, client_order_id, symbol, side, quantity, order_type, time_in_force,
+        limit_price, reference_price
+    )
+    SELECT account, as_of, session, 'accepted', %(client_order_id)s, %(symbol)s, %(side)s, %(quantity)s,
+        %(order_type)s, %(time_in_force)s, %(limit_price)s::numeric, %(reference_price)s
+    FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY as_of DESC LIMIT 1
+    ON CONFLICT DO NOTHING
+    RETURNING client_order_id, as_of, session, symbol, side, quantity, order_type, time_in_force, limit_price,
+        reference_price, status, reason
+)
+SELECT received.*, 0::numeric AS filled FROM received;
+
 -- name: paper_orders_received
 SELECT count(*) AS received FROM nightdesk.paper_orders o WHERE account = %(account)s AND as_of >= %(as_of)s;
 

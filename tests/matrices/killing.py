@@ -27,6 +27,8 @@ WATCHED = code_of(
     writing.saving,
     orders.begin_attempt,
     orders.move_order,
+    orders.move_planned,
+    orders._move,
     AlpacaBroker.submit,
     AlpacaBroker.order_by_client_id,
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -158,6 +159,13 @@ class Broker(ABC):
         Unreachable, Unreadable
             When it is not known whether it arrived.
         """
+
+    @contextmanager
+    def answering(self, orders: Collection[str], since: datetime) -> Iterator[None]:
+        """A block in which the account is looked at: the orders of ours by their ids, executions after the
+        decision instant `since`, cash and positions. A simulated broker may answer from one reading of it.
+        """
+        yield
 
     @abstractmethod
     def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:

@@ -6,7 +6,8 @@ decision instant that it has lived up to, so a past session can be decided and f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,8 +23,9 @@ from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill, fill_terms
 from nightdesk.orders.order import Intent, Order
 from nightdesk.store import paper_rows
-from nightdesk.store.db import Connection, transaction
-from nightdesk.store.paper_rows import PaperState
+from nightdesk.store.ahead import reading_once, reading_transaction
+from nightdesk.store.db import Connection, is_idle, transaction
+from nightdesk.store.paper_rows import EndedOrder, PaperState
 
 #: The account holds for one owner, whatever strategies stand behind its orders.
 _OWNER = ""
@@ -70,11 +72,16 @@ class PaperBroker(Broker):
     def submit(self, order: Order) -> BrokerOrder:
         """Receive an order; it fills, or expires, when the market opens next."""
         self.refuse_impossible(order)
-        with transaction(self._conn):
-            state = self._state()
-            if not paper_rows.add_order(self._conn, self._name, state.as_of, state.session, order):
-                raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
-            return self._known(order.client_order_id)
+        row = paper_rows.receive_order(self._conn, self._name, order)
+        if row is None:
+            self._state()
+            raise DuplicateOrder(f"account {self._name} has an order {order.client_order_id} already")
+        return _broker_order(row)
+
+    @contextmanager
+    def answering(self, orders: Collection[str], since: datetime) -> Iterator[None]:
+        with reading_once(self._conn, paper_rows.look_asks(self._name, orders, since)):
+            yield
 
     def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
         row = paper_rows.find_paper_order(self._conn, self._name, client_order_id)
@@ -89,10 +96,8 @@ class PaperBroker(Broker):
     def cancel(self, client_order_id: str) -> BrokerOrder:
         with transaction(self._conn):
             self._known(client_order_id)
-            as_of = self._state().as_of
-            paper_rows.end_order(
-                self._conn, self._name, client_order_id, "cancelled", as_of, "cancelled by its sender"
-            )
+            end = EndedOrder(client_order_id, "cancelled", "cancelled by its sender")
+            paper_rows.end_order(self._conn, self._name, end, self._state().as_of)
             return self._known(client_order_id)
 
     def fund(self, as_of: datetime, capital: Decimal) -> None:
@@ -100,7 +105,7 @@ class PaperBroker(Broker):
         with transaction(self._conn):
             if paper_rows.newest_state(self._conn, self._name) is None:
                 session = self._schedule.session_of(as_of)
-                paper_rows.add_state(self._conn, self._name, PaperState(as_of, session, capital, {}))
+                paper_rows.add_period(self._conn, self._name, PaperState(as_of, session, capital, {}))
 
     def advance(self, period: Period) -> None:
         """Live through a period by the settlement of every driver: accruals, then the open at which waiting
@@ -113,17 +118,19 @@ class PaperBroker(Broker):
         Refused
             When it is not the next one.
         """
-        with transaction(self._conn):
-            state = self._state()
+        alone = is_idle(self._conn)
+        with reading_transaction(self._conn, paper_rows.account_asks(self._name)):
+            with reading_once(self._conn):
+                state, waiting = self._state(), self._waiting()
             if state.as_of == period.as_of:
                 if paper_rows.acted_since(self._conn, self._name, period.as_of):
                     return
                 paper_rows.take_back(self._conn, self._name, period.as_of)
-                state = self._state()
+                state, waiting = self._state(), self._waiting()
             following = self._schedule.after(state.as_of)
             if period.as_of != following:
                 raise Refused(self._not_next(state, following, period))
-            self._settle(state, period.of_account(_OWNER))
+            self._settle(state, waiting, period.of_account(_OWNER), commit=alone)
 
     def _not_next(self, state: PaperState, following: datetime, period: Period) -> str:
         name, noun = self._schedule.name_of, self._schedule.noun
@@ -137,22 +144,24 @@ class PaperBroker(Broker):
         with transaction(self._conn):
             paper_rows.take_back(self._conn, self._name, as_of)
 
-    def _settle(self, state: PaperState, period: Period) -> None:
+    def _waiting(self) -> tuple[Order, ...]:
+        return tuple(map(self._order, paper_rows.open_paper_orders(self._conn, self._name)))
+
+    def _settle(self, state: PaperState, waiting: Sequence[Order], period: Period, *, commit: bool) -> None:
         held = {
             (_OWNER, symbol): Position(_OWNER, symbol, quantity)
             for symbol, quantity in state.positions.items()
         }
         opening = Opening(Ledger(state.cash, held), as_of=state.as_of)
-        waiting = tuple(map(self._order, paper_rows.open_paper_orders(self._conn, self._name)))
         settled = settle(opening, waiting, period, at_the_open(period, self._terms))
         as_of, ledger = period.as_of, settled.ledger
         state = PaperState(as_of, period.session, ledger.cash, ledger.net())
-        paper_rows.add_state(self._conn, self._name, state)
-        for rest in settled.expired:
-            paper_rows.end_order(self._conn, self._name, rest.client_order_id, "expired", as_of, rest.reason)
-        for fill in settled.fills:
-            paper_rows.end_order(self._conn, self._name, fill.client_order_id, "filled", as_of)
-            paper_rows.add_fill(self._conn, self._name, as_of, fill)
+        ended = {fill.client_order_id: EndedOrder(fill.client_order_id, "filled") for fill in settled.fills}
+        for rest in settled.expired:  # of a partly executed one too
+            ended[rest.client_order_id] = EndedOrder(rest.client_order_id, "expired", rest.reason)
+        paper_rows.add_period(
+            self._conn, self._name, state, tuple(ended.values()), settled.fills, commit=commit
+        )
 
     def _state(self) -> PaperState:
         state = paper_rows.newest_state(self._conn, self._name)

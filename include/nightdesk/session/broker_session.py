@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from nightdesk.accounting.payments import PAYMENTS_LOOKED_BACK
 from nightdesk.brokers import Broker, BrokerSnapshot, Unreachable, Unreadable, make
 from nightdesk.orders.broker_account import BrokerOrder, Movement
+from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
 from nightdesk.session.auto_stop import stop_by_rule
 from nightdesk.session.context import Context
-from nightdesk.store.ahead import reading_once
 from nightdesk.store.broker_rows import broker_health, note_answer, note_silence, orders_due
 from nightdesk.store.db import now
 from nightdesk.store.execution_rows import (
@@ -28,6 +28,9 @@ SILENCE = timedelta(minutes=5)
 
 #: How many sessions back a real broker is asked: what it told late belongs to one of them.
 LATE_SESSIONS = 6
+
+
+_NOTHING_MOVED: tuple[Movement, ...] = ()
 
 
 @contextmanager
@@ -64,7 +67,9 @@ def late_since(context: Context) -> datetime:
     return context.calendar.close_at(context.calendar.shift(context.session, -LATE_SESSIONS))
 
 
-def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], as_of: datetime) -> BrokerSnapshot:
+def hear(
+    context: Context, broker: Broker, orders: Collection[StoredOrder], as_of: datetime
+) -> BrokerSnapshot:
     """Everything that the broker says of the book's account, for the settling at `as_of`.
 
     What a real broker tells of executions and movements is stored before anything is made of it; what it told
@@ -76,29 +81,36 @@ def hear(context: Context, broker: Broker, orders: Iterable[StoredOrder], as_of:
     Unreachable, Unreadable
         When some of it cannot be had, or an order of ours is told as another one.
     """
-    asked: dict[str, BrokerOrder | None] = {}
-    for one in orders:
-        name = one.order.client_order_id
-        asked[name] = _ours(broker.order_by_client_id(name), one.order) if one.attempts else None
-    if broker.simulated:
-        fills = tuple(broker.fills_since(context.schedule.before(as_of)))
-        movements: tuple[Movement, ...] = ()
-    else:
-        session = context.schedule.session_of(as_of)
-        since = context.calendar.shift(session, -LATE_SESSIONS)
-        fills = tuple(broker.fills_since(context.calendar.close_at(since)))
-        movements = tuple(broker.movements_since(since))
-        book = context.book.name
-        add_executions(context.conn, book, fills)
-        add_movements(context.conn, book, movements)
-        fills = executions_since(context.conn, book, since)
-        known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
-        paid = ("dividend", "corporate_action")
-        movements = tuple(one for one in known if one.kind in paid or one.session > since)
-    current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
-    with reading_once(context.conn):
-        cash, positions = broker.account().cash, broker.positions()
-    return BrokerSnapshot(cash, positions, asked, fills, movements, current)
+    names = [one.order.client_order_id for one in orders if one.attempts]
+    before = context.schedule.before(as_of)
+    with broker.answering(names, before):
+        asked: dict[str, BrokerOrder | None] = {}
+        for one in orders:
+            name = one.order.client_order_id
+            asked[name] = _ours(broker.order_by_client_id(name), one.order) if one.attempts else None
+        if broker.simulated:
+            fills, movements = tuple(broker.fills_since(before)), _NOTHING_MOVED
+        else:
+            fills, movements = _executed_and_moved(context, broker, context.schedule.session_of(as_of))
+        current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
+        return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements, current)
+
+
+def _executed_and_moved(
+    context: Context, broker: Broker, session: date
+) -> tuple[tuple[Fill, ...], tuple[Movement, ...]]:
+    """What a real broker has told by now of the sessions that it is asked about, stored first."""
+    since, book = context.calendar.shift(session, -LATE_SESSIONS), context.book.name
+    fills = broker.fills_since(context.calendar.close_at(since))
+    movements = broker.movements_since(since)
+    add_executions(context.conn, book, fills)
+    add_movements(context.conn, book, movements)
+    known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
+    paid = ("dividend", "corporate_action")
+    return (
+        executions_since(context.conn, book, since),
+        tuple(one for one in known if one.kind in paid or one.session > since),
+    )
 
 
 def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:

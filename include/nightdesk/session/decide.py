@@ -16,7 +16,7 @@ from nightdesk.portfolio import Dropped
 from nightdesk.session.auto_stop import stop_by_rule
 from nightdesk.session.context import Context
 from nightdesk.session.loading import session_day, session_market, session_state, settled_state
-from nightdesk.session.reading_ahead import decision_asks, ledger_asks
+from nightdesk.session.reading_ahead import decision_asks, ledger_asks, stored_orders_asks
 from nightdesk.session.risk_state import keep_risk
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.tax import keep_view, taxed
@@ -92,13 +92,11 @@ def orders(context: Context) -> StepOutcome:
 
 def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> StepOutcome:
     """Write the orders of a session with their intents and first events, and its crosses, in one go."""
-    with saving(context) as save:
+    with saving(context, ahead=stored_orders_asks(context)) as save:
+        with reading_once(context.conn):
+            stored = orders_of(context.conn, context.book.name, context.as_of)
         # A second try is no part of the decision: it stays as the person who asked for it left it.
-        again = [
-            one.order
-            for one in orders_of(context.conn, context.book.name, context.as_of)
-            if one.order.generation
-        ]
+        again = [one.order for one in stored if one.order.generation]
         save.rows("orders", order_rows([*planned, *again]))
         save.rows("order_intents", intent_rows([*planned, *again]))
         save.rows("crosses", cross_rows(crosses))

@@ -35,10 +35,12 @@ ASKED_AHEAD = frozenset(
     {
         *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED,
         "adjustments_of", "applied_migrations", "book_record", "clocks", "cross_rows", "entry_rows",
-        "feeds_health", "fill_rows", "gated_rows", "kept_book", "order_by_id", "orders_to_settle",
+        "feeds_health", "fill_rows", "first_origin_decided_on", "gated_rows", "kept_book", "late_actions",
+        "order_by_id", "orders_to_settle", "panel_actions", "paper_fills_since", "paper_open_orders",
+        "paper_order", "paper_state",
         "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
         "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
-        "strategy_bands", "target_scale",
+        "stored_days", "strategy_bands", "symbol_numbers", "target_scale",
     }
 )  # fmt: skip
 
@@ -52,9 +54,16 @@ def settle_asks(context: Context) -> list[NamedQuery]:
     """What the settling of a decision begins with."""
     book, previous = context.book.name, context.previous
     known = {"book": book, "as_of": context.as_of, "first": context.session - AWAITED}
-    asks = [*_outcome(context, "day"), NamedQuery("orders_to_settle", known)]
-    if previous is None:
+    asks = [
+        *_outcome(context, "day"),
+        *_of(context, "sealed", "adjustments_of"),
+        NamedQuery("orders_to_settle", known),
+    ]
+    run = context.run()
+    if previous is None or run is None or run.known_by is None:
         return asks
+    late = {"symbols": list(context.book.symbols), "as_of": context.as_of, "known_by": run.known_by}
+    asks.append(NamedQuery("late_actions", {"book": book, **late}))
     before = _at(context, previous, "portfolio_row", "position_rows")
     return [*asks, *before, NamedQuery("cross_rows", {"book": book, "first": previous, "last": previous})]
 
@@ -62,6 +71,11 @@ def settle_asks(context: Context) -> list[NamedQuery]:
 def ledger_asks(context: Context) -> list[NamedQuery]:
     """The ledger at the session's mark, what the gate left, and the newest prices."""
     return [*_of(context, "portfolio_row", "position_rows", "gated_rows"), *_outcome(context, "day")]
+
+
+def stored_orders_asks(context: Context) -> list[NamedQuery]:
+    """The orders of the decision as they stand."""
+    return _of(context, "order_rows")
 
 
 def decision_asks(context: Context, *more: str) -> list[NamedQuery]:

@@ -34,10 +34,10 @@ from nightdesk.engine import Market
 from nightdesk.session.broker_session import contact, hear, late_since
 from nightdesk.session.clocks import agreed_clock
 from nightdesk.session.context import Context
-from nightdesk.store.broker_rows import adjustments_of
+from nightdesk.store.broker_rows import Adjustment
 from nightdesk.store.execution_rows import movements_booked_in, payments_booked, references_booked
 from nightdesk.store.ledger_rows import reconciliations_of
-from nightdesk.store.order_rows import StoredOrder, filled_before, fills_between, fills_of
+from nightdesk.store.order_rows import StoredOrder, fills_between, fills_of
 
 #: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
 SECOND_LOOKS = 3
@@ -48,7 +48,11 @@ _ASKED_AGAIN = (RefuseFill, CancelOrder, Difference)
 
 
 def ledger_side(
-    context: Context, market: Market, accrued: Accrued, waiting: Sequence[StoredOrder]
+    context: Context,
+    market: Market,
+    accrued: Accrued,
+    waiting: Sequence[StoredOrder],
+    booked: Mapping[str, Decimal],
 ) -> LedgerSnapshot:
     """The ledger's side of the session.
 
@@ -62,9 +66,10 @@ def ledger_side(
         What came before the fills: capital, or the accruals of the night and the actions of the open.
     waiting : sequence of StoredOrder
         The orders that were open when the session began.
+    booked : mapping of client order id to Decimal
+        Units of them that earlier settlings booked.
     """
     conn, book, session = context.conn, context.book.name, context.session
-    booked = filled_before(conn, book, context.as_of, [one.order.client_order_id for one in waiting])
     restated = {one.client_order_id: one for one in accrued.orders}
     orders = {}
     for one in waiting:
@@ -92,13 +97,12 @@ def ledger_side(
     )
 
 
-def adjustments(context: Context, ours: LedgerSnapshot) -> tuple[Entry, ...]:
+def adjustments(adopted: Sequence[Adjustment], ours: LedgerSnapshot) -> tuple[Entry, ...]:
     """The entries of what a person took over from the broker for this session.
 
     Where one symbol and cash move against each other, the units went, or came, for that cash.
     """
     entries: tuple[Entry, ...] = ()
-    adopted = adjustments_of(context.conn, context.book.name, context.as_of)
     traded = _one_trade({one.item: one.amount for one in adopted})
     for one in adopted:
         if traded is not None:

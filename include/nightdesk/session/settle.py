@@ -26,8 +26,9 @@ from nightdesk.session.reconcile_outcome import keep
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.writing import Saver, StepOutcome, saving
 from nightdesk.store.ahead import reading_once
+from nightdesk.store.broker_rows import adjustments_of
 from nightdesk.store.ledger_rows import entry_rows, mark_row, position_rows, read_ledger, read_mark
-from nightdesk.store.order_rows import StoredOrder, crosses_of, fill_rows, orders_to_settle
+from nightdesk.store.order_rows import StoredOrder, crosses_of, fill_rows, filled_before, orders_to_settle
 from nightdesk.store.run_rows import sealed_because
 
 
@@ -46,18 +47,21 @@ def settle(context: Context) -> StepOutcome:
         When a symbol is held or ordered that the book no longer names.
     """
     with in_turn(context):
-        with reading_once(context.conn, settle_asks(context)):
+        conn, book, as_of = context.conn, context.book.name, context.as_of
+        with reading_once(conn, settle_asks(context)):
             market, opening = session_market(context), _opening(context)
-            waiting = orders_to_settle(context.conn, context.book.name, *context.moment)
+            waiting = orders_to_settle(conn, book, *context.moment)
             crosses = _crosses(context)
+            _refuse_unnamed(context, opening.ledger, waiting, crosses)
+            period, unbooked = _period(context, market, opening.ledger, crosses)
+            booked = filled_before(conn, book, as_of, [one.order.client_order_id for one in waiting])
+            adopted = adjustments_of(conn, book, as_of)
+            unsealed = sealed_because(conn, book, as_of) is None
         waiting = identified(context, waiting)
-        _refuse_unnamed(context, opening.ledger, waiting, crosses)
-        period, unbooked = _period(context, market, opening.ledger, crosses)
-        unsealed = sealed_because(context.conn, context.book.name, context.as_of) is None
 
         def execute(accrued: Accrued) -> Agreed:
-            ours = ledger_side(context, market, accrued, waiting)
-            adjusted = adjustments(context, ours)
+            ours = ledger_side(context, market, accrued, waiting, booked)
+            adjusted = adjustments(adopted, ours)
             ours = replace(ours, ledger=ours.ledger.apply(adjusted))
             repairs = agree(context, period, ours, waiting) if unsealed else agreed(context)
             return Agreed.of(ours, adjusted, repairs)

@@ -50,11 +50,11 @@ from nightdesk.session.sequencing import in_turn
 from nightdesk.session.unsent_orders import tell_unsent
 from nightdesk.session.writing import StepOutcome, refuse_outdated
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.db import transaction
+from nightdesk.store.db import is_idle
 from nightdesk.store.foreign_order_rows import ForeignOrder
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import positions_of, read_ledger
-from nightdesk.store.order_rows import begin_attempt, find_order, move_order, orders_of
+from nightdesk.store.order_rows import begin_attempt, find_order, move_order, move_planned, orders_of
 from nightdesk.store.run_rows import held_run, sealed_because
 
 
@@ -125,11 +125,7 @@ def send_planned(context: Context, broker: Broker) -> None:
 
 def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
     """Keep what the broker says of an order that reached it; its fills are booked by the next session."""
-    with transaction(context.conn):
-        current = find_order(context.conn, known.client_order_id)
-        if current is not None and current.status == "planned":
-            name, status, own = known.client_order_id, standing_of(known), current.order
-            move_order(context.conn, name, own.as_of, own.session, status, cause, answer=known.answer)
+    move_planned(context.conn, known.client_order_id, standing_of(known), cause, known.answer)
 
 
 def standing_of(known: BrokerOrder) -> str:
@@ -166,8 +162,9 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         # One that no attempt is known of may be there too: the database was restored since.
         if given_up and _is_there(context, broker, name):
             return
-    with held_run(context.conn, context.book.name, context.as_of):
-        with reading_once(context.conn, sending_asks(context, name)):
+    alone = is_idle(context.conn)
+    with held_run(context.conn, context.book.name, context.as_of, ahead=sending_asks(context, name)):
+        with reading_once(context.conn):
             current = find_order(context.conn, name)
             if current is None or current.status != "planned":
                 return
@@ -179,7 +176,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         if stopped is not None:
             move_order(context.conn, name, *context.moment, stopped.status, stopped.cause)
             return
-        begin_attempt(context.conn, name)
+        begin_attempt(context.conn, name, commit=alone)
     try:
         answer = broker.submit(order)
     except DuplicateOrder:
@@ -188,13 +185,11 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     except RejectedOrder as refusal:
         # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
         if not _is_there(context, broker, name):
-            with transaction(context.conn):
-                answered = refusal.answer
-                move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
+            answered = refusal.answer
+            move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
     except Unreadable as error:
-        with transaction(context.conn):
-            cause = f"not known whether it arrived: {error}"
-            move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)
+        cause = f"not known whether it arrived: {error}"
+        move_order(context.conn, name, *context.moment, "planned", cause, answer=error.answer)
         raise
     else:
         record_known(context, answer, "sent")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from nightdesk.core.errors import Refused
 from nightdesk.session.context import Context
+from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import is_idle
 from nightdesk.store.rows import Ending, Write, diff_rows, write_all
 from nightdesk.store.run_rows import Attempt, ending_of, held_run, outdated_steps
@@ -97,7 +98,9 @@ class Saver:
 
 
 @contextmanager
-def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
+def saving(
+    context: Context, *, after_sending: bool = False, ahead: Iterable[NamedQuery] = ()
+) -> Iterator[Saver]:
     """One transaction in which the session cannot be sealed by another attempt.
 
     Parameters
@@ -106,10 +109,12 @@ def saving(context: Context, *, after_sending: bool = False) -> Iterator[Saver]:
         The session.
     after_sending : bool
         True for the steps that come after orders were sent, which seals all the steps before them.
+    ahead : iterable of NamedQuery
+        What the first block of `reading_once` in it will need.
     """
     conn, book, as_of = context.conn, context.book.name, context.as_of
     alone = is_idle(conn)
-    with held_run(conn, book, as_of, by_sending=not after_sending) as sealed:
+    with held_run(conn, book, as_of, by_sending=not after_sending, ahead=ahead) as sealed:
         save = Saver(context, sealed)
         yield save
         save.flush(commit=alone)

@@ -23,7 +23,7 @@ from weakref import WeakKeyDictionary
 from psycopg2.extensions import string_types
 from psycopg2.extras import CompositeCaster
 
-from nightdesk.store.db import Connection, Cursor, cursor, one, sql_folder
+from nightdesk.store.db import Connection, Cursor, cursor, one, sql_folder, transaction
 
 #: Names and types (by the server's number) of a query's columns.
 Columns = list[tuple[str, int]]
@@ -45,7 +45,7 @@ class NamedQuery:
 Answers = dict[str, list[dict[str, Any]]]
 
 _KNOWN: WeakKeyDictionary[Connection, Answers] = WeakKeyDictionary()
-#: What came with the opening of a connection, until its first block.
+#: What came with the opening of a connection or a transaction, until the next block.
 _CAME: WeakKeyDictionary[Connection, Answers] = WeakKeyDictionary()
 
 
@@ -80,7 +80,7 @@ def together(conn: Connection, asks: Iterable[NamedQuery]) -> Together:
 
 
 def came_with(conn: Connection, answers: Answers) -> None:
-    """Give what was answered when a connection was opened to its first block of `reading_once`."""
+    """Give what was answered when a connection or transaction was opened to the next `reading_once`."""
     _CAME[conn] = answers
 
 
@@ -104,6 +104,23 @@ def reading_once(conn: Connection, ahead: Iterable[NamedQuery] = ()) -> Iterator
     finally:
         if outer is None:
             _KNOWN.pop(conn, None)
+
+
+@contextmanager
+def reading_transaction(conn: Connection, ahead: Iterable[NamedQuery], first: str = "") -> Iterator[Answers]:
+    """A transaction that begins with what it reads: its begin, the statements of `first` and the answers come
+    in one call.
+
+    The first block of `reading_once` in it has the answers.
+    """
+    asked = together(conn, ahead)
+    with transaction(conn, f"{first}; {asked.text}" if first else asked.text) as row:
+        answers = asked.answers(row or ())
+        came_with(conn, answers)
+        try:
+            yield answers
+        finally:
+            _CAME.pop(conn, None)
 
 
 def known_answer(conn: Connection, ask: NamedQuery) -> list[dict[str, Any]] | None:

@@ -15,6 +15,7 @@ import numpy as np
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar, get_calendar
+from nightdesk.store.ahead import NamedQuery, reading_once
 from nightdesk.store.binary import copy_in
 from nightdesk.store.checked_frames import (
     KINDS,
@@ -24,7 +25,7 @@ from nightdesk.store.checked_frames import (
     read_actions,
     read_bars,
 )
-from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, lock_key, transaction
+from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, lock_key, one, transaction
 from nightdesk.store.queries import query
 from nightdesk.store.restating import turn_back
 from nightdesk.store.rows import read_row, read_rows
@@ -68,8 +69,9 @@ def known_now(conn: Connection) -> datetime:
     It waits for a write on its way, and writes wait for the end of the caller's transaction. No write may
     follow in that transaction itself: two such callers would wait for each other.
     """
-    with transaction(conn, f"SELECT pg_advisory_xact_lock_shared({MARKET_LOCK}); {CLOCK}") as row:
-        return _instant_of(row)
+    with cursor(conn) as cur:  # by itself it is a transaction too, in which the lock is held
+        cur.execute(f"SELECT pg_advisory_xact_lock_shared({MARKET_LOCK}); {CLOCK}")
+        return _instant_of(cur.fetchone())
 
 
 def _instant_of(row: tuple[Any, ...] | None) -> datetime:
@@ -121,10 +123,9 @@ def save_market(
     """
     calendar = get_calendar(book.calendar)
     continuous = book.continuous_symbols
-    with (
-        transaction(conn, f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {CLOCK}") as row,
-        cursor(conn) as cur,
-    ):
+    staged = f"{query('stage_bars')}; {query('stage_actions')}"
+    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {staged}; {CLOCK}"
+    with transaction(conn, first) as row, cursor(conn) as cur:
         arrived = _instant_of(row)
         facts = read_bars(bars, calendar, continuous, arrived)
         named = () if actions is None else actions["symbol"]
@@ -132,8 +133,10 @@ def save_market(
         turned = turn_back(conn, cur, facts, actions, ids)
         facts, actions = turned.bars, turned.actions
         moves = None if actions is None else read_actions(actions, calendar, continuous)
-        spans = stored_days(conn, ids)
-        before = min(inception, first_day_decided_on(conn, calendar) or inception)
+        asks = [NamedQuery("stored_days", {"symbols": list(ids)}), NamedQuery("first_origin_decided_on")]
+        with reading_once(conn, asks):
+            spans = stored_days(conn, ids)
+            before = min(inception, first_day_decided_on(conn, calendar) or inception)
         saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, before, arrived), arrived)
         saved_moves = Saved()
         if moves is not None:
@@ -146,9 +149,8 @@ def save_market(
 
 def stored_days(conn: Connection, symbols: Iterable[str]) -> dict[str, tuple[date, date]]:
     """First and last day of the stored bars of each of `symbols`; without those that have none."""
-    with cursor(conn) as cur:
-        cur.execute(query("stored_days"), {"symbols": list(symbols)})
-        return {name: (first, last) for name, first, last in cur.fetchall()}
+    rows = read_rows(conn, "stored_days", symbols=list(symbols))
+    return {row["symbol"]: (row["first"], row["last"]) for row in rows}
 
 
 def market_changed(conn: Connection, book: Book, first: date, last: date, since: datetime) -> bool:
@@ -230,8 +232,7 @@ def _known_at(
 def _write(
     cur: Cursor, table: str, facts: CheckedFrame, ids: Mapping[str, int], known_at: Instants, at: datetime
 ) -> Saved:
-    """Write the versions that differ from the newest ones, all rows at once."""
-    cur.execute(query(f"stage_{table}"))
+    """Write the versions that differ from the newest ones, all rows at once, by the table staged for them."""
     numbers = np.array([ids[name] for name in facts.symbols], dtype=np.int32)
     kind = {} if facts.kind is None else {"kind_code": facts.kind.astype(np.int16)}
     texts = {f"{name}_code": codes.astype(np.int32) for name, (codes, _) in facts.texts.items()}
@@ -251,10 +252,9 @@ def _write(
         },
     )
     # Without figures about the rows just staged the planner takes them for a handful.
-    cur.execute(f"ANALYZE incoming_{table}; {query(f'supersede_{table}')}", {"at": at, **named})
-    corrected = cur.rowcount
-    cur.execute(query(f"insert_{table}"), named)
-    written = cur.rowcount
+    statements = [f"ANALYZE incoming_{table}", query(f"supersede_{table}"), query(f"insert_{table}")]
+    cur.execute("; ".join(statements), {"at": at, **named})
+    corrected, written = one(cur)
     return Saved(new=written - corrected, corrected=corrected, unchanged=len(facts) - written)
 
 

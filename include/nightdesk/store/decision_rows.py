@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from nightdesk.core.calendar import as_date
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.risk import Verdict
-from nightdesk.store.db import Connection, cursor
+from nightdesk.store.db import Connection, cursor, one
+from nightdesk.store.queries import query
 from nightdesk.store.rows import read_row, read_rows
 
 Codes = NDArray[np.int8]
@@ -38,16 +39,13 @@ def was_ingested(conn: Connection, book: str, config_hash: str) -> bool:
 
 def factor_set(conn: Connection, names: Sequence[str]) -> int:
     """Number of a list of factor names, given to it when it is first used."""
+    added = (
+        "INSERT INTO nightdesk.factor_sets (names) SELECT %(names)s WHERE NOT EXISTS "
+        "(SELECT FROM nightdesk.factor_sets WHERE names = %(names)s) ON CONFLICT DO NOTHING"
+    )
     with cursor(conn) as cur:
-        cur.execute(
-            "INSERT INTO nightdesk.factor_sets (names) SELECT %(names)s WHERE NOT EXISTS "
-            "(SELECT FROM nightdesk.factor_sets WHERE names = %(names)s) ON CONFLICT DO NOTHING",
-            {"names": list(names)},
-        )
-    row = read_row(conn, "factor_set", names=list(names))
-    if row is None:
-        raise LookupError("a factor set vanished while it was written")
-    return int(row["factor_set_id"])
+        cur.execute(f"{added}; {query('factor_set')}", {"names": list(names)})
+        return int(one(cur)[0])
 
 
 def read_factors(conn: Connection, book: str, as_of: datetime, symbols: Sequence[str]) -> dict[str, Floats]:

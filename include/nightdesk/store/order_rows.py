@@ -15,6 +15,7 @@ from nightdesk.orders.fills import Fill, FillTerms
 from nightdesk.orders.order import Cross, Intent, Order
 from nightdesk.orders.slippage import Slippage, expected_prices
 from nightdesk.store.db import Connection, cursor
+from nightdesk.store.queries import query
 from nightdesk.store.rows import EARLIEST, LATEST, add_rows, read_row, read_rows
 
 #: Characters of a broker's answer that are kept with an order.
@@ -145,13 +146,14 @@ def dated_crosses(
     return {as_of: tuple(found.values()) for as_of, found in out.items()}
 
 
-def begin_attempt(conn: Connection, client_order_id: str) -> None:
-    """Count one more attempt at sending an order; to be committed before the broker is called."""
+def begin_attempt(conn: Connection, client_order_id: str, *, commit: bool = False) -> None:
+    """Count one more attempt at sending an order; to be committed before the broker is called.
+
+    With `commit` the transaction of the caller ends on the same way.
+    """
+    counted = "UPDATE nightdesk.orders SET attempts = attempts + 1 WHERE client_order_id = %s"
     with cursor(conn) as cur:
-        cur.execute(
-            "UPDATE nightdesk.orders SET attempts = attempts + 1 WHERE client_order_id = %s",
-            (client_order_id,),
-        )
+        cur.execute(f"{counted}; COMMIT" if commit else counted, (client_order_id,))
 
 
 def resize_order(conn: Connection, order: Order) -> None:
@@ -210,13 +212,28 @@ def move_order(
     _move(conn, as_of, session, [move | {"filled": filled, "answer": answer}])
 
 
+def move_planned(
+    conn: Connection, client_order_id: str, status: str, cause: str, answer: Mapping[str, Any] | None
+) -> None:
+    """Bring an order out of its planning, in its own session; one that has left it stays as it is."""
+    move = {"client_order_id": client_order_id, "status": status, "cause": cause}
+    _move(conn, None, None, [move | {"filled": None, "answer": answer}], only_from="planned")
+
+
 def move_orders(conn: Connection, as_of: datetime, session: date, moves: Sequence[MoveOrder]) -> None:
-    """The same for any number of orders, each at most once, in two statements."""
+    """The same as `move_order` for any number of orders, each at most once."""
     names = ("client_order_id", "status", "cause", "filled", "answer")
     _move(conn, as_of, session, [{name: getattr(one, name) for name in names} for one in moves])
 
 
-def _move(conn: Connection, as_of: datetime, session: date, moves: Sequence[Mapping[str, Any]]) -> None:
+def _move(
+    conn: Connection,
+    as_of: datetime | None,
+    session: date | None,
+    moves: Sequence[Mapping[str, Any]],
+    only_from: str | None = None,
+) -> None:
+    """Move orders and add their events, in one statement; without an instant, at that of each order."""
     import json
 
     if not moves:
@@ -224,22 +241,10 @@ def _move(conn: Connection, as_of: datetime, session: date, moves: Sequence[Mapp
     document = json.dumps(
         mask_document([{**one, "answer": _kept(one["answer"])} for one in moves]), default=str
     )
-    moved = (
-        "json_to_recordset(%(moves)s) AS move "
-        "(client_order_id text, status text, cause text, filled numeric, answer jsonb)"
-    )
     with cursor(conn) as cur:
         cur.execute(
-            "UPDATE nightdesk.orders o "
-            "SET status = move.status, filled_quantity = coalesce(move.filled, o.filled_quantity) "
-            f"FROM {moved} WHERE o.client_order_id = move.client_order_id; "
-            "INSERT INTO nightdesk.order_events "
-            "(client_order_id, number, as_of, session, status, cause, answer) "
-            "SELECT client_order_id, (SELECT count(*) FROM nightdesk.order_events known "
-            "WHERE known.client_order_id = move.client_order_id), "
-            "%(as_of)s, %(session)s, status, cause, answer "
-            f"FROM {moved}",
-            {"moves": document, "as_of": as_of, "session": session},
+            query("move_orders"),
+            {"moves": document, "as_of": as_of, "session": session, "only_from": only_from},
         )
 
 
@@ -324,6 +329,8 @@ def slippage_rows(conn: Connection, book: str, as_of: datetime) -> tuple[Slippag
 
 def filled_before(conn: Connection, book: str, as_of: datetime, orders: Sequence[str]) -> dict[str, Decimal]:
     """Units of each order that settlings before that of `as_of` booked."""
+    if not orders:
+        return {}
     rows = read_rows(conn, "filled_before", book=book, as_of=as_of, orders=list(orders))
     return {row["client_order_id"]: row["quantity"] for row in rows}
 

@@ -9,6 +9,7 @@ import numpy as np
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
+from nightdesk.store.ahead import NamedQuery, reading_once
 from nightdesk.store.binary import columns_by_number, copy_out, days
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.queries import query
@@ -47,9 +48,17 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
     calendar = get_calendar(book.calendar)
     before = calendar.shift(first, -1)
     symbols = book.panel_symbols
+    span = {"symbols": list(symbols), "first": first, "last": last, "known_by": known_by}
+    numbered, acted = (
+        NamedQuery("symbol_numbers", {"symbols": list(symbols)}),
+        NamedQuery("panel_actions", span),
+    )
+    with reading_once(conn, [numbered, acted]):
+        ids = {
+            row["symbol"]: row["symbol_id"] for row in read_rows(conn, numbered.query_name, **numbered.values)
+        }
+        found = read_rows(conn, acted.query_name, **acted.values)
     with cursor(conn) as cur:
-        cur.execute(query("symbol_numbers"), {"symbols": list(symbols)})
-        ids = dict(cur.fetchall())
         span = {"symbols": list(ids.values()), "first": before, "last": last, "known_by": known_by}
         rows = copy_out(cur, cur.mogrify(query("panel_bars"), span), _BAR_TYPES)
     column_of = columns_by_number(ids, symbols)
@@ -58,7 +67,6 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         day=days(rows["session"]),
         **{name: rows[name].astype(np.float64) for name in ("open", "high", "low", "close", "volume")},
     )
-    found = read_rows(conn, "panel_actions", symbols=list(symbols), first=first, last=last, known_by=known_by)
     return build_panel(
         calendar.between(first, last),
         book_columns(book),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,8 +10,9 @@ from typing import Any
 
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
+from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import Connection, cursor
-from nightdesk.store.rows import Write, add_rows, read_row, read_rows, write_all
+from nightdesk.store.rows import Ending, Write, read_row, read_rows, write_all
 
 
 @dataclass(frozen=True)
@@ -33,33 +34,98 @@ def newest_state(conn: Connection, account: str) -> PaperState | None:
     return PaperState(rows[0]["as_of"], rows[0]["session"], rows[0]["cash"], held)
 
 
-def add_state(conn: Connection, account: str, state: PaperState) -> None:
-    """Store the account after one more period; one that is stored already stays as it is."""
-    key = {"account": account, "as_of": state.as_of, "session": state.session}
+def account_asks(account: str) -> list[NamedQuery]:
+    """The questions of `newest_state` and `open_paper_orders`."""
+    return [NamedQuery(name, {"account": account}) for name in ("paper_state", "paper_open_orders")]
+
+
+def look_asks(account: str, orders: Iterable[str], since: datetime) -> list[NamedQuery]:
+    """The questions of a look at an account: its state, orders by their ids, executions after `since`."""
+    return [
+        NamedQuery("paper_state", {"account": account}),
+        NamedQuery("paper_fills_since", {"account": account, "as_of": since}),
+        *(NamedQuery("paper_order", {"account": account, "client_order_id": one}) for one in orders),
+    ]
+
+
+@dataclass(frozen=True)
+class EndedOrder:
+    """How a waiting order ended: filled, expired or cancelled, and why."""
+
+    client_order_id: str
+    status: str
+    reason: str = ""
+
+
+def add_period(
+    conn: Connection,
+    account: str,
+    state: PaperState,
+    ended: Sequence[EndedOrder] = (),
+    fills: Sequence[Fill] = (),
+    *,
+    commit: bool = False,
+) -> None:
+    """Store one more period of an account: where it stands then, the orders that ended in it, the executions.
+
+    A period that is stored already stays as it is. With `commit` the transaction of the caller ends on the
+    same way.
+    """
+    key = {"account": account, "as_of": state.as_of}
+    dated = {**key, "session": state.session}
     held = [
-        {**key, "symbol": symbol, "quantity": quantity}
+        {**dated, "symbol": symbol, "quantity": quantity}
         for symbol, quantity in state.positions.items()
         if quantity
     ]
-    account_row = {**key, "cash": state.cash}
-    write_all(
-        conn,
-        [
-            Write("paper_accounts", {}, [account_row], grows=True),
-            Write("paper_positions", {}, held, grows=True),
-        ],
+    executed = [
+        {**key, **{name: getattr(fill, name) for name in Fill.__dataclass_fields__}} for fill in fills
+    ]
+    rows = {
+        "paper_accounts": [{**dated, "cash": state.cash}],
+        "paper_positions": held,
+        "paper_fills": executed,
+    }
+    writes = [Write(table, {}, of_table, grows=True) for table, of_table in rows.items()]
+    end, values = _ending_orders(account, ended, state.as_of)
+    write_all(conn, writes, Ending(before=f"{end}; ", values=values, commits=commit))
+
+
+def end_order(conn: Connection, account: str, one: EndedOrder, as_of: datetime) -> None:
+    """Bring a waiting order to its end."""
+    with cursor(conn) as cur:
+        cur.execute(*_ending_orders(account, [one], as_of))
+
+
+def _ending_orders(account: str, ended: Sequence[EndedOrder], as_of: datetime) -> tuple[str, dict[str, Any]]:
+    """The statement that ends waiting orders, and its values."""
+    text = (
+        "UPDATE nightdesk.paper_orders o "
+        "SET status = e.status, ended_as_of = %(ended_as_of)s, reason = e.reason "
+        "FROM unnest(%(ended)s::text[], %(ends)s::text[], %(reasons)s::text[]) "
+        "AS e (client_order_id, status, reason) "
+        "WHERE o.account = %(ended_account)s AND o.client_order_id = e.client_order_id "
+        "AND o.status = 'accepted'"
     )
+    return text, {
+        "ended_account": account,
+        "ended_as_of": as_of,
+        "ended": [one.client_order_id for one in ended],
+        "ends": [one.status for one in ended],
+        "reasons": [one.reason for one in ended],
+    }
 
 
-def add_order(conn: Connection, account: str, as_of: datetime, session: date, order: Order) -> bool:
-    """Receive an order at `as_of` in `session`; False when its client order id is taken."""
+def receive_order(conn: Connection, account: str, order: Order) -> dict[str, Any] | None:
+    """Receive an order in the account's newest period, as a row; None when its client order id is taken, or
+    the account was never funded.
+    """
     names = (
         "client_order_id", "symbol", "side", "quantity",
         "order_type", "time_in_force", "limit_price", "reference_price",
     )  # fmt: skip
-    key = {"account": account, "as_of": as_of, "session": session}
     row = {name: getattr(order, name) for name in names}
-    return add_rows(conn, "paper_orders", [{**key, "status": "accepted", **row}]) > 0
+    return read_row(conn, "receive_paper_order", account=account, **row)
 
 
 def find_paper_order(conn: Connection, account: str, client_order_id: str) -> dict[str, Any] | None:
@@ -70,24 +136,6 @@ def find_paper_order(conn: Connection, account: str, client_order_id: str) -> di
 def open_paper_orders(conn: Connection, account: str) -> list[dict[str, Any]]:
     """Orders that wait for the next period, in the order of their arrival."""
     return read_rows(conn, "paper_open_orders", account=account)
-
-
-def end_order(
-    conn: Connection, account: str, client_order_id: str, status: str, as_of: datetime, reason: str = ""
-) -> None:
-    """Bring a waiting order to its end: filled, expired or cancelled."""
-    with cursor(conn) as cur:
-        cur.execute(
-            "UPDATE nightdesk.paper_orders SET status = %s, ended_as_of = %s, reason = %s "
-            "WHERE account = %s AND client_order_id = %s AND status = 'accepted'",
-            (status, as_of, reason, account, client_order_id),
-        )
-
-
-def add_fill(conn: Connection, account: str, as_of: datetime, fill: Fill) -> None:
-    """Store an execution in the period that ends at `as_of`."""
-    row = {name: getattr(fill, name) for name in Fill.__dataclass_fields__}
-    add_rows(conn, "paper_fills", [{"account": account, "as_of": as_of, **row}])
 
 
 def paper_fills_since(conn: Connection, account: str, as_of: datetime) -> tuple[Fill, ...]:

@@ -48,17 +48,20 @@ class Ending:
         Statements before the commit and after it, each with its semicolon.
     values : mapping of str to object
         What they are given.
+    commits : bool
+        False where the transaction goes on: it is the caller's.
     """
 
     before: str = ""
     after: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    commits: bool = True
 
     def after_statement(self, statement: str) -> str:
         """A statement that leaves its counts in the setting for them, and the end: the counts are its row."""
         # Of several statements the driver gives the row of the last one alone.
         shown = f"SELECT current_setting('{_COUNTS}')"
-        return f"{statement}; {self.before}COMMIT; {self.after}{shown}"
+        return f"{statement}; {self.before}{'COMMIT; ' if self.commits else ''}{self.after}{shown}"
 
 
 @dataclass(frozen=True)

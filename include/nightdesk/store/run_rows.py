@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from nightdesk.core.masking import mask_line
-from nightdesk.store.ahead import NamedQuery, came_with, together
-from nightdesk.store.db import Connection, book_lock_key, cursor, one, transaction
+from nightdesk.store.ahead import NamedQuery, reading_transaction
+from nightdesk.store.db import Connection, book_lock_key, cursor, one
 from nightdesk.store.queries import query
 from nightdesk.store.rows import ROWS_CHANGED, Ending, read_row, read_rows
 
@@ -56,14 +56,10 @@ def held_run(
     `ahead`. All that goes in one call, and is looked at once the row is held.
     """
     sealed = NamedQuery("sealed", {"book": book, "as_of": as_of})
-    asked = together(conn, [sealed, *ahead])
     with cursor(conn) as cur:
         lock = cur.mogrify(query("lock_run"), sealed.values).decode()
-    with transaction(conn, f"{lock}; {asked.text}") as row:
-        answers = asked.answers(row or ())
+    with reading_transaction(conn, [sealed, *ahead], first=lock) as answers:
         found = answers[sealed.key]
-        if ahead:
-            came_with(conn, answers)
         yield _sealed_because(**found[0], by_sending=by_sending) if found else None
 
 
