@@ -25,7 +25,7 @@ from nightdesk.accounting.repairs import BookFill, MoveOrder, booked_entries
 from nightdesk.engine import plan, plan_crosses
 from nightdesk.machine import postgres
 from nightdesk.session.decide import write_orders
-from nightdesk.session.reconcile_outcome import keep
+from nightdesk.session.reconcile import keep
 from nightdesk.session.writing import saving
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, transaction

@@ -38,9 +38,8 @@ from nightdesk.store.migrations import migrate
 #: The sessions that are counted come after so many others: the first one loads the history.
 INCEPTION, BEFORE = date(2022, 3, 1), 2
 BOOKS = ("multi_asset", "equity_swing")
-#: What a session may ask for; a book in one process at most so many times the goal of statements.
+#: What a session may ask for.
 GOAL = {"statements": 150.0, "reads of bars": 3.0, "passes of the checks": 1.0}
-STATEMENTS = {"multi_asset": 1.0, "equity_swing": 1.3}
 STARTS, START_LIMIT = 5, 5.0
 
 Opener = Callable[[], AbstractContextManager[Context]]
@@ -174,14 +173,13 @@ def _counts_of(book: str, environ: Mapping[str, str]) -> list[Measurement]:
     ):
         if "-v" in sys.argv:
             print(book, told, counts.statements, dict(counts.by_step), file=sys.stderr)
-        limit = STATEMENTS[book] if told == "in one process" else None
-        for what, count, most in (
-            ("statements", counts.statements, limit),
-            ("reads of bars", counts.panels, 1.0),
-            ("passes of the checks", counts.passes, 1.0),
+        for what, count in (
+            ("statements", counts.statements),
+            ("reads of bars", counts.panels),
+            ("passes of the checks", counts.passes),
         ):
             found.append(
-                Measurement(f"{what} of a session of {book}, {told}", count, "the goal", GOAL[what], most)
+                Measurement(f"{what} of a session of {book}, {told}", count, "the goal", GOAL[what], 1.0)
             )
     return found
 

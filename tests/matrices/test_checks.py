@@ -17,7 +17,7 @@ from tests.matrices.scenes import WatchedDesk, alpaca_desks
 from tests.matrices.stage import Stage
 from tests.session.small_desk import session
 
-from nightdesk.session import held_back, sequencing, settle, submit
+from nightdesk.session import sequencing, settle, submit
 
 #: The parent's threads (of its numerical libraries, and of the fake) idle while it forks.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
@@ -156,7 +156,7 @@ def test_an_account_that_the_ledger_does_not_follow_is_seen(desk: WatchedDesk) -
 def careless(monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk that never asks whether an order is there, nor what is held; its broker takes an id twice."""
     monkeypatch.setattr(submit, "_is_there", lambda *_: False)
-    monkeypatch.setattr(held_back, "why_withheld", lambda *_: None)
+    monkeypatch.setattr(submit, "why_withheld", lambda *_: None)
     monkeypatch.setattr(alpaca_orders, "_client_order_id", lambda exchange, body: body["client_order_id"])
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from nightdesk.core.errors import Refused
 from nightdesk.session.reading_ahead import ASKED_AHEAD
 from nightdesk.store import ahead, queries
-from nightdesk.store.ahead import NamedQuery, columns_of, reading_once
+from nightdesk.store.ahead import NamedQuery, columns_of, reading_once, reading_transaction
+from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, cursor, sql_folder
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_rows
@@ -85,6 +87,52 @@ def test_what_is_written_down_of_the_columns_is_what_the_schema_says(conn: Conne
             cur.execute(f"SELECT * FROM (\n{text}\n) AS q LIMIT 0", empty)
             found = [(one.name, one.type_code) for one in cur.description or ()]
             assert columns == found, f"{name}: run python tools/write_columns.py"
+
+
+def test_what_a_transaction_reads_first_comes_with_its_beginning_and_not_after_it(
+    things: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    text = queries.query("things")
+    monkeypatch.setattr(queries, "query", lambda name: asked.append(name) or text)  # type: ignore[func-returns-value]
+    ask = NamedQuery("things", {"least": 1})
+    with reading_transaction(things, [ask], first="CREATE TEMPORARY TABLE beside (n integer)") as answers:
+        with reading_once(things):
+            known = read_rows(things, "things", least=1)
+        assert [plain(row) for row in known] == [plain(row) for row in answers[ask.key]]
+        assert len(asked) == 1
+        assert [plain(row) for row in read_rows(things, "things", least=1)] == [plain(row) for row in known]
+        assert len(asked) == 2, "one block has the answers, later ones ask"
+    with reading_transaction(things, [ask]):
+        pass
+    with reading_once(things):
+        read_rows(things, "things", least=1)
+    assert len(asked) == 4, "what nobody took is gone with the transaction"
+
+
+def test_what_an_opener_needs_comes_with_the_connection(database: str) -> None:
+    opened = connect(database, checked=True, ahead=[NamedQuery("clocks")])
+    try:
+        with reading_once(opened):
+            came = read_rows(opened, "clocks")
+            assert read_rows(opened, "clocks") == came
+        assert read_rows(opened, "clocks") != came
+        with cursor(opened) as cur:
+            cur.execute("SHOW timezone")
+            assert cur.fetchone() == ("UTC",)
+    finally:
+        opened.close()
+
+
+def test_a_schema_that_lacks_what_an_opener_needs_is_told_in_words(conn: Connection, database: str) -> None:
+    ask = NamedQuery("book_record", {"book": "macro"})
+    with cursor(conn) as cur:
+        cur.execute("ALTER TABLE nightdesk.books RENAME TO books_of_another_version")
+        cur.execute(
+            "DELETE FROM nightdesk.migrations WHERE name = (SELECT max(name) FROM nightdesk.migrations)"
+        )
+    with pytest.raises(Refused, match="the database lacks 1 of the desk's migrations"):
+        connect(database, checked=True, ahead=[ask])
 
 
 def test_a_query_that_is_not_written_down_is_asked_by_itself(conn: Connection) -> None:

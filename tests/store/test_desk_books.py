@@ -4,23 +4,27 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg2
 import pytest
 
 from nightdesk.core.errors import Refused
 from nightdesk.store.book_rows import BookRecord, book_record, start_book, started_books
-from nightdesk.store.db import Connection
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, book_lock_key, transaction
 from nightdesk.store.decision_rows import directions_before
 from nightdesk.store.kill_switch_rows import kill_switch, set_kill_switch
 from nightdesk.store.message_rows import alerts_of, raise_alert
-from nightdesk.store.rows import replace_rows
+from nightdesk.store.rows import Write, replace_rows, write_all
 from nightdesk.store.run_rows import (
     StoredRun,
     begin_step,
     close_run,
     end_step,
+    ending_of,
     find_run,
     latest_closed,
     newest_attempts,
+    open_attempt,
     sealed_because,
     set_known_by,
 )
@@ -63,6 +67,46 @@ def test_a_run_is_failed_by_a_failed_step_and_opened_by_its_next_attempt(conn: C
     end_step(conn, second, "done", counts={"bars": 3})
     newest = newest_attempts(conn, "macro", RUN.as_of)["ingest"]
     assert (newest.status, newest.counts, newest.error) == ("done", {"bars": 3}, None)
+
+
+def test_the_books_lock_comes_with_an_attempt_whose_turn_it_is(conn: Connection, database: str) -> None:
+    start_book(conn, BOOK)
+    begin_step(conn, RUN, "ingest")
+    following = replace(RUN, session=date(2022, 3, 2), as_of=RUN.as_of + timedelta(days=1))
+    assert open_attempt(conn, following, "settle", turn_after=RUN.as_of).locks == [], "not closed"
+    close_run(conn, "macro", RUN.as_of)
+    attempt = open_attempt(conn, following, "settle", turn_after=RUN.as_of)
+    assert attempt.locks == [book_lock_key("macro")]
+    assert (attempt.run, attempt.number) == (following, attempt.number)
+    other = connect(database)
+    try:
+        assert open_attempt(other, following, "settle", turn_after=RUN.as_of).locks == [], "held by another"
+        end_step(conn, attempt.number, "done", unlock=attempt.locks)
+        assert open_attempt(other, following, "settle", turn_after=RUN.as_of).locks == attempt.locks
+    finally:
+        other.close()
+
+
+def test_an_attempt_ends_with_its_rows_or_not_at_all(conn: Connection) -> None:
+    start_book(conn, BOOK)
+    attempt = open_attempt(conn, RUN, "regime")
+    key = {"book": "macro", "as_of": RUN.as_of, "session": RUN.session}
+    row = {"band": 0, "regime": "calm", "vix": 14.0, "vix_age": 0}
+
+    def write(regime: dict[str, object]) -> None:
+        with transaction(conn):
+            write_all(
+                conn, [Write("regimes", key, [regime])], ending_of(attempt, {"regime": "calm"}, written=2)
+            )
+
+    with pytest.raises(psycopg2.Error):
+        write(row | {"regime": None})
+    newest = newest_attempts(conn, "macro", RUN.as_of)["regime"]
+    assert (newest.status, newest.ended_at) == ("running", None)
+    write(row)
+    newest = newest_attempts(conn, "macro", RUN.as_of)["regime"]
+    assert (newest.status, newest.counts) == ("done", {"regime": "calm", "written": 3})
+    assert newest.ended_at is not None
 
 
 def test_a_closed_run_stays_closed_and_seals_its_session(conn: Connection) -> None:

@@ -97,7 +97,7 @@ def state(
 def withdraw(conn: Connection, kind: ActionKind, symbol: str, session: date, note: str) -> StatedAction:
     """Take back what a person stated; `note` says who does so and why.
 
-    What was booked of it stays; see `nightdesk.session.late_booking`.
+    What was booked of it stays; see `nightdesk.session.settle`.
 
     Raises
     ------

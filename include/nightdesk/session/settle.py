@@ -1,35 +1,61 @@
-"""The step that settles a session: what happened since the last one is booked, reconciled and marked."""
+"""The step that settles a session: what happened since the last one is booked, reconciled and marked.
+
+What happened is the period between two decisions, with the actions that became known after their session was
+settled, the executions of the orders that waited, and what a person took over from the broker. The comparison
+with the broker is in `nightdesk.session.reconcile`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
 
 from nightdesk.accounting.booking import cross_entries
+from nightdesk.accounting.conversion import IN_LIEU
+from nightdesk.accounting.late_actions import LATE, BelatedAction, book_late
 from nightdesk.accounting.ledger import Entry, Ledger, Mark
 from nightdesk.accounting.period import Period, accrual_terms
 from nightdesk.accounting.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
 from nightdesk.accounting.settlement import Accrued, Executed, Opening, Settlement
 from nightdesk.accounting.settlement import settle as settle_period
 from nightdesk.core.errors import Refused
+from nightdesk.core.money import exact, to_price
+from nightdesk.core.panel import ActionKind
 from nightdesk.engine import Market
 from nightdesk.engine.today import since_close
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
 from nightdesk.session.financing_costs import tell_financing
-from nightdesk.session.late_booking import UnbookedAction, belated, tell_unbooked
-from nightdesk.session.loading import session_market, session_stale
+from nightdesk.session.loading import session_market, session_stale, whole_market
 from nightdesk.session.order_identity import identified
 from nightdesk.session.reading_ahead import settle_asks
-from nightdesk.session.reconcile import adjustments, agree, agreed, ledger_side
-from nightdesk.session.reconcile_outcome import keep
+from nightdesk.session.reconcile import adjustments, agree, agreed, keep, ledger_side
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.writing import Saver, StepOutcome, saving
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.broker_rows import adjustments_of
-from nightdesk.store.ledger_rows import entry_rows, mark_row, position_rows, read_ledger, read_mark
+from nightdesk.store.bar_rows import LateAction, late_actions
+from nightdesk.store.broker_rows import Adjustment, adjustments_of
+from nightdesk.store.ledger_rows import (
+    dated_entries,
+    entry_rows,
+    mark_row,
+    position_rows,
+    read_ledger,
+    read_mark,
+)
+from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import StoredOrder, crosses_of, fill_rows, filled_before, orders_to_settle
 from nightdesk.store.run_rows import sealed_because
+
+
+@dataclass(frozen=True)
+class UnbookedAction:
+    """A late action that no settling can book, and why."""
+
+    found: LateAction
+    why: str
 
 
 def settle(context: Context) -> StepOutcome:
@@ -47,45 +73,85 @@ def settle(context: Context) -> StepOutcome:
         When a symbol is held or ordered that the book no longer names.
     """
     with in_turn(context):
-        conn, book, as_of = context.conn, context.book.name, context.as_of
-        with reading_once(conn, settle_asks(context)):
-            market, opening = session_market(context), _opening(context)
-            waiting = orders_to_settle(conn, book, *context.moment)
-            crosses = _crosses(context)
-            _refuse_unnamed(context, opening.ledger, waiting, crosses)
-            period, unbooked = _period(context, market, opening.ledger, crosses)
-            booked = filled_before(conn, book, as_of, [one.order.client_order_id for one in waiting])
-            adopted = adjustments_of(conn, book, as_of)
-            unsealed = sealed_because(conn, book, as_of) is None
-        waiting = identified(context, waiting)
+        start = _start(context)
+        waiting = identified(context, start.waiting)
 
         def execute(accrued: Accrued) -> Agreed:
-            ours = ledger_side(context, market, accrued, waiting, booked)
-            adjusted = adjustments(adopted, ours)
-            ours = replace(ours, ledger=ours.ledger.apply(adjusted))
-            repairs = agree(context, period, ours, waiting) if unsealed else agreed(context)
-            return Agreed.of(ours, adjusted, repairs)
+            return _agreed(context, start, waiting, accrued)
 
-        settled = settle_period(opening, [one.order for one in waiting], period, execute)
+        settled = settle_period(start.opening, [one.order for one in waiting], start.period, execute)
         with saving(context) as save:
             _save(save, settled, context)
-            stale = session_stale(context, market, settled.ledger)
+            stale = session_stale(context, start.market, settled.ledger)
             save.rows("stale_holdings", [asdict(one) for one in stale])
-            late = 0
-            if unsealed and save.sealed is None:
+            told = 0
+            if not start.is_sealed and save.sealed is None:
                 keep(context, save, settled.executed.repairs)
-                late = tell_unbooked(context, unbooked)
+                told = _tell_unbooked(context, start.unbooked)
                 tell_financing(context, settled.entries)
             save.done(
                 fills=len(settled.fills),
                 entries=len(settled.entries),
                 differences_to_broker=sum(isinstance(one, Difference) for one in settled.executed.repairs),
-                late_actions=late,
-                booked_late=len(period.late),
+                late_actions=told,
+                booked_late=len(start.period.late),
                 **({"stale": "; ".join(map(str, stale))} if stale else {}),
                 nav=f"{settled.mark.nav:.2f}",
             )
         return save.outcome()
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What is stored when a settling begins.
+
+    Attributes
+    ----------
+    market : Market
+        Up to the session.
+    opening : Opening
+        The book as the decision before left it.
+    period : Period
+        What lies between that decision and this one.
+    unbooked : tuple of UnbookedAction
+        Late actions that the period cannot book.
+    waiting : tuple of StoredOrder
+        The orders that were open at that decision.
+    booked : mapping of client order id to Decimal
+        Units of them that earlier settlings booked.
+    adopted : tuple of Adjustment
+        What a person took over from the broker for this session.
+    is_sealed : bool
+        Whether the session is settled again from what was stored.
+    """
+
+    market: Market
+    opening: Opening
+    period: Period
+    unbooked: tuple[UnbookedAction, ...]
+    waiting: tuple[StoredOrder, ...]
+    booked: Mapping[str, Decimal]
+    adopted: tuple[Adjustment, ...]
+    is_sealed: bool
+
+
+def _start(context: Context) -> _Start:
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    with reading_once(conn, settle_asks(context)):
+        market, opening, crosses = session_market(context), _opening(context), _crosses(context)
+        waiting = orders_to_settle(conn, book, *context.moment)
+        _refuse_unnamed(context, opening.ledger, waiting, crosses)
+        period, unbooked = _period(context, market, opening.ledger, crosses)
+        return _Start(
+            market=market,
+            opening=opening,
+            period=period,
+            unbooked=unbooked,
+            waiting=waiting,
+            booked=filled_before(conn, book, as_of, [one.order.client_order_id for one in waiting]),
+            adopted=adjustments_of(conn, book, as_of),
+            is_sealed=sealed_because(conn, book, as_of) is not None,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,6 +170,15 @@ class Agreed(Executed):
             repairs=repairs,
             sent={name: one.order for name, one in ours.orders.items()},
         )
+
+
+def _agreed(context: Context, start: _Start, waiting: Sequence[StoredOrder], accrued: Accrued) -> Agreed:
+    """What the broker says of the orders that waited, or what a sealed session was settled by."""
+    ours = ledger_side(context, start.market, accrued, waiting, start.booked)
+    adjusted = adjustments(start.adopted, ours)
+    ours = replace(ours, ledger=ours.ledger.apply(adjusted))
+    repairs = agreed(context) if start.is_sealed else agree(context, start.period, ours, waiting)
+    return Agreed.of(ours, adjusted, repairs)
 
 
 def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
@@ -144,7 +219,7 @@ def _period(
     terms = accrual_terms(book, simulated=book.broker.kind == "paper")
     if previous is None:
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
-    late = belated(context, market, opening.apply(cross_entries(crosses, context.session, context.as_of)))
+    late = _belated(context, opening.apply(cross_entries(crosses, context.session, context.as_of)))
     since = context.schedule.session_of(previous)
     return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
 
@@ -168,3 +243,135 @@ def _refuse_unnamed(
             f"{context.book.name} {context.name}: {', '.join(unnamed)} is held or ordered, and the book "
             "no longer names it: put it back into the universe until the position is closed"
         )
+
+
+@dataclass(frozen=True)
+class Belated:
+    """What came too late for its own session: what this one books of it, and what is left for a person."""
+
+    actions: tuple[BelatedAction, ...] = ()
+    unbooked: tuple[UnbookedAction, ...] = ()
+
+
+def _belated(context: Context, opening: Ledger) -> Belated:
+    """Every late action in the order of its session, tried on the ledger as those before it leave it.
+
+    Parameters
+    ----------
+    context : Context
+        The session.
+    opening : Ledger
+        As the session before left it, with its crosses.
+    """
+    book, session = context.book.name, context.session
+    found = late_actions(context.conn, book, context.book.symbols, context.as_of, context.known_by())
+    ledger, done = opening, Belated()
+    keys = {(one.settled_as_of, one.settled, one.symbol) for one in found}
+    for settled_as_of, settled, symbol in sorted(keys):
+        mine = [one for one in found if (one.settled_as_of, one.symbol) == (settled_as_of, symbol)]
+        dated = dated_entries(context.conn, book, settled_as_of, context.previous or settled_as_of)
+        entries = [entry for _, entry in dated]
+        stands = _standing_actions(whole_market(context), symbol, settled)
+        first = [entry for at, entry in dated if at == settled_as_of]
+        held = _held_at_open(context, symbol, settled_as_of, first)
+        for action in stands:
+            booked = [one for one in entries if one.reference in (action.reference, action.reference + LATE)]
+            why = _changed(action, booked)
+            if not booked:
+                action = replace(action, held=held)
+                made = book_late(action, ledger, session, context.desk.unit_of)
+                why, ledger = made.refused, ledger.apply(made.entries)
+                if made.entries:
+                    done = replace(done, actions=(*done.actions, action))
+            if why:
+                done = _left(done, _of_kind(mine, action.kind), why)
+        for kind in _withdrawn(symbol, settled, entries, stands):
+            done = _left(done, _of_kind(mine, kind), f"it was booked, and the {kind} is not known any more")
+    return done
+
+
+def _standing_actions(market: Market, symbol: str, settled: date) -> list[BelatedAction]:
+    """What a session's actions of a symbol are, as they are known now, in the order of their booking."""
+    t = market.sessions.index(settled)
+    prices = market.restated_prices(t)
+    amounts: dict[ActionKind, dict[str, float]] = {"split": market.splits(t), "dividend": market.dividends(t)}
+    found = [
+        BelatedAction(symbol, kind, settled, amount=of_kind[symbol], prices=prices)
+        for kind, of_kind in amounts.items()
+        if symbol in of_kind
+    ]
+    return found + [
+        BelatedAction(symbol, one.kind, settled, event=one, prices=prices)
+        for one in market.events(t)
+        if one.symbol == symbol
+    ]
+
+
+def _held_at_open(
+    context: Context, symbol: str, settled: datetime, first: Iterable[Entry]
+) -> dict[str, Decimal]:
+    """Units by strategy before a decision is settled, after what changed hands and split by its entries."""
+    before = context.schedule.before(settled)
+    ledger = read_ledger(context.conn, context.book.name, before) or Ledger()
+    then = ledger.apply(
+        one
+        for one in first
+        if one.kind in ("cross", "split")
+        or (one.reference.startswith(IN_LIEU) and not one.reference.endswith(LATE))
+    )
+    return {one.strategy: one.quantity for one in then.held() if one.symbol == symbol}
+
+
+def _changed(action: BelatedAction, booked: Sequence[Entry]) -> str:
+    """How an action that was booked is another one now; empty where it is the same to a millionth."""
+    shown = [one.price for one in booked if one.kind not in ("exchange", "adjustment")]
+    now = to_price(exact(action.per_unit))
+    if not shown or to_price(shown[0]) == now:
+        return ""
+    return f"it was booked at {to_price(shown[0]).normalize():f}, and is {now.normalize():f} now"
+
+
+def _withdrawn(
+    symbol: str, settled: date, entries: Iterable[Entry], stands: Iterable[BelatedAction]
+) -> list[str]:
+    """Kinds of which something was booked that is not known any more."""
+    known = {action.reference for action in stands}
+    booked = {one.reference.removesuffix(LATE): one.kind for one in entries if one.symbol == symbol}
+    tail = f"-{symbol}-{settled}"
+    return sorted(
+        reference.removesuffix(tail)
+        for reference, kind in booked.items()
+        if reference.endswith(tail)
+        and not reference.startswith((IN_LIEU, "cross-"))
+        and reference not in known
+        and kind not in ("fill", "adjustment")
+    )
+
+
+def _of_kind(found: Sequence[LateAction], kind: str) -> LateAction:
+    """The late row behind a kind; an implied action stands behind another kind of row."""
+    return next((one for one in found if one.kind == kind), found[0])
+
+
+def _left(done: Belated, found: LateAction, why: str) -> Belated:
+    return replace(done, unbooked=(*done.unbooked, UnbookedAction(found, why)))
+
+
+def _tell_unbooked(context: Context, unbooked: Iterable[UnbookedAction]) -> int:
+    """Raise an alert for each late action that cannot be booked; how many are told for the first time."""
+    book, told = context.book.name, 0
+    for left in unbooked:
+        one = left.found
+        told += raise_alert(
+            context.conn,
+            f"late action {book} {one.symbol} {one.kind} {one.session} {one.known_at.isoformat()}",
+            "CRITICAL",
+            f"{book}: a {one.kind} of {one.symbol} came too late to be booked",
+            f"{one.symbol} was held when session {one.settled} was settled, and its {one.kind} of "
+            f"{one.session} was given, changed or withdrawn after that. It cannot be booked now: {left.why}. "
+            f"On the paper broker `nightdesk replay {book} --from {one.settled} --rebuild` books it; "
+            "elsewhere the comparison with the broker shows what it moved.",
+            book=book,
+            session=context.session,
+        )
+    return told

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from nightdesk.accounting.disputes import UnbookedOrder, why_withheld
 from nightdesk.brokers import (
     Account,
     Broker,
@@ -43,7 +44,6 @@ from nightdesk.session.broker_session import contact
 from nightdesk.session.clocks import agreed_clock
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
-from nightdesk.session.held_back import withheld_because
 from nightdesk.session.order_identity import is_ours
 from nightdesk.session.reading_ahead import sending_asks
 from nightdesk.session.sequencing import in_turn
@@ -53,8 +53,15 @@ from nightdesk.store.ahead import reading_once
 from nightdesk.store.db import is_idle
 from nightdesk.store.foreign_order_rows import ForeignOrder
 from nightdesk.store.kill_switch_rows import kill_switch
-from nightdesk.store.ledger_rows import positions_of, read_ledger
-from nightdesk.store.order_rows import begin_attempt, find_order, move_order, move_planned, orders_of
+from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_ledger
+from nightdesk.store.order_rows import (
+    begin_attempt,
+    find_order,
+    move_order,
+    move_planned,
+    orders_of,
+    unbooked_orders,
+)
 from nightdesk.store.run_rows import held_run, sealed_because
 
 
@@ -156,7 +163,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
     earlier = find_order(context.conn, name)
     if earlier is not None and earlier.attempts and _is_there(context, broker, name):
         return
-    withheld = withheld_because(context, broker, order)
+    withheld = _withheld_because(context, broker, order)
     if not broker.simulated:
         given_up = withheld is not None or _reason_to_stop(context, broker, clock, order, found) is not None
         # One that no attempt is known of may be there too: the database was restored since.
@@ -242,6 +249,43 @@ def _reason_to_stop(
                 f"account {context.book.broker.account} is limited to {limit}",
             )
     return None
+
+
+def _withheld_because(context: Context, broker: Broker, order: Order) -> str | None:
+    """Why an order must not be sent as positions stand now; None when it may, or goes to no real broker.
+
+    Raises
+    ------
+    Unreachable, Unreadable
+        When the broker does not say what it holds.
+    """
+    if broker.simulated or context.dry_run:
+        return None
+    conn, book, symbol = context.conn, context.book.name, order.symbol
+    return why_withheld(
+        order,
+        disputed_positions(conn, book, context.as_of),
+        _held(context, symbol),
+        broker.positions().get(symbol, ZERO),
+        _other_orders(context, broker, order),
+        context.book.broker.tolerance.quantity,
+    )
+
+
+def _other_orders(context: Context, broker: Broker, order: Order) -> list[UnbookedOrder]:
+    """The other orders of ours in the symbol of which the ledger may not hold everything."""
+    found = []
+    for one, booked in unbooked_orders(context.conn, order.book, order.symbol):
+        name, side = one.order.client_order_id, one.order.side
+        if name == order.client_order_id:
+            continue
+        known = broker.order_by_client_id(name)
+        if known is None:
+            found.append(UnbookedOrder(side, ZERO, one.order.quantity - booked))
+        else:
+            rest = ZERO if known.state.ended else known.quantity - known.filled
+            found.append(UnbookedOrder(side, known.filled - booked, rest))
+    return found
 
 
 def _held(context: Context, symbol: str) -> Decimal:
