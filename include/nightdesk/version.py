@@ -1,16 +1,89 @@
-"""Which code this is: the package's version, and a digest of its source."""
+"""Which code decides: the package's version with a digest of its source, and of a book's own plug-ins."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nightdesk.core.plug_in import PlugIn, known
+
+if TYPE_CHECKING:
+    from nightdesk.core.book import Book
+    from nightdesk.engine import Desk
+
+
+def code_version(desk: Desk | None = None) -> str:
+    """Version and digest of the source, such as ``0.1.0+3f9c2a41d07b``: any edit changes it.
+
+    Parameters
+    ----------
+    desk : Desk, optional
+        A book. Where it names plug-ins of the user's, a digest of their source follows a dot: an edit of a
+        plug-in that it does not name changes nothing.
+    """
+    package = _of_the_package()
+    own = () if desk is None else plug_ins_of(desk)
+    if not own:
+        return package
+    digest = hashlib.sha256("\0".join(f"{one.module}\0{one.digest}" for one in own).encode())
+    return f"{package}.{digest.hexdigest()[:12]}"
+
+
+def plug_ins_of(desk: Desk) -> tuple[PlugIn, ...]:
+    """The user's files and packages that a book names something of, sorted by module."""
+    found = {*_outside(desk.book)}
+    if known():
+        found |= {*_inside(desk)}
+    return tuple(sorted(_there(found), key=lambda one: one.module))
+
+
+def _there(found: Iterable[PlugIn | None]) -> Iterator[PlugIn]:
+    return (one for one in found if one is not None)
+
+
+def _outside(book: Book) -> Iterator[PlugIn | None]:
+    """Of what is found only when it is needed: a desk that was resolved has not asked for it."""
+    from nightdesk.feeds.feed_registry import FEEDS
+
+    for name in (*book.feeds.daily, *book.feeds.hourly):
+        yield FEEDS.source(name)
+    if book.feeds.news:
+        from nightdesk.feeds.news_sources import NEWS_SOURCES
+        from nightdesk.scorers import SCORERS
+
+        for name in book.feeds.news:
+            yield NEWS_SOURCES.source(name)
+        yield SCORERS.source(book.sentiment.scorer)
+    if book.broker.kind != "paper":
+        from nightdesk.brokers import BROKERS
+
+        yield BROKERS.source(book.broker.kind)
+
+
+def _inside(desk: Desk) -> Iterator[PlugIn | None]:
+    from nightdesk.accounting.period import ACCRUAL_KINDS
+    from nightdesk.factors.factor_registry import plug_ins_of as plug_ins_of_factor
+    from nightdesk.portfolio.sizing import METHODS
+    from nightdesk.risk.rule import RULES
+    from nightdesk.strategies.strategy_registry import STRATEGIES
+
+    for name, method in desk.sizing.items():
+        yield STRATEGIES.source(name)
+        yield METHODS.source(method.name)
+    for name in desk.book.accruals:
+        yield ACCRUAL_KINDS.source(name)
+    for rule in desk.rules:
+        yield RULES.source(rule.name)
+    for factor in desk.factor_names:
+        yield from plug_ins_of_factor(factor)
 
 
 @cache
-def code_version() -> str:
-    """Version and digest of the source, such as ``0.1.0+3f9c2a41d07b``: any edit changes it."""
+def _of_the_package() -> str:
     return f"{version('nightdesk')}+{_digest(Path(__file__).parent)}"
 
 

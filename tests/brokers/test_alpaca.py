@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from tests.brokers.contract import BrokerContract, OpenMarket
 from tests.conftest import PROJECT
 from tests.fakes.alpaca import FakeAlpaca, Fault
 from tests.fakes.alpaca_orders import receive
@@ -22,6 +21,7 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Intent, Order, client_order_id
+from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
 
 DECIDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.brokers.contract import BrokerContract, OpenMarket
 from tests.conftest import PROJECT, open_connection
 
 from nightdesk.accounting import Period, accrual_terms
@@ -19,6 +18,7 @@ from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.orders.fills import FillBars
 from nightdesk.orders.order import Intent, Order, client_order_id
+from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
 
 FUNDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import flat_bars
 from typer.main import get_command
 
 from nightdesk import strategies
 from nightdesk.cli import app
 from nightdesk.session.books import read_book
+from nightdesk.testing.strategy_contract import StrategyContract
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

@@ -3,8 +3,14 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from nightdesk.core import plug_in
 from nightdesk.core.errors import Refused
 from nightdesk.core.registry import Registry, validated
+
+
+@pytest.fixture(autouse=True)
+def _nobody_searches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plug_in, "_searches", [])
 
 
 def registry() -> Registry[str]:
@@ -39,6 +45,76 @@ def test_an_unknown_name_is_refused_with_the_nearest_or_with_all(name: str, word
         with pytest.raises(Refused) as error:
             find(name, "here")
         assert str(error.value) == words
+
+
+def test_an_unknown_name_says_where_plug_ins_were_looked_for_and_what_failed() -> None:
+    plug_in.search_with(lambda: ("looked for in plugins/own", "plugins/own/a.py, line 1: no"))
+    for name, near in (("gren", "did you mean green?"), ("blue", "known are green, mix:NAME, red;")):
+        with pytest.raises(Refused) as error:
+            registry().find(name)
+        assert str(error.value) == (
+            f"there is no colour {name!r}; {near} looked for in plugins/own; plugins/own/a.py, line 1: no"
+        )
+
+
+def test_a_known_name_is_found_without_a_search() -> None:
+    def refuse() -> tuple[str, ...]:
+        raise AssertionError("it was searched for")
+
+    plug_in.search_with(refuse)
+    assert registry().find("red") == "#f00"
+    assert registry().find_with_argument("mix:a")[0] == "#888"
+    assert registry().source("red") is None
+
+
+def test_what_a_plug_in_has_entered_is_its_own_and_goes_with_it() -> None:
+    known, one = registry(), plug_in.PlugIn("own.a", "plugins/own/a.py", "0")
+    with plug_in.imported(one):
+        known.add("blue", "#00f")
+    assert (known.find("blue"), known.source("blue"), known.place("blue")) == ("#00f", one, one.place)
+    assert one.entered == [("colour", "blue")]
+    one.take_back()
+    assert "blue" not in known
+    assert known.source("blue") is None
+
+
+def test_a_plug_in_that_fails_leaves_nothing_behind() -> None:
+    known = registry()
+
+    def module() -> None:
+        with plug_in.imported(plug_in.PlugIn("own.a", "a.py", "0")):
+            known.add("blue", "#00f")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        module()
+    assert known.names() == ("green", "mix:NAME", "red")
+
+
+def test_a_plug_in_may_not_have_a_name_of_the_package() -> None:
+    known = registry()
+    with (
+        pytest.raises(Refused, match="the package has a colour named red already"),
+        plug_in.imported(plug_in.PlugIn("own.a", "a.py", "0")),
+    ):
+        known.add("red", "#a00")
+    assert known.find("red") == "#f00"
+
+
+def test_a_name_that_two_plug_ins_have_is_refused_with_both_places_until_one_is_gone() -> None:
+    known, one = registry(), plug_in.PlugIn("own.a", "a.py", "0")
+    with plug_in.imported(one):
+        known.add("blue:NAME", "#00f")
+    with pytest.raises(Refused), plug_in.imported(plug_in.PlugIn("own.b", "b.py", "0")):
+        known.add("blue:NAME", "#00e")
+    for find in (known.find, known.find_with_argument):
+        with pytest.raises(
+            Refused, match=r"^here: two plug-ins are a colour named blue: a.py and b.py; rename"
+        ):
+            find("blue", "here")
+    one.take_back()
+    with pytest.raises(Refused, match="there is no colour 'blue'"):
+        known.find("blue")
 
 
 def test_an_argument_is_asked_for_and_refused_where_none_is_taken() -> None:

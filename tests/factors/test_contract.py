@@ -5,21 +5,30 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.contract import FactorContract, assert_truncation_changes_nothing
-from tests.factors.panels import late_trouble_panel, members, random_panel
+from tests.factors.panels import late_trouble_panel
 
 from nightdesk import factors
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.factors import technical
+from nightdesk.testing.factor_contract import FactorContract, assert_truncation_changes_nothing
+from nightdesk.testing.random_panels import members, random_panel
 
 
-class TestStandard(FactorContract):
+class OnTheRealMarket(FactorContract):
+    """The contract, on eighteen years of the market too."""
+
+    def test_nothing_looks_ahead_on_the_real_market(self, real_panel: Panel) -> None:
+        recent = real_panel.until(3_000)
+        assert_truncation_changes_nothing(self.compute, recent, (253, 700, 1_801, 2_999))
+
+
+class TestStandard(OnTheRealMarket):
     """The desk's own table."""
 
     names = factors.STANDARD
 
 
-class TestOtherNumbers(FactorContract):
+class TestOtherNumbers(OnTheRealMarket):
     """Other members of the families, lags, and ranks of other factors."""
 
     names = (
@@ -45,7 +54,7 @@ class TestOtherNumbers(FactorContract):
     )
 
 
-class TestTechnical(FactorContract):
+class TestTechnical(OnTheRealMarket):
     """Indicators of pandas-ta."""
 
     names = ("ta.supertrend(7,3)", "ta.supertrend(7,3).SUPERTd@1", "ta.atr(14)", "ta.bbands(20,2,2).BBU")
@@ -55,7 +64,7 @@ class TestTechnical(FactorContract):
         assert_truncation_changes_nothing(self.compute, real_panel.until(700), (300, 699))
 
 
-class TestSentiment(FactorContract):
+class TestSentiment(OnTheRealMarket):
     """What was said of a symbol: on panels on which something was said of nearly every bar."""
 
     names = ("sentiment", "sentiment_5", "sentiment_2", "sentiment@3", "rank_sentiment_20")

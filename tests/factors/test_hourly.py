@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from tests.factors.contract import assert_truncation_changes_nothing
 from tests.hourly import random_hours
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
+from nightdesk.testing.factor_contract import assert_truncation_changes_nothing
 
 NAMES = tuple(name for one in factors.STANDARD for name in (one, f"h:{one}"))
 SPLIT = 40

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
 from nightdesk.core.panel import Panel
+from nightdesk.testing.random_panels import members, panel_of, random_panel
 
 GAP = 300
 

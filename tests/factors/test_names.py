@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.factors.panels import random_panel
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
+from nightdesk.testing.random_panels import random_panel
 
 REFUSED = {
     "momntum_60": "near ones are momentum_",

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
 from nightdesk.core.panel import Panel
+from nightdesk.testing.random_panels import members, panel_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "talib.csv.gz"
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.panels import members, panel_of
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
+from nightdesk.testing.random_panels import members, panel_of
 
 NAN = np.nan
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from tests.factors.panels import members, panel_of, random_panel
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
+from nightdesk.testing.random_panels import members, panel_of, random_panel
 
 NAN = np.nan
 

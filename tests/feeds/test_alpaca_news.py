@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.fakes import alpaca_news as fake
 from tests.fakes.alpaca_news import KEY, SECRET, Article, FakeAlpacaNews, too_many
-from tests.feeds.news_contract import NewsContract
 
 from nightdesk.core.errors import Refused
 from nightdesk.feeds import alpaca_news_http
@@ -17,6 +16,7 @@ from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.news import NewsFeed, gather
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.feeds.source_fault import SourceFault
+from nightdesk.testing.news_contract import NewsContract
 
 NOW = datetime(2024, 3, 8, 22, tzinfo=UTC)
 SPAN = (datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 8, 21, tzinfo=UTC))

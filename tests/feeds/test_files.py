@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.feeds.contract import FeedContract
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.feeds import Feed, make
 from nightdesk.feeds.files import FilesFeed
+from nightdesk.testing.feed_contract import FeedContract
 
 HEADER = "date,symbol,open,high,low,close,adj_close,volume"
 SPY = "2024-07-01,SPY,545.6,545.9,542.5,545.3,540.1,40297800"

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.feeds.news_contract import NewsContract
 
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.news import NewsFeed
 from nightdesk.feeds.news_files import FilesNews
 from nightdesk.feeds.news_sources import check_news, make_news
+from nightdesk.testing.news_contract import NewsContract
 
 HEADER = "published_at,symbols,headline,source,url"
 NOW = datetime(2024, 3, 8, 22, tzinfo=UTC)

@@ -3,13 +3,13 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from tests.feeds.contract import FeedContract
 
 from nightdesk.feeds import Feed, make
 from nightdesk.feeds.feed import PRICES
 from nightdesk.feeds.sample_market import SampleMarket, generate
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_process import CRASHES
+from nightdesk.testing.feed_contract import FeedContract
 
 NOW = datetime(2026, 6, 30, 23, tzinfo=UTC)
 FIRST, LAST = date(2015, 1, 2), date(2026, 6, 30)

@@ -4,13 +4,13 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
-from tests.feeds.news_contract import NewsContract
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds.news import NewsFeed
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.feeds.sample_news import SampleNews
 from nightdesk.scorers import make
+from nightdesk.testing.news_contract import NewsContract
 
 NOW = datetime(2024, 3, 8, 22, tzinfo=UTC)
 SPAN = (datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 3, 8, 21, tzinfo=UTC))

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.feeds.contract import FeedContract
 
 from nightdesk.core.book import load_book
 from nightdesk.feeds import Feed, make
@@ -15,6 +14,7 @@ from nightdesk.feeds.feed import PRICES
 from nightdesk.feeds.sample_market import generate
 from nightdesk.feeds.sample_stock_parameters import STOCKS
 from nightdesk.feeds.sample_stocks import SPLITS, generate_stock
+from nightdesk.testing.feed_contract import FeedContract
 
 BOOK = Path(__file__).parents[2] / "books" / "equity_swing.yaml"
 NOW = datetime(2026, 6, 30, 23, tzinfo=UTC)

@@ -15,13 +15,13 @@ from tests.fakes.yahoo import (
     FakeYahoo,
     too_many,
 )
-from tests.feeds.contract import FeedContract
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.feeds import Fault, Feed, make
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.yahoo import YahooFeed
+from nightdesk.testing.feed_contract import FeedContract
 
 NOW = datetime(2024, 6, 20, 22, tzinfo=UTC)
 SPAN = (date(2024, 6, 5), date(2024, 6, 10))

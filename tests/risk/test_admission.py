@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import Entering, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.rule import Ruling
+from nightdesk.testing.situations import SYMBOLS, situation
 
 
 def entering(**changed: Any) -> Entering:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.risk import Passage, Rule, Ruling, Situation, make_rules, pass_gate, verdicts, words
+from nightdesk.testing.situations import SYMBOLS, situation
 
 #: GLD was sold at a loss of 120 dollars.
 LOST = {"wash_loss": np.array([120.0, 0.0, 0.0])}

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from tests.risk.contract import RuleContract
 
 from nightdesk.risk import rule_names
+from nightdesk.testing.rule_contract import RuleContract
 
 PARAMS: dict[str, dict[str, Any]] = {
     "daily_loss": {"limit": -0.02},

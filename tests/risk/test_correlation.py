@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
 
 from nightdesk.core.panel import Floats
 from nightdesk.risk import Standing, correlations, make_rules
+from nightdesk.testing.situations import situation
 
 RNG = np.random.default_rng(7)
 COMMON = RNG.standard_normal(60)

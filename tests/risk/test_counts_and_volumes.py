@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import SYMBOLS, situation
-from tests.risk.test_reduction import measured
 
 from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.errors import Refused
@@ -30,6 +28,7 @@ from nightdesk.risk import (
 )
 from nightdesk.risk.distances import distances
 from nightdesk.risk.moves import describe
+from nightdesk.testing.situations import SYMBOLS, measured, situation
 
 
 def rule_of(name: str, params: dict[str, Any]) -> Rule:

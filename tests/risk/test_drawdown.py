@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
 
 from nightdesk.core.panel import Floats
 from nightdesk.risk import LEVEL_RULES, Passage, Situation, Standing, make_rules, pass_gate
+from nightdesk.testing.situations import situation
 
 RULES = {rule.name: rule for rule in make_rules({"stop_loss": {}}, also=LEVEL_RULES)}
 

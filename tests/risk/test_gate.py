@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import Rule, Ruling, Situation, make_rules, pass_gate, verdicts, words
+from nightdesk.testing.situations import SYMBOLS, situation
 
 LIMITS = {
     "daily_loss": {"limit": -0.02},

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
 
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
@@ -29,6 +28,7 @@ from nightdesk.risk import (
     rule_names,
 )
 from nightdesk.risk.rule import rule_class
+from nightdesk.testing.situations import situation
 
 #: The desk's written order; the place in it is the ten of a rule's order.
 WRITTEN_ORDER = {

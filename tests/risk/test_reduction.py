@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.core.margin import Margin
-from nightdesk.risk import Passage, RiskMeasures, Standing, make_rules, pass_gate, verdicts, words
+from nightdesk.risk import Passage, make_rules, pass_gate, verdicts, words
 from nightdesk.risk.distances import distances
+from nightdesk.testing.situations import SYMBOLS, measured, situation
 
 LIMITS: dict[str, Any] = {
     "gross_leverage": {"limit": 1.5},
@@ -158,23 +158,6 @@ def test_a_buffer_is_kept_above_the_maintenance_margin_and_its_breach_is_critica
         "until they are covered"
     )
     assert rule.breach(np.array([3200.0, 0, 0]), situation(margin=REG_T)) is None
-
-
-def measured(*weights: float, **changed: Any) -> RiskMeasures:
-    fields: dict[str, Any] = {
-        "symbols": SYMBOLS,
-        "weights": np.array(weights),
-        "max_weight": np.ones(3),
-        "traded": np.zeros(3),
-        "day_return": 0.0,
-        "volatility": 0.1,
-        "volatility_target": None,
-        "standing": Standing.calm(3),
-        "drawdown": 0.0,
-        "levels": None,
-        "margin": REG_T,
-    }
-    return RiskMeasures(**{**fields, **changed})
 
 
 def test_the_distances_are_of_gross_net_and_margin_on_either_side() -> None:

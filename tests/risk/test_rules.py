@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import SYMBOLS, situation
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.margin import Margin
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import Entering, make_rules, pass_gate, rule_names, verdicts, words
+from nightdesk.testing.situations import SYMBOLS, situation
 
 EXTREME = Band(name="EXTREME", entries=False)
 

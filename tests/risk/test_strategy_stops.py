@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
 
 from nightdesk.risk import Entering, make_rules, pass_gate, verdicts
+from nightdesk.testing.situations import situation
 
 LIMITS: dict[str, dict[str, Any]] = {
     "trades_per_day": {"limit": 1},

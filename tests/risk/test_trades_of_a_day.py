@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.risk.situations import situation
 
 from nightdesk.risk import make_rules, pass_gate
+from nightdesk.testing.situations import situation
 
 HELD = np.zeros(3)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tests.factors.panels import members, panel_of
 
 from nightdesk import factors, strategies
 from nightdesk.strategies import Direction, Signals, Strategy, View
+from nightdesk.testing.random_panels import members, panel_of
 
 NAN = float("nan")
 

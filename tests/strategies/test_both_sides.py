@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from tests.engine.desks import desk
-from tests.factors.panels import random_panel
-from tests.strategies.contract import VIX, StrategyContract, view_of
 
 from nightdesk import factors
 from nightdesk.core.withheld import Withheld
@@ -19,6 +17,8 @@ from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.strategy import BAR
 from nightdesk.strategies.swing import confidences, first_that_holds
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY
+from nightdesk.testing.random_panels import random_panel
+from nightdesk.testing.strategy_contract import VIX, StrategyContract, view_of
 
 
 class Reversal(Strategy):

@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.engine.desks import book
-from tests.strategies.contract import AcrossSymbolsContract
 from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
@@ -13,6 +12,7 @@ from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.engine import resolve
 from nightdesk.strategies import Direction, View
+from nightdesk.testing.strategy_contract import AcrossSymbolsContract
 
 NAN = np.nan
 NAME = "cross_sectional_momentum"

@@ -1,12 +1,12 @@
 """Moving-average crossover: the one session that it buys in, what it leaves, and what is missing."""
 
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.core.errors import Refused
 from nightdesk.strategies import ExitDistance, ExitPlan
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAME = "ma_crossover"
 NAMES = ("sma_20", "sma_50", "sma_20@1", "sma_50@1", "volume_ratio_20")

@@ -7,8 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from tests.factors.panels import members, panel_of, random_panel
-from tests.strategies.contract import StrategyContract, columns_of, view_of
 from tests.strategies.swing_bars import NAN, session_of
 
 from nightdesk import factors, strategies
@@ -19,6 +17,8 @@ from nightdesk.strategies import Direction, ExitDistance, ExitPlan, Model, Signa
 from nightdesk.strategies.learning import opens_span
 from nightdesk.strategies.logistic import fit_logistic
 from nightdesk.strategies.ml_momentum import FEATURES, MlMomentum, features
+from nightdesk.testing.random_panels import members, panel_of, random_panel
+from nightdesk.testing.strategy_contract import StrategyContract, columns_of, view_of
 
 NAME = "ml_momentum"
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.factors.panels import random_panel
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.strategies import Direction, ExitDistance, ExitPlan
+from nightdesk.testing.random_panels import random_panel
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAME = "news_sentiment"
 NAMES = ("sentiment", "sma_20", "momentum_1")

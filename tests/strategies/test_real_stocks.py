@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.factors.panels import members, panel_of
-from tests.strategies.contract import VIX, assert_equal
 
 from nightdesk import factors, strategies
 from nightdesk.core.panel import Panel
 from nightdesk.strategies import Direction, Strategy, View, with_models
+from nightdesk.testing.random_panels import members, panel_of
+from nightdesk.testing.strategy_contract import VIX, assert_equal
 
 NAMES = ("rsi_mean_reversion", "ma_crossover", "ml_momentum", "news_sentiment", "volatility_breakout")
 

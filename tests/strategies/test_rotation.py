@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.test_cross_sectional_momentum import session
 
 from nightdesk import strategies
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.strategies import Direction
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAN = np.nan
 BOOKS = Path(__file__).resolve().parents[2] / "books"

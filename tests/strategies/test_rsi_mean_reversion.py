@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.core.errors import Refused
 from nightdesk.strategies import ExitDistance, ExitPlan
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAME = "rsi_mean_reversion"
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import flat_bars
 
 from nightdesk import strategies
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.strategies import Direction, Signals, View
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAN = np.nan
 BOOKS = Path(__file__).resolve().parents[2] / "books"

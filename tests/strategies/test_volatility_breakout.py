@@ -1,11 +1,11 @@
 """Volatility breakout: closes running above the band, what it leaves, and what is missing."""
 
 import pytest
-from tests.strategies.contract import StrategyContract
 from tests.strategies.swing_bars import NAN, one, say, view_of_bars
 
 from nightdesk import strategies
 from nightdesk.strategies import ExitDistance, ExitPlan
+from nightdesk.testing.strategy_contract import StrategyContract
 
 NAME = "volatility_breakout"
 NAMES = ("sma_1", "bb_upper_20_2", "sma_1@1", "bb_upper_20_2@1", "sma_20", "volume_ratio_20")

@@ -3,10 +3,11 @@
 from nightdesk.accounting.actions import corporate_actions
 from nightdesk.accounting.booking import cross_entries, fill_entries, orders_after, restate
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position, capital, fold, mark
-from nightdesk.accounting.period import AccrualTerms, Period, accrual_terms
+from nightdesk.accounting.period import Accrual, AccrualTerms, Period, accrual_terms, accruals_of, register
 from nightdesk.accounting.settlement import Opening, Settlement, at_the_open, settle
 
 __all__ = [
+    "Accrual",
     "AccrualTerms",
     "Entry",
     "Ledger",
@@ -16,6 +17,7 @@ __all__ = [
     "Position",
     "Settlement",
     "accrual_terms",
+    "accruals_of",
     "at_the_open",
     "capital",
     "corporate_actions",
@@ -24,6 +26,7 @@ __all__ = [
     "fold",
     "mark",
     "orders_after",
+    "register",
     "restate",
     "settle",
 ]

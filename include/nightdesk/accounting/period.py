@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from nightdesk.accounting.late_actions import BelatedAction
-from nightdesk.core.book import Book
+from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
+from nightdesk.core.book import Book, Frozen
+from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Action
+from nightdesk.core.registry import Registry, validated
 from nightdesk.orders.fills import FillBars
 from nightdesk.orders.order import Cross
 
@@ -29,10 +34,11 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class AccrualTerms:
-    """What accruals need to know of a book: smallest quantities by symbol, and its rates."""
+    """What accruals need to know of a book: smallest quantities by symbol, its rates, its own accruals."""
 
     units: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
+    own: tuple[Accrual, ...] = ()
 
 
 def rates_of(book: Book) -> Rates:
@@ -51,11 +57,16 @@ def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
     ----------
     book : Book
     simulated : bool
-        Whether the account is one of ours. A real broker books interest and borrow fees itself: there are no
-        rates then.
+        Whether the account is one of ours. A real broker books interest, borrow fees and whatever else it
+        takes itself: there are no rates and no accruals of the book's own then.
+
+    Raises
+    ------
+    Refused
+        As `accruals_of`.
     """
     units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
-    return AccrualTerms(units, rates_of(book) if simulated else Rates())
+    return AccrualTerms(units, rates_of(book), accruals_of(book)) if simulated else AccrualTerms(units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +130,89 @@ class Period:
         """
         late = tuple(replace(one, held={owner: sum(one.held.values(), ZERO)}) for one in self.late)
         return replace(self, late=late, crosses=(), capital=ZERO)
+
+
+class Accrual(ABC):
+    """Base of what a book says under `accruals`: something that every night costs or brings beside its rates.
+
+    Attributes
+    ----------
+    name : str
+        Its key under `accruals` in a book.
+    """
+
+    name: ClassVar[str]
+
+    class Params(Frozen):
+        """The accrual's own numbers, validated; an unknown key is refused."""
+
+    def __init__(self, params: Frozen) -> None:
+        self.params = params
+
+    @abstractmethod
+    def entries(self, ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+        """What a period brings to the ledger of a book, or of its account; asked again it says the same.
+
+        Parameters
+        ----------
+        ledger : Ledger
+            As it stood at the beginning of the period, with interest and borrow fees of it booked.
+        period : Period
+            Nothing is due for one of no `days`.
+
+        Returns
+        -------
+        tuple of Entry
+            Of `period.session`, kind "fee", without a strategy or symbol, cash in dollars and cents: what it
+            costs is negative. Each reference begins with the accrual's name and is unique in the session.
+        """
+
+
+ACCRUAL_KINDS: Registry[type[Accrual]] = Registry("accrual")
+
+
+def register[A: Accrual](cls: type[A]) -> type[A]:
+    """Make an accrual known under its `name`; for use as a decorator."""
+    ACCRUAL_KINDS.add(cls.name, cls)
+    return cls
+
+
+def accruals_of(book: Book) -> tuple[Accrual, ...]:
+    """The accruals that a book names, in its order.
+
+    Raises
+    ------
+    Refused
+        When a name is unknown or a parameter is unknown or impossible, with the path of the key.
+    """
+    made = []
+    for name, given in book.accruals.items():
+        cls = ACCRUAL_KINDS.find(name, f"accruals.{name}")
+        made.append(cls(validated(cls.Params, given, owner=name, where=f"accruals.{name}")))
+    return tuple(made)
+
+
+def due(accrual: Accrual, ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    """What an accrual brings, checked: it moves cash alone, so that no position can come of it.
+
+    Raises
+    ------
+    Refused
+        When an entry is of another session or kind, or its reference is not its own.
+    """
+    entries = accrual.entries(ledger, period)
+    for one in entries:
+        moved = (one.strategy, one.symbol, one.quantity, one.price, one.commission, one.cost)
+        wanted = (WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, ZERO, ZERO)
+        if (one.session, one.kind, moved) != (period.session, "fee", wanted):
+            raise Refused(
+                f"accrual {accrual.name}: found an entry {one.kind} of {one.session} {one.reference!r}; it "
+                f"may book fees of {period.session} alone: cash without a strategy, symbol, quantity or price"
+            )
+        if not one.reference.startswith(accrual.name):
+            raise Refused(
+                f"accrual {accrual.name}: found the reference {one.reference!r}: begin it with {accrual.name}"
+            )
+    if len({one.key for one in entries}) < len(entries):
+        raise Refused(f"accrual {accrual.name}: two entries of {period.session} have the same reference")
+    return entries

@@ -15,13 +15,13 @@ from nightdesk.accounting.booking import cross_entries, fill_entries, orders_aft
 from nightdesk.accounting.financing import borrow, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
-from nightdesk.accounting.period import Period
+from nightdesk.accounting.period import Period, due
 from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
 from nightdesk.orders.order import Order
 
 #: What a period brings to a ledger by itself. Its entries are of one session, and a second call makes the
 #: same ones: `Entry.key` says which fact each is.
-Accrual = Callable[[Ledger, Period], tuple[Entry, ...]]
+Brings = Callable[[Ledger, Period], tuple[Entry, ...]]
 
 
 def _capital(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
@@ -53,10 +53,14 @@ def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     )
 
 
+def _own(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    return tuple(entry for one in period.terms.own for entry in due(one, ledger, period))
+
+
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
 #: so it precedes the actions of the open.
-ACCRUALS: tuple[Accrual, ...] = (_capital, _crosses, interest, borrow, _late_actions, _actions)
+ACCRUALS: tuple[Brings, ...] = (_capital, _crosses, interest, borrow, _own, _late_actions, _actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +166,8 @@ def settle[E: Executed](
 def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
     """What a period brings to a book before its orders meet the market."""
     entries: tuple[Entry, ...] = ()
-    for accrual in ACCRUALS:
-        made = accrual(ledger, period)
+    for brings in ACCRUALS:
+        made = brings(ledger, period)
         if made:
             entries += made
             ledger = ledger.apply(made)

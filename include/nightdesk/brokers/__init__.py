@@ -8,12 +8,14 @@ from nightdesk.brokers.broker_interface import (
     Unreachable,
     Unreadable,
 )
-from nightdesk.brokers.broker_registry import capabilities, make, open_account
+from nightdesk.brokers.broker_registry import BROKERS, BrokerKind, capabilities, make, open_account, register
 from nightdesk.orders.broker_account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 __all__ = [
+    "BROKERS",
     "Account",
     "Broker",
+    "BrokerKind",
     "BrokerOrder",
     "BrokerSnapshot",
     "Capabilities",
@@ -26,4 +28,5 @@ __all__ = [
     "capabilities",
     "make",
     "open_account",
+    "register",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from nightdesk.brokers.broker_interface import Broker, Capabilities
 from nightdesk.brokers.credentials import credentials_of, refuse_unintended_live
@@ -68,6 +69,33 @@ def capabilities(kind: str) -> Capabilities:
 
 def _kind(name: str) -> BrokerKind:
     return BROKERS.find(name, "broker.kind")
+
+
+class OpenedBySecrets(Protocol):
+    """What `register` asks of a class of brokers beside `Broker` itself."""
+
+    kind: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+
+    @classmethod
+    def open(cls, book: Book, environ: Mapping[str, str]) -> Broker:
+        """The account of a book, with what the environment holds of its credentials."""
+
+
+def register[B: OpenedBySecrets](cls: type[B]) -> type[B]:
+    """Make a broker known under its `kind`; for use as a decorator.
+
+    Its class has a classmethod `open`, of the book and the environment. An account with real money that book
+    and environment do not both name is refused before that is called, and so is an hourly book.
+    """
+
+    def opened(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+        _refuse_hours(book)
+        refuse_unintended_live(book.broker, environ)
+        return cls.open(book, environ)
+
+    BROKERS.add(cls.kind, BrokerKind(opened, lambda: cls.capabilities))
+    return cls
 
 
 def _open_paper(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:

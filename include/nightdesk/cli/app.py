@@ -17,6 +17,7 @@ ORDER = (
         "airflow",
         "db",
         "books",
+        "plug-ins",
         "feeds",
         "ingest",
         "factors",

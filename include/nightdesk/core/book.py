@@ -70,6 +70,11 @@ class Book(Frozen):
         None,
         description="what borrowing costs and cash earns; none: cash.interest alone. A margin requires it",
     )
+    accruals: dict[Name, Params] = Field(
+        default_factory=dict,
+        exclude_if=lambda value: not value,  # a book without them keeps its configuration's hash
+        description="what else every night costs or brings on paper, by name, with its numbers: plug-ins",
+    )
     tax: Tax = Field(Tax(), description="how gains and losses are counted for the tax")
     levels: Levels | None = Field(None, description="drawdown levels; none: the book has no levels")
     costs: Costs = Field(Costs(), description="what a trade costs, where a symbol says nothing else")

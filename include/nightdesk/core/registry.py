@@ -10,10 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from nightdesk.core.documents import quoting_hint, shortened
 from nightdesk.core.errors import Refused
+from nightdesk.core.plug_in import PlugIn, importing, search
 
 
 class Registry[T]:
-    """The plug-ins of one kind.
+    """The plug-ins of one kind: the package's own, and those of the user.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ class Registry[T]:
         self.kind = kind
         self._plug_ins: dict[str, T] = {}
         self._arguments: dict[str, tuple[str, str]] = {}
+        self._sources: dict[str, PlugIn | None] = {}
+        self._contested: dict[str, str] = {}
 
     def add(self, name: str, plug_in: T, argument: str = "") -> None:
         """Enter a plug-in.
@@ -40,14 +43,21 @@ class Registry[T]:
 
         Raises
         ------
+        Refused
+            When the name of a user's plug-in is taken. Where another plug-in has it, neither is found by it.
         ValueError
-            When another has the name.
+            When the package enters a name twice.
         """
         key, _, placeholder = name.partition(":")
+        source = importing()
         if key in self._plug_ins:
-            raise ValueError(f"two plug-ins are a {self.kind} named {key}: {self._plug_ins[key]}, {plug_in}")
+            raise self._collision(key, source, plug_in)
         self._plug_ins[key] = plug_in
         self._arguments[key] = (placeholder, argument)
+        self._sources[key] = source
+        if source is not None:
+            source.undo.append(lambda: self._remove(key))
+            source.entered.append((self.kind, name))
 
     def __contains__(self, name: str) -> bool:
         return name in self._plug_ins
@@ -56,8 +66,24 @@ class Registry[T]:
         return iter(self._plug_ins.values())
 
     def names(self) -> tuple[str, ...]:
-        """Names as books give them, sorted."""
+        """Names as books give them, sorted; of a user's plug-ins those that were imported so far."""
         return tuple(sorted(f"{key}:{one}" if one else key for key, (one, _) in self._arguments.items()))
+
+    def source(self, name: str) -> PlugIn | None:
+        """The user's file or package behind a name, with or without its argument; None for the package's own.
+
+        A name that nobody has yet is searched for; None too where that is in vain.
+        """
+        key = name.partition(":")[0]
+        if key not in self._plug_ins:
+            search()
+        return self._sources.get(key)
+
+    def place(self, name: str) -> str:
+        """Where a plug-in is from, in words."""
+        key = name.partition(":")[0]
+        source = self._sources.get(key)
+        return "the package itself" if source is None else source.place
 
     def find(self, name: str, where: str = "") -> T:
         """The plug-in of a name that is given without an argument.
@@ -71,10 +97,13 @@ class Registry[T]:
         Raises
         ------
         Refused
-            When there is none; names the nearest one, or all that are known.
+            When there is none, with the nearest name or all that are known, where a user's are looked for and
+            which of them could not be imported; or when two of the user's plug-ins have the name.
         """
+        looked = () if name in self._plug_ins else search()
+        self.refuse_contested(name, where)
         if name not in self._plug_ins:
-            raise unknown(self.kind, name, self.names(), where)
+            raise unknown(self.kind, name, self.names(), where, looked)
         return self._plug_ins[name]
 
     def find_with_argument(self, name: str, where: str = "") -> tuple[T, str]:
@@ -86,20 +115,48 @@ class Registry[T]:
             Also when the argument is missing, or the plug-in takes none.
         """
         key, _, argument = name.partition(":")
+        looked = () if key in self._plug_ins else search()
+        self.refuse_contested(key, where)
         placeholder, what = self._arguments.get(key, ("", ""))
         if placeholder and not argument:
             put = f"{self.kind} {name!r} lacks its {placeholder}: write {key}:{placeholder}"
             raise Refused(_at(where, f"{put}, {placeholder} being {what}" if what else put))
         if key not in self._plug_ins or (":" in name and not placeholder):
-            raise unknown(self.kind, name, self.names(), where)
+            raise unknown(self.kind, name, self.names(), where, looked)
         return self._plug_ins[key], argument
 
+    def refuse_contested(self, name: str, where: str = "") -> None:
+        """Refuse a name that two of the user's plug-ins have, with both places."""
+        if name in self._contested:
+            raise Refused(_at(where, self._contested[name]))
 
-def unknown(kind: str, name: str, known: Collection[str], where: str = "") -> Refused:
-    """The error of a name that nothing has."""
+    def _collision(self, key: str, source: PlugIn | None, plug_in: T) -> Exception:
+        there = self._sources[key]
+        if source is None:
+            return ValueError(f"two plug-ins are a {self.kind} named {key}: {self._plug_ins[key]}, {plug_in}")
+        if there is not None:
+            self._contested[key] = (
+                f"two plug-ins are a {self.kind} named {key}: {there.place} and {source.place}; rename one"
+            )
+            there.undo.append(lambda: self._contested.pop(key, None))
+            return Refused(self._contested[key])
+        return Refused(f"the package has a {self.kind} named {key} already: give this one another name")
+
+    def _remove(self, key: str) -> None:
+        for table in (self._plug_ins, self._arguments, self._sources):
+            table.pop(key, None)
+
+
+def unknown(
+    kind: str, name: str, known: Collection[str], where: str = "", looked: Collection[str] = ()
+) -> Refused:
+    """The error of a name that nothing has; `looked` says where plug-ins were looked for, and what failed."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-    return Refused(_at(where, f"there is no {kind} {name!r}; {hint}"))
+    words = f"there is no {kind} {name!r}; {hint}"
+    if looked:
+        words = f"{words}{'' if near else ';'} {'; '.join(looked)}"
+    return Refused(_at(where, words))
 
 
 def validated[P: BaseModel](params: type[P], given: Mapping[str, Any], *, owner: str, where: str) -> P:

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk import factors, portfolio, risk, strategies
+from nightdesk import accounting, factors, portfolio, risk, strategies
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
@@ -194,8 +194,8 @@ def resolve(book: Book) -> Desk:
     Raises
     ------
     Refused
-        When a strategy, sizing method, factor or rule is unknown, a parameter is unknown or impossible, or a
-        strategy cannot trade the book's symbols, with the path of the key.
+        When a strategy, sizing method, factor, rule or accrual is unknown, a parameter is unknown or
+        impossible, or a strategy cannot trade the book's symbols, with the path of the key.
     """
     made = {
         name: strategies.make(name, entry.params, path=f"strategies.{name}")
@@ -218,6 +218,7 @@ def resolve(book: Book) -> Desk:
     plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
     wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
+    accounting.accruals_of(book)
     _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))

@@ -12,7 +12,7 @@ from nightdesk.factors import (
     wilder,
 )
 from nightdesk.factors.compute import Source, compute, hours_back, look_back
-from nightdesk.factors.factor_registry import HOURLY, Factor, families, resolve
+from nightdesk.factors.factor_registry import HOURLY, Factor, factor, families, resolve
 
 #: Every factor of the desk's own table.
 STANDARD: tuple[str, ...] = (
@@ -51,6 +51,7 @@ __all__ = [
     "averages",
     "benchmark",
     "compute",
+    "factor",
     "families",
     "hours_back",
     "look_back",

@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
+from nightdesk.core.plug_in import PlugIn, importing, search
+from nightdesk.core.registry import Registry
 
 Compute = Callable[..., Floats]
 
@@ -86,7 +88,17 @@ class Family:
     check: Callable[..., str | None]
 
 
-_FAMILIES: dict[str, Family] = {}
+FAMILIES: Registry[Family] = Registry("factor")
+#: A number for each brace, to see whether a name can belong to two families.
+_EXAMPLES = {
+    "n": "20",
+    "months": "12",
+    "skip": "1",
+    "width": "2",
+    "percent": "05",
+    "base": "close_20",
+    "call": "call(20)",
+}
 
 
 def factor(
@@ -103,23 +115,69 @@ def factor(
     check : callable, optional
         The parameters to what is wrong with them, or None.
     """
-    parts = re.split(r"\{(\w+)\}", pattern)
-    regex = "".join(
-        f"(?P<{part}>{_TOKENS[part]})" if at % 2 else re.escape(part) for at, part in enumerate(parts)
-    )
+    regex = _regex_of(pattern)
 
     def enter(compute: Compute) -> Compute:
-        if pattern in _FAMILIES:
-            raise ValueError(f"two families of factors have the pattern {pattern}")
-        _FAMILIES[pattern] = Family(pattern, re.compile(regex), compute, look_back, check)
+        plug_in = importing()
+        if plug_in is not None:
+            _refuse_overlap(pattern, regex)
+            plug_in.undo.append(resolve.cache_clear)
+        FAMILIES.add(pattern, Family(pattern, regex, compute, look_back, check))
         return compute
 
     return enter
 
 
+def _regex_of(pattern: str) -> re.Pattern[str]:
+    if not re.fullmatch(r"[^@:]+", pattern):
+        raise Refused(f"factor {pattern!r}: a name has no @ and no :, which stand for a lag and for hours")
+    parts = re.split(r"\{(\w+)\}", pattern)
+    for part in parts[1::2]:
+        if part not in _TOKENS:
+            raise Refused(
+                f"factor {pattern!r}: {{{part}}} is no number that a name holds: take {', '.join(_TOKENS)}"
+            )
+    return re.compile(
+        "".join(
+            f"(?P<{part}>{_TOKENS[part]})" if at % 2 else re.escape(part) for at, part in enumerate(parts)
+        )
+    )
+
+
+def _refuse_overlap(pattern: str, regex: re.Pattern[str]) -> None:
+    """Refuse a pattern whose names another family has, or that has names of one."""
+    for other in FAMILIES:
+        shared = [
+            name
+            for name, fits in ((pattern, other.regex), (other.pattern, regex))
+            if pattern != other.pattern and fits.fullmatch(name.format_map(_EXAMPLES))
+        ]
+        if shared:
+            raise Refused(
+                f"factors {pattern} have names of the family {other.pattern}, which is of "
+                f"{FAMILIES.place(other.pattern)}: choose another beginning"
+            )
+
+
 def families() -> tuple[str, ...]:
     """Patterns of all registered families, sorted."""
-    return tuple(sorted(_FAMILIES))
+    return FAMILIES.names()
+
+
+def plug_ins_of(name: str) -> frozenset[PlugIn]:
+    """The user's files and packages that a factor is from, those of the factor in its name included.
+
+    Raises
+    ------
+    Refused
+        As `resolve`.
+    """
+    plain = _LAG.sub(r"\g<base>", name.removeprefix(HOURLY))
+    family = _family(plain)
+    own = FAMILIES.source(family.pattern)
+    match = family.regex.fullmatch(plain)
+    base = match.groupdict().get("base") if match else None
+    return frozenset([own] if own else []) | (plug_ins_of(base) if base else frozenset())
 
 
 def described(pattern: str) -> str:
@@ -145,16 +203,34 @@ def resolve(name: str) -> Factor:
     if lag is not None:
         base, k = resolve(lag["base"]), int(lag["k"])
         return Factor(name, base.look_back + k, lambda source: source.lagged(base.name, k))
-    for family in _FAMILIES.values():
-        match = family.regex.fullmatch(name)
-        if match is None:
-            continue
-        numbers = {key: _NUMBERS[key](text) for key, text in match.groupdict().items()}
-        wrong = family.check(**numbers)
-        if wrong is not None:
-            raise Refused(f"factor {name!r}: {wrong}")
-        return _bound(name, family, numbers)
-    raise Refused(f"there is no factor {name!r}; {_suggestion(name)}")
+    family = _family(name)
+    match = family.regex.fullmatch(name)
+    numbers = {key: _NUMBERS[key](text) for key, text in (match.groupdict() if match else {}).items()}
+    wrong = family.check(**numbers)
+    if wrong is not None:
+        raise Refused(f"factor {name!r}: {wrong}")
+    return _bound(name, family, numbers)
+
+
+def _family(name: str) -> Family:
+    """The family that a name without a lag belongs to; the package's own come first."""
+    found: list[Family] = _fitting(name)
+    looked: tuple[str, ...] = ()
+    if not found:
+        looked = tuple(search())
+        found = _fitting(name)
+    if not found:
+        raise Refused("; ".join((f"there is no factor {name!r}; {_suggestion(name)}", *looked)))
+    for one in found:
+        FAMILIES.refuse_contested(one.pattern, f"factor {name!r}")
+    if len(found) > 1 and FAMILIES.source(found[0].pattern) is not None:
+        places = " and ".join(f"{one.pattern} of {FAMILIES.place(one.pattern)}" for one in found)
+        raise Refused(f"factor {name!r} is of two families, {places}: rename one")
+    return found[0]
+
+
+def _fitting(name: str) -> list[Family]:
+    return [one for one in FAMILIES if one.regex.fullmatch(name)]
 
 
 def _bound(name: str, family: Family, numbers: dict[str, Any]) -> Factor:
@@ -162,6 +238,6 @@ def _bound(name: str, family: Family, numbers: dict[str, Any]) -> Factor:
 
 
 def _suggestion(name: str) -> str:
-    near = difflib.get_close_matches(re.sub(r"\d+", "{n}", name), _FAMILIES, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(re.sub(r"\d+", "{n}", name), families(), n=3, cutoff=0.5)
     known = ", ".join(near) if near else ", ".join(families())
     return f"{'near ones' if near else 'known'} are {known} (a number for each brace)"

@@ -4,17 +4,31 @@
 they gave.
 """
 
-from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing
-from nightdesk.feeds.feed_registry import HOURLY_NAMES, covers, covers_hours, has_hours, make
+from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, bar_frame
+from nightdesk.feeds.feed_registry import (
+    FEEDS,
+    FeedKind,
+    covers,
+    covers_hours,
+    has_hours,
+    hourly_names,
+    make,
+    register,
+)
 
 __all__ = [
-    "HOURLY_NAMES",
+    "FEEDS",
     "Fault",
     "Feed",
+    "FeedKind",
     "Fetched",
     "Missing",
+    "action_frame",
+    "bar_frame",
     "covers",
     "covers_hours",
     "has_hours",
+    "hourly_names",
     "make",
+    "register",
 ]

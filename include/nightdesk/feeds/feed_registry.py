@@ -1,12 +1,13 @@
 """Feeds by name.
 
-A feed is `sample`, `yahoo` or `files:PATH`. Importing this module is light: what a feed needs is imported
-when it is made.
+A feed is `sample`, `yahoo`, `files:PATH`, or one of the user's own. Importing this module is light: what a
+feed needs is imported when it is made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,10 +17,20 @@ from nightdesk.feeds.feed import Feed
 
 Clock = Callable[[], datetime]
 
-#: How each is made, of the argument of its name, the calendar, the continuous symbols and the clock.
-FEEDS: Registry[Callable[[str, str, Collection[str], Clock], Feed]] = Registry("feed")
-#: Those that have hourly bars too.
-HOURLY_NAMES = ("files:PATH",)
+#: Makes one of the argument of its name, the calendar, the continuous symbols and the clock.
+Make = Callable[[str, str, Collection[str], Clock], Feed]
+
+
+@dataclass(frozen=True)
+class FeedKind:
+    """A kind of feed: how one is made, and whether it has hourly bars too."""
+
+    make: Make
+    hourly: bool = False
+
+
+#: By its name in `feeds` of a book.
+FEEDS: Registry[FeedKind] = Registry("feed")
 
 
 def make(
@@ -34,7 +45,7 @@ def make(
     Parameters
     ----------
     name : str
-        ``sample``, ``yahoo``, or ``files:`` and the path of a file or folder.
+        ``sample``, ``yahoo``, ``files:`` and the path of a file or folder, or the name of a user's own.
     calendar : str
         The exchange on whose sessions bars must fall.
     continuous : collection of str
@@ -47,8 +58,18 @@ def make(
     Refused
         When there is no such feed, or no such path.
     """
-    made, argument = FEEDS.find_with_argument(name)
-    return made(argument, calendar, continuous, now)
+    kind, argument = FEEDS.find_with_argument(name)
+    return kind.make(argument, calendar, continuous, now)
+
+
+def register[F: Feed](cls: type[F]) -> type[F]:
+    """Make a feed known under its `name`, one without an argument; for use as a decorator."""
+
+    def made(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+        return cls(calendar, continuous=continuous, now=now)
+
+    FEEDS.add(cls.name, FeedKind(made, cls.hourly))
+    return cls
 
 
 def _files(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
@@ -69,9 +90,9 @@ def _yahoo(argument: str, calendar: str, continuous: Collection[str], now: Clock
     return YahooFeed(calendar, continuous=continuous, now=now)
 
 
-FEEDS.add("sample", _sample)
-FEEDS.add("yahoo", _yahoo)
-FEEDS.add("files:PATH", _files, "a file or folder of bars")
+FEEDS.add("sample", FeedKind(_sample))
+FEEDS.add("yahoo", FeedKind(_yahoo))
+FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars")
 
 
 @lru_cache(maxsize=16)
@@ -86,8 +107,14 @@ def covers(name: str, symbol: str) -> bool:
 
 def has_hours(name: str) -> bool:
     """Whether the feed of that name has hourly bars."""
-    kind = name.partition(":")[0]
-    return any(kind == one.partition(":")[0] for one in HOURLY_NAMES)
+    key = name.partition(":")[0]
+    FEEDS.source(key)  # a user's own is imported when it is asked for
+    return key in FEEDS and FEEDS.find(key).hourly
+
+
+def hourly_names() -> tuple[str, ...]:
+    """Names of the feeds that have hourly bars, as books give them."""
+    return tuple(name for name in FEEDS.names() if has_hours(name))
 
 
 def covers_hours(name: str, symbol: str) -> bool:

@@ -140,18 +140,18 @@ class Sizing(ABC):
         """Wanted units of shape (n_symbols,), signed, not yet rounded."""
 
 
-_METHODS: Registry[type[Sizing]] = Registry("sizing method")
+METHODS: Registry[type[Sizing]] = Registry("sizing method")
 
 
 def register[S: Sizing](cls: type[S]) -> type[S]:
     """Make a sizing method known under its `name`; for use as a decorator."""
-    _METHODS.add(cls.name, cls)
+    METHODS.add(cls.name, cls)
     return cls
 
 
 def names() -> tuple[str, ...]:
     """Names of all registered methods, sorted."""
-    return _METHODS.names()
+    return METHODS.names()
 
 
 def make(name: str, params: Mapping[str, Any] | None = None, *, path: str) -> Sizing:
@@ -171,5 +171,5 @@ def make(name: str, params: Mapping[str, Any] | None = None, *, path: str) -> Si
     Refused
         When the name is unknown or a parameter is unknown or impossible, with the path of the key.
     """
-    cls = _METHODS.find(name, path)
+    cls = METHODS.find(name, path)
     return cls(validated(cls.Params, params or {}, owner=name, where=f"{path}_params"))

@@ -12,10 +12,12 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from nightdesk.core.book import Book
+from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import Stop
 from nightdesk.core.fields import Frozen
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
+from nightdesk.core.plug_in import importing, search
 from nightdesk.core.registry import Registry, validated
 from nightdesk.risk.distances import VOLATILITY, Distance, RiskMeasures
 from nightdesk.risk.situation import Flags, Situation
@@ -225,41 +227,69 @@ def exempted(rules: Iterable[Rule], quantity: Floats, held: Floats, situation: S
     return exempt
 
 
-_RULES: Registry[type[Rule]] = Registry("rule")
+RULES: Registry[type[Rule]] = Registry("rule")
 
 
 def register[R: Rule](cls: type[R]) -> type[R]:
-    """Make a rule known under its `name`; for use as a decorator."""
-    taken = [one for one in _RULES if one.name == cls.name or one.order == cls.order]
-    if taken:
-        raise ValueError(
-            f"{cls.name} (order {cls.order}) and {taken[0].name} (order {taken[0].order}) collide"
+    """Make a rule known under its `name`; for use as a decorator.
+
+    Raises
+    ------
+    Refused
+        When a user's rule has a place in the gate that another has, or is to be in every gate: which books
+        have it is theirs to say.
+    """
+    plug_in = importing()
+    if plug_in is not None:
+        plug_in.undo.append(_sentences.cache_clear)
+        if cls.always:
+            raise Refused(
+                f"rule {cls.name} is `always` in the gate: let books name it under `limits` instead"
+            )
+    taken = next((one for one in RULES if one.order == cls.order and one.name != cls.name), None)
+    if taken is not None:
+        raise Refused(
+            f"rule {cls.name} has the place {cls.order} in the gate, which {taken.name} of "
+            f"{RULES.place(taken.name)} has: choose another number"
         )
-    _RULES.add(cls.name, cls)
+    RULES.add(cls.name, cls)
     return cls
 
 
 def rule_names() -> tuple[str, ...]:
     """Names of all registered rules in the order of the gate."""
-    return tuple(one.name for one in sorted(_RULES, key=lambda one: one.order))
+    return tuple(one.name for one in sorted(RULES, key=lambda one: one.order))
 
 
 def rule_class(name: str) -> type[Rule]:
     """The rule registered under `name`; `Refused` when there is none."""
-    return _RULES.find(name)
+    return RULES.find(name)
 
 
 def distance_words(name: str) -> str:
     """The line of a report on a distance of this name, with a place for its `{subject}`."""
     if name == VOLATILITY:
         return "Volatility a year, up to the target"
-    told = (rule.told_as[name] for rule in _RULES if name in rule.told_as)
-    return next(told, f"{name.replace('_', ' ')} {{subject}}")
+    words = _told_as(name)
+    if words is None:
+        search()
+        words = _told_as(name)
+    return f"{name.replace('_', ' ')} {{subject}}" if words is None else words
+
+
+def _told_as(name: str) -> str | None:
+    return next((rule.told_as[name] for rule in RULES if name in rule.told_as), None)
 
 
 def reason_in_words(name: str, value: float, limit: float) -> str:
-    """Why a verdict fell, by the rule's name (``rule`` or ``rule.key``) and the numbers it compared."""
-    told, unmeasured = _sentences(name)
+    """Why a verdict fell, by the rule's name (``rule`` or ``rule.key``) and the numbers it compared.
+
+    A rule that is gone, a user's whose file was taken away, leaves its numbers alone.
+    """
+    try:
+        told, unmeasured = _sentences(name)
+    except (Refused, KeyError):
+        return f"{value:g} against {limit:g}, by a rule {name} that is not there any more"
     if math.isnan(value):
         return unmeasured
     if math.isinf(limit):
@@ -284,7 +314,7 @@ def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = 
         When a rule is unknown, or a parameter of it is unknown or impossible, with the path of the key.
     """
     for name in limits:
-        _RULES.find(name, f"limits.{name}")
+        RULES.find(name, f"limits.{name}")
     named = [rule_class(name) for name in limits]
     more = {*also, *(one for rule in named for one in rule.brings)}
     more -= {one for rule in named for one in rule.replaces}

@@ -100,7 +100,7 @@ def _refuse_without_hours(book: Book) -> None:
     if len(able) < len(hourly) or (book.schedule.rhythm == "hourly" and not able):
         raise Refused(
             f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
-            f"and the feeds that have them are {', '.join(feeds.HOURLY_NAMES)}"
+            f"and the feeds that have them are {', '.join(feeds.hourly_names())}"
         )
     for symbol in book.symbols if book.schedule.rhythm == "hourly" else ():
         if not any(feeds.covers_hours(name, symbol) for name in able):

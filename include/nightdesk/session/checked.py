@@ -80,7 +80,7 @@ class Checked:
 
     def __init__(self, context: Examining, known_by: datetime) -> None:
         self._context = context
-        self.made_from = MadeFrom(known_by, context.book.config_hash, code_version())
+        self.made_from = MadeFrom(known_by, context.book.config_hash, code_version(context.desk))
         self._day: CheckedDay | None = None
         self._has_returns = False
         #: Whether the day is that which the quality step stored, with its own row of the session.

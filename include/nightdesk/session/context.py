@@ -151,7 +151,7 @@ class Context:
             as_of=self.as_of,
             known_by=None,
             status="open",
-            code_version=code_version(),
+            code_version=code_version(self.desk),
             config_hash=self.book.config_hash,
         )
 

@@ -19,9 +19,9 @@ KEYS_NAMED = 8
 
 def changed_since(context: Context, run: StoredRun) -> str:
     """What differs between the code and book that decided a session and those of now; empty for nothing."""
-    words = []
-    if run.code_version != code_version():
-        words.append(f"decided by version {run.code_version}, now {code_version()}")
+    words, now = [], code_version(context.desk)
+    if run.code_version != now:
+        words.append(f"decided by version {run.code_version}, now {now}")
     if run.config_hash != context.book.config_hash:
         words.append(f"book changed: {book_changes(context, run)}")
     return "; ".join(words)

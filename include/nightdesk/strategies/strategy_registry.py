@@ -8,18 +8,18 @@ from typing import Any
 from nightdesk.core.registry import Registry, validated
 from nightdesk.strategies.strategy import Strategy
 
-_STRATEGIES: Registry[type[Strategy]] = Registry("strategy")
+STRATEGIES: Registry[type[Strategy]] = Registry("strategy")
 
 
 def register[S: Strategy](cls: type[S]) -> type[S]:
     """Make a strategy known under its `name`; for use as a decorator."""
-    _STRATEGIES.add(cls.name, cls)
+    STRATEGIES.add(cls.name, cls)
     return cls
 
 
 def names() -> tuple[str, ...]:
     """Names of all registered strategies, sorted."""
-    return _STRATEGIES.names()
+    return STRATEGIES.names()
 
 
 def make(name: str, params: Mapping[str, Any] | None = None, *, path: str | None = None) -> Strategy:
@@ -40,5 +40,5 @@ def make(name: str, params: Mapping[str, Any] | None = None, *, path: str | None
         When the name is unknown or a parameter is unknown or impossible, with the path of the key.
     """
     where = path or f"strategies.{name}"
-    cls = _STRATEGIES.find(name, where)
+    cls = STRATEGIES.find(name, where)
     return cls(validated(cls.Params, params or {}, owner=name, where=f"{where}.params"))

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.factors.contract import assert_truncation_changes_nothing
 from tests.hourly_book import (
     EARLY_CLOSE,
     FIRST,
@@ -33,6 +32,7 @@ from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.simulation import Decided
 from nightdesk.risk import RiskEvent
 from nightdesk.strategies.strategy import ExitPlan
+from nightdesk.testing.factor_contract import assert_truncation_changes_nothing
 
 XNYS = get_calendar()
 

@@ -15,7 +15,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.hours import HourlyBars, build_hourly_panel
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
-from nightdesk.feeds import HOURLY_NAMES, Fetched, Missing, has_hours, make
+from nightdesk.feeds import Fetched, Missing, has_hours, hourly_names, make
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.feed import add_up
@@ -226,7 +226,7 @@ def _hours_of(book: Book, names: Sequence[str], first: date, last: date) -> Fetc
     if not chain:
         raise Refused(
             f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(names)}): "
-            f"name one of {', '.join(HOURLY_NAMES)}"
+            f"name one of {', '.join(hourly_names())}"
         )
     return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
 

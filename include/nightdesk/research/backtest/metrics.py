@@ -40,7 +40,7 @@ def metrics(result: Result) -> dict[str, object]:
     rolling = performance.rolling_sharpe(nav)
     document: dict[str, object] = {
         "book": result.desk.book.name,
-        "code_version": code_version(),
+        "code_version": code_version(result.desk),
         "config_hash": result.desk.book.config_hash,
         "panel_hash": _panel_hash(result),
         "first": str(marks[0].session),

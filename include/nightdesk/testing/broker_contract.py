@@ -1,5 +1,7 @@
 """What every broker promises: a test class that the tests of each broker inherit."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal

@@ -1,13 +1,16 @@
 """Situations for the rules: three symbols at round prices in a calm book of 100,000 dollars."""
 
+from __future__ import annotations
+
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
+from nightdesk.core.margin import Margin
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio import Units
-from nightdesk.risk import Entering, Situation, Standing
+from nightdesk.risk import Entering, RiskMeasures, Situation, Standing
 
 SYMBOLS = ("GLD", "SPY", "BTC-USD")
 CALM = Band(name="NORMAL", below=20)
@@ -33,3 +36,21 @@ def situation(**changed: Any) -> Situation:
         "entering": Entering.nothing(3),
     }
     return Situation(**{**fields, **changed})
+
+
+def measured(*weights: float, **changed: Any) -> RiskMeasures:
+    """What a report measures of such a book, given the weights that the three symbols have in it."""
+    fields: dict[str, Any] = {
+        "symbols": SYMBOLS,
+        "weights": np.array(weights),
+        "max_weight": np.ones(3),
+        "traded": np.zeros(3),
+        "day_return": 0.0,
+        "volatility": 0.1,
+        "volatility_target": None,
+        "standing": Standing.calm(3),
+        "drawdown": 0.0,
+        "levels": None,
+        "margin": Margin(kind="reg_t"),
+    }
+    return RiskMeasures(**{**fields, **changed})

@@ -1,5 +1,7 @@
 """What every rule of the gate keeps to; a rule of one's own inherits it and says with which numbers."""
 
+from __future__ import annotations
+
 import math
 import re
 from dataclasses import replace
@@ -8,8 +10,6 @@ from typing import Any, ClassVar
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.risk.situations import situation
-from tests.risk.test_reduction import measured
 
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
@@ -25,6 +25,7 @@ from nightdesk.risk import (
     without_entries,
 )
 from nightdesk.risk.rule import reason_in_words, rule_class
+from nightdesk.testing.situations import measured, situation
 
 PORTFOLIO = Margin(kind="portfolio")
 

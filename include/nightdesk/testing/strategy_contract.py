@@ -1,16 +1,18 @@
 """What every strategy must keep, whatever it trades on."""
 
+from __future__ import annotations
+
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from tests.factors.panels import members, random_panel
 
 from nightdesk import factors, strategies
 from nightdesk.core.panel import Panel
 from nightdesk.strategies import Signals, Strategy, View, with_models
 from nightdesk.strategies.strategy import BAR
+from nightdesk.testing.random_panels import members, random_panel
 
 VIX = "^VIX"
 
@@ -32,6 +34,7 @@ def columns_of(view: View, columns: slice) -> View:
 
 
 def assert_equal(found: Signals, expected: Signals) -> None:
+    """Every field of the signals is the same to the last bit."""
     for field in fields(Signals):
         np.testing.assert_array_equal(
             getattr(found, field.name), getattr(expected, field.name), err_msg=field.name
@@ -107,7 +110,7 @@ class StrategyContract:
     ) -> None:
         view = view_of(strategy, panel)
         unknown = np.full_like(view.close, np.nan)
-        bars = dict.fromkeys(BAR, unknown)
+        bars: dict[str, Any] = dict.fromkeys(BAR, unknown)
         blind = replace(view, **bars, factors=dict.fromkeys(view.factors, unknown))
         found = strategy.signals(blind)
         assert (found.direction == strategies.Direction.HOLD).all()
@@ -146,7 +149,7 @@ class StrategyContract:
         view = view_of(strategy, panel)
         lost, whole = np.zeros(view.close.shape, dtype=bool), strategy.signals(view)
         lost[::3, 0] = True
-        bars = {name: np.where(lost, np.nan, getattr(view, name)) for name in BAR}
+        bars: dict[str, Any] = {name: np.where(lost, np.nan, getattr(view, name)) for name in BAR}
         gappy = {name: np.where(lost, np.nan, values) for name, values in view.factors.items()}
         found = strategy.signals(replace(view, **bars, factors=gappy))
         assert (found.confidence[lost] == 0.0).all()
