@@ -126,7 +126,7 @@ class ByHand(Broker):
         }
 
     def _fills(self) -> list[Fill]:
-        """What the person has written; a row of no order of ours, or with a word for a number, is unreadable."""
+        """What the person has written; a row of no order of ours, or without its numbers, is unreadable."""
         path = self._folder / "executions.csv"
         ordered = {one["id"]: one for one in self._lines() if not one.get("cancel")}
         found = []

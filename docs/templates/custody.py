@@ -6,7 +6,8 @@ from pydantic import Field
 
 from nightdesk.accounting import Accrual, Entry, Ledger, Period, register
 from nightdesk.accounting.ledger import WHOLE_BOOK
-from nightdesk.core.book import Frozen
+from nightdesk.core.errors import Refused
+from nightdesk.core.fields import Frozen
 from nightdesk.core.money import ZERO, exact, to_cents
 
 
@@ -24,8 +25,15 @@ class Custody(Accrual):
     params: Params
 
     def entries(self, ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-        longs = ((symbol, units) for symbol, units in ledger.net().items() if units > 0)
-        kept = sum((units * exact(period.closes.get(symbol, 0.0)) for symbol, units in longs), ZERO)
+        if not period.days:
+            return ()
+        longs = {symbol: units for symbol, units in ledger.net().items() if units > 0}
+        unknown = sorted(longs.keys() - period.closes.keys())
+        if unknown:
+            raise Refused(
+                f"custody of {unknown[0]} costs by its close, which is not known: store its bars first"
+            )
+        kept = sum((units * exact(period.closes[symbol]) for symbol, units in longs.items()), ZERO)
         owed = to_cents(kept * exact(self.params.rate) * period.days / Decimal(360))
         if not owed:
             return ()

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio import Ask, Sizing, register
 

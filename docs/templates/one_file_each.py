@@ -1,6 +1,6 @@
 """A feed: a CSV file a symbol, as a program of yours may write them each evening.
 
-NIGHTDESK_BARS names the folder; SPY.csv in it has a header and rows of date, open, high, low, close and volume.
+NIGHTDESK_BARS names the folder; SPY.csv in it has a header and rows of date, open, high, low, close, volume.
 """
 
 import os

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from nightdesk.core.book import Frozen
+from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.risk import Rule, Ruling, Situation, register, without_entries
 
@@ -13,7 +13,7 @@ class PriceFloor(Rule):
     """Entries are refused below a price; what is held may be kept and sold."""
 
     name = "price_floor"
-    order = 14
+    order = 57
     subject = "entries"
     sentence = "its price of {value:.2f} dollars is below {limit:.2f}"
 

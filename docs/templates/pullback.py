@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nightdesk.core.book import ExitPlan
-from nightdesk.strategies import Direction, Signals, Strategy, View, register
+from nightdesk.strategies import Direction, ExitPlan, Signals, Strategy, View, register
 from nightdesk.strategies.comparing import above, below
 from nightdesk.strategies.swing import SwingParams, confidences, first_that_holds
 

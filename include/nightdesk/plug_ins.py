@@ -31,6 +31,19 @@ OWN = "nightdesk.own"
 FOLDER = Path("plugins", "own")
 #: Group of the entry points by which an installed package names its modules with plug-ins.
 GROUP = "nightdesk.plugins"
+#: What enters the package's own plug-ins. It is imported before any file of the user's: what is entered while
+#: such a file runs is the user's, and goes where that fails.
+ROOMS = (
+    "nightdesk.strategies",
+    "nightdesk.factors",
+    "nightdesk.portfolio",
+    "nightdesk.risk",
+    "nightdesk.accounting",
+    "nightdesk.feeds",
+    "nightdesk.feeds.news_sources",
+    "nightdesk.scorers",
+    "nightdesk.brokers",
+)
 #: Every task of a book that names a plug-in imports all of them.
 SLOW_SECONDS = 2.0
 
@@ -68,9 +81,12 @@ def search() -> Sequence[str]:
         return ()
     _searching.append(True)
     try:
-        for path in own_files():
+        files, entries = tuple(own_files()), _entry_points()
+        for room in ROOMS if files or entries else ():
+            importlib.import_module(room)
+        for path in files:
             _try_file(path)
-        for entry in _entry_points():
+        for entry in entries:
             _try_entry_point(entry)
     finally:
         _searching.pop()

@@ -3,18 +3,13 @@
 import re
 import shlex
 import textwrap
-from copy import deepcopy
 from pathlib import Path
 
-import numpy as np
 import pytest
-from tests.strategies.swing_bars import flat_bars
 from typer.main import get_command
 
-from nightdesk import strategies
 from nightdesk.cli import app
 from nightdesk.session.books import read_book
-from nightdesk.testing.strategy_contract import StrategyContract
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
@@ -70,45 +65,3 @@ def test_the_book_that_the_docs_show_is_a_whole_book_and_its_commands_work(night
         folder = arguments.index("--out") + 1 if "--out" in arguments else None
         nightdesk(*(project if at == folder else word for at, word in enumerate(arguments)))
     assert (project / "nav.csv").exists()
-
-
-@pytest.fixture
-def pullback(monkeypatch):
-    """The strategy that the docs show, registered."""
-    from nightdesk.strategies import strategy_registry
-
-    monkeypatch.setattr(strategy_registry, "_STRATEGIES", deepcopy(strategy_registry._STRATEGIES))
-    text, contract = blocks("strategy.md", "python")
-    exec(text, {"__name__": "nightdesk.strategies.pullback"})
-    exec(contract, {})
-    return strategies.make("pullback", {"buy_below": 25})
-
-
-class TestPullback(StrategyContract):
-    """The strategy that the docs show keeps what every strategy must keep."""
-
-    name = "pullback"
-
-    @pytest.fixture
-    def strategy(self, pullback):
-        return pullback
-
-
-def test_the_strategy_that_the_docs_show_works(pullback):
-    view = strategies.View(
-        symbols=("UP", "DOWN", "DEAR", "NEW"),
-        sessions=np.array(["2022-12-30"], dtype="datetime64[D]"),
-        **flat_bars(np.array([[110.0, 90.0, 110.0, 110.0]])),
-        vix=np.array([20.0]),
-        factors={"rsi_14": np.array([[20.0, 20.0, 80.0, np.nan]]), "sma_200": np.full((1, 4), 100.0)},
-    )
-    said = pullback.signals(view)
-    assert said.direction.tolist() == [[1, 0, -2, 0]]
-    assert said.confidence.tolist() == [[1.0, 0.0, 1.0, 0.0]]
-    assert pullback.exit_plan == strategies.ExitPlan(sessions=20, stop=strategies.ExitDistance(atr=2.5))
-    assert [pullback.explain(view, said, 0, n) for n in range(4)] == [
-        "RSI 20.0 is low and the close 110.00 above SMA200 100.00",
-        "no condition holds",
-        "RSI 80.0 is above 70",
-        "no condition holds",
-    ]

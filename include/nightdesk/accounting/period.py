@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
-from nightdesk.core.book import Book, Frozen
+from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
+from nightdesk.core.fields import Frozen
 from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Action
 from nightdesk.core.registry import Registry, validated
@@ -88,7 +89,8 @@ class Period:
     prices : mapping of symbol to float
         Raw closes at its end, by which the book is marked.
     closes : mapping of symbol to float
-        Raw closes at its beginning; needed of what is sold short and costs a fee.
+        Raw closes at its beginning; there where something sold short costs a fee, or the book has accruals of
+        its own.
     splits, dividends : mapping of symbol to float
         Units after for one before; dollars a unit held before the open. Symbols without one may be absent.
     restated : mapping of symbol to float

@@ -256,7 +256,7 @@ class Market:
             bars=self.fill_bars(t) if ordered else FillBars(self.sessions[t], {}, {}),
             terms=terms,
             prices=self.prices(t),
-            closes=self.prices(t - 1) if t and terms.rates.borrow else {},
+            closes=self.prices(t - 1) if t and (terms.rates.borrow or terms.own) else {},
             splits=splits,
             dividends=self.dividends(t),
             restated=self.restated_prices(t) if splits or events else {},

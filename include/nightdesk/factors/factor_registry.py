@@ -182,7 +182,7 @@ def plug_ins_of(name: str) -> frozenset[PlugIn]:
 
 def described(pattern: str) -> str:
     """What a family of this pattern is, as its function's docstring says."""
-    return inspect.getdoc(_FAMILIES[pattern].compute) or ""
+    return inspect.getdoc(FAMILIES.find(pattern).compute) or ""
 
 
 @lru_cache(maxsize=1024)
