@@ -216,6 +216,44 @@ def test_the_same_samples_give_the_same_bits_however_they_lie_in_memory_and_on_a
             assert fit_logistic(samples, rises, 1.0) == plain
 
 
+@pytest.mark.parametrize("inverse_regularisation", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("rare", [0.5, 0.01])
+def test_the_fit_is_the_minimum_that_scikit_learn_comes_close_to(
+    inverse_regularisation: float, rare: float
+) -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    random = np.random.default_rng(8)
+    samples = random.normal(size=(2_000, 5)) * [1, 0.01, 30, 1, 1] + [0, 1, 50, 0, 0]
+    rises = samples[:, 0] + random.normal(size=2_000) > np.quantile(samples[:, 0], 1 - rare) + rare
+    learnt = fit_logistic(samples, rises, inverse_regularisation)
+    standard = (samples - samples.mean(axis=0)) / samples.std(axis=0)
+    reference = LogisticRegression(
+        C=inverse_regularisation, solver="newton-cholesky", tol=1e-12, max_iter=1_000
+    ).fit(standard, rises)
+    assert learnt["coefficients"] == pytest.approx(reference.coef_[0], rel=1e-9, abs=1e-9)
+    assert learnt["intercept"] == pytest.approx(reference.intercept_[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("inverse_regularisation", [1.0, 1e6, 1e15])
+def test_a_feature_that_foretells_everything_is_believed_as_far_as_it_is_held(
+    inverse_regularisation: float,
+) -> None:
+    random = np.random.default_rng(9)
+    samples = random.normal(size=(300, 2))
+    learnt = fit_logistic(samples, samples[:, 0] > 0.3, inverse_regularisation)
+    assert learnt["accuracy"] > 0.97
+    assert 3 < learnt["coefficients"][0] < np.inf
+    assert 0 < learnt["log_loss"] < 0.2
+
+
+def test_coefficients_that_nothing_holds_are_refused() -> None:
+    random = np.random.default_rng(10)
+    samples = np.column_stack([random.normal(size=100), np.full(100, 3.0)])
+    with pytest.raises(Refused, match=r"100 samples does not converge.*lower inverse_regularisation"):
+        fit_logistic(samples, samples[:, 0] + random.normal(size=100) > 0, np.inf)
+
+
 def test_it_finds_what_there_is_to_find() -> None:
     random = np.random.default_rng(6)
     samples = random.normal(size=(2_000, 5)) * [1, 2, 3, 4, 5] + 7
