@@ -5,9 +5,10 @@ All instants are timezone-aware UTC; a session is a plain date.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +60,9 @@ class Calendar:
 
     def index(self, session: date) -> int:
         """Position of `session` among the sessions; `Refused` on a holiday, naming its neighbours."""
+        known = self._places.get(session)
+        if known is not None:
+            return known
         wanted = np.datetime64(session, "D")
         at = int(np.searchsorted(self.sessions, wanted))
         if at == len(self.sessions) or (at == 0 and self.sessions[0] != wanted):
@@ -72,6 +76,11 @@ class Calendar:
                 f"the sessions beside it are {self.sessions[at - 1]} and {self.sessions[at]}"
             )
         return at
+
+    @cached_property
+    def _places(self) -> Mapping[date, int]:
+        """Position of every session."""
+        return {session: at for at, session in enumerate(self.sessions.tolist())}
 
     def between(self, first: date, last: date) -> Sessions:
         """Sessions from `first` to `last`, both included where they are sessions."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nightdesk.accounting.ledger import Ledger
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import exact
@@ -20,11 +19,11 @@ from nightdesk.engine.hidden import without_hidden_entries
 from nightdesk.engine.inputs import Day, Flags, State, Targets
 from nightdesk.engine.judging import Judged, judge, of_the_rest
 from nightdesk.engine.protecting import protection
+from nightdesk.engine.sized import sized
 from nightdesk.engine.tax_inputs import measures
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.portfolio.sizing import entered, left
+from nightdesk.portfolio import portfolio_volatility
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -58,25 +57,15 @@ class Gated:
         return verdicts(self.passage, symbols)
 
 
-def held_quantities(desk: Desk, ledger: Ledger) -> Floats:
-    """Units held, of shape (n_strategies, n_symbols).
+def held_quantities(desk: Desk, state: State) -> Floats:
+    """Units held, of shape (n_strategies, n_symbols); not to be changed.
 
     Raises
     ------
     Refused
         When a position is held that the book no longer names.
     """
-    row, column, positions = desk.strategy_row, desk.column, ledger.held()
-    for one in positions:
-        if one.strategy not in row or one.symbol not in column:
-            raise Refused(
-                f"{desk.book.name} holds {one.quantity} {one.symbol} for {one.strategy}, "
-                "which the book no longer names: put symbol and strategy back until the position is closed"
-            )
-    held = np.zeros((len(row), len(column)))
-    places = [row[one.strategy] for one in positions], [column[one.symbol] for one in positions]
-    held[places] = [float(one.quantity) for one in positions]
-    return held
+    return state.held_by(desk).quantity
 
 
 def carried_before(desk: Desk, state: State, day: Day) -> Carried:
@@ -100,76 +89,45 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     Refused
         When the book has no net asset value left to size by.
     """
-    nav = float(state.mark.nav)
-    if not nav > 0.0:
-        raise Refused(
-            f"{desk.book.name} has a NAV of {nav:.2f} dollars on {day.session}: nothing can be sized"
-        )
-    held = held_quantities(desk, state.ledger)
-    wanted, confidence, allocation = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
-    reduce_to = np.zeros_like(held)
-    before = carried_before(desk, state, day)
-    band = desk.book.regime[day.band] if day.band >= 0 else None
-    costs = desk.costs_at(day.price)
-    enters = entered(day.direction, day.side)
-    leaves = left(day.direction, day.side, held, desk.one_sided)
-    left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
-    if leaves.any():
-        left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
-    for s, (name, method) in enumerate(desk.sizing.items()):
-        factor = 0.0 if band is None or name in band.strategies_off else band.confidence_factor
-        ask = Ask(
-            held=held[s],
-            direction=day.direction[s],
-            previous_direction=day.previous_direction[s],
-            enters=enters[s],
-            leaves=leaves[s],
-            left_before=left_before[s],
-            confidence=day.confidence[s],
-            factors=day.factors,
-            price=day.price,
-            capital=nav
-            * desk.book.strategies[name].share
-            * (1.0 if band is None else band.capital.get(name, 1.0)),
-            max_weight=desk.max_weight,
-            volatility_target=desk.volatility_target,
-            buy_fraction=desk.book.portfolio.buy_fraction,
-            entry_factor=factor,
-            returns=day.returns,
-            costs=costs,
-            allocation=before.allocation[s],
-            reduce_to=before.reduce_to[s],
-            opens_month=day.opens_month,
-        )
-        allocation[s], reduce_to[s] = method.allocate(ask), method.reduce_to(ask)
-        wanted[s] = method.quantities(replace(ask, allocation=allocation[s], reduce_to=reduce_to[s]))
-        confidence[s] = np.where(enters[s] != 0, day.confidence[s] * factor, 0.0)
-    price = _known(day.price)
-    ended = exits(desk, state, day, before)
-    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, wanted), held)
+    nav, price = _nav(desk, state, day), _known(day.price)
+    holdings, before = state.held_by(desk), carried_before(desk, state, day)
+    held = holdings.quantity
+    asked = sized(desk, day, held, nav, before)
+    ended = exits(desk, day, holdings, before)
+    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, asked.quantity), held)
     cause = causes(desk, wanted, held, ended, day)
-    wanted, cause, dropped = filtered(desk, day, wanted, held, confidence, cause)
+    wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
     volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / volatility if limit is not None and volatility > limit else 1.0
     quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
-    stop, target = distances_after(desk, state, day, before, quantity, held)
+    stop, target = distances_after(desk, day, holdings, before, quantity)
     return Targets(
         held=held,
         quantity=quantity,
         weight=quantity * price / nav,
-        confidence=confidence,
+        confidence=asked.confidence,
         carried=Carried(
-            allocation=allocation,
+            allocation=asked.allocation,
             stop_distance=stop,
             target_distance=target,
-            reduce_to=reduce_to,
+            reduce_to=asked.reduce_to,
         ),
         volatility=volatility,
         scale=scale,
         cause=cause,
         dropped=dropped,
     )
+
+
+def _nav(desk: Desk, state: State, day: Day) -> float:
+    """What there is to size by, dollars."""
+    nav = float(state.mark.nav)
+    if not nav > 0.0:
+        raise Refused(
+            f"{desk.book.name} has a NAV of {nav:.2f} dollars on {day.session}: nothing can be sized"
+        )
+    return nav
 
 
 def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
@@ -283,7 +241,7 @@ def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[
 
 def _intents(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[list[Intent], dict[str, float]]:
     """What each strategy is to change, and the prices of the symbols that it is about."""
-    change = quantity - held_quantities(desk, state.ledger)
+    change = quantity - held_quantities(desk, state)
     names = tuple(desk.strategies)
     intents: list[Intent] = []
     prices: dict[str, float] = {}

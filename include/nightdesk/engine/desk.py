@@ -49,6 +49,25 @@ class PlannedExits:
         return cls(atr, share, bool(atr.any()), bool(share.any()))
 
 
+@dataclass(frozen=True, slots=True)
+class SizedTogether:
+    """Strategies that are sized by one call of a method: their rows, or the row of one by itself."""
+
+    method: Sizing
+    rows: int | slice | list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class BandTerms:
+    """What a band of the regime makes of each strategy; arrays of shape (n_strategies, 1).
+
+    `capital` scales its share of the capital, `entry_factor` the confidence of its entries.
+    """
+
+    capital: Floats
+    entry_factor: Floats
+
+
 @dataclass(frozen=True)
 class Desk:
     """A book, the strategies, sizing methods and rules it names, and its symbols' numbers as arrays.
@@ -178,6 +197,51 @@ class Desk:
         return PlannedExits.of([one.stop for one in plans]), PlannedExits.of([one.target for one in plans])
 
     @cached_property
+    def most_sessions(self) -> NDArray[np.float64]:
+        """Sessions after which positions end by age, of shape (n_strategies, 1); infinite where none do."""
+        return np.array([[one.sessions or math.inf] for one in self.exit_plans.values()])
+
+    @cached_property
+    def sized_together(self) -> tuple[SizedTogether, ...]:
+        """The strategies by sizing method; see `Sizing.elementwise`."""
+        groups: list[tuple[Sizing, list[int]]] = []
+        for s, method in enumerate(self.sizing.values()):
+            alike = [rows for one, rows in groups if method.elementwise and _alike(method, one)]
+            if alike:
+                alike[0].append(s)
+            else:
+                groups.append((method, [s]))
+        return tuple(
+            SizedTogether(method, _cut(rows) if method.elementwise else rows[0]) for method, rows in groups
+        )
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Shares of the capital, of shape (n_strategies, 1)."""
+        return np.array([[self.book.strategies[name].share] for name in self.strategies])
+
+    @cached_property
+    def band_terms(self) -> tuple[BandTerms, ...]:
+        """What each band of the regime makes of the strategies."""
+        return tuple(
+            BandTerms(
+                capital=np.array([[band.capital.get(name, 1.0)] for name in self.strategies]),
+                entry_factor=np.array(
+                    [
+                        [0.0 if name in band.strategies_off else band.confidence_factor]
+                        for name in self.strategies
+                    ]
+                ),
+            )
+            for band in self.book.regime
+        )
+
+    @cached_property
+    def no_band(self) -> BandTerms:
+        """The same where the band is not known: nothing is entered."""
+        return BandTerms(capital=np.ones_like(self.shares), entry_factor=np.zeros_like(self.shares))
+
+    @cached_property
     def exit_plans(self) -> Mapping[str, ExitPlan]:
         """What ends the positions of each strategy: what the book says, and else what the strategy does."""
         return {name: _exit_plan(self.book.strategies[name], one) for name, one in self.strategies.items()}
@@ -242,6 +306,15 @@ def resolve(book: Book) -> Desk:
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
     )
+
+
+def _alike(one: Sizing, other: Sizing) -> bool:
+    return type(one) is type(other) and one.params == other.params
+
+
+def _cut(rows: list[int]) -> slice | list[int]:
+    """Ascending rows, as a slice where they follow each other: that copies nothing."""
+    return slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
 
 
 def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:

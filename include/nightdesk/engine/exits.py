@@ -6,12 +6,12 @@ from enum import IntEnum
 
 import numpy as np
 
-from nightdesk.core.exit_plan import ExitDistance
+from nightdesk.core.calendar import get_calendar
 from nightdesk.core.panel import Floats
 from nightdesk.engine.carried import Carried
 from nightdesk.engine.desk import Desk, PlannedExits
-from nightdesk.engine.exit_words import sessions_held
-from nightdesk.engine.inputs import Day, Flags, State
+from nightdesk.engine.held_arrays import Holdings
+from nightdesk.engine.inputs import Day, Flags
 from nightdesk.portfolio import Dropped
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.portfolio.filters import (
@@ -43,7 +43,7 @@ LAST_BITS = 1e-9
 _CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
 
 
-def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
+def exits(desk: Desk, day: Day, holdings: Holdings, carried: Carried) -> Codes:
     """Positions that end by their strategy's exit plan; (n_strategies, n_symbols) of `Cause`.
 
     Stop and target are checked on the close of every decision, and not without a bar of it. A position's age
@@ -52,37 +52,32 @@ def exits(desk: Desk, state: State, day: Day, carried: Carried) -> Codes:
     age. A symbol in quarantine ends nothing. `carried` is what the decision before left, restated for the
     session's actions.
     """
-    out = np.full((len(desk.strategies), len(desk.symbols)), Cause.NONE, dtype=np.int8)
-    if not desk.ends_positions:
+    out = np.zeros((len(desk.strategies), len(desk.symbols)), dtype=np.int8)  # of Cause.NONE
+    if not desk.ends_positions or not holdings.ledger.held():
         return out
-    for position in state.ledger.held():
-        s, n = desk.strategy_row[position.strategy], desk.column[position.symbol]
-        if day.quarantined[n]:
-            continue
-        plan = desk.exit_plans[position.strategy]
-        entered = position.entry_session or day.session
-        age = sessions_held(desk.book.calendar, entered, day.session)
-        if plan.sessions and (age if day.closes else age - 1) >= plan.sessions:
-            out[s, n] = Cause.AGE
-        if day.age[n] != 0:
-            continue
-        average = float(position.average_cost or 0)
-        fall = (average - float(day.price[n])) * (1 if position.quantity > 0 else -1)
-        if _reached(-fall, plan.target, float(carried.target_distance[s, n]), average):
-            out[s, n] = Cause.TARGET
-        if _reached(fall, plan.stop, float(carried.stop_distance[s, n]), average):
-            out[s, n] = Cause.STOP
+    trusted = holdings.here & ~day.quarantined
+    over = get_calendar(desk.book.calendar).index(day.session) + day.closes
+    np.copyto(out, Cause.AGE, where=trusted & (over - holdings.entered >= desk.most_sessions))
+    trusted &= day.age == 0
+    average, (stop, target) = holdings.average, desk.planned_exits
+    fall = (average - day.price) * holdings.side
+    reached = _reached(-fall, target, carried.target_distance, average)
+    np.copyto(out, Cause.TARGET, where=trusted & reached)
+    reached = _reached(fall, stop, carried.stop_distance, average)
+    np.copyto(out, Cause.STOP, where=trusted & reached)
     return out
 
 
-def _reached(moved: float, planned: ExitDistance | None, carried: float, average: float) -> bool:
-    """Whether a price has moved as far from the average entry as a plan says, dollars a unit.
+def _reached(moved: Floats, planned: PlannedExits, carried: Floats, average: Floats) -> Flags:
+    """Where a price has moved as far from the average entry as a plan says, dollars a unit.
 
     A share is of the average entry as it is now; what is said in ATR was fixed when the position was opened.
     """
-    if planned is not None and planned.share is not None:
-        return moved >= planned.share * average * (1.0 - LAST_BITS) > 0.0
-    return moved >= carried > 0.0
+    reached: Flags = (moved >= carried) & (carried > 0.0)
+    if not planned.any_share:
+        return reached
+    distance = planned.share * average * (1.0 - LAST_BITS)
+    return np.where(planned.share > 0.0, (moved >= distance) & (distance > 0.0), reached)
 
 
 def opened(held: Floats, wanted: Floats) -> Flags:
@@ -102,12 +97,14 @@ def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> 
 
     What is less than a unit opens nothing, and stands in no other entry's way.
     """
-    action = actions(day.direction, day.side)
-    against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
-    left = (held != 0) & (wanted == 0) & against
-    out = np.where(left & (ended == Cause.NONE), Cause.SIGNAL, ended)
-    opens = opened(held, desk.units.toward_zero(wanted))
-    return np.where(opens, Cause.OPENS, out).astype(np.int8)
+    out = ended.copy()
+    left = (held != 0.0) & (wanted == 0.0) & (ended == Cause.NONE)
+    if left.any():
+        action = actions(day.direction, day.side)
+        against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
+        np.copyto(out, Cause.SIGNAL, where=left & against)
+    np.copyto(out, Cause.OPENS, where=opened(held, desk.units.toward_zero(wanted)))
+    return out
 
 
 def filtered(
@@ -140,7 +137,7 @@ def filtered(
 
 
 def distances_after(
-    desk: Desk, state: State, day: Day, before: Carried, wanted: Floats, held: Floats
+    desk: Desk, day: Day, holdings: Holdings, before: Carried, wanted: Floats
 ) -> tuple[Floats, Floats]:
     """Distances of stops and of targets from this decision on, dollars; 0 where there is none.
 
@@ -150,53 +147,46 @@ def distances_after(
 
     Parameters
     ----------
-    desk, state, day
+    desk, day, holdings
     before : Carried
         Restated for the session's actions.
-    wanted, held : ndarray of shape (n_strategies, n_symbols)
+    wanted : ndarray of shape (n_strategies, n_symbols)
         Units.
 
     Returns
     -------
     stop, target : ndarrays of shape (n_strategies, n_symbols)
     """
+    held = holdings.quantity
     if not desk.ends_positions:
         return np.zeros_like(wanted), np.zeros_like(wanted)
     opens = (held == 0) | opened(held, wanted)
     fresh = opens & (wanted != 0.0)
     stop, target = desk.planned_exits
     return (
-        _from_here_on(desk, state, day, stop, before.stop_distance, opens, fresh),
-        _from_here_on(desk, state, day, target, before.target_distance, opens, fresh),
+        _from_here_on(day, stop, holdings, before.stop_distance, opens, fresh),
+        _from_here_on(day, target, holdings, before.target_distance, opens, fresh),
     )
 
 
 def _from_here_on(
-    desk: Desk, state: State, day: Day, planned: PlannedExits, kept: Floats, opens: Flags, fresh: Flags
+    day: Day, planned: PlannedExits, holdings: Holdings, kept: Floats, opens: Flags, fresh: Flags
 ) -> Floats:
     """Distances of one kind: those kept where nothing opens, and new ones for what does."""
     if planned.any_share:
-        kept = np.where(planned.share > 0.0, planned.share * _average_entries(desk, state), kept)
+        kept = np.where(planned.share > 0.0, planned.share * holdings.average, kept)
     if not kept.any() and not planned.any_atr and not planned.any_share:
         return kept
     out = np.where(opens, 0.0, kept)
     if not fresh.any():
         return out
     if planned.any_atr:
-        out = np.where(fresh, planned.atr * np.nan_to_num(_atr(day), nan=0.0), out)
+        out = np.where(fresh, planned.atr * _known(day.factors[ATR]), out)
     if planned.any_share:
-        out = np.where(fresh & (planned.share > 0.0), planned.share * np.nan_to_num(day.price, nan=0.0), out)
+        out = np.where(fresh & (planned.share > 0.0), planned.share * _known(day.price), out)
     return out
 
 
-def _atr(day: Day) -> Floats:
-    return day.factors.get(ATR, np.zeros_like(day.price))
-
-
-def _average_entries(desk: Desk, state: State) -> Floats:
-    """Average entry prices in dollars, shape (n_strategies, n_symbols); 0 where nothing is held."""
-    average = np.zeros((len(desk.strategies), len(desk.symbols)))
-    for position in state.ledger.held():
-        at = desk.strategy_row[position.strategy], desk.column[position.symbol]
-        average[at] = float(position.average_cost or 0)
-    return average
+def _known(values: Floats) -> Floats:
+    """Dollars, with 0 where they are not known."""
+    return np.where(np.isnan(values), 0.0, values)

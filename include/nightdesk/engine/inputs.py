@@ -13,6 +13,8 @@ from nightdesk.accounting.ledger import Ledger, Mark
 from nightdesk.accounting.tax import TaxView
 from nightdesk.core.panel import Floats
 from nightdesk.engine.carried import Carried
+from nightdesk.engine.desk import Desk
+from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.today import Today
 from nightdesk.portfolio import Dropped
 from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
@@ -152,7 +154,8 @@ class State:
 
     `risk` and `carried` are what the decision before left, not yet restated for this session's actions; None
     before the first. `tax` is empty where no rule of the book asks for it, and `periods` have lost nothing
-    where none does. `today` is what the session has brought before this decision.
+    where none does. `today` is what the session has brought before this decision. `holdings` are those of the
+    ledger as arrays, where they were made before; see `nightdesk.engine.held_arrays`.
     """
 
     ledger: Ledger
@@ -163,6 +166,14 @@ class State:
     tax: TaxView = field(default_factory=TaxView)
     periods: PeriodLows = NO_LOSS
     today: Today = field(default_factory=Today)
+    holdings: Holdings | None = field(default=None, compare=False, repr=False)
+
+    def held_by(self, desk: Desk) -> Holdings:
+        """The positions as arrays: those that it keeps, or new ones where they are of another ledger."""
+        known = self.holdings
+        if known is not None and known.ledger is self.ledger and known.desk is desk:
+            return known
+        return Holdings(desk, self.ledger)
 
 
 @dataclass(frozen=True, slots=True)

@@ -304,6 +304,11 @@ class Market:
         return self._by_symbol(self.price[t - 1] / self.split[t])
 
     @cached_property
+    def complete_rows(self) -> frozenset[int]:
+        """Rows in which every symbol has a bar."""
+        return frozenset(np.flatnonzero(self.has_bar.all(axis=1)).tolist())
+
+    @cached_property
     def _split_rows(self) -> frozenset[int]:
         """Sessions in which anything splits."""
         return frozenset(np.flatnonzero((self.split != 1.0).any(axis=1)).tolist())

@@ -59,7 +59,7 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
         most_gross=desk.most_gross,
         most_net=desk.most_net,
         groups=desk.book.groups,
-        positions_in=(held_quantities(desk, state.ledger) != 0.0).sum(axis=0),
+        positions_in=(held_quantities(desk, state) != 0.0).sum(axis=0),
         volume_share=_volume_share(day, gated.passage.held),
         periods=state.periods,
         loss_at_stops=float((np.abs(gated.passage.held) * stops.held_risk).sum()) / nav,

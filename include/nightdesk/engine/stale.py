@@ -52,6 +52,8 @@ def stale_words(last_bar: date | None, sessions: int) -> str:
 def stale_holdings(market: Market, t: int, ledger: Ledger) -> tuple[StaleHolding, ...]:
     """The stale holdings of a ledger at the mark of session `t`, by symbol."""
     t = t % len(market)
+    if t in market.complete_rows:
+        return ()
     units: dict[str, Decimal] = {}
     for position in ledger.held():
         n = market.desk.column.get(position.symbol)

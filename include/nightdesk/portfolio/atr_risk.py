@@ -23,6 +23,7 @@ class AtrRiskSizing(Sizing):
 
     name = "atr_risk"
     sides = BOTH_SIDES
+    elementwise = True
     factors = (ATR,)
 
     class Params(Frozen):
@@ -35,13 +36,14 @@ class AtrRiskSizing(Sizing):
     params: Params
 
     def quantities(self, ask: Ask) -> Floats:
-        """Wanted units of shape (n_symbols,), not yet rounded."""
-        p = self.params
+        """Wanted units of the shape of `held`, not yet rounded."""
+        p, enters = self.params, ask.enters
+        if not enters.any():
+            return np.where(ask.leaves, 0.0, ask.held)
         with np.errstate(divide="ignore", invalid="ignore"):
             by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR])
             by_share = ask.capital * p.max_share / (ask.price * (1.0 + ask.costs))
             units = np.minimum(by_risk, by_share) * ask.entry_factor
-        enters = ask.enters
         opens = (enters != 0) & (ask.held * enters <= 0.0) & np.isfinite(units)
         wanted = np.where(opens, units * enters, ask.held)
         return np.where(ask.leaves, 0.0, wanted)

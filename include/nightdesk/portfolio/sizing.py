@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.core.registry import Registry, validated
-from nightdesk.strategies.strategy import Codes, SignalAction, SignalSide, actions
+from nightdesk.strategies.strategy import Codes, Direction, SignalSide
 
 Flags = NDArray[np.bool_]
 
@@ -23,6 +23,10 @@ BOTH_SIDES = frozenset({SignalSide.LONG, SignalSide.SHORT})
 @dataclass(frozen=True, slots=True)
 class Ask:
     """What a sizing method is told of one strategy in one session; arrays of shape (n_symbols,).
+
+    A method that is `elementwise` is told of several strategies at once: the arrays that differ between them
+    (`held` to `confidence`, `allocation`, `reduce_to`) have shape (n_of_them, n_symbols), `capital` and
+    `entry_factor` shape (n_of_them, 1).
 
     Attributes
     ----------
@@ -74,11 +78,11 @@ class Ask:
     confidence: Floats
     factors: Mapping[str, Floats]
     price: Floats
-    capital: float
+    capital: float | Floats
     max_weight: Floats
     volatility_target: Floats
     buy_fraction: float
-    entry_factor: float
+    entry_factor: float | Floats
     returns: Floats
     costs: Floats
     allocation: Floats
@@ -88,7 +92,7 @@ class Ask:
 
 def entered(direction: Codes, side: Codes) -> Codes:
     """Side of the entries that signals ask for: 1 a long, -1 a short, 0 none; all arrays of one shape."""
-    return np.where(direction * side > 0, side, 0).astype(np.int8)
+    return np.where(direction * side > 0, side, np.int8(0)).astype(np.int8, copy=False)
 
 
 def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = False) -> Flags:
@@ -96,8 +100,10 @@ def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = 
 
     `one_sided` marks the signals of strategies that open on one side only: these leave whatever they hold.
     """
-    of_it = one_sided | (side == SignalSide.EITHER) | (side * held > 0)
-    out: Flags = (held != 0) & of_it & (actions(direction, side) == SignalAction.LEAVE)
+    way, either = direction * side, side == SignalSide.EITHER
+    out: Flags = (held != 0.0) & ((way < 0) | (either & (direction != Direction.HOLD)))
+    if out.any():
+        out &= one_sided | either | (side * held > 0.0)
     return out
 
 
@@ -111,11 +117,15 @@ class Sizing(ABC):
         Names of the factors that it needs.
     sides : frozenset of SignalSide
         The sides on which it opens positions; a book whose strategy has others is refused.
+    elementwise : bool
+        Whether each number that it gives depends on those of its own strategy and symbol alone. Then the
+        strategies of the same parameters are sized by one call.
     """
 
     name: ClassVar[str]
     factors: ClassVar[tuple[str, ...]] = ()
     sides: ClassVar[frozenset[SignalSide]] = frozenset({SignalSide.LONG})
+    elementwise: ClassVar[bool] = False
 
     class Params(Frozen):
         """The method's own parameters, validated; an unknown key is refused."""
@@ -124,11 +134,11 @@ class Sizing(ABC):
         self.params = params
 
     def allocate(self, ask: Ask) -> Floats:
-        """Shares of the capital to carry on from this session, shape (n_symbols,); none by default."""
+        """Shares of the capital to carry on from this session, of the shape of `held`; none by default."""
         return np.zeros_like(ask.held)
 
     def reduce_to(self, ask: Ask) -> Floats:
-        """Units down to which to sell until that is done, absolute, shape (n_symbols,); 0, the default: none.
+        """Units down to which to sell until that is done, absolute, of the shape of `held`; none by default.
 
         What it gives is carried on to the next session's `ask`: where the gate held the sale back, or its
         order met no market, the method asks again.
@@ -137,7 +147,7 @@ class Sizing(ABC):
 
     @abstractmethod
     def quantities(self, ask: Ask) -> Floats:
-        """Wanted units of shape (n_symbols,), signed, not yet rounded."""
+        """Wanted units of the shape of `held`, signed, not yet rounded."""
 
 
 METHODS: Registry[type[Sizing]] = Registry("sizing method")

@@ -29,6 +29,7 @@ class WeightSizing(Sizing):
 
     name = "weight"
     sides = BOTH_SIDES
+    elementwise = True
     factors = ("volatility_60",)
 
     def reduce_to(self, ask: Ask) -> Floats:
@@ -39,13 +40,15 @@ class WeightSizing(Sizing):
         mind.
         """
         size, leaves = np.abs(ask.held), ask.leaves
+        if not leaves.any() and not ask.reduce_to.any():
+            return ask.reduce_to
         turned = leaves & _weak(ask.direction) & ~(ask.left_before & _weak(ask.previous_direction))
         goal = np.where(turned, size / 2.0, ask.reduce_to)
         goes_on = (ask.enters == 0) & (~leaves | _weak(ask.direction))
         return np.where(goes_on & (size > goal * (1.0 + LAST_BITS)), goal, 0.0)
 
     def quantities(self, ask: Ask) -> Floats:
-        """Wanted units of shape (n_symbols,), not yet rounded."""
+        """Wanted units of the shape of `held`, not yet rounded."""
         held, enters, leaves = ask.held, ask.enters, ask.leaves
         wanted, weak = held, _weak(ask.direction)
         if enters.any():

@@ -75,7 +75,7 @@ def all_long() -> Codes:
 def actions(direction: Codes, side: Codes) -> Codes:
     """The `SignalAction` of each signal; the arrays are of one shape, and so is the result."""
     way = np.sign(direction)
-    return np.where(side == SignalSide.EITHER, -np.abs(way), way * side).astype(np.int8)
+    return np.where(side == SignalSide.EITHER, -np.abs(way), way * side).astype(np.int8, copy=False)
 
 
 def spoken(direction: int, side: int) -> str:

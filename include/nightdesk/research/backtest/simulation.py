@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
+from nightdesk.accounting.ledger import Ledger
 from nightdesk.accounting.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.money import exact
@@ -29,9 +30,10 @@ from nightdesk.engine import (
     targets,
     watches_taxes,
 )
+from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.today import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
-from nightdesk.risk import PeriodLows, RiskEvent, RiskState, period_lows, period_starts
+from nightdesk.risk import NO_LOSS, PeriodLows, RiskEvent, RiskState, period_lows, period_starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +107,28 @@ class Simulation:
             facts_at(self.facts, period.session),
             risk=progress.risk,
             carried=progress.carried,
+            periods=self._periods(settled.mark) if self.desk.asks_for("periods") else NO_LOSS,
+            holdings=self._holdings(before, settled.ledger),
         )
-        progress = replace(
-            progress,
+        progress = Progress(
             state=state,
-            orders=(),
-            crosses=(),
+            risk=progress.risk,
+            carried=progress.carried,
+            tax=progress.tax,
             entries=settled.entries,
             fills=settled.fills,
             expired=settled.expired,
+            closing=progress.closing,
+            today=progress.today,
         )
-        if self.desk.asks_for("periods"):
-            progress = replace(progress, state=replace(state, periods=self._periods(settled.mark)))
         progress = progress if self.market.hours is None else self._within_session(t, before, progress)
         return self._taxed(t, progress) if self._counted else progress
+
+    def _holdings(self, before: State | None, ledger: Ledger) -> Holdings:
+        """The holdings of a ledger: those of the session before, where it had no entries since."""
+        if before is None or before.holdings is None or before.ledger is not ledger:
+            return Holdings(self.desk, ledger)
+        return before.holdings
 
     @cached_property
     def _terms(self) -> AccrualTerms:
@@ -198,10 +208,13 @@ class Simulation:
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
-        return replace(
-            progress,
+        return Progress(
+            state=state,
             risk=gated.judged.risk,
             carried=wanted.carried,
+            tax=progress.tax,
             orders=orders,
             crosses=crosses,
+            closing=progress.closing,
+            today=progress.today,
         )
