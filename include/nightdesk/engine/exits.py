@@ -99,7 +99,7 @@ def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> 
     """
     out = ended.copy()
     left = (held != 0.0) & (wanted == 0.0) & (ended == Cause.NONE)
-    if left.any():
+    if np.count_nonzero(left):
         action = actions(day.direction, day.side)
         against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
         np.copyto(out, Cause.SIGNAL, where=left & against)
@@ -114,9 +114,10 @@ def filtered(
 
     What ends in this decision stands in no entry's way.
     """
-    portfolio = desk.book.portfolio
-    opens = cause == Cause.OPENS
-    if not opens.any() or not (portfolio.one_entry_per_symbol or portfolio.entry_correlation is not None):
+    portfolio, opens = desk.book.portfolio, cause == Cause.OPENS
+    if not (portfolio.one_entry_per_symbol or portfolio.entry_correlation is not None):
+        return wanted, cause, ()
+    if not np.count_nonzero(opens):
         return wanted, cause, ()
     ordered = entries_by_confidence(opens, confidence, desk.rank)
     dropped: list[Dropped] = []
@@ -175,10 +176,10 @@ def _from_here_on(
     """Distances of one kind: those kept where nothing opens, and new ones for what does."""
     if planned.any_share:
         kept = np.where(planned.share > 0.0, planned.share * holdings.average, kept)
-    if not kept.any() and not planned.any_atr and not planned.any_share:
+    if not planned.any_atr and not planned.any_share and not np.count_nonzero(kept):
         return kept
     out = np.where(opens, 0.0, kept)
-    if not fresh.any():
+    if not np.count_nonzero(fresh):
         return out
     if planned.any_atr:
         out = np.where(fresh, planned.atr * _known(day.factors[ATR]), out)

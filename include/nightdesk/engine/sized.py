@@ -53,7 +53,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
     enters = entered(day.direction, day.side)
     leaves = left(day.direction, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
-    if leaves.any():
+    if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     of_each: dict[str, NDArray[Any]] = {
         "held": held,

@@ -38,7 +38,7 @@ class AtrRiskSizing(Sizing):
     def quantities(self, ask: Ask) -> Floats:
         """Wanted units of the shape of `held`, not yet rounded."""
         p, enters = self.params, ask.enters
-        if not enters.any():
+        if not np.count_nonzero(enters):
             return np.where(ask.leaves, 0.0, ask.held)
         with np.errstate(divide="ignore", invalid="ignore"):
             by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR])

@@ -90,14 +90,15 @@ def apart_from_what_moves_alike(
     limit : float
         Correlation of two positions above which an entry is dropped. The same symbol is exempt.
     """
-    taken = held.copy()
+    taken = {n: side for n, side in enumerate(held.tolist()) if side}
     out = []
     for s, n in ordered:
-        others = np.where(taken != 0, correlation[n] * taken * wanted[s, n], np.nan)
-        others[n] = np.nan
-        if (others > limit).any():
-            worst = int(np.nanargmax(others))
-            out.append(Dropped(s, n, "correlated", worst, float(others[worst]), limit))
+        side, of_all = float(wanted[s, n]), correlation[n].tolist()
+        alike = {m: of_all[m] * taken[m] * side for m in sorted(taken) if m != n}
+        close = [m for m in alike if alike[m] > limit]
+        if close:
+            worst = max(close, key=alike.__getitem__)
+            out.append(Dropped(s, n, "correlated", worst, alike[worst], limit))
         else:
-            taken[n] = wanted[s, n]
+            taken[n] = side
     return out

@@ -102,7 +102,7 @@ def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = 
     """
     way, either = direction * side, side == SignalSide.EITHER
     out: Flags = (held != 0.0) & ((way < 0) | (either & (direction != Direction.HOLD)))
-    if out.any():
+    if np.count_nonzero(out):
         out &= one_sided | either | (side * held > 0.0)
     return out
 

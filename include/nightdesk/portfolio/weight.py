@@ -40,7 +40,7 @@ class WeightSizing(Sizing):
         mind.
         """
         size, leaves = np.abs(ask.held), ask.leaves
-        if not leaves.any() and not ask.reduce_to.any():
+        if not np.count_nonzero(leaves) and not np.count_nonzero(ask.reduce_to):
             return ask.reduce_to
         turned = leaves & _weak(ask.direction) & ~(ask.left_before & _weak(ask.previous_direction))
         goal = np.where(turned, size / 2.0, ask.reduce_to)
@@ -51,7 +51,7 @@ class WeightSizing(Sizing):
         """Wanted units of the shape of `held`, not yet rounded."""
         held, enters, leaves = ask.held, ask.enters, ask.leaves
         wanted, weak = held, _weak(ask.direction)
-        if enters.any():
+        if np.count_nonzero(enters):
             with np.errstate(divide="ignore", invalid="ignore"):
                 tempered = np.minimum(1.0, ask.volatility_target / ask.factors["volatility_60"])
                 weight = ask.max_weight * tempered * ask.confidence
@@ -60,7 +60,7 @@ class WeightSizing(Sizing):
             on_side = held * enters
             grown = np.where(full > on_side, np.maximum(on_side, full * ask.entry_factor), full)
             wanted = np.where((enters != 0) & np.isfinite(full), grown * enters, held)
-        if not leaves.any():
+        if not np.count_nonzero(leaves):
             return wanted
         goes_on = leaves & weak & (ask.reduce_to > 0.0)
         wanted = np.where(goes_on, np.copysign(np.minimum(np.abs(held), ask.reduce_to), held), wanted)
