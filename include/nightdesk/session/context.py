@@ -23,7 +23,7 @@ from nightdesk.store.book_rows import (
     stored_book,
 )
 from nightdesk.store.db import Connection
-from nightdesk.store.run_rows import Attempt, StoredRun, find_run
+from nightdesk.store.run_rows import OpenAttempt, StoredRun, find_run
 from nightdesk.store.tax_rows import keep_tax_terms
 from nightdesk.version import code_version
 
@@ -82,7 +82,7 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
     injected: tuple[Injection, ...] = ()
-    _attempts: list[Attempt] = field(default_factory=list, repr=False, compare=False)
+    _attempts: list[OpenAttempt] = field(default_factory=list, repr=False, compare=False)
     _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
@@ -165,7 +165,7 @@ class Context:
             self._started.add(self.book.name)
 
     @contextmanager
-    def working_on(self, attempt: Attempt) -> Iterator[None]:
+    def working_on(self, attempt: OpenAttempt) -> Iterator[None]:
         """Let an attempt at a step be that of the block; its run is not looked up again."""
         self._attempts.append(attempt)
         try:
@@ -174,7 +174,7 @@ class Context:
             self._attempts.pop()
 
     @property
-    def attempt(self) -> Attempt | None:
+    def attempt(self) -> OpenAttempt | None:
         """The attempt at a step that is under way; None outside of one."""
         return self._attempts[-1] if self._attempts else None
 

@@ -12,7 +12,7 @@ from nightdesk.session.context import Context
 from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import is_idle
 from nightdesk.store.rows import Ending, Write, diff_rows, write_all
-from nightdesk.store.run_rows import Attempt, ending_of, held_run, outdated_steps
+from nightdesk.store.run_rows import OpenAttempt, ending_of, held_run, outdated_steps
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Saver:
         if ended is not None:
             ended.end()
 
-    def _ended(self) -> Attempt | None:
+    def _ended(self) -> OpenAttempt | None:
         """The attempt that ends with the commit; None where more is to be done after it."""
         return self.context.attempt if self.sealed is None and self._done is not None else None
 

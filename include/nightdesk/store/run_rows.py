@@ -140,7 +140,7 @@ def begin_step(conn: Connection, run: StoredRun, step: str, task: str | None = N
 
 
 @dataclass
-class Attempt:
+class OpenAttempt:
     """An attempt at a step that is under way.
 
     Attributes
@@ -167,7 +167,7 @@ class Attempt:
 
 def open_attempt(
     conn: Connection, run: StoredRun, step: str, task: str | None = None, turn_after: datetime | None = None
-) -> Attempt:
+) -> OpenAttempt:
     """Record that an attempt at a step begins, opening its run where it is the first.
 
     Parameters
@@ -194,7 +194,7 @@ def open_attempt(
         cur.execute(text, values)
         row = dict(zip((column.name for column in cur.description or ()), one(cur), strict=True))
     has_turn, number = row.pop("has_turn", None), row.pop("run_step_id")
-    return Attempt(number, StoredRun(**row), [key] if has_turn else [])
+    return OpenAttempt(number, StoredRun(**row), [key] if has_turn else [])
 
 
 def end_step(
@@ -229,7 +229,7 @@ def end_step(
         )
 
 
-def ending_of(attempt: Attempt, counts: Mapping[str, int | str], written: int | None = None) -> Ending:
+def ending_of(attempt: OpenAttempt, counts: Mapping[str, int | str], written: int | None = None) -> Ending:
     """The end of a transaction with which an attempt is done: recorded before the commit, its locks after it.
 
     Where `written` is given, the counts say how many rows were written: so many, and those of the statement
