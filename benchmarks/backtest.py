@@ -16,14 +16,14 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.core.panel import Bars, Column, Floats, Panel, build_panel
 from nightdesk.research.backtest.metrics import metrics
-from nightdesk.research.backtest.result_files import write_result
+from nightdesk.research.backtest.result_files import result_files
 from nightdesk.research.backtest.run import backtest, walk
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 1260
 #: Symbols and sessions of a large universe.
 MANY = (500, 2520)
-PLAIN_LIMIT, MANY_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 1.5, 80.0, 1.5
+PLAIN_LIMIT, MANY_LIMIT, BOOK_LIMIT, FILES_LIMIT = 3.0, 1.5, 80.0, 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,14 @@ def run_book(book: Book, panel: Panel, folder: Path | None = None) -> Floats:
 
     With a `folder`, the files of the backtest are written there.
     """
-    result = backtest(book, panel, as_date(panel.sessions[0]), as_date(panel.sessions[-1]))
-    figures = metrics(result)
-    if folder is not None:
-        write_result(result, folder, figures, processes=processors())
+    first, last = as_date(panel.sessions[0]), as_date(panel.sessions[-1])
+    if folder is None:
+        result = backtest(book, panel, first, last)
+        metrics(result)
+        return result.nav
+    with result_files(folder, processes=processors()) as files:
+        result = backtest(book, panel, first, last, follow=files.follow)
+        files.finish(result, metrics(result))
     return result.nav
 
 

@@ -11,8 +11,8 @@ from tests.research.backtest.panels import LAST, seeded_panel
 
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Injection, overlay, parse_injections, within
-from nightdesk.research.backtest.result_files import write_csv
 from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.research.backtest.table_files import write_csv
 from nightdesk.research.backtest.tables import TABLES
 from nightdesk.strategies import Direction, Signals
 

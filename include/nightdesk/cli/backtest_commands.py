@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -70,7 +71,7 @@ def backtest(
     """
     from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest.metrics import metrics
-    from nightdesk.research.backtest.result_files import write_result
+    from nightdesk.research.backtest.result_files import result_files
     from nightdesk.research.backtest.run import backtest as simulate
 
     if keep_band:
@@ -82,10 +83,14 @@ def backtest(
         market = start.read(feed, accept or ())
     with progress(f"deciding {start.sessions:,} sessions"):
         drills = _drills(kill, release)
-        result = simulate(start.book, market.panel, start.inception, last, drills, injected=injected)
-        figures = metrics(result)
-        if out is not None:
-            write_result(result, out, figures, format_, processors())
+        with nullcontext() if out is None else result_files(out, format_, processors()) as files:
+            follow = None if files is None else files.follow
+            result = simulate(
+                start.book, market.panel, start.inception, last, drills, injected=injected, follow=follow
+            )
+            figures = metrics(result)
+            if files is not None:
+                files.finish(result, figures)
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
     document = {
         "book": named.name,

@@ -10,8 +10,8 @@ from tests.engine.desks import book
 from tests.research.backtest.panels import seeded_panel
 
 from nightdesk.engine import risk_report
-from nightdesk.research.backtest.result_files import write_csv
 from nightdesk.research.backtest.run import backtest
+from nightdesk.research.backtest.table_files import write_csv
 from nightdesk.research.backtest.tables import TABLES
 
 LIMITS = {

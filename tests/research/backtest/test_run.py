@@ -21,8 +21,9 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action
 from nightdesk.core.reporting_terms import Target
 from nightdesk.research.backtest.metrics import metrics
-from nightdesk.research.backtest.result_files import write_csv, write_result
+from nightdesk.research.backtest.result_files import write_result
 from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.research.backtest.table_files import write_csv
 from nightdesk.research.backtest.tables import TABLES, nav_rows, performance_rows, risk_event_rows
 from nightdesk.risk import RiskEvent
 
@@ -184,18 +185,10 @@ def test_a_span_without_bars_is_refused(first: date, last: date, message: str) -
 def test_the_same_inputs_give_the_same_bytes(result: Result, tmp_path: Path) -> None:
     write_result(result, tmp_path / "one")
     write_result(backtest(BOOK, seeded_panel(BOOK), START, LAST), tmp_path / "two")
-    write_result(result, tmp_path / "side by side", processes=2)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == sorted([*(f"{name}.csv" for name in TABLES), "metrics.json"])
     for name in names:
-        for other in ("two", "side by side"):
-            assert (tmp_path / "one" / name).read_bytes() == (tmp_path / other / name).read_bytes()
-
-
-def test_a_fault_in_a_table_is_told_whichever_process_writes_it(result: Result, tmp_path: Path) -> None:
-    (tmp_path / "risk.csv").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"risk\.csv"):
-        write_result(result, tmp_path, processes=2)
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_parquet_holds_what_the_csv_holds_with_types(result: Result, tmp_path: Path) -> None:

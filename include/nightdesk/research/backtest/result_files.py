@@ -1,34 +1,62 @@
-"""A backtest's outcome as files: a CSV or a Parquet file per table, and `metrics.json`."""
+"""A backtest's outcome as files: a CSV or a Parquet file per table, and `metrics.json`.
+
+Most of a table can be written while the sessions after it are still decided: forked processes do so, since
+the walk itself uses one processor alone.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from typing import Literal
 
 from nightdesk.core.errors import Refused
-from nightdesk.core.panel import Floats
+from nightdesk.research.backtest.draft_folder import draft_of
+from nightdesk.research.backtest.forked_work import CAN_FORK, ForkedWork
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.run import Result, uncollected
-from nightdesk.research.backtest.tables import TABLES, Block, Coded, Column, Kind, kind_of
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from nightdesk.research.backtest.table_files import append_csv, append_rows, rows_to_parquet, write_parquet
+from nightdesk.research.backtest.tables import GROWING, TABLES
 
 Format = Literal["csv", "parquet"]
 
+FIGURES = "metrics.json"
+#: Decisions whose rows are made at a time.
+AT_ONCE = 128
+#: What is known before the walk, and what is known after it alone; the longest first.
+EARLY, LATE = ("signals",), ("trades", "form_8949", "risk_events")
 
-#: The tables that take the longest, first: of two processes neither is left with a long one at the end.
-LONGEST = ("signals", "risk", "verdicts")
+
+@contextmanager
+def result_files(folder: Path, file_format: Format = "csv", processes: int = 1) -> Iterator[ResultFiles]:
+    """The files of a backtest that is still to be walked; they appear in `folder` when the body ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    file_format : str
+        "csv" or "parquet": that of the tables. The figures are JSON.
+    processes : int
+        With more than one, forked processes write beside the walk where the system can fork; that is for
+        a process without threads of its own. The bytes do not depend on it.
+
+    Raises
+    ------
+    Refused
+        When the folder or a file cannot be written, or a process that writes dies. `folder` is then as it
+        was, as after any other error.
+    """
+    names = (*(f"{name}.{file_format}" for name in TABLES), FIGURES)
+    with draft_of(folder, names) as draft:
+        files = ResultFiles(draft, file_format, beside=processes > 1 and CAN_FORK)
+        try:
+            yield files
+        finally:
+            files.stop()
 
 
 def write_result(
@@ -36,182 +64,113 @@ def write_result(
     folder: Path,
     figures: Mapping[str, object] | None = None,
     file_format: Format = "csv",
-    processes: int = 1,
 ) -> None:
     """Write the tables and the figures into `folder`; the same result gives the same bytes.
 
-    Parameters
-    ----------
-    result : Result
-    folder : Path
-        Made where it is missing.
-    figures : mapping of str to plain value, optional
-        `metrics` of the result, where they were made before.
-    file_format : str
-        "csv" or "parquet": that of the tables. The figures are JSON.
-    processes : int
-        How many write tables side by side, where the system can fork: only for a process without threads of
-        its own. The bytes do not depend on it.
+    `figures` are `metrics` of the result, where they were made before; for all else see `result_files`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write = partial(write_table, result, folder, file_format)
-    names = sorted(TABLES, key=lambda name: name not in LONGEST)
-    with uncollected():
-        if processes > 1 and sys.platform == "linux":
-            _side_by_side(write, names, processes)
-        else:
+    with result_files(folder, file_format) as files:
+        files.finish(result, metrics(result) if figures is None else figures)
+
+
+class ResultFiles:
+    """Files of a backtest in the making; see `result_files`."""
+
+    def __init__(self, draft: Path, file_format: Format, *, beside: bool) -> None:
+        self._draft, self._format, self._beside = draft, file_format, beside
+        self._at_work: list[ForkedWork] = []
+        self._begun = 0
+
+    def follow(self, result: Result) -> None:
+        """Have written what was decided so far, beside what comes next, unless the last time is not over."""
+        if not self._beside or not all(one.ended for one in self._at_work):
+            return
+        self._wait()
+        known = len(result.decided) - 1  # what becomes of the last one's orders is not known
+        if known > self._begun:
+            early = () if self._begun else EARLY
+            self._begin(partial(self._grow, result, early, GROWING, result.part(self._begun, known)))
+            self._begun = known
+
+    def finish(self, result: Result, figures: Mapping[str, object]) -> None:
+        """Write all that is left of the whole backtest."""
+        with uncollected():
+            if self._begun:
+                self._finish_beside(result)
+            else:
+                self._write(result, *EARLY, *LATE)
+                self._complete(result, GROWING)
+        text = json.dumps(figures, indent=2, allow_nan=False)
+        with self._telling(FIGURES) as path:
+            path.write_text(text + "\n", encoding="utf-8")
+
+    def _finish_beside(self, result: Result) -> None:
+        """The same, where some is written or still being written by another process."""
+        free = all(one.ended for one in self._at_work)
+        if free:
+            self._begin(partial(self._write, result, *LATE[:1]))
+        self._write(result, *LATE[free:])
+        self._wait()
+        rest = result.part(self._begun, len(result.decided))
+        few = len(rest.decided) == 1 and self._format == "csv"
+        if not few:
+            self._begin(partial(self._complete, rest, GROWING[::2]))
+        self._complete(rest, GROWING if few else GROWING[1::2])
+        self._wait()
+
+    def stop(self) -> None:
+        """End all that still writes."""
+        for one in self._at_work:
+            one.stop()
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._at_work.append(ForkedWork(work))
+
+    def _wait(self) -> None:
+        for one in self._at_work:
+            one.wait()
+        self._at_work.clear()
+
+    def _write(self, result: Result, *names: str) -> None:
+        """Write whole tables."""
+        write = append_csv if self._format == "csv" else write_parquet
+        for name in names:
+            columns, blocks = TABLES[name]
+            with self._telling(f"{name}.{self._format}") as path:
+                write(path, columns, blocks(result))
+
+    def _grow(self, result: Result, early: Sequence[str], growing: Sequence[str], part: Result) -> None:
+        """Write what is known early of the whole, and append a part to tables."""
+        self._write(result, *early)
+        self._append(part, growing)
+
+    def _append(self, part: Result, names: Sequence[str]) -> None:
+        append = append_csv if self._format == "csv" else append_rows
+        ending = "csv" if self._format == "csv" else "rows"
+        size = len(part.decided)
+        for first in range(0, size, AT_ONCE):
+            some = part.part(first, min(first + AT_ONCE, size))
             for name in names:
-                write(name)
-    text = json.dumps(metrics(result) if figures is None else figures, indent=2, allow_nan=False)
-    (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
+                columns, blocks = TABLES[name]
+                with self._telling(f"{name}.{ending}") as path:
+                    append(path, columns, blocks(some))
 
+    def _complete(self, rest: Result, names: Sequence[str]) -> None:
+        """Append the last part to tables."""
+        self._append(rest, names)
+        if self._format == "parquet":
+            for name in names:
+                with self._telling(f"{name}.parquet") as path:
+                    rows_to_parquet(path.with_suffix(".rows"), path)
 
-def write_table(result: Result, folder: Path, file_format: Format, name: str) -> None:
-    """Write one of `TABLES` into `folder`."""
-    columns, blocks = TABLES[name]
-    write = write_csv if file_format == "csv" else write_parquet
-    write(folder / f"{name}.{file_format}", columns, blocks(result))
-
-
-def _side_by_side(write: Callable[[str], None], names: Sequence[str], processes: int) -> None:
-    """Write the tables here and in forked processes, which find the result in their own memory.
-
-    What no other process has begun with is written here meanwhile.
-    """
-    try:
-        with (
-            warnings.catch_warnings(),
-            ProcessPoolExecutor(processes - 1, get_context("fork"), _begin, (write,)) as pool,
-        ):
-            # The threads that Python warns of are those of BLAS and Arrow, which mend themselves in a fork.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            begun = [(name, pool.submit(_write, name)) for name in names]
-            for name, future in begun:
-                if future.cancel():
-                    write(name)
-            for _, future in begun:
-                if not future.cancelled():
-                    future.result()
-    except BrokenProcessPool as error:
-        raise Refused("a process that wrote tables died, most likely for want of memory") from error
-
-
-_written_by: Callable[[str], None] | None = None
-
-
-def _begin(write: Callable[[str], None]) -> None:
-    # The initializer of a pool hands something to its calls through the module alone.
-    global _written_by
-    _written_by = write
-
-
-def _write(name: str) -> None:
-    assert _written_by is not None
-    _written_by(name)
-
-
-def write_csv(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:
-    """Write a CSV with a header; a missing value is an empty field, and a number has all its digits.
-
-    The name of the file, without its ending, is that of the table.
-    """
-    import pyarrow.compute as pc
-
-    with path.open("wb") as file:
-        file.write((",".join(columns) + "\n").encode())
-        kinds = [kind_of(path.stem, name) for name in columns]
-        for block in blocks:
-            *fields, last = (_fields(kind, column) for kind, column in zip(kinds, block, strict=True))
-            ended = pc.binary_join_element_wise(last, "\n", "")
-            file.write(_characters(pc.binary_join_element_wise(*fields, ended, ",")))
-
-
-def _characters(lines: pa.Array) -> memoryview:
-    """Those of all lines, one after the other, as they lie in memory."""
-    _, ends, characters = lines.buffers()
-    return memoryview(characters)[: np.frombuffer(ends, np.int32)[len(lines)]]
-
-
-def _fields(kind: Kind, column: Column) -> pa.Array:
-    """The values of a column as CSV fields."""
-    import pyarrow as pa
-
-    if isinstance(column, Coded):
-        return _fields(kind, column.values).take(pa.array(column.codes))
-    if kind == "text":
-        return pa.array(_quoted(column), pa.string())
-    if kind in {"date", "flag"}:
-        written = {one: str(one) for one in set(column)}
-        return pa.array(list(map(written.__getitem__, column)), pa.string())
-    if set(map(type, column)) == {float}:
-        return _digits(np.array(column))
-    # decimals, counts, and values that are missing
-    return pa.array(["" if one is None else str(one) for one in column], pa.string())
-
-
-def _digits(numbers: Floats) -> pa.Array:
-    """Floats with all their digits, as Python writes them; those of equal bits are written once."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    bits = pa.array(numbers.view(np.int64)).dictionary_encode()
-    different = bits.dictionary.to_numpy().view(np.float64)
-    # Arrow takes less time, and writes whole, small and large ones in another way
-    size = np.abs(different)
-    by_python = ~((size > 1e-3) & (size < 1e6) & (different != np.trunc(different)))
-    texts = pa.array(list(map(repr, different[by_python].tolist())), pa.string())
-    texts = pc.replace_with_mask(pa.array(different).cast(pa.string()), by_python, texts)
-    return texts.take(bits.indices)
-
-
-def _quoted(texts: Sequence[str]) -> Sequence[str]:
-    """The texts as CSV fields: quoted where they hold a comma, a quote or the end of a line."""
-    whole = "\0".join(texts)
-    special = [mark for mark in ',"\n\r' if mark in whole]
-    if not special:
-        return texts
-    if special == [","]:
-        return [f'"{text}"' if "," in text else text for text in texts]
-    return [
-        '"' + text.replace('"', '""') + '"' if any(mark in text for mark in special) else text
-        for text in texts
-    ]
-
-
-def write_parquet(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:
-    """Write a Parquet file: dates, texts, flags, counts, and all else as numbers; a missing value is null."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = pa.schema([(name, _type(kind_of(path.stem, name))) for name in columns])
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        for block in blocks:
-            arrays = [_array(column, kind) for column, kind in zip(block, schema.types, strict=True)]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
-
-
-def _type(kind: Kind) -> pa.DataType:
-    import pyarrow as pa
-
-    types = {
-        "date": pa.date32(),
-        "text": pa.string(),
-        "flag": pa.bool_(),
-        "count": pa.int64(),
-        "number": pa.float64(),
-    }
-    return types[kind]
-
-
-def _array(column: Column, kind: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-    from pyarrow.types import is_floating, is_string
-
-    if isinstance(column, Coded):
-        return _array(column.values, kind).take(pa.array(column.codes))
-    if is_floating(kind):
-        numbers = np.array([np.nan if one is None or one == "" else float(one) for one in column])
-        return pa.array(numbers, kind, from_pandas=True)
-    if is_string(kind):
-        return pa.array(column, kind)
-    return pa.array([None if one == "" else one for one in column], kind)
+    @contextmanager
+    def _telling(self, name: str) -> Iterator[Path]:
+        """The path of a file in the draft; an error of the system is told of its place in the folder."""
+        try:
+            yield self._draft / name
+        except OSError as error:
+            where = self._draft.parent / name
+            raise Refused(
+                f"{where} cannot be written: {error.strerror or error}. No file of this backtest was kept: "
+                "make room there, or name another folder"
+            ) from error

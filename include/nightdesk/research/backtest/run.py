@@ -32,6 +32,9 @@ from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
 from nightdesk.risk import RiskEvent
 from nightdesk.strategies import View
 
+#: Decisions after which whoever follows a backtest hears of it.
+FOLLOWED = 512
+
 
 def walk[S](sessions: Iterable[int], steps: Sequence[Callable[[int, S], S]], state: S) -> S:
     """Carry a state through sessions.
@@ -95,6 +98,8 @@ class Result:
         Prices that a person took as they are, on the whole panel, ascending by date.
     findings : tuple of ActionFinding
         What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
+    before, after : Decided or None
+        Of a part, the decisions beside its first and its last one.
     """
 
     desk: Desk
@@ -106,6 +111,20 @@ class Result:
     quarantines: tuple[QuarantineSpell, ...] = ()
     accepted: tuple[tuple[str, date], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
+    before: Decided | None = None
+    after: Decided | None = None
+
+    def part(self, first: int, stop: int) -> Result:
+        """The decisions from `first` up to, and without, `stop`; all else is that of the whole."""
+        some = slice(first, stop)
+        return replace(
+            self,
+            decided=self.decided[some],
+            benchmark_returns=self.benchmark_returns[some],
+            benchmark=self.benchmark[some],
+            before=self.decided[first - 1] if first else self.before,
+            after=self.decided[stop] if stop < len(self.decided) else self.after,
+        )
 
     @cached_property
     def nav(self) -> Floats:
@@ -133,9 +152,10 @@ class Result:
     @cached_property
     def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
         """What each position is worth at the mark of every decided session, dollars and cents."""
-        return tuple(self._worth(one) for one in self.decided)
+        return tuple(self.worth_of(one) for one in self.decided)
 
-    def _worth(self, one: Decided) -> dict[tuple[str, str], Decimal]:
+    def worth_of(self, one: Decided) -> dict[tuple[str, str], Decimal]:
+        """The same of one decision."""
         prices = self.market.prices(one.t)
         return {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in one.state.ledger.held()}
 
@@ -190,6 +210,7 @@ def backtest(
     checked: bool = True,
     known_factors: Mapping[str, Floats] | None = None,
     injected: Sequence[Injection] = (),
+    follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
 
@@ -214,6 +235,8 @@ def backtest(
         Those of the book on the usable bars of this panel, and any others, where they were computed before.
     injected : sequence of Injection
         Signals that take the place of the strategies' own, to exercise the rest.
+    follow : function of a Result, optional
+        Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
     Raises
     ------
@@ -237,14 +260,12 @@ def backtest(
         desk, checks.panel, values, withheld=checks.withheld, entries_allowed=checks.entries_allowed
     )
     market = inject(observed, injected)
-    simulation = Simulation(desk, market, tuple(facts))
-    walk(range(t0, stop), (simulation.settle, simulation.decide), Progress())
     days, column = known.days, known.column(book.benchmark)
-    return Result(
+    undecided = Result(
         desk,
         market,
-        tuple(simulation.decided),
-        tuple(simulation.facts),
+        (),
+        tuple(facts),
         benchmark_returns=known.by_row(days.returns[:, column], np.nan)[t0:],
         benchmark=known.by_row(growth_of(days.adjusted_close[:, column]), np.nan)[t0:],
         quarantines=checks.quarantines,
@@ -253,6 +274,24 @@ def backtest(
         ),
         findings=known.findings,
     )
+    return _walked(undecided, range(t0, stop), follow)
+
+
+def _walked(undecided: Result, sessions: range, follow: Callable[[Result], None] | None) -> Result:
+    """The result of walking sessions, of which `undecided` holds what is known before."""
+    simulation = Simulation(undecided.desk, undecided.market, undecided.events)
+
+    def so_far() -> Result:
+        return replace(undecided, decided=tuple(simulation.decided), events=tuple(simulation.facts))
+
+    def followed(t: int, progress: Progress) -> Progress:
+        if follow is not None and (len(simulation.decided) % FOLLOWED == 0 or t == sessions[-1]):
+            follow(so_far())
+        return progress
+
+    steps = (simulation.settle, simulation.decide)
+    walk(sessions, steps if follow is None else (*steps, followed), Progress())
+    return so_far()
 
 
 @dataclass(frozen=True)

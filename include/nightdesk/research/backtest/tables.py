@@ -7,23 +7,28 @@ with full precision and decimals as they stand in the ledger, so that equal resu
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import batched
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import batched, chain
 from operator import attrgetter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.accounting import Position
 from nightdesk.accounting.tax import TaxLedger, form_8949, in_order, market_split, tax_terms, trades_of
 from nightdesk.accounting.tax.form_8949 import COLUMNS
 from nightdesk.core.money import ZERO, exact
+from nightdesk.core.panel import Floats
 from nightdesk.engine import measure
 from nightdesk.engine.injection import WORDS
 from nightdesk.orders.slippage import slippage_of
 from nightdesk.performance import Valued, by_strategy
 from nightdesk.research.backtest.run import Result
+from nightdesk.research.backtest.simulation import Decided
+from nightdesk.research.backtest.table_columns import ROWS_AT_ONCE, Block, Coded
 from nightdesk.research.backtest.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
 from nightdesk.risk import tail_risk
 from nightdesk.risk.concentration import concentration
@@ -57,24 +62,12 @@ def form_rows(result: Result) -> Iterator[tuple[object, ...]]:
 Row = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A column of few different values: those, and the place among them of each row's."""
-
-    values: Sequence[Any]
-    codes: NDArray[np.integer]
-
-
-Column = Sequence[Any] | Coded
-#: The columns of some rows of a table, in their order.
-Block = Sequence[Column]
-
 PERFORMANCE_COLUMNS = (
     "strategy", "realised", "unrealised", "dividends", "commission", "borrow", "interest", "fees", "other",
     "profit",
 )  # fmt: skip
-#: Rows that are turned into columns at a time, and sessions of signals.
-ROWS_AT_ONCE, SESSIONS_AT_ONCE = 16_384, 256
+#: Sessions of signals that are put into words at a time.
+SESSIONS_AT_ONCE = 256
 
 DIRECTIONS = tuple(one.name for one in sorted(Direction))
 SIDES = tuple(one.name.lower() for one in sorted(SignalSide))
@@ -100,17 +93,25 @@ def nav_rows(result: Result) -> Iterator[Row]:
 
 def performance_rows(result: Result) -> Iterator[Row]:
     """The profit of each session by strategy, and what no strategy moved."""
-    before, amounts = Valued(), attrgetter(*PERFORMANCE_COLUMNS)
+    amounts = attrgetter(*PERFORMANCE_COLUMNS)
+    before = Valued() if result.before is None else _valued(result.before, result.worth_of(result.before))
     for one, worth in zip(result.decided, result.worth, strict=True):
-        after = Valued(one.state.mark.nav, one.state.ledger.positions, worth)
+        after = _valued(one, worth)
         for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
             yield (one.state.mark.session, *amounts(day))
         before = after
 
 
+def _valued(one: Decided, worth: Mapping[tuple[str, str], Decimal]) -> Valued:
+    return Valued(one.state.mark.nav, one.state.ledger.positions, worth)
+
+
 def signal_blocks(result: Result) -> Iterator[Block]:
-    """What each strategy said of each symbol, with its reason in words."""
-    first, end = result.decided[0].t, result.decided[-1].t + 1
+    """What each strategy said of each symbol from the first decision on, with its reason in words.
+
+    That is known before the first of them is made.
+    """
+    first, end = result.decided[0].t, len(result.market.sessions)
     starts = range(first, end, SESSIONS_AT_ONCE)
     return (_signals(result, t, min(t + SESSIONS_AT_ONCE, end)) for t in starts)
 
@@ -137,47 +138,55 @@ def _signals(result: Result, first: int, stop: int) -> Block:
         Coded(DIRECTIONS, column(one.direction for one in said.values()) - min(Direction)),
         Coded(SIDES, column(one.side for one in said.values()) - min(SignalSide)),
         Coded(ACTIONS, column(one.action for one in said.values()) - min(SignalAction)),
-        column(one.strength for one in said.values()).tolist(),
-        column(one.confidence for one in said.values()).tolist(),
+        column(one.strength for one in said.values()),
+        column(one.confidence for one in said.values()),
         column(words.values()).tolist(),
         Coded((False, True), injected.ravel().astype(np.int8)),
     )
 
 
-def target_rows(result: Result) -> Iterator[Row]:
+def target_blocks(result: Result) -> Iterator[Block]:
     """Positions held, wanted or allocated, before the gate, and what the gate left of them."""
-    strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
+    places, numbers = [], []
     for one in result.decided:
-        session, wanted = one.state.mark.session, one.targets
-        told = np.nonzero((wanted.held != 0) | (wanted.quantity != 0) | (wanted.carried.allocation != 0))
-        before = (wanted.held, wanted.quantity, one.gated.quantity, wanted.weight, wanted.confidence)
-        numbers = zip(*(array[told].tolist() for array in before), strict=True)
-        places = zip(*(place.tolist() for place in told), strict=True)
-        left = wanted.carried.allocation, wanted.carried.reduce_to
-        carried = zip(*(array[told].tolist() for array in left), strict=True)
-        for (s, n), some, after in zip(places, numbers, carried, strict=True):
-            yield (
-                session,
-                strategies[s],
-                symbols[n],
-                *some,
-                wanted.volatility,
-                wanted.scale,
-                *after,
-            )
+        targets, carried = one.targets, one.targets.carried
+        told = np.nonzero((targets.held != 0) | (targets.quantity != 0) | (carried.allocation != 0))
+        sizes = (targets.held, targets.quantity, one.gated.quantity, targets.weight, targets.confidence)
+        places.append(told)
+        numbers.append([array[told] for array in (*sizes, carried.allocation, carried.reduce_to)])
+    strategy, symbol = map(np.concatenate, zip(*places, strict=True))
+    if not len(symbol):
+        return
+    counts = [len(found) for found, _ in places]
+    columns: list[Floats] = list(map(np.concatenate, zip(*numbers, strict=True)))
+    yield (
+        Coded.repeated(_sessions(result), counts),
+        Coded(tuple(result.desk.strategies), strategy),
+        Coded(result.desk.symbols, symbol),
+        *columns[:5],
+        Coded.repeated([one.targets.volatility for one in result.decided], counts),
+        Coded.repeated([one.targets.scale for one in result.decided], counts),
+        *columns[5:],
+    )
 
 
-def verdict_rows(result: Result) -> Iterator[Row]:
+def _sessions(result: Result) -> list[date]:
+    return [one.state.mark.session for one in result.decided]
+
+
+def verdict_blocks(result: Result) -> Iterator[Block]:
     """The gate's words."""
-    for one in result.decided:
-        session = one.state.mark.session
-        for cells in verdict_cells(one.gated.passage, result.desk.symbols):
-            yield (session, *cells, sentence(*cells))
+    symbols = result.desk.symbols
+    cells = [tuple(verdict_cells(one.gated.passage, symbols)) for one in result.decided]
+    columns = tuple(zip(*chain.from_iterable(cells), strict=True))
+    if columns:
+        sessions = Coded.repeated(_sessions(result), list(map(len, cells)))
+        yield (sessions, *columns, list(map(sentence, *columns)))
 
 
 def order_rows(result: Result) -> Iterator[Row]:
     """Orders and what became of them at the next open; those of the last session are still planned."""
-    followers = (*result.decided[1:], None)
+    followers = (*result.decided[1:], result.after)
     for one, after in zip(result.decided, followers, strict=True):
         filled = {} if after is None else {fill.client_order_id: fill.quantity for fill in after.fills}
         reasons = {} if after is None else {rest.client_order_id: rest.reason for rest in after.expired}
@@ -226,27 +235,32 @@ def cross_rows(result: Result) -> Iterator[Row]:
                 yield (cross.session, intent.strategy, cross.symbol, intent.quantity, cross.price)
 
 
-def position_rows(result: Result) -> Iterator[Row]:
+def position_blocks(result: Result) -> Iterator[Block]:
     """Positions at the mark of each session."""
-    for one, all_worth in zip(result.decided, result.worth, strict=True):
+    held = [one.state.ledger.held() for one in result.decided]
+    rows = list(chain.from_iterable(held))
+    if not rows:
+        return
+    positions = Coded.alike(rows)
+    worth = [
+        worth[at.strategy, at.symbol] for worth, some in zip(result.worth, held, strict=True) for at in some
+    ]
+    yield (
+        Coded.repeated(_sessions(result), list(map(len, held))),
+        *(positions.each(attrgetter(name)) for name in ("strategy", "symbol", "quantity", "average_cost")),
+        list(chain.from_iterable(_prices(result, held))),
+        worth,
+        [amount - at.cost for amount, at in zip(worth, rows, strict=True)],
+        *(positions.each(attrgetter(name)) for name in ("realised", "commission", "dividends", "borrow")),
+        positions.each(attrgetter("entry_session")),
+    )
+
+
+def _prices(result: Result, held: Iterable[Sequence[Position]]) -> Iterator[list[float]]:
+    """Those of the positions of each session."""
+    for one, some in zip(result.decided, held, strict=True):
         prices = result.market.prices(one.t)
-        for position in one.state.ledger.held():
-            worth = all_worth[position.strategy, position.symbol]
-            yield (
-                one.state.mark.session,
-                position.strategy,
-                position.symbol,
-                position.quantity,
-                position.average_cost,
-                prices[position.symbol],
-                worth,
-                worth - position.cost,
-                position.realised,
-                position.commission,
-                position.dividends,
-                position.borrow,
-                position.entry_session,
-            )
+        yield [prices[at.symbol] for at in some]
 
 
 def risk_rows(result: Result) -> Iterator[Row]:
@@ -323,14 +337,14 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] =
             "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
             "portfolio_volatility", "scale", "allocation", "reduce_to",
         ),
-        in_blocks(target_rows),
+        target_blocks,
     ),
     "verdicts": (
         (
             "session", "step", "rule", "symbol", "action", "value", "limit", "held", "before", "after",
             "words",
         ),
-        in_blocks(verdict_rows),
+        verdict_blocks,
     ),
     "orders": (
         (
@@ -352,7 +366,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] =
             "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",
             "realised", "commission", "dividends", "borrow", "entry_session",
         ),
-        in_blocks(position_rows),
+        position_blocks,
     ),
     "performance": (("session", *PERFORMANCE_COLUMNS), in_blocks(performance_rows)),
     "trades": (TRADE_COLUMNS, in_blocks(trade_rows)),
@@ -370,27 +384,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] =
     "risk_events": (("session", "kind", "value", "limit", "reason"), in_blocks(risk_event_rows)),
 }  # fmt: skip
 
-Kind = Literal["date", "text", "flag", "count", "number"]
-
-#: What the values of a column are, by its name, or by that of its table and its own; all others are numbers.
-KINDS: dict[str, Kind] = {
-    **dict.fromkeys(
-        ("session", "entry_session", "exit_session", "acquired", "sold", "held_since"), "date"
-    ),
-    **dict.fromkeys(
-        (
-            "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",
-            "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
-            "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
-            "box", "description", "code", "tax_class", "book", "lot", "kind",
-        ),
-        "text",
-    ),
-    "injected": "flag",
-    **dict.fromkeys(("level", "step", "sessions", "var_sessions"), "count"),
-}  # fmt: skip
-
-
-def kind_of(table: str, column: str) -> Kind:
-    """What the values of a column of a table are."""
-    return KINDS.get(f"{table}.{column}") or KINDS.get(column) or "number"
+#: The tables whose rows of a decision are known as soon as the next one is made; those of all come in order.
+GROWING = (
+    "risk", "verdicts", "positions", "targets", "performance", "nav", "orders", "fills", "crosses", "dropped",
+)  # fmt: skip
