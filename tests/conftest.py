@@ -194,10 +194,14 @@ def _empty(connection: db.Connection) -> None:
 
 
 def _shape(connection: db.Connection) -> tuple[object, ...]:
-    """What tells a database that a test has migrated or altered from one that it has only filled."""
+    """What tells a database that a test has migrated, altered or given a clock of its own from one that it has
+    only filled.
+    """
     with db.cursor(connection) as cursor:
+        # A clock that a test has set stands before PostgreSQL's on the search path of all later connections.
         cursor.execute(
-            "SELECT (SELECT count(*) FROM nightdesk.migrations), array_agg(relname ORDER BY relname) "
+            "SELECT current_setting('search_path'), (SELECT count(*) FROM nightdesk.migrations), "
+            "array_agg(relname ORDER BY relname) "
             "FROM pg_class WHERE relnamespace = 'nightdesk'::regnamespace"
         )
         return db.one(cursor)
