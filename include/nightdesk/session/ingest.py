@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nightdesk.core.calendar import as_instant, as_moment
+from nightdesk.core.calendar import as_moment
 from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data, tell_feeds
+from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.book_rows import keep_book_version
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 
 #: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
 REFRESH_SESSIONS = 10
-
-#: Under which name the table of the checks holds judgements on corporate actions.
-ACTIONS_CHECK = "corporate_action"
-
-#: What a finding's outcome is called in the table of the checks.
-_OUTCOME = {"pass": "passed", "warn": "warned", "quarantine": "quarantined", "stop": "stopped"}
 
 
 def ingest(context: Context) -> StepOutcome:
@@ -331,19 +326,7 @@ def quality(context: Context) -> StepOutcome:
     findings = judge(session_frame(examined, t))
     kept_out = context.checked().withheld.quarantined[-1]
     quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out)]
-    rows = [
-        {
-            "check_name": one.check,
-            "symbol": one.symbol,
-            "value": one.value,
-            "limit_value": one.limit,
-            "outcome": _OUTCOME[one.outcome],
-            "detail": "" if one.outcome == "pass" else examined.explain(one, t),
-        }
-        for one in findings
-    ]
-    rows += _hour_rows(context)
-    rows += _action_rows(context)
+    rows = finding_rows(context, findings)
     with saving(context) as save:
         save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
         save.rows(
@@ -358,7 +341,7 @@ def quality(context: Context) -> StepOutcome:
         )
         if save.sealed is None:
             save.rows("quality_outcomes", [context.checked().row()])
-    tell_data(context, _quarantined_since(context))
+    tell_data(context, quarantined_since(context))
     if examined.stop[t]:
         raise Refused(
             f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
@@ -368,59 +351,3 @@ def quality(context: Context) -> StepOutcome:
     found = sum(row["check_name"] == ACTIONS_CHECK for row in rows)
     checks = len(rows) - found
     return save.outcome(checks=checks, quarantined=len(quarantined), warned=warned, actions=found)
-
-
-def _hour_rows(context: Context) -> list[dict[str, Any]]:
-    """What the checks of the decision's hour found wrong; nothing for a book that decides by sessions."""
-    from nightdesk.feeds.hourly_quality import OF_HOURS
-
-    sound = context.checked().hours
-    if sound is None:
-        return []
-    t = len(sound.panel) - 1
-    return [
-        {
-            "check_name": f"{OF_HOURS}{one.check}",
-            "symbol": one.symbol,
-            "value": one.value,
-            "limit_value": one.limit,
-            "outcome": _OUTCOME[one.outcome],
-            "detail": sound.checks.explain(one, t, context.schedule, context.book.name),
-        }
-        for one in sound.checks.findings(t)
-    ]
-
-
-def _action_rows(context: Context) -> list[dict[str, Any]]:
-    """What was inferred, asked or refused of the session's corporate actions, a row a symbol."""
-    panel = context.panel()
-    by_symbol: dict[str, list[str]] = {}
-    for one in panel.findings:
-        if one.session == panel.sessions[-1]:
-            by_symbol.setdefault(one.symbol, []).append(f"{one.outcome}: {one.sentence(context.book.name)}")
-    return [
-        {
-            "check_name": ACTIONS_CHECK,
-            "symbol": symbol,
-            "value": None,
-            "limit_value": None,
-            "outcome": "warned",
-            "detail": "; ".join(sentences),
-        }
-        for symbol, sentences in sorted(by_symbol.items())
-    ]
-
-
-def _quarantined_since(context: Context) -> dict[str, str]:
-    """The first decision of each quarantine that goes on, by symbol, on all rows of the panel."""
-    panel, held = context.panel(), context.checked().withheld.quarantined
-    found = {}
-    for n in np.flatnonzero(held[-1]):
-        before = np.flatnonzero(~held[:, n])
-        row = before[-1] + 1 if len(before) else 0
-        found[panel.symbols[n]] = (
-            str(panel.sessions[row])
-            if panel.hours is None
-            else context.schedule.name_of(as_instant(panel.hours.instants[row]))
-        )
-    return found

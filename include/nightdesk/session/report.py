@@ -21,19 +21,18 @@ from nightdesk.alerts.session_page import (
     QualityLine,
     SessionReport,
     SignalLine,
-    SourceLine,
     VerdictLine,
     render,
 )
 from nightdesk.core.errors import Refused
 from nightdesk.engine.injection import WORDS
 from nightdesk.engine.stale import stale_words
-from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.orders.slippage import total
 from nightdesk.risk import RiskState, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
+from nightdesk.session.bar_sources import bar_sources, is_sample
 from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
@@ -76,9 +75,6 @@ Reasons = dict[tuple[str, str], tuple[str, float, str]]
 
 #: In place of the words of a signal that an earlier version of the book's file gave.
 EARLIER_BOOK = "decided before the book was changed"
-
-#: What stands behind the name of a source of hours.
-_HOURS = " hours"
 
 #: Sessions that the pictures of a report show.
 HISTORY = timedelta(days=365)
@@ -143,7 +139,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     state = read_risk_state(conn, book.name, as_of)
     findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
-    sources = _sources(context)
+    sources = bar_sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
     return SessionReport(
@@ -162,7 +158,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         net=mark.net,
         regime=regime.regime,
         vix=regime.vix,
-        sample=any(line.source.removesuffix(_HOURS) == "sample" for line in sources),
+        sample=any(is_sample(line) for line in sources),
         history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks[-shown:]),
         benchmark=book.benchmark,
         benchmark_return=earned.benchmark_return(shown),
@@ -381,23 +377,3 @@ def reasons_of(context: Context) -> Reasons:
 
 def _direction(row: dict[str, Any]) -> str:
     return spoken(row["direction"], SignalSide[row["side"].upper()])
-
-
-def _sources(context: Context) -> tuple[SourceLine, ...]:
-    """The sources of the session's bars, of the hour's too, and how they fare."""
-    conn = context.conn
-    symbols, known_by = list(context.book.panel_symbols), context.known_by()
-    day = {"first": context.session, "last": context.session, "known_by": known_by}
-    given = {row["source"]: row["bars"] for row in read_rows(conn, "bar_sources", symbols=symbols, **day)}
-    if context.is_hourly:
-        of_hour = read_rows(conn, "hour_sources", symbols=symbols, as_of=context.as_of, known_by=known_by)
-        given = {**given, **{f"{row['source']}{_HOURS}": row["bars"] for row in of_hour}}
-    health = {row["source"]: row for row in read_rows(conn, "feeds_health")}
-    lines = []
-    for source, bars in given.items():
-        known = SourceHealth.from_row(health.get(source.removesuffix(_HOURS)))
-        # An error that was overcome is no word on a source that is well again.
-        lines.append(
-            SourceLine(source, known.lasting_status(), bars, known.last_error if known.failures else "")
-        )
-    return tuple(lines)
