@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nightdesk.core.panel import Floats
-from nightdesk.risk import Standing, correlations, make_rules
+from nightdesk.risk import Correlations, Standing, correlations, make_rules
 from nightdesk.testing.situations import situation
 
 RNG = np.random.default_rng(7)
@@ -66,7 +66,7 @@ def left(weights: list[float], pairs: dict[tuple[int, int], float], **params: fl
         matrix[i, j] = matrix[j, i] = value
     calm = Standing.calm(3)
     fields = {name: getattr(calm, name) for name in Standing.__dataclass_fields__}
-    now = situation(standing=Standing(**(fields | {"correlation": matrix})))
+    now = situation(standing=Standing(**(fields | {"correlations": Correlations.given(matrix)})))
     (rule,) = (one for one in make_rules({"correlation": params}) if one.name == "correlation")
     wanted = np.array(weights) * now.nav / np.where(now.price > 0, now.price, 1.0)
     ruling = rule.apply(now.units.toward_zero(wanted), np.zeros(3), now)

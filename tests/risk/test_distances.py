@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.margin import Margin
-from nightdesk.risk import LEVEL_RULES, Distance, RiskMeasures, Standing, make_rules
+from nightdesk.risk import LEVEL_RULES, Correlations, Distance, RiskMeasures, Standing, make_rules
 from nightdesk.risk.distances import distances
 
 SYMBOLS = ("GLD", "SPY", "QQQ")
@@ -140,12 +140,12 @@ def test_a_position_without_a_trusted_price_has_an_unknown_fall() -> None:
     assert (one.subject, one.state, one.limit) == ("GLD", "unknown", 0.12)
 
 
-CORRELATION = np.array([[1.0, 0.1, 0.2], [0.1, 1.0, 0.9], [0.2, 0.9, 1.0]])
+CORRELATIONS = Correlations.given(np.array([[1.0, 0.1, 0.2], [0.1, 1.0, 0.9], [0.2, 0.9, 1.0]]))
 PAIRS = {"correlation": {"limit": 0.7, "joint_cap": 0.75}}
 
 
 def test_the_closest_pair_is_told_and_what_it_may_weigh_jointly() -> None:
-    closest, joint = told(PAIRS, measured(0.5, 0.3, 0.2, correlation=CORRELATION))
+    closest, joint = told(PAIRS, measured(0.5, 0.3, 0.2, correlations=CORRELATIONS))
     assert (closest.subject, closest.unit, closest.state) == ("SPY / QQQ", "correlation", "beyond")
     assert numbers(closest) == (0.9, 0.7, -0.2, round(-0.2 / 0.7, 12))
     # 30 + 20 % of at most 0.75 x (40 + 30 %)
@@ -154,9 +154,9 @@ def test_the_closest_pair_is_told_and_what_it_may_weigh_jointly() -> None:
 
 
 def test_pairs_that_do_not_move_together_have_no_joint_cap_and_symbols_that_are_not_held_no_pair() -> None:
-    (one,) = told(PAIRS, measured(0.5, 0.3, 0.0, correlation=CORRELATION))
+    (one,) = told(PAIRS, measured(0.5, 0.3, 0.0, correlations=CORRELATIONS))
     assert (one.subject, one.value, one.state) == ("GLD / SPY", 0.1, "within")
-    assert told(PAIRS, measured(0.5, 0.0, 0.0, correlation=CORRELATION)) == []
+    assert told(PAIRS, measured(0.5, 0.0, 0.0, correlations=CORRELATIONS)) == []
     assert told(PAIRS, measured(0.5, 0.3, 0.2)) == []
 
 
@@ -215,7 +215,9 @@ def books(draw: st.DrawFn) -> RiskMeasures:
         traded=np.abs(draw(st.tuples(weight, weight, weight))),
         day_return=draw(st.floats(-0.3, 0.3)),
         volatility=draw(st.floats(0.0, 0.5)),
-        correlation=np.array([[1.0, close, apart], [close, 1.0, np.nan], [apart, np.nan, 1.0]]),
+        correlations=Correlations.given(
+            np.array([[1.0, close, apart], [close, 1.0, np.nan], [apart, np.nan, 1.0]])
+        ),
         fall=np.array(draw(st.tuples(weight, weight, weight))),
         stop_at=np.array([0.12, 0.18, 0.05]),
     )

@@ -16,6 +16,7 @@ from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio import Units
 from nightdesk.risk import (
+    Correlations,
     Entering,
     Passage,
     PeriodLows,
@@ -125,13 +126,13 @@ def protection() -> Protection:
     return Protection(risk, risk, none, of(0, LAST=1).astype(bool))
 
 
-def pairs(**given: float) -> Floats:
+def pairs(**given: float) -> Correlations:
     """Correlations by `ONE_OTHER`; not known for the other pairs."""
     out = np.full((N, N), np.nan)
     for names, strength in given.items():
         i, j = (SYMBOLS.index(one) for one in names.split("_"))
         out[i, j] = out[j, i] = strength
-    return out
+    return Correlations.given(out)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ CASES = {
     "stop_loss": Case(standing={"stop_cap": of(np.inf, KEPT=19_400.0)}),
     "correlation": Case(
         {"joint_cap": 0.25},
-        standing={"correlation": pairs(MORE_TRIM=0.95, MORE_LESS=0.90, MORE_DUST=0.85, KEPT_TWIN=0.80)},
+        standing={"correlations": pairs(MORE_TRIM=0.95, MORE_LESS=0.90, MORE_DUST=0.85, KEPT_TWIN=0.80)},
     ),
     "max_weight": Case(),
     "position_count": Case({"limit": 10}),

@@ -19,7 +19,7 @@ def report(*held: float, returns: np.ndarray = RETURNS) -> RiskReport:
     what = measured(
         *held,
         volatility=portfolio_volatility(weights, returns),
-        correlation=correlations(returns, weights != 0.0).matrix,
+        correlations=correlations(returns, weights != 0.0),
     )
     return risk_report((), what, 200_000.0, GROUPS, returns, returns)
 

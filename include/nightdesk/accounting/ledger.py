@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -197,15 +197,8 @@ class Ledger:
         by_symbol: dict[str, list[Position]] = {}
         for position in self._held:
             by_symbol.setdefault(position.symbol, []).append(position)
-        out = {}
-        for symbol, positions in by_symbol.items():
-            net = sum((one.quantity for one in positions), ZERO)
-            if net:
-                same_side = [one for one in positions if one.quantity * net > 0]
-                cost = sum((one.cost for one in same_side), ZERO)
-                average = cost / sum((one.quantity for one in same_side), ZERO)
-                out[symbol] = NetPosition(float(net), float(average))
-        return out
+        found = ((symbol, _net_position(positions)) for symbol, positions in by_symbol.items())
+        return {symbol: one for symbol, one in found if one is not None}
 
     def net(self) -> dict[str, Decimal]:
         """Quantity by symbol over all strategies, flat ones left out."""
@@ -213,6 +206,19 @@ class Ledger:
         for one in self.held():
             out[one.symbol] = out.get(one.symbol, ZERO) + one.quantity
         return {symbol: quantity for symbol, quantity in out.items() if quantity}
+
+
+def _net_position(positions: Sequence[Position]) -> NetPosition | None:
+    """What some positions of one symbol come to; None where they cancel each other out."""
+    if len(positions) == 1:
+        (one,) = positions
+        return NetPosition(float(one.quantity), float(one.cost / one.quantity))
+    net = sum([one.quantity for one in positions], ZERO)
+    if not net:
+        return None
+    same_side = [one for one in positions if (one.quantity > 0) == (net > 0)]
+    cost = sum([one.cost for one in same_side], ZERO)
+    return NetPosition(float(net), float(cost / sum([one.quantity for one in same_side], ZERO)))
 
 
 def fold(entries: Iterable[Entry]) -> Ledger:
@@ -271,7 +277,7 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
     Refused
         When a held symbol has no price.
     """
-    worth = gross = to_cents(ZERO)
+    worth = short = to_cents(ZERO)
     exact_price: dict[str, Decimal] = {}
     for position in ledger.held():
         symbol = position.symbol
@@ -284,8 +290,9 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
             exact_price[symbol] = exact(price)
         one = to_cents(position.quantity * exact_price[symbol])
         worth += one
-        gross += abs(one)
-    nav = ledger.cash + worth
+        if one < 0:
+            short += one
+    nav, gross = ledger.cash + worth, worth - 2 * short
     peak = nav if previous is None else max(nav, previous.peak_nav)
     return Mark(
         session=session,

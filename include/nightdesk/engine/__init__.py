@@ -8,6 +8,7 @@ from nightdesk.engine.decision import (
     held_quantities,
     kill_reason,
     plan,
+    plan_all,
     plan_crosses,
     targets,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "overlay",
     "parse_injections",
     "plan",
+    "plan_all",
     "plan_crosses",
     "resolve",
     "risk_report",

@@ -23,11 +23,13 @@ def share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
     """
     if len(desk.strategies) == 1:
         return passage.quantity[None, :]
-    out = wanted.quantity.copy()
-    ended = ((wanted.held != 0) & (wanted.quantity == 0)).any(axis=0) & desk.ends_positions
     changed = passage.quantity != passage.wanted
-    undone = changed & (passage.quantity == passage.held) & ~ended
-    out[:, undone] = wanted.held[:, undone]
+    if not np.count_nonzero(changed):
+        return wanted.quantity.copy()
+    undone = changed & (passage.quantity == passage.held)
+    if desk.ends_positions:
+        undone &= ~((wanted.held != 0) & (wanted.quantity == 0)).any(axis=0)
+    out = np.where(undone, wanted.held, wanted.quantity)
     for n in (changed & ~undone).nonzero()[0].tolist():
         final, asked, had = passage.quantity[n], passage.wanted[n], passage.held[n]
         quantity, held = wanted.quantity[:, n], wanted.held[:, n]

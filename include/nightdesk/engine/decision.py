@@ -192,19 +192,19 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     """What stands behind the entries of the wanted positions."""
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
+    holds, wants = wanted.held != 0, wanted.quantity != 0
     # What is turned round takes no further place: it stays in the one that it has.
-    stays = (wanted.held != 0) & (wanted.quantity != 0)
-    here = stays.sum(axis=0)
-    closes = ((wanted.held != 0) & (wanted.quantity == 0)).sum(axis=0)
+    here = (holds & wants).sum(axis=0)
+    closes = holds.sum(axis=0) - here
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=((wanted.held == 0) & (wanted.quantity != 0)).sum(axis=0),
+        opens=wants.sum(axis=0) - here,
         open_here=here,
         open_positions=int(here.sum()),
         cash=float(state.mark.cash),
         costs=desk.costs_at(day.price),
         ends=closes if desk.ends_positions else 0,
-        asked=_in_units(desk, wanted.quantity),
+        asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
         closes=closes,
         stopped=(wanted.cause == Cause.STOP).any(axis=0) if desk.ends_positions else False,
     )
@@ -222,9 +222,7 @@ def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, .
 
     `quantity` is that of `Gated`.
     """
-    intents, prices = _intents(desk, state, day, quantity)
-    orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
-    return tuple(as_asked(desk.book, order) for order in orders)
+    return plan_all(desk, state, day, quantity)[0]
 
 
 def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Cross, ...]:
@@ -233,10 +231,17 @@ def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[
     Nothing of it reaches the market or changes what the book holds as a whole, so no rule of the gate speaks
     of it and no switch stops it.
     """
-    if len(desk.strategies) == 1:
-        return ()
+    return plan_all(desk, state, day, quantity)[1]
+
+
+def plan_all(
+    desk: Desk, state: State, day: Day, quantity: Floats
+) -> tuple[tuple[Order, ...], tuple[Cross, ...]]:
+    """What `plan` and `plan_crosses` make of the same quantities."""
     intents, prices = _intents(desk, state, day, quantity)
-    return cross(intents, prices, session=day.session)
+    orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
+    crosses = () if len(desk.strategies) == 1 else cross(intents, prices, session=day.session)
+    return tuple(as_asked(desk.book, order) for order in orders), crosses
 
 
 def _intents(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[list[Intent], dict[str, float]]:

@@ -162,6 +162,8 @@ class Desk:
 
     def costs_at(self, price: Floats) -> Floats:
         """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
+        if not np.count_nonzero(self.unit_costs):
+            return self.costs
         each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
         return self.costs + each
 

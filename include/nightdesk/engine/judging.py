@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from nightdesk.risk import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judged:
     """What a decision makes of the book's risk.
 
@@ -44,50 +45,76 @@ class Judged:
         What the rules of the gate read of it.
     correlations : Correlations
         Of the symbols that are held or wanted.
-    volatility : float
-        Annualised, of the wanted portfolio over the window of the levels; NaN where not known.
+    portfolio : WantedPortfolio or None
+        What the levels ask to be calm; None in a book without levels.
     """
 
     risk: RiskState
     change: LevelChange | None
     standing: Standing
     correlations: Correlations
-    volatility: float
+    portfolio: WantedPortfolio | None
+
+    @property
+    def volatility(self) -> float:
+        """Annualised, of the wanted portfolio over the window of the levels; NaN where not known."""
+        return math.nan if self.portfolio is None else self.portfolio.volatility
+
+
+@dataclass(frozen=True)
+class WantedPortfolio:
+    """The weights that strategies want, (n_strategies, n_symbols), and the returns that measure them."""
+
+    weight: Floats
+    returns: Floats
+
+    @cached_property
+    def volatility(self) -> float:
+        """Annualised, see `nightdesk.portfolio.portfolio_volatility`."""
+        return portfolio_volatility(self.weight.sum(axis=0), self.returns)
 
 
 def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
     """Move the risk state on by one session, on the targets before the gate."""
-    book, levels = desk.book, desk.book.levels
-    net = wanted.quantity.sum(axis=0)
-    involved = (net != 0) | (wanted.held.sum(axis=0) != 0)
-    together = correlations(day.returns, involved)
+    levels, net = desk.book.levels, wanted.quantity.sum(axis=0)
+    together = correlations(day.returns, (net != 0) | (wanted.held.sum(axis=0) != 0))
     held = _holdings(desk, state.ledger, day)
     risk = carry(state.risk or begin(state.mark.peak_nav), held, day.splits)
-    change, volatility = None, float("nan")
+    change, portfolio = None, None
     if levels is None:
         risk = _without_levels(risk, state)
     else:
-        weights = wanted.weight.sum(axis=0)
-        volatility = portfolio_volatility(weights, day.returns[-levels.volatility_window :])
-        signs = Signs(
-            session=day.session,
-            nav=state.mark.nav,
-            held={symbol: holding.quantity for symbol, holding in held.items()},
-            calm=volatility < (book.portfolio.volatility_target or math.inf),
-            average_correlation=together.average,
-            lowest_correlation=together.lowest,
-            correlated=together.symbols,
-            answer=state.facts.answer,
-            asked=state.facts.asked,
-            simulates=state.facts.simulates,
-            forced=state.facts.forced,
-            forced_by=state.facts.forced_by,
-            closes=day.closes,
-        )
-        risk, change = advance(levels, risk, signs)
+        portfolio = WantedPortfolio(wanted.weight, day.returns[-levels.volatility_window :])
+        risk, change = advance(levels, risk, _signs(desk, risk, state, day, held, together, portfolio))
     risk = stop_out(risk, held, desk.stops)
-    return Judged(
-        risk, change, _standing(desk, risk, held, wanted, net, together.matrix), together, volatility
+    return Judged(risk, change, _standing(desk, risk, held, wanted, net, together), together, portfolio)
+
+
+def _signs(
+    desk: Desk,
+    risk: RiskState,
+    state: State,
+    day: Day,
+    held: Mapping[str, Holding],
+    together: Correlations,
+    portfolio: WantedPortfolio,
+) -> Signs:
+    """What the levels of the session are judged by; whether it is calm counts at a level only."""
+    facts, target = state.facts, desk.book.portfolio.volatility_target
+    return Signs(
+        session=day.session,
+        nav=state.mark.nav,
+        held={symbol: holding.quantity for symbol, holding in held.items()},
+        calm=risk.level > 0 and portfolio.volatility < (target or math.inf),
+        average_correlation=together.average,
+        lowest_correlation=together.lowest,
+        correlated=together.symbols,
+        answer=facts.answer,
+        asked=facts.asked,
+        simulates=facts.simulates,
+        forced=facts.forced,
+        forced_by=facts.forced_by,
+        closes=day.closes,
     )
 
 
@@ -110,30 +137,31 @@ def _without_levels(risk: RiskState, state: State) -> RiskState:
 def _standing(
     desk: Desk,
     risk: RiskState,
-    held: dict[str, Holding],
+    held: Mapping[str, Holding],
     wanted: Targets,
     net: Floats,
-    correlation: Floats,
+    together: Correlations,
 ) -> Standing:
-    """The risk state as the rules read it."""
-    levels, calm = desk.book.levels, desk.calm
+    """The risk state as the rules read it; what nothing has happened to is as in a calm book."""
+    levels, calm, places = desk.book.levels, desk.calm, [desk.column[symbol] for symbol in held]
     recovery = None if risk.recovery is None else levels
+    fall, stop_at = calm.fall, calm.stop_at
+    if held:
+        fall = _placed([one.fall for one in held.values()], places, calm.fall)
+    if held and desk.stops:
+        stop_at = _placed([_next_stop(desk, risk, symbol) for symbol in held], places, calm.stop_at)
     return Standing(
         level=calm.level if levels is None else risk.level,
         haven=desk.haven,
         first_out=desk.first_out,
-        sure=calm.sure if levels is None else _sure(wanted, levels.min_confidence),
-        level_cap=calm.level_cap if levels is None else _by_column(desk, risk.level_caps, np.inf),
-        stop_cap=_by_column(desk, risk.stop_caps, np.inf),
-        fall=_by_column(desk, {symbol: one.fall for symbol, one in held.items()}, np.nan),
-        stop_at=(
-            _by_column(desk, {symbol: _next_stop(desk, risk, symbol) for symbol in held}, np.nan)
-            if desk.stops
-            else calm.stop_at
-        ),
+        sure=_sure(wanted, levels.min_confidence) if levels is not None and risk.level == 1 else calm.sure,
+        level_cap=_caps(desk, risk.level_caps, calm.level_cap),
+        stop_cap=_caps(desk, risk.stop_caps, calm.stop_cap),
+        fall=fall,
+        stop_at=stop_at,
         size_cap=calm.size_cap if recovery is None else np.abs(net) * risk.size(recovery),
         leverage_limit=calm.leverage_limit if recovery is None else recovery.recovery_leverage,
-        correlation=correlation,
+        correlations=together,
     )
 
 
@@ -144,11 +172,15 @@ def _sure(wanted: Targets, min_confidence: float) -> Floats:
     return total
 
 
-def _by_column(desk: Desk, numbers: Mapping[str, float], other: float) -> Floats:
-    """Numbers by symbol as an array of the book's symbols, of shape (n_symbols,)."""
-    out = np.full(len(desk.symbols), other)
-    if numbers:
-        out[[desk.column[symbol] for symbol in numbers]] = list(numbers.values())
+def _caps(desk: Desk, caps: Mapping[str, float], none: Floats) -> Floats:
+    """Most units of each symbol, of shape (n_symbols,)."""
+    return _placed(list(caps.values()), [desk.column[symbol] for symbol in caps], none) if caps else none
+
+
+def _placed(numbers: list[float], columns: list[int], others: Floats) -> Floats:
+    """Numbers in their columns, among others; of shape (n_symbols,)."""
+    out = others.copy()
+    out[columns] = numbers
     return out
 
 
@@ -161,7 +193,7 @@ def _next_stop(desk: Desk, risk: RiskState, symbol: str) -> float:
     return stop.leave if done else stop.halve
 
 
-def _holdings(desk: Desk, ledger: Ledger, day: Day) -> dict[str, Holding]:
+def _holdings(desk: Desk, ledger: Ledger, day: Day) -> Mapping[str, Holding]:
     """What the book holds net of each symbol, and how far that is below its average entry price."""
     trusted = ((day.age == 0) & ~day.quarantined).tolist()
     price, column, out = day.price.tolist(), desk.column, {}

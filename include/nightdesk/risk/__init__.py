@@ -9,6 +9,7 @@ outside knows it by name.
 """
 
 from nightdesk.risk import rules
+from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.concentration import Concentration
 from nightdesk.risk.correlation import Correlations, correlations
 from nightdesk.risk.distances import Distance, RiskMeasures
@@ -26,7 +27,6 @@ from nightdesk.risk.rule import (
     make_rules,
     register,
     rule_names,
-    without_entries,
 )
 from nightdesk.risk.situation import Entering, Protection, Situation, Standing
 from nightdesk.risk.stops import Holding, carry, stop_out
@@ -48,6 +48,7 @@ __all__ = [
     "LEVEL_RULES",
     "NO_LOSS",
     "Answer",
+    "Asked",
     "Breach",
     "Concentration",
     "Contribution",

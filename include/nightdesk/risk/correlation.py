@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.panel import Floats
-from nightdesk.risk.situation import Flags
+from nightdesk.core.withheld import Flags
 
 Columns = NDArray[np.intp]
 
@@ -19,24 +19,70 @@ FEWEST_RETURNS = 20
 TINY = float(np.finfo(np.float64).tiny)
 
 
-@dataclass(frozen=True, slots=True)
 class Correlations:
-    """Correlations of some symbols' returns over a window.
+    """Correlations of some symbols' returns over a window, worked out where somebody asks for them.
 
-    Attributes
+    Parameters
     ----------
-    matrix : ndarray of shape (n_symbols, n_symbols)
-        NaN for a pair of which too little is known, and beside symbols that were not asked for.
-    average, lowest : float
-        Over the known pairs of the symbols that were asked for; NaN without one.
-    symbols : int
-        How many symbols stand in a known pair.
+    returns : ndarray of shape (n_sessions, n_symbols)
+        Simple returns; NaN where missing.
+    asked : bool ndarray of shape (n_symbols,)
+        The symbols; nothing is known of the others.
     """
 
-    matrix: Floats
-    average: float
-    lowest: float
-    symbols: int
+    def __init__(self, returns: Floats, asked: Flags) -> None:
+        self._returns, self._columns = returns, asked.nonzero()[0]
+
+    @classmethod
+    def given(cls, matrix: Floats) -> Self:
+        """Those of a matrix of shape (n_symbols, n_symbols), symmetric; NaN for a pair that is not known."""
+        n = len(matrix)
+        found = cls(np.empty((0, n)), np.ones(n, dtype=np.bool_))
+        found.__dict__["_found"] = matrix
+        return found
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """Of shape (n_symbols, n_symbols); NaN for a pair of which too little is known, and beside symbols
+        that were not asked for.
+        """
+        n, columns = self._returns.shape[1], self._columns
+        matrix = np.full((n, n), np.nan)
+        if len(columns) > 1:
+            matrix[columns[:, None], columns] = self._found
+        return matrix
+
+    @cached_property
+    def pairs(self) -> tuple[Columns, Columns, Floats]:
+        """Every known pair with its correlation, as `known_pairs` has them."""
+        columns, (i, j) = self._columns, _upper(len(self._columns))
+        if not len(i):
+            return columns[i], columns[j], np.empty(0)
+        return _where_known(columns[i], columns[j], self._found[i, j])
+
+    @cached_property
+    def average(self) -> float:
+        """Over the known pairs; NaN without one."""
+        known = self.pairs[2]
+        return float(known.sum()) / len(known) if len(known) else np.nan
+
+    @cached_property
+    def lowest(self) -> float:
+        """Of the known pairs; NaN without one."""
+        known = self.pairs[2]
+        return float(known.min()) if len(known) else np.nan
+
+    @cached_property
+    def symbols(self) -> int:
+        """How many symbols stand in a known pair."""
+        first, second, known = self.pairs
+        n = len(self._columns)
+        return n if len(known) == n * (n - 1) // 2 and n > 1 else len(np.union1d(first, second))
+
+    @cached_property
+    def _found(self) -> Floats:
+        """Of the symbols asked for among themselves."""
+        return _pearson(np.ascontiguousarray(self._returns[:, self._columns]))
 
 
 def correlations(returns: Floats, asked: Flags) -> Correlations:
@@ -53,19 +99,7 @@ def correlations(returns: Floats, asked: Flags) -> Correlations:
     -------
     Correlations
     """
-    n = returns.shape[1]
-    matrix = np.full((n, n), np.nan)
-    (columns,) = asked.nonzero()
-    if len(columns) < 2:
-        return Correlations(matrix, np.nan, np.nan, 0)
-    found = _pearson(np.ascontiguousarray(returns[:, columns]))
-    matrix[columns[:, None], columns] = found
-    first, second, known = known_pairs(columns, matrix)
-    if not len(known):
-        return Correlations(matrix, np.nan, np.nan, 0)
-    every_pair = len(columns) * (len(columns) - 1) // 2
-    paired = len(columns) if len(known) == every_pair else len(np.union1d(first, second))
-    return Correlations(matrix, float(known.sum()) / len(known), float(known.min()), paired)
+    return Correlations(returns, asked)
 
 
 def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Floats]:
@@ -85,7 +119,10 @@ def known_pairs(columns: Columns, matrix: Floats) -> tuple[Columns, Columns, Flo
     """
     i, j = _upper(len(columns))
     first, second = columns[i], columns[j]
-    values = matrix[first, second]
+    return _where_known(first, second, matrix[first, second])
+
+
+def _where_known(first: Columns, second: Columns, values: Floats) -> tuple[Columns, Columns, Floats]:
     known = np.isfinite(values)
     if np.count_nonzero(known) == len(known):
         return first, second, values

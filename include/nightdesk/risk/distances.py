@@ -149,7 +149,7 @@ class RiskMeasures:
     @cached_property
     def pairs(self) -> tuple[Columns, Columns, Floats]:
         """Of what is held, see `nightdesk.risk.correlation.known_pairs`."""
-        return known_pairs(np.flatnonzero(self.weights), self.standing.correlation)
+        return known_pairs(np.flatnonzero(self.weights), self.standing.correlations.matrix)
 
     def pair(self, i: np.intp, j: np.intp) -> str:
         """Two symbols by their columns, as a pair is called."""

@@ -10,7 +10,8 @@ import numpy as np
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, anywhere, reason_in_words, rule_class, without_entries
+from nightdesk.risk.asked import Asked, anywhere, without_entries
+from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class
 from nightdesk.risk.situation import Flags, Situation
 from nightdesk.risk.verdict import Action, Verdict
 
@@ -103,7 +104,7 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
         When a quantity is not a number, a rule does more than its subject allows (adds risk, or holds back a
         reduction as a rule for entries), or the rules do not settle.
     """
-    if not np.isfinite(wanted).all():
+    if anywhere(~np.isfinite(wanted)):
         raise Refused(f"a quantity is not a number: {wanted.tolist()} wanted on {held.tolist()} held")
     rules = tuple(rule for rule in rules if rule.concerns(situation))
     asking = [(rule, rule.idle(situation)) for rule in rules]
@@ -144,18 +145,19 @@ def _one_round(
     addition that they cut is undone.
     """
     exempt: Flags | None = None
-    entries, held_back = _has_entries(wanted, held), False
+    now, held_back = Asked(wanted, held, situation), False
     for rule, idle in rules:
-        before, shown = wanted, held
+        asked = now
         if rule.subject == "entries":
-            if not entries:
+            if not now.adds:
                 continue
         elif rule.subject == "trades":
             if exempt is not None:
-                shown = np.where(exempt, before, held)
-            if _same(before, shown):
+                asked = Asked(now.wanted, np.where(exempt, now.wanted, held), situation)
+            if not asked.trades:
                 continue
-        if idle or rule.passes(before, shown, situation):
+        before, shown = asked.wanted, asked.held
+        if idle or rule.passes(asked):
             records.append(Record(rule.name, before, before, shown, None))
             continue
         ruling = rule.apply(before, shown, situation)
@@ -165,24 +167,24 @@ def _one_round(
         if ruling.exempt is not None and anywhere(ruling.exempt):
             exempt = ruling.exempt if exempt is None else exempt | ruling.exempt
         if after is not before:
-            _check(rule, before, after, held)
+            _check(rule, now, after)
             if rule.subject == "trades":
                 held_back = held_back or anywhere(np.abs(after) > np.abs(before))
             elif rule.subject == "positions" and (purchases_only or whole):
-                kept = without_entries(before, held)
-                if whole:
-                    after = np.where((after != before) & (np.abs(after) > np.abs(kept)), kept, after)
-                if purchases_only:
-                    after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
-            wanted = after
-            entries = _has_entries(wanted, held)
+                after = _fewer_sales(now, after, purchases_only=purchases_only, whole=whole)
+            now = Asked(after, held, situation)
         records.append(Record(rule.name, before, after, shown, ruling))
-    return wanted, held_back and entries
+    return now.wanted, held_back and now.adds
 
 
-def _has_entries(wanted: Floats, held: Floats) -> bool:
-    """Whether anything is wanted that is added to what is held, or turns it to the other side."""
-    return anywhere((np.abs(wanted) > np.abs(held)) | (wanted * held < 0.0))
+def _fewer_sales(asked: Asked, after: Floats, *, purchases_only: bool, whole: bool) -> Floats:
+    """What a rule of positions leaves in a later round, see `_one_round`."""
+    before, kept = asked.wanted, asked.kept
+    if whole:
+        after = np.where((after != before) & (np.abs(after) > np.abs(kept)), kept, after)
+    if purchases_only:
+        after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
+    return after
 
 
 def _same(one: Floats, other: Floats) -> bool:
@@ -190,14 +192,14 @@ def _same(one: Floats, other: Floats) -> bool:
     return one is other or not anywhere(one != other)
 
 
-def _check(rule: Rule, before: Floats, after: Floats, held: Floats) -> None:
+def _check(rule: Rule, asked: Asked, after: Floats) -> None:
     """That a rule only made its subject smaller."""
+    before, held = asked.wanted, asked.held
+    toward: Floats | float = 0.0
     if rule.subject == "trades":
         toward = held
     elif rule.subject == "entries":
-        toward = without_entries(before, held)
-    else:
-        toward = np.zeros(len(before))
+        toward = asked.kept
     if anywhere((after - before) * (after - toward) > 0.0):
         raise Refused(
             f"rule {rule.name} is wrong: it may only make {rule.subject} smaller; asked {before.tolist()} on "

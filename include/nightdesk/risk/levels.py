@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Literal
 
 from nightdesk.core.drawdown_levels import Levels
@@ -130,7 +131,7 @@ class Signs:
     held : mapping of symbol to float
         Net units, without flat symbols.
     calm : bool
-        Whether the wanted portfolio's volatility is known and under the book's target.
+        Whether the wanted portfolio's volatility is known and under the book's target; read at a level only.
     average_correlation, lowest_correlation : float
         Over the pairs of symbols that are held or wanted; NaN where none is known.
     correlated : int
@@ -204,19 +205,27 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
     """
     peak = max(before.peak, signs.nav)
     drawdown = 1 - signs.nav / peak if peak > 0 else Decimal(1)
-    state = replace(before, peak=peak, highest=max(before.highest, signs.nav), drawdown=drawdown)
-    if state.recovery is not None and signs.closes:
-        ended = state.recovery + 1 >= _ramp_length(levels)
-        state = replace(state, recovery=None if ended else state.recovery + 1)
+    recovery = before.recovery
+    if recovery is not None and signs.closes:
+        recovery = None if recovery + 1 >= _ramp_length(levels) else recovery + 1
     fallen = max((level for level, at in levels.beyond(0) if drawdown >= _exact(at)), default=0)
     together = _correlated_level(levels, signs)
     due = max(fallen, together, signs.forced)
+    quiet = not due and not before.level
+    state = replace(
+        before,
+        peak=peak,
+        highest=max(before.highest, signs.nav),
+        drawdown=drawdown,
+        recovery=recovery,
+        sessions=before.sessions + signs.closes if quiet else before.sessions,
+    )
+    if quiet:
+        return state, None
     if due > state.level:
         entered = _enter(levels, state, due, signs)
         cause: Cause = "drawdown" if due == fallen else "correlation" if due == together else "person"
         return entered, _change(state, entered, cause, signs, signs.forced_by if cause == "person" else "")
-    if state.level == 0:
-        return replace(state, sessions=state.sessions + signs.closes), None
     state = _age(levels, state, signs)
     if state.level < LOWEST_LASTING:
         if due or drawdown >= _exact(levels.first_ends_below):
@@ -326,6 +335,7 @@ def _change(before: RiskState, after: RiskState, cause: Cause, signs: Signs, who
     )
 
 
+@cache
 def _exact(share: float) -> Decimal:
     """The decimal that a share is written as."""
     return Decimal(repr(share))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio.units import Units
+from nightdesk.risk.correlation import Correlations
 from nightdesk.risk.periods import NO_LOSS, PeriodLows
 
 Flags = NDArray[np.bool_]
@@ -37,7 +38,7 @@ class Standing:
     haven, first_out : bool ndarrays
         As the book's levels name them.
     sure : ndarray
-        Units that strategies want to add with the confidence that level 1 asks for.
+        Units that strategies want to add with the confidence that level 1 asks for; infinite at the others.
     level_cap, stop_cap : ndarray
         Most units that the cut of a level, or a stop, leaves; infinite where none does.
     fall, stop_at : ndarray
@@ -47,8 +48,8 @@ class Standing:
         Most units that a position may grow to in recovery; infinite outside of one.
     leverage_limit : float
         Gross over NAV in recovery; infinite outside of one.
-    correlation : ndarray of shape (n_symbols, n_symbols)
-        Of returns; NaN where not known.
+    correlations : Correlations
+        Of the returns of what is held or wanted.
     """
 
     level: int
@@ -61,7 +62,7 @@ class Standing:
     stop_at: Floats
     size_cap: Floats
     leverage_limit: float
-    correlation: Floats
+    correlations: Correlations
 
     @classmethod
     def calm(cls, n: int) -> Self:
@@ -78,7 +79,7 @@ class Standing:
             stop_at=unknown,
             size_cap=free,
             leverage_limit=np.inf,
-            correlation=np.full((n, n), np.nan),
+            correlations=Correlations(np.empty((0, n)), none),
         )
 
 
@@ -99,9 +100,11 @@ class Entering:
     costs : ndarray
         What a trade is expected to cost, share of its notional.
     ends : int ndarray
-        Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans.
+        Positions (of a strategy in the symbol) that are left entirely, in a book that ends them by plans; 0
+        in any other.
     asked : ndarray or None
-        Net units wanted before the gate, by which an exit is known that a rule on trades held back.
+        Net units wanted before the gate, by which an exit is known that a rule on trades held back; None
+        where nothing is left.
     closes : int ndarray
         Positions (of a strategy in the symbol) that are left entirely, in any book.
     stopped : bool ndarray
@@ -114,7 +117,7 @@ class Entering:
     open_positions: int
     cash: float
     costs: Floats
-    ends: NDArray[np.int64] | int = 0
+    ends: NDArray[np.int64] | Literal[0] = 0
     asked: Floats | None = None
     closes: NDArray[np.int64] | int = 0
     stopped: Flags | bool = False
@@ -125,7 +128,7 @@ class Entering:
         `wanted` and `held` are those of `Rule.apply`: an exit was held back where more of a reduction is left
         than was asked for.
         """
-        if self.asked is None or not np.any(self.closes):
+        if self.asked is None or not np.count_nonzero(self.closes):
             return self.open_here
         size = np.abs(wanted)
         held_back = (size > np.abs(self.asked)) & (size <= np.abs(held)) & (wanted * held > 0)

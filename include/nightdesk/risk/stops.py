@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from nightdesk.core.exit_plan import Stop
 from nightdesk.risk.levels import RiskState
@@ -13,8 +14,7 @@ from nightdesk.risk.levels import RiskState
 LAST_BITS = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(NamedTuple):
     """One symbol as the book holds it, over all strategies.
 
     Attributes
@@ -47,12 +47,11 @@ def carry(state: RiskState, held: Mapping[str, Holding], splits: Mapping[str, fl
             if symbol in held and abs(held[symbol].quantity) > cap * (1.0 + LAST_BITS)
         }
 
-    return replace(
-        state,
-        level_caps=left(state.level_caps),
-        stop_caps=left(state.stop_caps),
-        halved=state.halved & held.keys(),
-    )
+    level_caps, stop_caps = left(state.level_caps), left(state.stop_caps)
+    halved = state.halved & held.keys()
+    if level_caps == state.level_caps and stop_caps == state.stop_caps and halved == state.halved:
+        return state
+    return replace(state, level_caps=level_caps, stop_caps=stop_caps, halved=halved)
 
 
 def stop_out(state: RiskState, held: Mapping[str, Holding], stops: Mapping[str, Stop]) -> RiskState:
@@ -66,14 +65,18 @@ def stop_out(state: RiskState, held: Mapping[str, Holding], stops: Mapping[str, 
     stops : mapping of symbol to Stop
         Symbols without one are left alone.
     """
+    reached = [
+        (symbol, holding, stop)
+        for symbol, holding in held.items()
+        if (stop := stops.get(symbol)) is not None and holding.fall > stop.halve
+    ]
+    if not reached:
+        return state
     caps, halved = dict(state.stop_caps), set(state.halved)
-    for symbol, holding in held.items():
-        stop = stops.get(symbol)
-        if stop is None:
-            continue
+    for symbol, holding, stop in reached:
         if holding.fall > stop.leave:
             caps[symbol] = 0.0
-        elif holding.fall > stop.halve and symbol not in halved:
+        elif symbol not in halved:
             caps[symbol] = min(caps.get(symbol, math.inf), abs(holding.quantity) / 2.0)
             halved.add(symbol)
     if caps == state.stop_caps and halved == state.halved:

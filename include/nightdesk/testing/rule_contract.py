@@ -15,6 +15,8 @@ from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.risk import (
+    Asked,
+    Correlations,
     Entering,
     PeriodLows,
     Protection,
@@ -50,7 +52,7 @@ def asks(draw: st.DrawFn) -> tuple[Floats, Floats, Situation]:
         stop_cap=cap,
         size_cap=np.where(flags[2], np.abs(wanted) * 0.25, np.inf),
         leverage_limit=float(dice.choice([0.5, np.inf])),
-        correlation=np.where(dice.random() < 0.5, 0.9, np.nan) * np.ones((3, 3)),
+        correlations=Correlations.given(np.where(dice.random() < 0.5, 0.9, np.nan) * np.ones((3, 3))),
     )
     entering = replace(
         Entering.nothing(3),
@@ -129,7 +131,7 @@ class RuleContract:
     def keeps_to_its_subject(self, rule: Rule, held: Floats, wanted: Floats, now: Situation) -> None:
         ruling = rule.apply(wanted.copy(), held, now)
         after, kept = ruling.after, without_entries(wanted, held)
-        if (rule.idle(now) or rule.passes(wanted, held, now)) and self.is_asked(rule, held, wanted):
+        if (rule.idle(now) or rule.passes(Asked(wanted, held, now))) and self.is_asked(rule, held, wanted):
             np.testing.assert_array_equal(after, wanted, "a cheap look said that it changes nothing")
             assert ruling.exempt is None or not ruling.exempt.any(), "and exempts nothing"
         if rule.subject == "entries":

@@ -97,13 +97,12 @@ class TaxLedger:
 
     def open_losses(self, day: date) -> dict[str, Decimal]:
         """Losses that a purchase on this day would disallow, at most, in dollars by symbol."""
-        found = {
-            symbol: sum(
-                (self.disposals[at].open_loss for at in places if self.disposals[at].asks_at(day)), ZERO
-            )
-            for symbol, places in self.asking.items()
-        }
-        return {symbol: loss for symbol, loss in found.items() if loss}
+        found: dict[str, Decimal] = {}
+        for symbol, places in self.asking.items():
+            for one in map(self.disposals.__getitem__, places):
+                if one.asks_at(day) and one.open_loss:
+                    found[symbol] = found.get(symbol, ZERO) + one.open_loss
+        return found
 
 
 @dataclass

@@ -74,7 +74,7 @@ class Disposal:
 
     def asks_at(self, day: date) -> bool:
         """Whether a purchase on this day, not before the sale, would replace some of it."""
-        return bool(self.open_quantity) and day - self.sold <= WINDOW
+        return day - self.sold <= WINDOW and bool(self.open_quantity)
 
 
 def long_term(held_since: date, sold: date) -> bool:

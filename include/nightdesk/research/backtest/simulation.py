@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
+import numpy as np
+
 from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
 from nightdesk.accounting.ledger import Ledger
-from nightdesk.accounting.tax import TaxLedger, market_split, tax_terms, tax_view, trades_of
+from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.money import exact
 from nightdesk.engine import (
@@ -24,8 +26,7 @@ from nightdesk.engine import (
     facts_at,
     gate,
     kill_reason,
-    plan,
-    plan_crosses,
+    plan_all,
     stale_holdings,
     targets,
     watches_taxes,
@@ -101,28 +102,29 @@ class Simulation:
                 t, self._terms, before.mark.session, ordered=ordered, crosses=progress.crosses
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
+        taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
         state = State(
             settled.ledger,
             settled.mark,
             facts_at(self.facts, period.session),
             risk=progress.risk,
             carried=progress.carried,
+            tax=view,
             periods=self._periods(settled.mark) if self.desk.asks_for("periods") else NO_LOSS,
             holdings=self._holdings(before, settled.ledger),
         )
-        progress = Progress(
+        settling = Progress(
             state=state,
             risk=progress.risk,
             carried=progress.carried,
-            tax=progress.tax,
+            tax=taxes,
             entries=settled.entries,
             fills=settled.fills,
             expired=settled.expired,
             closing=progress.closing,
             today=progress.today,
         )
-        progress = progress if self.market.hours is None else self._within_session(t, before, progress)
-        return self._taxed(t, progress) if self._counted else progress
+        return settling if market.hours is None else self._within_session(t, before, settling)
 
     def _holdings(self, before: State | None, ledger: Ledger) -> Holdings:
         """The holdings of a ledger: those of the session before, where it had no entries since."""
@@ -169,17 +171,15 @@ class Simulation:
         """Sessions in which day trades count; 0 where no rule asks for taxes."""
         return counted_sessions(self.desk) if watches_taxes(self.desk) else 0
 
-    def _taxed(self, t: int, progress: Progress) -> Progress:
-        """With what a rule of the law must know of the book's trades; a backtest knows no other book."""
-        book, market, state = self.desk.book, self.market, progress.state
-        if state is None:
-            raise ValueError("a session is settled before its taxes are looked at")
+    def _taxes(self, t: int, before: TaxLedger | None, entries: Sequence[Entry]) -> tuple[TaxLedger, TaxView]:
+        """What a rule of the law must know of the book's trades; a backtest knows no other book."""
+        book, market = self.desk.book, self.market
         session = market.sessions[t]
         splits = [market_split(symbol, session, exact(ratio)) for symbol, ratio in market.splits(t).items()]
-        before = progress.tax or TaxLedger({book.name: tax_terms(book)})
-        taxes = before.apply((*splits, *trades_of(book.name, progress.entries)))
-        view = tax_view(taxes, book.name, session, self._counted_from(t), filled=market.fills_in(t))
-        return replace(progress, state=replace(state, tax=view), tax=taxes)
+        taxes = before or TaxLedger({book.name: tax_terms(book)})
+        if splits or entries:
+            taxes = taxes.apply((*splits, *trades_of(book.name, entries)))
+        return taxes, tax_view(taxes, book.name, session, self._counted_from(t), filled=market.fills_in(t))
 
     def _counted_from(self, t: int) -> date:
         """The session from which day trades count in row `t`."""
@@ -199,9 +199,8 @@ class Simulation:
         gated = gate(self.desk, state, day, wanted)
         orders: tuple[Order, ...] = ()
         crosses: tuple[Cross, ...] = ()
-        if (gated.quantity != wanted.held).any():
-            orders = plan(self.desk, state, day, gated.quantity)
-            crosses = plan_crosses(self.desk, state, day, gated.quantity)
+        if np.count_nonzero(gated.quantity != wanted.held):
+            orders, crosses = plan_all(self.desk, state, day, gated.quantity)
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))

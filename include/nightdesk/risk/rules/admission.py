@@ -11,8 +11,9 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
-from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Situation
 
 
@@ -75,10 +76,10 @@ class PositionCount(Rule):
         limit: int = Field(ge=0, description="positions at once")
         per_symbol: int = Field(2, ge=1, description="positions in one symbol")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """All that would be opened fits beside what stays."""
-        entering = situation.entering
-        stay = entering.stay(wanted, held)
+        entering = asked.situation.entering
+        stay = entering.stay(asked.wanted, asked.held)
         count = entering.open_positions + int((stay - entering.open_here + entering.opens).sum())
         return count <= self.params.limit and not (stay + entering.opens > self.params.per_symbol).any()
 
@@ -174,10 +175,11 @@ class Heat(Rule):
     sentence = "positions of {value:.2%} of NAV with it, at most {limit:.2%} in this regime"
     told_as: ClassVar = {"heat": "Heat: positions in this regime"}
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """Gross within the heat, or no limit in this band."""
-        heat = None if situation.band is None else situation.band.heat
-        return heat is None or situation.gross(wanted) <= heat * situation.nav
+        band = asked.situation.band
+        heat = None if band is None else band.heat
+        return heat is None or asked.gross <= heat * asked.situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the heat undone."""
@@ -214,11 +216,12 @@ class Cash(Rule):
 
         reserve: Share = Field(0.0, description="share of NAV that purchases leave")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """All purchases together covered."""
-        kept, costs = without_entries(wanted, held), situation.entering.costs
-        spent = float((np.abs(wanted - kept) * situation.price * (1.0 + costs)).sum())
-        return spent <= self._room(held, kept, situation)
+        situation = asked.situation
+        price = situation.price * (1.0 + situation.entering.costs)
+        spent = float((np.abs(asked.wanted - asked.kept) * price).sum())
+        return spent <= self._room(asked.held, asked.kept, situation)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the cash undone, the least confident first."""

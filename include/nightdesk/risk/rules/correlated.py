@@ -10,9 +10,10 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
-from nightdesk.risk.correlation import Columns, known_pairs
+from nightdesk.risk.asked import Asked, anywhere
+from nightdesk.risk.correlation import Columns
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
-from nightdesk.risk.rule import Rule, Ruling, anywhere, register
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Situation
 
 
@@ -40,9 +41,11 @@ class Correlation(Rule):
         limit: Share = Field(0.7, description="correlation above which a pair counts")
         joint_cap: Share = Field(0.75, description="of the sum of the two symbols' caps")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """No pair that moves together beyond its joint cap."""
-        weight = np.abs(situation.weights(wanted))
+        weight, situation = asked.weight, asked.situation
+        if not anywhere(situation.standing.correlations.pairs[2] > self.params.limit):
+            return True
         if not anywhere(weight > self.params.joint_cap * situation.max_weight):
             return True  # of a pair beyond its joint cap one is beyond its part of it
         _, _, _, joint, cap = self._close_pairs(weight, situation)
@@ -76,9 +79,8 @@ class Correlation(Rule):
         self, weight: Floats, situation: Situation
     ) -> tuple[Columns, Columns, Floats, Floats, Floats]:
         """Pairs with a weight that move together: columns, correlations, joint weights and joint caps."""
-        most = situation.max_weight
-        first, second, strength = known_pairs(weight.nonzero()[0], situation.standing.correlation)
-        close = strength > self.params.limit
+        most, (first, second, strength) = situation.max_weight, situation.standing.correlations.pairs
+        close = (strength > self.params.limit) & (weight[first] > 0.0) & (weight[second] > 0.0)
         first, second, strength = first[close], second[close], strength[close]
         cap = self.params.joint_cap * (most[first] + most[second])
         return first, second, strength, weight[first] + weight[second], cap

@@ -10,9 +10,10 @@ import numpy as np
 
 from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.levels import REVIEWED
-from nightdesk.risk.rule import Rule, Ruling, anywhere, cut, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, cut, register
 from nightdesk.risk.rules.exposure import within_gross
 from nightdesk.risk.situation import Situation
 
@@ -75,7 +76,7 @@ class LevelCut(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """While a cut is to be done."""
-        return anywhere(np.isfinite(situation.standing.level_cap))
+        return anywhere(situation.standing.level_cap < np.inf)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions cut to what the level leaves."""
@@ -135,7 +136,7 @@ class Recovery(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """In recovery."""
-        return anywhere(np.isfinite(situation.standing.size_cap))
+        return anywhere(situation.standing.size_cap < np.inf)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions beyond the part undone."""

@@ -12,8 +12,9 @@ from nightdesk.core.book import Book
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import Asked, anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
-from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Situation
 
 
@@ -44,17 +45,22 @@ class MaxWeight(Rule):
             description="share of NAV by which a held position may stand above its cap before it is cut back",
         )
 
+    def passes(self, asked: Asked) -> bool:
+        """No weight above its cap."""
+        return not anywhere(asked.weight > asked.situation.max_weight)
+
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions clipped to their caps, rounded toward zero; held ones within the band to what is held."""
         weight, limit = np.abs(situation.weights(wanted)), situation.max_weight
         over = weight > limit
-        if not over.any():
+        if not anywhere(over):
             return Ruling(wanted, weight, limit)
         cap = np.divide(limit * situation.nav, situation.price, out=np.abs(wanted), where=situation.price > 0)
         most = situation.units.toward_zero(cap)
-        stands = np.abs(situation.weights(held))
-        tolerated = (stands > limit) & (stands <= self.most_held(limit)) & (held * wanted > 0.0)
-        most, limit = np.where(tolerated, np.abs(held), most), np.where(tolerated, stands, limit)
+        if self.params.drift:
+            stands = np.abs(situation.weights(held))
+            tolerated = (stands > limit) & (stands <= self.most_held(limit)) & (held * wanted > 0.0)
+            most, limit = np.where(tolerated, np.abs(held), most), np.where(tolerated, stands, limit)
         after = np.where(over & (np.abs(wanted) > most), np.copysign(most, wanted), wanted)
         return Ruling(after, weight, limit)
 
@@ -135,9 +141,9 @@ class GrossLeverage(Rule):
             description="false: at most 1 even on margin; null: as the book's margin says",
         )
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """Gross within the limit."""
-        return situation.gross(wanted) <= self.most_gross(situation.margin) * situation.nav
+        return asked.gross <= self.most_gross(asked.situation.margin) * asked.situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk to the limit."""
@@ -177,9 +183,10 @@ class NetLeverage(Rule):
 
         limit: float = Field(gt=0, description="longs less shorts over NAV, absolute")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """Net within the limit."""
-        return bool(abs(float((wanted * situation.price).sum())) <= self.params.limit * situation.nav)
+        net, nav = float((asked.wanted * asked.situation.price).sum()), asked.situation.nav
+        return bool(abs(net) <= self.params.limit * nav)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions on the side that leads shrunk until the other side balances the rest."""
@@ -230,9 +237,9 @@ class CashBuffer(Rule):
             None, description="false: in cash even on margin; null: as the book's margin says"
         )
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """Gross within the limit."""
-        return situation.gross(wanted) <= self._most(situation.margin) * situation.nav
+        return asked.gross <= self._most(asked.situation.margin) * asked.situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions shrunk until the buffer is left."""

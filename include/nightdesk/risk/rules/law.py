@@ -14,7 +14,8 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, anywhere, register
+from nightdesk.risk.asked import anywhere
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.rules.trading import by_size, sizes
 from nightdesk.risk.situation import Situation
 

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
-from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Situation
 
 #: Mean volume of 20 sessions, in units of today.
@@ -39,9 +40,9 @@ class Liquidity(Rule):
 
         limit: Share = Field(description="share of the mean volume of 20 sessions that a position may be")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """Every volume is known and carries what is wanted."""
-        return bool((np.abs(wanted) <= self.params.limit * situation.factors[ADV]).all())
+        return bool((np.abs(asked.wanted) <= self.params.limit * asked.situation.factors[ADV]).all())
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions grown to what volume allows at most; value and limit are in units."""

@@ -18,8 +18,9 @@ from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio.units import Units
+from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
-from nightdesk.risk.rule import Breach, Rule, Ruling, register, without_entries
+from nightdesk.risk.rule import Breach, Rule, Ruling, register
 from nightdesk.risk.rules.exposure import GrossLeverage, NetLeverage
 from nightdesk.risk.situation import Flags, Situation
 
@@ -56,8 +57,9 @@ class LeverageReduction(Rule):
         """Whether the book has such a limit."""
         return math.isfinite(situation.most_gross) or math.isfinite(situation.most_net)
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """What is held is within both limits."""
+        held, situation = asked.held, asked.situation
         gross, net = _exposures(held * situation.price / situation.nav)
         return gross <= situation.most_gross and abs(net) <= situation.most_net
 
@@ -117,8 +119,9 @@ class MaintenanceMargin(Rule):
 
         buffer: Share = Field(0.0, lt=1, description="share of NAV that is left above the maintenance margin")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """The dearer margin of all that is held or wanted is there."""
+        wanted, held, situation = asked.wanted, asked.held, asked.situation
         share = max(situation.margin.maintenance, situation.margin.maintenance_short)
         room = (1.0 - self.params.buffer) * situation.nav
         return bool(share * situation.gross(np.maximum(np.abs(wanted), np.abs(held))) <= room)

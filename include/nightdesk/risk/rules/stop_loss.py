@@ -12,8 +12,9 @@ from nightdesk.core.book import Book
 from nightdesk.core.exit_plan import Stop
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
-from nightdesk.risk.rule import Rule, Ruling, cut, register, without_entries
+from nightdesk.risk.rule import Rule, Ruling, cut, register
 from nightdesk.risk.rules.admission import admit
 from nightdesk.risk.situation import Protection, Situation
 
@@ -39,7 +40,7 @@ class StopLoss(Rule):
 
     def idle(self, situation: Situation) -> bool:
         """While no stop is reached or still to be done."""
-        return not np.isfinite(situation.standing.stop_cap).any()
+        return not anywhere(situation.standing.stop_cap < np.inf)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions cut to what their stops leave."""
@@ -84,7 +85,7 @@ class StopRequired(Rule):
 
     def idle(self, situation: Situation) -> bool:
         """While everything that would be added has a stop."""
-        return not _protection(situation).bare_entry.any()
+        return not anywhere(_protection(situation).bare_entry)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions that would have no stop undone."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nightdesk.core.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, register, without_entries
+from nightdesk.risk.asked import without_entries
+from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Situation
 
 
@@ -26,7 +27,7 @@ class StrategyStop(Rule):
 
     def concerns(self, situation: Situation) -> bool:
         """While such a stop was reached."""
-        return bool(np.any(situation.entering.stopped))
+        return np.count_nonzero(situation.entering.stopped) > 0
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is wanted, and which reductions are exempt."""

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
+from nightdesk.risk.asked import Asked, anywhere
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.situation import Flags, Situation
@@ -28,8 +29,8 @@ def sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
 
 def _stays(wanted: Floats, situation: Situation) -> Flags:
     """Where no position is closed."""
-    stays: Flags = (wanted != 0.0) & (np.asarray(situation.entering.ends) == 0)
-    return stays
+    stays, ends = wanted != 0.0, situation.entering.ends
+    return stays if isinstance(ends, int) else stays & (ends == 0)
 
 
 def by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
@@ -41,7 +42,7 @@ def by_size(size: Floats, situation: Situation) -> NDArray[np.intp]:
 def _without_small(wanted: Floats, held: Floats, small: Flags, situation: Situation) -> Floats:
     """Small trades undone, but for those that close a position."""
     undone = small & (wanted != held) & _stays(wanted, situation)
-    return np.where(undone, held, wanted) if undone.any() else wanted
+    return np.where(undone, held, wanted) if anywhere(undone) else wanted
 
 
 @register
@@ -59,16 +60,16 @@ class TradesPerDay(Rule):
 
         limit: int = Field(ge=0, description="trades a session")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """No more trades than that."""
-        return bool(np.count_nonzero(wanted != held) + situation.traded_today <= self.params.limit)
+        return bool(asked.trades + asked.situation.traded_today <= self.params.limit)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """The trades beyond the limit undone."""
         limit: int = self.params.limit
         size = sizes(wanted, held, situation)
         order = by_size(size, situation)
-        place = np.zeros_like(size)
+        place = np.zeros(len(size))
         place[order] = np.arange(1, len(order) + 1) + situation.traded_today
         after = (
             np.where(place > limit, held, wanted) if len(order) + situation.traded_today > limit else wanted
@@ -96,10 +97,10 @@ class TurnoverPerDay(Rule):
 
         limit: float = Field(gt=0, description="sum of the absolute changes of weight")
 
-    def passes(self, wanted: Floats, held: Floats, situation: Situation) -> bool:
+    def passes(self, asked: Asked) -> bool:
         """All trades together within the limit."""
         limit: float = self.params.limit
-        return situation.gross(wanted - held) <= (limit - situation.turnover_today) * situation.nav
+        return asked.turnover <= (limit - asked.situation.turnover_today) * asked.situation.nav
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Trades by size until the limit; the one that crosses is cut to it, those after it undone."""
@@ -135,6 +136,11 @@ class SmallestTrade(Rule):
         """Its number."""
 
         limit: float = Field(ge=0, description="dollars")
+
+    def passes(self, asked: Asked) -> bool:
+        """No trade is so small, or closes a position."""
+        small = (asked.notional < self.params.limit) & asked.traded
+        return not anywhere(small) or not anywhere(small & _stays(asked.wanted, asked.situation))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Small trades undone."""
