@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import cache
 from typing import Literal
 
 from nightdesk.core.errors import Refused
@@ -194,5 +195,6 @@ def adds_risk(held: Decimal, change: Decimal) -> bool:
     return abs(held + change) > abs(held) or held * (held + change) < 0
 
 
+@cache
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -46,7 +46,8 @@ class Asked:
     @cached_property
     def traded(self) -> Flags:
         """Where something is bought or sold; shape (n_symbols,)."""
-        return self.wanted != self.held
+        traded: Flags = self.wanted != self.held
+        return traded
 
     @cached_property
     def trades(self) -> int:

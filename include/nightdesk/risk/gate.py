@@ -106,7 +106,7 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     """
     if anywhere(~np.isfinite(wanted)):
         raise Refused(f"a quantity is not a number: {wanted.tolist()} wanted on {held.tolist()} held")
-    rules = tuple(rule for rule in rules if rule.concerns(situation))
+    rules = tuple([rule for rule in rules if rule.concerns(situation)])
     asking = [(rule, rule.idle(situation)) for rule in rules]
     records: list[Record] = []
     start = asked = wanted

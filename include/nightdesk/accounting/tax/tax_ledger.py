@@ -136,9 +136,12 @@ class _Work:
         held = sum((lot.quantity for lot in self.lots.get((trade.book, trade.symbol), ())), ZERO)
         closing = ZERO if held * trade.quantity >= 0 else min(trade.quantity, -held, key=abs)
         cash = share(trade.cash, closing, trade.quantity)
-        if closing:
+        if closing == trade.quantity:
+            self._close(trade)
+        elif not closing:
+            self._open(trade)
+        else:
             self._close(replace(trade, quantity=closing, cash=cash))
-        if closing != trade.quantity:
             self._open(replace(trade, quantity=trade.quantity - closing, cash=trade.cash - cash))
         if trade.kind == "trade" and trade.symbol not in self.terms[trade.book].crypto:
             self.day_trades = self.day_trades.after(

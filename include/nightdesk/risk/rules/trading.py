@@ -29,7 +29,8 @@ def sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
 
 def _stays(wanted: Floats, situation: Situation) -> Flags:
     """Where no position is closed."""
-    stays, ends = wanted != 0.0, situation.entering.ends
+    stays: Flags = wanted != 0.0
+    ends = situation.entering.ends
     return stays if isinstance(ends, int) else stays & (ends == 0)
 
 
