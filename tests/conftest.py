@@ -194,7 +194,7 @@ def _empty(connection: db.Connection) -> None:
 
 
 def _shape(connection: db.Connection) -> tuple[object, ...]:
-    """What tells a database that a test has migrated, altered or given a clock from one that it only filled."""
+    """What tells a database that a test migrated, altered or gave a clock from one that it only filled."""
     with db.cursor(connection) as cursor:
         # A clock that a test has set stands before PostgreSQL's on the search path of all later connections.
         cursor.execute(
