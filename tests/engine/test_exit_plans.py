@@ -10,8 +10,7 @@ from tests.engine.desks import book, day, desk, state
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.engine import Carried, Desk, Targets, gate, resolve, targets
-from nightdesk.engine.exit_words import stop_words, target_words
-from nightdesk.engine.exits import Cause
+from nightdesk.engine.exits import Cause, stop_words, target_words
 from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.strategies import Direction, ExitDistance, SignalSide
 from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum

@@ -14,7 +14,7 @@ from nightdesk.accounting import Entry, capital, fold, mark
 from nightdesk.core.book import parse_book
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Facts, Gated, State, gate, kill_reason, risk_report, targets
-from nightdesk.engine.protecting import protection
+from nightdesk.engine.rule_inputs import protection
 from nightdesk.research.backtest.run import backtest
 from nightdesk.risk import Answer, PeriodLows, Protection, begin
 from nightdesk.strategies import Direction

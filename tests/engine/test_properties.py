@@ -18,8 +18,8 @@ from nightdesk.core.panel import Floats
 from nightdesk.engine import Gated, gate, plan, plan_crosses
 from nightdesk.engine.decision import situation
 from nightdesk.engine.exits import Cause
-from nightdesk.engine.hidden import without_hidden_entries
 from nightdesk.engine.inputs import Flags
+from nightdesk.engine.judging import without_hidden_entries
 from nightdesk.orders import FillBars, Order, open_session
 from nightdesk.risk import Situation, pass_gate, without_entries
 from nightdesk.risk.rule import rule_class

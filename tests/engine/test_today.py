@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from nightdesk.accounting.ledger import Ledger, mark
-from nightdesk.engine.today import Today, since_close
+from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders.fills import Fill
 
 SESSION = date(2020, 3, 16)

@@ -12,7 +12,7 @@ from tests.session.small_desk import SmallDesk, session
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.session import steps
-from nightdesk.session.clocks import ClocksDiffer
+from nightdesk.session.sequencing import ClocksDiffer
 from nightdesk.store import server_clock
 from nightdesk.store.db import Connection
 from nightdesk.store.server_clock import gap, read_clocks

@@ -1,6 +1,5 @@
 """One decision of a book, the same for every driver: inputs in, targets, gate and plan out."""
 
-from nightdesk.engine.carried import Carried
 from nightdesk.engine.decision import (
     Gated,
     as_asked,
@@ -14,12 +13,12 @@ from nightdesk.engine.decision import (
 )
 from nightdesk.engine.desk import Desk, resolve
 from nightdesk.engine.injection import Injection, inject, overlay, parse_injections, within
-from nightdesk.engine.inputs import Day, Facts, State, Targets, facts_at
+from nightdesk.engine.inputs import Carried, Day, Facts, State, Targets, facts_at
 from nightdesk.engine.judging import Judged, judge
 from nightdesk.engine.market import Market, observe
 from nightdesk.engine.risk_inputs import measure, risk_report
+from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
-from nightdesk.engine.tax_inputs import counted_sessions, watches_taxes
 
 __all__ = [
     "Carried",

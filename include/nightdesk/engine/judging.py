@@ -5,22 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import ROUND_FLOOR, Decimal
 from functools import cached_property
 
 import numpy as np
 
 from nightdesk.accounting.ledger import Ledger
-from nightdesk.core.money import ZERO
+from nightdesk.core.money import ZERO, apportion, exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
-from nightdesk.engine.inputs import Day, State, Targets
+from nightdesk.engine.inputs import Day, Flags, State, Targets
 from nightdesk.portfolio import portfolio_volatility
 from nightdesk.risk import (
     Correlations,
     Holding,
     LevelChange,
+    Passage,
+    Record,
     RiskState,
     Signs,
+    Situation,
     Standing,
     advance,
     begin,
@@ -29,6 +33,133 @@ from nightdesk.risk import (
     stop_out,
     without_entries,
 )
+
+#: Rules for entries before this order stop the book,
+STOP_BEFORE = 14
+#: those before this one say whether anything may be entered, and those after it how much.
+FORBID_BEFORE = 30
+
+
+def without_hidden_entries(
+    desk: Desk, wanted: Targets, situation: Situation
+) -> tuple[Targets, tuple[Record, ...]]:
+    """The targets without the hidden entries that a rule forbids, and what these rules said, of net units.
+
+    Parameters
+    ----------
+    desk : Desk
+    wanted : Targets
+    situation : Situation
+        That of the gate; a level's demand on confidence is made of each strategy by itself.
+    """
+    first_after = FORBID_BEFORE if desk.book.portfolio.entries == "each" else STOP_BEFORE
+    rules = [
+        rule
+        for rule in desk.rules
+        if rule.subject == "entries" and rule.order < first_after and not rule.idle(situation)
+    ]
+    quantity, hidden = wanted.quantity, _hidden(wanted) if rules else None
+    if hidden is None:
+        return wanted, ()
+    records: list[Record] = []
+    held = desk.units.toward_zero(wanted.held.sum(axis=0))
+    for rule in rules:
+        left = quantity.copy()
+        for s in np.flatnonzero(hidden.any(axis=1)).tolist():
+            own = _own(desk, wanted, situation, s)
+            if rule.concerns(own):
+                ruling = rule.apply(quantity[s], wanted.held[s], own)
+                left[s] = np.where(hidden[s], ruling.after, quantity[s])
+        if not np.array_equal(left, quantity):
+            before, after = (desk.units.toward_zero(one.sum(axis=0)) for one in (quantity, left))
+            records.append(Record(rule.name, before, after, held, ruling))
+            quantity = left
+    if not records:
+        return wanted, ()
+    weight = quantity * situation.price / situation.nav
+    return replace(wanted, quantity=quantity, weight=weight), tuple(records)
+
+
+def _hidden(wanted: Targets) -> Flags | None:
+    """Additions in symbols that several strategies hold or want; None without one.
+
+    One by itself shows in the book's net. Of several, what is cut for another reason is shared among them, an
+    addition that may not be made as well.
+    """
+    if len(wanted.quantity) == 1:
+        return None
+    added = without_entries(wanted.quantity, wanted.held) != wanted.quantity
+    if not added.any():
+        return None
+    hidden: Flags = added & (((wanted.held != 0.0) | (wanted.quantity != 0.0)).sum(axis=0) > 1)
+    return hidden if hidden.any() else None
+
+
+def _own(desk: Desk, wanted: Targets, situation: Situation, s: int) -> Situation:
+    """The situation of one strategy's entries by themselves."""
+    levels = desk.book.levels
+    if levels is None:
+        return situation
+    added = np.abs(wanted.quantity[s] - without_entries(wanted.quantity[s], wanted.held[s]))
+    sure = np.where(wanted.confidence[s] >= levels.min_confidence, added, 0.0)
+    free: Floats = np.full_like(added, np.inf)
+    return replace(situation, standing=replace(situation.standing, sure=sure, size_cap=free))
+
+
+def share(desk: Desk, wanted: Targets, passage: Passage) -> Floats:
+    """The gate's net quantities shared among the strategies, pro rata and in whole units.
+
+    A trade that was made smaller is made smaller alike for all; where more is sold than was wanted, what was
+    wanted shrinks alike. Where strategies end their positions by plans, a purchase that was cut holds no such
+    end back: the one strategy takes over from the other as much as the book is left with.
+    """
+    if len(desk.strategies) == 1:
+        return passage.quantity[None, :]
+    changed = passage.quantity != passage.wanted
+    if not np.count_nonzero(changed):
+        return wanted.quantity.copy()
+    undone = changed & (passage.quantity == passage.held)
+    if desk.ends_positions:
+        undone &= ~((wanted.held != 0) & (wanted.quantity == 0)).any(axis=0)
+    out = np.where(undone, wanted.held, wanted.quantity)
+    for n in (changed & ~undone).nonzero()[0].tolist():
+        final, asked, had = passage.quantity[n], passage.wanted[n], passage.held[n]
+        quantity, held = wanted.quantity[:, n], wanted.held[:, n]
+        ends = (held != 0) & (quantity == 0) & desk.ends_positions
+        left = -float(held[ends].sum())
+        added = asked - had - left
+        part = (final - had - left) / added if added else math.nan
+        if left and abs(asked) > abs(had) and 0.0 <= part <= 1.0:
+            ideal = held + np.where(ends, 1.0, part) * (quantity - held)
+        elif final == had and asked != had:
+            out[:, n] = held
+            continue
+        elif min(asked, had) <= final <= max(asked, had) and asked != had:
+            ideal = held + (final - had) / (asked - had) * (quantity - held)
+        else:
+            ideal = quantity * (final / asked)
+        unit = desk.unit_of[desk.symbols[n]]
+        total = exact(final).quantize(unit)
+        whole = float(ideal.sum())
+        if ideal.min() < 0.0 < ideal.max():
+            out[:, n] = [float(one) for one in _opposed(total, ideal, unit)]
+            continue
+        weights = [exact(one) for one in ideal] if whole else [exact(1.0) for _ in ideal]
+        out[:, n] = [float(one) for one in apportion(total, weights, unit)]
+    return out
+
+
+def _opposed(total: Decimal, ideal: Floats, unit: Decimal) -> list[Decimal]:
+    """Shares of strategies on opposite sides, in whole units: next to their ideals, and adding up exactly.
+
+    No proportion of the total serves here, which may be nothing while its shares are not.
+    """
+    counts = [exact(one) / unit for one in ideal]
+    shares = [one.to_integral_value(ROUND_FLOOR) for one in counts]
+    left = int(total / unit - sum(shares, Decimal(0)))
+    for at in sorted(range(len(counts)), key=lambda at: shares[at] - counts[at])[:left]:
+        shares[at] += 1
+    return [share * unit for share in shares]
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ outside knows it by name.
 """
 
 from nightdesk.risk import rules
-from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.concentration import Concentration
 from nightdesk.risk.correlation import Correlations, correlations
 from nightdesk.risk.distances import Distance, RiskMeasures
-from nightdesk.risk.gate import Passage, Record, pass_gate, verdicts, words
+from nightdesk.risk.gate import Passage, Record, Verdict, pass_gate, verdicts, words
 from nightdesk.risk.levels import Answer, LevelChange, RiskState, Signs, advance, begin
 from nightdesk.risk.periods import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.risk.risk_event import RiskEvent
@@ -28,10 +27,9 @@ from nightdesk.risk.rule import (
     register,
     rule_names,
 )
-from nightdesk.risk.situation import Entering, Protection, Situation, Standing
+from nightdesk.risk.situation import Asked, Entering, Protection, Situation, Standing, without_entries
 from nightdesk.risk.stops import Holding, carry, stop_out
 from nightdesk.risk.tail import Loss, TailRisk, tail_risk
-from nightdesk.risk.verdict import Verdict
 
 #: Rules that a book with drawdown levels has.
 LEVEL_RULES = tuple(

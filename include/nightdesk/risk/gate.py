@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import Asked, anywhere, without_entries
 from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class
-from nightdesk.risk.situation import Flags, Situation
-from nightdesk.risk.verdict import Action, Verdict
+from nightdesk.risk.situation import Asked, Flags, Situation, anywhere, without_entries
+
+Action = Literal["approve", "cut", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule's word on one symbol.
+
+    Attributes
+    ----------
+    step : int
+        Place in the sequence of the gate's work, unique with `symbol` within a decision.
+    rule, symbol : str
+        Which rule, on which symbol.
+    action : str
+        "approve": the trade passed as it was; "cut": the trade, or the position, was made smaller; "reject":
+        nothing of the trade was left.
+    value, limit : float
+        What the rule measured and what it compares with, in the rule's own unit; NaN where there is none.
+    held, before, after : float
+        Net quantity of the book now, wanted when the rule was asked, and left by it, in units.
+    """
+
+    step: int
+    rule: str
+    symbol: str
+    action: Action
+    value: float
+    limit: float
+    held: float
+    before: float
+    after: float
+
 
 #: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.
 EXEMPT_FROM = 50

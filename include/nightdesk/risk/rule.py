@@ -19,9 +19,8 @@ from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.plug_in import importing, search
 from nightdesk.core.registry import Registry, validated
-from nightdesk.risk.asked import Asked, anywhere, without_entries
 from nightdesk.risk.distances import VOLATILITY, Distance, RiskMeasures
-from nightdesk.risk.situation import Flags, Situation
+from nightdesk.risk.situation import Asked, Flags, Situation, anywhere, without_entries
 
 #: What a rule may make smaller: additions to positions, positions, or trades of either direction.
 Subject = Literal["entries", "positions", "trades"]

@@ -13,7 +13,6 @@ from nightdesk.accounting.tax import tax_terms
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.errors import BadRequest, Refused
 from nightdesk.core.schedule import Schedule, schedule_of
-from nightdesk.session.clocks import await_over
 from nightdesk.session.context import (
     TURN_SECONDS,
     Context,
@@ -23,6 +22,7 @@ from nightdesk.session.context import (
     must_be_decidable,
     project_root,
 )
+from nightdesk.session.sequencing import await_over
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.book_rows import (
     FIXED,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightdesk.engine.exit_words import age_words, dropped_words, sessions_held, stop_words, target_words
-from nightdesk.engine.exits import Cause
+from nightdesk.engine.exits import Cause, age_words, dropped_words, sessions_held, stop_words, target_words
 from nightdesk.session.context import Context
 from nightdesk.store.decision_rows import targets_of
 from nightdesk.store.ledger_rows import positions_of

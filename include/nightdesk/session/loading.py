@@ -11,7 +11,7 @@ from nightdesk.accounting.ledger import Ledger
 from nightdesk.core.calendar import day_begins
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Carried, Day, Market, StaleHolding, State, stale_holdings
-from nightdesk.engine.today import Today
+from nightdesk.engine.inputs import Today
 from nightdesk.orders.fills import Fill
 from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.session.checked import as_stored

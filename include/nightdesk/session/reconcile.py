@@ -37,9 +37,9 @@ from nightdesk.core.calendar import day_begins
 from nightdesk.core.money import ZERO, exact, to_price
 from nightdesk.engine import Market
 from nightdesk.session.broker_session import contact, hear, late_since
-from nightdesk.session.clocks import agreed_clock
 from nightdesk.session.context import Context
 from nightdesk.session.notices import Condition, Look, notice
+from nightdesk.session.sequencing import agreed_clock
 from nightdesk.session.writing import Saver
 from nightdesk.store.alert_spells import AlertSpell, Kind
 from nightdesk.store.broker_rows import Adjustment

@@ -32,10 +32,10 @@ from nightdesk.orders.slippage import total
 from nightdesk.risk import RiskState, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
-from nightdesk.session.bar_sources import bar_sources, is_sample
 from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
+from nightdesk.session.ingest import bar_sources, is_sample
 from nightdesk.session.models import live_models
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results

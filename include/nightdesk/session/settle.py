@@ -24,7 +24,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.money import exact, to_price
 from nightdesk.core.panel import ActionKind
 from nightdesk.engine import Market
-from nightdesk.engine.today import since_close
+from nightdesk.engine.inputs import since_close
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
 from nightdesk.session.financing_costs import tell_financing

@@ -15,8 +15,8 @@ from dataclasses import replace
 from functools import partial
 
 from nightdesk.core.errors import NotYet, Refused
+from nightdesk.session.books import book_changes, changed_since
 from nightdesk.session.context import Context, ensure_started
-from nightdesk.session.versions import book_changes, changed_since
 from nightdesk.session.writing import StepOutcome
 from nightdesk.store.db import transaction
 from nightdesk.store.run_rows import StoredRun, end_step, find_run, open_attempt, sealed_because

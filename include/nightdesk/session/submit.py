@@ -41,12 +41,11 @@ from nightdesk.core.errors import Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk
 from nightdesk.session.broker_session import contact
-from nightdesk.session.clocks import agreed_clock
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
 from nightdesk.session.order_identity import is_ours
 from nightdesk.session.reading_ahead import sending_asks
-from nightdesk.session.sequencing import in_turn
+from nightdesk.session.sequencing import agreed_clock, in_turn
 from nightdesk.session.unsent_orders import tell_unsent
 from nightdesk.session.writing import StepOutcome, refuse_outdated
 from nightdesk.store.ahead import reading_once

@@ -32,7 +32,7 @@ from nightdesk.engine import (
     watches_taxes,
 )
 from nightdesk.engine.held_arrays import Holdings
-from nightdesk.engine.today import Today, since_close
+from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
 from nightdesk.risk import NO_LOSS, PeriodLows, RiskEvent, RiskState, period_lows, period_starts
 

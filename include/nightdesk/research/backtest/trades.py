@@ -8,8 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from nightdesk.accounting.ledger import value
-from nightdesk.engine.exit_words import age_words, dropped_words, sessions_held, stop_words, target_words
-from nightdesk.engine.exits import Cause
+from nightdesk.engine.exits import Cause, age_words, dropped_words, sessions_held, stop_words, target_words
 from nightdesk.engine.injection import WORDS
 from nightdesk.performance.round_trips import RoundTrip, all_trips
 from nightdesk.risk import words

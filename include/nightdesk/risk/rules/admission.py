@@ -11,10 +11,9 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Asked, Situation, without_entries
 
 
 def _by_confidence(added: Floats, situation: Situation) -> NDArray[np.intp]:

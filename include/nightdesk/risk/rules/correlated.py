@@ -10,11 +10,10 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import Asked, anywhere
 from nightdesk.risk.correlation import Columns
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Asked, Situation, anywhere
 
 
 @register

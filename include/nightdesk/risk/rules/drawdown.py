@@ -10,12 +10,11 @@ import numpy as np
 
 from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.levels import REVIEWED
 from nightdesk.risk.rule import Rule, Ruling, cut, register
 from nightdesk.risk.rules.exposure import within_gross
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Situation, anywhere, without_entries
 
 
 def _at_most(wanted: Floats, held: Floats, added: Floats, situation: Situation) -> Floats:

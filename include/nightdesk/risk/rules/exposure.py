@@ -12,10 +12,9 @@ from nightdesk.core.book import Book
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import Asked, anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Asked, Situation, anywhere, without_entries
 
 
 @register

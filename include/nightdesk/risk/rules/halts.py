@@ -10,11 +10,10 @@ from pydantic import Field, model_validator
 
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least
 from nightdesk.risk.periods import PeriodLows, period_starts
 from nightdesk.risk.rule import Breach, Rule, Ruling, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Situation, anywhere, without_entries
 
 Period = Literal["week", "month"]
 

@@ -14,10 +14,9 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import anywhere
 from nightdesk.risk.rule import Rule, Ruling, register
 from nightdesk.risk.rules.trading import by_size, sizes
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Situation, anywhere
 
 #: FINRA replaced the day-trade rule by intraday margin standards from here on, for brokers that adopted them.
 DAY_TRADE_RULE_ENDS = date(2026, 6, 4)

@@ -18,11 +18,10 @@ from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio.units import Units
-from nightdesk.risk.asked import Asked, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Breach, Rule, Ruling, register
 from nightdesk.risk.rules.exposure import GrossLeverage, NetLeverage
-from nightdesk.risk.situation import Flags, Situation
+from nightdesk.risk.situation import Asked, Flags, Situation, without_entries
 
 #: Sums of floats that are closer than this share of NAV are the same.
 SLACK = 1e-9

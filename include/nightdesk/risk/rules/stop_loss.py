@@ -12,11 +12,10 @@ from nightdesk.core.book import Book
 from nightdesk.core.exit_plan import Stop
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import anywhere, without_entries
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, cut, register
 from nightdesk.risk.rules.admission import admit
-from nightdesk.risk.situation import Protection, Situation
+from nightdesk.risk.situation import Protection, Situation, anywhere, without_entries
 
 
 @register

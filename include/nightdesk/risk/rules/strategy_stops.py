@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import without_entries
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Situation
+from nightdesk.risk.situation import Situation, without_entries
 
 
 @register

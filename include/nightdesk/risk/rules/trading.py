@@ -16,10 +16,9 @@ from pydantic import Field
 
 from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
-from nightdesk.risk.asked import Asked, anywhere
 from nightdesk.risk.distances import Distance, RiskMeasures, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Flags, Situation
+from nightdesk.risk.situation import Asked, Flags, Situation, anywhere
 
 
 def sizes(wanted: Floats, held: Floats, situation: Situation) -> Floats:
