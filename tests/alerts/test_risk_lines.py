@@ -56,7 +56,7 @@ def test_what_could_not_be_measured_is_told_after_what_is_beyond_and_of_no_bar(s
     beyond, line, *_ = replace(section, report=told).limits
     assert (beyond.state, beyond.colour, line.colour) == ("beyond", "loss", "warn")
     assert (line.name, line.value, line.used, line.warns) == (
-        "GLD: below its average entry, up to the stop",
+        "GLD: loss since its average entry, up to the stop",
         "–",
         0.0,
         True,

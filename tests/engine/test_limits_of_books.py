@@ -15,9 +15,12 @@ from nightdesk.core.book import parse_book
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Facts, Gated, State, gate, kill_reason, risk_report, targets
 from nightdesk.engine.rule_inputs import protection
+from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.research.backtest.run import backtest
 from nightdesk.risk import Answer, PeriodLows, Protection, begin
+from nightdesk.risk.rule import reason_in_words
 from nightdesk.strategies import Direction
+from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
 
 HOLD, BUY, STRONG_BUY, STRONG_SELL = (
     Direction.HOLD,
@@ -55,6 +58,27 @@ def decide(of: Any, now: State, *direction: Direction, **changed: Any) -> Gated:
 def held_after(of: Any, now: State, *direction: Direction, **changed: Any) -> dict[str, float]:
     quantity = decide(of, now, *direction, **changed).quantity.sum(axis=0)
     return dict(zip(of.symbols, quantity.tolist(), strict=True))
+
+
+def test_a_strategy_that_sells_short_asks_for_a_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TimeSeriesMomentum, "sides", BOTH_SIDES)
+    for cash in ({}, {"margin": {"kind": "cash"}}):
+        with pytest.raises(Refused) as caught:
+            desk(**cash)
+        assert str(caught.value).startswith(
+            f"strategies.{TREND}: it sells short, and the book's margin, cash,"
+        )
+        assert "add margin: {kind: reg_t}, financing:" in str(caught.value)
+    # As the words ask.
+    lent = {"margin": {"kind": "reg_t"}, "financing": {"debit_rate": 0.06, "borrow_rate": 0.005}}
+    desk(**lent, limits={"gross_leverage": {"limit": 1.0}})
+
+
+def test_the_words_of_a_stop_are_right_of_a_short_too() -> None:
+    """A short loses above its average entry: what is told is the loss."""
+    said = reason_in_words("stop_loss", 0.2, 0.18)
+    assert said == "a loss of 20.00% since its average entry, 18.00% is where it is cut"
+    assert "below" not in said
 
 
 def test_a_gap_of_a_fifth_brings_a_levered_book_back_in_one_session_whatever_its_turnover() -> None:

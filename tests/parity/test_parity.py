@@ -64,6 +64,8 @@ TWO_STRATEGIES = {
         {"name": "CALM", "below": 14, "capital": {"slow_momentum_of_parity": 0.9}},
         {"name": "REST", "capital": {"time_series_momentum": 0.8}},
     ],
+    "margin": {"kind": "reg_t"},
+    "financing": {"debit_rate": 0.06, "borrow_rate": 0.005},
 }
 
 #: A breaker so near that the falls of these sessions trip it: the book only reduces from then on.

@@ -263,11 +263,11 @@ def test_the_state_of_a_session_does_not_depend_on_how_often_it_is_computed() ->
 @pytest.mark.parametrize(
     ("nav", "words"),
     [
-        (94, "Entries need a confidence of 0.6, and nothing is bought of BTC-USD."),
+        (94, "Entries need a confidence of 0.6, and nothing is opened in BTC-USD."),
         (91, "Every position is cut to 75%, BTC-USD closed. Nothing is opened until the way back."),
         (
             87,
-            "Every position is cut to 50%, BTC-USD closed. Only GLD and TLT may be bought until the way "
+            "Every position is cut to 50%, BTC-USD closed. Only GLD and TLT may be opened until the way "
             "back, before which a person reviews.",
         ),
         (
@@ -299,7 +299,7 @@ def test_a_way_back_to_level_one_says_what_that_still_allows() -> None:
     assert story.told[-1] == (2, 1, "way back")
     told = describe(story.moves[-1], LEVELS)
     assert "the portfolio that the book wants was calm long enough" in told
-    assert told.endswith("Entries need a confidence of 0.6, and nothing is bought of BTC-USD.")
+    assert told.endswith("Entries need a confidence of 0.6, and nothing is opened in BTC-USD.")
 
 
 def test_the_end_of_a_level_by_correlation_is_not_told_as_the_end_of_a_drawdown() -> None:

@@ -68,7 +68,7 @@ def test_a_recovery_says_its_size_and_its_leverage() -> None:
     said = stands(replace(CALM, recovery=6, since=SINCE), LEVELS)
     assert said.startswith("Drawdown level 0, in recovery for 6 sessions: ")
     assert "Sizes are 50% of normal and grow by 25% of it every 5 sessions" in said
-    assert "nothing is bought beyond a gross exposure of 100% of NAV" in said
+    assert "nothing is opened beyond a gross exposure of 100% of NAV" in said
 
 
 @pytest.mark.parametrize(

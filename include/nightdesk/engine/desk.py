@@ -261,7 +261,8 @@ def resolve(book: Book) -> Desk:
     ------
     Refused
         When a strategy, sizing method, factor, rule or accrual is unknown, a parameter is unknown or
-        impossible, or a strategy cannot trade the book's symbols, with the path of the key.
+        impossible, a strategy cannot trade the book's symbols, or it sells short in a book without a margin,
+        with the path of the key.
     """
     made = {
         name: strategies.make(name, entry.params, path=f"strategies.{name}")
@@ -278,6 +279,7 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
+    _refuse_shorts_without_margin(book, made)
     rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
@@ -325,6 +327,20 @@ def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
 
 def _named(sides: Iterable[SignalSide]) -> str:
     return " and ".join(side.name.lower() for side in sorted(sides, reverse=True))
+
+
+def _refuse_shorts_without_margin(book: Book, made: Mapping[str, Strategy]) -> None:
+    """Refuse strategies that sell short in a cash account, which lends nothing."""
+    shorts = [name for name, strategy in made.items() if SignalSide.SHORT in strategy.sides]
+    if shorts and not book.margin.borrows:
+        raise Refused(
+            "\n".join(
+                f"strategies.{name}: it sells short, and the book's margin, {book.margin.kind}, lends "
+                "no shares; add margin: {kind: reg_t}, financing: {debit_rate: 0.06, borrow_rate: 0.005} and "
+                "limits.gross_leverage, or take a strategy that opens longs alone"
+                for name in shorts
+            )
+        )
 
 
 def _check(book: Book, rules: Sequence[Rule]) -> None:

@@ -60,16 +60,16 @@ def entries_at(level: int, levels: Levels) -> str:
             return "No level limits entries any more."
         case 1:
             barred = (
-                f", and nothing is bought of {' and '.join(levels.first_out)}" if levels.first_out else ""
+                f", and nothing is opened in {' and '.join(levels.first_out)}" if levels.first_out else ""
             )
             return f"Entries need a confidence of {levels.min_confidence:g}{barred}."
         case 2:
             return "Nothing is opened until the way back."
         case 3:
-            bought = (
-                f"Only {' and '.join(levels.havens)} may be bought" if levels.havens else "Nothing is opened"
+            opened = (
+                f"Only {' and '.join(levels.havens)} may be opened" if levels.havens else "Nothing is opened"
             )
-            return f"{bought} until the way back, before which a person reviews."
+            return f"{opened} until the way back, before which a person reviews."
         case _:
             return "Nothing is opened until the way back, which a person has to confirm."
 
@@ -107,7 +107,7 @@ def stands(state: RiskState, levels: Levels, correlation: float = math.nan) -> s
     if state.recovery is not None:
         said.append(
             f"Sizes are {state.size(levels):.0%} of normal and grow by {levels.ramp_step:.0%} of it every "
-            f"{_count(levels.ramp_sessions, 'session')}; until they are whole nothing is bought beyond "
+            f"{_count(levels.ramp_sessions, 'session')}; until they are whole nothing is opened beyond "
             f"a gross exposure of {levels.recovery_leverage:.0%} of NAV."
         )
     if state.level:

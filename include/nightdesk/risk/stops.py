@@ -1,4 +1,4 @@
-"""Stops: positions that fell too far below their average entry price, and cuts that are still to be done."""
+"""Stops: positions that lost too much since their average entry price, and cuts still to be done."""
 
 from __future__ import annotations
 

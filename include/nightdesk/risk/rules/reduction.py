@@ -29,7 +29,7 @@ SLACK = 1e-9
 
 @register
 class LeverageReduction(Rule):
-    """What is *held* above the book's gross or net limit is sold pro rata until it is within.
+    """What is *held* above the book's gross or net limit is reduced pro rata until it is within.
 
     The limits are those of `gross_leverage` and `net_leverage`, which by themselves only cut what is bought.
     Of net exposure the side that leads is made smaller.
@@ -43,7 +43,7 @@ class LeverageReduction(Rule):
     sentences: ClassVar = {
         "net": "what is held has a net exposure of {value:.2%} of NAV, at most {limit:.2%} may be kept"
     }
-    told_as: ClassVar = {"leverage_reduction": "{subject} exposure, from which on what is held is sold"}
+    told_as: ClassVar = {"leverage_reduction": "{subject} exposure, from which on what is held is reduced"}
 
     class Params(Frozen):
         """Its number; the limits are those of the other rules."""

@@ -20,9 +20,10 @@ from nightdesk.risk.situation import Protection, Situation, anywhere, without_en
 
 @register
 class StopLoss(Rule):
-    """A position far below its average entry price is halved once, and left further down.
+    """A position that lost too much since its average entry price is halved once, and left at a larger loss.
 
-    The average is over the strategies that hold the symbol. It is checked on the session's close, and not
+    A long loses below its average entry, a short above it. The average is over the strategies that hold the
+    symbol. It is checked on the session's close, and not
     for a symbol without a bar of the session or in quarantine. Nothing after it holds the sale back.
     """
 
@@ -30,9 +31,9 @@ class StopLoss(Rule):
     order = 31
     subject = "positions"
     exempts = True
-    sentence = "{value:.2%} below its average entry, {limit:.2%} is where it is cut"
+    sentence = "a loss of {value:.2%} since its average entry, {limit:.2%} is where it is cut"
     unmeasured = "nothing is held of it, or its price is not to be trusted"
-    told_as: ClassVar = {"stop_loss": "{subject}: below its average entry, up to the stop"}
+    told_as: ClassVar = {"stop_loss": "{subject}: loss since its average entry, up to the stop"}
 
     class Params(Stop):
         """Its numbers; a symbol of the universe may have its own under `stop`."""
