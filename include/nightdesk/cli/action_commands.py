@@ -12,7 +12,7 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
-from nightdesk.cli.options import Json, iso_date
+from nightdesk.cli.options import Json, day_option
 from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ def action(
     ] = None,
     session: Annotated[
         date | None,
-        typer.Option(
-            "--session", metavar="D", parser=iso_date, help="From whose open it counts.", show_default=False
-        ),
+        day_option("--session", "From whose open it counts."),
     ] = None,
     ratio: Annotated[
         float | None,

@@ -33,6 +33,11 @@ def iso_instant(text: str | datetime) -> datetime:
     return moment
 
 
+def day_option(flag: str, help_: str) -> Any:
+    """An option that takes a date, as typer wants it in an annotation."""
+    return typer.Option(flag, metavar="D", parser=iso_date, help=help_, show_default=False)
+
+
 def _setting(text: str) -> str:
     key, equals, _ = text.partition("=")
     if not equals or not key.strip():
@@ -54,21 +59,15 @@ BookName = Annotated[
 ]
 First = Annotated[
     date,
-    typer.Option(
-        "--from", metavar="D", parser=iso_date, help="First session, as 2022-01-03.", show_default=False
-    ),
+    day_option("--from", "First session, as 2022-01-03."),
 ]
 Last = Annotated[
     date,
-    typer.Option(
-        "--to", metavar="D", parser=iso_date, help="Last session, as 2022-12-30.", show_default=False
-    ),
+    day_option("--to", "Last session, as 2022-12-30."),
 ]
 Session = Annotated[
     date | None,
-    typer.Option(
-        "--session", metavar="D", parser=iso_date, help="The session to decide.", show_default=False
-    ),
+    day_option("--session", "The session to decide."),
 ]
 AsOf = Annotated[
     datetime | None,
@@ -103,23 +102,11 @@ Settings = Annotated[
 ]
 Kills = Annotated[
     list[date] | None,
-    typer.Option(
-        "--kill",
-        metavar="D",
-        parser=iso_date,
-        help="A drill: set the kill switch from this session on; may be repeated.",
-        show_default=False,
-    ),
+    day_option("--kill", "A drill: set the kill switch from this session on; may be repeated."),
 ]
 Releases = Annotated[
     list[date] | None,
-    typer.Option(
-        "--release",
-        metavar="D",
-        parser=iso_date,
-        help="A drill: release the kill switch from this session on; may be repeated.",
-        show_default=False,
-    ),
+    day_option("--release", "A drill: release the kill switch from this session on; may be repeated."),
 ]
 Accepts = Annotated[
     list[Any] | None,

@@ -10,20 +10,14 @@ import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
-from nightdesk.cli.options import Accepts, BookName, FeedName, First, Json, Last, Reason, iso_date
+from nightdesk.cli.options import Accepts, BookName, FeedName, First, Json, Last, Reason, day_option
 from nightdesk.cli.output import progress, show, table
 from nightdesk.cli.spans import begin
 
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As in the book.")]
 Of = Annotated[
     date,
-    typer.Option(
-        "--session",
-        metavar="D",
-        parser=iso_date,
-        help="The session whose price is accepted, as 2022-12-30.",
-        show_default=False,
-    ),
+    day_option("--session", "The session whose price is accepted, as 2022-12-30."),
 ]
 By = Annotated[
     str | None,

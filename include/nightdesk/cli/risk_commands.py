@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
-from nightdesk.cli.options import BookName, Json, iso_date
+from nightdesk.cli.options import BookName, Json, day_option
 from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
@@ -19,13 +17,7 @@ if TYPE_CHECKING:
 
 Of = Annotated[
     date | None,
-    typer.Option(
-        "--session",
-        metavar="D",
-        parser=iso_date,
-        help="The session, as 2022-12-30; by default the newest with a report.",
-        show_default=False,
-    ),
+    day_option("--session", "The session, as 2022-12-30; by default the newest with a report."),
 ]
 
 

@@ -21,7 +21,7 @@ from nightdesk.cli.options import (
     Json,
     Session,
     check_span,
-    iso_date,
+    day_option,
     one_decision,
 )
 from nightdesk.cli.output import progress, say, show, table
@@ -92,13 +92,7 @@ def replay(
     first: First,
     last: Annotated[
         date | None,
-        typer.Option(
-            "--to",
-            metavar="D",
-            parser=iso_date,
-            help="Last session; by default the newest.",
-            show_default=False,
-        ),
+        day_option("--to", "Last session; by default the newest."),
     ] = None,
     rebuild: Annotated[
         bool,

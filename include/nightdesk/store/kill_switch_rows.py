@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from nightdesk.core.errors import Refused
-from nightdesk.core.masking import mask_line, one_line
-from nightdesk.store.db import Connection, cursor
+from nightdesk.store.db import Connection
+from nightdesk.store.risk_event_rows import store_risk_fact
 from nightdesk.store.rows import read_row
 
 
@@ -77,14 +76,5 @@ def set_kill_switch(
     Refused
         When no reason or person is given.
     """
-    if not reason.strip() or not who.strip():
-        raise Refused("the kill switch wants a reason and a person: who says so, and why?")
     kind = ("halt" if everything else "kill") if on else "release"
-    with cursor(conn) as cur:
-        cur.execute(
-            "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, event_key) "
-            "VALUES (%s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
-            "ON CONFLICT (event_key) DO NOTHING",
-            (book, session, kind, mask_line(reason.strip()), one_line(who.strip()), key),
-        )
-        return cur.rowcount > 0
+    return store_risk_fact(conn, book, session, kind, reason=reason, who=who, key=key, what="the kill switch")

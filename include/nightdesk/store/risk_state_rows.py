@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from nightdesk.core.errors import Refused
-from nightdesk.core.masking import mask_line, one_line
 from nightdesk.risk import LevelChange, RiskEvent, RiskState
-from nightdesk.store.db import Connection, cursor
+from nightdesk.store.db import Connection
+from nightdesk.store.risk_event_rows import store_risk_fact
 from nightdesk.store.rows import LATEST, read_row, read_rows
 
 
@@ -44,24 +43,17 @@ def save_risk_event(conn: Connection, book: str, fact: RiskEvent, *, key: str | 
     Refused
         When no reason or person is given.
     """
-    if not fact.reason.strip() or not fact.who.strip():
-        raise Refused("a word on a drawdown level wants a reason and a person: who says so, and why?")
-    with cursor(conn) as cur:
-        cur.execute(
-            "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, level, event_key) "
-            "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
-            "ON CONFLICT (event_key) DO NOTHING",
-            (
-                book,
-                fact.session,
-                fact.kind,
-                mask_line(fact.reason.strip()),
-                one_line(fact.who.strip()),
-                fact.level or None,
-                key,
-            ),
-        )
-        return cur.rowcount > 0
+    return store_risk_fact(
+        conn,
+        book,
+        fact.session,
+        fact.kind,
+        reason=fact.reason,
+        who=fact.who,
+        key=key,
+        what="a word on a drawdown level",
+        level=fact.level or None,
+    )
 
 
 def read_risk_state(conn: Connection, book: str, as_of: datetime) -> RiskState | None:

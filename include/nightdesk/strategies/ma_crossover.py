@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from nightdesk.core.exit_plan import ExitPlan
@@ -19,10 +18,9 @@ from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
-    confidences,
     first_that_holds,
+    signals_by_volume,
     unknown,
-    volume_confidence,
 )
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
@@ -95,12 +93,7 @@ class MaCrossover(Strategy):
             ],
             CrossoverClause.NO_CROSSING,
         )
-        return Signals(
-            direction=direction,
-            strength=np.sign(direction).astype(np.float64),
-            confidence=confidences(direction, volume_confidence(volume)),
-            reason=reason,
-        )
+        return signals_by_volume(direction, reason, volume)
 
     @property
     def words(self) -> Mapping[int, str]:

@@ -11,7 +11,7 @@ from pydantic import Field
 from nightdesk.core.exit_plan import ExitDistance
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
-from nightdesk.strategies.strategy import Codes, Direction
+from nightdesk.strategies.strategy import Codes, Direction, Signals
 
 Flags = NDArray[np.bool_]
 Case = tuple[int, Direction, Flags]
@@ -63,6 +63,16 @@ def confidences(direction: Codes, entry: Floats) -> Floats:
 def volume_confidence(volume_ratio: Floats) -> Floats:
     """Confidence of an entry that volume speaks for: from 0.5 without any to 1 at three times its mean."""
     return 0.5 + 0.5 * np.minimum(1.0, volume_ratio / FULL_VOLUME_RATIO)
+
+
+def signals_by_volume(direction: Codes, reason: Codes, volume_ratio: Floats) -> Signals:
+    """Signals of full strength whose entries are as sure as their volume."""
+    return Signals(
+        direction=direction,
+        strength=np.sign(direction).astype(np.float64),
+        confidence=confidences(direction, volume_confidence(volume_ratio)),
+        reason=reason,
+    )
 
 
 def unknown(*values: Floats) -> Flags:

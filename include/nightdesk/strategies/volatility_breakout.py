@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-import numpy as np
 from pydantic import Field
 
 from nightdesk.core.exit_plan import ExitPlan
@@ -17,10 +16,9 @@ from nightdesk.strategies.strategy import Direction, Signals, Strategy, View
 from nightdesk.strategies.strategy_registry import register
 from nightdesk.strategies.swing import (
     SwingParams,
-    confidences,
     first_that_holds,
+    signals_by_volume,
     unknown,
-    volume_confidence,
 )
 from nightdesk.strategies.words import TOO_LITTLE_HISTORY, named, told_apart
 
@@ -113,12 +111,7 @@ class VolatilityBreakout(Strategy):
             ],
             BreakoutClause.NOTHING_HOLDS,
         )
-        return Signals(
-            direction=direction,
-            strength=np.sign(direction).astype(np.float64),
-            confidence=confidences(direction, volume_confidence(volume)),
-            reason=reason,
-        )
+        return signals_by_volume(direction, reason, volume)
 
     @property
     def words(self) -> Mapping[int, str]:
