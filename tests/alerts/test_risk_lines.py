@@ -11,7 +11,7 @@ from tests.risk.test_risk_report import report as risk_of
 
 from nightdesk.alerts.risk_lines import RiskSection, limit_line, pair_words, risk_lines
 from nightdesk.alerts.session_page import render
-from nightdesk.risk import Distance, Pair, make_rules
+from nightdesk.risk import Correlations, Distance, Pair, make_rules
 from nightdesk.risk.distances import distances
 
 __all__ = ["report"]
@@ -24,8 +24,8 @@ def section():
     rules = make_rules(
         {"max_weight": {}, "cash_buffer": {"limit": 0.05}, "trades_per_day": {"limit": 5}, "correlation": {}}
     )
-    matrix = np.array([[1.0, -0.25, 0.1], [-0.25, 1.0, 0.9], [0.1, 0.9, 1.0]])
-    what = measured(0.5, 0.3, 0.1, volatility=0.18, correlation=matrix, traded=np.array([0.1, 0.0, 0.0]))
+    paired = Correlations.given(np.array([[1.0, -0.25, 0.1], [-0.25, 1.0, 0.9], [0.1, 0.9, 1.0]]))
+    what = measured(0.5, 0.3, 0.1, volatility=0.18, correlations=paired, traded=np.array([0.1, 0.0, 0.0]))
     told = risk_of(0.5, 0.3, 0.1)
     return RiskSection(LEVEL, replace(told, distances=distances(rules, what), picture=told.picture))
 
