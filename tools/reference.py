@@ -101,7 +101,7 @@ def book_page() -> Iterator[str]:
 
 def limits_page() -> Iterator[str]:
     """Every rule of the gate, in the order in which rules are asked."""
-    rules = [rule_class(name) for name in rule_names()]
+    rules = [rule for name in rule_names() if _ours(rule := rule_class(name))]
     yield LIMITS_HEAD
     for rule in rules:
         yield (
@@ -115,7 +115,7 @@ def limits_page() -> Iterator[str]:
 def strategies_page() -> Iterator[str]:
     """Every strategy with its parameters and factors."""
     yield STRATEGIES_HEAD
-    for strategy in map(strategies.make, strategies.names()):
+    for strategy in filter(_ours, map(strategies.make, strategies.names())):
         yield from ("", f"## {strategy.name}", "", _prose(type(strategy)))
         yield from _parameters(strategy.Params)
         yield from (
@@ -127,7 +127,7 @@ def strategies_page() -> Iterator[str]:
 def sizings_page() -> Iterator[str]:
     """Every sizing method with its parameters."""
     yield SIZINGS_HEAD
-    for sizing in (portfolio.make(name, path=name) for name in portfolio.names()):
+    for sizing in filter(_ours, (portfolio.make(name, path=name) for name in portfolio.names())):
         yield from ("", f"## {sizing.name}", "", _prose(type(sizing)))
         yield from _parameters(sizing.Params)
         yield from ("", f"{_sides(sizing.sides)} Factors: {_named(sizing.factors) or 'none'}.")
@@ -138,6 +138,12 @@ def factors_page() -> Iterator[str]:
     yield FACTORS_HEAD
     for pattern in families():
         yield f"| `{pattern}` | {_cell(described(pattern))} |"
+
+
+def _ours(plug_in: object) -> bool:
+    """Whether a plug-in, or its class, comes with the package."""
+    cls = plug_in if isinstance(plug_in, type) else type(plug_in)
+    return cls.__module__.startswith("nightdesk.") and not cls.__module__.startswith("nightdesk.own.")
 
 
 def _rule(rule: type[Rule]) -> Iterator[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
@@ -64,6 +66,22 @@ class ForkedWork:
         """End it, wherever it is."""
         self._process.kill()
         self._process.join()
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold an interrupt back until the body has ended: Python loses one that comes while it forks."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _do(work: Callable[[], None], outcome: Connection) -> None:

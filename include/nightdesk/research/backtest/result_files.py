@@ -15,7 +15,7 @@ from typing import Literal
 
 from nightdesk.core.errors import Refused
 from nightdesk.research.backtest.draft_folder import draft_of
-from nightdesk.research.backtest.forked_work import CAN_FORK, ForkedWork
+from nightdesk.research.backtest.forked_work import CAN_FORK, ForkedWork, interrupts_held
 from nightdesk.research.backtest.metrics import metrics
 from nightdesk.research.backtest.run import Result, uncollected
 from nightdesk.research.backtest.table_files import append_csv, append_rows, rows_to_parquet, write_parquet
@@ -124,7 +124,8 @@ class ResultFiles:
             one.stop()
 
     def _begin(self, work: Callable[[], None]) -> None:
-        self._at_work.append(ForkedWork(work))
+        with interrupts_held():  # a process that was begun is known to `stop`
+            self._at_work.append(ForkedWork(work))
 
     def _wait(self) -> None:
         for one in self._at_work:
