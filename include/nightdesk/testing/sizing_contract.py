@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, ClassVar
 
@@ -16,6 +17,11 @@ from nightdesk.strategies import SignalSide
 
 #: Symbols of a random ask.
 WIDTH = 6
+#: What an ask says of a strategy; all else it says of the market and the book.
+OF_A_STRATEGY = (
+    "held", "direction", "previous_direction", "enters", "leaves", "left_before", "confidence", "allocation",
+    "reduce_to", "capital", "entry_factor",
+)  # fmt: skip
 
 
 def random_ask(method: Sizing, seed: int) -> Ask:
@@ -53,6 +59,39 @@ def arrays_of(ask: Ask) -> dict[str, Any]:
     """The arrays of an ask, without its factors, by name."""
     found = {one.name: getattr(ask, one.name) for one in fields(Ask)}
     return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
+
+
+def asks_on_one_market(method: Sizing, seed: int) -> list[Ask]:
+    """Asks of three strategies with capitals of their own; some symbols lack a price or a factor."""
+    first, *others = (random_ask(method, 3 * seed + n) for n in range(3))
+    dice = np.random.default_rng(seed)
+
+    def gappy(values: Floats) -> Floats:
+        return np.where(dice.random(WIDTH) < 0.15, np.nan, values)
+
+    market = {one.name: getattr(first, one.name) for one in fields(Ask) if one.name not in OF_A_STRATEGY}
+    market["price"] = gappy(first.price)
+    market["factors"] = {name: gappy(values) for name, values in first.factors.items()}
+    return [
+        replace(
+            one, **market, capital=one.capital * (n + 1), entry_factor=float(dice.choice([0.0, 0.5, 1.0]))
+        )
+        for n, one in enumerate([first, *others])
+    ]
+
+
+def stacked(asks: Sequence[Ask]) -> Ask:
+    """The asks of strategies on one market as a method that is elementwise is told of them."""
+    told: dict[str, Any] = {
+        name: np.stack([np.atleast_1d(getattr(one, name)) for one in asks]) for name in OF_A_STRATEGY
+    }
+    return replace(asks[0], **told)
+
+
+def of_symbol(ask: Ask, n: int) -> Ask:
+    """What an ask says of one symbol."""
+    cut: dict[str, Any] = {name: values[..., [n]] for name, values in arrays_of(ask).items()}
+    return replace(ask, **cut, factors={name: values[[n]] for name, values in ask.factors.items()})
 
 
 def decided(method: Sizing, ask: Ask) -> Floats:
@@ -130,3 +169,17 @@ class SizingContract:
         turned["factors"] = {name: values[::-1] for name, values in ask.factors.items()}
         expected, found = decided(method, ask), decided(method, replace(ask, **turned))[::-1]
         np.testing.assert_allclose(found, expected, rtol=self.tolerance, atol=self.tolerance)
+
+    def test_a_method_that_is_elementwise_says_of_each_strategy_and_symbol_what_it_says_of_them_alone(
+        self, method: Sizing
+    ) -> None:
+        if not method.elementwise:
+            pytest.skip("it is told of one strategy at a time, and may look at all symbols")
+        for asks in (asks_on_one_market(method, seed) for seed in range(40)):
+            for part in (method.allocate, method.reduce_to, method.quantities):
+                together = part(stacked(asks))
+                assert together.shape == (len(asks), WIDTH)
+                np.testing.assert_array_equal(together, [part(one) for one in asks])
+                for s, one in enumerate(asks):
+                    apart = np.concatenate([part(of_symbol(one, n)) for n in range(WIDTH)])
+                    np.testing.assert_array_equal(together[s], apart)
