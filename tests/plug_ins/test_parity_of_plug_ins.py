@@ -59,7 +59,7 @@ def test_steps_and_backtest_decide_and_book_the_same_by_plug_ins(
     assert fees == booked
     assert len(fees) > COUNT / 2
     refused = desk.rows(
-        "SELECT count(*) FROM nightdesk.verdicts WHERE rule = 'price_floor' AND verdict = 'reject'"
+        "SELECT count(*) FROM nightdesk.verdicts WHERE rule = 'price_floor' AND action = 'reject'"
     )
     assert refused[0][0], "the rule has refused nothing"
     databases.drop(url)

@@ -2,12 +2,12 @@
 
 import json
 import re
-import subprocess
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.cli.conftest import Command
 from tests.plug_ins.conftest import PROJECT, TEMPLATES, Home
 from tests.plug_ins.test_plug_ins import run
 from tests.strategies.swing_bars import flat_bars
@@ -34,51 +34,44 @@ CHANGED = {
 }
 
 
-def done(home: Home, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A command that must go well."""
-    ran = run(home, *command, **environ)
+def test_every_template_passes_its_own_tests_where_the_docs_put_them(home: Home) -> None:
+    home.copy(*KINDS, *(f"test_{name}" for name in KINDS))
+    ran = run(home, "pytest", "-v", "-p", "no:cacheprovider", "-p", "no:xdist", "plugins/own")
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_a_template_passes_its_own_tests_where_the_docs_put_it(home: Home, name: str) -> None:
-    home.copy(name, f"test_{name}")
-    done(home, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"plugins/own/test_{name}.py")
+    assert set(re.findall(r"/test_(\w+)\.py::.* PASSED", ran.stdout)) == set(KINDS)
 
 
 @pytest.fixture
-def bars(tmp_path: Path) -> str:
-    """A file a symbol, of the sample market."""
+def bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file a symbol, of the sample market, where the feed of the templates looks."""
     folder = tmp_path / "bars"
     folder.mkdir()
     feed = make("sample")
     rows = feed.fetch(("SPY", "TLT", "^VIX"), date(2020, 1, 2), date(2024, 12, 31)).bars
     for symbol, own in rows.rename(columns={"session": "date"}).groupby("symbol"):
         own.drop(columns=["symbol", "source"]).to_csv(folder / f"{symbol}.csv", index=False)
-    return str(folder)
+    monkeypatch.setenv("NIGHTDESK_BARS", str(folder))
 
 
-def test_a_book_of_templates_is_checked_and_simulated_and_swept(home: Home, bars: str) -> None:
+@pytest.mark.usefixtures("bars")
+def test_a_book_of_templates_is_checked_and_simulated_and_swept(home: Home) -> None:
     home.copy(*KINDS)
     home.book(**CHANGED)
-    done(home, "nightdesk", "books", NIGHTDESK_BARS=bars)
+    nightdesk = Command()
+    nightdesk("books")
     span = ("--from", "2024-01-02", "--to", "2024-12-30")
     out = home.root / "out"
-    done(home, "nightdesk", "backtest", "two_funds", *span, "--out", str(out), NIGHTDESK_BARS=bars)
+    nightdesk("backtest", "two_funds", *span, "--out", out)
     metrics = json.loads((out / "metrics.json").read_text())
     assert re.fullmatch(r"[^+]+\+[0-9a-f]{12}\.[0-9a-f]{12}", metrics["code_version"])
     trades = (out / "trades.csv").read_text().splitlines()
     assert len(trades) > 3
     assert any("RSI" in row for row in trades)
-    swept = done(
-        home,
-        *("nightdesk", "sweep", "two_funds", *span, "--out", str(home.root / "swept"), "--jobs", "2"),
-        *("--set", "strategies.pullback.params.buy_below=40,45", "--json"),
-        NIGHTDESK_BARS=bars,
+    swept = nightdesk.document(
+        *("sweep", "two_funds", *span, "--out", home.root / "swept", "--jobs", "2"),
+        *("--set", "strategies.pullback.params.buy_below=40,45"),
     )
-    points = json.loads(swept.stdout)["points"]
-    assert [one["refused"] for one in points] == [None, None]
+    assert [one["refused"] for one in swept["points"]] == [None, None]
 
 
 def test_the_docs_show_the_template_itself() -> None:
