@@ -26,7 +26,7 @@ def test_everything_that_stands_against_a_book_is_told_the_gravest_first():
         stale=[("GLD", "no bar since 2024-03-01 (2 sessions)")],
         quarantined=[("since 2024-03-04", "TLT: a jump")],
         silent=["rotation"],
-        failed=date(2024, 3, 5),
+        failed="session 2024-03-05",
         blocked=["^VIX has no bar of this session"],
         foreign=["buy 1 GLD, open"],
         without_file="swing.yaml is gone",

@@ -2,7 +2,10 @@
 
 import pytest
 import yaml
+from tests.conftest import open_connection
 from tests.hourly_book import EARLY_CLOSE, hourly_tree
+
+from nightdesk.store import db
 
 #: The first hour of the session after the early close, and its bar's end in UTC.
 NEXT, FIRST_HOUR = "2019-12-02", "2019-12-02T15:00Z"
@@ -28,6 +31,17 @@ def test_hours_are_decided_in_order_and_told_by_their_instants(nightdesk, databa
     assert nightdesk("risk", hours).stdout
     assert "SPY" in nightdesk("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR).stdout
     assert nightdesk("verify", hours).stdout
+    with open_connection(database) as conn, db.cursor(conn) as cursor:
+        cursor.execute(
+            "UPDATE nightdesk.quality_runs SET outcome = 'quarantined', detail = 'AAPL: a jump' "
+            "WHERE check_name = 'no_bar' AND symbol = 'AAPL' AND session = %s",
+            [NEXT],
+        )
+        conn.commit()
+    (one,) = nightdesk.document("status")["books"]
+    (begun,) = {row["since"] for row in one["data"]["checks"] if row["outcome"] == "quarantined"}
+    assert begun == f"{NEXT} 10:00"
+    assert f"  IN QUARANTINE since {NEXT} 10:00: AAPL: a jump" in nightdesk("status").stdout.splitlines()
     pages = sorted(one.name for one in (project / "state" / "reports" / hours).iterdir())
     hours_of_the_day = [f"{EARLY_CLOSE}T{hour}00.html" for hour in (10, 11, 12, 13)]
     assert pages == [*hours_of_the_day, f"{NEXT}T1000.html"]

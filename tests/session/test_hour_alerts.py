@@ -98,14 +98,30 @@ def test_the_spell_and_what_stands_against_the_book_say_its_decisions(hourly_des
         (spell,) = quarantine_spells(context.conn, context.book.name, session, session)
         assert (spell["reason"], spell["ongoing"]) == ("h:out_of_range", True)
         assert (spell["first_as_of"], spell["last_as_of"]) == (at(1), at(1))
-        (concern,) = concerns_of(context.conn, context.book.name)
+        (concern,) = concerns_of(context.conn, context.book.name, context.schedule)
         assert "AAPL: open or close outside low to high" in concern.line
         assert "(the bar of this hour)" in concern.line
+        assert concern.about == "since 2019-12-02 11:00"
+        (unnamed,) = concerns_of(context.conn, context.book.name, None)
+        assert unnamed.about == "since 2019-12-02"
+    ((page,),) = hourly_desk.rows("SELECT html FROM nightdesk.reports WHERE as_of = %s", at(1))
+    assert "AAPL since 2019-12-02 11:00" in page
     hourly_desk.run(2)
     with hourly_desk.at(2) as context:
         (spell,) = quarantine_spells(context.conn, context.book.name, session, session)
         assert (spell["ongoing"], spell["last_as_of"]) == (False, at(1))
-        assert concerns_of(context.conn, context.book.name) == ()
+        assert concerns_of(context.conn, context.book.name, context.schedule) == ()
+
+
+def test_an_hour_that_failed_is_named_by_its_hour(hourly_desk: HourlyDesk) -> None:
+    hourly_desk.run(0, 1)
+    with hourly_desk.at(1) as context, context.conn.cursor() as cursor:
+        cursor.execute(
+            "UPDATE nightdesk.runs SET status = 'failed', closed_at = NULL WHERE as_of = %s", [at(1)]
+        )
+        (failed,) = concerns_of(context.conn, context.book.name, context.schedule)
+        (unnamed,) = concerns_of(context.conn, context.book.name, None)
+    assert (failed.about, unnamed.about) == ("in decision 2019-12-02 11:00", "in session 2019-12-02")
 
 
 def test_an_hour_without_a_bar_is_told_once_and_its_end_once_and_stands_on_the_page(

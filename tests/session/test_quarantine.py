@@ -117,6 +117,8 @@ def test_a_jump_waits_until_a_person_accepts_it_and_later_sessions_count_from_th
     spoil(desk, symbol, session(2), session(9), 1.6)
     for number in (2, 3):
         assert desk.run(number)["quality"]["quarantined"] == 1
+    [(page,)] = desk.rows("SELECT html FROM nightdesk.reports WHERE session = %s", session(3))
+    assert f"{symbol} since {session(2)}" in str(page)
     before = close_of(desk, symbol, session(1))
     [(first, last, ongoing, sessions, detail)] = desk.rows(
         "SELECT first_session, last_session, ongoing, sessions, detail FROM nightdesk.quarantine"

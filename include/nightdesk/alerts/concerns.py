@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -77,7 +76,7 @@ def concerns(
     disputed: Mapping[str, str] = MappingProxyType({}),
     blocked: Sequence[str] = (),
     without_file: str = "",
-    failed: date | None = None,
+    failed: str | None = None,
     unsent: Sequence[str] = (),
     silent: Sequence[str] = (),
     quarantined: Sequence[tuple[str, str]] = (),
@@ -99,8 +98,8 @@ def concerns(
         Why nothing may be opened, beside the switch and the level.
     without_file : str
         Why the book has no file; empty where it has one.
-    failed : date, optional
-        The session that failed.
+    failed : str, optional
+        The decision that failed, as ``session 2026-11-19``.
     unsent : sequence of str
         Orders of the session that came to nothing, and why.
     silent : sequence of str
@@ -122,7 +121,7 @@ def concerns(
         found.append(Concern(Gravity.FILELESS, without_file))
     if failed is not None:
         words = "it is not decided before the failed task, whose log says why, has run again"
-        found.append(Concern(Gravity.FAILED, words, f"in session {failed}"))
+        found.append(Concern(Gravity.FAILED, words, f"in {failed}"))
     if silent:
         found.append(Concern(Gravity.DEGRADED, silent_words(silent)))
     return tuple(sorted(found, key=lambda one: one.state.rank))

@@ -126,7 +126,8 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     ]
     checked = None if not newest else newest[0]["as_of"]
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
-    against = concerns_of(conn, book, "" if fileless is None else f"{fileless.words} {fileless.todo}")
+    lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
+    against = concerns_of(conn, book, schedule, lacking)
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
     return {
@@ -149,7 +150,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "drawdown": None if stood is None else drawdown_document(stood.state),
         "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
         "since_inception": _since_inception(conn, book, marks),
-        "data": _data(conn, book, newest[0] if newest else None),
+        "data": _data(conn, book, newest[0] if newest else None, schedule),
         "positions": positions,
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
@@ -170,18 +171,23 @@ def _following(conn: Connection, schedule: Schedule | None) -> dict[str, Any] | 
     return {"as_of": as_of, "name": schedule.name_of(as_of), "known_from": schedule.known_from(as_of)}
 
 
-def _data(conn: Connection, book: str, decided: Mapping[str, Any] | None) -> dict[str, Any]:
+def _data(
+    conn: Connection, book: str, decided: Mapping[str, Any] | None, schedule: Schedule | None
+) -> dict[str, Any]:
     """What the checks of a decision found, and what its ingest left out."""
-    from nightdesk.store.health_rows import ingest_notes, quarantine_spells, read_findings
+    from nightdesk.store.health_rows import ingest_notes, quarantines_at, read_findings
 
     if decided is None:
         return {"session": None, "checks": [], "left_out": []}
     session, as_of = decided["session"], decided["as_of"]
-    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    begun = {
+        symbol: f"{one['first_session']}" if schedule is None else schedule.name_of(one["first_as_of"])
+        for symbol, one in quarantines_at(conn, book, session, as_of).items()
+    }
     return {
         "session": session,
         "checks": [
-            {**row, "since": spells.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
+            {**row, "since": begun.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
             for row in read_findings(conn, book, as_of)
             if row["outcome"] != "passed"
         ],

@@ -92,7 +92,11 @@ def waiting(conn: Connection, root: Path) -> Iterator[str]:
 
     lacking = {one.book: f"{one.words} {one.todo}" for one in fileless_books(conn, root)}
     books = [record.book for record in started_books(conn)]
-    found = [(one, book) for book in books for one in concerns_of(conn, book, lacking.get(book, ""))]
+    found = [
+        (one, book)
+        for book in books
+        for one in concerns_of(conn, book, schedule_in(root, book), lacking.get(book, ""))
+    ]
     for one, book in sorted(found, key=lambda pair: pair[0].state.rank):
         if one.state.rank <= Gravity.DEGRADED.rank:
             yield f"{book}: {one.line}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.alerts.concerns import Concern, concerns
 from nightdesk.engine.stale import stale_words
@@ -13,18 +14,21 @@ from nightdesk.session.foreign_orders import words_of
 from nightdesk.session.unsent_orders import unsent_notes
 from nightdesk.store.decision_rows import newest_decisions, read_quality, silent_strategies
 from nightdesk.store.foreign_order_rows import foreign_orders
-from nightdesk.store.health_rows import quarantine_spells, read_findings
+from nightdesk.store.health_rows import quarantines_at, read_findings
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import disputed_positions, latest_marked
 from nightdesk.store.risk_state_rows import newest_risk_state
 
 if TYPE_CHECKING:
+    from nightdesk.core.schedule import Schedule
     from nightdesk.risk import RiskState
     from nightdesk.store.db import Connection
 
 
-def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Concern, ...]:
+def concerns_of(
+    conn: Connection, book: str, schedule: Schedule | None, without_file: str = ""
+) -> tuple[Concern, ...]:
     """All that stands against a started book after its newest decision, the gravest first.
 
     Parameters
@@ -32,6 +36,8 @@ def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Co
     conn : Connection
     book : str
         Its name.
+    schedule : Schedule or None
+        When it decides, which names its decisions; None where its file is gone or wrong: by their sessions.
     without_file : str
         Why it has no file, and what to do; empty where it has one.
     """
@@ -44,7 +50,7 @@ def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Co
         return concerns(switch, risk, foreign=foreign, without_file=without_file)
     as_of, session = newest[0]["as_of"], newest[0]["session"]
     quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
-    spells = {row["symbol"]: row["first_session"] for row in quarantine_spells(conn, book, session, session)}
+    spells = quarantines_at(conn, book, session, as_of)
     stopped = [row["detail"] for row in findings if row["outcome"] == "stopped"]
     blocked = [] if quality is None or quality.entries_allowed else [quality.reason]
     return concerns(
@@ -54,16 +60,30 @@ def concerns_of(conn: Connection, book: str, without_file: str = "") -> tuple[Co
         disputed=disputed_positions(conn, book, as_of),
         without_file=without_file,
         blocked=stopped or blocked,
-        failed=session if newest[0]["status"] == "failed" else None,
+        failed=_decision(newest[0], schedule) if newest[0]["status"] == "failed" else None,
         unsent=unsent_notes(conn, book, as_of),
         silent=silent_strategies(conn, book, as_of),
         quarantined=[
-            (f"since {spells[row['symbol']]}" if row["symbol"] in spells else "", row["detail"])
+            (_since(spells.get(row["symbol"]), schedule), row["detail"])
             for row in findings
             if row["outcome"] == "quarantined"
         ],
         stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
     )
+
+
+def _decision(row: Mapping[str, Any], schedule: Schedule | None) -> str:
+    """What people call a decision, with its name."""
+    if schedule is None:
+        return f"session {row['session']}"
+    return f"{schedule.noun} {schedule.name_of(row['as_of'])}"
+
+
+def _since(spell: Mapping[str, Any] | None, schedule: Schedule | None) -> str:
+    """When a spell of quarantine began; empty where it is not known."""
+    if spell is None:
+        return ""
+    return f"since {spell['first_session'] if schedule is None else schedule.name_of(spell['first_as_of'])}"
 
 
 def _answered(conn: Connection, book: str) -> RiskState | None:

@@ -13,7 +13,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.notices import Condition, Look, notice, speaks
 from nightdesk.store.alert_spells import AlertSpell, Kind, is_retried
 from nightdesk.store.db import Connection
-from nightdesk.store.health_rows import quarantine_spells
+from nightdesk.store.health_rows import quarantines_at
 from nightdesk.store.ledger_rows import latest_marked, positions_of, read_mark
 from nightdesk.store.message_rows import Level
 from nightdesk.store.rows import read_rows
@@ -115,8 +115,8 @@ def _by_symbol(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Mapping[str,
 
 
 def _stored_beginnings(context: Context) -> dict[str, str]:
-    spells = quarantine_spells(context.conn, context.book.name, context.session, context.session)
-    return {one["symbol"]: context.schedule.name_of(one["first_as_of"]) for one in spells}
+    spells = quarantines_at(context.conn, context.book.name, context.session, context.as_of)
+    return {symbol: context.schedule.name_of(one["first_as_of"]) for symbol, one in spells.items()}
 
 
 def _checked_session(context: Context) -> date:

@@ -53,7 +53,7 @@ from nightdesk.store.decision_rows import (
     targets_of,
     verdicts_of,
 )
-from nightdesk.store.health_rows import ingest_notes
+from nightdesk.store.health_rows import ingest_notes, quarantines_at
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_mark, reconciliations_of
@@ -226,11 +226,20 @@ def _concerns(
         blocked=[quality.reason] if quality.reason else [],
         unsent=unsent_notes(conn, book, as_of),
         silent=silent_strategies(conn, book, as_of),
-        quarantined=[(", ".join(quality.quarantined), apart)] if quality.quarantined else [],
+        quarantined=[(_quarantined_since(context, quality), apart)] if quality.quarantined else [],
         stale=[
             (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
             for row in stale_holdings_of(conn, book, as_of)
         ],
+    )
+
+
+def _quarantined_since(context: Context, quality: QualityRow) -> str:
+    """The symbols in quarantine, and the decision in which that began."""
+    spells = quarantines_at(context.conn, context.book.name, context.session, context.as_of)
+    begun = {symbol: context.schedule.name_of(one["first_as_of"]) for symbol, one in spells.items()}
+    return ", ".join(
+        f"{symbol} since {begun[symbol]}" if symbol in begun else symbol for symbol in quality.quarantined
     )
 
 

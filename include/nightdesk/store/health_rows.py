@@ -95,3 +95,9 @@ def quarantine_spells(conn: Connection, book: str, first: date, last: date) -> l
         last_as_of (its decisions, UTC), by first decision.
     """
     return read_rows(conn, "quarantine_spells", book=book, first=first, last=last)
+
+
+def quarantines_at(conn: Connection, book: str, session: date, as_of: datetime) -> dict[str, dict[str, Any]]:
+    """The spells of quarantine that a decision is in, by symbol, as `quarantine_spells` gives them."""
+    spells = quarantine_spells(conn, book, session, session)
+    return {one["symbol"]: one for one in spells if one["first_as_of"] <= as_of <= one["last_as_of"]}
