@@ -1,4 +1,5 @@
-"""Write the reference pages, docs/reference/, from the code: book keys, limits, strategies, sizings, factors.
+"""Write the reference pages, docs/reference/, from the code: book keys, limits, strategies, sizings, factors,
+and the files of a backtest.
 
 Used like this::
 
@@ -23,6 +24,9 @@ from pydantic.fields import FieldInfo
 from nightdesk import portfolio, strategies
 from nightdesk.core.book import Book
 from nightdesk.factors.factor_registry import described, families
+from nightdesk.research.backtest.result_columns import COLUMN_WORDS, HOURLY_ONLY
+from nightdesk.research.backtest.table_columns import kind_of
+from nightdesk.research.backtest.tables import TABLES
 from nightdesk.risk import rule_names
 from nightdesk.risk.rule import Rule, rule_class
 from nightdesk.strategies import SignalSide
@@ -64,6 +68,12 @@ periods before; `h:NAME` is over hours of the exchange's clock, for an hourly bo
 
 | factor | what it is |
 | --- | --- |"""
+FILES_HEAD = f"""\
+# The files of a backtest, column by column
+
+{MADE}; what they are for is told in [backtest](../command-line.md#backtest). Each is a CSV, or a
+Parquet file of the same name. The columns {{hourly}} stand in those of an hourly book alone.
+Instants are UTC: in a CSV as `2026-11-19T15:00:00Z`."""
 
 SUBJECTS = {
     "entries": "what is opened or added to",
@@ -78,6 +88,15 @@ WORDS = {
     bool: "true or false",
     JsonValue: "any value",
 }
+#: What Parquet calls the values of a column.
+TYPES = {
+    "date": "date",
+    "instant": "instant",
+    "text": "text",
+    "flag": "true or false",
+    "count": "whole number",
+    "number": "number",
+}
 BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
@@ -89,6 +108,7 @@ def pages() -> dict[str, str]:
         "strategies.md": strategies_page(),
         "sizings.md": sizings_page(),
         "factors.md": factors_page(),
+        "files.md": files_page(),
     }
     return {name: "\n".join(lines) + "\n" for name, lines in made.items()}
 
@@ -138,6 +158,16 @@ def factors_page() -> Iterator[str]:
     yield FACTORS_HEAD
     for pattern in families():
         yield f"| `{pattern}` | {_cell(described(pattern))} |"
+
+
+def files_page() -> Iterator[str]:
+    """Every column of the tables of a backtest, a section for each table."""
+    yield FILES_HEAD.format(hourly=_named(sorted(HOURLY_ONLY)))
+    for table, blocks in TABLES.items():
+        yield from ("", f"## {table}", "", _prose(blocks).split("\n\n")[0])
+        yield from ("", "| column | what it is | kind |", "| --- | --- | --- |")
+        for name, words in COLUMN_WORDS[table].items():
+            yield f"| `{name}` | {_cell(words)} | {TYPES[kind_of(table, name)]} |"
 
 
 def _ours(plug_in: object) -> bool:

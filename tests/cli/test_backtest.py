@@ -14,7 +14,6 @@ from nightdesk.cli.data_notes import folded
 from nightdesk.core.calendar import get_calendar
 from nightdesk.research.backtest.tables import TABLES
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
 TOMORROW = str(get_calendar().shift(get_calendar().latest_completed(datetime.now(UTC)), 1))
 SPAN = ("--from", "2021-01-02", "--to", "2021-12-31")
 
@@ -138,17 +137,6 @@ def test_a_backtest_on_sample_data_says_so(nightdesk):
     text = nightdesk("backtest", "multi_asset", "--from", "2024-01-02", "--to", "2024-03-28").stdout
     assert "sample data: these bars are generated, not a market's" in text
     assert re.search(r"final_nav +\$\d", text)
-
-
-def test_the_docs_name_every_column_of_every_table():
-    sections = re.split(r"^### ", DOCS.read_text(), flags=re.MULTILINE)[1:]
-    told = {}
-    for section in sections:
-        name, _, body = section.partition(".csv")
-        cells = re.findall(r"^\| ([a-z_, ]+) \|", body, flags=re.MULTILINE)
-        told[name] = {column for cell in cells for column in cell.split(", ")} - {"column"}
-    for name, (columns, _) in TABLES.items():
-        assert told[name] == set(columns), name
 
 
 def test_the_summary_tells_the_benchmark_the_targets_and_what_was_paid(nightdesk, written, bars):

@@ -11,6 +11,7 @@ from tests.research.backtest.panels import LAST, seeded_panel
 
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Injection, overlay, parse_injections, within
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.table_files import write_csv
 from nightdesk.research.backtest.tables import TABLES
@@ -116,8 +117,7 @@ def test_a_backtest_trades_on_what_is_injected_and_marks_it(tmp_path):
 
 
 def _marked(result: Result, folder: Path) -> list[tuple[str, str, str, str]]:
-    columns, blocks = TABLES["signals"]
-    write_csv(folder / "signals.csv", columns, blocks(result))
+    write_csv(folder / "signals.csv", columns_of("signals"), TABLES["signals"](result))
     told = list(csv.DictReader((folder / "signals.csv").open()))
     assert {row["injected"] for row in told} <= {"True", "False"}
     return [

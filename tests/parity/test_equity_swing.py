@@ -21,10 +21,9 @@ from nightdesk.operations.trace import trace
 from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.metrics import metrics
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.trades import (
-    DROPPED_COLUMNS,
-    TRADE_COLUMNS,
     dropped_rows,
     trade_rows,
     trades,
@@ -109,7 +108,7 @@ def _same_words(result: Result, opened: Callable[[date], AbstractContextManager[
     """Page and trace of a session tell why positions end and entries were dropped as the tables do."""
     dropped: dict[str, dict[str, Any]] = {}
     for row in dropped_rows(result):
-        one = dict(zip(DROPPED_COLUMNS, row, strict=True))
+        one = dict(zip(columns_of("dropped"), row, strict=True))
         dropped.setdefault(one["filter"], one)
     assert set(dropped) == {"superseded", "correlated"}
     for one in dropped.values():
@@ -119,7 +118,7 @@ def _same_words(result: Result, opened: Callable[[date], AbstractContextManager[
             assert f"<b>{one['symbol']}</b> of {one['strategy']}: {one['words']}." in page
     ended: dict[str, dict[str, Any]] = {}
     for row in trade_rows(result):
-        trade = dict(zip(TRADE_COLUMNS, row, strict=True))
+        trade = dict(zip(columns_of("trades"), row, strict=True))
         ended.setdefault(str(trade["exit_reason"]).partition(":")[0], trade)
     calendar = get_calendar()
     for kind in ("stop", "age"):

@@ -69,13 +69,13 @@ def test_parts_of_a_result_lie_between_their_neighbours() -> None:
 
 def broken(monkeypatch: pytest.MonkeyPatch, fault: Callable[[], None]) -> None:
     """Let the table of risks come upon a fault after its first rows."""
-    columns, blocks = TABLES["risk"]
+    blocks = TABLES["risk"]
 
     def rows(result: Result) -> Iterator[object]:
         yield from blocks(result)
         fault()
 
-    monkeypatch.setitem(TABLES, "risk", (columns, rows))
+    monkeypatch.setitem(TABLES, "risk", rows)
 
 
 def test_a_fault_in_another_process_fails_the_backtest_with_its_traceback(

@@ -10,6 +10,7 @@ from tests.engine.desks import book
 from tests.research.backtest.panels import seeded_panel
 
 from nightdesk.engine import risk_report
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import backtest
 from nightdesk.research.backtest.table_files import write_csv
 from nightdesk.research.backtest.tables import TABLES
@@ -26,8 +27,8 @@ LIMITS = {
 def test_every_session_has_a_row_of_what_it_held(tmp_path: Path) -> None:
     of = book(limits=LIMITS, quality={"failed_share": 0.6})
     result = backtest(of, seeded_panel(of), date(2019, 1, 2), date(2019, 6, 28))
-    columns, rows = TABLES["risk"]
-    write_csv(tmp_path / "risk.csv", columns, rows(result))
+    rows = TABLES["risk"]
+    write_csv(tmp_path / "risk.csv", columns_of("risk"), rows(result))
     table = list(csv.DictReader((tmp_path / "risk.csv").open()))
     assert [row["session"] for row in table] == [str(one.state.mark.session) for one in result.decided]
     assert (table[0]["herfindahl"], table[0]["average_correlation"], table[0]["largest"]) == ("", "", "")

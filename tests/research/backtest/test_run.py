@@ -21,6 +21,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Action
 from nightdesk.core.reporting_terms import Target
 from nightdesk.research.backtest.metrics import metrics
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.result_files import write_result
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.backtest.table_files import write_csv
@@ -203,7 +204,8 @@ def test_parquet_holds_what_the_csv_holds_with_types(result: Result, tmp_path: P
         tmp_path / "csv" / "metrics.json"
     ).read_bytes()
     dated = {"acquired", "sold", "held_since"}
-    for name, (columns, _) in TABLES.items():
+    for name in TABLES:
+        columns = columns_of(name)
         path = tmp_path / "one" / f"{name}.parquet"
         assert path.read_bytes() == (tmp_path / "two" / f"{name}.parquet").read_bytes()
         table = parquet.read_table(path)
@@ -296,7 +298,7 @@ def test_every_session_is_decided_once(result: Result) -> None:
 
 
 def test_the_profits_of_the_strategies_are_the_books_in_every_session_to_the_cent(result: Result) -> None:
-    columns, _ = TABLES["performance"]
+    columns = columns_of("performance")
     told: dict[date, list[dict[str, object]]] = {}
     for row in performance_rows(result):
         one = dict(zip(columns, row, strict=True))
@@ -350,7 +352,7 @@ def test_the_deepest_drawdown_is_told_from_the_highest_nav_and_from_the_last_res
     assert document["peak_resets"] >= 1  # type: ignore[operator]
     assert document["max_drawdown"] == pytest.approx(true)
     assert document["max_drawdown"] > document["max_drawdown_since_reset"] > 0  # type: ignore[operator]
-    columns, _ = TABLES["nav"]
+    columns = columns_of("nav")
     last = dict(zip(columns, list(nav_rows(told))[-1], strict=True))
     state = told.decided[-1].gated.judged.risk
     assert last["drawdown"] == pytest.approx(float(1 - Decimal(str(last["nav"])) / state.highest))

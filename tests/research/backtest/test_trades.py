@@ -23,8 +23,9 @@ from tests.research.backtest.swing import (
 )
 
 from nightdesk.accounting.ledger import value
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.result_files import write_result
-from nightdesk.research.backtest.trades import TRADE_COLUMNS, trade_rows, trades
+from nightdesk.research.backtest.trades import trade_rows, trades
 
 COSTS = {"commission": 0.001, "commission_per_unit": 0.005, "slippage": 0.00075}
 
@@ -35,7 +36,7 @@ def bars(**paths: list[float]) -> dict[str, list[float]]:
 
 
 def rows(played: Played) -> list[dict[str, Any]]:
-    return [dict(zip(TRADE_COLUMNS, row, strict=True)) for row in trade_rows(played.result)]
+    return [dict(zip(columns_of("trades"), row, strict=True)) for row in trade_rows(played.result)]
 
 
 def earned(played: Played) -> dict[str, Decimal]:

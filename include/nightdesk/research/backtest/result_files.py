@@ -17,6 +17,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.research.backtest.draft_folder import draft_of
 from nightdesk.research.backtest.forked_work import CAN_FORK, ForkedWork, interrupts_held
 from nightdesk.research.backtest.metrics import metrics
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result, uncollected
 from nightdesk.research.backtest.table_files import append_csv, append_rows, rows_to_parquet, write_parquet
 from nightdesk.research.backtest.tables import GROWING, TABLES
@@ -136,9 +137,9 @@ class ResultFiles:
         """Write whole tables."""
         write = append_csv if self._format == "csv" else write_parquet
         for name in names:
-            columns, blocks = TABLES[name]
+            columns = columns_of(name, hourly=result.hourly)
             with self._telling(f"{name}.{self._format}") as path:
-                write(path, columns, blocks(result))
+                write(path, columns, TABLES[name](result))
 
     def _grow(self, result: Result, early: Sequence[str], growing: Sequence[str], part: Result) -> None:
         """Write what is known early of the whole, and append a part to tables."""
@@ -152,9 +153,9 @@ class ResultFiles:
         for first in range(0, size, AT_ONCE):
             some = part.part(first, min(first + AT_ONCE, size))
             for name in names:
-                columns, blocks = TABLES[name]
+                columns = columns_of(name, hourly=part.hourly)
                 with self._telling(f"{name}.{ending}") as path:
-                    append(path, columns, blocks(some))
+                    append(path, columns, TABLES[name](some))
 
     def _complete(self, rest: Result, names: Sequence[str]) -> None:
         """Append the last part to tables."""

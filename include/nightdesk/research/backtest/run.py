@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 
@@ -153,6 +154,24 @@ class Result:
     def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
         """What each position is worth at the mark of every decided session, dollars and cents."""
         return tuple(self.worth_of(one) for one in self.decided)
+
+    @cached_property
+    def injected(self) -> frozenset[tuple[int, str, str]]:
+        """Row of the market, strategy and symbol of every injected signal: the last row of its session."""
+        sessions = self.market.sessions
+        return frozenset(
+            (bisect_right(sessions, day) - 1, name, symbol) for day, name, symbol in self.market.injected
+        )
+
+    @property
+    def hourly(self) -> bool:
+        """Whether a session may have several decisions."""
+        return self.market.hours is not None
+
+    def when(self, one: Decided) -> tuple[date] | tuple[date, datetime]:
+        """The session of a decision, and of an hourly book its instant, UTC."""
+        session = one.state.mark.session
+        return (session, self.market.closes[one.t]) if self.hourly else (session,)
 
     def worth_of(self, one: Decided) -> dict[tuple[str, str], Decimal]:
         """The same of one decision."""

@@ -42,13 +42,14 @@ Block = Sequence[Column]
 #: Rows that are turned into columns at a time.
 ROWS_AT_ONCE = 16_384
 
-Kind = Literal["date", "text", "flag", "count", "number"]
+Kind = Literal["date", "instant", "text", "flag", "count", "number"]
 
 #: What the values of a column are, by its name, or by that of its table and its own; all others are numbers.
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(
         ("session", "entry_session", "exit_session", "acquired", "sold", "held_since"), "date"
     ),
+    **dict.fromkeys(("as_of", "entry_as_of", "exit_as_of"), "instant"),
     **dict.fromkeys(
         (
             "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",

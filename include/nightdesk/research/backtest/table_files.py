@@ -57,6 +57,9 @@ def _fields(kind: Kind, column: Column) -> pa.Array:
     if kind in {"date", "flag"}:
         written = {one: str(one) for one in set(column)}
         return pa.array(list(map(written.__getitem__, column)), pa.string())
+    if kind == "instant":
+        written = {one: f"{one:%Y-%m-%dT%H:%M:%S}Z" if one else "" for one in set(column)}
+        return pa.array(list(map(written.__getitem__, column)), pa.string())
     if set(map(type, column)) == {float}:
         return _digits(np.array(column))
     # decimals, counts, and values that are missing; many are the same object from session to session
@@ -96,7 +99,9 @@ def _quoted(texts: Sequence[str]) -> Sequence[str]:
 
 
 def write_parquet(path: Path, columns: Sequence[str], blocks: Iterable[Block]) -> None:
-    """Write a Parquet file: dates, texts, flags, counts, and all else as numbers; a missing value is null."""
+    """Write a Parquet file: dates, instants (UTC), texts, flags, counts, and all else as numbers; a missing
+    value is null.
+    """
     from pyarrow import parquet
 
     schema = _schema(path.stem, columns)
@@ -168,6 +173,7 @@ def _type(kind: Kind) -> pa.DataType:
 
     types = {
         "date": pa.date32(),
+        "instant": pa.timestamp("ms", "UTC"),
         "text": pa.string(),
         "flag": pa.bool_(),
         "count": pa.int64(),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from decimal import Decimal
+from functools import wraps
 from itertools import batched, chain
 from operator import attrgetter
 from typing import Any
@@ -26,10 +26,11 @@ from nightdesk.engine import measure
 from nightdesk.engine.injection import WORDS
 from nightdesk.orders.slippage import slippage_of
 from nightdesk.performance import Valued, by_strategy
+from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result
 from nightdesk.research.backtest.simulation import Decided
 from nightdesk.research.backtest.table_columns import ROWS_AT_ONCE, Block, Coded
-from nightdesk.research.backtest.trades import DROPPED_COLUMNS, TRADE_COLUMNS, dropped_rows, trade_rows
+from nightdesk.research.backtest.trades import dropped_rows, trade_rows
 from nightdesk.risk import tail_risk
 from nightdesk.risk.concentration import concentration
 from nightdesk.risk.distances import nearest
@@ -51,7 +52,7 @@ def tax_ledger(result: Result) -> TaxLedger:
 
 
 def form_rows(result: Result) -> Iterator[tuple[object, ...]]:
-    """The lines of all years by date of sale, without totals."""
+    """Sales of all years as the tax form has them, by date of sale and without totals."""
     ledger = tax_ledger(result)
     disposals = ledger.disposals
     for year in sorted({one.sold.year for one in disposals}):
@@ -62,10 +63,7 @@ def form_rows(result: Result) -> Iterator[tuple[object, ...]]:
 Row = tuple[object, ...]
 
 
-PERFORMANCE_COLUMNS = (
-    "strategy", "realised", "unrealised", "dividends", "commission", "borrow", "interest", "fees", "other",
-    "profit",
-)  # fmt: skip
+PERFORMANCE_COLUMNS = columns_of("performance")[1:]
 #: Sessions of signals that are put into words at a time.
 SESSIONS_AT_ONCE = 256
 
@@ -75,11 +73,11 @@ ACTIONS = tuple(one.name.lower() for one in sorted(SignalAction))
 
 
 def nav_rows(result: Result) -> Iterator[Row]:
-    """The book at the mark of each session."""
+    """The book at the mark of each decision."""
     for one in result.decided:
         mark = one.state.mark
         yield (
-            mark.session,
+            *result.when(one),
             mark.cash,
             mark.positions_value,
             mark.nav,
@@ -92,13 +90,13 @@ def nav_rows(result: Result) -> Iterator[Row]:
 
 
 def performance_rows(result: Result) -> Iterator[Row]:
-    """The profit of each session by strategy, and what no strategy moved."""
+    """The profit of each decision by strategy, and what no strategy moved."""
     amounts = attrgetter(*PERFORMANCE_COLUMNS)
     before = Valued() if result.before is None else _valued(result.before, result.worth_of(result.before))
     for one, worth in zip(result.decided, result.worth, strict=True):
         after = _valued(one, worth)
         for day in by_strategy(tuple(result.desk.strategies), before, after, one.entries):
-            yield (one.state.mark.session, *amounts(day))
+            yield (*result.when(one), *amounts(day))
         before = after
 
 
@@ -122,19 +120,20 @@ def _signals(result: Result, first: int, stop: int) -> Block:
     said = {name: market.signals[name].rows(first, stop) for name in desk.strategies}
     words = {name: one.explanations(view, said[name]) for name, one in desk.strategies.items()}
     sessions = market.sessions[first:stop]
-    row = {session: t for t, session in enumerate(sessions)}
     injected = np.zeros((len(sessions), len(said), len(desk.symbols)), dtype=bool)
-    for session, name, symbol in market.injected:
-        if session in row:
-            words[name][row[session], desk.column[symbol]] = WORDS
-            injected[row[session], desk.strategy_row[name], desk.column[symbol]] = True
+    for t, name, symbol in result.injected:
+        if first <= t < stop:
+            words[name][t - first, desk.column[symbol]] = WORDS
+            injected[t - first, desk.strategy_row[name], desk.column[symbol]] = True
 
     def column(parts: Iterable[NDArray[Any]]) -> NDArray[Any]:
         return np.stack(list(parts), axis=1).ravel()
 
     places = np.indices(injected.shape).reshape(3, -1)
     return (
-        *map(Coded, (sessions, tuple(desk.strategies), desk.symbols), places),
+        Coded(sessions, places[0]),
+        *([Coded(market.closes[first:stop], places[0])] if result.hourly else []),
+        *map(Coded, (tuple(desk.strategies), desk.symbols), places[1:]),
         Coded(DIRECTIONS, column(one.direction for one in said.values()) - min(Direction)),
         Coded(SIDES, column(one.side for one in said.values()) - min(SignalSide)),
         Coded(ACTIONS, column(one.action for one in said.values()) - min(SignalAction)),
@@ -160,7 +159,7 @@ def target_blocks(result: Result) -> Iterator[Block]:
     counts = [len(found) for found, _ in places]
     columns: list[Floats] = list(map(np.concatenate, zip(*numbers, strict=True)))
     yield (
-        Coded.repeated(_sessions(result), counts),
+        *_keys(result, counts),
         Coded(tuple(result.desk.strategies), strategy),
         Coded(result.desk.symbols, symbol),
         *columns[:5],
@@ -170,18 +169,20 @@ def target_blocks(result: Result) -> Iterator[Block]:
     )
 
 
-def _sessions(result: Result) -> list[date]:
-    return [one.state.mark.session for one in result.decided]
+def _keys(result: Result, counts: Sequence[int]) -> Iterator[Coded]:
+    """The key of each decision, in so many rows."""
+    keys = zip(*map(result.when, result.decided), strict=True)
+    return (Coded.repeated(column, counts) for column in keys)
 
 
 def verdict_blocks(result: Result) -> Iterator[Block]:
-    """The gate's words."""
+    """What the gate said of every wanted trade."""
     symbols = result.desk.symbols
     cells = [tuple(verdict_cells(one.gated.passage, symbols)) for one in result.decided]
     columns = tuple(zip(*chain.from_iterable(cells), strict=True))
     if columns:
-        sessions = Coded.repeated(_sessions(result), list(map(len, cells)))
-        yield (sessions, *columns, list(map(sentence, *columns)))
+        keys = _keys(result, list(map(len, cells)))
+        yield (*keys, *columns, list(map(sentence, *columns)))
 
 
 def order_rows(result: Result) -> Iterator[Row]:
@@ -193,7 +194,7 @@ def order_rows(result: Result) -> Iterator[Row]:
         for order in one.orders:
             ended = "expired" if order.client_order_id in reasons else "filled"
             yield (
-                order.session,
+                *result.when(one),
                 order.client_order_id,
                 order.symbol,
                 order.side,
@@ -214,7 +215,7 @@ def fill_rows(result: Result) -> Iterator[Row]:
     for one in result.decided:
         for fill in one.fills:
             yield (
-                fill.session,
+                *result.when(one),
                 fill.execution_id,
                 fill.client_order_id,
                 fill.symbol,
@@ -232,11 +233,11 @@ def cross_rows(result: Result) -> Iterator[Row]:
     for one in result.decided:
         for cross in one.crosses:
             for intent in cross.intents:
-                yield (cross.session, intent.strategy, cross.symbol, intent.quantity, cross.price)
+                yield (*result.when(one), intent.strategy, cross.symbol, intent.quantity, cross.price)
 
 
 def position_blocks(result: Result) -> Iterator[Block]:
-    """Positions at the mark of each session."""
+    """Positions at the mark of each decision."""
     held = [one.state.ledger.held() for one in result.decided]
     rows = list(chain.from_iterable(held))
     if not rows:
@@ -246,7 +247,7 @@ def position_blocks(result: Result) -> Iterator[Block]:
         worth[at.strategy, at.symbol] for worth, some in zip(result.worth, held, strict=True) for at in some
     ]
     yield (
-        Coded.repeated(_sessions(result), list(map(len, held))),
+        *_keys(result, list(map(len, held))),
         *(positions.each(attrgetter(name)) for name in ("strategy", "symbol", "quantity", "average_cost")),
         list(chain.from_iterable(_prices(result, held))),
         worth,
@@ -264,7 +265,7 @@ def _prices(result: Result, held: Iterable[Sequence[Position]]) -> Iterator[list
 
 
 def risk_rows(result: Result) -> Iterator[Row]:
-    """The risk of what is held at the mark of each session, and the limit that is nearest."""
+    """The risk of what is held at the mark of each decision, and the limit that is nearest."""
     desk, groups = result.desk, result.desk.book.groups
     for one in result.decided:
         day = result.market.day(one.t)
@@ -284,7 +285,7 @@ def risk_rows(result: Result) -> Iterator[Row]:
             spread.effective_positions,
         )
         yield (
-            one.state.mark.session,
+            *result.when(one),
             *("" if math.isnan(figure) else figure for figure in figures),
             spread.largest,
             spread.largest_weight,
@@ -299,90 +300,45 @@ def risk_event_rows(result: Result) -> Iterator[Row]:
     """Kills and releases, given or raised by a rule, sessions in which the breaker allowed no entries, and
     moves between drawdown levels.
     """
-    rows: list[Row] = [(event.session, event.kind, "", "", event.reason) for event in result.events]
+    undated = ("",) if result.hourly else ()
+    rows: list[Row] = [(one.session, *undated, one.kind, "", "", one.reason) for one in result.events]
     for decided in result.decided:
-        mark = decided.state.mark
-        rows += [(mark.session, one.event, one.value, one.limit, one.note) for one in decided.gated.breaches]
+        when = result.when(decided)
+        rows += [(*when, one.event, one.value, one.limit, one.note) for one in decided.gated.breaches]
         change, levels = decided.gated.judged.change, result.desk.book.levels
         if change is not None and levels is not None:
             move = f"level {change.before} to {change.after}"
-            rows.append((mark.session, move, float(change.drawdown), "", describe(change, levels)))
-    yield from sorted(rows, key=lambda row: (str(row[0]), str(row[1])))
+            rows.append((*when, move, float(change.drawdown), "", describe(change, levels)))
+    yield from sorted(rows, key=lambda row: list(map(str, row[:-3])))
 
 
 def in_blocks(rows: Callable[[Result], Iterable[Row]]) -> Callable[[Result], Iterator[Block]]:
     """The rows of a table, some at a time, as columns."""
 
+    @wraps(rows)
     def blocks(result: Result) -> Iterator[Block]:
         return (tuple(zip(*some, strict=True)) for some in batched(rows(result), ROWS_AT_ONCE))
 
     return blocks
 
 
-TABLES: dict[str, tuple[tuple[str, ...], Callable[[Result], Iterable[Block]]]] = {
-    "nav": (
-        (
-            "session", "cash", "positions_value", "nav", "drawdown", "drawdown_since_reset", "level", "gross",
-            "net",
-        ),
-        in_blocks(nav_rows),
-    ),
-    "signals": (
-        ("session", "strategy", "symbol", "direction", "side", "action", "strength", "confidence", "reason",
-         "injected"),
-        signal_blocks,
-    ),
-    "targets": (
-        (
-            "session", "strategy", "symbol", "held", "wanted", "quantity", "weight", "confidence",
-            "portfolio_volatility", "scale", "allocation", "reduce_to",
-        ),
-        target_blocks,
-    ),
-    "verdicts": (
-        (
-            "session", "step", "rule", "symbol", "action", "value", "limit", "held", "before", "after",
-            "words",
-        ),
-        verdict_blocks,
-    ),
-    "orders": (
-        (
-            "session", "client_order_id", "symbol", "side", "quantity", "order_type", "time_in_force",
-            "purpose", "reference_price", "state", "filled", "reason", "limit_price",
-        ),
-        in_blocks(order_rows),
-    ),
-    "fills": (
-        (
-            "session", "execution_id", "client_order_id", "symbol", "side", "quantity", "price", "commission",
-            "reference_price", "slippage_bps",
-        ),
-        in_blocks(fill_rows),
-    ),
-    "crosses": (("session", "strategy", "symbol", "quantity", "price"), in_blocks(cross_rows)),
-    "positions": (
-        (
-            "session", "strategy", "symbol", "quantity", "average_cost", "price", "value", "unrealised",
-            "realised", "commission", "dividends", "borrow", "entry_session",
-        ),
-        position_blocks,
-    ),
-    "performance": (("session", *PERFORMANCE_COLUMNS), in_blocks(performance_rows)),
-    "trades": (TRADE_COLUMNS, in_blocks(trade_rows)),
-    "dropped": (DROPPED_COLUMNS, in_blocks(dropped_rows)),
-    "risk": (
-        (
-            "session", "volatility", "historical_var", "historical_cvar", "normal_var", "normal_cvar",
-            "var_sessions", "herfindahl", "effective_positions", "largest", "largest_weight",
-            "largest_group", "largest_group_weight", "average_correlation", "nearest_limit",
-            "nearest_subject", "nearest_room",
-        ),
-        in_blocks(risk_rows),
-    ),
-    "form_8949": (COLUMNS, in_blocks(form_rows)),
-    "risk_events": (("session", "kind", "value", "limit", "reason"), in_blocks(risk_event_rows)),
-}  # fmt: skip
+#: What makes the columns of each table; see `columns_of` for their names.
+TABLES: dict[str, Callable[[Result], Iterable[Block]]] = {
+    "nav": in_blocks(nav_rows),
+    "signals": signal_blocks,
+    "targets": target_blocks,
+    "verdicts": verdict_blocks,
+    "orders": in_blocks(order_rows),
+    "fills": in_blocks(fill_rows),
+    "crosses": in_blocks(cross_rows),
+    "positions": position_blocks,
+    "performance": in_blocks(performance_rows),
+    "trades": in_blocks(trade_rows),
+    "dropped": in_blocks(dropped_rows),
+    "risk": in_blocks(risk_rows),
+    "form_8949": in_blocks(form_rows),
+    "risk_events": in_blocks(risk_event_rows),
+}
 
 #: The tables whose rows of a decision are known as soon as the next one is made; those of all come in order.
 GROWING = (

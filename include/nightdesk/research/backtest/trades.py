@@ -18,12 +18,6 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...]
 
-TRADE_COLUMNS = (
-    "strategy", "symbol", "entry_session", "entry_price", "exit_session", "exit_price", "quantity",
-    "sessions", "profit", "return", "entry_reason", "exit_reason",
-)  # fmt: skip
-DROPPED_COLUMNS = ("session", "strategy", "symbol", "filter", "other", "value", "limit", "words")
-
 
 def trades(result: Result) -> list[RoundTrip]:
     """All trades: those that are closed in the order of their ends, then the open ones at the last mark.
@@ -44,15 +38,16 @@ def trade_rows(result: Result) -> Iterator[Row]:
     """
     calendar, marks = result.desk.book.calendar, [one.state.mark.session for one in result.decided]
     decided_at = [at for at, one in enumerate(result.decided) for _ in one.entries]
+    open_still = ("", "") if result.hourly else ("",)
     for one in trades(result):
         opened, closed = decided_at[one.opened_by], None if one.closed is None else decided_at[one.closed_by]
         last = marks[-1] if closed is None else marks[closed - 1]
         yield (
             one.strategy,
             one.symbol,
-            marks[opened],
+            *result.when(result.decided[opened]),
             one.entry_price,
-            "" if closed is None else marks[closed],
+            *(open_still if closed is None else result.when(result.decided[closed])),
             "" if closed is None else one.exit_price,
             one.entered * one.side,
             sessions_held(calendar, marks[opened], max(last, marks[opened])),
@@ -66,7 +61,7 @@ def trade_rows(result: Result) -> Iterator[Row]:
 def _said(result: Result, trade: RoundTrip, at: int) -> str:
     """The strategy's words on the symbol in the decision that stands at `at`."""
     t, desk = result.decided[at].t, result.desk
-    if (result.market.sessions[t], trade.strategy, trade.symbol) in result.market.injected:
+    if (t, trade.strategy, trade.symbol) in result.injected:
         return WORDS
     said = result.market.signals[trade.strategy]
     return desk.strategies[trade.strategy].explain(result.view, said, t, desk.column[trade.symbol])
@@ -107,7 +102,7 @@ def dropped_rows(result: Result) -> Iterator[Row]:
         for gone in one.targets.dropped:
             other = (strategies if gone.filter == "superseded" else symbols)[gone.other]
             yield (
-                one.state.mark.session,
+                *result.when(one),
                 strategies[gone.strategy],
                 symbols[gone.symbol],
                 gone.filter,
