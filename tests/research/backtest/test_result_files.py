@@ -170,6 +170,15 @@ def test_work_in_another_process_is_ended_wherever_it_is() -> None:
         work.wait()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let processes take an interrupt: those of tests that run in the background of a shell ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, market: Path) -> None:
     span = ("--from", "2010-01-04", "--to", "2022-12-30", "--feed", f"files:{market}")
     (tmp_path / "nav.csv").write_text("of an earlier backtest\n")
