@@ -1,4 +1,5 @@
-from dataclasses import replace
+import tracemalloc
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
+from nightdesk.feeds import measures
 from nightdesk.feeds.expectations import judge, session_frame
 from nightdesk.feeds.quality import CHECKS, CheckConsequence, examine
 from nightdesk.research.backtest.data import read_market
@@ -293,6 +295,41 @@ def held_somewhere(panel: Panel, random: np.random.Generator) -> Panel:
     start, n = int(random.integers(5, LENGTH - 10)), int(random.integers(0, 6))
     close[start : start + 8, n] = close[start, n]
     return replace(panel, close=close)
+
+
+@pytest.mark.parametrize("columns", [1, 3, 7])
+def test_the_columns_that_are_measured_at_once_change_nothing(columns, monkeypatch):
+    panel, random = spoilt(2), np.random.default_rng(5)
+    compare = panel.close * np.exp(random.normal(0, 0.005, panel.close.shape))
+    opened = np.where(random.random(panel.close.shape) < 0.02, panel.fill_open * 2, panel.fill_open)
+    panel = replace(panel, fill_open=opened)
+    whole = examine(panel, BOOK, compare)
+    monkeypatch.setattr(measures, "_COLUMNS", columns)
+    parts = examine(panel, BOOK, compare)
+    for check in CHECKS:
+        np.testing.assert_array_equal(whole.values[check.name], parts.values[check.name])
+        np.testing.assert_array_equal(whole.failed[check.name], parts.failed[check.name])
+    for name in ("size", "limit", "since"):
+        np.testing.assert_array_equal(getattr(whole.jumps, name), getattr(parts.jumps, name))
+    assert len(whole.withheld.opens.row) > 5
+    for t in range(LENGTH):
+        assert whole.withheld.opens.at(t) == parts.withheld.opens.at(t)
+        assert whole.findings(t) == parts.findings(t)
+
+
+def test_a_wide_panel_is_checked_in_little_memory():
+    one = panel_of()
+    names = [field.name for field in fields(Panel) if getattr(getattr(one, field.name), "ndim", 0) == 2]
+    others = tuple(f"S{n}" for n in range(2000 - len(SYMBOLS)))
+    repeat = np.arange(2000) % 6
+    repeat[-2:] = 6, 7
+    wide = replace(one, symbols=(*others, *SYMBOLS), **{n: getattr(one, n)[:, repeat] for n in names})
+    tracemalloc.start()
+    quality = examine(wide, BOOK)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not quality.quarantined.any()
+    assert peak < 13 * wide.close.nbytes  # forty, were all columns measured at once
 
 
 @pytest.mark.parametrize("seed", range(6))

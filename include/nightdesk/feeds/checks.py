@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.data_terms import QualityLimits as Limits
-from nightdesk.feeds.measures import RANGE_ROUNDING
+from nightdesk.feeds.measures import RANGE_ROUNDING, Measured
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -51,7 +51,7 @@ class Check:
     reaching_fails: bool = False
     spoils: Spoils = Spoils.NOTHING
 
-    def failed(self, value: Floats, limit: Floats | float) -> Flags:
+    def failed(self, value: Measured, limit: Floats | float) -> Flags:
         """Where `value` fails."""
         with np.errstate(invalid="ignore"):
             failed: Flags = value >= limit if self.reaching_fails else value > limit

@@ -40,7 +40,7 @@ def session_frame(quality: Quality, t: int) -> pd.DataFrame:
         {
             "symbol": np.tile(quality.row_names, len(CHECKS)),
             "check": np.repeat([check.name for check in CHECKS], len(quality.row_names)),
-            "value": np.concatenate([quality.values[check.name][t] for check in CHECKS]),
+            "value": np.concatenate([quality.value(check, t) for check in CHECKS]),
             "limit": np.concatenate(limits),
             "allowed": np.concatenate(allowed),
         }

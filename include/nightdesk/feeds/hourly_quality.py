@@ -19,8 +19,8 @@ from nightdesk.core.panel import Panel
 from nightdesk.core.schedule import Schedule
 from nightdesk.core.withheld import Withheld, usable
 from nightdesk.feeds.checks import CHECKS, Check, CheckConsequence, Finding, Flags, Floats, Spoils
-from nightdesk.feeds.jumps import Jumps, bad_opens
-from nightdesk.feeds.measures import measure
+from nightdesk.feeds.jumps import Jumps
+from nightdesk.feeds.measures import Measured, measure
 from nightdesk.feeds.quality import Quality, examine
 
 NAMES = ("nulls", "not_positive", "out_of_range", "price_jump", "missing_share", "no_bar", "unchanged")
@@ -57,7 +57,7 @@ class HourlyQuality:
     """
 
     panel: Panel
-    values: Mapping[str, Floats]
+    values: Mapping[str, Measured]
     failed: Mapping[str, Flags]
     jumps: Jumps
     limits: Limits
@@ -145,7 +145,7 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
         raise Refused("the checks of hours were given a panel of sessions: give one of hours")
     limits = hourly_limits(book, panel)
     measured = measure(panel, limits, index=book.volatility_index, compare=None)
-    values = {name: measured.by_check[name] for name in NAMES}
+    values: dict[str, Measured] = {name: measured.by_check[name] for name in NAMES}
     values["no_bar"] = _hours_since_bar(panel, len(book.symbols))
     failed = {
         one.name: one.failed(
@@ -165,7 +165,7 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
             quarantined=np.any(held, axis=0),
             bars=spoilt,
             prices=spoilt,
-            opens=bad_opens(panel, measured.jumps),
+            opens=measured.opens,
         ),
     )
 

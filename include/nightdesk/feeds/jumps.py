@@ -8,6 +8,7 @@ back) or a person accepts one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.core.withheld import BadOpens
+from nightdesk.feeds.running_median import running_median
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.int64]
@@ -45,13 +47,38 @@ class Jumps:
 
     size: Floats
     limit: Floats
-    since: Rows
+    since: NDArray[np.integer[Any]]
 
     @property
     def waiting(self) -> Flags:
         """Where a close is beyond its limit."""
         with np.errstate(invalid="ignore"):
             return self.size > self.limit
+
+
+@dataclass(frozen=True)
+class ComparableCloses:
+    """Closes by which moves across corporate actions are taken, arrays of shape (n_sessions, n_symbols).
+
+    Attributes
+    ----------
+    raw
+        Restated for splits.
+    adjusted
+        Of the adjusted close.
+    split
+        Shares for one of the first session.
+    """
+
+    raw: Floats
+    adjusted: Floats
+    split: Floats
+
+    @classmethod
+    def of(cls, panel: Panel) -> ComparableCloses:
+        """Those of a panel."""
+        split = np.cumprod(panel.split, axis=0, dtype=np.float64)
+        return cls(panel.close * split, panel.adjusted_close, split)
 
 
 def robust_scale(returns: Floats, look_back: int) -> Floats:
@@ -74,20 +101,20 @@ def robust_scale(returns: Floats, look_back: int) -> Floats:
     ndarray of shape (n_sessions, n_symbols)
         NaN with fewer than `FEWEST_RETURNS` moves.
     """
-    import pandas as pd
-
-    size = pd.DataFrame(np.where(returns == 0, np.nan, np.abs(returns)))
-    fewest = min(FEWEST_RETURNS, look_back)
-    median = size.rolling(look_back, min_periods=fewest).median().shift(1).to_numpy()
-    return np.asarray(median / MAD_OF_NORMAL, dtype=np.float64)
+    size = np.where(returns == 0, np.nan, np.abs(returns))
+    return running_median(size, look_back, min(FEWEST_RETURNS, look_back)) / MAD_OF_NORMAL
 
 
-def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> Jumps:
+def measure_jumps(
+    panel: Panel, levels: ComparableCloses, sound: Flags, scale: Floats, limits: Limits
+) -> Jumps:
     """Measure every close against the last accepted one.
 
     Parameters
     ----------
     panel : Panel
+    levels : ComparableCloses
+        Those of the panel.
     sound : bool ndarray of shape (n_sessions, n_symbols)
         Where there is a bar that passed the checks of the bar itself: only such a close can be accepted.
     scale : ndarray of shape (n_sessions, n_symbols)
@@ -110,8 +137,8 @@ def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> 
     The search for jumps is one pass over whole arrays, where each bar is measured against the newest sound
     one. Only from a jump on a column is walked, one spell a step.
     """
-    raw, adjusted = panel.close * np.cumprod(panel.split, axis=0), panel.adjusted_close
-    since = _newest_before(sound)
+    raw, adjusted = levels.raw, levels.adjusted
+    since = newest_before(sound)
     size = _smaller_move(raw, adjusted, since)
     limit = np.minimum(limits.price_jump, np.fmax(limits.price_jump_floor, limits.price_jump_sigmas * scale))
     limit = np.where(np.isnan(scale), limits.price_jump, limit)
@@ -137,15 +164,13 @@ def measure_jumps(panel: Panel, sound: Flags, scale: Floats, limits: Limits) -> 
     return Jumps(np.where(accepted, np.nan, size), limit, since)
 
 
-def bad_opens(panel: Panel, jumps: Jumps) -> BadOpens:
+def bad_opens(panel: Panel, levels: ComparableCloses, jumps: Jumps) -> BadOpens:
     """The opens that orders meet and that lie beyond the jump limit from the last accepted close.
 
     All of it is known at the open: the limit rests on sessions before.
     """
-    at = np.maximum(jumps.since, 0)
-    splits = np.cumprod(panel.split, axis=0)
-    accepted = np.take_along_axis(panel.close * splits, at, axis=0) / splits
-    adjusted = np.take_along_axis(panel.adjusted_close, at, axis=0) / panel.adjustment
+    accepted = in_row(levels.raw, jumps.since) / levels.split
+    adjusted = in_row(levels.adjusted, jumps.since) / panel.adjustment
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.minimum(np.abs(panel.fill_open / accepted - 1.0), np.abs(panel.fill_open / adjusted - 1.0))
         bad = (jumps.since >= 0) & (panel.fill_open > 0) & (size > jumps.limit)
@@ -157,7 +182,7 @@ def bad_opens(panel: Panel, jumps: Jumps) -> BadOpens:
         accepted=accepted[bad],
         size=size[bad],
         limit=jumps.limit[bad],
-        since=panel.sessions[at[bad]],
+        since=panel.sessions[jumps.since[bad]],
     )
 
 
@@ -166,7 +191,7 @@ def _in_question(panel: Panel, raw: Floats, since: Rows, limits: Limits) -> Flag
     if not np.isfinite(panel.unexplained).any():
         return np.zeros(raw.shape, dtype=bool)
     with np.errstate(divide="ignore", invalid="ignore"):
-        grown = raw / np.take_along_axis(raw, np.maximum(since, 0), axis=0)
+        grown = raw / in_row(raw, since)
         explained = np.abs(grown * panel.unexplained - 1.0) < np.abs(grown - 1.0)
         question: Flags = (since >= 0) & explained & (np.abs(grown - 1.0) > limits.price_jump_floor)
     return question
@@ -177,17 +202,23 @@ def _newest(there: NDArray[np.bool_]) -> Rows:
     return np.maximum.accumulate(np.where(there, np.arange(len(there)), 0))
 
 
-def _newest_before(sound: Flags) -> Rows:
-    """Row of the newest sound bar before each session, -1 where there is none."""
-    row = np.arange(len(sound))[:, None]
-    newest = np.maximum.accumulate(np.where(sound, row, -1), axis=0)
-    return np.vstack([np.full((1, sound.shape[1]), -1), newest[:-1]])
+def newest_before(there: Flags) -> Rows:
+    """Row of the newest bar that is there before each session, -1 where there is none."""
+    row = np.arange(len(there))[:, None]
+    newest = np.maximum.accumulate(np.where(there, row, -1), axis=0)
+    return np.vstack([np.full((1, there.shape[1]), -1), newest[:-1]])
+
+
+def in_row(values: Floats, row: NDArray[np.integer[Any]]) -> Floats:
+    """The value of a cell's column in the row that is told for it; of the first row for -1."""
+    width = values.shape[1]
+    taken: Floats = values.take(np.maximum(row, 0) * width + np.arange(width))
+    return taken
 
 
 def _smaller_move(raw: Floats, adjusted: Floats, since: Rows) -> Floats:
-    at = np.maximum(since, 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sizes = [np.abs(level / np.take_along_axis(level, at, axis=0) - 1.0) for level in (raw, adjusted)]
+        sizes = [np.abs(level / in_row(level, since) - 1.0) for level in (raw, adjusted)]
         smaller = np.minimum(*sizes)
     return np.where((since >= 0) & np.isfinite(smaller), smaller, np.nan)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +12,53 @@ from numpy.typing import NDArray
 from nightdesk.core.corporate.soundness import RANGE_ROUNDING as RANGE_ROUNDING
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
-from nightdesk.feeds.jumps import Flags, Jumps, measure_jumps, robust_scale
+from nightdesk.core.withheld import BadOpens
+from nightdesk.feeds.jumps import (
+    ComparableCloses,
+    Flags,
+    Jumps,
+    bad_opens,
+    in_row,
+    measure_jumps,
+    newest_before,
+    robust_scale,
+)
 
 Floats = NDArray[np.float64]
+Measured = NDArray[np.floating[Any]]
 
 #: The share of missing sessions is taken of at least so many, so that one gap in a symbol's first weeks is
 #: not too much.
 FEWEST_SESSIONS = 20
 
 
+#: Columns that are measured at once, so that what is in between stays small.
+_COLUMNS = 48
+
+#: Counts, which are whole numbers that fit.
+_COUNTS = frozenset({"nulls", "not_positive", "absent", "no_bar", "unchanged"})
+
+
 @dataclass(frozen=True)
 class BarMeasures:
-    """Measures by check, each of shape (n_sessions, n_symbols), the jumps, and the age of the newest bar."""
+    """What was measured of every bar.
 
-    by_check: Mapping[str, Floats]
+    Attributes
+    ----------
+    by_check : mapping of check name to ndarray of shape (n_sessions, n_symbols)
+        float64, of counts float32.
+    jumps : Jumps
+    opens : BadOpens
+        The opens that lie beyond the jump limit.
+    """
+
+    by_check: Mapping[str, Measured]
     jumps: Jumps
-    age: NDArray[np.int64]
+    opens: BadOpens
 
 
 def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None) -> BarMeasures:
-    """Measure everything that the checks judge.
+    """Measure everything that the checks judge, some columns at a time.
 
     Parameters
     ----------
@@ -48,12 +76,49 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
     BarMeasures
         NaN where there is nothing to measure: without a bar, before a symbol's first one.
     """
+    shape, opens = panel.close.shape, []
+    by_check: dict[str, Measured] = {}
+    size, limit, since = np.empty(shape), np.empty(shape), np.empty(shape, np.int32)
+    for first in range(0, shape[1], _COLUMNS):
+        some = slice(first, first + _COLUMNS)
+        part = _columns(panel, some)
+        found, jumps, bad = _measure_some(part, limits, index, None if compare is None else compare[:, some])
+        for name, value in found.items():
+            if name not in by_check:
+                by_check[name] = np.empty(shape, np.float32 if name in _COUNTS else np.float64)
+            by_check[name][:, some] = value
+        size[:, some], limit[:, some], since[:, some] = jumps.size, jumps.limit, jumps.since
+        opens.append(replace(bad, column=bad.column + first))
+    by_check["absent"] = by_check["no_bar"]
+    if compare is None:
+        by_check["source_deviation"] = np.broadcast_to(np.nan, shape)
+    return BarMeasures(by_check | {"price_jump": size}, Jumps(size, limit, since), _joined(opens))
+
+
+def _columns(panel: Panel, some: slice) -> Panel:
+    """A panel of some columns, without what the checks do not look at."""
+    arrays = {one.name: getattr(panel, one.name) for one in fields(panel)}
+    cut = {
+        name: one[:, some] for name, one in arrays.items() if isinstance(one, np.ndarray) and one.ndim == 2
+    }
+    return replace(panel, symbols=panel.symbols[some], events=(), findings=(), hours=None, **cut)
+
+
+def _joined(parts: Sequence[BadOpens]) -> BadOpens:
+    arrays = {
+        one.name: np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(BadOpens)
+    }
+    order = np.lexsort((arrays["column"], arrays["row"]))
+    return BadOpens(**{name: array[order] for name, array in arrays.items()})
+
+
+def _measure_some(
+    panel: Panel, limits: Limits, index: str, compare: Floats | None
+) -> tuple[dict[str, Floats], Jumps, BadOpens]:
     prices = np.stack([panel.open, panel.high, panel.low, panel.close])
     there = np.asarray(np.isfinite(prices).any(axis=0))
-    moves = _moves(panel)
-    age = panel.age.astype(np.float64)
-    age[panel.age < 0] = np.nan
-    deviation = np.full_like(panel.close, np.nan) if compare is None else np.abs(panel.close / compare - 1.0)
+    levels = ComparableCloses.of(panel)
+    moves = _moves(panel, levels)
     scale = robust_scale(moves.adjusted, limits.look_back)
     by_check = {
         "nulls": np.where(there, (~np.isfinite(prices)).sum(axis=0), np.nan),
@@ -62,12 +127,12 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
         # an answered adjustment is none of a person's business any more
         "adjustment_jump": np.where(panel.accepted > 0, np.nan, _adjustment_jump(panel, moves)),
         "missing_share": _missing_share(panel, limits.look_back),
-        "source_deviation": deviation,
-        "absent": age,
-        "no_bar": age,
+        "no_bar": np.where(panel.age < 0, np.nan, panel.age),
         "unchanged": _unchanged(moves.raw),
         "outlier": _robust_z(moves.adjusted, scale),
     }
+    if compare is not None:
+        by_check["source_deviation"] = np.abs(panel.close / compare - 1.0)
     tradable = np.ones(len(panel.symbols), dtype=bool)
     if index in panel.symbols:
         n = panel.symbols.index(index)
@@ -77,8 +142,8 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
         for name in ("out_of_range", "adjustment_jump"):
             by_check[name][:, n] = np.nan
         tradable[n] = False
-    jumps = measure_jumps(panel, _sound(panel, by_check) & tradable, scale, limits)
-    return BarMeasures(by_check | {"price_jump": jumps.size}, jumps, panel.age)
+    jumps = measure_jumps(panel, levels, _sound(panel, by_check) & tradable, scale, limits)
+    return by_check, jumps, bad_opens(panel, levels, jumps)
 
 
 def _sound(panel: Panel, by_check: Mapping[str, Floats]) -> Flags:
@@ -105,19 +170,15 @@ class _Moves:
     adjusted: Floats  #: of the adjusted close
 
 
-def _moves(panel: Panel) -> _Moves:
-    row = np.arange(len(panel))[:, None]
-    newest = np.maximum.accumulate(np.where(np.isfinite(panel.close), row, -1), axis=0)
-    before = np.vstack([np.full((1, newest.shape[1]), -1), newest[:-1]])
-    at = np.maximum(before, 0)
-    splits = np.cumprod(panel.split, axis=0)
+def _moves(panel: Panel, levels: ComparableCloses) -> _Moves:
+    before = newest_before(np.isfinite(panel.close))
 
     def since(level: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
-            moved = level / np.take_along_axis(level, at, axis=0) - 1.0
+            moved = level / in_row(level, before) - 1.0
         return np.where((before >= 0) & np.isfinite(moved), moved, np.nan)
 
-    return _Moves(raw=since(panel.close * splits), adjusted=since(panel.adjusted_close))
+    return _Moves(raw=since(levels.raw), adjusted=since(levels.adjusted))
 
 
 def _out_of_range(panel: Panel) -> Floats:
@@ -131,8 +192,8 @@ def _out_of_range(panel: Panel) -> Floats:
 def _missing_share(panel: Panel, look_back: int) -> Floats:
     """Share of missing sessions among those of the look-back since the symbol's first bar."""
     listed = panel.age >= 0
-    gaps = np.cumsum(listed & ~np.isfinite(panel.close), axis=0, dtype=np.int64)
-    count = np.cumsum(listed, axis=0, dtype=np.int64)
+    gaps = np.cumsum(listed & ~np.isfinite(panel.close), axis=0, dtype=np.int32)
+    count = np.cumsum(listed, axis=0, dtype=np.int32)
     if len(panel) > look_back:
         gaps[look_back:] -= gaps[:-look_back].copy()
         count[look_back:] -= count[:-look_back].copy()
@@ -141,11 +202,10 @@ def _missing_share(panel: Panel, look_back: int) -> Floats:
 
 def _unchanged(raw: Floats) -> Floats:
     """Sessions running, up to each, on which the close was that of the bar before; NaN without a bar."""
-    row = np.arange(len(raw))[:, None]
-    moved = np.maximum.accumulate(np.where(np.isfinite(raw) & (raw != 0), row, -1), axis=0)
-    measured = np.cumsum(np.isfinite(raw), axis=0)
-    at_move = np.where(moved >= 0, np.take_along_axis(measured, np.maximum(moved, 0), axis=0), 0)
-    return np.where(np.isfinite(raw), measured - at_move, np.nan).astype(np.float64)
+    there = np.isfinite(raw)
+    measured = np.cumsum(there, axis=0)
+    at_move = np.maximum.accumulate(np.where(there & (raw != 0), measured, 0), axis=0)
+    return np.where(there, measured - at_move, np.nan)
 
 
 def _robust_z(returns: Floats, scale: Floats) -> Floats:

@@ -7,7 +7,7 @@ of the same declaration and validates one session. What is measured at a session
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,12 @@ from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import QuarantineSpell, Withheld
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
-from nightdesk.feeds.jumps import Jumps, bad_opens
-from nightdesk.feeds.measures import BarMeasures, measure
+from nightdesk.feeds.jumps import Jumps
+from nightdesk.feeds.measures import BarMeasures, Measured, measure
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Rows = NDArray[np.intp]
 
 __all__ = ["CHECKS", "WHOLE_BOOK", "Check", "CheckConsequence", "Finding", "Quality", "Spoils", "examine"]
 
@@ -43,9 +44,12 @@ class Quality:
         Name of the book whose limits hold.
     panel : Panel
         What was checked.
-    values : mapping of check name to ndarray of shape (n_sessions, n_symbols + 1)
-        What was measured, NaN where nothing could be; the last column speaks of the whole book.
+    values : mapping of check name to ndarray of shape (n_sessions, n_of_check)
+        What was measured, NaN where nothing could be.
     failed : mapping of check name to bool ndarray of the same shape
+    columns : mapping of check name to ndarray of shape (n_of_check,)
+        Of which columns a check speaks, ascending: all symbols, the references, or the whole book, whose
+        column comes after those of the symbols.
     jumps : Jumps
         What each close was measured against, and the limit of each symbol and session.
     withheld : Withheld
@@ -61,8 +65,9 @@ class Quality:
     book: str
     limits: Limits
     panel: Panel
-    values: Mapping[str, Floats]
+    values: Mapping[str, Measured]
     failed: Mapping[str, Flags]
+    columns: Mapping[str, Rows]
     jumps: Jumps
     withheld: Withheld
     warned: Flags
@@ -79,6 +84,12 @@ class Quality:
         """Where a symbol opens nothing; shape (n_sessions, n_symbols)."""
         return self.withheld.quarantined
 
+    def value(self, check: Check, t: int) -> Floats:
+        """What the check measured at session `t`, NaN where it has no say; shape (n_symbols + 1,)."""
+        row = np.full(len(self.symbols) + 1, np.nan)
+        row[self.columns[check.name]] = self.values[check.name][t]
+        return row
+
     def limit(self, check: Check, t: int) -> Floats:
         """What the check allows at session `t`; shape (n_symbols + 1,)."""
         if check.limit is None:
@@ -87,16 +98,13 @@ class Quality:
 
     def findings(self, t: int) -> list[Finding]:
         """Every outcome at session `t` of a check that could be measured, symbol by symbol."""
-        out = []
+        out, names = [], self.row_names
         for check in CHECKS:
-            limit, value, failed = (
-                self.limit(check, t),
-                self.values[check.name][t],
-                self.failed[check.name][t],
-            )
-            for n in np.flatnonzero(np.isfinite(value)):
-                outcome = check.consequence.value if failed[n] else "pass"
-                out.append(Finding(check.name, self.row_names[n], float(value[n]), float(limit[n]), outcome))
+            limit, columns = self.limit(check, t), self.columns[check.name]
+            value, failed = self.values[check.name][t], self.failed[check.name][t]
+            for at in np.flatnonzero(np.isfinite(value)):
+                n, outcome = columns[at], check.consequence.value if failed[at] else "pass"
+                out.append(Finding(check.name, names[n], float(value[at]), float(limit[n]), outcome))
         return out
 
     @property
@@ -124,7 +132,8 @@ class Quality:
     def why_stopped(self, t: int) -> str:
         """Why the run stops at session `t`; of a faulty reference with what its bar fails, and the answer."""
         held = self.reasons(t, CheckConsequence.QUARANTINE)
-        faulty = {self.row_names[n] for n in np.flatnonzero(self.failed["reference_faulty"][t])}
+        columns, names = self.columns["reference_faulty"], self.row_names
+        faulty = {names[n] for n in columns[self.failed["reference_faulty"][t]]}
         return "; ".join(
             f"{words} ({held[symbol]})" if symbol in faulty else words
             for symbol, words in self.reasons(t, CheckConsequence.STOP).items()
@@ -132,8 +141,8 @@ class Quality:
 
     def why_no_entries(self, t: int) -> str:
         """Why no entry is allowed at session `t`; empty when entries are allowed."""
-        age = self.values["reference_age"][t]
-        absent = [f"{self.symbols[n]} for {age[n]:.0f} session(s)" for n in np.flatnonzero(age > 0)]
+        ages = zip(self.columns["reference_age"], self.values["reference_age"][t], strict=True)
+        absent = [f"{self.symbols[n]} for {age:.0f} session(s)" for n, age in ages if age > 0]
         return f"no bar of {', '.join(absent)}" if absent else ""
 
     def spells(self, first: int = 0) -> tuple[QuarantineSpell, ...]:
@@ -228,72 +237,81 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     """
     limits = book.quality
     measured = measure(panel, limits, index=book.volatility_index, compare=compare)
-    length, width = panel.close.shape
-    nothing = np.full((length, 1), np.nan)
-    values = {name: np.hstack([value, nothing]) for name, value in measured.by_check.items()}
-    jump_limit = np.hstack([measured.jumps.limit, nothing])
 
-    def failing(check: Check) -> Flags:
-        limit = jump_limit if check.limit is None else float(check.limit(limits))
-        return check.failed(values[check.name], limit)
+    def failing(values: Mapping[str, Measured]) -> dict[str, Flags]:
+        return {
+            one.name: one.failed(
+                values[one.name], measured.jumps.limit if one.limit is None else float(one.limit(limits))
+            )
+            for one in CHECKS
+            if one.name in values
+        }
 
-    failed = {one.name: failing(one) for one in CHECKS if one.name in values}
-    quarantined = _any_of(failed, _QUARANTINE)[:, :width]
-    references = [panel.symbols.index(book.benchmark), panel.symbols.index(book.volatility_index)]
-    values |= _of_references(measured, failed, references, width)
-    values["failed_share"] = _failed_share(panel, book, measured, quarantined)
-    failed |= {one.name: failing(one) for one in CHECKS if one.name not in failed}
-    bars = _spoiling(failed, Spoils.BAR)[:, :width]
-    with np.errstate(invalid="ignore"):
-        absent = np.asarray((values["reference_age"] > 0).any(axis=1))
+    at = {symbol: n for n, symbol in enumerate(panel.symbols)}
+    references = np.array(sorted({at[book.benchmark], at[book.volatility_index]}))
+    failed = failing(measured.by_check)
+    quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE)
+    bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
+    others = _of_references(measured, failed, references) | {
+        "failed_share": _failed_share(
+            measured.by_check["absent"], quarantined, [at[one] for one in book.symbols]
+        )
+    }
+    failed |= failing(others)
+    width = len(panel.symbols)
+    columns: dict[str, Rows] = dict.fromkeys(measured.by_check, np.arange(width))
+    columns |= dict.fromkeys(others, references) | {"failed_share": np.array([width])}
     return Quality(
         book=book.name,
         limits=limits,
         panel=panel,
-        values=values,
+        values={**measured.by_check, **others},
         failed=failed,
+        columns=columns,
         jumps=measured.jumps,
         withheld=Withheld(
             quarantined=quarantined,
             bars=bars,
-            prices=bars | _spoiling(failed, Spoils.PRICE)[:, :width],
-            opens=bad_opens(panel, measured.jumps),
+            prices=bars | _any_of(failed, lambda one: one.spoils is Spoils.PRICE),
+            opens=measured.opens,
         ),
-        warned=_any_of(failed, _WARN)[:, :width],
-        entries_allowed=~absent,
-        stop=np.asarray(_any_of(failed, _STOP).any(axis=1)),
+        warned=_any_of(failed, lambda one: one.consequence is _WARN),
+        entries_allowed=np.all(others["reference_age"] <= 0, axis=1),
+        stop=np.any([failed[one.name].any(axis=1) for one in CHECKS if one.consequence is _STOP], axis=0),
     )
 
 
-def _spoiling(failed: Mapping[str, Flags], what: Spoils) -> Flags:
-    return np.asarray(np.any([failed[one.name] for one in CHECKS if one.spoils is what], axis=0))
-
-
-def _any_of(failed: Mapping[str, Flags], consequence: CheckConsequence) -> Flags:
-    chosen = [failed[one.name] for one in CHECKS if one.consequence is consequence and one.name in failed]
-    return np.asarray(np.any(chosen, axis=0))
+def _any_of(failed: Mapping[str, Flags], counts: Callable[[Check], bool]) -> Flags:
+    """Where a check fails, of those that count."""
+    first, *rest = (failed[one.name] for one in CHECKS if one.name in failed and counts(one))
+    out = first.copy()
+    for flags in rest:
+        out |= flags
+    return out
 
 
 def _of_references(
-    measured: BarMeasures, failed: Mapping[str, Flags], references: list[int], width: int
-) -> dict[str, Floats]:
+    measured: BarMeasures, failed: Mapping[str, Flags], references: Rows
+) -> dict[str, Measured]:
     """Age and faults of benchmark and volatility index; one that was never seen is as old as the panel."""
-    so_far = np.arange(1, len(measured.age) + 1)
-    age, faulty = (np.full((len(measured.age), width + 1), np.nan) for _ in range(2))
+    since = measured.by_check["absent"][:, references].astype(np.float64)
+    so_far = np.arange(1, len(since) + 1)[:, None]
     faults = [
-        failed[one.name] for one in CHECKS if one.consequence is _QUARANTINE and one.name not in _OF_ABSENCE
+        failed[one.name][:, references]
+        for one in CHECKS
+        if one.consequence is _QUARANTINE and one.name not in _OF_ABSENCE
     ]
-    count = np.sum(faults, axis=0)
-    for n in references:
-        age[:, n] = np.where(measured.age[:, n] < 0, so_far, measured.age[:, n])
-        faulty[:, n] = count[:, n]
-    return {"reference_age": age, "reference_faulty": faulty}
+    return {
+        "reference_age": np.where(np.isnan(since), so_far, since),
+        "reference_faulty": np.sum(faults, axis=0).astype(np.float64),
+    }
 
 
-def _failed_share(panel: Panel, book: Book, measured: BarMeasures, quarantined: Flags) -> Floats:
-    universe = [panel.symbols.index(symbol) for symbol in book.symbols]
-    listed = measured.age[:, universe] >= 0
-    bad = listed & (quarantined[:, universe] | (measured.age[:, universe] > 0))
-    out = np.full((len(listed), len(panel.symbols) + 1), np.nan)
-    out[:, -1] = bad.sum(axis=1) / np.maximum(listed.sum(axis=1), 1)
-    return out
+def _failed_share(age: Measured, quarantined: Flags, universe: list[int]) -> Floats:
+    """Shape (n_sessions, 1)."""
+    of_universe = np.zeros(age.shape[1], dtype=bool)
+    of_universe[universe] = True
+    listed = ~np.isnan(age) & of_universe
+    bad = listed & (quarantined | (age > 0))
+    share: Floats = bad.sum(axis=1, keepdims=True) / np.maximum(listed.sum(axis=1, keepdims=True), 1)
+    return share
