@@ -250,7 +250,7 @@ _BY_SESSION = tuple(
 
 def book_columns(book: Book) -> tuple[Column, ...]:
     """The columns of a book's panel, `Book.panel_symbols`."""
-    continuous, index = book.continuous_symbols, book.volatility_index
+    continuous, index = set(book.continuous_symbols), book.volatility_index
     return tuple(
         Column(name, name in continuous, name == index and name not in book.universe)
         for name in book.panel_symbols

@@ -70,9 +70,10 @@ def tell_data(context: Context, since: Mapping[str, str] | None = None) -> int:
     begun = dict(since or _stored_beginnings(context))
     held = held_positions(context.conn, book.name)
     conditions = list(_conditions(context, findings, begun, held))
+    symbols = set(book.panel_symbols)
 
     def over(spell: AlertSpell) -> str:
-        if spell.subject not in book.panel_symbols:
+        if spell.subject not in symbols:
             return f"{spell.subject} is no symbol of the book any more, so its bars are not checked."
         end = {
             "quarantine": "passes its checks again",

@@ -257,7 +257,8 @@ def _checked(
     for name in PRICES:
         _refuse(hours, ~np.isfinite(values[name]), f"an hour without a finite {name}")
     _refuse(hours, np.isinf(values["volume"]), "an hour of infinite volume")
-    endless = np.array([one in continuous for one in hours.symbols], dtype=bool)[hours.symbol]
+    without_end = set(continuous)
+    endless = np.array([one in without_end for one in hours.symbols], dtype=bool)[hours.symbol]
     whole = hours.end == hours.end.astype("datetime64[h]")
     on_schedule = np.where(endless, whole, np.isin(hours.end, schedule.ends))
     _refuse(hours, ~on_schedule, f"an hour that ends at no hour of {schedule.calendar.name}")

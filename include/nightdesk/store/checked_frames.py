@@ -163,7 +163,8 @@ def _completed(day: Sessions, endless: NDArray[np.bool_], calendar: Calendar) ->
 
 
 def _endless(symbols: tuple[str, ...], continuous: Collection[str]) -> NDArray[np.bool_]:
-    return np.array([one in continuous for one in symbols], dtype=bool)
+    endless = set(continuous)
+    return np.array([one in endless for one in symbols], dtype=bool)
 
 
 def _labels(texts: NDArray[np.object_]) -> tuple[NDArray[np.intp], tuple[str, ...]]:
