@@ -23,6 +23,6 @@ class EqualParts(Sizing):
 
     def quantities(self, ask: Ask) -> Floats:
         """Wanted units of shape (n_symbols,), not yet rounded."""
-        units = ask.capital / self.params.parts / ask.price * ask.entry_factor
+        units = ask.capital / self.params.parts / ask.unit_value * ask.entry_factor
         opens = (ask.enters > 0) & (ask.held == 0.0) & np.isfinite(units)
         return np.where(ask.leaves, 0.0, np.where(opens, units, ask.held))

@@ -1,7 +1,7 @@
 -- What brokers told, what people said of differences, and how the brokers can be reached.
 
 -- name: executions_since
-SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
+SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
 FROM nightdesk.executions WHERE book = %(book)s AND session > %(after)s ORDER BY session, execution_id;
 
 -- name: refuse_execution

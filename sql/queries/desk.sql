@@ -214,7 +214,7 @@ WHERE book = %(book)s AND as_of < %(as_of)s AND (
 ORDER BY as_of, client_order_id;
 
 -- name: fill_rows
-SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
+SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
 FROM nightdesk.fills WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, execution_id;
 
 -- name: slippage_rows
@@ -257,7 +257,7 @@ FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, number;
 
 -- name: position_rows
-SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price, market_value
+SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price, multiplier, on_margin, market_value
 FROM nightdesk.positions WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 
 -- name: portfolio_row

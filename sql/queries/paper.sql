@@ -1,5 +1,5 @@
 -- name: paper_state
-SELECT newest.as_of, newest.session, newest.cash, held.symbol, held.quantity
+SELECT newest.as_of, newest.session, newest.cash, held.symbol, held.quantity, held.cost
 FROM (
     SELECT as_of, session, cash FROM nightdesk.paper_accounts WHERE account = %(account)s ORDER BY as_of DESC LIMIT 1
 ) AS newest
@@ -36,5 +36,5 @@ SELECT received.*, 0::numeric AS filled FROM received;
 SELECT count(*) AS received FROM nightdesk.paper_orders o WHERE account = %(account)s AND as_of >= %(as_of)s;
 
 -- name: paper_fills_since
-SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price
+SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
 FROM nightdesk.paper_fills WHERE account = %(account)s AND as_of > %(as_of)s ORDER BY as_of, execution_id;

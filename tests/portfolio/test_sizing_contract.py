@@ -40,7 +40,7 @@ def test_the_methods_that_are_elementwise_and_all_that_an_ask_says_of_a_strategy
     of_all = {one.name for one in fields(Ask)} - set(OF_A_STRATEGY)
     assert of_all == {
         "factors", "price", "max_weight", "volatility_target", "buy_fraction", "returns", "costs",
-        "opens_month",
+        "opens_month", "multiplier",
     }  # fmt: skip
 
 

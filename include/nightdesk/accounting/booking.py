@@ -8,7 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from nightdesk.accounting.events import ENDINGS, ending
-from nightdesk.accounting.ledger import Entry
+from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, Ledger, Position
+from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.money import (
     CENT,
     ZERO,
@@ -64,8 +65,41 @@ def orders_after(
     return tuple(live), tuple(expired)
 
 
+def on_margin(
+    entries: tuple[Entry, ...], ledger: Ledger, contracts: Mapping[str, Contract]
+) -> tuple[Entry, ...]:
+    """Trades as they are booked of what is held on margin: only profit and commission move the cash.
+
+    Parameters
+    ----------
+    entries : tuple of Entry
+        As if each was paid in full.
+    ledger : Ledger
+        Before them.
+    contracts : mapping of symbol to Contract
+        Those whose unit is not worth its price.
+    """
+    if not any(contracts.get(one.symbol, PLAIN).on_margin for one in entries):
+        return entries
+    out = []
+    for entry in entries:
+        if contracts.get(entry.symbol, PLAIN).on_margin:
+            before = ledger.positions.get((entry.strategy, entry.symbol)) or Position(
+                entry.strategy, entry.symbol
+            )
+            profit = before.after(entry).realised - before.realised
+            notional = -(entry.cash + entry.commission)
+            entry = replace(entry, cash=profit - entry.commission, cost=notional + profit)
+        out.append(entry)
+        ledger = ledger.apply((entry,))
+    return tuple(out)
+
+
 def cross_entries(
-    crosses: Iterable[Cross], session: date, booked_at: datetime | None = None
+    crosses: Iterable[Cross],
+    session: date,
+    booked_at: datetime | None = None,
+    contracts: Mapping[str, Contract] = NO_CONTRACTS,
 ) -> tuple[Entry, ...]:
     """Ledger entries of what changes hands inside the book, at the price of the decision and free of costs.
 
@@ -84,13 +118,16 @@ def cross_entries(
         The session that books them.
     booked_at : datetime, optional
         The decision instant that books them, UTC; needed of a book that decides within a session.
+    contracts : mapping of symbol to Contract
+        Those whose unit is not worth its price.
     """
     entries = []
     when = "" if booked_at is None else f"T{booked_at:%H%M}"
     for cross in crosses:
         bought = [intent for intent in cross.intents if intent.quantity > 0]
         sold = [intent for intent in cross.intents if intent.quantity < 0]
-        notional = to_cents(sum((intent.quantity for intent in bought), ZERO) * cross.price)
+        quantity = sum((intent.quantity for intent in bought), ZERO)
+        notional = to_cents(contracts.get(cross.symbol, PLAIN).notional(quantity, cross.price))
         cash: dict[str, Decimal] = {}
         for side, total in ((bought, -notional), (sold, notional)):
             shares = apportion(total, [abs(intent.quantity) for intent in side], CENT)

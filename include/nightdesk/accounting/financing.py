@@ -67,6 +67,37 @@ def borrow(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     return tuple(entries)
 
 
+def funding(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    """The entries of what positions in perpetuals paid and received in a period, by what was held through it.
+
+    Units × close × multiplier × rate, as often as a payment falls into the period; a long pays where the rate
+    is positive. The close is that of the period's beginning.
+
+    Raises
+    ------
+    Refused
+        When what is held has no close.
+    """
+    if not period.fundings:
+        return ()
+    entries = []
+    for position in sorted(ledger.held(), key=lambda one: (one.symbol, one.strategy)):
+        contract = period.terms.contracts.get(position.symbol)
+        if contract is None or not contract.funding:
+            continue
+        close = period.closes.get(position.symbol)
+        if close is None or not close > 0:
+            raise Refused(
+                f"{position.symbol} is held and has no close that its funding is of: store its bars"
+            )
+        notional = contract.notional(position.quantity, exact(close))
+        paid = to_cents(-notional * contract.funding * period.fundings)
+        reference = f"funding-{position.symbol}-{period.as_of:%Y%m%dT%H%M}"
+        whose = (position.strategy, position.symbol)
+        entries.append(Entry(period.session, "funding", *whose, ZERO, ZERO, paid, ZERO, reference))
+    return tuple(entries)
+
+
 def borrow_fees(
     net: Mapping[str, Decimal], closes: Mapping[str, float], rates: Rates, days: int
 ) -> dict[str, Decimal]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
+from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact, to_cents, to_price
 
 EntryKind = Literal[
     "capital", "fill", "cross", "dividend", "capital_gain", "return_of_capital", "split", "exchange",
-    "redemption", "adjustment", "fee", "interest", "borrow",
+    "redemption", "adjustment", "fee", "interest", "borrow", "expiry", "exercise", "assignment", "funding",
 ]  # fmt: skip
 
 #: Strategy and symbol of an entry that belongs to the whole book.
@@ -33,9 +35,12 @@ class Entry:
         "capital", "fee" and "interest" move cash; "borrow" is the fee for units that a short position has
         borrowed; "fill", "cross" (between strategies of the book),
         "adjustment" and "redemption" (units that end for cash, or for nothing) move quantity and cash at a
-        price; "dividend" and "capital_gain" pay cash on a position; "return_of_capital" pays it out of the
-        cost, and what is beyond that is profit; "split" restates a quantity and leaves its cost; "exchange"
-        moves quantity and cost from one symbol to another, a leg each. An adjustment of cash alone is profit.
+        price; "dividend", "capital_gain" and "funding" (of a perpetual) pay cash on a position;
+        "return_of_capital" pays it out of the cost, and what is beyond that is profit; "split" restates a
+        quantity and leaves its cost; "exchange" moves quantity and cost from one symbol to another, a leg
+        each. An adjustment of cash alone is profit.
+        "expiry" ends contracts for nothing; "exercise" and "assignment" end them for units of the underlying,
+        a leg each, and the option's leg gives its cost to the other.
     strategy, symbol : str
         Whose position; empty where only the book's cash moves.
     quantity : Decimal
@@ -52,7 +57,9 @@ class Entry:
         What it came from, unique with session and strategy: the client order id behind fills, a cross, an
         action.
     cost : Decimal
-        Of an exchange: signed change of the cost basis, dollars and cents; else 0.
+        Signed change of the cost basis, dollars and cents, of an exchange, of what an option is
+        exercised or assigned for, and of a trade on margin, which moves commission and realised profit alone;
+        else 0: then it follows from the cash.
     since : date or None
         From when it counts, where that is before `session`: the purchase of units that an exchange brings,
         the ex-date of an action that is booked late.
@@ -71,6 +78,11 @@ class Entry:
     since: date | None = None
 
     @property
+    def in_full(self) -> Decimal:
+        """Cash that a trade would have moved had it been paid in full: what it did, but of one on margin."""
+        return self.cash - self.cost
+
+    @property
     def key(self) -> tuple[date, EntryKind, str, str, str]:
         """Which fact it is: a second entry with the same key says the same again."""
         return self.session, self.kind, self.strategy, self.symbol, self.reference
@@ -84,7 +96,7 @@ class Position:
     of `quantity`. `realised`, `commission`, `dividends` and `borrow` (fees on what was short, paid: positive)
     accumulate over the book's life. `entry_session`
     is that of the purchase that opened the position, None while there is none; an exchange keeps it.
-    `dividends` holds all distributions in cash but returns of capital.
+    `dividends` holds all payments in cash on the position, but returns of capital: funding too.
     """
 
     strategy: str
@@ -105,7 +117,7 @@ class Position:
     def after(self, entry: Entry) -> Position:
         """The position after one more entry."""
         match entry.kind:
-            case "dividend" | "capital_gain":
+            case "dividend" | "capital_gain" | "funding":
                 return replace(self, dividends=self.dividends + entry.cash)
             case "borrow":
                 return replace(self, borrow=self.borrow - entry.cash)
@@ -238,8 +250,8 @@ class Mark:
     """A book valued at the close of a session.
 
     Money is in dollars and cents, ``nav == cash + positions_value`` exactly. `drawdown` is 1 - NAV / peak
-    NAV, `gross` and `net` are positions over NAV (absolute, signed), `day_return` is NAV over the NAV of the
-    mark before, less 1.
+    NAV, `gross` and `net` are what the positions stand for over NAV (absolute, signed),
+    `day_return` is NAV over the NAV of the mark before, less 1.
     """
 
     session: date
@@ -253,12 +265,32 @@ class Mark:
     day_return: float
 
 
-def value(position: Position, price: float) -> Decimal:
-    """Dollars that a position is worth at a raw price, rounded to the cent."""
-    return to_cents(position.quantity * exact(price))
+#: Books without options and perpetuals.
+NO_CONTRACTS: Mapping[str, Contract] = MappingProxyType({})
 
 
-def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: Mark | None = None) -> Mark:
+def exposure(position: Position, price: float, contract: Contract = PLAIN) -> Decimal:
+    """Signed dollars that a position stands for at a raw price, rounded to the cent."""
+    return to_cents(contract.notional(position.quantity, exact(price)))
+
+
+def unrealised(position: Position, price: float, contract: Contract = PLAIN) -> Decimal:
+    """What it would earn at a raw price beyond what it cost, dollars and cents."""
+    return exposure(position, price, contract) - position.cost if position.quantity else to_cents(ZERO)
+
+
+def value(position: Position, price: float, contract: Contract = PLAIN) -> Decimal:
+    """What a position adds to the NAV, dollars and cents: of one on margin its profit alone."""
+    return (unrealised if contract.on_margin else exposure)(position, price, contract)
+
+
+def mark(
+    ledger: Ledger,
+    session: date,
+    prices: Mapping[str, float],
+    previous: Mark | None = None,
+    contracts: Mapping[str, Contract] = NO_CONTRACTS,
+) -> Mark:
     """Value a ledger at the raw prices of a session's close.
 
     Parameters
@@ -271,13 +303,15 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
         The newest raw close of every symbol held.
     previous : Mark, optional
         The mark of the session before; without one the day's return is 0.
+    contracts : mapping of symbol to Contract
+        Those whose unit is not worth its price.
 
     Raises
     ------
     Refused
         When a held symbol has no price.
     """
-    worth = short = to_cents(ZERO)
+    worth = short = margined = to_cents(ZERO)
     exact_price: dict[str, Decimal] = {}
     for position in ledger.held():
         symbol = position.symbol
@@ -288,16 +322,21 @@ def mark(ledger: Ledger, session: date, prices: Mapping[str, float], previous: M
                     f"{symbol} is held on {session} and has no price: its bars must be stored first"
                 )
             exact_price[symbol] = exact(price)
-        one = to_cents(position.quantity * exact_price[symbol])
+        one = position.quantity * exact_price[symbol]
+        contract = contracts.get(symbol)
+        if contract is not None:
+            one *= contract.multiplier
+            margined += position.cost if contract.on_margin else ZERO
+        one = to_cents(one)
         worth += one
         if one < 0:
             short += one
-    nav, gross = ledger.cash + worth, worth - 2 * short
+    nav, gross = ledger.cash + worth - margined, worth - 2 * short
     peak = nav if previous is None else max(nav, previous.peak_nav)
     return Mark(
         session=session,
         cash=ledger.cash,
-        positions_value=worth,
+        positions_value=worth - margined,
         nav=nav,
         peak_nav=peak,
         drawdown=float(1 - nav / peak) if peak else 0.0,

@@ -12,6 +12,7 @@ from typing import ClassVar
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
 from nightdesk.core.book import Book
+from nightdesk.core.contracts import Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.fields import Frozen
 from nightdesk.core.money import ZERO, exact
@@ -35,11 +36,14 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class AccrualTerms:
-    """What accruals need to know of a book: smallest quantities by symbol, its rates, its own accruals."""
+    """What accruals need to know of a book: smallest quantities by symbol, its rates, its own accruals, and
+    what a unit of its options and perpetuals stands for.
+    """
 
     units: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
     own: tuple[Accrual, ...] = ()
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
 
 
 def rates_of(book: Book) -> Rates:
@@ -67,7 +71,10 @@ def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
         As `accruals_of`.
     """
     units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
-    return AccrualTerms(units, rates_of(book), accruals_of(book)) if simulated else AccrualTerms(units)
+    if not simulated:
+        contracts = {name: replace(one, funding=ZERO) for name, one in book.contracts.items()}
+        return AccrualTerms(units, contracts=contracts)
+    return AccrualTerms(units, rates_of(book), accruals_of(book), book.contracts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class Period:
         Raw closes at its end, by which the book is marked.
     closes : mapping of symbol to float
         Raw closes at its beginning; there where something sold short costs a fee, or the book has accruals of
-        its own.
+        its own, or options or perpetuals.
     splits, dividends : mapping of symbol to float
         Units after for one before; dollars a unit held before the open. Symbols without one may be absent.
     restated : mapping of symbol to float
@@ -103,6 +110,10 @@ class Period:
         What the first decision let strategies pass to each other.
     capital : Decimal
         What the book receives in it, dollars.
+    fundings : int
+        How often positions in perpetuals pay each other in it.
+    expiring : frozenset of str
+        Contracts that expire at its end.
     """
 
     as_of: datetime
@@ -119,6 +130,8 @@ class Period:
     late: tuple[BelatedAction, ...] = ()
     crosses: tuple[Cross, ...] = ()
     capital: Decimal = ZERO
+    fundings: int = 0
+    expiring: frozenset[str] = frozenset()
 
     @property
     def days(self) -> int:

@@ -28,6 +28,7 @@ from nightdesk.accounting.repairs import (
     booked_entries,
 )
 from nightdesk.core.account_terms import Tolerance
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, to_cents, to_price
 from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, OrderState
 from nightdesk.orders.fills import Fill
@@ -75,7 +76,7 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
     ]
     later += [one for one in moved if one.movement.session > ours.session]
     due += _order_repairs(broker, ours, due, later)
-    settled = ours.ledger.apply(booked_entries([*due, *later], ours))
+    settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
     return (*due, *_differences(broker, settled, ours, tolerance))
 
 
@@ -147,7 +148,10 @@ def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
         assert sent is not None
         reference = ours.prices.get(fill.symbol, sent.order.reference_price)
     price, commission = to_price(fill.price), to_cents(fill.commission)
-    return BookFill(replace(fill, price=price, commission=commission, reference_price=reference))
+    multiplier = ours.contracts.get(fill.symbol, PLAIN).multiplier
+    return BookFill(
+        replace(fill, price=price, commission=commission, reference_price=reference, multiplier=multiplier)
+    )
 
 
 def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from nightdesk.accounting.booking import fill_entries
+from nightdesk.accounting.booking import fill_entries, on_margin
 from nightdesk.accounting.financing import shorts_of
-from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, EntryKind, Ledger
+from nightdesk.accounting.ledger import NO_CONTRACTS, WHOLE_BOOK, Entry, EntryKind, Ledger
+from nightdesk.core.contracts import Contract
 from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
 from nightdesk.orders.broker_account import Movement
 from nightdesk.orders.fills import Fill
@@ -33,6 +34,10 @@ class SentOrder:
     attempts: int
     filled: Decimal = ZERO
     booked: Decimal = ZERO
+
+
+def _unchanged(ledger: Ledger) -> Ledger:
+    return ledger
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,10 @@ class LedgerSnapshot:
     owed : tuple of Entry
         What a real broker pays later, of the last `PAYMENTS_LOOKED_BACK`, by session; see
         `nightdesk.accounting.payments`.
+    contracts : mapping of symbol to Contract
+        Those whose unit is not worth its price.
+    at_close : callable
+        What the close of the session makes of a ledger after the fills: the broker has lived through it.
     """
 
     session: date
@@ -72,6 +81,8 @@ class LedgerSnapshot:
     booked: Mapping[str, Fill] = field(default_factory=dict)
     moved: frozenset[str] = frozenset()
     owed: tuple[Entry, ...] = ()
+    contracts: Mapping[str, Contract] = NO_CONTRACTS
+    at_close: Callable[[Ledger], Ledger] = _unchanged
 
 
 @dataclass(frozen=True)
@@ -172,6 +183,7 @@ def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Ent
     entries: list[Entry] = []
     for name, sent in ours.orders.items():
         entries += fill_entries(sent.order, fills.get(name, ()), ours.units[sent.order.symbol], sent.booked)
+    entries = list(on_margin(tuple(entries), ours.ledger, ours.contracts))
     beside = [one for one in repairs if isinstance(one, BookMovement | Difference)]
     ledger = ours.ledger.apply(entries) if beside else ours.ledger
     for one in beside:

@@ -1,6 +1,7 @@
 """The one settlement: what happens to a book between two decisions, for backtest, paper broker and daily run.
 
-Accruals come first, in the order of `ACCRUALS`; then orders meet the market; then the book is marked.
+Accruals come first, in the order of `ACCRUALS`; then orders meet the market; then what expires at the close
+ends (`CLOSING`); then the book is marked.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from datetime import datetime
 from functools import cached_property
 
 from nightdesk.accounting.actions import corporate_actions
-from nightdesk.accounting.booking import cross_entries, fill_entries, orders_after
-from nightdesk.accounting.financing import borrow, interest
+from nightdesk.accounting.booking import cross_entries, fill_entries, on_margin, orders_after
+from nightdesk.accounting.financing import borrow, funding, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
+from nightdesk.accounting.option_life import expiry, refuse_adjusted
 from nightdesk.accounting.period import Period, due
 from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
 from nightdesk.orders.order import Order
@@ -29,7 +31,11 @@ def _capital(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 
 
 def _crosses(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-    return cross_entries(period.crosses, period.session, period.as_of) if period.crosses else ()
+    return (
+        cross_entries(period.crosses, period.session, period.as_of, period.terms.contracts)
+        if period.crosses
+        else ()
+    )
 
 
 def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
@@ -42,6 +48,7 @@ def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     if not (period.splits or period.dividends or period.events):
         return ()
+    refuse_adjusted(ledger, period.splits, period.terms.contracts)
     return corporate_actions(
         ledger,
         period.session,
@@ -60,7 +67,11 @@ def _own(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
 #: so it precedes the actions of the open.
-ACCRUALS: tuple[Brings, ...] = (_capital, _crosses, interest, borrow, _own, _late_actions, _actions)
+ACCRUALS: tuple[Brings, ...] = (_capital, _crosses, interest, borrow, funding, _own, _late_actions, _actions)
+
+
+#: What is booked at the close, after the fills and before the mark.
+CLOSING: tuple[Brings, ...] = (expiry,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,13 @@ class Settlement[E: Executed]:
         Refused
             When a held symbol has no price.
         """
-        return mark(self.ledger, self.period.session, self.period.prices, self.opening.mark)
+        return mark(
+            self.ledger,
+            self.period.session,
+            self.period.prices,
+            self.opening.mark,
+            self.period.terms.contracts,
+        )
 
     @property
     def closing(self) -> Opening:
@@ -160,17 +177,30 @@ def settle[E: Executed](
     accrued = accrue(opening.ledger, orders, period)
     executed = execute(accrued)
     ledger = accrued.ledger.apply(executed.entries) if executed.entries else accrued.ledger
-    return Settlement(period, opening, accrued.entries + executed.entries, ledger, executed, accrued.ended)
+    entries = accrued.entries + executed.entries
+    closing, ledger = at_close(ledger, period)
+    return Settlement(period, opening, entries + closing, ledger, executed, accrued.ended)
 
 
-def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
-    """What a period brings to a book before its orders meet the market."""
+def at_close(ledger: Ledger, period: Period) -> tuple[tuple[Entry, ...], Ledger]:
+    """What is booked at the close of a period on a ledger after its fills, and the ledger after that."""
+    return _booked(CLOSING, ledger, period) if period.terms.contracts else ((), ledger)
+
+
+def _booked(accruals: Sequence[Brings], ledger: Ledger, period: Period) -> tuple[tuple[Entry, ...], Ledger]:
+    """The entries of some accruals, each on the ledger as those before it leave it, and that ledger."""
     entries: tuple[Entry, ...] = ()
-    for brings in ACCRUALS:
+    for brings in accruals:
         made = brings(ledger, period)
         if made:
             entries += made
             ledger = ledger.apply(made)
+    return entries, ledger
+
+
+def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
+    """What a period brings to a book before its orders meet the market."""
+    entries, ledger = _booked(ACCRUALS, ledger, period)
     live, ended = tuple(orders), tuple[Expired, ...]()
     if live and (period.splits or period.events):
         live, ended = orders_after(live, period.splits, period.events, period.terms.units)
@@ -188,6 +218,6 @@ def at_the_open(period: Period, terms: FillTerms) -> Callable[[Accrued], Execute
         entries: tuple[Entry, ...] = ()
         for fill in fills:
             entries += fill_entries(by_id[fill.client_order_id], (fill,), period.terms.units[fill.symbol])
-        return Executed(entries, fills, expired)
+        return Executed(on_margin(entries, accrued.ledger, period.terms.contracts), fills, expired)
 
     return execute

@@ -11,8 +11,9 @@ from decimal import Decimal
 class PositionLine:
     """One strategy's position in a symbol, at the mark.
 
-    `average_cost` and `price` are dollars a unit, `value` and `profit` (unrealised) dollars, `weight` a share
-    of NAV. `note` says what a reader must know of it, such as that its symbol is in quarantine.
+    `average_cost` and `price` are dollars as prices are quoted, `value` and `profit` (unrealised)
+    dollars, `weight` a share of NAV. `note` says what a reader must know of it, such as that its symbol is in
+    quarantine.
     """
 
     symbol: str

@@ -10,15 +10,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from nightdesk.accounting.ledger import Ledger, Position
 from nightdesk.accounting.period import Period
 from nightdesk.accounting.settlement import Opening, at_the_open, settle
 from nightdesk.brokers.broker_interface import Broker, Capabilities, DuplicateOrder
 from nightdesk.core.book import Book
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
+from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
+from nightdesk.core.universe import AssetClass
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill, fill_terms
 from nightdesk.orders.order import Intent, Order
@@ -46,10 +49,8 @@ class PaperBroker(Broker):
     simulated = True
     capabilities = Capabilities(
         order_types=frozenset({"market", "limit"}),
-        times_in_force={
-            one: {"day": "next open", "open": "next open"} for one in ("equity", "etf", "crypto")
-        },
-        fractions=frozenset({"equity", "etf", "crypto"}),
+        times_in_force={one: {"day": "next open", "open": "next open"} for one in get_args(AssetClass)},
+        fractions=frozenset({"equity", "etf", "crypto", "perpetual"}),
         shorts=True,
     )
 
@@ -149,13 +150,18 @@ class PaperBroker(Broker):
 
     def _settle(self, state: PaperState, waiting: Sequence[Order], period: Period, *, commit: bool) -> None:
         held = {
-            (_OWNER, symbol): Position(_OWNER, symbol, quantity)
+            (_OWNER, symbol): Position(_OWNER, symbol, quantity, state.costs.get(symbol, ZERO))
             for symbol, quantity in state.positions.items()
         }
         opening = Opening(Ledger(state.cash, held), as_of=state.as_of)
         settled = settle(opening, waiting, period, at_the_open(period, self._terms))
         as_of, ledger = period.as_of, settled.ledger
-        state = PaperState(as_of, period.session, ledger.cash, ledger.net())
+        costs = {
+            one.symbol: one.cost
+            for one in ledger.held()
+            if period.terms.contracts.get(one.symbol, PLAIN).on_margin
+        }
+        state = PaperState(as_of, period.session, ledger.cash, ledger.net(), costs)
         ended = {fill.client_order_id: EndedOrder(fill.client_order_id, "filled") for fill in settled.fills}
         for rest in settled.expired:  # of a partly executed one too
             ended[rest.client_order_id] = EndedOrder(rest.client_order_id, "expired", rest.reason)

@@ -34,7 +34,7 @@ def position_line(row: Mapping[str, Any]) -> PositionLine:
         symbol=row["symbol"],
         strategy=row["strategy"],
         quantity=row["quantity"],
-        average_cost=row["cost"] / row["quantity"],
+        average_cost=row["cost"] / row["quantity"] / row["multiplier"],
         price=row["price"],
         value=row["market_value"],
         profit=row["profit"],

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from nightdesk.core.account_terms import BrokerEntry, Orders, Tax
 from nightdesk.core.book_errors import describe
+from nightdesk.core.contracts import Contract
 from nightdesk.core.costs import Costs, Financing, IdleCash
 from nightdesk.core.data_terms import Feeds, QualityLimits, SentimentTerms
 from nightdesk.core.documents import MOST_BYTES, read_bytes, read_yaml
@@ -108,6 +109,7 @@ class Book(Frozen):
             *self._level_faults(),
             *self._financing_faults(),
             *self._date_faults(),
+            *self._contract_faults(),
         ]
         if faults:
             raise ValueError("\n".join(faults))
@@ -179,6 +181,35 @@ class Book(Frozen):
     def _date_faults(self) -> Iterator[str]:
         if self.origin is not None and self.inception is not None and self.origin >= self.inception:
             yield f"origin {self.origin} must lie before inception {self.inception}"
+
+    def _contract_faults(self) -> Iterator[str]:
+        for symbol, one in self.universe.items():
+            if one.asset_class != "option":
+                continue
+            where = f"universe.{symbol}"
+            try:
+                terms = one.contract(symbol).option
+            except Refused as error:
+                yield f"{where}: {error}"
+                continue
+            on = self.universe.get(one.underlying or "")
+            if on is None or on.asset_class not in ("equity", "etf"):
+                yield (
+                    f"{where}.underlying: {one.underlying} is no share of this book's universe; exercise "
+                    "moves its shares: put it there"
+                )
+            if terms is not None and self.inception is not None and terms.expiry < self.inception:
+                yield f"{where}: it expired on {terms.expiry}, before {self.inception}; leave it out"
+
+    @property
+    def contracts(self) -> dict[str, Contract]:
+        """What a unit of each option and perpetual stands for; other units are worth their price."""
+        named = ((symbol, one) for symbol, one in self.universe.items())
+        return {
+            symbol: one.contract(symbol)
+            for symbol, one in named
+            if one.asset_class in ("option", "perpetual")
+        }
 
     @property
     def _own_borrow_rates(self) -> dict[str, float]:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from nightdesk.core.contracts import Contract, OptionTerms, Style, foreign_keys
 from nightdesk.core.costs import Costs
 from nightdesk.core.exit_plan import Stop
-from nightdesk.core.fields import Frozen, Positive, Share
+from nightdesk.core.fields import Frozen, Positive, Share, Symbol
+from nightdesk.core.money import exact
 
-AssetClass = Literal["equity", "etf", "crypto"]
+AssetClass = Literal["equity", "etf", "crypto", "option", "perpetual"]
+
+
+def _absent(value: Any) -> bool:
+    return value is None
 
 
 class Instrument(Frozen):
     """One symbol of a book's universe."""
 
-    asset_class: AssetClass = Field("etf", description="says when its market is open; crypto: always")
+    asset_class: AssetClass = Field(
+        "etf", description="what it is, which says when its market is open; crypto, perpetual: always"
+    )
     group: str = Field("", description="class or sector shown in reports")
     max_weight: Share = Field(description="largest share of NAV in this symbol")
     volatility_target: Positive = Field(0.15, description="annualised; carries the full weight")
@@ -33,8 +41,71 @@ class Instrument(Frozen):
     tax_class: Literal["collectible", "partnership"] | None = Field(
         None, description="what the tax makes of it, where it is no plain security; see docs/tax.md"
     )
+    multiplier: Decimal | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,  # what has none of these keeps its configuration's hash
+        description="dollars that a unit moves by with a dollar of its price; option: 100, perpetual: 1",
+    )
+    underlying: Symbol | None = Field(
+        None,
+        exclude_if=_absent,
+        description="of an option the symbol that it is on, of a perpetual what its price follows",
+    )
+    style: Style | None = Field(
+        None, exclude_if=_absent, description="when an option may be exercised; american where not said"
+    )
+    collateral: Share | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,
+        description="share of its notional that a perpetual puts up: 0.5 is a leverage of 2",
+    )
+    funding_rate: float | None = Field(
+        None,
+        gt=-0.05,
+        lt=0.05,
+        exclude_if=_absent,
+        description="share of its notional that a long perpetual pays at 0, 8 and 16 o'clock UTC; below 0: a "
+        "short pays. Booked on paper and in backtests, where it is never left out",
+    )
+
+    @model_validator(mode="after")
+    def _of_its_class(self) -> Self:
+        given = frozenset(name for name in self.model_fields_set if getattr(self, name) is not None)
+        faults = list(foreign_keys(self.asset_class, given))
+        wanted = {"option": ("underlying",), "perpetual": ("underlying", "collateral", "funding_rate")}
+        faults += [
+            f"{key}: missing; an instrument of {self.asset_class} must say it"
+            for key in wanted.get(self.asset_class, ())
+            if getattr(self, key) is None
+        ]
+        if self.asset_class == "option" and self.unit % 1:
+            faults.append(f"unit: found {self.unit}; contracts of an option are whole: leave it out")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
 
     @property
     def continuous(self) -> bool:
         """Whether its market never closes."""
-        return self.asset_class == "crypto"
+        return self.asset_class in ("crypto", "perpetual")
+
+    def contract(self, symbol: str) -> Contract:
+        """What a unit of it stands for, where it is called `symbol`.
+
+        Raises
+        ------
+        Refused
+            When it is an option and its symbol does not say its terms.
+        """
+        if self.asset_class == "option":
+            terms = OptionTerms.of(symbol, self.style or "american")
+            return Contract(self.multiplier or Decimal(100), underlying=self.underlying or "", option=terms)
+        return Contract(
+            self.multiplier or Decimal(1),
+            on_margin=self.asset_class == "perpetual",
+            collateral=exact(self.collateral or 0),
+            funding=exact(self.funding_rate or 0),
+            underlying=self.underlying or "",
+        )

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.accounting.ledger import exposure, unrealised
 from nightdesk.core.book import Book
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
-from nightdesk.core.money import exact
+from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
@@ -92,7 +94,8 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         "volatility_target": desk.volatility_target,
         "buy_fraction": desk.book.portfolio.buy_fraction,
         "returns": day.returns,
-        "costs": desk.costs_at(day.price),
+        "costs": desk.costs_at(day.unit_value),
+        "multiplier": day.multiplier,
         "opens_month": day.opens_month,
     }
     wanted, allocation, reduce_to = np.empty_like(held), np.empty_like(held), np.empty_like(held)
@@ -160,7 +163,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     Refused
         When the book has no net asset value left to size by.
     """
-    nav, price = _nav(desk, state, day), _known(day.price)
+    nav, price = _nav(desk, state, day), _known(day.unit_value)
     holdings, before = state.held_by(desk), carried_before(desk, state, day)
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
@@ -257,7 +260,23 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         protection=protection(desk, state, day, wanted) if desk.asks_for("stops") else None,
         traded_today=state.today.trades,
         turnover_today=state.today.notional / float(state.mark.nav),
+        multiplier=day.multiplier,
+        outlay=desk.outlay,
     )
+
+
+def free_cash(desk: Desk, state: State, day: Day) -> float:
+    """Dollars that purchases may use: the cash, less what positions on margin put up and have lost.
+
+    What they have gained is not counted before it is realised.
+    """
+    cash = float(state.mark.cash)
+    on_margin = [one for one in state.ledger.held() if desk.contracts.get(one.symbol, PLAIN).on_margin]
+    for position in on_margin:
+        contract, price = desk.contracts[position.symbol], float(day.price[desk.column[position.symbol]])
+        put_up = abs(exposure(position, price, contract)) * contract.collateral
+        cash -= float(put_up - min(unrealised(position, price, contract), ZERO))
+    return cash
 
 
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
@@ -272,8 +291,8 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         opens=wants.sum(axis=0) - here,
         open_here=here,
         open_positions=int(here.sum()),
-        cash=float(state.mark.cash),
-        costs=desk.costs_at(day.price),
+        cash=free_cash(desk, state, day),
+        costs=desk.costs_at(day.unit_value),
         ends=closes if desk.ends_positions else 0,
         asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
         closes=closes,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Self
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from nightdesk import accounting, factors, portfolio, risk, strategies
 from nightdesk.core.book import Book
+from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
@@ -160,8 +163,38 @@ class Desk:
         """The same of net exposure, absolute."""
         return min((rule.most_net(self.book.margin) for rule in self.rules), default=math.inf)
 
+    @cached_property
+    def contracts(self) -> Mapping[str, Contract]:
+        """What a unit of each option and perpetual stands for."""
+        return self.book.contracts
+
+    @cached_property
+    def multiplier(self) -> Floats | float:
+        """Dollars a unit for a dollar of price, of shape (n_symbols,); 1.0 where no symbol has another."""
+        return self._by_contract(lambda one: one.multiplier)
+
+    @cached_property
+    def outlay(self) -> Floats | float:
+        """Share of its value that a position takes from the cash; shaped as `multiplier`."""
+        return self._by_contract(lambda one: one.collateral if one.on_margin else Decimal(1))
+
+    @cached_property
+    def last_sessions(self) -> Mapping[date, frozenset[str]]:
+        """The options of the book by the session at whose close they expire."""
+        calendar, out = get_calendar(self.book.calendar), dict[date, set[str]]()
+        for symbol, one in self.contracts.items():
+            if one.option is not None:
+                at = int(np.searchsorted(calendar.sessions, np.datetime64(one.option.expiry), side="right"))
+                out.setdefault(as_date(calendar.sessions[at - 1]), set()).add(symbol)
+        return {session: frozenset(symbols) for session, symbols in out.items()}
+
+    def _by_contract(self, number: Callable[[Contract], Decimal]) -> Floats | float:
+        if not self.contracts:
+            return 1.0
+        return np.array([float(number(self.contracts.get(one, PLAIN))) for one in self.symbols])
+
     def costs_at(self, price: Floats) -> Floats:
-        """All that a trade costs at these prices, share of its notional; what a unit costs needs a price."""
+        """All that a trade costs, share of its notional, at what a unit is worth."""
         if not np.count_nonzero(self.unit_costs):
             return self.costs
         each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
@@ -287,6 +320,7 @@ def resolve(book: Book) -> Desk:
     wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
     accounting.accruals_of(book)
+    _refuse_shared_margin(book)
     _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
@@ -368,6 +402,16 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
         raise Refused(
             f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
             "set schedule to daily, or take another strategy"
+        )
+
+
+def _refuse_shared_margin(book: Book) -> None:
+    """Refuse a perpetual among several strategies: an account on margin has one average entry a contract."""
+    margined = [symbol for symbol, one in book.contracts.items() if one.on_margin]
+    if margined and len(book.strategies) > 1:
+        raise Refused(
+            f"universe.{margined[0]}: a perpetual is held by one strategy, whose profit its account "
+            f"realises, and the book has {len(book.strategies)}: give it a book of its own"
         )
 
 

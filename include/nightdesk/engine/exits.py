@@ -8,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.contracts import per_price
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk, PlannedExits
 from nightdesk.engine.held_arrays import Holdings
@@ -103,7 +104,7 @@ def exits(desk: Desk, day: Day, holdings: Holdings, carried: Carried) -> Codes:
     over = get_calendar(desk.book.calendar).index(day.session) + day.closes
     np.copyto(out, Cause.AGE, where=trusted & (over - holdings.entered >= desk.most_sessions))
     trusted &= day.age == 0
-    average, (stop, target) = holdings.average, desk.planned_exits
+    average, (stop, target) = per_price(holdings.average, day.multiplier), desk.planned_exits
     fall = (average - day.price) * holdings.side
     reached = _reached(-fall, target, carried.target_distance, average)
     np.copyto(out, Cause.TARGET, where=trusted & reached)
@@ -219,7 +220,9 @@ def _from_here_on(
 ) -> Floats:
     """Distances of one kind: those kept where nothing opens, and new ones for what does."""
     if planned.any_share:
-        kept = np.where(planned.share > 0.0, planned.share * holdings.average, kept)
+        kept = np.where(
+            planned.share > 0.0, planned.share * per_price(holdings.average, day.multiplier), kept
+        )
     if not planned.any_atr and not planned.any_share and not np.count_nonzero(kept):
         return kept
     out = np.where(opens, 0.0, kept)

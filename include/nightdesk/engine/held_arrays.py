@@ -52,7 +52,7 @@ class Holdings:
 
     @cached_property
     def average(self) -> Floats:
-        """Average entry prices, dollars a unit; 0 where nothing is held."""
+        """Average costs of a unit, dollars: price at entry × multiplier; 0 where nothing is held."""
         return self._spread([float(one.average_cost or 0) for one in self.ledger.held()], 0.0)
 
     @cached_property

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nightdesk.accounting.ledger import Ledger, Mark
 from nightdesk.accounting.tax import TaxView
+from nightdesk.core.contracts import unit_value
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.held_arrays import Holdings
@@ -194,6 +195,8 @@ class Day:
         Whether it is the first session of its month.
     closes : bool
         Whether the decision is made at the close of its session, as every one of a daily book is.
+    multiplier : ndarray of shape (n_symbols,), or float
+        Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     """
@@ -220,6 +223,12 @@ class Day:
     closes: bool = True
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
+    multiplier: Floats | float = 1.0
+
+    @property
+    def unit_value(self) -> Floats:
+        """Dollars of exposure a unit, of shape (n_symbols,); NaN before a symbol's first bar."""
+        return unit_value(self.price, self.multiplier)
 
     def __post_init__(self) -> None:
         for name, side in (("side", self.side), ("previous_side", self.previous_side)):

@@ -76,7 +76,7 @@ def without_hidden_entries(
             quantity = left
     if not records:
         return wanted, ()
-    weight = quantity * situation.price / situation.nav
+    weight = quantity * situation.unit_value / situation.nav
     return replace(wanted, quantity=quantity, weight=weight), tuple(records)
 
 
@@ -327,7 +327,7 @@ def _next_stop(desk: Desk, risk: RiskState, symbol: str) -> float:
 def _holdings(desk: Desk, ledger: Ledger, day: Day) -> Mapping[str, Holding]:
     """What the book holds net of each symbol, and how far that is below its average entry price."""
     trusted = ((day.age == 0) & ~day.quarantined).tolist()
-    price, column, out = day.price.tolist(), desk.column, {}
+    price, column, out = day.unit_value.tolist(), desk.column, {}
     for symbol, position in ledger.net_positions.items():
         n, units, average = column[symbol], position.quantity, position.average
         fall = (average - price[n]) / average if trusted[n] and average > 0 else math.nan

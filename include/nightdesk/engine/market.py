@@ -16,6 +16,7 @@ from nightdesk import regime
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
+from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Action, Floats, Hours, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
@@ -180,6 +181,7 @@ class Market:
             successors=self._successors(t),
             opens_month=bool(self.opens_month[t]),
             closes=self.closes_session(t),
+            multiplier=self.desk.multiplier,
         )
 
     def closes_session(self, t: int) -> bool:
@@ -256,7 +258,7 @@ class Market:
             bars=self.fill_bars(t) if ordered else FillBars(self.sessions[t], {}, {}),
             terms=terms,
             prices=self.prices(t),
-            closes=self.prices(t - 1) if t and (terms.rates.borrow or terms.own) else {},
+            closes=self.prices(t - 1) if t and (terms.rates.borrow or terms.own or terms.contracts) else {},
             splits=splits,
             dividends=self.dividends(t),
             restated=self.restated_prices(t) if splits or events else {},
@@ -264,7 +266,14 @@ class Market:
             late=late,
             crosses=crosses,
             capital=capital,
+            fundings=fundings_between(*self.closes[t - 1 : t + 1]) if t and terms.contracts else 0,
+            expiring=self.expiring(t),
         )
+
+    def expiring(self, t: int) -> frozenset[str]:
+        """Contracts that expire at the end of row `t`: their day, or the session before a holiday."""
+        lasts = self.desk.last_sessions.get(self.sessions[t])
+        return lasts if lasts is not None and self.closes_session(t) else frozenset()
 
     def prices(self, t: int) -> dict[str, float]:
         """Marking prices of session `t` by symbol."""

@@ -33,7 +33,8 @@ def risk_report(desk: Desk, state: State, day: Day, gated: Gated) -> RiskReport:
 def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: bool = False) -> RiskMeasures:
     """What the limits of the book are compared with; of the stops all, or the tightest alone."""
     nav, judged = float(state.mark.nav), gated.judged
-    price = np.where(np.isfinite(day.price), day.price, 0.0)
+    value = day.unit_value
+    price = np.where(np.isfinite(value), value, 0.0)
     weights = gated.passage.held * price / nav
     past, window = portfolio_returns(weights, day.history), len(day.returns)
     stops = gated.protection or Protection.none(len(weights))

@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from nightdesk.accounting.tax import TaxView
+from nightdesk.core.contracts import per_price
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
@@ -27,7 +28,7 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
     distance = np.where(wanted.carried.stop_distance > 0.0, wanted.carried.stop_distance, np.inf)
-    held, average = wanted.held, _average_entries(desk, state)
+    held, average = wanted.held, per_price(_average_entries(desk, state), day.multiplier)
     nearest = np.fmin(distance, np.where(held != 0.0, average * leave, np.nan))
     beyond = (price - average) * np.sign(held)  # how far the price has moved for the position
     to_stop = np.where(np.isfinite(nearest), np.maximum(nearest + beyond, 0.0), price)
@@ -39,15 +40,16 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     opposed = ~added.any(axis=0)
     grown = np.where(opposed & (np.sign(held) == side), held, added)
     return Protection(
-        held_risk=_per_unit(to_stop, np.where(np.sign(held) == np.sign(held.sum(axis=0)), held, 0.0)),
-        added_risk=_per_unit(np.where(opposed, to_stop, risked), grown),
+        held_risk=day.multiplier
+        * _per_unit(to_stop, np.where(np.sign(held) == np.sign(held.sum(axis=0)), held, 0.0)),
+        added_risk=day.multiplier * _per_unit(np.where(opposed, to_stop, risked), grown),
         bare=((held != 0.0) & ~np.isfinite(nearest)).any(axis=0),
         bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh))).any(axis=0),
     )
 
 
 def _average_entries(desk: Desk, state: State) -> Floats:
-    """Average entry prices, dollars; 0 where nothing is held."""
+    """Average costs of a unit, dollars; 0 where nothing is held."""
     average = np.zeros((len(desk.strategies), len(desk.symbols)))
     for position in state.ledger.held():
         at = desk.strategy_row[position.strategy], desk.column[position.symbol]

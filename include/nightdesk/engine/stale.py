@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from nightdesk.accounting.ledger import Ledger
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import exact, to_cents
 from nightdesk.engine.market import Market
 
@@ -71,5 +72,6 @@ def _stale(market: Market, t: int, symbol: str, quantity: Decimal) -> StaleHoldi
         last = None
     else:
         last = market.sessions[t - age]
+    worth = market.desk.contracts.get(symbol, PLAIN).notional(quantity, exact(price))
     sessions = len(set(market.sessions[t - age + 1 : t + 1]))  # of hours, several rows are one
-    return StaleHolding(symbol, quantity, price, to_cents(quantity * exact(price)), last, sessions)
+    return StaleHolding(symbol, quantity, price, to_cents(worth), last, sessions)

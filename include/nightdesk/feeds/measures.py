@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -57,7 +57,9 @@ class BarMeasures:
     opens: BadOpens
 
 
-def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None) -> BarMeasures:
+def measure(
+    panel: Panel, limits: Limits, *, index: str, options: Collection[str] = (), compare: Floats | None
+) -> BarMeasures:
     """Measure everything that the checks judge, some columns at a time.
 
     Parameters
@@ -68,6 +70,8 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
         The sessions over which gaps are counted and the scale of returns is taken; what a jump is.
     index : str
         A symbol that cannot be traded: of its bar only the close counts, and its jumps are no faults.
+    options : collection of str
+        Symbols of which a jump is no fault either.
     compare : ndarray of shape (n_sessions, n_symbols) or None
         Closes of a second source.
 
@@ -82,7 +86,8 @@ def measure(panel: Panel, limits: Limits, *, index: str, compare: Floats | None)
     for first in range(0, shape[1], _COLUMNS):
         some = slice(first, first + _COLUMNS)
         part = _columns(panel, some)
-        found, jumps, bad = _measure_some(part, limits, index, None if compare is None else compare[:, some])
+        other = None if compare is None else compare[:, some]
+        found, jumps, bad = _measure_some(part, limits, index, options, other)
         for name, value in found.items():
             if name not in by_check:
                 by_check[name] = np.empty(shape, np.float32 if name in _COUNTS else np.float64)
@@ -113,7 +118,7 @@ def _joined(parts: Sequence[BadOpens]) -> BadOpens:
 
 
 def _measure_some(
-    panel: Panel, limits: Limits, index: str, compare: Floats | None
+    panel: Panel, limits: Limits, index: str, options: Collection[str], compare: Floats | None
 ) -> tuple[dict[str, Floats], Jumps, BadOpens]:
     prices = np.stack([panel.open, panel.high, panel.low, panel.close])
     there = np.asarray(np.isfinite(prices).any(axis=0))
@@ -133,7 +138,7 @@ def _measure_some(
     }
     if compare is not None:
         by_check["source_deviation"] = np.abs(panel.close / compare - 1.0)
-    tradable = np.ones(len(panel.symbols), dtype=bool)
+    tradable = ~np.isin(panel.symbols, list(options))
     if index in panel.symbols:
         n = panel.symbols.index(index)
         close = panel.close[:, n]

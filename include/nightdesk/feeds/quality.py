@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
+from nightdesk.core.contracts import OptionTerms
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import QuarantineSpell, Withheld
@@ -230,13 +231,18 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     Notes
     -----
     A symbol before its first bar is absent, not missing: it fails nothing and is not counted. Of the
-    volatility index only the close counts, and no jump of it is a fault. An absent benchmark or volatility
+    volatility index only the close counts, and no jump of it is a fault; nor is one of an option, whose price
+    may halve in a day, and after its expiry no bar of it is missed. An absent benchmark or volatility
     index forbids entries; one absent for longer than allowed, or whose bar is faulty, stops the run, and so
     does a failed share of the universe above its limit, in which a symbol without a bar of the session
     counts as failed.
     """
     limits = book.quality
-    measured = measure(panel, limits, index=book.volatility_index, compare=compare)
+    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
+    measured = measure(panel, limits, index=book.volatility_index, options=options, compare=compare)
+    over = _expired(panel, options)
+    for name in (*_OF_ABSENCE, "no_bar") if options else ():
+        measured.by_check[name][over] = np.nan
 
     def failing(values: Mapping[str, Measured]) -> dict[str, Flags]:
         return {
@@ -305,6 +311,14 @@ def _of_references(
         "reference_age": np.where(np.isnan(since), so_far, since),
         "reference_faulty": np.sum(faults, axis=0).astype(np.float64),
     }
+
+
+def _expired(panel: Panel, options: Mapping[str, OptionTerms]) -> Flags:
+    """Where a contract is over, and no bar of it is missed; shape (n_sessions, n_symbols)."""
+    out = np.zeros(panel.close.shape, dtype=np.bool_)
+    for symbol, terms in options.items():
+        out[:, panel.symbols.index(symbol)] = panel.sessions > np.datetime64(terms.expiry)
+    return out
 
 
 def _failed_share(age: Measured, quarantined: Flags, universe: list[int]) -> Floats:

@@ -25,7 +25,7 @@ _NO_SYMBOL = frozenset({
     "semicolon", "series", "split", "splits", "spot", "stock", "stocks", "stooq", "tiingo", "time", "us",
     "vantage", "yahoo",
 })  # fmt: skip
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,19}")
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,20}")
 _INTERVAL_AND_DATE = re.compile(r"-1d(-\d{4}(-\d{2}){0,2})?$", re.IGNORECASE)
 _NUMBER_OR_DATE = re.compile(r"\(?\d+\)?|\d{4}-\d{2}(-\d{2})?")
 

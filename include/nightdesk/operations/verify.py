@@ -12,6 +12,7 @@ from typing import Any
 
 from nightdesk.accounting.booking import cross_entries
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position
+from nightdesk.core.contracts import Contract
 from nightdesk.core.money import ZERO
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Cross
@@ -83,13 +84,23 @@ def verify(conn: Connection, book: str) -> Verified:
         ledger, at = ledger.apply(entry for _, entry in dated[at:stop]), stop
         found += _compare(ledger, mark, stored.get(as_of, []))
     found += _compare_fills(dated, dated_fills(conn, book))
-    found += _compare_crosses(dated, dated_crosses(conn, book), marks)
+    found += _compare_crosses(dated, dated_crosses(conn, book), marks, _contracts(stored))
     found += _compare_profits(dated, profit_by_decision(conn, book), marks)
     last = next(reversed(marks.values())).session if marks else None
     found += [
         Mismatch(one.session, f"entry {one.reference} after {last}", one.cash, None) for _, one in dated[at:]
     ]
     return Verified(len(marks), len(dated), tuple(found))
+
+
+def _contracts(stored: Mapping[datetime, Iterable[Mapping[str, Any]]]) -> dict[str, Contract]:
+    """What a unit stands for, of the symbols whose unit is not worth its price."""
+    return {
+        row["symbol"]: Contract(row["multiplier"], on_margin=row["on_margin"])
+        for rows in stored.values()
+        for row in rows
+        if row["on_margin"] or row["multiplier"] != 1
+    }
 
 
 def _compare_fills(entries: Iterable[Dated[Entry]], fills: Iterable[Dated[Fill]]) -> list[Mismatch]:
@@ -105,7 +116,10 @@ def _compare_fills(entries: Iterable[Dated[Entry]], fills: Iterable[Dated[Fill]]
     for key in sorted({*booked, *given}):
         order = key[1]
         session = next(one.session for several in (booked, given) for one in several.get(key, ()))
-        sums = {name: sum((getattr(one, name) for one in booked.get(key, [])), ZERO) for name in MOVED}
+        sums = dict.fromkeys(MOVED, ZERO)
+        for one in booked.get(key, []):
+            for name, amount in zip(MOVED, (one.quantity, one.in_full, one.commission), strict=True):
+                sums[name] += amount
         moved = [(one.signed_quantity, one.cash, one.commission) for one in given.get(key, [])]
         told = {name: sum((one[at] for one in moved), ZERO) for at, name in enumerate(MOVED)}
         found += [
@@ -120,12 +134,13 @@ def _compare_crosses(
     entries: Iterable[Dated[Entry]],
     crosses: Mapping[datetime, Sequence[Cross]],
     marks: Mapping[datetime, Mark],
+    contracts: Mapping[str, Contract],
 ) -> list[Mismatch]:
     """What was decided to change hands inside the book beside the entries of the settling that books it."""
     expected = [
         (settled, entry)
         for decided, settled in pairwise(marks)
-        for entry in cross_entries(crosses.get(decided, ()), marks[settled].session, settled)
+        for entry in cross_entries(crosses.get(decided, ()), marks[settled].session, settled, contracts)
     ]
     booked = [(as_of, entry) for as_of, entry in entries if entry.kind == "cross"]
     mine, theirs = (
@@ -176,7 +191,9 @@ def _compare(ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]]) -> l
             ours, theirs = getattr(rebuilt, name), None if row is None else row[name]
             if ours != theirs and (row is not None or rebuilt.quantity):
                 found.append(Mismatch(mark.session, f"{name} of {key[1]} ({key[0]})", ours, theirs))
-    worth = sum((row["market_value"] for row in by_key.values()), ZERO)
+    worth = sum(
+        (row["market_value"] - (row["cost"] if row["on_margin"] else ZERO) for row in by_key.values()), ZERO
+    )
     sums = {
         "cash": (ledger.cash, mark.cash),
         "positions_value": (worth, mark.positions_value),

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from nightdesk.core.book import Book
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO, exact, to_cents, to_price, to_unit
 from nightdesk.orders.order import Order, Side
 
@@ -19,7 +20,8 @@ class Fill:
     """One execution: a positive quantity, a price in dollars (six places), a commission in dollars and cents.
 
     `session` is the session in which it was executed, `reference_price` the price before slippage: None while
-    only a real broker has told of it, which knows no such price.
+    only a real broker has told of it, which knows no such price. `multiplier` is dollars that a unit moves by
+    with a dollar of its price.
     """
 
     execution_id: str
@@ -31,6 +33,7 @@ class Fill:
     commission: Decimal
     session: date
     reference_price: Decimal | None = None
+    multiplier: Decimal = Decimal(1)
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -39,8 +42,8 @@ class Fill:
 
     @property
     def notional(self) -> Decimal:
-        """Quantity × price in dollars, rounded to the cent: this is what moves the cash."""
-        return to_cents(self.quantity * self.price)
+        """Quantity × price × multiplier in dollars, rounded to the cent: this is what moves the cash."""
+        return to_cents(self.quantity * self.price * self.multiplier)
 
     @property
     def cash(self) -> Decimal:
@@ -81,12 +84,15 @@ class FillBars:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What trading one symbol costs, in shares of notional and dollars a unit, and its smallest quantity."""
+    """What trading one symbol costs, in shares of notional and dollars a unit, its smallest quantity, and
+    dollars that a unit moves by with a dollar of its price.
+    """
 
     commission: Decimal
     slippage: Decimal
     unit: Decimal
     commission_per_unit: Decimal = ZERO
+    multiplier: Decimal = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,14 @@ class FillTerms:
 
 def fill_terms(book: Book) -> FillTerms:
     """The terms that a book states."""
+    contracts = book.contracts
     terms = {
         symbol: Terms(
             commission=exact(book.costs_of(symbol).commission),
             slippage=exact(book.costs_of(symbol).slippage),
             unit=instrument.unit,
             commission_per_unit=exact(book.costs_of(symbol).commission_per_unit),
+            multiplier=contracts.get(symbol, PLAIN).multiplier,
         )
         for symbol, instrument in book.universe.items()
     }
@@ -226,6 +234,7 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
     """The execution of an order that its session fills: at the open where that will do, else at its limit."""
     opened = exact(bars.open[order.symbol])
     price = expected_price(order.side, opened, terms.slippage, order.limit_price)
+    notional = to_cents(quantity * price * terms.multiplier)
     return Fill(
         execution_id=f"{order.client_order_id}-{bars.session:%Y%m%d}",
         client_order_id=order.client_order_id,
@@ -233,11 +242,10 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
         side=order.side,
         quantity=quantity,
         price=price,
-        commission=to_cents(
-            to_cents(quantity * price) * terms.commission + quantity * terms.commission_per_unit
-        ),
+        commission=to_cents(notional * terms.commission + quantity * terms.commission_per_unit),
         session=bars.session,
         reference_price=to_price(opened),
+        multiplier=terms.multiplier,
     )
 
 

@@ -80,9 +80,9 @@ def slippage_of(fill: Fill, expected: Decimal | None) -> Slippage:
     reference = fill.reference_price
     if reference is None or expected is None:
         return Slippage()
-    quantity = fill.signed_quantity
+    quantity = fill.signed_quantity * fill.multiplier
     return Slippage(
-        notional=fill.quantity * reference,
+        notional=abs(quantity) * reference,
         expected=quantity * (expected - reference),
         realised=quantity * (fill.price - reference),
     )

@@ -121,13 +121,13 @@ def _carried(
     trip: RoundTrip, entry: Entry, number: int, before: Position, after: Position
 ) -> tuple[RoundTrip | None, RoundTrip | None]:
     """The position that an entry ends, and the one that goes on after it."""
-    earned = trip.profit + entry.cash
+    earned = trip.profit + entry.in_full
     if not entry.quantity:
         return None, replace(trip, profit=earned)
     if entry.kind == "split":
         ratio = after.quantity / before.quantity
         return None, replace(trip, entered=trip.entered * ratio, left=trip.left * ratio, profit=earned)
-    money = -(entry.cash + entry.commission)
+    money = -(entry.in_full + entry.commission)
     if before.quantity * entry.quantity >= 0:
         grown = replace(trip, entered=trip.entered + abs(entry.quantity), paid=trip.paid + abs(money))
         return None, replace(grown, profit=earned)

@@ -77,7 +77,7 @@ class RiskParitySizing(Sizing):
     def quantities(self, ask: Ask) -> Floats:
         """The allocation at today's prices, shape (n_symbols,), not yet rounded."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            full = ask.capital * ask.allocation / ask.price
+            full = ask.capital * ask.allocation / ask.unit_value
         grown = np.where(full > ask.held, np.maximum(ask.held, full * ask.entry_factor), full)
         return np.where(np.isfinite(full), grown, ask.held)
 

@@ -41,8 +41,8 @@ class AtrRiskSizing(Sizing):
         if not np.count_nonzero(enters):
             return np.where(ask.leaves, 0.0, ask.held)
         with np.errstate(divide="ignore", invalid="ignore"):
-            by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR])
-            by_share = ask.capital * p.max_share / (ask.price * (1.0 + ask.costs))
+            by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR] * ask.multiplier)
+            by_share = ask.capital * p.max_share / (ask.unit_value * (1.0 + ask.costs))
             units = np.minimum(by_risk, by_share) * ask.entry_factor
         opens = (enters != 0) & (ask.held * enters <= 0.0) & np.isfinite(units)
         wanted = np.where(opens, units * enters, ask.held)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.contracts import unit_value
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.core.registry import Registry, validated
@@ -67,6 +68,8 @@ class Ask:
         `Sizing.quantities` those of this session.
     opens_month : bool
         Whether the session is the first of its month.
+    multiplier : ndarray or float
+        Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
     """
 
     held: Floats
@@ -88,6 +91,12 @@ class Ask:
     allocation: Floats
     reduce_to: Floats
     opens_month: bool
+    multiplier: Floats | float = 1.0
+
+    @property
+    def unit_value(self) -> Floats:
+        """Dollars of exposure a unit: what a quantity is reckoned by; NaN before a symbol's first bar."""
+        return unit_value(self.price, self.multiplier)
 
 
 def entered(direction: Codes, side: Codes) -> Codes:

@@ -56,7 +56,7 @@ class WeightSizing(Sizing):
                 tempered = np.minimum(1.0, ask.volatility_target / ask.factors["volatility_60"])
                 weight = ask.max_weight * tempered * ask.confidence
                 weight = np.where(weak, weight * ask.buy_fraction, weight)
-                full = ask.capital * weight / ask.price
+                full = ask.capital * weight / ask.unit_value
             on_side = held * enters
             grown = np.where(full > on_side, np.maximum(on_side, full * ask.entry_factor), full)
             wanted = np.where((enters != 0) & np.isfinite(full), grown * enters, held)

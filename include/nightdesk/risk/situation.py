@@ -12,6 +12,7 @@ from typing import Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.contracts import unit_value
 from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
@@ -172,7 +173,9 @@ class Protection:
 class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
-    `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there). `rank` is each
+    `price` is in dollars and 0 where a symbol never had one (nothing is held or wanted there); what a
+    position is worth follows from `unit_value`, which is price times `multiplier`. `outlay` is the share of
+    its value that a position takes from the cash: 1, or the collateral of a perpetual. `rank` is each
     symbol's place in alphabetical order, which settles ties. `traded_today` and `turnover_today` (share of
     NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
@@ -211,14 +214,21 @@ class Situation:
     factors: Mapping[str, Floats] = _NOTHING
     periods: PeriodLows = NO_LOSS
     protection: Protection | None = None
+    multiplier: Floats | float = 1.0
+    outlay: Floats | float = 1.0
+
+    @property
+    def unit_value(self) -> Floats:
+        """Dollars of exposure a unit."""
+        return unit_value(self.price, self.multiplier)
 
     def weights(self, quantity: Floats) -> Floats:
         """Signed shares of NAV of some quantities."""
-        return quantity * self.price / self.nav
+        return quantity * self.unit_value / self.nav
 
     def gross(self, quantity: Floats) -> float:
         """Absolute dollars of some quantities."""
-        return float((np.abs(quantity) * self.price).sum())
+        return float((np.abs(quantity) * self.unit_value).sum())
 
 
 class Asked:
@@ -268,7 +278,7 @@ class Asked:
     @cached_property
     def notional(self) -> Floats:
         """Absolute dollars that are traded, of shape (n_symbols,)."""
-        return np.abs(self.wanted - self.held) * self.situation.price
+        return np.abs(self.wanted - self.held) * self.situation.unit_value
 
     @cached_property
     def turnover(self) -> float:

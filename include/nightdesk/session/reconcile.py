@@ -100,6 +100,7 @@ def ledger_side(
         prices=_reference_prices(market),
         units=context.desk.unit_of,
         heir=next(iter(context.book.strategies)),
+        contracts=context.desk.contracts,
     )
     if context.book.broker.kind == "paper":
         return ours

@@ -281,7 +281,7 @@ def _positions(
                 symbol=row["symbol"],
                 strategy=row["strategy"],
                 quantity=row["quantity"],
-                average_cost=row["cost"] / row["quantity"],
+                average_cost=row["cost"] / row["quantity"] / row["multiplier"],
                 price=row["price"],
                 value=value,
                 profit=value - row["cost"],

@@ -18,7 +18,7 @@ from nightdesk.accounting.late_actions import LATE, BelatedAction, book_late
 from nightdesk.accounting.ledger import Entry, Ledger, Mark
 from nightdesk.accounting.period import Period, accrual_terms
 from nightdesk.accounting.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
-from nightdesk.accounting.settlement import Accrued, Executed, Opening, Settlement
+from nightdesk.accounting.settlement import Accrued, Executed, Opening, Settlement, at_close
 from nightdesk.accounting.settlement import settle as settle_period
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import exact, to_price
@@ -176,7 +176,11 @@ def _agreed(context: Context, start: _Start, waiting: Sequence[StoredOrder], acc
     """What the broker says of the orders that waited, or what a sealed session was settled by."""
     ours = ledger_side(context, start.market, accrued, waiting, start.booked)
     adjusted = adjustments(start.adopted, ours)
-    ours = replace(ours, ledger=ours.ledger.apply(adjusted))
+    ours = replace(
+        ours,
+        ledger=ours.ledger.apply(adjusted),
+        at_close=lambda ledger: at_close(ledger, start.period)[1],
+    )
     repairs = agreed(context) if start.is_sealed else agree(context, start.period, ours, waiting)
     return Agreed.of(ours, adjusted, repairs)
 
@@ -186,7 +190,7 @@ def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
     prices = settled.period.prices
     save.rows("fills", fill_rows(settled.fills, settled.executed.sent, context.desk.fill_terms))
     save.rows("ledger_entries", entry_rows(settled.entries))
-    save.rows("positions", position_rows(settled.ledger, prices))
+    save.rows("positions", position_rows(settled.ledger, prices, settled.period.terms.contracts))
     save.rows("portfolio", [mark_row(_of_the_day(context, settled.mark))])
 
 
@@ -219,7 +223,8 @@ def _period(
     terms = accrual_terms(book, simulated=book.broker.kind == "paper")
     if previous is None:
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
-    late = _belated(context, opening.apply(cross_entries(crosses, context.session, context.as_of)))
+    passed = cross_entries(crosses, context.session, context.as_of, terms.contracts)
+    late = _belated(context, opening.apply(passed))
     since = context.schedule.session_of(previous)
     return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
 

@@ -37,6 +37,7 @@ from nightdesk.brokers import (
     Unreachable,
     Unreadable,
 )
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk
@@ -294,7 +295,7 @@ def _held(context: Context, symbol: str) -> Decimal:
 
 def _capital_at_work(context: Context) -> Decimal:
     """Dollars in positions at the mark, and in the orders of the decision that were sent and add to them."""
-    book, as_of = context.book.name, context.as_of
+    book, as_of, contracts = context.book.name, context.as_of, context.desk.contracts
     positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, as_of)), ZERO)
     sent = (
         one.order
@@ -303,7 +304,7 @@ def _capital_at_work(context: Context) -> Decimal:
     )
     return positions + sum(
         (
-            one.quantity * one.reference_price
+            contracts.get(one.symbol, PLAIN).notional(one.quantity, one.reference_price)
             for one in sent
             if adds_risk(_held(context, one.symbol), one.signed_quantity)
         ),

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position, value
+from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, Ledger, Mark, Position, exposure
+from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.money import ZERO, exact
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import EARLIEST, LATEST, read_row, read_rows
@@ -58,23 +59,30 @@ def positions_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str,
     -------
     list of dict
         strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price,
-        market_value.
+        multiplier, on_margin, market_value (what the units stand for, dollars).
     """
     return read_rows(conn, "position_rows", book=book, as_of=as_of)
 
 
-def position_rows(ledger: Ledger, prices: Mapping[str, float]) -> list[dict[str, Any]]:
+def position_rows(
+    ledger: Ledger, prices: Mapping[str, float], contracts: Mapping[str, Contract] = NO_CONTRACTS
+) -> list[dict[str, Any]]:
     """Positions valued at `prices` (raw dollars by symbol) as their table holds them."""
     names = tuple(Position.__dataclass_fields__)
     rows = []
     for position in ledger.positions.values():
         price = prices.get(position.symbol)
         priced = price is not None and price > 0
+        contract = contracts.get(position.symbol, PLAIN)
         rows.append(
             {name: getattr(position, name) for name in names}
             | {
                 "price": exact(price) if price is not None and priced else None,
-                "market_value": value(position, price) if price is not None and position.quantity else ZERO,
+                "multiplier": contract.multiplier,
+                "on_margin": contract.on_margin,
+                "market_value": ZERO
+                if price is None or not position.quantity
+                else exposure(position, price, contract),
             }
         )
     return rows

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from nightdesk.core.money import ZERO
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
 from nightdesk.store.ahead import NamedQuery
@@ -17,12 +18,15 @@ from nightdesk.store.rows import Ending, Write, read_row, read_rows, write_all
 
 @dataclass(frozen=True)
 class PaperState:
-    """An account at the end of its newest period, `as_of`: `cash` in dollars, units by symbol."""
+    """An account at the end of its newest period, `as_of`: `cash` in dollars, units by symbol, and what
+    positions on margin were entered at, dollars.
+    """
 
     as_of: datetime
     session: date
     cash: Decimal
     positions: Mapping[str, Decimal]
+    costs: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 def newest_state(conn: Connection, account: str) -> PaperState | None:
@@ -31,7 +35,8 @@ def newest_state(conn: Connection, account: str) -> PaperState | None:
     if not rows:
         return None
     held = {row["symbol"]: row["quantity"] for row in rows if row["symbol"] is not None}
-    return PaperState(rows[0]["as_of"], rows[0]["session"], rows[0]["cash"], held)
+    costs = {row["symbol"]: row["cost"] for row in rows if row["cost"]}
+    return PaperState(rows[0]["as_of"], rows[0]["session"], rows[0]["cash"], held, costs)
 
 
 def account_asks(account: str) -> list[NamedQuery]:
@@ -74,7 +79,7 @@ def add_period(
     key = {"account": account, "as_of": state.as_of}
     dated = {**key, "session": state.session}
     held = [
-        {**dated, "symbol": symbol, "quantity": quantity}
+        {**dated, "symbol": symbol, "quantity": quantity, "cost": state.costs.get(symbol, ZERO)}
         for symbol, quantity in state.positions.items()
         if quantity
     ]

@@ -113,6 +113,20 @@ class SizingContract:
     params: ClassVar[dict[str, Any]] = {}
     tolerance: ClassVar[float] = 0.0
 
+    @pytest.mark.parametrize("seed", range(5))
+    def test_a_unit_counts_by_its_value(self, method: Sizing, seed: int) -> None:
+        ask = random_ask(method, seed)
+        quoted = replace(
+            ask,
+            price=ask.price / 64.0,
+            factors={
+                name: values / 64.0 if name.startswith("atr_") else values
+                for name, values in ask.factors.items()
+            },
+            multiplier=np.full(WIDTH, 64.0),
+        )
+        assert np.array_equal(decided(method, quoted), decided(method, ask))
+
     @pytest.fixture
     def method(self) -> Sizing:
         return portfolio.make(self.name, self.params, path="strategies.any.sizing")

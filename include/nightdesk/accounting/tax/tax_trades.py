@@ -19,7 +19,17 @@ NO_BOOK = ""
 Kind = Literal["trade", "split", "transfer", "return_of_capital", "exchange"]
 
 #: Kinds of ledger entries that change lots.
-_TRADED = ("fill", "split", "adjustment", "redemption", "exchange", "return_of_capital")
+_TRADED = (
+    "fill",
+    "split",
+    "adjustment",
+    "redemption",
+    "exchange",
+    "return_of_capital",
+    "expiry",
+    "exercise",
+    "assignment",
+)
 
 RETURNED: Literal["return_of_capital"] = "return_of_capital"
 
@@ -91,7 +101,7 @@ def trades_of(book: str, entries: Iterable[Entry]) -> tuple[TaxTrade, ...]:
             session=entry.session,
             kind=_kind(entry),
             quantity=entry.quantity + (ZERO if before is None else before.quantity),
-            cash=entry.cash + (ZERO if before is None else before.cash),
+            cash=entry.in_full + (ZERO if before is None else before.cash),
             reference=entry.reference,
             ratio=entry.price if entry.kind == "split" else Decimal(1),
         )
@@ -129,7 +139,7 @@ def _kind(entry: Entry) -> Kind:
             return "split"
         case "return_of_capital":
             return RETURNED
-        case "fill" | "redemption":
+        case "fill" | "redemption" | "expiry" | "exercise" | "assignment":
             return "trade"
     # An adjustment with cash has a price: cash in lieu, or units that went for cash at the broker.
     return "trade" if entry.reference.startswith(IN_LIEU) or entry.cash else "transfer"

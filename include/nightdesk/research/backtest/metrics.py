@@ -11,7 +11,8 @@ from decimal import Decimal
 import numpy as np
 
 from nightdesk import performance
-from nightdesk.accounting.ledger import value
+from nightdesk.accounting.ledger import unrealised
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO
 from nightdesk.orders.slippage import slippage_of, total
 from nightdesk.research.backtest.model_skill import model_figures
@@ -146,7 +147,8 @@ def _profits(result: Result, *, by_strategy: bool) -> dict[str, dict[str, float]
             position.strategy if by_strategy else position.symbol,
             dict.fromkeys(PROFITS, 0.0),
         )
-        open_profit = value(position, prices[position.symbol]) - position.cost if position.quantity else ZERO
+        contract = result.desk.contracts.get(position.symbol, PLAIN)
+        open_profit = unrealised(position, prices[position.symbol], contract)
         commission, borrow = position.commission, position.borrow
         total = position.realised + open_profit + position.dividends - commission - borrow
         amounts = (position.realised, open_profit, position.dividends, commission, borrow, total)

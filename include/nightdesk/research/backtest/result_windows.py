@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightdesk.accounting.ledger import value
-from nightdesk.core.money import ZERO
+from nightdesk.accounting.ledger import unrealised
+from nightdesk.core.contracts import PLAIN
 from nightdesk.research.backtest.run import Result
 from nightdesk.risk.result_band import ResultBand, result_band
 
@@ -22,9 +22,8 @@ def result_bands(result: Result, sessions: int) -> dict[str, ResultBand]:
     for n, one in enumerate(result.decided):
         prices = result.market.prices(one.t)
         for position in one.state.ledger.positions.values():
-            open_profit = (
-                value(position, prices[position.symbol]) - position.cost if position.quantity else ZERO
-            )
+            contract = result.desk.contracts.get(position.symbol, PLAIN)
+            open_profit = unrealised(position, prices[position.symbol], contract)
             paid = position.commission + position.borrow
             earned = position.realised + open_profit + position.dividends - paid
             profit[position.strategy][n] += float(earned)

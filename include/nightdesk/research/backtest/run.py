@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from nightdesk import factors
 from nightdesk.accounting import Entry
-from nightdesk.accounting.ledger import value
+from nightdesk.accounting.ledger import exposure
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
+from nightdesk.core.contracts import PLAIN
 from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
@@ -152,7 +153,7 @@ class Result:
 
     @cached_property
     def worth(self) -> tuple[Mapping[tuple[str, str], Decimal], ...]:
-        """What each position is worth at the mark of every decided session, dollars and cents."""
+        """What each position stands for at the mark of every decided session, dollars and cents."""
         return tuple(self.worth_of(one) for one in self.decided)
 
     @cached_property
@@ -175,8 +176,11 @@ class Result:
 
     def worth_of(self, one: Decided) -> dict[tuple[str, str], Decimal]:
         """The same of one decision."""
-        prices = self.market.prices(one.t)
-        return {(at.strategy, at.symbol): value(at, prices[at.symbol]) for at in one.state.ledger.held()}
+        prices, contracts = self.market.prices(one.t), self.desk.contracts
+        return {
+            (at.strategy, at.symbol): exposure(at, prices[at.symbol], contracts.get(at.symbol, PLAIN))
+            for at in one.state.ledger.held()
+        }
 
     @cached_property
     def view(self) -> View:

@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from nightdesk.accounting.ledger import value
+from nightdesk.accounting.ledger import exposure
+from nightdesk.core.contracts import PLAIN
 from nightdesk.engine.exits import Cause, age_words, dropped_words, sessions_held, stop_words, target_words
 from nightdesk.engine.injection import WORDS
 from nightdesk.performance.round_trips import RoundTrip, all_trips
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 Row = tuple[object, ...]
 
+_ENDS = {
+    "expiry": "expired worth nothing",
+    "exercise": "exercised at its expiry",
+    "assignment": "assigned at its expiry",
+}
+
 
 def trades(result: Result) -> list[RoundTrip]:
     """All trades: those that are closed in the order of their ends, then the open ones at the last mark.
@@ -26,7 +33,8 @@ def trades(result: Result) -> list[RoundTrip]:
     """
     done, going, positions = all_trips(entry for one in result.decided for entry in one.entries)
     prices = result.market.prices(result.decided[-1].t)
-    worth = {key: value(positions[key], prices[key[1]]) for key in going}
+    contracts = result.desk.contracts
+    worth = {key: exposure(positions[key], prices[key[1]], contracts.get(key[1], PLAIN)) for key in going}
     return done + [replace(one, profit=one.profit + worth[key]) for key, one in sorted(going.items())]
 
 
@@ -71,13 +79,16 @@ def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> s
     """Why the decision before the session in which a trade closed left nothing of it."""
     if trade.ended_by in ("adjustment", "redemption"):
         return "paid out after a corporate action"
+    if trade.ended_by in _ENDS:
+        return _ENDS[trade.ended_by]
     desk, decided = result.desk, result.decided[closed - 1]
     s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]
     position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
     match Cause(int(decided.targets.cause[s, n])):
         case (Cause.STOP | Cause.TARGET) as cause if position is not None:
             carried, price = decided.targets.carried, float(result.market.price[decided.t, n])
-            average = float(position.average_cost or 0)
+            contract = desk.contracts.get(trade.symbol, PLAIN)
+            average = float((position.average_cost or 0) / contract.multiplier)
             if cause == Cause.STOP:
                 return stop_words(price, average, float(carried.stop_distance[s, n]))
             return target_words(price, average, float(carried.target_distance[s, n]))

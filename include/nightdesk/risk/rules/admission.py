@@ -185,9 +185,9 @@ class Heat(Rule):
         heat = None if situation.band is None else situation.band.heat
         if heat is None:
             return Ruling(wanted, np.nan, np.nan)
-        standing = float((np.abs(without_entries(wanted, held)) * situation.price).sum())
+        standing = float((np.abs(without_entries(wanted, held)) * situation.unit_value).sum())
         room = heat * situation.nav - standing
-        after, total = admit(wanted, held, situation, situation.price, room)
+        after, total = admit(wanted, held, situation, situation.unit_value, room)
         return Ruling(after, (standing + total) / situation.nav, heat)
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
@@ -218,14 +218,14 @@ class Cash(Rule):
     def passes(self, asked: Asked) -> bool:
         """All purchases together covered."""
         situation = asked.situation
-        price = situation.price * (1.0 + situation.entering.costs)
+        price = situation.unit_value * (situation.outlay + situation.entering.costs)
         spent = float((np.abs(asked.wanted - asked.kept) * price).sum())
         return spent <= self._room(asked.held, asked.kept, situation)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the cash undone, the least confident first."""
         room = self._room(held, without_entries(wanted, held), situation)
-        price = situation.price * (1.0 + situation.entering.costs)
+        price = situation.unit_value * (situation.outlay + situation.entering.costs)
         after, total = admit(wanted, held, situation, price, room)
         return Ruling(after, total, room)
 
@@ -234,7 +234,11 @@ class Cash(Rule):
         entering = situation.entering
         sold = np.maximum(held, 0.0) - np.maximum(kept, 0.0)
         reserve: float = self.params.reserve * situation.nav
-        return entering.cash - reserve + float((sold * situation.price * (1.0 - entering.costs)).sum())
+        return (
+            entering.cash
+            - reserve
+            + float((sold * situation.unit_value * (situation.outlay - entering.costs)).sum())
+        )
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Cash that is there."""

@@ -54,7 +54,9 @@ class MaxWeight(Rule):
         over = weight > limit
         if not anywhere(over):
             return Ruling(wanted, weight, limit)
-        cap = np.divide(limit * situation.nav, situation.price, out=np.abs(wanted), where=situation.price > 0)
+        cap = np.divide(
+            limit * situation.nav, situation.unit_value, out=np.abs(wanted), where=situation.unit_value > 0
+        )
         most = situation.units.toward_zero(cap)
         if self.params.drift:
             stands = np.abs(situation.weights(held))
@@ -103,8 +105,8 @@ def out_of_reach(rule: str, what: str, limit: float, margin: Margin) -> Iterator
 def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: float) -> Ruling:
     """Additions shrunk alike until gross is within `limit` × NAV; what is held is not forced out."""
     kept = without_entries(wanted, held)
-    room = limit * situation.nav - float((np.abs(kept) * situation.price).sum())
-    added = float((np.abs(wanted - kept) * situation.price).sum())
+    room = limit * situation.nav - float((np.abs(kept) * situation.unit_value).sum())
+    added = float((np.abs(wanted - kept) * situation.unit_value).sum())
     value = (added - room) / situation.nav + limit
     if added <= room + 1e-9 * situation.nav:
         return Ruling(wanted, value, limit)
@@ -184,12 +186,12 @@ class NetLeverage(Rule):
 
     def passes(self, asked: Asked) -> bool:
         """Net within the limit."""
-        net, nav = float((asked.wanted * asked.situation.price).sum()), asked.situation.nav
+        net, nav = float((asked.wanted * asked.situation.unit_value).sum()), asked.situation.nav
         return bool(abs(net) <= self.params.limit * nav)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Additions on the side that leads shrunk until the other side balances the rest."""
-        kept, price, limit = without_entries(wanted, held), situation.price, self.params.limit
+        kept, price, limit = without_entries(wanted, held), situation.unit_value, self.params.limit
         added = (wanted - kept) * price
         net = float((kept * price).sum() + added.sum())
         leading = added * net > 0.0

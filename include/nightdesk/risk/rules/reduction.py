@@ -59,12 +59,12 @@ class LeverageReduction(Rule):
     def passes(self, asked: Asked) -> bool:
         """What is held is within both limits."""
         held, situation = asked.held, asked.situation
-        gross, net = _exposures(held * situation.price / situation.nav)
+        gross, net = _exposures(held * situation.unit_value / situation.nav)
         return gross <= situation.most_gross and abs(net) <= situation.most_net
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """What is left of what is held brought within both limits, once they are passed."""
-        gross, net = _exposures(held * situation.price / situation.nav)
+        gross, net = _exposures(held * situation.unit_value / situation.nav)
         most_gross, most_net = situation.most_gross, situation.most_net
         above = 1.0 + self.params.tolerance
         over_gross, over_net = gross > most_gross * above + SLACK, abs(net) > most_net * above + SLACK
@@ -74,7 +74,7 @@ class LeverageReduction(Rule):
             return Ruling(wanted, value, limit, by=by, by_key="net")
         left = within_leverage(
             without_entries(wanted, held),
-            situation.price,
+            situation.unit_value,
             most_gross * situation.nav,
             most_net * situation.nav,
             situation.units,
@@ -127,7 +127,7 @@ class MaintenanceMargin(Rule):
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions within what NAV carries: additions shrunk first, then what is held."""
-        price, nav, limit = situation.price, situation.nav, 1.0 - self.params.buffer
+        price, nav, limit = situation.unit_value, situation.nav, 1.0 - self.params.buffer
         room = limit * nav
 
         def asked(quantity: Floats) -> float:

@@ -145,7 +145,7 @@ class SmallestTrade(Rule):
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Small trades undone."""
         limit: float = self.params.limit
-        notional = np.abs(wanted - held) * situation.price
+        notional = np.abs(wanted - held) * situation.unit_value
         return Ruling(_without_small(wanted, held, notional < limit, situation), notional, limit)
 
 
