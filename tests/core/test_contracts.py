@@ -81,6 +81,13 @@ def test_a_contract_that_expired_before_inception_is_refused() -> None:
     with_line(CALL, OPTION, inception="2026-12-18")
 
 
+@pytest.mark.parametrize(("symbol", "line"), [(CALL, OPTION), ("X-PERP", PERPETUAL)])
+def test_a_real_broker_is_sent_none_of_them(symbol: str, line: dict[str, Any]) -> None:
+    broker = {"kind": "alpaca", "account": "real"}
+    with pytest.raises(Refused, match=rf"universe.{symbol}.asset_class: found .* on paper and in backtests"):
+        with_line(symbol, line, broker=broker)
+
+
 def test_a_perpetual_is_held_by_one_strategy() -> None:
     strategies = {"time_series_momentum": {"share": 0.5}, "rsi_mean_reversion": {"share": 0.5}}
     with pytest.raises(Refused, match=r"universe.X-PERP: a perpetual is held by one strategy"):

@@ -184,9 +184,14 @@ class Book(Frozen):
 
     def _contract_faults(self) -> Iterator[str]:
         for symbol, one in self.universe.items():
+            where = f"universe.{symbol}"
+            if one.asset_class in ("option", "perpetual") and self.broker.kind != "paper":
+                yield (
+                    f"{where}.asset_class: found {one.asset_class}, which is traded on paper and in "
+                    f"backtests alone, and broker.kind is {self.broker.kind}: leave it out, or take the broker paper"
+                )
             if one.asset_class != "option":
                 continue
-            where = f"universe.{symbol}"
             try:
                 terms = one.contract(symbol).option
             except Refused as error:
