@@ -188,7 +188,8 @@ class Book(Frozen):
             if one.asset_class in ("option", "perpetual") and self.broker.kind != "paper":
                 yield (
                     f"{where}.asset_class: found {one.asset_class}, which is traded on paper and in "
-                    f"backtests alone, and broker.kind is {self.broker.kind}: leave it out, or take the broker paper"
+                    f"backtests alone, and broker.kind is {self.broker.kind}: leave it out, or "
+                    "set broker.kind to paper"
                 )
             if one.asset_class != "option":
                 continue
