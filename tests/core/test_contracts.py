@@ -88,6 +88,11 @@ def test_a_real_broker_is_sent_none_of_them(symbol: str, line: dict[str, Any]) -
         with_line(symbol, line, broker=broker)
 
 
+def test_an_hourly_book_trades_no_options() -> None:
+    with pytest.raises(Refused, match=rf"universe.{CALL}.asset_class: found option.* set schedule to daily"):
+        with_line(CALL, OPTION, schedule="hourly")
+
+
 def test_a_perpetual_is_held_by_one_strategy() -> None:
     strategies = {"time_series_momentum": {"share": 0.5}, "rsi_mean_reversion": {"share": 0.5}}
     with pytest.raises(Refused, match=r"universe.X-PERP: a perpetual is held by one strategy"):

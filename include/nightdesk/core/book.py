@@ -193,6 +193,11 @@ class Book(Frozen):
                 )
             if one.asset_class != "option":
                 continue
+            if self.schedule.rhythm == "hourly":
+                yield (
+                    f"{where}.asset_class: found option, whose bars are checked and whose contract ends by "
+                    "sessions alone, and the book decides hourly: leave it out, or set schedule to daily"
+                )
             try:
                 terms = one.contract(symbol).option
             except Refused as error:
