@@ -19,6 +19,7 @@ def hours(project, market):
     return tree["name"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_hours_are_decided_in_order_and_told_by_their_instants(nightdesk, database, project, hours):
     done = nightdesk("replay", hours, "--from", str(EARLY_CLOSE), "--to", str(EARLY_CLOSE)).stdout

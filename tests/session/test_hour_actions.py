@@ -112,6 +112,7 @@ def test_an_action_that_the_hours_no_longer_state_is_withdrawn_and_one_that_stan
     assert len(hourly_desk.rows(STORED)) == 2
 
 
+@pytest.mark.slow
 def test_the_steps_and_the_backtest_take_the_actions_of_hours_alike(hourly_desk: HourlyDesk) -> None:
     rise(hourly_desk)
     split(hourly_desk)
