@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 RUNS = 5
@@ -51,3 +53,14 @@ def medians(
             job()
             times.append(clock() - start)
     return [median(times) for times in taken]
+
+
+def peak_gigabytes() -> float:
+    """The most memory that this process has had, as Linux counts it.
+
+    `resource.getrusage` would give a child that of its parent, where the parent's was more.
+    """
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise RuntimeError("/proc/self/status says no VmHWM: the peak of memory is measured on Linux alone")
+    return int(found[1]) / 1024**2

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from time import process_time
 
 from benchmarks import plain_loop
-from benchmarks.measurement import Measurement, medians
+from benchmarks.measurement import Measurement, medians, peak_gigabytes
 from benchmarks.swing_market import seeded_panel, swing_book
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
@@ -16,7 +15,7 @@ from nightdesk.core.panel import Panel
 from nightdesk.research.backtest.run import Result, backtest
 
 SYMBOLS, SESSIONS, RUNS = 36, 4000, 2
-BOOK_LIMIT, MEMORY_LIMIT = 90.0, 1.0
+BOOK_LIMIT, MEMORY_LIMIT = 57.0, 0.5
 
 
 def run_book(book: Book, panel: Panel) -> Result:
@@ -31,7 +30,7 @@ def run_alone() -> None:
     traded = {position.strategy for position in result.decided[-1].state.ledger.positions.values()}
     if traded != set(book.strategies):
         raise AssertionError(f"only {', '.join(sorted(traded))} traded: these bars measure nothing")
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2)
+    print(peak_gigabytes())
 
 
 def measure() -> list[Measurement]:
