@@ -72,7 +72,7 @@ def measure() -> list[Measurement]:
             airflow.stop()
             shutil.rmtree(folder, ignore_errors=True)
     return [
-        Measurement("daily run under Airflow", ours, "same DAG, imports alone", imports, limit=1.5),
+        Measurement("daily run under Airflow", ours, "same DAG, imports alone", imports, limit=1.25),
         Measurement("daily run under Airflow, against nothing", ours, "same DAG, empty tasks", empty),
     ]
 

@@ -22,7 +22,7 @@ from nightdesk.risk.rule import rule_class
 
 SIZE, REPEATS = 100, 20
 SESSION = date(2020, 3, 16)
-LIMIT = 10.0
+LIMIT = 7.0
 
 #: Numbers of rules that have no defaults; every rule is in the book.
 NUMBERS: dict[str, dict[str, Any]] = {

@@ -40,7 +40,7 @@ INCEPTION, BEFORE = date(2022, 3, 1), 2
 BOOKS = ("multi_asset", "equity_swing")
 #: What a session may ask for.
 GOAL = {"statements": 150.0, "reads of bars": 3.0, "passes of the checks": 1.0}
-STARTS, START_LIMIT = 5, 5.0
+STARTS, START_LIMIT = 5, 4.0
 
 Opener = Callable[[], AbstractContextManager[Context]]
 

@@ -28,7 +28,7 @@ from nightdesk.store.migrations import migrate
 
 BOOK = Path(__file__).parents[1] / "books" / "multi_asset.yaml"
 SESSIONS = 60
-LIMIT = 300.0
+LIMIT = 220.0
 
 
 def seeded_book(folder: Path) -> tuple[Path, list[date]]:

@@ -32,7 +32,7 @@ from nightdesk.store.migrations import migrate
 
 RUNS = 3
 #: Number of symbols, and how much longer all six tasks together may take without their imports.
-SIZES = {36: 90.0, 1000: 40.0}
+SIZES = {36: 30.0, 1000: 20.0}
 
 #: What a task of signals loads, and the libraries that no step does without, alone.
 IMPORTS = """
@@ -48,7 +48,7 @@ began = time.perf_counter()
 import numpy, pydantic.main, psycopg2, yaml
 print(time.perf_counter() - began)
 """
-IMPORTS_LIMIT = 5.0
+IMPORTS_LIMIT = 4.0
 
 BARS = """
 COPY (SELECT symbol_id, session, open, high, low, close, volume FROM nightdesk.bars
