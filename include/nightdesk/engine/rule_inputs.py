@@ -28,7 +28,7 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
     price = np.where(np.isfinite(day.price), day.price, 0.0)
     leave = np.array([desk.stops[one].leave if one in desk.stops else np.nan for one in desk.symbols])
     distance = np.where(wanted.carried.stop_distance > 0.0, wanted.carried.stop_distance, np.inf)
-    held, average = wanted.held, per_price(_average_entries(desk, state), day.multiplier)
+    held, average = wanted.held, per_price(state.held_by(desk).average, day.multiplier)
     nearest = np.fmin(distance, np.where(held != 0.0, average * leave, np.nan))
     beyond = (price - average) * np.sign(held)  # how far the price has moved for the position
     to_stop = np.where(np.isfinite(nearest), np.maximum(nearest + beyond, 0.0), price)
@@ -46,15 +46,6 @@ def protection(desk: Desk, state: State, day: Day, wanted: Targets) -> Protectio
         bare=((held != 0.0) & ~np.isfinite(nearest)).any(axis=0),
         bare_entry=((grown != 0.0) & ~np.isfinite(np.where(opposed, nearest, fresh))).any(axis=0),
     )
-
-
-def _average_entries(desk: Desk, state: State) -> Floats:
-    """Average costs of a unit, dollars; 0 where nothing is held."""
-    average = np.zeros((len(desk.strategies), len(desk.symbols)))
-    for position in state.ledger.held():
-        at = desk.strategy_row[position.strategy], desk.column[position.symbol]
-        average[at] = float(position.average_cost or 0)
-    return average
 
 
 def _per_unit(risk: Floats, quantity: Floats) -> Floats:

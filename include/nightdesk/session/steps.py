@@ -123,7 +123,7 @@ def signals(context: Context, strategy: str) -> Counts:
 
 
 def settle(context: Context) -> Counts:
-    """Wait for the book's turn; fills come home, the ledger agrees with the broker, the book is marked."""
+    """Wait for the book's turn; fills are booked, ledger and broker are reconciled, the book is marked."""
     from nightdesk.session import settle as settle_step
 
     return _perform(context, "settle", settle_step.settle)

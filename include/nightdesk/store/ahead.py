@@ -157,7 +157,7 @@ def _answers(conn: Connection, asks: list[NamedQuery]) -> Answers:
 
 def _row(cur: Cursor, columns: Columns, text: str) -> dict[str, Any]:
     """A row in the server's words as the driver would have given it."""
-    values: list[str | None] = CompositeCaster.tokenize(text)  # type: ignore[no-untyped-call]
+    values: list[str | None] = CompositeCaster.tokenize(text)  # type: ignore[no-untyped-call]  # no types
     return {name: _value(cur, code, one) for (name, code), one in zip(columns, values, strict=True)}
 
 

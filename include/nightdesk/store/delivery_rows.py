@@ -121,7 +121,7 @@ def mark_sent(conn: Connection, alert_id: int) -> None:
 
 
 def acknowledge(conn: Connection, alert_id: int, who: str) -> dict[str, Any]:
-    """Record that a person knows of an alert; the first one stays.
+    """Record that a person has acknowledged an alert; the first one stays.
 
     Returns
     -------

@@ -184,4 +184,4 @@ class StrategyContract:
 class AcrossSymbolsContract(StrategyContract):
     """For a strategy that looks at all symbols of a session at once: one of them alone is another market."""
 
-    test_one_symbol_alone_says_what_it_says_among_all = None  # type: ignore[assignment]
+    test_one_symbol_alone_says_what_it_says_among_all = None  # type: ignore[assignment]  # not asked of it

@@ -12,7 +12,7 @@ import yaml
 from nightdesk.core.documents import read_yaml, shortened
 from nightdesk.core.errors import Refused
 
-#: More points than this are a slip of the pen: each of them is a whole backtest.
+#: More points than this are taken for a typing error: each of them is a whole backtest.
 MOST_POINTS = 10_000
 
 
