@@ -164,7 +164,7 @@ class ByHand(Broker):
         try:
             return path.read_text(encoding="utf-8")
         except OSError as error:
-            raise Unreachable(f"{path}: {error.strerror}") from error
+            raise Unreachable(f"{path}: {error.strerror}; {__name__} says what stands in it") from error
 
     def _write(self, line: Mapping[str, Any]) -> None:
         try:
