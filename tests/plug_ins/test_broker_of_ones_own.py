@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
 from tests.session.small_desk import SmallDesk, session
 
-from nightdesk.core.book import load_book
+from nightdesk import plug_ins
 from nightdesk.core.calendar import get_calendar
 from nightdesk.operations.verify import verify
 
@@ -49,9 +50,8 @@ class HandDesk(SmallDesk):
         set_clock(self.url, evening)
         begun = datetime.now(UTC)
         # The page's broker reads the machine's clock, which is years ahead of this market.
-        monkeypatch.setattr(
-            "nightdesk.own.by_hand.ByHand.clock", lambda _: evening + (datetime.now(UTC) - begun)
-        )
+        own = sys.modules["nightdesk.own.by_hand"].ByHand
+        monkeypatch.setattr(own, "clock", lambda _: evening + (datetime.now(UTC) - begun))
         self.run(number)
 
     def execute(self, number: int) -> None:
@@ -76,7 +76,7 @@ def desk(home: Home, databases: Databases, tmp_path: Path, monkeypatch: pytest.M
     del tree["universe"]["BTC-USD"]  # a person takes shares to the market
     tree |= {"broker": {"kind": "by_hand", "account": "my-hand"}, "levels": None}
     made.book.write_text(yaml.safe_dump(tree, sort_keys=False))
-    load_book(made.book)  # imports the plug-in
+    plug_ins.search()
     folder = tmp_path / "hand"
     folder.mkdir()
     (folder / "account.json").write_text(json.dumps({"cash": str(tree["initial_capital"])}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -158,10 +158,10 @@ class Result:
 
     @cached_property
     def injected(self) -> frozenset[tuple[int, str, str]]:
-        """Row of the market, strategy and symbol of every injected signal: the last row of its session."""
-        sessions = self.market.sessions
+        """Row of the market, strategy and symbol of every injected signal."""
+        decisions = self.market.closes
         return frozenset(
-            (bisect_right(sessions, day) - 1, name, symbol) for day, name, symbol in self.market.injected
+            (bisect_left(decisions, as_of), name, symbol) for as_of, name, symbol in self.market.injected
         )
 
     @property
