@@ -53,6 +53,7 @@ def run(
     stay marked.
     """
     from nightdesk.session.entry import open_context
+    from nightdesk.session.sequencing import await_turn
     from nightdesk.session.steps import run_session
 
     name, chosen = open_book(book).name, one_decision(session, as_of)
@@ -61,6 +62,7 @@ def run(
         database() as conn,
         open_context(book, chosen, dry_run=dry_run, feed=feed, conn=conn, inject=inject) as context,
     ):
+        await_turn(context)  # what is refused for its place in the line leaves nothing
         steps = run_session(context, _tell(context.name))
         rows = [] if dry_run else _rows(conn, context.book, context.session, context.session)
         row = next((one for one in rows if one["as_of"] == context.as_of), None)
@@ -113,6 +115,7 @@ def replay(
     from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.replay import rewind
     from nightdesk.session.entry import open_context
+    from nightdesk.session.sequencing import await_turn
     from nightdesk.session.steps import run_session
     from nightdesk.store.db import now
 
@@ -132,6 +135,7 @@ def replay(
         if not decisions:
             raise Refused(f"there is no session of {loaded.calendar} from {first} to {last}: widen the span")
         with open_context(book, decisions[0], feed=feed, conn=conn) as context:
+            await_turn(context)
             if rebuild:
                 decisions = sorted({*decisions, *rewind(context)})
             done = {}

@@ -18,7 +18,7 @@ from nightdesk.core.calendar import as_date
 from nightdesk.core.contracts import OptionTerms
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
-from nightdesk.core.withheld import QuarantineSpell, Withheld
+from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, runs
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
 from nightdesk.feeds.jumps import Jumps
 from nightdesk.feeds.measures import BarMeasures, Measured, measure
@@ -148,33 +148,27 @@ class Quality:
 
     def spells(self, first: int = 0) -> tuple[QuarantineSpell, ...]:
         """Spells of quarantine from row `first` on, the longest first; one that began before is cut."""
-        quarantined, sessions = self.quarantined[first:], self.panel.sessions[first:]
-        edge = np.zeros((1, quarantined.shape[1]), dtype=bool)
-        turns = np.diff(np.vstack([edge, quarantined, edge]).astype(np.int8), axis=0)
-        out = []
-        for n in np.flatnonzero(quarantined.any(axis=0)):
-            begins, ends = np.flatnonzero(turns[:, n] > 0), np.flatnonzero(turns[:, n] < 0)
-            for begin, end in zip(begins, ends, strict=True):
-                names = [
-                    one.name
-                    for one in CHECKS
-                    if one.consequence is _QUARANTINE
-                    and self.failed[one.name][first + begin : first + end, n].any()
-                ]
-                reason = self.reasons(first + int(begin), _QUARANTINE)[self.symbols[n]]
-                reason = reason.removeprefix(f"{self.symbols[n]}: ")
-                days = (as_date(sessions[begin]), as_date(sessions[end - 1]))
-                out.append(
-                    QuarantineSpell(
-                        self.symbols[n],
-                        tuple(names),
-                        reason,
-                        *days,
-                        int(end - begin),
-                        ongoing=bool(end == len(sessions)),
-                    )
+        sessions, out = self.panel.sessions[first:], []
+        for n, begin, end in runs(self.quarantined[first:]):
+            names = [
+                one.name
+                for one in CHECKS
+                if one.consequence is _QUARANTINE
+                and self.failed[one.name][first + begin : first + end, n].any()
+            ]
+            reason = self.reasons(first + begin, _QUARANTINE)[self.symbols[n]]
+            out.append(
+                QuarantineSpell(
+                    self.symbols[n],
+                    tuple(names),
+                    reason.removeprefix(f"{self.symbols[n]}: "),
+                    as_date(sessions[begin]),
+                    as_date(sessions[end - 1]),
+                    end - begin,
+                    ongoing=end == len(sessions),
                 )
-        return tuple(sorted(out, key=lambda spell: (-spell.sessions, spell.first, spell.symbol)))
+            )
+        return longest_first(out)
 
     def first_of_jump(self, t: int, n: int) -> int:
         """Row in which the jump began that waits at session `t` in column `n`."""

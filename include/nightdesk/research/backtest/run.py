@@ -24,7 +24,8 @@ from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Floats, Panel
-from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, usable
+from nightdesk.core.schedule import schedule_of
+from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, longest_first, usable
 from nightdesk.engine import Desk, Injection, Market, StaleHolding, inject, observe, resolve
 from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
@@ -95,7 +96,8 @@ class Result:
         What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`;
         likewise.
     quarantines : tuple of QuarantineSpell
-        The spells of quarantine in the decided sessions, the longest first.
+        The spells of quarantine in the decided sessions, the longest first; of an hourly book those of its
+        days and those of its hours.
     accepted : tuple of (symbol, date)
         Prices that a person took as they are, on the whole panel, ascending by date.
     findings : tuple of ActionFinding
@@ -346,7 +348,8 @@ def _check(book: Book, known: Panel, t0: int) -> _Checks:
     if known.hours is None:
         return _Checks(known, quality.withheld, allowed, spells)
     sound = sound_hours(known, quality, book)
-    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, spells)
+    of_hours = sound.checks.spells(t0, schedule_of(book), book.name)
+    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, longest_first((*spells, *of_hours)))
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:
