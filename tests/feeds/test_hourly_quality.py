@@ -150,3 +150,16 @@ def test_a_spell_of_hours_that_goes_on_is_ongoing_and_one_that_began_before_is_c
     assert spell.ongoing
     assert len(spell.decisions) == len(panel) - ROW - 2
     assert spell.sessions == len(np.unique(panel.sessions[ROW + 2 :]))
+
+
+def test_an_hour_that_is_a_split_and_a_move_beyond_two_percent_asks_with_the_ratio() -> None:
+    """As AAPL on 2020-08-31, which opened 2.3 % higher on its 4:1."""
+    panel = quiet()
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for array in prices.values():
+        array[ROW:, 1] *= 0.256
+    quality = examine_hours(replace(panel, **prices), BOOK)
+    (finding,) = [one for one in quality.findings(ROW) if one.check == "price_jump"]
+    words = quality.explain(finding, ROW, HOURLY, "swing")
+    assert f"--session {panel.sessions[ROW]} --ratio 4:1" in words
+    assert "A split of 4:1 would leave a move of +2." in words

@@ -13,6 +13,7 @@ import numpy as np
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date, as_instant
+from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
@@ -134,6 +135,7 @@ class HourlyQuality:
             "ends when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
             f"person accepts the hours of that session: nightdesk accept {book} {finding.symbol} "
             f'--session {panel.sessions[begun]} --reason "..."'
+            + likely_split(finding.symbol, panel.sessions[begun], self.jumps.move(panel, begun, n))
         )
 
 

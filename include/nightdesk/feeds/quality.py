@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
 from nightdesk.core.contracts import OptionTerms
+from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, runs
@@ -177,7 +178,8 @@ class Quality:
 
     def _explain_jump(self, finding: Finding, t: int, n: int) -> str:
         panel, since = self.panel, int(self.jumps.since[t, n])
-        begun = panel.sessions[self.first_of_jump(t, n)]
+        row = self.first_of_jump(t, n)
+        begun, move = panel.sessions[row], self.jumps.move(panel, row, n)
         accepted = panel.close[since, n] / np.prod(panel.split[since + 1 : t + 1, n])
         return (
             f"{finding.symbol}: the close of {panel.last_close[t, n]:g} is {finding.value:.1%} away from the "
@@ -185,7 +187,7 @@ class Quality:
             f"{finding.limit:.1%}, and no corporate action explains it; in quarantine since {begun}. It ends "
             "when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
             "person accepts it: "
-            f"{self._accept(finding.symbol, begun)}"
+            f"{self._accept(finding.symbol, begun)}{likely_split(finding.symbol, begun, move)}"
         )
 
     def _explain_adjustment(self, finding: Finding, t: int, n: int) -> str:
