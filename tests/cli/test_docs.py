@@ -24,8 +24,16 @@ LINES = [
 @pytest.mark.parametrize(("page", "line"), LINES)
 def test_every_command_that_a_page_shows_is_understood(page, line):
     command, (_, name, *arguments) = get_command(app), shlex.split(line)
+    arguments = ["2026-11-20" if word == "D" else word for word in arguments]  # D stands for a date
     # parsing refuses an unknown option, a missing argument or a wrong value, and runs nothing
     command.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize(("page", "line"), LINES)
+def test_no_command_that_is_shown_asks_for_a_session_that_a_fresh_desk_has_not_decided(page, line):
+    _, name, *arguments = shlex.split(line)
+    if name in ("run", "trace", "replay", "backfill", "risk"):
+        assert not [word for word in arguments if re.fullmatch(r"\d{4}-\d\d-\d\d.*", word)]
 
 
 def test_the_pages_show_commands():

@@ -2,6 +2,8 @@
 
 import pytest
 
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.schedule import daily
 from nightdesk.operations.verify import verify
 from nightdesk.session.entry import open_context
 from nightdesk.store import connection, db
@@ -276,3 +278,20 @@ def test_status_and_feeds_name_what_the_data_lacks(nightdesk, database, project,
         ("multi_asset", "on no session of the calendar", 3),
         ("multi_asset", "macro.csv", None),
     }
+
+
+def test_the_word_newest_stands_for_the_newest_decision(nightdesk, database, project):
+    """Of `run` the newest that can be made, of `trace` the newest that was."""
+    told = nightdesk.refusal("trace", "multi_asset", "newest", "GLD")
+    assert "multi_asset has decided nothing yet: `nightdesk run multi_asset --session newest`" in told
+    done = nightdesk.document("run", "multi_asset", "--session", "newest", "--dry-run")
+    with connection.connect(database) as conn:
+        newest = daily(get_calendar()).latest_completed(db.now(conn))
+    assert done["session"] == f"{get_calendar().session_of(newest)}"
+    nightdesk("run", "multi_asset", "--session", FIRST)
+    assert nightdesk.document("trace", "multi_asset", "newest", "GLD")["session"] == FIRST
+
+
+def test_another_word_in_place_of_a_session_is_wrong_usage(nightdesk):
+    said = nightdesk("run", "multi_asset", "--session", "latest", status=2).stderr
+    assert "'latest' is not a date: write it as 2022-12-30" in said
