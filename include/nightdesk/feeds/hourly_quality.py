@@ -116,7 +116,7 @@ class HourlyQuality:
         if finding.check == "price_jump":
             return self._explain_jump(finding, t, n, schedule, book)
         if finding.check == "no_bar" and self.panel.age[t, n] < 0:
-            return f"{finding.symbol}: no hourly bar of it has ever come, so nothing of it is bought"
+            return f"{finding.symbol}: no hourly bar of it has ever come, so nothing is opened in it"
         meaning = _MEANINGS.get(finding.check)
         if meaning is None:
             return f"{finding.words} (the bar of this hour)"
