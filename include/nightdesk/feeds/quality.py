@@ -233,25 +233,10 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     does a failed share of the universe above its limit, in which a symbol without a bar of the session
     counts as failed.
     """
-    limits = book.quality
-    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
-    measured = measure(panel, limits, index=book.volatility_index, options=options, compare=compare)
-    over = _expired(panel, options)
-    for name in (*_OF_ABSENCE, "no_bar") if options else ():
-        measured.by_check[name][over] = np.nan
-
-    def failing(values: Mapping[str, Measured]) -> dict[str, Flags]:
-        return {
-            one.name: one.failed(
-                values[one.name], measured.jumps.limit if one.limit is None else float(one.limit(limits))
-            )
-            for one in CHECKS
-            if one.name in values
-        }
-
+    limits, measured = book.quality, _measured(panel, book, compare)
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
     references = np.array(sorted({at[book.benchmark], at[book.volatility_index]}))
-    failed = failing(measured.by_check)
+    failed = _failing(measured.by_check, measured.jumps, limits)
     quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE)
     bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
     others = _of_references(measured, failed, references) | {
@@ -259,7 +244,7 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
             measured.by_check["absent"], quarantined, [at[one] for one in book.symbols]
         )
     }
-    failed |= failing(others)
+    failed |= _failing(others, measured.jumps, limits)
     width = len(panel.symbols)
     columns: dict[str, Rows] = dict.fromkeys(measured.by_check, np.arange(width))
     columns |= dict.fromkeys(others, references) | {"failed_share": np.array([width])}
@@ -281,6 +266,25 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
         entries_allowed=np.all(others["reference_age"] <= 0, axis=1),
         stop=np.any([failed[one.name].any(axis=1) for one in CHECKS if one.consequence is _STOP], axis=0),
     )
+
+
+def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
+    """What is measured symbol by symbol; of an option that is over, nothing that speaks of a missing bar."""
+    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
+    measured = measure(panel, book.quality, index=book.volatility_index, options=options, compare=compare)
+    over = _expired(panel, options)
+    for name in (*_OF_ABSENCE, "no_bar") if options else ():
+        measured.by_check[name][over] = np.nan
+    return measured
+
+
+def _failing(values: Mapping[str, Measured], jumps: Jumps, limits: Limits) -> dict[str, Flags]:
+    """Where each check fails whose values are given."""
+    return {
+        one.name: one.failed(values[one.name], jumps.limit if one.limit is None else float(one.limit(limits)))
+        for one in CHECKS
+        if one.name in values
+    }
 
 
 def _any_of(failed: Mapping[str, Flags], counts: Callable[[Check], bool]) -> Flags:
