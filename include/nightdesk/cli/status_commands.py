@@ -131,7 +131,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
         "noun": "session" if schedule is None else schedule.noun,
         "last_session": {**newest[0], "name": name(newest[0])} if newest else None,
-        "next_decision": _following(conn, schedule),
+        "next_decision": _following(conn, book, schedule),
         "silent": () if checked is None else silent_strategies(conn, book, checked),
         **_day(marks, "" if settled is None else name({"as_of": settled, "session": marks[-1].session})),
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
@@ -174,14 +174,27 @@ def _day(marks: Sequence[Mark], name: str) -> dict[str, Any]:
     }
 
 
-def _following(conn: Connection, schedule: Schedule | None) -> dict[str, Any] | None:
-    """The next decision of a schedule and when it is due; None where that is not known."""
+def _following(conn: Connection, book: str, schedule: Schedule | None) -> dict[str, Any] | None:
+    """The first decision that is not closed, from when on it can be made, and how many can be by now.
+
+    None where the book's schedule is not known.
+    """
+    from nightdesk.session.gaps import first_missing
+    from nightdesk.store.book_rows import book_record
     from nightdesk.store.db import now
 
-    if schedule is None:
+    record = book_record(conn, book)
+    if schedule is None or record is None:
         return None
-    as_of = schedule.after(schedule.latest_completed(now(conn)))
-    return {"as_of": as_of, "name": schedule.name_of(as_of), "known_from": schedule.known_from(as_of)}
+    completed = schedule.latest_completed(now(conn))
+    as_of = first_missing(conn, book, record.inception, schedule)
+    return {
+        "as_of": as_of,
+        "name": schedule.name_of(as_of),
+        "known_from": schedule.known_from(as_of),
+        "option": schedule.option_of(as_of),
+        "behind": max(0, schedule.index(completed) - schedule.index(as_of) + 1),
+    }
 
 
 def _data(
