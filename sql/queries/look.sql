@@ -1,7 +1,7 @@
 -- What people look at beside what the steps read.
 
 -- name: open_orders
-SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status FROM nightdesk.orders
+SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, account FROM nightdesk.orders
 WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY as_of, symbol, side;
 
 -- name: bars_as_known

@@ -10,7 +10,7 @@ MUST_BE_THERE = (
     "write_all: cur.execute(statement, values)  (from saving)",
     "write_all: found = [int(count)",
     "saving: end of with held_run(",
-    "submit: with contact(context) as broker:",
+    "_send_everywhere: with contact(context, account) as broker:",
     "send_planned: clock = _clock(context, broker)",
     "_send: begin_attempt(context.conn, name, commit=alone)",
     "begin_attempt: cur.execute(",
