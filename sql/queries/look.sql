@@ -27,5 +27,5 @@ WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.symbol = %(symbol)s ORDER 
 
 -- name: position_span
 SELECT as_of, session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow,
-    multiplier, on_margin, market_value
+    multiplier, on_margin, market_value, account
 FROM nightdesk.positions WHERE book = %(book)s ORDER BY as_of, strategy, symbol;

@@ -12,6 +12,9 @@ from nightdesk.core.universe import AssetClass, Instrument
 #: The route of what no other one names.
 DEFAULT = "default"
 
+#: So many symbols are named where more of them are meant.
+_NAMED = 5
+
 CLASSES: tuple[str, ...] = get_args(AssetClass)
 
 
@@ -37,18 +40,18 @@ def route_faults(
                 f"routes.{key}: a route is named by a symbol of the universe, by an asset class "
                 f"({', '.join(CLASSES)}) or {DEFAULT}"
             )
-    used: set[str] = set()
-    for symbol, one in universe.items():
-        to = route_of(symbol, one.asset_class, tuple(accounts), routes)
-        if to is None:
-            yield (
-                f"routes: {symbol} goes to no account; name one for it, for {one.asset_class}, or as "
-                f"{DEFAULT}"
-            )
-        else:
-            used.add(to)
-    for name in accounts:
-        if name not in used:
+    goes = {
+        symbol: route_of(symbol, one.asset_class, tuple(accounts), routes) for symbol, one in universe.items()
+    }
+    nowhere = [symbol for symbol, to in goes.items() if to is None]
+    if nowhere:
+        more = f" and {len(nowhere) - _NAMED} more" if len(nowhere) > _NAMED else ""
+        yield (
+            f"routes: {', '.join(nowhere[:_NAMED])}{more} of the universe go to no account; name one by "
+            f"symbol, by asset class, or as {DEFAULT}"
+        )
+    for name in accounts if not nowhere else ():
+        if name not in goes.values():
             yield (
                 f"accounts.{name}: no symbol of the universe goes there; add a route to it, or leave it out"
             )
@@ -56,8 +59,7 @@ def route_faults(
         underlying = universe.get(one.underlying or "")
         if one.asset_class != "option" or underlying is None:
             continue
-        to = route_of(symbol, one.asset_class, tuple(accounts), routes)
-        other = route_of(one.underlying or "", underlying.asset_class, tuple(accounts), routes)
+        to, other = goes[symbol], goes[one.underlying or ""]
         if to != other:
             yield (
                 f"routes: {symbol} goes to {to} and its underlying {one.underlying} to {other}; exercise "
