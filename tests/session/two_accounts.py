@@ -6,6 +6,9 @@ from typing import Any
 import yaml
 from tests.session.small_desk import SmallDesk
 
+#: Dollars that lie in the other account at first.
+IN_OTHER = 30_000
+
 #: What the other account is called, and what goes there.
 OTHER = "coins"
 
@@ -13,7 +16,7 @@ OTHER = "coins"
 def with_two_accounts(
     desk: SmallDesk,
     *others: str,
-    capital: int = 30_000,
+    capital: int = IN_OTHER,
     main: dict[str, Any] | None = None,
     other: dict[str, Any] | None = None,
 ) -> None:
