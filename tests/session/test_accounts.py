@@ -129,6 +129,9 @@ def test_people_see_the_accounts_and_move_money_that_is_there(two: SmallDesk) ->
     assert "was never started" in nightdesk("accounts", two.book, status=1).stderr
     refused = nightdesk("transfer", two.book, "main", OTHER, 5, "--reason", "early", status=1).stderr
     assert "never started" in refused or "has no money yet" in refused
+    two.run_steps(0, "ingest", "targets")
+    early = nightdesk("transfer", two.book, "main", OTHER, 5, "--reason", "early", status=1).stderr
+    assert "is not decided to its end" in early
     two.run(0)
     for arguments, words in (
         (("main", "bonds", 5), "has no account 'bonds': its accounts are main, coins"),

@@ -185,8 +185,12 @@ class Period:
         """The period of one of the book's accounts, which calls itself `main`."""
         if not self.terms.account_of:
             return self
-        transfers = seen_in(account, self.transfers)
-        return replace(self, terms=self.terms.within(account), transfers=transfers)
+        return replace(
+            self,
+            terms=self.terms.within(account),
+            transfers=seen_in(account, self.transfers),
+            late=tuple(one for one in self.late if self.terms.account_of.get(one.symbol) == account),
+        )
 
     def of_account(self, owner: str) -> Period:
         """The period as an account lives through it, which has one owner and was given its money.

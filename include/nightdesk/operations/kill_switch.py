@@ -159,7 +159,7 @@ def _cancel(
     environ: Mapping[str, str],
 ) -> _Cancels:
     """Cancel at the broker what the switch forbids, at once and again when no other run works on the book."""
-    ours: tuple[str, ...] | None = None
+    ours: dict[str, str] | None = None
     faults: list[Exception] = []
     cancelled: list[str] = []
     interrupted = False
@@ -170,10 +170,10 @@ def _cancel(
             return _Cancels()
         # Whoever takes the lock from here on reads the switch before it sends.
         quiet = conn is None or setting.fault is not None or _await_lock(conn, book, 0.0)
-        cancelled, faults = _cancel_in(accounts, setting.switch, ours or ())
+        cancelled, faults = _cancel_in(accounts, setting.switch, ours or {})
         if conn is not None and not quiet:
             interrupted = not _await_lock(conn, book, wait_seconds)
-            again, faults = _cancel_in(accounts, setting.switch, _working(conn, book) or ())
+            again, faults = _cancel_in(accounts, setting.switch, _working(conn, book) or {})
             cancelled += [name for name in again if name not in cancelled]
         faults += unopened if ours or setting.fault is not None else []
     except Refused as error:
@@ -184,13 +184,14 @@ def _cancel(
     return _Cancels(tuple(cancelled), tuple(faults), interrupted)
 
 
-def _working(conn: Connection | None, book: str) -> tuple[str, ...] | None:
-    """Client order ids of what may be at the broker; None where the database does not say."""
+def _working(conn: Connection | None, book: str) -> dict[str, str] | None:
+    """The accounts of what may be at a broker, by client order id; None where the database does not say."""
     if conn is None:
         return None
     try:
         with hurried(conn, STORE_SECONDS):
-            return tuple(one.order.client_order_id for one in working_orders(conn, book))
+            orders = (one.order for one in working_orders(conn, book))
+            return {order.client_order_id: order.account for order in orders}
     except Transient:
         return None
 
@@ -227,14 +228,15 @@ def _accounts_of(
 
 
 def _cancel_in(
-    accounts: Iterable[tuple[str, Broker]], switch: KillSwitchState, ours: Iterable[str]
+    accounts: Iterable[tuple[str, Broker]], switch: KillSwitchState, ours: Mapping[str, str]
 ) -> tuple[list[str], list[Exception]]:
     """What was cancelled in all accounts, and what went wrong; one of them hinders no other."""
     cancelled: list[str] = []
     faults: list[Exception] = []
     for name, broker in accounts:
         try:
-            done, failed = _cancel_each(broker, switch, ours)
+            mine = [one for one, account in ours.items() if name in ("", account)]
+            done, failed = _cancel_each(broker, switch, mine)
         except Exception as error:  # noqa: BLE001 (told, beside what was done)
             done, failed = [], [error]
         cancelled += done

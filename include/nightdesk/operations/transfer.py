@@ -6,11 +6,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from nightdesk.accounting.transfers import Transfer
-from nightdesk.core.errors import Refused
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO, to_cents
 from nightdesk.session.context import Context
 from nightdesk.store.db import book_lock, transaction
 from nightdesk.store.ledger_rows import account_marks_of, latest_marked
+from nightdesk.store.run_rows import find_run
 from nightdesk.store.transfer_rows import add_transfer, purchases_by_account, transfers_of
 
 
@@ -40,7 +41,7 @@ def transfer(
         When an account is unknown, both are the same, the amount is none or more than is there, nothing was
         settled yet, or no reason or person is given: nothing is stored.
     Transient
-        When another run keeps the book's lock: nothing is stored.
+        When the newest decision is not closed, or another run keeps the book's lock: nothing is stored.
     """
     if not reason.strip() or not who.strip():
         raise Refused("a transfer wants a reason and a person: who says so, and why?")
@@ -58,6 +59,12 @@ def transfer(
         if settled is None:
             raise Refused(
                 f"book {book.name} has no money yet: its first session gives each account its capital"
+            )
+        run = find_run(context.conn, book.name, settled)
+        if run is None or run.status != "closed":
+            raise Transient(
+                f"{book.name} {context.schedule.name_of(settled)} is not decided to its end, and may yet "
+                "spend what is to be moved: say it again when that is closed"
             )
         free = free_cash(context, source)
         if amount > free:
