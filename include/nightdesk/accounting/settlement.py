@@ -196,8 +196,10 @@ def settle[E: Executed](
         raise ValueError(f"the book is settled up to {opening.as_of}: {period.as_of} is not booked again")
     accrued = accrue(opening.ledger, orders, period)
     executed = execute(accrued)
-    traded = placed(executed.entries, period.terms.account_of)
-    ledger = accrued.ledger.apply(traded) if traded else accrued.ledger
+    traded, ledger = executed.entries, accrued.ledger
+    if traded:
+        traded = placed(traded, period.terms.account_of)
+        ledger = ledger.apply(traded)
     entries = accrued.entries + traded
     closing, ledger = at_close(ledger, period)
     return Settlement(period, opening, entries + closing, ledger, executed, accrued.ended)
@@ -212,8 +214,9 @@ def _booked(accruals: Sequence[Brings], ledger: Ledger, period: Period) -> tuple
     """The entries of some accruals, each on the ledger as those before it leave it, and that ledger."""
     entries: tuple[Entry, ...] = ()
     for brings in accruals:
-        made = placed(brings(ledger, period), period.terms.account_of)
+        made = brings(ledger, period)
         if made:
+            made = placed(made, period.terms.account_of)
             entries += made
             ledger = ledger.apply(made)
     return entries, ledger

@@ -202,7 +202,8 @@ def open_session(
 
 def _within_volume(order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]) -> Decimal:
     """As much of an order as the bar's volume bears after what other orders have taken of it; 0 or more."""
-    symbol, share = order.symbol, terms.volume_share(order.symbol)
+    symbol = order.symbol
+    share = terms.volume_share(symbol)
     if share is None:
         return order.quantity
     most = to_unit(exact(bars.volume[symbol]) * share, terms.terms[symbol].unit)

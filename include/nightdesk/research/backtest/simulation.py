@@ -95,7 +95,7 @@ class Simulation:
     events: Sequence[RiskEvent] = ()
     decided: list[Decided] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
-    transfers: Sequence[Transfer] = ()
+    transfers: tuple[Transfer, ...] = ()
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -108,7 +108,7 @@ class Simulation:
             period = market.period(t, self._terms, None, ordered=False, capital=capital)
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
-            moved = tuple(one for one in self.transfers if one.as_of == market.closes[t])
+            moved = self.transfers and tuple(one for one in self.transfers if one.as_of == market.closes[t])
             period = market.period(
                 t,
                 self._terms,

@@ -118,7 +118,7 @@ def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: floa
 
 
 def fits_accounts(asked: Asked, limit: float) -> bool:
-    """Whether the gross of every account is within `limit` × what that account is worth."""
+    """Whether the gross of every account, of several, is within `limit` × what that account is worth."""
     funds = asked.situation.accounts
     if funds is None:
         return True
@@ -186,6 +186,8 @@ class GrossLeverage(Rule):
         """Gross within the limit."""
         margin = asked.situation.margin
         fits = asked.gross <= self.most_gross(margin) * asked.situation.nav
+        if asked.situation.accounts is None:
+            return fits
         return fits and fits_accounts(asked, self._most_of_account(margin))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
