@@ -50,10 +50,10 @@ class ByHand(Broker):
 
     @classmethod
     def open(cls, book: Book, environ: Mapping[str, str]) -> Broker:
-        name = variable(book.broker.account, "folder")
+        name = variable(book.own_entry.account, "folder")
         if not environ.get(name):
             raise Refused(
-                f"account {book.broker.account} of {cls.kind}: set {name} to the folder of its files"
+                f"account {book.own_entry.account} of {cls.kind}: set {name} to the folder of its files"
             )
         return cls(book, Path(environ[name]))
 

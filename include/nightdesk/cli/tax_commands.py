@@ -57,7 +57,7 @@ def tax(book: BookName, year: Year, out: File = None, json: Json = False) -> Non
     if out is not None:
         with whole_file(out) as draft:
             draft.write_text(form.csv(), encoding="utf-8")
-    document = _document(found, form, named.name, paper=named.broker.kind == "paper") | {"out": out}
+    document = _document(found, form, named.name, paper=named.simulated) | {"out": out}
     show(document, as_json=json, text=lambda: _told(document))
 
 
