@@ -73,6 +73,10 @@ def register[F: Feed](cls: type[F]) -> type[F]:
 
 
 def _files(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    if "://" in argument:
+        from nightdesk.feeds.remote_files import RemoteFiles
+
+        return RemoteFiles(argument, calendar, continuous=continuous, now=now)
     from nightdesk.feeds.files import FilesFeed
 
     return FilesFeed(Path(argument), calendar, continuous=continuous, now=now)
@@ -92,7 +96,7 @@ def _yahoo(argument: str, calendar: str, continuous: Collection[str], now: Clock
 
 FEEDS.add("sample", FeedKind(_sample))
 FEEDS.add("yahoo", FeedKind(_yahoo))
-FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars")
+FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars, or s3://BUCKET/KEY")
 
 
 @lru_cache(maxsize=16)
