@@ -17,16 +17,13 @@ from requests import PreparedRequest, Response
 from nightdesk.bounded_http import (
     NO_ANSWER,
     BoundedAdapter,
-    NoAnswer,
     hold_client,
-    is_on_this_machine,
     no_answer,
     refuse_unsendable,
 )
-from nightdesk.core.errors import Refused
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault, retrying
-from nightdesk.retry_after import is_busy, later_words, seconds_until
+from nightdesk.feeds.vendor_answers import checked_address, fault_of_silence, fault_of_status
 
 if TYPE_CHECKING:
     from alpaca.data.historical.news import NewsClient
@@ -36,6 +33,8 @@ ADDRESS = "https://data.alpaca.markets"
 
 #: For the whole answer to one request.
 WHOLE_SECONDS = 60.0
+
+_ACCESS = "its key and secret are unknown, or may not do this"
 
 #: Of 50 articles each; a server that tells the same page for ever would be asked for ever.
 MOST_PAGES = 2_000
@@ -66,7 +65,7 @@ class NewsLine:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         refuse_unsendable("the news of alpaca", key, secret)
-        self._key, self._secret, self._address = key, secret, _checked(url or ADDRESS)
+        self._key, self._secret, self._address = key, secret, _address_of(url)
         self._timeout, self._sleep = timeout, sleep
 
     def ask(self, symbols: str, after: datetime, until: datetime) -> list[dict[str, Any]]:
@@ -92,12 +91,12 @@ class NewsLine:
                 return articles
             fault = SourceFault(Fault.PASSING, "the server answered no articles where news were asked for")
         except APIError as error:
-            fault = _fault_of(error.response)
+            fault = fault_of_status(error.response, _ACCESS)
         except _Endless:
             fault = SourceFault(Fault.FINAL, f"the server's answer does not end within {MOST_PAGES:,} pages")
         except (*NO_ANSWER, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             host = urlsplit(self._address).netloc
-            fault = _without(no_answer(error, host, read=self._timeout, whole=WHOLE_SECONDS))
+            fault = fault_of_silence(no_answer(error, host, read=self._timeout, whole=WHOLE_SECONDS), "news")
         raise fault  # outside of the handlers, so that no request with its headers hangs on it
 
     def _client(self) -> NewsClient:
@@ -126,34 +125,6 @@ class _OneQuestion(BoundedAdapter):
         return super().send(request, *args, **options)
 
 
-def _without(missing: NoAnswer) -> SourceFault:
-    """What a request without an answer says of the service."""
-    fault = Fault.FINAL if missing.moved else Fault.PASSING
-    if missing.found:
-        return SourceFault(fault, f"the server answered {missing.found} where news were asked for")
-    return SourceFault(fault, missing.why)
-
-
-def _fault_of(response: Response) -> SourceFault:
-    """What a refusing status means."""
-    status = response.status_code
-    if is_busy(status):
-        after = seconds_until(response.headers.get("Retry-After"))
-        words = "asks for fewer requests" if status == 429 else "has an error of its own"
-        return SourceFault(Fault.PASSING, f"the server {words} ({status}{later_words(after)})", after)
-    if status in (401, 403):
-        reason = f"the server refuses access ({status}): its key and secret are unknown, or may not do this"
-        return SourceFault(Fault.FINAL, reason)
-    return SourceFault(Fault.FINAL, f"the server refuses the request ({status})")
-
-
-def _checked(url: str) -> str:
-    """Scheme, host and port of an address; `Refused` where the key would travel unencrypted."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise Refused(f"the news of alpaca: its address must be https:// and a host, such as {ADDRESS}")
-    if parts.scheme == "http" and not is_on_this_machine(url):
-        raise Refused(
-            f"the news of alpaca: http://{parts.hostname} would send the key unencrypted: write https://"
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1beta1')}"
+def _address_of(url: str | None) -> str:
+    """The address that the client completes by itself."""
+    return checked_address("the news of alpaca", url or ADDRESS, ADDRESS).removesuffix("/v1beta1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,11 +37,9 @@ class RemoteFiles(Feed):
         *,
         continuous: Collection[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        environ: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(calendar, continuous=continuous, now=now)
         self.place = place
-        self._environ = os.environ if environ is None else environ
 
     def covers(self, symbol: str) -> bool:
         """True of every symbol: what is in the store is not asked without a need."""
@@ -58,5 +55,5 @@ class RemoteFiles(Feed):
         return self._files().fetch_hours(symbols, first, last)
 
     def _files(self) -> FilesFeed:
-        folder = copied(self.place, copies(self._environ), self._environ)
+        folder = copied(self.place, copies(self.environ), self.environ)
         return FilesFeed(folder, self.calendar, continuous=self._continuous, now=self.now)
