@@ -1,7 +1,7 @@
 """Feeds by name.
 
-A feed is `sample`, `yahoo`, `polygon`, `files:PATH`, or one of the user's own. Importing this module is
-light: what a feed needs is imported when it is made.
+A feed is `sample`, `yahoo`, `polygon`, `alpaca`, `files:PATH`, or one of the user's own. Importing this
+module is light: what a feed needs is imported when it is made.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def make(
     Parameters
     ----------
     name : str
-        ``sample``, ``yahoo``, ``polygon``, ``files:`` and the path of a file or folder, or a user's own.
+        A vendor's (``yahoo``, ``polygon``, ``alpaca``), ``sample``, ``files:`` and the path of a file or
+        folder, or a user's own.
     calendar : str
         The exchange on whose sessions bars must fall.
     continuous : collection of str
@@ -100,12 +101,19 @@ def _yahoo(argument: str, calendar: str, continuous: Collection[str], now: Clock
     return YahooFeed(calendar, continuous=continuous, now=now)
 
 
+def _alpaca(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.alpaca_bars import AlpacaFeed
+
+    return AlpacaFeed(calendar, continuous=continuous, now=now)
+
+
 def _polygon(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
     from nightdesk.feeds.polygon import PolygonFeed
 
     return PolygonFeed(calendar, continuous=continuous, now=now)
 
 
+FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
 FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample))
 FEEDS.add("yahoo", FeedKind(_yahoo))

@@ -62,3 +62,13 @@ def fault_of_silence(missing: NoAnswer, wanted: str) -> SourceFault:
     if missing.found:
         return SourceFault(fault, f"the server answered {missing.found} where {wanted} were asked for")
     return SourceFault(fault, missing.why)
+
+
+def without_key(account: str, *parts: str) -> SourceFault:
+    """What a feed says whose key is not known; `account` as the variables of the environment have it."""
+    names = " and ".join(f"NIGHTDESK_ACCOUNT_{account}_{part}" for part in parts)
+    return SourceFault(
+        Fault.FINAL,
+        f"it has no key: set {names} in the environment, or make the Airflow connection "
+        f"nightdesk_account_{account.lower()}, which only tasks of Airflow read",
+    )
