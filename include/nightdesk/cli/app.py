@@ -32,7 +32,7 @@ ORDER = (
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker"),
     *("accept", "action", "adopt", "resend", "resolve"),
-    "upkeep",
+    *("export", "upkeep"),
 )
 
 

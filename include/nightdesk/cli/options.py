@@ -109,7 +109,7 @@ FeedName = Annotated[
     typer.Option(
         "--feed",
         metavar="F",
-        help="sample, yahoo, or files:PATH with bars of your own; by default the book's feeds in order.",
+        help="sample, yahoo, polygon, or files:PATH with bars of your own; by default the book's feeds.",
         show_default=False,
     ),
 ]
