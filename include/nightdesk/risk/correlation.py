@@ -138,14 +138,12 @@ def _upper(size: int) -> tuple[Columns, Columns]:
 def _pearson(x: Floats) -> Floats:
     """Of each pair over its common rows; every matrix product is of one layout, for equal bits."""
     here = np.isfinite(x)
+    if np.count_nonzero(here) == here.size and len(x) >= FEWEST_RETURNS:
+        return _pearson_of_all(x)
     present = here.astype(np.float64)
-    count: Floats | float = float(len(x))
     # A shift by a column's mean changes no correlation and keeps the differences of sums exact enough.
-    if np.count_nonzero(here) == here.size:
-        centred = x - x.sum(axis=0) / max(count, 1.0)
-    else:
-        mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
-        centred, count = np.where(here, x - mean, 0.0), present.T @ present
+    mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
+    centred, count = np.where(here, x - mean, 0.0), present.T @ present
     sums, products = centred.T @ present, centred.T @ centred
     squares = (centred * centred).T @ present
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -155,3 +153,15 @@ def _pearson(x: Floats) -> Floats:
     moves = variance > TINY
     known = (count >= FEWEST_RETURNS) & moves & moves.T
     return found if np.count_nonzero(known) == known.size else np.where(known, found, np.nan)
+
+
+def _pearson_of_all(x: Floats) -> Floats:
+    """The same where no return is missing: every pair then has one mean and one variance of each symbol."""
+    centred = x - x.sum(axis=0) / len(x)
+    products = centred.T @ centred
+    variance = products.diagonal()
+    still = variance <= TINY
+    if np.count_nonzero(still):
+        variance = np.where(still, np.nan, variance)
+    found: Floats = products / np.sqrt(variance * variance[:, None])
+    return np.maximum(np.minimum(found, 1.0), -1.0)
