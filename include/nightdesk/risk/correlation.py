@@ -163,5 +163,5 @@ def _pearson_of_all(x: Floats) -> Floats:
     still = variance <= TINY
     if np.count_nonzero(still):
         variance = np.where(still, np.nan, variance)
-    found: Floats = products / np.sqrt(variance * variance[:, None])
-    return np.maximum(np.minimum(found, 1.0), -1.0)
+    found: Floats = np.minimum(products / np.sqrt(variance * variance[:, None]), 1.0)
+    return np.maximum(found, -1.0, out=found)
