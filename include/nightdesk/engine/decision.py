@@ -23,7 +23,7 @@ from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
 from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.portfolio.sizing import entered, left
+from nightdesk.portfolio.sizing import left, reduced
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -72,8 +72,8 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    enters = entered(day.direction, day.side)
-    leaves = left(day.direction, day.side, held, desk.one_sided)
+    made = day.terms(desk)
+    leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
@@ -81,7 +81,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         "held": held,
         "direction": day.direction,
         "previous_direction": day.previous_direction,
-        "enters": enters,
+        "enters": made.enters,
         "leaves": leaves,
         "left_before": left_before,
         "confidence": day.confidence,
@@ -94,7 +94,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         "volatility_target": desk.volatility_target,
         "buy_fraction": desk.book.portfolio.buy_fraction,
         "returns": day.returns,
-        "costs": desk.costs_at(day.unit_value),
+        "costs": made.costs,
         "multiplier": day.multiplier,
         "opens_month": day.opens_month,
     }
@@ -108,8 +108,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
         ask = Ask(**asked, allocation=allocation[rows], reduce_to=reduce_to[rows])
         wanted[rows] = method.quantities(ask)
-    confidence = np.where(enters != 0, day.confidence * terms.entry_factor, 0.0)
-    return Sized(wanted, confidence, allocation, reduce_to)
+    return Sized(wanted, made.confidence, allocation, reduce_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     Refused
         When the book has no net asset value left to size by.
     """
-    nav, price = _nav(desk, state, day), _known(day.unit_value)
+    nav, worth = _nav(desk, state, day), day.terms(desk).worth
     holdings, before = state.held_by(desk), carried_before(desk, state, day)
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
@@ -171,7 +170,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, asked.quantity), held)
     cause = causes(desk, wanted, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
-    volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
+    volatility = portfolio_volatility(wanted.sum(axis=0) * worth / nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / volatility if limit is not None and volatility > limit else 1.0
     quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
@@ -179,7 +178,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     return Targets(
         held=held,
         quantity=quantity,
-        weight=quantity * price / nav,
+        weight=quantity * worth / nav,
         confidence=asked.confidence,
         carried=Carried(
             allocation=asked.allocation,
@@ -230,7 +229,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
     """What the rules look at in a decision on these targets."""
     band, lawful = day.band, measures(desk, state.tax)
     return Situation(
-        price=_known(day.price),
+        price=day.terms(desk).price,
         max_weight=desk.max_weight,
         units=desk.units,
         rank=desk.rank,
@@ -292,7 +291,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         open_here=here,
         open_positions=int(here.sum()),
         cash=free_cash(desk, state, day),
-        costs=desk.costs_at(day.unit_value),
+        costs=day.terms(desk).costs,
         ends=closes if desk.ends_positions else 0,
         asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
         closes=closes,
@@ -367,8 +366,3 @@ def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
         return wanted
     reduces = without_entries(wanted, held) != held
     return np.where(quarantined & reduces, held, wanted)
-
-
-def _known(price: Floats) -> Floats:
-    """Prices with 0 for symbols that never had one: nothing is held or wanted there."""
-    return np.where(np.isfinite(price), price, 0.0)

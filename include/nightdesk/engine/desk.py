@@ -197,7 +197,7 @@ class Desk:
         """All that a trade costs, share of its notional, at what a unit is worth."""
         if not np.count_nonzero(self.unit_costs):
             return self.costs
-        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
+        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(price), where=price > 0)
         return self.costs + each
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from datetime import date, datetime
 from typing import Literal, Self
 
@@ -15,6 +15,7 @@ from nightdesk.accounting.ledger import Ledger, Mark
 from nightdesk.accounting.tax import TaxView
 from nightdesk.core.contracts import unit_value
 from nightdesk.core.panel import Floats
+from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
@@ -199,6 +200,8 @@ class Day:
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
+    made : DayTerms or None
+        Its `terms`, where they were made before. A day that `replace` makes of it has none.
     """
 
     session: date
@@ -224,13 +227,22 @@ class Day:
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
     multiplier: Floats | float = 1.0
+    made: InitVar[DayTerms | None] = None
+    _made: DayTerms | None = field(init=False, compare=False, repr=False)
+
+    def terms(self, desk: Desk) -> DayTerms:
+        """What decisions make of it before they look at a position."""
+        if self._made is not None:
+            return self._made
+        return DayTerms.of(desk, self.price, self.direction, self.side, self.confidence, self.band)
 
     @property
     def unit_value(self) -> Floats:
         """Dollars of exposure a unit, of shape (n_symbols,); NaN before a symbol's first bar."""
         return unit_value(self.price, self.multiplier)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, made: DayTerms | None) -> None:
+        object.__setattr__(self, "_made", made)
         for name, side in (("side", self.side), ("previous_side", self.previous_side)):
             if not side.shape:
                 object.__setattr__(self, name, np.full_like(self.direction, side))

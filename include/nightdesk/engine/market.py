@@ -20,6 +20,7 @@ from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Action, Floats, Hours, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
+from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Day, Flags
 from nightdesk.orders.fills import FillBars
@@ -156,8 +157,10 @@ class Market:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
         portfolio, end = self.desk.book.portfolio, self._known_returns(t)
-        quiet = np.full_like(self.direction[0], Direction.HOLD)
-        before = (self.direction[t - 1], self.side[t - 1]) if t else (quiet, self.side[0])
+        if t:
+            previous_direction, previous_side = self.direction[t - 1], self.side[t - 1]
+        else:
+            previous_direction, previous_side = np.full_like(self.direction[0], Direction.HOLD), self.side[0]
         return Day(
             session=self.sessions[t],
             as_of=self.closes[t],
@@ -171,8 +174,8 @@ class Market:
             direction=self.direction[t],
             confidence=self.confidence[t],
             side=self.side[t],
-            previous_direction=before[0],
-            previous_side=before[1],
+            previous_direction=previous_direction,
+            previous_side=previous_side,
             vix=float(self.vix[t]),
             band=int(self.band[t]),
             entries_allowed=bool(self.entries_allowed[t]),
@@ -182,7 +185,13 @@ class Market:
             opens_month=bool(self.opens_month[t]),
             closes=self.closes_session(t),
             multiplier=self.desk.multiplier,
+            made=self._terms.row(t),
         )
+
+    @cached_property
+    def _terms(self) -> DayTerms:
+        """Of all sessions."""
+        return DayTerms.of(self.desk, self.price, self.direction, self.side, self.confidence, self.band)
 
     def closes_session(self, t: int) -> bool:
         """Whether row `t` is the last of its session."""

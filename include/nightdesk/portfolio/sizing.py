@@ -109,10 +109,20 @@ def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = 
 
     `one_sided` marks the signals of strategies that open on one side only: these leave whatever they hold.
     """
-    way, either = direction * side, side == SignalSide.EITHER
-    out: Flags = (held != 0.0) & ((way < 0) | (either & (direction != Direction.HOLD)))
+    return reduced(reduces(direction, side), side, held, one_sided)
+
+
+def reduces(direction: Codes, side: Codes) -> Flags:
+    """Where signals ask for less of what may be held; all arrays of one shape."""
+    out: Flags = (direction * side < 0) | ((side == SignalSide.EITHER) & (direction != Direction.HOLD))
+    return out
+
+
+def reduced(less: Flags, side: Codes, held: Floats, one_sided: Flags | bool = False) -> Flags:
+    """Where signals that ask for less meet a position that they speak of; see `left` and `reduces`."""
+    out: Flags = (held != 0.0) & less
     if np.count_nonzero(out):
-        out &= one_sided | either | (side * held > 0.0)
+        out &= one_sided | (side == SignalSide.EITHER) | (side * held > 0.0)
     return out
 
 
