@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nightdesk.accounting.ledger import exposure, unrealised
 from nightdesk.core.book import Book
@@ -77,38 +76,41 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
-    of_each: dict[str, NDArray[Any]] = {
-        "held": held,
-        "direction": day.direction,
-        "previous_direction": day.previous_direction,
-        "enters": made.enters,
-        "leaves": leaves,
-        "left_before": left_before,
-        "confidence": day.confidence,
-    }
-    numbers = {"capital": nav * desk.shares * terms.capital, "entry_factor": terms.entry_factor}
-    of_all = {
-        "factors": day.factors,
-        "price": day.price,
-        "max_weight": desk.max_weight,
-        "volatility_target": desk.volatility_target,
-        "buy_fraction": desk.book.portfolio.buy_fraction,
-        "returns": day.returns,
-        "costs": made.costs,
-        "multiplier": day.multiplier,
-        "opens_month": day.opens_month,
-    }
-    wanted, allocation, reduce_to = np.empty_like(held), np.empty_like(held), np.empty_like(held)
+    capital = nav * desk.shares * terms.capital
+    wanted, allocation, reduce_to = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
-        asked: dict[str, Any] = of_all | {name: values[rows] for name, values in of_each.items()}
-        for name, values in numbers.items():
-            asked[name] = float(values[rows, 0]) if isinstance(rows, int) else values[rows]
-        ask = Ask(**asked, allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
-        allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
-        ask = Ask(**asked, allocation=allocation[rows], reduce_to=reduce_to[rows])
-        wanted[rows] = method.quantities(ask)
+        asked = partial(
+            Ask,
+            held=held[rows],
+            direction=day.direction[rows],
+            previous_direction=day.previous_direction[rows],
+            enters=made.enters[rows],
+            leaves=leaves[rows],
+            left_before=left_before[rows],
+            confidence=day.confidence[rows],
+            factors=day.factors,
+            price=day.price,
+            capital=_of_rows(capital, rows),
+            max_weight=desk.max_weight,
+            volatility_target=desk.volatility_target,
+            buy_fraction=desk.book.portfolio.buy_fraction,
+            entry_factor=_of_rows(terms.entry_factor, rows),
+            returns=day.returns,
+            costs=made.costs,
+            opens_month=day.opens_month,
+            multiplier=day.multiplier,
+        )
+        if group.carries:
+            ask = asked(allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
+            allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
+        wanted[rows] = method.quantities(asked(allocation=allocation[rows], reduce_to=reduce_to[rows]))
     return Sized(wanted, made.confidence, allocation, reduce_to)
+
+
+def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
+    """Numbers of shape (n_strategies, 1) as a method is told them: that of one strategy as a plain number."""
+    return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,19 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
     ended = exits(desk, day, holdings, before)
-    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, asked.quantity), held)
-    cause = causes(desk, wanted, held, ended, day)
+    wanted = asked.quantity
+    if np.count_nonzero(ended):
+        wanted = np.where(ended != Cause.NONE, 0.0, wanted)
+    wanted = _keep(day.quarantined, wanted, held)
+    whole = desk.units.toward_zero(wanted)
+    cause = causes(wanted, whole, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
     volatility = portfolio_volatility(wanted.sum(axis=0) * worth / nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / volatility if limit is not None and volatility > limit else 1.0
-    quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
+    if dropped or scale != 1.0:
+        whole = desk.units.toward_zero(wanted * scale)
+    quantity = _keep(day.quarantined, whole, held)
     stop, target = distances_after(desk, day, holdings, before, quantity)
     return Targets(
         held=held,
@@ -283,19 +291,21 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     holds, wants = wanted.held != 0, wanted.quantity != 0
     # What is turned round takes no further place: it stays in the one that it has.
-    here = (holds & wants).sum(axis=0)
-    closes = holds.sum(axis=0) - here
+    stays = holds & wants
+    here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
+    closes = holds.sum(axis=0) - here if np.count_nonzero(holds) > open_positions else 0
+    stopped = wanted.cause == Cause.STOP if desk.ends_positions else False
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
         opens=wants.sum(axis=0) - here,
         open_here=here,
-        open_positions=int(here.sum()),
+        open_positions=open_positions,
         cash=free_cash(desk, state, day),
         costs=day.terms(desk).costs,
         ends=closes if desk.ends_positions else 0,
-        asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
+        asked=None if isinstance(closes, int) else _in_units(desk, wanted.quantity),
         closes=closes,
-        stopped=(wanted.cause == Cause.STOP).any(axis=0) if desk.ends_positions else False,
+        stopped=stopped.any(axis=0) if np.count_nonzero(stopped) else False,
     )
 
 

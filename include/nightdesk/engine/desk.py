@@ -54,10 +54,14 @@ class PlannedExits:
 
 @dataclass(frozen=True, slots=True)
 class SizedTogether:
-    """Strategies that are sized by one call of a method: their rows, or the row of one by itself."""
+    """Strategies that are sized by one call of a method: their rows, or the row of one by itself.
+
+    `carries` is whether the method carries anything on from a session to the next.
+    """
 
     method: Sizing
     rows: int | slice | list[int]
+    carries: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +251,8 @@ class Desk:
             else:
                 groups.append((method, [s]))
         return tuple(
-            SizedTogether(method, _cut(rows) if method.elementwise else rows[0]) for method, rows in groups
+            SizedTogether(method, _cut(rows) if method.elementwise else rows[0], method.carries)
+            for method, rows in groups
         )
 
     @cached_property

@@ -152,6 +152,12 @@ class Sizing(ABC):
     def __init__(self, params: Frozen) -> None:
         self.params = params
 
+    @property
+    def carries(self) -> bool:
+        """Whether it carries anything on: it has an `allocate` or a `reduce_to` of its own."""
+        own = type(self)
+        return own.allocate is not Sizing.allocate or own.reduce_to is not Sizing.reduce_to
+
     def allocate(self, ask: Ask) -> Floats:
         """Shares of the capital to carry on from this session, of the shape of `held`; none by default."""
         return np.zeros_like(ask.held)
