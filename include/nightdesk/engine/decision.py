@@ -278,6 +278,8 @@ def free_cash(desk: Desk, state: State, day: Day) -> float:
     What they have gained is not counted before it is realised.
     """
     cash = float(state.mark.cash)
+    if not desk.contracts:
+        return cash
     on_margin = [one for one in state.ledger.held() if desk.contracts.get(one.symbol, PLAIN).on_margin]
     for position in on_margin:
         contract, price = desk.contracts[position.symbol], float(day.price[desk.column[position.symbol]])
@@ -293,11 +295,12 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     # What is turned round takes no further place: it stays in the one that it has.
     stays = holds & wants
     here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
+    opens = wants.sum(axis=0) - here if np.count_nonzero(wants) > open_positions else np.zeros_like(here)
     closes = holds.sum(axis=0) - here if np.count_nonzero(holds) > open_positions else 0
     stopped = wanted.cause == Cause.STOP if desk.ends_positions else False
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=wants.sum(axis=0) - here,
+        opens=opens,
         open_here=here,
         open_positions=open_positions,
         cash=free_cash(desk, state, day),

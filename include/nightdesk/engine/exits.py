@@ -152,8 +152,8 @@ def causes(wanted: Floats, whole: Floats, held: Floats, ended: Codes, day: Day) 
         action = actions(day.direction, day.side)
         against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
         np.copyto(out, Cause.SIGNAL, where=left & against)
-    np.copyto(out, Cause.OPENS, where=opened(held, whole))
-    return out
+    opens = opened(held, whole)
+    return np.where(opens, np.int8(Cause.OPENS), out) if np.count_nonzero(opens) else out
 
 
 def filtered(
