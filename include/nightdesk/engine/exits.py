@@ -103,7 +103,8 @@ def exits(desk: Desk, day: Day, holdings: Holdings, carried: Carried) -> Codes:
     trusted = holdings.here & ~day.quarantined
     over = get_calendar(desk.book.calendar).index(day.session) + day.closes
     np.copyto(out, Cause.AGE, where=trusted & (holdings.ends <= over))
-    trusted &= day.age == 0
+    if np.count_nonzero(day.age):
+        trusted &= day.age == 0
     average, (stop, target) = per_price(holdings.average, day.multiplier), desk.planned_exits
     fall = (average - day.price) * holdings.side
     if target.any_share or np.count_nonzero(carried.target_distance):
@@ -210,7 +211,7 @@ def distances_after(
     held = holdings.quantity
     if not desk.ends_positions:
         return np.zeros_like(wanted), np.zeros_like(wanted)
-    opens = (held == 0) | opened(held, wanted)
+    opens = ~holdings.here | (held * wanted < 0.0)
     fresh = opens & (wanted != 0.0)
     stop, target = desk.planned_exits
     return (

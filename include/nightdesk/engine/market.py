@@ -226,9 +226,9 @@ class Market:
         t = t % len(self)
         width, symbols = len(self.desk.symbols), self.desk.symbols
         bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
-        low, high = (
-            np.where(self.withheld_bars[t], np.nan, one) for one in (self.fill_low[t], self.fill_high[t])
-        )
+        low, high, withheld = self.fill_low[t], self.fill_high[t], self.withheld_bars[t]
+        if t in self._withheld_rows:
+            low, high = np.where(withheld, np.nan, low), np.where(withheld, np.nan, high)
         hours = self.hours
         at_mean = hours is not None and bool(hours.fills_at_mean[t])
         price = hours.mean[t] if hours is not None and at_mean else self.fill_open[t]
@@ -240,7 +240,7 @@ class Market:
             low=self._by_symbol(low),
             high=self._by_symbol(high),
             bad=bad,
-            withheld=frozenset(symbols[n] for n in np.flatnonzero(self.withheld_bars[t])),
+            withheld=frozenset(symbols[n] for n in np.flatnonzero(withheld)),
         )
 
     def period(
@@ -305,11 +305,14 @@ class Market:
     def events(self, t: int) -> tuple[Action, ...]:
         """Actions of session `t` that are neither split nor dividend, of symbols that may be traded."""
         mine = self.happened[t] if self.happened else ()
-        return tuple(one for one in mine if one.symbol in self.desk.column)
+        return tuple(one for one in mine if one.symbol in self.desk.column) if mine else ()
 
     def _successors(self, t: int) -> dict[str, tuple[str, float]]:
         """Symbols that become another in session `t`: its name, and units of it for one."""
-        exchanged = [one for one in self.events(t) if one.kind in ("symbol_change", "merger") and one.value]
+        events = self.events(t)
+        if not events:
+            return {}
+        exchanged = [one for one in events if one.kind in ("symbol_change", "merger") and one.value]
         return {one.symbol: (one.other, one.value) for one in exchanged if one.other in self.desk.column}
 
     def restated_prices(self, t: int) -> dict[str, float]:
@@ -325,6 +328,11 @@ class Market:
     def complete_rows(self) -> frozenset[int]:
         """Rows in which every symbol has a bar."""
         return frozenset(np.flatnonzero(self.has_bar.all(axis=1)).tolist())
+
+    @cached_property
+    def _withheld_rows(self) -> frozenset[int]:
+        """Sessions in which a bar is withheld."""
+        return frozenset(np.flatnonzero(self.withheld_bars.any(axis=1)).tolist())
 
     @cached_property
     def _split_rows(self) -> frozenset[int]:

@@ -121,7 +121,7 @@ def reduces(direction: Codes, side: Codes) -> Flags:
 def reduced(less: Flags, side: Codes, held: Floats, one_sided: Flags | bool = False) -> Flags:
     """Where signals that ask for less meet a position that they speak of; see `left` and `reduces`."""
     out: Flags = (held != 0.0) & less
-    if np.count_nonzero(out):
+    if np.count_nonzero(out) and not np.all(one_sided):
         out &= one_sided | (side == SignalSide.EITHER) | (side * held > 0.0)
     return out
 
