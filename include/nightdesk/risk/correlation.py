@@ -56,28 +56,41 @@ class Correlations:
     def pairs(self) -> tuple[Columns, Columns, Floats]:
         """Every known pair with its correlation, as `known_pairs` has them."""
         columns, (i, j) = self._columns, _upper(len(self._columns))
-        if not len(i):
-            return columns[i], columns[j], np.empty(0)
-        return _where_known(columns[i], columns[j], self._found[i, j])
+        return _where_known(columns[i], columns[j], self._of_pairs)
+
+    @cached_property
+    def known(self) -> Floats:
+        """The correlations of the known pairs alone, in the order of `pairs`."""
+        values = self._of_pairs
+        known = np.isfinite(values)
+        return values if np.count_nonzero(known) == len(known) else values[known]
 
     @cached_property
     def average(self) -> float:
         """Over the known pairs; NaN without one."""
-        known = self.pairs[2]
+        known = self.known
         return float(known.sum()) / len(known) if len(known) else np.nan
 
     @cached_property
     def lowest(self) -> float:
         """Of the known pairs; NaN without one."""
-        known = self.pairs[2]
+        known = self.known
         return float(known.min()) if len(known) else np.nan
 
     @cached_property
     def symbols(self) -> int:
         """How many symbols stand in a known pair."""
-        first, second, known = self.pairs
         n = len(self._columns)
-        return n if len(known) == n * (n - 1) // 2 and n > 1 else len(np.union1d(first, second))
+        if n > 1 and len(self.known) == n * (n - 1) // 2:
+            return n
+        first, second, _ = self.pairs
+        return len(np.union1d(first, second))
+
+    @cached_property
+    def _of_pairs(self) -> Floats:
+        """Of every pair of the symbols asked for, NaN where it is not known."""
+        i, j = _upper(len(self._columns))
+        return self._found[i, j] if len(i) else np.empty(0)
 
     @cached_property
     def _found(self) -> Floats:
