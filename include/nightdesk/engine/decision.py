@@ -16,12 +16,12 @@ from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
-from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets
+from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask, portfolio_volatility
+from nightdesk.portfolio import Ask
 from nightdesk.portfolio.sizing import left, reduced
 from nightdesk.risk import (
     Breach,
@@ -77,7 +77,9 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     capital = nav * desk.shares * terms.capital
-    wanted, allocation, reduce_to = np.empty_like(held), np.zeros_like(held), np.zeros_like(held)
+    wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
+    if desk.carries:
+        allocation, reduce_to = np.zeros_like(held), np.zeros_like(held)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
         asked = partial(
@@ -176,9 +178,9 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     whole = desk.units.toward_zero(wanted)
     cause = causes(wanted, whole, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
-    volatility = portfolio_volatility(wanted.sum(axis=0) * worth / nav, day.returns)
+    unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
-    scale = limit / volatility if limit is not None and volatility > limit else 1.0
+    scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0
     if dropped or scale != 1.0:
         whole = desk.units.toward_zero(wanted * scale)
     quantity = _keep(day.quarantined, whole, held)
@@ -194,7 +196,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             target_distance=target,
             reduce_to=asked.reduce_to,
         ),
-        volatility=volatility,
+        unscaled=unscaled,
         scale=scale,
         cause=cause,
         dropped=dropped,

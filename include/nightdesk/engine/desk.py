@@ -220,6 +220,18 @@ class Desk:
         return np.isin(self.symbols, self.book.levels.first_out if self.book.levels else ())
 
     @cached_property
+    def carries(self) -> bool:
+        """Whether a sizing method carries anything on from a session to the next."""
+        return any(group.carries for group in self.sized_together)
+
+    @cached_property
+    def nothing(self) -> Floats:
+        """Zeros of shape (n_strategies, n_symbols), not to be changed."""
+        nothing = np.zeros((len(self.strategies), len(self.symbols)))
+        nothing.flags.writeable = False
+        return nothing
+
+    @cached_property
     def ends_positions(self) -> bool:
         """Whether a strategy ends positions by age, stop or target."""
         return any(plan != NO_PLAN for plan in self.exit_plans.values())

@@ -210,7 +210,7 @@ def distances_after(
     """
     held = holdings.quantity
     if not desk.ends_positions:
-        return np.zeros_like(wanted), np.zeros_like(wanted)
+        return desk.nothing, desk.nothing
     opens = ~holdings.here | (held * wanted < 0.0)
     fresh = opens & (wanted != 0.0)
     stop, target = desk.planned_exits

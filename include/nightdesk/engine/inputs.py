@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
-from nightdesk.portfolio import Dropped
+from nightdesk.portfolio import Dropped, portfolio_volatility
 from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
 from nightdesk.strategies.strategy import Codes, all_long
 
@@ -327,6 +328,30 @@ class State:
         return Holdings(desk, self.ledger)
 
 
+@dataclass(frozen=True)
+class Unscaled:
+    """What strategies want before it is scaled: units, dollars of exposure a unit, NAV, and past returns."""
+
+    quantity: Floats
+    worth: Floats
+    nav: float
+    returns: Floats
+
+    @classmethod
+    def measured(cls, volatility: float) -> Self:
+        """One of which the volatility is known, and nothing else."""
+        nothing = np.empty((0, 0))
+        found = cls(nothing, nothing, math.nan, nothing)
+        found.__dict__["volatility"] = volatility
+        return found
+
+    @cached_property
+    def volatility(self) -> float:
+        """Annualised, see `nightdesk.portfolio.portfolio_volatility`."""
+        weight = self.quantity.sum(axis=0) * self.worth / self.nav
+        return portfolio_volatility(weight, self.returns)
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """The positions that a book wants, before the gate; arrays of shape (n_strategies, n_symbols).
@@ -341,8 +366,8 @@ class Targets:
         Of entries, after the regime's factor; 0 where the signal is none to enter by.
     carried : Carried
         What it leaves to the next decision.
-    volatility : float
-        Annualised volatility of the wanted portfolio before it was scaled.
+    unscaled : Unscaled
+        The wanted portfolio before it was scaled.
     scale : float
         Factor in (0, 1] that brought it down to the book's target.
     cause : int8 ndarray
@@ -356,7 +381,12 @@ class Targets:
     weight: Floats
     confidence: Floats
     carried: Carried
-    volatility: float
+    unscaled: Unscaled
     scale: float
     cause: Codes
     dropped: tuple[Dropped, ...] = ()
+
+    @property
+    def volatility(self) -> float:
+        """Annualised volatility of the wanted portfolio before it was scaled."""
+        return self.unscaled.volatility
