@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.accounting.ledger import exposure, unrealised
 from nightdesk.core.book import Book
@@ -298,8 +300,10 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     stays = holds & wants
     here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
     opens = wants.sum(axis=0) - here if np.count_nonzero(wants) > open_positions else np.zeros_like(here)
-    closes = holds.sum(axis=0) - here if np.count_nonzero(holds) > open_positions else 0
-    stopped = wanted.cause == Cause.STOP if desk.ends_positions else False
+    closes: NDArray[np.int64] | Literal[0] = 0
+    if np.count_nonzero(holds) > open_positions:
+        closes = holds.sum(axis=0) - here
+    stopped = wanted.cause == Cause.STOP
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
         opens=opens,

@@ -178,8 +178,8 @@ def _stored_targets(context: Context) -> Targets:
     arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
     carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
-    unscaled = Unscaled.measured(scale["volatility"])
-    return Targets(**arrays, carried=carried, cause=cause, unscaled=unscaled, scale=scale["scale"])
+    numbers: dict[str, Any] = {**arrays, "scale": scale["scale"]}
+    return Targets(**numbers, carried=carried, cause=cause, unscaled=Unscaled.measured(scale["volatility"]))
 
 
 def _stored_quantity(context: Context) -> Floats:

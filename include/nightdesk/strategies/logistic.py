@@ -87,8 +87,9 @@ def _minimum(signed: Floats, ridge: Floats) -> tuple[Floats, Floats, Floats]:
     losses, wrong : ndarrays of shape (n_samples,)
         Those of `_losses` there.
     """
-    weights, count = np.zeros(len(ridge)), signed.shape[1]
-    losses, wrong = np.full(count, np.log(2.0)), np.full(count, 0.5)  # of weights that say nothing
+    # Weights that say nothing lose as much on every sample.
+    weights, samples = np.zeros_like(ridge), signed[0]
+    losses, wrong = np.full_like(samples, np.log(2.0)), np.full_like(samples, 0.5)
     for _ in range(MOST_STEPS):
         slope = ridge * weights - signed @ wrong
         bend = (signed * (wrong * (1.0 - wrong))) @ signed.T
