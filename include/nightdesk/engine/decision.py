@@ -81,7 +81,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
     capital = nav * desk.shares * terms.capital
     wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
     if desk.carries:
-        allocation, reduce_to = np.zeros_like(held), np.zeros_like(held)
+        allocation, reduce_to = np.zeros(held.shape), np.zeros(held.shape)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
         asked = partial(
@@ -299,7 +299,11 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     # What is turned round takes no further place: it stays in the one that it has.
     stays = holds & wants
     here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
-    opens = wants.sum(axis=0) - here if np.count_nonzero(wants) > open_positions else np.zeros_like(here)
+    opens = (
+        wants.sum(axis=0) - here
+        if np.count_nonzero(wants) > open_positions
+        else np.zeros(here.shape, dtype=here.dtype)
+    )
     closes: NDArray[np.int64] | Literal[0] = 0
     if np.count_nonzero(holds) > open_positions:
         closes = holds.sum(axis=0) - here

@@ -226,9 +226,11 @@ class Market:
         t = t % len(self)
         width, symbols = len(self.desk.symbols), self.desk.symbols
         bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
-        low, high, withheld = self.fill_low[t], self.fill_high[t], self.withheld_bars[t]
+        low, high, withheld = self.fill_low[t], self.fill_high[t], frozenset[str]()
         if t in self._withheld_rows:
-            low, high = np.where(withheld, np.nan, low), np.where(withheld, np.nan, high)
+            kept = self.withheld_bars[t]
+            low, high = np.where(kept, np.nan, low), np.where(kept, np.nan, high)
+            withheld = frozenset(symbols[n] for n in np.flatnonzero(kept))
         hours = self.hours
         at_mean = hours is not None and bool(hours.fills_at_mean[t])
         price = hours.mean[t] if hours is not None and at_mean else self.fill_open[t]
@@ -240,7 +242,7 @@ class Market:
             low=self._by_symbol(low),
             high=self._by_symbol(high),
             bad=bad,
-            withheld=frozenset(symbols[n] for n in np.flatnonzero(withheld)),
+            withheld=withheld,
         )
 
     def period(

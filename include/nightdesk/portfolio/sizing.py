@@ -160,7 +160,7 @@ class Sizing(ABC):
 
     def allocate(self, ask: Ask) -> Floats:
         """Shares of the capital to carry on from this session, of the shape of `held`; none by default."""
-        return np.zeros_like(ask.held)
+        return np.zeros(ask.held.shape)
 
     def reduce_to(self, ask: Ask) -> Floats:
         """Units down to which to sell until that is done, absolute, of the shape of `held`; none by default.
@@ -168,7 +168,7 @@ class Sizing(ABC):
         What it gives is carried on to the next session's `ask`: where the gate held the sale back, or its
         order met no market, the method asks again.
         """
-        return np.zeros_like(ask.held)
+        return np.zeros(ask.held.shape)
 
     @abstractmethod
     def quantities(self, ask: Ask) -> Floats:
