@@ -17,6 +17,9 @@ from nightdesk.core.contracts import Contract, OptionTerms
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact, to_cents, to_price
 
+#: How the references of entries begin by which contracts ended before their expiry.
+EARLY = "early-"
+
 
 def expiry(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     """The entries of the contracts that expire at the close of a period, after its fills.
@@ -63,7 +66,13 @@ def in_the_money(terms: OptionTerms, price: Decimal) -> bool:
 
 
 def delivered(
-    position: Position, quantity: Decimal, contract: Contract, terms: OptionTerms, session: date
+    position: Position,
+    quantity: Decimal,
+    contract: Contract,
+    terms: OptionTerms,
+    session: date,
+    *,
+    early: bool = False,
 ) -> tuple[Entry, Entry]:
     """Both legs of an exercise (of a long position) or an assignment (of a short one).
 
@@ -77,12 +86,14 @@ def delivered(
         What they are on.
     session : date
         When they end.
+    early : bool
+        Whether that is before their expiry: what is left of the position may end by it in the same session.
     """
     kind: EntryKind = "exercise" if quantity > 0 else "assignment"
     whole = quantity == position.quantity
     cost = position.cost if whole else to_cents(position.cost * quantity / position.quantity)
     units = quantity * contract.multiplier * (1 if terms.right == "call" else -1)
-    reference, strike = f"{kind}-{position.symbol}-{session}", to_price(terms.strike)
+    reference, strike = f"{EARLY * early}{kind}-{position.symbol}-{session}", to_price(terms.strike)
     who, cash = position.strategy, to_cents(-units * terms.strike)
     return (
         Entry(session, kind, who, position.symbol, -quantity, ZERO, ZERO, ZERO, reference, -cost),

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
 from nightdesk.core.book import Book
@@ -114,6 +115,8 @@ class Period:
         How often positions in perpetuals pay each other in it.
     expiring : frozenset of str
         Contracts that expire at its end.
+    notices : tuple of ExerciseNotice
+        Options that end early, in the night before its open.
     """
 
     as_of: datetime
@@ -132,6 +135,7 @@ class Period:
     capital: Decimal = ZERO
     fundings: int = 0
     expiring: frozenset[str] = frozenset()
+    notices: tuple[ExerciseNotice, ...] = ()
 
     @property
     def days(self) -> int:

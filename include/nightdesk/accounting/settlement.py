@@ -13,6 +13,7 @@ from functools import cached_property
 
 from nightdesk.accounting.actions import corporate_actions
 from nightdesk.accounting.booking import cross_entries, fill_entries, on_margin, orders_after
+from nightdesk.accounting.early_exercise import after_notices, early_exercise
 from nightdesk.accounting.financing import borrow, funding, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
@@ -66,8 +67,18 @@ def _own(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
-#: so it precedes the actions of the open.
-ACCRUALS: tuple[Brings, ...] = (_capital, _crosses, interest, borrow, funding, _own, _late_actions, _actions)
+#: so it precedes the actions of the open. Who exercises a call in the night has the dividend of the morning.
+ACCRUALS: tuple[Brings, ...] = (
+    _capital,
+    _crosses,
+    interest,
+    borrow,
+    funding,
+    _own,
+    _late_actions,
+    early_exercise,
+    _actions,
+)
 
 
 #: What is booked at the close, after the fills and before the mark.
@@ -200,10 +211,14 @@ def _booked(accruals: Sequence[Brings], ledger: Ledger, period: Period) -> tuple
 
 def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
     """What a period brings to a book before its orders meet the market."""
+    before = ledger
     entries, ledger = _booked(ACCRUALS, ledger, period)
     live, ended = tuple(orders), tuple[Expired, ...]()
+    if live and period.notices:
+        live, ended = after_notices(before, period, live, entries)
     if live and (period.splits or period.events):
-        live, ended = orders_after(live, period.splits, period.events, period.terms.units)
+        live, expired = orders_after(live, period.splits, period.events, period.terms.units)
+        ended += expired
     return Accrued(ledger, entries, live, ended)
 
 

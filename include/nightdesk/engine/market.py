@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import regime
+from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
@@ -244,6 +245,7 @@ class Market:
         capital: Decimal = ZERO,
         crosses: tuple[Cross, ...] = (),
         late: tuple[BelatedAction, ...] = (),
+        notices: tuple[ExerciseNotice, ...] = (),
     ) -> Period:
         """What lies between the decision of session `since` and that of session `t`; see `Period`.
 
@@ -268,6 +270,7 @@ class Market:
             capital=capital,
             fundings=fundings_between(*self.closes[t - 1 : t + 1]) if t and terms.contracts else 0,
             expiring=self.expiring(t),
+            notices=notices,
         )
 
     def expiring(self, t: int) -> frozenset[str]:

@@ -27,6 +27,7 @@ from nightdesk.engine import Market
 from nightdesk.engine.inputs import since_close
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
+from nightdesk.session.contract_notices import session_notices, tell_notices
 from nightdesk.session.financing_costs import tell_financing
 from nightdesk.session.loading import session_market, session_stale, whole_market
 from nightdesk.session.order_identity import identified
@@ -89,6 +90,7 @@ def settle(context: Context) -> StepOutcome:
                 keep(context, save, settled.executed.repairs)
                 told = _tell_unbooked(context, start.unbooked)
                 tell_financing(context, settled.entries)
+                tell_notices(context, settled.entries)
             save.done(
                 fills=len(settled.fills),
                 entries=len(settled.entries),
@@ -225,8 +227,9 @@ def _period(
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
     passed = cross_entries(crosses, context.session, context.as_of, terms.contracts)
     late = _belated(context, opening.apply(passed))
-    since = context.schedule.session_of(previous)
-    return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
+    since, notices = context.schedule.session_of(previous), session_notices(context)
+    period = market.period(-1, terms, since, crosses=crosses, late=late.actions, notices=notices)
+    return period, late.unbooked
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:

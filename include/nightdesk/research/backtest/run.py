@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nightdesk import factors
 from nightdesk.accounting import Entry
+from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
@@ -233,6 +234,7 @@ def backtest(
     checked: bool = True,
     known_factors: Mapping[str, Floats] | None = None,
     injected: Sequence[Injection] = (),
+    notices: Sequence[ExerciseNotice] = (),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -258,6 +260,8 @@ def backtest(
         Those of the book on the usable bars of this panel, and any others, where they were computed before.
     injected : sequence of Injection
         Signals that take the place of the strategies' own, to exercise the rest.
+    notices : sequence of ExerciseNotice
+        Options that are exercised or assigned early, all of them in sessions that are decided.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -265,7 +269,8 @@ def backtest(
     ------
     Refused
         When the panel does not reach so far, a session's data would have stopped the daily run, or a symbol
-        has no volume anywhere while fills are bound by it.
+        has no volume anywhere while fills are bound by it; when a notice is of no decided session, or of more
+        contracts than are held.
     """
     desk = resolve(book)
     _refuse_another_schedule(book, panel)
@@ -297,12 +302,33 @@ def backtest(
         ),
         findings=known.findings,
     )
-    return _walked(undecided, range(t0, stop), follow)
+    by_session = _noticed(notices, market.sessions[t0:stop])
+    return _walked(undecided, range(t0, stop), by_session, follow)
 
 
-def _walked(undecided: Result, sessions: range, follow: Callable[[Result], None] | None) -> Result:
+def _noticed(
+    notices: Sequence[ExerciseNotice], sessions: Sequence[date]
+) -> Mapping[date, tuple[ExerciseNotice, ...]]:
+    """Notices by session; `Refused` where one would be ignored."""
+    decided, out = frozenset(sessions), dict[date, tuple[ExerciseNotice, ...]]()
+    for one in notices:
+        if one.session not in decided:
+            raise Refused(
+                f"{one} is of no session that is decided ({sessions[0]} to {sessions[-1]}): widen the span, "
+                "or leave it out"
+            )
+        out[one.session] = (*out.get(one.session, ()), one)
+    return out
+
+
+def _walked(
+    undecided: Result,
+    sessions: range,
+    notices: Mapping[date, tuple[ExerciseNotice, ...]],
+    follow: Callable[[Result], None] | None,
+) -> Result:
     """The result of walking sessions, of which `undecided` holds what is known before."""
-    simulation = Simulation(undecided.desk, undecided.market, undecided.events)
+    simulation = Simulation(undecided.desk, undecided.market, undecided.events, notices)
 
     def so_far() -> Result:
         return replace(undecided, decided=tuple(simulation.decided), events=tuple(simulation.facts))

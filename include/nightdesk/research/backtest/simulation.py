@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
+from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.ledger import Ledger
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
@@ -77,12 +78,14 @@ class Progress:
 class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
-    `events` are the facts that it is given, `raised` those that rules of the book set on the way.
+    `events` are the facts that it is given, `raised` those that rules of the book set on the way; `notices`
+    are the options that end early, by session.
     """
 
     desk: Desk
     market: Market
     events: Sequence[RiskEvent] = ()
+    notices: Mapping[date, tuple[ExerciseNotice, ...]] = field(default_factory=dict)
     decided: list[Decided] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
 
@@ -94,12 +97,19 @@ class Simulation:
         market, before = self.market, progress.state
         if before is None:
             opening, capital = Opening(), self.desk.book.initial_capital
-            period = market.period(t, self._terms, None, ordered=False, capital=capital)
+            period = market.period(
+                t, self._terms, None, ordered=False, capital=capital, notices=self._noticed(t)
+            )
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
             ordered = bool(progress.orders)
             period = market.period(
-                t, self._terms, before.mark.session, ordered=ordered, crosses=progress.crosses
+                t,
+                self._terms,
+                before.mark.session,
+                ordered=ordered,
+                crosses=progress.crosses,
+                notices=self._noticed(t),
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
@@ -131,6 +141,12 @@ class Simulation:
         if before is None or before.holdings is None or before.ledger is not ledger:
             return Holdings(self.desk, ledger)
         return before.holdings
+
+    def _noticed(self, t: int) -> tuple[ExerciseNotice, ...]:
+        """The notices of the night before row `t`."""
+        if not self.notices or not self.market.begins_session(t):
+            return ()
+        return self.notices.get(self.market.sessions[t], ())
 
     @cached_property
     def _terms(self) -> AccrualTerms:
