@@ -14,7 +14,7 @@ from functools import cached_property
 from nightdesk.accounting.actions import corporate_actions
 from nightdesk.accounting.booking import cross_entries, fill_entries, on_margin, orders_after
 from nightdesk.accounting.early_exercise import after_notices, early_exercise
-from nightdesk.accounting.financing import borrow, funding, interest
+from nightdesk.accounting.financing import borrow, funding, funding_by_rates, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
 from nightdesk.accounting.option_life import expiry, refuse_adjusted
@@ -74,6 +74,7 @@ ACCRUALS: tuple[Brings, ...] = (
     interest,
     borrow,
     funding,
+    funding_by_rates,
     _own,
     _late_actions,
     early_exercise,

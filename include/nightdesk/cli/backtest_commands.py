@@ -111,6 +111,7 @@ def backtest(
         **market_document(market),
         "injected": len(injected),
         "notices": [str(one) for one in noticed],
+        "funding": list(result.notes),
         "accepted": figures["accepted"],
         "stale": [
             {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
@@ -145,6 +146,9 @@ SHARES = (
 )
 RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "beta")
 COUNTS = ("orders", "fills", "max_drawdown_sessions")
+
+#: Lines about funding that the text has.
+MOST_NOTES = 10
 
 #: What a figure's name does not say.
 REMARKS = {
@@ -288,6 +292,9 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
     yield from (f"booked before the open: {one}" for one in document["notices"])
+    yield from document["funding"][:MOST_NOTES]
+    if len(document["funding"]) > MOST_NOTES:
+        yield f"and {len(document['funding']) - MOST_NOTES:,} more of funding (--json has them all)"
     yield from data_lines(document, metrics["quarantines"])
     for one in document["stale"]:
         yield _stale_line(one)

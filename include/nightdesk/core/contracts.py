@@ -68,6 +68,8 @@ class Contract:
         Share of the notional that a position on margin puts up; 0 of others.
     funding : Decimal
         Share of the notional that a long pays a short at each of `FUNDING_HOURS`; negative: the short pays.
+    funding_history : bool
+        Whether each instant has a rate of its own instead; see `nightdesk.core.funding`.
     underlying : str
         Of an option the symbol that it is on, of a perpetual the word for it; empty of others.
     option : OptionTerms or None
@@ -77,6 +79,7 @@ class Contract:
     on_margin: bool = False
     collateral: Decimal = Decimal(0)
     funding: Decimal = Decimal(0)
+    funding_history: bool = False
     underlying: str = ""
     option: OptionTerms | None = None
 
@@ -118,6 +121,7 @@ OWN_KEYS = {
     "style": ("option",),
     "collateral": ("perpetual",),
     "funding_rate": ("perpetual",),
+    "funding": ("perpetual",),
 }
 
 

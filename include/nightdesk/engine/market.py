@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nightdesk import regime
 from nightdesk.accounting.exercise_notices import ExerciseNotice
+from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
@@ -246,6 +247,7 @@ class Market:
         crosses: tuple[Cross, ...] = (),
         late: tuple[BelatedAction, ...] = (),
         notices: tuple[ExerciseNotice, ...] = (),
+        funding: Funding = NO_FUNDING,
     ) -> Period:
         """What lies between the decision of session `since` and that of session `t`; see `Period`.
 
@@ -271,6 +273,8 @@ class Market:
             fundings=fundings_between(*self.closes[t - 1 : t + 1]) if t and terms.contracts else 0,
             expiring=self.expiring(t),
             notices=notices,
+            funding_rates=funding.due,
+            late_funding=funding.late,
         )
 
     def expiring(self, t: int) -> frozenset[str]:

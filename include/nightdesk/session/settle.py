@@ -29,6 +29,7 @@ from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
 from nightdesk.session.contract_notices import session_notices, tell_notices
 from nightdesk.session.financing_costs import tell_financing
+from nightdesk.session.funding_due import session_funding, tell_funding
 from nightdesk.session.loading import session_market, session_stale, whole_market
 from nightdesk.session.order_identity import identified
 from nightdesk.session.reading_ahead import settle_asks
@@ -91,6 +92,7 @@ def settle(context: Context) -> StepOutcome:
                 told = _tell_unbooked(context, start.unbooked)
                 tell_financing(context, settled.entries)
                 tell_notices(context, settled.entries)
+                tell_funding(context, start.notes, settled.entries)
             save.done(
                 fills=len(settled.fills),
                 entries=len(settled.entries),
@@ -117,6 +119,8 @@ class _Start:
         What lies between that decision and this one.
     unbooked : tuple of UnbookedAction
         Late actions that the period cannot book.
+    notes : tuple of str
+        What a person must know of its funding.
     waiting : tuple of StoredOrder
         The orders that were open at that decision.
     booked : mapping of client order id to Decimal
@@ -131,6 +135,7 @@ class _Start:
     opening: Opening
     period: Period
     unbooked: tuple[UnbookedAction, ...]
+    notes: tuple[str, ...]
     waiting: tuple[StoredOrder, ...]
     booked: Mapping[str, Decimal]
     adopted: tuple[Adjustment, ...]
@@ -143,12 +148,13 @@ def _start(context: Context) -> _Start:
         market, opening, crosses = session_market(context), _opening(context), _crosses(context)
         waiting = orders_to_settle(conn, book, *context.moment)
         _refuse_unnamed(context, opening.ledger, waiting, crosses)
-        period, unbooked = _period(context, market, opening.ledger, crosses)
+        lived = _period(context, market, opening.ledger, crosses)
         return _Start(
             market=market,
             opening=opening,
-            period=period,
-            unbooked=unbooked,
+            period=lived.period,
+            unbooked=lived.unbooked,
+            notes=lived.notes,
             waiting=waiting,
             booked=filled_before(conn, book, as_of, [one.order.client_order_id for one in waiting]),
             adopted=adjustments_of(conn, book, as_of),
@@ -217,19 +223,34 @@ def _opening(context: Context) -> Opening:
     return Opening(ledger, marked, previous)
 
 
-def _period(
-    context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]
-) -> tuple[Period, tuple[UnbookedAction, ...]]:
-    """What lies between the decision before and this one, and the late actions that it cannot book."""
+@dataclass(frozen=True)
+class _Lived:
+    """A period, the late actions that it cannot book, and what a person must know of its funding."""
+
+    period: Period
+    unbooked: tuple[UnbookedAction, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _period(context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]) -> _Lived:
+    """What lies between the decision before and this one."""
     previous, book = context.previous, context.book
     terms = accrual_terms(book, simulated=book.broker.kind == "paper")
     if previous is None:
-        return market.period(-1, terms, None, capital=context.record.initial_capital), ()
+        return _Lived(market.period(-1, terms, None, capital=context.record.initial_capital))
     passed = cross_entries(crosses, context.session, context.as_of, terms.contracts)
     late = _belated(context, opening.apply(passed))
-    since, notices = context.schedule.session_of(previous), session_notices(context)
-    period = market.period(-1, terms, since, crosses=crosses, late=late.actions, notices=notices)
-    return period, late.unbooked
+    funding = session_funding(context, opening)
+    period = market.period(
+        -1,
+        terms,
+        context.schedule.session_of(previous),
+        crosses=crosses,
+        late=late.actions,
+        notices=session_notices(context),
+        funding=funding,
+    )
+    return _Lived(period, late.unbooked, funding.notes)
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:

@@ -31,6 +31,7 @@ from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.performance import growth_of
+from nightdesk.research.backtest.funding_walk import refuse_without_history
 from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
 from nightdesk.risk import RiskEvent
 from nightdesk.strategies import View
@@ -101,6 +102,8 @@ class Result:
         Prices that a person took as they are, on the whole panel, ascending by date.
     findings : tuple of ActionFinding
         What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
+    notes : tuple of str
+        Of perpetuals with a history of funding, instants without a rate and rates that changed later.
     before, after : Decided or None
         Of a part, the decisions beside its first and its last one.
     """
@@ -114,6 +117,7 @@ class Result:
     quarantines: tuple[QuarantineSpell, ...] = ()
     accepted: tuple[tuple[str, date], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
+    notes: tuple[str, ...] = ()
     before: Decided | None = None
     after: Decided | None = None
 
@@ -303,7 +307,9 @@ def backtest(
         findings=known.findings,
     )
     by_session = _noticed(notices, market.sessions[t0:stop])
-    return _walked(undecided, range(t0, stop), by_session, follow)
+    refuse_without_history(book, known.funding)
+    simulation = Simulation(desk, market, undecided.events, by_session, known.funding)
+    return _walked(undecided, range(t0, stop), simulation, follow)
 
 
 def _noticed(
@@ -324,14 +330,18 @@ def _noticed(
 def _walked(
     undecided: Result,
     sessions: range,
-    notices: Mapping[date, tuple[ExerciseNotice, ...]],
+    simulation: Simulation,
     follow: Callable[[Result], None] | None,
 ) -> Result:
     """The result of walking sessions, of which `undecided` holds what is known before."""
-    simulation = Simulation(undecided.desk, undecided.market, undecided.events, notices)
 
     def so_far() -> Result:
-        return replace(undecided, decided=tuple(simulation.decided), events=tuple(simulation.facts))
+        return replace(
+            undecided,
+            decided=tuple(simulation.decided),
+            events=tuple(simulation.facts),
+            notes=tuple(simulation.notes),
+        )
 
     def followed(t: int, progress: Progress) -> Progress:
         if follow is not None and (len(simulation.decided) % FOLLOWED == 0 or t == sessions[-1]):

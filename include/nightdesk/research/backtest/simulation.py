@@ -11,9 +11,11 @@ import numpy as np
 
 from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
 from nightdesk.accounting.exercise_notices import ExerciseNotice
+from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.ledger import Ledger
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.funding import NO_HISTORY, FundingHistory
 from nightdesk.core.money import exact
 from nightdesk.engine import (
     Carried,
@@ -35,6 +37,7 @@ from nightdesk.engine import (
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
+from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
 from nightdesk.risk import NO_LOSS, PeriodLows, RiskEvent, RiskState, period_lows, period_starts
 
 
@@ -79,14 +82,17 @@ class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
     `events` are the facts that it is given, `raised` those that rules of the book set on the way; `notices`
-    are the options that end early, by session.
+    are the options that end early, by session; `funding` the rates of perpetuals that have a history, and
+    `notes` what a person must know of them.
     """
 
     desk: Desk
     market: Market
     events: Sequence[RiskEvent] = ()
     notices: Mapping[date, tuple[ExerciseNotice, ...]] = field(default_factory=dict)
+    funding: FundingHistory = NO_HISTORY
     decided: list[Decided] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
 
     def settle(self, t: int, progress: Progress) -> Progress:
@@ -110,6 +116,7 @@ class Simulation:
                 ordered=ordered,
                 crosses=progress.crosses,
                 notices=self._noticed(t),
+                funding=self._funding(t),
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
@@ -141,6 +148,20 @@ class Simulation:
         if before is None or before.holdings is None or before.ledger is not ledger:
             return Holdings(self.desk, ledger)
         return before.holdings
+
+    def _funding(self, t: int) -> Funding:
+        """What the period that ends in row `t` has of rates with a history."""
+        if not self.funding.symbols:
+            return NO_FUNDING
+        first = self.decided[0].t
+
+        def settled(row: int) -> Settled:
+            one = self.decided[row - first]
+            return Settled(one.state.ledger, one.entries)
+
+        found = FundingWalk(self.market, self.funding, first, settled).of(t)
+        self.notes.extend(found.notes)
+        return found
 
     def _noticed(self, t: int) -> tuple[ExerciseNotice, ...]:
         """The notices of the night before row `t`."""
