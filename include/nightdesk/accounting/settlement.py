@@ -17,7 +17,7 @@ from nightdesk.accounting.early_exercise import after_notices, early_exercise
 from nightdesk.accounting.financing import borrow, funding, funding_by_rates, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
-from nightdesk.accounting.option_life import expiry, refuse_adjusted
+from nightdesk.accounting.option_life import expiry, refuse_unadjusted
 from nightdesk.accounting.period import Period, due
 from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
 from nightdesk.orders.order import Order
@@ -49,7 +49,8 @@ def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     if not (period.splits or period.dividends or period.events):
         return ()
-    refuse_adjusted(ledger, period.splits, period.terms.contracts)
+    if period.splits and period.terms.contracts:
+        refuse_unadjusted(ledger, period.splits, period.terms.contracts, period.events)
     return corporate_actions(
         ledger,
         period.session,

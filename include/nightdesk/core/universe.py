@@ -55,6 +55,13 @@ class Instrument(Frozen):
     style: Style | None = Field(
         None, exclude_if=_absent, description="when an option may be exercised; american where not said"
     )
+    deliverable: Decimal | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,
+        description="units of the underlying that a contract delivers, where a split has adjusted it; else "
+        "its multiplier",
+    )
     collateral: Share | None = Field(
         None,
         gt=0,
@@ -95,6 +102,8 @@ class Instrument(Frozen):
             )
         if self.asset_class == "option" and self.unit % 1:
             faults.append(f"unit: found {self.unit}; contracts of an option are whole: leave it out")
+        if self.deliverable is not None and self.deliverable % 1:
+            faults.append(f"deliverable: found {self.deliverable}; a contract delivers whole units")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -114,7 +123,13 @@ class Instrument(Frozen):
         """
         if self.asset_class == "option":
             terms = OptionTerms.of(symbol, self.style or "american")
-            return Contract(self.multiplier or Decimal(100), underlying=self.underlying or "", option=terms)
+            multiplier = self.multiplier or Decimal(100)
+            return Contract(
+                multiplier,
+                underlying=self.underlying or "",
+                option=terms,
+                deliverable=None if self.deliverable == multiplier else self.deliverable,
+            )
         return Contract(
             self.multiplier or Decimal(1),
             on_margin=self.asset_class == "perpetual",

@@ -22,6 +22,7 @@ from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Action, Floats, Hours, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
+from nightdesk.engine.adjusted_contracts import with_adjustments
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Day, Flags
 from nightdesk.orders.fills import FillBars
@@ -424,11 +425,12 @@ def observe(
     vix = newest_close(sound, desk.book.volatility_index)
     window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     padding = np.full((window - (panel.hours is None), n), np.nan)
+    events = with_adjustments(desk, panel)
     return Market(
         desk=desk,
         sessions=tuple(as_date(session) for session in panel.sessions),
         closes=_closes(desk, panel),
-        price=_with_new_symbols(desk, usable(panel, withheld.prices).last_close[:, :n], panel.events),
+        price=_with_new_symbols(desk, usable(panel, withheld.prices), events),
         fill_open=panel.fill_open[:, :n],
         fill_low=panel.fill_low[:, :n],
         fill_high=panel.fill_high[:, :n],
@@ -452,7 +454,7 @@ def observe(
         entries_allowed=entries_allowed,
         opens_month=_opens_month(desk, panel),
         models=models,
-        happened=panel.events,
+        happened=events,
         hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
     )
 
@@ -468,19 +470,24 @@ def _hour_rows(desk: Desk, hours: Hours) -> HourRows:
     )
 
 
-def _with_new_symbols(desk: Desk, price: Floats, events: Sequence[Sequence[Action]]) -> Floats:
+def _with_new_symbols(desk: Desk, sound: Panel, events: Sequence[Sequence[Action]]) -> Floats:
     """Marking prices, in which a symbol that an action brings is worth what it says until it has a bar.
 
+    The symbol of an adjusted option may have been that of another contract, whose bars say nothing of it.
     Row t is a function of rows up to t.
     """
+    price = sound.last_close[:, : len(desk.symbols)]
     out = price
     for t, happened in enumerate(events):
         for one in happened:
             old, new = desk.column.get(one.symbol), desk.column.get(one.other)
-            if not t or old is None or new is None or not one.value or not np.isnan(out[t, new]):
+            if not t or old is None or new is None or not one.value:
+                continue
+            known = sound.close if one.symbol in desk.contracts else price
+            if np.isfinite((sound.close if known is not price else out)[t, new]):
                 continue
             worth = one.cash if one.kind == "spin_off" else (out[t - 1, old] - one.cash) / one.value
-            until = np.flatnonzero(np.isfinite(price[t:, new]))
+            until = np.flatnonzero(np.isfinite(known[t:, new]))
             stop = t + int(until[0]) if len(until) else len(price)
             out = out.copy() if out is price else out
             out[t:stop, new] = worth

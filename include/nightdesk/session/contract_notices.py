@@ -12,9 +12,15 @@ from nightdesk.store.exercise_notice_rows import StatedNotice, notices_of
 from nightdesk.store.message_rows import raise_alert
 
 
+def underlyings(context: Context) -> dict[str, str]:
+    """The underlying of each option that the book names."""
+    named = context.desk.contracts.items()
+    return {symbol: one.underlying for symbol, one in named if one.option is not None}
+
+
 def has_options(context: Context) -> bool:
     """Whether the book names an option: no other book reads notices."""
-    return any(one.option is not None for one in context.desk.contracts.values())
+    return bool(underlyings(context))
 
 
 def session_notices(context: Context) -> tuple[ExerciseNotice, ...]:

@@ -10,8 +10,9 @@ from typing import Any
 
 from nightdesk.accounting.reconciliation import AWAITED
 from nightdesk.session.context import Context
-from nightdesk.session.contract_notices import has_options
+from nightdesk.session.contract_notices import has_options, underlyings
 from nightdesk.store.ahead import NamedQuery
+from nightdesk.store.bar_rows import late_ask
 from nightdesk.store.quality_outcomes import Part, outcome_ask
 from nightdesk.store.rows import EARLIEST
 
@@ -65,8 +66,7 @@ def settle_asks(context: Context) -> list[NamedQuery]:
     run = context.run()
     if previous is None or run is None or run.known_by is None:
         return asks
-    late = {"symbols": list(context.book.symbols), "as_of": context.as_of, "known_by": run.known_by}
-    asks.append(NamedQuery("late_actions", {"book": book, **late}))
+    asks.append(late_ask(book, context.book.symbols, context.as_of, run.known_by, underlyings(context)))
     before = _at(context, previous, "portfolio_row", "position_rows")
     return [*asks, *before, NamedQuery("cross_rows", {"book": book, "first": previous, "last": previous})]
 

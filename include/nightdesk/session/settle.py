@@ -27,7 +27,7 @@ from nightdesk.engine import Market
 from nightdesk.engine.inputs import since_close
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
-from nightdesk.session.contract_notices import session_notices, tell_notices
+from nightdesk.session.contract_notices import session_notices, tell_notices, underlyings
 from nightdesk.session.financing_costs import tell_financing
 from nightdesk.session.funding_due import session_funding, tell_funding
 from nightdesk.session.loading import session_market, session_stale, whole_market
@@ -293,11 +293,18 @@ def _belated(context: Context, opening: Ledger) -> Belated:
         As the session before left it, with its crosses.
     """
     book, session = context.book.name, context.session
-    found = late_actions(context.conn, book, context.book.symbols, context.as_of, context.known_by())
+    on = underlyings(context)
+    symbols = context.book.symbols
+    found = late_actions(context.conn, book, symbols, context.as_of, context.known_by(), on)
     ledger, done = opening, Belated()
-    keys = {(one.settled_as_of, one.settled, one.symbol) for one in found}
+    keys = {
+        (one.settled_as_of, one.settled, symbol)
+        for one in found
+        for symbol in (one.symbol, *_contracts_on(one.symbol, on))
+    }
     for settled_as_of, settled, symbol in sorted(keys):
-        mine = [one for one in found if (one.settled_as_of, one.symbol) == (settled_as_of, symbol)]
+        of = (symbol, on.get(symbol, symbol))
+        mine = [one for one in found if one.settled_as_of == settled_as_of and one.symbol in of]
         dated = dated_entries(context.conn, book, settled_as_of, context.previous or settled_as_of)
         entries = [entry for _, entry in dated]
         stands = _standing_actions(whole_market(context), symbol, settled)
@@ -317,6 +324,11 @@ def _belated(context: Context, opening: Ledger) -> Belated:
         for kind in _withdrawn(symbol, settled, entries, stands):
             done = _left(done, _of_kind(mine, kind), f"it was booked, and the {kind} is not known any more")
     return done
+
+
+def _contracts_on(symbol: str, on: Mapping[str, str]) -> list[str]:
+    """The options that are adjusted when a symbol splits."""
+    return [contract for contract, underlying in on.items() if underlying == symbol]
 
 
 def _standing_actions(market: Market, symbol: str, settled: date) -> list[BelatedAction]:
