@@ -135,7 +135,7 @@ def test_a_spread_through_a_split_an_assignment_an_exercise_and_its_expiry() -> 
     assert (shares.realised, shares.dividends) == (1_950, -150)
     assert (story.mark.cash, story.mark.nav) == (100_050, 103_800)
 
-    # Friday, the expiry, at 209: 5 of 200 are exercised (500 shares, -100,000, cost 103,000); 5 of 210 expire,
+    # Friday, the expiry, at 209: 5 of 200 are exercised (500 shares, -100,000, cost 103,000), 5 of 210 expire
     # and 1,250 are kept. Cash 50; NAV 50 + 500 × 209 = 104,550.
     ending = {NEW_LONG: 9.0, NEW_SHORT: 0.01, "ABC": 209.0}
     story.day(day(18), ending, expiring=frozenset({NEW_LONG, NEW_SHORT}))
@@ -188,8 +188,8 @@ def test_a_perpetual_over_a_weekend_whose_rates_are_a_history_of_which_one_comes
     assert len({one.key for one in done.entries}) == 9
     assert (story.mark.cash, story.mark.nav) == (Decimal("11926.20"), Decimal("14426.20"))
 
-    # Tuesday: 42,500 are long: 0.0001 is 4.25, three times. The late rate of 0.0004 is of the 2 that were held
-    # then, at 41,000: -32.80. Close 42,000. Cash 11,926.20 - 12.75 - 32.80 = 11,880.65; NAV + 2,000.
+    # Tuesday: 42,500 are long: 0.0001 is 4.25, three times. The late rate of 0.0004 is of the 2 that were
+    # held then, at 41,000: -32.80. Close 42,000. Cash 11,926.20 - 12.75 - 32.80 = 11,880.65; NAV + 2,000.
     late = BelatedFunding(rate(5, 8, "0.0004"), day(7), Decimal(41_000), {"one": Decimal(2)})
     tuesday = tuple(rate(8, hour, "0.0001") for hour in (0, 8, 16))
     done = story.day(
