@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nightdesk.cli.account_commands import account_documents
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, Json
@@ -151,6 +152,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
         "since_inception": _since_inception(conn, book, marks),
         "data": _data(conn, book, newest[0] if newest else None, schedule),
+        "accounts": account_documents(conn, book, several_only=True),
         "positions": positions,
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),

@@ -17,6 +17,7 @@ from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
+from nightdesk.accounting.transfers import Transfer
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
 from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
@@ -249,6 +250,7 @@ class Market:
         late: tuple[BelatedAction, ...] = (),
         notices: tuple[ExerciseNotice, ...] = (),
         funding: Funding = NO_FUNDING,
+        transfers: tuple[Transfer, ...] = (),
     ) -> Period:
         """What lies between the decision of session `since` and that of session `t`; see `Period`.
 
@@ -276,6 +278,7 @@ class Market:
             notices=notices,
             funding_rates=funding.due,
             late_funding=funding.late,
+            transfers=transfers,
         )
 
     def expiring(self, t: int) -> frozenset[str]:

@@ -68,7 +68,8 @@ def give_notices(
 
 
 def _refuse_begun(context: Context, one: ExerciseNotice, *, sealed: bool) -> None:
-    if sealed and context.book.broker.kind == "paper":
+    book = context.book
+    if sealed and all(book.is_simulated(account) for account in book.account_names):
         return
     following = context.schedule.session_of(context.schedule.after(context.schedule.last_of(context.session)))
     raise Refused(

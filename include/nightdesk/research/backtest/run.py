@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors
-from nightdesk.accounting import Entry
+from nightdesk.accounting import Entry, Transfer
 from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.book import Book
@@ -239,6 +239,7 @@ def backtest(
     known_factors: Mapping[str, Floats] | None = None,
     injected: Sequence[Injection] = (),
     notices: Sequence[ExerciseNotice] = (),
+    transfers: Sequence[Transfer] = (),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -266,6 +267,8 @@ def backtest(
         Signals that take the place of the strategies' own, to exercise the rest.
     notices : sequence of ExerciseNotice
         Options that are exercised or assigned early, all of them in sessions that are decided.
+    transfers : sequence of Transfer
+        What people moved between accounts of the book.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -308,7 +311,14 @@ def backtest(
     )
     by_session = _noticed(notices, market.sessions[t0:stop])
     refuse_without_history(book, known.funding)
-    simulation = Simulation(desk, market, undecided.events, by_session, known.funding)
+    simulation = Simulation(
+        desk,
+        market,
+        undecided.events,
+        notices=by_session,
+        funding=known.funding,
+        transfers=tuple(transfers),
+    )
     return _walked(undecided, range(t0, stop), simulation, follow)
 
 

@@ -9,7 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
-from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
+from nightdesk.accounting import (
+    AccrualTerms,
+    Entry,
+    Mark,
+    Opening,
+    Transfer,
+    accrual_terms,
+    at_the_open,
+    settle,
+)
 from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.ledger import Ledger
@@ -81,9 +90,9 @@ class Progress:
 class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
-    `events` are the facts that it is given, `raised` those that rules of the book set on the way; `notices`
-    are the options that end early, by session; `funding` the rates of perpetuals that have a history, and
-    `notes` what a person must know of them.
+    `events` are the facts that it is given, `raised` those that rules of the book set on the way; `transfers`
+    what people moved between accounts of the book; `notices` are the options that end early, by session;
+    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them.
     """
 
     desk: Desk
@@ -94,6 +103,7 @@ class Simulation:
     decided: list[Decided] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
+    transfers: tuple[Transfer, ...] = ()
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -108,13 +118,14 @@ class Simulation:
             )
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
-            ordered = bool(progress.orders)
+            moved = self.transfers and tuple(one for one in self.transfers if one.as_of == market.closes[t])
             period = market.period(
                 t,
                 self._terms,
                 before.mark.session,
-                ordered=ordered,
+                ordered=bool(progress.orders),
                 crosses=progress.crosses,
+                transfers=moved,
                 notices=self._noticed(t),
                 funding=self._funding(t),
             )
