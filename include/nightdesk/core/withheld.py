@@ -48,6 +48,8 @@ class BadOpens:
 
     def at(self, row: int) -> dict[int, str]:
         """The bad opens of one session: why nothing fills there, by column."""
+        if not len(self.row):
+            return {}
         first, stop = np.searchsorted(self.row, [row, row + 1])
         return {
             int(self.column[k]): (
