@@ -18,6 +18,7 @@ from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data, tell_feeds
 from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
+from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
@@ -93,6 +94,7 @@ def ingest(context: Context) -> StepOutcome:
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
                     or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
+                    or rates_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
@@ -118,7 +120,8 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    return Stored({**counts, **store_headlines(context)}, (*came.notes, *hours.notes))
+    beside = {**store_headlines(context), **store_funding(context)}
+    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
 
 
 def store_bars(context: Context) -> Stored:
