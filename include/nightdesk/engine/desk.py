@@ -331,7 +331,7 @@ def resolve(book: Book) -> Desk:
         with the path of the key.
     """
     made = {
-        name: strategies.make(name, entry.params, path=f"strategies.{name}")
+        name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
         for name, entry in book.strategies.items()
     }
     sizing = {

@@ -66,7 +66,7 @@ class Market:
         Where the session before it on the calendar is of another month.
     models : mapping of strategy name to tuple of Model, length n_sessions
         Of strategies that learn, the live ones, where the signals were made from the factors.
-    injected : frozenset of (session, strategy, symbol)
+    injected : frozenset of (as_of, strategy, symbol)
         Signals that no strategy made; see `nightdesk.engine.injection`.
     happened : tuple of tuple of Action
         By session, see `Panel.events`; empty where none is known.
@@ -106,7 +106,7 @@ class Market:
     entries_allowed: Flags
     opens_month: Flags
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
-    injected: frozenset[tuple[date, str, str]] = frozenset()
+    injected: frozenset[tuple[datetime, str, str]] = frozenset()
     happened: tuple[tuple[Action, ...], ...] = ()
     bad_opens: BadOpens = field(default_factory=BadOpens.none)
     hours: HourRows | None = None

@@ -141,7 +141,10 @@ def store_bars(context: Context) -> Stored:
 
     book, session = context.book, context.session
     first = first_day(context)
-    feeds = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in context.feeds]
+    feeds = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
+        for name in context.feeds
+    ]
     answer = fetch_with_fallback(feeds, book.panel_symbols, first, session, Health(context.conn))
     fetched = answer.fetched
     saved = save_market(
@@ -199,7 +202,7 @@ def store_hours(context: Context) -> Stored:
 
     book, names = context.book, context.book.feeds.hourly or context.feeds
     feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         for name in names
         if has_hours(name)
     ]
@@ -308,7 +311,7 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     if name is None:
         return [], ""
     try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
     except NightdeskError as error:
         return [], str(error)

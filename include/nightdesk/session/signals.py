@@ -88,7 +88,7 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         if isinstance(speaker, LearningStrategy):
             view = replace(view, models={strategy: (keep_model(context, save, speaker, fresh),)})
         spoken = overlay(
-            speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
+            speaker.signals(view), strategy, [context.as_of], context.book.symbols, context.injected
         )
         save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
         buys = int((spoken.direction > 0).sum())
