@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.panel import Floats
 
@@ -40,6 +41,10 @@ class Units:
         count = quantity if self._ones else quantity * self.denominator / self.numerator
         whole: Floats = np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count))
         return whole if self._ones else whole * self.numerator / self.denominator
+
+    def part(self, columns: NDArray[np.intp]) -> Units:
+        """Those of some of the instruments."""
+        return Units(self.numerator[columns], self.denominator[columns])
 
     def of_sums(self, sums: Floats) -> Floats:
         """Sums of whole units, each the float next to its decimal value; shapes as of `toward_zero`.

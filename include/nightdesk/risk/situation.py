@@ -180,8 +180,9 @@ class Situation:
     NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
-    `factors`, `periods` and `protection` are there for rules that ask for them. The other fields are those of
-    the decision's day, mark and facts.
+    `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
+    else; None where there is none. `factors`, `periods` and `protection` are there for rules that ask for
+    them. The other fields are those of the decision's day, mark and facts.
     """
 
     price: Floats
@@ -216,6 +217,7 @@ class Situation:
     protection: Protection | None = None
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
+    hedged: Flags | None = None
 
     @property
     def unit_value(self) -> Floats:
