@@ -44,7 +44,12 @@ class _Cut:
 
 
 def bundles_through(
-    desk: Desk, day: Day, wanted: Targets, passage: Passage, again: Callable[[Targets], Passage]
+    desk: Desk,
+    day: Day,
+    wanted: Targets,
+    asked: Targets,
+    passage: Passage,
+    again: Callable[[Targets], Passage],
 ) -> EvenPassage:
     """Bring the legs of bundles to their ratio after the gate, until nothing changes.
 
@@ -55,10 +60,10 @@ def bundles_through(
     Parameters
     ----------
     desk, day
-    wanted : Targets
-        Before the gate.
+    wanted, asked : Targets
+        Before the gate; and without what was refused under the net of the book.
     passage : Passage
-        Of their net.
+        Of the net of what was asked.
     again : callable
         The gate on smaller targets.
 
@@ -70,16 +75,17 @@ def bundles_through(
     bundles = wanted.bundles
     if bundles is None:
         return EvenPassage(passage, share(desk, wanted, passage))
-    asked, records, every = wanted, list[Record](), bundles.legs()
+    before, records, every = wanted.quantity, list[Record](), bundles.legs()
     for number in range(UNDONE_FROM + 4 * len(every) + 4):
         left = share(desk, asked, passage)
-        found = [_cut(desk, day, one, asked, left, undo=number >= UNDONE_FROM) for one in every]
+        found = [_cut(desk, day, one, asked.held, before, left, undo=number >= UNDONE_FROM) for one in every]
         cuts = [one for one in found if one is not None]
         if not cuts:
             return EvenPassage(_whole(desk, wanted, passage, records), left)
         records += passage.records
         records += _told(desk, passage, left, cuts)
         asked = _smaller(asked, left, cuts)
+        before = asked.quantity
         passage = again(asked)
     raise Refused(
         f"{desk.book.name} {day.session}: the legs of its bundles do not settle under its rules; look for a "
@@ -87,10 +93,12 @@ def bundles_through(
     )
 
 
-def _cut(desk: Desk, day: Day, legs: Legs, asked: Targets, left: Floats, *, undo: bool) -> _Cut | None:
-    """What a bundle is to be brought to; None where all of it stays as the gate left it."""
+def _cut(
+    desk: Desk, day: Day, legs: Legs, held: Floats, before: Floats, left: Floats, *, undo: bool
+) -> _Cut | None:
+    """What a bundle is brought to, by what was wanted of it and what the gate left; None: all of that."""
     at = (legs.strategy, legs.columns)
-    had, wish, now = asked.held[at], asked.quantity[at], left[at]
+    had, wish, now = held[at], before[at], left[at]
     if np.array_equal(now, wish):
         return None
     size, kept = np.abs(now), np.abs(without_entries(now, had))

@@ -78,21 +78,23 @@ def without_strangers(
 ) -> tuple[Floats, tuple[Dropped, ...]]:
     """What is wanted without entries of bundles that may not be opened, since a leg is held already.
 
-    Such a leg belongs to another bundle of its strategy, or is held by itself; the bundle may be opened when
-    it is left.
+    Such a leg belongs to another bundle of its strategy, or is held by itself, or the code stands for other
+    legs still; the bundle may be opened when these are left.
     """
     out, dropped = wanted, []
     for legs in _said(day):
         s, columns = legs.strategy, legs.columns
         if (bundles.code[s, columns] == legs.code).all():
             continue
-        taken = int(columns[(bundles.code[s, columns] != 0) | (held[s, columns] != 0.0)][0])
-        ratio = float(legs.ratio[columns.tolist().index(taken)])
+        taken = np.flatnonzero(bundles.code[s] == legs.code)  # its code stands for other legs
+        own = columns[(bundles.code[s, columns] != 0) | (held[s, columns] != 0.0)]
+        other = int(own[0] if len(own) else taken[0])
+        ratio = float(legs.ratio[columns == other][0]) if len(own) else float(bundles.ratio[s, other])
         new = [n for n in columns.tolist() if held[s, n] == 0.0 and wanted[s, n] != 0.0]
         out = out.copy() if out is wanted else out
         grown = np.abs(out[s, columns]) > np.abs(held[s, columns])
         out[s, columns] = np.where(grown, held[s, columns], out[s, columns])
-        dropped += [Dropped(s, n, "bundle", taken, 0.0, ratio) for n in new]
+        dropped += [Dropped(s, n, "bundle", other, 0.0, ratio) for n in new]
     return out, tuple(dropped)
 
 
@@ -206,14 +208,14 @@ def bundles_after(bundles: Bundles, held: Floats, quantity: Floats) -> Bundles:
 
 
 def ends_at_once(cause: Codes, bundles: Bundles | None) -> Flags:
-    """Where a stop ends a position, its own or that of another leg, or a bundle is repaired.
+    """Where a stop ends a position, its own or that of another leg, or the legs of a bundle are uneven.
 
     Of shape (n_strategies, n_symbols).
     """
     stopped: Flags = cause == Cause.STOP
     if bundles is None:
         return stopped
-    out: Flags = stopped | (cause == Cause.UNEVEN)
+    out: Flags = stopped | (bundles.uneven > 0)
     for legs in bundles.legs():
         at = (legs.strategy, legs.columns)
         if stopped[at].any():

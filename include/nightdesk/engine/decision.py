@@ -236,6 +236,7 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     """
     judged = judge(desk, state, day, wanted)
     now = situation(desk, state, day, wanted, judged)
+    first = wanted
     wanted, refused = without_hidden_entries(desk, wanted, now)
     if refused:
         judged = of_the_rest(desk, judged, wanted)
@@ -250,7 +251,7 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
         quantity = share(desk, wanted, passage)
     else:
         again = partial(_again, desk, state, day, judged)
-        evened = bundles_through(desk, day, wanted, passage, again)
+        evened = bundles_through(desk, day, first, wanted, passage, again)
         passage, quantity, now = evened.passage, evened.quantity, evened.passage.situation
     exempt = exempted(desk.rules, passage.quantity, held, now)
     return Gated(quantity, passage, judged, breaches, exempt, now.protection)
