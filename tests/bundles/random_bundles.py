@@ -1,6 +1,6 @@
 """Random books of bundles on random days; legs may be uneven, stopped or in quarantine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,10 +9,11 @@ import numpy as np
 from hypothesis import strategies as st
 from tests.engine.random_books import SESSION, Ending, Scene, desks, random_day, random_state
 
-from nightdesk.accounting import Entry, capital, fold, mark
+from nightdesk.accounting import Entry, capital, cross_entries, fill_entries, fold, mark
 from nightdesk.core.money import exact, to_cents, to_price, to_unit
 from nightdesk.core.panel import Floats
-from nightdesk.engine import Carried, Day, Desk, Facts, State, targets
+from nightdesk.engine import Carried, Day, Desk, Facts, Gated, State, plan_all, targets
+from nightdesk.orders import FillBars, Intent, Order, open_session
 from nightdesk.portfolio import Ask, Bundles, Sizing, brought_even
 from nightdesk.portfolio.sizing import BOTH_SIDES
 
@@ -140,3 +141,37 @@ def bundle_scenes(draw: st.DrawFn) -> Scene:
     if draw(st.booleans()):
         state = with_legs(desk, state, day, dice)
     return Scene(desk, state, day, targets(desk, state, day))
+
+
+def settled(scene: Scene, gated: Gated, day: Day, shares: Mapping[str, float] | None) -> State:
+    """The state at the next decision, at the same prices: orders filled by their share of `shares`, or whole.
+
+    Orders are cut as a real broker cuts them, each by itself.
+    """
+    desk, state = scene.desk, scene.state
+    orders, crosses = plan_all(desk, state, scene.day, gated.quantity, scene.wanted.bundles)
+    ledger = state.ledger.apply(cross_entries(crosses, SESSION))
+    prices = dict(zip(desk.symbols, scene.day.price.tolist(), strict=True))
+    for order in orders:
+        unit = desk.unit_of[order.symbol]
+        part = 1.0 if shares is None else shares[order.symbol]
+        quantity = to_unit(order.quantity * exact(part), unit)
+        if quantity:
+            bars = FillBars(SESSION, prices, dict.fromkeys(prices, 1e15), prices, prices)
+            whole = replace(order, order_type="market", limit_price=None, intents=_apart(order))
+            fills, _ = open_session([replace(whole, quantity=quantity)], bars, desk.fill_terms)
+            ledger = ledger.apply(fill_entries(order, fills, unit))
+    marked = mark(ledger, SESSION, prices)
+    return replace(
+        state,
+        ledger=ledger,
+        mark=replace(marked, peak_nav=max(marked.nav, state.mark.peak_nav)),
+        carried=scene.wanted.carried,
+        risk=gated.judged.risk,
+        holdings=None,
+    )
+
+
+def _apart(order: Order) -> tuple[Intent, ...]:
+    """Intents of no bundle, so that nothing holds the order to the share of another."""
+    return tuple(Intent(one.strategy, one.symbol, one.quantity) for one in order.intents)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from tests.bundles.random_bundles import bundle_scenes
-from tests.engine.random_books import SYMBOLS, Scene
+from hypothesis import strategies as st
+from tests.bundles.random_bundles import bundle_scenes, bundled, holding, settled, with_bundles, with_legs
+from tests.engine.random_books import SYMBOLS, Scene, desks, random_day, random_state
 
 from nightdesk.core.panel import Floats
-from nightdesk.engine import Gated, gate, plan_all
+from nightdesk.engine import Day, Facts, Gated, gate, plan_all, targets
 from nightdesk.engine.bundling import ends_at_once
 from nightdesk.engine.exits import Cause
 from nightdesk.portfolio import Bundles, Legs, brought_even
@@ -133,3 +134,85 @@ def test_every_property_holds_of_every_bundle(scene: Scene) -> None:
 @given(bundle_scenes())
 def test_every_property_holds_in_five_thousand_scenes(scene: Scene) -> None:
     all_hold(scene)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> tuple[Scene, int]:
+    """A book of bundles with everything in order but its rules, and the seed of what its broker does."""
+    dice = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    desk = bundled(draw(desks()), dice)
+    day = calm(with_bundles(desk, random_day(desk, dice), dice))
+    state = random_state(desk, day, dice, facts=Facts(), short=True)
+    assert state.carried is not None
+    nothing = np.zeros((len(desk.strategies), len(desk.symbols)))
+    state = replace(holding(desk, state, day, nothing, state.carried), risk=None)
+    if draw(st.booleans()):
+        state = with_legs(desk, state, day, dice)
+    return Scene(desk, state, day, targets(desk, state, day)), draw(st.integers(0, 2**32 - 1))
+
+
+def calm(day: Day) -> Day:
+    """The day with a bar and a price of everything, and no split."""
+    price = np.where(np.isfinite(day.price), day.price, 10.0)
+    return replace(
+        day,
+        price=price,
+        has_bar=np.ones_like(day.has_bar),
+        age=np.zeros_like(day.age),
+        quarantined=np.zeros_like(day.quarantined),
+        splits={},
+        vix=12.0,
+        band=0,
+        entries_allowed=True,
+        factors={**day.factors, "atr_14": price * 0.02, "volatility_60": np.full_like(price, 0.2)},
+    )
+
+
+def silent(day: Day) -> Day:
+    """The day with strategies that ask for nothing."""
+    return replace(day, direction=np.zeros_like(day.direction), bundle=np.zeros_like(day.bundle))
+
+
+#: Decisions after which every bundle is even once orders are filled: the repairs, and then the end.
+SOON = 4
+
+
+def no_leg_stays_alone(story: tuple[Scene, int]) -> None:
+    """Orders are filled in part, or rejected, for three decisions; then whole, while nothing is asked for."""
+    scene, seed = story
+    dice = np.random.default_rng(seed)
+    for number in range(3 + SOON):
+        day = scene.day if number < 3 else silent(scene.day)
+        if number < 3:
+            worse = dice.random(len(day.quarantined)) < 0.1
+            day = replace(day, quarantined=worse)
+        state, desk = scene.state, scene.desk
+        scene = Scene(desk, state, day, targets(desk, state, day))
+        gated = gate(desk, state, day, scene.wanted)
+        shares = dict(zip(desk.symbols, dice.choice([0.0, 0.3, 0.7, 1.0], len(desk.symbols)), strict=True))
+        state = settled(scene, gated, day, shares if number < 3 else None)
+        scene = replace(scene, state=state, day=replace(day, quarantined=np.zeros_like(day.quarantined)))
+    last = scene.wanted.bundles
+    assert last is not None
+    held = scene.state.held_by(scene.desk).quantity
+    for legs in last.legs():
+        size = np.abs(held[legs.strategy, legs.columns])
+        even = brought_even(size, legs.ratio, scene.desk.units.part(legs.columns))
+        units = np.array([float(scene.desk.unit_of[scene.desk.symbols[n]]) for n in legs.columns])
+        # To leave a leg of which another strategy holds the other side adds to the book: rules may forbid it.
+        opposed = (held[:, legs.columns] * held[legs.strategy, legs.columns] < 0.0).any(axis=0)
+        assert ((size - even <= units * (1 + HAIR)) | opposed).all(), (size, legs)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(stories())
+def test_no_leg_stays_alone_after_the_repair_had_its_decisions(story: tuple[Scene, int]) -> None:
+    no_leg_stays_alone(story)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@settings(max_examples=5_000, deadline=None)
+@given(stories())
+def test_no_leg_stays_alone_in_five_thousand_stories(story: tuple[Scene, int]) -> None:
+    no_leg_stays_alone(story)

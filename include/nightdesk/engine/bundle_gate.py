@@ -80,12 +80,12 @@ def bundles_through(
         left = share(desk, asked, passage)
         found = [_cut(desk, day, one, asked.held, before, left, undo=number >= UNDONE_FROM) for one in every]
         cuts = [one for one in found if one is not None]
-        if not cuts:
+        smaller = _smaller(asked, left, cuts) if cuts else _out_of_the_way(bundles, asked, left)
+        if smaller is None:
             return EvenPassage(_whole(desk, wanted, passage, records), left)
         records += passage.records
         records += _told(desk, passage, left, cuts)
-        asked = _smaller(asked, left, cuts)
-        before = asked.quantity
+        asked, before = smaller, smaller.quantity
         passage = again(asked)
     raise Refused(
         f"{desk.book.name} {day.session}: the legs of its bundles do not settle under its rules; look for a "
@@ -103,11 +103,14 @@ def _cut(
         return None
     size, kept = np.abs(now), np.abs(without_entries(now, had))
     even = brought_even(size, legs.ratio, desk.units.part(legs.columns))
-    sold = (np.abs(now) < np.abs(had)) & (np.abs(now) < np.abs(wish))
-    fixed = day.quarantined[legs.columns] if sold.any() else np.ones(len(now), dtype=np.bool_)
-    after = np.where(fixed, np.maximum(kept, 0.0 if undo else even), even)
-    if undo and sold.any():
-        after = np.minimum(np.where(fixed, kept, even), size)
+    sold = (size < np.abs(had)) & (size < np.abs(wish)) & (now * had >= 0.0)
+    turned, here = now * had < 0.0, had != 0.0
+    if undo or (turned.any() and not turned[here].all()):  # a leg on its new side beside one on the old
+        after = np.minimum(kept, even) if sold.any() else kept
+    elif sold.any():
+        after = np.where(day.quarantined[legs.columns], np.maximum(kept, even), even)
+    else:
+        after = np.maximum(kept, even)
     if np.array_equal(after, size):
         return None
     worst = int(np.argmin(size / legs.ratio))
@@ -118,12 +121,34 @@ def _cut(
 
 def _smaller(asked: Targets, left: Floats, cuts: list[_Cut]) -> Targets:
     """What is asked in the next passage: what was left; of a sale that was held back, the sale."""
-    held_back = (np.abs(left) > np.abs(asked.quantity)) & (left * asked.held > 0.0)
+    held_back = _held_back(asked, left)
     quantity = np.where(held_back, asked.quantity, left)
     for one in cuts:
         at = (one.legs.strategy, one.legs.columns)
-        quantity[at] = np.where(one.after == left[at], quantity[at], one.after)
+        sale = without_entries(quantity[at], asked.held[at])
+        quantity[at] = np.where(one.after == left[at], np.where(held_back[at], sale, left[at]), one.after)
     return replace(asked, quantity=quantity)
+
+
+def _held_back(asked: Targets, left: Floats) -> Flags:
+    """Where a position stays on its side of which less was asked for, or which was to be turned round."""
+    wish = asked.quantity
+    out: Flags = (left * asked.held > 0.0) & ((np.abs(left) > np.abs(wish)) | (left * wish < 0.0))
+    return out
+
+
+def _out_of_the_way(bundles: Bundles, asked: Targets, left: Floats) -> Targets | None:
+    """What is asked without additions in symbols of which a leg was not left; None where there are none.
+
+    An addition of another strategy and the exit of a leg may be one purchase, or sale, of the book, which was
+    refused as an addition. Without it the exit is a reduction of the book.
+    """
+    held_back = (bundles.code != 0) & _held_back(asked, left)
+    if not held_back.any():
+        return None
+    kept = without_entries(asked.quantity, asked.held)
+    quantity = np.where(held_back.any(axis=0), kept, asked.quantity)
+    return None if np.array_equal(quantity, asked.quantity) else replace(asked, quantity=quantity)
 
 
 def _told(desk: Desk, passage: Passage, left: Floats, cuts: list[_Cut]) -> list[Record]:
