@@ -75,7 +75,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in _position_lines(one["positions"]))
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
-        yield f"  order of {order['name']}: {order['side']} {amount}, {order['status']}"
+        legs = f", leg of bundle {order['bundle']}" if order["bundle"] else ""
+        yield f"  order of {order['name']}: {order['side']} {amount}, {order['status']}{legs}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
 
 

@@ -10,7 +10,8 @@ from nightdesk import feeds
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import USUAL_CALENDAR
 from nightdesk.core.errors import Refused
-from nightdesk.engine import resolve
+from nightdesk.engine import Desk, resolve
+from nightdesk.strategies import SignalSide
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,9 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
     if book.name != path.stem:
         raise Refused(f"{path}: name: found {book.name!r}; a book is named like its file, {path.stem!r}")
     try:
-        resolve(book)
+        desk = resolve(book)
         _refuse_unsendable(book)
+        _refuse_shorts_at(book, desk)
         if book.calendar != USUAL_CALENDAR:
             # Calendars bring pandas along: a book of the usual exchange does not pay for it.
             from nightdesk.core.calendar import get_calendar
@@ -140,6 +142,21 @@ def _refuse_unsendable(book: Book) -> None:
                 f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind {kind} "
                 f"takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
             )
+
+
+def _refuse_shorts_at(book: Book, desk: Desk) -> None:
+    """Refuse strategies that sell short at a kind of broker that does not."""
+    if book.broker.kind == "paper":
+        return
+    from nightdesk.brokers import capabilities
+
+    shorts = [name for name, one in desk.strategies.items() if SignalSide.SHORT in one.sides]
+    if shorts and not capabilities(book.broker.kind).shorts:
+        legs = ", and a bundle without its short legs is none" if desk.strategies[shorts[0]].bundles else ""
+        raise Refused(
+            f"strategies.{shorts[0]}: it sells short, which the desk does at no broker of kind "
+            f"{book.broker.kind}{legs}: set broker.kind to paper, or take a strategy that opens longs alone"
+        )
 
 
 def _located(line: str, path: Path) -> str:

@@ -172,6 +172,30 @@ def bundles_before(
     return _bundles(read_rows(conn, "carried_rows_before", book=book, as_of=as_of), strategies, symbols)
 
 
+@dataclass(frozen=True)
+class UnevenBundle:
+    """A bundle whose legs a decision found not at their ratio: `name` is its strategy and code."""
+
+    name: str
+    words: str
+
+
+def uneven_bundles(conn: Connection, book: str, as_of: datetime) -> tuple[UnevenBundle, ...]:
+    """The bundles that a decision found uneven, by name; empty before its targets were sized."""
+    legs: dict[str, list[Mapping[str, Any]]] = {}
+    for row in targets_of(conn, book, as_of):
+        if row["uneven"]:
+            legs.setdefault(f"{row['strategy']} {row['bundle']}", []).append(row)
+    out = []
+    for name, rows in sorted(legs.items()):
+        held = ", ".join(f"{row['symbol']} {row['held'].normalize():f} of {row['ratio']:g}" for row in rows)
+        times = "1 decision has" if rows[0]["uneven"] == 1 else f"{rows[0]['uneven']} decisions have"
+        out.append(
+            UnevenBundle(name, f"bundle {name} is uneven, as {times} found: held {held} a unit of the bundle")
+        )
+    return tuple(out)
+
+
 def _bundles(
     rows: Sequence[Mapping[str, Any]], strategies: Sequence[str], symbols: Sequence[str]
 ) -> BundleRows:
