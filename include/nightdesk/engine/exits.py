@@ -57,6 +57,10 @@ def age_words(held: int, most: int) -> str:
     return f"age: held for {held} sessions, at most {most}"
 
 
+#: A leg of a bundle that is repaired, or ended after its repairs.
+UNEVEN_WORDS = "the legs of its bundle are uneven: it is repaired, or ended where that did not help"
+
+
 def bundle_words(leg: str, why: str) -> str:
     """A leg that goes with its bundle; `leg` is the one that decided, `why` its reason, empty if none did."""
     return f"with its bundle: {leg}: {why}" if leg else "with its bundle, of which another leg is reduced"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nightdesk.engine.exits import (
+    UNEVEN_WORDS,
     Cause,
     age_words,
     bundle_words,
@@ -26,7 +27,7 @@ PLAIN = {
     Cause.SIGNAL: "left by its signal",
     Cause.SUPERSEDED: "superseded by another entry",
     Cause.CORRELATED: "moves with another symbol",
-    Cause.UNEVEN: "the legs of its bundle are uneven: it is repaired, or ended where that did not help",
+    Cause.UNEVEN: UNEVEN_WORDS,
 }
 
 
