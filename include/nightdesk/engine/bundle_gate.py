@@ -76,7 +76,7 @@ def bundles_through(
     if bundles is None:
         return EvenPassage(passage, share(desk, wanted, passage))
     before, records, every = wanted.quantity, list[Record](), bundles.legs()
-    for number in range(UNDONE_FROM + 4 * len(every) + 4):
+    for number in range(UNDONE_FROM + 4 * len(every) + wanted.held.size):
         left = share(desk, asked, passage)
         found = [_cut(desk, day, one, asked.held, before, left, undo=number >= UNDONE_FROM) for one in every]
         cuts = [one for one in found if one is not None]
@@ -85,7 +85,9 @@ def bundles_through(
             return EvenPassage(_whole(desk, wanted, passage, records), left)
         records += passage.records
         records += _told(desk, passage, left, cuts)
-        asked, before = smaller, smaller.quantity
+        # What was taken out of the way may be a leg: its bundle is compared with what was asked before.
+        before = smaller.quantity if cuts else asked.quantity
+        asked = smaller
         passage = again(asked)
     raise Refused(
         f"{desk.book.name} {day.session}: the legs of its bundles do not settle under its rules; look for a "
