@@ -58,10 +58,11 @@ def _outside(book: Book) -> Iterator[PlugIn | None]:
         for name in book.feeds.news:
             yield NEWS_SOURCES.source(name)
         yield SCORERS.source(book.sentiment.scorer)
-    if book.broker.kind != "paper":
+    if not book.simulated:
         from nightdesk.brokers import BROKERS
 
-        yield BROKERS.source(book.broker.kind)
+        kinds = dict.fromkeys(book.entry_of(name).kind for name in book.account_names)
+        yield from (BROKERS.source(kind) for kind in kinds if kind != "paper")
 
 
 def _inside(desk: Desk) -> Iterator[PlugIn | None]:
@@ -72,7 +73,7 @@ def _inside(desk: Desk) -> Iterator[PlugIn | None]:
     from nightdesk.strategies.strategy_registry import STRATEGIES
 
     for name, method in desk.sizing.items():
-        yield STRATEGIES.source(name)
+        yield STRATEGIES.source(desk.book.strategies[name].kind or name)
         yield METHODS.source(method.name)
     for name in desk.book.accruals:
         yield ACCRUAL_KINDS.source(name)

@@ -1,7 +1,7 @@
 -- What people look at beside what the steps read.
 
 -- name: open_orders
-SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, (
+SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, account, (
     SELECT string_agg(DISTINCT i.bundle, ' ') FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
 ) AS bundle
 FROM nightdesk.orders o
@@ -30,5 +30,5 @@ WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.symbol = %(symbol)s ORDER 
 
 -- name: position_span
 SELECT as_of, session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow,
-    multiplier, on_margin, market_value
+    multiplier, on_margin, market_value, account
 FROM nightdesk.positions WHERE book = %(book)s ORDER BY as_of, strategy, symbol;

@@ -152,14 +152,15 @@ def _cell(value: object) -> str:
 
 
 def _summary(book: Book) -> dict[str, object]:
+    entries = [book.entry_of(name) for name in book.account_names]
     values = (
         book.name,
         book.title,
         len(book.universe),
         ", ".join(book.strategies),
         ", ".join(book.feeds.daily),
-        book.broker.kind,
-        book.broker.account,
+        ", ".join(dict.fromkeys(one.kind for one in entries)),
+        ", ".join(one.account for one in entries),
         book.initial_capital,
     )
     return dict(zip(SUMMARY, values, strict=True))

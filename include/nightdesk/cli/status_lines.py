@@ -42,6 +42,17 @@ def position_line(row: Mapping[str, Any]) -> PositionLine:
     )
 
 
+def _next_line(book: str, noun: str, due: Mapping[str, Any]) -> str:
+    """The decision that comes next: from when on, or that its time has come and it is not closed."""
+    if not due["behind"]:
+        return f"next {noun} {due['name']}, to be decided from {due['known_from']:%Y-%m-%d %H:%M} UTC on"
+    more = f", and {due['behind'] - 1} more that wait for it" if due["behind"] > 1 else ""
+    return (
+        f"next {noun} {due['name']}, which is not closed{more}: its run goes on, or "
+        f"`nightdesk run {book} {due['option']}` decides it"
+    )
+
+
 def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.concerns import Concern
     from nightdesk.alerts.figures import money, percent, quantity
@@ -53,9 +64,7 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         regime = last["regime"] or "not read yet"
         yield f"  last {one['noun']} {last['name']} ({last['status']}), regime {regime}"
     if one["next_decision"] is not None:
-        due = one["next_decision"]
-        when = f"{due['known_from']:%Y-%m-%d %H:%M} UTC"
-        yield f"  next {one['noun']} {due['name']}, to be decided from {when} on"
+        yield f"  {_next_line(one['book'], one['noun'], one['next_decision'])}"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(one['day_return'], signed=True)})"
         fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"
@@ -72,16 +81,42 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['level']['answer']['in_words']}"
     yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
     yield from (f"  {line}" for line in _data_lines(one["data"]))
-    yield from (f"  {line}" for line in _position_lines(one["positions"]))
+    yield from (f"  {line}" for line in account_lines(one["accounts"]))
+    yield from (f"  {line}" for line in _position_lines(one["positions"], named=bool(one["accounts"])))
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
+        where = f" in account {order['account']}" if one["accounts"] else ""
         legs = f", leg of bundle {order['bundle']}" if order["bundle"] else ""
-        yield f"  order of {order['name']}: {order['side']} {amount}, {order['status']}{legs}"
+        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}{legs}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
 
 
-def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A line a symbol; beneath one that several strategies hold, what each of them holds."""
+def account_lines(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line an account: where it lies, its cash and value, its open orders, and money on its way."""
+    from nightdesk.alerts.figures import money
+
+    def dollars(amount: Any) -> str:
+        return "" if amount is None else money(amount)
+
+    heads = ("account", "broker", "cash", "positions", "value", "open orders", "coming")
+    rows = [
+        (
+            one["name"],
+            f"{one['account']} of {one['broker']}",
+            *(dollars(one[name]) for name in ("cash", "positions_value", "value")),
+            f"{one['open_orders']}",
+            money(one["coming"], signed=True) if one["coming"] else "",
+        )
+        for one in accounts
+    ]
+    if rows:
+        yield from table(heads, rows, right=heads[2:])
+
+
+def _position_lines(positions: Sequence[Mapping[str, Any]], *, named: bool) -> Iterator[str]:
+    """A line a symbol; beneath one that several strategies hold, what each of them holds. With `named`, the
+    account of each.
+    """
     from nightdesk.alerts.figures import money, percent, price, quantity
     from nightdesk.alerts.position_lines import by_symbol
 
@@ -89,14 +124,18 @@ def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         amounts = money(one.value), percent(one.weight, places=1), money(one.profit, signed=True)
         return (quantity(one.quantity), price(one.price), *amounts)
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    account_of = {row["symbol"]: row["account"] for row in positions}
     for one in by_symbol(map(position_line, positions)):
-        rows.append((one.symbol, one.strategy, *cells(one)))
+        where = (account_of[one.symbol],) if named else ()
+        rows.append((one.symbol, one.strategy, *where, *cells(one)))
         if len(one.parts) > 1:
-            rows += [("", f"  {part.strategy}", *cells(part)) for part in one.parts]
-    heads = ("symbol", "strategy", "quantity", "price", "value", "weight", "profit")
+            blank = ("",) * len(where)
+            rows += [("", f"  {part.strategy}", *blank, *cells(part)) for part in one.parts]
+    numbers = ("quantity", "price", "value", "weight", "profit")
+    heads = ("symbol", "strategy", *(("account",) if named else ()), *numbers)
     if rows:
-        yield from table(heads, rows, right=heads[2:])
+        yield from table(heads, rows, right=numbers)
 
 
 def _returns(told: Mapping[str, Any]) -> str:

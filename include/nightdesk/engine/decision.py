@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.accounting.ledger import exposure, unrealised
 from nightdesk.core.book import Book
-from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
-from nightdesk.core.money import ZERO, exact
+from nightdesk.core.money import exact
 from nightdesk.core.panel import Floats
+from nightdesk.engine.account_funds import account_funds, put_up
 from nightdesk.engine.bundle_gate import bundles_through, hedged
 from nightdesk.engine.bundle_orders import tied
 from nightdesk.engine.bundling import (
@@ -29,13 +28,13 @@ from nightdesk.engine.bundling import (
 )
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
-from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets
+from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask, Bundles, Dropped, portfolio_volatility
-from nightdesk.portfolio.sizing import entered, left
+from nightdesk.portfolio import Ask, Bundles, Dropped
+from nightdesk.portfolio.sizing import left, reduced
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -84,44 +83,48 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    enters = entered(day.direction, day.side)
-    leaves = left(day.direction, day.side, held, desk.one_sided)
+    made = day.terms(desk)
+    leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
-    of_each: dict[str, NDArray[Any]] = {
-        "held": held,
-        "direction": day.direction,
-        "previous_direction": day.previous_direction,
-        "enters": enters,
-        "leaves": leaves,
-        "left_before": left_before,
-        "confidence": day.confidence,
-    }
-    numbers = {"capital": nav * desk.shares * terms.capital, "entry_factor": terms.entry_factor}
-    of_all = {
-        "factors": day.factors,
-        "price": day.price,
-        "max_weight": desk.max_weight,
-        "volatility_target": desk.volatility_target,
-        "buy_fraction": desk.book.portfolio.buy_fraction,
-        "returns": day.returns,
-        "costs": desk.costs_at(day.unit_value),
-        "multiplier": day.multiplier,
-        "opens_month": day.opens_month,
-    }
-    wanted, allocation, reduce_to = np.empty_like(held), np.empty_like(held), np.empty_like(held)
+    capital = nav * desk.shares * terms.capital
+    wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
+    if desk.carries:
+        allocation, reduce_to = np.zeros(held.shape), np.zeros(held.shape)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
-        asked: dict[str, Any] = of_all | {name: values[rows] for name, values in of_each.items()}
-        for name, values in numbers.items():
-            asked[name] = float(values[rows, 0]) if isinstance(rows, int) else values[rows]
-        ask = Ask(**asked, allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
-        allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
-        ask = Ask(**asked, allocation=allocation[rows], reduce_to=reduce_to[rows])
-        wanted[rows] = method.quantities(ask)
-    confidence = np.where(enters != 0, day.confidence * terms.entry_factor, 0.0)
-    return Sized(wanted, confidence, allocation, reduce_to)
+        asked = partial(
+            Ask,
+            held=held[rows],
+            direction=day.direction[rows],
+            previous_direction=day.previous_direction[rows],
+            enters=made.enters[rows],
+            leaves=leaves[rows],
+            left_before=left_before[rows],
+            confidence=day.confidence[rows],
+            factors=day.factors,
+            price=day.price,
+            capital=_of_rows(capital, rows),
+            max_weight=desk.max_weight,
+            volatility_target=desk.volatility_target,
+            buy_fraction=desk.book.portfolio.buy_fraction,
+            entry_factor=_of_rows(terms.entry_factor, rows),
+            returns=day.returns,
+            costs=made.costs,
+            opens_month=day.opens_month,
+            multiplier=day.multiplier,
+        )
+        if group.carries:
+            ask = asked(allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
+            allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
+        wanted[rows] = method.quantities(asked(allocation=allocation[rows], reduce_to=reduce_to[rows]))
+    return Sized(wanted, made.confidence, allocation, reduce_to)
+
+
+def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
+    """Numbers of shape (n_strategies, 1) as a method is told them: that of one strategy as a plain number."""
+    return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,34 +178,38 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     Refused
         When the book has no net asset value left to size by.
     """
-    nav, price = _nav(desk, state, day), _known(day.unit_value)
+    nav, worth = _nav(desk, state, day), day.terms(desk).worth
     holdings, before = state.held_by(desk), carried_before(desk, state, day)
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
     ended = exits(desk, day, holdings, before)
-    wanted, bundles = np.where(ended != Cause.NONE, 0.0, asked.quantity), None
+    wanted, bundles = asked.quantity, None
     strangers: tuple[Dropped, ...] = ()
+    if np.count_nonzero(ended):
+        wanted = np.where(ended != Cause.NONE, 0.0, wanted)
     if desk.has_bundles:
         bundles = standing(desk, day, held, before.bundles)
         wanted, strangers = without_strangers(day, wanted, held, bundles)
         wanted, ended = ended_together(wanted, held, ended, bundles)
     wanted = _keep(day.quarantined, wanted, held)
-    cause = causes(desk, wanted, held, ended, day)
+    whole = desk.units.toward_zero(wanted)
+    cause = causes(wanted, whole, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause, bundles)
-    volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
+    unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
-    scale = limit / volatility if limit is not None and volatility > limit else 1.0
-    quantity = desk.units.toward_zero(wanted * scale)
+    scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0
+    if dropped or scale != 1.0:
+        whole = desk.units.toward_zero(wanted * scale)
     if bundles is not None:
-        even = evened_targets(desk, day, quantity, held, cause, bundles)
-        quantity, cause = even.quantity, even.cause
+        even = evened_targets(desk, day, whole, held, cause, bundles)
+        whole, cause = even.quantity, even.cause
         dropped = one_reason_each(strangers, dropped, even.dropped)
-    quantity = _keep(day.quarantined, quantity, held)
+    quantity = _keep(day.quarantined, whole, held)
     stop, target = distances_after(desk, day, holdings, before, quantity)
     return Targets(
         held=held,
         quantity=quantity,
-        weight=quantity * price / nav,
+        weight=quantity * worth / nav,
         confidence=asked.confidence,
         carried=Carried(
             allocation=asked.allocation,
@@ -211,7 +218,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             reduce_to=asked.reduce_to,
             bundles=None if bundles is None else bundles_after(bundles, held, quantity),
         ),
-        volatility=volatility,
+        unscaled=unscaled,
         scale=scale,
         cause=cause,
         dropped=dropped,
@@ -267,7 +274,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
     """What the rules look at in a decision on these targets."""
     band, lawful = day.band, measures(desk, state.tax)
     return Situation(
-        price=_known(day.price),
+        price=day.terms(desk).price,
         max_weight=desk.max_weight,
         units=desk.units,
         rank=desk.rank,
@@ -300,6 +307,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         multiplier=day.multiplier,
         outlay=desk.outlay,
         hedged=None if wanted.bundles is None else hedged(wanted, wanted.bundles),
+        accounts=account_funds(desk, state, day),
     )
 
 
@@ -309,12 +317,7 @@ def free_cash(desk: Desk, state: State, day: Day) -> float:
     What they have gained is not counted before it is realised.
     """
     cash = float(state.mark.cash)
-    on_margin = [one for one in state.ledger.held() if desk.contracts.get(one.symbol, PLAIN).on_margin]
-    for position in on_margin:
-        contract, price = desk.contracts[position.symbol], float(day.price[desk.column[position.symbol]])
-        put_up = abs(exposure(position, price, contract)) * contract.collateral
-        cash -= float(put_up - min(unrealised(position, price, contract), ZERO))
-    return cash
+    return cash - sum(put_up(desk, state, day).values()) if desk.contracts else cash
 
 
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
@@ -322,28 +325,29 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     holds, wants = wanted.held != 0, wanted.quantity != 0
     # What is turned round takes no further place: it stays in the one that it has.
-    here = (holds & wants).sum(axis=0)
-    closes = holds.sum(axis=0) - here
+    stays = holds & wants
+    here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
+    opens = (
+        wants.sum(axis=0) - here
+        if np.count_nonzero(wants) > open_positions
+        else np.zeros(here.shape, dtype=here.dtype)
+    )
+    closes: NDArray[np.int64] | Literal[0] = 0
+    if np.count_nonzero(holds) > open_positions:
+        closes = holds.sum(axis=0) - here
+    stopped: Flags = ends_at_once(wanted.cause, wanted.bundles)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=wants.sum(axis=0) - here,
+        opens=opens,
         open_here=here,
-        open_positions=int(here.sum()),
+        open_positions=open_positions,
         cash=free_cash(desk, state, day),
-        costs=desk.costs_at(day.unit_value),
+        costs=day.terms(desk).costs,
         ends=closes if desk.ends_positions else 0,
-        asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
+        asked=None if isinstance(closes, int) else _in_units(desk, wanted.quantity),
         closes=closes,
-        stopped=_stopped(desk, wanted),
+        stopped=np.any(stopped, axis=0) if np.count_nonzero(stopped) else False,
     )
-
-
-def _stopped(desk: Desk, wanted: Targets) -> Flags | bool:
-    """Where a stop of a strategy was reached, or a bundle is repaired; shape (n_symbols,)."""
-    if not (desk.ends_positions or desk.has_bundles):
-        return False
-    stopped: Flags = np.any(ends_at_once(wanted.cause, wanted.bundles), axis=0)
-    return stopped
 
 
 def kill_reason(state: State, gated: Gated) -> str | None:
@@ -381,6 +385,8 @@ def plan_all(
         intents = tied(desk, day, intents, held_quantities(desk, state), quantity, bundles)
     orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
     crosses = () if len(desk.strategies) == 1 else cross(intents, prices, session=day.session)
+    if desk.account_of:
+        orders = tuple(replace(order, account=desk.account_of[order.symbol]) for order in orders)
     return tuple(as_asked(desk.book, order) for order in orders), crosses
 
 
@@ -417,8 +423,3 @@ def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
         return wanted
     reduces = without_entries(wanted, held) != held
     return np.where(quarantined & reduces, held, wanted)
-
-
-def _known(price: Floats) -> Floats:
-    """Prices with 0 for symbols that never had one: nothing is held or wanted there."""
-    return np.where(np.isfinite(price), price, 0.0)

@@ -54,10 +54,14 @@ class PlannedExits:
 
 @dataclass(frozen=True, slots=True)
 class SizedTogether:
-    """Strategies that are sized by one call of a method: their rows, or the row of one by itself."""
+    """Strategies that are sized by one call of a method: their rows, or the row of one by itself.
+
+    `carries` is whether the method carries anything on from a session to the next.
+    """
 
     method: Sizing
     rows: int | slice | list[int]
+    carries: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,22 @@ class Desk:
         return min((rule.most_net(self.book.margin) for rule in self.rules), default=math.inf)
 
     @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """Its accounts by name."""
+        return self.book.account_names
+
+    @cached_property
+    def account_of(self) -> Mapping[str, str]:
+        """The account of each symbol; empty where all of them go to `main`."""
+        return accounting.routed(self.book)
+
+    @cached_property
+    def account_codes(self) -> NDArray[np.int64]:
+        """The account of each symbol, as its place in `accounts`."""
+        places = [self.accounts.index(self.book.account_of(symbol)) for symbol in self.symbols]
+        return np.array(places, dtype=np.int64)
+
+    @cached_property
     def contracts(self) -> Mapping[str, Contract]:
         """What a unit of each option and perpetual stands for."""
         return self.book.contracts
@@ -197,7 +217,7 @@ class Desk:
         """All that a trade costs, share of its notional, at what a unit is worth."""
         if not np.count_nonzero(self.unit_costs):
             return self.costs
-        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
+        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(price), where=price > 0)
         return self.costs + each
 
     @cached_property
@@ -214,6 +234,18 @@ class Desk:
     def first_out(self) -> NDArray[np.bool_]:
         """Symbols that are not bought at drawdown level 1, and closed at levels 2 and 3."""
         return np.isin(self.symbols, self.book.levels.first_out if self.book.levels else ())
+
+    @cached_property
+    def carries(self) -> bool:
+        """Whether a sizing method carries anything on from a session to the next."""
+        return any(group.carries for group in self.sized_together)
+
+    @cached_property
+    def nothing(self) -> Floats:
+        """Zeros of shape (n_strategies, n_symbols), not to be changed."""
+        nothing = np.zeros((len(self.strategies), len(self.symbols)))
+        nothing.flags.writeable = False
+        return nothing
 
     @cached_property
     def ends_positions(self) -> bool:
@@ -252,7 +284,8 @@ class Desk:
             else:
                 groups.append((method, [s]))
         return tuple(
-            SizedTogether(method, _cut(rows) if method.elementwise else rows[0]) for method, rows in groups
+            SizedTogether(method, _cut(rows) if method.elementwise else rows[0], method.carries)
+            for method, rows in groups
         )
 
     @cached_property
@@ -303,7 +336,7 @@ def resolve(book: Book) -> Desk:
         with the path of the key.
     """
     made = {
-        name: strategies.make(name, entry.params, path=f"strategies.{name}")
+        name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
         for name, entry in book.strategies.items()
     }
     sizing = {

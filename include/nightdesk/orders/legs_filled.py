@@ -72,13 +72,18 @@ def _groups(possible: Sequence[Possible]) -> list[list[int]]:
         if not one.order.fills_together:
             continue
         joined = [at]
-        for name in one.order.bundles:
+        for name in _names(one.order):
             joined = sorted({*group_of.get(name, ()), *joined})
-        group_of |= dict.fromkeys(one.order.bundles, joined)
+        group_of |= dict.fromkeys(_names(one.order), joined)
         for member in joined:
-            group_of |= dict.fromkeys(possible[member].order.bundles, joined)
+            group_of |= dict.fromkeys(_names(possible[member].order), joined)
     every = {id(one): sorted(set(one)) for one in group_of.values()}
     return [places for places in every.values() if len(places) > 1 or possible[places[0]].order.bundle_units]
+
+
+def _names(order: Order) -> list[str]:
+    """The bundles of an order in its account: a broker knows no other."""
+    return [f"{order.account} {name}" for name in order.bundles]
 
 
 def _share(one: Possible) -> Fraction:

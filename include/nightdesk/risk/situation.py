@@ -170,6 +170,29 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFunds:
+    """The money of a book's accounts, where it has several.
+
+    Attributes
+    ----------
+    names : tuple of str, length n_accounts
+    code : int ndarray of shape (n_symbols,)
+        The account of each symbol, as its place in `names`.
+    cash, nav : ndarray of shape (n_accounts,)
+        Dollars that purchases may use there; what the account is worth.
+    """
+
+    names: tuple[str, ...]
+    code: NDArray[np.int64]
+    cash: Floats
+    nav: Floats
+
+    def of_symbols(self) -> tuple[str, ...]:
+        """The account of each symbol, length n_symbols."""
+        return tuple(self.names[code] for code in self.code.tolist())
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
@@ -182,7 +205,8 @@ class Situation:
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
     `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
     else; None where there is none. `factors`, `periods` and `protection` are there for rules that ask for
-    them. The other fields are those of the decision's day, mark and facts.
+    them. `accounts` is None in a book of one account. The other fields are those of the decision's day, mark
+    and facts.
     """
 
     price: Floats
@@ -217,6 +241,7 @@ class Situation:
     protection: Protection | None = None
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
+    accounts: AccountFunds | None = None
     hedged: Flags | None = None
 
     @property
@@ -264,7 +289,7 @@ class Asked:
     @cached_property
     def adds(self) -> bool:
         """Whether anything is added to what is held, or turned to the other side."""
-        return anywhere((np.abs(self.wanted) > np.abs(self.held)) | (self.wanted * self.held < 0.0))
+        return anywhere(self.kept != self.wanted)
 
     @cached_property
     def traded(self) -> Flags:

@@ -11,6 +11,7 @@ from nightdesk import engine
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, State, Targets
+from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
 from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.session.auto_stop import stop_by_rule
@@ -116,11 +117,14 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
 
 def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
     """Orders for a real broker with this installation's mark; one that is stored keeps the id that it has."""
-    if context.book.broker.kind == "paper":
+    if context.book.simulated:
         return list(planned)
     mark = installation_mark(context.conn)
     stored = {one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.as_of)}
-    return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
+    return [
+        one if one.client_order_id in stored or context.book.is_simulated(one.account) else marked(one, mark)
+        for one in planned
+    ]
 
 
 def _stop_by_breaker(context: Context, state: State, gated: engine.Gated) -> None:
@@ -209,10 +213,9 @@ def _stored_targets(context: Context) -> Targets:
     rows = targets_of(context.conn, book, as_of)
     arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
-    bundles = _bundles(context)
-    carried = Carried.of({name: arrays.pop(name) for name in Carried.names()}, bundles)
-    numbers: dict[str, Any] = {**arrays, **scale}
-    return Targets(**numbers, carried=carried, cause=cause)
+    carried = Carried.of({name: arrays.pop(name) for name in Carried.names()}, _bundles(context))
+    numbers: dict[str, Any] = {**arrays, "scale": scale["scale"]}
+    return Targets(**numbers, carried=carried, cause=cause, unscaled=Unscaled.measured(scale["volatility"]))
 
 
 def _stored_quantity(context: Context) -> Floats:

@@ -141,7 +141,10 @@ def store_bars(context: Context) -> Stored:
 
     book, session = context.book, context.session
     first = first_day(context)
-    feeds = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in context.feeds]
+    feeds = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
+        for name in context.feeds
+    ]
     answer = fetch_with_fallback(feeds, book.panel_symbols, first, session, Health(context.conn))
     fetched = answer.fetched
     saved = save_market(
@@ -172,7 +175,9 @@ def store_bars(context: Context) -> Stored:
         counts["passed_over"] = len(fetched.passed_over)
     bars = fetched.bars
     without = symbols_without_volume(book, bars["symbol"].to_numpy(), bars["volume"].to_numpy())
-    if without and book.broker.kind == "paper":  # a real broker's market has a volume, whatever bars say
+    # A real broker's market has a volume, whatever bars say.
+    without = tuple(one for one in without if book.is_simulated(book.account_of(one)))
+    if without:
         counts["without_volume"] = ", ".join(without)
     _ask_again_where_needed(context, answer.unheard)
     return Stored(counts, note_rows(fetched))
@@ -197,7 +202,7 @@ def store_hours(context: Context) -> Stored:
 
     book, names = context.book, context.book.feeds.hourly or context.feeds
     feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         for name in names
         if has_hours(name)
     ]
@@ -306,7 +311,7 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     if name is None:
         return [], ""
     try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
     except NightdeskError as error:
         return [], str(error)

@@ -91,7 +91,7 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         spoken = overlay(
             _heard(context, speaker, view),
             strategy,
-            [context.session],
+            [context.as_of],
             context.book.symbols,
             context.injected,
         )
