@@ -77,7 +77,7 @@ CREATE OR REPLACE VIEW nightdesk.whole_orders AS
 SELECT client_order_id, book, session, as_of, symbol, side, quantity, purpose, generation, order_type, time_in_force,
     limit_price, stop_price, target_price, reference_price, status, attempts, filled_quantity,
     (
-        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text) ORDER BY i.number)
+        SELECT jsonb_agg(jsonb_build_array(i.strategy, i.quantity::text, coalesce(i.bundle, ''), coalesce(i.bundle_units, 0)) ORDER BY i.number)
         FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
     ) AS intents,
     account

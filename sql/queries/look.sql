@@ -1,7 +1,10 @@
 -- What people look at beside what the steps read.
 
 -- name: open_orders
-SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, account FROM nightdesk.orders
+SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, account, (
+    SELECT string_agg(DISTINCT i.bundle, ' ') FROM nightdesk.order_intents i WHERE i.client_order_id = o.client_order_id
+) AS bundle
+FROM nightdesk.orders o
 WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY as_of, symbol, side;
 
 -- name: bars_as_known

@@ -3,11 +3,13 @@
 import math
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
 from nightdesk.core.money import PRICE_STEP
 from nightdesk.engine import Carried, risk_report
+from nightdesk.portfolio import Bundles
 from nightdesk.research.backtest.run import Result
 from nightdesk.store import db
 from nightdesk.store.decision_rows import signals_of, targets_of, verdicts_of
@@ -40,6 +42,9 @@ def same_signals(result: Result, at: int, conn: db.Connection, as_of: datetime) 
         n, said = desk.column[symbol], result.market.signals[strategy]
         for name in ("direction", "strength", "confidence", "reason"):
             assert row[name] == getattr(said, name)[decided.t, n], (as_of, symbol, name)
+        for name in ("bundle", "ratio"):
+            spoken = getattr(said, name)
+            assert (row[name] or 0) == (0 if spoken is None else spoken[decided.t, n]), (as_of, symbol, name)
 
 
 def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
@@ -52,6 +57,7 @@ def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) 
                 assert float(row[name]) == getattr(decided.targets, name)[s, n], (as_of, symbol, name)
             for name in Carried.names():
                 assert row[name] == getattr(decided.targets.carried, name)[s, n], (as_of, symbol, name)
+            same_bundle(decided.targets.bundles, row, s, n)
     same_dropped(result, at, conn, as_of)
     spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))
     kept = verdicts_of(conn, desk.book.name, as_of)
@@ -60,6 +66,15 @@ def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) 
         for name in one.__dataclass_fields__:
             mine, theirs = getattr(one, name), getattr(other, name)
             assert mine == theirs or (math.isnan(mine) and np.isnan(theirs)), (as_of, one, other)
+
+
+def same_bundle(bundles: Bundles | None, row: dict[str, Any], s: int, n: int) -> None:
+    """Which bundle a position is a leg of, by its row of targets."""
+    if bundles is None or not bundles.code[s, n]:
+        assert (row["bundle"], row["ratio"], row["uneven"]) == (None, None, None)
+        return
+    mine = (bundles.code[s, n], bundles.ratio[s, n], bundles.uneven[s, n])
+    assert (row["bundle"], row["ratio"], row["uneven"]) == mine, row
 
 
 def same_dropped(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:

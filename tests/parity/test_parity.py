@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from tests.bundles import spreads
 from tests.conftest import PROJECT, open_connection
 from tests.parity import taking_turns
 from tests.parity.checks import same_sessions
@@ -109,6 +110,7 @@ A_YEAR = 250
         (INCEPTION, 8, taking_turns.BOOK),
         (INCEPTION, 7, WASH_SALES),
         (INCEPTION, 8, RANKS_OF_FIVE),
+        (BEFORE_THE_CRASH, 12, spreads.BOOK),
         pytest.param(INCEPTION, A_YEAR, {}, marks=pytest.mark.slow),
         pytest.param(INCEPTION, A_YEAR, LIMIT_ORDERS, marks=pytest.mark.slow),
     ],
@@ -120,6 +122,7 @@ A_YEAR = 250
         "taking_turns",
         "wash_sales",
         "ranks_of_five",
+        "bundles",
         "year",
         "year_of_limit_orders",
     ],
@@ -178,6 +181,8 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
         spoken = [verdict for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)]
         refused = [one for one in spoken if one.rule == "wash_sale" and one.action == "reject"]
         assert len(refused) >= 5, "no purchase was refused"
+    if changed is spreads.BOOK:
+        spreads.shows_everything(result)
     if changed is LIMIT_ORDERS:
         ends = _ends(result)
         assert min(ends.values()) >= 2, f"not every end of a limit order is shown: {ends}"

@@ -32,6 +32,7 @@ class Gravity(StrEnum):
     FILELESS = "no file"
     FAILED = "failed"
     UNSENT = "not in the market"
+    UNEVEN = "uneven bundle"
     DEGRADED = "degraded"
     QUARANTINE = "in quarantine"
     STALE = "stale"
@@ -79,6 +80,7 @@ def concerns(
     failed: str | None = None,
     unsent: Sequence[str] = (),
     silent: Sequence[str] = (),
+    uneven: Sequence[str] = (),
     quarantined: Sequence[tuple[str, str]] = (),
     stale: Sequence[tuple[str, str]] = (),
 ) -> tuple[Concern, ...]:
@@ -104,6 +106,8 @@ def concerns(
         Orders of the session that came to nothing, and why.
     silent : sequence of str
         Strategies that gave no signals.
+    uneven : sequence of str
+        Bundles whose legs are not at their ratio.
     quarantined, stale : sequence of (about, words)
         Symbols whose prices are held back, and held ones without a bar.
     """
@@ -114,6 +118,7 @@ def concerns(
         *(Concern(Gravity.REDUCES, dispute_words(*one)) for one in disputed.items()),
         *(Concern(Gravity.REDUCES, why) for why in blocked),
         *(Concern(Gravity.UNSENT, words) for words in unsent),
+        *(Concern(Gravity.UNEVEN, words) for words in uneven),
         *(Concern(Gravity.QUARANTINE, words, about) for about, words in quarantined),
         *(Concern(Gravity.STALE, words, about) for about, words in stale),
     ]

@@ -195,7 +195,7 @@ class PaperBroker(Broker):
             quantity=row["quantity"],
             purpose="",
             reference_price=row["reference_price"],
-            intents=(Intent(_OWNER, row["symbol"], signed),),
+            intents=(Intent(_OWNER, row["symbol"], signed, row["bundle"] or "", row["bundle_units"] or 0),),
             order_type=row["order_type"],
             time_in_force=row["time_in_force"],
             limit_price=row["limit_price"],

@@ -86,7 +86,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         where = f" in account {order['account']}" if one["accounts"] else ""
-        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}"
+        legs = f", leg of bundle {order['bundle']}" if order["bundle"] else ""
+        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}{legs}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
 
 

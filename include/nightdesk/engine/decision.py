@@ -15,6 +15,17 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.money import exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine.account_funds import account_funds, put_up
+from nightdesk.engine.bundle_gate import bundles_through, hedged
+from nightdesk.engine.bundle_orders import tied
+from nightdesk.engine.bundling import (
+    bundles_after,
+    ended_together,
+    ends_at_once,
+    evened_targets,
+    one_reason_each,
+    standing,
+    without_strangers,
+)
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
@@ -22,7 +33,7 @@ from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_
 from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask
+from nightdesk.portfolio import Ask, Bundles, Dropped
 from nightdesk.portfolio.sizing import left, reduced
 from nightdesk.risk import (
     Breach,
@@ -172,18 +183,27 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
     ended = exits(desk, day, holdings, before)
-    wanted = asked.quantity
+    wanted, bundles = asked.quantity, None
+    strangers: tuple[Dropped, ...] = ()
     if np.count_nonzero(ended):
         wanted = np.where(ended != Cause.NONE, 0.0, wanted)
+    if desk.has_bundles:
+        bundles = standing(desk, day, held, before.bundles)
+        wanted, strangers = without_strangers(day, wanted, held, bundles)
+        wanted, ended = ended_together(wanted, held, ended, bundles)
     wanted = _keep(day.quarantined, wanted, held)
     whole = desk.units.toward_zero(wanted)
     cause = causes(wanted, whole, held, ended, day)
-    wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
+    wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause, bundles)
     unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0
     if dropped or scale != 1.0:
         whole = desk.units.toward_zero(wanted * scale)
+    if bundles is not None:
+        even = evened_targets(desk, day, whole, held, cause, bundles)
+        whole, cause = even.quantity, even.cause
+        dropped = one_reason_each(strangers, dropped, even.dropped)
     quantity = _keep(day.quarantined, whole, held)
     stop, target = distances_after(desk, day, holdings, before, quantity)
     return Targets(
@@ -196,6 +216,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             stop_distance=stop,
             target_distance=target,
             reduce_to=asked.reduce_to,
+            bundles=None if bundles is None else bundles_after(bundles, held, quantity),
         ),
         unscaled=unscaled,
         scale=scale,
@@ -222,6 +243,7 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     """
     judged = judge(desk, state, day, wanted)
     now = situation(desk, state, day, wanted, judged)
+    first = wanted
     wanted, refused = without_hidden_entries(desk, wanted, now)
     if refused:
         judged = of_the_rest(desk, judged, wanted)
@@ -232,8 +254,20 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
         records = (*refused, *passage.records)
         passage = replace(passage, records=records, last_round=passage.last_round + len(refused))
     breaches = tuple(one for rule in desk.rules if (one := rule.breach(held, now)) is not None)
+    if wanted.bundles is None:
+        quantity = share(desk, wanted, passage)
+    else:
+        again = partial(_again, desk, state, day, judged)
+        evened = bundles_through(desk, day, first, wanted, passage, again)
+        passage, quantity, now = evened.passage, evened.quantity, evened.passage.situation
     exempt = exempted(desk.rules, passage.quantity, held, now)
-    return Gated(share(desk, wanted, passage), passage, judged, breaches, exempt, now.protection)
+    return Gated(quantity, passage, judged, breaches, exempt, now.protection)
+
+
+def _again(desk: Desk, state: State, day: Day, judged: Judged, wanted: Targets) -> Passage:
+    """The gate once more, on targets that are smaller than those that it has judged."""
+    now = situation(desk, state, day, wanted, judged)
+    return pass_gate(desk.rules, _in_units(desk, wanted.quantity), _in_units(desk, wanted.held), now)
 
 
 def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
@@ -272,6 +306,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         turnover_today=state.today.notional / float(state.mark.nav),
         multiplier=day.multiplier,
         outlay=desk.outlay,
+        hedged=None if wanted.bundles is None else hedged(wanted, wanted.bundles),
         accounts=account_funds(desk, state, day),
     )
 
@@ -300,7 +335,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     closes: NDArray[np.int64] | Literal[0] = 0
     if np.count_nonzero(holds) > open_positions:
         closes = holds.sum(axis=0) - here
-    stopped = wanted.cause == Cause.STOP
+    stopped: Flags = ends_at_once(wanted.cause, wanted.bundles)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
         opens=opens,
@@ -311,7 +346,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         ends=closes if desk.ends_positions else 0,
         asked=None if isinstance(closes, int) else _in_units(desk, wanted.quantity),
         closes=closes,
-        stopped=stopped.any(axis=0) if np.count_nonzero(stopped) else False,
+        stopped=np.any(stopped, axis=0) if np.count_nonzero(stopped) else False,
     )
 
 
@@ -322,12 +357,14 @@ def kill_reason(state: State, gated: Gated) -> str | None:
     return next((one.words for one in gated.breaches if one.kills), None)
 
 
-def plan(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Order, ...]:
+def plan(
+    desk: Desk, state: State, day: Day, quantity: Floats, bundles: Bundles | None = None
+) -> tuple[Order, ...]:
     """The orders that bring the book from what it holds to what the gate let through, in the book's order.
 
-    `quantity` is that of `Gated`.
+    `quantity` is that of `Gated`, `bundles` that of `Targets`: the parts of orders say which legs they are.
     """
-    return plan_all(desk, state, day, quantity)[0]
+    return plan_all(desk, state, day, quantity, bundles)[0]
 
 
 def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[Cross, ...]:
@@ -340,10 +377,12 @@ def plan_crosses(desk: Desk, state: State, day: Day, quantity: Floats) -> tuple[
 
 
 def plan_all(
-    desk: Desk, state: State, day: Day, quantity: Floats
+    desk: Desk, state: State, day: Day, quantity: Floats, bundles: Bundles | None = None
 ) -> tuple[tuple[Order, ...], tuple[Cross, ...]]:
     """What `plan` and `plan_crosses` make of the same quantities."""
     intents, prices = _intents(desk, state, day, quantity)
+    if bundles is not None:
+        intents = tied(desk, day, intents, held_quantities(desk, state), quantity, bundles)
     orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
     crosses = () if len(desk.strategies) == 1 else cross(intents, prices, session=day.session)
     if desk.account_of:

@@ -253,6 +253,11 @@ class Desk:
         return any(plan != NO_PLAN for plan in self.exit_plans.values())
 
     @cached_property
+    def has_bundles(self) -> bool:
+        """Whether a strategy says bundles."""
+        return any(one.bundles for one in self.strategies.values())
+
+    @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
         """Whether a strategy opens on one side only, of shape (n_strategies, 1)."""
         return np.array([[len(one.sides) == 1] for one in self.strategies.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import IntEnum
 
@@ -13,7 +14,8 @@ from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk, PlannedExits
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Carried, Day, Flags
-from nightdesk.portfolio import Dropped
+from nightdesk.engine.legs_alike import apart_as_bundles, with_their_legs
+from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.portfolio.filters import (
     apart_from_what_moves_alike,
@@ -55,6 +57,21 @@ def age_words(held: int, most: int) -> str:
     return f"age: held for {held} sessions, at most {most}"
 
 
+#: A leg of a bundle that is repaired, or ended after its repairs.
+UNEVEN_WORDS = "the legs of its bundle are uneven: it is repaired, or ended where that did not help"
+
+
+def bundle_words(leg: str, why: str) -> str:
+    """A leg that goes with its bundle; `leg` is the one that decided, `why` its reason, empty if none did."""
+    return f"with its bundle: {leg}: {why}" if leg else "with its bundle, of which another leg is reduced"
+
+
+def kept_words(legs: Sequence[str]) -> str:
+    """A bundle that is kept whole, since legs in quarantine cannot be sold."""
+    stuck = ", ".join(legs) or "it"
+    return f"kept with its bundle: {stuck} is in quarantine and cannot be sold, and no leg stays alone"
+
+
 def sessions_held(calendar: str, entered: date, session: date) -> int:
     """Sessions of a calendar from the one that opened a position to `session`, both counted."""
     known = get_calendar(calendar)
@@ -65,6 +82,11 @@ def dropped_words(filter_name: str, other: str, value: float, limit: float) -> s
     """Why a filter took an entry away; the arguments are those of `nightdesk.portfolio.Dropped`, by name."""
     if filter_name == "superseded":
         return f"superseded by {other}: its confidence is {limit:.2f}, of this entry {value:.2f}"
+    if filter_name == "bundle":
+        return (
+            f"the bundle is not opened: of its leg {other} {value:g} units are to be had, "
+            f"a unit of the bundle has {limit:g}"
+        )
     return f"correlated {value:.2f} with {other}, at most {limit:.2f}"
 
 
@@ -79,13 +101,16 @@ class Cause(IntEnum):
     SUPERSEDED = 5
     CORRELATED = 6
     TARGET = 7
+    BUNDLE = 8
+    UNEVEN = 9
+    KEPT = 10
 
 
 #: Of an average that was rounded to a price's step, a share is met though its last bits say no.
 LAST_BITS = 1e-9
 
 
-_CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED}
+_CAUSE_OF = {"superseded": Cause.SUPERSEDED, "correlated": Cause.CORRELATED, "bundle": Cause.BUNDLE}
 
 
 def exits(desk: Desk, day: Day, holdings: Holdings, carried: Carried) -> Codes:
@@ -158,7 +183,13 @@ def causes(wanted: Floats, whole: Floats, held: Floats, ended: Codes, day: Day) 
 
 
 def filtered(
-    desk: Desk, day: Day, wanted: Floats, held: Floats, confidence: Floats, cause: Codes
+    desk: Desk,
+    day: Day,
+    wanted: Floats,
+    held: Floats,
+    confidence: Floats,
+    cause: Codes,
+    bundles: Bundles | None = None,
 ) -> tuple[Floats, Codes, tuple[Dropped, ...]]:
     """What is wanted and why after the book's filters on entries, and the entries that they took away.
 
@@ -173,9 +204,13 @@ def filtered(
     dropped: list[Dropped] = []
     if portfolio.one_entry_per_symbol:
         dropped += one_entry_a_symbol(ordered, confidence)
-    if portfolio.entry_correlation is not None:
-        gone = {(one.strategy, one.symbol) for one in dropped}
-        left = [entry for entry in ordered if entry not in gone]
+        if bundles is not None:
+            dropped += with_their_legs(dropped, opens, bundles, wanted)
+    gone = {(one.strategy, one.symbol) for one in dropped}
+    left = [entry for entry in ordered if entry not in gone]
+    if portfolio.entry_correlation is not None and bundles is not None:
+        dropped += apart_as_bundles(desk, day, left, wanted, stays_open(held, wanted), bundles)
+    elif portfolio.entry_correlation is not None:
         stays = np.sign(np.where(stays_open(held, wanted), wanted, 0.0).sum(axis=0))
         matrix = correlations(day.returns, (stays != 0) | opens.any(axis=0)).matrix
         limit = portfolio.entry_correlation

@@ -20,9 +20,9 @@ from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
-from nightdesk.portfolio import Dropped, portfolio_volatility
+from nightdesk.portfolio import Bundles, Dropped, portfolio_volatility
 from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
-from nightdesk.strategies.strategy import Codes, all_long
+from nightdesk.strategies.strategy import BundleCodes, Codes, all_long
 
 #: What a number is of, which says what a corporate action makes of it.
 CarriedKind = Literal["share", "dollars", "units"]
@@ -32,7 +32,7 @@ CarriedKind = Literal["share", "dollars", "units"]
 class Carried:
     """What a decision leaves to the next; arrays of shape (n_strategies, n_symbols), 0 where it is nothing.
 
-    The fields are the columns of the stored targets that carry it.
+    The arrays are the columns of the stored targets that carry it.
 
     Attributes
     ----------
@@ -44,22 +44,31 @@ class Carried:
         Dollars for the position, from its average entry, at which the strategy leaves it.
     reduce_to : ndarray
         Units, absolute, down to which a reduction that was begun goes on until no more is held.
+    bundles : Bundles or None
+        What belongs together from this decision on; None in a book without bundles.
     """
 
     allocation: Floats = field(metadata={"kind": "share"})
     stop_distance: Floats = field(metadata={"kind": "dollars"})
     target_distance: Floats = field(metadata={"kind": "dollars"})
     reduce_to: Floats = field(metadata={"kind": "units"})
+    bundles: Bundles | None = None
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of all that is carried."""
-        return tuple(one.name for one in fields(cls))
+        """Names of all arrays that are carried, without those of bundles."""
+        return tuple(one.name for one in fields(cls) if one.name != "bundles")
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Floats], bundles: Bundles | None = None) -> Self:
+        """From the arrays by their names."""
+        allocation, stop, target, reduce_to = (arrays[name] for name in cls.names())
+        return cls(allocation, stop, target, reduce_to, bundles)
 
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> Self:
         """What is carried before the first decision of (n_strategies, n_symbols)."""
-        return cls(**{name: np.zeros(shape) for name in cls.names()})
+        return cls.of({name: np.zeros(shape) for name in cls.names()})
 
     def restated(
         self,
@@ -89,7 +98,9 @@ class Carried:
             **{
                 one.name: _restated(getattr(self, one.name), one.metadata["kind"], ratios, moves)
                 for one in fields(self)
-            }
+                if one.name != "bundles"
+            },
+            bundles=None if self.bundles is None else self.bundles.restated(symbols, splits, successors),
         )
 
 
@@ -199,6 +210,8 @@ class Day:
         Whether the decision is made at the close of its session, as every one of a daily book is.
     multiplier : ndarray of shape (n_symbols,), or float
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
+    bundle, ratio : ndarrays of shape (n_strategies, n_symbols), or None
+        The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     made : DayTerms or None
@@ -228,6 +241,8 @@ class Day:
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
     multiplier: Floats | float = 1.0
+    bundle: BundleCodes | None = None
+    ratio: Floats | None = None
     made: InitVar[DayTerms | None] = None
     _made: DayTerms | None = field(init=False, compare=False, repr=False)
 
@@ -385,6 +400,11 @@ class Targets:
     scale: float
     cause: Codes
     dropped: tuple[Dropped, ...] = ()
+
+    @property
+    def bundles(self) -> Bundles | None:
+        """What belongs together; None in a book without bundles."""
+        return self.carried.bundles
 
     @property
     def volatility(self) -> float:

@@ -29,9 +29,10 @@ from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Day, Flags
 from nightdesk.orders.fills import FillBars
 from nightdesk.orders.order import Cross
+from nightdesk.strategies.bundle_signals import bundles_by_session, check_bundles
 from nightdesk.strategies.learning import with_models
 from nightdesk.strategies.model import Model
-from nightdesk.strategies.strategy import BAR, Codes, Direction, Signals, View, newest_close
+from nightdesk.strategies.strategy import BAR, BundleCodes, Codes, Direction, Signals, View, newest_close
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class Market:
     signals : mapping of strategy name to Signals
     direction, side, confidence : ndarray of shape (n_sessions, n_strategies, n_symbols)
         The same by session.
+    bundle, ratio : ndarray of shape (n_sessions, n_strategies, n_symbols), or None
+        Likewise; 0 for strategies without bundles, None where no strategy of the book has any.
     vix : ndarray of shape (n_sessions,)
         Newest value of the volatility index, NaN before its first bar.
     band : ndarray of shape (n_sessions,)
@@ -113,6 +116,8 @@ class Market:
     happened: tuple[tuple[Action, ...], ...] = ()
     bad_opens: BadOpens = field(default_factory=BadOpens.none)
     hours: HourRows | None = None
+    bundle: BundleCodes | None = None
+    ratio: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -139,6 +144,8 @@ class Market:
         if first <= 0:
             return self
         cut: dict[str, Any] = {name: getattr(self, name)[first:] for name in _BY_SESSION}
+        if self.bundle is not None and self.ratio is not None:
+            cut |= {"bundle": self.bundle[first:], "ratio": self.ratio[first:]}
         if self.hours is not None:  # returns are those of sessions: the windows of the first row are left
             window = max(self.desk.book.portfolio.volatility_window, self.desk.book.portfolio.var_window)
             recent = self.returns[self._known_returns(first) - window :]
@@ -149,10 +156,7 @@ class Market:
             self,
             **cut,
             factors={name: values[first:] for name, values in self.factors.items()},
-            signals={
-                name: replace(one, **{part.name: getattr(one, part.name)[first:] for part in fields(one)})
-                for name, one in self.signals.items()
-            },
+            signals={name: one.rows(first, len(self)) for name, one in self.signals.items()},
             models={name: models[first:] for name, models in self.models.items()},
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
         )
@@ -189,6 +193,8 @@ class Market:
             opens_month=bool(self.opens_month[t]),
             closes=self.closes_session(t),
             multiplier=self.desk.multiplier,
+            bundle=None if self.bundle is None else self.bundle[t],
+            ratio=None if self.ratio is None else self.ratio[t],
             made=self._terms.row(t),
         )
 
@@ -365,7 +371,8 @@ class Market:
 _BY_SESSION = tuple(
     one.name
     for one in fields(Market)
-    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours")
+    if one.name
+    not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours", "bundle", "ratio")
 )
 
 
@@ -444,6 +451,9 @@ def observe(
         view = with_models(view, desk.strategies.values())
         models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
+        for name, strategy in desk.strategies.items():
+            check_bundles(strategy, signals[name], desk.symbols, view.sessions)
+    bundle, ratio = bundles_by_session(desk.strategies, signals) if desk.has_bundles else (None, None)
     vix = newest_close(sound, desk.book.volatility_index)
     window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     padding = np.full((window - (panel.hours is None), n), np.nan)
@@ -478,6 +488,8 @@ def observe(
         models=models,
         happened=events,
         hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
+        bundle=bundle,
+        ratio=ratio,
     )
 
 

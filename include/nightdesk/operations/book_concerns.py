@@ -12,7 +12,12 @@ from nightdesk.engine.stale import stale_words
 from nightdesk.operations.approval import newest_answer
 from nightdesk.session.foreign_orders import words_of
 from nightdesk.session.unsent_orders import unsent_notes
-from nightdesk.store.decision_rows import newest_decisions, read_quality, silent_strategies
+from nightdesk.store.decision_rows import (
+    newest_decisions,
+    read_quality,
+    silent_strategies,
+    uneven_bundles,
+)
 from nightdesk.store.foreign_order_rows import foreign_orders
 from nightdesk.store.health_rows import quarantines_at, read_findings
 from nightdesk.store.holdings import stale_holdings_of
@@ -63,6 +68,7 @@ def concerns_of(
         failed=_decision(newest[0], schedule) if newest[0]["status"] == "failed" else None,
         unsent=unsent_notes(conn, book, as_of),
         silent=silent_strategies(conn, book, as_of),
+        uneven=[one.words for one in uneven_bundles(conn, book, as_of)],
         quarantined=[
             (_since(spells.get(row["symbol"]), schedule), row["detail"])
             for row in findings

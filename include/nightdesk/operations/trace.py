@@ -149,6 +149,7 @@ def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) 
         "reference_price": order.reference_price,
         "limit_price": order.limit_price,
         "account": order.account,
+        "bundles": list(order.bundles),
         "status": stored.status,
         "filled_quantity": stored.filled_quantity,
         "events": [row for row in events if row["client_order_id"] == order.client_order_id],
@@ -181,6 +182,8 @@ def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
             "strength": row["strength"],
             "confidence": row["confidence"],
             "injected": row["injected"],
+            "bundle": row["bundle"],
+            "ratio": row["ratio"],
             "words": said[row["strategy"], symbol][2],
         }
         for row in rows

@@ -12,6 +12,7 @@ from typing import Literal
 from nightdesk.core.book import Book
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO, exact, to_cents, to_price, to_unit
+from nightdesk.orders.legs_filled import Possible, filled_together
 from nightdesk.orders.order import Order, Side
 
 
@@ -160,6 +161,9 @@ def open_session(
     dollars (as Yahoo publishes for crypto) makes that bound loose, never tight. Where `max_volume_share` is
     None, volumes are not looked at.
 
+    Orders that open a bundle fill to the same share, that of the leg of which the least can be filled, in
+    whole units of the bundle where it has such; the rest expires. What closes one fills as any order.
+
     A purchase is filled even where the open is so far above the decision's price that cash turns negative: a
     broker does not ask our buffer. The next decision then finds its gross over the limit and buys nothing.
 
@@ -182,22 +186,33 @@ def open_session(
     """
     fills: list[Fill] = []
     expired: list[Expired] = []
+    for one in filled_together(_possible(orders, bars, terms), lambda symbol: terms.terms[symbol].unit):
+        order, quantity = one.order, one.quantity
+        if quantity > 0:
+            fills.append(_execute(order, quantity, bars, terms.terms[order.symbol]))
+        if quantity < order.quantity or one.reason:
+            rest = order.quantity - quantity
+            expired.append(Expired(order.client_order_id, order.symbol, rest, one.reason))
+    return tuple(fills), tuple(expired)
+
+
+def _possible(orders: Sequence[Order], bars: FillBars, terms: FillTerms) -> list[Possible]:
+    """How much of each order its session can fill, and why no more."""
     taken: dict[str, Decimal] = {}
+    out = []
     for order in orders:
         symbol = order.symbol
         reason = _unfillable(order, bars, bounded=terms.volume_share(symbol) is not None)
         if reason is not None:
-            expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
+            out.append(Possible(order, ZERO, reason))
             continue
         quantity = _within_volume(order, bars, terms, taken)
-        if quantity > 0:
-            fills.append(_execute(order, quantity, bars, terms.terms[symbol]))
-            taken[symbol] = taken.get(symbol, ZERO) + quantity
+        taken[symbol] = taken.get(symbol, ZERO) + quantity
         if quantity < order.quantity:
             share = f"{float(terms.volume_share(symbol) or 0):g}"
             reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
-            expired.append(Expired(order.client_order_id, symbol, order.quantity - quantity, reason))
-    return tuple(fills), tuple(expired)
+        out.append(Possible(order, quantity, reason or ""))
+    return out
 
 
 def _within_volume(order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]) -> Decimal:

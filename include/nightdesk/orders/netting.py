@@ -81,12 +81,17 @@ def cross(intents: Sequence[Intent], prices: Mapping[str, float], *, session: da
     -------
     tuple of Cross
         In the order in which the symbols first appear; intents are in alphabetical order of their strategies.
+        They are of no bundle: what changes hands here is sure.
     """
     return tuple(
-        Cross(session, symbol, to_price(exact(prices[symbol])), tuple(wishes))
+        Cross(session, symbol, to_price(exact(prices[symbol])), tuple(map(_by_itself, wishes)))
         for symbol, wishes in _by_symbol(intents).items()
         if not sum((wish.quantity for wish in wishes), ZERO)
     )
+
+
+def _by_itself(intent: Intent) -> Intent:
+    return Intent(intent.strategy, intent.symbol, intent.quantity)
 
 
 def _by_symbol(intents: Sequence[Intent]) -> dict[str, list[Intent]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -39,11 +40,23 @@ _EARLIER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """The part that one strategy has in an order; `quantity` is signed, in units of the instrument."""
+    """The part that one strategy has in an order; `quantity` is signed, in units of the instrument.
+
+    `bundle` is the id of the bundle that it is a leg of (`bundle_id`), empty where it is of none; of an order
+    that a broker holds for several, all ids with a space between. `bundle_units` is how many whole units of
+    it are opened; 0 where its legs have no whole ratio, or it is closed.
+    """
 
     strategy: str
     symbol: str
     quantity: Decimal
+    bundle: str = ""
+    bundle_units: int = 0
+
+    @property
+    def opens_bundle(self) -> bool:
+        """Whether it is a leg of a bundle that is opened, or added to."""
+        return self.bundle.endswith(OPENING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,43 @@ class Order:
     def signed_quantity(self) -> Decimal:
         """Quantity with the sign of its effect on the position."""
         return self.quantity if self.side == "buy" else -self.quantity
+
+    @property
+    def bundles(self) -> tuple[str, ...]:
+        """Ids of the bundles that it is a leg of, sorted."""
+        return tuple(sorted({name for one in self.intents for name in one.bundle.split()}))
+
+    @property
+    def fills_together(self) -> bool:
+        """Whether it opens bundles and does nothing else: then it fills to the same share as their other
+        legs.
+        """
+        return bool(self.intents) and all(one.opens_bundle for one in self.intents)
+
+    @property
+    def bundle_units(self) -> int:
+        """Equal parts that each of its bundles can be cut into, in whole units; 0 where any part will do."""
+        return math.gcd(*(one.bundle_units for one in self.intents))
+
+
+#: How the id of a bundle ends that is opened, or added to.
+OPENING = ":open"
+
+
+def bundle_id(book: str, as_of: datetime, strategy: str, code: int, *, opens: bool) -> str:
+    """The identity of a bundle's orders in a decision: the same decision always has the same one.
+
+    Parameters
+    ----------
+    book, as_of, strategy
+        Of the decision.
+    code : int
+        Of the bundle, as its strategy names it.
+    opens : bool
+        Whether it is opened or added to; else it is closed, wholly or in part.
+    """
+    moment = as_of.astimezone(UTC)
+    return f"{book}:{moment:%Y%m%dT%H%M}:{strategy}:{code}{OPENING if opens else ':close'}"
 
 
 def client_order_id(

@@ -1,6 +1,7 @@
 """From signals to the positions that a book wants."""
 
 from nightdesk.portfolio import allocation, atr_risk, weight
+from nightdesk.portfolio.bundles import Bundles, Legs, brought_even
 from nightdesk.portfolio.filters import Dropped
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
 from nightdesk.portfolio.sizing import Ask, Sizing, make, names, register
@@ -9,11 +10,14 @@ from nightdesk.portfolio.volatility import portfolio_returns, portfolio_volatili
 
 __all__ = [
     "Ask",
+    "Bundles",
     "Dropped",
+    "Legs",
     "Sizing",
     "Units",
     "allocation",
     "atr_risk",
+    "brought_even",
     "make",
     "names",
     "portfolio_returns",

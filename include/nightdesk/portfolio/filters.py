@@ -23,17 +23,18 @@ class Dropped:
     strategy, symbol : int
         Row and column of the entry.
     filter : str
-        "superseded" by a more confident entry in the same symbol, or "correlated" with another symbol that
-        is held or was accepted before.
+        "superseded" by a more confident entry in the same symbol, "correlated" with another symbol that
+        is held or was accepted before, or the "bundle" is not opened, since another leg of it is not.
     other : int
-        Row of the strategy that superseded it; column of the symbol that it moves with.
+        Row of the strategy that superseded it; column of the symbol that it moves with, or of the other leg.
     value, limit : float
-        Confidences of the entry and of the other; correlation and its limit.
+        Confidences of the entry and of the other; correlation and its limit; units of the other leg that are
+        wanted, and that a unit of the bundle has.
     """
 
     strategy: int
     symbol: int
-    filter: Literal["superseded", "correlated"]
+    filter: Literal["superseded", "correlated", "bundle"]
     other: int
     value: float
     limit: float

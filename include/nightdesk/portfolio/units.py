@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.panel import Floats
 
@@ -39,6 +40,10 @@ class Units:
         """Quantities rounded toward zero; any shape whose last axis is the symbols; NaN stays NaN."""
         count = self._counts(quantity)
         return self._quantities(np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count)))
+
+    def part(self, columns: NDArray[np.intp]) -> Units:
+        """Those of some of the instruments."""
+        return Units(self.numerator[columns], self.denominator[columns])
 
     def of_sums(self, sums: Floats) -> Floats:
         """Sums of whole units, each the float next to its decimal value; shapes as of `toward_zero`.

@@ -261,7 +261,7 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     action = np.where(silent, 0, np.where(after[cells] == is_held, 2, 1))
     return zip(
         rows,
-        [_rule(records[step].rule, rulings[step], n) for step, n in zip(rows, places, strict=True)],
+        [deciding(records[step].rule, rulings[step], n) for step, n in zip(rows, places, strict=True)],
         map(symbols.__getitem__, places),
         map(_ACTIONS.__getitem__, action.tolist()),
         value[cells].tolist(),
@@ -273,7 +273,7 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
     )
 
 
-def _rule(name: str, ruling: Ruling, n: int) -> str:
+def deciding(name: str, ruling: Ruling, n: int) -> str:
     """Name of the rule, with the key of its limit, or the account, where that decided."""
     if ruling.by is None or not ruling.by[n]:
         return name

@@ -96,6 +96,8 @@ class Rule(ABC):
         What it may make smaller; the gate refuses a rule that does more.
     always : bool
         Whether it is in every gate, named by the book or not.
+    of_books : bool
+        Whether a book may name it and its gate asks it; else the engine speaks in its name, with its words.
     sentence : str
         Format of its reason in words, of `value` and `limit`.
     sentences : mapping of str to str
@@ -120,6 +122,7 @@ class Rule(ABC):
     order: ClassVar[int]
     subject: ClassVar[Subject]
     always: ClassVar[bool] = False
+    of_books: ClassVar[bool] = True
     sentence: ClassVar[str]
     sentences: ClassVar[Mapping[str, str]] = {}
     per_account: ClassVar[bool] = False
@@ -136,6 +139,11 @@ class Rule(ABC):
 
     def __init__(self, params: Any) -> None:
         self.params = params
+
+    @classmethod
+    def words_of(cls, key: str) -> str:
+        """Format of its reason in words: `sentence`, or that of another of its numbers."""
+        return cls.sentences[key] if key else cls.sentence
 
     def concerns(self, situation: Situation) -> bool:
         """Whether there is anything to ask it in this situation; it is left out where not."""
@@ -252,8 +260,8 @@ def register[R: Rule](cls: type[R]) -> type[R]:
 
 
 def rule_names() -> tuple[str, ...]:
-    """Names of all registered rules in the order of the gate."""
-    return tuple(one.name for one in sorted(RULES, key=lambda one: one.order))
+    """Names of all registered rules that a gate asks, in its order."""
+    return tuple(one.name for one in sorted(RULES, key=lambda one: one.order) if one.of_books)
 
 
 def rule_class(name: str) -> type[Rule]:
@@ -299,7 +307,7 @@ def _sentences(name: str) -> tuple[Callable[..., str], str]:
     cls = rule_class(rule)
     if cls.per_account and key and key not in cls.sentences:
         return f"{cls.sentence}, in account {key}".format, cls.unmeasured
-    return (cls.sentences[key] if key else cls.sentence).format, cls.unmeasured
+    return cls.words_of(key).format, cls.unmeasured
 
 
 def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = ()) -> tuple[Rule, ...]:
@@ -311,7 +319,8 @@ def make_rules(limits: Mapping[str, Mapping[str, Any]], also: Collection[str] = 
         When a rule is unknown, or a parameter of it is unknown or impossible, with the path of the key.
     """
     for name in limits:
-        RULES.find(name, f"limits.{name}")
+        if not RULES.find(name, f"limits.{name}").of_books:
+            raise Refused(f"limits.{name}: it is in the gate of every book that it concerns: leave it out")
     named = [rule_class(name) for name in limits]
     more = {*also, *(one for rule in named for one in rule.brings)}
     more -= {one for rule in named for one in rule.replaces}

@@ -203,9 +203,10 @@ class Situation:
     NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
-    `factors`, `periods` and `protection` are there for rules that ask for them. `accounts` is None in a book
-    of one account. The other fields are those of
-    the decision's day, mark and facts.
+    `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
+    else; None where there is none. `factors`, `periods` and `protection` are there for rules that ask for
+    them. `accounts` is None in a book of one account. The other fields are those of the decision's day, mark
+    and facts.
     """
 
     price: Floats
@@ -241,6 +242,7 @@ class Situation:
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
     accounts: AccountFunds | None = None
+    hedged: Flags | None = None
 
     @property
     def unit_value(self) -> Floats:

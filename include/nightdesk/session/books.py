@@ -10,7 +10,8 @@ from nightdesk import feeds
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import USUAL_CALENDAR
 from nightdesk.core.errors import Refused
-from nightdesk.engine import resolve
+from nightdesk.engine import Desk, resolve
+from nightdesk.strategies import SignalSide
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,9 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
     if book.name != path.stem:
         raise Refused(f"{path}: name: found {book.name!r}; a book is named like its file, {path.stem!r}")
     try:
-        resolve(book)
+        desk = resolve(book)
         _refuse_unsendable(book)
+        _refuse_shorts_at(book, desk)
         if book.calendar != USUAL_CALENDAR:
             # Calendars bring pandas along: a book of the usual exchange does not pay for it.
             from nightdesk.core.calendar import get_calendar
@@ -160,6 +162,23 @@ def _refuse_unsendable_in(book: Book, account: str) -> None:
                 f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind "
                 f"{kind}{where} takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
             )
+
+
+def _refuse_shorts_at(book: Book, desk: Desk) -> None:
+    """Refuse strategies that sell short at a kind of broker that does not."""
+    shorts = [name for name, one in desk.strategies.items() if SignalSide.SHORT in one.sides]
+    kinds = {book.in_account(name).own_entry.kind for name in book.account_names} - {"paper"}
+    if not shorts or not kinds:
+        return
+    from nightdesk.brokers import capabilities
+
+    unable = sorted(kind for kind in kinds if not capabilities(kind).shorts)
+    if unable:
+        legs = ", and a bundle without its short legs is none" if desk.strategies[shorts[0]].bundles else ""
+        raise Refused(
+            f"strategies.{shorts[0]}: it sells short, which the desk does at no broker of kind "
+            f"{unable[0]}{legs}: take kind paper, or a strategy that opens longs alone"
+        )
 
 
 def _located(line: str, path: Path) -> str:

@@ -13,7 +13,7 @@ from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, State, Targets
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
-from nightdesk.portfolio import Dropped
+from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.session.auto_stop import stop_by_rule
 from nightdesk.session.context import Context
 from nightdesk.session.loading import session_day, session_market, session_state, settled_state
@@ -23,7 +23,14 @@ from nightdesk.session.sequencing import in_turn
 from nightdesk.session.tax import keep_view, taxed
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.decision_rows import by_position, gated_of, target_scale, targets_of, verdict_row
+from nightdesk.store.decision_rows import (
+    bundles_of,
+    by_position,
+    gated_of,
+    target_scale,
+    targets_of,
+    verdict_row,
+)
 from nightdesk.store.installation import installation_mark
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import cross_rows, intent_rows, order_rows, orders_of, planned_event
@@ -46,6 +53,8 @@ def targets(context: Context) -> StepOutcome:
             **{name: getattr(wanted.carried, name) for name in Carried.names()},
             cause=wanted.cause,
         )
+        if wanted.bundles is not None:
+            rows = _with_bundles(context, rows, wanted.bundles)
         with saving(context) as save:
             save.rows("targets", rows)
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
@@ -86,8 +95,8 @@ def orders(context: Context) -> StepOutcome:
         with reading_once(context.conn, ledger_asks(context)):
             state, day = settled_state(context), session_market(context).day(-1)
             quantity = _stored_quantity(context)
-        planned = engine.plan(context.desk, state, day, quantity)
-        crosses = engine.plan_crosses(context.desk, state, day, quantity)
+        bundles = _bundles(context)
+        planned, crosses = engine.plan_all(context.desk, state, day, quantity, bundles)
         return write_orders(context, _marked(context, planned), crosses)
 
 
@@ -153,6 +162,30 @@ def _by_position(context: Context, **arrays: Floats | Codes) -> list[dict[str, A
     ]
 
 
+def _with_bundles(context: Context, rows: list[dict[str, Any]], bundles: Bundles) -> list[dict[str, Any]]:
+    """Rows of `_by_position` with the bundle of each."""
+    row, column = context.desk.strategy_row, context.desk.column
+    return [{**one, **_bundle_columns(bundles, row[one["strategy"]], column[one["symbol"]])} for one in rows]
+
+
+def _bundle_columns(bundles: Bundles, s: int, n: int) -> dict[str, int | float | None]:
+    """The columns of a row of targets that say which bundle a position is a leg of."""
+    code = int(bundles.code[s, n])
+    if not code:
+        return {"bundle": None, "ratio": None, "uneven": None}
+    return {"bundle": code, "ratio": float(bundles.ratio[s, n]), "uneven": int(bundles.uneven[s, n])}
+
+
+def _bundles(context: Context) -> Bundles | None:
+    """What belongs together by the stored targets; None in a book without bundles."""
+    if not context.desk.has_bundles:
+        return None
+    found = bundles_of(
+        context.conn, context.book.name, context.as_of, tuple(context.desk.strategies), context.book.symbols
+    )
+    return Bundles(found.code, found.ratio, found.uneven)
+
+
 def _dropped_row(context: Context, dropped: Dropped) -> dict[str, Any]:
     """An entry that a filter took away, as its table holds it."""
     strategies, symbols = tuple(context.desk.strategies), context.book.symbols
@@ -180,7 +213,7 @@ def _stored_targets(context: Context) -> Targets:
     rows = targets_of(context.conn, book, as_of)
     arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
-    carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
+    carried = Carried.of({name: arrays.pop(name) for name in Carried.names()}, _bundles(context))
     numbers: dict[str, Any] = {**arrays, "scale": scale["scale"]}
     return Targets(**numbers, carried=carried, cause=cause, unscaled=Unscaled.measured(scale["volatility"]))
 

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nightdesk.engine.exits import Cause, age_words, dropped_words, sessions_held, stop_words, target_words
+from nightdesk.engine.exits import (
+    UNEVEN_WORDS,
+    Cause,
+    age_words,
+    bundle_words,
+    dropped_words,
+    kept_words,
+    sessions_held,
+    stop_words,
+    target_words,
+)
 from nightdesk.session.context import Context
-from nightdesk.store.decision_rows import targets_of
+from nightdesk.store.decision_rows import read_quality, targets_of
 from nightdesk.store.ledger_rows import positions_of
 
 #: Of causes that have no numbers of their own.
@@ -17,7 +27,12 @@ PLAIN = {
     Cause.SIGNAL: "left by its signal",
     Cause.SUPERSEDED: "superseded by another entry",
     Cause.CORRELATED: "moves with another symbol",
+    Cause.UNEVEN: UNEVEN_WORDS,
 }
+
+
+#: Causes by which a position is left, or kept, whatever its signal says.
+ENDED = (Cause.STOP, Cause.TARGET, Cause.AGE, Cause.BUNDLE, Cause.UNEVEN, Cause.KEPT)
 
 
 def why_of(context: Context, target: Mapping[str, Any]) -> str:
@@ -25,6 +40,8 @@ def why_of(context: Context, target: Mapping[str, Any]) -> str:
     cause = Cause(target["cause"])
     if cause in PLAIN:
         return PLAIN[cause]
+    if cause in (Cause.BUNDLE, Cause.KEPT):
+        return _with_its_bundle(context, target, cause)
     key = (target["strategy"], target["symbol"])
     rows = positions_of(context.conn, context.book.name, context.as_of)
     held = next((row for row in rows if (row["strategy"], row["symbol"]) == key and row["quantity"]), None)
@@ -40,10 +57,29 @@ def why_of(context: Context, target: Mapping[str, Any]) -> str:
     return age_words(age, plan.sessions or age)
 
 
+def _with_its_bundle(context: Context, target: Mapping[str, Any], cause: Cause) -> str:
+    """Why a leg goes, is not opened, or stays, by the other legs of its bundle."""
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    rows = targets_of(conn, book, as_of)
+    key = (target["strategy"], target["bundle"])
+    legs = [
+        row for row in rows if (row["strategy"], row["bundle"]) == key and row["symbol"] != target["symbol"]
+    ]
+    if cause == Cause.KEPT:
+        quality = read_quality(conn, book, as_of)
+        every = {target["symbol"], *(row["symbol"] for row in legs)}
+        stuck = every & set(() if quality is None else quality.quarantined)
+        return kept_words(sorted(stuck))
+    if not target["held"]:
+        return "not opened, as another leg of its bundle"
+    own = next((row for row in legs if row["cause"] not in (Cause.BUNDLE, Cause.NONE, Cause.OPENS)), None)
+    return bundle_words("" if own is None else own["symbol"], "" if own is None else why_of(context, own))
+
+
 def ends_of(context: Context) -> dict[tuple[str, str], str]:
     """Why positions are left beside what signals say of them: stops, targets and ages of a decision."""
     rows = targets_of(context.conn, context.book.name, context.as_of)
-    ended = [row for row in rows if row["cause"] in (Cause.STOP, Cause.TARGET, Cause.AGE)]
+    ended = [row for row in rows if row["cause"] in ENDED]
     return {(row["strategy"], row["symbol"]): why_of(context, row) for row in ended}
 
 

@@ -13,13 +13,21 @@ from nightdesk.core.errors import Refused
 from nightdesk.engine import Carried, Day, Market, StaleHolding, State, stale_holdings
 from nightdesk.engine.inputs import Today
 from nightdesk.orders.fills import Fill
+from nightdesk.portfolio import Bundles
 from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.session.checked import as_stored
 from nightdesk.session.context import Context
 from nightdesk.session.risk_state import risk_before, session_facts
 from nightdesk.session.signals import session_factors
 from nightdesk.store.ahead import reading_once
-from nightdesk.store.decision_rows import carried_before, directions_before, read_quality, read_signals
+from nightdesk.store.decision_rows import (
+    bundles_before,
+    carried_before,
+    directions_before,
+    read_quality,
+    read_signals,
+    said_bundles,
+)
 from nightdesk.store.ledger_rows import dated_marks, read_ledger, read_mark, read_marks
 from nightdesk.store.order_rows import dated_fills
 
@@ -72,8 +80,11 @@ def session_day(context: Context) -> Day:
     asked = (context.conn, context.book.name, context.as_of, names, symbols)
     direction, side, confidence = read_signals(*asked)
     previous_direction, previous_side = directions_before(*asked)
+    bundle, ratio = said_bundles(*asked) if context.desk.has_bundles else (None, None)
     return replace(
         day,
+        bundle=bundle,
+        ratio=ratio,
         factors=session_factors(context),
         direction=direction,
         side=side,
@@ -110,13 +121,17 @@ def session_state(context: Context) -> State:
     book, settled = context.book.name, settled_state(context)
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     carried = carried_before(context.conn, book, context.as_of, names, symbols, Carried.names())
+    bundles = None
+    if context.desk.has_bundles:
+        found = bundles_before(context.conn, book, context.as_of, names, symbols)
+        bundles = Bundles(found.code, found.ratio, found.uneven)
     if context.is_hourly:
         settled = _within_session(context, settled)
     return replace(
         settled,
         facts=session_facts(context),
         risk=risk_before(context),
-        carried=Carried(**carried) if carried else None,
+        carried=Carried.of(carried, bundles) if carried else None,
         periods=_periods(context) if context.desk.asks_for("periods") else NO_LOSS,
     )
 

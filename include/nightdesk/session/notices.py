@@ -39,6 +39,7 @@ _HEADINGS: dict[Kind, str] = {
     "retry": "is tried again",
     "dispute": "position in dispute",
     "book_file": "its file is gone or wrong",
+    "bundle": "a bundle is uneven",
 }
 
 #: A key that names many subjects is shortened to its hash beyond so many characters.

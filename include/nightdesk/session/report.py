@@ -34,6 +34,7 @@ from nightdesk.risk import RiskState, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
 from nightdesk.session.broker_session import in_words
+from nightdesk.session.bundle_alerts import tell_bundles
 from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
@@ -53,6 +54,7 @@ from nightdesk.store.decision_rows import (
     signals_of,
     silent_strategies,
     targets_of,
+    uneven_bundles,
     verdicts_of,
 )
 from nightdesk.store.health_rows import ingest_notes, quarantines_at
@@ -108,6 +110,7 @@ def report(context: Context) -> StepOutcome:
             if save.sealed is None:
                 save.flush()  # what is told is read from it
                 tell_results(context)
+                tell_bundles(context)
     suffix = ".dry-run.html" if context.dry_run else ".html"
     path = context.reports / context.book.name / f"{page_name(context.name)}{suffix}"
     write_whole(path, html)
@@ -235,6 +238,7 @@ def _concerns(
         blocked=[quality.reason] if quality.reason else [],
         unsent=unsent_notes(conn, book, as_of),
         silent=silent_strategies(conn, book, as_of),
+        uneven=[one.words for one in uneven_bundles(conn, book, as_of)] if context.desk.has_bundles else [],
         quarantined=[(_quarantined_since(context, quality), apart)] if quality.quarantined else [],
         stale=[
             (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
@@ -374,7 +378,8 @@ def _accounts(context: Context) -> tuple[AccountLine, ...]:
 def _reason(order: Order, reasons: Reasons) -> str:
     """What the strategies behind an order said."""
     said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
-    return "; ".join(f"{one[0]}: {one[2]}" for one in said if one is not None)
+    legs = [f"leg of bundle {name}" for name in order.bundles]
+    return "; ".join([*(f"{one[0]}: {one[2]}" for one in said if one is not None), *legs])
 
 
 def _with_ends(context: Context, reasons: Reasons) -> Reasons:
@@ -414,11 +419,22 @@ def reasons_of(context: Context) -> Reasons:
             confidence=np.array([[row["confidence"] for row in ordered]]),
             reason=np.array([[row["reason"] for row in ordered]], dtype=np.int8),
             side=np.array([[SignalSide[row["side"].upper()] for row in ordered]], dtype=np.int8),
+            **_bundles_of(ordered) if strategy.bundles else {},
         )
         for n, row in enumerate(ordered):
             explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
             out[name, row["symbol"]] = (_direction(row), row["confidence"], explained)
     return out
+
+
+def _bundles_of(ordered: list[dict[str, Any]]) -> dict[str, Any]:
+    """Bundles and ratios of one strategy's stored signals, as `Signals` has them."""
+    import numpy as np
+
+    return {
+        "bundle": np.array([[row["bundle"] or 0 for row in ordered]], dtype=np.int16),
+        "ratio": np.array([[row["ratio"] or 0.0 for row in ordered]]),
+    }
 
 
 def _direction(row: dict[str, Any]) -> str:

@@ -19,7 +19,8 @@ from nightdesk.session.reading_ahead import signals_asks
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import STORED_SIDES, factor_set, read_factors
-from nightdesk.strategies import LearningStrategy, Signals, View
+from nightdesk.strategies import LearningStrategy, Signals, Strategy, View
+from nightdesk.strategies.bundle_signals import check_bundles
 from nightdesk.strategies.strategy import BAR
 
 
@@ -88,7 +89,11 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         if isinstance(speaker, LearningStrategy):
             view = replace(view, models={strategy: (keep_model(context, save, speaker, fresh),)})
         spoken = overlay(
-            speaker.signals(view), strategy, [context.as_of], context.book.symbols, context.injected
+            _heard(context, speaker, view),
+            strategy,
+            [context.as_of],
+            context.book.symbols,
+            context.injected,
         )
         save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
         buys = int((spoken.direction > 0).sum())
@@ -97,6 +102,20 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         marked = {"injected": len(mine)} if mine else {}
         save.done(buys=buys, sells=sells, symbols=len(context.book.symbols), **marked)
     return save.outcome()
+
+
+def _heard(context: Context, speaker: Strategy, view: View) -> Signals:
+    """What a strategy says, its bundles checked."""
+    said = speaker.signals(view)
+    check_bundles(speaker, said, context.book.symbols, view.sessions)
+    return said
+
+
+def _bundle_of(spoken: Signals, n: int) -> dict[str, Any]:
+    """The columns of a row that say which bundle the symbol is a leg of."""
+    if spoken.bundle is None or spoken.ratio is None or not spoken.bundle[0, n]:
+        return {"bundle": None, "ratio": None}
+    return {"bundle": spoken.bundle[0, n], "ratio": spoken.ratio[0, n]}
 
 
 def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[str, Any]]:
@@ -110,6 +129,7 @@ def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[
             "confidence": spoken.confidence[0, n],
             "reason": spoken.reason[0, n],
             "injected": symbol in injected,
+            **(_bundle_of(spoken, n) if context.desk.has_bundles else {}),
         }
         for n, symbol in enumerate(context.book.symbols)
     ]

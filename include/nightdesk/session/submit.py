@@ -10,6 +10,7 @@ planned, kill switch on    suppressed where it adds to a position (or the switch
 planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
 planned, foreign orders    suppressed, by the rules of `nightdesk.session.foreign_orders`
 planned, capital limit     suppressed where it would lead beyond the limit of the account
+planned, leg of a bundle   suppressed where it opens one of which another leg is not sent
 planned, disputed position suppressed; so is then what adds to any other position
 planned, too much          suppressed where it would sell more than ledger and broker hold
 planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
@@ -63,6 +64,9 @@ from nightdesk.store.order_rows import (
     unbooked_orders,
 )
 from nightdesk.store.run_rows import held_run, sealed_because
+
+#: States of an order that ended without having reached the market.
+_NEVER_SENT = ("suppressed", "rejected", "expired", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -239,6 +243,42 @@ def _reason_to_stop(
     context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
 ) -> _Stopped | None:
     """Why the order must not be sent, asked in the transaction that counts the attempt; None when it may."""
+    own = _own_reason(context, broker, clock, order, found)
+    if own is not None or not order.fills_together or order.generation:
+        return own
+    return _leg_that_is_missing(context, broker, clock, order, found)
+
+
+def _leg_that_is_missing(
+    context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
+) -> _Stopped | None:
+    """Why an order that opens a bundle is not sent: another leg of it was not, or will not be.
+
+    An order that a person sends once more is sent: that is theirs to judge.
+    """
+    for other in orders_of(context.conn, order.book, context.as_of):
+        if other.order.client_order_id == order.client_order_id or not (
+            set(other.order.bundles) & set(order.bundles)
+        ):
+            continue
+        if other.status in _NEVER_SENT and not other.filled_quantity:
+            why = f"it is {other.status}"
+        elif other.status == "planned" and not other.attempts:
+            stopped = _own_reason(context, broker, clock, other.order, found)
+            why = "" if stopped is None else stopped.cause
+        else:
+            why = ""
+        if why:
+            return _Stopped(
+                "suppressed", f"leg {other.order.symbol} of its bundle is not in the market ({why}): none is"
+            )
+    return None
+
+
+def _own_reason(
+    context: Context, broker: Broker, clock: datetime, order: Order, found: _Found
+) -> _Stopped | None:
+    """The same by the order alone."""
     schedule = context.schedule
     if not broker.simulated and context.as_of < (newest := schedule.latest_completed(clock)):
         named = schedule.name_of(newest)

@@ -12,8 +12,9 @@ from nightdesk.store.message_rows import Level
 from nightdesk.store.rows import read_row, read_rows
 
 Kind = Literal[
-    "quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry", "dispute", "book_file"
-]
+    "quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry", "dispute",
+    "book_file", "bundle",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from nightdesk.store.queries import query
 from nightdesk.store.rows import read_row, read_rows
 
 Codes = NDArray[np.int8]
+BundleCodes = NDArray[np.int16]
 
 
 def newest_decisions(conn: Connection, book: str, newest: int = 20) -> list[dict[str, Any]]:
@@ -109,7 +110,7 @@ def read_quality(conn: Connection, book: str, as_of: datetime) -> QualityRow | N
 
 def signals_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
     """A decision's signals by strategy and symbol: those two, direction, side, action, strength, confidence,
-    reason, injected.
+    reason, injected, bundle, ratio.
     """
     return read_rows(conn, "signal_rows", book=book, as_of=as_of)
 
@@ -138,6 +139,77 @@ def read_signals(
     rows = signals_of(conn, book, as_of)
     confidence = by_position(rows, strategies, symbols, ("confidence",))["confidence"]
     return *_directions_and_sides(rows, strategies, symbols), confidence
+
+
+def said_bundles(
+    conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
+) -> tuple[BundleCodes, Floats]:
+    """Bundles and ratios that a decision's signals speak of, (n_strategies, n_symbols); 0 where none."""
+    arrays = _without_nulls(signals_of(conn, book, as_of), strategies, symbols, ("bundle", "ratio"))
+    return arrays["bundle"].astype(np.int16), arrays["ratio"]
+
+
+@dataclass(frozen=True)
+class BundleRows:
+    """Codes, ratios and how often uneven, of shape (n_strategies, n_symbols); 0 where a symbol is no leg."""
+
+    code: BundleCodes
+    ratio: Floats
+    uneven: BundleCodes
+
+
+def bundles_of(
+    conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
+) -> BundleRows:
+    """What belongs together by the targets of a decision."""
+    return _bundles(targets_of(conn, book, as_of), strategies, symbols)
+
+
+def bundles_before(
+    conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
+) -> BundleRows:
+    """The same by the newest targets before `as_of`."""
+    return _bundles(read_rows(conn, "carried_rows_before", book=book, as_of=as_of), strategies, symbols)
+
+
+@dataclass(frozen=True)
+class UnevenBundle:
+    """A bundle whose legs a decision found not at their ratio: `name` is its strategy and code."""
+
+    name: str
+    words: str
+
+
+def uneven_bundles(conn: Connection, book: str, as_of: datetime) -> tuple[UnevenBundle, ...]:
+    """The bundles that a decision found uneven, by name; empty before its targets were sized."""
+    legs: dict[str, list[Mapping[str, Any]]] = {}
+    for row in targets_of(conn, book, as_of):
+        if row["uneven"]:
+            legs.setdefault(f"{row['strategy']} {row['bundle']}", []).append(row)
+    out = []
+    for name, rows in sorted(legs.items()):
+        held = ", ".join(f"{row['symbol']} {row['held'].normalize():f} of {row['ratio']:g}" for row in rows)
+        times = "1 decision has" if rows[0]["uneven"] == 1 else f"{rows[0]['uneven']} decisions have"
+        out.append(
+            UnevenBundle(name, f"bundle {name} is uneven, as {times} found: held {held} a unit of the bundle")
+        )
+    return tuple(out)
+
+
+def _bundles(
+    rows: Sequence[Mapping[str, Any]], strategies: Sequence[str], symbols: Sequence[str]
+) -> BundleRows:
+    arrays = _without_nulls(rows, strategies, symbols, ("bundle", "ratio", "uneven"))
+    code, uneven = (arrays[name].astype(np.int16) for name in ("bundle", "uneven"))
+    return BundleRows(code, arrays["ratio"], uneven)
+
+
+def _without_nulls(
+    rows: Sequence[Mapping[str, Any]], strategies: Sequence[str], symbols: Sequence[str], names: Sequence[str]
+) -> dict[str, Floats]:
+    """`by_position` of columns that are null in some rows: 0 there."""
+    whole = [{**row, **{name: row[name] or 0 for name in names}} for row in rows]
+    return by_position(whole, strategies, symbols, names)
 
 
 def directions_before(
@@ -182,7 +254,7 @@ def by_position(
 
 def targets_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
     """Targets of a decision by strategy and symbol: held, quantity, weight, confidence, cause and what is
-    carried on of each.
+    carried on of each, with bundle, ratio and uneven, which are null where it is a leg of none.
     """
     return read_rows(conn, "target_rows", book=book, as_of=as_of)
 

@@ -86,6 +86,8 @@ def intent_rows(orders: Sequence[Order]) -> list[dict[str, Any]]:
             "strategy": intent.strategy,
             "number": number,
             "quantity": intent.quantity,
+            "bundle": intent.bundle or None,
+            "bundle_units": intent.bundle_units or None,
         }
         for order in orders
         for number, intent in enumerate(order.intents)
@@ -349,7 +351,8 @@ def _key(order: Order) -> dict[str, Any]:
 def _stored(row: Mapping[str, Any]) -> StoredOrder:
     names = tuple(name for name in Order.__dataclass_fields__ if name != "intents")
     intents = tuple(
-        Intent(strategy, row["symbol"], Decimal(quantity)) for strategy, quantity in row["intents"] or ()
+        Intent(strategy, row["symbol"], Decimal(quantity), bundle, units)
+        for strategy, quantity, bundle, units in row["intents"] or ()
     )
     order = Order(**{name: row[name] for name in names}, intents=intents)
     return StoredOrder(order, row["status"], row["attempts"], row["filled_quantity"])

@@ -130,6 +130,9 @@ def receive_order(conn: Connection, account: str, order: Order) -> dict[str, Any
         "order_type", "time_in_force", "limit_price", "reference_price",
     )  # fmt: skip
     row = {name: getattr(order, name) for name in names}
+    row |= {"bundle": None, "bundle_units": None}
+    if order.fills_together:
+        row |= {"bundle": " ".join(order.bundles), "bundle_units": order.bundle_units or None}
     return read_row(conn, "receive_paper_order", account=account, **row)
 
 

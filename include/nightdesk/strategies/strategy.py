@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Codes = NDArray[np.int8]
 
+#: Codes of bundles.
+BundleCodes = NDArray[np.int16]
+
 #: Name of the close among the values that a strategy needs and its words name.
 CLOSE = "close"
 
@@ -182,6 +185,12 @@ class Signals:
     side : int8
         A `SignalSide`, or one for all; long where a strategy leaves it out. `EITHER` with any direction but
         HOLD leaves whatever is held.
+    bundle : int16, or None
+        The bundle of the strategy that the symbol is a leg of in the session, from 1 on; 0 where it is of
+        none. None: the strategy has no bundles.
+    ratio : float64, or None
+        Units of the leg for one unit of its bundle, more than 0; 0 where it is of none. The sign of a leg is
+        that of its side.
     """
 
     direction: Codes
@@ -189,6 +198,8 @@ class Signals:
     confidence: Floats
     reason: Codes
     side: Codes = field(default_factory=all_long)
+    bundle: BundleCodes | None = None
+    ratio: Floats | None = None
 
     def __post_init__(self) -> None:
         if not self.side.shape:
@@ -206,7 +217,12 @@ class Signals:
 
     def rows(self, first: int, stop: int) -> Signals:
         """The sessions from row `first` up to, and without, row `stop`."""
-        return Signals(**{field.name: getattr(self, field.name)[first:stop] for field in fields(self)})
+        return Signals(**{name: values[first:stop] for name, values in self.arrays().items()})
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that is said, by the names of the attributes, without those that are None."""
+        every = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: values for name, values in every.items() if values is not None}
 
 
 class Strategy(ABC):
@@ -219,6 +235,8 @@ class Strategy(ABC):
     name: str
     #: The sides that it opens positions on. A strategy of one side leaves whatever it holds when it leaves.
     sides: frozenset[SignalSide] = frozenset({SignalSide.LONG})
+    #: Whether it says bundles: legs that trade together or not at all.
+    bundles: bool = False
 
     #: Parameters to show it by, where it has no defaults for all of them.
     example: Mapping[str, Any] = MappingProxyType({})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import pytest
 from nightdesk import factors, strategies
 from nightdesk.core.panel import Panel
 from nightdesk.strategies import Signals, Strategy, View, with_models
+from nightdesk.strategies.bundle_signals import check_bundles
 from nightdesk.strategies.strategy import BAR
 from nightdesk.testing.random_panels import members, random_panel
 
@@ -34,11 +35,11 @@ def columns_of(view: View, columns: slice) -> View:
 
 
 def assert_equal(found: Signals, expected: Signals) -> None:
-    """Every field of the signals is the same to the last bit."""
-    for field in fields(Signals):
-        np.testing.assert_array_equal(
-            getattr(found, field.name), getattr(expected, field.name), err_msg=field.name
-        )
+    """All that the signals say is the same to the last bit."""
+    mine, theirs = found.arrays(), expected.arrays()
+    assert mine.keys() == theirs.keys()
+    for name, values in mine.items():
+        np.testing.assert_array_equal(values, theirs[name], err_msg=name)
 
 
 class StrategyContract:
@@ -63,8 +64,8 @@ class StrategyContract:
     def test_signals_fit_the_view_and_stay_in_their_ranges(self, strategy: Strategy, panel: Panel) -> None:
         view = view_of(strategy, panel)
         found = strategy.signals(view)
-        for field in fields(Signals):
-            assert getattr(found, field.name).shape == view.close.shape
+        for values in found.arrays().values():
+            assert values.shape == view.close.shape
         assert found.direction.dtype == found.reason.dtype == np.int8
         assert found.strength.dtype == found.confidence.dtype == np.float64
         assert set(np.unique(found.direction)) <= set(strategies.Direction)
@@ -91,19 +92,14 @@ class StrategyContract:
         for n in range(len(view.symbols)):
             column = slice(n, n + 1)
             alone = columns_of(view, column)
-            expected = Signals(
-                **{field.name: getattr(whole, field.name)[:, column] for field in fields(Signals)}
-            )
+            expected = Signals(**{name: values[:, column] for name, values in whole.arrays().items()})
             assert_equal(strategy.signals(alone), expected)
 
     def test_the_order_of_the_symbols_is_no_matter(self, strategy: Strategy, panel: Panel) -> None:
         view = view_of(strategy, panel)
         whole, back = strategy.signals(view), slice(None, None, -1)
         found = strategy.signals(columns_of(view, back))
-        for field in fields(Signals):
-            np.testing.assert_array_equal(
-                getattr(found, field.name), getattr(whole, field.name)[:, back], err_msg=field.name
-            )
+        assert_equal(found, Signals(**{name: values[:, back] for name, values in whole.arrays().items()}))
 
     def test_a_symbol_that_nothing_is_known_of_is_held_without_confidence(
         self, strategy: Strategy, panel: Panel
@@ -155,8 +151,15 @@ class StrategyContract:
         assert (found.confidence[lost] == 0.0).all()
         assert (found.action[lost] == strategies.SignalAction.HOLD).all()
         rows = ~lost.any(axis=1)
-        for field in fields(Signals):
-            np.testing.assert_array_equal(getattr(found, field.name)[rows], getattr(whole, field.name)[rows])
+        before = whole.arrays()
+        for name, values in found.arrays().items():
+            np.testing.assert_array_equal(values[rows], before[name][rows], err_msg=name)
+
+    def test_its_bundles_are_declared_and_whole(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        found = strategy.signals(view)
+        check_bundles(strategy, found, view.symbols, view.sessions)
+        assert (found.bundle is not None) == (found.ratio is not None) == strategy.bundles
 
     def test_it_enters_on_no_side_but_those_that_it_declares_and_not_without_confidence(
         self, strategy: Strategy, panel: Panel

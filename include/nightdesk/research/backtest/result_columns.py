@@ -12,6 +12,9 @@ _SYMBOL = {"symbol": "of the book's universe"}
 #: The columns that the tables of a book have that decides several times a session.
 HOURLY_ONLY = frozenset({"as_of", "entry_as_of", "exit_as_of"})
 
+#: The columns that the tables of a book have whose strategies say bundles.
+BUNDLES_ONLY = frozenset({"bundle", "uneven"})
+
 #: What every column holds, by table, in the order of the file.
 COLUMN_WORDS: dict[str, dict[str, str]] = {
     "nav": {
@@ -58,6 +61,8 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "reduce_to": (
             "units down to which a sale that was begun is asked for again until that is done; 0 where none is"
         ),
+        "bundle": "code of the bundle that the position is a leg of, as its strategy names it; 0: of none",
+        "uneven": "decisions in a row, this one included, that found the legs of its bundle uneven",
     },
     "verdicts": {
         **_KEY,
@@ -86,6 +91,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "filled": "units",
         "reason": "why a rest was not filled",
         "limit_price": "dollars a unit: the worst price of a limit order; empty for a market order",
+        "bundle": "ids of the bundles that it is a leg of, with a space between; empty where of none",
     },
     "fills": {
         "session": "the session in which it was executed",
@@ -222,6 +228,10 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def columns_of(table: str, *, hourly: bool = False) -> tuple[str, ...]:
-    """The columns of a table in the order of its file, of a daily or an hourly book."""
-    return tuple(name for name in COLUMN_WORDS[table] if hourly or name not in HOURLY_ONLY)
+def columns_of(table: str, *, hourly: bool = False, bundles: bool = False) -> tuple[str, ...]:
+    """The columns of a table in the order of its file, of a daily or an hourly book, with bundles or not."""
+    return tuple(
+        name
+        for name in COLUMN_WORDS[table]
+        if (hourly or name not in HOURLY_ONLY) and (bundles or name not in BUNDLES_ONLY)
+    )

@@ -137,7 +137,7 @@ class ResultFiles:
         """Write whole tables."""
         write = append_csv if self._format == "csv" else write_parquet
         for name in names:
-            columns = columns_of(name, hourly=result.hourly)
+            columns = columns_of(name, hourly=result.hourly, bundles=result.desk.has_bundles)
             with self._telling(f"{name}.{self._format}") as path:
                 write(path, columns, TABLES[name](result))
 
@@ -153,7 +153,7 @@ class ResultFiles:
         for first in range(0, size, AT_ONCE):
             some = part.part(first, min(first + AT_ONCE, size))
             for name in names:
-                columns = columns_of(name, hourly=part.hourly)
+                columns = columns_of(name, hourly=part.hourly, bundles=part.desk.has_bundles)
                 with self._telling(f"{name}.{ending}") as path:
                     append(path, columns, TABLES[name](some))
 

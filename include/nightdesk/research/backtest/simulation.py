@@ -248,7 +248,7 @@ class Simulation:
         orders: tuple[Order, ...] = ()
         crosses: tuple[Cross, ...] = ()
         if np.count_nonzero(gated.quantity != wanted.held):
-            orders, crosses = plan_all(self.desk, state, day, gated.quantity)
+            orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.bundles)
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))

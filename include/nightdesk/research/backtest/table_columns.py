@@ -60,7 +60,8 @@ KINDS: dict[str, Kind] = {
         "text",
     ),
     "injected": "flag",
-    **dict.fromkeys(("level", "step", "sessions", "var_sessions"), "count"),
+    **dict.fromkeys(("level", "step", "sessions", "var_sessions", "targets.bundle", "uneven"), "count"),
+    "orders.bundle": "text",
 }  # fmt: skip
 
 

@@ -152,7 +152,8 @@ def target_blocks(result: Result) -> Iterator[Block]:
         told = np.nonzero((targets.held != 0) | (targets.quantity != 0) | (carried.allocation != 0))
         sizes = (targets.held, targets.quantity, one.gated.quantity, targets.weight, targets.confidence)
         places.append(told)
-        numbers.append([array[told] for array in (*sizes, carried.allocation, carried.reduce_to)])
+        legs = () if targets.bundles is None else (targets.bundles.code, targets.bundles.uneven)
+        numbers.append([array[told] for array in (*sizes, carried.allocation, carried.reduce_to, *legs)])
     strategy, symbol = map(np.concatenate, zip(*places, strict=True))
     if not len(symbol):
         return
@@ -165,7 +166,8 @@ def target_blocks(result: Result) -> Iterator[Block]:
         *columns[:5],
         Coded.repeated([one.targets.volatility for one in result.decided], counts),
         Coded.repeated([one.targets.scale for one in result.decided], counts),
-        *columns[5:],
+        *columns[5:7],
+        *(one.tolist() for one in columns[7:]),
     )
 
 
@@ -207,6 +209,7 @@ def order_rows(result: Result) -> Iterator[Row]:
                 filled.get(order.client_order_id, ZERO),
                 reasons.get(order.client_order_id, ""),
                 order.limit_price,
+                *((" ".join(order.bundles),) if result.desk.has_bundles else ()),
             )
 
 

@@ -7,15 +7,28 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.contracts import PLAIN
-from nightdesk.engine.exits import Cause, age_words, dropped_words, sessions_held, stop_words, target_words
+from nightdesk.engine.exits import (
+    UNEVEN_WORDS,
+    Cause,
+    age_words,
+    bundle_words,
+    dropped_words,
+    sessions_held,
+    stop_words,
+    target_words,
+)
 from nightdesk.engine.injection import WORDS
 from nightdesk.performance.round_trips import RoundTrip, all_trips
 from nightdesk.risk import words
 
 if TYPE_CHECKING:
+    from nightdesk.engine import Desk
     from nightdesk.research.backtest.run import Result
+    from nightdesk.research.backtest.simulation import Decided
 
 Row = tuple[object, ...]
 
@@ -95,6 +108,10 @@ def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> s
         case Cause.AGE:
             most = desk.exit_plans[trade.strategy].sessions or 0
             return age_words(sessions_held(desk.book.calendar, entered, decided.state.mark.session), most)
+        case Cause.BUNDLE:
+            return bundle_words(*_deciding_leg(decided, desk, s, n))
+        case Cause.UNEVEN:
+            return UNEVEN_WORDS
     if decided.targets.quantity[s, n] != 0:
         cuts = [
             verdict
@@ -104,6 +121,16 @@ def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> s
         if cuts:
             return words(cuts[-1])
     return _said(result, trade, closed - 1)
+
+
+def _deciding_leg(decided: Decided, desk: Desk, s: int, n: int) -> tuple[str, str]:
+    """The leg by which its bundle was left, and what was reached; both empty where none is known."""
+    bundles, cause = decided.targets.bundles, decided.targets.cause
+    if bundles is not None:
+        for other in np.flatnonzero(bundles.code[s] == bundles.code[s, n]).tolist():
+            if cause[s, other] not in (Cause.NONE, Cause.OPENS, Cause.BUNDLE):
+                return desk.symbols[other], f"left by its {Cause(int(cause[s, other])).name.lower()}"
+    return "", ""
 
 
 def dropped_rows(result: Result) -> Iterator[Row]:

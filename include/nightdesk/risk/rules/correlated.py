@@ -21,7 +21,8 @@ class Correlation(Rule):
     """A pair that moves together weighs jointly at most a share of the sum of its two caps.
 
     Pairs are taken from the most correlated down; both positions of a pair are made smaller alike. What is
-    held is cut as well: the rule looks at positions, as the symbols' own caps do.
+    held is cut as well: the rule looks at positions, as the symbols' own caps do. The legs of a bundle move
+    together by design and are no pair, unless something else is held or wanted in one of them.
     """
 
     name = "correlation"
@@ -80,6 +81,8 @@ class Correlation(Rule):
         """Pairs with a weight that move together: columns, correlations, joint weights and joint caps."""
         most, (first, second, strength) = situation.max_weight, situation.standing.correlations.pairs
         close = (strength > self.params.limit) & (weight[first] > 0.0) & (weight[second] > 0.0)
+        if situation.hedged is not None:
+            close &= ~situation.hedged[first, second]
         first, second, strength = first[close], second[close], strength[close]
         cap = self.params.joint_cap * (most[first] + most[second])
         return first, second, strength, weight[first] + weight[second], cap

@@ -13,6 +13,8 @@ from nightdesk.risk.situation import Situation, without_entries
 class StrategyStop(Rule):
     """What a strategy's own stop reduces is as exempt as what a level cuts: nothing after it holds it back.
 
+    So are the other legs of a bundle that is stopped, and the repair of one.
+
     It changes nothing by itself, since the strategy wants the position no more. Where another strategy buys
     in the same symbol, what is left of the reduction is exempt; a net purchase is judged as any other.
     """
@@ -22,7 +24,10 @@ class StrategyStop(Rule):
     subject = "positions"
     always = True
     exempts = True
-    sentence = "a strategy's own stop was reached in it at {value:.0f} (1 is so): then nothing holds it back"
+    sentence = (
+        "a strategy's own stop was reached in it, or its bundle is repaired, at {value:.0f} (1 is so): then "
+        "nothing holds it back"
+    )
 
     def concerns(self, situation: Situation) -> bool:
         """While such a stop was reached."""
