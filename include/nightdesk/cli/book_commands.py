@@ -99,7 +99,7 @@ def in_full(book: Book) -> dict[str, Any]:
     from nightdesk.engine import resolve
 
     desk = resolve(book)
-    tree = book.model_dump(mode="json")
+    tree = book.tree
     for name, strategy in desk.strategies.items():
         tree["strategies"][name]["params"] = strategy.params.model_dump(mode="json")
     for rule in desk.rules:
@@ -136,7 +136,7 @@ def _stored(book: str | None) -> dict[str, Any]:
         found = stored_book(conn, book)
     if found is None:
         raise Refused(f"nothing is stored of a book {book}: no step of it was ever begun")
-    return found.model_dump(mode="json")
+    return found.tree
 
 
 def _folder() -> Path:

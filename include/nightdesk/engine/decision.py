@@ -36,6 +36,7 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
+from nightdesk.strategies.strategy import Codes, Direction, SignalSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,14 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    enters = entered(day.direction, day.side)
-    leaves = left(day.direction, day.side, held, desk.one_sided)
+    direction, side, enters = _of_members(day, entered(day.direction, day.side), held)
+    leaves = left(direction, side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     of_each: dict[str, NDArray[Any]] = {
         "held": held,
-        "direction": day.direction,
+        "direction": direction,
         "previous_direction": day.previous_direction,
         "enters": enters,
         "leaves": leaves,
@@ -110,6 +111,20 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         wanted[rows] = method.quantities(ask)
     confidence = np.where(enters != 0, day.confidence * terms.entry_factor, 0.0)
     return Sized(wanted, confidence, allocation, reduce_to)
+
+
+def _of_members(day: Day, enters: Codes, held: Floats) -> tuple[Codes, Codes, Codes]:
+    """Directions, sides and entries, without those of what is no member: it takes no part of the capital.
+
+    An entry on the other side of what is held still leaves that.
+    """
+    if day.member is True:
+        return day.direction, day.side, enters
+    outside = ~day.member & (enters != 0)
+    turns = outside & (enters * held < 0)
+    direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
+    side = np.where(turns, np.int8(SignalSide.EITHER), day.side)
+    return direction, side, np.where(outside, np.int8(0), enters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +277,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         turnover_today=state.today.notional / float(state.mark.nav),
         multiplier=day.multiplier,
         outlay=desk.outlay,
+        member=day.member,
     )
 
 

@@ -197,6 +197,8 @@ class Day:
         Whether the decision is made at the close of its session, as every one of a daily book is.
     multiplier : ndarray of shape (n_symbols,), or float
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
+    member : bool ndarray of shape (n_symbols,), or True
+        Who is a member of the universe in this session; True in a book that lists its symbols.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     """
@@ -224,6 +226,7 @@ class Day:
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
     multiplier: Floats | float = 1.0
+    member: Flags | Literal[True] = True
 
     @property
     def unit_value(self) -> Floats:

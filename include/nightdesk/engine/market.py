@@ -72,6 +72,8 @@ class Market:
         Opens at which no order fills.
     hours : HourRows or None
         What the rows have beside that where they are hours.
+    member : bool ndarray of shape (n_sessions, n_symbols) or None
+        Who is a member of the universe; None in a book that lists its symbols.
     """
 
     desk: Desk
@@ -108,6 +110,7 @@ class Market:
     happened: tuple[tuple[Action, ...], ...] = ()
     bad_opens: BadOpens = field(default_factory=BadOpens.none)
     hours: HourRows | None = None
+    member: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -122,6 +125,7 @@ class Market:
             vix=self.vix,
             factors=self.factors,
             models=self.models,
+            member=self.member,
         )
 
     def newest(self, count: int = 2) -> Market:
@@ -150,6 +154,7 @@ class Market:
             },
             models={name: models[first:] for name, models in self.models.items()},
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
+            member=None if self.member is None else self.member[first:],
         )
 
     def day(self, t: int) -> Day:
@@ -182,6 +187,7 @@ class Market:
             opens_month=bool(self.opens_month[t]),
             closes=self.closes_session(t),
             multiplier=self.desk.multiplier,
+            member=True if self.member is None else self.member[t],
         )
 
     def closes_session(self, t: int) -> bool:
@@ -335,7 +341,7 @@ class Market:
 _BY_SESSION = tuple(
     one.name
     for one in fields(Market)
-    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours")
+    if one.name not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours", "member")
 )
 
 
@@ -401,7 +407,7 @@ def observe(
     Market
         Row t is a function of rows up to t.
     """
-    n = len(desk.symbols)
+    n, member = len(desk.symbols), desk.book.member_mask(panel.sessions)
     if withheld is None:
         withheld = Withheld.nothing(panel)
     if entries_allowed is None:
@@ -410,7 +416,7 @@ def observe(
     own = {name: factors[name][:, :n] for name in desk.factor_names}
     models: Mapping[str, tuple[Model, ...]] = {}
     if signals is None:
-        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index)
+        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index, member)
         view = with_models(view, desk.strategies.values())
         models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
@@ -447,6 +453,7 @@ def observe(
         models=models,
         happened=panel.events,
         hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
+        member=member,
     )
 
 

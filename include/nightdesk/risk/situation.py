@@ -180,6 +180,7 @@ class Situation:
     NAV) are the orders executed before in the session that this decision's orders are meant for. `most_gross`
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
+    `member` says who is a member of the universe in this session; True where all are.
     `factors`, `periods` and `protection` are there for rules that ask for them. The other fields are those of
     the decision's day, mark and facts.
     """
@@ -216,6 +217,7 @@ class Situation:
     protection: Protection | None = None
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
+    member: Flags | Literal[True] = True
 
     @property
     def unit_value(self) -> Floats:

@@ -306,7 +306,7 @@ def ensure_started(context: Context) -> None:
     """Store where the book begins, where it is not stored yet, what it is now, and whose gains it makes."""
     if context.is_started():
         return
-    conn, document, terms = context.conn, context.book.model_dump_json(), tax_terms(context.book)
+    conn, document, terms = context.conn, context.book.document, tax_terms(context.book)
     found = kept_book(conn, context.record, document, terms)
     if found is None:
         found = start_book(conn, context.record)

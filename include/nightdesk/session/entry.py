@@ -97,7 +97,7 @@ def open_context(
     schedule = schedule_of(loaded)
     as_of = _decision(schedule, when)
     session = schedule.session_of(as_of)
-    asked, document, terms = datetime.now(UTC), loaded.model_dump_json(), tax_terms(loaded)
+    asked, document, terms = datetime.now(UTC), loaded.document, tax_terms(loaded)
     asks = [*record_asks(loaded.name, document, terms), CLOCKS]
     with ExitStack() as held:
         if conn is None:

@@ -27,7 +27,14 @@ def factors(context: Context) -> StepOutcome:
     """The desk's own factors and those that the book needs, of every symbol at the session."""
     names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
     panel, told = context.usable_panel(), context.sentiment()
-    values = compute(panel, names, benchmark=context.book.benchmark, universe=len(context.book.symbols))
+    book = context.book
+    values = compute(
+        panel,
+        names,
+        benchmark=book.benchmark,
+        universe=len(book.symbols),
+        member=book.member_mask(panel.sessions),
+    )
     table = np.stack([values[name][-1] for name in names], axis=1)
     with saving(context) as save:
         number = factor_set(context.conn, names)
@@ -126,6 +133,7 @@ def session_view(context: Context) -> View:
         **bars,
         vix=day.last_close[None, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
+        member=None if day.market.member is None else day.market.member[-1:],
     )
 
 
