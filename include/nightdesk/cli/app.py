@@ -26,7 +26,7 @@ ORDER = (
         "backfill",
         "backtest",
     ),
-    *("checks", "sweep", "stress"),
+    *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker"),
     *("accept", "action", "adopt", "resend", "resolve"),

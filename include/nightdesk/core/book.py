@@ -310,7 +310,7 @@ class Book(Frozen):
         if self._membership is None:
             raise Refused(
                 f"book {self.name}: its members are in {self.members.members}, and that list was not read: "
-                "read it first (nightdesk.session.members, nightdesk.research.member_books)"
+                "read it first (nightdesk.session.member_list, nightdesk.research.member_books)"
             )
         mask = self._membership.mask(sessions, self.symbols)
         mask[:, np.isin(self.symbols, self.members.always)] = True

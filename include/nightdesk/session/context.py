@@ -68,6 +68,8 @@ class Context:
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``; None without Airflow.
     injected : tuple of Injection
         Synthetic signals that this run asked for; never of a book at a real broker.
+    listed_by : datetime or None
+        The instant by which the members of the book's universe were known; None where it was not read.
     """
 
     conn: Connection
@@ -82,12 +84,42 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
     injected: tuple[Injection, ...] = ()
+    listed_by: datetime | None = None
     _attempts: list[OpenAttempt] = field(default_factory=list, repr=False, compare=False)
     _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
     _checked: dict[datetime, Checked] = field(default_factory=dict, repr=False, compare=False)
     _sentiments: dict[datetime, Sentiment] = field(default_factory=dict, repr=False, compare=False)
+    _listed: dict[datetime, Context] = field(default_factory=dict, repr=False, compare=False)
+
+    def as_listed(self) -> Context:
+        """The decision with the members that it knew; of a book that lists its symbols, itself.
+
+        Before its first ingest they are those that are known now.
+        """
+        if self.book.members is None:
+            return self
+        run = self.run()
+        known_by = None if run is None else run.known_by
+        if known_by is None and self.listed_by is None:
+            from nightdesk.store.db import now
+
+            known_by = now(self.conn)
+        if known_by is None or known_by == self.listed_by:
+            return self
+        if known_by not in self._listed:
+            self._listed.clear()
+            self._listed[known_by] = self.with_list_of(known_by)
+        return self._listed[known_by]
+
+    def with_list_of(self, known_by: datetime) -> Context:
+        """The decision with the members that were known by an instant."""
+        from nightdesk.store.member_rows import read_stored_members
+
+        membership = read_stored_members(self.conn, self.book.name, known_by)
+        book = self.book.with_members(membership, self.record.origin, self.session)
+        return replace(self, book=book, listed_by=known_by)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -267,7 +299,17 @@ class Context:
         """The same book at another decision: at an instant, or the last of a session."""
         as_of = decision_at(self.schedule, when)
         must_be_decidable(self.book, self.record, self.schedule.session_of(as_of))
-        return replace(self, as_of=as_of, _attempts=[], _panels={}, _examined={}, _checked={}, _sentiments={})
+        return replace(
+            self,
+            as_of=as_of,
+            listed_by=None,
+            _attempts=[],
+            _panels={},
+            _examined={},
+            _checked={},
+            _sentiments={},
+            _listed={},
+        ).as_listed()
 
 
 def decision_at(schedule: Schedule, when: date | datetime) -> datetime:

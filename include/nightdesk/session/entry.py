@@ -124,7 +124,7 @@ def open_context(
         )
         if is_kept:
             context.note_started()
-        yield context
+        yield context.as_listed()
 
 
 def _decision(schedule: Schedule, when: date | datetime) -> datetime:

@@ -36,6 +36,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
 from nightdesk.session.ingest import bar_sources, is_sample
+from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
@@ -258,9 +259,9 @@ def _ages(findings: list[dict[str, Any]]) -> dict[str, int]:
     return {one["symbol"]: int(one["value"]) for one in findings if one["check_name"] == "no_bar"}
 
 
-def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> str:
-    """What a reader must know of a position's price."""
-    age, said = ages.get(symbol, 0), []
+def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int], *, leaving: bool) -> str:
+    """What a reader must know of a position: that it is only reduced, and of its price."""
+    age, said = ages.get(symbol, 0), ["leaving"] if leaving else []
     if age:
         said.append(f"last bar {age} session{'' if age == 1 else 's'} ago")
     if symbol in quarantined:
@@ -271,7 +272,7 @@ def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> st
 def _positions(
     context: Context, mark: Mark, quarantined: tuple[str, ...], ages: dict[str, int]
 ) -> tuple[PositionLine, ...]:
-    lines = []
+    lines, leaving = [], leaving_symbols(context)
     for row in positions_of(context.conn, context.book.name, context.as_of):
         if not row["quantity"]:
             continue
@@ -287,7 +288,7 @@ def _positions(
                 profit=value - row["cost"],
                 weight=float(value / mark.nav),
                 group=context.book.universe[row["symbol"]].group,
-                note=_note(row["symbol"], quarantined, ages),
+                note=_note(row["symbol"], quarantined, ages, leaving=row["symbol"] in leaving),
             )
         )
     return tuple(lines)
@@ -364,9 +365,9 @@ def reasons_of(context: Context) -> Reasons:
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
-        if len(own) != len(context.book.symbols):
+        if len(own) != len(context.book.symbols) and not (own and context.book.members):
             continue
-        ordered = [own[symbol] for symbol in context.book.symbols]
+        ordered = [own.get(symbol, _SILENT) for symbol in context.book.symbols]
         try:
             seen, speechless = replace(view, models=live_models(context, strategy)), ""
         except Refused as error:  # its words are lost; the report is not
@@ -379,9 +380,15 @@ def reasons_of(context: Context) -> Reasons:
             side=np.array([[SignalSide[row["side"].upper()] for row in ordered]], dtype=np.int8),
         )
         for n, row in enumerate(ordered):
+            if row is _SILENT:
+                continue
             explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
             out[name, row["symbol"]] = (_direction(row), row["confidence"], explained)
     return out
+
+
+#: What a signal says that has no row, in a book with a list of members.
+_SILENT: dict[str, Any] = {"direction": 0, "strength": 0.0, "confidence": 0.0, "reason": 0, "side": "long"}
 
 
 def _direction(row: dict[str, Any]) -> str:

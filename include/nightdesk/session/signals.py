@@ -97,7 +97,8 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         spoken = overlay(
             speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
         )
-        save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
+        rows = _signal_rows(context, strategy, spoken)
+        save.speaking("signals", {"strategy": strategy}, rows, by=("direction", "injected"))
         buys = int((spoken.direction > 0).sum())
         sells = int((spoken.direction < 0).sum())
         mine = [one for one in context.injected if one.strategy == strategy]
