@@ -66,17 +66,17 @@ class MemberMarket:
             csv.writer(file).writerows([["symbol", "from", "until", "group"], *rows])
 
 
-def member_market(folder: Path) -> MemberMarket:
+def member_market(folder: Path, delisted_on: int = DELISTED_ON) -> MemberMarket:
     """Write bars, actions, list and book to an empty folder."""
     made = MemberMarket(folder)
     bars = folder / "market"
     bars.mkdir(parents=True)
     with (bars / "bars.csv").open("w", newline="") as file:
         header = ["date", "symbol", "open", "high", "low", "close", "volume"]
-        csv.writer(file).writerows([header, *_rows()])
+        csv.writer(file).writerows([header, *_rows(delisted_on)])
     with (bars / "actions.csv").open("w", newline="") as file:
         header = ["symbol", "session", "kind", "value", "cash"]
-        csv.writer(file).writerows([header, [DELISTED, session(DELISTED_ON), "delisting", 0, 10]])
+        csv.writer(file).writerows([header, [DELISTED, session(delisted_on), "delisting", 0, 10]])
     made.write_list()
     made.book.write_text(yaml.safe_dump(_tree(made), sort_keys=False))
     return made
@@ -109,14 +109,14 @@ def _tree(made: MemberMarket) -> dict[str, object]:
     }
 
 
-def _rows() -> list[list[str]]:
+def _rows(delisted_on: int) -> list[list[str]]:
     random = np.random.default_rng(7)
     sessions = [as_date(one) for one in get_calendar().between(BEGINS, ENDS)]
     rows = []
     for n, symbol in enumerate((*SYMBOLS, "GLD", "SPY", "^VIX")):
         close, drift = 30.0 + 7 * n, 0.0
         for at, day in enumerate(sessions):
-            if symbol == DELISTED and day >= session(DELISTED_ON):
+            if symbol == DELISTED and day >= session(delisted_on):
                 break
             if at % 30 == 0:
                 drift = float(random.normal(0.001, 0.003))

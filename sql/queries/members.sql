@@ -38,6 +38,13 @@ SELECT symbol, from_session, until_session, group_name,
 FROM nightdesk.members WHERE book = %(book)s AND known_at <= %(known_by)s
 ORDER BY symbol, from_session, known_at;
 
+-- name: members_of_decision
+SELECT r.known_by, m.symbol, m.from_session, m.until_session, m.group_name,
+    m.superseded_at IS NULL OR m.superseded_at > r.known_by AS stands
+FROM nightdesk.runs r LEFT JOIN nightdesk.members m ON m.book = r.book AND m.known_at <= r.known_by
+WHERE r.book = %(book)s AND r.as_of = %(as_of)s AND r.known_by IS NOT NULL
+ORDER BY m.symbol, m.from_session, m.known_at;
+
 -- name: members_changed
 SELECT EXISTS (
     SELECT FROM nightdesk.members
@@ -52,3 +59,14 @@ WHERE book = %(book)s AND at <= %(known_by)s;
 SELECT symbol, from_session, until_session, group_name, known_at, superseded_at FROM nightdesk.members
 WHERE book = %(book)s AND %(at)s IN (known_at, superseded_at)
 ORDER BY symbol, from_session, known_at;
+
+-- name: not_members
+SELECT m.symbol FROM nightdesk.members m
+JOIN nightdesk.runs r ON r.book = m.book AND r.as_of = %(as_of)s AND m.known_at <= r.known_by
+JOIN nightdesk.books b ON b.book = m.book
+WHERE m.book = %(book)s
+GROUP BY m.symbol, b.document::text
+HAVING NOT bool_or((m.superseded_at IS NULL OR m.superseded_at > r.known_by)
+        AND m.from_session <= r.session AND coalesce(m.until_session >= r.session, true))
+    AND NOT coalesce(b.document::text::jsonb -> 'universe' -> 'always' @> to_jsonb(m.symbol), false)
+ORDER BY m.symbol;

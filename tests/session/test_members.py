@@ -183,3 +183,68 @@ def test_the_command_lists_members_and_says_that_the_file_has_changed(
     assert "has changed since it was read: the next ingest reads it" in told.stdout
     rows = [line.split() for line in told.stdout.splitlines()]
     assert ["GLD", "rest", "always"] in rows
+
+
+def test_status_tells_what_is_leaving_and_nothing_of_what_left_and_was_delisted(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nightdesk.cli import app
+
+    check_quickly(monkeypatch)
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", database)
+    market = member_market(tmp_path / "weekly", delisted_on=2)
+    spans = tuple(one for one in LIST if one[0] not in ("M02", "M03"))
+    market.write_list((*spans, ("M02", -200, 2), ("M03", -200, 1)))
+    for number in range(6):
+        with (
+            open_connection(database) as conn,
+            open_context(market.book, session(number), conn=conn, turn_seconds=0) as context,
+        ):
+            told = run_session(context)
+            assert "M03" not in told["ingest"].get("missing", "")
+            page = session_report(context)
+    assert "M03" in context.book.symbols
+    assert "M03" not in {one.symbol for one in page.positions}
+    assert {one.symbol: one.note for one in page.positions}["M02"] == "leaving"
+    assert not [one for one in page.quality if one.symbol == "M03"]
+    assert not [one for one in page.concerns if "M03" in one.words]
+    with open_connection(database) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT quarantined FROM nightdesk.session_quality ORDER BY as_of DESC LIMIT 1")
+        assert cursor.fetchone() == (["M03"],), "its bars do fail"
+        cursor.execute("SELECT count(*) FROM nightdesk.alerts WHERE subject LIKE '%M03%'")
+        assert cursor.fetchone() == (0,)
+    shown = CliRunner().invoke(app, ["status", "weekly"])
+    assert shown.exit_code == 0, shown.stderr
+    assert "leaving: M02, M04: no members of the universe any more, only reduced" in shown.stdout
+    assert "M03" not in shown.stdout
+
+
+def test_books_reads_the_list_and_says_what_is_wrong_with_it(weekly: MemberMarket) -> None:
+    from nightdesk.cli import app
+
+    shown = CliRunner().invoke(app, ["books", str(weekly.book)])
+    assert shown.exit_code == 0, shown.stderr
+    assert "members: files:" in shown.stdout
+    assert "M00" not in shown.stdout
+    weekly.list.write_text("symbol,from,until\nM00,2022-03-01,2021-01-04\n")
+    shown = CliRunner().invoke(app, ["books", str(weekly.book)])
+    assert shown.exit_code == 1
+    assert "line 2: M00: until 2021-01-04 lies before from 2022-03-01" in shown.stderr
+
+
+def test_a_backtest_and_an_ingest_by_command_read_the_list(
+    weekly: MemberMarket, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nightdesk.cli import app
+
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", database)
+    span = ["--from", str(session(0)), "--to", str(session(3))]
+    shown = CliRunner().invoke(app, ["ingest", str(weekly.book), *span])
+    assert shown.exit_code == 0, shown.stderr
+    shown = CliRunner().invoke(app, ["backtest", str(weekly.book), *span])
+    assert shown.exit_code == 0, shown.stderr
+    weekly.write_list((("M00", 2, None),))
+    shown = CliRunner().invoke(app, ["backtest", str(weekly.book), *span])
+    assert shown.exit_code == 1
+    assert f"no symbol is a member on {session(0)}" in shown.stderr

@@ -43,6 +43,7 @@ def books(
         return
     if book is not None:
         chosen = open_book(book)
+        _check_list(chosen)
         shared = shared_accounts(found.books).get(_folder() / f"{chosen.name}.yaml")
         if shared is not None:
             raise Refused(shared)
@@ -51,7 +52,7 @@ def books(
         return
     if not found.books and not found.refused:
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
-    refused = {**found.refused, **shared_accounts(found.books)}
+    refused = {**found.refused, **shared_accounts(found.books), **_lists_refused(found.books)}
     rows, lacking = [_summary(one) for one in found.books.values()], _fileless()
     # What is refused stands first: the list of those that are well may be long.
     for one in lacking:
@@ -151,11 +152,32 @@ def _cell(value: object) -> str:
     return money(value) if isinstance(value, Decimal) else str(value)
 
 
+def _check_list(book: Book) -> None:
+    """Refuse a book whose list of members cannot be read."""
+    if book.members is not None:
+        from nightdesk.feeds.member_lists import read_members
+
+        read_members(book.members.members)
+
+
+def _lists_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
+    """The books whose list of members cannot be read, and why."""
+    from nightdesk.core.errors import Refused
+
+    refused = {}
+    for path, book in books.items():
+        try:
+            _check_list(book)
+        except Refused as error:
+            refused[path] = f"{path}: {error}"
+    return refused
+
+
 def _summary(book: Book) -> dict[str, object]:
     values = (
         book.name,
         book.title,
-        len(book.universe),
+        len(book.universe) if book.members is None else book.members.members,
         ", ".join(book.strategies),
         ", ".join(book.feeds.daily),
         book.broker.kind,

@@ -73,6 +73,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
     yield from (f"  {line}" for line in _data_lines(one["data"]))
     yield from (f"  {line}" for line in _position_lines(one["positions"]))
+    if one["leaving"]:
+        yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         yield f"  order of {order['name']}: {order['side']} {amount}, {order['status']}"

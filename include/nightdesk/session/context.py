@@ -28,6 +28,7 @@ from nightdesk.store.tax_rows import keep_tax_terms
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
+    from nightdesk.core.members import Membership
     from nightdesk.core.panel import Panel
     from nightdesk.engine import Desk, Injection
     from nightdesk.feeds.quality import Quality
@@ -100,12 +101,9 @@ class Context:
         """
         if self.book.members is None:
             return self
-        run = self.run()
-        known_by = None if run is None else run.known_by
-        if known_by is None and self.listed_by is None:
-            from nightdesk.store.db import now
-
-            known_by = now(self.conn)
+        if self.attempt is None:
+            return self._with_stored_list()
+        known_by = self.attempt.run.known_by
         if known_by is None or known_by == self.listed_by:
             return self
         if known_by not in self._listed:
@@ -113,11 +111,23 @@ class Context:
             self._listed[known_by] = self.with_list_of(known_by)
         return self._listed[known_by]
 
+    def _with_stored_list(self) -> Context:
+        from nightdesk.store.db import now
+        from nightdesk.store.member_rows import members_of_decision
+
+        found = members_of_decision(self.conn, self.book.name, self.as_of)
+        if found is None:
+            return self if self.listed_by is not None else self.with_list_of(now(self.conn))
+        known_by, membership = found
+        return self if known_by == self.listed_by else self._with_members(membership, known_by)
+
     def with_list_of(self, known_by: datetime) -> Context:
         """The decision with the members that were known by an instant."""
         from nightdesk.store.member_rows import read_stored_members
 
-        membership = read_stored_members(self.conn, self.book.name, known_by)
+        return self._with_members(read_stored_members(self.conn, self.book.name, known_by), known_by)
+
+    def _with_members(self, membership: Membership, known_by: datetime) -> Context:
         book = self.book.with_members(membership, self.record.origin, self.session)
         return replace(self, book=book, listed_by=known_by)
 
@@ -366,18 +376,34 @@ def ensure_started(context: Context) -> None:
 def book_as_known(conn: Connection, book: str | Path, name: str, environ: Mapping[str, str]) -> Book:
     """A started book by its file; where that is gone or wrong, as a step last used it.
 
+    Its universe is all that its list has ever named, where it has one.
+
     Raises
     ------
     Refused
         What is wrong with the file, where nothing is stored of the book either.
     """
     try:
-        return load_book(book_path(book, project_root(environ)))
+        found = load_book(book_path(book, project_root(environ)))
     except Refused:
         stored = stored_book(conn, name)
         if stored is None:
             raise
-        return stored
+        found = stored
+    return with_all_listed(conn, found)
+
+
+def with_all_listed(conn: Connection, book: Book) -> Book:
+    """The book with a universe of all that its list has ever named; one that lists its symbols as it is.
+
+    For what concerns no decision: to speak with its broker, or of a price of its symbols.
+    """
+    if book.members is None:
+        return book
+    from nightdesk.store.db import now
+    from nightdesk.store.member_rows import read_stored_members
+
+    return book.with_members(read_stored_members(conn, book.name, now(conn)), date.min, date.max)
 
 
 def project_root(environ: Mapping[str, str]) -> Path:

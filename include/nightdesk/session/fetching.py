@@ -85,7 +85,16 @@ def fetch_all(
         answer = fetch_with_fallback(feeds, (*beside, *one.symbols), one.first, context.session, health)
         answers.append(_without(answer.fetched, beside))
         unheard.update({symbol: why for symbol, why in answer.unheard.items() if symbol in one.symbols})
-    return answers[0] if len(answers) == 1 else _together(answers), unheard
+    return _of_interest(context, answers[0] if len(answers) == 1 else _together(answers)), unheard
+
+
+def _of_interest(context: Context, fetched: Fetched) -> Fetched:
+    """Without a word on bars that nobody waits for: what left the list, and may be delisted, has none."""
+    book = context.book
+    if book.members is None:
+        return fetched
+    awaited = {*awaited_symbols(context), book.benchmark, book.volatility_index}
+    return replace(fetched, missing={one: why for one, why in fetched.missing.items() if one in awaited})
 
 
 def _without(fetched: Fetched, symbols: Sequence[str]) -> Fetched:

@@ -140,6 +140,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     state = read_risk_state(conn, book.name, as_of)
     findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
+    gone = leaving_symbols(context) - {one.symbol for one in positions}
     sources = bar_sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
@@ -194,7 +195,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
                 one["detail"],
             )
             for one in findings
-            if one["outcome"] != "passed"
+            if one["outcome"] != "passed" and one["symbol"] not in gone
         ),
         sources=sources,
         notes=tuple(
@@ -218,7 +219,10 @@ def _concerns(
 ) -> tuple[Concern, ...]:
     """What stands against the book after the decision."""
     conn, book, as_of = context.conn, context.book.name, context.as_of
-    held = [symbol for symbol in quality.quarantined if symbol in {one.symbol for one in positions}]
+    own = {one.symbol for one in positions}
+    gone = leaving_symbols(context) - own
+    quality = replace(quality, quarantined=tuple(one for one in quality.quarantined if one not in gone))
+    held = [symbol for symbol in quality.quarantined if symbol in own]
     apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
     return concerns(
         kill_switch(conn, book, context.session),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from nightdesk.core.members import Membership, MemberSpan
 from nightdesk.store.bar_rows import MARKET_LOCK, Saved
@@ -48,17 +50,29 @@ def save_members(conn: Connection, book: str, membership: Membership) -> Saved:
 
 def read_stored_members(conn: Connection, book: str, known_by: datetime) -> Membership:
     """The list of a book as it was known by an instant; without a line where none was read by then."""
-    rows = read_rows(conn, "members_known", book=book, known_by=known_by)
-    spans = [
-        (
-            row["stands"],
-            MemberSpan(row["symbol"], row["from_session"], row["until_session"], row["group_name"]),
-        )
-        for row in rows
-    ]
-    return Membership(
-        tuple(span for stands, span in spans if stands), tuple(span for stands, span in spans if not stands)
-    )
+    return _membership(read_rows(conn, "members_known", book=book, known_by=known_by))
+
+
+def members_of_decision(conn: Connection, book: str, as_of: datetime) -> tuple[datetime, Membership] | None:
+    """The list that a decision knows, and by when it was known; None before its first ingest."""
+    rows = read_rows(conn, "members_of_decision", book=book, as_of=as_of)
+    if not rows:
+        return None
+    return rows[0]["known_by"], _membership([row for row in rows if row["symbol"] is not None])
+
+
+def _membership(rows: Sequence[Mapping[str, Any]]) -> Membership:
+    stands: list[MemberSpan] = []
+    before: list[MemberSpan] = []
+    for row in rows:
+        span = MemberSpan(row["symbol"], row["from_session"], row["until_session"], row["group_name"])
+        (stands if row["stands"] else before).append(span)
+    return Membership(tuple(stands), tuple(before))
+
+
+def not_members(conn: Connection, book: str, as_of: datetime) -> tuple[str, ...]:
+    """What the list of a book has named and is no member at a decision, as that knew it, sorted."""
+    return tuple(row["symbol"] for row in read_rows(conn, "not_members", book=book, as_of=as_of))
 
 
 def members_changed(conn: Connection, book: str, since: datetime) -> bool:
