@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nightdesk.accounting.tax import tax_terms
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.errors import Refused
 from nightdesk.core.members import Membership, MemberSpan, faults_of, first_without
@@ -183,3 +184,15 @@ def test_a_yaml_file_says_it_as_its_tree_does(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(member_tree()))
     assert load_book(path).config_hash == member_book().config_hash
     assert load_book(path, {"universe.each.max_weight": "0.3"}).universe["SPY"].max_weight == 0.3
+
+
+def test_the_tax_knows_the_terms_of_what_the_book_names_whoever_is_a_member() -> None:
+    plain = member_book(symbols={"B": {"tax_class": "partnership"}})
+    assert tax_terms(plain).partnerships == {"B"}
+    assert tax_terms(plain.with_members(LIST, FIRST, LAST)) == tax_terms(plain)
+
+
+def test_a_book_that_names_no_symbol_itself_is_a_desk_before_its_list_is_read() -> None:
+    desk = resolve(member_book(always=[]))
+    assert desk.symbols == ()
+    assert desk.rules[0].name == "member"

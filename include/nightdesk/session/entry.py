@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,11 +121,13 @@ def open_context(
             turn_seconds=turn_seconds,
             environ=environ,
             task=task,
-            injected=() if inject is None else _injected(inject, loaded, session),
         )
         if is_kept:
             context.note_started()
-        yield context.as_listed()
+        context = context.as_listed()
+        if inject is not None:
+            context = replace(context, injected=_injected(inject, context.book, session))
+        yield context
 
 
 def _decision(schedule: Schedule, when: date | datetime) -> datetime:

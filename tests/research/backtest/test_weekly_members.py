@@ -1,16 +1,20 @@
 """A book whose members change every week, in memory: who opens, who leaves, and that nothing looks ahead."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.member_market import LIST, MemberMarket, member_market, session
 
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
+from nightdesk.feeds.quality import examine
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import Result, backtest
 from nightdesk.research.member_books import with_listed
+from nightdesk.strategies.strategy import BAR
 
 SESSIONS = 20
 
@@ -93,6 +97,36 @@ def test_a_later_change_of_the_list_changes_nothing_before_it(result: Result, tm
         assert held(result, number) == held(changed, number)
     later = [one.orders for one in result.decided[13:]] != [one.orders for one in changed.decided[13:]]
     assert later, "the change of the list is shown by nothing"
+
+
+def test_of_a_failed_share_only_the_members_of_the_session_count(
+    result: Result, market: MemberMarket
+) -> None:
+    book = result.desk.book
+    assert book.origin is not None
+    panel = read_market(book, book.origin, session(SESSIONS - 1)).panel
+    member = book.member_mask(panel.sessions)
+    assert member is not None
+    width = len(book.symbols)
+
+    def stops(without: NDArray[np.bool_]) -> bool:
+        lost = np.zeros(panel.close.shape, dtype=np.bool_)
+        lost[-1, :width] = without
+        bars = {name: np.where(lost, np.nan, getattr(panel, name)) for name in BAR}
+        return bool(examine(replace(panel, **bars), book).stop[-1])
+
+    some = member[-1] & (np.cumsum(member[-1]) <= 4)
+    assert not stops(~member[-1])
+    assert stops(some)
+    assert some.sum() <= 0.5 * width, "of all columns it would be no share that stops"
+
+
+def test_strategies_see_who_is_a_member(result: Result) -> None:
+    assert result.view.member is result.market.member
+    cut = result.view.rows(3, 5).member
+    assert cut is not None
+    assert result.market.member is not None
+    np.testing.assert_array_equal(cut, result.market.member[3:5])
 
 
 def test_a_decided_session_without_a_member_is_refused(tmp_path: Path) -> None:
