@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tests.conftest import open_connection
 from tests.member_market import LIST, MemberMarket, member_market, session
 from tests.session.quick_checks import check_quickly
@@ -18,7 +19,7 @@ from nightdesk.session.entry import open_context
 from nightdesk.session.report import session_report
 from nightdesk.session.steps import ingest, run_session
 from nightdesk.store.db import Connection, now
-from nightdesk.store.decision_rows import silent_strategies
+from nightdesk.store.decision_rows import silent_strategies, targets_of
 from nightdesk.store.member_rows import last_change, read_stored_members, save_members
 
 
@@ -248,3 +249,38 @@ def test_a_backtest_and_an_ingest_by_command_read_the_list(
     shown = CliRunner().invoke(app, ["backtest", str(weekly.book), *span])
     assert shown.exit_code == 1
     assert f"no symbol is a member on {session(0)}" in shown.stderr
+
+
+def test_a_session_is_not_closed_while_rows_and_what_is_silent_are_not_all_of_them(
+    weekly: MemberMarket, database: str
+) -> None:
+    changed = "UPDATE nightdesk.silent_rows SET silent = silent + %s WHERE table_name = 'targets'"
+    with (
+        open_connection(database) as conn,
+        open_context(weekly.book, session(0), conn=conn, turn_seconds=0) as context,
+        conn.cursor() as cursor,
+    ):
+        run_session(context, last="report")
+        cursor.execute(changed, (-1,))
+        with pytest.raises(Refused, match="targets has 18 rows of 20"):
+            run_session(context, first="close")
+        cursor.execute(changed, (1,))
+        assert run_session(context, first="close")["close"]["closed"] == 1
+
+
+def test_what_a_strategy_wants_of_nobody_leaves_the_gate_passed_without_a_row(
+    weekly: MemberMarket, database: str
+) -> None:
+    """Nothing is held and nothing wanted: no row says anything, and the orders step knows it."""
+    tree = yaml.safe_load(weekly.book.read_text())
+    tree["regime"] = [{"name": "NONE", "entries": False, "confidence_factor": 0.0}]
+    weekly.book.write_text(yaml.safe_dump(tree))
+    with (
+        open_connection(database) as conn,
+        open_context(weekly.book, session(0), conn=conn, turn_seconds=0) as context,
+    ):
+        told = run_session(context)
+        assert told["orders"]["orders"] == 0
+        assert told["close"]["closed"] == 1
+        assert targets_of(conn, "weekly", context.as_of) == []
+        assert silent_strategies(conn, "weekly", context.as_of) == ()

@@ -310,7 +310,7 @@ class Book(Frozen):
         if self._membership is None:
             raise Refused(
                 f"book {self.name}: its members are in {self.members.members}, and that list was not read: "
-                "read it first (nightdesk.session.member_list, nightdesk.research.member_books)"
+                "take the book of a span (`with_listed`) or of a decision (`Context.as_listed`)"
             )
         mask = self._membership.mask(sessions, self.symbols)
         mask[:, np.isin(self.symbols, self.members.always)] = True
