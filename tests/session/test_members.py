@@ -245,6 +245,13 @@ def test_a_backtest_and_an_ingest_by_command_read_the_list(
     assert shown.exit_code == 0, shown.stderr
     shown = CliRunner().invoke(app, ["backtest", str(weekly.book), *span])
     assert shown.exit_code == 0, shown.stderr
+    for command in (
+        ["sweep", "--set", "limits.cash_buffer.limit=0.02,0.05", "--jobs", "1"],
+        ["factors", "--out", str(weekly.folder / "factors.csv")],
+        ["checks"],
+    ):
+        shown = CliRunner().invoke(app, [command[0], str(weekly.book), *span, *command[1:]])
+        assert shown.exit_code == 0, (command, shown.stderr)
     weekly.write_list((("M00", 2, None),))
     shown = CliRunner().invoke(app, ["backtest", str(weekly.book), *span])
     assert shown.exit_code == 1
