@@ -81,7 +81,7 @@ def make_cases(conn: Connection) -> Iterator[Case]:
     calendar = get_calendar()
     for number in count():
         name = f"thousand_{number}"
-        broker = plain.book.broker.model_copy(update={"account": name})
+        broker = plain.book.own_entry.model_copy(update={"account": name})
         book = plain.book.model_copy(update={"name": name, "broker": broker})
         record = start_book(conn, beginning(book, FIRST))
         context = Context(conn, book, record, calendar.close_at(FIRST), False, (), Path())

@@ -67,7 +67,7 @@ def plan_and_write(case: Case) -> None:
 
 def settle(job: Settling) -> None:
     """What the settle step does once both sides are read."""
-    repairs = plan_repairs(job.broker, job.ours, job.context.book.broker.tolerance)
+    repairs = plan_repairs(job.broker, job.ours, job.context.book.own_entry.tolerance)
     entries = booked_entries(repairs, job.ours)
     ledger = job.opening.apply(entries)
     fills = [one.fill for one in repairs if isinstance(one, BookFill)]
@@ -138,7 +138,7 @@ def bare_orders(case: Case) -> Bare:
 
 def bare_settling(job: Settling) -> Bare:
     """The rows of `settle`."""
-    repairs = plan_repairs(job.broker, job.ours, job.context.book.broker.tolerance)
+    repairs = plan_repairs(job.broker, job.ours, job.context.book.own_entry.tolerance)
     entries = booked_entries(repairs, job.ours)
     ledger = job.opening.apply(entries)
     fills = [one.fill for one in repairs if isinstance(one, BookFill)]

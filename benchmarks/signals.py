@@ -102,7 +102,7 @@ def seconds_of(conn: Connection, n_symbols: int) -> tuple[list[float], list[floa
     """
     plain = swing_book(n_symbols)
     name = f"swing_{n_symbols}"
-    broker = plain.broker.model_copy(update={"account": name})
+    broker = plain.own_entry.model_copy(update={"account": name})
     book = plain.model_copy(update={"name": name, "broker": broker})
     with tempfile.TemporaryDirectory(prefix="nightdesk-signals-") as place:
         folder = Path(place)

@@ -37,13 +37,17 @@ def fills(folder: Path) -> DAG:
         default_args=DEFAULTS | {"on_failure_callback": raise_alert},
         tags=[Tag.TRADING],
     ) as dag:
-        real = [book for book in read_books(folder).books.values() if book.broker.kind != "paper"]
+        real = [book for book in read_books(folder).books.values() if not book.simulated]
         for book in real:
             CollectOperator(
                 task_id=book.name,
                 book=book.name,
                 calendar=book.calendar,
-                doc_md=f"Asks {book.broker.kind} about account {book.broker.account}.",
+                doc_md="\n".join(
+                    f"Asks {entry.kind} about account {entry.account}."
+                    for entry in map(book.entry_of, book.account_names)
+                    if entry.kind != "paper"
+                ),
             )
         if not real:
             EmptyOperator(task_id="no_real_broker", doc_md="Every book trades on paper: nothing to ask.")

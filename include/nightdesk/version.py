@@ -58,10 +58,11 @@ def _outside(book: Book) -> Iterator[PlugIn | None]:
         for name in book.feeds.news:
             yield NEWS_SOURCES.source(name)
         yield SCORERS.source(book.sentiment.scorer)
-    if book.broker.kind != "paper":
+    if not book.simulated:
         from nightdesk.brokers import BROKERS
 
-        yield BROKERS.source(book.broker.kind)
+        kinds = dict.fromkeys(book.entry_of(name).kind for name in book.account_names)
+        yield from (BROKERS.source(kind) for kind in kinds if kind != "paper")
 
 
 def _inside(desk: Desk) -> Iterator[PlugIn | None]:

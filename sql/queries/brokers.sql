@@ -2,47 +2,48 @@
 
 -- name: executions_since
 SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
-FROM nightdesk.executions WHERE book = %(book)s AND session > %(after)s ORDER BY session, execution_id;
+FROM nightdesk.executions WHERE book = %(book)s AND account = %(account)s AND session > %(after)s ORDER BY session, execution_id;
 
 -- name: refuse_execution
 UPDATE nightdesk.executions SET refused = %(reason)s
-WHERE book = %(book)s AND execution_id = %(execution_id)s AND refused IS DISTINCT FROM %(reason)s;
+WHERE book = %(book)s AND account = %(account)s AND execution_id = %(execution_id)s AND refused IS DISTINCT FROM %(reason)s;
 
 -- name: movements_since
 SELECT movement_id, kind, symbol, quantity, cash, session, words
-FROM nightdesk.movements WHERE book = %(book)s AND session > %(after)s ORDER BY session, movement_id;
+FROM nightdesk.movements WHERE book = %(book)s AND account = %(account)s AND session > %(after)s ORDER BY session, movement_id;
 
 -- name: references_booked
 SELECT DISTINCT reference FROM nightdesk.ledger_entries
-WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s;
+WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s;
 
 -- name: movements_booked_in
 SELECT DISTINCT m.movement_id, m.kind, m.session, m.words,
     CASE m.kind WHEN 'corporate_action' THEN e.symbol ELSE m.symbol END AS symbol,
     CASE m.kind WHEN 'corporate_action' THEN 0 ELSE m.quantity END AS quantity,
     CASE m.kind WHEN 'corporate_action' THEN e.cash ELSE m.cash END AS cash
-FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AND e.reference = m.movement_id
-WHERE m.book = %(book)s AND e.as_of = %(as_of)s ORDER BY m.session, m.movement_id;
+FROM nightdesk.movements m JOIN nightdesk.ledger_entries e ON e.book = m.book AND e.account = m.account AND e.reference = m.movement_id
+WHERE m.book = %(book)s AND m.account = %(account)s AND e.as_of = %(as_of)s ORDER BY m.session, m.movement_id;
 
 -- name: payments_booked
-SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
+SELECT session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since, account
 FROM nightdesk.ledger_entries
-WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s
+WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s
     AND kind IN ('dividend', 'capital_gain', 'return_of_capital', 'exchange', 'redemption', 'adjustment')
 ORDER BY as_of, number;
 
 -- name: adjustments_of
-SELECT adjustment_id, item, amount, reason, who FROM nightdesk.adjustments
+SELECT adjustment_id, item, amount, reason, who, account FROM nightdesk.adjustments
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY adjustment_id;
 
 -- name: newest_differences
-SELECT r.as_of, r.session, r.item, r.ledger_value, r.broker_value FROM nightdesk.reconciliations r
+SELECT r.as_of, r.session, r.account, r.item, r.ledger_value, r.broker_value FROM nightdesk.reconciliations r
 WHERE r.book = %(book)s AND r.outcome = 'asked'
     AND r.as_of = (SELECT max(as_of) FROM nightdesk.portfolio WHERE book = %(book)s)
-ORDER BY r.item;
+ORDER BY r.account, r.item;
 
 -- name: broker_health
-SELECT book, failing_since, last_success, last_error FROM nightdesk.broker_health WHERE book = %(book)s;
+SELECT book, failing_since, last_success, last_error, account FROM nightdesk.broker_health
+WHERE book = %(book)s AND account = %(account)s;
 
 -- name: working_orders
 SELECT * FROM nightdesk.whole_orders o
@@ -62,7 +63,8 @@ ORDER BY o.as_of, o.client_order_id;
 
 -- name: orders_due
 SELECT count(*) AS orders FROM nightdesk.orders
-WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled');
+WHERE book = %(book)s AND (%(account)s::text IS NULL OR account = %(account)s)
+    AND status IN ('planned', 'submitted', 'partially_filled');
 
 -- name: steps_cut_off
 UPDATE nightdesk.run_steps SET status = 'failed', ended_at = clock_timestamp(), error = %(error)s
@@ -80,10 +82,10 @@ SELECT as_of FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' OR
 
 -- name: foreign_orders
 SELECT client_order_id, origin, symbol, side, quantity, executed, received_at FROM nightdesk.foreign_orders
-WHERE book = %(book)s AND gone_at IS NULL AND claimed_at IS NULL ORDER BY client_order_id;
+WHERE book = %(book)s AND (%(account)s::text IS NULL OR account = %(account)s) AND gone_at IS NULL AND claimed_at IS NULL ORDER BY client_order_id;
 
 -- name: unsent_orders
-SELECT o.client_order_id, o.symbol, o.side, o.quantity, o.status, e.cause, EXISTS (
+SELECT o.client_order_id, o.symbol, o.side, o.quantity, o.status, o.account, e.cause, EXISTS (
     SELECT FROM nightdesk.order_events earlier
     WHERE earlier.client_order_id = o.client_order_id AND earlier.status = 'submitted'
 ) AS accepted

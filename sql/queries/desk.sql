@@ -1,21 +1,22 @@
 -- name: book_record
-SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books WHERE book = %(book)s;
+SELECT book, inception, origin, initial_capital, broker, account, accounts FROM nightdesk.whole_books WHERE book = %(book)s;
 
 -- name: kept_book
-SELECT b.book, b.inception, b.origin, b.initial_capital, b.broker, b.account
-FROM nightdesk.books b JOIN nightdesk.taxpayers t USING (book)
+SELECT b.book, b.inception, b.origin, b.initial_capital, b.broker, b.account, b.accounts
+FROM nightdesk.whole_books b JOIN nightdesk.taxpayers t USING (book)
 WHERE b.book = %(book)s AND b.document::text = %(document)s
   AND (t.taxpayer, t.lots, t.sales, t.crypto, t.wash_sales_of_crypto)
       = (%(taxpayer)s, %(lots)s, %(sales)s::jsonb, %(crypto)s::text[], %(wash_sales_of_crypto)s::boolean);
 
 -- name: started_books
-SELECT book, inception, origin, initial_capital, broker, account FROM nightdesk.books ORDER BY book;
+SELECT book, inception, origin, initial_capital, broker, account, accounts FROM nightdesk.whole_books ORDER BY book;
 
 -- name: book_document
 SELECT document FROM nightdesk.books WHERE book = %(book)s;
 
 -- name: account_owner
-SELECT book FROM nightdesk.books WHERE broker = %(broker)s AND account = %(account)s;
+SELECT book FROM nightdesk.book_accounts WHERE broker = %(broker)s AND account = %(account)s
+UNION SELECT book FROM nightdesk.books WHERE broker = %(broker)s AND account = %(account)s;
 
 -- name: run
 SELECT book, session, as_of, known_by, status, code_version, config_hash
@@ -224,6 +225,11 @@ ORDER BY as_of, client_order_id;
 SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
 FROM nightdesk.fills WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, execution_id;
 
+-- name: account_fill_rows
+SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
+FROM nightdesk.fills WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s
+ORDER BY as_of, execution_id;
+
 -- name: slippage_rows
 SELECT notional, expected_cost, realised_cost FROM nightdesk.slippage
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY execution_id;
@@ -259,28 +265,53 @@ WHERE book = %(book)s AND as_of < %(as_of)s AND client_order_id = ANY (%(orders)
 GROUP BY client_order_id;
 
 -- name: entry_rows
-SELECT as_of, session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since
+SELECT as_of, session, kind, strategy, symbol, quantity, price, cash, commission, reference, cost, since, account
 FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, number;
 
 -- name: position_rows
-SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price, multiplier, on_margin, market_value
+SELECT strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow, price, multiplier, on_margin, market_value,
+    account
 FROM nightdesk.positions WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 
 -- name: portfolio_row
-SELECT session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_return
-FROM nightdesk.portfolio WHERE book = %(book)s AND as_of = %(as_of)s;
+SELECT session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_return, (
+    SELECT jsonb_object_agg(a.account, a.cash::text) FROM nightdesk.account_marks a
+    WHERE a.book = p.book AND a.as_of = p.as_of
+) AS cash_by_account
+FROM nightdesk.portfolio p WHERE book = %(book)s AND as_of = %(as_of)s;
+
+-- name: account_marks
+SELECT account, cash, positions_value FROM nightdesk.account_marks
+WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY account;
+
+-- name: account_marks_between
+SELECT as_of, account, cash, positions_value FROM nightdesk.account_marks
+WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, account;
+
+-- name: orders_by_account
+SELECT account, count(*) AS orders FROM nightdesk.orders
+WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') GROUP BY account ORDER BY account;
+
+-- name: purchases_by_account
+-- Dollars that purchases which have not been filled yet are expected to cost.
+SELECT account, sum((quantity - filled_quantity) * reference_price) AS dollars FROM nightdesk.orders
+WHERE book = %(book)s AND side = 'buy' AND status IN ('planned', 'submitted', 'partially_filled') GROUP BY account;
+
+-- name: transfers_of
+SELECT transfer_id AS number, as_of, from_account AS source, to_account AS target, amount FROM nightdesk.transfers
+WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY transfer_id;
 
 -- name: portfolio_rows
 SELECT as_of, session, cash, positions_value, nav, peak_nav, drawdown, gross, net, day_return
 FROM nightdesk.portfolio WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of;
 
 -- name: reconciliation_rows
-SELECT item, ledger_value, broker_value, outcome FROM nightdesk.reconciliations
-WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY item;
+SELECT account, item, ledger_value, broker_value, outcome FROM nightdesk.reconciliations
+WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY account, item;
 
 -- name: disputed_positions
-SELECT symbol, reason FROM nightdesk.disputed_positions
+SELECT account, symbol, reason FROM nightdesk.disputed_positions
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY symbol;
 
 -- name: kill_switch

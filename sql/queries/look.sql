@@ -1,7 +1,7 @@
 -- What people look at beside what the steps read.
 
 -- name: open_orders
-SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status FROM nightdesk.orders
+SELECT as_of, session, client_order_id, symbol, side, quantity, reference_price, status, account FROM nightdesk.orders
 WHERE book = %(book)s AND status IN ('planned', 'submitted', 'partially_filled') ORDER BY as_of, symbol, side;
 
 -- name: bars_as_known
@@ -27,5 +27,5 @@ WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.symbol = %(symbol)s ORDER 
 
 -- name: position_span
 SELECT as_of, session, strategy, symbol, quantity, cost, realised, entry_session, commission, dividends, borrow,
-    multiplier, on_margin, market_value
+    multiplier, on_margin, market_value, account
 FROM nightdesk.positions WHERE book = %(book)s ORDER BY as_of, strategy, symbol;

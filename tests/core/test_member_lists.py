@@ -196,3 +196,20 @@ def test_a_book_that_names_no_symbol_itself_is_a_desk_before_its_list_is_read() 
     desk = resolve(member_book(always=[]))
     assert desk.symbols == ()
     assert desk.rules[0].name == "member"
+
+
+def test_members_go_to_the_account_of_their_class_and_single_ones_to_their_own() -> None:
+    tree = member_tree()
+    del tree["broker"]
+    accounts = {name: {"account": f"paper-{name}", "capital": 50_000} for name in ("one", "two")}
+    tree |= {"accounts": accounts, "routes": {"equity": "one", "B": "two"}}
+    tree["limits"]["cash"] = {}
+    book = parse_book(tree, "many.yaml").with_members(LIST, FIRST, LAST)
+    assert {one: book.account_of(one) for one in book.symbols} == {"A": "one", "B": "two", "SPY": "one"}
+    own = book.in_account("one")
+    assert own.symbols == ("A", "SPY")
+    mask = own.member_mask(np.array(["2020-04-01"], dtype="datetime64[D]"))
+    assert mask is not None
+    assert mask.tolist() == [[False, True]]
+    tree["routes"] = {"SPY": "one", "B": "two"}
+    assert "routes: every listed symbol of the universe go to no account" in refused(tree)

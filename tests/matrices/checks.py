@@ -33,11 +33,12 @@ def decided(desk: AlpacaDesk, number: int) -> frozenset[Decided]:
 
 
 def at_broker(desk: AlpacaDesk) -> list[Decided]:
-    """All orders that the broker has, one for each time that it took it."""
+    """All orders that the broker has, one for each time that it took it; those of a paper account too."""
+    on_paper = desk.rows("SELECT client_order_id, symbol, side, quantity FROM nightdesk.paper_orders")
     return [
         Decided(one["client_order_id"], one["symbol"].replace("/", "-"), one["side"], Decimal(one["qty"]))
         for one in desk.fake.orders
-    ]
+    ] + [Decided(*row) for row in on_paper]  # type: ignore[arg-type]
 
 
 def exactly_once(desk: AlpacaDesk, number: int, wanted: Iterable[Decided]) -> list[str]:
@@ -83,6 +84,8 @@ def only_true_fills(desk: AlpacaDesk) -> list[str]:
         for one in desk.fake.exchange.state.activities
         if one["activity_type"] == "FILL"
     }
+    on_paper = "SELECT execution_id, client_order_id, side, quantity, price FROM nightdesk.paper_fills"
+    true |= {str(name): tuple(facts) for name, *facts in desk.rows(on_paper)}  # type: ignore[misc]
     booked = desk.rows("SELECT execution_id, client_order_id, side, quantity, price FROM nightdesk.fills")
     return [f"fill {name} was booked as {facts}" for name, *facts in booked if true.get(name) != tuple(facts)]
 
@@ -91,10 +94,17 @@ def differences(desk: AlpacaDesk, number: int) -> dict[str, tuple[Decimal, Decim
     """Where the ledger, after the settling of a session, differs from the true account: ledger, broker."""
     state, day = desk.fake.exchange.state, session(number)
     rows = desk.rows(
-        "SELECT symbol, sum(quantity) FROM nightdesk.positions WHERE session = %s GROUP BY symbol", day
+        "SELECT symbol, sum(quantity) FROM nightdesk.positions "
+        "WHERE session = %s AND account = 'main' GROUP BY symbol",
+        day,
     )
     ledger = {str(symbol): Decimal(str(quantity)) for symbol, quantity in rows}
-    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", day)
+    [(cash,)] = desk.rows(
+        "SELECT coalesce((SELECT a.cash FROM nightdesk.account_marks a "
+        "WHERE a.session = p.session AND a.account = 'main'), p.cash) "
+        "FROM nightdesk.portfolio p WHERE session = %s",
+        day,
+    )
     ledger["cash"] = Decimal(str(cash))
     broker = {name.replace("/", "-"): one.quantity for name, one in state.holdings.items()}
     broker["cash"] = state.cash
@@ -137,7 +147,7 @@ def one_each(desk: AlpacaDesk, *numbers: int, besides: Iterable[str] = ()) -> li
 def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
     """The orders of a session ended here as they did at the broker, with as much filled."""
     words = {"canceled": "cancelled"}
-    there = {one["client_order_id"]: one for one in desk.fake.orders}
+    there = {one["client_order_id"]: one for one in desk.fake.orders} | _on_paper(desk)
     rows = desk.rows(
         "SELECT client_order_id, status, filled_quantity FROM nightdesk.orders "
         "WHERE session = %s AND status <> 'suppressed'",
@@ -154,6 +164,15 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
                 f"{name} is {status} with {filled} filled, at the broker {theirs[0]} with {theirs[1]}"
             )
     return wrong
+
+
+def _on_paper(desk: AlpacaDesk) -> dict[str, dict[str, str]]:
+    """The orders of a paper account as they stand there, in Alpaca's words."""
+    rows = desk.rows(
+        "SELECT o.client_order_id, o.status, coalesce(sum(f.quantity), 0) FROM nightdesk.paper_orders o "
+        "LEFT JOIN nightdesk.paper_fills f USING (account, client_order_id) GROUP BY 1, 2"
+    )
+    return {str(name): {"status": str(status), "filled_qty": f"{filled}"} for name, status, filled in rows}
 
 
 def untold(desk: AlpacaDesk) -> list[str]:

@@ -39,10 +39,12 @@ NOT_TRIED = Cell("")
 Cells = dict[tuple[bool, str, str], Cell]
 
 
-def part_of(number: int, *, parts: int, brief: bool) -> tuple[list[tuple[str, str]], Cells, Stories]:
+def part_of(
+    number: int, *, parts: int, brief: bool, two_accounts: bool
+) -> tuple[list[tuple[str, str]], Cells, Stories]:
     """Name and purpose of the columns, and every `parts`-th row of cells and story, on desks of its own."""
     cells: Cells = {}
-    with alpaca_desks(silence=1.5 * READ_SECONDS) as make_desk:
+    with alpaca_desks(silence=1.5 * READ_SECONDS, two_accounts=two_accounts) as make_desk:
         with hurried():
             columns = operations(make_desk)
             sent = next(one.stage for one in columns if one.name == "cancel by the switch")
@@ -78,9 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="single bad answers, the lesser operations by turns, no further than needed",
     )
+    parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
-    parts = in_parts(partial(part_of, parts=chosen.workers, brief=chosen.brief), chosen.workers)
+    known = {"parts": chosen.workers, "brief": chosen.brief, "two_accounts": chosen.accounts}
+    parts = in_parts(partial(part_of, **known), chosen.workers)
     columns, cells = parts[0][0], {key: cell for _, some, _ in parts for key, cell in some.items()}
     stories = {key: cell for _, _, some in parts for key, cell in some.items()}
     early = [name for name, does in columns if does in ("send", "cancel")]

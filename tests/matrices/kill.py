@@ -108,10 +108,10 @@ class Part:
     settled: int
 
 
-def part_of(number: int, *, parts: int, times: int, seed: int, settle: bool) -> Part:
+def part_of(number: int, *, parts: int, times: int, seed: int, settle: bool, two_accounts: bool) -> Part:
     """Every `parts`-th row, on a desk of its own; see `row_of`."""
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    with alpaca_desks() as make_desk:
+    with alpaca_desks(two_accounts=two_accounts) as make_desk:
         killing = Killing(make_desk(), seed + number)
         mine = list(killing.points.values())[number::parts]
         rows = [row_of(killing, moments, times, settle=settle) for moments in mine]
@@ -129,9 +129,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--settle-new", action="store_true", help="settle only where the orders stand as never before"
     )
+    parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
     known = {"times": chosen.times, "seed": chosen.seed, "settle": not chosen.settle_new}
+    known["two_accounts"] = chosen.accounts
     parts = in_parts(partial(part_of, parts=chosen.workers, **known), chosen.workers)
     [points] = {part.points for part in parts}
     rows = [parts[n % chosen.workers].rows[n // chosen.workers] for n in range(points)]

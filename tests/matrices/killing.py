@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from tests.matrices.boundaries import Boundary, code_of, watching
-from tests.matrices.checks import decided, exactly_once, ledger_agrees, never_back, only_true_fills
+from tests.matrices.checks import at_broker, decided, exactly_once, ledger_agrees, never_back, only_true_fills
 from tests.matrices.scenes import WatchedDesk, look_ahead
 from tests.matrices.stage import Stage
 from tests.session.small_desk import begin_child, die, in_child, wait_for
@@ -115,7 +115,7 @@ class Killing:
         desk, step = self._desk, STEPS[moment.stage]
         self._stages[moment.stage].restore()
         status = self._run_and_kill(moment, delay)
-        before = len(desk.fake.orders)
+        before = len(at_broker(desk))
         again = in_child(lambda: desk.run_steps(NUMBER, step, "submit", turn_seconds=20.0))
         wrong = exactly_once(desk, NUMBER, self._wanted) + never_back(desk)
         if again != 0:
@@ -129,7 +129,7 @@ class Killing:
             orders=len(self._wanted),
             sent_before=before,
             found=int(str(found)),
-            sent_after=len(desk.fake.orders) - before,
+            sent_after=len(at_broker(desk)) - before,
             violations=tuple(f"{moment.stage}, {_words(delay)}: {one}" for one in wrong),
         )
 

@@ -19,12 +19,16 @@ from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
 from tests.session.small_desk import INCEPTION, session
+from tests.session.two_accounts import IN_OTHER, with_two_accounts
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.machine import postgres
 from nightdesk.session import context
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection
+
+#: Where a book has two accounts: what goes to the one on paper.
+ON_PAPER = "QQQ"
 
 
 @dataclass
@@ -61,13 +65,15 @@ class WatchedDesk(AlpacaDesk):
 
 
 @contextmanager
-def alpaca_desks(silence: float = 2.0) -> Iterator[Callable[[], WatchedDesk]]:
+def alpaca_desks(silence: float = 2.0, *, two_accounts: bool = False) -> Iterator[Callable[[], WatchedDesk]]:
     """Makes one more desk; all of them are gone at the end.
 
     Parameters
     ----------
     silence : float
         See `FakeAlpaca`.
+    two_accounts : bool
+        Whether its book has a paper account besides, to which `ON_PAPER` goes.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-matrix-")))
@@ -86,6 +92,9 @@ def alpaca_desks(silence: float = 2.0) -> Iterator[Callable[[], WatchedDesk]]:
             fake = stack.enter_context(FakeAlpaca(opens, silence=silence))
             new = new_desk(folder / f"desk{len(made)}", databases.new(), walks)
             made.append(WatchedDesk.of(at_alpaca(new, fake)))
+            if two_accounts:
+                with_two_accounts(made[-1], ON_PAPER)
+                fake.exchange.post("CSW", f"-{IN_OTHER}")  # what lies in the other account
             stack.callback(made[-1].leave)
             return made[-1]
 

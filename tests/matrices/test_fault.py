@@ -73,3 +73,10 @@ def test_bad_answers_that_last_make_no_second_order_and_no_wrong_position() -> N
     assert {key: cells[lasting, *key] for key in expected} == expected
     for head, whens in STORIES.items():
         assert all(cells[head, name, when] for kind, name, _ in cells if kind == head for when in whens)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_so_it_is_where_a_book_has_an_account_on_paper_beside_the_real_one() -> None:
+    cells = meet_all_faults("--brief", "--accounts", seconds=890)
+    assert cells[WAYS[False], "504 after acceptance", "submit"] == "retried, found there"

@@ -10,7 +10,7 @@ MUST_BE_THERE = (
     "write_all: cur.execute(statement, values)  (from saving)",
     "write_all: found = [int(count)",
     "saving: end of with held_run(",
-    "submit: with contact(context) as broker:",
+    "_send_everywhere: with contact(context, account) as broker:",
     "send_planned: clock = _clock(context, broker)",
     "_send: begin_attempt(context.conn, name, commit=alone)",
     "begin_attempt: cur.execute(",
@@ -54,3 +54,9 @@ def test_a_process_killed_at_any_statement_leaves_each_decision_one_order() -> N
 @pytest.mark.timeout(1500)
 def test_a_process_killed_20_times_at_any_statement_leaves_each_decision_one_order() -> None:
     kill_everywhere(20, seconds=1490)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_so_it_is_where_a_book_has_an_account_on_paper_beside_the_real_one() -> None:
+    kill_everywhere(0, "--settle-new", "--accounts", seconds=590)

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from nightdesk.core.errors import Refused
 from nightdesk.orders import Intent, Order, allocate, client_order_id, cross, net
-from nightdesk.orders.order import adds_risk, limit_price, limited, marked, read_client_order_id
+from nightdesk.orders.order import (
+    adds_risk,
+    earlier_client_order_id,
+    limit_price,
+    limited,
+    marked,
+    read_client_order_id,
+)
 
 CLOSE = datetime(2020, 3, 16, 20, tzinfo=UTC)
 ONE = Decimal(1)
@@ -19,7 +26,7 @@ ONE = Decimal(1)
 def test_the_same_decision_has_the_same_id() -> None:
     first = client_order_id("multi_asset", CLOSE, "BTC-USD", "buy", "rebalance")
     assert first == client_order_id("multi_asset", CLOSE, "BTC-USD", "buy", "rebalance", 0)
-    assert first.startswith("multi-asset-20200316-btc-usd-b-")
+    assert re.fullmatch("mul_[0-9a-f]{2}-200316-btc_[0-9a-f]{2}-b[0-9a-f]{14}", first)
 
 
 def test_an_id_does_not_depend_on_the_time_zone_it_is_asked_in() -> None:
@@ -51,8 +58,7 @@ def test_another_decision_has_another_id(other: tuple[str, datetime, str, str, s
 def test_an_id_is_short_and_plain(book: str, symbol: str) -> None:
     for mark in ("", "k3f9qz"):
         made = client_order_id(book, CLOSE, symbol, "sell", "rebalance", mark=mark)
-        assert len(made) <= 48
-        assert re.fullmatch(r"[a-z0-9-]+", made)
+        assert re.fullmatch(r"[.A-Z:/a-z0-9_-]{1,36}", made), "what Binance takes"
 
 
 @given(
@@ -66,8 +72,33 @@ def test_an_id_is_read_back(book: str, symbol: str, side: str, mark: str) -> Non
     read = read_client_order_id(made)
     assert read is not None
     assert (read.mark, read.side, read.session) == (mark, side, CLOSE.date())
-    assert re.sub("_+", "-", book).startswith(read.book)
+    assert read.book[:3] == re.sub("_+", "-", book).strip("-")[:3]
     assert made.endswith(read.digest)
+
+
+@pytest.mark.parametrize("mark", ["", "k3f9qz"])
+def test_an_id_of_before_is_read_as_it_was_and_is_another_one_than_today(mark: str) -> None:
+    decision = ("multi_asset", CLOSE, "BTC-USD", "sell", "rebalance")
+    old = earlier_client_order_id(*decision, mark=mark)
+    assert old.startswith("multi-asset-20200316-btc-usd-s-"), "as databases hold it"
+    read, now = read_client_order_id(old), read_client_order_id(client_order_id(*decision, mark=mark))
+    assert read is not None
+    assert now is not None
+    assert (read.mark, read.side, read.session) == (mark, "sell", CLOSE.date())
+    assert (read.book, read.symbol) == ("multi-asset", "btc-usd")
+    assert read.digest == now.digest, "both are of the same decision"
+
+
+def test_ids_that_databases_of_before_hold_are_made_again_to_find_their_decisions() -> None:
+    gld = ("two", CLOSE, "GLD", "buy", "rebalance", 0, "k3f9qz")
+    assert earlier_client_order_id(*gld) == "two-20200316-gld-b-k3f9qz-1ae48bd9"
+    coin = ("multi_asset", CLOSE, "BTC-USD", "sell", "rebalance")
+    assert earlier_client_order_id(*coin) == "multi-asset-20200316-btc-usd-s-8131ed40d5906d"
+
+
+def test_long_names_that_begin_alike_are_told_apart_in_an_id() -> None:
+    ids = {client_order_id("b", CLOSE, one, "buy", "x")[:16] for one in ("BTC-USD", "BTC-EUR", "BTC-GBP")}
+    assert len(ids) == 3
 
 
 @pytest.mark.parametrize(
@@ -79,6 +110,9 @@ def test_an_id_is_read_back(book: str, symbol: str, side: str, mark: str) -> Non
         "two-20201399-gld-b-k3f9qz-0123abcd",
         "two-20200316-gld-x-k3f9qz-0123abcd",
         "two-20200316-gld-b-k3f9qz-0123abcg",
+        "two-201399-gld-b0123456789abcd",
+        "two-200316-gld-x0123456789abcd",
+        "two-200316-gld-Bk3f9qz0123abcg",
     ],
 )
 def test_an_id_that_no_desk_has_made_is_not_read(text: str) -> None:
@@ -90,7 +124,7 @@ def test_a_mark_makes_another_id_of_the_same_order() -> None:
     one, other = marked(order, "k3f9qz"), marked(order, "aaaaaa")
     assert len({order.client_order_id, one.client_order_id, other.client_order_id}) == 3
     assert marked(one, "") == order
-    assert one.client_order_id.startswith("two-20200316-gld-b-k3f9qz-")
+    assert one.client_order_id.startswith("two-200316-gld-Bk3f9qz")
 
 
 def _net(*intents: Intent) -> tuple[Order, ...]:

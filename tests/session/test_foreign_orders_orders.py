@@ -156,7 +156,7 @@ def test_another_desk_is_found_by_what_was_executed_for_it(desk: AlpacaDesk, fak
         for name in ("one", "two")
     ]
     with open_connection(desk.url) as conn:
-        add_executions(conn, "small", two)  # as the settling does
+        add_executions(conn, "small", "main", two)  # as the settling does
     desk.run_steps(0, "submit", "close")
     assert statuses(desk) == {"suppressed"}
     [(level, body)] = alerts(desk)

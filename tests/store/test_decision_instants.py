@@ -13,6 +13,8 @@ from tests.store.old_database import make_old, old_migrations
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused, Transient
+from nightdesk.orders import Order
+from nightdesk.orders.order import earlier_client_order_id
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session
 from nightdesk.store.connection import connect
@@ -204,6 +206,11 @@ def test_code_of_now_does_not_open_the_old_database_before_it_is_brought_up_to_d
         connect()
 
 
+def _as_of_that_time(order: Order) -> str:
+    """The id that the code of that time gave an order."""
+    return earlier_client_order_id(order.book, order.as_of, order.symbol, order.side, order.purpose)
+
+
 @pytest.mark.parametrize("name", ["multi_asset", "equity_swing"])
 def test_the_next_session_of_an_upgraded_book_is_decided_as_it_would_have_been(
     name: str, conn: Connection, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -220,6 +227,7 @@ def test_the_next_session_of_an_upgraded_book_is_decided_as_it_would_have_been(
     assert mark is not None
     assert (f"{mark.nav}", f"{mark.cash}") == (expected["nav"], expected["cash"])
     sent = [one.order for one in orders_of(conn, name, close(NEXT))]
-    assert [f"{one.client_order_id} {one.side} {one.quantity:f} {one.symbol}" for one in sent] == expected[
-        "orders"
-    ]
+    names = {one.client_order_id: _as_of_that_time(one) for one in sent}
+    assert [
+        f"{names[one.client_order_id]} {one.side} {one.quantity:f} {one.symbol}" for one in sent
+    ] == expected["orders"]

@@ -30,7 +30,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         conn, "an-order", NOW, SESSION, "rejected", WORDS,
         answer={"message": WORDS, "qty": "5", "seen": [WORDS]},
     ),
-    "broker_health": lambda conn: note_silence(conn, "swing", NOW, WORDS),
+    "broker_health": lambda conn: note_silence(conn, "swing", "main", NOW, WORDS),
     "recoveries": lambda conn: add_recovery(conn, "swing", NOW, NOW, {"steps": [WORDS]}),
     "feed_health": lambda conn: Health(conn).save("yahoo", FAULT),
     "risk_events": lambda conn: set_kill_switch(

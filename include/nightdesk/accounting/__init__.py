@@ -3,8 +3,17 @@
 from nightdesk.accounting.actions import corporate_actions
 from nightdesk.accounting.booking import cross_entries, fill_entries, orders_after, restate
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position, capital, fold, mark
-from nightdesk.accounting.period import Accrual, AccrualTerms, Period, accrual_terms, accruals_of, register
+from nightdesk.accounting.period import (
+    Accrual,
+    AccrualTerms,
+    Period,
+    accrual_terms,
+    accruals_of,
+    register,
+    routed,
+)
 from nightdesk.accounting.settlement import Opening, Settlement, at_the_open, settle
+from nightdesk.accounting.transfers import Transfer
 
 __all__ = [
     "Accrual",
@@ -16,6 +25,7 @@ __all__ = [
     "Period",
     "Position",
     "Settlement",
+    "Transfer",
     "accrual_terms",
     "accruals_of",
     "at_the_open",
@@ -28,5 +38,6 @@ __all__ = [
     "orders_after",
     "register",
     "restate",
+    "routed",
     "settle",
 ]

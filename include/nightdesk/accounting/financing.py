@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger, Position
+from nightdesk.accounting.ledger import Entry, Ledger, Position, cash_entry
 from nightdesk.accounting.period import Period, Rates
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import CENT, ZERO, apportion, exact, to_cents
@@ -18,12 +18,15 @@ DAYS_A_YEAR = 360
 
 
 def interest(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-    """The entry of a period's interest on the balance of its beginning; none where it is 0."""
-    earned = interest_on(ledger.cash, period.terms.rates, period.days)
-    if not earned:
+    """The entry of a period's interest on each account's balance of its beginning; none where it is 0."""
+    rates, days = period.terms.rates, period.days
+    if not (rates.credit or rates.debit) or not days:
         return ()
     reference = f"interest-{period.session}"
-    return (Entry(period.session, "interest", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, earned, ZERO, reference),)
+    earned = ((name, interest_on(ledger.cash_in(name), rates, days)) for name in period.terms.ours)
+    return tuple(
+        cash_entry(period.session, "interest", cash, reference, name) for name, cash in earned if cash
+    )
 
 
 def interest_on(cash: Decimal, rates: Rates, days: int) -> Decimal:

@@ -10,6 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact, to_cents, to_price
@@ -17,7 +18,11 @@ from nightdesk.core.money import ZERO, exact, to_cents, to_price
 EntryKind = Literal[
     "capital", "fill", "cross", "dividend", "capital_gain", "return_of_capital", "split", "exchange",
     "redemption", "adjustment", "fee", "interest", "borrow", "expiry", "exercise", "assignment", "funding",
+    "transfer",
 ]  # fmt: skip
+
+#: The cash of a book that has it all in `main`.
+NOWHERE_ELSE: Mapping[str, Decimal] = MappingProxyType({})
 
 #: Strategy and symbol of an entry that belongs to the whole book.
 WHOLE_BOOK = ""
@@ -41,6 +46,7 @@ class Entry:
         each. An adjustment of cash alone is profit.
         "expiry" ends contracts for nothing; "exercise" and "assignment" end them for units of the underlying,
         a leg each, and the option's leg gives its cost to the other.
+        "transfer" moves cash between two accounts of the book, an entry each.
     strategy, symbol : str
         Whose position; empty where only the book's cash moves.
     quantity : Decimal
@@ -63,6 +69,8 @@ class Entry:
     since : date or None
         From when it counts, where that is before `session`: the purchase of units that an exchange brings,
         the ex-date of an action that is booked late.
+    account : str
+        The account of the book whose cash, or position, it moves.
     """
 
     session: date
@@ -76,6 +84,7 @@ class Entry:
     reference: str
     cost: Decimal = ZERO
     since: date | None = None
+    account: str = MAIN
 
     @property
     def in_full(self) -> Decimal:
@@ -83,9 +92,9 @@ class Entry:
         return self.cash - self.cost
 
     @property
-    def key(self) -> tuple[date, EntryKind, str, str, str]:
+    def key(self) -> tuple[date, EntryKind, str, str, str, str]:
         """Which fact it is: a second entry with the same key says the same again."""
-        return self.session, self.kind, self.strategy, self.symbol, self.reference
+        return self.session, self.kind, self.account, self.strategy, self.symbol, self.reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,23 +186,50 @@ class NetPosition:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Cash in dollars and the positions by (strategy, symbol), closed ones included."""
+    """Cash in dollars over all accounts, and the positions by (strategy, symbol), closed ones included.
+
+    `other_cash` is the cash that lies in other accounts than `main`, by account; the rest of the cash is
+    there. A position is in the account that its symbol goes to.
+    """
 
     cash: Decimal = ZERO
     positions: Mapping[tuple[str, str], Position] = field(default_factory=dict)
+    other_cash: Mapping[str, Decimal] = NOWHERE_ELSE
+
+    def cash_in(self, account: str) -> Decimal:
+        """Dollars in one account."""
+        if account == MAIN:
+            return self.cash - sum(self.other_cash.values(), ZERO) if self.other_cash else self.cash
+        return self.other_cash.get(account, ZERO)
+
+    def in_account(self, account: str, account_of: Mapping[str, str]) -> Ledger:
+        """One account's part of it, which counts as `main` there.
+
+        Parameters
+        ----------
+        account : str
+        account_of : mapping of symbol to str
+            Where each symbol goes; empty where all of them go to one account, which is given whole.
+        """
+        if not account_of:
+            return self
+        mine = {key: one for key, one in self.positions.items() if account_of.get(key[1]) == account}
+        return Ledger(self.cash_in(account), mine)
 
     def apply(self, entries: Iterable[Entry]) -> Ledger:
         """The ledger after some entries, in their order."""
         entries = tuple(entries)
         if not entries:
             return self
-        cash, positions = self.cash, dict(self.positions)
+        cash, positions, other = self.cash, dict(self.positions), self.other_cash
         for entry in entries:
             cash += entry.cash
+            if entry.account != MAIN:
+                other = {**other, entry.account: other.get(entry.account, ZERO) + entry.cash}
             if entry.symbol:
                 key = (entry.strategy, entry.symbol)
                 positions[key] = (positions.get(key) or Position(*key)).after(entry)
-        return Ledger(cash, positions)
+        return Ledger(cash, positions, other)
 
     def held(self) -> tuple[Position, ...]:
         """The positions that are not flat."""
@@ -238,11 +274,14 @@ def fold(entries: Iterable[Entry]) -> Ledger:
     return Ledger().apply(entries)
 
 
-def capital(session: date, amount: Decimal) -> Entry:
-    """The entry by which a book receives its money."""
-    return Entry(
-        session, "capital", WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, to_cents(amount), ZERO, "initial capital"
-    )
+def capital(session: date, amount: Decimal, account: str = MAIN) -> Entry:
+    """The entry by which an account of a book receives its money."""
+    return cash_entry(session, "capital", to_cents(amount), "initial capital", account)
+
+
+def cash_entry(session: date, kind: EntryKind, cash: Decimal, reference: str, account: str = MAIN) -> Entry:
+    """An entry that moves the cash of an account and belongs to no strategy."""
+    return Entry(session, kind, WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, cash, ZERO, reference, account=account)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
+from nightdesk.accounting.transfers import Transfer, seen_in
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.book import Book
 from nightdesk.core.contracts import Contract
 from nightdesk.core.errors import Refused
@@ -36,14 +38,37 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class AccrualTerms:
-    """What accruals need to know of a book: smallest quantities by symbol, its rates, its own accruals, and
-    what a unit of its options and perpetuals stands for.
+    """What accruals need to know of a book.
+
+    Attributes
+    ----------
+    units : mapping of symbol to Decimal
+        Smallest quantities.
+    rates : Rates
+        Of the accounts that are ours.
+    own : tuple of Accrual
+        The book's own.
+    contracts : mapping of symbol to Contract
+        What a unit of its options and perpetuals stands for.
+    ours : tuple of str
+        The accounts that accrue here; a real broker books what it takes and gives itself.
+    account_of : mapping of symbol to str
+        Where each symbol goes; empty where all of them go to `main`.
+    capitals : mapping of str to Decimal
+        Dollars that each account begins with; empty where all of it goes to `main`.
     """
 
     units: Mapping[str, Decimal] = field(default_factory=dict)
     rates: Rates = field(default_factory=Rates)
     own: tuple[Accrual, ...] = ()
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+    ours: tuple[str, ...] = (MAIN,)
+    account_of: Mapping[str, str] = field(default_factory=dict)
+    capitals: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def within(self, account: str) -> AccrualTerms:
+        """The terms as one of the accounts has them, which calls itself `main`."""
+        return replace(self, ours=(MAIN,) if account in self.ours else (), account_of={}, capitals={})
 
 
 def rates_of(book: Book) -> Rates:
@@ -55,15 +80,16 @@ def rates_of(book: Book) -> Rates:
     )
 
 
-def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
+def accrual_terms(book: Book, ours: Collection[str] | None = None) -> AccrualTerms:
     """The terms that a book states.
 
     Parameters
     ----------
     book : Book
-    simulated : bool
-        Whether the account is one of ours. A real broker books interest, borrow fees and whatever else it
-        takes itself: there are no rates and no accruals of the book's own then.
+    ours : collection of str, optional
+        The accounts that are simulated; all of them by default, as a backtest has them. A real broker books
+        interest, borrow fees and whatever else it takes itself: of its account there are no rates and no
+        accruals of the book's own.
 
     Raises
     ------
@@ -71,10 +97,24 @@ def accrual_terms(book: Book, *, simulated: bool = True) -> AccrualTerms:
         As `accruals_of`.
     """
     units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
-    if not simulated:
+    names = tuple(one for one in book.account_names if ours is None or one in ours)
+    accounts = routed(book)
+    capitals = {name: one.capital for name, one in book.accounts.items()}
+    if not names:
         contracts = {name: replace(one, funding=ZERO) for name, one in book.contracts.items()}
-        return AccrualTerms(units, contracts=contracts)
-    return AccrualTerms(units, rates_of(book), accruals_of(book), book.contracts)
+        return AccrualTerms(units, contracts=contracts, ours=(), account_of=accounts, capitals=capitals)
+    rates = rates_of(book)
+    if len(names) < len(book.account_names):
+        lent = {symbol: rate for symbol, rate in rates.borrow.items() if accounts[symbol] in names}
+        rates = replace(rates, borrow=lent)
+    return AccrualTerms(units, rates, accruals_of(book), book.contracts, names, accounts, capitals)
+
+
+def routed(book: Book) -> dict[str, str]:
+    """The account of each symbol; empty where all of them go to `main`."""
+    if book.account_names == (MAIN,):
+        return {}
+    return {symbol: book.account_of(symbol) for symbol in book.universe}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +154,8 @@ class Period:
         How often positions in perpetuals pay each other in it.
     expiring : frozenset of str
         Contracts that expire at its end.
+    transfers : tuple of Transfer
+        What a person moves between accounts of the book in it.
     """
 
     as_of: datetime
@@ -132,11 +174,23 @@ class Period:
     capital: Decimal = ZERO
     fundings: int = 0
     expiring: frozenset[str] = frozenset()
+    transfers: tuple[Transfer, ...] = ()
 
     @property
     def days(self) -> int:
         """Calendar days in it for which money costs and earns."""
         return 0 if self.since is None else (self.session - self.since).days
+
+    def within(self, account: str) -> Period:
+        """The period of one of the book's accounts, which calls itself `main`."""
+        if not self.terms.account_of:
+            return self
+        return replace(
+            self,
+            terms=self.terms.within(account),
+            transfers=seen_in(account, self.transfers),
+            late=tuple(one for one in self.late if self.terms.account_of.get(one.symbol) == account),
+        )
 
     def of_account(self, owner: str) -> Period:
         """The period as an account lives through it, which has one owner and was given its money.

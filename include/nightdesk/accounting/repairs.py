@@ -10,7 +10,8 @@ from typing import Any
 
 from nightdesk.accounting.booking import fill_entries, on_margin
 from nightdesk.accounting.financing import shorts_of
-from nightdesk.accounting.ledger import NO_CONTRACTS, WHOLE_BOOK, Entry, EntryKind, Ledger
+from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, EntryKind, Ledger, cash_entry
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.contracts import Contract
 from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
 from nightdesk.orders.broker_account import Movement
@@ -70,6 +71,8 @@ class LedgerSnapshot:
         Those whose unit is not worth its price.
     at_close : callable
         What the close of the session makes of a ledger after the fills: the broker has lived through it.
+    account : str
+        The account of the book that it is of.
     """
 
     session: date
@@ -83,6 +86,7 @@ class LedgerSnapshot:
     owed: tuple[Entry, ...] = ()
     contracts: Mapping[str, Contract] = NO_CONTRACTS
     at_close: Callable[[Ledger], Ledger] = _unchanged
+    account: str = MAIN
 
 
 @dataclass(frozen=True)
@@ -210,21 +214,21 @@ def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -
     if movement.quantity:
         entries = adjustment_entries(movement.symbol, movement.quantity, ledger, ours, movement.movement_id)
     if movement.kind == "borrow" and movement.cash:
-        entries += _borrow_entries(movement, ledger, ours.session)
+        entries += _borrow_entries(movement, ledger, ours)
     elif movement.cash:
         kind: EntryKind = "interest" if movement.kind == "interest" else "fee"
-        entries += (_cash_entry(ours.session, kind, movement.cash, movement.movement_id),)
+        entries += (_of_cash(ours, kind, movement.cash, movement.movement_id),)
     return entries
 
 
-def _borrow_entries(movement: Movement, ledger: Ledger, session: date) -> tuple[Entry, ...]:
+def _borrow_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:
     """What a broker took for borrowed units; of a symbol that nobody is short in now it is the book's."""
     shorts = shorts_of(ledger, movement.symbol)
     if not shorts:
-        return (_cash_entry(session, "borrow", movement.cash, movement.movement_id),)
+        return (_of_cash(ours, "borrow", movement.cash, movement.movement_id),)
     shares = apportion(to_cents(movement.cash), [-one.quantity for one in shorts], CENT)
     return tuple(
-        Entry(session, "borrow", one.strategy, one.symbol, ZERO, ZERO, share, ZERO, movement.movement_id)
+        Entry(ours.session, "borrow", one.strategy, one.symbol, ZERO, ZERO, share, ZERO, movement.movement_id)
         for one, share in zip(shorts, shares, strict=True)
         if share
     )
@@ -250,7 +254,7 @@ def adjustment_entries(
     nothing in.
     """
     if item == CASH:
-        return (_cash_entry(ours.session, "adjustment", amount, reference),)
+        return (_of_cash(ours, "adjustment", amount, reference),)
     holders = sorted((one for one in ledger.held() if one.symbol == item), key=lambda one: one.strategy)
     weights = [one.quantity for one in holders]
     shares = {ours.heir: amount}
@@ -278,5 +282,5 @@ def trade_entries(
     return tuple(replace(one, price=price, cash=paid) for one, paid in zip(moved, shares, strict=True))
 
 
-def _cash_entry(session: date, kind: EntryKind, cash: Decimal, reference: str) -> Entry:
-    return Entry(session, kind, WHOLE_BOOK, WHOLE_BOOK, ZERO, ZERO, to_cents(cash), ZERO, reference)
+def _of_cash(ours: LedgerSnapshot, kind: EntryKind, cash: Decimal, reference: str) -> Entry:
+    return cash_entry(ours.session, kind, to_cents(cash), reference, ours.account)

@@ -7,7 +7,7 @@ ends (`CLOSING`); then the book is marked.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -18,6 +18,9 @@ from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
 from nightdesk.accounting.option_life import expiry, refuse_adjusted
 from nightdesk.accounting.period import Period, due
+from nightdesk.accounting.placing import placed
+from nightdesk.accounting.transfers import transfer_entries
+from nightdesk.core.account_terms import MAIN
 from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
 from nightdesk.orders.order import Order
 
@@ -27,7 +30,14 @@ Brings = Callable[[Ledger, Period], tuple[Entry, ...]]
 
 
 def _capital(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-    return (capital(period.session, period.capital),) if period.capital else ()
+    if not period.capital:
+        return ()
+    parts = period.terms.capitals or {MAIN: period.capital}
+    return tuple(capital(period.session, amount, name) for name, amount in parts.items() if amount)
+
+
+def _transfers(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    return transfer_entries(period.transfers, period.session) if period.transfers else ()
 
 
 def _crosses(_ledger: Ledger, period: Period) -> tuple[Entry, ...]:
@@ -61,13 +71,23 @@ def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 
 
 def _own(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
-    return tuple(entry for one in period.terms.own for entry in due(one, ledger, period))
+    terms = period.terms
+    if not terms.own or not terms.account_of:
+        return tuple(entry for one in terms.own if terms.ours for entry in due(one, ledger, period))
+    return tuple(
+        replace(entry, account=name)
+        for name in terms.ours
+        for one in terms.own
+        for entry in due(one, ledger.in_account(name, terms.account_of), period.within(name))
+    )
 
 
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
-#: so it precedes the actions of the open.
-ACCRUALS: tuple[Brings, ...] = (_capital, _crosses, interest, borrow, funding, _own, _late_actions, _actions)
+#: so it precedes the actions of the open, and money that a person moves from one account to another.
+ACCRUALS: tuple[Brings, ...] = (
+    _capital, _crosses, interest, borrow, funding, _own, _transfers, _late_actions, _actions
+)  # fmt: skip
 
 
 #: What is booked at the close, after the fills and before the mark.
@@ -176,8 +196,11 @@ def settle[E: Executed](
         raise ValueError(f"the book is settled up to {opening.as_of}: {period.as_of} is not booked again")
     accrued = accrue(opening.ledger, orders, period)
     executed = execute(accrued)
-    ledger = accrued.ledger.apply(executed.entries) if executed.entries else accrued.ledger
-    entries = accrued.entries + executed.entries
+    traded, ledger = executed.entries, accrued.ledger
+    if traded:
+        traded = placed(traded, period.terms.account_of)
+        ledger = ledger.apply(traded)
+    entries = accrued.entries + traded
     closing, ledger = at_close(ledger, period)
     return Settlement(period, opening, entries + closing, ledger, executed, accrued.ended)
 
@@ -193,6 +216,7 @@ def _booked(accruals: Sequence[Brings], ledger: Ledger, period: Period) -> tuple
     for brings in accruals:
         made = brings(ledger, period)
         if made:
+            made = placed(made, period.terms.account_of)
             entries += made
             ledger = ledger.apply(made)
     return entries, ledger

@@ -13,7 +13,7 @@ class PositionLine:
 
     `average_cost` and `price` are dollars as prices are quoted, `value` and `profit` (unrealised)
     dollars, `weight` a share of NAV. `note` says what a reader must know of it, such as that its symbol is in
-    quarantine.
+    quarantine; `account` is empty in a book of one account.
     """
 
     symbol: str
@@ -26,6 +26,7 @@ class PositionLine:
     weight: float
     group: str = ""
     note: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class HoldingLine:
     @property
     def note(self) -> str:
         return self.parts[0].note
+
+    @property
+    def account(self) -> str:
+        return self.parts[0].account
 
     @property
     def price(self) -> Decimal:

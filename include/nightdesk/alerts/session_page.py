@@ -55,7 +55,7 @@ class OrderLine:
     """One order decided at the session's close, for the next open.
 
     `reference_price` is the close it was sized at and `limit_price` its worst price (None without one), in
-    dollars a unit; the weights are shares of NAV.
+    dollars a unit; the weights are shares of NAV. `account` is empty in a book of one account.
     """
 
     symbol: str
@@ -67,6 +67,19 @@ class OrderLine:
     state: str
     reason: str
     limit_price: Decimal | None = None
+    account: str = ""
+
+
+@dataclass(frozen=True)
+class AccountLine:
+    """One of several accounts of a book at the mark: where it lies, and what is in it, dollars."""
+
+    name: str
+    broker: str
+    cash: Decimal
+    positions_value: Decimal
+    value: Decimal
+    orders: int
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,8 @@ class SessionReport:
         Since the book's inception; None in its first session.
     slippage : Slippage
         Of all fills together, expected and realised.
+    accounts : tuple of AccountLine
+        Empty in a book of one account.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
@@ -199,6 +214,7 @@ class SessionReport:
     signals: tuple[SignalLine, ...] = ()
     quality: tuple[QualityLine, ...] = ()
     sources: tuple[SourceLine, ...] = ()
+    accounts: tuple[AccountLine, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RiskSection | None = None
     drawdown_since_reset: float | None = None

@@ -70,7 +70,7 @@ class AlpacaBroker(Broker):
 
     def __init__(self, book: Book, credentials: Credentials, patience: Patience | None = None) -> None:
         super().__init__(book)
-        address = address_of(self._name, credentials.url, book.broker.live)
+        address = address_of(self._name, credentials.url, book.own_entry.live)
         self._line = AlpacaLine(self._name, credentials, address, PATIENCE if patience is None else patience)
         self._symbols = Symbols(book.universe)
         self._calendar = get_calendar(book.calendar)
@@ -81,7 +81,7 @@ class AlpacaBroker(Broker):
 
     def account(self) -> Account:
         answer = self._line.ask("the account", lambda client: client.get_account())
-        live = self._book.broker.live
+        live = self._book.own_entry.live
         return self._read("the account", lambda: account_of(answer, self._name, live=live))
 
     def positions(self) -> Mapping[str, Decimal]:

@@ -112,7 +112,8 @@ class Broker(ABC):
     Parameters
     ----------
     book : Book
-        Its account, costs and universe.
+        Its account, costs and universe; of a book with accounts by name the view of one, see
+        `Book.in_account`.
     """
 
     #: The name under which a book lists it.
@@ -123,7 +124,7 @@ class Broker(ABC):
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._name = book.broker.account
+        self._name = book.own_entry.account
 
     def refuse_impossible(self, order: Order) -> None:
         """Reject, before anything is sent, what this kind of broker cannot trade."""

@@ -36,7 +36,7 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
     Parameters
     ----------
     book : Book
-        Names the kind of broker and the account.
+        Names the kind of broker and the account; of a book with accounts by name, `Book.in_account` of one.
     conn : Connection
         Where the embedded paper broker keeps its state.
     environ : mapping of str to str, optional
@@ -48,12 +48,12 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
         When there is no such kind of broker, its credentials are missing, the account holds real money and is
         not named as such, or the book decides within a session and the account is a real one.
     """
-    return _kind(book.broker.kind).open(book, conn, os.environ if environ is None else environ)
+    return _kind(book.own_entry.kind).open(book, conn, os.environ if environ is None else environ)
 
 
 def open_account(book: Book, environ: Mapping[str, str]) -> Broker:
     """The account of a book at a real broker, for which no database is needed; raises as `make`."""
-    return _kind(book.broker.kind).open(book, None, environ)
+    return _kind(book.own_entry.kind).open(book, None, environ)
 
 
 def capabilities(kind: str) -> Capabilities:
@@ -91,7 +91,7 @@ def register[B: OpenedBySecrets](cls: type[B]) -> type[B]:
 
     def opened(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
         _refuse_hours(book)
-        refuse_unintended_live(book.broker, environ)
+        refuse_unintended_live(book.own_entry, environ)
         return cls.open(book, environ)
 
     BROKERS.add(cls.kind, BrokerKind(opened, lambda: cls.capabilities))
@@ -102,7 +102,7 @@ def _open_paper(book: Book, conn: Connection | None, environ: Mapping[str, str])
     from nightdesk.brokers.paper import PaperBroker
 
     if conn is None:
-        raise Refused(f"the paper account {book.broker.account} is in the database: reach that first")
+        raise Refused(f"the paper account {book.own_entry.account} is in the database: reach that first")
     return PaperBroker(book, conn)
 
 
@@ -116,16 +116,16 @@ def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]
     from nightdesk.brokers.alpaca import AlpacaBroker
 
     _refuse_hours(book)
-    refuse_unintended_live(book.broker, environ)
-    return AlpacaBroker(book, credentials_of(book.broker, environ))
+    refuse_unintended_live(book.own_entry, environ)
+    return AlpacaBroker(book, credentials_of(book.own_entry, environ))
 
 
 def _refuse_hours(book: Book) -> None:
     """Refuse a book that decides within a session: what a real broker tells is kept by its session."""
     if book.schedule.rhythm != "daily":
         raise Refused(
-            f"book {book.name} decides each hour, and what {book.broker.kind} tells of executions is kept by "
-            "session: give it a paper account (broker.kind: paper), or let it decide daily"
+            f"book {book.name} decides each hour, and what {book.own_entry.kind} tells of executions is kept "
+            "by session: give it a paper account (broker.kind: paper), or let it decide daily"
         )
 
 

@@ -67,5 +67,5 @@ def refuse_unintended_live(entry: BrokerEntry, environ: Mapping[str, str]) -> No
     if entry.live and entry.account not in named:
         raise Refused(
             f"account {entry.account} of {entry.kind} holds real money (broker.live), and {LIVE_VARIABLE} "
-            f"does not name it: add {entry.account} there to trade for real, or set broker.live to false"
+            f"does not name it: add {entry.account} there to trade for real, or set its `live` to false"
         )

@@ -1,7 +1,8 @@
-"""`broker`: how a book's account stands at its broker, and whose orders are there."""
+"""`broker`, `accounts`, `transfer`: how a book's accounts stand, whose orders are there, money among them."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from nightdesk.session.context import Context
+    from nightdesk.store.db import Connection
 
 Claim = Annotated[
     bool,
@@ -49,20 +51,133 @@ def broker(book: BookName, claim: Claim = False, reason: Because = "", json: Jso
         raise Refused("--reason goes with --claim")
     with database() as conn, open_standing(book, conn=conn) as context:
         claimed = claim_foreign(context, reason=reason, who=getpass.getuser()) if claim else ()
-        found = {**_account(context), "claimed": [words_of(one) for one in claimed]}
-    show(found, as_json=json, text=lambda: _told(found))
+        told = {"claimed": [words_of(one) for one in claimed]}
+        names = context.book.account_names
+        each = [_account(context, name) for name in names]
+    if len(each) == 1:
+        found = {**each[0], **told}
+        show(found, as_json=json, text=lambda: _told(found))
+    else:
+        document = {
+            "book": context.book.name,
+            "accounts": [{"name": name, **one} for name, one in zip(names, each, strict=True)],
+            **told,
+        }
+        show(document, as_json=json, text=lambda: _told_each(document))
 
 
-def _account(context: Context) -> dict[str, Any]:
-    """What the broker says, beside the database's clock and mark."""
+@app.command(epilog=example("nightdesk accounts two_brokers"))
+def accounts(book: BookName, json: Json = False) -> None:
+    """Show the accounts of a started book: broker, cash, value, open orders, as of its newest mark."""
+    from nightdesk.cli.book_commands import open_book
+    from nightdesk.cli.status_lines import account_lines
+    from nightdesk.core.errors import Refused
+
+    name = open_book(book).name
+    with database() as conn:
+        found = account_documents(conn, name, several_only=False)
+    if not found:
+        raise Refused(f"book {name!r} was never started: `nightdesk run {name}` decides its first session")
+    show({"book": name, "accounts": found}, as_json=json, text=lambda: [f"{name}:", *account_lines(found)])
+
+
+@app.command(
+    epilog=example('nightdesk transfer two_brokers stocks coins 5000 --reason "more room for coins"')
+)
+def transfer(
+    book: BookName,
+    source: Annotated[str, typer.Argument(metavar="FROM", help="Account of the book that gives.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="Account of the book that receives.")],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help="Dollars, such as 2500 or 2500.50.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="WORDS", help="Why; kept with it.")],
+    json: Json = False,
+) -> None:
+    """Move money from one account of a book to another.
+
+    The next decision books it in both. Between real accounts you move the money at the brokers.
+    """
+    import getpass
+    from decimal import Decimal, InvalidOperation
+
+    from nightdesk.core.errors import Refused
+    from nightdesk.operations.transfer import transfer as move
+    from nightdesk.session.entry import open_standing
+
+    try:
+        dollars = Decimal(amount)
+    except InvalidOperation:
+        dollars = Decimal("NaN")
+    if not dollars.is_finite():
+        raise Refused(f"found the amount {amount!r}; name dollars, such as 2500 or 2500.50")
+    who = getpass.getuser()
+    with database() as conn, open_standing(book, conn=conn) as context:
+        done = move(context, source, target, dollars, reason=reason, who=who)
+        name, session = context.book.name, context.schedule.session_of(done.as_of)
+    document = {
+        "book": name, "transfer": done.number, "session": session, "from": source, "to": target,
+        "amount": done.amount, "reason": reason, "who": who,
+    }  # fmt: skip
+    show(
+        document,
+        as_json=json,
+        text=lambda: [
+            f"{name}: {done.amount:,.2f} dollars go from {source} to {target} with the settling of {session}"
+        ],
+    )
+
+
+def account_documents(conn: Connection, book: str, *, several_only: bool) -> list[dict[str, Any]]:
+    """The accounts of a started book at its newest mark; none of one that was never started, nor, with
+    `several_only`, of a book of one account.
+    """
+    from nightdesk.store.book_rows import book_record
+    from nightdesk.store.ledger_rows import account_marks_of, latest_marked, read_mark
+    from nightdesk.store.transfer_rows import orders_by_account, transfers_of
+
+    record = book_record(conn, book)
+    if record is None or (several_only and len(record.whole) == 1):
+        return []
+    settled, orders = latest_marked(conn, book), orders_by_account(conn, book)
+    mark = None if settled is None else read_mark(conn, book, settled)
+    marks = {} if settled is None else {one.account: one for one in account_marks_of(conn, book, settled)}
+    coming = [] if settled is None else [one for one in transfers_of(conn, book) if one.as_of > settled]
+    out = []
+    for one in record.whole:
+        own = marks.get(one.name) or (mark if len(record.whole) == 1 else None)
+        out.append(
+            {
+                "name": one.name,
+                "broker": one.broker,
+                "account": one.account,
+                "session": None if mark is None else mark.session,
+                "cash": None if own is None else own.cash,
+                "positions_value": None if own is None else own.positions_value,
+                "value": None if own is None else own.nav,
+                "open_orders": orders.get(one.name, 0),
+                "coming": sum((at.amount for at in coming if at.target == one.name), Decimal(0))
+                - sum((at.amount for at in coming if at.source == one.name), Decimal(0)),
+            }
+        )
+    return out
+
+
+def _told_each(document: Mapping[str, Any]) -> Iterator[str]:
+    for one in document["accounts"]:
+        yield f"account {one['name']}:"
+        yield from (f"  {line}" for line in _told({**one, "claimed": ()}))
+    yield from (f"  claimed: {one}" for one in document["claimed"])
+
+
+def _account(context: Context, name: str) -> dict[str, Any]:
+    """What the broker of an account says, beside the database's clock and mark."""
     from nightdesk.session.broker_session import contact
     from nightdesk.session.foreign_orders import look_for_foreign, words_of
     from nightdesk.store.db import now
     from nightdesk.store.installation import installation_mark
 
-    with contact(context) as at:
+    with contact(context, name) as at:
         account, clock = at.account(), at.clock()
-        foreign = () if at.simulated else look_for_foreign(context, at)
+        foreign = () if at.simulated else look_for_foreign(context, name, at)
     return {
         "book": context.book.name,
         "account": account.name,

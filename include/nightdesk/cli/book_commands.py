@@ -174,14 +174,15 @@ def _lists_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
 
 
 def _summary(book: Book) -> dict[str, object]:
+    entries = [book.entry_of(name) for name in book.account_names]
     values = (
         book.name,
         book.title,
         len(book.universe) if book.members is None else book.members.members,
         ", ".join(book.strategies),
         ", ".join(book.feeds.daily),
-        book.broker.kind,
-        book.broker.account,
+        ", ".join(dict.fromkeys(one.kind for one in entries)),
+        ", ".join(one.account for one in entries),
         book.initial_capital,
     )
     return dict(zip(SUMMARY, values, strict=True))

@@ -116,7 +116,13 @@ def adopt(book: BookName, reason: Reason, json: Json = False) -> None:
     with database() as conn, open_standing(book, conn=conn) as context:
         done, name = adopt_difference(context, reason=reason, who=who), context.book.name
     show(
-        {"book": name, "session": done.session, "amounts": done.amounts, "reason": reason, "who": who},
+        {
+            "book": name,
+            "session": done.session,
+            "amounts": done.amounts,
+            "reason": reason,
+            "who": who,
+        },
         as_json=json,
         text=lambda: [
             f"{name}: {item} {amount:+f}, booked by the settling of {done.session}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nightdesk.cli.account_commands import account_documents
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, Json
@@ -154,6 +155,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
         "since_inception": _since_inception(conn, book, marks),
         "data": _data(conn, book, newest[0] if newest else None, schedule, left - held),
+        "accounts": account_documents(conn, book, several_only=True),
         "positions": positions,
         "leaving": sorted(held & left),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],

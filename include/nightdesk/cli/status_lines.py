@@ -72,17 +72,43 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {one['level']['answer']['in_words']}"
     yield from (f"  {_strategy_line(day)}" for day in one["by_strategy"] if day["profit"])
     yield from (f"  {line}" for line in _data_lines(one["data"]))
-    yield from (f"  {line}" for line in _position_lines(one["positions"]))
+    yield from (f"  {line}" for line in account_lines(one["accounts"]))
+    yield from (f"  {line}" for line in _position_lines(one["positions"], named=bool(one["accounts"])))
     if one["leaving"]:
         yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
-        yield f"  order of {order['name']}: {order['side']} {amount}, {order['status']}"
+        where = f" in account {order['account']}" if one["accounts"] else ""
+        yield f"  order of {order['name']}: {order['side']} {amount}{where}, {order['status']}"
     yield from (f"  {line}" for line in _alert_lines(one["alerts"]))
 
 
-def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A line a symbol; beneath one that several strategies hold, what each of them holds."""
+def account_lines(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """A line an account: where it lies, its cash and value, its open orders, and money on its way."""
+    from nightdesk.alerts.figures import money
+
+    def dollars(amount: Any) -> str:
+        return "" if amount is None else money(amount)
+
+    heads = ("account", "broker", "cash", "positions", "value", "open orders", "coming")
+    rows = [
+        (
+            one["name"],
+            f"{one['account']} of {one['broker']}",
+            *(dollars(one[name]) for name in ("cash", "positions_value", "value")),
+            f"{one['open_orders']}",
+            money(one["coming"], signed=True) if one["coming"] else "",
+        )
+        for one in accounts
+    ]
+    if rows:
+        yield from table(heads, rows, right=heads[2:])
+
+
+def _position_lines(positions: Sequence[Mapping[str, Any]], *, named: bool) -> Iterator[str]:
+    """A line a symbol; beneath one that several strategies hold, what each of them holds. With `named`, the
+    account of each.
+    """
     from nightdesk.alerts.figures import money, percent, price, quantity
     from nightdesk.alerts.position_lines import by_symbol
 
@@ -90,14 +116,18 @@ def _position_lines(positions: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         amounts = money(one.value), percent(one.weight, places=1), money(one.profit, signed=True)
         return (quantity(one.quantity), price(one.price), *amounts)
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    account_of = {row["symbol"]: row["account"] for row in positions}
     for one in by_symbol(map(position_line, positions)):
-        rows.append((one.symbol, one.strategy, *cells(one)))
+        where = (account_of[one.symbol],) if named else ()
+        rows.append((one.symbol, one.strategy, *where, *cells(one)))
         if len(one.parts) > 1:
-            rows += [("", f"  {part.strategy}", *cells(part)) for part in one.parts]
-    heads = ("symbol", "strategy", "quantity", "price", "value", "weight", "profit")
+            blank = ("",) * len(where)
+            rows += [("", f"  {part.strategy}", *blank, *cells(part)) for part in one.parts]
+    numbers = ("quantity", "price", "value", "weight", "profit")
+    heads = ("symbol", "strategy", *(("account",) if named else ()), *numbers)
     if rows:
-        yield from table(heads, rows, right=heads[2:])
+        yield from table(heads, rows, right=numbers)
 
 
 def _returns(told: Mapping[str, Any]) -> str:

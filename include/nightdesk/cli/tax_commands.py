@@ -56,7 +56,7 @@ def tax(book: BookName, year: Year, out: File = None, json: Json = False) -> Non
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(form.csv(), encoding="utf-8")
-    document = _document(found, form, named.name, paper=named.broker.kind == "paper") | {"out": out}
+    document = _document(found, form, named.name, paper=named.simulated) | {"out": out}
     show(document, as_json=json, text=lambda: _told(document))
 
 

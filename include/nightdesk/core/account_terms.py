@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from nightdesk.core.costs import Costs
 from nightdesk.core.fields import Frozen, Name, Share
 
 
@@ -38,6 +39,19 @@ class BrokerEntry(Frozen):
         if self.live and self.capital_limit is None:
             raise ValueError("a live account wants a capital_limit, in dollars")
         return self
+
+
+#: What the one account of a book is called whose file says `broker`.
+MAIN = "main"
+
+
+class AccountEntry(BrokerEntry):
+    """One of a book's accounts, under `accounts`."""
+
+    capital: Decimal = Field(ge=0, decimal_places=2, description="dollars of initial_capital that lie there")
+    costs: Costs | None = Field(
+        None, description="instead of the book's costs; a symbol's own costs come before both"
+    )
 
 
 #: Ten basis points are 0.10 %; a limit further away than this is a typo.

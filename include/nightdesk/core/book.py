@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
-from nightdesk.core.account_terms import BrokerEntry, Orders, Tax
+from nightdesk.core.account_terms import MAIN, AccountEntry, BrokerEntry, Orders, Tax
 from nightdesk.core.book_errors import describe
 from nightdesk.core.contracts import Contract
 from nightdesk.core.costs import Costs, Financing, IdleCash
@@ -33,12 +33,17 @@ from nightdesk.core.member_terms import MemberTerms
 from nightdesk.core.members import Flags, Membership
 from nightdesk.core.portfolio_terms import Band, Portfolio, StrategyEntry
 from nightdesk.core.reporting_terms import Alerts, Figure, Target
+from nightdesk.core.routes import account_faults, route_faults, route_of
 from nightdesk.core.schedule_entry import ScheduleEntry
 from nightdesk.core.universe import Instrument
 
 
+def _none_said(value: Any) -> bool:
+    return not value
+
+
 class Book(Frozen):
-    """A named portfolio with a broker account of its own."""
+    """A named portfolio with broker accounts of its own."""
 
     name: Name = Field(description="by which commands, tables and orders know it: a-z, 0-9 and _")
     title: str = Field(description="how pages and mails call it")
@@ -59,7 +64,19 @@ class Book(Frozen):
     )
     feeds: Feeds = Field(Feeds(), description="where bars, corporate actions and headlines come from")
     sentiment: SentimentTerms = Field(SentimentTerms(), description="how headlines become numbers")
-    broker: BrokerEntry = Field(description="where its orders go")
+    broker: BrokerEntry | None = Field(
+        None, description="where its orders go: the short form of one account, called main"
+    )
+    accounts: dict[Name, AccountEntry] = Field(
+        default_factory=dict,
+        exclude_if=_none_said,  # a book without them keeps its configuration's hash
+        description="its broker accounts by name, in place of broker",
+    )
+    routes: dict[str, Name] = Field(
+        default_factory=dict,
+        exclude_if=_none_said,
+        description="the account by symbol or asset class, a symbol's own first; default: all others",
+    )
     orders: Orders = Field(Orders(), description="how its orders are sent")
     universe: dict[Symbol, Instrument] = Field(
         description="what may be traded: instruments by symbol, or the keys of a list of members"
@@ -83,7 +100,7 @@ class Book(Frozen):
     )
     accruals: dict[Name, Params] = Field(
         default_factory=dict,
-        exclude_if=lambda value: not value,  # a book without them keeps its configuration's hash
+        exclude_if=_none_said,
         description="what else every night costs or brings on paper, by name, with its numbers: plug-ins",
     )
     tax: Tax = Field(Tax(), description="how gains and losses are counted for the tax")
@@ -133,6 +150,9 @@ class Book(Frozen):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
+        faults = list(self._account_faults())
+        if faults:  # what follows asks where a symbol goes
+            raise ValueError("\n".join(faults))
         faults = [
             *self._capital_faults(),
             *self._regime_faults(),
@@ -145,6 +165,37 @@ class Book(Frozen):
         if faults:
             raise ValueError("\n".join(faults))
         return self
+
+    def _account_faults(self) -> Iterator[str]:
+        if self.broker is not None:
+            for key in ("accounts", "routes"):
+                if getattr(self, key):
+                    yield (
+                        f"{key}: found beside broker, which is the short form of one account; leave broker "
+                        "out and write its account under accounts, or leave this out"
+                    )
+        elif not self.accounts:
+            yield "broker: missing; it must be given, or accounts with routes in its place"
+        else:
+            yield from account_faults(self.accounts, self.initial_capital)
+            yield from route_faults(self.accounts, self.routes, self._routed)
+            yield from self._unbounded_faults()
+
+    @property
+    def _routed(self) -> Mapping[str, Instrument]:
+        """What routes lead from: the universe, and what its list may name."""
+        if self.members is None:
+            return self.universe
+        return {**self.members.named, "every listed symbol": self.members.each}
+
+    def _unbounded_faults(self) -> Iterator[str]:
+        """Money of one account pays no purchase in another: a rule must see to it."""
+        bounds = ("cash", "cash_buffer", "gross_leverage")
+        if len(self.accounts) > 1 and not any(name in self.limits for name in bounds):
+            yield (
+                "limits: a book of several accounts needs a rule that keeps purchases within the money of "
+                f"their account ({', '.join(bounds)}); add one, such as cash: {{}}"
+            )
 
     def _capital_faults(self) -> Iterator[str]:
         shares = sum(entry.share for entry in self.strategies.values())
@@ -232,12 +283,13 @@ class Book(Frozen):
 
     def _contract_faults(self) -> Iterator[str]:
         for symbol, one in self.universe.items():
-            where = f"universe.{symbol}"
-            if one.asset_class in ("option", "perpetual") and self.broker.kind != "paper":
+            where, name = f"universe.{symbol}", self.account_of(symbol)
+            kind = self.entry_of(name).kind
+            if one.asset_class in ("option", "perpetual") and kind != "paper":
+                key = "broker.kind" if self.broker is not None else f"accounts.{name}.kind"
                 yield (
                     f"{where}.asset_class: found {one.asset_class}, which is traded on paper and in "
-                    f"backtests alone, and broker.kind is {self.broker.kind}: leave it out, or "
-                    "set broker.kind to paper"
+                    f"backtests alone, and {key} is {kind}: leave it out, or set {key} to paper"
                 )
             if one.asset_class != "option":
                 continue
@@ -317,6 +369,65 @@ class Book(Frozen):
         return mask
 
     @property
+    def account_names(self) -> tuple[str, ...]:
+        """Its accounts by name, in the order of the file; `main` alone in the short form."""
+        return tuple(self.accounts) or (MAIN,)
+
+    def entry_of(self, account: str) -> BrokerEntry:
+        """Where the orders of one of its accounts go."""
+        if self.broker is not None:
+            return self.broker
+        return self.accounts[account]
+
+    def account_of(self, symbol: str) -> str:
+        """The account that a symbol of the universe goes to; of one that it does not name, the first."""
+        if self.broker is not None or symbol not in self.universe:
+            return self.account_names[0]
+        named = route_of(symbol, self.universe[symbol].asset_class, self.account_names, self.routes)
+        return named or self.account_names[0]
+
+    def is_simulated(self, account: str) -> bool:
+        """Whether an account is one of ours, in the database, and no real broker's."""
+        return self.entry_of(account).kind == "paper"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether all of its accounts are: then past sessions may trade."""
+        return all(map(self.is_simulated, self.account_names))
+
+    def in_account(self, account: str) -> Book:
+        """The book as one of its accounts sees it: with the symbols that go there, and `broker` as it is.
+
+        A book in the short form is that already.
+        """
+        if self.broker is not None:
+            return self
+        entry = self.accounts[account]
+        mine = {symbol: one for symbol, one in self.universe.items() if self.account_of(symbol) == account}
+        changed = {
+            "broker": entry,
+            "accounts": {},
+            "routes": {},
+            "universe": mine,
+            "costs": entry.costs or self.costs,
+            "initial_capital": entry.capital,
+        }
+        return self.model_copy(update=changed)
+
+    @property
+    def own_entry(self) -> BrokerEntry:
+        """The account of a book that has one, or of `in_account`.
+
+        Raises
+        ------
+        ValueError
+            When it has accounts by name: they are asked one by one.
+        """
+        if self.broker is None:
+            raise ValueError(f"book {self.name} has accounts by name: ask for one of them")
+        return self.broker
+
+    @property
     def contracts(self) -> dict[str, Contract]:
         """What a unit of each option and perpetual stands for; other units are worth their price."""
         named = ((symbol, one) for symbol, one in self.universe.items())
@@ -368,8 +479,11 @@ class Book(Frozen):
         return tuple(symbol for symbol, instrument in self.universe.items() if instrument.continuous)
 
     def costs_of(self, symbol: str) -> Costs:
-        """The costs of trading `symbol`."""
-        return self.universe[symbol].costs or self.costs
+        """The costs of trading `symbol`: its own, else those of its account, else the book's."""
+        own = self.universe[symbol].costs
+        if own is None and self.accounts:
+            own = self.accounts[self.account_of(symbol)].costs
+        return own or self.costs
 
     @property
     def document(self) -> str:

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.accounting.ledger import exposure, unrealised
 from nightdesk.core.book import Book
-from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
-from nightdesk.core.money import ZERO, exact
+from nightdesk.core.money import exact
 from nightdesk.core.panel import Floats
+from nightdesk.engine.account_funds import account_funds, put_up
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets
@@ -278,6 +277,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         multiplier=day.multiplier,
         outlay=desk.outlay,
         member=day.member,
+        accounts=account_funds(desk, state, day),
     )
 
 
@@ -287,12 +287,7 @@ def free_cash(desk: Desk, state: State, day: Day) -> float:
     What they have gained is not counted before it is realised.
     """
     cash = float(state.mark.cash)
-    on_margin = [one for one in state.ledger.held() if desk.contracts.get(one.symbol, PLAIN).on_margin]
-    for position in on_margin:
-        contract, price = desk.contracts[position.symbol], float(day.price[desk.column[position.symbol]])
-        put_up = abs(exposure(position, price, contract)) * contract.collateral
-        cash -= float(put_up - min(unrealised(position, price, contract), ZERO))
-    return cash
+    return cash - sum(put_up(desk, state, day).values()) if desk.contracts else cash
 
 
 def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
@@ -347,6 +342,8 @@ def plan_all(
     intents, prices = _intents(desk, state, day, quantity)
     orders = net(intents, prices, book=desk.book.name, session=day.session, as_of=day.as_of)
     crosses = () if len(desk.strategies) == 1 else cross(intents, prices, session=day.session)
+    if desk.account_of:
+        orders = tuple(replace(order, account=desk.account_of[order.symbol]) for order in orders)
     return tuple(as_asked(desk.book, order) for order in orders), crosses
 
 

@@ -164,6 +164,22 @@ class Desk:
         return min((rule.most_net(self.book.margin) for rule in self.rules), default=math.inf)
 
     @cached_property
+    def accounts(self) -> tuple[str, ...]:
+        """Its accounts by name."""
+        return self.book.account_names
+
+    @cached_property
+    def account_of(self) -> Mapping[str, str]:
+        """The account of each symbol; empty where all of them go to `main`."""
+        return accounting.routed(self.book)
+
+    @cached_property
+    def account_codes(self) -> NDArray[np.int64]:
+        """The account of each symbol, as its place in `accounts`."""
+        places = [self.accounts.index(self.book.account_of(symbol)) for symbol in self.symbols]
+        return np.array(places, dtype=np.int64)
+
+    @cached_property
     def contracts(self) -> Mapping[str, Contract]:
         """What a unit of each option and perpetual stands for."""
         return self.book.contracts

@@ -67,10 +67,11 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
     Refused
         When the book's broker is a real one; with the line, what was found and what is allowed.
     """
-    if book.broker.kind != PAPER:
+    if not book.simulated:
+        kinds = sorted({book.entry_of(name).kind for name in book.account_names} - {PAPER})
         raise Refused(
-            f"{source}: book {book.name} trades at a broker of kind {book.broker.kind!r}, and synthetic "
-            "signals are never sent to one: inject them into a copy of the book on a paper account"
+            f"{source}: book {book.name} trades at a broker of kind {', '.join(map(repr, kinds))}, and "
+            "synthetic signals are never sent to one: inject them into a copy of the book on a paper account"
         )
     rows = csv.reader(io.StringIO(text), strict=True)
     header = [name.strip() for name in next(rows, [])]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nightdesk import regime
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
+from nightdesk.accounting.transfers import Transfer
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
 from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
@@ -250,6 +251,7 @@ class Market:
         capital: Decimal = ZERO,
         crosses: tuple[Cross, ...] = (),
         late: tuple[BelatedAction, ...] = (),
+        transfers: tuple[Transfer, ...] = (),
     ) -> Period:
         """What lies between the decision of session `since` and that of session `t`; see `Period`.
 
@@ -274,6 +276,7 @@ class Market:
             capital=capital,
             fundings=fundings_between(*self.closes[t - 1 : t + 1]) if t and terms.contracts else 0,
             expiring=self.expiring(t),
+            transfers=transfers,
         )
 
     def expiring(self, t: int) -> frozenset[str]:

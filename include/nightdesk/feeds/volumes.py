@@ -30,12 +30,19 @@ def symbols_without_volume(book: Book, symbol: NDArray[Any], volume: NDArray[Any
     tuple of str
         In the order of the universe; empty where the book's fills are not bound by volume.
     """
-    if book.broker.max_volume_share is None:
+    bound = bounding_shares(book)
+    if not bound:
         return ()
     names = np.asarray(symbol, dtype=object)
     traded = np.asarray(volume, dtype=np.float64) > 0
     there, with_volume = set(names), set(names[traded])
-    return tuple(one for one in book.symbols if one in there and one not in with_volume)
+    return tuple(one for one in book.symbols if one in bound and one in there and one not in with_volume)
+
+
+def bounding_shares(book: Book) -> dict[str, float]:
+    """The share of a bar's volume that orders may take, by symbol; without those that nothing bounds."""
+    shares = {one: book.entry_of(book.account_of(one)).max_volume_share for one in book.symbols}
+    return {symbol: share for symbol, share in shares.items() if share is not None}
 
 
 def refuse_without_volume(book: Book, panel: Panel) -> None:
@@ -52,6 +59,7 @@ def refuse_without_volume(book: Book, panel: Panel) -> None:
     if without:
         raise Refused(
             f"no bar of {', '.join(without)} from {panel.sessions[0]} to {panel.sessions[-1]} has a volume, "
-            f"and orders take at most {book.broker.max_volume_share:g} of it: none of them would ever fill; "
+            f"and orders take at most {bounding_shares(book)[without[0]]:g} of it: none of them would ever "
+            "fill; "
             f"{WAY_OUT}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +17,10 @@ from nightdesk.store.order_rows import working_orders
 
 @dataclass(frozen=True)
 class Adopted:
-    """What is taken over, by item (dollars of cash, units of a symbol), and the decision that books it."""
+    """What is taken over, by item (dollars of cash, units of a symbol), and the decision that books it.
+
+    Where the book has several accounts, an item is named with its own.
+    """
 
     as_of: datetime
     session: date
@@ -61,12 +65,29 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
                 "of them: taken over now they would be booked twice. Run the next session first; where an "
                 f"order never came to anything, `nightdesk resolve {book} ORDER --disown` ends it"
             )
-        amounts = {row["item"]: row["broker_value"] - row["ledger_value"] for row in found}
-        unnamed = sorted(amounts.keys() - {CASH, *context.book.symbols})
-        if unnamed:
-            raise Refused(
-                f"the broker holds {', '.join(unnamed)}, which book {book} does not name: "
-                "sell it there, or put it into the universe"
-            )
+        amounts = {(row["account"], row["item"]): row["broker_value"] - row["ledger_value"] for row in found}
+        _refuse_unnamed(context, amounts)
         add_adjustments(conn, book, as_of, session, amounts, reason=reason.strip(), who=who.strip())
-    return Adopted(as_of, session, amounts)
+    several = len(context.book.account_names) > 1
+    named = {
+        f"{item} of account {account}" if several else item: amount
+        for (account, item), amount in amounts.items()
+    }
+    return Adopted(as_of, session, named)
+
+
+def _refuse_unnamed(context: Context, amounts: Iterable[tuple[str, str]]) -> None:
+    """Refuse to take over units of a symbol that the book does not name, or not in that account."""
+    book = context.book
+    unnamed = sorted({item for _, item in amounts} - {CASH, *book.symbols})
+    if unnamed:
+        raise Refused(
+            f"the broker holds {', '.join(unnamed)}, which book {book.name} does not name: "
+            "sell it there, or put it into the universe"
+        )
+    for account, item in amounts:
+        if item != CASH and book.account_of(item) != account:
+            raise Refused(
+                f"account {account} holds {item}, which book {book.name} sends to {book.account_of(item)}: "
+                f"sell it there, or move it to {book.account_of(item)}"
+            )

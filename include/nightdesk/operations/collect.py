@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from nightdesk.accounting.reconciliation import ENDED
 from nightdesk.brokers import Broker, BrokerOrder, OrderState
+from nightdesk.core.errors import Transient
 from nightdesk.core.money import ZERO
 from nightdesk.operations.kill_switch import cancel_what_it_forbids
 from nightdesk.orders.broker_account import BrokerSnapshot
@@ -30,9 +32,19 @@ class Collected:
     executions: int = 0
     unknown_to_broker: tuple[str, ...] = ()
 
+    def and_in(self, other: Collected) -> Collected:
+        """Both together: of several accounts one after the other."""
+        return Collected(
+            {**self.moved, **other.moved},
+            self.cancelled + other.cancelled,
+            self.executions + other.executions,
+            self.unknown_to_broker + other.unknown_to_broker,
+        )
+
 
 def collect(context: Context) -> Collected:
-    """Ask the broker of a book what became of its orders, under the book's lock.
+    """Ask the brokers of a book what became of its orders, under the book's lock; where one does not answer
+    the others are asked all the same.
 
     Executions are stored as they are told, and orders brought to where they stand; the ledger moves when the
     next decision is settled. While the kill switch is on, what it forbids is cancelled.
@@ -44,19 +56,43 @@ def collect(context: Context) -> Collected:
     """
     with book_lock(context.conn, context.book.name, context.turn_seconds):
         orders = working_orders(context.conn, context.book.name)
-        if not orders:
-            return Collected()
-        with contact(context) as broker:
-            return Collected() if broker.simulated else collect_from(context, broker, orders)
+        done, failed = Collected(), list[Transient]()
+        for account in real_accounts(context, orders):
+            try:
+                with contact(context, account) as broker:
+                    mine = orders_in(account, orders)
+                    done = done.and_in(collect_from(context, account, broker, mine))
+            except Transient as error:
+                if context.conn.closed:
+                    raise
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return done
 
 
-def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> Collected:
+def real_accounts(context: Context, orders: Sequence[StoredOrder]) -> list[str]:
+    """The accounts of the book at real brokers that have some of the orders."""
+    book, used = context.book, {one.order.account for one in orders}
+    return [name for name in book.account_names if name in used and not book.is_simulated(name)]
+
+
+def orders_in(account: str, orders: Iterable[StoredOrder]) -> tuple[StoredOrder, ...]:
+    """The orders of one account."""
+    return tuple(one for one in orders if one.order.account == account)
+
+
+def collect_from(
+    context: Context, account: str, broker: Broker, orders: tuple[StoredOrder, ...]
+) -> Collected:
     """The same for a caller who holds the lock and has the broker.
 
     Parameters
     ----------
     context : Context
         The book.
+    account : str
+        The account that is asked about.
     broker : Broker
         Its broker, a real one.
     orders : tuple of StoredOrder
@@ -68,7 +104,7 @@ def collect_from(context: Context, broker: Broker, orders: tuple[StoredOrder, ..
     cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
     settled = latest_marked(conn, book)
     due = context.schedule.after(settled or context.as_of)
-    said = hear(context, broker, orders, due)
+    said = hear(context, account, broker, orders, due)
     moved: dict[str, str] = {}
     for one in orders:
         name, known = one.order.client_order_id, said.orders[one.order.client_order_id]

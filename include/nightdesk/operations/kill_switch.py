@@ -159,22 +159,23 @@ def _cancel(
     environ: Mapping[str, str],
 ) -> _Cancels:
     """Cancel at the broker what the switch forbids, at once and again when no other run works on the book."""
-    ours: tuple[str, ...] | None = None
+    ours: dict[str, str] | None = None
     faults: list[Exception] = []
     cancelled: list[str] = []
     interrupted = False
     try:
         ours = _working(conn, book)
-        broker = _broker_of(conn, book, file, environ)
-        if broker.simulated and not ours:
+        accounts, unopened = _accounts_of(conn, book, file, environ)
+        if all(broker.simulated for _, broker in accounts) and not (ours or unopened):
             return _Cancels()
         # Whoever takes the lock from here on reads the switch before it sends.
         quiet = conn is None or setting.fault is not None or _await_lock(conn, book, 0.0)
-        cancelled, faults = _cancel_each(broker, setting.switch, ours or ())
+        cancelled, faults = _cancel_in(accounts, setting.switch, ours or {})
         if conn is not None and not quiet:
             interrupted = not _await_lock(conn, book, wait_seconds)
-            again, faults = _cancel_each(broker, setting.switch, _working(conn, book) or ())
+            again, faults = _cancel_in(accounts, setting.switch, _working(conn, book) or {})
             cancelled += [name for name in again if name not in cancelled]
+        faults += unopened if ours or setting.fault is not None else []
     except Refused as error:
         # An account that cannot be opened from here matters where an order may be there.
         faults += [error] if ours or setting.fault is not None else []
@@ -183,21 +184,69 @@ def _cancel(
     return _Cancels(tuple(cancelled), tuple(faults), interrupted)
 
 
-def _working(conn: Connection | None, book: str) -> tuple[str, ...] | None:
-    """Client order ids of what may be at the broker; None where the database does not say."""
+def _working(conn: Connection | None, book: str) -> dict[str, str] | None:
+    """The accounts of what may be at a broker, by client order id; None where the database does not say."""
     if conn is None:
         return None
     try:
         with hurried(conn, STORE_SECONDS):
-            return tuple(one.order.client_order_id for one in working_orders(conn, book))
+            orders = (one.order for one in working_orders(conn, book))
+            return {order.client_order_id: order.account for order in orders}
     except Transient:
         return None
 
 
-def _broker_of(conn: Connection | None, book: str, file: str | Path, environ: Mapping[str, str]) -> Broker:
+def _accounts_of(
+    conn: Connection | None, book: str, file: str | Path, environ: Mapping[str, str]
+) -> tuple[list[tuple[str, Broker]], list[Exception]]:
+    """The accounts of a book with their brokers, and why others of them cannot be opened from here.
+
+    What is said of an account names it where the book has several.
+
+    Raises
+    ------
+    Refused
+        When the book cannot be read, or its only account cannot be opened.
+    """
     if conn is not None:
-        return make(book_as_known(conn, file, book, environ), conn, environ)
-    return open_account(load_book(book_path(file, project_root(environ))), environ)
+        known = book_as_known(conn, file, book, environ)
+    else:
+        known = load_book(book_path(file, project_root(environ)))
+    names = known.account_names
+    accounts: list[tuple[str, Broker]] = []
+    faults: list[Exception] = []
+    for name in names:
+        try:
+            view = known.in_account(name)
+            broker = open_account(view, environ) if conn is None else make(view, conn, environ)
+            accounts.append((name if len(names) > 1 else "", broker))
+        except Refused as error:
+            if len(names) == 1:
+                raise
+            faults.append(Refused(f"account {name}: {error}"))
+    return accounts, faults
+
+
+def _cancel_in(
+    accounts: Iterable[tuple[str, Broker]], switch: KillSwitchState, ours: Mapping[str, str]
+) -> tuple[list[str], list[Exception]]:
+    """What was cancelled in all accounts, and what went wrong; one of them hinders no other."""
+    cancelled: list[str] = []
+    faults: list[Exception] = []
+    for name, broker in accounts:
+        try:
+            mine = [one for one, account in ours.items() if name in ("", account)]
+            done, failed = _cancel_each(broker, switch, mine)
+        except Exception as error:  # noqa: BLE001 (told, beside what was done)
+            done, failed = [], [error]
+        cancelled += done
+        faults += [_named(one, name) if name else one for one in failed]
+    return cancelled, faults
+
+
+def _named(error: Exception, account: str) -> Exception:
+    kind = Refused if isinstance(error, Refused) else Transient
+    return kind(f"account {account}: {error}")
 
 
 def _await_lock(conn: Connection, book: str, wait_seconds: float) -> bool:

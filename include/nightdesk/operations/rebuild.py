@@ -31,7 +31,13 @@ from nightdesk.core.money import ZERO, apportion, exact, to_price
 from nightdesk.engine import as_asked
 from nightdesk.operations.resolve import take_over
 from nightdesk.orders.netting import REBALANCE, resized
-from nightdesk.orders.order import Intent, Order, client_order_id, read_client_order_id
+from nightdesk.orders.order import (
+    Intent,
+    Order,
+    client_order_id,
+    earlier_client_order_id,
+    read_client_order_id,
+)
 from nightdesk.session.auto_stop import next_session
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
@@ -137,14 +143,20 @@ def rebuild(context: Context, progress: Callable[[str], None] = lambda words: No
 
 
 def _at_broker(context: Context, first: date) -> Sequence[BrokerOrder]:
-    """The orders that the account received since some sessions before the first that is missing."""
-    with contact(context) as broker:
-        if broker.simulated:
-            raise Refused(
-                f"the {broker.kind} account of book {context.book.name} is in the database and was restored "
-                "with it: run the sessions that are missing"
-            )
-        return broker.orders_since(context.calendar.shift(first, -LATE_SESSIONS))
+    """The orders that the real accounts received since some sessions before the first that is missing; those
+    of a simulated one are in the database, and were restored with it.
+    """
+    book, since = context.book, context.calendar.shift(first, -LATE_SESSIONS)
+    if book.simulated:
+        raise Refused(
+            f"the paper account of book {book.name} is in the database and was restored "
+            "with it: run the sessions that are missing"
+        )
+    found: list[BrokerOrder] = []
+    for account in (one for one in book.account_names if not book.is_simulated(one)):
+        with contact(context, account) as broker:
+            found += broker.orders_since(since)
+    return found
 
 
 def sent_by(context: Context, known: BrokerOrder) -> Sent | None:
@@ -158,12 +170,11 @@ def sent_by(context: Context, known: BrokerOrder) -> Sent | None:
     ):
         return None
     as_of = context.calendar.close_at(said.session)
+    decided = (context.book.name, as_of, known.symbol, known.side, REBALANCE)
     for generation in range(GENERATIONS):
-        name = client_order_id(
-            context.book.name, as_of, known.symbol, known.side, REBALANCE, generation, said.mark
-        )
-        if name == known.client_order_id:
-            return Sent(known, said.session, generation)
+        for make in (client_order_id, earlier_client_order_id):
+            if make(*decided, generation, said.mark) == known.client_order_id:
+                return Sent(known, said.session, generation)
     return None
 
 
@@ -208,6 +219,7 @@ def _made(context: Context, one: Sent) -> Order | None:
         reference_price=to_price(exact(price)),
         intents=intents,
         generation=one.generation,
+        account=context.book.account_of(known.symbol),
     )
     return as_asked(context.book, order)
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from nightdesk.brokers import Broker
-from nightdesk.operations.collect import Collected, collect_from
+from nightdesk.core.errors import Transient
+from nightdesk.operations.collect import Collected, collect_from, orders_in, real_accounts
 from nightdesk.session.broker_session import contact
 from nightdesk.session.context import Context
 from nightdesk.store.broker_rows import add_recovery, cut_off_steps
@@ -60,7 +61,8 @@ def recover(context: Context) -> Recovered:
     Raises
     ------
     Transient
-        When another run works on the book (then it needs no recovery), or the broker does not answer.
+        When another run works on the book (then it needs no recovery), or a broker does not answer: the
+        other accounts of the book were put right all the same.
     """
     conn, book = context.conn, context.book.name
     began = now(conn)
@@ -71,12 +73,21 @@ def recover(context: Context) -> Recovered:
         collected = Collected()
         expired: tuple[str, ...] = ()
         cancelled: tuple[str, ...] = ()
-        if orders:
-            with contact(context) as broker:
-                if not broker.simulated:
-                    cancelled = _cancel_overdue(context, broker, orders)
-                    collected = collect_from(context, broker, orders)
-                    expired = _expire_lost(context, broker, collected.unknown_to_broker)
+        failed: list[Transient] = []
+        for account in real_accounts(context, orders):
+            mine = orders_in(account, orders)
+            try:
+                with contact(context, account) as broker:
+                    cancelled += _cancel_overdue(context, broker, mine)
+                    found = collect_from(context, account, broker, mine)
+                    expired += _expire_lost(context, broker, found.unknown_to_broker)
+                collected = collected.and_in(found)
+            except Transient as error:
+                if conn.closed:
+                    raise
+                failed.append(error)
+        if failed:
+            raise failed[0]
         to_run = tuple(dict.fromkeys(map(context.schedule.session_of, open_decisions(conn, book))))
         done = Recovered(book, began, now(conn), cut, collected, expired, cancelled, to_run)
         add_recovery(conn, book, began, done.ended_at, asdict(done))

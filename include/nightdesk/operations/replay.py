@@ -12,7 +12,7 @@ from nightdesk.store.rewind import clear_from
 
 
 def rewind(context: Context) -> tuple[datetime, ...]:
-    """Take a book, with its paper account, back to before the context's decision.
+    """Take a book, with its paper accounts, back to before the context's decision.
 
     What was decided from that one on is cleared in one transaction. Running the cleared decisions in order
     then decides them on what is known now: a correction of the bars since is seen.
@@ -36,12 +36,14 @@ def rewind(context: Context) -> tuple[datetime, ...]:
     """
     book = context.book
     with book_lock(context.conn, book.name, context.turn_seconds), transaction(context.conn):
-        broker = make(book, context.conn)
-        if not broker.simulated:
+        brokers = [make(book.in_account(name), context.conn) for name in book.account_names]
+        real = sorted({broker.kind for broker in brokers if not broker.simulated})
+        if real:
             raise Refused(
-                f"book {book.name} trades with {book.broker.kind}: "
+                f"book {book.name} trades with {', '.join(real)}: "
                 "its sessions cannot be decided anew, only compared"
             )
         cleared = clear_from(context.conn, book.name, context.as_of, context.session)
-        broker.take_back(context.as_of)
+        for broker in brokers:
+            broker.take_back(context.as_of)
     return cleared

@@ -51,12 +51,12 @@ def resend(context: Context, name: str, *, reason: str, who: str) -> StoredOrder
         raise Refused("a second try wants a reason and a person: who says so, and why?")
     with book_lock(context.conn, context.book.name, context.turn_seconds):
         ended = _ended(context, name)
-        with contact(context) as broker:
+        with contact(context, ended.order.account) as broker:
             _refuse_alive(broker, ended)
             following = _next_generation(context, ended)
             with transaction(context.conn):
                 add_order(context.conn, following, f"tried again by {who.strip()}: {reason.strip()}")
-            send_planned(context, broker)
+            send_planned(context, ended.order.account, broker)
         sent = find_order(context.conn, following.client_order_id)
     if sent is None:
         raise LookupError(f"order {following.client_order_id} was written and is not there")
@@ -107,5 +107,5 @@ def _next_generation(context: Context, ended: StoredOrder) -> Order:
         intents=intents,
         generation=order.generation + 1,
     )
-    paper = context.book.broker.kind == "paper"
+    paper = context.book.is_simulated(order.account)
     return marked(following, "" if paper else installation_mark(context.conn))

@@ -48,7 +48,7 @@ def resolve(context: Context, name: str, *, reason: str, who: str, disowned: boo
         if disowned:
             disown(context, stored, f"disowned {cause}")
         else:
-            with contact(context) as broker:
+            with contact(context, stored.order.account) as broker:
                 known = broker.order_by_client_id(name)
             take_over(context, _takeable(context, known, stored), stored, f"taken over {cause}")
         return find_order(context.conn, name) or stored

@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
+from nightdesk.accounting.account_marks import AccountMark
 from nightdesk.accounting.booking import cross_entries
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position
 from nightdesk.core.contracts import Contract
@@ -17,7 +18,7 @@ from nightdesk.core.money import ZERO
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Cross
 from nightdesk.store.db import Connection
-from nightdesk.store.ledger_rows import dated_entries, dated_marks
+from nightdesk.store.ledger_rows import dated_account_marks, dated_entries, dated_marks
 from nightdesk.store.order_rows import dated_crosses, dated_fills
 from nightdesk.store.performance_rows import profit_by_decision
 from nightdesk.store.rows import read_rows
@@ -74,6 +75,7 @@ def verify(conn: Connection, book: str) -> Verified:
         With no difference where positions, cash, and NAV as their sum agree to the cent in every session.
     """
     dated, marks = dated_entries(conn, book), dated_marks(conn, book)
+    accounts = dated_account_marks(conn, book)
     stored = _by_decision(read_rows(conn, "position_span", book=book))
     ledger, at = Ledger(), 0
     found: list[Mismatch] = []
@@ -83,6 +85,7 @@ def verify(conn: Connection, book: str) -> Verified:
             stop += 1
         ledger, at = ledger.apply(entry for _, entry in dated[at:stop]), stop
         found += _compare(ledger, mark, stored.get(as_of, []))
+        found += _compare_accounts(ledger, mark, stored.get(as_of, []), accounts.get(as_of, ()))
     found += _compare_fills(dated, dated_fills(conn, book))
     found += _compare_crosses(dated, dated_crosses(conn, book), marks, _contracts(stored))
     found += _compare_profits(dated, profit_by_decision(conn, book), marks)
@@ -180,6 +183,25 @@ def _compare_profits(
 
 def _by_decision(rows: Iterable[Mapping[str, Any]]) -> dict[datetime, list[Mapping[str, Any]]]:
     return {as_of: list(group) for as_of, group in groupby(rows, key=itemgetter("as_of"))}
+
+
+def _compare_accounts(
+    ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]], accounts: Sequence[AccountMark]
+) -> list[Mismatch]:
+    """The cash of each account beside what follows from the entries, and its positions beside their rows."""
+    worth: dict[str, Decimal] = {}
+    for row in rows if accounts else ():
+        counts = row["market_value"] - (row["cost"] if row["on_margin"] else ZERO)
+        worth[row["account"]] = worth.get(row["account"], ZERO) + counts
+    told = [
+        (f"{item} of account {one.account}", ours, theirs)
+        for one in accounts
+        for item, ours, theirs in (
+            ("cash", ledger.cash_in(one.account), one.cash),
+            ("positions_value", worth.get(one.account, ZERO), one.positions_value),
+        )
+    ]
+    return [Mismatch(mark.session, item, ours, theirs) for item, ours, theirs in told if ours != theirs]
 
 
 def _compare(ledger: Ledger, mark: Mark, rows: Iterable[Mapping[str, Any]]) -> list[Mismatch]:

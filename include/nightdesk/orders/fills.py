@@ -100,10 +100,16 @@ class FillTerms:
     """How orders of a book are filled on paper: terms by symbol, and the share of a bar's volume.
 
     Without a `max_volume_share` an order is filled whole, whatever the bar's volume, also where it has none.
+    `share_of` has it by symbol where the accounts of the book differ in it.
     """
 
     terms: Mapping[str, Terms]
     max_volume_share: Decimal | None
+    share_of: Mapping[str, Decimal | None] = field(default_factory=dict)
+
+    def volume_share(self, symbol: str) -> Decimal | None:
+        """The share of the volume of a symbol's bar that may be taken; None where nothing bounds it."""
+        return self.share_of.get(symbol, self.max_volume_share) if self.share_of else self.max_volume_share
 
 
 def fill_terms(book: Book) -> FillTerms:
@@ -119,8 +125,15 @@ def fill_terms(book: Book) -> FillTerms:
         )
         for symbol, instrument in book.universe.items()
     }
-    share = book.broker.max_volume_share
-    return FillTerms(terms, None if share is None else exact(share))
+    shares = {name: _exact_share(book.entry_of(name).max_volume_share) for name in book.account_names}
+    first = next(iter(shares.values()))
+    if all(one == first for one in shares.values()):
+        return FillTerms(terms, first)
+    return FillTerms(terms, first, {symbol: shares[book.account_of(symbol)] for symbol in book.universe})
+
+
+def _exact_share(share: float | None) -> Decimal | None:
+    return None if share is None else exact(share)
 
 
 def open_session(
@@ -172,7 +185,7 @@ def open_session(
     taken: dict[str, Decimal] = {}
     for order in orders:
         symbol = order.symbol
-        reason = _unfillable(order, bars, bounded=terms.max_volume_share is not None)
+        reason = _unfillable(order, bars, bounded=terms.volume_share(symbol) is not None)
         if reason is not None:
             expired.append(Expired(order.client_order_id, symbol, order.quantity, reason))
             continue
@@ -181,7 +194,7 @@ def open_session(
             fills.append(_execute(order, quantity, bars, terms.terms[symbol]))
             taken[symbol] = taken.get(symbol, ZERO) + quantity
         if quantity < order.quantity:
-            share = f"{float(terms.max_volume_share or 0):g}"
+            share = f"{float(terms.volume_share(symbol) or 0):g}"
             reason = f"only {share} of the bar's volume of {bars.volume[symbol]:g} may be taken"
             expired.append(Expired(order.client_order_id, symbol, order.quantity - quantity, reason))
     return tuple(fills), tuple(expired)
@@ -189,10 +202,11 @@ def open_session(
 
 def _within_volume(order: Order, bars: FillBars, terms: FillTerms, taken: Mapping[str, Decimal]) -> Decimal:
     """As much of an order as the bar's volume bears after what other orders have taken of it; 0 or more."""
-    if terms.max_volume_share is None:
-        return order.quantity
     symbol = order.symbol
-    most = to_unit(exact(bars.volume[symbol]) * terms.max_volume_share, terms.terms[symbol].unit)
+    share = terms.volume_share(symbol)
+    if share is None:
+        return order.quantity
+    most = to_unit(exact(bars.volume[symbol]) * share, terms.terms[symbol].unit)
     return min(order.quantity, max(most - taken.get(symbol, ZERO), ZERO))
 
 

@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cache
 from typing import Literal
 
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import to_price
 
@@ -19,8 +20,18 @@ TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
 
 BASIS_POINTS = Decimal(10_000)
 
-#: Read from behind: names of books and symbols may hold dashes, and a day's eight digits.
+#: Characters that a name has in an id; of a longer one the first three, and a part of its hash.
+_NAME = 6
+
 _IDENTITY = re.compile(
+    r"(?P<book>[a-z0-9_-]{0,6})-(?P<session>\d{6})-(?P<symbol>[a-z0-9_-]{0,6})-"
+    r"(?:(?P<side>[bs])(?P<whole>[0-9a-f]{14})|"
+    r"(?P<marked>[BS])(?P<mark>[a-z0-9]{6})(?P<digest>[0-9a-f]{8}))"
+)
+
+#: Of ids made before they were short enough for every broker; databases and accounts hold them. Read from
+#: behind: names of books and symbols may hold dashes, and a day's eight digits.
+_EARLIER = re.compile(
     r"(?P<book>[a-z0-9-]*)-(?P<session>\d{8})-(?P<symbol>[a-z0-9-]*)-(?P<side>[bs])-"
     r"(?:(?P<mark>[a-z0-9]{6})-(?P<digest>[0-9a-f]{8})|(?P<whole>[0-9a-f]{14}))"
 )
@@ -57,6 +68,7 @@ class Order:
 
     `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
     bracket) becomes a market order, `target_price` where a bracket takes its profit; all in raw dollars.
+    `account` is that of the book which it goes to.
     """
 
     client_order_id: str
@@ -75,6 +87,7 @@ class Order:
     limit_price: Decimal | None = None
     stop_price: Decimal | None = None
     target_price: Decimal | None = None
+    account: str = MAIN
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -87,16 +100,34 @@ def client_order_id(
 ) -> str:
     """The identity of an order: the same decision of an installation always has the same one.
 
-    ``book-session-symbol-side-digest``, or ``book-session-symbol-side-mark-digest`` with the mark of an
-    installation, which an order carries that leaves for a real broker. Book and symbol are cut off, and the
-    digest is over all of the arguments but the mark. At most 48 characters of ``[a-z0-9-]``: what the
-    narrowest broker (Alpaca) takes. `read_client_order_id` is the way back.
+    ``book-day-symbol-`` and then ``b`` or ``s`` (the side) and a digest over all of the arguments but the
+    mark. With the mark of an installation, which an order carries that leaves for a real broker: ``B`` or
+    ``S``, the mark, and the start of the digest. A name of more than `_NAME` characters is there by its first
+    three and a part of its hash. At most 36 characters of ``[A-Za-z0-9_-]``: what the narrowest broker
+    (Binance) takes. `read_client_order_id` is the way back.
     """
     moment = as_of.astimezone(UTC)
-    said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
-    digest = hashlib.sha256(said.encode()).hexdigest()
+    digest = _digest(book, moment, symbol, side, purpose, generation)
+    tail = f"{side[0].upper()}{mark}{digest[:8]}" if mark else f"{side[0]}{digest[:14]}"
+    return f"{_short(book)}-{moment:%y%m%d}-{_short(symbol)}-{tail}"
+
+
+def earlier_client_order_id(
+    book: str, as_of: datetime, symbol: str, side: str, purpose: str, generation: int = 0, mark: str = ""
+) -> str:
+    """The identity that the same order had before ids were short enough for every broker.
+
+    Nothing is sent under it any more; it is made to find the decision behind an order that was.
+    """
+    moment = as_of.astimezone(UTC)
+    digest = _digest(book, moment, symbol, side, purpose, generation)
     tail = f"{mark}-{digest[:8]}" if mark else digest[:14]
     return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{tail}"
+
+
+def _digest(book: str, moment: datetime, symbol: str, side: str, purpose: str, generation: int) -> str:
+    said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +140,8 @@ class OrderIdentity:
         Of the installation that sent it; empty where the order was to leave for no real broker, or was
         planned before installations had marks.
     book, symbol : str
-        The first characters of their names, in lower case and with ``-`` for what is no letter or digit.
+        Their names in lower case, with ``-`` for what is no letter or digit; of long ones how they begin,
+        with a part of their hash after ``_``.
     session : date
         Day of the decision's instant in UTC.
     side : str
@@ -129,17 +161,20 @@ class OrderIdentity:
 def read_client_order_id(text: str) -> OrderIdentity | None:
     """What a client order id says; None when no desk has made it.
 
-    To find the decision behind it, make the id of each one that it may be and compare: `client_order_id` with
-    the whole names, every purpose and the generations from 0 on.
+    To find the decision behind it, make the ids of each one that it may be and compare: `client_order_id` and
+    `earlier_client_order_id` with the whole names, every purpose and the generations from 0 on.
     """
-    found = _IDENTITY.fullmatch(text)
+    found, form = _IDENTITY.fullmatch(text), "%y%m%d"
+    if found is None:
+        found, form = _EARLIER.fullmatch(text), "%Y%m%d"
     if found is None:
         return None
     try:
-        session = datetime.strptime(found["session"], "%Y%m%d").date()  # noqa: DTZ007 (a day has no zone)
+        session = datetime.strptime(found["session"], form).date()  # noqa: DTZ007 (a day has no zone)
     except ValueError:
         return None
-    side: Side = "buy" if found["side"] == "b" else "sell"
+    letter = found["side"] or found["marked"]
+    side: Side = "buy" if letter in "bB" else "sell"
     digest = found["digest"] or found["whole"]
     return OrderIdentity(found["mark"] or "", found["book"], session, found["symbol"], side, digest)
 
@@ -198,3 +233,12 @@ def adds_risk(held: Decimal, change: Decimal) -> bool:
 @cache
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+@cache
+def _short(text: str) -> str:
+    """A name as an id has it: whole, or of a long one its beginning and a part of its hash."""
+    plain = _plain(text)
+    if len(plain) <= _NAME:
+        return plain
+    return f"{plain[: _NAME - 3]}_{hashlib.sha256(text.encode()).hexdigest()[:2]}"

@@ -27,7 +27,15 @@ from nightdesk.risk.rule import (
     register,
     rule_names,
 )
-from nightdesk.risk.situation import Asked, Entering, Protection, Situation, Standing, without_entries
+from nightdesk.risk.situation import (
+    AccountFunds,
+    Asked,
+    Entering,
+    Protection,
+    Situation,
+    Standing,
+    without_entries,
+)
 from nightdesk.risk.stops import Holding, carry, stop_out
 from nightdesk.risk.tail import Loss, TailRisk, tail_risk
 
@@ -49,6 +57,7 @@ __all__ = [
     "LEVEL_RULES",
     "MEMBER_RULE",
     "NO_LOSS",
+    "AccountFunds",
     "Answer",
     "Asked",
     "Breach",

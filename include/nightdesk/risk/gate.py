@@ -278,8 +278,10 @@ def verdict_cells(passage: Passage, symbols: Sequence[str]) -> Iterator[Cells]:
 
 
 def _rule(name: str, ruling: Ruling, n: int) -> str:
-    """Name of the rule, with the key of its limit where that decided."""
-    return name if ruling.by is None or not ruling.by[n] else f"{name}.{ruling.by_key}"
+    """Name of the rule, with the key of its limit, or the account, where that decided."""
+    if ruling.by is None or not ruling.by[n]:
+        return name
+    return f"{name}.{ruling.accounts[n] if ruling.accounts else ruling.by_key}"
 
 
 def _silent(passage: Passage, changed: Flags) -> Flags:

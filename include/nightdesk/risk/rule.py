@@ -35,7 +35,8 @@ class Ruling(NamedTuple):
 
     `exempt` marks reductions that nothing after the rule may hold back (stops, levels). `by` marks the
     symbols that another number of the rule has judged, which `by_key` names: the verdict then is of
-    ``rule.by_key``, as the book writes it under `limits`.
+    ``rule.by_key``, as the book writes it under `limits`. Where `accounts` (one a symbol) is given, it is the
+    money of that account which has judged them, and the verdict is of ``rule.account``.
     """
 
     after: Floats
@@ -44,6 +45,7 @@ class Ruling(NamedTuple):
     exempt: Flags | None = None
     by: Flags | None = None
     by_key: str = ""
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Rule(ABC):
         Format of its reason in words, of `value` and `limit`.
     sentences : mapping of str to str
         The same of verdicts by another of its numbers, see `Ruling.by_key`.
+    per_account : bool
+        Whether it holds for the money of each account of a book by itself, see `Ruling.accounts`.
     unmeasured : str
         The reason in words where `value` is NaN.
     inputs, factors : frozenset of Input, tuple of str
@@ -118,6 +122,7 @@ class Rule(ABC):
     always: ClassVar[bool] = False
     sentence: ClassVar[str]
     sentences: ClassVar[Mapping[str, str]] = {}
+    per_account: ClassVar[bool] = False
     unmeasured: ClassVar[str] = "no value to judge by"
     inputs: ClassVar[frozenset[Input]] = frozenset()
     factors: ClassVar[tuple[str, ...]] = ()
@@ -292,6 +297,8 @@ def _sentences(name: str) -> tuple[Callable[..., str], str]:
     """How a rule (or one of its keys) tells two numbers, and what it says without the first."""
     rule, _, key = name.partition(".")
     cls = rule_class(rule)
+    if cls.per_account and key and key not in cls.sentences:
+        return f"{cls.sentence}, in account {key}".format, cls.unmeasured
     return (cls.sentences[key] if key else cls.sentence).format, cls.unmeasured
 
 

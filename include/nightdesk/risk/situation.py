@@ -170,6 +170,29 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountFunds:
+    """The money of a book's accounts, where it has several.
+
+    Attributes
+    ----------
+    names : tuple of str, length n_accounts
+    code : int ndarray of shape (n_symbols,)
+        The account of each symbol, as its place in `names`.
+    cash, nav : ndarray of shape (n_accounts,)
+        Dollars that purchases may use there; what the account is worth.
+    """
+
+    names: tuple[str, ...]
+    code: NDArray[np.int64]
+    cash: Floats
+    nav: Floats
+
+    def of_symbols(self) -> tuple[str, ...]:
+        """The account of each symbol, length n_symbols."""
+        return tuple(self.names[code] for code in self.code.tolist())
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What the rules may look at, for a book's n_symbols symbols; arrays of shape (n_symbols,).
 
@@ -181,7 +204,8 @@ class Situation:
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
     `member` says who is a member of the universe in this session; True where all are.
-    `factors`, `periods` and `protection` are there for rules that ask for them. The other fields are those of
+    `factors`, `periods` and `protection` are there for rules that ask for them. `accounts` is None in a book
+    of one account. The other fields are those of
     the decision's day, mark and facts.
     """
 
@@ -218,6 +242,7 @@ class Situation:
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
     member: Flags | Literal[True] = True
+    accounts: AccountFunds | None = None
 
     @property
     def unit_value(self) -> Floats:

@@ -44,15 +44,24 @@ def shared_accounts(books: Mapping[Path, Book]) -> dict[Path, str]:
     shared = {}
     for path, book in books.items():
         for other, theirs in books.items():
-            if other != path and (theirs.broker.kind, theirs.broker.account) == (
-                book.broker.kind,
-                book.broker.account,
-            ):
-                shared[path] = (
-                    f"{path}: broker.account: {book.broker.account!r} is the account of {other} already; "
-                    "one account serves one book, so name another"
-                )
+            taken = _accounts(theirs) if other != path else {}
+            for named, key in _accounts(book).items():
+                if named in taken:
+                    shared[path] = (
+                        f"{path}: {key}: {named[1]!r} is the account of {other} already; "
+                        "one account serves one book, so name another"
+                    )
     return shared
+
+
+def _accounts(book: Book) -> dict[tuple[str, str], str]:
+    """The path of the key that names it, by kind of broker and account there."""
+    found = {}
+    for name in book.account_names:
+        entry = book.entry_of(name)
+        key = "broker" if book.broker is not None else f"accounts.{name}"
+        found[entry.kind, entry.account] = f"{key}.account"
+    return found
 
 
 def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
@@ -122,23 +131,30 @@ def _refuse_unheard(book: Book) -> None:
 
 
 def _refuse_unsendable(book: Book) -> None:
-    """Refuse orders that the book's kind of broker does not take."""
-    if (book.broker.kind, book.orders.type) == ("paper", "market"):
+    """Refuse orders that a broker of the book does not take."""
+    for name in book.account_names:
+        _refuse_unsendable_in(book.in_account(name), name if book.accounts else "")
+
+
+def _refuse_unsendable_in(book: Book, account: str) -> None:
+    """The same of one account, named where the book has them by name."""
+    if (book.own_entry.kind, book.orders.type) == ("paper", "market"):
         # Brokers bring the database's client along: the usual book does not pay for it.
         return
     from nightdesk.brokers import capabilities
 
-    kind, able = book.broker.kind, capabilities(book.broker.kind)
+    kind, able = book.own_entry.kind, capabilities(book.own_entry.kind)
+    where = f" (accounts.{account})" if account else ""
     if book.orders.type not in able.order_types:
         known = ", ".join(sorted(able.order_types))
         raise Refused(
-            f"orders.type: found {book.orders.type!r}; a broker of kind {kind} takes {known} orders"
+            f"orders.type: found {book.orders.type!r}; a broker of kind {kind}{where} takes {known} orders"
         )
     for symbol, instrument in book.universe.items():
         if "day" not in able.times_in_force.get(instrument.asset_class, {}):
             raise Refused(
-                f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind {kind} "
-                f"takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
+                f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind "
+                f"{kind}{where} takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
             )
 
 

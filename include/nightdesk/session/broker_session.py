@@ -34,32 +34,50 @@ _NOTHING_MOVED: tuple[Movement, ...] = ()
 
 
 @contextmanager
-def contact(context: Context) -> Iterator[Broker]:
-    """The book's broker for the block; whether it answered is kept.
+def contact(context: Context, account: str) -> Iterator[Broker]:
+    """The broker of one of the book's accounts for the block; whether it answered is kept.
 
-    A broker that has been silent for longer than `SILENCE` while orders are due stops the book.
+    A broker that has been silent for longer than `SILENCE` while orders of the account are due stops the
+    book. Where the book has several accounts, what goes wrong names the one.
 
     Raises
     ------
     Refused
         When the account cannot be opened: see `nightdesk.brokers.make`.
-    Unreachable
+    Unreachable, Unreadable
         What the block raised.
     """
     conn, book = context.conn, context.book
-    broker = make(book, conn, context.environ)
-    if broker.simulated or context.dry_run:
-        yield broker
-        return
+    with _naming(context, account):
+        broker = make(book.in_account(account), conn, context.environ)
+        if broker.simulated or context.dry_run:
+            yield broker
+            return
+        try:
+            yield broker
+        except Unreachable as error:
+            if not conn.closed:
+                at = now(conn)
+                note_silence(conn, book.name, account, at, str(error))
+                _stop_when_silent(context, account, str(error))
+            raise
+        note_answer(conn, book.name, account, now(conn))
+
+
+@contextmanager
+def _naming(context: Context, account: str) -> Iterator[None]:
+    """A block whose failures say which account they are of, where the book has several."""
     try:
-        yield broker
+        yield
     except Unreachable as error:
-        if not conn.closed:
-            at = now(conn)
-            note_silence(conn, book.name, at, str(error))
-            _stop_when_silent(context, str(error))
-        raise
-    note_answer(conn, book.name, now(conn))
+        raise (Unreachable(in_words(context, account, str(error)))) from error
+    except Unreadable as error:
+        raise Unreadable(in_words(context, account, str(error)), error.answer) from error
+
+
+def in_words(context: Context, account: str, words: str) -> str:
+    """What is said of an account, with its name where the book has several."""
+    return f"account {account}: {words}" if len(context.book.account_names) > 1 else words
 
 
 def late_since(context: Context) -> datetime:
@@ -68,9 +86,9 @@ def late_since(context: Context) -> datetime:
 
 
 def hear(
-    context: Context, broker: Broker, orders: Collection[StoredOrder], as_of: datetime
+    context: Context, account: str, broker: Broker, orders: Collection[StoredOrder], as_of: datetime
 ) -> BrokerSnapshot:
-    """Everything that the broker says of the book's account, for the settling at `as_of`.
+    """Everything that the broker says of one of the book's accounts, for the settling at `as_of`.
 
     What a real broker tells of executions and movements is stored before anything is made of it; what it told
     at an earlier time counts too, so that a list which lacks something loses nothing. Cash and positions are
@@ -91,24 +109,25 @@ def hear(
         if broker.simulated:
             fills, movements = tuple(broker.fills_since(before)), _NOTHING_MOVED
         else:
-            fills, movements = _executed_and_moved(context, broker, context.schedule.session_of(as_of))
+            session = context.schedule.session_of(as_of)
+            fills, movements = _executed_and_moved(context, account, broker, session)
         current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
         return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements, current)
 
 
 def _executed_and_moved(
-    context: Context, broker: Broker, session: date
+    context: Context, account: str, broker: Broker, session: date
 ) -> tuple[tuple[Fill, ...], tuple[Movement, ...]]:
     """What a real broker has told by now of the sessions that it is asked about, stored first."""
     since, book = context.calendar.shift(session, -LATE_SESSIONS), context.book.name
     fills = broker.fills_since(context.calendar.close_at(since))
     movements = broker.movements_since(since)
-    add_executions(context.conn, book, fills)
-    add_movements(context.conn, book, movements)
-    known = movements_since(context.conn, book, session - PAYMENTS_LOOKED_BACK)
+    add_executions(context.conn, book, account, fills)
+    add_movements(context.conn, book, account, movements)
+    known = movements_since(context.conn, book, account, session - PAYMENTS_LOOKED_BACK)
     paid = ("dividend", "corporate_action")
     return (
-        executions_since(context.conn, book, since),
+        executions_since(context.conn, book, account, since),
         tuple(one for one in known if one.kind in paid or one.session > since),
     )
 
@@ -124,11 +143,11 @@ def _ours(known: BrokerOrder | None, order: Order) -> BrokerOrder | None:
     return known
 
 
-def _stop_when_silent(context: Context, error: str) -> None:
+def _stop_when_silent(context: Context, account: str, error: str) -> None:
     """Stop a book whose broker does not answer for too long while orders are due."""
     conn, book = context.conn, context.book.name
-    health = broker_health(conn, book)
-    if health is None or health.failing_since is None or not orders_due(conn, book):
+    health = broker_health(conn, book, account)
+    if health is None or health.failing_since is None or not orders_due(conn, book, account):
         return
     silent = now(conn) - health.failing_since
     if silent > SILENCE:
@@ -137,6 +156,8 @@ def _stop_when_silent(context: Context, error: str) -> None:
             conn,
             book,
             rule="broker unreachable",
-            reason=f"no answer since {since:%Y-%m-%d %H:%M} UTC while orders are due: {error}",
+            reason=in_words(
+                context, account, f"no answer since {since:%Y-%m-%d %H:%M} UTC while orders are due: {error}"
+            ),
             key=f"broker unreachable {book} {since.isoformat()}",
         )

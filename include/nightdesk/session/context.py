@@ -17,6 +17,7 @@ from nightdesk.core.errors import BadRequest, Refused
 from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.store.book_rows import (
     BookRecord,
+    account_records,
     keep_document,
     kept_book,
     start_book,
@@ -342,15 +343,16 @@ def beginning(book: Book, inception: date) -> BookRecord:
     inception : date
         First decided session of a book that states none.
     """
-    first = book.inception or inception
+    first, entry = book.inception or inception, book.entry_of(book.account_names[0])
     origin = book.origin or get_calendar(book.calendar).shift(first, -WARM_UP_SESSIONS)
     return BookRecord(
         book=book.name,
         inception=first,
         origin=origin,
         initial_capital=book.initial_capital,
-        broker=book.broker.kind,
-        account=book.broker.account,
+        broker=entry.kind,
+        account=entry.account,
+        accounts=account_records(book),
     )
 
 

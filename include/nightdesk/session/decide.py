@@ -116,11 +116,14 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
 
 def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:
     """Orders for a real broker with this installation's mark; one that is stored keeps the id that it has."""
-    if context.book.broker.kind == "paper":
+    if context.book.simulated:
         return list(planned)
     mark = installation_mark(context.conn)
     stored = {one.order.client_order_id for one in orders_of(context.conn, context.book.name, context.as_of)}
-    return [one if one.client_order_id in stored else marked(one, mark) for one in planned]
+    return [
+        one if one.client_order_id in stored or context.book.is_simulated(one.account) else marked(one, mark)
+        for one in planned
+    ]
 
 
 def _stop_by_breaker(context: Context, state: State, gated: engine.Gated) -> None:

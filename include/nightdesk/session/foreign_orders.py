@@ -49,8 +49,9 @@ _WHOSE: dict[Origin, str] = {
 }
 
 
-def look_for_foreign(context: Context, broker: Broker) -> tuple[ForeignOrder, ...]:
-    """The foreign orders at the account that nobody has claimed; people are told of them, once a session.
+def look_for_foreign(context: Context, account: str, broker: Broker) -> tuple[ForeignOrder, ...]:
+    """The foreign orders at an account of the book that nobody has claimed; people are told of them, once a
+    session.
 
     Raises
     ------
@@ -58,8 +59,8 @@ def look_for_foreign(context: Context, broker: Broker) -> tuple[ForeignOrder, ..
         When the broker does not tell its open orders.
     """
     book, session = context.book.name, context.session
-    keep_foreign(context.conn, book, _found(context, broker))
-    left = foreign_orders(context.conn, book)
+    keep_foreign(context.conn, book, account, _found(context, account, broker))
+    left = foreign_orders(context.conn, book, account)
     if left:
         names = "|".join(one.client_order_id for one in left)
         desks = any(one.origin != "unmarked" for one in left)
@@ -68,8 +69,8 @@ def look_for_foreign(context: Context, broker: Broker) -> tuple[ForeignOrder, ..
             f"foreign orders {book} {context.name} {hashlib.sha256(names.encode()).hexdigest()[:12]}",
             "EMERGENCY" if desks else "CRITICAL",
             f"{book}: orders at its account that it did not send",
-            f"Account {context.book.broker.account} has {'; '.join(map(words_of, left))}. {_stops(left)} "
-            f"{_answer(book, left)}",
+            f"Account {context.book.entry_of(account).account} has {'; '.join(map(words_of, left))}. "
+            f"{_stops(left)} {_answer(book, left)}",
             book=book,
             session=session,
         )
@@ -95,19 +96,23 @@ def claim(context: Context, *, reason: str, who: str) -> tuple[ForeignOrder, ...
     if not reason.strip() or not who.strip():
         raise Refused("to claim foreign orders wants a reason and a person: who says so, and why?")
     conn, book = context.conn, context.book.name
+    claimed: tuple[ForeignOrder, ...] = ()
     with book_lock(conn, book, context.turn_seconds):
-        with contact(context) as broker:
-            found = () if broker.simulated else _found(context, broker)
-        with transaction(conn):
-            keep_foreign(conn, book, found)
-            left = foreign_orders(conn, book)
-            if not left:
-                raise Refused(
-                    f"account {context.book.broker.account} has no order that book {book} did not send, "
-                    "or they were claimed already"
-                )
-            claim_foreign(conn, book, reason=reason.strip(), who=who.strip())
-    return left
+        for account in context.book.account_names:
+            with contact(context, account) as broker:
+                found = () if broker.simulated else _found(context, account, broker)
+            with transaction(conn):
+                keep_foreign(conn, book, account, found)
+                left = foreign_orders(conn, book, account)
+                if left:
+                    claim_foreign(conn, book, account, reason=reason.strip(), who=who.strip())
+            claimed += left
+    if not claimed:
+        names = ", ".join(context.book.entry_of(one).account for one in context.book.account_names)
+        raise Refused(
+            f"account {names} has no order that book {book} did not send, or they were claimed already"
+        )
+    return claimed
 
 
 def words_of(one: ForeignOrder) -> str:
@@ -141,7 +146,7 @@ def _answer(book: str, left: Sequence[ForeignOrder]) -> str:
     return " ".join(parts)
 
 
-def _found(context: Context, broker: Broker) -> list[ForeignOrder]:
+def _found(context: Context, account: str, broker: Broker) -> list[ForeignOrder]:
     """All foreign orders: those that are open, and the desk's own kind by their executions."""
     mark = installation_mark(context.conn)
     found: dict[str, ForeignOrder] = {}
@@ -152,7 +157,7 @@ def _found(context: Context, broker: Broker) -> list[ForeignOrder]:
                 one.client_order_id, origin, one.symbol, one.side, one.quantity, False, one.received_at
             )
     since = context.calendar.shift(context.session, -LATE_SESSIONS)
-    for fill in executions_since(context.conn, context.book.name, since):
+    for fill in executions_since(context.conn, context.book.name, account, since):
         origin = _origin(context, fill.client_order_id, mark)
         known = found.get(fill.client_order_id)
         if origin in (None, "unmarked") or (known is not None and not known.executed):

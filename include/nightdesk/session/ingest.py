@@ -175,7 +175,9 @@ def store_bars(context: Context) -> Stored:
         counts["passed_over"] = len(fetched.passed_over)
     bars = fetched.bars
     without = symbols_without_volume(book, bars["symbol"].to_numpy(), bars["volume"].to_numpy())
-    if without and book.broker.kind == "paper":  # a real broker's market has a volume, whatever bars say
+    # A real broker's market has a volume, whatever bars say.
+    without = tuple(one for one in without if book.is_simulated(book.account_of(one)))
+    if without:
         counts["without_volume"] = ", ".join(without)
     _ask_again_where_needed(context, unheard)
     return Stored(counts, note_rows(fetched))

@@ -47,10 +47,14 @@ def identified(context: Context, orders: Sequence[StoredOrder]) -> tuple[StoredO
     Unreachable, Unreadable
         When the broker does not say what one of them is.
     """
-    if context.book.broker.kind == "paper" or not any(map(_is_open_question, orders)):
-        return tuple(orders)
-    with contact(context) as broker:
-        return tuple(_identified(context, broker, one) if _is_open_question(one) else one for one in orders)
+    found = {one.order.client_order_id: one for one in orders}
+    for account in context.book.account_names:
+        asked = [one for one in orders if one.order.account == account and _is_open_question(one)]
+        if asked and not context.book.is_simulated(account):
+            with contact(context, account) as broker:
+                for one in asked:
+                    found[one.order.client_order_id] = _identified(context, broker, one)
+    return tuple(found.values())
 
 
 def _is_open_question(one: StoredOrder) -> bool:

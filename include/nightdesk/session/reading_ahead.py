@@ -13,6 +13,7 @@ from nightdesk.session.context import Context
 from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.quality_outcomes import Part, outcome_ask
 from nightdesk.store.rows import EARLIEST
+from nightdesk.store.transfer_rows import transfers_ask
 
 #: What people set counts from a session on.
 _BY_SESSION = frozenset({"kill_switch", "risk_facts"})
@@ -40,7 +41,7 @@ ASKED_AHEAD = frozenset(
         "paper_order", "paper_state",
         "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
         "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
-        "stored_days", "strategy_bands", "symbol_numbers", "target_scale",
+        "stored_days", "strategy_bands", "symbol_numbers", "target_scale", "transfers_of",
     }
 )  # fmt: skip
 
@@ -59,6 +60,8 @@ def settle_asks(context: Context) -> list[NamedQuery]:
         *_of(context, "sealed", "adjustments_of"),
         NamedQuery("orders_to_settle", known),
     ]
+    if len(context.book.account_names) > 1:
+        asks.append(transfers_ask(book, context.as_of))
     run = context.run()
     if previous is None or run is None or run.known_by is None:
         return asks

@@ -36,7 +36,7 @@ from nightdesk.brokers import Broker, Unreachable
 from nightdesk.core.calendar import day_begins
 from nightdesk.core.money import ZERO, exact, to_price
 from nightdesk.engine import Market
-from nightdesk.session.broker_session import contact, hear, late_since
+from nightdesk.session.broker_session import contact, hear, in_words, late_since
 from nightdesk.session.context import Context
 from nightdesk.session.notices import Condition, Look, notice
 from nightdesk.session.sequencing import agreed_clock
@@ -52,7 +52,7 @@ from nightdesk.store.execution_rows import (
 from nightdesk.store.kill_switch_rows import set_kill_switch
 from nightdesk.store.ledger_rows import reconciliations_of
 from nightdesk.store.message_rows import raise_alert
-from nightdesk.store.order_rows import StoredOrder, fills_between, fills_of, move_orders
+from nightdesk.store.order_rows import StoredOrder, fills_in, move_orders
 
 #: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
 SECOND_LOOKS = 3
@@ -66,23 +66,26 @@ _DISPUTES: tuple[Kind, ...] = ("dispute",)
 
 def ledger_side(
     context: Context,
+    account: str,
     market: Market,
     accrued: Accrued,
     waiting: Sequence[StoredOrder],
     booked: Mapping[str, Decimal],
 ) -> LedgerSnapshot:
-    """The ledger's side of the session.
+    """The ledger's side of the session in one of the book's accounts.
 
     Parameters
     ----------
     context : Context
         The session.
+    account : str
+        Its name in the book.
     market : Market
         Up to the session.
     accrued : Accrued
         What came before the fills: capital, or the accruals of the night and the actions of the open.
     waiting : sequence of StoredOrder
-        The orders that were open when the session began.
+        The account's orders that were open when the session began.
     booked : mapping of client order id to Decimal
         Units of them that earlier settlings booked.
     """
@@ -93,30 +96,35 @@ def ledger_side(
         name = one.order.client_order_id
         order, done = restated.get(name, one.order), booked.get(name, ZERO)
         orders[name] = SentOrder(order, one.status, one.attempts, one.filled_quantity, done)
+    account_of, units = context.desk.account_of, context.desk.unit_of
+    if account_of:
+        units = {symbol: unit for symbol, unit in units.items() if account_of[symbol] == account}
     ours = LedgerSnapshot(
         session=session,
-        ledger=accrued.ledger,
+        ledger=accrued.ledger.in_account(account, account_of),
         orders=orders,
         prices=_reference_prices(market),
-        units=context.desk.unit_of,
+        units=units,
         heir=next(iter(context.book.strategies)),
         contracts=context.desk.contracts,
+        account=account,
     )
-    if context.book.broker.kind == "paper":
+    if context.book.is_simulated(account):
         return ours
     since, before = late_since(context), context.schedule.before(context.as_of)
     paid_since = day_begins(session - PAYMENTS_LOOKED_BACK)
-    booked_lately = payments_booked(conn, book, paid_since, before)
+    booked_lately = payments_booked(conn, book, account, paid_since, before)
+    accrued_here = [one for one in accrued.entries if one.account == account]
     return replace(
         ours,
-        booked={fill.execution_id: fill for fill in fills_between(conn, book, since, before)},
-        moved=references_booked(conn, book, paid_since, before),
-        owed=tuple(one for one in (*booked_lately, *accrued.entries) if is_paid_later(one)),
+        booked={fill.execution_id: fill for fill in fills_in(conn, book, account, since, before)},
+        moved=references_booked(conn, book, account, paid_since, before),
+        owed=tuple(one for one in (*booked_lately, *accrued_here) if is_paid_later(one)),
     )
 
 
 def adjustments(adopted: Sequence[Adjustment], ours: LedgerSnapshot) -> tuple[Entry, ...]:
-    """The entries of what a person took over from the broker for this session.
+    """The entries of what a person took over from the broker of an account for this session.
 
     Where one symbol and cash move against each other, the units went, or came, for that cash.
     """
@@ -144,7 +152,7 @@ def _one_trade(amounts: Mapping[str, Decimal]) -> Decimal | None:
 def agree(
     context: Context, period: Period, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
 ) -> tuple[Repair, ...]:
-    """What brings the ledger to where the broker is, by what the broker says now.
+    """What brings the ledger of an account to where its broker is, by what the broker says now.
 
     A simulated account lives through the period first. Orders that still work though their time is over are
     cancelled. A real broker that contradicts itself or the ledger is asked again before that is believed: its
@@ -157,11 +165,12 @@ def agree(
     ClocksDiffer
         When its clock does not agree with the database's.
     """
-    with contact(context) as broker:
+    with contact(context, ours.account) as broker:
         if not (broker.simulated or context.dry_run):
             agreed_clock(context, broker)
         if context.previous is None:
-            broker.fund(context.schedule.before(context.as_of), context.record.initial_capital)
+            capital = context.book.in_account(ours.account).initial_capital
+            broker.fund(context.schedule.before(context.as_of), capital)
         broker.advance(period)
         looks = 1 if broker.simulated or context.dry_run else 1 + SECOND_LOOKS
         for look in range(looks):
@@ -180,14 +189,15 @@ def _look(
     context: Context, broker: Broker, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
 ) -> tuple[tuple[Repair, ...], tuple[Dispute, ...]]:
     """One look at the broker, which cancels what still works: the repairs, and what is left in dispute."""
-    said = hear(context, broker, waiting, context.as_of)
-    repairs = plan_repairs(said, ours, context.book.broker.tolerance)
+    account, tolerance = ours.account, context.book.entry_of(ours.account).tolerance
+    said = hear(context, account, broker, waiting, context.as_of)
+    repairs = plan_repairs(said, ours, tolerance)
     working = _working(repairs)
     if working and not context.dry_run:
         for name in working:
             broker.cancel(name)
-        said = hear(context, broker, waiting, context.as_of)
-        repairs = plan_repairs(said, ours, context.book.broker.tolerance)
+        said = hear(context, account, broker, waiting, context.as_of)
+        repairs = plan_repairs(said, ours, tolerance)
     return repairs, () if broker.simulated else disputes(said, ours, repairs)
 
 
@@ -196,17 +206,17 @@ def _working(repairs: Sequence[Repair]) -> list[str]:
     return [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
 
 
-def agreed(context: Context) -> tuple[Repair, ...]:
-    """What a decision that is sealed was settled by."""
+def agreed(context: Context, account: str) -> tuple[Repair, ...]:
+    """What a decision that is sealed was settled by in one account."""
     conn, book, as_of = context.conn, context.book.name, context.as_of
     tolerated = [
         Difference(row["item"], row["ledger_value"], row["broker_value"], tolerated=True)
         for row in reconciliations_of(conn, book, as_of)
-        if row["outcome"] == "tolerated"
+        if row["outcome"] == "tolerated" and row["account"] == account
     ]
     return (
-        *(BookFill(fill) for fill in fills_of(conn, book, as_of)),
-        *(BookMovement(one) for one in movements_booked_in(conn, book, as_of)),
+        *(BookFill(fill) for fill in fills_in(conn, book, account, as_of, as_of)),
+        *(BookMovement(one) for one in movements_booked_in(conn, book, account, as_of)),
         *tolerated,
     )
 
@@ -219,7 +229,7 @@ def _reference_prices(market: Market) -> Mapping[str, Decimal]:
     return {symbol: to_price(exact(price)) for symbol, price in prices.items() if price > 0}
 
 
-def keep(context: Context, save: Saver, repairs: Sequence[Repair]) -> None:
+def keep(context: Context, save: Saver, repairs: Mapping[str, Sequence[Repair]]) -> None:
     """Keep what the repairs of a session say of orders, refused executions, differences and disputes.
 
     Parameters
@@ -228,52 +238,56 @@ def keep(context: Context, save: Saver, repairs: Sequence[Repair]) -> None:
         The session.
     save : Saver
         Its open transaction, of an unsealed session.
-    repairs : sequence of Repair
+    repairs : mapping of account to sequence of Repair
         See `agree`.
     """
-    moves = [one for one in repairs if isinstance(one, MoveOrder)]
+    told = [(account, one) for account, several in repairs.items() for one in several]
+    moves = [one for _, one in told if isinstance(one, MoveOrder)]
     move_orders(context.conn, context.as_of, context.session, moves)
-    for one in repairs:
+    for account, one in told:
         if isinstance(one, RefuseFill):
-            _tell_refused(context, one)
-    differences = [one for one in repairs if isinstance(one, Difference)]
+            _tell_refused(context, account, one)
+    differences = [(account, one) for account, one in told if isinstance(one, Difference)]
     _keep_differences(context, save, differences)
-    _keep_disputes(context, save, [one for one in repairs if isinstance(one, Dispute)], differences)
+    disputed = [(account, one) for account, one in told if isinstance(one, Dispute)]
+    _keep_disputes(context, save, disputed, differences)
 
 
-def _tell_refused(context: Context, one: RefuseFill) -> None:
+def _tell_refused(context: Context, account: str, one: RefuseFill) -> None:
     """Keep why an execution is not booked, and ask a person to look it up."""
     fill, book = one.fill, context.book.name
-    refuse_execution(context.conn, book, fill.execution_id, one.reason)
+    refuse_execution(context.conn, book, account, fill.execution_id, one.reason)
     raise_alert(
         context.conn,
         f"fill {book} {fill.execution_id}",
         "CRITICAL",
         f"{book}: the broker reports a fill that cannot be ours",
-        f"Execution {fill.execution_id}: {fill.side} {fill.quantity} {fill.symbol} at {fill.price} "
-        f"for order {fill.client_order_id or 'of somebody else'}: {one.reason}. It was not booked. "
+        f"Execution {in_words(context, account, fill.execution_id)}: {fill.side} {fill.quantity} "
+        f"{fill.symbol} at {fill.price} for order {fill.client_order_id or 'of somebody else'}: "
+        f"{one.reason}. It was not booked. "
         "Look it up at the broker.",
         book=book,
         session=context.session,
     )
 
 
-def _keep_differences(context: Context, save: Saver, differences: Sequence[Difference]) -> None:
+def _keep_differences(context: Context, save: Saver, differences: Sequence[tuple[str, Difference]]) -> None:
     """Store the differences; one beyond the tolerance stops entries and asks a person."""
     book, session, name = context.book.name, context.session, context.name
     rows = [
         {
+            "account": account,
             "item": one.item,
             "ledger_value": one.ledger_value,
             "broker_value": one.broker_value,
             "outcome": "tolerated" if one.tolerated else "asked",
         }
-        for one in differences
+        for account, one in differences
     ]
     save.rows("reconciliations", rows)
-    asked = [one for one in differences if not one.tolerated]
+    asked = [(account, one) for account, one in differences if not one.tolerated]
     if asked:
-        words = _words(asked)
+        words = _words(context, asked)
         key, reason = f"reconciliation {book} {name}", f"ledger and broker differ at {name}: {words}"
         set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
         raise_alert(
@@ -294,14 +308,18 @@ def _keep_differences(context: Context, save: Saver, differences: Sequence[Diffe
             f"tolerated {book} {name}",
             "WARNING",
             f"{book}: small differences to the broker were booked",
-            f"{_words(differences)}. They are within the book's tolerance (broker.tolerance).",
+            f"{_words(context, differences)}. They are within the tolerance of the account "
+            f"({'broker' if context.book.broker is not None else 'accounts.NAME'}.tolerance).",
             book=book,
             session=session,
         )
 
 
 def _keep_disputes(
-    context: Context, save: Saver, disputes: Sequence[Dispute], differences: Sequence[Difference]
+    context: Context,
+    save: Saver,
+    disputes: Sequence[tuple[str, Dispute]],
+    differences: Sequence[tuple[str, Difference]],
 ) -> None:
     """Store the positions in dispute; of those that no other alert tells of, people are told once a spell.
 
@@ -312,24 +330,25 @@ def _keep_disputes(
         "disputed_positions",
         [
             {
+                "account": account,
                 "symbol": one.symbol,
                 "ledger_value": one.ledger_value,
                 "claimed_value": one.claimed_value,
                 "reason": one.reason,
             }
-            for one in disputes
+            for account, one in disputes
         ],
     )
-    if context.book.broker.kind == "paper":
-        return  # its account is the desk's own: nothing of it was ever in dispute
-    differing = {one.item for one in differences if not one.tolerated}
+    if context.book.simulated:
+        return  # its accounts are the desk's own: nothing of them was ever in dispute
+    differing = {one.item for _, one in differences if not one.tolerated}
     notice(
         context.conn,
         Look(book, _DISPUTES, context.name, session),
-        [_condition(one) for one in disputes if one.orders and one.symbol not in differing],
+        [_condition(one) for _, one in disputes if one.orders and one.symbol not in differing],
         lambda spell: _over(spell, differing),
     )
-    for one in disputes:
+    for _, one in disputes:
         if one.given_up:
             _give_up(context, one)
 
@@ -373,7 +392,8 @@ def _give_up(context: Context, one: Dispute) -> None:
     )
 
 
-def _words(differences: Sequence[Difference]) -> str:
+def _words(context: Context, differences: Sequence[tuple[str, Difference]]) -> str:
     return "; ".join(
-        f"{one.item}: ledger {one.ledger_value}, broker {one.broker_value}" for one in differences
+        in_words(context, account, f"{one.item}: ledger {one.ledger_value}, broker {one.broker_value}")
+        for account, one in differences
     )

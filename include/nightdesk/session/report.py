@@ -14,6 +14,7 @@ from nightdesk.alerts.notes import note_words
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.risk_lines import RiskSection
 from nightdesk.alerts.session_page import (
+    AccountLine,
     DroppedLine,
     FillLine,
     NavPoint,
@@ -32,6 +33,7 @@ from nightdesk.orders.slippage import total
 from nightdesk.risk import RiskState, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
+from nightdesk.session.broker_session import in_words
 from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
@@ -57,7 +59,13 @@ from nightdesk.store.decision_rows import (
 from nightdesk.store.health_rows import ingest_notes, quarantines_at
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
-from nightdesk.store.ledger_rows import disputed_positions, positions_of, read_mark, reconciliations_of
+from nightdesk.store.ledger_rows import (
+    account_marks_of,
+    disputed_positions,
+    positions_of,
+    read_mark,
+    reconciliations_of,
+)
 from nightdesk.store.order_rows import fills_of, find_order, orders_of, slippage_rows
 from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
@@ -198,8 +206,9 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
             if one["outcome"] != "passed" and one["symbol"] not in gone
         ),
         sources=sources,
+        accounts=_accounts(context),
         notes=tuple(
-            f"Ledger and broker differ: {one['item']}: "
+            f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
             for one in reconciliations_of(conn, book.name, as_of)
         ),
@@ -293,6 +302,7 @@ def _positions(
                 weight=float(value / mark.nav),
                 group=context.book.universe[row["symbol"]].group,
                 note=_note(row["symbol"], quarantined, ages, leaving=row["symbol"] in leaving),
+                account=_named(context, row["account"]),
             )
         )
     return tuple(lines)
@@ -334,9 +344,36 @@ def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, 
                 weight_after=(had + float(order.signed_quantity)) * price,
                 state=stored.status,
                 reason=_reason(order, reasons),
+                account=_named(context, order.account),
             )
         )
     return tuple(lines)
+
+
+def _named(context: Context, account: str) -> str:
+    """An account as a page names it; empty in a book of one."""
+    return account if len(context.book.account_names) > 1 else ""
+
+
+def _accounts(context: Context) -> tuple[AccountLine, ...]:
+    """The accounts at the mark, in the order of the book; none of a book of one."""
+    conn, book = context.conn, context.book
+    if len(book.account_names) == 1:
+        return ()
+    marks = {one.account: one for one in account_marks_of(conn, book.name, context.as_of)}
+    orders = [one.order.account for one in orders_of(conn, book.name, context.as_of)]
+    return tuple(
+        AccountLine(
+            name,
+            f"{book.entry_of(name).account} of {book.entry_of(name).kind}",
+            marks[name].cash,
+            marks[name].positions_value,
+            marks[name].nav,
+            orders.count(name),
+        )
+        for name in book.account_names
+        if name in marks
+    )
 
 
 def _reason(order: Order, reasons: Reasons) -> str:

@@ -33,7 +33,7 @@ def session_facts(context: Context) -> Facts:
     events = list(read_risk_events(context.conn, book, session))
     if switch.on:
         events.append(RiskEvent(switch.session or session, "kill", switch.reason, switch.who))
-    return facts_at(events, session, simulates=context.book.broker.kind == "paper")
+    return facts_at(events, session, simulates=context.book.simulated)
 
 
 def risk_before(context: Context) -> RiskState | None:

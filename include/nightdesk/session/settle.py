@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from nightdesk.accounting.account_marks import account_marks
 from nightdesk.accounting.booking import cross_entries
 from nightdesk.accounting.conversion import IN_LIEU
 from nightdesk.accounting.late_actions import LATE, BelatedAction, book_late
@@ -20,6 +21,7 @@ from nightdesk.accounting.period import Period, accrual_terms
 from nightdesk.accounting.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
 from nightdesk.accounting.settlement import Accrued, Executed, Opening, Settlement, at_close
 from nightdesk.accounting.settlement import settle as settle_period
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import exact, to_price
 from nightdesk.core.panel import ActionKind
@@ -38,16 +40,19 @@ from nightdesk.store.ahead import reading_once
 from nightdesk.store.bar_rows import LateAction, late_actions
 from nightdesk.store.broker_rows import Adjustment, adjustments_of
 from nightdesk.store.ledger_rows import (
+    account_mark_rows,
     dated_entries,
     entry_rows,
     mark_row,
     position_rows,
+    positions_of,
     read_ledger,
     read_mark,
 )
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import StoredOrder, crosses_of, fill_rows, filled_before, orders_to_settle
 from nightdesk.store.run_rows import sealed_because
+from nightdesk.store.transfer_rows import transfers_of
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,11 @@ def settle(context: Context) -> StepOutcome:
             save.done(
                 fills=len(settled.fills),
                 entries=len(settled.entries),
-                differences_to_broker=sum(isinstance(one, Difference) for one in settled.executed.repairs),
+                differences_to_broker=sum(
+                    isinstance(one, Difference)
+                    for repairs in settled.executed.repairs.values()
+                    for one in repairs
+                ),
                 late_actions=told,
                 booked_late=len(start.period.late),
                 **({"stale": "; ".join(map(str, stale))} if stale else {}),
@@ -141,6 +150,7 @@ def _start(context: Context) -> _Start:
         market, opening, crosses = session_market(context), _opening(context), _crosses(context)
         waiting = orders_to_settle(conn, book, *context.moment)
         _refuse_unnamed(context, opening.ledger, waiting, crosses)
+        _refuse_rerouted(context, waiting)
         period, unbooked = _period(context, market, opening.ledger, crosses)
         return _Start(
             market=market,
@@ -158,30 +168,53 @@ def _start(context: Context) -> _Start:
 class Agreed(Executed):
     """What the broker said of the orders, and all that it brings the ledger to."""
 
-    repairs: tuple[Repair, ...] = ()
+    repairs: Mapping[str, tuple[Repair, ...]] = field(default_factory=dict)
     sent: Mapping[str, Order] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ours: LedgerSnapshot, adjusted: tuple[Entry, ...], repairs: tuple[Repair, ...]) -> Agreed:
-        """The entries of what a person took over, then those of the repairs."""
+        """The entries of what a person took over in one account, then those of the repairs."""
         return cls(
             entries=(*adjusted, *booked_entries(repairs, ours)),
             fills=tuple(one.fill for one in repairs if isinstance(one, BookFill)),
-            repairs=repairs,
+            repairs={ours.account: repairs},
             sent={name: one.order for name, one in ours.orders.items()},
+        )
+
+    def and_in(self, other: Agreed) -> Agreed:
+        """Both together: of several accounts one after the other."""
+        return Agreed(
+            entries=self.entries + other.entries,
+            fills=self.fills + other.fills,
+            expired=self.expired + other.expired,
+            repairs={**self.repairs, **other.repairs},
+            sent={**self.sent, **other.sent},
         )
 
 
 def _agreed(context: Context, start: _Start, waiting: Sequence[StoredOrder], accrued: Accrued) -> Agreed:
-    """What the broker says of the orders that waited, or what a sealed session was settled by."""
-    ours = ledger_side(context, start.market, accrued, waiting, start.booked)
-    adjusted = adjustments(start.adopted, ours)
+    """What the brokers say of the orders that waited, or what a sealed session was settled by."""
+    first, *others = context.book.account_names
+    done = _agreed_in(context, first, start, waiting, accrued)
+    for account in others:
+        done = done.and_in(_agreed_in(context, account, start, waiting, accrued))
+    return done
+
+
+def _agreed_in(
+    context: Context, account: str, start: _Start, waiting: Sequence[StoredOrder], accrued: Accrued
+) -> Agreed:
+    """The same of one account."""
+    mine = [one for one in waiting if one.order.account == account]
+    period = start.period.within(account)
+    ours = ledger_side(context, account, start.market, accrued, mine, start.booked)
+    adjusted = adjustments([one for one in start.adopted if one.account == account], ours)
     ours = replace(
         ours,
-        ledger=ours.ledger.apply(adjusted),
-        at_close=lambda ledger: at_close(ledger, start.period)[1],
+        ledger=ours.ledger.apply(replace(one, account=MAIN) for one in adjusted),
+        at_close=lambda ledger: at_close(ledger, period)[1],
     )
-    repairs = agreed(context) if start.is_sealed else agree(context, start.period, ours, waiting)
+    repairs = agreed(context, account) if start.is_sealed else agree(context, period, ours, mine)
     return Agreed.of(ours, adjusted, repairs)
 
 
@@ -190,8 +223,13 @@ def _save(save: Saver, settled: Settlement[Agreed], context: Context) -> None:
     prices = settled.period.prices
     save.rows("fills", fill_rows(settled.fills, settled.executed.sent, context.desk.fill_terms))
     save.rows("ledger_entries", entry_rows(settled.entries))
-    save.rows("positions", position_rows(settled.ledger, prices, settled.period.terms.contracts))
+    terms = settled.period.terms
+    save.rows("positions", position_rows(settled.ledger, prices, terms.contracts, terms.account_of))
     save.rows("portfolio", [mark_row(_of_the_day(context, settled.mark))])
+    if terms.account_of:
+        names = context.book.account_names
+        marks = account_marks(settled.ledger, prices, names, terms.account_of, terms.contracts)
+        save.rows("account_marks", account_mark_rows(marks))
 
 
 def _of_the_day(context: Context, mark: Mark) -> Mark:
@@ -220,13 +258,15 @@ def _period(
 ) -> tuple[Period, tuple[UnbookedAction, ...]]:
     """What lies between the decision before and this one, and the late actions that it cannot book."""
     previous, book = context.previous, context.book
-    terms = accrual_terms(book, simulated=book.broker.kind == "paper")
+    terms = accrual_terms(book, [one for one in book.account_names if book.is_simulated(one)])
     if previous is None:
         return market.period(-1, terms, None, capital=context.record.initial_capital), ()
     passed = cross_entries(crosses, context.session, context.as_of, terms.contracts)
     late = _belated(context, opening.apply(passed))
     since = context.schedule.session_of(previous)
-    return market.period(-1, terms, since, crosses=crosses, late=late.actions), late.unbooked
+    moved = transfers_of(context.conn, book.name, context.as_of, context.as_of) if terms.account_of else ()
+    period = market.period(-1, terms, since, crosses=crosses, late=late.actions, transfers=moved)
+    return period, late.unbooked
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:
@@ -248,6 +288,23 @@ def _refuse_unnamed(
             f"{context.book.name} {context.name}: {', '.join(unnamed)} is held or ordered, and the book "
             "no longer names it: put it back into the universe until the position is closed"
         )
+
+
+def _refuse_rerouted(context: Context, waiting: Sequence[StoredOrder]) -> None:
+    """Refuse to go on where what is held, or ordered, lies in another account than its route says now."""
+    book, previous = context.book, context.previous
+    if len(book.account_names) == 1 or previous is None:
+        return
+    lies = {one.order.symbol: one.order.account for one in waiting}
+    rows = positions_of(context.conn, book.name, previous)
+    lies |= {row["symbol"]: row["account"] for row in rows if row["quantity"]}
+    for symbol, account in sorted(lies.items()):
+        if account != book.account_of(symbol):
+            raise Refused(
+                f"{book.name} {context.name}: {symbol} is held or ordered in account {account}, and the book "
+                f"sends it to {book.account_of(symbol)} now: keep routes.{symbol}: {account} until the "
+                "position is closed"
+            )
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from nightdesk.brokers import (
     Unreadable,
 )
 from nightdesk.core.contracts import PLAIN
-from nightdesk.core.errors import Transient
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order, adds_risk
 from nightdesk.session.broker_session import contact
@@ -93,14 +93,39 @@ def submit(context: Context) -> StepOutcome:
         sealed = sealed_because(context.conn, context.book.name, context.as_of, by_sending=False)
         if sealed is not None:
             return StepOutcome({}, sealed)
-        with contact(context) as broker:
-            send_planned(context, broker)
+        _send_everywhere(context)
         states = [one.status for one in orders_of(context.conn, context.book.name, context.as_of)]
     return StepOutcome({name: states.count(name) for name in sorted(set(states))})
 
 
-def send_planned(context: Context, broker: Broker) -> None:
-    """Bring every planned order of the session out of its planning; the caller holds the book's lock.
+def _send_everywhere(context: Context) -> None:
+    """Send what is planned, account by account; where one cannot be reached the others go on.
+
+    Raises
+    ------
+    Transient, Refused
+        What the accounts raised, together.
+    """
+    failed: list[Transient | Refused] = []
+    for account in context.book.account_names:
+        try:
+            with contact(context, account) as broker:
+                send_planned(context, account, broker)
+        except (Transient, Refused) as error:
+            if context.conn.closed:
+                raise
+            failed.append(error)
+    if len(failed) == 1:
+        raise failed[0]
+    if failed:
+        silent = all(isinstance(error, Unreachable) for error in failed)
+        refused = any(isinstance(error, Refused) for error in failed)
+        kind = Refused if refused else Unreachable if silent else Transient
+        raise kind("; ".join(map(str, failed)))
+
+
+def send_planned(context: Context, account: str, broker: Broker) -> None:
+    """Bring every planned order of an account out of its planning; the caller holds the book's lock.
 
     Raises
     ------
@@ -110,8 +135,8 @@ def send_planned(context: Context, broker: Broker) -> None:
     """
     unknown: list[tuple[str, Transient]] = []
     stored = orders_of(context.conn, context.book.name, context.as_of)
-    planned = [one.order for one in stored if one.status == "planned"]
-    found = _ask_account(context, broker) if planned else _Found()
+    planned = [one.order for one in stored if one.status == "planned" and one.order.account == account]
+    found = _ask_account(context, account, broker) if planned else _Found()
     for order in planned:
         clock = _clock(context, broker)
         try:
@@ -120,7 +145,7 @@ def send_planned(context: Context, broker: Broker) -> None:
             if context.conn.closed:
                 raise
             unknown.append((order.client_order_id, error))
-    tell_unsent(context)
+    tell_unsent(context, account)
     if unknown:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
         told = "; ".join(f"{name}: {error}" for name, error in unknown)
@@ -144,12 +169,12 @@ def standing_of(known: BrokerOrder) -> str:
     return "submitted" if known.filled else ended.get(known.state, "submitted")
 
 
-def _ask_account(context: Context, broker: Broker) -> _Found:
+def _ask_account(context: Context, account: str, broker: Broker) -> _Found:
     """How a real account stands before anything is sent."""
     if broker.simulated or context.dry_run:
         return _Found()
     _clock(context, broker)
-    return _Found(broker.account(), look_for_foreign(context, broker))
+    return _Found(broker.account(), look_for_foreign(context, account, broker))
 
 
 def _clock(context: Context, broker: Broker) -> datetime:
@@ -239,14 +264,15 @@ def _reason_to_stop(
     foreign = foreign_reason(found.foreign, order.symbol, adds=adds)
     if foreign:
         return _Stopped("suppressed", foreign)
-    limit = context.book.broker.capital_limit
+    entry = context.book.entry_of(order.account)
+    limit = entry.capital_limit
     if limit is not None and adds:
-        capital = _capital_at_work(context) + order.quantity * order.reference_price
+        capital = _capital_at_work(context, order.account) + order.quantity * order.reference_price
         if capital > limit:
             return _Stopped(
                 "suppressed",
                 f"with it {capital:.2f} dollars would be in positions, "
-                f"account {context.book.broker.account} is limited to {limit}",
+                f"account {entry.account} is limited to {limit}",
             )
     return None
 
@@ -264,11 +290,11 @@ def _withheld_because(context: Context, broker: Broker, order: Order) -> str | N
     conn, book, symbol = context.conn, context.book.name, order.symbol
     return why_withheld(
         order,
-        disputed_positions(conn, book, context.as_of),
+        disputed_positions(conn, book, context.as_of, order.account),
         _held(context, symbol),
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),
-        context.book.broker.tolerance.quantity,
+        context.book.entry_of(order.account).tolerance.quantity,
     )
 
 
@@ -293,14 +319,19 @@ def _held(context: Context, symbol: str) -> Decimal:
     return ZERO if ledger is None else ledger.net().get(symbol, ZERO)
 
 
-def _capital_at_work(context: Context) -> Decimal:
-    """Dollars in positions at the mark, and in the orders of the decision that were sent and add to them."""
+def _capital_at_work(context: Context, account: str) -> Decimal:
+    """Dollars in an account's positions at the mark, and in its orders of the decision that were sent and add
+    to them.
+    """
     book, as_of, contracts = context.book.name, context.as_of, context.desk.contracts
-    positions = sum((abs(row["market_value"]) for row in positions_of(context.conn, book, as_of)), ZERO)
+    rows = [row for row in positions_of(context.conn, book, as_of) if row["account"] == account]
+    positions = sum((abs(row["market_value"]) for row in rows), ZERO)
     sent = (
         one.order
         for one in orders_of(context.conn, book, as_of)
-        if one.attempts and one.status not in ("rejected", "cancelled", "expired", "suppressed")
+        if one.order.account == account
+        and one.attempts
+        and one.status not in ("rejected", "cancelled", "expired", "suppressed")
     )
     return positions + sum(
         (

@@ -15,8 +15,9 @@ from nightdesk.store.message_rows import Level, raise_alert
 from nightdesk.store.order_rows import StoredOrder, find_order, unsent_orders
 
 
-def tell_unsent(context: Context) -> None:
-    """Tell people of the session's orders that were rejected, held back or too late; once each set of them.
+def tell_unsent(context: Context, account: str) -> None:
+    """Tell people of the session's orders of an account that were rejected, held back or too late; once each
+    set of them.
 
     With them of those of the decision before that the broker had accepted and rejected since. Nobody is told
     of a dry run, nor of a past session, which sends nothing by design; of foreign orders people were told.
@@ -26,17 +27,22 @@ def tell_unsent(context: Context) -> None:
         return
     if context.previous is not None:
         _tell_rejected_since(context, context.previous)
-    rows = [row for row in unsent_orders(conn, book, context.as_of) if not row["accepted"]]
+    rows = [
+        row
+        for row in unsent_orders(conn, book, context.as_of)
+        if not row["accepted"] and row["account"] == account
+    ]
     if all(row["cause"].startswith(FOREIGN) for row in rows):
         return
     grave = any(row["status"] != "suppressed" or IN_DISPUTE in row["cause"] for row in rows)
-    level: Level = "CRITICAL" if grave and context.book.broker.kind != "paper" else "WARNING"
+    level: Level = "CRITICAL" if grave and not context.book.is_simulated(account) else "WARNING"
     ids = "|".join(row["client_order_id"] for row in rows)
+    where = f" of account {account}" if len(context.book.account_names) > 1 else ""
     raise_alert(
         conn,
         f"unsent {book} {name} {hashlib.sha256(ids.encode()).hexdigest()[:12]}",
         level,
-        f"{book}: {len(rows)} {'order' if len(rows) == 1 else 'orders'} of {name} not in the market",
+        f"{book}: {len(rows)} {'order' if len(rows) == 1 else 'orders'} of {name}{where} not in the market",
         "\n".join(unsent_words(rows))
         + f"\nThe decision of {name} is carried out in part, or not at all. When the cause is gone before "
         f'the open, `nightdesk resend {book} ORDER --reason "..."` sends one again; else the next session '

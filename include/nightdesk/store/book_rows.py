@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from nightdesk.accounting.tax import TaxTerms
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.book import Book, parse_book
 from nightdesk.core.errors import Refused
 from nightdesk.store.ahead import NamedQuery
@@ -17,7 +18,20 @@ from nightdesk.store.rows import read_row, read_rows
 from nightdesk.store.tax_rows import tax_terms_row
 
 #: What no book may change once it was started.
-FIXED = ("broker", "account", "initial_capital")
+FIXED = ("broker", "account", "initial_capital", "accounts")
+
+
+@dataclass(frozen=True)
+class StartedAccount:
+    """An account of a started book: its name in the book, kind of broker, account there, dollars at first."""
+
+    name: str
+    broker: str
+    account: str
+    capital: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.account} of {self.broker}, {self.capital} dollars)"
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,9 @@ class BookRecord:
     initial_capital : Decimal
         Dollars.
     broker, account : str
-        Kind of broker, and the account there that serves this book alone.
+        Kind of broker, and the account there that serves this book alone; of several accounts the first.
+    accounts : tuple of StartedAccount
+        Its accounts by name; empty where that one is the only one, called main.
     """
 
     book: str
@@ -44,12 +60,36 @@ class BookRecord:
     initial_capital: Decimal
     broker: str
     account: str
+    accounts: tuple[StartedAccount, ...] = ()
+
+    @property
+    def whole(self) -> tuple[StartedAccount, ...]:
+        """Its accounts, also where there is main alone."""
+        return self.accounts or (StartedAccount(MAIN, self.broker, self.account, self.initial_capital),)
+
+
+def account_records(book: Book) -> tuple[StartedAccount, ...]:
+    """The accounts of a book as `BookRecord` has them."""
+    if book.account_names == (MAIN,):
+        return ()
+    accounts = [
+        StartedAccount(name, one.kind, one.account, one.capital) for name, one in book.accounts.items()
+    ]
+    return tuple(sorted(accounts, key=lambda one: one.name))
+
+
+def _record(row: Mapping[str, Any]) -> BookRecord:
+    parts = (
+        StartedAccount(name, broker, account, Decimal(capital))
+        for name, broker, account, capital in row["accounts"] or ()
+    )
+    return BookRecord(**{**row, "accounts": tuple(parts)})
 
 
 def book_record(conn: Connection, book: str) -> BookRecord | None:
     """What is stored of a book; None when it was never started."""
     row = read_row(conn, "book_record", book=book)
-    return None if row is None else BookRecord(**row)
+    return None if row is None else _record(row)
 
 
 def record_asks(book: str, document: str, terms: TaxTerms) -> list[NamedQuery]:
@@ -60,7 +100,7 @@ def record_asks(book: str, document: str, terms: TaxTerms) -> list[NamedQuery]:
 
 def started_books(conn: Connection) -> tuple[BookRecord, ...]:
     """All started books, by name."""
-    return tuple(BookRecord(**row) for row in read_rows(conn, "started_books"))
+    return tuple(_record(row) for row in read_rows(conn, "started_books"))
 
 
 def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
@@ -89,16 +129,30 @@ def start_book(conn: Connection, wanted: BookRecord) -> BookRecord:
                 wanted.account,
             ),
         )
+        for one in wanted.whole if cur.rowcount else ():
+            cur.execute(
+                "INSERT INTO nightdesk.book_accounts (book, name, broker, account, capital) "
+                "VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (wanted.book, one.name, one.broker, one.account, one.capital),
+            )
+            if not cur.rowcount:
+                raise Refused(_taken(conn, wanted, one))
         found = book_record(conn, wanted.book)
         if found is None:
-            owner = read_row(conn, "account_owner", broker=wanted.broker, account=wanted.account)
-            other = "another" if owner is None else owner["book"]
-            raise Refused(
-                f"account {wanted.account} of {wanted.broker} serves book {other} already: "
-                f"give book {wanted.book} an account of its own (broker.account)"
-            )
+            raise Refused(_taken(conn, wanted, wanted.whole[0]))
     refuse_changes(found, wanted)
     return found
+
+
+def _taken(conn: Connection, wanted: BookRecord, one: StartedAccount) -> str:
+    """That another book has an account, in words."""
+    owner = read_row(conn, "account_owner", broker=one.broker, account=one.account)
+    other = "another" if owner is None else owner["book"]
+    key = f"accounts.{one.name}.account" if wanted.accounts else "broker.account"
+    return (
+        f"account {one.account} of {one.broker} serves book {other} already: "
+        f"give book {wanted.book} an account of its own ({key})"
+    )
 
 
 def kept_book(conn: Connection, wanted: BookRecord, document: str, terms: TaxTerms) -> BookRecord | None:
@@ -112,7 +166,7 @@ def kept_book(conn: Connection, wanted: BookRecord, document: str, terms: TaxTer
     row = read_row(conn, "kept_book", book=wanted.book, document=document, **tax_terms_row(terms))
     if row is None:
         return None
-    found = BookRecord(**row)
+    found = _record(row)
     refuse_changes(found, wanted)
     return found
 
@@ -145,10 +199,15 @@ def refuse_changes(found: BookRecord, wanted: BookRecord, names: Sequence[str] =
     """Refuse a book that was started as `found` and is now `wanted` with another value of one of `names`."""
     for name in names:
         if getattr(found, name) != getattr(wanted, name):
+            ours, theirs = (_in_words(one, name) for one in (found, wanted))
             raise Refused(
-                f"book {wanted.book} was started with {name} {getattr(found, name)}, its file now says "
-                f"{getattr(wanted, name)}: restore the file, or give the changed book a name of its own"
+                f"book {wanted.book} was started with {name} {ours}, its file now says "
+                f"{theirs}: restore the file, or give the changed book a name of its own"
             )
+
+
+def _in_words(record: BookRecord, name: str) -> str:
+    return str(getattr(record, name)) if name != "accounts" else ", ".join(map(str, record.whole))
 
 
 def keep_book_version(conn: Connection, book: str, config_hash: str, configuration: str) -> None:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.masking import mask_document, mask_line, one_line
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import add_rows, read_row, read_rows
@@ -22,44 +23,50 @@ class BrokerHealth:
     failing_since: datetime | None
     last_success: datetime | None
     last_error: str
+    account: str = MAIN
 
 
-def broker_health(conn: Connection, book: str) -> BrokerHealth | None:
-    """How the broker of a book was last found; None when it was never asked."""
-    row = read_row(conn, "broker_health", book=book)
+def broker_health(conn: Connection, book: str, account: str) -> BrokerHealth | None:
+    """How the broker of an account of a book was last found; None when it was never asked."""
+    row = read_row(conn, "broker_health", book=book, account=account)
     return None if row is None else BrokerHealth(**row)
 
 
-def note_answer(conn: Connection, book: str, at: datetime) -> None:
+def note_answer(conn: Connection, book: str, account: str, at: datetime) -> None:
     """Keep that the broker answered."""
     with cursor(conn) as cur:
         cur.execute(
-            "INSERT INTO nightdesk.broker_health (book, last_success) VALUES (%s, %s) "
-            "ON CONFLICT (book) DO UPDATE SET failing_since = NULL, last_success = excluded.last_success",
-            (book, at),
+            "INSERT INTO nightdesk.broker_health (book, account, last_success) VALUES (%s, %s, %s) "
+            "ON CONFLICT (book, account) DO UPDATE "
+            "SET failing_since = NULL, last_success = excluded.last_success",
+            (book, account, at),
         )
 
 
-def note_silence(conn: Connection, book: str, at: datetime, error: str) -> None:
+def note_silence(conn: Connection, book: str, account: str, at: datetime, error: str) -> None:
     """Keep that the broker did not answer; the first failure since its last answer is remembered."""
     with cursor(conn) as cur:
         cur.execute(
-            "INSERT INTO nightdesk.broker_health AS held (book, failing_since, last_error) "
-            "VALUES (%s, %s, %s) ON CONFLICT (book) DO UPDATE SET last_error = excluded.last_error, "
+            "INSERT INTO nightdesk.broker_health AS held (book, account, failing_since, last_error) "
+            "VALUES (%s, %s, %s, %s) ON CONFLICT (book, account) DO UPDATE "
+            "SET last_error = excluded.last_error, "
             "failing_since = coalesce(held.failing_since, excluded.failing_since)",
-            (book, at, mask_line(error)),
+            (book, account, at, mask_line(error)),
         )
 
 
 @dataclass(frozen=True)
 class Adjustment:
-    """A difference that a person took over: `amount` in dollars of cash or units of the symbol `item`."""
+    """A difference that a person took over: `amount` in dollars of cash or units of the symbol `item`, in one
+    account of the book.
+    """
 
     adjustment_id: int
     item: str
     amount: Decimal
     reason: str
     who: str
+    account: str = MAIN
 
 
 def adjustments_of(conn: Connection, book: str, as_of: datetime) -> tuple[Adjustment, ...]:
@@ -72,17 +79,21 @@ def add_adjustments(
     book: str,
     as_of: datetime,
     session: date,
-    amounts: Mapping[str, Decimal],
+    amounts: Mapping[tuple[str, str], Decimal],
     *,
     reason: str,
     who: str,
 ) -> None:
-    """Store what a person takes over from the broker, by item, for the settling at `as_of` in `session`."""
+    """Store what a person takes over from the brokers, by account and item, for the settling at `as_of` in
+    `session`.
+    """
     key: dict[str, Any] = {"book": book, "as_of": as_of, "session": session}
     said = {"reason": mask_line(reason), "who": one_line(who)}
-    add_rows(
-        conn, "adjustments", [{**key, **said, "item": item, "amount": one} for item, one in amounts.items()]
-    )
+    rows = [
+        {**key, **said, "account": account, "item": item, "amount": one}
+        for (account, item), one in amounts.items()
+    ]
+    add_rows(conn, "adjustments", rows)
 
 
 def newest_differences(conn: Connection, book: str) -> list[dict[str, Any]]:
@@ -91,14 +102,14 @@ def newest_differences(conn: Connection, book: str) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        as_of, session, item, ledger_value, broker_value.
+        as_of, session, account, item, ledger_value, broker_value.
     """
     return read_rows(conn, "newest_differences", book=book)
 
 
-def orders_due(conn: Connection, book: str) -> int:
-    """How many orders of a book are to be sent or still work."""
-    row = read_row(conn, "orders_due", book=book)
+def orders_due(conn: Connection, book: str, account: str | None = None) -> int:
+    """How many orders of a book, or of one of its accounts, are to be sent or still work."""
+    row = read_row(conn, "orders_due", book=book, account=account)
     return 0 if row is None else int(row["orders"])
 
 

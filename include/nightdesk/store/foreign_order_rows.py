@@ -33,37 +33,44 @@ class ForeignOrder:
     received_at: datetime | None
 
 
-def keep_foreign(conn: Connection, book: str, found: Sequence[ForeignOrder]) -> None:
-    """Store what a look at the account has found; what an earlier one had found and this did not is gone."""
-    names = [one.client_order_id for one in found]
+def keep_foreign(conn: Connection, book: str, account: str, found: Sequence[ForeignOrder]) -> None:
+    """Store what a look at an account of a book has found; what an earlier one had found and this did not is
+    gone.
+    """
+    key = {"book": book, "account": account, "names": [one.client_order_id for one in found]}
     with transaction(conn):
         with cursor(conn) as cur:
             cur.execute(
                 "UPDATE nightdesk.foreign_orders SET gone_at = CASE WHEN client_order_id = ANY (%(names)s) "
-                "THEN NULL ELSE coalesce(gone_at, clock_timestamp()) END WHERE book = %(book)s",
-                {"book": book, "names": names},
+                "THEN NULL ELSE coalesce(gone_at, clock_timestamp()) END "
+                "WHERE book = %(book)s AND account = %(account)s",
+                key,
             )
             cur.execute(
                 "SELECT client_order_id FROM nightdesk.foreign_orders "
-                "WHERE book = %(book)s AND client_order_id = ANY (%(names)s)",
-                {"book": book, "names": names},
+                "WHERE book = %(book)s AND account = %(account)s AND client_order_id = ANY (%(names)s)",
+                key,
             )
             known = {str(name) for (name,) in cur.fetchall()}
-        new = [{"book": book, **asdict(one)} for one in found if one.client_order_id not in known]
+        whose = {"book": book, "account": account}
+        new = [whose | asdict(one) for one in found if one.client_order_id not in known]
         add_rows(conn, "foreign_orders", new)
 
 
-def foreign_orders(conn: Connection, book: str) -> tuple[ForeignOrder, ...]:
-    """The foreign orders that were there at the newest look and that nobody has claimed, by id."""
-    return tuple(ForeignOrder(**row) for row in read_rows(conn, "foreign_orders", book=book))
+def foreign_orders(conn: Connection, book: str, account: str | None = None) -> tuple[ForeignOrder, ...]:
+    """The foreign orders that were there at the newest look and that nobody has claimed, by id; in all
+    accounts of the book, or in one.
+    """
+    rows = read_rows(conn, "foreign_orders", book=book, account=account)
+    return tuple(ForeignOrder(**row) for row in rows)
 
 
-def claim_foreign(conn: Connection, book: str, *, reason: str, who: str) -> None:
+def claim_foreign(conn: Connection, book: str, account: str, *, reason: str, who: str) -> None:
     """Keep that a person lets those of `foreign_orders` be there."""
     with cursor(conn) as cur:
         cur.execute(
             "UPDATE nightdesk.foreign_orders "
             "SET claimed_at = clock_timestamp(), claimed_by = %s, reason = %s "
-            "WHERE book = %s AND gone_at IS NULL AND claimed_at IS NULL",
-            (who, mask(reason), book),
+            "WHERE book = %s AND account = %s AND gone_at IS NULL AND claimed_at IS NULL",
+            (who, mask(reason), book, account),
         )

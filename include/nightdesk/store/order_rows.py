@@ -264,8 +264,8 @@ def unsent_orders(conn: Connection, book: str, as_of: datetime) -> list[dict[str
     Returns
     -------
     list of dict
-        client_order_id, symbol, side, quantity, status, cause, and whether the broker had accepted it; by
-        symbol.
+        client_order_id, symbol, side, quantity, status, account, cause, and whether the broker had accepted
+        it; by symbol.
     """
     return read_rows(conn, "unsent_orders", book=book, as_of=as_of)
 
@@ -293,6 +293,12 @@ def fills_between(
     return tuple(fill for _, fill in dated_fills(conn, book, first, last))
 
 
+def fills_in(conn: Connection, book: str, account: str, first: datetime, last: datetime) -> tuple[Fill, ...]:
+    """Those of one account of the book."""
+    rows = read_rows(conn, "account_fill_rows", book=book, account=account, first=first, last=last)
+    return tuple(Fill(**{name: row[name] for name in Fill.__dataclass_fields__}) for row in rows)
+
+
 def dated_fills(
     conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
 ) -> tuple[tuple[datetime, Fill], ...]:
@@ -316,7 +322,8 @@ def fill_rows(fills: Sequence[Fill], orders: Mapping[str, Order], terms: FillTer
     names = tuple(name for name in Fill.__dataclass_fields__ if name != "session")
     expected = expected_prices(fills, orders, terms)
     return [
-        {name: getattr(fill, name) for name in names} | {"expected_price": expected[fill.execution_id]}
+        {name: getattr(fill, name) for name in names}
+        | {"expected_price": expected[fill.execution_id], "account": orders[fill.client_order_id].account}
         for fill in fills
     ]
 

@@ -17,6 +17,7 @@ _DECIDED = (
     "reconciliations",
     "disputed_positions",
     "portfolio",
+    "account_marks",
     "positions",
     "ledger_entries",
     "stale_holdings",

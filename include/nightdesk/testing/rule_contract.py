@@ -148,7 +148,8 @@ class RuleContract:
         value = np.broadcast_to(np.asarray(ruling.value, dtype=np.float64), (3,))
         limit = np.broadcast_to(np.asarray(ruling.limit, dtype=np.float64), (3,))
         for n in range(3):
-            key = f".{ruling.by_key}" if ruling.by is not None and ruling.by[n] else ""
+            named = ruling.accounts[n] if ruling.accounts else ruling.by_key
+            key = f".{named}" if ruling.by is not None and ruling.by[n] else ""
             words = reason_in_words(rule.name + key, float(value[n]), float(limit[n]))
             assert not re.search(r"\bnan\b|\binf\b", words)
         if self.symmetric:

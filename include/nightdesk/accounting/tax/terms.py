@@ -61,5 +61,5 @@ def tax_terms(book: Book) -> TaxTerms:
         wash_sales_of_crypto=said.wash_sales_of_crypto,
         collectibles=frozenset(one for one, it in named.items() if it.tax_class == "collectible"),
         partnerships=frozenset(one for one, it in named.items() if it.tax_class == "partnership"),
-        reported=book.broker.kind != "paper",
+        reported=not book.simulated,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import factors
-from nightdesk.accounting import Entry
+from nightdesk.accounting import Entry, Transfer
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
@@ -233,6 +233,7 @@ def backtest(
     checked: bool = True,
     known_factors: Mapping[str, Floats] | None = None,
     injected: Sequence[Injection] = (),
+    transfers: Sequence[Transfer] = (),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -258,6 +259,8 @@ def backtest(
         Those of the book on the usable bars of this panel, and any others, where they were computed before.
     injected : sequence of Injection
         Signals that take the place of the strategies' own, to exercise the rest.
+    transfers : sequence of Transfer
+        What people moved between accounts of the book.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -301,12 +304,17 @@ def backtest(
         ),
         findings=known.findings,
     )
-    return _walked(undecided, range(t0, stop), follow)
+    return _walked(undecided, range(t0, stop), transfers, follow)
 
 
-def _walked(undecided: Result, sessions: range, follow: Callable[[Result], None] | None) -> Result:
+def _walked(
+    undecided: Result,
+    sessions: range,
+    transfers: Sequence[Transfer],
+    follow: Callable[[Result], None] | None,
+) -> Result:
     """The result of walking sessions, of which `undecided` holds what is known before."""
-    simulation = Simulation(undecided.desk, undecided.market, undecided.events)
+    simulation = Simulation(undecided.desk, undecided.market, undecided.events, transfers=tuple(transfers))
 
     def so_far() -> Result:
         return replace(undecided, decided=tuple(simulation.decided), events=tuple(simulation.facts))

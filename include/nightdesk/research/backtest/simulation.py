@@ -9,7 +9,16 @@ from functools import cached_property
 
 import numpy as np
 
-from nightdesk.accounting import AccrualTerms, Entry, Mark, Opening, accrual_terms, at_the_open, settle
+from nightdesk.accounting import (
+    AccrualTerms,
+    Entry,
+    Mark,
+    Opening,
+    Transfer,
+    accrual_terms,
+    at_the_open,
+    settle,
+)
 from nightdesk.accounting.ledger import Ledger
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
@@ -77,7 +86,8 @@ class Progress:
 class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
-    `events` are the facts that it is given, `raised` those that rules of the book set on the way.
+    `events` are the facts that it is given, `raised` those that rules of the book set on the way; `transfers`
+    what people moved between accounts of the book.
     """
 
     desk: Desk
@@ -85,6 +95,7 @@ class Simulation:
     events: Sequence[RiskEvent] = ()
     decided: list[Decided] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
+    transfers: tuple[Transfer, ...] = ()
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -97,9 +108,14 @@ class Simulation:
             period = market.period(t, self._terms, None, ordered=False, capital=capital)
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
-            ordered = bool(progress.orders)
+            moved = self.transfers and tuple(one for one in self.transfers if one.as_of == market.closes[t])
             period = market.period(
-                t, self._terms, before.mark.session, ordered=ordered, crosses=progress.crosses
+                t,
+                self._terms,
+                before.mark.session,
+                ordered=bool(progress.orders),
+                crosses=progress.crosses,
+                transfers=moved,
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())

@@ -13,7 +13,7 @@ from nightdesk.core.fields import Frozen, Share
 from nightdesk.core.panel import Floats
 from nightdesk.risk.distances import Distance, RiskMeasures, at_least, at_most
 from nightdesk.risk.rule import Rule, Ruling, register
-from nightdesk.risk.situation import Asked, Situation, without_entries
+from nightdesk.risk.situation import AccountFunds, Asked, Situation, anywhere, without_entries
 
 
 def _by_confidence(added: Floats, situation: Situation) -> NDArray[np.intp]:
@@ -201,11 +201,13 @@ class Cash(Rule):
     """Cash covers every purchase with its costs; what is sold in the same decision pays for it, less costs.
 
     It is an account without margin: short sales bring nothing that may be spent. The reserve pays for the
-    gap between the price of the decision and that of the fill.
+    gap between the price of the decision and that of the fill. In a book of several accounts each pays for
+    its own purchases, from its own cash and sales.
     """
 
     name = "cash"
     order = 85
+    per_account = True
     subject = "entries"
     sentence = "purchases of {value:,.2f} dollars with their costs, {limit:,.2f} are there"
     told_as: ClassVar = {"cash": "Cash of the account, no less than"}
@@ -219,15 +221,39 @@ class Cash(Rule):
         """All purchases together covered."""
         situation = asked.situation
         price = situation.unit_value * (situation.outlay + situation.entering.costs)
-        spent = float((np.abs(asked.wanted - asked.kept) * price).sum())
-        return spent <= self._room(asked.held, asked.kept, situation)
+        spent = np.abs(asked.wanted - asked.kept) * price
+        funds = situation.accounts
+        if funds is None:
+            return float(spent.sum()) <= self._room(asked.held, asked.kept, situation)
+        by_account = np.bincount(funds.code, weights=spent, minlength=len(funds.names))
+        rooms = self._rooms(asked.held, asked.kept, situation, funds)
+        return not anywhere(by_account > rooms)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the cash undone, the least confident first."""
-        room = self._room(held, without_entries(wanted, held), situation)
         price = situation.unit_value * (situation.outlay + situation.entering.costs)
-        after, total = admit(wanted, held, situation, price, room)
-        return Ruling(after, total, room)
+        kept, funds = without_entries(wanted, held), situation.accounts
+        if funds is None:
+            room = self._room(held, kept, situation)
+            after, total = admit(wanted, held, situation, price, room)
+            return Ruling(after, total, room)
+        after, spent = wanted, np.full_like(wanted, np.nan)
+        rooms = self._rooms(held, kept, situation, funds)
+        for at, room in enumerate(rooms.tolist()):
+            mine = funds.code == at
+            left, total = admit(np.where(mine, wanted, kept), held, situation, price, room)
+            after, spent = np.where(mine, left, after), np.where(mine, total, spent)
+        everywhere = np.ones(wanted.shape, dtype=np.bool_)
+        after = wanted if np.array_equal(after, wanted) else after
+        return Ruling(after, spent, rooms[funds.code], by=everywhere, accounts=funds.of_symbols())
+
+    def _rooms(self, held: Floats, kept: Floats, situation: Situation, funds: AccountFunds) -> Floats:
+        """The same of each account, of shape (n_accounts,): what is sold in one pays nothing in another."""
+        sold = np.maximum(held, 0.0) - np.maximum(kept, 0.0)
+        brought = sold * situation.unit_value * (situation.outlay - situation.entering.costs)
+        by_account = np.bincount(funds.code, weights=brought, minlength=len(funds.names))
+        rooms: Floats = funds.cash - self.params.reserve * funds.nav + by_account
+        return rooms
 
     def _room(self, held: Floats, kept: Floats, situation: Situation) -> float:
         """Dollars for purchases, once what is held was brought down to what is kept of it."""

@@ -117,6 +117,44 @@ def within_gross(wanted: Floats, held: Floats, situation: Situation, limit: floa
     return Ruling(units.toward_zero(grown), value, limit)
 
 
+def fits_accounts(asked: Asked, limit: float) -> bool:
+    """Whether the gross of every account, of several, is within `limit` × what that account is worth."""
+    funds = asked.situation.accounts
+    if funds is None:
+        return True
+    values = np.abs(asked.wanted) * asked.situation.unit_value
+    gross = np.bincount(funds.code, weights=values, minlength=len(funds.names))
+    return not anywhere(gross > limit * funds.nav)
+
+
+def within_accounts(ruling: Ruling, held: Floats, situation: Situation, limit: float) -> Ruling:
+    """What a ruling left, shrunk until the gross of each account is within `limit` × what it is worth.
+
+    Money in one account pays no purchase in another: an account is bound by its own. The symbols of an
+    account that is over are judged by it, and told with its numbers.
+    """
+    funds = situation.accounts
+    if funds is None:
+        return ruling
+    after, units, price = ruling.after, situation.units, situation.unit_value
+    value, most = (np.broadcast_to(one, after.shape).copy() for one in (ruling.value, ruling.limit))
+    by = np.zeros(after.shape, dtype=np.bool_)
+    for at, nav in enumerate(funds.nav.tolist()):
+        mine, kept = funds.code == at, without_entries(after, held)
+        room = limit * nav - float((np.abs(kept) * price)[mine].sum())
+        added = float((np.abs(after - kept) * price)[mine].sum())
+        if added <= room + 1e-9 * situation.nav or added == 0.0:
+            continue
+        by |= mine
+        value[mine], most[mine] = ((added - room) / nav + limit if nav > 0.0 else np.nan), limit
+        part = max(room, 0.0) / added
+        grown = units.toward_zero(kept + units.toward_zero((after - kept) * part))
+        after = np.where(mine, grown, after)
+    if not anywhere(by):
+        return ruling
+    return Ruling(after, value, most, by=by, accounts=funds.of_symbols())
+
+
 @register
 class GrossLeverage(Rule):
     """Positions over NAV, absolute: at most the book's limit on margin, at most 1 without.
@@ -124,11 +162,13 @@ class GrossLeverage(Rule):
     Whether the account may borrow is said by the book's `margin`.
 
     It cuts what is bought, all purchases alike. Gross that drifted above the limit is not sold down by this
-    rule: it means only that nothing is bought.
+    rule: it means only that nothing is bought. In a book of several accounts each is bound too by what its
+    own money allows.
     """
 
     name = "gross_leverage"
     order = 81
+    per_account = True
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%}"
     told_as: ClassVar = {"gross_leverage": "Gross exposure"}
@@ -144,11 +184,20 @@ class GrossLeverage(Rule):
 
     def passes(self, asked: Asked) -> bool:
         """Gross within the limit."""
-        return asked.gross <= self.most_gross(asked.situation.margin) * asked.situation.nav
+        margin = asked.situation.margin
+        fits = asked.gross <= self.most_gross(margin) * asked.situation.nav
+        if asked.situation.accounts is None:
+            return fits
+        return fits and fits_accounts(asked, self._most_of_account(margin))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
-        """Additions shrunk to the limit."""
-        return within_gross(wanted, held, situation, self.most_gross(situation.margin))
+        """Additions shrunk to the limit, and to what each account allows."""
+        ruling = within_gross(wanted, held, situation, self.most_gross(situation.margin))
+        return within_accounts(ruling, held, situation, self._most_of_account(situation.margin))
+
+    def _most_of_account(self, margin: Margin) -> float:
+        """Gross of an account over its own worth: what the margin allows, 1 where nothing is borrowed."""
+        return margin.most_gross if borrows(self.params.margin, margin) else 1.0
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """Gross exposure."""
@@ -221,11 +270,13 @@ class NetLeverage(Rule):
 class CashBuffer(Rule):
     """A share of NAV that purchases leave in cash; on margin, the share that excess equity must keep.
 
-    The buffer also pays for costs and for the gap between the price of the decision and that of the fill.
+    The buffer also pays for costs and for the gap between the price of the decision and that of the fill. In
+    a book of several accounts each keeps that share of its own worth.
     """
 
     name = "cash_buffer"
     order = 84
+    per_account = True
     subject = "entries"
     sentence = "gross exposure of {value:.2%} of NAV, at most {limit:.2%} leaves the cash buffer"
     told_as: ClassVar = {"cash_buffer": "Cash, no less than"}
@@ -240,11 +291,13 @@ class CashBuffer(Rule):
 
     def passes(self, asked: Asked) -> bool:
         """Gross within the limit."""
-        return asked.gross <= self._most(asked.situation.margin) * asked.situation.nav
+        most = self._most(asked.situation.margin)
+        return asked.gross <= most * asked.situation.nav and fits_accounts(asked, most)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
-        """Additions shrunk until the buffer is left."""
-        return within_gross(wanted, held, situation, self._most(situation.margin))
+        """Additions shrunk until the buffer is left, in each account."""
+        most = self._most(situation.margin)
+        return within_accounts(within_gross(wanted, held, situation, most), held, situation, most)
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """What positions leave of NAV; on margin, excess equity."""
