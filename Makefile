@@ -4,12 +4,12 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench reference lock
+.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
-env: ## make .venv from the pinned requirements.txt (PYTHON=/path/to/python3.12 to choose one)
+env: ## make .venv from the pinned requirements (PYTHON=/path/to/python3.12 to choose one)
 	@PYTHON="$(PYTHON)" sh tools/env.sh
 
 run: env ## start PostgreSQL and Airflow, decide the newest sessions, say where to look
@@ -43,9 +43,17 @@ format: env ## let ruff rewrite what it can
 bench: env ## measure, print a table and write benchmarks/latest.json
 	@$(PY) -m benchmarks
 
+audit: env ## known faults of the packages, risky lines of our own, licences
+	@$(PY) tools/audit.py
+
+coverage: env ## run the tests and report the share of branches that each room's tests take
+	@$(PY) tools/room_coverage.py
+
 reference: env ## write docs/reference/ from the code
 	@$(PY) tools/reference.py
 
-lock: env ## compile requirements.in into the pinned requirements.txt
-	@.venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header \
-		requirements.in --output-file requirements.txt
+lock: env ## compile requirements.in and requirements-dev.in into the pinned .txt of the same names
+	@for name in requirements requirements-dev; do \
+		.venv/bin/uv pip compile --quiet --universal --python-version 3.12 --no-header \
+			$$name.in --output-file $$name.txt || exit; \
+	done

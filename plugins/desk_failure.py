@@ -178,7 +178,12 @@ class CloseOperator(StepOperator):
     def _tell_missed(
         self, ti: Any, when: date | datetime, states: Mapping[str, str | None], *, dry_run: bool
     ) -> None:
-        from nightdesk.operations.task_failures import Failure, failed_tasks, record_failure
+        from nightdesk.operations.task_failures import (
+            Failure,
+            failed_tasks,
+            is_of_backfill,
+            record_failure,
+        )
 
         def write(conn: Connection) -> None:
             for task in failed_tasks(states):
@@ -186,6 +191,7 @@ class CloseOperator(StepOperator):
                 known = Failure(
                     self.book, session_in(self, when), ti.dag_id, ti.run_id, task,
                     link=link, dry_run=dry_run, calendar=self.calendar, decision=name_of(self, when),
+                    of_backfill=is_of_backfill(ti.run_id),
                 )  # fmt: skip
                 record_failure(conn, known)
 
@@ -221,14 +227,15 @@ class RefusedBookOperator(BookOperator):
 
 
 def _request(context: Context, error: object) -> tuple[str | None, bool]:
-    """Who has asked for what cannot be done, None where nobody has; and whether in a backfill.
+    """Who has asked for what cannot be done, None where nobody has; and whether the run is of a backfill.
 
     A run that the scheduler has made of itself is nobody's request.
     """
-    if not isinstance(error, BadRequest) or context["dag_run"].run_type == SCHEDULED:
-        return None, False
     run = context["dag_run"]
-    return run.triggering_user_name or "", run.run_type == BACKFILL
+    of_backfill = run.run_type == BACKFILL
+    if not isinstance(error, BadRequest) or run.run_type == SCHEDULED:
+        return None, of_backfill
+    return run.triggering_user_name or "", of_backfill
 
 
 def _decision(context: Context, task: Any) -> Decision:

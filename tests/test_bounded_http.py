@@ -21,8 +21,8 @@ from nightdesk.brokers.credentials import Credentials
 from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Transient
-from nightdesk.feeds import alpaca_news_http
-from nightdesk.feeds.alpaca_news_http import NewsLine
+from nightdesk.feeds import alpaca_data_line
+from nightdesk.feeds.alpaca_data_line import AlpacaDataLine
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.yahoo_http import CHART, WatchedSession
 from nightdesk.machine import transport
@@ -52,8 +52,8 @@ def broker_at(url: str, seconds: float = 20.0) -> AlpacaBroker:
 
 
 def news_of(url: str) -> None:
-    line = NewsLine("key", "secret", url, timeout=5.0, sleep=lambda _: None)
-    line.ask("SPY", datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC))
+    line = AlpacaDataLine("the news of alpaca", "key", "secret", url, timeout=5.0, sleep=lambda _: None)
+    line.news("SPY", datetime(2024, 1, 2, tzinfo=UTC), datetime(2024, 1, 3, tzinfo=UTC))
 
 
 def fault_of_chart(url: str, seconds: float = 20.0) -> str:
@@ -84,7 +84,7 @@ TRICKLES = {
 def test_an_answer_that_comes_byte_by_byte_is_not_waited_for_without_end(
     trickle: Sending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alpaca_news_http, "WHOLE_SECONDS", 0.6)
+    monkeypatch.setattr(alpaca_data_line, "WHOLE_SECONDS", 0.6)
     with RawServer(trickle) as server:
         with in_time(20.0), pytest.raises(Unreachable, match=r"did not end within 0.6 s|no answer within"):
             broker_at(server.url, 0.6).clock()

@@ -32,3 +32,9 @@ def test_links_lead_somewhere(page: Path) -> None:
         if not target.exists() or (name and name not in anchors(target)):
             dead.append(link)
     assert not dead
+
+
+def test_readme_names_every_page_of_the_docs_but_those_that_another_page_measures_by() -> None:
+    named = {link.partition("#")[0] for link in LINK.findall((PROJECT / "README.md").read_text("utf-8"))}
+    pages = {one.relative_to(PROJECT).as_posix() for one in (PROJECT / "docs").rglob("*.md")}
+    assert pages - named == {"docs/level-history.md"}

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv from requirements.txt, with a Python 3.12 or 3.13 found anywhere on the machine or fetched by uv.
+# Makes .venv from requirements.txt and requirements-dev.txt, with a Python 3.12 or 3.13 found anywhere on the machine or fetched by uv.
 # Does nothing when .venv is up to date; two at once wait for one another.
 set -eu
 cd "$(dirname "$0")/.."
@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
 venv=.venv
 stamp=$venv/nightdesk.stamp
-wanted=$({ echo "$PWD"; cat requirements.txt pyproject.toml tools/env.sh; } | cksum)
+wanted=$({ echo "$PWD"; cat requirements.txt requirements-dev.txt pyproject.toml tools/env.sh; } | cksum)
 
 up_to_date() { [ -x $venv/bin/nightdesk ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ]; }
 
@@ -80,9 +80,10 @@ fi
 rm -f $stamp
 $venv/bin/python -m pip install --quiet 'uv>=0.9'
 echo "installing the pinned packages" >&2
-if ! $venv/bin/uv pip install --quiet --python $venv/bin/python --compile-bytecode -r requirements.txt; then
+pins="-r requirements.txt -r requirements-dev.txt"
+if ! $venv/bin/uv pip install --quiet --python $venv/bin/python --compile-bytecode $pins; then
     echo "uv could not install them (pip may know an index that uv does not): trying pip" >&2
-    $venv/bin/python -m pip install --quiet -r requirements.txt
+    $venv/bin/python -m pip install --quiet $pins
 fi
 $venv/bin/uv pip install --quiet --python $venv/bin/python --no-deps -e . ||
     $venv/bin/python -m pip install --quiet --no-deps -e .

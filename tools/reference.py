@@ -30,6 +30,7 @@ from nightdesk.research.backtest.tables import TABLES
 from nightdesk.risk import rule_names
 from nightdesk.risk.rule import Rule, rule_class
 from nightdesk.strategies import SignalSide
+from nightdesk.strategies.strategy_registry import STRATEGIES
 
 type Places = Mapping[type[BaseModel], str]
 
@@ -135,13 +136,13 @@ def limits_page() -> Iterator[str]:
 def strategies_page() -> Iterator[str]:
     """Every strategy with its parameters and factors."""
     yield STRATEGIES_HEAD
-    for strategy in filter(_ours, map(strategies.make, strategies.names())):
-        yield from ("", f"## {strategy.name}", "", _prose(type(strategy)))
+    for cls in sorted(filter(_ours, STRATEGIES), key=lambda one: one.name):
+        strategy, numbers = strategies.make(cls.name, cls.example), "the default parameters"
+        if cls.example:
+            numbers = ", ".join(f"`{key}: {value}`" for key, value in cls.example.items())
+        yield from ("", f"## {strategy.name}", "", _prose(cls))
         yield from _parameters(strategy.Params)
-        yield from (
-            "",
-            f"{_sides(strategy.sides)} Factors with the default parameters: {_named(strategy.factors)}.",
-        )
+        yield from ("", f"{_sides(strategy.sides)} Factors with {numbers}: {_named(strategy.factors)}.")
 
 
 def sizings_page() -> Iterator[str]:

@@ -50,10 +50,10 @@ class ByHand(Broker):
 
     @classmethod
     def open(cls, book: Book, environ: Mapping[str, str]) -> Broker:
-        name = variable(book.broker.account, "folder")
+        name = variable(book.own_entry.account, "folder")
         if not environ.get(name):
             raise Refused(
-                f"account {book.broker.account} of {cls.kind}: set {name} to the folder of its files"
+                f"account {book.own_entry.account} of {cls.kind}: set {name} to the folder of its files"
             )
         return cls(book, Path(environ[name]))
 
@@ -164,7 +164,7 @@ class ByHand(Broker):
         try:
             return path.read_text(encoding="utf-8")
         except OSError as error:
-            raise Unreachable(f"{path}: {error.strerror}") from error
+            raise Unreachable(f"{path}: {error.strerror}; {__name__} says what stands in it") from error
 
     def _write(self, line: Mapping[str, Any]) -> None:
         try:

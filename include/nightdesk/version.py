@@ -73,7 +73,7 @@ def _inside(desk: Desk) -> Iterator[PlugIn | None]:
     from nightdesk.strategies.strategy_registry import STRATEGIES
 
     for name, method in desk.sizing.items():
-        yield STRATEGIES.source(name)
+        yield STRATEGIES.source(desk.book.strategies[name].kind or name)
         yield METHODS.source(method.name)
     for name in desk.book.accruals:
         yield ACCRUAL_KINDS.source(name)

@@ -26,10 +26,14 @@ FROM nightdesk.alerts WHERE alert_id = %(alert_id)s;
 SELECT failure_key, created_at FROM nightdesk.task_failures WHERE starts_with(failure_key, %(task)s);
 
 -- name: told_for_the_same_reason
--- A task that has failed since is news again: somebody has cleared it.
+-- A task that has failed since is news again: somebody has cleared it. The spell lasts while the reason comes
+-- back within the window.
 SELECT f.alert_key FROM nightdesk.task_failures f
 WHERE f.cause = %(cause)s AND f.failure_key = f.alert_key
-    AND f.created_at > clock_timestamp() - %(window)s::interval
+    AND EXISTS (
+        SELECT FROM nightdesk.task_failures newest
+        WHERE newest.cause = f.cause AND newest.created_at > clock_timestamp() - %(window)s::interval
+    )
     AND NOT EXISTS (
         SELECT FROM nightdesk.task_failures own
         WHERE starts_with(own.failure_key, %(task)s) AND own.created_at >= f.created_at

@@ -1,5 +1,7 @@
 """What all commands have in common."""
 
+import errno
+import os
 import resource
 import subprocess
 import sys
@@ -9,7 +11,7 @@ from tests.fakes.smtp import mail_server
 from typer.main import get_command
 
 from nightdesk.cli import app
-from nightdesk.cli.app import ORDER
+from nightdesk.cli.app import ORDER, refusal
 
 COMMANDS = sorted(get_command(app).commands)
 
@@ -125,3 +127,16 @@ def test_a_wrong_line_of_the_env_file_refuses_every_command_but_those_that_stop(
     stopped = process("kill", "multi_asset", "--reason", "a fire")
     assert ".env, line 2: " in stopped.stderr
     assert "book multi_asset was never started" in stopped.stderr
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_full_disk_is_told_in_one_line_though_the_system_names_no_file(number):
+    said = refusal(OSError(number, os.strerror(number)))
+    assert said.startswith(
+        f"nightdesk: {os.strerror(number)}: a disk that the command writes to takes no more"
+    )
+
+
+def test_an_error_of_the_system_that_names_no_file_and_is_no_disk_is_a_defect():
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        refusal(OSError(errno.EBADF, os.strerror(errno.EBADF)))

@@ -3,6 +3,8 @@
 import csv
 
 import pytest
+import yaml
+from tests.hourly_book import hourly_tree
 
 JUMP = "2022-03-01"
 SPAN = ("--from", "2022-02-01", "--to", "2022-03-31")
@@ -86,3 +88,19 @@ def test_a_person_accepts_a_price_once_and_for_every_book(nightdesk, jumping):
     assert again == f"TLT was accepted at {told['price']:g} of {JUMP} before; nothing has changed\n"
     said = nightdesk.refusal("accept", "multi_asset", "GLD", "--session", JUMP, "--reason", "it is right")
     assert f"nothing of GLD waits for an answer at {JUMP}: no price of GLD waits" in said
+
+
+def test_spells_of_hours_are_told_by_checks_and_by_a_backtest(nightdesk, project, market):
+    """AAPL's hours are raw beside adjusted days, and its 4:1 of 2020-08-31 opened 2.3 % higher."""
+    feed = f"files:{market}"
+    tree = hourly_tree(feeds={"daily": [feed], "hourly": [feed]})
+    (project / "books" / f"{tree['name']}.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    span = (tree["name"], "--from", "2020-08-27", "--to", "2020-09-01")
+    (spell,) = nightdesk.document("checks", *span)["spells"]
+    assert (spell["symbol"], spell["checks"], spell["decisions"]) == ("AAPL", ["h:price_jump"], 14)
+    assert spell["named"] == ["2020-08-31 10:00", "2020-09-01 16:00"]
+    text = nightdesk("checks", *span).stdout
+    assert "AAPL, 2020-08-31 10:00 to 2020-09-01 16:00, still, 14 decisions (h:price_jump)" in text
+    assert "nightdesk action split AAPL --session 2020-08-31 --ratio 4:1" in text
+    told = nightdesk("backtest", *span).stdout
+    assert "in quarantine: AAPL from 2020-08-31 10:00 to 2020-09-01 16:00 (14 decisions): the hourly" in told

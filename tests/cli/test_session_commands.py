@@ -2,12 +2,15 @@
 
 import pytest
 
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.schedule import daily
 from nightdesk.operations.verify import verify
+from nightdesk.session.entry import open_context
 from nightdesk.store import connection, db
 from nightdesk.store.rows import read_rows
 from nightdesk.strategies.rotation import Rotation
 
-FIRST, SECOND, THIRD = "2024-03-04", "2024-03-05", "2024-03-06"
+FIRST, SECOND, THIRD, LATER = "2024-03-04", "2024-03-05", "2024-03-06", "2024-03-07"
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,32 @@ def test_a_dry_run_leaves_nothing_but_bars_and_a_page(nightdesk, database, proje
     assert read_rows(conn, "newest_decisions", book="multi_asset", newest=9) == []
     conn.close()
     assert nightdesk.document("status")["books"] == []
+
+
+@pytest.mark.parametrize(
+    "command", [("run", "--session"), ("run", "--dry-run", "--session"), ("replay", "--from")]
+)
+def test_a_session_that_is_refused_for_its_place_in_the_line_leaves_nothing(
+    nightdesk, decided, monkeypatch, command
+):
+    monkeypatch.setitem(open_context.__wrapped__.__kwdefaults__, "turn_seconds", 0.0)
+    counted = ("runs", "run_steps", "quality_runs", "bars", "factors", "alerts")
+    conn = connection.connect(decided)
+
+    def rows():
+        with db.cursor(conn) as cursor:
+            cursor.execute(
+                f"SELECT {', '.join(f'(SELECT count(*) FROM nightdesk.{one})' for one in counted)}"
+            )
+            return cursor.fetchall()
+
+    before = rows()
+    name, *options = command
+    said = nightdesk.refusal(name, "multi_asset", *options, LATER)
+    assert f"multi_asset {LATER} waits for its turn: the session before, {THIRD}, was not begun" in said
+    assert f"(`nightdesk run multi_asset --session {THIRD}`)" in said
+    assert rows() == before
+    conn.close()
 
 
 @pytest.mark.parametrize(
@@ -249,3 +278,20 @@ def test_status_and_feeds_name_what_the_data_lacks(nightdesk, database, project,
         ("multi_asset", "on no session of the calendar", 3),
         ("multi_asset", "macro.csv", None),
     }
+
+
+def test_the_word_newest_stands_for_the_newest_decision(nightdesk, database, project):
+    """Of `run` the newest that can be made, of `trace` the newest that was."""
+    told = nightdesk.refusal("trace", "multi_asset", "newest", "GLD")
+    assert "multi_asset has decided nothing yet: `nightdesk run multi_asset --session newest`" in told
+    done = nightdesk.document("run", "multi_asset", "--session", "newest", "--dry-run")
+    with connection.connect(database) as conn:
+        newest = daily(get_calendar()).latest_completed(db.now(conn))
+    assert done["session"] == f"{get_calendar().session_of(newest)}"
+    nightdesk("run", "multi_asset", "--session", FIRST)
+    assert nightdesk.document("trace", "multi_asset", "newest", "GLD")["session"] == FIRST
+
+
+def test_another_word_in_place_of_a_session_is_wrong_usage(nightdesk):
+    said = nightdesk("run", "multi_asset", "--session", "latest", status=2).stderr
+    assert "'latest' is not a date: write it as 2022-12-30" in said

@@ -1,10 +1,14 @@
 """`status`: the gravest first, and one line a symbol."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
+from tests.clock import set_clock
 
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.schedule import daily
 from nightdesk.store import db
+from nightdesk.store.decision_rows import newest_decisions
 from nightdesk.store.message_rows import raise_alert
 
 FIRST, SECOND = "2024-03-04", "2024-03-05"
@@ -95,3 +99,31 @@ def test_a_source_that_fails_stands_before_those_that_answer(nightdesk, database
     )
     assert [row["source"] for row in nightdesk.document("feeds")["feeds"]] == ["z", "a"]
     assert nightdesk("feeds").stdout.splitlines()[1].startswith("z ")
+
+
+def test_the_next_session_is_the_first_that_is_not_closed_however_many_wait_for_it(nightdesk, decided, conn):
+    """No session is skipped: what lies behind comes before what is still to come."""
+    (one,) = nightdesk.document("status")["books"]
+    due = one["next_decision"]
+    (newest,) = {row["as_of"] for row in newest_decisions(conn, "multi_asset", newest=1)}
+    schedule = daily(get_calendar())
+    assert due["as_of"] == f"{schedule.after(newest):%Y-%m-%dT%H:%M:%S}+00:00"
+    completed = schedule.latest_completed(db.now(conn))
+    assert due["behind"] == schedule.index(completed) - schedule.index(newest) > 100
+    line = next(one for one in nightdesk("status").stdout.splitlines() if "next session" in one)
+    assert line == (
+        f"  next session {due['name']}, which is not closed, and {due['behind'] - 1} more that wait for it: "
+        f"its run goes on, or `nightdesk run multi_asset --session {due['name']}` decides it"
+    )
+
+
+def test_a_book_that_is_up_to_date_says_when_its_next_session_can_be_decided(
+    nightdesk, decided, database, conn
+):
+    schedule = daily(get_calendar())
+    (row,) = newest_decisions(conn, "multi_asset", newest=1)
+    set_clock(database, schedule.known_from(row["as_of"]) + timedelta(minutes=5))
+    due = schedule.after(row["as_of"])
+    when = f"{schedule.known_from(due):%Y-%m-%d %H:%M} UTC"
+    lines = nightdesk("status").stdout.splitlines()
+    assert f"  next session {schedule.name_of(due)}, to be decided from {when} on" in lines

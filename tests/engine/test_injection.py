@@ -1,7 +1,7 @@
 """Signal injection: what a file may say, and what it changes."""
 
 import csv
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,9 @@ import pytest
 from tests.engine.desks import book
 from tests.research.backtest.panels import LAST, seeded_panel
 
+from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import schedule_of
 from nightdesk.engine import Injection, overlay, parse_injections, within
 from nightdesk.research.backtest.result_columns import columns_of
 from nightdesk.research.backtest.run import Result, backtest
@@ -23,12 +25,15 @@ HEADER = "session,strategy,symbol,direction,confidence\n"
 GOOD = f"2019-06-03,{NAME},SPY,STRONG_BUY,0.9\n"
 
 
+close = get_calendar().close_at
+
+
 def parsed(text, of=BOOK):
     return parse_injections(text, "signals.csv", of)
 
 
 def test_a_file_is_read_whatever_the_order_of_its_columns():
-    one = Injection(date(2019, 6, 3), NAME, "SPY", Direction.STRONG_BUY, 0.9)
+    one = Injection(close(date(2019, 6, 3)), NAME, "SPY", Direction.STRONG_BUY, 0.9)
     assert parsed(HEADER + GOOD) == (one,)
     assert parsed(
         f"symbol,confidence,session,direction,strategy\nSPY, 0.9,2019-06-03,STRONG_BUY,{NAME}\n\n"
@@ -63,6 +68,36 @@ def test_what_cannot_be_injected_is_refused_with_its_line(text, said):
     assert said in str(refused.value)
 
 
+HOURLY = book(quality={"failed_share": 0.6}, schedule={"rhythm": "hourly"})
+
+
+def test_a_line_is_of_the_last_decision_of_its_session_unless_it_names_another():
+    header = "as_of," + HEADER
+    last, other = parsed(f"{header},{GOOD}2019-06-03T15:00Z,{GOOD}", HOURLY)
+    assert last.as_of == close(date(2019, 6, 3)) == datetime(2019, 6, 3, 20, tzinfo=UTC)
+    assert other.as_of == datetime(2019, 6, 3, 15, tzinfo=UTC)
+    same = parsed(f"{header}2019-06-03T11:00-04:00,{GOOD}", HOURLY)
+    assert [one.as_of for one in same] == [other.as_of]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "said"),
+    [
+        ("noon", "signals.csv:2: as_of: found 'noon'; write an instant with its zone"),
+        ("2019-06-03T15:00", "signals.csv:2: as_of: found '2019-06-03T15:00'; write an instant with"),
+        ("2019-06-03T15:30Z", "signals.csv:2: as_of: nothing is decided at 2019-06-03 15:30"),
+        (
+            "2019-06-04T15:00Z",
+            "2019-06-04T15:00Z is of session 2019-06-04, and the line of 2019-06-03",
+        ),
+    ],
+)
+def test_an_instant_that_is_no_decision_of_the_session_is_refused(as_of, said):
+    with pytest.raises(Refused) as refused:
+        parsed(f"as_of,{HEADER}{as_of},{GOOD}", HOURLY)
+    assert said in str(refused.value)
+
+
 def test_nothing_is_injected_into_a_book_at_a_real_broker():
     real = book(broker={"kind": "alpaca", "account": "PA1"})
     with pytest.raises(Refused, match="trades at a broker of kind 'alpaca', and synthetic signals are never"):
@@ -71,9 +106,11 @@ def test_nothing_is_injected_into_a_book_at_a_real_broker():
 
 def test_a_signal_of_a_session_that_is_not_decided_is_refused():
     injections = parsed(HEADER + GOOD)
-    assert within(injections, date(2019, 6, 3), date(2019, 6, 3)) == injections
+    schedule = schedule_of(BOOK)
+    days = [close(date(2019, 6, day)) for day in (3, 4, 5)]
+    assert within(injections, schedule, days[0], days[0]) == injections
     with pytest.raises(Refused, match="SPY that is injected in 2019-06-03 is of no session that is decided"):
-        within(injections, date(2019, 6, 4), date(2019, 6, 5))
+        within(injections, schedule, days[1], days[2])
 
 
 def test_an_injection_takes_one_place_and_leaves_the_arguments_alone():
@@ -83,7 +120,7 @@ def test_an_injection_takes_one_place_and_leaves_the_arguments_alone():
         confidence=np.full((2, 2), 0.4),
         reason=np.full((2, 2), 3, dtype=np.int8),
     )
-    days = (date(2019, 6, 3), date(2019, 6, 4))
+    days = (close(date(2019, 6, 3)), close(date(2019, 6, 4)))
     sell = Injection(days[1], NAME, "SPY", Direction.STRONG_SELL, 0.7)
     out = overlay(said, NAME, days, ("GLD", "SPY"), [sell])
     assert out.direction.tolist() == [[1, 1], [1, -2]]
@@ -98,7 +135,7 @@ def test_an_injection_takes_one_place_and_leaves_the_arguments_alone():
 def test_a_backtest_trades_on_what_is_injected_and_marks_it(tmp_path):
     start, day = date(2019, 1, 2), date(2019, 6, 3)
     injected = [
-        Injection(day, NAME, symbol, direction, 1.0)
+        Injection(close(day), NAME, symbol, direction, 1.0)
         for symbol, direction in (("SPY", Direction.STRONG_SELL), ("GLD", Direction.STRONG_BUY))
     ]
     plain = backtest(BOOK, seeded_panel(BOOK), start, LAST)

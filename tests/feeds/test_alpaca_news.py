@@ -9,7 +9,7 @@ from tests.fakes import alpaca_news as fake
 from tests.fakes.alpaca_news import KEY, SECRET, Article, FakeAlpacaNews, too_many
 
 from nightdesk.core.errors import Refused
-from nightdesk.feeds import alpaca_news_http
+from nightdesk.feeds import alpaca_data_line
 from nightdesk.feeds.alpaca_news import AlpacaNews
 from nightdesk.feeds.chain import MemoryHealth
 from nightdesk.feeds.feed import Fault
@@ -180,7 +180,7 @@ def test_what_came_before_a_fault_is_kept(server, feed):
 
 
 def test_pages_without_end_have_one(server, feed, monkeypatch):
-    monkeypatch.setattr(alpaca_news_http, "MOST_PAGES", 4)
+    monkeypatch.setattr(alpaca_data_line, "MOST_PAGES", 4)
     server.always = fake.as_json(200, {"news": [], "next_page_token": "again"})
     assert "does not end within 4 pages" in str(feed.fetch(("AAPL",), *SPAN).failure)
     assert len(server.asked) == 4
@@ -191,7 +191,7 @@ def test_no_error_and_no_representation_holds_the_key(server):
         server.always = reply
         line = AlpacaNews.of(server.environ, now=lambda: NOW, timeout=1.0, sleep=lambda _: None).line
         with pytest.raises(SourceFault) as error:
-            line.ask("AAPL", *SPAN)
+            line.news("AAPL", *SPAN)
         shown = "".join(traceback.format_exception(error.value)) + repr(line) + repr(error.value.__dict__)
         assert KEY not in shown
         assert SECRET not in shown

@@ -19,8 +19,11 @@ def test_a_feed_is_made_by_its_name(name, kind):
             "sampel",
             "there is no feed 'sampel'; did you mean sample?",
         ),
-        ("bloomberg", "there is no feed 'bloomberg'; known are files:PATH, sample, yahoo"),
-        ("files:", "feed 'files:' lacks its PATH: write files:PATH, PATH being a file or folder of bars"),
+        ("bloomberg", "there is no feed 'bloomberg'; known are alpaca, files:PATH, polygon, sample, yahoo"),
+        (
+            "files:",
+            "feed 'files:' lacks its PATH: write files:PATH, PATH being a file or folder of bars, or s3://BUCKET/KEY",
+        ),
     ],
 )
 def test_an_unknown_feed_is_refused_and_the_known_ones_are_named(name, words):

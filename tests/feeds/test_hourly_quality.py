@@ -8,6 +8,7 @@ import pytest
 from tests.feeds.test_quality import book_of
 from tests.hourly import HOURLY, random_hours
 
+from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.core.withheld import Withheld
@@ -119,3 +120,46 @@ def test_sessions_are_refused_where_hours_are_to_be_checked() -> None:
     check: Callable[..., HourlyQuality] = examine_hours
     with pytest.raises(Refused, match="given a panel of sessions"):
         check(quiet().days, BOOK)
+
+
+def test_a_spell_of_hours_names_its_decisions_its_checks_and_its_reason() -> None:
+    panel = quiet()
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for array in prices.values():
+        array[ROW : ROW + 3, 1] *= 1.3
+    spells = examine_hours(replace(panel, **prices), BOOK).spells(ROW - 5, HOURLY, "swing")
+    assert panel.hours is not None
+    (spell,) = spells
+    ends = [as_instant(one) for one in panel.hours.instants[ROW : ROW + 3]]
+    assert spell.decisions == tuple(ends)
+    assert spell.named == (HOURLY.name_of(ends[0]), HOURLY.name_of(ends[-1]))
+    assert (spell.symbol, spell.checks, spell.ongoing) == ("BBB", ("h:price_jump",), False)
+    assert "is 30.5% away from the last accepted price" in spell.reason
+    assert f"nightdesk accept swing BBB --session {panel.sessions[ROW]}" in spell.reason
+    told = spell.document()
+    assert told["decisions"] == 3
+    assert told["first_as_of"] == f"{ends[0]:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_a_spell_of_hours_that_goes_on_is_ongoing_and_one_that_began_before_is_cut() -> None:
+    panel = quiet()
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for array in prices.values():
+        array[ROW:, 1] *= 1.3
+    (spell,) = examine_hours(replace(panel, **prices), BOOK).spells(ROW + 2, HOURLY, "swing")
+    assert spell.ongoing
+    assert len(spell.decisions) == len(panel) - ROW - 2
+    assert spell.sessions == len(np.unique(panel.sessions[ROW + 2 :]))
+
+
+def test_an_hour_that_is_a_split_and_a_move_beyond_two_percent_asks_with_the_ratio() -> None:
+    """As AAPL on 2020-08-31, which opened 2.3 % higher on its 4:1."""
+    panel = quiet()
+    prices = {name: getattr(panel, name).copy() for name in ("open", "high", "low", "close")}
+    for array in prices.values():
+        array[ROW:, 1] *= 0.256
+    quality = examine_hours(replace(panel, **prices), BOOK)
+    (finding,) = [one for one in quality.findings(ROW) if one.check == "price_jump"]
+    words = quality.explain(finding, ROW, HOURLY, "swing")
+    assert f"--session {panel.sessions[ROW]} --ratio 4:1" in words
+    assert "A split of 4:1 would leave a move of +2." in words

@@ -153,6 +153,19 @@ def test_the_words_say_since_when_and_against_which_price_and_what_answers():
     assert f"nightdesk accept little AAA --session {begun}" in words
 
 
+@pytest.mark.parametrize(
+    ("factor", "ratio"),
+    [(0.256, "4:1"), (1.93, "1:2"), (0.6, ""), (1.6, "")],
+    ids=["4:1", "1:2", "fall", "rise"],
+)
+def test_a_jump_near_the_ratio_of_a_split_names_it_with_the_command_that_states_it(factor, ratio):
+    """It is not inferred: an overnight move may be that large, and a wrong split changes positions."""
+    panel = scaled(panel_of(), slice(JUMP, None), factor)
+    words = examine(panel, BOOK).reasons(JUMP + 2, CheckConsequence.QUARANTINE)["AAA"]
+    said = f"nightdesk action split AAA --session {panel.sessions[JUMP]} --ratio {ratio} --reason"
+    assert (said in words) == bool(ratio), words
+
+
 def test_an_open_beyond_the_limit_is_no_price_and_says_so():
     panel = scaled(panel_of(), JUMP, 1.6)
     quality = examine(panel, BOOK)

@@ -17,7 +17,7 @@ STAND_IN = "#!/bin/sh\necho 'no such version' >&2\nexit 127\n"
 def run_set_up(folder: Path, path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "tools").mkdir(exist_ok=True)
     shutil.copy(PROJECT / "tools" / "env.sh", folder / "tools")
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
         (folder / name).write_text("")
     return subprocess.run(
         ["sh", "tools/env.sh"],
@@ -72,7 +72,11 @@ def test_an_environment_that_is_up_to_date_is_left_alone(tmp_path: Path, bare_pa
     (venv / "bin" / "nightdesk").chmod(0o755)
     run_set_up(tmp_path, bare_path)
     stamp = subprocess.run(
-        ["sh", "-c", '{ echo "$PWD"; cat requirements.txt pyproject.toml tools/env.sh; } | cksum'],
+        [
+            "sh",
+            "-c",
+            '{ echo "$PWD"; cat requirements.txt requirements-dev.txt pyproject.toml tools/env.sh; } | cksum',
+        ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -84,11 +88,28 @@ def test_an_environment_that_is_up_to_date_is_left_alone(tmp_path: Path, bare_pa
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_every_requirement_is_pinned_and_names_no_registry() -> None:
-    lines = (PROJECT / "requirements.txt").read_text().splitlines()
-    pins = [line for line in lines if line and not line.startswith((" ", "#"))]
-    assert len(pins) > 100
+def pins_of(name: str) -> list[str]:
+    lines = (PROJECT / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith((" ", "#"))]
+
+
+@pytest.mark.parametrize(("name", "most"), [("requirements.txt", 250), ("requirements-dev.txt", 80)])
+def test_every_requirement_is_pinned_and_names_no_registry(name: str, most: int) -> None:
+    pins = pins_of(name)
+    assert 20 < len(pins) < most
     assert [line for line in pins if not re.match(r"[A-Za-z0-9._-]+(\[[^]]*\])?==[^ ]+( ;.*)?$", line)] == []
+
+
+def test_the_image_holds_no_test_tools_and_both_lists_pin_the_same_versions() -> None:
+    run, development = (
+        dict(pin.partition(" ;")[0].split("==") for pin in pins_of(name))
+        for name in ("requirements.txt", "requirements-dev.txt")
+    )
+    assert {"pytest", "ruff", "mypy", "hypothesis", "playwright", "bandit"} <= development.keys() - run.keys()
+    assert "requirements-dev" not in (PROJECT / "Dockerfile").read_text()
+    assert {name: development[name] for name in run.keys() & development.keys()} == {
+        name: run[name] for name in run.keys() & development.keys()
+    }
 
 
 @pytest.fixture(scope="module")

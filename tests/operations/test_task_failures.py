@@ -13,6 +13,7 @@ from nightdesk.operations.task_failures import (
     KILLED,
     Failure,
     failed_tasks,
+    is_of_backfill,
     is_told,
     record_failure,
     told_since_closing,
@@ -96,6 +97,37 @@ def test_the_same_reason_in_another_run_or_long_ago_is_another_event(started: Co
     with cursor(started) as cur:
         cur.execute("UPDATE nightdesk.task_failures SET created_at = created_at - interval '61 minutes'")
     assert record_failure(started, replace(SPOKEN, task_id="factors"))
+
+
+HOUR = replace(
+    SPOKEN, dag_id="hourly__swing", run_id="backfill__10", decision=f"{SESSION} 10:00", of_backfill=True
+)
+
+
+def hour(number: int, value: float, task: str = "quality") -> Failure:
+    """An hour of a backfill that meets the fault of the others, with numbers of its own."""
+    name = f"{SESSION} {number}:00"
+    reason = f"{name}: the data is too bad to decide on: SPY moved by {value:.2f} %, limit 15.0 %"
+    return replace(HOUR, run_id=f"backfill__{number}", task_id=task, decision=name, reason=reason)
+
+
+def test_one_fault_in_all_hours_of_a_backfill_is_one_mail_however_long_it_takes(started: Connection) -> None:
+    assert record_failure(started, hour(10, 20.5))
+    assert "Other runs of the backfill that fail for the same reason" in alerts_of(started)[0]["body"]
+    for number in (11, 12, 13):
+        assert not record_failure(started, hour(number, 20.5 + number))
+        with cursor(started) as cur:
+            cur.execute("UPDATE nightdesk.task_failures SET created_at = created_at - interval '40 minutes'")
+    assert record_failure(started, replace(hour(14, 1.0), reason="no volume of SPY"))
+    assert record_failure(started, replace(hour(14, 21.0), run_id="manual__1", of_backfill=False))
+    with cursor(started) as cur:
+        cur.execute("UPDATE nightdesk.task_failures SET created_at = created_at - interval '61 minutes'")
+    assert record_failure(started, hour(15, 22.0)), "a later backfill is another event"
+
+
+def test_a_run_is_known_as_one_of_a_backfill_by_its_name() -> None:
+    assert is_of_backfill("backfill__2026-11-19T15:00Z")
+    assert not is_of_backfill("scheduled__2026-11-19T15:00Z")
 
 
 def test_a_reason_that_stops_the_book_is_told_whatever_was_told_before(started: Connection) -> None:

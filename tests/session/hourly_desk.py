@@ -126,19 +126,21 @@ class HourlyDesk:
         self.write()
 
     @contextmanager
-    def at(self, number: int) -> Iterator[Context]:
+    def at(self, number: int, inject: Path | None = None) -> Iterator[Context]:
         """The context of a decision by its number."""
         with (
             open_connection(self.url) as conn,
-            open_context(self.book, at(number), conn=conn, turn_seconds=0) as context,
+            open_context(self.book, at(number), conn=conn, turn_seconds=0, inject=inject) as context,
         ):
             yield context
 
-    def run(self, *numbers: int, last: str = "close") -> dict[str, dict[str, int | str]]:
+    def run(
+        self, *numbers: int, last: str = "close", inject: Path | None = None
+    ) -> dict[str, dict[str, int | str]]:
         """The steps of decisions up to `last`, in order; the counts of the newest."""
         done: dict[str, dict[str, int | str]] = {}
         for number in numbers:
-            with self.at(number) as context:
+            with self.at(number, inject) as context:
                 done = run_session(context, last=last)
         return done
 

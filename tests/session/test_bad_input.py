@@ -31,7 +31,7 @@ def stored(desk: SmallDesk) -> dict[str, list[str]]:
     return {
         name: rows
         for name, rows in desk.dump().items()
-        if rows and name not in ("books", "taxpayers", "runs")
+        if rows and name not in ("books", "book_accounts", "taxpayers", "runs")
     }
 
 

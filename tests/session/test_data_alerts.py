@@ -157,7 +157,7 @@ def test_a_missing_reference_is_told_once_and_its_return_once(
     (begun, over) = told(desk)
     assert begun[1] == f"small {session(1)}: a reference is missing: {reference}"
     assert f"{reference}, the {what}, has no bar of {session(1)}, for 1 session now" in str(begun[2])
-    assert "The book buys nothing until it is there." in str(begun[2])
+    assert "The book opens nothing until it is there." in str(begun[2])
     assert over[:2] == ("INFO", f"small {session(3)}: over: {reference}")
 
 

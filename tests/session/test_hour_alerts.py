@@ -159,6 +159,6 @@ def test_a_symbol_without_any_hour_is_noted_by_the_ingest_and_told(hourly_desk: 
     hourly_desk.days_follow = False
     run(hourly_desk, 0)
     ((_, _, body),) = told(hourly_desk)
-    assert "BAC: no hourly bar of it has ever come, so nothing of it is bought (2019-12-02 10:00)." in body
+    assert "BAC: no hourly bar of it has ever come, so nothing is opened in it (2019-12-02 10:00)." in body
     notes = hourly_desk.rows("SELECT kind, subject FROM nightdesk.ingest_notes")
     assert notes == [("missing", "BAC (hours)")]

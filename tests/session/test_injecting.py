@@ -1,18 +1,22 @@
 """Signals injected into a run: marked, traded on paper, told, the same in both drivers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.conftest import open_connection
-from tests.session.small_desk import ORIGIN, STRATEGY, SmallDesk, session
+from tests.hourly_book import LastTwoHours
+from tests.parity.checks import same_sessions
+from tests.session.hourly_desk import SESSION, HourlyDesk, at
+from tests.session.small_desk import ORIGIN, STRATEGY, SmallDesk, instant, session
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.engine.injection import read_injections
 from nightdesk.operations.trace import trace
-from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.session.entry import open_context
 from nightdesk.session.report import session_report
@@ -76,7 +80,7 @@ def test_both_drivers_decide_the_same_with_what_is_injected(desk: SmallDesk) -> 
     )
     book = load_book(desk.book)
     for number in range(6):
-        single = [one for one in read_injections(path, book) if one.session == session(number)]
+        single = [one for one in read_injections(path, book) if one.as_of == instant(number)]
         if single:
             desk.run(number, inject=_of_session(path, session(number)))
         else:
@@ -95,7 +99,7 @@ def test_both_drivers_decide_the_same_with_what_is_injected(desk: SmallDesk) -> 
                 n, said = book.symbols.index(row["symbol"]), result.market.signals[row["strategy"]]
                 for name in ("direction", "strength", "confidence", "reason"):
                     assert row[name] == getattr(said, name)[one.t, n]
-                key = (one.state.mark.session, row["strategy"], row["symbol"])
+                key = (close, row["strategy"], row["symbol"])
                 assert row["injected"] == (key in result.market.injected)
             for row in targets_of(conn, book.name, close):
                 assert float(row["quantity"]) == one.targets.quantity[0, book.symbols.index(row["symbol"])]
@@ -141,3 +145,40 @@ def test_a_file_that_cannot_be_read_is_refused(desk: SmallDesk, content: bytes |
         path.write_bytes(content)
     with pytest.raises(Refused, match=said):
         read_injections(path, load_book(desk.book))
+
+
+def hour_by_hour(desk: HourlyDesk, *rows: str) -> Path:
+    path = desk.folder / "signals.csv"
+    path.write_text("\n".join(["session,as_of,symbol,direction,strategy,confidence", *rows]) + "\n")
+    return path
+
+
+def test_both_drivers_inject_into_the_same_hours_of_a_session(hourly_desk: HourlyDesk) -> None:
+    said = f"{LastTwoHours.name},1"
+    hour = f"{SESSION},{at(2):%Y-%m-%dT%H:%M}Z,AAPL,STRONG_BUY,{said}"
+    close = f"{SESSION},,SPY,STRONG_SELL,{said}"
+    for number in range(8):
+        rows = {2: [hour], 6: [close]}.get(number)
+        hourly_desk.run(number, inject=hour_by_hour(hourly_desk, *rows) if rows else None)
+    book = load_book(hourly_desk.book)
+    injected = read_injections(hour_by_hour(hourly_desk, hour, close), book)
+    after = get_calendar().shift(SESSION, 1)
+    panel = read_market(book, origin_of(book, SESSION), after).panel
+    result = backtest(book, panel, SESSION, after, injected=injected)
+    marked = "SELECT as_of, symbol FROM nightdesk.signals WHERE injected ORDER BY as_of"
+    assert hourly_desk.rows(marked) == [(at(2), "AAPL"), (at(6), "SPY")]
+    assert {(result.market.closes[t], symbol) for t, _, symbol in result.injected} == {
+        (at(2), "AAPL"),
+        (at(6), "SPY"),
+    }
+    plain = backtest(book, panel, SESSION, after)
+    assert result.decided[3].fills != plain.decided[3].fills, "the injected signal changes nothing"
+    with hourly_desk.at(7) as context:
+        same_sessions(replace(result, decided=result.decided[:8]), context.conn)
+
+
+def test_a_signal_of_another_hour_is_refused_and_names_the_column(hourly_desk: HourlyDesk) -> None:
+    path = hour_by_hour(hourly_desk, f"{SESSION},,AAPL,STRONG_BUY,{LastTwoHours.name},1")
+    with pytest.raises(Refused, match=r"is of no decision that is decided .* the column as_of says of which"):
+        hourly_desk.run(2, inject=path)
+    assert hourly_desk.rows("SELECT count(*) FROM nightdesk.runs") == [(0,)]

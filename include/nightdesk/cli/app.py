@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import typer
 from typer.core import TyperGroup
 
@@ -28,9 +30,9 @@ ORDER = (
     ),
     *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
-    *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker"),
+    *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "adopt", "resend", "resolve"),
-    "upkeep",
+    *("export", "upkeep"),
 )
 
 
@@ -51,10 +53,22 @@ class Commands(TyperGroup):
         raise typer.Exit(1)
 
 
+#: Errors of the system by which a disk says that it takes no more: they name no file.
+FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
 def refusal(error: NightdeskError | OSError) -> str:
-    """What is said on standard error of an expected error; one of the system that names no file is raised."""
+    """What is said on standard error of an expected error.
+
+    One of the system that names no file is raised, but where a disk is full or broken: that is no defect.
+    """
     if not isinstance(error, OSError):
         return f"nightdesk: {mask(lines_only(str(error)))}"
+    if error.filename is None and error.errno in FULL_DISK:
+        return (
+            f"nightdesk: {error.strerror}: a disk that the command writes to takes no more. Make room "
+            "(`df -h` shows where), then run the command again"
+        )
     if error.filename is None:
         raise error
     return f"nightdesk: {mask(lines_only(f'{error.filename}: {error.strerror}'))}"

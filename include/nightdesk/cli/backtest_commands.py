@@ -168,11 +168,15 @@ def _stale_line(one: Mapping[str, Any]) -> str:
 
 
 def read_injections(path: Path, start: Start) -> tuple[Injection, ...]:
-    """The synthetic signals of a file, all of them of sessions of the span."""
+    """The synthetic signals of a file, all of them of decisions of the span."""
+    from nightdesk.core.calendar import as_instant
+    from nightdesk.core.schedule import schedule_of
     from nightdesk.engine import within
     from nightdesk.engine.injection import read_injections as read
 
-    return within(read(path, start.book), start.inception, start.last)
+    schedule = schedule_of(start.book)
+    decisions = schedule.instants(start.inception, start.last)
+    return within(read(path, start.book), schedule, as_instant(decisions[0]), as_instant(decisions[-1]))
 
 
 def _refuse_exercise(*options: object) -> None:

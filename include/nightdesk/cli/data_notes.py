@@ -68,6 +68,19 @@ def folded(lines: Sequence[str], what: str, where: str = "--json") -> Iterator[s
         yield f"and {len(lines) - len(shown):,} more {what}; {where} names all"
 
 
+def spell_ends(spell: Mapping[str, Any]) -> tuple[str, str]:
+    """The first and the last session of a spell, or its hours, in words."""
+    first, last = spell.get("named") or (spell["first"], spell["last"])
+    return str(first), str(last)
+
+
+def spell_length(spell: Mapping[str, Any]) -> str:
+    """How many sessions a spell has, or how many decisions of an hourly book, in words."""
+    noun = "decision" if "decisions" in spell else "session"
+    count = spell[f"{noun}s"]
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def data_lines(document: Mapping[str, Any], quarantines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What a reader must know of the bars before the figures, the gravest first.
 
@@ -83,8 +96,8 @@ def data_lines(document: Mapping[str, Any], quarantines: Sequence[Mapping[str, A
     missing = [f"without {symbol}: {reason}" for symbol, reason in document["missing"].items()]
     yield from folded(missing, "symbols without bars")
     spells = [
-        f"in quarantine: {one['symbol']} from {one['first']} to {one['last']} "
-        f"({one['sessions']:,} session{'' if one['sessions'] == 1 else 's'}): {one['reason']}"
+        f"in quarantine: {one['symbol']} from {' to '.join(spell_ends(one))} ({spell_length(one)}): "
+        f"{one['reason']}"
         for one in quarantines
     ]
     yield from folded(spells, "spells in quarantine")

@@ -11,6 +11,7 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.options import BookName, FeedName, First, Json, Last, check_span
 from nightdesk.cli.output import show
+from nightdesk.cli.whole_files import whole_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +45,11 @@ def factors(
     if not out.name.endswith(FORMATS):
         raise Refused(f"{out}: cannot tell the format: end the name in one of {', '.join(FORMATS)}")
     frame = factor_frame(open_book(book), first, last, feed)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".parquet":
-        frame.to_parquet(out, index=False)
-    else:
-        frame.to_csv(out, index=False)
+    with whole_file(out) as draft:
+        if out.suffix == ".parquet":
+            frame.to_parquet(draft, index=False)
+        else:
+            frame.to_csv(draft, index=False)
     columns = [name for name in frame.columns if name not in ("session", "symbol")]
     show(
         {"out": out, "rows": len(frame), "factors": columns},

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
+import typer
+
 from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import AsOf, BookName, Json, day_option
@@ -29,21 +31,21 @@ def members(book: BookName, session: At = None, as_of: AsOf = None, json: Json =
     whether the file has changed again, stands below.
     """
     from nightdesk.cli.book_commands import open_book
-    from nightdesk.cli.options import one_decision
     from nightdesk.core.errors import Refused
     from nightdesk.operations.member_standing import list_standing
     from nightdesk.session.entry import open_context
     from nightdesk.store.run_rows import newest_begun
 
     loaded = open_book(book)
+    if session is not None and as_of is not None:
+        raise typer.BadParameter("name one of them", param_hint="'--session' / '--as-of'")
     with database() as conn:
-        newest = newest_begun(conn, loaded.name) if (session, as_of) == (None, None) else None
-        if newest is None and (session, as_of) == (None, None):
+        when = as_of or session or newest_begun(conn, loaded.name)
+        if when is None:
             raise Refused(
                 f"nothing is stored of book {loaded.name}: its first ingest reads the list "
                 "(`nightdesk run` runs one)"
             )
-        when = one_decision(session, as_of) if newest is None else newest
         with open_context(book, when, conn=conn, begun=True) as context:
             standing = list_standing(context)
             name = context.name

@@ -20,6 +20,15 @@ def iso_date(text: str | date) -> date:
         raise typer.BadParameter(f"{text!r} is not a date: write it as 2022-12-30") from None
 
 
+#: A session by this word, where a date would do: the newest one.
+NEWEST: Literal["newest"] = "newest"
+
+
+def date_or_newest(text: str | date) -> date | Literal["newest"]:
+    """Read a date, or the word for the newest session."""
+    return NEWEST if text == NEWEST else iso_date(text)
+
+
 def iso_instant(text: str | datetime) -> datetime:
     """Read an instant with its zone as people write it on the command line."""
     if isinstance(text, datetime):
@@ -65,9 +74,16 @@ Last = Annotated[
     date,
     day_option("--to", "Last session, as 2022-12-30."),
 ]
+# Of typer's own types none is a date or a word.
 Session = Annotated[
-    date | None,
-    day_option("--session", "The session to decide."),
+    Any,
+    typer.Option(
+        "--session",
+        metavar="D",
+        parser=date_or_newest,
+        help="The session to decide, as 2022-12-30; `newest`: the newest decision that can be made.",
+        show_default=False,
+    ),
 ]
 AsOf = Annotated[
     datetime | None,
@@ -80,13 +96,20 @@ AsOf = Annotated[
         show_default=False,
     ),
 ]
-Day = Annotated[date, typer.Argument(metavar="D", parser=iso_date, help="The session, as 2022-12-30.")]
+Day = Annotated[
+    Any,
+    typer.Argument(
+        metavar="D",
+        parser=date_or_newest,
+        help="The session, as 2022-12-30; `newest`: the newest decision of the book.",
+    ),
+]
 FeedName = Annotated[
     str | None,
     typer.Option(
         "--feed",
         metavar="F",
-        help="sample, yahoo, or files:PATH with bars of your own; by default the book's feeds in order.",
+        help="sample, yahoo, polygon, or files:PATH with bars of your own; by default the book's feeds.",
         show_default=False,
     ),
 ]
@@ -153,12 +176,14 @@ def settings(pairs: list[str] | None) -> dict[str, str]:
     return {key.strip(): value for key, _, value in (pair.partition("=") for pair in pairs or ())}
 
 
-def one_decision(session: date | None, as_of: datetime | None) -> date | datetime:
+def one_decision(
+    session: date | Literal["newest"] | None, as_of: datetime | None
+) -> date | datetime | Literal["newest"]:
     """The session or instant that was chosen; wrong usage where it is none of them, or both."""
     match session, as_of:
         case None, datetime():
             return as_of
-        case date(), None:
+        case ((date() | "newest"), None):
             return session
     raise typer.BadParameter("name one of them", param_hint="'--session' / '--as-of'")
 

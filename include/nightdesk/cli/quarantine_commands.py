@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nightdesk.cli.app import app, example
+from nightdesk.cli.data_notes import spell_ends, spell_length
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import Accepts, BookName, FeedName, First, Json, Last, Reason, day_option
 from nightdesk.cli.output import progress, show, table
-from nightdesk.cli.spans import begin
+from nightdesk.cli.spans import Start, begin
+
+if TYPE_CHECKING:
+    from nightdesk.core.panel import Panel
+    from nightdesk.core.withheld import QuarantineSpell
 
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As in the book.")]
 Of = Annotated[
@@ -42,19 +47,21 @@ def checks(
     """Show what the data checks of a book hold in quarantine over a span, and why.
 
     Computed in memory, with the limits of the book; no database is needed. Of each symbol the spells and how
-    many there are a year, of each spell its sessions and its reason.
+    many there are a year, of each spell its sessions (decisions, where it is one of hours) and its reason.
     """
     import numpy as np
 
     from nightdesk.cli.book_commands import open_book
+    from nightdesk.core.withheld import longest_first
     from nightdesk.feeds.quality import examine
 
     start = begin(open_book(book), first, last)
     with progress(f"reading bars of {start.book.name}"):
-        panel = start.read(feed, accept or ()).panel.days
+        known = start.read(feed, accept or ()).panel
+    panel = known.days
     t0 = int(np.searchsorted(panel.sessions, np.datetime64(start.inception, "D")))
     quality = examine(panel, start.book)
-    spells = quality.spells(t0)
+    spells = longest_first((*quality.spells(t0), *_spells_of_hours(known, start)))
     years = (panel.age[t0:] >= 0).sum(axis=0) / panel.periods_a_year
     symbols = [
         {
@@ -74,9 +81,22 @@ def checks(
         "symbol_years": round(float(years.sum()), 1),
         "spells_a_symbol_year": len(spells) / float(years.sum()) if years.sum() else None,
         "symbols": symbols,
-        "spells": [vars(one) for one in spells],
+        "spells": [one.document() for one in spells],
     }
     show(document, as_json=json, text=lambda: _checks(document))
+
+
+def _spells_of_hours(panel: Panel, start: Start) -> tuple[QuarantineSpell, ...]:
+    """Those of an hourly book's hours, which daily bars say nothing of."""
+    import numpy as np
+
+    from nightdesk.core.schedule import schedule_of
+    from nightdesk.feeds.hourly_quality import examine_hours
+
+    if panel.hours is None:
+        return ()
+    t0 = int(np.searchsorted(panel.sessions, np.datetime64(start.inception, "D")))
+    return examine_hours(panel, start.book).spells(t0, schedule_of(start.book), start.book.name)
 
 
 @app.command(
@@ -137,7 +157,7 @@ def _checks(document: Mapping[str, Any]) -> Iterator[str]:
         count, length = len(document["spells"]), document["symbol_years"]
         yield f"spells: {count:,} in {length:,} symbol years, {rate:.4f} a symbol and year"
     for one in document["spells"]:
-        span = f"{one['first']} to {one['last']}" + (", still" if one["ongoing"] else "")
+        span = " to ".join(spell_ends(one)) + (", still" if one["ongoing"] else "")
         yield ""
-        yield f"{one['symbol']}, {span}, {one['sessions']:,} sessions ({', '.join(one['checks'])})"
+        yield f"{one['symbol']}, {span}, {spell_length(one)} ({', '.join(one['checks'])})"
         yield f"  {one['reason']}"

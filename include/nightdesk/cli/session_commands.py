@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import (
+    NEWEST,
     AsOf,
     BookName,
     FeedName,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from nightdesk.store.db import Connection
 
 
-@app.command(epilog=example("nightdesk run multi_asset --session 2026-11-19 --dry-run"))
+@app.command(epilog=example("nightdesk run multi_asset --session newest --dry-run"))
 def run(
     book: BookName,
     session: Session = None,
@@ -53,20 +54,24 @@ def run(
     stay marked.
     """
     from nightdesk.session.entry import open_context
+    from nightdesk.session.sequencing import await_turn
     from nightdesk.session.steps import run_session
 
-    name, chosen = open_book(book).name, one_decision(session, as_of)
+    loaded, chosen = open_book(book), one_decision(session, as_of)
     _check_feed(feed)
     with (
         database() as conn,
-        open_context(book, chosen, dry_run=dry_run, feed=feed, conn=conn, inject=inject) as context,
+        open_context(
+            book, _when(conn, loaded, chosen), dry_run=dry_run, feed=feed, conn=conn, inject=inject
+        ) as context,
     ):
+        await_turn(context)  # what is refused for its place in the line leaves nothing
         steps = run_session(context, _tell(context.name))
         rows = [] if dry_run else _rows(conn, context.book, context.session, context.session)
         row = next((one for one in rows if one["as_of"] == context.as_of), None)
     show(
         {
-            "book": name,
+            "book": loaded.name,
             "session": context.session,
             "as_of": context.as_of,
             "dry_run": dry_run,
@@ -113,6 +118,7 @@ def replay(
     from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.replay import rewind
     from nightdesk.session.entry import open_context
+    from nightdesk.session.sequencing import await_turn
     from nightdesk.session.steps import run_session
     from nightdesk.store.db import now
 
@@ -132,6 +138,7 @@ def replay(
         if not decisions:
             raise Refused(f"there is no session of {loaded.calendar} from {first} to {last}: widen the span")
         with open_context(book, decisions[0], feed=feed, conn=conn) as context:
+            await_turn(context)
             if rebuild:
                 decisions = sorted({*decisions, *rewind(context)})
             done = {}
@@ -148,6 +155,14 @@ def replay(
         as_json=json,
         text=lambda: [*_decided(schedule, rows), *_compared(done)],
     )
+
+
+def _when(conn: Connection, book: Book, chosen: date | datetime | Literal["newest"]) -> date | datetime:
+    """The decision that was asked for; of the word, the newest one whose bars are known by now."""
+    from nightdesk.core.schedule import schedule_of
+    from nightdesk.store.db import now
+
+    return schedule_of(book).latest_completed(now(conn)) if chosen == NEWEST else chosen
 
 
 def _check_feed(feed: str | None) -> None:

@@ -106,7 +106,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.foreign_order_rows import foreign_orders
     from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.kill_switch_rows import kill_switch
-    from nightdesk.store.ledger_rows import dated_marks, positions_of
+    from nightdesk.store.ledger_rows import dated_marks
     from nightdesk.store.member_rows import not_members
     from nightdesk.store.risk_state_rows import newest_risk_state
     from nightdesk.store.rows import read_rows
@@ -119,13 +119,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     newest = newest_decisions(conn, book, newest=1)
     dated = dated_marks(conn, book)
     marks, settled = list(dated.values()), next(reversed(dated), None)
-    marked = marks[-1] if marks else None
-    before = next((one for one in reversed(marks) if marked and one.session < marked.session), None)
-    positions = [
-        {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
-        for row in ([] if settled is None else positions_of(conn, book, settled))
-        if marked is not None and row["quantity"]
-    ]
+    positions = [] if settled is None else _positions(conn, book, settled, marks[-1])
     held = {row["symbol"] for row in positions}
     checked = None if not newest else newest[0]["as_of"]
     left = frozenset(() if checked is None else not_members(conn, book, checked))
@@ -141,14 +135,9 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "concerns": [{"state": one.state, "about": one.about, "words": one.words} for one in against],
         "noun": "session" if schedule is None else schedule.noun,
         "last_session": {**newest[0], "name": name(newest[0])} if newest else None,
-        "next_decision": _following(conn, schedule),
+        "next_decision": _following(conn, book, schedule),
         "silent": () if checked is None else silent_strategies(conn, book, checked),
-        "mark": None
-        if marked is None
-        else {field: getattr(marked, field) for field in marked.__slots__}
-        | {"name": name({"as_of": settled, "session": marked.session})},
-        "profit": None if marked is None or before is None else marked.nav - before.nav,
-        "day_return": None if marked is None or before is None else float(marked.nav / before.nav - 1),
+        **_day(marks, "" if settled is None else name({"as_of": settled, "session": marks[-1].session})),
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
         "level": None if stood is None else _level(conn, book, stood),
         "drawdown": None if stood is None else drawdown_document(stood.state),
@@ -167,14 +156,51 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     }
 
 
-def _following(conn: Connection, schedule: Schedule | None) -> dict[str, Any] | None:
-    """The next decision of a schedule and when it is due; None where that is not known."""
+def _positions(conn: Connection, book: str, settled: datetime, marked: Mark) -> list[dict[str, Any]]:
+    """What the strategies hold at the newest mark, with profit and weight."""
+    from nightdesk.store.ledger_rows import positions_of
+
+    return [
+        {**row, "profit": row["market_value"] - row["cost"], "weight": row["market_value"] / marked.nav}
+        for row in positions_of(conn, book, settled)
+        if row["quantity"]
+    ]
+
+
+def _day(marks: Sequence[Mark], name: str) -> dict[str, Any]:
+    """The newest mark under its name, and what the day has brought; None without a mark, or without a day."""
+    if not marks:
+        return {"mark": None, "profit": None, "day_return": None}
+    marked = marks[-1]
+    before = next((one for one in reversed(marks) if one.session < marked.session), None)
+    return {
+        "mark": {**{field: getattr(marked, field) for field in marked.__slots__}, "name": name},
+        "profit": None if before is None else marked.nav - before.nav,
+        "day_return": None if before is None else float(marked.nav / before.nav - 1),
+    }
+
+
+def _following(conn: Connection, book: str, schedule: Schedule | None) -> dict[str, Any] | None:
+    """The first decision that is not closed, from when on it can be made, and how many can be by now.
+
+    None where the book's schedule is not known.
+    """
+    from nightdesk.session.gaps import first_missing
+    from nightdesk.store.book_rows import book_record
     from nightdesk.store.db import now
 
-    if schedule is None:
+    record = book_record(conn, book)
+    if schedule is None or record is None:
         return None
-    as_of = schedule.after(schedule.latest_completed(now(conn)))
-    return {"as_of": as_of, "name": schedule.name_of(as_of), "known_from": schedule.known_from(as_of)}
+    completed = schedule.latest_completed(now(conn))
+    as_of = first_missing(conn, book, record.inception, schedule)
+    return {
+        "as_of": as_of,
+        "name": schedule.name_of(as_of),
+        "known_from": schedule.known_from(as_of),
+        "option": schedule.option_of(as_of),
+        "behind": max(0, schedule.index(completed) - schedule.index(as_of) + 1),
+    }
 
 
 def _data(

@@ -42,6 +42,17 @@ def position_line(row: Mapping[str, Any]) -> PositionLine:
     )
 
 
+def _next_line(book: str, noun: str, due: Mapping[str, Any]) -> str:
+    """The decision that comes next: from when on, or that its time has come and it is not closed."""
+    if not due["behind"]:
+        return f"next {noun} {due['name']}, to be decided from {due['known_from']:%Y-%m-%d %H:%M} UTC on"
+    more = f", and {due['behind'] - 1} more that wait for it" if due["behind"] > 1 else ""
+    return (
+        f"next {noun} {due['name']}, which is not closed{more}: its run goes on, or "
+        f"`nightdesk run {book} {due['option']}` decides it"
+    )
+
+
 def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.concerns import Concern
     from nightdesk.alerts.figures import money, percent, quantity
@@ -53,9 +64,7 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
         regime = last["regime"] or "not read yet"
         yield f"  last {one['noun']} {last['name']} ({last['status']}), regime {regime}"
     if one["next_decision"] is not None:
-        due = one["next_decision"]
-        when = f"{due['known_from']:%Y-%m-%d %H:%M} UTC"
-        yield f"  next {one['noun']} {due['name']}, to be decided from {when} on"
+        yield f"  {_next_line(one['book'], one['noun'], one['next_decision'])}"
     if mark is not None:
         profit = f"{money(one['profit'], signed=True)} ({percent(one['day_return'], signed=True)})"
         fallen = f"drawdown {percent(mark['drawdown'])} below the highest NAV ever"

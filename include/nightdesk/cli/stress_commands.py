@@ -13,6 +13,7 @@ from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.options import BookName, FeedName, Json, Out
 from nightdesk.cli.output import plain, progress, show, table
+from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
     from nightdesk.research.stress.comparison_of_levels import Stress, Stressed
@@ -75,8 +76,10 @@ def stress(
         raise Refused(f"no scenario could be run: {told}")
     rows = [_row(run) for run in result.runs]
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        with (out / "stress.csv").open("w", encoding="utf-8", newline="") as file:
+        with (
+            whole_files(out, "stress.csv") as draft,
+            (draft / "stress.csv").open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows([plain(cell) for cell in row.values()] for row in rows)

@@ -15,6 +15,7 @@ from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
 from nightdesk.cli.output import progress, say, show, table
 from nightdesk.cli.spans import Start, begin
+from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -173,10 +174,10 @@ def write_files(out: Path, swept: Swept) -> None:
     """Write `sweep.csv`, a row a point, and `sweep.svg`, a picture of the metric, into a folder."""
     from nightdesk.research.sweep.heat_map import draw_heat_map
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_csv(out / "sweep.csv", swept.axes, swept.trials)
     picture = draw_heat_map(swept.axes, swept.trials, swept.metric, swept.best)
-    (out / "sweep.svg").write_text(picture, encoding="utf-8")
+    with whole_files(out, "sweep.csv", "sweep.svg") as draft:
+        write_csv(draft / "sweep.csv", swept.axes, swept.trials)
+        (draft / "sweep.svg").write_text(picture, encoding="utf-8")
 
 
 def write_csv(path: Path, axes: Sequence[Axis], trials: Sequence[Trial]) -> None:

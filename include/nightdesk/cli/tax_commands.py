@@ -13,6 +13,7 @@ from nightdesk.cli.app import app, example
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import BookName, Json
 from nightdesk.cli.output import show, table
+from nightdesk.cli.whole_files import whole_file
 
 if TYPE_CHECKING:
     from nightdesk.accounting.tax import Form
@@ -54,8 +55,8 @@ def tax(book: BookName, year: Year, out: File = None, json: Json = False) -> Non
         years = ", ".join(map(str, found.years(named.name)))
         raise Refused(f"{named.name} sold nothing in {year}: it sold in {years or 'no year yet'}")
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(form.csv(), encoding="utf-8")
+        with whole_file(out) as draft:
+            draft.write_text(form.csv(), encoding="utf-8")
     document = _document(found, form, named.name, paper=named.simulated) | {"out": out}
     show(document, as_json=json, text=lambda: _told(document))
 

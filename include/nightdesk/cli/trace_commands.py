@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.machine_commands import database
-from nightdesk.cli.options import AsOf, BookName, Day, Json
+from nightdesk.cli.options import NEWEST, AsOf, BookName, Day, Json
 from nightdesk.cli.output import show
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
+    from nightdesk.store.db import Connection
 
 
-@app.command(epilog=example("nightdesk trace multi_asset 2026-11-19 GLD"))
+@app.command(
+    epilog=example("nightdesk trace multi_asset newest GLD", "nightdesk trace multi_asset 2026-11-19 GLD")
+)
 def trace(
     book: BookName,
     day: Day,
@@ -37,7 +40,10 @@ def trace(
     if loaded.members is None:
         _check_symbol(loaded, symbol)
     _check_day(loaded, day, as_of)
-    with database() as conn, open_context(book, day if as_of is None else as_of, conn=conn) as context:
+    with (
+        database() as conn,
+        open_context(book, as_of or _newest(conn, loaded, day), conn=conn) as context,
+    ):
         _check_symbol(context.book, symbol)
         story = story_of(context, symbol)
     show(story, as_json=json, text=lambda: _lines(story))
@@ -54,7 +60,28 @@ def _check_symbol(book: Book, symbol: str) -> None:
         raise Refused(f"{symbol} is not a symbol of book {book.name}: {which}")
 
 
-def _check_day(book: Book, day: date, as_of: datetime | None) -> None:
+def _newest(conn: Connection, book: Book, day: date | Literal["newest"]) -> date | datetime:
+    """The session that was named; of the word, the newest decision that was begun.
+
+    Raises
+    ------
+    Refused
+        When the book has none.
+    """
+    from nightdesk.core.errors import Refused
+    from nightdesk.store.run_rows import newest_begun
+
+    if day != NEWEST:
+        return day
+    newest = newest_begun(conn, book.name)
+    if newest is None:
+        raise Refused(
+            f"book {book.name} has decided nothing yet: `nightdesk run {book.name} --session newest`"
+        )
+    return newest
+
+
+def _check_day(book: Book, day: date | Literal["newest"], as_of: datetime | None) -> None:
     """Wrong usage where an instant lies in another session than the one that was named."""
     from nightdesk.core.schedule import schedule_of
 

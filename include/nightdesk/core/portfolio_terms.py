@@ -13,6 +13,11 @@ from nightdesk.core.fields import Frozen, Name, Params, Positive, Share
 class StrategyEntry(Frozen):
     """A strategy that trades in the book."""
 
+    kind: Name | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
+        description="the strategy by its name; none: the name that stands before it",
+    )
     share: Share = Field(1.0, description="share of the book's capital")
     sizing: Name = Field("weight", description="how its signals become weights")
     sizing_params: Params = Field(default_factory=dict, description="the sizing method's own parameters")

@@ -5,8 +5,9 @@ The checks themselves are in `nightdesk.feeds.quality`; every driver hands their
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,8 @@ class BadOpens:
 
     def at(self, row: int) -> dict[int, str]:
         """The bad opens of one session: why nothing fills there, by column."""
+        if not len(self.row):
+            return {}
         first, stop = np.searchsorted(self.row, [row, row + 1])
         return {
             int(self.column[k]): (
@@ -112,7 +115,7 @@ def usable(panel: Panel, withheld: Flags) -> Panel:
 
 @dataclass(frozen=True)
 class QuarantineSpell:
-    """Sessions in a row over which a symbol was in quarantine.
+    """Sessions in a row, or decisions of an hourly book, over which a symbol was in quarantine.
 
     Attributes
     ----------
@@ -124,8 +127,13 @@ class QuarantineSpell:
     first, last : date
         The first and the last session so far.
     sessions : int
+        That it touches.
     ongoing : bool
-        Whether the newest session that was looked at is in it.
+        Whether the newest session, or decision, that was looked at is in it.
+    decisions : tuple of datetime
+        Of a spell of hours its decisions (UTC), ascending; empty of one of daily bars.
+    named : tuple of str
+        The first and the last of them by the exchange's clock.
     """
 
     symbol: str
@@ -135,3 +143,37 @@ class QuarantineSpell:
     last: date
     sessions: int
     ongoing: bool
+    decisions: tuple[datetime, ...] = ()
+    named: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As JSON documents hold it; of a spell of hours with its first and last decision."""
+        out = {
+            "symbol": self.symbol,
+            "checks": self.checks,
+            "reason": self.reason,
+            "first": str(self.first),
+            "last": str(self.last),
+            "sessions": self.sessions,
+            "ongoing": self.ongoing,
+        }
+        if self.decisions:
+            ends = [f"{one:%Y-%m-%dT%H:%M:%SZ}" for one in (self.decisions[0], self.decisions[-1])]
+            out |= {"first_as_of": ends[0], "last_as_of": ends[1], "decisions": len(self.decisions)}
+            out |= {"named": list(self.named)}
+        return out
+
+
+def runs(flags: Flags) -> Iterator[tuple[int, int, int]]:
+    """Column, first row and end of every unbroken run of flags of shape (n_rows, n_columns)."""
+    edge = np.zeros((1, flags.shape[1]), dtype=bool)
+    turns = np.diff(np.vstack([edge, flags, edge]).astype(np.int8), axis=0)
+    for n in np.flatnonzero(flags.any(axis=0)):
+        begins, ends = np.flatnonzero(turns[:, n] > 0), np.flatnonzero(turns[:, n] < 0)
+        for begin, end in zip(begins, ends, strict=True):
+            yield int(n), int(begin), int(end)
+
+
+def longest_first(spells: Sequence[QuarantineSpell]) -> tuple[QuarantineSpell, ...]:
+    """The order in which people are told of spells: of as many sessions, the earlier one first."""
+    return tuple(sorted(spells, key=lambda one: (-one.sessions, one.first, one.symbol, one.decisions[:1])))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +17,13 @@ from nightdesk.core.panel import Floats
 from nightdesk.engine.account_funds import account_funds, put_up
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
-from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets
+from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask, portfolio_volatility
-from nightdesk.portfolio.sizing import entered, left
+from nightdesk.portfolio import Ask
+from nightdesk.portfolio.sizing import entered, left, reduced
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -35,7 +36,7 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
-from nightdesk.strategies.strategy import Codes, Direction, SignalSide
+from nightdesk.strategies.strategy import Direction, SignalSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,58 +73,63 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    direction, side, enters = _of_members(day, entered(day.direction, day.side), held)
-    leaves = left(direction, side, held, desk.one_sided)
+    day = _of_members(day, held)
+    made = day.terms(desk)
+    leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
-    of_each: dict[str, NDArray[Any]] = {
-        "held": held,
-        "direction": direction,
-        "previous_direction": day.previous_direction,
-        "enters": enters,
-        "leaves": leaves,
-        "left_before": left_before,
-        "confidence": day.confidence,
-    }
-    numbers = {"capital": nav * desk.shares * terms.capital, "entry_factor": terms.entry_factor}
-    of_all = {
-        "factors": day.factors,
-        "price": day.price,
-        "max_weight": desk.max_weight,
-        "volatility_target": desk.volatility_target,
-        "buy_fraction": desk.book.portfolio.buy_fraction,
-        "returns": day.returns,
-        "costs": desk.costs_at(day.unit_value),
-        "multiplier": day.multiplier,
-        "opens_month": day.opens_month,
-    }
-    wanted, allocation, reduce_to = np.empty_like(held), np.empty_like(held), np.empty_like(held)
+    capital = nav * desk.shares * terms.capital
+    wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
+    if desk.carries:
+        allocation, reduce_to = np.zeros(held.shape), np.zeros(held.shape)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
-        asked: dict[str, Any] = of_all | {name: values[rows] for name, values in of_each.items()}
-        for name, values in numbers.items():
-            asked[name] = float(values[rows, 0]) if isinstance(rows, int) else values[rows]
-        ask = Ask(**asked, allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
-        allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
-        ask = Ask(**asked, allocation=allocation[rows], reduce_to=reduce_to[rows])
-        wanted[rows] = method.quantities(ask)
-    confidence = np.where(enters != 0, day.confidence * terms.entry_factor, 0.0)
-    return Sized(wanted, confidence, allocation, reduce_to)
+        asked = partial(
+            Ask,
+            held=held[rows],
+            direction=day.direction[rows],
+            previous_direction=day.previous_direction[rows],
+            enters=made.enters[rows],
+            leaves=leaves[rows],
+            left_before=left_before[rows],
+            confidence=day.confidence[rows],
+            factors=day.factors,
+            price=day.price,
+            capital=_of_rows(capital, rows),
+            max_weight=desk.max_weight,
+            volatility_target=desk.volatility_target,
+            buy_fraction=desk.book.portfolio.buy_fraction,
+            entry_factor=_of_rows(terms.entry_factor, rows),
+            returns=day.returns,
+            costs=made.costs,
+            opens_month=day.opens_month,
+            multiplier=day.multiplier,
+        )
+        if group.carries:
+            ask = asked(allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
+            allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
+        wanted[rows] = method.quantities(asked(allocation=allocation[rows], reduce_to=reduce_to[rows]))
+    return Sized(wanted, made.confidence, allocation, reduce_to)
 
 
-def _of_members(day: Day, enters: Codes, held: Floats) -> tuple[Codes, Codes, Codes]:
-    """Directions, sides and entries, without those of what is no member: it takes no part of the capital.
+def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
+    """Numbers of shape (n_strategies, 1) as a method is told them: that of one strategy as a plain number."""
+    return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
+
+
+def _of_members(day: Day, held: Floats) -> Day:
+    """The day without entries in what is no member: that takes no part of the capital.
 
     An entry on the other side of what is held still leaves that.
     """
     if day.member is True:
-        return day.direction, day.side, enters
+        return day
+    enters = entered(day.direction, day.side)
     outside = ~day.member & (enters != 0)
     turns = outside & (enters * held < 0)
     direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
-    side = np.where(turns, np.int8(SignalSide.EITHER), day.side)
-    return direction, side, np.where(outside, np.int8(0), enters)
+    return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,23 +183,29 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     Refused
         When the book has no net asset value left to size by.
     """
-    nav, price = _nav(desk, state, day), _known(day.unit_value)
+    nav, worth = _nav(desk, state, day), day.terms(desk).worth
     holdings, before = state.held_by(desk), carried_before(desk, state, day)
     held = holdings.quantity
     asked = sized(desk, day, held, nav, before)
     ended = exits(desk, day, holdings, before)
-    wanted = _keep(day.quarantined, np.where(ended != Cause.NONE, 0.0, asked.quantity), held)
-    cause = causes(desk, wanted, held, ended, day)
+    wanted = asked.quantity
+    if np.count_nonzero(ended):
+        wanted = np.where(ended != Cause.NONE, 0.0, wanted)
+    wanted = _keep(day.quarantined, wanted, held)
+    whole = desk.units.toward_zero(wanted)
+    cause = causes(wanted, whole, held, ended, day)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause)
-    volatility = portfolio_volatility(wanted.sum(axis=0) * price / nav, day.returns)
+    unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
-    scale = limit / volatility if limit is not None and volatility > limit else 1.0
-    quantity = _keep(day.quarantined, desk.units.toward_zero(wanted * scale), held)
+    scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0
+    if dropped or scale != 1.0:
+        whole = desk.units.toward_zero(wanted * scale)
+    quantity = _keep(day.quarantined, whole, held)
     stop, target = distances_after(desk, day, holdings, before, quantity)
     return Targets(
         held=held,
         quantity=quantity,
-        weight=quantity * price / nav,
+        weight=quantity * worth / nav,
         confidence=asked.confidence,
         carried=Carried(
             allocation=asked.allocation,
@@ -201,7 +213,7 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
             target_distance=target,
             reduce_to=asked.reduce_to,
         ),
-        volatility=volatility,
+        unscaled=unscaled,
         scale=scale,
         cause=cause,
         dropped=dropped,
@@ -244,7 +256,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
     """What the rules look at in a decision on these targets."""
     band, lawful = day.band, measures(desk, state.tax)
     return Situation(
-        price=_known(day.price),
+        price=day.terms(desk).price,
         max_weight=desk.max_weight,
         units=desk.units,
         rank=desk.rank,
@@ -295,19 +307,28 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     adds = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     holds, wants = wanted.held != 0, wanted.quantity != 0
     # What is turned round takes no further place: it stays in the one that it has.
-    here = (holds & wants).sum(axis=0)
-    closes = holds.sum(axis=0) - here
+    stays = holds & wants
+    here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
+    opens = (
+        wants.sum(axis=0) - here
+        if np.count_nonzero(wants) > open_positions
+        else np.zeros(here.shape, dtype=here.dtype)
+    )
+    closes: NDArray[np.int64] | Literal[0] = 0
+    if np.count_nonzero(holds) > open_positions:
+        closes = holds.sum(axis=0) - here
+    stopped = wanted.cause == Cause.STOP
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
-        opens=wants.sum(axis=0) - here,
+        opens=opens,
         open_here=here,
-        open_positions=int(here.sum()),
+        open_positions=open_positions,
         cash=free_cash(desk, state, day),
-        costs=desk.costs_at(day.unit_value),
+        costs=day.terms(desk).costs,
         ends=closes if desk.ends_positions else 0,
-        asked=_in_units(desk, wanted.quantity) if np.count_nonzero(closes) else None,
+        asked=None if isinstance(closes, int) else _in_units(desk, wanted.quantity),
         closes=closes,
-        stopped=(wanted.cause == Cause.STOP).any(axis=0) if desk.ends_positions else False,
+        stopped=stopped.any(axis=0) if np.count_nonzero(stopped) else False,
     )
 
 
@@ -380,8 +401,3 @@ def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:
         return wanted
     reduces = without_entries(wanted, held) != held
     return np.where(quarantined & reduces, held, wanted)
-
-
-def _known(price: Floats) -> Floats:
-    """Prices with 0 for symbols that never had one: nothing is held or wanted there."""
-    return np.where(np.isfinite(price), price, 0.0)

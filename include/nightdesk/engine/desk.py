@@ -54,10 +54,14 @@ class PlannedExits:
 
 @dataclass(frozen=True, slots=True)
 class SizedTogether:
-    """Strategies that are sized by one call of a method: their rows, or the row of one by itself."""
+    """Strategies that are sized by one call of a method: their rows, or the row of one by itself.
+
+    `carries` is whether the method carries anything on from a session to the next.
+    """
 
     method: Sizing
     rows: int | slice | list[int]
+    carries: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +217,7 @@ class Desk:
         """All that a trade costs, share of its notional, at what a unit is worth."""
         if not np.count_nonzero(self.unit_costs):
             return self.costs
-        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(self.costs), where=price > 0)
+        each: Floats = np.divide(self.unit_costs, price, out=np.zeros_like(price), where=price > 0)
         return self.costs + each
 
     @cached_property
@@ -230,6 +234,18 @@ class Desk:
     def first_out(self) -> NDArray[np.bool_]:
         """Symbols that are not bought at drawdown level 1, and closed at levels 2 and 3."""
         return np.isin(self.symbols, self.book.levels.first_out if self.book.levels else ())
+
+    @cached_property
+    def carries(self) -> bool:
+        """Whether a sizing method carries anything on from a session to the next."""
+        return any(group.carries for group in self.sized_together)
+
+    @cached_property
+    def nothing(self) -> Floats:
+        """Zeros of shape (n_strategies, n_symbols), not to be changed."""
+        nothing = np.zeros((len(self.strategies), len(self.symbols)))
+        nothing.flags.writeable = False
+        return nothing
 
     @cached_property
     def ends_positions(self) -> bool:
@@ -263,7 +279,8 @@ class Desk:
             else:
                 groups.append((method, [s]))
         return tuple(
-            SizedTogether(method, _cut(rows) if method.elementwise else rows[0]) for method, rows in groups
+            SizedTogether(method, _cut(rows) if method.elementwise else rows[0], method.carries)
+            for method, rows in groups
         )
 
     @cached_property
@@ -314,7 +331,7 @@ def resolve(book: Book) -> Desk:
         with the path of the key.
     """
     made = {
-        name: strategies.make(name, entry.params, path=f"strategies.{name}")
+        name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
         for name, entry in book.strategies.items()
     }
     sizing = {

@@ -102,14 +102,17 @@ def exits(desk: Desk, day: Day, holdings: Holdings, carried: Carried) -> Codes:
         return out
     trusted = holdings.here & ~day.quarantined
     over = get_calendar(desk.book.calendar).index(day.session) + day.closes
-    np.copyto(out, Cause.AGE, where=trusted & (over - holdings.entered >= desk.most_sessions))
-    trusted &= day.age == 0
+    np.copyto(out, Cause.AGE, where=trusted & (holdings.ends <= over))
+    if np.count_nonzero(day.age):
+        trusted &= day.age == 0
     average, (stop, target) = per_price(holdings.average, day.multiplier), desk.planned_exits
     fall = (average - day.price) * holdings.side
-    reached = _reached(-fall, target, carried.target_distance, average)
-    np.copyto(out, Cause.TARGET, where=trusted & reached)
-    reached = _reached(fall, stop, carried.stop_distance, average)
-    np.copyto(out, Cause.STOP, where=trusted & reached)
+    if target.any_share or np.count_nonzero(carried.target_distance):
+        reached = _reached(-fall, target, carried.target_distance, average)
+        np.copyto(out, Cause.TARGET, where=trusted & reached)
+    if stop.any_share or np.count_nonzero(carried.stop_distance):
+        reached = _reached(fall, stop, carried.stop_distance, average)
+        np.copyto(out, Cause.STOP, where=trusted & reached)
     return out
 
 
@@ -137,19 +140,21 @@ def stays_open(held: Floats, wanted: Floats) -> Flags:
     return out
 
 
-def causes(desk: Desk, wanted: Floats, held: Floats, ended: Codes, day: Day) -> Codes:
+def causes(wanted: Floats, whole: Floats, held: Floats, ended: Codes, day: Day) -> Codes:
     """Why each strategy wants what it wants, before anything was filtered.
 
-    What is less than a unit opens nothing, and stands in no other entry's way.
+    `whole` is what is wanted in whole units: what is less than a unit opens nothing, and stands in no other
+    entry's way.
     """
     out = ended.copy()
-    left = (held != 0.0) & (wanted == 0.0) & (ended == Cause.NONE)
+    left = (held != 0.0) & (wanted == 0.0)
     if np.count_nonzero(left):
+        left &= ended == Cause.NONE
         action = actions(day.direction, day.side)
         against = (action == SignalAction.LEAVE) | ((action == SignalAction.ENTER) & (day.side * held < 0))
         np.copyto(out, Cause.SIGNAL, where=left & against)
-    np.copyto(out, Cause.OPENS, where=opened(held, desk.units.toward_zero(wanted)))
-    return out
+    opens = opened(held, whole)
+    return np.where(opens, np.int8(Cause.OPENS), out) if np.count_nonzero(opens) else out
 
 
 def filtered(
@@ -205,8 +210,8 @@ def distances_after(
     """
     held = holdings.quantity
     if not desk.ends_positions:
-        return np.zeros_like(wanted), np.zeros_like(wanted)
-    opens = (held == 0) | opened(held, wanted)
+        return desk.nothing, desk.nothing
+    opens = ~holdings.here | (held * wanted < 0.0)
     fresh = opens & (wanted != 0.0)
     stop, target = desk.planned_exits
     return (

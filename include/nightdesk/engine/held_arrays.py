@@ -63,6 +63,14 @@ class Holdings:
         return self._spread([NEVER if one is None else calendar.index(one) for one in opened], NEVER)
 
     @cached_property
+    def ends(self) -> Floats:
+        """The place on the calendar at whose close each position ends by the age that its plan says.
+
+        Out of reach where no plan does, and where nothing is held.
+        """
+        return self.entered + self.desk.most_sessions
+
+    @cached_property
     def _places(self) -> tuple[list[int], list[int]]:
         """Rows and columns of the positions."""
         desk, positions = self.desk, self.ledger.held()

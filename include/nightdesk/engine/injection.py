@@ -11,23 +11,23 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import get_calendar
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.engine.market import Market
 from nightdesk.strategies import Direction, Signals, SignalSide
 
 #: The columns of a file of injections, all of them needed.
 COLUMNS = ("session", "strategy", "symbol", "direction", "confidence")
 
-#: A column that may be left out: long is meant then.
-SIDE = "side"
+#: Columns that may be left out: long is meant then, and the last decision of the session.
+SIDE, AS_OF = "side", "as_of"
 
 #: The only kind of broker that may be sent what no strategy wanted.
 PAPER = "paper"
@@ -38,12 +38,12 @@ WORDS = "injected for this run: no strategy said so"
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """One synthetic signal: it takes the place of what `strategy` says of `symbol` in `session`.
+    """One synthetic signal: it takes the place of what `strategy` says of `symbol` at `as_of`.
 
     `confidence` is in [0, 1]. Its strength is half the direction, in [-1, 1].
     """
 
-    session: date
+    as_of: datetime
     strategy: str
     symbol: str
     direction: Direction
@@ -57,7 +57,8 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
     Parameters
     ----------
     text : str
-        With a header of `COLUMNS` in any order, and of `SIDE` where signals are about shorts; a row a signal.
+        With a header of `COLUMNS` in any order, of `SIDE` where signals are about shorts, and of `AS_OF`
+        where they are of hours within their session; a row a signal.
     source : str
         Names the text in errors.
     book : Book
@@ -75,12 +76,14 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
         )
     rows = csv.reader(io.StringIO(text), strict=True)
     header = [name.strip() for name in next(rows, [])]
-    if sorted(name for name in header if name != SIDE) != sorted(COLUMNS) or header.count(SIDE) > 1:
+    needed = [name for name in header if name not in (SIDE, AS_OF)]
+    if sorted(needed) != sorted(COLUMNS) or len(set(header)) != len(header):
         raise Refused(
             f"{source}:1: found the columns {', '.join(header) or 'none'}; they are {', '.join(COLUMNS)}, "
-            f"and {SIDE} if you like"
+            f"and {SIDE} and {AS_OF} if you like"
         )
-    out: dict[tuple[date, str, str], Injection] = {}
+    schedule = schedule_of(book)
+    out: dict[tuple[datetime, str, str], Injection] = {}
     try:
         for cells in rows:
             if not cells:
@@ -88,12 +91,13 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
             place = f"{source}:{rows.line_num}"
             if len(cells) != len(header):
                 raise Refused(f"{place}: found {len(cells)} fields; the header has {len(header)}")
-            one = _read(dict(zip(header, map(str.strip, cells), strict=True)), place, book)
-            if (one.session, one.strategy, one.symbol) in out:
+            one = _read(dict(zip(header, map(str.strip, cells), strict=True)), place, book, schedule)
+            if (one.as_of, one.strategy, one.symbol) in out:
                 raise Refused(
-                    f"{place}: {one.strategy} has a signal of {one.symbol} in {one.session} already; give one"
+                    f"{place}: {one.strategy} has a signal of {one.symbol} in {schedule.name_of(one.as_of)} "
+                    "already; give one"
                 )
-            out[one.session, one.strategy, one.symbol] = one
+            out[one.as_of, one.strategy, one.symbol] = one
     except csv.Error as error:
         raise Refused(f"{source}:{rows.line_num}: not a CSV: {error}") from error
     if not out:
@@ -101,37 +105,45 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
     return tuple(out.values())
 
 
-def within(injections: Sequence[Injection], first: date, last: date) -> tuple[Injection, ...]:
-    """The injections, all of sessions from `first` to `last`; `Refused` where one would be ignored."""
+def within(
+    injections: Sequence[Injection], schedule: Schedule, first: datetime, last: datetime
+) -> tuple[Injection, ...]:
+    """The injections, all of decisions from `first` to `last`; `Refused` where one would be ignored."""
     for one in injections:
-        if not first <= one.session <= last:
+        if not first <= one.as_of <= last:
+            name, noun = schedule.name_of, schedule.noun
             raise Refused(
-                f"the signal of {one.symbol} that is injected in {one.session} is of no session that is "
-                f"decided ({first} to {last}): widen the span, or leave it out"
+                f"the signal of {one.symbol} that is injected in {name(one.as_of)} is of no {noun} that is "
+                f"decided ({name(first)} to {name(last)}): widen the span, or leave it out"
+                + ("" if schedule.kind == "daily" else f"; the column {AS_OF} says of which hour one is")
             )
     return tuple(injections)
 
 
 def overlay(
-    signals: Signals, strategy: str, sessions: Sequence[date], symbols: Sequence[str], of: Sequence[Injection]
+    signals: Signals,
+    strategy: str,
+    decisions: Sequence[datetime],
+    symbols: Sequence[str],
+    of: Sequence[Injection],
 ) -> Signals:
     """What a strategy says, with the injections in its name in place of its own words.
 
     Parameters
     ----------
     signals : Signals
-        Of shape (n_sessions, n_symbols).
+        Of shape (n_decisions, n_symbols).
     strategy : str
-    sessions, symbols : sequences
+    decisions, symbols : sequences
         Of its rows and columns.
     of : sequence of Injection
-        Those of other strategies and sessions change nothing.
+        Those of other strategies and decisions change nothing.
     """
-    row = {session: t for t, session in enumerate(sessions)}
-    mine = [one for one in of if one.strategy == strategy and one.session in row]
+    row = {as_of: t for t, as_of in enumerate(decisions)}
+    mine = [one for one in of if one.strategy == strategy and one.as_of in row]
     if not mine:
         return signals
-    at = ([row[one.session] for one in mine], [symbols.index(one.symbol) for one in mine])
+    at = ([row[one.as_of] for one in mine], [symbols.index(one.symbol) for one in mine])
     direction = np.array([int(one.direction) for one in mine], dtype=np.int8)
     out = replace(
         signals,
@@ -155,7 +167,7 @@ def inject(market: Market, injections: Sequence[Injection]) -> Market:
         return market
     desk = market.desk
     signals: Mapping[str, Signals] = {
-        name: overlay(market.signals[name], name, market.sessions, desk.symbols, injections)
+        name: overlay(market.signals[name], name, market.closes, desk.symbols, injections)
         for name in desk.strategies
     }
     return replace(
@@ -164,13 +176,14 @@ def inject(market: Market, injections: Sequence[Injection]) -> Market:
         direction=np.stack([signals[name].direction for name in desk.strategies], axis=1),
         side=np.stack([signals[name].side for name in desk.strategies], axis=1),
         confidence=np.stack([signals[name].confidence for name in desk.strategies], axis=1),
-        injected=frozenset((one.session, one.strategy, one.symbol) for one in injections),
+        injected=frozenset((one.as_of, one.strategy, one.symbol) for one in injections),
     )
 
 
-def _read(cells: Mapping[str, str], place: str, book: Book) -> Injection:
+def _read(cells: Mapping[str, str], place: str, book: Book, schedule: Schedule) -> Injection:
+    session = _session(cells["session"], place, schedule)
     return Injection(
-        session=_session(cells["session"], place, book),
+        as_of=_decision(cells.get(AS_OF, ""), session, place, schedule),
         strategy=_known(cells["strategy"], "strategy", tuple(book.strategies), place, book),
         symbol=_known(cells["symbol"], "symbol", book.symbols, place, book),
         direction=_direction(cells["direction"], place),
@@ -179,16 +192,39 @@ def _read(cells: Mapping[str, str], place: str, book: Book) -> Injection:
     )
 
 
-def _session(text: str, place: str, book: Book) -> date:
+def _session(text: str, place: str, schedule: Schedule) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
         raise Refused(f"{place}: session: found {text!r}; write a date as 2022-12-30") from None
     try:
-        get_calendar(book.calendar).index(day)
+        schedule.calendar.index(day)
     except Refused as error:
         raise Refused(f"{place}: session: {error}") from error
     return day
+
+
+def _decision(text: str, session: date, place: str, schedule: Schedule) -> datetime:
+    """The decision of a session that a line names; the last one where it names none."""
+    if not text:
+        return schedule.last_of(session)
+    try:
+        as_of = datetime.fromisoformat(text)
+    except ValueError:
+        as_of = datetime.min  # noqa: DTZ901 (without a zone, as what is refused next)
+    if as_of.tzinfo is None:
+        raise Refused(
+            f"{place}: {AS_OF}: found {text!r}; write an instant with its zone, as 2022-12-30T16:00Z"
+        )
+    try:
+        schedule.index(as_of)
+    except Refused as error:
+        raise Refused(f"{place}: {AS_OF}: {error}") from error
+    if schedule.session_of(as_of) != session:
+        raise Refused(
+            f"{place}: {AS_OF}: {text} is of session {schedule.session_of(as_of)}, and the line of {session}"
+        )
+    return as_of.astimezone(UTC)
 
 
 def _known(text: str, what: str, known: Sequence[str], place: str, book: Book) -> str:

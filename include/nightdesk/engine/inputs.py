@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import InitVar, dataclass, field, fields, replace
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal, Self
 
 import numpy as np
@@ -15,10 +16,11 @@ from nightdesk.accounting.ledger import Ledger, Mark
 from nightdesk.accounting.tax import TaxView
 from nightdesk.core.contracts import unit_value
 from nightdesk.core.panel import Floats
+from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
-from nightdesk.portfolio import Dropped
+from nightdesk.portfolio import Dropped, portfolio_volatility
 from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
 from nightdesk.strategies.strategy import Codes, all_long
 
@@ -201,6 +203,8 @@ class Day:
         Who is a member of the universe in this session; True in a book that lists its symbols.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
+    made : DayTerms or None
+        Its `terms`, where they were made before. A day that `replace` makes of it has none.
     """
 
     session: date
@@ -227,13 +231,22 @@ class Day:
     previous_side: Codes = field(default_factory=all_long)
     multiplier: Floats | float = 1.0
     member: Flags | Literal[True] = True
+    made: InitVar[DayTerms | None] = None
+    _made: DayTerms | None = field(init=False, compare=False, repr=False)
+
+    def terms(self, desk: Desk) -> DayTerms:
+        """What decisions make of it before they look at a position."""
+        if self._made is not None:
+            return self._made
+        return DayTerms.of(desk, self.price, self.direction, self.side, self.confidence, self.band)
 
     @property
     def unit_value(self) -> Floats:
         """Dollars of exposure a unit, of shape (n_symbols,); NaN before a symbol's first bar."""
         return unit_value(self.price, self.multiplier)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, made: DayTerms | None) -> None:
+        object.__setattr__(self, "_made", made)
         for name, side in (("side", self.side), ("previous_side", self.previous_side)):
             if not side.shape:
                 object.__setattr__(self, name, np.full_like(self.direction, side))
@@ -318,6 +331,30 @@ class State:
         return Holdings(desk, self.ledger)
 
 
+@dataclass(frozen=True)
+class Unscaled:
+    """What strategies want before it is scaled: units, dollars of exposure a unit, NAV, and past returns."""
+
+    quantity: Floats
+    worth: Floats
+    nav: float
+    returns: Floats
+
+    @classmethod
+    def measured(cls, volatility: float) -> Self:
+        """One of which the volatility is known, and nothing else."""
+        nothing = np.empty((0, 0))
+        found = cls(nothing, nothing, math.nan, nothing)
+        found.__dict__["volatility"] = volatility
+        return found
+
+    @cached_property
+    def volatility(self) -> float:
+        """Annualised, see `nightdesk.portfolio.portfolio_volatility`."""
+        weight = self.quantity.sum(axis=0) * self.worth / self.nav
+        return portfolio_volatility(weight, self.returns)
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """The positions that a book wants, before the gate; arrays of shape (n_strategies, n_symbols).
@@ -332,8 +369,8 @@ class Targets:
         Of entries, after the regime's factor; 0 where the signal is none to enter by.
     carried : Carried
         What it leaves to the next decision.
-    volatility : float
-        Annualised volatility of the wanted portfolio before it was scaled.
+    unscaled : Unscaled
+        The wanted portfolio before it was scaled.
     scale : float
         Factor in (0, 1] that brought it down to the book's target.
     cause : int8 ndarray
@@ -347,7 +384,12 @@ class Targets:
     weight: Floats
     confidence: Floats
     carried: Carried
-    volatility: float
+    unscaled: Unscaled
     scale: float
     cause: Codes
     dropped: tuple[Dropped, ...] = ()
+
+    @property
+    def volatility(self) -> float:
+        """Annualised volatility of the wanted portfolio before it was scaled."""
+        return self.unscaled.volatility

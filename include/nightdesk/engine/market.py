@@ -21,6 +21,7 @@ from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Action, Floats, Hours, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
+from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Day, Flags
 from nightdesk.orders.fills import FillBars
@@ -65,7 +66,7 @@ class Market:
         Where the session before it on the calendar is of another month.
     models : mapping of strategy name to tuple of Model, length n_sessions
         Of strategies that learn, the live ones, where the signals were made from the factors.
-    injected : frozenset of (session, strategy, symbol)
+    injected : frozenset of (as_of, strategy, symbol)
         Signals that no strategy made; see `nightdesk.engine.injection`.
     happened : tuple of tuple of Action
         By session, see `Panel.events`; empty where none is known.
@@ -107,7 +108,7 @@ class Market:
     entries_allowed: Flags
     opens_month: Flags
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
-    injected: frozenset[tuple[date, str, str]] = frozenset()
+    injected: frozenset[tuple[datetime, str, str]] = frozenset()
     happened: tuple[tuple[Action, ...], ...] = ()
     bad_opens: BadOpens = field(default_factory=BadOpens.none)
     hours: HourRows | None = None
@@ -162,8 +163,10 @@ class Market:
         """What session `t` offers; a negative `t` counts from the end."""
         t = t % len(self)
         portfolio, end = self.desk.book.portfolio, self._known_returns(t)
-        quiet = np.full_like(self.direction[0], Direction.HOLD)
-        before = (self.direction[t - 1], self.side[t - 1]) if t else (quiet, self.side[0])
+        if t:
+            previous_direction, previous_side = self.direction[t - 1], self.side[t - 1]
+        else:
+            previous_direction, previous_side = np.full_like(self.direction[0], Direction.HOLD), self.side[0]
         return Day(
             session=self.sessions[t],
             as_of=self.closes[t],
@@ -177,8 +180,8 @@ class Market:
             direction=self.direction[t],
             confidence=self.confidence[t],
             side=self.side[t],
-            previous_direction=before[0],
-            previous_side=before[1],
+            previous_direction=previous_direction,
+            previous_side=previous_side,
             vix=float(self.vix[t]),
             band=int(self.band[t]),
             entries_allowed=bool(self.entries_allowed[t]),
@@ -189,7 +192,13 @@ class Market:
             closes=self.closes_session(t),
             multiplier=self.desk.multiplier,
             member=True if self.member is None else self.member[t],
+            made=self._terms.row(t),
         )
+
+    @cached_property
+    def _terms(self) -> DayTerms:
+        """Of all sessions."""
+        return DayTerms.of(self.desk, self.price, self.direction, self.side, self.confidence, self.band)
 
     def closes_session(self, t: int) -> bool:
         """Whether row `t` is the last of its session."""
@@ -224,9 +233,11 @@ class Market:
         t = t % len(self)
         width, symbols = len(self.desk.symbols), self.desk.symbols
         bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
-        low, high = (
-            np.where(self.withheld_bars[t], np.nan, one) for one in (self.fill_low[t], self.fill_high[t])
-        )
+        low, high, withheld = self.fill_low[t], self.fill_high[t], frozenset[str]()
+        if t in self._withheld_rows:
+            kept = self.withheld_bars[t]
+            low, high = np.where(kept, np.nan, low), np.where(kept, np.nan, high)
+            withheld = frozenset(symbols[n] for n in np.flatnonzero(kept))
         hours = self.hours
         at_mean = hours is not None and bool(hours.fills_at_mean[t])
         price = hours.mean[t] if hours is not None and at_mean else self.fill_open[t]
@@ -238,7 +249,7 @@ class Market:
             low=self._by_symbol(low),
             high=self._by_symbol(high),
             bad=bad,
-            withheld=frozenset(symbols[n] for n in np.flatnonzero(self.withheld_bars[t])),
+            withheld=withheld,
         )
 
     def period(
@@ -305,11 +316,14 @@ class Market:
     def events(self, t: int) -> tuple[Action, ...]:
         """Actions of session `t` that are neither split nor dividend, of symbols that may be traded."""
         mine = self.happened[t] if self.happened else ()
-        return tuple(one for one in mine if one.symbol in self.desk.column)
+        return tuple(one for one in mine if one.symbol in self.desk.column) if mine else ()
 
     def _successors(self, t: int) -> dict[str, tuple[str, float]]:
         """Symbols that become another in session `t`: its name, and units of it for one."""
-        exchanged = [one for one in self.events(t) if one.kind in ("symbol_change", "merger") and one.value]
+        events = self.events(t)
+        if not events:
+            return {}
+        exchanged = [one for one in events if one.kind in ("symbol_change", "merger") and one.value]
         return {one.symbol: (one.other, one.value) for one in exchanged if one.other in self.desk.column}
 
     def restated_prices(self, t: int) -> dict[str, float]:
@@ -325,6 +339,11 @@ class Market:
     def complete_rows(self) -> frozenset[int]:
         """Rows in which every symbol has a bar."""
         return frozenset(np.flatnonzero(self.has_bar.all(axis=1)).tolist())
+
+    @cached_property
+    def _withheld_rows(self) -> frozenset[int]:
+        """Sessions in which a bar is withheld."""
+        return frozenset(np.flatnonzero(self.withheld_bars.any(axis=1)).tolist())
 
     @cached_property
     def _split_rows(self) -> frozenset[int]:

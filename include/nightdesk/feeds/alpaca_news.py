@@ -16,11 +16,14 @@ from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.sentiment import symbols_of
 
 if TYPE_CHECKING:
-    from nightdesk.feeds.alpaca_news_http import NewsLine
+    from nightdesk.feeds.alpaca_data_line import AlpacaDataLine
 
 #: The names of the key's parts in the environment, made as those of a broker's account, so that an Airflow
 #: connection ``nightdesk_account_alpaca_news`` serves as well.
 VARIABLES = {part: f"NIGHTDESK_ACCOUNT_ALPACA_NEWS_{part.upper()}" for part in ("key", "secret", "url")}
+
+#: What is asked for over its line, for errors.
+WHAT = "the news of alpaca"
 
 #: Symbols of one request: they travel in its address.
 BATCH = 50
@@ -36,13 +39,15 @@ class AlpacaNews(NewsFeed):
 
     Parameters
     ----------
-    line : NewsLine
+    line : AlpacaDataLine
         The line to the service.
     """
 
     name = "alpaca"
 
-    def __init__(self, line: NewsLine, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, line: AlpacaDataLine, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         super().__init__(now=now)
         self.line = line
 
@@ -62,17 +67,17 @@ class AlpacaNews(NewsFeed):
         Refused
             When key or secret is missing, naming the variables.
         """
-        from nightdesk.feeds.alpaca_news_http import NewsLine
+        from nightdesk.feeds.alpaca_data_line import AlpacaDataLine
 
         found = {part: environ.get(name) or None for part, name in VARIABLES.items()}
         key, secret = found["key"], found["secret"]
         if key is None or secret is None:
             lacking = " and ".join(VARIABLES[part] for part in ("key", "secret") if found[part] is None)
             raise Refused(
-                f"the news of alpaca cannot be asked for: set {lacking} in the environment, or make the "
+                f"{WHAT} cannot be asked for: set {lacking} in the environment, or make the "
                 "Airflow connection nightdesk_account_alpaca_news, which only tasks of Airflow read"
             )
-        return cls(NewsLine(key, secret, found["url"], timeout=timeout, sleep=sleep), now=now)
+        return cls(AlpacaDataLine(WHAT, key, secret, found["url"], timeout=timeout, sleep=sleep), now=now)
 
     def fetch(self, symbols: Sequence[str], after: datetime, until: datetime) -> News:
         rows: list[tuple[Any, ...]] = []
@@ -82,7 +87,7 @@ class AlpacaNews(NewsFeed):
         for start in range(0, len(wanted), BATCH):
             names = ",".join(map(_spelt, wanted[start : start + BATCH]))
             try:
-                articles = self.line.ask(names, after, min(until, self.now()))
+                articles = self.line.news(names, after, min(until, self.now()))
             except SourceFault as error:
                 # What came of other symbols is kept; a source that fails for these is left alone.
                 failure = Missing(str(error), error.fault)

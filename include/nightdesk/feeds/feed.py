@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,6 +101,8 @@ class Feed(ABC):
     batch: ClassVar[int | None] = None
     #: Whether it has hourly bars too.
     hourly: ClassVar[bool] = False
+    #: Where the key of its vendor is: this process's environment, in tasks with Airflow's connections.
+    environ: Mapping[str, str] = os.environ
 
     def __init__(
         self,

@@ -1,12 +1,12 @@
 """Feeds by name.
 
-A feed is `sample`, `yahoo`, `files:PATH`, or one of the user's own. Importing this module is light: what a
-feed needs is imported when it is made.
+A feed is `sample`, `yahoo`, `polygon`, `alpaca`, `files:PATH`, or one of the user's own. Importing this
+module is light: what a feed needs is imported when it is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -39,19 +39,23 @@ def make(
     calendar: str = "XNYS",
     continuous: Collection[str] = (),
     now: Clock = lambda: datetime.now(UTC),
+    environ: Mapping[str, str] | None = None,
 ) -> Feed:
     """The feed of that name.
 
     Parameters
     ----------
     name : str
-        ``sample``, ``yahoo``, ``files:`` and the path of a file or folder, or the name of a user's own.
+        A vendor's (``yahoo``, ``polygon``, ``alpaca``), ``sample``, ``files:`` and the path of a file or
+        folder, or a user's own.
     calendar : str
         The exchange on whose sessions bars must fall.
     continuous : collection of str
         Symbols of markets that never close, beside those whose name ends in ``-USD``.
     now : callable
         The clock, timezone-aware.
+    environ : mapping of str to str, optional
+        Where the keys of vendors are (default: this process's environment).
 
     Raises
     ------
@@ -59,7 +63,10 @@ def make(
         When there is no such feed, or no such path.
     """
     kind, argument = FEEDS.find_with_argument(name)
-    return kind.make(argument, calendar, continuous, now)
+    feed = kind.make(argument, calendar, continuous, now)
+    if environ is not None:
+        feed.environ = environ
+    return feed
 
 
 def register[F: Feed](cls: type[F]) -> type[F]:
@@ -73,6 +80,10 @@ def register[F: Feed](cls: type[F]) -> type[F]:
 
 
 def _files(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    if "://" in argument:
+        from nightdesk.feeds.remote_files import RemoteFiles
+
+        return RemoteFiles(argument, calendar, continuous=continuous, now=now)
     from nightdesk.feeds.files import FilesFeed
 
     return FilesFeed(Path(argument), calendar, continuous=continuous, now=now)
@@ -90,9 +101,23 @@ def _yahoo(argument: str, calendar: str, continuous: Collection[str], now: Clock
     return YahooFeed(calendar, continuous=continuous, now=now)
 
 
+def _alpaca(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.alpaca_bars import AlpacaFeed
+
+    return AlpacaFeed(calendar, continuous=continuous, now=now)
+
+
+def _polygon(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.polygon import PolygonFeed
+
+    return PolygonFeed(calendar, continuous=continuous, now=now)
+
+
+FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
+FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample))
 FEEDS.add("yahoo", FeedKind(_yahoo))
-FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars")
+FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars, or s3://BUCKET/KEY")
 
 
 @lru_cache(maxsize=16)

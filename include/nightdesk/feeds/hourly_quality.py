@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import as_instant
+from nightdesk.core.calendar import as_date, as_instant
+from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.core.schedule import Schedule
-from nightdesk.core.withheld import Withheld, usable
+from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, runs, usable
 from nightdesk.feeds.checks import CHECKS, Check, CheckConsequence, Finding, Flags, Floats, Spoils
 from nightdesk.feeds.jumps import Jumps
 from nightdesk.feeds.measures import Measured, measure
@@ -73,13 +74,49 @@ class HourlyQuality:
                 out.append(Finding(check.name, self.panel.symbols[n], value, limit, check.consequence.value))
         return out
 
+    def spells(self, first: int, schedule: Schedule, book: str) -> tuple[QuarantineSpell, ...]:
+        """Spells of quarantine by hours from row `first` on, the longest first; one that began before is cut.
+
+        The names of their checks begin with `OF_HOURS`.
+        """
+        panel, out = self.panel, []
+        assert panel.hours is not None
+        for n, begin, end in runs(self.withheld.quarantined[first:]):
+            rows, symbol = slice(first + begin, first + end), panel.symbols[n]
+            failed = [
+                one.name
+                for one in HOURLY_CHECKS
+                if one.consequence is CheckConsequence.QUARANTINE and self.failed[one.name][rows, n].any()
+            ]
+            words = (
+                self.explain(one, rows.start, schedule, book).removeprefix(f"{symbol}: ")
+                for one in self.findings(rows.start)
+                if one.symbol == symbol and one.check in failed
+            )
+            sessions = np.unique(panel.sessions[rows])
+            decisions = tuple(as_instant(one) for one in panel.hours.instants[rows])
+            out.append(
+                QuarantineSpell(
+                    symbol,
+                    tuple(f"{OF_HOURS}{name}" for name in failed),
+                    "; ".join(words),
+                    as_date(sessions[0]),
+                    as_date(sessions[-1]),
+                    len(sessions),
+                    ongoing=rows.stop == len(panel),
+                    decisions=decisions,
+                    named=(schedule.name_of(decisions[0]), schedule.name_of(decisions[-1])),
+                )
+            )
+        return longest_first(out)
+
     def explain(self, finding: Finding, t: int, schedule: Schedule, book: str) -> str:
         """A finding of row `t` as a sentence; of a jump, since which decision, and what ends it."""
         n = self.panel.column(finding.symbol)
         if finding.check == "price_jump":
             return self._explain_jump(finding, t, n, schedule, book)
         if finding.check == "no_bar" and self.panel.age[t, n] < 0:
-            return f"{finding.symbol}: no hourly bar of it has ever come, so nothing of it is bought"
+            return f"{finding.symbol}: no hourly bar of it has ever come, so nothing is opened in it"
         meaning = _MEANINGS.get(finding.check)
         if meaning is None:
             return f"{finding.words} (the bar of this hour)"
@@ -98,6 +135,7 @@ class HourlyQuality:
             "ends when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
             f"person accepts the hours of that session: nightdesk accept {book} {finding.symbol} "
             f'--session {panel.sessions[begun]} --reason "..."'
+            + likely_split(finding.symbol, panel.sessions[begun], self.jumps.move(panel, begun, n))
         )
 
 

@@ -55,6 +55,12 @@ class Jumps:
         with np.errstate(invalid="ignore"):
             return self.size > self.limit
 
+    def move(self, panel: Panel, t: int, n: int) -> float:
+        """Close of row `t` over the accepted one that it is measured against, restated for splits since."""
+        since = int(self.since[t, n])
+        splits = np.prod(panel.split[since + 1 : t + 1, n])
+        return float(panel.close[t, n] * splits / panel.close[since, n])
+
 
 @dataclass(frozen=True)
 class ComparableCloses:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
 from nightdesk.core.contracts import OptionTerms
+from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
-from nightdesk.core.withheld import QuarantineSpell, Withheld
+from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, runs
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
 from nightdesk.feeds.jumps import Jumps
 from nightdesk.feeds.measures import BarMeasures, Measured, measure
@@ -148,33 +149,27 @@ class Quality:
 
     def spells(self, first: int = 0) -> tuple[QuarantineSpell, ...]:
         """Spells of quarantine from row `first` on, the longest first; one that began before is cut."""
-        quarantined, sessions = self.quarantined[first:], self.panel.sessions[first:]
-        edge = np.zeros((1, quarantined.shape[1]), dtype=bool)
-        turns = np.diff(np.vstack([edge, quarantined, edge]).astype(np.int8), axis=0)
-        out = []
-        for n in np.flatnonzero(quarantined.any(axis=0)):
-            begins, ends = np.flatnonzero(turns[:, n] > 0), np.flatnonzero(turns[:, n] < 0)
-            for begin, end in zip(begins, ends, strict=True):
-                names = [
-                    one.name
-                    for one in CHECKS
-                    if one.consequence is _QUARANTINE
-                    and self.failed[one.name][first + begin : first + end, n].any()
-                ]
-                reason = self.reasons(first + int(begin), _QUARANTINE)[self.symbols[n]]
-                reason = reason.removeprefix(f"{self.symbols[n]}: ")
-                days = (as_date(sessions[begin]), as_date(sessions[end - 1]))
-                out.append(
-                    QuarantineSpell(
-                        self.symbols[n],
-                        tuple(names),
-                        reason,
-                        *days,
-                        int(end - begin),
-                        ongoing=bool(end == len(sessions)),
-                    )
+        sessions, out = self.panel.sessions[first:], []
+        for n, begin, end in runs(self.quarantined[first:]):
+            names = [
+                one.name
+                for one in CHECKS
+                if one.consequence is _QUARANTINE
+                and self.failed[one.name][first + begin : first + end, n].any()
+            ]
+            reason = self.reasons(first + begin, _QUARANTINE)[self.symbols[n]]
+            out.append(
+                QuarantineSpell(
+                    self.symbols[n],
+                    tuple(names),
+                    reason.removeprefix(f"{self.symbols[n]}: "),
+                    as_date(sessions[begin]),
+                    as_date(sessions[end - 1]),
+                    end - begin,
+                    ongoing=end == len(sessions),
                 )
-        return tuple(sorted(out, key=lambda spell: (-spell.sessions, spell.first, spell.symbol)))
+            )
+        return longest_first(out)
 
     def first_of_jump(self, t: int, n: int) -> int:
         """Row in which the jump began that waits at session `t` in column `n`."""
@@ -183,7 +178,8 @@ class Quality:
 
     def _explain_jump(self, finding: Finding, t: int, n: int) -> str:
         panel, since = self.panel, int(self.jumps.since[t, n])
-        begun = panel.sessions[self.first_of_jump(t, n)]
+        row = self.first_of_jump(t, n)
+        begun, move = panel.sessions[row], self.jumps.move(panel, row, n)
         accepted = panel.close[since, n] / np.prod(panel.split[since + 1 : t + 1, n])
         return (
             f"{finding.symbol}: the close of {panel.last_close[t, n]:g} is {finding.value:.1%} away from the "
@@ -191,7 +187,7 @@ class Quality:
             f"{finding.limit:.1%}, and no corporate action explains it; in quarantine since {begun}. It ends "
             "when an action explains it (`nightdesk action` states one), the vendor takes it back, or a "
             "person accepts it: "
-            f"{self._accept(finding.symbol, begun)}"
+            f"{self._accept(finding.symbol, begun)}{likely_split(finding.symbol, begun, move)}"
         )
 
     def _explain_adjustment(self, finding: Finding, t: int, n: int) -> str:
@@ -237,25 +233,10 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     does a failed share of the universe above its limit, in which a symbol without a bar of the session
     counts as failed, and of a list of members those of the session alone count.
     """
-    limits = book.quality
-    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
-    measured = measure(panel, limits, index=book.volatility_index, options=options, compare=compare)
-    over = _expired(panel, options)
-    for name in (*_OF_ABSENCE, "no_bar") if options else ():
-        measured.by_check[name][over] = np.nan
-
-    def failing(values: Mapping[str, Measured]) -> dict[str, Flags]:
-        return {
-            one.name: one.failed(
-                values[one.name], measured.jumps.limit if one.limit is None else float(one.limit(limits))
-            )
-            for one in CHECKS
-            if one.name in values
-        }
-
+    limits, measured = book.quality, _measured(panel, book, compare)
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
     references = np.array(sorted({at[book.benchmark], at[book.volatility_index]}))
-    failed = failing(measured.by_check)
+    failed = _failing(measured.by_check, measured.jumps, limits)
     quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE)
     bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
     others = _of_references(measured, failed, references) | {
@@ -266,7 +247,7 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
             book.member_mask(panel.sessions),
         )
     }
-    failed |= failing(others)
+    failed |= _failing(others, measured.jumps, limits)
     width = len(panel.symbols)
     columns: dict[str, Rows] = dict.fromkeys(measured.by_check, np.arange(width))
     columns |= dict.fromkeys(others, references) | {"failed_share": np.array([width])}
@@ -288,6 +269,25 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
         entries_allowed=np.all(others["reference_age"] <= 0, axis=1),
         stop=np.any([failed[one.name].any(axis=1) for one in CHECKS if one.consequence is _STOP], axis=0),
     )
+
+
+def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
+    """What is measured symbol by symbol; of an option that is over, nothing that speaks of a missing bar."""
+    options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
+    measured = measure(panel, book.quality, index=book.volatility_index, options=options, compare=compare)
+    over = _expired(panel, options)
+    for name in (*_OF_ABSENCE, "no_bar") if options else ():
+        measured.by_check[name][over] = np.nan
+    return measured
+
+
+def _failing(values: Mapping[str, Measured], jumps: Jumps, limits: Limits) -> dict[str, Flags]:
+    """Where each check fails whose values are given."""
+    return {
+        one.name: one.failed(values[one.name], jumps.limit if one.limit is None else float(one.limit(limits)))
+        for one in CHECKS
+        if one.name in values
+    }
 
 
 def _any_of(failed: Mapping[str, Flags], counts: Callable[[Check], bool]) -> Flags:

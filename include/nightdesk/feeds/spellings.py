@@ -48,6 +48,15 @@ def of_polygon(symbol: str) -> str:
     return _pair(name) if kind == "X" else f"^{name}" if kind == "I" else name
 
 
+def to_polygon(symbol: str) -> str:
+    """A book's symbol as Polygon writes it: ``I:VIX``, ``X:BTCUSD``, ``BRK.B``."""
+    if symbol.startswith("^"):
+        return f"I:{symbol[1:]}"
+    if symbol.endswith("-USD"):
+        return f"X:{symbol.replace('-', '')}"
+    return re.sub(r"[-/](?=[A-Z]$)", ".", symbol)
+
+
 def of_stooq(symbol: str) -> str:
     """A book's symbol from Stooq's: ``AAPL.US`` is AAPL."""
     return symbol.strip().upper().removesuffix(".US")

@@ -31,6 +31,8 @@ NAME = "actions"
 
 REQUIRED = ("symbol", "session", "kind", "value")
 OPTIONAL = ("other", "cash", "note", "source")
+#: Columns of an export of the desk's own table, which a file may have and which say nothing here.
+EXPORTED = ("known_at", "superseded_at")
 
 #: Actions as read, before they are an answer: `row` is their place in `file`; `split_adjusted` says that the
 #: amount was divided by the splits that came after it.
@@ -207,13 +209,15 @@ def _refuse_impossible(kind: str, value: float, found: str, where: str) -> None:
 
 def _read_own(head: Head, calendar: Calendar) -> pd.DataFrame:
     """An actions file in the desk's own columns, strictly."""
-    by_plain = {plain_name(name): name for name in head.columns}
+    exported = {plain_name(name) for name in EXPORTED}
+    there = [name for name in head.columns if plain_name(name) not in exported]
+    by_plain = {plain_name(name): name for name in there}
     known = {plain_name(name): name for name in (*REQUIRED, *OPTIONAL)} | {"date": "session"}
     columns = {known[plain]: name for plain, name in by_plain.items() if plain in known}
     unknown = [name for plain, name in by_plain.items() if plain not in known]
     absent = ["session (or date)" if one == "session" else one for one in REQUIRED if one not in columns]
     expected = f"expected {', '.join(REQUIRED)} and, where a kind needs them, {', '.join(OPTIONAL)}"
-    if absent or unknown or len(columns) < len(head.columns):
+    if absent or unknown or len(columns) < len(there):
         wrong = (
             f"the column {absent[0]} is missing" if absent
             else f"the column {unknown[0]} is not known" if unknown

@@ -250,7 +250,7 @@ def _daemons(home: Home) -> dict[str, Daemon]:
 
 
 def _address(host: str, port: int) -> str:
-    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
+    return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # nosec B104 (compared, not bound)
 
 
 def _is_free(host: str, port: int) -> bool:

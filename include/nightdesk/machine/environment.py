@@ -78,7 +78,7 @@ def airflow_environment(
     environ = dict(os.environ if environ is None else environ)
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     keys = _secrets(home)
-    local = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host
+    local = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # nosec B104 (compared)
     ties = {
         "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.root / "dags"),

@@ -3,12 +3,13 @@
 Three speak of failures, and none can be relied on alone: the task's callback, which knows the try and the
 error; the last task of the run and the sweep, which read states and know only that it failed. Whoever comes
 first raises the alert; `is_told` says of the others that they mean the same failure. Tasks of one run that
-fail for the same reason are one event, and so are the sessions of a backfill that are refused for one.
+fail for the same reason are one event, and so are the runs of a backfill that fail, or are refused, for one.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ ASK = "ask"
 KILLED = "its process ended without a word: killed, or out of memory"
 #: The tasks of strategies begin with it: a session goes on without one of them.
 _SIGNALS = "signals."
+_NUMBER = re.compile(r"\d[\d.,:%-]*")
 _SUCCESS = "success"
 _FAILED = "failed"
 
@@ -103,17 +105,19 @@ class Failure:
 
     @property
     def scope(self) -> str:
-        """Whose failures for one reason are one event: the run's, or the DAG's where a backfill asked."""
-        is_request = self.asked_by is not None and self.of_backfill
-        return f"{self.dag_id}/" if is_request else f"{self.dag_id}/{self.run_id}/"
+        """Whose failures for one reason are one event: the run's, or the DAG's in a backfill."""
+        return f"{self.dag_id}/" if self.of_backfill else f"{self.dag_id}/{self.run_id}/"
 
     def cause(self, error: str) -> str:
         """A digest of the reason within its scope, the same for all decisions that it is given for.
 
-        That a strategy failed says less than that a step did, so the one never stands for the other.
+        That a strategy failed says less than that a step did, so the one never stands for the other. The
+        decisions of a backfill meet one fault with numbers of their own, which do not count.
         """
         of_strategy = self.task_id.startswith(_SIGNALS)
         reason = error.replace(f"{self.name}", "").replace(f"{self.session}", "")
+        if self.of_backfill:
+            reason = _NUMBER.sub("#", reason)
         return hashlib.sha256(f"{self.scope} {of_strategy} {reason}".encode()).hexdigest()
 
     @property
@@ -204,6 +208,11 @@ def is_told(attempt: int | None, told: Sequence[Told], attempts: Sequence[Attemp
         return began[meant] <= one.told_at if meant in began else not spoke
 
     return any(map(tells_of_it, told))
+
+
+def is_of_backfill(run_id: str) -> bool:
+    """Whether a run is one of a backfill, as Airflow names these."""
+    return run_id.startswith("backfill__")
 
 
 def failed_tasks(states: Mapping[str, str | None], last: str = "close") -> tuple[str, ...]:
@@ -300,9 +309,10 @@ def _body(failure: Failure, number: int | None, error: str) -> str:
     ]
     if failure.link is not None:
         lines.append(f"Log: {failure.link}")
+    others = "runs of the backfill" if failure.of_backfill else "tasks of the run"
     end = (
         "Put right what the error names, then clear the task: what follows it runs again by itself. Other "
-        "tasks of the run that fail for the same reason send no mail of their own."
+        f"{others} that fail for the same reason send no mail of their own."
     )
     if failure.task_id.startswith(_SIGNALS):
         end = (

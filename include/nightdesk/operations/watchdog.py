@@ -11,7 +11,7 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import USUAL_CALENDAR, as_instant
 from nightdesk.core.errors import NightdeskError
 from nightdesk.core.schedule import Schedule, schedule_of
-from nightdesk.operations.task_failures import Failure, failed_tasks, record_failure
+from nightdesk.operations.task_failures import Failure, failed_tasks, is_of_backfill, record_failure
 from nightdesk.session.book_dags import deciding_dag
 from nightdesk.session.context import book_path
 from nightdesk.session.gaps import first_missing
@@ -73,6 +73,7 @@ def tell_failed(
             link=link(run.dag_id, run.run_id, task),
             calendar=USUAL_CALENDAR if book is None else book.calendar,
             decision=None if book is None else schedule_of(book).name_of(run.as_of),
+            of_backfill=is_of_backfill(run.run_id),
         )
         raised += record_failure(conn, failure)
     return raised

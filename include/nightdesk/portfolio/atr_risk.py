@@ -37,13 +37,12 @@ class AtrRiskSizing(Sizing):
 
     def quantities(self, ask: Ask) -> Floats:
         """Wanted units of the shape of `held`, not yet rounded."""
-        p, enters = self.params, ask.enters
-        if not np.count_nonzero(enters):
-            return np.where(ask.leaves, 0.0, ask.held)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR] * ask.multiplier)
-            by_share = ask.capital * p.max_share / (ask.unit_value * (1.0 + ask.costs))
-            units = np.minimum(by_risk, by_share) * ask.entry_factor
-        opens = (enters != 0) & (ask.held * enters <= 0.0) & np.isfinite(units)
-        wanted = np.where(opens, units * enters, ask.held)
-        return np.where(ask.leaves, 0.0, wanted)
+        p, enters, wanted = self.params, ask.enters, ask.held
+        opens = (enters != 0) & (wanted * enters <= 0.0)
+        if np.count_nonzero(opens):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                by_risk = ask.capital * p.risk / (p.multiple * ask.factors[ATR] * ask.multiplier)
+                by_share = ask.capital * p.max_share / (ask.unit_value * (1.0 + ask.costs))
+                units = np.minimum(by_risk, by_share) * ask.entry_factor
+            wanted = np.where(opens & np.isfinite(units), units * enters, wanted)
+        return np.where(ask.leaves, 0.0, wanted) if np.count_nonzero(ask.leaves) else wanted

@@ -45,7 +45,7 @@ def entries_by_confidence(
     """Row and column of every entry: the most confident first, equals by symbol, then in the book's order."""
     rows, columns = np.nonzero(entries)
     order = np.lexsort((rows, rank[columns], -confidence[rows, columns]))
-    return [(int(rows[at]), int(columns[at])) for at in order]
+    return list(zip(rows[order].tolist(), columns[order].tolist(), strict=True))
 
 
 def one_entry_a_symbol(ordered: Sequence[tuple[int, int]], confidence: Floats) -> list[Dropped]:

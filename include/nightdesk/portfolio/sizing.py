@@ -109,10 +109,20 @@ def left(direction: Codes, side: Codes, held: Floats, one_sided: Flags | bool = 
 
     `one_sided` marks the signals of strategies that open on one side only: these leave whatever they hold.
     """
-    way, either = direction * side, side == SignalSide.EITHER
-    out: Flags = (held != 0.0) & ((way < 0) | (either & (direction != Direction.HOLD)))
-    if np.count_nonzero(out):
-        out &= one_sided | either | (side * held > 0.0)
+    return reduced(reduces(direction, side), side, held, one_sided)
+
+
+def reduces(direction: Codes, side: Codes) -> Flags:
+    """Where signals ask for less of what may be held; all arrays of one shape."""
+    out: Flags = (direction * side < 0) | ((side == SignalSide.EITHER) & (direction != Direction.HOLD))
+    return out
+
+
+def reduced(less: Flags, side: Codes, held: Floats, one_sided: Flags | bool = False) -> Flags:
+    """Where signals that ask for less meet a position that they speak of; see `left` and `reduces`."""
+    out: Flags = (held != 0.0) & less
+    if np.count_nonzero(out) and not np.all(one_sided):
+        out &= one_sided | (side == SignalSide.EITHER) | (side * held > 0.0)
     return out
 
 
@@ -142,9 +152,15 @@ class Sizing(ABC):
     def __init__(self, params: Frozen) -> None:
         self.params = params
 
+    @property
+    def carries(self) -> bool:
+        """Whether it carries anything on: it has an `allocate` or a `reduce_to` of its own."""
+        own = type(self)
+        return own.allocate is not Sizing.allocate or own.reduce_to is not Sizing.reduce_to
+
     def allocate(self, ask: Ask) -> Floats:
         """Shares of the capital to carry on from this session, of the shape of `held`; none by default."""
-        return np.zeros_like(ask.held)
+        return np.zeros(ask.held.shape)
 
     def reduce_to(self, ask: Ask) -> Floats:
         """Units down to which to sell until that is done, absolute, of the shape of `held`; none by default.
@@ -152,7 +168,7 @@ class Sizing(ABC):
         What it gives is carried on to the next session's `ask`: where the gate held the sale back, or its
         order met no market, the method asks again.
         """
-        return np.zeros_like(ask.held)
+        return np.zeros(ask.held.shape)
 
     @abstractmethod
     def quantities(self, ask: Ask) -> Floats:

@@ -37,19 +37,32 @@ class Units:
 
     def toward_zero(self, quantity: Floats) -> Floats:
         """Quantities rounded toward zero; any shape whose last axis is the symbols; NaN stays NaN."""
-        count = quantity if self._ones else quantity * self.denominator / self.numerator
-        whole: Floats = np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count))
-        return whole if self._ones else whole * self.numerator / self.denominator
+        count = self._counts(quantity)
+        return self._quantities(np.trunc(count + count * LAST_BITS + np.copysign(TOLERANCE, count)))
 
     def of_sums(self, sums: Floats) -> Floats:
         """Sums of whole units, each the float next to its decimal value; shapes as of `toward_zero`.
 
         The error of a sum is that of its largest parts: where they cancel, it is more than a product's.
         """
-        whole: Floats = np.rint(sums if self._ones else sums * self.denominator / self.numerator)
-        return whole if self._ones else whole * self.numerator / self.denominator
+        return self._quantities(np.rint(self._counts(sums)))
+
+    def _counts(self, quantity: Floats) -> Floats:
+        """How many units they are, not rounded."""
+        count = quantity if self._multiples else quantity * self.denominator
+        return count if self._fractions else count / self.numerator
+
+    def _quantities(self, count: Floats) -> Floats:
+        """The way back."""
+        quantity = count if self._fractions else count * self.numerator
+        return quantity if self._multiples else quantity / self.denominator
 
     @cached_property
-    def _ones(self) -> bool:
-        """Whether every unit is 1."""
-        return bool((self.numerator == 1.0).all() and (self.denominator == 1.0).all())
+    def _multiples(self) -> bool:
+        """Whether every unit is a whole number."""
+        return bool((self.denominator == 1.0).all())
+
+    @cached_property
+    def _fractions(self) -> bool:
+        """Whether every unit is one over a whole number, as 1 and 0.0001 are."""
+        return bool((self.numerator == 1.0).all())

@@ -23,7 +23,9 @@ def portfolio_returns(weights: Floats, returns: Floats) -> Floats:
     returns : ndarray of shape (n_sessions, n_symbols)
         Simple returns; NaN where missing.
     """
-    total: Floats = np.where(weights != 0.0, returns * weights, 0.0).sum(axis=1)
+    total: Floats = (returns * weights).sum(axis=1)
+    if np.isnan(total).any():  # beside a missing return, a weight of 0 is none either
+        total = np.where(weights != 0.0, returns * weights, 0.0).sum(axis=1)
     return total
 
 

@@ -39,12 +39,16 @@ class WeightSizing(Sizing):
         ends nothing: it may be that of a strategy that was silent in this session and has not changed its
         mind.
         """
-        size, leaves = np.abs(ask.held), ask.leaves
+        leaves = ask.leaves
         if not np.count_nonzero(leaves) and not np.count_nonzero(ask.reduce_to):
             return ask.reduce_to
-        turned = leaves & _weak(ask.direction) & ~(ask.left_before & _weak(ask.previous_direction))
+        size = np.abs(ask.held)
+        weak = _weak(ask.direction)
+        turned = leaves & weak & ~(ask.left_before & _weak(ask.previous_direction))
         goal = np.where(turned, size / 2.0, ask.reduce_to)
-        goes_on = (ask.enters == 0) & (~leaves | _weak(ask.direction))
+        if not np.count_nonzero(goal):
+            return goal
+        goes_on = (ask.enters == 0) & (~leaves | weak)
         return np.where(goes_on & (size > goal * (1.0 + LAST_BITS)), goal, 0.0)
 
     def quantities(self, ask: Ask) -> Floats:
@@ -62,8 +66,9 @@ class WeightSizing(Sizing):
             wanted = np.where((enters != 0) & np.isfinite(full), grown * enters, held)
         if not np.count_nonzero(leaves):
             return wanted
-        goes_on = leaves & weak & (ask.reduce_to > 0.0)
-        wanted = np.where(goes_on, np.copysign(np.minimum(np.abs(held), ask.reduce_to), held), wanted)
+        if np.count_nonzero(ask.reduce_to):
+            goes_on = leaves & weak & (ask.reduce_to > 0.0)
+            wanted = np.where(goes_on, np.copysign(np.minimum(np.abs(held), ask.reduce_to), held), wanted)
         return np.where(leaves & ~weak, 0.0, wanted)
 
 

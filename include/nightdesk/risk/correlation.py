@@ -56,28 +56,41 @@ class Correlations:
     def pairs(self) -> tuple[Columns, Columns, Floats]:
         """Every known pair with its correlation, as `known_pairs` has them."""
         columns, (i, j) = self._columns, _upper(len(self._columns))
-        if not len(i):
-            return columns[i], columns[j], np.empty(0)
-        return _where_known(columns[i], columns[j], self._found[i, j])
+        return _where_known(columns[i], columns[j], self._of_pairs)
+
+    @cached_property
+    def known(self) -> Floats:
+        """The correlations of the known pairs alone, in the order of `pairs`."""
+        values = self._of_pairs
+        known = np.isfinite(values)
+        return values if np.count_nonzero(known) == len(known) else values[known]
 
     @cached_property
     def average(self) -> float:
         """Over the known pairs; NaN without one."""
-        known = self.pairs[2]
+        known = self.known
         return float(known.sum()) / len(known) if len(known) else np.nan
 
     @cached_property
     def lowest(self) -> float:
         """Of the known pairs; NaN without one."""
-        known = self.pairs[2]
+        known = self.known
         return float(known.min()) if len(known) else np.nan
 
     @cached_property
     def symbols(self) -> int:
         """How many symbols stand in a known pair."""
-        first, second, known = self.pairs
         n = len(self._columns)
-        return n if len(known) == n * (n - 1) // 2 and n > 1 else len(np.union1d(first, second))
+        if n > 1 and len(self.known) == n * (n - 1) // 2:
+            return n
+        first, second, _ = self.pairs
+        return len(np.union1d(first, second))
+
+    @cached_property
+    def _of_pairs(self) -> Floats:
+        """Of every pair of the symbols asked for, NaN where it is not known."""
+        i, j = _upper(len(self._columns))
+        return self._found[i, j] if len(i) else np.empty(0)
 
     @cached_property
     def _found(self) -> Floats:
@@ -138,14 +151,12 @@ def _upper(size: int) -> tuple[Columns, Columns]:
 def _pearson(x: Floats) -> Floats:
     """Of each pair over its common rows; every matrix product is of one layout, for equal bits."""
     here = np.isfinite(x)
+    if np.count_nonzero(here) == here.size and len(x) >= FEWEST_RETURNS:
+        return _pearson_of_all(x)
     present = here.astype(np.float64)
-    count: Floats | float = float(len(x))
     # A shift by a column's mean changes no correlation and keeps the differences of sums exact enough.
-    if np.count_nonzero(here) == here.size:
-        centred = x - x.sum(axis=0) / max(count, 1.0)
-    else:
-        mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
-        centred, count = np.where(here, x - mean, 0.0), present.T @ present
+    mean = np.where(here, x, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1.0)
+    centred, count = np.where(here, x - mean, 0.0), present.T @ present
     sums, products = centred.T @ present, centred.T @ centred
     squares = (centred * centred).T @ present
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -155,3 +166,15 @@ def _pearson(x: Floats) -> Floats:
     moves = variance > TINY
     known = (count >= FEWEST_RETURNS) & moves & moves.T
     return found if np.count_nonzero(known) == known.size else np.where(known, found, np.nan)
+
+
+def _pearson_of_all(x: Floats) -> Floats:
+    """The same where no return is missing: every pair then has one mean and one variance of each symbol."""
+    centred = x - x.sum(axis=0) / len(x)
+    products = centred.T @ centred
+    variance = products.diagonal()
+    still = variance <= TINY
+    if np.count_nonzero(still):
+        variance = np.where(still, np.nan, variance)
+    found: Floats = np.minimum(products / np.sqrt(variance * variance[:, None]), 1.0)
+    return np.maximum(found, -1.0, out=found)

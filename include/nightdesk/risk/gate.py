@@ -140,43 +140,39 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     rules = tuple([rule for rule in rules if rule.concerns(situation)])
     asking = [(rule, rule.idle(situation)) for rule in rules]
     records: list[Record] = []
-    start = asked = wanted
+    start = asked = Asked(wanted, held, situation)
     purchases_only = False
     for number in range(MOST_ROUNDS):
         first, whole = len(records), number >= WHOLE_FROM
-        after, unpaid = _one_round(
-            asking, start, held, situation, records, purchases_only=purchases_only, whole=whole
-        )
+        after, unpaid = _one_round(asking, start, records, purchases_only=purchases_only, whole=whole)
         if purchases_only:
-            unpaid = not _same(after, start)
-        if not unpaid and _same(after, asked):
-            return Passage(held, wanted, after, tuple(records), first, rules, situation)
+            unpaid = not _same(after.wanted, start.wanted)
+        if not unpaid and _same(after.wanted, asked.wanted):
+            return Passage(held, wanted, after.wanted, tuple(records), first, rules, situation)
         start, purchases_only = after, unpaid
         if not unpaid:
             asked = after
     raise Refused(
         f"the rules do not settle: {wanted.tolist()} wanted on {held.tolist()} held still changes after "
-        f"{MOST_ROUNDS} rounds, now to {start.tolist()}; look for two rules that undo each other"
+        f"{MOST_ROUNDS} rounds, now to {start.wanted.tolist()}; look for two rules that undo each other"
     )
 
 
 def _one_round(
     rules: Sequence[tuple[Rule, bool]],
-    wanted: Floats,
-    held: Floats,
-    situation: Situation,
+    start: Asked,
     records: list[Record],
     *,
     purchases_only: bool,
     whole: bool = False,
-) -> tuple[Floats, bool]:
+) -> tuple[Asked, bool]:
     """Every rule once, with whether it is idle; and whether purchases are left while a sale was held back.
 
-    With `purchases_only`, rules of positions sell nothing that was not for sale before. With `whole`, an
-    addition that they cut is undone.
+    What was measured of what is asked is kept from round to round. With `purchases_only`, rules of positions
+    sell nothing that was not for sale before. With `whole`, an addition that they cut is undone.
     """
     exempt: Flags | None = None
-    now, held_back = Asked(wanted, held, situation), False
+    now, held_back, held, situation = start, False, start.held, start.situation
     for rule, idle in rules:
         asked = now
         if rule.subject == "entries":
@@ -205,7 +201,7 @@ def _one_round(
                 after = _fewer_sales(now, after, purchases_only=purchases_only, whole=whole)
             now = Asked(after, held, situation)
         records.append(Record(rule.name, before, after, shown, ruling))
-    return now.wanted, held_back and now.adds
+    return now, held_back and now.adds
 
 
 def _fewer_sales(asked: Asked, after: Floats, *, purchases_only: bool, whole: bool) -> Floats:

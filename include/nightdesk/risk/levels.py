@@ -208,7 +208,7 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
     recovery = before.recovery
     if recovery is not None and signs.closes:
         recovery = None if recovery + 1 >= _ramp_length(levels) else recovery + 1
-    fallen = max((level for level, at in levels.beyond(0) if drawdown >= _exact(at)), default=0)
+    fallen = _fallen_to(levels, drawdown)
     together = _correlated_level(levels, signs)
     due = max(fallen, together, signs.forced)
     quiet = not due and not before.level
@@ -240,6 +240,18 @@ def advance(levels: Levels, before: RiskState, signs: Signs) -> tuple[RiskState,
     back = replace(state, peak=signs.nav, drawdown=Decimal(0), recovery=0, level_caps={})
     after = replace(_fresh(back, signs), level=elsewhere)
     return after, _change(state, after, "way back", signs, state.answered_by)
+
+
+def _fallen_to(levels: Levels, drawdown: Decimal) -> int:
+    """The level that a drawdown asks for; those at which levels begin rise from one to the next."""
+    fallen = 0
+    for level, at in enumerate(levels.at, 1):
+        if at is None:
+            continue
+        if drawdown < _exact(at):
+            break
+        fallen = level
+    return fallen
 
 
 def _ramp_length(levels: Levels) -> int:

@@ -289,7 +289,7 @@ class Asked:
     @cached_property
     def adds(self) -> bool:
         """Whether anything is added to what is held, or turned to the other side."""
-        return anywhere((np.abs(self.wanted) > np.abs(self.held)) | (self.wanted * self.held < 0.0))
+        return anywhere(self.kept != self.wanted)
 
     @cached_property
     def traded(self) -> Flags:

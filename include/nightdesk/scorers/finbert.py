@@ -65,8 +65,11 @@ class FinbertScorer:
         from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 
         try:
-            model = AutoModelForSequenceClassification.from_pretrained(self.folder, local_files_only=True)
-            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+            # A folder of this machine has no revision to pin.
+            model = AutoModelForSequenceClassification.from_pretrained(  # nosec B615
+                self.folder, local_files_only=True
+            )
+            tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)  # nosec B615
         except (OSError, ValueError) as error:
             raise Refused(
                 f"{self.folder}: the weights of FinBERT cannot be read ({error}): "

@@ -171,7 +171,7 @@ def _conditions(
 
 
 _OF_QUARANTINE = (
-    "Nothing of it is bought, and its position stays, until it passes. If the price is right, accept it: "
+    "Nothing is opened in it, and its position stays, until it passes. If the price is right, accept it: "
     '`nightdesk accept {book} SYMBOL --session {session} --reason "..."`. If a corporate action explains it, '
     "record that with `nightdesk action`. If it is wrong, the vendor's correction ends the quarantine at the "
     "next ingest."
@@ -193,7 +193,7 @@ def _without_bar(
         symbol,
         level,
         f"{words}{_and_held(held)}{at}",
-        "Nothing of it is bought until it has a bar. `nightdesk feeds` shows how the sources fare; bars of "
+        "Nothing is opened in it until it has a bar. `nightdesk feeds` shows how the sources fare; bars of "
         f"your own are brought in with `nightdesk ingest {context.book.name} --from {session} "
         f"--to {session} --feed files:FOLDER`. If it has ended (renamed, merged, delisted), record "
         "that with `nightdesk action`.",
@@ -211,7 +211,7 @@ def _without_hour(
         symbol,
         "WARNING",
         f"{words} ({context.name}).{_and_held(held)}{at}",
-        "Nothing of it is bought in a decision without a bar of its hour; the next hour that has one ends "
+        "Nothing is opened in it in a decision without a bar of its hour; the next hour that has one ends "
         "that. `nightdesk feeds` shows how the sources fare; a bar that comes later changes no decision.",
     )
 
@@ -225,8 +225,8 @@ def _of_reference(context: Context, symbol: str, age: int, held: Held | None, le
         level,
         f"{symbol}, the {what}, has no bar of {session}, for {_sessions(age)} now; beyond "
         f"{_sessions(book.quality.reference_age)} nothing is decided at all.{_and_held(held)}",
-        "The book buys nothing until it is there. `nightdesk feeds` shows how the sources fare; bars of your "
-        f"own are brought in with `nightdesk ingest {book.name} --from {session} "
+        "The book opens nothing until it is there. `nightdesk feeds` shows how the sources fare; bars of "
+        f"your own are brought in with `nightdesk ingest {book.name} --from {session} "
         f"--to {session} --feed files:FOLDER`.",
     )
 

@@ -11,6 +11,7 @@ from nightdesk import engine
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, State, Targets
+from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
 from nightdesk.portfolio import Dropped
 from nightdesk.session.auto_stop import stop_by_rule
@@ -189,8 +190,8 @@ def _stored_targets(context: Context) -> Targets:
     arrays = _as_arrays(context, rows, "held", "quantity", "weight", "confidence", "cause", *Carried.names())
     cause = arrays.pop("cause").astype(np.int8)
     carried = Carried(**{name: arrays.pop(name) for name in Carried.names()})
-    numbers: dict[str, Any] = {**arrays, **scale}
-    return Targets(**numbers, carried=carried, cause=cause)
+    numbers: dict[str, Any] = {**arrays, "scale": scale["scale"]}
+    return Targets(**numbers, carried=carried, cause=cause, unscaled=Unscaled.measured(scale["volatility"]))
 
 
 def _stored_quantity(context: Context) -> Floats:

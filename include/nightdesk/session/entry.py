@@ -77,7 +77,7 @@ def open_context(
     task : str, optional
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``.
     inject : Path, optional
-        A CSV of synthetic signals of its session, for an exercise on a paper account.
+        A CSV of synthetic signals of the decision, for an exercise on a paper account.
     begun : bool
         Whether it is to look after a decision that was begun before: no clock is asked whether its bars are
         known.
@@ -126,7 +126,7 @@ def open_context(
             context.note_started()
         context = context.as_listed()
         if inject is not None:
-            context = replace(context, injected=_injected(inject, context.book, session))
+            context = replace(context, injected=_injected(inject, context.book, schedule, as_of))
         yield context
 
 
@@ -137,12 +137,12 @@ def _decision(schedule: Schedule, when: date | datetime) -> datetime:
         raise BadRequest(str(error)) from None
 
 
-def _injected(path: Path, book: Book, session: date) -> tuple[Injection, ...]:
-    """The synthetic signals of a file that are of the session."""
+def _injected(path: Path, book: Book, schedule: Schedule, as_of: datetime) -> tuple[Injection, ...]:
+    """The synthetic signals of a file, all of them of the decision."""
     from nightdesk.engine import within
     from nightdesk.engine.injection import read_injections
 
-    return within(read_injections(path, book), session, session)
+    return within(read_injections(path, book), schedule, as_of, as_of)
 
 
 @contextmanager

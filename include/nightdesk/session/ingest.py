@@ -145,7 +145,10 @@ def store_bars(context: Context) -> Stored:
     book, session = context.book, context.session
     asked = fetches(context)
     first = asked[0].first
-    feeds = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in context.feeds]
+    feeds = [
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
+        for name in context.feeds
+    ]
     fetched, unheard = fetch_all(context, feeds, asked, Health(context.conn))
     saved = save_market(
         context.conn,
@@ -202,7 +205,7 @@ def store_hours(context: Context) -> Stored:
 
     book, names = context.book, context.book.feeds.hourly or context.feeds
     feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         for name in names
         if has_hours(name)
     ]
@@ -316,7 +319,7 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     if name is None:
         return [], ""
     try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols)
+        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
     except NightdeskError as error:
         return [], str(error)

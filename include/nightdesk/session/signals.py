@@ -95,7 +95,7 @@ def signals(context: Context, strategy: str) -> StepOutcome:
         if isinstance(speaker, LearningStrategy):
             view = replace(view, models={strategy: (keep_model(context, save, speaker, fresh),)})
         spoken = overlay(
-            speaker.signals(view), strategy, [context.session], context.book.symbols, context.injected
+            speaker.signals(view), strategy, [context.as_of], context.book.symbols, context.injected
         )
         rows = _signal_rows(context, strategy, spoken)
         save.speaking("signals", {"strategy": strategy}, rows, by=("direction", "injected"))

@@ -12,7 +12,7 @@ from nightdesk.store.rows import read_row, read_rows
 #: Runs of which no step was begun for so long are not asked about any more.
 WINDOW = timedelta(days=7)
 
-#: Tasks that fail for one reason within so long, retries included, are one event.
+#: Tasks that fail for one reason, each within so long of the one before, retries included, are one event.
 TOGETHER = timedelta(hours=1)
 
 _END = re.compile(r"/(\d*)(\+?)$")
@@ -87,7 +87,7 @@ def told_for_the_same_reason(conn: Connection, task: str, cause: str) -> str | N
         Where it is read.
     task : str
         ``DAG/run/task/``. An alert that is older than the last failure of the task itself does not count, nor
-        one older than `TOGETHER`.
+        one whose reason was not given again within `TOGETHER`.
     cause : str
         Digest of the reason and of whose it is.
     """

@@ -10,6 +10,7 @@ from nightdesk.strategies import (
     rsi_mean_reversion,
     time_series_momentum,
     volatility_breakout,
+    written_rules,
 )
 from nightdesk.strategies.learning import LearningStrategy, with_models
 from nightdesk.strategies.model import Model
@@ -50,4 +51,5 @@ __all__ = [
     "time_series_momentum",
     "volatility_breakout",
     "with_models",
+    "written_rules",
 ]

@@ -51,10 +51,12 @@ def fit_logistic(samples: Floats, rises: NDArray[np.bool_], inverse_regularisati
         that nothing holds its coefficient.
     """
     x = np.array(np.transpose(samples), dtype=np.float64, order="C")
-    means, deviations = x.mean(axis=1), x.std(axis=1)
+    means = x.mean(axis=1)
+    x -= means[:, None]
+    deviations = np.sqrt((x * x).mean(axis=1))
     deviations[deviations == 0.0] = 1.0  # a feature that never moved says nothing
     signed = np.ones((len(x) + 1, len(rises)))
-    signed[:-1] = (x - means[:, None]) / deviations[:, None]
+    np.divide(x, deviations[:, None], out=signed[:-1])
     signed *= np.where(rises, 1.0, -1.0)
     ridge = np.append(np.full(len(x), 1.0 / inverse_regularisation), 0.0)
     with _threads().limit(limits=1):
@@ -85,8 +87,9 @@ def _minimum(signed: Floats, ridge: Floats) -> tuple[Floats, Floats, Floats]:
     losses, wrong : ndarrays of shape (n_samples,)
         Those of `_losses` there.
     """
-    weights = np.zeros(len(ridge))
-    losses, wrong = _losses(signed, weights)
+    # Weights that say nothing lose as much on every sample.
+    weights, samples = np.zeros_like(ridge), signed[0]
+    losses, wrong = np.full_like(samples, np.log(2.0)), np.full_like(samples, 0.5)
     for _ in range(MOST_STEPS):
         slope = ridge * weights - signed @ wrong
         bend = (signed * (wrong * (1.0 - wrong))) @ signed.T

@@ -116,9 +116,9 @@ class MlMomentum(LearningStrategy):
         p, end = self.params, len(view.sessions)
         window = view.rows(max(0, end - p.window), end)
         count = max(0, len(window.sessions) - p.horizon)
-        seen = np.stack([values[:count] for values in features(window).values()], axis=-1)
+        seen = np.stack([values[:count] for values in features(window).values()])
         became = window.factors[self.outcome][p.horizon :]
-        known = np.isfinite(seen).all(axis=-1) & np.isfinite(became)
+        known = np.isfinite(seen).all(axis=0) & np.isfinite(became)
         rises = above(became[known], 0.0)
         first, last = _span(window.sessions[:count], known)
         enough = len(rises) >= p.min_samples and 0 < int(rises.sum()) < len(rises)
@@ -129,7 +129,7 @@ class MlMomentum(LearningStrategy):
             samples=len(rises),
             rising=int(rises.sum()) / len(rises) if len(rises) else math.nan,
             features=FEATURES,
-            **(fit_logistic(seen[known], rises, p.inverse_regularisation) if enough else {}),
+            **(fit_logistic(seen[:, known].T, rises, p.inverse_regularisation) if enough else {}),
         )
 
     def rising(self, view: View) -> Floats:

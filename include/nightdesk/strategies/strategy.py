@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -225,12 +226,15 @@ class Strategy(ABC):
     """Base of every strategy.
 
     A subclass has a `name`, a frozen model `Params` whose defaults are the spec's, and is registered with
-    `nightdesk.strategies.register`.
+    `nightdesk.strategies.register`. In a book that calls one of it by another name, that one has this name.
     """
 
-    name: ClassVar[str]
+    name: str
     #: The sides that it opens positions on. A strategy of one side leaves whatever it holds when it leaves.
-    sides: ClassVar[frozenset[SignalSide]] = frozenset({SignalSide.LONG})
+    sides: frozenset[SignalSide] = frozenset({SignalSide.LONG})
+
+    #: Parameters to show it by, where it has no defaults for all of them.
+    example: Mapping[str, Any] = MappingProxyType({})
 
     class Params(Frozen):
         """The strategy's own parameters, validated; an unknown key is refused."""

@@ -22,7 +22,13 @@ def names() -> tuple[str, ...]:
     return STRATEGIES.names()
 
 
-def make(name: str, params: Mapping[str, Any] | None = None, *, path: str | None = None) -> Strategy:
+def make(
+    name: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    path: str | None = None,
+    called: str | None = None,
+) -> Strategy:
     """Build a strategy from a book's parameters.
 
     Parameters
@@ -33,6 +39,8 @@ def make(name: str, params: Mapping[str, Any] | None = None, *, path: str | None
         The strategy's own parameters; those left out have its defaults.
     path : str, optional
         Where the strategy stands in the book, for errors; default ``strategies.NAME``.
+    called : str, optional
+        What the book calls it; default: its registered name.
 
     Raises
     ------
@@ -41,4 +49,7 @@ def make(name: str, params: Mapping[str, Any] | None = None, *, path: str | None
     """
     where = path or f"strategies.{name}"
     cls = STRATEGIES.find(name, where)
-    return cls(validated(cls.Params, params or {}, owner=name, where=f"{where}.params"))
+    strategy = cls(validated(cls.Params, params or {}, owner=name, where=f"{where}.params"))
+    if called is not None and called != name:
+        strategy.name = called
+    return strategy

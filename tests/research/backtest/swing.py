@@ -123,7 +123,7 @@ def play(
     factors["atr_14"] = np.full(close.shape, atr)
     market = inject(
         observe(desk, panel, factors, withheld=Withheld(bad, bad, bad)),
-        [Injection(as_date(sessions[row]), *rest) for row, *rest in says],
+        [Injection(get_calendar().close_at(as_date(sessions[row])), *rest) for row, *rest in says],
     )
     simulation = Simulation(desk, market)
     walk(range(length), (simulation.settle, simulation.decide), Progress())

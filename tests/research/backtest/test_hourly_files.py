@@ -1,6 +1,6 @@
 """The files of an hourly book's backtest tell the decisions of a session apart."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -105,10 +105,10 @@ def test_a_breaker_names_its_hour_and_a_kill_of_a_session_none(panel: Panel, tmp
 
 
 def test_an_injected_signal_is_marked_in_its_hour_alone(panel: Panel, tmp_path: Path) -> None:
-    day = date(2019, 11, 5)
-    one = Injection(day, LastTwoHours.name, "BAC", Direction.STRONG_SELL, 1.0)
+    as_of = datetime(2019, 11, 5, 17, tzinfo=UTC)
+    one = Injection(as_of, LastTwoHours.name, "BAC", Direction.STRONG_SELL, 1.0)
     found = backtest(hourly_book(), panel, FIRST, LAST, injected=[one])
     write_result(found, tmp_path)
     signals = pd.read_csv(tmp_path / "signals.csv", dtype=str)
     (marked,) = signals.loc[signals["injected"] == "True", ["as_of", "symbol", "reason"]].to_numpy().tolist()
-    assert marked == ["2019-11-05T21:00:00Z", "BAC", WORDS]
+    assert marked == ["2019-11-05T17:00:00Z", "BAC", WORDS]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
+from nightdesk.core.corporate.ratios import nearest_split
+
 #: How a note begins of an action that nobody stated, and of a change that only a person can explain.
 INFERRED, ASKED = "inferred", "asked"
 
 #: The source of actions that the desk infers: no answer of a vendor withdraws them.
 INFERRED_SOURCE = "nightdesk"
+
+#: A jump so near to the ratio of a split, relative, asks whether it is one: a day's own move lies between.
+LIKELY_SPLIT = 0.10
 
 #: So many alike of one symbol are told one by one; more are told as one.
 MOST_ALIKE = 3
@@ -85,3 +91,23 @@ def answers(symbol: str, day: np.datetime64, dividend: float | None = None) -> t
         return (accept,)
     paid = f'nightdesk action dividend {symbol} --session {day} --amount {dividend:.6g} --reason "…"'
     return (paid, accept)
+
+
+def likely_split(symbol: str, day: np.datetime64, move: float) -> str:
+    """A sentence on the split that a jump may be, with the command that states it; empty where none is near.
+
+    Parameters
+    ----------
+    symbol : str
+    day : datetime64[D]
+        Of the jump.
+    move : float
+        Its price over the one before.
+    """
+    split = nearest_split(1.0 / move, LIKELY_SPLIT, 0.0) if math.isfinite(move) and move > 0 else None
+    if split is None:
+        return ""
+    return (
+        f" A split of {split} would leave a move of {move * split.value - 1.0:+.1%}: nightdesk action split "
+        f'{symbol} --session {day} --ratio {split} --reason "..."'
+    )

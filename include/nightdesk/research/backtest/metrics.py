@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from decimal import Decimal
 
 import numpy as np
@@ -64,9 +63,7 @@ def metrics(result: Result) -> dict[str, object]:
         "rolling_sharpe_last": float(rolling[-1]),
         "rolling_sharpe_worst": float(np.nanmin(rolling)) if np.isfinite(rolling).any() else math.nan,
         "targets": target_document(performance.judge_targets(result.desk.book.targets, figures)),
-        "quarantines": [
-            {**asdict(one), "first": str(one.first), "last": str(one.last)} for one in result.quarantines
-        ],
+        "quarantines": [one.document() for one in result.quarantines],
         "accepted": [f"{symbol}:{session}" for symbol, session in result.accepted],
         "per_strategy": _profits(result, by_strategy=True),
         "per_symbol": _profits(result, by_strategy=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +24,8 @@ from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Floats, Panel
-from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, usable
+from nightdesk.core.schedule import schedule_of
+from nightdesk.core.withheld import Flags, QuarantineSpell, Withheld, longest_first, usable
 from nightdesk.engine import Desk, Injection, Market, StaleHolding, inject, observe, resolve
 from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
@@ -95,7 +96,8 @@ class Result:
         What the benchmark was worth with dividends reinvested, see `nightdesk.performance.growth_of`;
         likewise.
     quarantines : tuple of QuarantineSpell
-        The spells of quarantine in the decided sessions, the longest first.
+        The spells of quarantine in the decided sessions, the longest first; of an hourly book those of its
+        days and those of its hours.
     accepted : tuple of (symbol, date)
         Prices that a person took as they are, on the whole panel, ascending by date.
     findings : tuple of ActionFinding
@@ -158,10 +160,10 @@ class Result:
 
     @cached_property
     def injected(self) -> frozenset[tuple[int, str, str]]:
-        """Row of the market, strategy and symbol of every injected signal: the last row of its session."""
-        sessions = self.market.sessions
+        """Row of the market, strategy and symbol of every injected signal."""
+        decisions = self.market.closes
         return frozenset(
-            (bisect_right(sessions, day) - 1, name, symbol) for day, name, symbol in self.market.injected
+            (bisect_left(decisions, as_of), name, symbol) for as_of, name, symbol in self.market.injected
         )
 
     @property
@@ -358,7 +360,8 @@ def _check(book: Book, known: Panel, t0: int) -> _Checks:
     if known.hours is None:
         return _Checks(known, quality.withheld, allowed, spells)
     sound = sound_hours(known, quality, book)
-    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, spells)
+    of_hours = sound.checks.spells(t0, schedule_of(book), book.name)
+    return _Checks(sound.panel, sound.withheld, sound.entries_allowed, longest_first((*spells, *of_hours)))
 
 
 def _span(panel: Panel, first: date, last: date) -> tuple[int, int]:

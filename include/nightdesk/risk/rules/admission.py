@@ -38,14 +38,16 @@ def admit(
     running = np.cumsum(spent[columns])
     total[columns] = running
     slack = 1e-9 * max(situation.nav, 1.0)
+    asked = spent[columns]
+    left = room - (running - asked)
+    over = (asked > left + slack) & (asked != 0.0)
+    if not anywhere(over):
+        return wanted, total
+    cut, part = columns[over], np.maximum(left[over], 0.0) / asked[over]
+    added[cut] *= part
     after = wanted.copy()
-    for n, before in zip(columns.tolist(), (running - spent[columns]).tolist(), strict=True):
-        left = room - before
-        if spent[n] <= left + slack or spent[n] == 0.0:
-            continue
-        part = max(left, 0.0) / spent[n]
-        after[n] = situation.units.toward_zero(kept + added * part)[n]
-    return (wanted if np.array_equal(after, wanted) else after), total
+    after[cut] = situation.units.toward_zero(kept + added)[cut]
+    return after, total
 
 
 @register
@@ -79,8 +81,9 @@ class PositionCount(Rule):
         """All that would be opened fits beside what stays."""
         entering = asked.situation.entering
         stay = entering.stay(asked.wanted, asked.held)
-        count = entering.open_positions + int((stay - entering.open_here + entering.opens).sum())
-        return count <= self.params.limit and not (stay + entering.opens > self.params.per_symbol).any()
+        positions = stay + entering.opens
+        count = entering.open_positions + int((positions - entering.open_here).sum())
+        return count <= self.params.limit and not anywhere(positions > self.params.per_symbol)
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Entries beyond the limits undone."""

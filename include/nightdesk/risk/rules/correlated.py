@@ -43,7 +43,7 @@ class Correlation(Rule):
     def passes(self, asked: Asked) -> bool:
         """No pair that moves together beyond its joint cap."""
         weight, situation = asked.weight, asked.situation
-        if not anywhere(situation.standing.correlations.pairs[2] > self.params.limit):
+        if not anywhere(situation.standing.correlations.known > self.params.limit):
             return True
         if not anywhere(weight > self.params.joint_cap * situation.max_weight):
             return True  # of a pair beyond its joint cap one is beyond its part of it

@@ -45,8 +45,14 @@ class MaxWeight(Rule):
         )
 
     def passes(self, asked: Asked) -> bool:
-        """No weight above its cap."""
-        return not anywhere(asked.weight > asked.situation.max_weight)
+        """No weight above its cap, but for what is held within the band and not traded."""
+        weight, limit = asked.weight, asked.situation.max_weight
+        over = weight > limit
+        if not anywhere(over):
+            return True
+        if not self.params.drift:
+            return False
+        return not anywhere((over & asked.traded) | (weight > self.most_held(limit)))
 
     def apply(self, wanted: Floats, held: Floats, situation: Situation) -> Ruling:
         """Positions clipped to their caps, rounded toward zero; held ones within the band to what is held."""
@@ -62,7 +68,8 @@ class MaxWeight(Rule):
             stands = np.abs(situation.weights(held))
             tolerated = (stands > limit) & (stands <= self.most_held(limit)) & (held * wanted > 0.0)
             most, limit = np.where(tolerated, np.abs(held), most), np.where(tolerated, stands, limit)
-        after = np.where(over & (np.abs(wanted) > most), np.copysign(most, wanted), wanted)
+        cut = over & (np.abs(wanted) > most)
+        after = np.where(cut, np.copysign(most, wanted), wanted) if anywhere(cut) else wanted
         return Ruling(after, weight, limit)
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:

@@ -1,0 +1,62 @@
+"""The `polygon` feed: daily and hourly bars, splits and dividends of Polygon, through its own client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nightdesk.feeds.spellings import to_polygon
+from nightdesk.feeds.stated_actions import GAINS, OTHER_CURRENCY
+from nightdesk.feeds.vendor_answers import without_key
+from nightdesk.feeds.vendor_feed import RawBar, VendorAction, VendorFeed, day_of
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.polygon_http import PolygonLine
+
+#: The account whose key, and address in place of the service's own, the environment has.
+ACCOUNT = "POLYGON"
+
+
+class PolygonFeed(VendorFeed):
+    """Raw bars from Polygon, which states splits and payments in lists of their own."""
+
+    name = "polygon"
+    hourly = True
+
+    @cached_property
+    def line(self) -> PolygonLine:
+        """The line to the service; `SourceFault` without a key."""
+        from nightdesk.feeds.polygon_http import PolygonLine
+
+        key = self.environ.get(f"NIGHTDESK_ACCOUNT_{ACCOUNT}_KEY")
+        if not key:
+            raise without_key(ACCOUNT, "KEY")
+        url = self.environ.get(f"NIGHTDESK_ACCOUNT_{ACCOUNT}_URL")
+        return PolygonLine(key, url, timeout=self.timeout, sleep=self.sleep)
+
+    def ask(
+        self, symbol: str, minutes: int, first: date, last: date
+    ) -> tuple[Sequence[RawBar], Sequence[VendorAction], Mapping[str, int]]:
+        ticker = to_polygon(symbol)
+        bars = self.line.bars(ticker, minutes, first, last)
+        rows = [(one.timestamp, one.open, one.high, one.low, one.close, one.volume) for one in bars]
+        if ":" in ticker or not rows:
+            return rows, (), {}
+        splits = [
+            VendorAction(day_of(one.execution_date), "split", one.split_to / one.split_from)
+            for one in self.line.splits(ticker, first, last)
+        ]
+        paid = self.line.dividends(ticker, first, last)
+        ours = [one for one in paid if (one.currency or "USD") == "USD"]
+        payments = [
+            VendorAction(
+                day_of(one.ex_dividend_date),
+                "capital_gain" if one.dividend_type in GAINS else "dividend",
+                float(one.cash_amount),
+            )
+            for one in ours
+        ]
+        foreign = len(paid) - len(ours)
+        return rows, [*splits, *payments], {OTHER_CURRENCY: foreign} if foreign else {}

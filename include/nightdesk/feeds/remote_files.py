@@ -1,0 +1,59 @@
+"""The `files:s3://BUCKET/KEY` feed: files of bars in an object store, read through a copy on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from nightdesk.core.calendar import Calendar
+from nightdesk.feeds.feed import Feed, Fetched
+from nightdesk.feeds.files import FilesFeed
+from nightdesk.object_store import copied
+
+
+def copies(environ: Mapping[str, str]) -> Path:
+    """Where copies of what lies in stores are kept, in the user's own cache."""
+    base = environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "nightdesk" / "objects"
+
+
+class RemoteFiles(Feed):
+    """Files as `FilesFeed` reads them, from a store that is asked with every fetch what has changed.
+
+    Parameters
+    ----------
+    place : str
+        ``s3://BUCKET/KEY`` of a file, or of a folder of files.
+    """
+
+    name = "files"
+    hourly = True
+
+    def __init__(
+        self,
+        place: str,
+        calendar: Calendar | str,
+        *,
+        continuous: Collection[str] = (),
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        super().__init__(calendar, continuous=continuous, now=now)
+        self.place = place
+
+    def covers(self, symbol: str) -> bool:
+        """True of every symbol: what is in the store is not asked without a need."""
+        return True
+
+    def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        return self._files().fetch(symbols, first, last)
+
+    def covers_hours(self, symbol: str) -> bool:
+        return True
+
+    def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        return self._files().fetch_hours(symbols, first, last)
+
+    def _files(self) -> FilesFeed:
+        folder = copied(self.place, copies(self.environ), self.environ)
+        return FilesFeed(folder, self.calendar, continuous=self._continuous, now=self.now)

@@ -1,0 +1,210 @@
+"""A server on loopback that answers as Polygon does: bars, splits and dividends in pages, well or badly.
+
+Paths, parameters, names and the form of pages follow the vendor's published description; the client follows
+the path and query of ``next_url`` and ignores its host.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from tests.fakes.yahoo import Bad
+
+KEY = "a-key-of-polygon"
+NEW_YORK = ZoneInfo("America/New_York")
+
+UNKNOWN_KEY = Bad(401, '{"status":"ERROR","request_id":"1","error":"Unknown API Key"}')
+ANOTHER_PLAN = Bad(
+    403,
+    '{"status":"NOT_AUTHORIZED","request_id":"1","message":"You are not entitled to this data. '
+    'Please upgrade your plan."}',
+)
+
+
+@dataclass
+class Ticker:
+    """Bars as (start, o, h, l, c, volume), splits as (day, from, to), payments as (day, cash, type)."""
+
+    bars: Sequence[tuple[datetime, float, float, float, float, float]] = ()
+    splits: Sequence[tuple[date, float, float]] = ()
+    dividends: Sequence[tuple[date, float, str]] = ()
+    currency: str = "USD"
+
+
+def at_midnight(day: date, zone: str = "America/New_York") -> datetime:
+    """When a daily bar begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone))
+
+
+@dataclass
+class Page:
+    """Rows of a list that is cut into pages."""
+
+    rows: list[dict[str, Any]]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+class FakePolygon:
+    """The server, a context manager: `tickers` are its good answers, `script` makes the next ones bad.
+
+    `rows_a_page` cuts lists into pages; `endless` gives every page itself as the next one.
+    """
+
+    def __init__(self) -> None:
+        self.tickers: dict[str, Ticker] = {}
+        self.asked: list[str] = []
+        self.rows_a_page = 1_000
+        self.endless = False
+        self._bad: dict[str, list[Bad]] = defaultdict(list)
+        self._always: dict[str, Bad] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What names this server to the feed."""
+        return {"NIGHTDESK_ACCOUNT_POLYGON_KEY": KEY, "NIGHTDESK_ACCOUNT_POLYGON_URL": self.url}
+
+    def script(self, where: str, *answers: Bad | None) -> None:
+        """The next requests whose path begins with `where` are answered so; None is a good answer."""
+        self._bad[where].extend(answers)  # type: ignore[arg-type]
+
+    def always(self, where: str, answer: Bad) -> None:
+        """Every request whose path begins with `where` is answered like this."""
+        self._always[where] = answer
+
+    def heal(self) -> None:
+        """From now on every answer is good."""
+        self._bad.clear()
+        self._always.clear()
+        self.endless = False
+
+    def __enter__(self) -> FakePolygon:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, path: str, query: dict[str, str], key: str) -> Bad:
+        """What is said to a request."""
+        if key != f"Bearer {KEY}":
+            return UNKNOWN_KEY
+        for where, answers in self._bad.items():
+            if path.startswith(where) and answers:
+                scripted = answers.pop(0)
+                if scripted is not None:
+                    return scripted
+        for where, one in self._always.items():
+            if path.startswith(where):
+                return one
+        page = self._list(path, query)
+        if page is None:
+            return Bad(404, '{"status":"NOT_FOUND","request_id":"1","message":"no such page"}')
+        return Bad(200, json.dumps(self._cut(path, query, page)), {"Content-Type": "application/json"})
+
+    def _cut(self, path: str, query: dict[str, str], page: Page) -> dict[str, Any]:
+        start = int(query.get("cursor", 0))
+        stop = start + self.rows_a_page
+        rows = page.rows[start:stop]
+        about = page.about | {"status": "OK", "request_id": "6a7e466379af0a71039d60cc78e72282"}
+        if rows or "resultsCount" not in page.about:
+            about["results"] = rows
+        if self.endless or stop < len(page.rows):
+            rest = "&".join(f"{name}={value}" for name, value in query.items() if name != "cursor")
+            following = start if self.endless else stop
+            about["next_url"] = f"https://api.polygon.io{path}?cursor={following}&{rest}"
+        return about
+
+    def _list(self, path: str, query: dict[str, str]) -> Page | None:
+        parts = [unquote(one) for one in path.strip("/").split("/")]
+        match parts:
+            case ["v2", "aggs", "ticker", name, "range", size, span, first, last]:
+                rows = _bars_within(self.tickers.get(name, Ticker()), int(size), span, first, last)
+                adjusted = query.get("adjusted", "true") == "true"
+                return Page(rows, {"ticker": name, "adjusted": adjusted, "resultsCount": len(rows)})
+            case ["v3", "reference", "splits"]:
+                name = query["ticker"]
+                splits = self.tickers.get(name, Ticker()).splits
+                return Page(
+                    [
+                        {"execution_date": str(day), "split_from": before, "split_to": after, "ticker": name}
+                        for day, before, after in splits
+                        if query["execution_date.gte"] <= str(day) <= query["execution_date.lte"]
+                    ]
+                )
+            case ["v3", "reference", "dividends"]:
+                name = query["ticker"]
+                ticker = self.tickers.get(name, Ticker())
+                return Page(
+                    [
+                        {
+                            "cash_amount": cash,
+                            "currency": ticker.currency,
+                            "dividend_type": kind,
+                            "ex_dividend_date": str(day),
+                            "frequency": 4,
+                            "ticker": name,
+                        }
+                        for day, cash, kind in ticker.dividends
+                        if query["ex_dividend_date.gte"] <= str(day) <= query["ex_dividend_date.lte"]
+                    ]
+                )
+        return None
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                fake.asked.append(parts.path)
+                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+                answer = fake.answer(parts.path, query, self.headers.get("Authorization", ""))
+                time.sleep(answer.silence)
+                body = answer.body.encode()
+                try:
+                    self.send_response(answer.status)
+                    for name, value in answer.headers.items():
+                        self.send_header(name, value)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # the client did not wait
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+def _bars_within(ticker: Ticker, size: int, span: str, first: str, last: str) -> list[dict[str, Any]]:
+    """Bars of that size from the first to the last day of New York."""
+    return [
+        {
+            "o": opened,
+            "h": high,
+            "l": low,
+            "c": close,
+            "v": volume,
+            "vw": close,
+            "n": 10,
+            "t": int(start.astimezone(UTC).timestamp() * 1000),
+        }
+        for start, opened, high, low, close, volume in ticker.bars
+        if (span == "day") == (start.hour == 0 and start.minute == 0 and size == 1)
+        and first <= str(start.date()) <= last
+    ]
