@@ -306,7 +306,10 @@ WHERE s.symbol = ANY(%(symbols)s::text[]) AND settled.as_of < %(as_of)s
   AND a.kind <> 'accept'  -- a person's word, which always comes after its session, books nothing
   AND EXISTS (
       SELECT FROM nightdesk.positions p
-      WHERE p.book = %(book)s AND p.symbol = s.symbol AND p.quantity <> 0 AND p.as_of = (
+      WHERE p.book = %(book)s AND p.quantity <> 0 AND (p.symbol = s.symbol OR (p.symbol, s.symbol) IN (
+          SELECT contract, underlying
+          FROM unnest(%(contracts)s::text[], %(underlyings)s::text[]) AS options (contract, underlying)
+      )) AND p.as_of = (
           SELECT max(r.as_of) FROM nightdesk.runs r WHERE r.book = %(book)s AND r.as_of < settled.as_of
       )
   )

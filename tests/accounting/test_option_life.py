@@ -98,8 +98,9 @@ def test_a_contract_that_was_to_be_gone_is_refused() -> None:
         closed(bought(CALL, 1, "7.50"), session=date(2022, 3, 21), expiring=frozenset())
 
 
-def test_a_split_of_the_underlying_is_refused_while_a_contract_is_held() -> None:
-    with pytest.raises(Refused, match="is held while SPY splits"):
+def test_a_split_is_refused_while_a_contract_is_held_whose_successor_nobody_names() -> None:
+    words = r"is held while SPY splits \(2 for one\), and one becomes 2 SPY220318C00200000: put SPY"
+    with pytest.raises(Refused, match=words):
         closed(bought(CALL, 1, "7.50"), splits={"SPY": 2.0}, restated={"SPY": 205.0})
 
 

@@ -160,6 +160,8 @@ def test_people_see_the_accounts_and_move_money_that_is_there(two: SmallDesk) ->
     status = nightdesk("status", "small").stdout
     assert "paper-coins of paper" in status
     assert " in account " in status
+    [(symbol,)] = two.rows("SELECT symbol FROM nightdesk.orders WHERE account = %s LIMIT 1", OTHER)
+    assert f", in account {OTHER}: " in nightdesk("trace", two.book, session(0), symbol).stdout
 
 
 def test_what_is_held_stays_in_its_account_until_it_is_sold(two: SmallDesk) -> None:

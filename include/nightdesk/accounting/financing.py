@@ -6,8 +6,11 @@ Rates are a year, and a calendar day is 1/360 of one (actual/360), as money mark
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
+from nightdesk.accounting.funding_rates import held_of, rate_entries
+from nightdesk.accounting.late_actions import LATE
 from nightdesk.accounting.ledger import Entry, Ledger, Position, cash_entry
 from nightdesk.accounting.period import Period, Rates
 from nightdesk.core.errors import Refused
@@ -88,17 +91,46 @@ def funding(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
         contract = period.terms.contracts.get(position.symbol)
         if contract is None or not contract.funding:
             continue
-        close = period.closes.get(position.symbol)
-        if close is None or not close > 0:
-            raise Refused(
-                f"{position.symbol} is held and has no close that its funding is of: store its bars"
-            )
-        notional = contract.notional(position.quantity, exact(close))
+        notional = contract.notional(position.quantity, _close_of(period, position.symbol))
         paid = to_cents(-notional * contract.funding * period.fundings)
         reference = f"funding-{position.symbol}-{period.as_of:%Y%m%dT%H%M}"
         whose = (position.strategy, position.symbol)
         entries.append(Entry(period.session, "funding", *whose, ZERO, ZERO, paid, ZERO, reference))
     return tuple(entries)
+
+
+def funding_by_rates(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
+    """The entries of the rates of a period, an instant each, then those of rates that came late.
+
+    Units × price × multiplier × rate, on what was held through the period and at its first close; a long pays
+    where the rate is positive. An account's total is rounded to the cent and shared among its strategies.
+
+    Raises
+    ------
+    Refused
+        When what is held has no close.
+    """
+    if not (period.funding_rates or period.late_funding):
+        return ()
+    entries: list[Entry] = []
+    for rate in period.funding_rates:
+        held = held_of(ledger, rate.symbol)
+        if held:
+            price = _close_of(period, rate.symbol)
+            entries += rate_entries(rate, held, price, period.terms.contracts, period.session)
+    for late in period.late_funding:
+        entries += [
+            replace(one, reference=f"{one.reference}{LATE}", since=late.settled)
+            for one in rate_entries(late.rate, late.held, late.price, period.terms.contracts, period.session)
+        ]
+    return tuple(entries)
+
+
+def _close_of(period: Period, symbol: str) -> Decimal:
+    close = period.closes.get(symbol)
+    if close is None or not close > 0:
+        raise Refused(f"{symbol} is held and has no close that its funding is of: store its bars")
+    return exact(close)
 
 
 def borrow_fees(

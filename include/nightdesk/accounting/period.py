@@ -9,6 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from nightdesk.accounting.exercise_notices import ExerciseNotice
+from nightdesk.accounting.funding_rates import BelatedFunding
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.ledger import WHOLE_BOOK, Entry, Ledger
 from nightdesk.accounting.transfers import Transfer, seen_in
@@ -17,6 +19,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.contracts import Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.fields import Frozen
+from nightdesk.core.funding import FundingRate
 from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Action
 from nightdesk.core.registry import Registry, validated
@@ -154,6 +157,12 @@ class Period:
         How often positions in perpetuals pay each other in it.
     expiring : frozenset of str
         Contracts that expire at its end.
+    funding_rates : tuple of FundingRate
+        Of perpetuals with a history, those of its instants, as they were known at its end.
+    late_funding : tuple of BelatedFunding
+        Rates of earlier instants that are booked now.
+    notices : tuple of ExerciseNotice
+        Options that end early, in the night before its open.
     transfers : tuple of Transfer
         What a person moves between accounts of the book in it.
     """
@@ -174,6 +183,9 @@ class Period:
     capital: Decimal = ZERO
     fundings: int = 0
     expiring: frozenset[str] = frozenset()
+    funding_rates: tuple[FundingRate, ...] = ()
+    late_funding: tuple[BelatedFunding, ...] = ()
+    notices: tuple[ExerciseNotice, ...] = ()
     transfers: tuple[Transfer, ...] = ()
 
     @property
@@ -190,6 +202,10 @@ class Period:
             terms=self.terms.within(account),
             transfers=seen_in(account, self.transfers),
             late=tuple(one for one in self.late if self.terms.account_of.get(one.symbol) == account),
+            late_funding=tuple(
+                one for one in self.late_funding if self.terms.account_of.get(one.rate.symbol) == account
+            ),
+            notices=tuple(one for one in self.notices if self.terms.account_of.get(one.symbol) == account),
         )
 
     def of_account(self, owner: str) -> Period:
@@ -198,7 +214,8 @@ class Period:
         What strategies pass to each other is nothing to it.
         """
         late = tuple(replace(one, held={owner: sum(one.held.values(), ZERO)}) for one in self.late)
-        return replace(self, late=late, crosses=(), capital=ZERO)
+        funding = tuple(one.of_account(owner) for one in self.late_funding)
+        return replace(self, late=late, late_funding=funding, crosses=(), capital=ZERO)
 
 
 class Accrual(ABC):

@@ -13,10 +13,11 @@ from functools import cached_property
 
 from nightdesk.accounting.actions import corporate_actions
 from nightdesk.accounting.booking import cross_entries, fill_entries, on_margin, orders_after
-from nightdesk.accounting.financing import borrow, funding, interest
+from nightdesk.accounting.early_exercise import after_notices, early_exercise
+from nightdesk.accounting.financing import borrow, funding, funding_by_rates, interest
 from nightdesk.accounting.late_actions import late_bookings
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, capital, mark
-from nightdesk.accounting.option_life import expiry, refuse_adjusted
+from nightdesk.accounting.option_life import expiry, refuse_unadjusted
 from nightdesk.accounting.period import Period, due
 from nightdesk.accounting.placing import placed
 from nightdesk.accounting.transfers import transfer_entries
@@ -58,7 +59,8 @@ def _late_actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 def _actions(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
     if not (period.splits or period.dividends or period.events):
         return ()
-    refuse_adjusted(ledger, period.splits, period.terms.contracts)
+    if period.splits and period.terms.contracts:
+        refuse_unadjusted(ledger, period.splits, period.terms.contracts, period.events)
     return corporate_actions(
         ledger,
         period.session,
@@ -84,10 +86,21 @@ def _own(ledger: Ledger, period: Period) -> tuple[Entry, ...]:
 
 #: In the order in which they are booked. What strategies pass to each other is of the close that the decision
 #: was made at, so it precedes all that the night brings; what the night costs is of what was held through it,
-#: so it precedes the actions of the open, and money that a person moves from one account to another.
+#: so it precedes the actions of the open, and money that a person moves from one account to another. Who
+#: exercises a call in the night has the dividend of the morning.
 ACCRUALS: tuple[Brings, ...] = (
-    _capital, _crosses, interest, borrow, funding, _own, _transfers, _late_actions, _actions
-)  # fmt: skip
+    _capital,
+    _crosses,
+    interest,
+    borrow,
+    funding,
+    funding_by_rates,
+    _own,
+    _transfers,
+    _late_actions,
+    early_exercise,
+    _actions,
+)
 
 
 #: What is booked at the close, after the fills and before the mark.
@@ -224,10 +237,14 @@ def _booked(accruals: Sequence[Brings], ledger: Ledger, period: Period) -> tuple
 
 def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
     """What a period brings to a book before its orders meet the market."""
+    before = ledger
     entries, ledger = _booked(ACCRUALS, ledger, period)
     live, ended = tuple(orders), tuple[Expired, ...]()
+    if live and period.notices:
+        live, ended = after_notices(before, period, live, entries)
     if live and (period.splits or period.events):
-        live, ended = orders_after(live, period.splits, period.events, period.terms.units)
+        live, expired = orders_after(live, period.splits, period.events, period.terms.units)
+        ended += expired
     return Accrued(ledger, entries, live, ended)
 
 

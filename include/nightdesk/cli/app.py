@@ -31,7 +31,7 @@ ORDER = (
     *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
-    *("accept", "action", "adopt", "resend", "resolve"),
+    *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep"),
 )
 

@@ -25,6 +25,7 @@ from nightdesk.cli.options import (
     KeepBand,
     Kills,
     Last,
+    Notices,
     Out,
     Releases,
     Settings,
@@ -57,6 +58,7 @@ def backtest(
     release: Releases = None,
     inject: Inject = None,
     accept: Accepts = None,
+    notices: Notices = None,
     out: Out = None,
     format_: FileFormat = "csv",
     keep_band: KeepBand = False,
@@ -69,6 +71,7 @@ def backtest(
     nothing is stored, but by --keep-band the band of each strategy's results. A price that jumps waits in
     quarantine to the end, unless --accept takes it as it is.
     """
+    from nightdesk.accounting.exercise_notices import read_notices
     from nightdesk.cli.data_notes import market_document
     from nightdesk.research.backtest.metrics import metrics
     from nightdesk.research.backtest.result_files import result_files
@@ -79,6 +82,7 @@ def backtest(
     named = open_book(book, settings(set_))
     start = begin(named, first, last)
     injected = () if inject is None else read_injections(inject, start)
+    noticed = () if notices is None else read_notices(notices, start.book)
     with progress(f"reading bars of {named.name}"):
         market = start.read(feed, accept or ())
     with progress(f"deciding {start.sessions:,} sessions"):
@@ -86,7 +90,14 @@ def backtest(
         with nullcontext() if out is None else result_files(out, format_, processors()) as files:
             follow = None if files is None else files.follow
             result = simulate(
-                start.book, market.panel, start.inception, last, drills, injected=injected, follow=follow
+                start.book,
+                market.panel,
+                start.inception,
+                last,
+                drills,
+                injected=injected,
+                notices=noticed,
+                follow=follow,
             )
             figures = metrics(result)
             if files is not None:
@@ -99,6 +110,8 @@ def backtest(
         "sessions": start.sessions,
         **market_document(market),
         "injected": len(injected),
+        "notices": [str(one) for one in noticed],
+        "funding": list(result.notes),
         "accepted": figures["accepted"],
         "stale": [
             {"first": one.first, "last": one.last, "ongoing": one.ongoing, **asdict(one.newest)}
@@ -133,6 +146,9 @@ SHARES = (
 )
 RATIOS = ("sharpe", "sortino", "calmar", "profit_factor", "beta")
 COUNTS = ("orders", "fills", "max_drawdown_sessions")
+
+#: Lines about funding that the text has.
+MOST_NOTES = 10
 
 #: What a figure's name does not say.
 REMARKS = {
@@ -279,6 +295,10 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"accepted as it is: {accepted}"
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
+    yield from (f"booked before the open: {one}" for one in document["notices"])
+    yield from document["funding"][:MOST_NOTES]
+    if len(document["funding"]) > MOST_NOTES:
+        yield f"and {len(document['funding']) - MOST_NOTES:,} more of funding (--json has them all)"
     yield from data_lines(document, metrics["quarantines"])
     for one in document["stale"]:
         yield _stale_line(one)

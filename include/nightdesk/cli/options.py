@@ -150,6 +150,15 @@ Inject = Annotated[
         show_default=False,
     ),
 ]
+Notices = Annotated[
+    Path | None,
+    typer.Option(
+        "--notices",
+        metavar="FILE",
+        help="A CSV of options that are exercised or assigned early: session, contract, kind, quantity.",
+        show_default=False,
+    ),
+]
 Out = Annotated[Path | None, typer.Option("--out", help="Where the result is written.", show_default=False)]
 KeepBand = Annotated[
     bool,

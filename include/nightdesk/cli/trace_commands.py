@@ -162,10 +162,13 @@ def _target(row: Mapping[str, Any]) -> str:
 
 def _order(order: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.figures import price, quantity
+    from nightdesk.core.account_terms import MAIN
 
     what = f"{order['side']} {quantity(order['quantity'])}, decided at {price(order['reference_price'])}"
     if order["limit_price"] is not None:
         what += f", limit {price(order['limit_price'])}"
+    if order["account"] != MAIN:
+        what += f", in account {order['account']}"
     yield f"{what}: {order['status']} ({order['client_order_id']})"
     for event in order["events"]:
         yield f"  {event['status']} in {event['session']}: {event['cause']}"

@@ -52,6 +52,19 @@ class OptionTerms:
         right: Right = "call" if found["right"] == "C" else "put"
         return cls(expiry, right, Decimal(found["strike"]).scaleb(-3), style)
 
+    @staticmethod
+    def root_of(symbol: str) -> str:
+        """What an OCC symbol begins with; a digit at its end says that the contract was adjusted."""
+        found = _OCC.fullmatch(symbol)
+        if found is None:
+            raise ValueError(f"{symbol} is no OCC symbol")
+        return found["root"]
+
+    def symbol_of(self, root: str, strike: Decimal) -> str:
+        """The OCC symbol of the same expiry and right under another root and strike."""
+        right = "C" if self.right == "call" else "P"
+        return f"{root}{self.expiry:%y%m%d}{right}{int(strike.scaleb(3)):08d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -68,17 +81,28 @@ class Contract:
         Share of the notional that a position on margin puts up; 0 of others.
     funding : Decimal
         Share of the notional that a long pays a short at each of `FUNDING_HOURS`; negative: the short pays.
+    funding_history : bool
+        Whether each instant has a rate of its own instead; see `nightdesk.core.funding`.
     underlying : str
         Of an option the symbol that it is on, of a perpetual the word for it; empty of others.
     option : OptionTerms or None
+    deliverable : Decimal or None
+        Units of the underlying that a contract of an option delivers, where they are not its multiplier.
     """
 
     multiplier: Decimal = Decimal(1)
     on_margin: bool = False
     collateral: Decimal = Decimal(0)
     funding: Decimal = Decimal(0)
+    funding_history: bool = False
     underlying: str = ""
     option: OptionTerms | None = None
+    deliverable: Decimal | None = None
+
+    @property
+    def delivered(self) -> Decimal:
+        """Units of the underlying that a contract of an option delivers."""
+        return self.multiplier if self.deliverable is None else self.deliverable
 
     def notional(self, quantity: Decimal, price: Decimal) -> Decimal:
         """Signed dollars that some units stand for at a price, unrounded."""
@@ -116,8 +140,10 @@ OWN_KEYS = {
     "multiplier": ("option", "perpetual"),
     "underlying": ("option", "perpetual"),
     "style": ("option",),
+    "deliverable": ("option",),
     "collateral": ("perpetual",),
     "funding_rate": ("perpetual",),
+    "funding": ("perpetual",),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +83,7 @@ def build_hourly_panel(
     opens = schedule.opens_session(instants)
     row = np.searchsorted(days.sessions, sessions)
     laid = _lay(instants, columns, bars)
-    own = {name: laid[name] for name in _BAR}
+    own: dict[str, Any] = {name: laid[name] for name in _BAR}
     dated = [one for one in actions if not _of_index(columns, one)]
     judged = _judged(sessions, columns, own, dated)
     events = lay_events(days.sessions, columns, [one for one in dated if one not in judged.refused])
@@ -118,7 +119,7 @@ def _hours(schedule: Schedule, instants: Instants, row: NDArray[np.intp], mean: 
     )
 
 
-def _at_open(judged: JudgedActions, opens: NDArray[np.bool_]) -> dict[str, Floats]:
+def _at_open(judged: JudgedActions, opens: NDArray[np.bool_]) -> dict[str, Any]:
     """What counts of each session, in its first hour; in the others, nothing."""
     out: dict[str, Floats] = {}
     for name, quiet in _QUIET.items():

@@ -23,6 +23,7 @@ from nightdesk.core.corporate.kinds import EVENT_KINDS as EVENT_KINDS
 from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind
 from nightdesk.core.corporate.soundness import Prices
+from nightdesk.core.funding import NO_HISTORY, FundingHistory
 from nightdesk.core.schedule import SESSIONS_A_YEAR, Instants
 
 if TYPE_CHECKING:
@@ -145,6 +146,8 @@ class Panel:
         `nightdesk.core.corporate.judgement`.
     hours : Hours or None
         None where the rows are sessions.
+    funding : FundingHistory
+        Rates of perpetuals that have a history; asked by instants, whatever the rows are.
     """
 
     sessions: Sessions
@@ -167,6 +170,7 @@ class Panel:
     events: tuple[tuple[Action, ...], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
     hours: Hours | None = None
+    funding: FundingHistory = NO_HISTORY
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -244,7 +248,7 @@ class Panel:
 FILL_FIELDS = ("open", "low", "high", "volume")
 
 _BY_SESSION = tuple(
-    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours")
+    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours", "funding")
 )
 
 

@@ -55,6 +55,13 @@ class Instrument(Frozen):
     style: Style | None = Field(
         None, exclude_if=_absent, description="when an option may be exercised; american where not said"
     )
+    deliverable: Decimal | None = Field(
+        None,
+        gt=0,
+        exclude_if=_absent,
+        description="units of the underlying that a contract delivers, where a split has adjusted it; else "
+        "its multiplier",
+    )
     collateral: Share | None = Field(
         None,
         gt=0,
@@ -70,18 +77,33 @@ class Instrument(Frozen):
         "short pays. Booked on paper and in backtests, where it is never left out",
     )
 
+    funding: str | None = Field(
+        None,
+        pattern=r"^files:.+$",
+        exclude_if=_absent,
+        description="instead of funding_rate, where its history stands: files:PATH of a CSV of rates",
+    )
+
     @model_validator(mode="after")
     def _of_its_class(self) -> Self:
         given = frozenset(name for name in self.model_fields_set if getattr(self, name) is not None)
         faults = list(foreign_keys(self.asset_class, given))
-        wanted = {"option": ("underlying",), "perpetual": ("underlying", "collateral", "funding_rate")}
+        wanted = {"option": ("underlying",), "perpetual": ("underlying", "collateral")}
         faults += [
             f"{key}: missing; an instrument of {self.asset_class} must say it"
             for key in wanted.get(self.asset_class, ())
             if getattr(self, key) is None
         ]
+        if self.asset_class == "perpetual" and (self.funding is None) == (self.funding_rate is None):
+            said = "missing" if self.funding is None else "given beside funding"
+            faults.append(
+                f"funding_rate: {said}; a perpetual says one of both: funding_rate as a number, or "
+                "funding as files:PATH of its history"
+            )
         if self.asset_class == "option" and self.unit % 1:
             faults.append(f"unit: found {self.unit}; contracts of an option are whole: leave it out")
+        if self.deliverable is not None and self.deliverable % 1:
+            faults.append(f"deliverable: found {self.deliverable}; a contract delivers whole units")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -101,11 +123,18 @@ class Instrument(Frozen):
         """
         if self.asset_class == "option":
             terms = OptionTerms.of(symbol, self.style or "american")
-            return Contract(self.multiplier or Decimal(100), underlying=self.underlying or "", option=terms)
+            multiplier = self.multiplier or Decimal(100)
+            return Contract(
+                multiplier,
+                underlying=self.underlying or "",
+                option=terms,
+                deliverable=None if self.deliverable == multiplier else self.deliverable,
+            )
         return Contract(
             self.multiplier or Decimal(1),
             on_margin=self.asset_class == "perpetual",
             collateral=exact(self.collateral or 0),
             funding=exact(self.funding_rate or 0),
+            funding_history=self.funding is not None,
             underlying=self.underlying or "",
         )

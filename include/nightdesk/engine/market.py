@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk import regime
+from nightdesk.accounting.exercise_notices import ExerciseNotice
+from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.late_actions import BelatedAction
 from nightdesk.accounting.period import AccrualTerms, Period
 from nightdesk.accounting.transfers import Transfer
@@ -21,6 +23,7 @@ from nightdesk.core.contracts import fundings_between
 from nightdesk.core.money import ZERO
 from nightdesk.core.panel import Action, Floats, Hours, Panel
 from nightdesk.core.withheld import BadOpens, Withheld, usable
+from nightdesk.engine.adjusted_contracts import with_adjustments
 from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Day, Flags
@@ -262,6 +265,8 @@ class Market:
         capital: Decimal = ZERO,
         crosses: tuple[Cross, ...] = (),
         late: tuple[BelatedAction, ...] = (),
+        notices: tuple[ExerciseNotice, ...] = (),
+        funding: Funding = NO_FUNDING,
         transfers: tuple[Transfer, ...] = (),
     ) -> Period:
         """What lies between the decision of session `since` and that of session `t`; see `Period`.
@@ -287,6 +292,9 @@ class Market:
             capital=capital,
             fundings=fundings_between(*self.closes[t - 1 : t + 1]) if t and terms.contracts else 0,
             expiring=self.expiring(t),
+            notices=notices,
+            funding_rates=funding.due,
+            late_funding=funding.late,
             transfers=transfers,
         )
 
@@ -445,11 +453,12 @@ def observe(
     vix = newest_close(sound, desk.book.volatility_index)
     window = max(desk.book.portfolio.volatility_window, desk.book.portfolio.var_window)
     padding = np.full((window - (panel.hours is None), n), np.nan)
+    events = with_adjustments(desk, panel)
     return Market(
         desk=desk,
         sessions=tuple(as_date(session) for session in panel.sessions),
         closes=_closes(desk, panel),
-        price=_with_new_symbols(desk, usable(panel, withheld.prices).last_close[:, :n], panel.events),
+        price=_with_new_symbols(desk, usable(panel, withheld.prices), events),
         fill_open=panel.fill_open[:, :n],
         fill_low=panel.fill_low[:, :n],
         fill_high=panel.fill_high[:, :n],
@@ -473,7 +482,7 @@ def observe(
         entries_allowed=entries_allowed,
         opens_month=_opens_month(desk, panel),
         models=models,
-        happened=panel.events,
+        happened=events,
         hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
         member=member,
     )
@@ -490,19 +499,24 @@ def _hour_rows(desk: Desk, hours: Hours) -> HourRows:
     )
 
 
-def _with_new_symbols(desk: Desk, price: Floats, events: Sequence[Sequence[Action]]) -> Floats:
+def _with_new_symbols(desk: Desk, sound: Panel, events: Sequence[Sequence[Action]]) -> Floats:
     """Marking prices, in which a symbol that an action brings is worth what it says until it has a bar.
 
+    The symbol of an adjusted option may have been that of another contract, whose bars say nothing of it.
     Row t is a function of rows up to t.
     """
+    price = sound.last_close[:, : len(desk.symbols)]
     out = price
     for t, happened in enumerate(events):
         for one in happened:
             old, new = desk.column.get(one.symbol), desk.column.get(one.other)
-            if not t or old is None or new is None or not one.value or not np.isnan(out[t, new]):
+            if not t or old is None or new is None or not one.value:
+                continue
+            known = sound.close if one.symbol in desk.contracts else price
+            if np.isfinite((sound.close if known is not price else out)[t, new]):
                 continue
             worth = one.cash if one.kind == "spin_off" else (out[t - 1, old] - one.cash) / one.value
-            until = np.flatnonzero(np.isfinite(price[t:, new]))
+            until = np.flatnonzero(np.isfinite(known[t:, new]))
             stop = t + int(until[0]) if len(until) else len(price)
             out = out.copy() if out is price else out
             out[t:stop, new] = worth

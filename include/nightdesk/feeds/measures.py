@@ -103,7 +103,7 @@ def measure(
 def _columns(panel: Panel, some: slice) -> Panel:
     """A panel of some columns, without what the checks do not look at."""
     arrays = {one.name: getattr(panel, one.name) for one in fields(panel)}
-    cut = {
+    cut: dict[str, Any] = {
         name: one[:, some] for name, one in arrays.items() if isinstance(one, np.ndarray) and one.ndim == 2
     }
     return replace(panel, symbols=panel.symbols[some], events=(), findings=(), hours=None, **cut)

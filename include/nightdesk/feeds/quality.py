@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
-from nightdesk.core.contracts import OptionTerms
+from nightdesk.core.contracts import Contract
 from nightdesk.core.corporate.findings import likely_split
 from nightdesk.core.data_terms import QualityLimits as Limits
 from nightdesk.core.panel import Panel
@@ -228,10 +228,10 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     -----
     A symbol before its first bar is absent, not missing: it fails nothing and is not counted. Of the
     volatility index only the close counts, and no jump of it is a fault; nor is one of an option, whose price
-    may halve in a day, and after its expiry no bar of it is missed. An absent benchmark or volatility
-    index forbids entries; one absent for longer than allowed, or whose bar is faulty, stops the run, and so
-    does a failed share of the universe above its limit, in which a symbol without a bar of the session
-    counts as failed, and of a list of members those of the session alone count.
+    may halve in a day, and after its expiry or a split of its underlying no bar is missed. An absent
+    benchmark or volatility index forbids entries; one absent for longer than allowed, or whose bar is faulty,
+    stops the run, and so does a failed share of the universe above its limit, in which a symbol without a bar
+    of the session counts as failed, and of a list of members those of the session alone count.
     """
     limits, measured = book.quality, _measured(panel, book, compare)
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
@@ -275,7 +275,7 @@ def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:
     """What is measured symbol by symbol; of an option that is over, nothing that speaks of a missing bar."""
     options = {symbol: one.option for symbol, one in book.contracts.items() if one.option is not None}
     measured = measure(panel, book.quality, index=book.volatility_index, options=options, compare=compare)
-    over = _expired(panel, options)
+    over = _over(panel, {symbol: book.contracts[symbol] for symbol in options})
     for name in (*_OF_ABSENCE, "no_bar") if options else ():
         measured.by_check[name][over] = np.nan
     return measured
@@ -316,11 +316,18 @@ def _of_references(
     }
 
 
-def _expired(panel: Panel, options: Mapping[str, OptionTerms]) -> Flags:
+def _over(panel: Panel, options: Mapping[str, Contract]) -> Flags:
     """Where a contract is over, and no bar of it is missed; shape (n_sessions, n_symbols)."""
     out = np.zeros(panel.close.shape, dtype=np.bool_)
-    for symbol, terms in options.items():
-        out[:, panel.symbols.index(symbol)] = panel.sessions > np.datetime64(terms.expiry)
+    row = np.arange(len(panel))
+    for symbol, contract in options.items():
+        n, terms = panel.symbols.index(symbol), contract.option
+        if terms is not None:
+            out[:, n] = panel.sessions > np.datetime64(terms.expiry)
+        # From a split of its underlying on it is another symbol; where that is this one, it has bars.
+        split = panel.split[:, panel.symbols.index(contract.underlying)] != 1.0
+        newest = np.maximum.accumulate(np.where(split, row, -len(panel)))
+        out[:, n] |= panel.age[:, n] > row - newest
     return out
 
 

@@ -148,6 +148,7 @@ def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) 
         "order_type": order.order_type,
         "reference_price": order.reference_price,
         "limit_price": order.limit_price,
+        "account": order.account,
         "status": stored.status,
         "filled_quantity": stored.filled_quantity,
         "events": [row for row in events if row["client_order_id"] == order.client_order_id],

@@ -133,7 +133,11 @@ def _refuse_unheard(book: Book) -> None:
 def _refuse_unsendable(book: Book) -> None:
     """Refuse orders that a broker of the book does not take."""
     for name in book.account_names:
-        _refuse_unsendable_in(book.in_account(name), name if book.accounts else "")
+        try:
+            _refuse_unsendable_in(book.in_account(name), name if book.accounts else "")
+        except Refused as error:
+            key = f"accounts.{name}.kind" if book.accounts else "broker.kind"
+            raise Refused(str(error).replace("broker.kind", key, 1)) from error
 
 
 def _refuse_unsendable_in(book: Book, account: str) -> None:

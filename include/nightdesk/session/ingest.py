@@ -19,6 +19,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data, tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
 from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
+from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.writing import StepOutcome, saving
@@ -97,6 +98,7 @@ def ingest(context: Context) -> StepOutcome:
                     or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
                     or _list_changed(context, earlier.known_by)
+                    or rates_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
@@ -122,7 +124,8 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    return Stored({**counts, **store_headlines(context)}, (*came.notes, *hours.notes))
+    beside = {**store_headlines(context), **store_funding(context)}
+    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
 
 
 def store_bars(context: Context) -> Stored:

@@ -10,7 +10,9 @@ from typing import Any
 
 from nightdesk.accounting.reconciliation import AWAITED
 from nightdesk.session.context import Context
+from nightdesk.session.contract_notices import has_options, underlyings
 from nightdesk.store.ahead import NamedQuery
+from nightdesk.store.bar_rows import late_ask
 from nightdesk.store.quality_outcomes import Part, outcome_ask
 from nightdesk.store.rows import EARLIEST
 from nightdesk.store.transfer_rows import transfers_ask
@@ -36,9 +38,9 @@ ASKED_AHEAD = frozenset(
     {
         *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED,
         "adjustments_of", "applied_migrations", "book_record", "clocks", "cross_rows", "entry_rows",
-        "feeds_health", "fill_rows", "first_origin_decided_on", "gated_rows", "kept_book", "late_actions",
-        "order_by_id", "orders_to_settle", "panel_actions", "paper_fills_since", "paper_open_orders",
-        "paper_order", "paper_state",
+        "exercise_notices_of", "feeds_health", "fill_rows", "first_origin_decided_on", "gated_rows",
+        "kept_book", "late_actions", "order_by_id", "orders_to_settle", "panel_actions", "paper_fills_since",
+        "paper_open_orders", "paper_order", "paper_state",
         "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
         "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
         "stored_days", "strategy_bands", "symbol_numbers", "target_scale", "transfers_of",
@@ -60,13 +62,14 @@ def settle_asks(context: Context) -> list[NamedQuery]:
         *_of(context, "sealed", "adjustments_of"),
         NamedQuery("orders_to_settle", known),
     ]
+    if has_options(context):
+        asks.append(NamedQuery("exercise_notices_of", {"book": book, "session": context.session}))
     if len(context.book.account_names) > 1:
         asks.append(transfers_ask(book, context.as_of))
     run = context.run()
     if previous is None or run is None or run.known_by is None:
         return asks
-    late = {"symbols": list(context.book.symbols), "as_of": context.as_of, "known_by": run.known_by}
-    asks.append(NamedQuery("late_actions", {"book": book, **late}))
+    asks.append(late_ask(book, context.book.symbols, context.as_of, run.known_by, underlyings(context)))
     before = _at(context, previous, "portfolio_row", "position_rows")
     return [*asks, *before, NamedQuery("cross_rows", {"book": book, "first": previous, "last": previous})]
 

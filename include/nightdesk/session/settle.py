@@ -29,7 +29,9 @@ from nightdesk.engine import Market
 from nightdesk.engine.inputs import since_close
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.context import Context
+from nightdesk.session.contract_notices import session_notices, tell_notices, underlyings
 from nightdesk.session.financing_costs import tell_financing
+from nightdesk.session.funding_due import session_funding, tell_funding
 from nightdesk.session.loading import session_market, session_stale, whole_market
 from nightdesk.session.order_identity import identified
 from nightdesk.session.reading_ahead import settle_asks
@@ -94,6 +96,8 @@ def settle(context: Context) -> StepOutcome:
                 keep(context, save, settled.executed.repairs)
                 told = _tell_unbooked(context, start.unbooked)
                 tell_financing(context, settled.entries)
+                tell_notices(context, settled.entries)
+                tell_funding(context, start.notes, settled.entries)
             save.done(
                 fills=len(settled.fills),
                 entries=len(settled.entries),
@@ -124,6 +128,8 @@ class _Start:
         What lies between that decision and this one.
     unbooked : tuple of UnbookedAction
         Late actions that the period cannot book.
+    notes : tuple of str
+        What a person must know of its funding.
     waiting : tuple of StoredOrder
         The orders that were open at that decision.
     booked : mapping of client order id to Decimal
@@ -138,6 +144,7 @@ class _Start:
     opening: Opening
     period: Period
     unbooked: tuple[UnbookedAction, ...]
+    notes: tuple[str, ...]
     waiting: tuple[StoredOrder, ...]
     booked: Mapping[str, Decimal]
     adopted: tuple[Adjustment, ...]
@@ -151,12 +158,13 @@ def _start(context: Context) -> _Start:
         waiting = orders_to_settle(conn, book, *context.moment)
         _refuse_unnamed(context, opening.ledger, waiting, crosses)
         _refuse_rerouted(context, waiting)
-        period, unbooked = _period(context, market, opening.ledger, crosses)
+        lived = _period(context, market, opening.ledger, crosses)
         return _Start(
             market=market,
             opening=opening,
-            period=period,
-            unbooked=unbooked,
+            period=lived.period,
+            unbooked=lived.unbooked,
+            notes=lived.notes,
             waiting=waiting,
             booked=filled_before(conn, book, as_of, [one.order.client_order_id for one in waiting]),
             adopted=adjustments_of(conn, book, as_of),
@@ -253,20 +261,36 @@ def _opening(context: Context) -> Opening:
     return Opening(ledger, marked, previous)
 
 
-def _period(
-    context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]
-) -> tuple[Period, tuple[UnbookedAction, ...]]:
-    """What lies between the decision before and this one, and the late actions that it cannot book."""
+@dataclass(frozen=True)
+class _Lived:
+    """A period, the late actions that it cannot book, and what a person must know of its funding."""
+
+    period: Period
+    unbooked: tuple[UnbookedAction, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _period(context: Context, market: Market, opening: Ledger, crosses: tuple[Cross, ...]) -> _Lived:
+    """What lies between the decision before and this one."""
     previous, book = context.previous, context.book
     terms = accrual_terms(book, [one for one in book.account_names if book.is_simulated(one)])
     if previous is None:
-        return market.period(-1, terms, None, capital=context.record.initial_capital), ()
+        return _Lived(market.period(-1, terms, None, capital=context.record.initial_capital))
     passed = cross_entries(crosses, context.session, context.as_of, terms.contracts)
     late = _belated(context, opening.apply(passed))
-    since = context.schedule.session_of(previous)
     moved = transfers_of(context.conn, book.name, context.as_of, context.as_of) if terms.account_of else ()
-    period = market.period(-1, terms, since, crosses=crosses, late=late.actions, transfers=moved)
-    return period, late.unbooked
+    funding = session_funding(context, opening)
+    period = market.period(
+        -1,
+        terms,
+        context.schedule.session_of(previous),
+        crosses=crosses,
+        late=late.actions,
+        transfers=moved,
+        notices=session_notices(context),
+        funding=funding,
+    )
+    return _Lived(period, late.unbooked, funding.notes)
 
 
 def _crosses(context: Context) -> tuple[Cross, ...]:
@@ -326,11 +350,18 @@ def _belated(context: Context, opening: Ledger) -> Belated:
         As the session before left it, with its crosses.
     """
     book, session = context.book.name, context.session
-    found = late_actions(context.conn, book, context.book.symbols, context.as_of, context.known_by())
+    on = underlyings(context)
+    symbols = context.book.symbols
+    found = late_actions(context.conn, book, symbols, context.as_of, context.known_by(), on)
     ledger, done = opening, Belated()
-    keys = {(one.settled_as_of, one.settled, one.symbol) for one in found}
+    keys = {
+        (one.settled_as_of, one.settled, symbol)
+        for one in found
+        for symbol in (one.symbol, *_contracts_on(one.symbol, on))
+    }
     for settled_as_of, settled, symbol in sorted(keys):
-        mine = [one for one in found if (one.settled_as_of, one.symbol) == (settled_as_of, symbol)]
+        of = (symbol, on.get(symbol, symbol))
+        mine = [one for one in found if one.settled_as_of == settled_as_of and one.symbol in of]
         dated = dated_entries(context.conn, book, settled_as_of, context.previous or settled_as_of)
         entries = [entry for _, entry in dated]
         stands = _standing_actions(whole_market(context), symbol, settled)
@@ -350,6 +381,11 @@ def _belated(context: Context, opening: Ledger) -> Belated:
         for kind in _withdrawn(symbol, settled, entries, stands):
             done = _left(done, _of_kind(mine, kind), f"it was booked, and the {kind} is not known any more")
     return done
+
+
+def _contracts_on(symbol: str, on: Mapping[str, str]) -> list[str]:
+    """The options that are adjusted when a symbol splits."""
+    return [contract for contract, underlying in on.items() if underlying == symbol]
 
 
 def _standing_actions(market: Market, symbol: str, settled: date) -> list[BelatedAction]:

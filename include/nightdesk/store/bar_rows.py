@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 MARKET_LOCK = lock_key("market")
 
+_NO_OPTIONS: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -183,8 +185,22 @@ class LateAction:
     known_at: datetime
 
 
+def late_ask(
+    book: str, symbols: Sequence[str], as_of: datetime, known_by: datetime, on: Mapping[str, str]
+) -> NamedQuery:
+    """What `late_actions` asks, given the same."""
+    values = {"symbols": list(symbols), "as_of": as_of, "known_by": known_by}
+    options = {"contracts": list(on), "underlyings": list(on.values())}
+    return NamedQuery("late_actions", {"book": book, **values, **options})
+
+
 def late_actions(
-    conn: Connection, book: str, symbols: Sequence[str], as_of: datetime, known_by: datetime
+    conn: Connection,
+    book: str,
+    symbols: Sequence[str],
+    as_of: datetime,
+    known_by: datetime,
+    on: Mapping[str, str] = _NO_OPTIONS,
 ) -> tuple[LateAction, ...]:
     """Actions settled before `as_of` that came, changed or went after they were.
 
@@ -200,8 +216,11 @@ def late_actions(
         The decision that is being settled.
     known_by : datetime
         What became known later is not looked at.
+    on : mapping of contract to symbol
+        The options of the book: who holds one holds the actions of its underlying too.
     """
-    rows = read_rows(conn, "late_actions", book=book, symbols=list(symbols), as_of=as_of, known_by=known_by)
+    ask = late_ask(book, symbols, as_of, known_by, on)
+    rows = read_rows(conn, ask.query_name, **ask.values)
     return tuple(LateAction(**row) for row in rows)
 
 

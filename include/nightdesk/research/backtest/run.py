@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nightdesk import factors
 from nightdesk.accounting import Entry, Transfer
+from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
@@ -31,6 +32,7 @@ from nightdesk.feeds.hourly_quality import sound_hours
 from nightdesk.feeds.quality import CheckConsequence, examine
 from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.performance import growth_of
+from nightdesk.research.backtest.funding_walk import refuse_without_history
 from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
 from nightdesk.risk import RiskEvent
 from nightdesk.strategies import View
@@ -102,6 +104,8 @@ class Result:
         Prices that a person took as they are, on the whole panel, ascending by date.
     findings : tuple of ActionFinding
         What was inferred, asked or refused of corporate actions, on the whole panel, ascending.
+    notes : tuple of str
+        Of perpetuals with a history of funding, instants without a rate and rates that changed later.
     before, after : Decided or None
         Of a part, the decisions beside its first and its last one.
     """
@@ -115,6 +119,7 @@ class Result:
     quarantines: tuple[QuarantineSpell, ...] = ()
     accepted: tuple[tuple[str, date], ...] = ()
     findings: tuple[ActionFinding, ...] = ()
+    notes: tuple[str, ...] = ()
     before: Decided | None = None
     after: Decided | None = None
 
@@ -235,6 +240,7 @@ def backtest(
     checked: bool = True,
     known_factors: Mapping[str, Floats] | None = None,
     injected: Sequence[Injection] = (),
+    notices: Sequence[ExerciseNotice] = (),
     transfers: Sequence[Transfer] = (),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
@@ -261,6 +267,8 @@ def backtest(
         Those of the book on the usable bars of this panel, and any others, where they were computed before.
     injected : sequence of Injection
         Signals that take the place of the strategies' own, to exercise the rest.
+    notices : sequence of ExerciseNotice
+        Options that are exercised or assigned early, all of them in sessions that are decided.
     transfers : sequence of Transfer
         What people moved between accounts of the book.
     follow : function of a Result, optional
@@ -270,7 +278,8 @@ def backtest(
     ------
     Refused
         When the panel does not reach so far, a session's data would have stopped the daily run, or a symbol
-        has no volume anywhere while fills are bound by it.
+        has no volume anywhere while fills are bound by it; when a notice is of no decided session, or of more
+        contracts than are held.
     """
     desk = resolve(book)
     _refuse_another_schedule(book, panel)
@@ -306,20 +315,49 @@ def backtest(
         ),
         findings=known.findings,
     )
-    return _walked(undecided, range(t0, stop), transfers, follow)
+    by_session = _noticed(notices, market.sessions[t0:stop])
+    refuse_without_history(book, known.funding)
+    simulation = Simulation(
+        desk,
+        market,
+        undecided.events,
+        notices=by_session,
+        funding=known.funding,
+        transfers=tuple(transfers),
+    )
+    return _walked(undecided, range(t0, stop), simulation, follow)
+
+
+def _noticed(
+    notices: Sequence[ExerciseNotice], sessions: Sequence[date]
+) -> Mapping[date, tuple[ExerciseNotice, ...]]:
+    """Notices by session; `Refused` where one would be ignored."""
+    decided, out = frozenset(sessions), dict[date, tuple[ExerciseNotice, ...]]()
+    for one in notices:
+        if one.session not in decided:
+            raise Refused(
+                f"{one} is of no session that is decided ({sessions[0]} to {sessions[-1]}): widen the span, "
+                "or leave it out"
+            )
+        out[one.session] = (*out.get(one.session, ()), one)
+    return out
 
 
 def _walked(
     undecided: Result,
     sessions: range,
-    transfers: Sequence[Transfer],
+    simulation: Simulation,
     follow: Callable[[Result], None] | None,
 ) -> Result:
     """The result of walking sessions, of which `undecided` holds what is known before."""
-    simulation = Simulation(undecided.desk, undecided.market, undecided.events, transfers=tuple(transfers))
 
     def so_far() -> Result:
-        return replace(undecided, decided=tuple(simulation.decided), events=tuple(simulation.facts))
+        return replace(
+            undecided,
+            decided=tuple(simulation.decided),
+            events=tuple(simulation.facts),
+            notes=tuple(simulation.notes),
+        )
 
     def followed(t: int, progress: Progress) -> Progress:
         if follow is not None and (len(simulation.decided) % FOLLOWED == 0 or t == sessions[-1]):

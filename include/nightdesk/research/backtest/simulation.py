@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -19,9 +19,12 @@ from nightdesk.accounting import (
     at_the_open,
     settle,
 )
+from nightdesk.accounting.exercise_notices import ExerciseNotice
+from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.ledger import Ledger
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.funding import NO_HISTORY, FundingHistory
 from nightdesk.core.money import exact
 from nightdesk.engine import (
     Carried,
@@ -43,6 +46,7 @@ from nightdesk.engine import (
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
+from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
 from nightdesk.risk import NO_LOSS, PeriodLows, RiskEvent, RiskState, period_lows, period_starts
 
 
@@ -87,13 +91,17 @@ class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
     `events` are the facts that it is given, `raised` those that rules of the book set on the way; `transfers`
-    what people moved between accounts of the book.
+    what people moved between accounts of the book; `notices` are the options that end early, by session;
+    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them.
     """
 
     desk: Desk
     market: Market
     events: Sequence[RiskEvent] = ()
+    notices: Mapping[date, tuple[ExerciseNotice, ...]] = field(default_factory=dict)
+    funding: FundingHistory = NO_HISTORY
     decided: list[Decided] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
     transfers: tuple[Transfer, ...] = ()
 
@@ -105,7 +113,9 @@ class Simulation:
         market, before = self.market, progress.state
         if before is None:
             opening, capital = Opening(), self.desk.book.initial_capital
-            period = market.period(t, self._terms, None, ordered=False, capital=capital)
+            period = market.period(
+                t, self._terms, None, ordered=False, capital=capital, notices=self._noticed(t)
+            )
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
             moved = self.transfers and tuple(one for one in self.transfers if one.as_of == market.closes[t])
@@ -116,6 +126,8 @@ class Simulation:
                 ordered=bool(progress.orders),
                 crosses=progress.crosses,
                 transfers=moved,
+                notices=self._noticed(t),
+                funding=self._funding(t),
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
@@ -147,6 +159,26 @@ class Simulation:
         if before is None or before.holdings is None or before.ledger is not ledger:
             return Holdings(self.desk, ledger)
         return before.holdings
+
+    def _funding(self, t: int) -> Funding:
+        """What the period that ends in row `t` has of rates with a history."""
+        if not self.funding.symbols:
+            return NO_FUNDING
+        first = self.decided[0].t
+
+        def settled(row: int) -> Settled:
+            one = self.decided[row - first]
+            return Settled(one.state.ledger, one.entries)
+
+        found = FundingWalk(self.market, self.funding, first, settled).of(t)
+        self.notes.extend(found.notes)
+        return found
+
+    def _noticed(self, t: int) -> tuple[ExerciseNotice, ...]:
+        """The notices of the night before row `t`."""
+        if not self.notices or not self.market.begins_session(t):
+            return ()
+        return self.notices.get(self.market.sessions[t], ())
 
     @cached_property
     def _terms(self) -> AccrualTerms:

@@ -1,0 +1,112 @@
+"""Funding rates as they came: every version, with when its source knew it and when it was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from nightdesk.core.funding import FundingHistory, FundingRate
+from nightdesk.store.bar_rows import MARKET_LOCK
+from nightdesk.store.db import Connection, cursor, now, transaction
+from nightdesk.store.rows import add_rows, read_row, read_rows
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRate:
+    """A version of a rate, and when it was stored (UTC)."""
+
+    version: FundingRate
+    stored_at: datetime
+
+
+def save_funding(conn: Connection, history: FundingHistory, first: datetime) -> int:
+    """Store the versions that are new; how many those are.
+
+    A value that a source has rewritten is one more version, which no decision before now has used. What a
+    source says to be known later than now is left for later.
+
+    Parameters
+    ----------
+    conn : Connection
+        By itself or in a transaction.
+    history : FundingHistory
+    first : datetime
+        Instants before it are left out: no decision of the book was due for them.
+    """
+    with transaction(conn), cursor(conn) as cur:
+        # Under the lock of the market's writers, so that what is stored later has a later instant.
+        cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
+        at = now(conn)
+        came = sorted(one for one in history.rates if one.known_at <= at and one.instant > first)
+        new = _new(came, _stored(conn, sorted(history.symbols)))
+        rows = [
+            {
+                "symbol": one.symbol,
+                "instant": one.instant,
+                "known_at": one.known_at,
+                "rate": one.rate,
+                "stored_at": at,
+            }
+            for one in new
+        ]
+        add_rows(conn, "funding_rates", rows)
+    return len(new)
+
+
+def _stored(conn: Connection, symbols: Sequence[str]) -> list[FundingRate]:
+    return [FundingRate(**row) for row in read_rows(conn, "funding_rates_stored", symbols=list(symbols))]
+
+
+def _new(came: Sequence[FundingRate], held: Sequence[FundingRate]) -> list[FundingRate]:
+    """The versions of `came` that are other than what is held of them; of `held` the last of each counts."""
+    known = {(one.symbol, one.instant, one.known_at): one.rate for one in held}
+    return [one for one in came if known.get((one.symbol, one.instant, one.known_at)) != one.rate]
+
+
+def funding_known(
+    conn: Connection,
+    symbols: Sequence[str],
+    *,
+    first: datetime,
+    lately: datetime,
+    as_of: datetime,
+    known_from: datetime,
+    known_by: datetime,
+    known_before: datetime,
+    stored_before: datetime,
+) -> tuple[StoredRate, ...]:
+    """What a decision knows of the rates of its instants, of the days before, and of what came since.
+
+    Parameters
+    ----------
+    conn : Connection
+    symbols : sequence of str
+    first, as_of : datetime
+        Rates of instants after the one and up to the other.
+    lately : datetime
+        Of all instants after it.
+    known_from, known_by : datetime
+        Known to their source by the one, stored by the other.
+    known_before, stored_before : datetime
+        The same of the decision before: of instants up to `lately` what came after one of them.
+    """
+    rows = read_rows(
+        conn,
+        "funding_rates_known",
+        symbols=list(symbols),
+        first=first,
+        lately=lately,
+        as_of=as_of,
+        known_from=known_from,
+        known_by=known_by,
+        known_before=known_before,
+        stored_before=stored_before,
+    )
+    return tuple(StoredRate(FundingRate(**row), at) for row in rows for at in [row.pop("stored_at")])
+
+
+def funding_changed(conn: Connection, symbols: Sequence[str], as_of: datetime, since: datetime) -> bool:
+    """Whether a rate of an instant up to `as_of` was stored after `since`."""
+    row = read_row(conn, "funding_rates_changed", symbols=list(symbols), as_of=as_of, since=since)
+    return row is not None and bool(row["changed"])
