@@ -147,8 +147,13 @@ WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 SELECT s.strategy, s.symbol, s.direction, s.side, s.strength, s.confidence, s.reason
 FROM unnest(%(strategies)s::text[]) AS wanted (strategy)
 CROSS JOIN LATERAL (
-    SELECT max(as_of) AS as_of FROM nightdesk.signals
-    WHERE book = %(book)s AND as_of < %(as_of)s AND strategy = wanted.strategy
+    SELECT max(as_of) AS as_of FROM (
+        SELECT max(as_of) AS as_of FROM nightdesk.signals
+        WHERE book = %(book)s AND as_of < %(as_of)s AND strategy = wanted.strategy
+        UNION ALL
+        SELECT max(as_of) FROM nightdesk.silent_rows
+        WHERE book = %(book)s AND as_of < %(as_of)s AND table_name = 'signals' AND strategy = wanted.strategy
+    ) AS spoken
 ) AS newest
 JOIN nightdesk.signals s ON s.book = %(book)s AND s.as_of = newest.as_of AND s.strategy = wanted.strategy;
 
@@ -166,8 +171,10 @@ WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY symbol, strategy;
 
 -- name: carried_rows_before
 SELECT * FROM nightdesk.targets
-WHERE book = %(book)s AND as_of = (
-    SELECT max(as_of) FROM nightdesk.targets WHERE book = %(book)s AND as_of < %(as_of)s
+WHERE book = %(book)s AND as_of = greatest(
+    (SELECT max(as_of) FROM nightdesk.targets WHERE book = %(book)s AND as_of < %(as_of)s),
+    (SELECT max(as_of) FROM nightdesk.silent_rows
+     WHERE book = %(book)s AND as_of < %(as_of)s AND table_name = 'targets')
 );
 
 -- name: target_scale
@@ -334,19 +341,37 @@ SELECT
     (SELECT count(*) FROM nightdesk.regimes WHERE book = r.book AND as_of = r.as_of) AS regimes,
     (SELECT count(*) FROM nightdesk.session_quality WHERE book = r.book AND as_of = r.as_of) AS session_quality,
     (SELECT count(*) FROM nightdesk.portfolio WHERE book = r.book AND as_of = r.as_of) AS portfolio,
-    (SELECT count(*) FROM nightdesk.targets WHERE book = r.book AND as_of = r.as_of) AS targets,
-    (SELECT count(*) FROM nightdesk.gated WHERE book = r.book AND as_of = r.as_of) AS gated,
+    (SELECT count(*) FROM nightdesk.targets WHERE book = r.book AND as_of = r.as_of)
+        + (SELECT coalesce(sum(silent), 0)::bigint FROM nightdesk.silent_rows
+           WHERE book = r.book AND as_of = r.as_of AND table_name = 'targets') AS targets,
+    (SELECT count(*) FROM nightdesk.gated WHERE book = r.book AND as_of = r.as_of)
+        + (SELECT coalesce(sum(silent), 0)::bigint FROM nightdesk.silent_rows
+           WHERE book = r.book AND as_of = r.as_of AND table_name = 'gated') AS gated,
     (SELECT count(*) FROM nightdesk.reports WHERE book = r.book AND as_of = r.as_of) AS reports
 FROM nightdesk.runs r WHERE r.book = %(book)s AND r.as_of = %(as_of)s;
 
 -- name: signals_count
-SELECT count(*) AS rows FROM nightdesk.signals
-WHERE book = %(book)s AND as_of = %(as_of)s AND strategy = %(strategy)s;
+SELECT
+    (SELECT count(*) FROM nightdesk.signals
+     WHERE book = %(book)s AND as_of = %(as_of)s AND strategy = %(strategy)s)
+    + (SELECT coalesce(sum(silent), 0)::bigint FROM nightdesk.silent_rows
+       WHERE book = %(book)s AND as_of = %(as_of)s AND strategy = %(strategy)s AND table_name = 'signals') AS rows;
+
+-- name: silent_count
+SELECT count(*) AS strategies FROM nightdesk.silent_rows
+WHERE book = %(book)s AND as_of = %(as_of)s AND table_name = %(table_name)s;
 
 -- name: silent_strategies
-SELECT DISTINCT t.strategy FROM nightdesk.targets t
-WHERE t.book = %(book)s AND t.as_of = %(as_of)s AND NOT EXISTS (
-    SELECT FROM nightdesk.signals s WHERE (s.book, s.as_of, s.strategy) = (t.book, t.as_of, t.strategy))
+SELECT DISTINCT t.strategy FROM (
+    SELECT book, as_of, strategy FROM nightdesk.targets WHERE book = %(book)s AND as_of = %(as_of)s
+    UNION ALL
+    SELECT book, as_of, strategy FROM nightdesk.silent_rows
+    WHERE book = %(book)s AND as_of = %(as_of)s AND table_name = 'targets'
+) t WHERE NOT EXISTS (
+    SELECT FROM nightdesk.signals s WHERE (s.book, s.as_of, s.strategy) = (t.book, t.as_of, t.strategy)
+) AND NOT EXISTS (
+    SELECT FROM nightdesk.silent_rows s
+    WHERE (s.book, s.as_of, s.strategy) = (t.book, t.as_of, t.strategy) AND s.table_name = 'signals')
 ORDER BY 1;
 
 -- name: lock_runs_from

@@ -104,7 +104,7 @@ Edit = Callable[[dict], object]
             lambda b: b["universe"].update({"gold!": {"max_weight": 0.1}}),
             "universe.gold!: found 'gold!'; string should",
         ),
-        (lambda b: b.update(universe={}), "universe: found {}; dictionary should have at least 1 item"),
+        (lambda b: b.update(universe={}), "universe: it names no symbol; name those"),
         (
             lambda b: b["portfolio"].update(volatility_target="high"),
             "portfolio.volatility_target: found 'high'",

@@ -123,3 +123,27 @@ def test_columns_behind_the_universe_take_no_rank_and_change_none() -> None:
 def test_a_universe_that_the_panel_does_not_hold_is_refused() -> None:
     with pytest.raises(Refused, match="a universe of 3 symbols in a panel of 2"):
         factors.compute(panel_of([[1.0, 3.0]]), ["adjusted_close"], benchmark="S0", universe=3)
+
+
+def test_ranks_are_among_members_alone_and_what_is_none_is_below_them() -> None:
+    panel = panel_of([[1.0, 3.0, 2.0, NAN, 9.0]] * 2, symbols=("A", "B", "C", "D", "SPY"))
+    member = np.array([[True, True, True, True], [True, False, True, False]])
+    among = factors.compute(panel, ["rank_adjusted_close"], benchmark="SPY", universe=4, member=member)
+    expected = [[1 / 3, 1.0, 2 / 3, NAN, NAN], [0.5, 0.0, 1.0, NAN, NAN]]
+    np.testing.assert_array_equal(among["rank_adjusted_close"], expected)
+
+
+def test_who_becomes_a_member_later_changes_no_rank_before() -> None:
+    panel = random_panel(3)
+    at = np.random.default_rng(4).random((len(panel), 4)) < 0.7
+    later = at.copy()
+    later[300:] = ~later[300:]
+    names = ["rank_momentum_60", "rank_momentum_60@5"]
+    one, other = (
+        factors.compute(panel, names, benchmark="SPY", universe=4, member=mask) for mask in (at, later)
+    )
+    cut = factors.compute(panel.until(300), names, benchmark="SPY", universe=4, member=at[:300])
+    for name in names:
+        np.testing.assert_array_equal(one[name][:300], other[name][:300])
+        np.testing.assert_array_equal(one[name][:300], cut[name])
+        assert (one[name][300:] != other[name][300:]).any()

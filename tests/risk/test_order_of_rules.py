@@ -33,7 +33,10 @@ from nightdesk.testing.situations import situation
 
 #: The desk's written order; the place in it is the ten of a rule's order.
 WRITTEN_ORDER = {
-    1: ("kill_switch", "daily_loss", "period_loss", "quarantine", "staleness", "references", "regime"),
+    1: (
+        *("member", "kill_switch", "daily_loss", "period_loss"),
+        *("quarantine", "staleness", "references", "regime"),
+    ),
     2: ("drawdown_level", "level_cut", "recovery", "max_drawdown"),
     3: ("stop_loss", "leverage_reduction", "maintenance_margin", "stop_required", "strategy_stop"),
     4: ("correlation",),
@@ -58,6 +61,7 @@ STOPS_EVERY_ENTRY = {"kill_switch", "daily_loss", "period_loss", "references", "
 #: Rules that speak of entries alone, so never of a sale.
 OF_ENTRIES = {
     *STOPS_EVERY_ENTRY,
+    "member",
     "quarantine",
     "staleness",
     "drawdown_level",
@@ -104,6 +108,7 @@ ASK = {
     "TWIN": (5.0, 5.0, 0.385),
     "ALSO": (0.0, 0.03, 0.45),
     "BAD": (0.0, 0.03, 0.45),
+    "GONE": (0.0, 0.03, 0.45),
     "OLD": (0.0, 0.03, 0.45),
     "LAST": (0.0, 0.03, 0.45),
 }
@@ -149,6 +154,7 @@ class Case:
 ALONE = {name: float(n) for n, name in enumerate(SYMBOLS) if name not in ("ALSO", "TWIN", "NEW")}
 
 CASES = {
+    "member": Case(changed={"member": of(1, GONE=0).astype(bool)}),
     "kill_switch": Case(changed={"kill_switch": True}),
     "daily_loss": Case({"limit": -0.02}, changed={"day_return": -0.05}),
     "period_loss": Case({"week": -0.05}, changed={"periods": PeriodLows(week=-0.06)}),
@@ -167,7 +173,7 @@ CASES = {
         standing={"correlations": pairs(MORE_TRIM=0.95, MORE_LESS=0.90, MORE_DUST=0.85, KEPT_TWIN=0.80)},
     ),
     "max_weight": Case(),
-    "position_count": Case({"limit": 10}),
+    "position_count": Case({"limit": 11}),
     "group_count": Case(
         {"limit": 1},
         changed={"groups": of(0, ALSO=1, TWIN=1, **ALONE).astype(np.int64), "group_names": SYMBOLS},

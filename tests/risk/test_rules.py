@@ -19,6 +19,7 @@ BAD = {
     "daily_loss": ({"limit": -0.02}, {"day_return": -0.0201}),
     "regime": ({}, {"band": EXTREME, "vix": 45.0}),
     "references": ({}, {"entries_allowed": False}),
+    "member": ({}, {"member": np.zeros(3, dtype=bool)}),
     "regime, index unknown": ({}, {"band": None, "vix": float("nan")}),
 }
 
@@ -207,6 +208,7 @@ def test_a_strategy_can_close_a_small_position_beside_that_of_another(rule: str)
 
 def test_the_rules_stand_in_their_written_order() -> None:
     assert rule_names() == (
+        "member",
         "kill_switch",
         "daily_loss",
         "period_loss",

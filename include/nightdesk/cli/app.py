@@ -28,7 +28,7 @@ ORDER = (
         "backfill",
         "backtest",
     ),
-    *("checks", "sweep", "stress"),
+    *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),

@@ -43,6 +43,7 @@ def books(
         return
     if book is not None:
         chosen = open_book(book)
+        _check_list(chosen)
         shared = shared_accounts(found.books).get(_folder() / f"{chosen.name}.yaml")
         if shared is not None:
             raise Refused(shared)
@@ -51,7 +52,7 @@ def books(
         return
     if not found.books and not found.refused:
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
-    refused = {**found.refused, **shared_accounts(found.books)}
+    refused = {**found.refused, **shared_accounts(found.books), **_lists_refused(found.books)}
     rows, lacking = [_summary(one) for one in found.books.values()], _fileless()
     # What is refused stands first: the list of those that are well may be long.
     for one in lacking:
@@ -99,7 +100,7 @@ def in_full(book: Book) -> dict[str, Any]:
     from nightdesk.engine import resolve
 
     desk = resolve(book)
-    tree = book.model_dump(mode="json")
+    tree = book.tree
     for name, strategy in desk.strategies.items():
         tree["strategies"][name]["params"] = strategy.params.model_dump(mode="json")
     for rule in desk.rules:
@@ -136,7 +137,7 @@ def _stored(book: str | None) -> dict[str, Any]:
         found = stored_book(conn, book)
     if found is None:
         raise Refused(f"nothing is stored of a book {book}: no step of it was ever begun")
-    return found.model_dump(mode="json")
+    return found.tree
 
 
 def _folder() -> Path:
@@ -151,12 +152,33 @@ def _cell(value: object) -> str:
     return money(value) if isinstance(value, Decimal) else str(value)
 
 
+def _check_list(book: Book) -> None:
+    """Refuse a book whose list of members cannot be read."""
+    if book.members is not None:
+        from nightdesk.feeds.member_lists import read_members
+
+        read_members(book.members.members)
+
+
+def _lists_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
+    """The books whose list of members cannot be read, and why."""
+    from nightdesk.core.errors import Refused
+
+    refused = {}
+    for path, book in books.items():
+        try:
+            _check_list(book)
+        except Refused as error:
+            refused[path] = f"{path}: {error}"
+    return refused
+
+
 def _summary(book: Book) -> dict[str, object]:
     entries = [book.entry_of(name) for name in book.account_names]
     values = (
         book.name,
         book.title,
-        len(book.universe),
+        len(book.universe) if book.members is None else book.members.members,
         ", ".join(book.strategies),
         ", ".join(book.feeds.daily),
         ", ".join(dict.fromkeys(one.kind for one in entries)),

@@ -84,11 +84,20 @@ def factor_frame(book: Book, first: date, last: date, feed: str | None = None) -
     from nightdesk.factors import STANDARD, compute
     from nightdesk.feeds.hourly_quality import sound_panel
     from nightdesk.research.backtest.data import origin_of, read_market
+    from nightdesk.research.member_books import with_listed
 
-    panel = read_market(book, origin_of(book, first), last, [feed] if feed else None).panel
+    origin = origin_of(book, first)
+    book = with_listed(book, origin, first, last)
+    panel = read_market(book, origin, last, [feed] if feed else None).panel
     names = tuple(dict.fromkeys((*STANDARD, *resolve(book).factor_names)))
     sound = sound_panel(panel, book)
-    arrays = compute(sound, names, benchmark=book.benchmark, universe=len(book.symbols))
+    arrays = compute(
+        sound,
+        names,
+        benchmark=book.benchmark,
+        universe=len(book.symbols),
+        member=book.member_mask(sound.sessions),
+    )
     wanted = panel.age >= 0
     wanted[panel.sessions < np.datetime64(first, "D")] = False
     if book.volatility_index not in book.symbols:

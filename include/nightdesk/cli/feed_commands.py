@@ -54,12 +54,15 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     from nightdesk.cli.book_commands import open_book
     from nightdesk.feeds import make
     from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.feeds.member_lists import read_members
     from nightdesk.store.bar_rows import save_market
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.health_rows import Health
 
     check_span(first, last)
     chosen = open_book(book)
+    if chosen.members is not None:
+        chosen = chosen.with_members(read_members(chosen.members.members), first, last)
     names = chosen.feeds.daily if feed is None else (feed,)
     chain = [make(name, calendar=chosen.calendar, continuous=chosen.continuous_symbols) for name in names]
     with database() as conn:

@@ -55,12 +55,13 @@ def begin(book: Book, first: date, last: date) -> Start:
     Raises
     ------
     Refused
-        When the span holds no session, its last one is not over, or the book's own origin does not lie before
-        it.
+        When the span holds no session, its last one is not over, the book's own origin does not lie before
+        it, or its list of members cannot be read.
     """
     from nightdesk.core.calendar import as_date, get_calendar
     from nightdesk.core.errors import Refused
     from nightdesk.research.backtest.data import origin_of
+    from nightdesk.research.member_books import with_listed
 
     check_span(first, last)
     calendar = get_calendar(book.calendar)
@@ -72,5 +73,7 @@ def begin(book: Book, first: date, last: date) -> Start:
         raise Refused(f"{as_date(sessions[-1])} is not over: the newest session with bars is {newest}")
     inception = as_date(sessions[0])
     origin = origin_of(book, inception)
-    begun = book.model_copy(update={"inception": inception, "origin": origin})
-    return Start(begun, origin, inception, as_date(sessions[-1]), last, len(sessions))
+    decided_last = as_date(sessions[-1])
+    begun = with_listed(book, origin, inception, decided_last)
+    begun = begun.model_copy(update={"inception": inception, "origin": origin})
+    return Start(begun, origin, inception, decided_last, last, len(sessions))

@@ -107,6 +107,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.holdings import stale_holdings_of
     from nightdesk.store.kill_switch_rows import kill_switch
     from nightdesk.store.ledger_rows import dated_marks
+    from nightdesk.store.member_rows import not_members
     from nightdesk.store.risk_state_rows import newest_risk_state
     from nightdesk.store.rows import read_rows
 
@@ -119,7 +120,9 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     dated = dated_marks(conn, book)
     marks, settled = list(dated.values()), next(reversed(dated), None)
     positions = [] if settled is None else _positions(conn, book, settled, marks[-1])
+    held = {row["symbol"] for row in positions}
     checked = None if not newest else newest[0]["as_of"]
+    left = frozenset(() if checked is None else not_members(conn, book, checked))
     killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
     lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
     against = concerns_of(conn, book, schedule, lacking)
@@ -140,9 +143,10 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "drawdown": None if stood is None else drawdown_document(stood.state),
         "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
         "since_inception": _since_inception(conn, book, marks),
-        "data": _data(conn, book, newest[0] if newest else None, schedule),
+        "data": _data(conn, book, newest[0] if newest else None, schedule, left - held),
         "accounts": account_documents(conn, book, several_only=True),
         "positions": positions,
+        "leaving": sorted(held & left),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
@@ -200,9 +204,13 @@ def _following(conn: Connection, book: str, schedule: Schedule | None) -> dict[s
 
 
 def _data(
-    conn: Connection, book: str, decided: Mapping[str, Any] | None, schedule: Schedule | None
+    conn: Connection,
+    book: str,
+    decided: Mapping[str, Any] | None,
+    schedule: Schedule | None,
+    gone: frozenset[str],
 ) -> dict[str, Any]:
-    """What the checks of a decision found, and what its ingest left out."""
+    """What the checks of a decision found but of what is `gone`, and what its ingest left out."""
     from nightdesk.store.health_rows import ingest_notes, quarantines_at, read_findings
 
     if decided is None:
@@ -217,7 +225,7 @@ def _data(
         "checks": [
             {**row, "since": begun.get(row["symbol"]) if row["outcome"] == "quarantined" else None}
             for row in read_findings(conn, book, as_of)
-            if row["outcome"] != "passed"
+            if row["outcome"] != "passed" and row["symbol"] not in gone
         ],
         "left_out": ingest_notes(conn, book, as_of),
     }

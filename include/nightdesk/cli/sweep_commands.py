@@ -79,6 +79,7 @@ def sweep(
     A backtest for each, in parallel, on bars that are read once. It only measures: the book's file stays as
     it is. A combination that is no valid book is a row with its reason.
     """
+    from nightdesk.research.member_books import with_listed
     from nightdesk.research.sweep.grid import points, read_axis
     from nightdesk.research.sweep.sensitivity import falling_away
     from nightdesk.research.sweep.trials import SweepSpan
@@ -92,11 +93,12 @@ def sweep(
     with progress(f"reading bars of {named.name}"):
         market = start.read(feed)
     span = SweepSpan(market.panel, start.origin, start.inception, last)
+    of_span = (start.origin, start.inception, start.last)
     with progress(f"trying {len(grid):,} points", len(grid)) as advance:
         trials = try_all(
-            named,
+            with_listed(named, *of_span),
             grid,
-            lambda settings: open_book(book, settings),
+            lambda settings: with_listed(open_book(book, settings), *of_span),
             span,
             jobs=processors() if jobs is None else jobs,
             done=advance,

@@ -33,22 +33,31 @@ def trace(
 
     The bars are those that the decision knew; all else is what was stored of it.
     """
-    from nightdesk.core.errors import Refused
     from nightdesk.operations.trace import trace as story_of
     from nightdesk.session.entry import open_context
 
     loaded = open_book(book)
-    if symbol not in loaded.panel_symbols:
-        raise Refused(
-            f"{symbol} is not a symbol of book {loaded.name}: they are {', '.join(loaded.panel_symbols)}"
-        )
+    if loaded.members is None:
+        _check_symbol(loaded, symbol)
     _check_day(loaded, day, as_of)
     with (
         database() as conn,
         open_context(book, as_of or _newest(conn, loaded, day), conn=conn) as context,
     ):
+        _check_symbol(context.book, symbol)
         story = story_of(context, symbol)
     show(story, as_json=json, text=lambda: _lines(story))
+
+
+def _check_symbol(book: Book, symbol: str) -> None:
+    """Refuse a symbol that the book has no bars of."""
+    from nightdesk.core.errors import Refused
+
+    if symbol not in book.panel_symbols:
+        which = f"they are {', '.join(book.panel_symbols)}"
+        if book.members is not None:
+            which = f"`nightdesk members {book.name}` lists its members"
+        raise Refused(f"{symbol} is not a symbol of book {book.name}: {which}")
 
 
 def _newest(conn: Connection, book: Book, day: date | Literal["newest"]) -> date | datetime:

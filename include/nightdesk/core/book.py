@@ -8,13 +8,16 @@ feeds) ask of their own parameters is checked by `nightdesk.engine.resolve`.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from nightdesk.core.account_terms import MAIN, AccountEntry, BrokerEntry, Orders, Tax
 from nightdesk.core.book_errors import describe
@@ -26,6 +29,8 @@ from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
 from nightdesk.core.fields import Frozen, Name, Params, Symbol
 from nightdesk.core.margin import Margin
+from nightdesk.core.member_terms import MemberTerms
+from nightdesk.core.members import Flags, Membership
 from nightdesk.core.portfolio_terms import Band, Portfolio, StrategyEntry
 from nightdesk.core.reporting_terms import Alerts, Figure, Target
 from nightdesk.core.routes import account_faults, route_faults, route_of
@@ -74,7 +79,12 @@ class Book(Frozen):
     )
     orders: Orders = Field(Orders(), description="how its orders are sent")
     universe: dict[Symbol, Instrument] = Field(
-        min_length=1, description="what may be traded: instruments by symbol"
+        description="what may be traded: instruments by symbol, or the keys of a list of members"
+    )
+    members: MemberTerms | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book that lists its symbols keeps its hash
+        description="never written: what `universe` says where it names a list of members",
     )
     strategies: dict[Name, StrategyEntry] = Field(
         min_length=1, description="what trades in it: strategies by name"
@@ -103,6 +113,26 @@ class Book(Frozen):
     )
     alerts: Alerts = Field(Alerts(), description="how people are told, and of what")
 
+    #: Of a book with a list of members, the list as it was known; None before it was read.
+    _membership: Membership | None = PrivateAttr(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_member_terms(cls, tree: Any) -> Any:
+        """Read a universe that names a list as `members`; its own symbols are those that are always in it."""
+        if not isinstance(tree, Mapping):
+            return tree
+        if "members" in tree:
+            raise ValueError("members: unknown key; a list of members is named by universe.members")
+        said = tree.get("universe")
+        if not isinstance(said, Mapping) or "members" not in said:
+            return tree
+        try:
+            terms = MemberTerms.model_validate(said)
+        except ValidationError:
+            return {**tree, "members": said, "universe": {}}  # what is wrong is told by the field
+        return {**tree, "members": terms, "universe": {one: terms.instrument(one) for one in terms.always}}
+
     @model_validator(mode="before")
     @classmethod
     def _with_levels(cls, tree: Any) -> Any:
@@ -130,6 +160,7 @@ class Book(Frozen):
             *self._financing_faults(),
             *self._date_faults(),
             *self._contract_faults(),
+            *self._universe_faults(),
         ]
         if faults:
             raise ValueError("\n".join(faults))
@@ -147,8 +178,15 @@ class Book(Frozen):
             yield "broker: missing; it must be given, or accounts with routes in its place"
         else:
             yield from account_faults(self.accounts, self.initial_capital)
-            yield from route_faults(self.accounts, self.routes, self.universe)
+            yield from route_faults(self.accounts, self.routes, self._routed)
             yield from self._unbounded_faults()
+
+    @property
+    def _routed(self) -> Mapping[str, Instrument]:
+        """What routes lead from: the universe, and what its list may name."""
+        if self.members is None:
+            return self.universe
+        return {**self.members.named, "every listed symbol": self.members.each}
 
     def _unbounded_faults(self) -> Iterator[str]:
         """Money of one account pays no purchase in another: a rule must see to it."""
@@ -204,7 +242,8 @@ class Book(Frozen):
         for key, named in (("havens", self.levels.havens), ("first_out", self.levels.first_out)):
             for symbol in named:
                 if symbol not in self.universe:
-                    yield f"levels.{key}: {symbol} is no symbol of this book's universe"
+                    where = "universe" if self.members is None else "universe.always"
+                    yield f"levels.{key}: {symbol} is no symbol of this book's {where}"
 
     def _financing_faults(self) -> Iterator[str]:
         if self.financing is not None:
@@ -225,6 +264,22 @@ class Book(Frozen):
     def _date_faults(self) -> Iterator[str]:
         if self.origin is not None and self.inception is not None and self.origin >= self.inception:
             yield f"origin {self.origin} must lie before inception {self.inception}"
+
+    def _universe_faults(self) -> Iterator[str]:
+        if self.members is None:
+            if not self.universe:
+                yield "universe: it names no symbol; name those that may be traded, or a list of members"
+            return
+        if self.schedule.rhythm == "hourly":
+            yield (
+                "universe.members: found a list, and the book decides hourly, while members change by "
+                "sessions: list the symbols, or set schedule to daily"
+            )
+        own = {f"symbols.{symbol}": one for symbol, one in self.members.named.items()}
+        terms = {} if self.financing is not None else {"each": self.members.each, **own}
+        for where, one in terms.items():
+            if one.borrow_rate is not None:
+                yield f"universe.{where}.borrow_rate: the book has no financing that it belongs to; add one"
 
     def _contract_faults(self) -> Iterator[str]:
         for symbol, one in self.universe.items():
@@ -256,6 +311,62 @@ class Book(Frozen):
                 )
             if terms is not None and self.inception is not None and terms.expiry < self.inception:
                 yield f"{where}: it expired on {terms.expiry}, before {self.inception}; leave it out"
+
+    def with_members(self, membership: Membership, first: date, last: date) -> Book:
+        """The book with a universe of all that is, or was, a member from `first` to `last`.
+
+        What may be held at `last` is among them, so that it has bars; who is a member says `member_mask`.
+
+        Parameters
+        ----------
+        membership : Membership
+            The list as it was known.
+        first, last : date
+            The sessions of the panel; what becomes a member after `last` is left out.
+        """
+        if self.members is None:
+            raise ValueError(f"book {self.name} lists its symbols")
+        groups = dict.fromkeys(self.members.always, "") | membership.groups(first, last)
+        if self.volatility_index in groups:
+            raise Refused(
+                f"{self.members.members}: {self.volatility_index} is the volatility index of book "
+                f"{self.name} and no share: take it out of the list"
+            )
+        universe = {
+            symbol: self.members.instrument(symbol, group) for symbol, group in sorted(groups.items())
+        }
+        book = self.model_copy(update={"universe": universe})
+        book._membership = membership
+        return book
+
+    @property
+    def membership(self) -> Membership | None:
+        """The list that its universe was made of; None where it has none, or before it was read."""
+        return self._membership
+
+    def member_mask(self, sessions: NDArray[Any]) -> Flags | None:
+        """Who is a member when, of shape (n_sessions, n_symbols); None in a book that lists its symbols.
+
+        Parameters
+        ----------
+        sessions : ndarray of shape (n_sessions,), datetime64[D]
+            Ascending.
+
+        Raises
+        ------
+        Refused
+            When the list of its members was not read.
+        """
+        if self.members is None:
+            return None
+        if self._membership is None:
+            raise Refused(
+                f"book {self.name}: its members are in {self.members.members}, and that list was not read: "
+                "take the book of a span (`with_listed`) or of a decision (`Context.as_listed`)"
+            )
+        mask = self._membership.mask(sessions, self.symbols)
+        mask[:, np.isin(self.symbols, self.members.always)] = True
+        return mask
 
     @property
     def account_names(self) -> tuple[str, ...]:
@@ -375,6 +486,21 @@ class Book(Frozen):
         return own or self.costs
 
     @property
+    def document(self) -> str:
+        """The book as JSON that `parse_book` reads; of a list of members where it is, not what it holds."""
+        if self.members is None:
+            return self.model_dump_json()
+        return json.dumps(self.tree)
+
+    @property
+    def tree(self) -> dict[str, Any]:
+        """The same as plain values."""
+        tree = self.model_dump(mode="json")
+        if self.members is not None:
+            tree["universe"] = tree.pop("members")
+        return tree
+
+    @property
     def configuration(self) -> str:
         """All that the book decides by as JSON, independent of the file's layout and of who is told.
 
@@ -387,6 +513,8 @@ class Book(Frozen):
             left_out["financing"] = of_symbols["borrow_rate"] = True
         if self.margin == Margin():
             left_out["margin"] = True
+        if self.members is not None:  # where the list is and the terms of its symbols, not what it holds
+            left_out["universe"] = True
         return self.model_dump_json(exclude=left_out)
 
     @property
@@ -431,8 +559,19 @@ def parse_book(tree: Mapping[str, Any], source: str) -> Book:
     try:
         return Book.model_validate(tree)
     except ValidationError as error:
-        words = "\n".join(describe(dict(one), Book, MaxDrawdownLimit) for one in error.errors())
+        words = "\n".join(describe(_as_written(dict(one)), Book, MaxDrawdownLimit) for one in error.errors())
         raise Refused("\n".join(f"{source}: {line}" for line in words.split("\n"))) from error
+
+
+def _as_written(error: dict[str, Any]) -> dict[str, Any]:
+    """An error of the keys of a list of members, with their path as the file has it."""
+    first, *rest = error["loc"] or ("",)
+    if first != "members":
+        return error
+    if rest or error["type"] != "value_error":
+        return {**error, "loc": ("universe", *rest)}
+    lines = str(error["ctx"]["error"]).splitlines()
+    return {**error, "loc": (), "ctx": {"error": "\n".join(f"universe.{line}" for line in lines)}}
 
 
 def _set_key(path: Path, tree: dict[str, Any], key: str, value: Any) -> None:

@@ -34,7 +34,7 @@ from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
 from nightdesk.portfolio import Ask, Bundles, Dropped
-from nightdesk.portfolio.sizing import left, reduced
+from nightdesk.portfolio.sizing import entered, left, reduced
 from nightdesk.risk import (
     Breach,
     Entering,
@@ -47,6 +47,7 @@ from nightdesk.risk import (
     verdicts,
     without_entries,
 )
+from nightdesk.strategies.strategy import Direction, SignalSide
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
+    day = _of_members(day, held)
     made = day.terms(desk)
     leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
@@ -125,6 +127,20 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
 def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
     """Numbers of shape (n_strategies, 1) as a method is told them: that of one strategy as a plain number."""
     return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
+
+
+def _of_members(day: Day, held: Floats) -> Day:
+    """The day without entries in what is no member: that takes no part of the capital.
+
+    An entry on the other side of what is held still leaves that.
+    """
+    if day.member is True:
+        return day
+    enters = entered(day.direction, day.side)
+    outside = ~day.member & (enters != 0)
+    turns = outside & (enters * held < 0)
+    direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
+    return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +323,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         multiplier=day.multiplier,
         outlay=desk.outlay,
         hedged=None if wanted.bundles is None else hedged(wanted, wanted.bundles),
+        member=day.member,
         accounts=account_funds(desk, state, day),
     )
 

@@ -344,14 +344,14 @@ def resolve(book: Book) -> Desk:
         for name, entry in book.strategies.items()
     }
     for name, strategy in made.items():
-        strategy.check(book.symbols, f"strategies.{name}")
+        _check_symbols(book, name, strategy)
         if not strategy.sides <= sizing[name].sides:
             raise Refused(
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
     _refuse_shorts_without_margin(book, made)
-    rules = risk.make_rules(book.limits, also=() if book.levels is None else risk.LEVEL_RULES)
+    rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
     plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
@@ -363,6 +363,7 @@ def resolve(book: Book) -> Desk:
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
     _refuse_another_clock(book, made, names)
+    _refuse_learning_from_members(book, made)
     return Desk(
         book=book,
         strategies=made,
@@ -382,6 +383,36 @@ def resolve(book: Book) -> Desk:
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
     )
+
+
+def _check_symbols(book: Book, name: str, strategy: Strategy) -> None:
+    """Refuse a strategy that names symbols which the book need not hold."""
+    if book.members is None:
+        strategy.check(book.symbols, f"strategies.{name}")
+        return
+    try:
+        strategy.check(book.members.always, f"strategies.{name}")
+    except Refused as error:
+        raise Refused(
+            f"{error}; the universe is a list whose members change: what a strategy names by itself stands "
+            "under universe.always"
+        ) from error
+
+
+def _rules_that_come_with(book: Book) -> tuple[str, ...]:
+    """The rules that a book has for its drawdown levels, and for its list of members."""
+    of_levels = () if book.levels is None else risk.LEVEL_RULES
+    return of_levels if book.members is None else (*of_levels, risk.MEMBER_RULE)
+
+
+def _refuse_learning_from_members(book: Book, made: Mapping[str, Strategy]) -> None:
+    """Refuse strategies that learn, which would learn from what became a member later."""
+    for name, one in made.items():
+        if book.members is not None and isinstance(one, LearningStrategy):
+            raise Refused(
+                f"strategies.{name}: it learns from the bars of all symbols, and the universe is a list "
+                "whose members change: list the symbols in the universe, or take another strategy"
+            )
 
 
 def _alike(one: Sizing, other: Sizing) -> bool:

@@ -212,6 +212,8 @@ class Day:
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
     bundle, ratio : ndarrays of shape (n_strategies, n_symbols), or None
         The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
+    member : bool ndarray of shape (n_symbols,), or True
+        Who is a member of the universe in this session; True in a book that lists its symbols.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     made : DayTerms or None
@@ -243,6 +245,7 @@ class Day:
     multiplier: Floats | float = 1.0
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
+    member: Flags | Literal[True] = True
     made: InitVar[DayTerms | None] = None
     _made: DayTerms | None = field(init=False, compare=False, repr=False)
 

@@ -80,6 +80,8 @@ class Market:
         Opens at which no order fills.
     hours : HourRows or None
         What the rows have beside that where they are hours.
+    member : bool ndarray of shape (n_sessions, n_symbols) or None
+        Who is a member of the universe; None in a book that lists its symbols.
     """
 
     desk: Desk
@@ -118,6 +120,7 @@ class Market:
     hours: HourRows | None = None
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
+    member: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -132,6 +135,7 @@ class Market:
             vix=self.vix,
             factors=self.factors,
             models=self.models,
+            member=self.member,
         )
 
     def newest(self, count: int = 2) -> Market:
@@ -159,6 +163,7 @@ class Market:
             signals={name: one.rows(first, len(self)) for name, one in self.signals.items()},
             models={name: models[first:] for name, models in self.models.items()},
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
+            member=None if self.member is None else self.member[first:],
         )
 
     def day(self, t: int) -> Day:
@@ -195,6 +200,7 @@ class Market:
             multiplier=self.desk.multiplier,
             bundle=None if self.bundle is None else self.bundle[t],
             ratio=None if self.ratio is None else self.ratio[t],
+            member=True if self.member is None else self.member[t],
             made=self._terms.row(t),
         )
 
@@ -368,12 +374,10 @@ class Market:
 
 
 #: The fields of a market that have a row a session; `returns` has its windows' rows before them.
-_BY_SESSION = tuple(
-    one.name
-    for one in fields(Market)
-    if one.name
-    not in ("desk", "factors", "signals", "models", "injected", "bad_opens", "hours", "bundle", "ratio")
+_OF_OTHER_SHAPES = frozenset(
+    {"desk", "factors", "signals", "models", "injected", "bad_opens", "hours", "bundle", "ratio", "member"}
 )
+_BY_SESSION = tuple(one.name for one in fields(Market) if one.name not in _OF_OTHER_SHAPES)
 
 
 @dataclass(frozen=True)
@@ -438,7 +442,7 @@ def observe(
     Market
         Row t is a function of rows up to t.
     """
-    n = len(desk.symbols)
+    n, member = len(desk.symbols), desk.book.member_mask(panel.sessions)
     if withheld is None:
         withheld = Withheld.nothing(panel)
     if entries_allowed is None:
@@ -447,7 +451,7 @@ def observe(
     own = {name: factors[name][:, :n] for name in desk.factor_names}
     models: Mapping[str, tuple[Model, ...]] = {}
     if signals is None:
-        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index)
+        view = View.of(sound, factors, desk.symbols, desk.book.volatility_index, member)
         view = with_models(view, desk.strategies.values())
         models = view.models
         signals = {name: strategy.signals(view) for name, strategy in desk.strategies.items()}
@@ -490,6 +494,7 @@ def observe(
         hours=None if panel.hours is None else _hour_rows(desk, panel.hours),
         bundle=bundle,
         ratio=ratio,
+        member=member,
     )
 
 

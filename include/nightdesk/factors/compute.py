@@ -29,6 +29,8 @@ class Source:
     universe : int
         The first so many columns may be traded. What compares symbols with each other looks at these alone:
         the references behind them (benchmark, volatility index) take no place among them.
+    member : bool ndarray of shape (n_rows, universe), optional
+        Who of them is a member in each row; all by default. Others take no place among them either.
 
     Raises
     ------
@@ -36,7 +38,7 @@ class Source:
         When the panel has fewer columns.
     """
 
-    def __init__(self, panel: Panel, benchmark: str, universe: int) -> None:
+    def __init__(self, panel: Panel, benchmark: str, universe: int, member: Flags | None = None) -> None:
         if not 0 <= universe <= len(panel.symbols):
             raise Refused(
                 f"a universe of {universe} symbols in a panel of {len(panel.symbols)}: "
@@ -45,6 +47,7 @@ class Source:
         self.panel = panel
         self.benchmark = benchmark
         self.universe = universe
+        self.member = member
         self._made: dict[str, Floats] = {}
 
     @cached_property
@@ -104,7 +107,9 @@ class Source:
         return out
 
 
-def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int) -> dict[str, Floats]:
+def compute(
+    panel: Panel, names: Iterable[str], *, benchmark: str, universe: int, member: Flags | None = None
+) -> dict[str, Floats]:
     """Compute factors over a whole panel.
 
     In a panel of hours, factors of sessions are those of the newest session that was over at the row's
@@ -123,6 +128,9 @@ def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int
     universe : int
         How many of the first columns may be traded (`Book.symbols`); ranks are among these alone, whatever
         references stand behind them.
+    member : bool ndarray of shape (n_rows, universe), optional
+        Who of them is a member of the universe in each row (`Book.member_mask`), of a panel of sessions; all
+        by default. Ranks are among members alone, and 0 for what is none.
 
     Returns
     -------
@@ -143,7 +151,7 @@ def compute(panel: Panel, names: Iterable[str], *, benchmark: str, universe: int
             f"factor {hourly!r} is over hours, and this panel holds sessions: "
             "set the book's schedule to hourly, or take the factor over sessions"
         )
-    own, days = (Source(one, benchmark, universe) for one in (panel, panel.days))
+    own, days = (Source(one, benchmark, universe, member) for one in (panel, panel.days))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return {
             name: own.factor(name.removeprefix(HOURLY)) if one.hourly else _by_row(panel, days, name)

@@ -14,11 +14,16 @@ def rank(source: Source, base: str) -> Floats:
     """Percentile rank of a factor among the symbols of the universe that have it, ties averaged.
 
     In (0, 1]: the lowest of n symbols has 1/n, the highest 1. Columns behind the universe (benchmark,
-    volatility index) have none and do not count.
+    volatility index) have none and do not count. In a universe whose members change only members count in
+    each session; what is none and has the factor is below them all, at 0.
     """
     values = source.factor(base)
-    out = np.full_like(values, np.nan)
-    out[:, : source.universe] = percentile_ranks(values[:, : source.universe])
+    out, own = np.full_like(values, np.nan), values[:, : source.universe]
+    if source.member is None:
+        out[:, : source.universe] = percentile_ranks(own)
+        return out
+    ranks = percentile_ranks(np.where(source.member, own, np.nan))
+    out[:, : source.universe] = np.where(source.member | ~np.isfinite(own), ranks, 0.0)
     return out
 
 

@@ -231,7 +231,7 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     may halve in a day, and after its expiry or a split of its underlying no bar is missed. An absent
     benchmark or volatility index forbids entries; one absent for longer than allowed, or whose bar is faulty,
     stops the run, and so does a failed share of the universe above its limit, in which a symbol without a bar
-    of the session counts as failed.
+    of the session counts as failed, and of a list of members those of the session alone count.
     """
     limits, measured = book.quality, _measured(panel, book, compare)
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
@@ -241,7 +241,10 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
     others = _of_references(measured, failed, references) | {
         "failed_share": _failed_share(
-            measured.by_check["absent"], quarantined, [at[one] for one in book.symbols]
+            measured.by_check["absent"],
+            quarantined,
+            [at[one] for one in book.symbols],
+            book.member_mask(panel.sessions),
         )
     }
     failed |= _failing(others, measured.jumps, limits)
@@ -328,10 +331,10 @@ def _over(panel: Panel, options: Mapping[str, Contract]) -> Flags:
     return out
 
 
-def _failed_share(age: Measured, quarantined: Flags, universe: list[int]) -> Floats:
+def _failed_share(age: Measured, quarantined: Flags, universe: list[int], member: Flags | None) -> Floats:
     """Shape (n_sessions, 1)."""
-    of_universe = np.zeros(age.shape[1], dtype=bool)
-    of_universe[universe] = True
+    of_universe = np.zeros(age.shape if member is not None else age.shape[1], dtype=bool)
+    of_universe[..., universe] = True if member is None else member
     listed = ~np.isnan(age) & of_universe
     bad = listed & (quarantined | (age > 0))
     share: Floats = bad.sum(axis=1, keepdims=True) / np.maximum(listed.sum(axis=1, keepdims=True), 1)

@@ -13,7 +13,7 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.core.schedule import schedule_of
-from nightdesk.session.context import beginning, book_path, project_root
+from nightdesk.session.context import beginning, book_path, project_root, with_all_listed
 from nightdesk.store.action_rows import PERSON
 from nightdesk.store.bar_rows import known_now, save_market
 from nightdesk.store.bars_hourly import read_hourly_panel
@@ -75,7 +75,7 @@ def accept(
 
     if not reason.strip() or not who.strip():
         raise Refused("accepting a price wants a reason and a person: who says so, and why?")
-    loaded = load_book(book_path(book, project_root(environ)))
+    loaded = with_all_listed(conn, load_book(book_path(book, project_root(environ))))
     must_be_a_session_of(loaded, symbol, session)
     schedule = schedule_of(loaded)
     decision = schedule.latest_completed(now(conn))

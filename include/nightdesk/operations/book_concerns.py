@@ -22,7 +22,8 @@ from nightdesk.store.foreign_order_rows import foreign_orders
 from nightdesk.store.health_rows import quarantines_at, read_findings
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
-from nightdesk.store.ledger_rows import disputed_positions, latest_marked
+from nightdesk.store.ledger_rows import disputed_positions, latest_marked, positions_of
+from nightdesk.store.member_rows import not_members
 from nightdesk.store.risk_state_rows import newest_risk_state
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def concerns_of(
     quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
     spells = quarantines_at(conn, book, session, as_of)
     stopped = [row["detail"] for row in findings if row["outcome"] == "stopped"]
+    gone = frozenset(not_members(conn, book, as_of)) - held_symbols(conn, book)
     blocked = [] if quality is None or quality.entries_allowed else [quality.reason]
     return concerns(
         switch,
@@ -72,10 +74,17 @@ def concerns_of(
         quarantined=[
             (_since(spells.get(row["symbol"]), schedule), row["detail"])
             for row in findings
-            if row["outcome"] == "quarantined"
+            if row["outcome"] == "quarantined" and row["symbol"] not in gone
         ],
         stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
     )
+
+
+def held_symbols(conn: Connection, book: str) -> frozenset[str]:
+    """What a book holds at its newest mark."""
+    marked = latest_marked(conn, book)
+    rows = [] if marked is None else positions_of(conn, book, marked)
+    return frozenset(row["symbol"] for row in rows if row["quantity"])
 
 
 def _decision(row: Mapping[str, Any], schedule: Schedule | None) -> str:

@@ -165,7 +165,8 @@ def _entries(
     """What the action books on a ledger, at the newest prices."""
     units = {one.symbol: Decimal(1) for one in ledger.held()}
     if book is not None:
-        units = {symbol: instrument.unit for symbol, instrument in book.universe.items()}
+        of_members = {} if book.members is None else dict.fromkeys(units, book.members.each.unit)
+        units = of_members | {symbol: instrument.unit for symbol, instrument in book.universe.items()}
     split: dict[str, float] = {}
     dividend: dict[str, float] = {}
     events: tuple[Action, ...] = ()

@@ -1,11 +1,11 @@
 """The gate: the rules between what a book wants and what it may trade.
 
-The order of the rules, in tens: 10 kill switch, breaker, quarantine, staleness, absent references, regime; 20
-drawdown level; 30 stops, and what is held above leverage or margin; 40 correlation; 50 symbol, sector and
-position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades and turnover; 100 smallest trade,
-threshold; 110 compliance (wash sales, day trades). A rule is a class in a file of `nightdesk.risk.rules`,
-registered by name. It owns what it asks for, its verdict, its distance and what a breach of it does: nobody
-outside knows it by name.
+The order of the rules, in tens: 10 members, kill switch, breaker, quarantine, staleness, absent references,
+regime; 20 drawdown level; 30 stops, and what is held above leverage or margin; 40 correlation; 50 symbol,
+sector and position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades and turnover; 100 smallest
+trade, threshold; 110 compliance (wash sales, day trades). A rule is a class in a file of
+`nightdesk.risk.rules`, registered by name. It owns what it asks for, its verdict, its distance and what a
+breach of it does: nobody outside knows it by name.
 """
 
 from nightdesk.risk import rules
@@ -50,8 +50,12 @@ LEVEL_RULES = tuple(
     )
 )
 
+#: The rule that a book with a list of members has.
+MEMBER_RULE = rules.member.Member.name
+
 __all__ = [
     "LEVEL_RULES",
+    "MEMBER_RULE",
     "NO_LOSS",
     "AccountFunds",
     "Answer",

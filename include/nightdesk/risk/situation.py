@@ -204,9 +204,9 @@ class Situation:
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
     `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
-    else; None where there is none. `factors`, `periods` and `protection` are there for rules that ask for
-    them. `accounts` is None in a book of one account. The other fields are those of the decision's day, mark
-    and facts.
+    else; None where there is none. `member` says who is a member of the universe in this session; True where
+    all are. `factors`, `periods` and `protection` are there for rules that ask for them. `accounts` is None
+    in a book of one account. The other fields are those of the decision's day, mark and facts.
     """
 
     price: Floats
@@ -241,6 +241,7 @@ class Situation:
     protection: Protection | None = None
     multiplier: Floats | float = 1.0
     outlay: Floats | float = 1.0
+    member: Flags | Literal[True] = True
     accounts: AccountFunds | None = None
     hedged: Flags | None = None
 

@@ -29,6 +29,7 @@ from nightdesk.store.tax_rows import keep_tax_terms
 from nightdesk.version import code_version
 
 if TYPE_CHECKING:
+    from nightdesk.core.members import Membership
     from nightdesk.core.panel import Panel
     from nightdesk.engine import Desk, Injection
     from nightdesk.feeds.quality import Quality
@@ -69,6 +70,8 @@ class Context:
         The task of Airflow that makes the attempt, as ``DAG/run/task/try``; None without Airflow.
     injected : tuple of Injection
         Synthetic signals that this run asked for; never of a book at a real broker.
+    listed_by : datetime or None
+        The instant by which the members of the book's universe were known; None where it was not read.
     """
 
     conn: Connection
@@ -83,12 +86,51 @@ class Context:
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     task: str | None = None
     injected: tuple[Injection, ...] = ()
+    listed_by: datetime | None = None
     _attempts: list[OpenAttempt] = field(default_factory=list, repr=False, compare=False)
     _started: set[str] = field(default_factory=set, repr=False, compare=False)
     _panels: dict[datetime, Panel] = field(default_factory=dict, repr=False, compare=False)
     _examined: dict[datetime, Quality] = field(default_factory=dict, repr=False, compare=False)
     _checked: dict[datetime, Checked] = field(default_factory=dict, repr=False, compare=False)
     _sentiments: dict[datetime, Sentiment] = field(default_factory=dict, repr=False, compare=False)
+    _listed: dict[datetime, Context] = field(default_factory=dict, repr=False, compare=False)
+
+    def as_listed(self) -> Context:
+        """The decision with the members that it knew; of a book that lists its symbols, itself.
+
+        Before its first ingest they are those that are known now.
+        """
+        if self.book.members is None:
+            return self
+        if self.attempt is None:
+            return self._with_stored_list()
+        known_by = self.attempt.run.known_by
+        if known_by is None or known_by == self.listed_by:
+            return self
+        if known_by not in self._listed:
+            self._listed.clear()
+            self._listed[known_by] = self.with_list_of(known_by)
+        return self._listed[known_by]
+
+    def _with_stored_list(self) -> Context:
+        from nightdesk.store.db import now
+        from nightdesk.store.member_rows import members_of_decision
+
+        found = members_of_decision(self.conn, self.book.name, self.as_of)
+        if found is None:
+            return self if self.listed_by is not None else self.with_list_of(now(self.conn))
+        known_by, membership = found
+        return self if known_by == self.listed_by else self._with_members(membership, known_by)
+
+    def with_list_of(self, known_by: datetime) -> Context:
+        """The decision with the members that were known by an instant."""
+        from nightdesk.store.member_rows import read_stored_members
+
+        return self._with_members(read_stored_members(self.conn, self.book.name, known_by), known_by)
+
+    def _with_members(self, membership: Membership, known_by: datetime) -> Context:
+        book = self.book.with_members(membership, self.record.origin, self.session)
+        return replace(self, book=book, listed_by=known_by)
 
     @cached_property
     def calendar(self) -> Calendar:
@@ -268,7 +310,17 @@ class Context:
         """The same book at another decision: at an instant, or the last of a session."""
         as_of = decision_at(self.schedule, when)
         must_be_decidable(self.book, self.record, self.schedule.session_of(as_of))
-        return replace(self, as_of=as_of, _attempts=[], _panels={}, _examined={}, _checked={}, _sentiments={})
+        return replace(
+            self,
+            as_of=as_of,
+            listed_by=None,
+            _attempts=[],
+            _panels={},
+            _examined={},
+            _checked={},
+            _sentiments={},
+            _listed={},
+        ).as_listed()
 
 
 def decision_at(schedule: Schedule, when: date | datetime) -> datetime:
@@ -308,7 +360,7 @@ def ensure_started(context: Context) -> None:
     """Store where the book begins, where it is not stored yet, what it is now, and whose gains it makes."""
     if context.is_started():
         return
-    conn, document, terms = context.conn, context.book.model_dump_json(), tax_terms(context.book)
+    conn, document, terms = context.conn, context.book.document, tax_terms(context.book)
     found = kept_book(conn, context.record, document, terms)
     if found is None:
         found = start_book(conn, context.record)
@@ -326,18 +378,34 @@ def ensure_started(context: Context) -> None:
 def book_as_known(conn: Connection, book: str | Path, name: str, environ: Mapping[str, str]) -> Book:
     """A started book by its file; where that is gone or wrong, as a step last used it.
 
+    Its universe is all that its list has ever named, where it has one.
+
     Raises
     ------
     Refused
         What is wrong with the file, where nothing is stored of the book either.
     """
     try:
-        return load_book(book_path(book, project_root(environ)))
+        found = load_book(book_path(book, project_root(environ)))
     except Refused:
         stored = stored_book(conn, name)
         if stored is None:
             raise
-        return stored
+        found = stored
+    return with_all_listed(conn, found)
+
+
+def with_all_listed(conn: Connection, book: Book) -> Book:
+    """The book with a universe of all that its list has ever named; one that lists its symbols as it is.
+
+    For what concerns no decision: to speak with its broker, or of a price of its symbols.
+    """
+    if book.members is None:
+        return book
+    from nightdesk.store.db import now
+    from nightdesk.store.member_rows import read_stored_members
+
+    return book.with_members(read_stored_members(conn, book.name, now(conn)), date.min, date.max)
 
 
 def project_root(environ: Mapping[str, str]) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from nightdesk.feeds.breaker import OPEN_FOR, SourceHealth
 from nightdesk.feeds.hourly_quality import OF_HOURS
 from nightdesk.session.context import Context
+from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.notices import Condition, Look, notice, speaks
 from nightdesk.store.alert_spells import AlertSpell, Kind, is_retried
 from nightdesk.store.db import Connection
@@ -69,12 +70,17 @@ def tell_data(context: Context, since: Mapping[str, str] | None = None) -> int:
         return 0
     begun = dict(since or _stored_beginnings(context))
     held = held_positions(context.conn, book.name)
+    # What left the list and is not held concerns nobody: of a delisted symbol no bar comes ever again.
+    gone = leaving_symbols(context) - held.keys()
+    findings = {symbol: rows for symbol, rows in findings.items() if symbol not in gone}
     conditions = list(_conditions(context, findings, begun, held))
     symbols = set(book.panel_symbols)
 
     def over(spell: AlertSpell) -> str:
         if spell.subject not in symbols:
             return f"{spell.subject} is no symbol of the book any more, so its bars are not checked."
+        if spell.subject in gone:
+            return f"{spell.subject} is no member of the universe any more, and nothing of it is held."
         end = {
             "quarantine": "passes its checks again",
             "no_bar": "has a bar again",

@@ -24,6 +24,7 @@ from nightdesk.session.tax import keep_view, taxed
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import (
+    all_silent,
     bundles_of,
     by_position,
     gated_of,
@@ -56,7 +57,7 @@ def targets(context: Context) -> StepOutcome:
         if wanted.bundles is not None:
             rows = _with_bundles(context, rows, wanted.bundles)
         with saving(context) as save:
-            save.rows("targets", rows)
+            save.speaking("targets", {}, rows, by=("held", "quantity", "cause", *Carried.names()))
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
             changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
@@ -75,7 +76,9 @@ def gate(context: Context) -> StepOutcome:
         spoken = gated.verdicts(context.book.symbols)
         with saving(context) as save:
             save.rows("verdicts", [verdict_row(one) for one in spoken])
-            save.rows("gated", _by_position(context, quantity=gated.quantity))
+            # What is held and sold whole is let through as 0: that says something.
+            left = _by_position(context, quantity=gated.quantity, held=wanted.held)
+            save.speaking("gated", {}, left, by=("quantity", "held"), without=("held",))
             keep_risk(context, save, gated.judged)
             for table, lines in risk_report_rows(told).items():
                 save.rows(table, lines)
@@ -222,6 +225,6 @@ def _stored_quantity(context: Context) -> Floats:
     """What the gate let through, of shape (n_strategies, n_symbols)."""
     book, as_of = context.book.name, context.as_of
     rows = gated_of(context.conn, book, as_of)
-    if not rows:
+    if not rows and not (context.book.members and all_silent(context.conn, book, as_of, "gated")):
         raise Refused(f"{book} {context.name} has not passed the gate: run its gate step first")
     return _as_arrays(context, rows, "quantity")["quantity"]

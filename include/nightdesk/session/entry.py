@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,7 @@ def open_context(
     schedule = schedule_of(loaded)
     as_of = _decision(schedule, when)
     session = schedule.session_of(as_of)
-    asked, document, terms = datetime.now(UTC), loaded.model_dump_json(), tax_terms(loaded)
+    asked, document, terms = datetime.now(UTC), loaded.document, tax_terms(loaded)
     asks = [*record_asks(loaded.name, document, terms), CLOCKS]
     with ExitStack() as held:
         if conn is None:
@@ -120,10 +121,12 @@ def open_context(
             turn_seconds=turn_seconds,
             environ=environ,
             task=task,
-            injected=() if inject is None else _injected(inject, loaded, schedule, as_of),
         )
         if is_kept:
             context.note_started()
+        context = context.as_listed()
+        if inject is not None:
+            context = replace(context, injected=_injected(inject, context.book, schedule, as_of))
         yield context
 
 

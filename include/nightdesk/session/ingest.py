@@ -17,13 +17,16 @@ from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data, tell_feeds
+from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
 from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
 from nightdesk.store.db import now
+from nightdesk.store.member_rows import members_changed
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 
@@ -56,10 +59,6 @@ def bar_sources(context: Context) -> tuple[SourceLine, ...]:
     return tuple(lines)
 
 
-#: Sessions that are fetched again at each ingest, for bars that came late or were corrected.
-REFRESH_SESSIONS = 10
-
-
 def ingest(context: Context) -> StepOutcome:
     """Store what the feeds have, and let the decision use all that is known then.
 
@@ -69,13 +68,16 @@ def ingest(context: Context) -> StepOutcome:
     """
     from nightdesk.store.bar_rows import known_now, market_changed
 
-    book, session = context.book, context.session
-    sealed = sealed_because(context.conn, book.name, context.as_of)
+    sealed = sealed_because(context.conn, context.book.name, context.as_of)
     if sealed is not None:
         return StepOutcome({}, sealed)
-    # Within a dry run the bars were stored before its one transaction began.
+    # Within a dry run list and bars were stored before its one transaction began.
+    listed: dict[str, int | str] = {}
+    if not context.rehearsing:
+        context, listed = with_list_of_now(context)
+    book, session = context.book, context.session
     came = Stored({}) if context.rehearsing else store_market(context)
-    stored = dict(came.counts)
+    stored = {**listed, **came.counts}
     second, unheard = ([], "") if context.rehearsing else _second_closes(context)
     if unheard:
         stored["not_compared"] = unheard
@@ -89,11 +91,13 @@ def ingest(context: Context) -> StepOutcome:
             if earlier is not None and earlier.known_by is not None:
                 if earlier.config_hash != run.config_hash:
                     save.rows("signals", [])  # of strategies that the book may no longer have
+                    save.rows("silent_rows", [])
                     save.rows("models", [])
                 elif not (
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
                     or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
+                    or _list_changed(context, earlier.known_by)
                     or rates_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
@@ -137,19 +141,18 @@ def store_bars(context: Context) -> Stored:
         When every source refuses the book, or what a source holds is malformed; nothing is stored then.
     """
     from nightdesk.feeds import make
-    from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.feeds.volumes import symbols_without_volume
     from nightdesk.store.bar_rows import save_market
     from nightdesk.store.health_rows import Health
 
     book, session = context.book, context.session
-    first = first_day(context)
+    asked = fetches(context)
+    first = asked[0].first
     feeds = [
         make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
         for name in context.feeds
     ]
-    answer = fetch_with_fallback(feeds, book.panel_symbols, first, session, Health(context.conn))
-    fetched = answer.fetched
+    fetched, unheard = fetch_all(context, feeds, asked, Health(context.conn))
     saved = save_market(
         context.conn,
         book,
@@ -182,7 +185,7 @@ def store_bars(context: Context) -> Stored:
     without = tuple(one for one in without if book.is_simulated(book.account_of(one)))
     if without:
         counts["without_volume"] = ", ".join(without)
-    _ask_again_where_needed(context, answer.unheard)
+    _ask_again_where_needed(context, unheard)
     return Stored(counts, note_rows(fetched))
 
 
@@ -246,6 +249,10 @@ def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
         )
 
 
+def _list_changed(context: Context, since: datetime) -> bool:
+    return context.book.members is not None and members_changed(context.conn, context.book.name, since)
+
+
 def _hours_changed(context: Context, since: datetime) -> bool:
     if not context.is_hourly:
         return False
@@ -288,8 +295,9 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
         return
     book, session, limits = context.book, context.session, context.book.quality
     stored = stored_days(context.conn, book.panel_symbols)
-    lost = [symbol for symbol in book.symbols if symbol in unheard]
-    listed = [symbol for symbol in book.symbols if symbol in stored or symbol in unheard]
+    wanted = awaited_symbols(context)
+    lost = [symbol for symbol in wanted if symbol in unheard]
+    listed = [symbol for symbol in wanted if symbol in stored or symbol in unheard]
     needed = set(lost) if len(lost) > limits.failed_share * len(listed) else set()
     oldest = context.calendar.shift(session, -limits.reference_age)
     for reference in (book.benchmark, book.volatility_index):
@@ -325,26 +333,6 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
         if day.date() == wanted:
             rows.append({"symbol": symbol, "source": feed.name, "close": close})
     return rows, "" if rows else f"{name} has no bar of {context.session}"
-
-
-def first_day(context: Context) -> date:
-    """First day to fetch: all history until each symbol has a bar, then what the last of them lacks."""
-    from nightdesk.store.bar_rows import stored_days
-    from nightdesk.store.decision_rows import was_ingested
-
-    book, history = context.book, first_bar_day(context)
-    stored = stored_days(context.conn, book.panel_symbols)
-    if len(stored) < len(book.panel_symbols) or not was_ingested(context.conn, book.name, book.config_hash):
-        return history
-    recent = context.calendar.shift(context.session, -REFRESH_SESSIONS)
-    behind = min(newest for _, newest in stored.values())
-    return max(history, min(recent, behind + timedelta(days=1)))
-
-
-def first_bar_day(context: Context) -> date:
-    """First day of which the book's panel reads bars."""
-    # A market that never closes gathers its first bar from the days since the session before.
-    return context.calendar.shift(context.record.origin, -1)
 
 
 def quality(context: Context) -> StepOutcome:

@@ -39,6 +39,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
 from nightdesk.session.ingest import bar_sources, is_sample
+from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
@@ -150,6 +151,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     state = read_risk_state(conn, book.name, as_of)
     findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
+    gone = leaving_symbols(context) - {one.symbol for one in positions}
     sources = bar_sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
@@ -204,7 +206,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
                 one["detail"],
             )
             for one in findings
-            if one["outcome"] != "passed"
+            if one["outcome"] != "passed" and one["symbol"] not in gone
         ),
         sources=sources,
         accounts=_accounts(context),
@@ -229,7 +231,10 @@ def _concerns(
 ) -> tuple[Concern, ...]:
     """What stands against the book after the decision."""
     conn, book, as_of = context.conn, context.book.name, context.as_of
-    held = [symbol for symbol in quality.quarantined if symbol in {one.symbol for one in positions}]
+    own = {one.symbol for one in positions}
+    gone = leaving_symbols(context) - own
+    quality = replace(quality, quarantined=tuple(one for one in quality.quarantined if one not in gone))
+    held = [symbol for symbol in quality.quarantined if symbol in own]
     apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
     return concerns(
         kill_switch(conn, book, context.session),
@@ -271,9 +276,9 @@ def _ages(findings: list[dict[str, Any]]) -> dict[str, int]:
     return {one["symbol"]: int(one["value"]) for one in findings if one["check_name"] == "no_bar"}
 
 
-def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> str:
-    """What a reader must know of a position's price."""
-    age, said = ages.get(symbol, 0), []
+def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int], *, leaving: bool) -> str:
+    """What a reader must know of a position: that it is only reduced, and of its price."""
+    age, said = ages.get(symbol, 0), ["leaving"] if leaving else []
     if age:
         said.append(f"last bar {age} session{'' if age == 1 else 's'} ago")
     if symbol in quarantined:
@@ -284,7 +289,7 @@ def _note(symbol: str, quarantined: tuple[str, ...], ages: dict[str, int]) -> st
 def _positions(
     context: Context, mark: Mark, quarantined: tuple[str, ...], ages: dict[str, int]
 ) -> tuple[PositionLine, ...]:
-    lines = []
+    lines, leaving = [], leaving_symbols(context)
     for row in positions_of(context.conn, context.book.name, context.as_of):
         if not row["quantity"]:
             continue
@@ -300,7 +305,7 @@ def _positions(
                 profit=value - row["cost"],
                 weight=float(value / mark.nav),
                 group=context.book.universe[row["symbol"]].group,
-                note=_note(row["symbol"], quarantined, ages),
+                note=_note(row["symbol"], quarantined, ages, leaving=row["symbol"] in leaving),
                 account=_named(context, row["account"]),
             )
         )
@@ -406,9 +411,9 @@ def reasons_of(context: Context) -> Reasons:
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
-        if len(own) != len(context.book.symbols):
+        if len(own) != len(context.book.symbols) and not (own and context.book.members):
             continue
-        ordered = [own[symbol] for symbol in context.book.symbols]
+        ordered = [own.get(symbol, _SILENT) for symbol in context.book.symbols]
         try:
             seen, speechless = replace(view, models=live_models(context, strategy)), ""
         except Refused as error:  # its words are lost; the report is not
@@ -422,6 +427,8 @@ def reasons_of(context: Context) -> Reasons:
             **_bundles_of(ordered) if strategy.bundles else {},
         )
         for n, row in enumerate(ordered):
+            if row is _SILENT:
+                continue
             explained = WORDS if row["injected"] else speechless or strategy.explain(seen, said, 0, n)
             out[name, row["symbol"]] = (_direction(row), row["confidence"], explained)
     return out
@@ -432,9 +439,13 @@ def _bundles_of(ordered: list[dict[str, Any]]) -> dict[str, Any]:
     import numpy as np
 
     return {
-        "bundle": np.array([[row["bundle"] or 0 for row in ordered]], dtype=np.int16),
-        "ratio": np.array([[row["ratio"] or 0.0 for row in ordered]]),
+        "bundle": np.array([[row.get("bundle") or 0 for row in ordered]], dtype=np.int16),
+        "ratio": np.array([[row.get("ratio") or 0.0 for row in ordered]]),
     }
+
+
+#: What a signal says that has no row, in a book with a list of members.
+_SILENT: dict[str, Any] = {"direction": 0, "strength": 0.0, "confidence": 0.0, "reason": 0, "side": "long"}
 
 
 def _direction(row: dict[str, Any]) -> str:

@@ -28,7 +28,14 @@ def factors(context: Context) -> StepOutcome:
     """The desk's own factors and those that the book needs, of every symbol at the session."""
     names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
     panel, told = context.usable_panel(), context.sentiment()
-    values = compute(panel, names, benchmark=context.book.benchmark, universe=len(context.book.symbols))
+    book = context.book
+    values = compute(
+        panel,
+        names,
+        benchmark=book.benchmark,
+        universe=len(book.symbols),
+        member=book.member_mask(panel.sessions),
+    )
     table = np.stack([values[name][-1] for name in names], axis=1)
     with saving(context) as save:
         number = factor_set(context.conn, names)
@@ -95,7 +102,8 @@ def signals(context: Context, strategy: str) -> StepOutcome:
             context.book.symbols,
             context.injected,
         )
-        save.rows_of("signals", {"strategy": strategy}, _signal_rows(context, strategy, spoken))
+        rows = _signal_rows(context, strategy, spoken)
+        save.speaking("signals", {"strategy": strategy}, rows, by=("direction", "injected"))
         buys = int((spoken.direction > 0).sum())
         sells = int((spoken.direction < 0).sum())
         mine = [one for one in context.injected if one.strategy == strategy]
@@ -146,6 +154,7 @@ def session_view(context: Context) -> View:
         **bars,
         vix=day.last_close[None, column],
         factors={name: row[None, :] for name, row in session_factors(context).items()},
+        member=None if day.market.member is None else day.market.member[-1:],
     )
 
 

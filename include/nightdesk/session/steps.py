@@ -88,9 +88,11 @@ IN_TURN = frozenset(STEPS[STEPS.index("settle") :])
 def ingest(context: Context) -> Counts:
     """Bars and corporate actions up to the session, from the first feed that answers well."""
     from nightdesk.session import ingest as ingest_step
+    from nightdesk.session.member_list import with_list_of_now
 
     if context.dry_run and not context.rehearsing:
-        return dict(ingest_step.store_market(context).counts)
+        listed, counts = with_list_of_now(context)
+        return {**counts, **ingest_step.store_market(listed).counts}
     return _perform(context, "ingest", ingest_step.ingest)
 
 
@@ -244,7 +246,8 @@ def _perform(context: Context, name: str, body: Callable[[Context], StepOutcome]
     try:
         with context.working_on(attempt):
             another = None if name == "ingest" else _of_another_book(context, attempt.run)
-            outcome = body(context) if another is None else another
+            listed = context if name == "ingest" and not context.rehearsing else context.as_listed()
+            outcome = body(listed) if another is None else another
     except BaseException as error:
         if not context.conn.closed:
             status = "waiting" if isinstance(error, NotYet) else "failed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -63,6 +64,38 @@ class Saver:
             return
         self._pending.append(Write(table, key, rows))
 
+    def speaking(
+        self,
+        table: str,
+        part: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        by: Sequence[str],
+        without: Sequence[str] = (),
+    ) -> None:
+        """The same for rows a strategy and symbol; of a list of members, for those that say something.
+
+        Parameters
+        ----------
+        table : str
+            Named in `silent_rows`.
+        part : mapping of column to value
+            As of `rows_of`.
+        rows : sequence of mapping
+            A row a strategy and symbol.
+        by : sequence of str
+            Columns of which one that is not 0 makes a row that says something; the others are counted.
+        without : sequence of str
+            Columns of `rows` that are none of the table.
+        """
+        spoken = rows
+        if self.context.book.members is not None:
+            spoken = [row for row in rows if any(row[name] for name in by)]
+            self.rows_of("silent_rows", {"table_name": table, **part}, _silent(part, rows, spoken))
+        if without:
+            spoken = [{name: value for name, value in row.items() if name not in without} for row in spoken]
+        self.rows_of(table, part, spoken)
+
     def add(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add to a table that only grows the rows that it does not hold yet; nothing for a sealed session."""
         if self.sealed is None and rows:
@@ -95,6 +128,17 @@ class Saver:
         """What the step did, with the number of rows that it changed."""
         shown = {**(self._done or {}), **counts, "written": self.written}
         return StepOutcome(shown, self.sealed, tuple(self.differences))
+
+
+def _silent(
+    part: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], spoken: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """How many rows of each strategy say nothing."""
+    if "strategy" in part:
+        return [{"silent": len(rows) - len(spoken)}]
+    count = Counter(row["strategy"] for row in rows)
+    count.subtract(row["strategy"] for row in spoken)
+    return [{"strategy": strategy, "silent": silent} for strategy, silent in count.items()]
 
 
 @contextmanager

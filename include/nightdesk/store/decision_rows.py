@@ -286,6 +286,12 @@ def gated_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any
     return read_rows(conn, "gated_rows", book=book, as_of=as_of)
 
 
+def all_silent(conn: Connection, book: str, as_of: datetime, table: str) -> bool:
+    """Whether a table of a decision was written and holds no row, since none of them says anything."""
+    row = read_row(conn, "silent_count", book=book, as_of=as_of, table_name=table)
+    return row is not None and row["strategies"] > 0
+
+
 def verdicts_of(conn: Connection, book: str, as_of: datetime) -> list[Verdict]:
     """The gate's words on a decision, in the order in which they were spoken."""
     return [

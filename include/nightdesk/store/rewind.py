@@ -31,6 +31,7 @@ _DECIDED = (
     "risk_distances",
     "risk_contributions",
     "risk_correlations",
+    "silent_rows",
     "gated",
     "verdicts",
     "tax_views",

@@ -111,6 +111,9 @@ class View:
         NaN where a value has too little history.
     models : mapping of strategy name to tuple of Model, length n_sessions
         Of a strategy that learns, the model that was live in each session (`nightdesk.strategies.learning`).
+    member : bool ndarray of shape (n_sessions, n_symbols) or None
+        Who is a member of the universe; None where all are. A strategy that compares symbols with each other
+        compares members alone. What it enters of others is not opened; what it leaves of them is left.
     """
 
     symbols: tuple[str, ...]
@@ -123,10 +126,16 @@ class View:
     vix: Floats
     factors: Mapping[str, Floats]
     models: Mapping[str, tuple[Model, ...]] = field(default_factory=dict)
+    member: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(
-        cls, panel: Panel, factors: Mapping[str, Floats], symbols: Sequence[str], volatility_index: str
+        cls,
+        panel: Panel,
+        factors: Mapping[str, Floats],
+        symbols: Sequence[str],
+        volatility_index: str,
+        member: NDArray[np.bool_] | None = None,
     ) -> Self:
         """The view of all sessions of a panel.
 
@@ -140,6 +149,8 @@ class View:
             The symbols that may be traded.
         volatility_index : str
             The column whose newest close is `vix`.
+        member : bool ndarray of shape (n_sessions, n_symbols), optional
+            Who is a member of the universe; all by default.
         """
         n = len(symbols)
         return cls(
@@ -148,6 +159,7 @@ class View:
             **{name: getattr(panel, name)[:, :n] for name in BAR},
             vix=newest_close(panel, volatility_index),
             factors={name: values[:, :n] for name, values in factors.items()},
+            member=member,
         )
 
     def rows(self, first: int, stop: int) -> View:
@@ -160,6 +172,7 @@ class View:
             vix=self.vix[cut],
             factors={name: values[cut] for name, values in self.factors.items()},
             models={name: models[cut] for name, models in self.models.items()},
+            member=None if self.member is None else self.member[cut],
         )
 
 

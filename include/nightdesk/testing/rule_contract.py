@@ -86,6 +86,7 @@ def asks(draw: st.DrawFn) -> tuple[Floats, Floats, Situation]:
             ),
             wash_loss=np.where(flags[2], 10.0, 0.0),
             opened_today=np.where(flags[3], np.sign(held), 0.0),
+            member=~flags[1],
             nav=float(dice.choice([20_000.0, 100_000.0])),
         ),
     )

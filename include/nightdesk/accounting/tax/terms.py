@@ -52,13 +52,14 @@ class TaxTerms:
 def tax_terms(book: Book) -> TaxTerms:
     """The terms of a book; one that names no taxpayer is looked at by itself."""
     said = book.tax
+    named = book.universe if book.members is None else book.members.named  # the others are plain securities
     return TaxTerms(
         taxpayer=said.taxpayer or book.name,
         method=said.lots,
         sales=said.sales,
-        crypto=frozenset(one for one, it in book.universe.items() if it.asset_class == "crypto"),
+        crypto=frozenset(one for one, it in named.items() if it.asset_class == "crypto"),
         wash_sales_of_crypto=said.wash_sales_of_crypto,
-        collectibles=frozenset(one for one, it in book.universe.items() if it.tax_class == "collectible"),
-        partnerships=frozenset(one for one, it in book.universe.items() if it.tax_class == "partnership"),
+        collectibles=frozenset(one for one, it in named.items() if it.tax_class == "collectible"),
+        partnerships=frozenset(one for one, it in named.items() if it.tax_class == "partnership"),
         reported=not book.simulated,
     )

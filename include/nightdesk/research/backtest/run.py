@@ -289,7 +289,11 @@ def backtest(
     if known_factors is None:
         sound = usable(checks.panel, checks.withheld.bars)
         values: Mapping[str, Floats] = factors.compute(
-            sound, desk.factor_names, benchmark=book.benchmark, universe=len(book.symbols)
+            sound,
+            desk.factor_names,
+            benchmark=book.benchmark,
+            universe=len(book.symbols),
+            member=book.member_mask(sound.sessions),
         )
     else:
         values = {name: known_factors[name][:stop] for name in desk.factor_names}

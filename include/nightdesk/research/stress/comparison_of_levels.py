@@ -16,6 +16,7 @@ from nightdesk.core.panel import Panel
 from nightdesk.performance import compare, nav_figures, round_trips
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.research.member_books import with_listed
 from nightdesk.research.stress.scenarios import Scenario, fallen
 
 #: Over all scenarios without levels: the deepest drawdown and the average one that pass, shares.
@@ -137,7 +138,8 @@ def _run(book: Book, scenario: Scenario, feeds: Sequence[str] | None) -> list[St
     """Both runs, or the one of a book without levels."""
     inception = as_date(get_calendar(book.calendar).between(scenario.first, scenario.last)[0])
     origin = origin_of(book, inception)
-    begun = book.model_copy(update={"inception": inception, "origin": origin})
+    begun = with_listed(book, origin, inception, scenario.last)
+    begun = begun.model_copy(update={"inception": inception, "origin": origin})
     market = read_market(begun, origin, scenario.last, feeds)
     panel = market.panel
     _must_hold_bars(panel, begun, inception, scenario.last)

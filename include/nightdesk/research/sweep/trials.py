@@ -130,7 +130,13 @@ def sweep(
         name for book in books if isinstance(book, Book) for name in resolve(book).factor_names
     )
     sound = sound_panel(span.panel, base)
-    values = factors.compute(sound, names, benchmark=base.benchmark, universe=len(base.symbols))
+    values = factors.compute(
+        sound,
+        names,
+        benchmark=base.benchmark,
+        universe=len(base.symbols),
+        member=base.member_mask(sound.sessions),
+    )
     task = Task(span, values, base.quality)
     tried = {n: book for n, book in enumerate(books) if isinstance(book, Book)}
     results: dict[int, Trial] = {

@@ -1,0 +1,152 @@
+"""Who is a member of a universe, and when: spans of sessions by symbol, and the faults of a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Flags = NDArray[np.bool_]
+
+#: Faults of a list that are told one by one; the rest is counted.
+MOST_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MemberSpan:
+    """A symbol is a member from session `first` on, up to and with `last` (None: it still is).
+
+    `group` is the class or sector that it is counted with; empty where the list says none.
+    """
+
+    symbol: str
+    first: date
+    last: date | None = None
+    group: str = ""
+
+    def holds(self, session: date) -> bool:
+        """Whether it is a member in a session."""
+        return self.first <= session and (self.last is None or session <= self.last)
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A list as it was known at one instant.
+
+    Attributes
+    ----------
+    spans : tuple of MemberSpan
+        By symbol and first session; see `faults_of`.
+    listed_before : tuple of MemberSpan
+        Spans of earlier versions of the list that are not in it any more: what they name may still be held,
+        so it has a column, and is no member.
+    """
+
+    spans: tuple[MemberSpan, ...]
+    listed_before: tuple[MemberSpan, ...] = ()
+
+    def groups(self, first: date, last: date) -> dict[str, str]:
+        """The symbols that were listed in any session from `first` to `last`, sorted, with their groups: of
+        one that an earlier version of the list had as well, that of the newer version.
+        """
+
+        def begun(spans: Sequence[MemberSpan]) -> dict[str, str]:
+            return {
+                one.symbol: one.group
+                for one in spans
+                if one.first <= last and (one.last is None or one.last >= first)
+            }
+
+        found = begun(self.listed_before) | begun(self.spans)
+        return {symbol: found[symbol] for symbol in sorted(found)}
+
+    def at(self, session: date) -> tuple[str, ...]:
+        """The members of a session, sorted."""
+        return tuple(sorted({one.symbol for one in self.spans if one.holds(session)}))
+
+    def span_at(self, symbol: str, session: date) -> MemberSpan | None:
+        """The span that makes a symbol a member of a session; None where it is none."""
+        return next((one for one in self._of.get(symbol, ()) if one.holds(session)), None)
+
+    def newest_by(self, symbol: str, session: date) -> MemberSpan | None:
+        """The newest span of a symbol that had begun by a session; None before its first."""
+        return next((one for one in reversed(self._of.get(symbol, ())) if one.first <= session), None)
+
+    @cached_property
+    def _of(self) -> dict[str, list[MemberSpan]]:
+        out: dict[str, list[MemberSpan]] = {}
+        for one in sorted(self.spans):
+            out.setdefault(one.symbol, []).append(one)
+        return out
+
+    def mask(self, sessions: NDArray[Any], symbols: Sequence[str]) -> Flags:
+        """Who is a member when.
+
+        Parameters
+        ----------
+        sessions : ndarray of shape (n_sessions,), datetime64[D]
+            Ascending.
+        symbols : sequence of str, length n_symbols
+
+        Returns
+        -------
+        bool ndarray of shape (n_sessions, n_symbols)
+            Row t is a function of the spans that begin by session t.
+        """
+        out = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
+        column = {symbol: n for n, symbol in enumerate(symbols)}
+        own = [one for one in self.spans if one.symbol in column]
+        begins = np.searchsorted(sessions, np.array([one.first for one in own], dtype="datetime64[D]"))
+        lasts = [one.last or date.max for one in own]
+        ends = np.searchsorted(sessions, np.array(lasts, dtype="datetime64[D]"), side="right")
+        for one, begin, end in zip(own, begins.tolist(), ends.tolist(), strict=True):
+            out[begin:end, column[one.symbol]] = True
+        return out
+
+
+def first_without(membership: Membership, sessions: NDArray[Any]) -> date | None:
+    """The first session of some in which the list has no member at all; None where it always has one.
+
+    Parameters
+    ----------
+    membership : Membership
+    sessions : ndarray of shape (n_sessions,), datetime64[D]
+        Ascending.
+    """
+    listed = membership.mask(sessions, sorted({one.symbol for one in membership.spans}))
+    empty = sessions[~listed.any(axis=1)]
+    return empty[0].item() if len(empty) else None
+
+
+def faults_of(spans: Iterable[MemberSpan]) -> list[str]:
+    """What is wrong with the spans of a list: one that ends before it begins, a symbol that is in it twice at
+    once. At most `MOST_TOLD` are named.
+    """
+    found = list(_faults(sorted(spans, key=lambda one: (one.symbol, one.first))))
+    rest = len(found) - MOST_TOLD
+    return found if rest <= 0 else [*found[:MOST_TOLD], f"and {rest} more of the kind"]
+
+
+def _faults(spans: Sequence[MemberSpan]) -> Iterator[str]:
+    for one in spans:
+        if one.last is not None and one.last < one.first:
+            yield f"{one.symbol}: until {one.last} lies before from {one.first}"
+    for one, then in pairwise(spans):
+        if one.symbol == then.symbol and (one.last is None or one.last >= then.first):
+            ends = "without an end" if one.last is None else f"until {one.last}"
+            yield (
+                f"{one.symbol}: listed twice at once, from {one.first} {ends} and again from {then.first}; "
+                "end the first one before"
+            )
+    for one, then in pairwise(spans):
+        if one.symbol == then.symbol and one.group != then.group:
+            yield (
+                f"{one.symbol}: found in group {one.group!r} and in group {then.group!r}; a symbol has one "
+                "group in all its lines"
+            )

@@ -1,0 +1,40 @@
+"""Books whose universe is a list of members, over a span of history: the list as its file has it now."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from nightdesk.core.book import Book
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused
+from nightdesk.core.members import first_without
+from nightdesk.feeds.member_lists import read_members
+
+
+def with_listed(book: Book, origin: date, inception: date, last: date) -> Book:
+    """The book with all that its list names from `origin` to `last`; one that lists its symbols as it is.
+
+    Parameters
+    ----------
+    book : Book
+    origin : date
+        First session of its panel.
+    inception, last : date
+        The decided sessions; each must have a member.
+
+    Raises
+    ------
+    Refused
+        As `nightdesk.feeds.member_lists.read_members`; when a decided session has no member.
+    """
+    if book.members is None:
+        return book
+    source = book.members.members
+    membership = read_members(source)
+    gap = first_without(membership, get_calendar(book.calendar).between(inception, last))
+    if gap is not None:
+        raise Refused(
+            f"{source}: no symbol is a member on {gap}; every session from {inception} to {last} needs one: "
+            "add what was a member then, or choose another span"
+        )
+    return book.with_members(membership, origin, last)
