@@ -202,6 +202,10 @@ class PaperBroker(Broker):
         )
 
 
+#: What a row holds for the market's opening, and an account does not tell of an order.
+_OF_THE_MARKET = frozenset({"bundle", "bundle_units"})
+
+
 def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
     return BrokerOrder(
         client_order_id=row["client_order_id"],
@@ -210,5 +214,9 @@ def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
         quantity=row["quantity"],
         state=OrderState(row["status"]),
         filled=row["filled"],
-        answer={name: value if value is None else str(value) for name, value in row.items()},
+        answer={
+            name: value if value is None else str(value)
+            for name, value in row.items()
+            if name not in _OF_THE_MARKET
+        },
     )
