@@ -40,7 +40,7 @@ NUMBERS: dict[str, dict[str, Any]] = {
 #: Rules that came after the row: it stays comparable with its reference and with what was measured before.
 LEFT_OUT = {
     *("period_loss", "max_drawdown", "leverage_reduction", "maintenance_margin", "stop_required"),
-    *("group_count", "liquidity", "stop_heat", "net_leverage"),
+    *("group_count", "liquidity", "stop_heat", "net_leverage", "member"),
 }
 
 

@@ -22,6 +22,7 @@ from benchmarks.measurement import RUNS, Measurement, medians
 from nightdesk.accounting.ledger import mark
 from nightdesk.accounting.reconciliation import plan_repairs
 from nightdesk.accounting.repairs import BookFill, MoveOrder, booked_entries
+from nightdesk.core.account_terms import MAIN
 from nightdesk.engine import plan, plan_crosses
 from nightdesk.machine import postgres
 from nightdesk.session.decide import write_orders
@@ -78,7 +79,7 @@ def settle(job: Settling) -> None:
         save.rows("ledger_entries", entry_rows(entries))
         save.rows("positions", position_rows(ledger, job.prices))
         save.rows("portfolio", [mark_row(marked)])
-        keep(job.context, save, repairs)
+        keep(job.context, save, {MAIN: repairs})
 
 
 Rows = Sequence[Mapping[str, Any]]

@@ -34,7 +34,9 @@ def test_the_hours_of_a_market_come_from_the_feeds_that_have_them(market: Path) 
     found = read_market(book, FIRST, LAST)
     assert found.sources["files hours"] == 3 * len(found.panel)
     assert set(found.sources) == {"sample", "files hours"}
-    with pytest.raises(Refused, match=r"no feed has hours \(asked: sample\): name one of alpaca, files:PATH, polygon"):
+    with pytest.raises(
+        Refused, match=r"no feed has hours \(asked: sample\): name one of alpaca, files:PATH, polygon"
+    ):
         read_market(hourly_book(), FIRST, LAST, ["sample"])
 
 
