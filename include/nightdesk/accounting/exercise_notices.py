@@ -26,6 +26,9 @@ NoticeKind = Literal["exercise", "assignment"]
 #: The columns of a file of notices; `reason` may be left out.
 NOTICE_COLUMNS = ("session", "contract", "kind", "quantity")
 
+#: How the references of entries begin by which contracts ended before their expiry.
+EARLY = "early-"
+
 _MOST_BYTES = 10_000_000
 
 
@@ -58,6 +61,11 @@ class ExerciseNotice:
     def key(self) -> tuple[date, str, NoticeKind]:
         """Which fact it is."""
         return self.session, self.symbol, self.kind
+
+    @property
+    def reference(self) -> str:
+        """That of the ledger's entries which book it."""
+        return f"{EARLY}{self.kind}-{self.symbol}-{self.session}"
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.quantity:f} {self.symbol} in {self.session}"
