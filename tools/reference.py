@@ -24,7 +24,12 @@ from pydantic.fields import FieldInfo
 from nightdesk import portfolio, strategies
 from nightdesk.core.book import Book
 from nightdesk.factors.factor_registry import described, families
-from nightdesk.research.backtest.result_columns import BUNDLES_ONLY, COLUMN_WORDS, HOURLY_ONLY
+from nightdesk.research.backtest.result_columns import (
+    ACCOUNTS_ONLY,
+    BUNDLES_ONLY,
+    COLUMN_WORDS,
+    HOURLY_ONLY,
+)
 from nightdesk.research.backtest.table_columns import kind_of
 from nightdesk.research.backtest.tables import TABLES
 from nightdesk.risk import rule_names
@@ -74,7 +79,8 @@ FILES_HEAD = f"""\
 
 {MADE}; what they are for is told in [backtest](../command-line.md#backtest). Each is a CSV, or a
 Parquet file of the same name. The columns {{hourly}} stand in those of an hourly book alone,
-{{bundles}} in those of a book whose strategies say bundles.
+{{bundles}} in those of a book whose strategies say bundles,
+{{accounts}} in those of a book of several accounts.
 Instants are UTC: in a CSV as `2026-11-19T15:00:00Z`."""
 
 SUBJECTS = {
@@ -164,7 +170,11 @@ def factors_page() -> Iterator[str]:
 
 def files_page() -> Iterator[str]:
     """Every column of the tables of a backtest, a section for each table."""
-    yield FILES_HEAD.format(hourly=_named(sorted(HOURLY_ONLY)), bundles=_named(sorted(BUNDLES_ONLY)))
+    yield FILES_HEAD.format(
+        hourly=_named(sorted(HOURLY_ONLY)),
+        bundles=_named(sorted(BUNDLES_ONLY)),
+        accounts=_named(sorted(ACCOUNTS_ONLY)),
+    )
     for table, blocks in TABLES.items():
         yield from ("", f"## {table}", "", _prose(blocks).split("\n\n")[0])
         yield from ("", "| column | what it is | kind |", "| --- | --- | --- |")

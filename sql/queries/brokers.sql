@@ -81,7 +81,7 @@ SELECT as_of FROM nightdesk.runs WHERE book = %(book)s ORDER BY as_of DESC LIMIT
 SELECT as_of FROM nightdesk.runs WHERE book = %(book)s AND status <> 'closed' ORDER BY as_of;
 
 -- name: foreign_orders
-SELECT client_order_id, origin, symbol, side, quantity, executed, received_at FROM nightdesk.foreign_orders
+SELECT client_order_id, origin, symbol, side, quantity, executed, received_at, account FROM nightdesk.foreign_orders
 WHERE book = %(book)s AND (%(account)s::text IS NULL OR account = %(account)s) AND gone_at IS NULL AND claimed_at IS NULL ORDER BY client_order_id;
 
 -- name: unsent_orders

@@ -6,15 +6,14 @@ It follows the published description: ``/v2/stocks/bars`` and ``/v1beta3/crypto/
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.alpaca_wire import Reply, as_json, handler_of
+from tests.fakes.loopback import LoopbackServer
 
 KEY, SECRET = "PKFAKE7DATAKEY000000", "fake-secret-of-the-data-0123456789abcdef"
 STOCKS, COINS, ACTIONS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars", "/v1/corporate-actions"
@@ -24,7 +23,7 @@ Row = tuple[datetime, float, float, float, float, float]
 
 
 @dataclass
-class FakeAlpacaBars:
+class FakeAlpacaBars(LoopbackServer):
     """The server, a context manager: `bars` by symbol and size, `actions` by kind; `script` answers badly."""
 
     bars: dict[tuple[str, str], Sequence[Row]] = field(default_factory=dict)
@@ -36,23 +35,13 @@ class FakeAlpacaBars:
     rows_a_page: int = 10_000
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self._answer))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.listen(handler_of(self._answer))
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables that lead the feed here."""
         parts = {"KEY": KEY, "SECRET": SECRET, "URL": self.url}
         return {f"NIGHTDESK_ACCOUNT_ALPACA_DATA_{part}": value for part, value in parts.items()}
-
-    def __enter__(self) -> FakeAlpacaBars:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _answer(
         self,

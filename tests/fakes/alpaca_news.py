@@ -6,14 +6,13 @@ most 50) and page_token, and articles with all the fields that the description r
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 from tests.fakes.alpaca_wire import Reply, as_json, handler_of
+from tests.fakes.loopback import LoopbackServer
 
 from nightdesk.feeds.alpaca_news import VARIABLES
 
@@ -75,7 +74,7 @@ class Article:
 
 
 @dataclass
-class FakeAlpacaNews:
+class FakeAlpacaNews(LoopbackServer):
     """The server, a context manager: `articles` are what it has, `script` makes the next answers bad."""
 
     articles: list[Article] = field(default_factory=list)
@@ -86,23 +85,13 @@ class FakeAlpacaNews:
     asked: list[Mapping[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self._answer))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.listen(handler_of(self._answer))
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables that lead the source here."""
         parts = {"key": KEY, "secret": SECRET, "url": self.url}
         return {VARIABLES[part]: value for part, value in parts.items()}
-
-    def __enter__(self) -> FakeAlpacaNews:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def _answer(
         self,

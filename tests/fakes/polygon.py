@@ -7,18 +7,16 @@ the path and query of ``next_url`` and ignores its host.
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from tests.fakes.yahoo import Bad
+from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
 
 KEY = "a-key-of-polygon"
 NEW_YORK = ZoneInfo("America/New_York")
@@ -54,7 +52,7 @@ class Page:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class FakePolygon:
+class FakePolygon(LoopbackServer):
     """The server, a context manager: `tickers` are its good answers, `script` makes the next ones bad.
 
     `rows_a_page` cuts lists into pages; `endless` gives every page itself as the next one.
@@ -67,9 +65,7 @@ class FakePolygon:
         self.endless = False
         self._bad: dict[str, list[Bad]] = defaultdict(list)
         self._always: dict[str, Bad] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.listen(self._handler())
 
     @property
     def environ(self) -> dict[str, str]:
@@ -89,14 +85,6 @@ class FakePolygon:
         self._bad.clear()
         self._always.clear()
         self.endless = False
-
-    def __enter__(self) -> FakePolygon:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
     def answer(self, path: str, query: dict[str, str], key: str) -> Bad:
         """What is said to a request."""
@@ -167,26 +155,13 @@ class FakePolygon:
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - so the base calls it
                 parts = urlsplit(self.path)
                 fake.asked.append(parts.path)
                 query = {name: values[0] for name, values in parse_qs(parts.query).items()}
                 answer = fake.answer(parts.path, query, self.headers.get("Authorization", ""))
-                time.sleep(answer.silence)
-                body = answer.body.encode()
-                try:
-                    self.send_response(answer.status)
-                    for name, value in answer.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client did not wait
-
-            def log_message(self, *_: object) -> None:
-                pass
+                self.give(answer)
 
         return Handler
 

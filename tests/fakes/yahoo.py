@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
+
 CHART = "/v8/finance/chart/"
-
-
-@dataclass(frozen=True)
-class Bad:
-    """One bad answer: a status with a body, or a silence of some seconds."""
-
-    status: int = 200
-    body: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    silence: float = 0.0
 
 
 UNAUTHORIZED = Bad(401, '{"finance":{"error":{"code":"Unauthorized","description":"Invalid Crumb"}}}')
@@ -98,7 +88,7 @@ def _seconds(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC).timestamp())
 
 
-class FakeYahoo:
+class FakeYahoo(LoopbackServer):
     """The server, a context manager: `charts` are its good answers, `script` makes the next ones bad."""
 
     def __init__(self) -> None:
@@ -106,9 +96,7 @@ class FakeYahoo:
         self.asked: list[str] = []
         self._bad: dict[str, list[Bad]] = defaultdict(list)
         self._always: dict[str, Bad] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.listen(self._handler())
 
     def script(self, symbol: str, *answers: Bad) -> None:
         """The next charts of `symbol` are answered like this, one after the other."""
@@ -123,50 +111,26 @@ class FakeYahoo:
         self._bad.clear()
         self._always.clear()
 
-    def __enter__(self) -> FakeYahoo:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 - so the base calls it
                 path = urlsplit(self.path).path
                 if not path.startswith(CHART):
-                    self._answer(Bad(200, "crumb" if path.endswith("getcrumb") else "ok"))
+                    self.give(Bad(200, "crumb" if path.endswith("getcrumb") else "ok"))
                     return
                 symbol = unquote(path.removeprefix(CHART))
                 fake.asked.append(symbol)
                 if fake._bad[symbol]:
-                    self._answer(fake._bad[symbol].pop(0))
+                    self.give(fake._bad[symbol].pop(0))
                 elif symbol in fake._always:
-                    self._answer(fake._always[symbol])
+                    self.give(fake._always[symbol])
                 elif symbol in fake.charts:
-                    self._answer(
+                    self.give(
                         Bad(200, fake.charts[symbol].as_json(symbol), {"Content-Type": "application/json"})
                     )
                 else:
-                    self._answer(NOT_FOUND)
-
-            def _answer(self, answer: Bad) -> None:
-                time.sleep(answer.silence)
-                body = answer.body.encode()
-                try:
-                    self.send_response(answer.status)
-                    for name, value in answer.headers.items():
-                        self.send_header(name, value)
-                    self.send_header("Content-Length", str(len(body)))
-                    self.end_headers()
-                    self.wfile.write(body)
-                except (BrokenPipeError, ConnectionResetError):
-                    pass  # the client did not wait
-
-            def log_message(self, *_: object) -> None:
-                pass
+                    self.give(NOT_FOUND)
 
         return Handler

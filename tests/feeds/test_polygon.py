@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from tests.fakes.loopback import Bad
 from tests.fakes.polygon import ANOTHER_PLAN, KEY, NEW_YORK, FakePolygon, Ticker, at_midnight
 from tests.fakes.raw_server import RawServer
-from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, Bad, too_many
+from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, too_many
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused

@@ -1,11 +1,13 @@
 """A book of two paper accounts: the same through the store and in memory, and what people see of it."""
 
+import csv
 import json
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
+from pyarrow import parquet
 from tests.conftest import open_connection
 from tests.session.small_desk import ORIGIN, SmallDesk, instant, session
 from tests.session.two_accounts import OTHER, with_two_accounts
@@ -18,8 +20,10 @@ from nightdesk.core.errors import Refused
 from nightdesk.operations.replay import rewind
 from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import read_market
+from nightdesk.research.backtest.result_files import write_result
 from nightdesk.research.backtest.run import backtest
 from nightdesk.store.db import DATABASE_VARIABLE
+from nightdesk.store.foreign_order_rows import ForeignOrder, foreign_orders, keep_foreign
 from nightdesk.store.ledger_rows import (
     account_marks_of,
     positions_of,
@@ -105,6 +109,46 @@ def test_two_accounts_are_the_same_in_both_drivers_to_the_cent(two: SmallDesk) -
             account,
         )
         assert cash == result.decided[-1].state.ledger.cash_in(name)
+
+
+def test_the_files_of_a_backtest_and_the_page_name_the_account_of_orders_and_fills(
+    two: SmallDesk, tmp_path: Path
+) -> None:
+    two.run(0)
+    two.run(1)
+    book = load_book(two.book)
+    panel = read_market(book, ORIGIN, session(4), [two.feed]).panel
+    write_result(backtest(book, panel, session(0), session(4)), tmp_path)
+    write_result(backtest(book, panel, session(0), session(4)), tmp_path, file_format="parquet")
+    for name in ("orders", "fills"):
+        rows = list(csv.DictReader((tmp_path / f"{name}.csv").open()))
+        assert {row["account"] for row in rows} == {"main", OTHER}
+        assert [row["account"] for row in rows] == [book.account_of(row["symbol"]) for row in rows]
+        typed = parquet.read_table(tmp_path / f"{name}.parquet")["account"].to_pylist()
+        assert typed == [row["account"] for row in rows]
+    [(page,)] = two.rows("SELECT html FROM nightdesk.reports WHERE session = %s", session(1))
+    trades = str(page).partition("<h2>Trades of the session</h2>")[2].partition("</table>")[0]
+    for symbol, account in two.rows(
+        "SELECT symbol, account FROM nightdesk.fills WHERE session = %s", session(1)
+    ):
+        assert f'Buy {symbol}</b> <span class="soft">in {account}</span>' in trades
+
+
+def test_what_stands_against_a_book_names_the_account(two: SmallDesk) -> None:
+    two.run(0)
+    found = ForeignOrder("someone", "unmarked", "GLD", "buy", Decimal(3), executed=False, received_at=None)
+    with open_connection(two.url) as conn:
+        keep_foreign(conn, "small", OTHER, [found])
+        assert foreign_orders(conn, "small", "main") == ()
+    assert f"buy 3 GLD in account {OTHER}, open, " in nightdesk("status", "small").stdout
+    with open_connection(two.url) as conn, conn.cursor() as cur:
+        cur.execute(
+            "INSERT INTO nightdesk.disputed_positions (book, session, as_of, account, symbol, reason, "
+            "ledger_value, claimed_value) VALUES ('small', %s, %s, %s, 'GLD', 'the broker holds 5', 3, 5)",
+            (session(0), instant(0), OTHER),
+        )
+        conn.commit()
+    assert f"in dispute: the broker holds 5 in account {OTHER}" in nightdesk("status", "small").stdout
 
 
 def test_no_account_spends_what_lies_in_the_other(two: SmallDesk) -> None:

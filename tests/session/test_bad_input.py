@@ -11,7 +11,8 @@ from operator import itemgetter
 
 import pytest
 from tests.conftest import open_connection
-from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, UNAUTHORIZED, Bad, Chart, FakeYahoo, too_many
+from tests.fakes.loopback import Bad
+from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, UNAUTHORIZED, Chart, FakeYahoo, too_many
 from tests.session.small_desk import UNIVERSE, SmallDesk, session
 
 from nightdesk.core.errors import Refused, Transient

@@ -1,6 +1,7 @@
 """Notices of exercise and assignment in a book: the same in both drivers, and what is refused."""
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from nightdesk.operations.replay import rewind
 from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.session.contract_notices import early_ends
 from nightdesk.session.entry import open_standing
 from nightdesk.store.ledger_rows import read_entries, read_marks
 
@@ -41,6 +43,11 @@ def in_memory(desk: SmallDesk, last: int, *notices: ExerciseNotice) -> Result:
     begun = book.model_copy(update={"inception": session(0), "origin": ORIGIN})
     signals = [one for n in range(last + 1) for one in read_injections(injected(desk, n), book)]
     return backtest(begun, panel, session(0), session(last), injected=signals, notices=notices)
+
+
+def page(desk: SmallDesk, number: int) -> str:
+    (html,) = desk.rows("SELECT html FROM nightdesk.reports WHERE session = %s", session(number))[0]
+    return str(html)
 
 
 def early(entries: tuple[Entry, ...]) -> list[tuple[str, str, Decimal]]:
@@ -97,6 +104,9 @@ def test_what_cannot_be_booked_is_refused_and_a_sealed_session_is_decided_anew(d
     assert desk.rows("SELECT count(*) FROM nightdesk.exercise_notices") == [(0,)]
     give(desk, ASSIGNED, sealed=True)
     count = "SELECT count(*) FROM nightdesk.ledger_entries WHERE kind = 'assignment'"
+    with desk.at(2) as context:
+        (late,) = early_ends(context)
+    assert late == f"Not booked, as it came after the decision had begun: {ASSIGNED} (me: broker notice)."
     desk.run(2, inject=injected(desk, 2))  # a sealed session is compared by what it knew
     assert desk.rows(count) == [(0,)]
     with desk.at(2) as context:
@@ -140,6 +150,8 @@ def test_a_person_states_and_lists_notices(
     assert "is no number of contracts" in said("assign", book, PUT, "two", *options, status=2)
     (listed,) = json.loads(said("notices", book, "--json"))["notices"]
     assert (listed["contract"], listed["state"]) == (PUT, f"counts before the open of {day}")
+    waits = f"  notice of {day}: assignment of 2 {PUT}: counts before the open of {day}\n"
+    assert waits in said("status", "small")
     assert "is withdrawn" in said("assign", book, PUT, "0", *options)
     file = tmp_path / "notices.csv"
     file.write_text(f"session,contract,kind,quantity\n{day},{PUT},assignment,3\n")
@@ -151,3 +163,7 @@ def test_a_person_states_and_lists_notices(
         "booked",
         "stated in notices.csv",
     )
+    assert f"  notice of {day}: assignment of 3 {PUT}: booked\n" in said("status", "small")
+    words = re.escape(f"Assignment of 3 {PUT} before the open of {day}: +300 SPY for -")
+    assert re.search(rf"<p>{words}[\d,.]+ dollars \(\S+: stated in notices\.csv\)\.</p>", page(desk, 2))
+    assert "Exercised and assigned" not in page(desk, 1)

@@ -1,4 +1,4 @@
-"""A database of before accounts had names: its rows are of `main`, and its open orders come home."""
+"""A database of before accounts, bundles, members: its rows are of `main`, its open orders are settled."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -19,7 +19,8 @@ from nightdesk.store.ledger_rows import account_marks_of, read_entries, read_led
 from nightdesk.store.migrations import migrate
 from nightdesk.store.order_rows import orders_of
 
-ACCOUNTS, TRANSFERS = "044_accounts.sql", "045_transfers.sql"
+#: The newest migration of that version.
+BEFORE = "040_contracts.sql"
 LAST, NEXT = date(2016, 6, 27), date(2016, 6, 28)
 
 #: The tables whose rows say of which account they are.
@@ -31,14 +32,14 @@ NAMED = (
 
 @pytest.fixture
 def before(databases: Databases, tmp_path: Path) -> Iterator[Connection]:
-    """A database with all migrations but those of accounts, two books in it, and orders open."""
+    """A database of that version, two books in it, and orders open."""
     url = databases.bare()
     with open_connection(url) as conn:
         make_old(conn, tmp_path / "old")
         folder = tmp_path / "before"
         folder.mkdir()
         for path in sorted((sql_folder({}) / "migrations").glob("*.sql")):
-            if path.name < ACCOUNTS:
+            if path.name <= BEFORE:
                 (folder / path.name).write_text(path.read_text())
         migrate(conn, folder)
         yield conn
@@ -53,14 +54,15 @@ def rows(conn: Connection, table: str) -> list[str]:
 
 
 @pytest.mark.timeout(300)
-def test_open_orders_of_before_come_home_to_main_and_the_next_session_is_decided(
+def test_open_orders_of_before_are_settled_in_main_and_the_next_session_is_decided(
     before: Connection, market: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conn, name, close = before, "multi_asset", get_calendar().close_at
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
     kept = {table: rows(conn, table) for table in NAMED}
     applied = migrate(conn)
-    assert {ACCOUNTS, TRANSFERS} <= set(applied)
+    after = sorted(path.name for path in (sql_folder({}) / "migrations").glob("*.sql") if path.name > BEFORE)
+    assert list(applied) == after
     assert {table: rows(conn, table) for table in NAMED} == kept, "nothing is lost or changed"
     with cursor(conn) as cur:
         for table in NAMED:
@@ -96,4 +98,6 @@ def test_open_orders_of_before_come_home_to_main_and_the_next_session_is_decided
     assert mark is not None
     assert ledger.cash_in("main") == mark.cash
     assert account_marks_of(conn, name, close(NEXT)) == (), "a book of one account has no rows of its own"
+    for table in ("members", "silent_rows", "exercise_notices", "transfers", "funding_rates"):
+        assert rows(conn, table) == [], "nor has it any of what it does not use"
     assert verify(conn, name).differences == ()

@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from nightdesk.accounting.exercise_notices import ExerciseNotice, standing
+from nightdesk.accounting.exercise_notices import EARLY, ExerciseNotice, standing
 from nightdesk.accounting.ledger import Entry, Ledger, Position
-from nightdesk.accounting.option_life import EARLY, delivered
+from nightdesk.accounting.option_life import delivered
 from nightdesk.accounting.period import Period
 from nightdesk.core.contracts import Contract
 from nightdesk.core.errors import Refused

@@ -7,8 +7,6 @@ night before the open of its session: what it delivers is held before that sessi
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,6 +16,7 @@ from typing import Literal
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.csv_table import CsvTable
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
 
@@ -25,6 +24,9 @@ NoticeKind = Literal["exercise", "assignment"]
 
 #: The columns of a file of notices; `reason` may be left out.
 NOTICE_COLUMNS = ("session", "contract", "kind", "quantity")
+
+#: How the references of entries begin by which contracts ended before their expiry.
+EARLY = "early-"
 
 _MOST_BYTES = 10_000_000
 
@@ -58,6 +60,11 @@ class ExerciseNotice:
     def key(self) -> tuple[date, str, NoticeKind]:
         """Which fact it is."""
         return self.session, self.symbol, self.kind
+
+    @property
+    def reference(self) -> str:
+        """That of the ledger's entries which book it."""
+        return f"{EARLY}{self.kind}-{self.symbol}-{self.session}"
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.quantity:f} {self.symbol} in {self.session}"
@@ -127,31 +134,24 @@ def parse_notices(text: str, source: str, book: Book) -> tuple[ExerciseNotice, .
     Refused
         With the line, what was found and what is allowed.
     """
-    rows = csv.reader(io.StringIO(text), strict=True)
-    header = [name.strip() for name in next(rows, [])]
+    table = CsvTable(text, source)
+    header = table.header
     if sorted(name for name in header if name != "reason") != sorted(NOTICE_COLUMNS):
         raise Refused(
             f"{source}:1: found the columns {', '.join(header) or 'none'}; they are "
             f"{', '.join(NOTICE_COLUMNS)}, and reason if you like"
         )
     out: dict[tuple[date, str, NoticeKind], ExerciseNotice] = {}
-    try:
-        for cells in rows:
-            if not cells:
-                continue
-            place = f"{source}:{rows.line_num}"
-            if len(cells) != len(header):
-                raise Refused(f"{place}: found {len(cells)} fields; the header has {len(header)}")
-            one = _read_notice(dict(zip(header, map(str.strip, cells), strict=True)), place)
-            if one.key in out:
-                raise Refused(f"{place}: {out[one.key]} is stated above already; give one of them")
-            try:
-                check_notice(one, book)
-            except Refused as error:
-                raise Refused(f"{place}: {error}") from error
-            out[one.key] = one
-    except csv.Error as error:
-        raise Refused(f"{source}:{rows.line_num}: not a CSV: {error}") from error
+    for number, cells in table.lines():
+        place = table.place(number)
+        one = _read_notice(dict(zip(header, cells, strict=True)), place)
+        if one.key in out:
+            raise Refused(f"{place}: {out[one.key]} is stated above already; give one of them")
+        try:
+            check_notice(one, book)
+        except Refused as error:
+            raise Refused(f"{place}: {error}") from error
+        out[one.key] = one
     return tuple(out.values())
 
 

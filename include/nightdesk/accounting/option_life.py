@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
+from nightdesk.accounting.exercise_notices import EARLY
 from nightdesk.accounting.ledger import Entry, EntryKind, Ledger, Position
 from nightdesk.accounting.period import Period
 from nightdesk.core.contract_adjustment import adjusted, unnamed_words
@@ -18,9 +19,6 @@ from nightdesk.core.contracts import Contract, OptionTerms
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact, to_cents, to_price
 from nightdesk.core.panel import Action
-
-#: How the references of entries begin by which contracts ended before their expiry.
-EARLY = "early-"
 
 
 def expiry(ledger: Ledger, period: Period) -> tuple[Entry, ...]:

@@ -39,7 +39,8 @@ class NavPoint:
 class FillLine:
     """One execution booked in the session.
 
-    `price` is dollars a unit, `commission` dollars, `reason` that of the decision behind it.
+    `price` is dollars a unit, `commission` dollars, `reason` that of the decision behind it. `account` is
+    empty in a book of one account.
     """
 
     symbol: str
@@ -48,6 +49,7 @@ class FillLine:
     price: Decimal
     commission: Decimal
     reason: str
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,9 @@ class SessionReport:
         Of all fills together, expected and realised.
     accounts : tuple of AccountLine
         Empty in a book of one account.
+    early_ends : tuple of str
+        Options that were exercised or assigned before this session's open, in sentences, and notices of it
+        that came too late.
     notes : tuple of str
         Further sentences that a reader must not miss, such as a difference to the broker.
     risk : RiskSection or None
@@ -215,6 +220,7 @@ class SessionReport:
     quality: tuple[QualityLine, ...] = ()
     sources: tuple[SourceLine, ...] = ()
     accounts: tuple[AccountLine, ...] = ()
+    early_ends: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     risk: RiskSection | None = None
     drawdown_since_reset: float | None = None

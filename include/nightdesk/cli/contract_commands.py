@@ -17,7 +17,7 @@ from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
     from nightdesk.accounting.exercise_notices import ExerciseNotice, NoticeKind
-    from nightdesk.session.context import Context
+    from nightdesk.store.db import Connection
     from nightdesk.store.exercise_notice_rows import StatedNotice
 
 
@@ -120,7 +120,7 @@ def notices(book: BookName, file: From = None, sealed: Sealed = False, json: Jso
         if file is not None:
             read, words = read_notices(file, context.book), f"stated in {file.name}"
             stated = give_notices(context, read, reason=words, who=getpass.getuser(), sealed=sealed)
-        rows = list(_rows(context))
+        rows = notice_documents(conn, context.book.name, context.session)
     show(
         {"book": context.book.name, "stated": [str(one) for one in stated], "notices": rows},
         as_json=json,
@@ -166,38 +166,42 @@ def _give(
     )
 
 
-def _rows(context: Context) -> Iterator[dict[str, Any]]:
-    from nightdesk.accounting.option_life import EARLY
+def notice_documents(
+    conn: Connection, book: str, settled: date | None, first: date = date.min
+) -> list[dict[str, Any]]:
+    """The newest notice of each fact, of the sessions from `first` on, and whether the ledger holds it.
+
+    `settled` is the newest session whose settling was begun; None before the first one.
+    """
     from nightdesk.store.exercise_notice_rows import notices_since
     from nightdesk.store.ledger_rows import read_entries
 
-    conn, name = context.conn, context.book.name
-    found = notices_since(conn, name)
+    found = notices_since(conn, book, first)
     newest = {one.notice.key: one for one in found}
-    booked = {one.reference for one in read_entries(conn, name)} if found else set()
-    for one in sorted(newest.values(), key=lambda one: one.notice.key):
-        key = one.notice
-        in_ledger = f"{EARLY}{key.kind}-{key.symbol}-{key.session}" in booked
-        yield {
-            "session": key.session,
-            "contract": key.symbol,
-            "kind": key.kind,
-            "quantity": key.quantity,
-            "state": _state(context, one, in_ledger=in_ledger),
-            "reason": key.reason,
-            "who": key.who,
+    booked = {one.reference for one in read_entries(conn, book)} if found else set()
+    return [
+        {
+            "session": one.notice.session,
+            "contract": one.notice.symbol,
+            "kind": one.notice.kind,
+            "quantity": one.notice.quantity,
+            "state": _state(book, settled, one, in_ledger=one.notice.reference in booked),
+            "reason": one.notice.reason,
+            "who": one.notice.who,
             "known_at": one.known_at,
         }
+        for _, one in sorted(newest.items())
+    ]
 
 
-def _state(context: Context, one: StatedNotice, *, in_ledger: bool) -> str:
+def _state(book: str, settled: date | None, one: StatedNotice, *, in_ledger: bool) -> str:
     if not one.notice.quantity:
         return "booked, and withdrawn since" if in_ledger else "withdrawn"
     if in_ledger:
         return "booked"
-    if one.notice.session > context.session:
+    if settled is None or one.notice.session > settled:
         return f"counts before the open of {one.notice.session}"
-    return f"NOT BOOKED: replay {context.book.name} --from {one.notice.session} --rebuild"
+    return f"NOT BOOKED: nightdesk replay {book} --from {one.notice.session} --rebuild"
 
 
 def _lines(book: str, stated: Sequence[str], rows: Sequence[dict[str, Any]]) -> Iterator[str]:

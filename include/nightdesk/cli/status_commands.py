@@ -146,6 +146,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "data": _data(conn, book, newest[0] if newest else None, schedule, left - held),
         "accounts": account_documents(conn, book, several_only=True),
         "positions": positions,
+        "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
@@ -165,6 +166,13 @@ def _positions(conn: Connection, book: str, settled: datetime, marked: Mark) -> 
         for row in positions_of(conn, book, settled)
         if row["quantity"]
     ]
+
+
+def _notices(conn: Connection, book: str, session: date | None) -> list[dict[str, Any]]:
+    """Options that end early by what was stated: in the newest session, and in those to come."""
+    from nightdesk.cli.contract_commands import notice_documents
+
+    return notice_documents(conn, book, session, session or date.min)
 
 
 def _day(marks: Sequence[Mark], name: str) -> dict[str, Any]:

@@ -85,6 +85,9 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in _position_lines(one["positions"], named=bool(one["accounts"])))
     if one["leaving"]:
         yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
+    for notice in one["notices"]:
+        what = f"{notice['kind']} of {quantity(notice['quantity'])} {notice['contract']}"
+        yield f"  notice of {notice['session']}: {what}: {notice['state']}"
     for order in one["open_orders"]:
         amount = f"{quantity(order['quantity'])} {order['symbol']}"
         where = f" in account {order['account']}" if one["accounts"] else ""

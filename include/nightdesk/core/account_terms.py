@@ -45,6 +45,14 @@ class BrokerEntry(Frozen):
 MAIN = "main"
 
 
+def in_account(account: str) -> str:
+    """Where something is, to be put behind it: `` in account coins``.
+
+    It is nothing of `main`, which most books have alone.
+    """
+    return "" if account == MAIN else f" in account {account}"
+
+
 class AccountEntry(BrokerEntry):
     """One of a book's accounts, under `accounts`."""
 

@@ -54,3 +54,14 @@ def _parts(annotation: Any) -> Iterator[Any]:
     yield annotation
     for part in get_args(annotation):
         yield from _parts(part)
+
+
+def as_written(error: dict[str, Any]) -> dict[str, Any]:
+    """An error of the keys of a list of members, with their path as the file has it."""
+    first, *rest = error["loc"] or ("",)
+    if first != "members":
+        return error
+    if rest or error["type"] != "value_error":
+        return {**error, "loc": ("universe", *rest)}
+    lines = str(error["ctx"]["error"]).splitlines()
+    return {**error, "loc": (), "ctx": {"error": "\n".join(f"universe.{line}" for line in lines)}}

@@ -70,10 +70,6 @@ class Membership:
         """The members of a session, sorted."""
         return tuple(sorted({one.symbol for one in self.spans if one.holds(session)}))
 
-    def span_at(self, symbol: str, session: date) -> MemberSpan | None:
-        """The span that makes a symbol a member of a session; None where it is none."""
-        return next((one for one in self._of.get(symbol, ()) if one.holds(session)), None)
-
     def newest_by(self, symbol: str, session: date) -> MemberSpan | None:
         """The newest span of a symbol that had begun by a session; None before its first."""
         return next((one for one in reversed(self._of.get(symbol, ())) if one.first <= session), None)

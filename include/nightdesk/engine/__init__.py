@@ -15,7 +15,8 @@ from nightdesk.engine.desk import Desk, resolve
 from nightdesk.engine.injection import Injection, inject, overlay, parse_injections, within
 from nightdesk.engine.inputs import Carried, Day, Facts, State, Targets, facts_at
 from nightdesk.engine.judging import Judged, judge
-from nightdesk.engine.market import Market, observe
+from nightdesk.engine.market import Market
+from nightdesk.engine.observing import observe
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings

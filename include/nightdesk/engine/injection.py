@@ -6,8 +6,6 @@ what the strategies said by the same function.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from nightdesk.core.book import Book
+from nightdesk.core.csv_table import CsvTable
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
 from nightdesk.core.schedule import Schedule, schedule_of
@@ -74,8 +73,8 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
             f"{source}: book {book.name} trades at a broker of kind {', '.join(map(repr, kinds))}, and "
             "synthetic signals are never sent to one: inject them into a copy of the book on a paper account"
         )
-    rows = csv.reader(io.StringIO(text), strict=True)
-    header = [name.strip() for name in next(rows, [])]
+    table = CsvTable(text, source)
+    header = table.header
     needed = [name for name in header if name not in (SIDE, AS_OF)]
     if sorted(needed) != sorted(COLUMNS) or len(set(header)) != len(header):
         raise Refused(
@@ -84,22 +83,15 @@ def parse_injections(text: str, source: str, book: Book) -> tuple[Injection, ...
         )
     schedule = schedule_of(book)
     out: dict[tuple[datetime, str, str], Injection] = {}
-    try:
-        for cells in rows:
-            if not cells:
-                continue
-            place = f"{source}:{rows.line_num}"
-            if len(cells) != len(header):
-                raise Refused(f"{place}: found {len(cells)} fields; the header has {len(header)}")
-            one = _read(dict(zip(header, map(str.strip, cells), strict=True)), place, book, schedule)
-            if (one.as_of, one.strategy, one.symbol) in out:
-                raise Refused(
-                    f"{place}: {one.strategy} has a signal of {one.symbol} in {schedule.name_of(one.as_of)} "
-                    "already; give one"
-                )
-            out[one.as_of, one.strategy, one.symbol] = one
-    except csv.Error as error:
-        raise Refused(f"{source}:{rows.line_num}: not a CSV: {error}") from error
+    for number, cells in table.lines():
+        place = table.place(number)
+        one = _read(dict(zip(header, cells, strict=True)), place, book, schedule)
+        if (one.as_of, one.strategy, one.symbol) in out:
+            raise Refused(
+                f"{place}: {one.strategy} has a signal of {one.symbol} in {schedule.name_of(one.as_of)} "
+                "already; give one"
+            )
+        out[one.as_of, one.strategy, one.symbol] = one
     if not out:
         raise Refused(f"{source}: there is no signal in it; leave it out to inject none")
     return tuple(out.values())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -12,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nightdesk.core.book import Book
+from nightdesk.core.csv_table import CsvTable
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
 from nightdesk.core.funding import MOST, FundingHistory, FundingRate
@@ -84,29 +83,21 @@ def parse_funding(text: str, source: str) -> list[FundingRate]:
     Refused
         With the line, what was found and what is expected.
     """
-    rows = csv.reader(io.StringIO(text), strict=True)
-    header = [name.strip() for name in next(rows, [])]
-    at = _places(header, source)
+    table = CsvTable(text, source)
+    at = _places(table.header, source)
     rates: list[FundingRate] = []
     seen: dict[tuple[str, datetime, datetime], int] = {}
-    try:
-        for cells in rows:
-            if not cells:
-                continue
-            place = f"{source}:{rows.line_num}"
-            if len(cells) != len(header):
-                raise Refused(f"{place}: found {len(cells)} fields; the header has {len(header)}")
-            one = _rate(cells, at, place)
-            key = (one.symbol, one.instant, one.known_at)
-            if key in seen:
-                raise Refused(
-                    f"{place}: the rate of {one.instant:%Y-%m-%d %H:%M} UTC stands in line {seen[key]} "
-                    "already, known at the same instant: keep one of them"
-                )
-            seen[key] = rows.line_num
-            rates.append(one)
-    except csv.Error as error:
-        raise Refused(f"{source}:{rows.line_num}: not a CSV: {error}") from error
+    for number, cells in table.lines():
+        place = table.place(number)
+        one = _rate(cells, at, place)
+        key = (one.symbol, one.instant, one.known_at)
+        if key in seen:
+            raise Refused(
+                f"{place}: the rate of {one.instant:%Y-%m-%d %H:%M} UTC stands in line {seen[key]} "
+                "already, known at the same instant: keep one of them"
+            )
+        seen[key] = number
+        rates.append(one)
     if not rates:
         raise Refused(f"{source}: there is no rate in it")
     return rates
@@ -124,7 +115,7 @@ def _places(header: Sequence[str], source: str) -> dict[str, int]:
 
 def _rate(cells: Sequence[str], at: Mapping[str, int], place: str) -> FundingRate:
     def cell(name: str) -> str:
-        return cells[at[name]].strip() if at[name] >= 0 else ""
+        return cells[at[name]] if at[name] >= 0 else ""
 
     instant = _instant(cell("instant"), "instant", place)
     known_at = _instant(cell("known_at"), "known_at", place) if cell("known_at") else instant

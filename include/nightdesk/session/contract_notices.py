@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from nightdesk.accounting.exercise_notices import ExerciseNotice, standing
 from nightdesk.accounting.ledger import Entry
-from nightdesk.accounting.option_life import EARLY
 from nightdesk.session.context import Context
 from nightdesk.store.exercise_notice_rows import StatedNotice, notices_of
+from nightdesk.store.ledger_rows import read_entries
 from nightdesk.store.message_rows import raise_alert
 
 
@@ -56,8 +56,17 @@ def tell_notices(context: Context, entries: Iterable[Entry]) -> int:
         return 0
     known_by, book = context.known_by(), context.book.name
     booked = standing(one.notice for one in stated if one.known_at <= known_by)
+    moved = tuple(entries)
     for one in booked:
-        _tell_booked(context, one, [entry for entry in entries if entry.reference.startswith(EARLY)])
+        raise_alert(
+            context.conn,
+            f"notice {book} {one.kind} {one.symbol} {one.session} {one.quantity:f}",
+            "INFO",
+            f"{book}: {one}",
+            _booked_words(one, moved),
+            book=book,
+            session=context.session,
+        )
     for late in (one.notice for one in stated if one.known_at > known_by):
         raise_alert(
             context.conn,
@@ -73,18 +82,38 @@ def tell_notices(context: Context, entries: Iterable[Entry]) -> int:
     return len(booked)
 
 
-def _tell_booked(context: Context, one: ExerciseNotice, entries: Iterable[Entry]) -> None:
-    reference = f"{EARLY}{one.kind}-{one.symbol}-{one.session}"
-    shares = [entry for entry in entries if entry.reference == reference and entry.symbol != one.symbol]
+def early_ends(context: Context) -> tuple[str, ...]:
+    """What was exercised and assigned before the open of the session, and what came too late for it, in
+    sentences for its page.
+    """
+    stated = _stated(context)
+    if not stated:
+        return ()
+    known_by = context.known_by()
+    entries = read_entries(context.conn, context.book.name, context.as_of, context.as_of)
+    return (
+        *(
+            _booked_words(one, entries)
+            for one in standing(one.notice for one in stated if one.known_at <= known_by)
+        ),
+        *(
+            f"Not booked, as it came after the decision had begun: {one.notice} ({_said(one.notice)})."
+            for one in stated
+            if one.known_at > known_by
+        ),
+    )
+
+
+def _booked_words(one: ExerciseNotice, entries: Iterable[Entry]) -> str:
+    """What a notice ended, and the shares and dollars that moved."""
+    shares = [entry for entry in entries if entry.reference == one.reference and entry.symbol != one.symbol]
     underlying = shares[0].symbol if shares else ""
     units, cash = sum(entry.quantity for entry in shares), sum(entry.cash for entry in shares)
-    raise_alert(
-        context.conn,
-        f"notice {context.book.name} {one.kind} {one.symbol} {one.session} {one.quantity:f}",
-        "INFO",
-        f"{context.book.name}: {one}",
-        f"{one.quantity:f} {one.symbol} ended before their expiry: {units:+f} {underlying} for {cash:+,.2f} "
-        f"dollars, before the open of {one.session} ({one.who}: {one.reason}).",
-        book=context.book.name,
-        session=context.session,
+    return (
+        f"{one.kind.capitalize()} of {one.quantity:f} {one.symbol} before the open of {one.session}: "
+        f"{units:+f} {underlying} for {cash:+,.2f} dollars ({_said(one)})."
     )
+
+
+def _said(one: ExerciseNotice) -> str:
+    return f"{one.who}: {one.reason}"

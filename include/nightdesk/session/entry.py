@@ -98,18 +98,14 @@ def open_context(
     schedule = schedule_of(loaded)
     as_of = _decision(schedule, when)
     session = schedule.session_of(as_of)
-    asked, document, terms = datetime.now(UTC), loaded.document, tax_terms(loaded)
-    asks = [*record_asks(loaded.name, document, terms), CLOCKS]
+    asked, asks = datetime.now(UTC), [*record_asks(loaded.name, loaded.document, tax_terms(loaded)), CLOCKS]
     with ExitStack() as held:
         if conn is None:
             conn = held.enter_context(closing(connect(environ=environ, ahead=asks)))
         with reading_once(conn, asks):
-            record = book_record(conn, loaded.name) or beginning(loaded, session)
-            _must_be_unchanged(loaded, record)
-            must_be_decidable(loaded, record, session)
+            record, is_kept = _started(conn, loaded, session)
             if not begun:
                 await_over(conn, schedule, as_of, asked)
-            is_kept = kept_book(conn, record, document, terms) is not None
         context = Context(
             conn=conn,
             book=loaded,
@@ -128,6 +124,16 @@ def open_context(
         if inject is not None:
             context = replace(context, injected=_injected(inject, context.book, schedule, as_of))
         yield context
+
+
+def _started(conn: Connection, book: Book, session: date) -> tuple[BookRecord, bool]:
+    """How the book was started, or begins now, and whether the store has it as its file says it; `Refused`
+    where neither the file nor the session agrees with that.
+    """
+    record = book_record(conn, book.name) or beginning(book, session)
+    _must_be_unchanged(book, record)
+    must_be_decidable(book, record, session)
+    return record, kept_book(conn, record, book.document, tax_terms(book)) is not None
 
 
 def _decision(schedule: Schedule, when: date | datetime) -> datetime:

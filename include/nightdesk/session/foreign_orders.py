@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Sequence
 
 from nightdesk.brokers import Broker, BrokerOrder
+from nightdesk.core.account_terms import in_account
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import read_client_order_id
@@ -122,7 +123,8 @@ def words_of(one: ForeignOrder) -> str:
     identity = read_client_order_id(one.client_order_id)
     head = "" if identity is None else f" (mark {identity.mark or 'none'}, book {identity.book}...)"
     return (
-        f"{one.side} {one.quantity:f} {one.symbol}, {state}{since}, {_WHOSE[one.origin]}{head}: "
+        f"{one.side} {one.quantity:f} {one.symbol}{in_account(one.account)}, {state}{since}, "
+        f"{_WHOSE[one.origin]}{head}: "
         f"{one.client_order_id}"
     )
 

@@ -62,8 +62,7 @@ def settle_asks(context: Context) -> list[NamedQuery]:
         *_of(context, "sealed", "adjustments_of"),
         NamedQuery("orders_to_settle", known),
     ]
-    if has_options(context):
-        asks.append(NamedQuery("exercise_notices_of", {"book": book, "session": context.session}))
+    asks += _notices(context)
     if len(context.book.account_names) > 1:
         asks.append(transfers_ask(book, context.as_of))
     run = context.run()
@@ -111,6 +110,7 @@ def report_asks(context: Context) -> list[NamedQuery]:
         *([] if previous is None else _at(context, previous, *_REPORTED_BEFORE)),
         NamedQuery("portfolio_rows", {"book": book, "first": EARLIEST, "last": as_of}),
         NamedQuery("entry_rows", {"book": book, "first": EARLIEST, "last": as_of}),
+        *_notices(context),
         NamedQuery("fill_rows", {"book": book, "first": EARLIEST, "last": as_of}),
         NamedQuery("fill_rows", {"book": book, "first": as_of, "last": as_of}),
         NamedQuery("feeds_health"),
@@ -124,6 +124,12 @@ def close_asks(context: Context) -> list[NamedQuery]:
     key = context.key
     counts = [NamedQuery("signals_count", {**key, "strategy": one}) for one in context.book.strategies]
     return [*_of(context, *_CLOSED), NamedQuery("session_completeness", key), *counts]
+
+
+def _notices(context: Context) -> list[NamedQuery]:
+    """What was stated of options that ended early, of a book that names one."""
+    stated = {"book": context.book.name, "session": context.session}
+    return [NamedQuery("exercise_notices_of", stated)] if has_options(context) else []
 
 
 def _of(context: Context, *names: str) -> list[NamedQuery]:

@@ -36,6 +36,7 @@ from nightdesk.session.backtest_bands import placed
 from nightdesk.session.broker_session import in_words
 from nightdesk.session.bundle_alerts import tell_bundles
 from nightdesk.session.context import Context
+from nightdesk.session.contract_notices import early_ends
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
 from nightdesk.session.ingest import bar_sources, is_sample
@@ -210,6 +211,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         ),
         sources=sources,
         accounts=_accounts(context),
+        early_ends=early_ends(context),
         notes=tuple(
             f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."
@@ -317,15 +319,17 @@ def _fills(context: Context) -> tuple[FillLine, ...]:
     said: dict[datetime, Reasons] = {}
     for fill in fills_of(context.conn, context.book.name, context.as_of):
         stored = find_order(context.conn, fill.client_order_id)
-        reason = ""
+        reason = account = ""
         if stored is not None:
+            account = _named(context, stored.order.account)
             decided = stored.order.as_of
             if decided not in said:
                 then = context.at(decided)
                 said[decided] = _with_ends(then, reasons_of(then))
             named = context.schedule.name_of(decided)
             reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
-        lines.append(FillLine(fill.symbol, fill.side, fill.quantity, fill.price, fill.commission, reason))
+        amounts = (fill.quantity, fill.price, fill.commission)
+        lines.append(FillLine(fill.symbol, fill.side, *amounts, reason, account))
     return tuple(lines)
 
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from nightdesk.accounting.disputes import IN_DISPUTE
+from nightdesk.core.account_terms import in_account
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import FOREIGN
 from nightdesk.store.db import Connection, now
@@ -65,7 +66,7 @@ def unsent_notes(conn: Connection, book: str, as_of: datetime) -> list[str]:
     """The same in few lines, by cause: for a page, and for the status of a day."""
     by_cause: dict[tuple[str, str], list[str]] = {}
     for row in unsent_orders(conn, book, as_of):
-        parts = f"{row['side']} {row['quantity']:f} {row['symbol']}"
+        parts = f"{row['side']} {row['quantity']:f} {row['symbol']}{in_account(row['account'])}"
         by_cause.setdefault((row["status"], row["cause"]), []).append(parts)
     return [f"{', '.join(parts)} {status}: {cause}" for (status, cause), parts in by_cause.items()]
 
@@ -84,7 +85,8 @@ def tell_rejected(conn: Connection, one: StoredOrder, session: date) -> None:
         conn,
         f"rejected {order.client_order_id}",
         "CRITICAL",
-        f"{order.book}: the broker rejected {order.side} {order.quantity} {order.symbol}",
+        f"{order.book}: the broker rejected {order.side} {order.quantity} {order.symbol}"
+        f"{in_account(order.account)}",
         f"Order {order.client_order_id} of session {order.session} was accepted and then rejected. "
         f"`nightdesk trace {order.book} {order.session} {order.symbol}` shows the broker's answer.",
         book=order.book,

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
+from nightdesk.core.account_terms import MAIN
 from nightdesk.core.masking import mask
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import add_rows, read_rows
@@ -21,7 +22,8 @@ Origin = Literal["unmarked", "installation", "restored", "book"]
 class ForeignOrder:
     """An order that is not the book's; `executed` when its executions were found, and not it itself.
 
-    `quantity` is in units of the instrument; `received_at` in UTC, None where the broker does not say it.
+    `quantity` is in units of the instrument; `received_at` in UTC, None where the broker does not say it;
+    `account` is that of the book where it lies.
     """
 
     client_order_id: str
@@ -31,6 +33,7 @@ class ForeignOrder:
     quantity: Decimal
     executed: bool
     received_at: datetime | None
+    account: str = MAIN
 
 
 def keep_foreign(conn: Connection, book: str, account: str, found: Sequence[ForeignOrder]) -> None:
@@ -53,7 +56,7 @@ def keep_foreign(conn: Connection, book: str, account: str, found: Sequence[Fore
             )
             known = {str(name) for (name,) in cur.fetchall()}
         whose = {"book": book, "account": account}
-        new = [whose | asdict(one) for one in found if one.client_order_id not in known]
+        new = [asdict(one) | whose for one in found if one.client_order_id not in known]
         add_rows(conn, "foreign_orders", new)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from nightdesk.accounting.account_marks import AccountMark
 from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, Ledger, Mark, Position, exposure
-from nightdesk.core.account_terms import MAIN
+from nightdesk.core.account_terms import MAIN, in_account
 from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.money import ZERO, exact
 from nightdesk.store.db import Connection
@@ -165,7 +165,11 @@ def disputed_positions(
     accounts of the book, or in one.
     """
     rows = read_rows(conn, "disputed_positions", book=book, as_of=as_of)
-    return {row["symbol"]: row["reason"] for row in rows if account in (None, row["account"])}
+    return {
+        row["symbol"]: row["reason"] + in_account(row["account"])
+        for row in rows
+        if account in (None, row["account"])
+    }
 
 
 def reconciliations_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:

@@ -15,6 +15,9 @@ HOURLY_ONLY = frozenset({"as_of", "entry_as_of", "exit_as_of"})
 #: The columns that the tables of a book have whose strategies say bundles.
 BUNDLES_ONLY = frozenset({"bundle", "uneven"})
 
+#: The columns that the tables of a book of several accounts have.
+ACCOUNTS_ONLY = frozenset({"account"})
+
 #: What every column holds, by table, in the order of the file.
 COLUMN_WORDS: dict[str, dict[str, str]] = {
     "nav": {
@@ -92,6 +95,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "reason": "why a rest was not filled",
         "limit_price": "dollars a unit: the worst price of a limit order; empty for a market order",
         "bundle": "ids of the bundles that it is a leg of, with a space between; empty where of none",
+        "account": "that it goes to, by its name in the book",
     },
     "fills": {
         "session": "the session in which it was executed",
@@ -108,6 +112,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
             "what price is worse than reference_price, basis points; negative where a limit order came out "
             "better"
         ),
+        "account": "that of its order",
     },
     "crosses": {
         "session": "the session of the decision; the next decision books it",
@@ -228,10 +233,20 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
 }
 
 
-def columns_of(table: str, *, hourly: bool = False, bundles: bool = False) -> tuple[str, ...]:
-    """The columns of a table in the order of its file, of a daily or an hourly book, with bundles or not."""
-    return tuple(
-        name
-        for name in COLUMN_WORDS[table]
-        if (hourly or name not in HOURLY_ONLY) and (bundles or name not in BUNDLES_ONLY)
+def columns_of(
+    table: str, *, hourly: bool = False, bundles: bool = False, accounts: bool = False
+) -> tuple[str, ...]:
+    """The columns of a table in the order of its file.
+
+    Parameters
+    ----------
+    table : str
+    hourly, bundles, accounts : bool
+        Whether the book decides several times a session, its strategies say bundles, it has several accounts.
+    """
+    left = (
+        (frozenset() if hourly else HOURLY_ONLY)
+        | (frozenset() if bundles else BUNDLES_ONLY)
+        | (frozenset() if accounts else ACCOUNTS_ONLY)
     )
+    return tuple(name for name in COLUMN_WORDS[table] if name not in left)

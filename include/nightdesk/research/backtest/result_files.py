@@ -137,7 +137,7 @@ class ResultFiles:
         """Write whole tables."""
         write = append_csv if self._format == "csv" else write_parquet
         for name in names:
-            columns = columns_of(name, hourly=result.hourly, bundles=result.desk.has_bundles)
+            columns = _columns(result, name)
             with self._telling(f"{name}.{self._format}") as path:
                 write(path, columns, TABLES[name](result))
 
@@ -153,7 +153,7 @@ class ResultFiles:
         for first in range(0, size, AT_ONCE):
             some = part.part(first, min(first + AT_ONCE, size))
             for name in names:
-                columns = columns_of(name, hourly=part.hourly, bundles=part.desk.has_bundles)
+                columns = _columns(part, name)
                 with self._telling(f"{name}.{ending}") as path:
                     append(path, columns, TABLES[name](some))
 
@@ -176,3 +176,9 @@ class ResultFiles:
                 f"{where} cannot be written: {error.strerror or error}. No file of this backtest was kept: "
                 "make room there, or name another folder"
             ) from error
+
+
+def _columns(result: Result, table: str) -> tuple[str, ...]:
+    """The columns of a table of the result's book."""
+    desk = result.desk
+    return columns_of(table, hourly=result.hourly, bundles=desk.has_bundles, accounts=len(desk.accounts) > 1)

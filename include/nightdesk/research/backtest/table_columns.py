@@ -55,7 +55,7 @@ KINDS: dict[str, Kind] = {
             "strategy", "symbol", "direction", "reason", "rule", "action", "words", "client_order_id", "side",
             "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
             "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
-            "box", "description", "code", "tax_class", "book", "lot", "kind",
+            "box", "description", "code", "tax_class", "book", "lot", "kind", "account",
         ),
         "text",
     ),

@@ -210,6 +210,7 @@ def order_rows(result: Result) -> Iterator[Row]:
                 reasons.get(order.client_order_id, ""),
                 order.limit_price,
                 *((" ".join(order.bundles),) if result.desk.has_bundles else ()),
+                *_account_of(result, order.symbol),
             )
 
 
@@ -228,7 +229,14 @@ def fill_rows(result: Result) -> Iterator[Row]:
                 fill.commission,
                 fill.reference_price,
                 slippage_of(fill, fill.price).realised_bps,
+                *_account_of(result, fill.symbol),
             )
+
+
+def _account_of(result: Result, symbol: str) -> tuple[str, ...]:
+    """The account that a symbol goes to; nothing in a book of one."""
+    desk = result.desk
+    return (desk.book.account_of(symbol),) if len(desk.accounts) > 1 else ()
 
 
 def cross_rows(result: Result) -> Iterator[Row]:
