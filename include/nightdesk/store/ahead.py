@@ -28,8 +28,9 @@ from nightdesk.store.db import Connection, Cursor, cursor, one, sql_folder, tran
 #: Names and types (by the server's number) of a query's columns.
 Columns = list[tuple[str, int]]
 
-#: A value of a row in the server's words, quoted or bare, after the bracket or comma before it. psycopg2 has a
-#: pattern for this too, but it keeps a way back of 160 bytes for every character: 0.8 GB for 2.6 MB of returns.
+#: A value of a row in the server's words, quoted or bare, after the bracket or comma before it. psycopg2 has
+#: a pattern for this too, which keeps a way back of 160 bytes for each character: 0.8 GB for 2.6 MB of
+#: returns.
 _FIELD = re.compile(r"""[(,](?:"([^"]*+(?:""[^"]*+)*+)"|([^",)]*+))""")
 _DOUBLED = re.compile(r"""(["\\])\1""")
 
