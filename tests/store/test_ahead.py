@@ -1,6 +1,7 @@
 """Several queries answered on one way to the server: the same values as one by one, and none asked twice."""
 
 import re
+import tracemalloc
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -58,6 +59,25 @@ def plain(row: dict[str, Any]) -> dict[str, str]:
     """Values by type and form: NaN is NaN."""
     shown = {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
     return {name: f"{type(value).__name__} {value!r}" for name, value in shown.items()}
+
+
+def test_a_value_of_a_megabyte_takes_a_few_times_its_size(
+    conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "SELECT decode(repeat('5c22', 500000), 'hex') AS bytes, 1 AS n"
+    monkeypatch.setattr(queries, "query", lambda name: text)
+    monkeypatch.setattr(ahead, "_columns", lambda folder: {"large": [("bytes", 17), ("n", 23)]})
+    with reading_once(conn):  # what is loaded once is loaded
+        read_rows(conn, "large")
+    tracemalloc.start()
+    try:
+        with reading_once(conn, [NamedQuery("large")]):
+            (row,) = read_rows(conn, "large")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (bytes(row["bytes"]), row["n"]) == (b'\\"' * 500_000, 1)
+    assert peak < 12_000_000, f"{peak:,} bytes at the peak of reading one million"
 
 
 def test_within_a_block_nothing_is_asked_twice_and_after_it_everything_anew(

@@ -207,14 +207,12 @@ def bundles_after(bundles: Bundles, held: Floats, quantity: Floats) -> Bundles:
     return out
 
 
-def ends_at_once(cause: Codes, bundles: Bundles | None) -> Flags:
+def ends_at_once(cause: Codes, bundles: Bundles) -> Flags:
     """Where a stop ends a position, its own or that of another leg, or the legs of a bundle are uneven.
 
     Of shape (n_strategies, n_symbols).
     """
     stopped: Flags = cause == Cause.STOP
-    if bundles is None:
-        return stopped
     out: Flags = stopped | (bundles.uneven > 0)
     for legs in bundles.legs():
         at = (legs.strategy, legs.columns)

@@ -84,7 +84,8 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
         Restated for the session's actions.
     """
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    day = _of_members(day, held)
+    if day.member is not True:
+        day = _of_members(day, held, day.member)
     made = day.terms(desk)
     leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
@@ -129,15 +130,13 @@ def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
     return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
 
 
-def _of_members(day: Day, held: Floats) -> Day:
+def _of_members(day: Day, held: Floats, member: Flags) -> Day:
     """The day without entries in what is no member: that takes no part of the capital.
 
     An entry on the other side of what is held still leaves that.
     """
-    if day.member is True:
-        return day
     enters = entered(day.direction, day.side)
-    outside = ~day.member & (enters != 0)
+    outside = ~member & (enters != 0)
     turns = outside & (enters * held < 0)
     direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
     return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))
@@ -270,7 +269,7 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
         records = (*refused, *passage.records)
         passage = replace(passage, records=records, last_round=passage.last_round + len(refused))
     breaches = tuple(one for rule in desk.rules if (one := rule.breach(held, now)) is not None)
-    if wanted.bundles is None:
+    if wanted.carried.bundles is None:
         quantity = share(desk, wanted, passage)
     else:
         again = partial(_again, desk, state, day, judged)
@@ -288,7 +287,7 @@ def _again(desk: Desk, state: State, day: Day, judged: Judged, wanted: Targets) 
 
 def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judged) -> Situation:
     """What the rules look at in a decision on these targets."""
-    band, lawful = day.band, measures(desk, state.tax)
+    band, lawful, bundles = day.band, measures(desk, state.tax), wanted.carried.bundles
     return Situation(
         price=day.terms(desk).price,
         max_weight=desk.max_weight,
@@ -322,7 +321,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         turnover_today=state.today.notional / float(state.mark.nav),
         multiplier=day.multiplier,
         outlay=desk.outlay,
-        hedged=None if wanted.bundles is None else hedged(wanted, wanted.bundles),
+        hedged=None if bundles is None else hedged(wanted, bundles),
         member=day.member,
         accounts=account_funds(desk, state, day),
     )
@@ -352,7 +351,9 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     closes: NDArray[np.int64] | Literal[0] = 0
     if np.count_nonzero(holds) > open_positions:
         closes = holds.sum(axis=0) - here
-    stopped: Flags = ends_at_once(wanted.cause, wanted.bundles)
+    bundles, stopped = wanted.carried.bundles, wanted.cause == Cause.STOP
+    if bundles is not None:
+        stopped = ends_at_once(wanted.cause, bundles)
     return Entering(
         confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
         opens=opens,
@@ -363,7 +364,7 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
         ends=closes if desk.ends_positions else 0,
         asked=None if isinstance(closes, int) else _in_units(desk, wanted.quantity),
         closes=closes,
-        stopped=np.any(stopped, axis=0) if np.count_nonzero(stopped) else False,
+        stopped=stopped.any(axis=0) if np.count_nonzero(stopped) else False,
     )
 
 

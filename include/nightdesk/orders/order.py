@@ -53,11 +53,6 @@ class Intent:
     bundle: str = ""
     bundle_units: int = 0
 
-    @property
-    def opens_bundle(self) -> bool:
-        """Whether it is a leg of a bundle that is opened, or added to."""
-        return self.bundle.endswith(OPENING)
-
 
 @dataclass(frozen=True, slots=True)
 class Cross:
@@ -117,7 +112,10 @@ class Order:
         """Whether it opens bundles and does nothing else: then it fills to the same share as their other
         legs.
         """
-        return bool(self.intents) and all(one.opens_bundle for one in self.intents)
+        for one in self.intents:
+            if not one.bundle.endswith(OPENING):
+                return False
+        return bool(self.intents)
 
     @property
     def bundle_units(self) -> int:

@@ -12,6 +12,7 @@ schema. A query that is not written down is asked by itself.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,12 +22,17 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from psycopg2.extensions import string_types
-from psycopg2.extras import CompositeCaster
 
 from nightdesk.store.db import Connection, Cursor, cursor, one, sql_folder, transaction
 
 #: Names and types (by the server's number) of a query's columns.
 Columns = list[tuple[str, int]]
+
+#: A value of a row in the server's words, quoted or bare, after the bracket or comma before it. psycopg2 has
+#: a pattern for this too, which keeps a way back of 160 bytes for each character: 0.8 GB for 2.6 MB of
+#: returns.
+_FIELD = re.compile(r"""[(,](?:"([^"]*+(?:""[^"]*+)*+)"|([^",)]*+))""")
+_DOUBLED = re.compile(r"""(["\\])\1""")
 
 
 @dataclass(frozen=True)
@@ -157,8 +163,14 @@ def _answers(conn: Connection, asks: list[NamedQuery]) -> Answers:
 
 def _row(cur: Cursor, columns: Columns, text: str) -> dict[str, Any]:
     """A row in the server's words as the driver would have given it."""
-    values: list[str | None] = CompositeCaster.tokenize(text)  # type: ignore[no-untyped-call]  # no types
-    return {name: _value(cur, code, one) for (name, code), one in zip(columns, values, strict=True)}
+    return {name: _value(cur, code, one) for (name, code), one in zip(columns, _fields(text), strict=True)}
+
+
+def _fields(text: str) -> Iterator[str | None]:
+    """The values of a row in the server's words; None for NULL, which is written as nothing."""
+    for found in _FIELD.finditer(text):
+        quoted, bare = found.groups()
+        yield (bare or None) if quoted is None else _DOUBLED.sub(r"\1", quoted)
 
 
 def _value(cur: Cursor, code: int, text: str | None) -> Any:

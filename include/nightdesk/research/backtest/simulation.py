@@ -114,7 +114,12 @@ class Simulation:
         if before is None:
             opening, capital = Opening(), self.desk.book.initial_capital
             period = market.period(
-                t, self._terms, None, ordered=False, capital=capital, notices=self._noticed(t)
+                t,
+                self._terms,
+                None,
+                ordered=False,
+                capital=capital,
+                notices=self._noticed(t) if self.notices else (),
             )
         else:
             opening = Opening(before.ledger, before.mark, market.closes[t - 1])
@@ -126,8 +131,8 @@ class Simulation:
                 ordered=bool(progress.orders),
                 crosses=progress.crosses,
                 transfers=moved,
-                notices=self._noticed(t),
-                funding=self._funding(t),
+                notices=self._noticed(t) if self.notices else (),
+                funding=self._funding(t) if self.funding.symbols else NO_FUNDING,
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
@@ -162,8 +167,6 @@ class Simulation:
 
     def _funding(self, t: int) -> Funding:
         """What the period that ends in row `t` has of rates with a history."""
-        if not self.funding.symbols:
-            return NO_FUNDING
         first = self.decided[0].t
 
         def settled(row: int) -> Settled:
@@ -176,7 +179,7 @@ class Simulation:
 
     def _noticed(self, t: int) -> tuple[ExerciseNotice, ...]:
         """The notices of the night before row `t`."""
-        if not self.notices or not self.market.begins_session(t):
+        if not self.market.begins_session(t):
             return ()
         return self.notices.get(self.market.sessions[t], ())
 
@@ -248,7 +251,7 @@ class Simulation:
         orders: tuple[Order, ...] = ()
         crosses: tuple[Cross, ...] = ()
         if np.count_nonzero(gated.quantity != wanted.held):
-            orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.bundles)
+            orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.carried.bundles)
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
         self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
