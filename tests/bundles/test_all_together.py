@@ -19,6 +19,7 @@ from nightdesk.accounting.tax import TaxLedger, TaxTerms, trades_of
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import exact, to_cents
 from nightdesk.engine import Day, Desk, Facts, Gated, State, Targets, gate, kill_reason, plan_all, targets
+from nightdesk.engine.bundling import REPAIRS
 from nightdesk.orders import Cross, Order
 from nightdesk.portfolio import brought_even
 
@@ -144,6 +145,8 @@ def no_leg_is_alone(desk: Desk, one: Decided) -> None:
     bundles, held = one.wanted.bundles, one.state.held_by(desk).quantity
     assert bundles is not None
     for legs in bundles.legs():
+        if 0 < bundles.uneven[legs.strategy, legs.columns[0]] <= REPAIRS:
+            continue  # a rule on trades has held one leg back of late, and the repair has its decisions still
         size = np.abs(held[legs.strategy, legs.columns])
         even = brought_even(size, legs.ratio, desk.units.part(legs.columns))
         units = np.array([float(desk.unit_of[desk.symbols[n]]) for n in legs.columns])
