@@ -46,14 +46,17 @@ def bundled(desk: Desk, dice: np.random.Generator) -> Desk:
     return replace(desk, strategies=strategies, sizing=sizing, rules=rules)
 
 
-def with_bundles(desk: Desk, day: Day, dice: np.random.Generator) -> Day:
-    """The day with bundles of two or three legs, on either side, most of them entered as one."""
+def with_bundles(desk: Desk, day: Day, dice: np.random.Generator, among: Sequence[int] | None = None) -> Day:
+    """The day with bundles of two or three legs, on either side, most of them entered as one.
+
+    `among` are the columns whose symbols may be legs; all of them by default.
+    """
     shape = day.direction.shape
     code, ratio = np.zeros(shape, dtype=np.int16), np.zeros(shape)
     direction, side = day.direction.copy(), np.where(dice.random(shape) < 0.4, -1, 1).astype(np.int8)
     units = np.array([float(one) for one in desk.unit_of.values()])
     for s in range(shape[0]):
-        free = dice.permutation(shape[1]).tolist()
+        free = dice.permutation(shape[1] if among is None else among).tolist()
         for number in range(1, int(dice.integers(1, 4))):
             legs, free = free[: int(dice.integers(2, 4))], free[3:]
             if len(legs) < 2:
@@ -158,7 +161,7 @@ def settled(scene: Scene, gated: Gated, day: Day, shares: Mapping[str, float] | 
         quantity = to_unit(order.quantity * exact(part), unit)
         if quantity:
             bars = FillBars(SESSION, prices, dict.fromkeys(prices, 1e15), prices, prices)
-            whole = replace(order, order_type="market", limit_price=None, intents=_apart(order))
+            whole = replace(order, order_type="market", limit_price=None, intents=apart(order))
             fills, _ = open_session([replace(whole, quantity=quantity)], bars, desk.fill_terms)
             ledger = ledger.apply(fill_entries(order, fills, unit))
     marked = mark(ledger, SESSION, prices)
@@ -172,6 +175,6 @@ def settled(scene: Scene, gated: Gated, day: Day, shares: Mapping[str, float] | 
     )
 
 
-def _apart(order: Order) -> tuple[Intent, ...]:
+def apart(order: Order) -> tuple[Intent, ...]:
     """Intents of no bundle, so that nothing holds the order to the share of another."""
     return tuple(Intent(one.strategy, one.symbol, one.quantity) for one in order.intents)

@@ -154,10 +154,10 @@ def desks(draw: st.DrawFn) -> Desk:
         rest = [symbol for symbol in symbols if symbol not in few and dice.random() < 0.4]
         tree["levels"] = chosen.model_dump() | {"havens": few, "first_out": rest}
     made = resolve(parse_book(tree, "any.yaml"))
-    return _with_strategies(made, draw(st.integers(1, 3)), dice)
+    return with_strategies(made, draw(st.integers(1, 3)), dice)
 
 
-def _with_strategies(desk: Desk, count: int, dice: np.random.Generator) -> Desk:
+def with_strategies(desk: Desk, count: int, dice: np.random.Generator) -> Desk:
     """The desk with its strategy under several names, each with a share of the capital and a sizing."""
     ((_, strategy),) = desk.strategies.items()
     if dice.random() < 0.5:

@@ -205,3 +205,98 @@ def test_only_a_real_account_bars_a_session_from_being_decided_anew(desk: Alpaca
     desk.decide(0)
     said = nightdesk("replay", desk.book, "--from", session(0), "--rebuild", status=1).stderr
     assert "trades with alpaca" in said
+
+
+def orders_of(desk: AlpacaDesk, account: str) -> list[str]:
+    """Client ids of the orders of an account."""
+    found = desk.rows("SELECT client_order_id FROM nightdesk.orders WHERE account = %s ORDER BY 1", account)
+    return [str(name) for (name,) in found]
+
+
+def test_what_was_held_back_is_sent_again_to_the_account_that_it_was_of(
+    desk: AlpacaDesk, fake: FakeAlpaca
+) -> None:
+    desk.plan_first()
+    nightdesk("kill", desk.book, "--reason", "drill")
+    desk.run_steps(0, "submit", "close")
+    assert set(" ".join(standing_of(desk, 0).values()).split()) == {"suppressed"}
+    nightdesk("resume", desk.book, "--reason", "over")
+    for account in (OTHER, "main"):
+        for name in orders_of(desk, account):
+            real = len(fake.orders)
+            done = json.loads(nightdesk("resend", desk.book, name, "--reason", "over", "--json").stdout)
+            assert done["order"] in orders_of(desk, account)
+            # on paper the switch counts as it was at the decision, so that a rerun comes out the same
+            assert (done["generation"], done["status"]) == (1, STANDS[account])
+            assert (len(fake.orders) - real, on_paper_orders(desk)) == (account == "main", 0)
+    desk.live_through(1)
+    desk.decide(1)
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    again = desk.rows("SELECT DISTINCT account, status FROM nightdesk.orders WHERE generation = 1")
+    assert dict(again) == {"main": "filled", OTHER: "suppressed"}
+
+
+#: What becomes of a second try of an order that the kill switch held back, by account.
+STANDS = {"main": "submitted", OTHER: "suppressed"}
+
+
+def on_paper_orders(desk: AlpacaDesk) -> int:
+    [(count,)] = desk.rows("SELECT count(*) FROM nightdesk.paper_orders")
+    return int(str(count))
+
+
+def test_an_order_is_disowned_and_taken_over_in_its_own_account(desk: AlpacaDesk, fake: FakeAlpaca) -> None:
+    desk.plan_first()
+    desk.run_steps(0, "submit", "close")
+    [on_paper] = orders_of(desk, OTHER)
+    real = next(one for one in fake.orders if one["status"] == "accepted")["client_order_id"]
+    before, held = len(fake.orders), on_paper_orders(desk)
+    for name in (on_paper, real):
+        disowned = nightdesk("resolve", desk.book, name, "--disown", "--reason", "not ours", "--json")
+        assert json.loads(disowned.stdout)["status"] == "rejected"
+        again = nightdesk("resolve", desk.book, name, "--reason", "it is ours after all", "--json")
+        assert json.loads(again.stdout)["status"] == "submitted"
+    assert (len(fake.orders), on_paper_orders(desk)) == (before, held), "nothing was sent"
+    desk.live_through(1)
+    desk.decide(1)
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    assert standing_of(desk, 0) == {
+        "main": " ".join(["filled"] * len(orders_at(desk, "main", 0))),
+        OTHER: "filled",
+    }
+
+
+def orders_at(desk: AlpacaDesk, account: str, number: int) -> list[tuple[object, ...]]:
+    return desk.rows(
+        "SELECT 1 FROM nightdesk.orders WHERE account = %s AND session = %s", account, session(number)
+    )
+
+
+@pytest.mark.parametrize("paper_was_restored", [True, False])
+def test_a_restored_book_is_rebuilt_from_its_real_account_and_its_paper_account_as_it_was_restored(
+    desk: AlpacaDesk, fake: FakeAlpaca, paper_was_restored: bool
+) -> None:
+    desk.decide(0)
+    desk.live_through(1)
+    desk.evening(1)
+    # the backup was made when the orders were planned; or when the one on paper was sent already
+    lost = "" if paper_was_restored else OTHER
+    desk.rows(
+        "UPDATE nightdesk.orders SET status = 'planned', attempts = 0 "
+        "WHERE account IN ('main', %s) RETURNING 1",
+        lost,
+    )
+    if lost:
+        desk.rows("DELETE FROM nightdesk.paper_orders RETURNING 1")
+    desk.rows("UPDATE nightdesk.runs SET status = 'open', closed_at = NULL RETURNING 1")
+    said = nightdesk("rebuild-from-broker", desk.book, "--feed", desk.feed).stdout
+    assert f"small: 1 sessions run again, {len(fake.orders)} orders made again" in said
+    assert standing_of(desk, 0)[OTHER] == "submitted", "a past session simulates"
+    desk.price_coins(1)
+    desk.run(1)
+    assert desk.rows("SELECT item FROM nightdesk.reconciliations") == []
+    filled = dict(desk.rows("SELECT symbol, account FROM nightdesk.fills"))
+    traded = {one["symbol"].replace("/", "-") for one in fake.orders if one["status"] == "filled"}
+    assert filled == {**dict.fromkeys(traded, "main"), ON_PAPER: OTHER}
+    again = json.loads(nightdesk("rebuild-from-broker", desk.book, "--json").stdout)
+    assert (again["sessions"], again["orders"], again["to_run"]) == ([], [], None)

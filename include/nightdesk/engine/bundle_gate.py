@@ -49,7 +49,7 @@ def bundles_through(
     wanted: Targets,
     asked: Targets,
     passage: Passage,
-    again: Callable[[Targets], Passage],
+    again: Callable[[Targets, Flags], Passage],
 ) -> EvenPassage:
     """Bring the legs of bundles to their ratio after the gate, until nothing changes.
 
@@ -65,7 +65,7 @@ def bundles_through(
     passage : Passage
         Of the net of what was asked.
     again : callable
-        The gate on smaller targets.
+        The gate on smaller targets, and the symbols, of shape (n_symbols,), in which legs follow another one.
 
     Raises
     ------
@@ -76,6 +76,7 @@ def bundles_through(
     if bundles is None:
         return EvenPassage(passage, share(desk, wanted, passage))
     before, records, every = wanted.quantity, list[Record](), bundles.legs()
+    follows: Flags = np.zeros(wanted.held.shape[1], dtype=np.bool_)
     for number in range(UNDONE_FROM + 4 * len(every) + wanted.held.size):
         left = share(desk, asked, passage)
         found = [_cut(desk, day, one, asked.held, before, left, undo=number >= UNDONE_FROM) for one in every]
@@ -88,7 +89,8 @@ def bundles_through(
         # What was taken out of the way may be a leg: its bundle is compared with what was asked before.
         before = smaller.quantity if cuts else asked.quantity
         asked = smaller
-        passage = again(asked)
+        follows = follows | _following(asked.held, left, cuts)
+        passage = again(asked, follows)
     raise Refused(
         f"{desk.book.name} {day.session}: the legs of its bundles do not settle under its rules; look for a "
         "rule that lets more through when less is wanted"
@@ -128,8 +130,20 @@ def _smaller(asked: Targets, left: Floats, cuts: list[_Cut]) -> Targets:
     for one in cuts:
         at = (one.legs.strategy, one.legs.columns)
         sale = without_entries(quantity[at], asked.held[at])
-        quantity[at] = np.where(one.after == left[at], np.where(held_back[at], sale, left[at]), one.after)
+        # What was to be left further than the worst leg is asked to be: else one leg goes, and another stays.
+        further = held_back[at] & (np.abs(sale) < np.abs(one.after))
+        quantity[at] = np.where(further, sale, one.after)
     return replace(asked, quantity=quantity)
+
+
+def _following(held: Floats, left: Floats, cuts: list[_Cut]) -> Flags:
+    """Symbols, of shape (n_symbols,), of which less is to be held than the rules by themselves left."""
+    out: Flags = np.zeros(held.shape[1], dtype=np.bool_)
+    for one in cuts:
+        had, now, size = held[one.legs.strategy], left[one.legs.strategy], np.abs(one.after)
+        had, now = had[one.legs.columns], now[one.legs.columns]
+        out[one.legs.columns] |= (now * had > 0.0) & (size < np.minimum(np.abs(now), np.abs(had)))
+    return out
 
 
 def _held_back(asked: Targets, left: Floats) -> Flags:

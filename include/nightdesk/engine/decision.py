@@ -279,9 +279,14 @@ def gate(desk: Desk, state: State, day: Day, wanted: Targets) -> Gated:
     return Gated(quantity, passage, judged, breaches, exempt, now.protection)
 
 
-def _again(desk: Desk, state: State, day: Day, judged: Judged, wanted: Targets) -> Passage:
-    """The gate once more, on targets that are smaller than those that it has judged."""
+def _again(desk: Desk, state: State, day: Day, judged: Judged, wanted: Targets, follows: Flags) -> Passage:
+    """The gate once more, on targets that are smaller than those that it has judged.
+
+    In the symbols of `follows` a leg is reduced since another one was sold, which is done at once.
+    """
     now = situation(desk, state, day, wanted, judged)
+    if follows.any():
+        now = replace(now, entering=replace(now.entering, stopped=now.entering.stopped | follows))
     return pass_gate(desk.rules, _in_units(desk, wanted.quantity), _in_units(desk, wanted.held), now)
 
 

@@ -13,7 +13,7 @@ from nightdesk.risk.situation import Situation, without_entries
 class StrategyStop(Rule):
     """What a strategy's own stop reduces is as exempt as what a level cuts: nothing after it holds it back.
 
-    So are the other legs of a bundle that is stopped, and the repair of one.
+    So are the other legs of a bundle that is stopped, or of which a rule sells a leg, and the repair of one.
 
     It changes nothing by itself, since the strategy wants the position no more. Where another strategy buys
     in the same symbol, what is left of the reduction is exempt; a net purchase is judged as any other.
@@ -25,8 +25,8 @@ class StrategyStop(Rule):
     always = True
     exempts = True
     sentence = (
-        "a strategy's own stop was reached in it, or its bundle is repaired, at {value:.0f} (1 is so): then "
-        "nothing holds it back"
+        "a strategy's own stop was reached in it, or its bundle is repaired or made even, at {value:.0f} "
+        "(1 is so): then nothing holds it back"
     )
 
     def concerns(self, situation: Situation) -> bool:
