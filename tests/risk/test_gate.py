@@ -1,5 +1,6 @@
 """The gate as a whole: its promises under random books, and its words."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import strategies as st
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
-from nightdesk.risk import Rule, Ruling, Situation, make_rules, pass_gate, verdicts, words
+from nightdesk.risk import (
+    Correlations,
+    Rule,
+    Ruling,
+    Situation,
+    Standing,
+    make_rules,
+    pass_gate,
+    verdicts,
+    words,
+)
 from nightdesk.testing.situations import SYMBOLS, situation
 
 LIMITS = {
@@ -172,6 +183,21 @@ def test_a_cap_that_could_not_sell_does_not_pay_for_a_purchase() -> None:
     left = pass_gate(RULES, wanted, held, situation()).quantity
     assert float((left * situation().price).sum()) <= 95_000.0
     assert left[0] > 0
+
+
+def test_what_a_pair_sells_beside_a_leg_that_cannot_be_sold_is_found_in_few_rounds() -> None:
+    """SPY's cut is the second trade of a day of one: bitcoin makes room for all of SPY, and no more."""
+    held, wanted = np.array([0.0, 800.0, 6.0]), np.array([0.0, 800.0, 1.0])
+    together = np.eye(3)
+    together[1, 2] = together[2, 1] = 0.9
+    found = replace(Standing.calm(3), correlations=Correlations.given(together))
+    rules = make_rules({"correlation": {"limit": 0.7, "joint_cap": 0.75}, "trades_per_day": {"limit": 1}})
+    now = situation(standing=found)
+    passage = pass_gate(rules, wanted, held, now)
+    assert passage.quantity.tolist() == [0.0, 800.0, pytest.approx(0.125, abs=2e-4)]
+    assert passage.quantity[2] <= 0.125
+    assert len(passage.records) < 30 * len(passage.rules)
+    assert pass_gate(rules, passage.quantity, held, now).quantity.tolist() == passage.quantity.tolist()
 
 
 def test_a_quantity_that_is_not_a_number_is_refused() -> None:

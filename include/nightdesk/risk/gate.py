@@ -49,9 +49,13 @@ class Verdict:
 #: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.
 EXEMPT_FROM = 50
 
-#: Two or three rounds are usual. From here on, what a rule of positions still cuts of an addition goes whole:
-#: beside a sale that a rule of trades holds back, shares of a pair would get smaller for hundreds of rounds.
+#: Two or three rounds are usual. From here on, what a rule of positions still cuts of an addition goes whole,
+#: and what it sells it sells at once, as beside sales that do not come about: beside one that a rule of
+#: trades holds back, shares of a pair would get smaller for hundreds of rounds.
 WHOLE_FROM = 20
+
+#: So often a rule is asked what it sells beside sales that do not come about; then it sells all of it.
+MOST_TRIES = 1_000
 
 #: So many mean that something is wrong.
 MOST_ROUNDS = 100
@@ -142,9 +146,11 @@ def pass_gate(rules: Sequence[Rule], wanted: Floats, held: Floats, situation: Si
     records: list[Record] = []
     start = asked = Asked(wanted, held, situation)
     purchases_only = False
+    stuck: Flags = np.zeros(len(wanted), dtype=bool)
     for number in range(MOST_ROUNDS):
-        first, whole = len(records), number >= WHOLE_FROM
-        after, unpaid = _one_round(asking, start, records, purchases_only=purchases_only, whole=whole)
+        first, late = len(records), stuck if number >= WHOLE_FROM else None
+        after, stuck = _one_round(asking, start, records, purchases_only=purchases_only, stuck=late)
+        unpaid = after.adds and anywhere(stuck)
         if purchases_only:
             unpaid = not _same(after.wanted, start.wanted)
         if not unpaid and _same(after.wanted, asked.wanted):
@@ -164,15 +170,17 @@ def _one_round(
     records: list[Record],
     *,
     purchases_only: bool,
-    whole: bool = False,
-) -> tuple[Asked, bool]:
-    """Every rule once, with whether it is idle; and whether purchases are left while a sale was held back.
+    stuck: Flags | None = None,
+) -> tuple[Asked, Flags]:
+    """Every rule once, with whether it is idle; and where a rule of trades held a sale back.
 
     What was measured of what is asked is kept from round to round. With `purchases_only`, rules of positions
-    sell nothing that was not for sale before. With `whole`, an addition that they cut is undone.
+    sell nothing that was not for sale before. With `stuck`, which is where sales were held back in the round
+    before, an addition that they cut is undone, and what they sell is what they would beside no sale there.
     """
     exempt: Flags | None = None
-    now, held_back, held, situation = start, False, start.held, start.situation
+    now, held, situation = start, start.held, start.situation
+    held_back: Flags = np.zeros(len(held), dtype=bool)
     for rule, idle in rules:
         asked = now
         if rule.subject == "entries":
@@ -196,22 +204,37 @@ def _one_round(
         if after is not before:
             _check(rule, now, after)
             if rule.subject == "trades":
-                held_back = held_back or anywhere(np.abs(after) > np.abs(before))
-            elif rule.subject == "positions" and (purchases_only or whole):
-                after = _fewer_sales(now, after, purchases_only=purchases_only, whole=whole)
+                held_back = held_back | (np.abs(after) > np.abs(before))
+            elif rule.subject == "positions" and (purchases_only or stuck is not None):
+                after = _fewer_sales(rule, now, after, purchases_only=purchases_only, stuck=stuck)
             now = Asked(after, held, situation)
         records.append(Record(rule.name, before, after, shown, ruling))
-    return now, held_back and now.adds
+    return now, held_back
 
 
-def _fewer_sales(asked: Asked, after: Floats, *, purchases_only: bool, whole: bool) -> Floats:
+def _fewer_sales(
+    rule: Rule, asked: Asked, after: Floats, *, purchases_only: bool, stuck: Flags | None
+) -> Floats:
     """What a rule of positions leaves in a later round, see `_one_round`."""
     before, kept = asked.wanted, asked.kept
-    if whole:
+    if stuck is not None:
         after = np.where((after != before) & (np.abs(after) > np.abs(kept)), kept, after)
+        if anywhere(stuck & (after != before)):
+            after = np.where(stuck, after, _beside_stuck(rule, asked, after, stuck))
     if purchases_only:
         after = np.minimum(np.maximum(after, np.minimum(before, kept)), np.maximum(before, kept))
     return after
+
+
+def _beside_stuck(rule: Rule, asked: Asked, after: Floats, stuck: Flags) -> Floats:
+    """What a rule of positions leaves where the sales that it asks for in some symbols do not come about."""
+    before = asked.wanted
+    for _ in range(MOST_TRIES):
+        tried = np.where(stuck, before, after)
+        after = rule.apply(tried, asked.held, asked.situation).after
+        if _same(np.where(stuck, before, after), tried):
+            return tried
+    return np.where(after == before, before, 0.0)
 
 
 def _same(one: Floats, other: Floats) -> bool:
