@@ -144,9 +144,11 @@ def _by_hand(desk: WatchedDesk, side: str, part: int) -> str:
 @contextmanager
 def _closing() -> Iterator[None]:
     """The book wants to hold nothing."""
-    plan = engine.plan
+    plan = engine.plan_all
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "plan", lambda desk, state, day, q: plan(desk, state, day, 0 * q))
+        patch.setattr(
+            engine, "plan_all", lambda desk, state, day, q, *rest: plan(desk, state, day, 0 * q, *rest)
+        )
         yield
 
 

@@ -46,12 +46,12 @@ def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca) -> AlpacaDesk:
 @pytest.fixture
 def closing(monkeypatch: pytest.MonkeyPatch) -> None:
     """From the third session on the book wants to hold nothing."""
-    plan = engine.plan
+    plan = engine.plan_all
     monkeypatch.setattr(
         engine,
-        "plan",
-        lambda desk, state, day, quantity: plan(
-            desk, state, day, 0 * quantity if day.session >= session(2) else quantity
+        "plan_all",
+        lambda desk, state, day, quantity, *rest: plan(
+            desk, state, day, 0 * quantity if day.session >= session(2) else quantity, *rest
         ),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from tests.fakes.alpaca import FakeAlpaca, Fault
@@ -17,6 +18,7 @@ from nightdesk.core.errors import Refused, Transient
 from nightdesk.operations.collect import collect
 from nightdesk.operations.kill_switch import kill, release
 from nightdesk.operations.resend import resend
+from nightdesk.orders.order import Cross, Order
 from nightdesk.session import reconcile
 from nightdesk.store.db import transaction
 from nightdesk.store.message_rows import raise_alert
@@ -38,10 +40,13 @@ def fake() -> Iterator[FakeAlpaca]:
 @pytest.fixture
 def lasting_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     """Orders that are good until they are cancelled."""
-    plan = engine.plan
-    monkeypatch.setattr(
-        engine, "plan", lambda *known: tuple(replace(one, time_in_force="gtc") for one in plan(*known))
-    )
+    plan = engine.plan_all
+
+    def lasting(*known: Any) -> tuple[tuple[Order, ...], tuple[Cross, ...]]:
+        orders, crosses = plan(*known)
+        return tuple(replace(one, time_in_force="gtc") for one in orders), crosses
+
+    monkeypatch.setattr(engine, "plan_all", lasting)
 
 
 @pytest.fixture

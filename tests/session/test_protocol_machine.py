@@ -115,10 +115,13 @@ def protocol(
         desk = WatchedDesk.of(at_alpaca(small, fake))
         protocol = Protocol(Days(desk, SESSIONS))
 
-        def plan(desk: engine.Desk, state: engine.State, day: engine.Day, gated: object) -> object:
-            return decided(protocol.wishes[day.session], desk, state, day)
+        whole = engine.plan_all
 
-        monkeypatch.setattr(engine, "plan", plan)
+        def plan(desk: engine.Desk, state: engine.State, day: engine.Day, *gated: Any) -> object:
+            wished = decided(protocol.wishes[day.session], desk, state, day)
+            return wished, whole(desk, state, day, *gated)[1]
+
+        monkeypatch.setattr(engine, "plan_all", plan)
         yield protocol
         protocol.days.close()
 
