@@ -231,9 +231,9 @@ def _request(context: Context, error: object) -> tuple[str | None, bool]:
 
     A run that the scheduler has made of itself is nobody's request.
     """
-    run = context["dag_run"]
-    of_backfill = run.run_type == BACKFILL
-    if not isinstance(error, BadRequest) or run.run_type == SCHEDULED:
+    run = context.get("dag_run")
+    of_backfill = run is not None and run.run_type == BACKFILL
+    if run is None or not isinstance(error, BadRequest) or run.run_type == SCHEDULED:
         return None, of_backfill
     return run.triggering_user_name or "", of_backfill
 
