@@ -94,7 +94,8 @@ def grid_of(panel: Panel, span: str = "month") -> list[date]:
 
 def from_row(panel: Panel, first: int) -> Panel:
     """The panel of a book whose origin is a later session."""
-    names = [one.name for one in fields(panel) if one.name not in ("symbols", "sentiment", "hours", "funding")]
+    whole = {"symbols", "sentiment", "hours", "funding"}
+    names = [one.name for one in fields(panel) if one.name not in whole]
     return replace(panel, **{name: getattr(panel, name)[first:] for name in names})
 
 
