@@ -15,7 +15,7 @@ from nightdesk.core.panel import Panel
 from nightdesk.research.backtest.run import Result, backtest
 
 SYMBOLS, SESSIONS, RUNS = 36, 4000, 2
-BOOK_LIMIT, MEMORY_LIMIT = 57.0, 0.5
+BOOK_LIMIT, MEMORY_LIMIT = 48.0, 0.5
 
 
 def run_book(book: Book, panel: Panel) -> Result:
