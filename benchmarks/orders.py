@@ -23,7 +23,7 @@ from nightdesk.accounting.ledger import mark
 from nightdesk.accounting.reconciliation import plan_repairs
 from nightdesk.accounting.repairs import BookFill, MoveOrder, booked_entries
 from nightdesk.core.account_terms import MAIN
-from nightdesk.engine import plan, plan_crosses
+from nightdesk.engine import plan_all
 from nightdesk.machine import postgres
 from nightdesk.session.decide import write_orders
 from nightdesk.session.reconcile import keep
@@ -62,8 +62,8 @@ def measure() -> list[Measurement]:
 
 def plan_and_write(case: Case) -> None:
     """What the orders step does once its session is read."""
-    orders = plan(case.desk, case.state, case.day, case.quantity)
-    write_orders(case.context, orders, plan_crosses(case.desk, case.state, case.day, case.quantity))
+    orders, crosses = plan_all(case.desk, case.state, case.day, case.quantity)
+    write_orders(case.context, orders, crosses)
 
 
 def settle(job: Settling) -> None:

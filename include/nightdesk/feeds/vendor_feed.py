@@ -1,4 +1,4 @@
-"""What feeds of vendors that are asked symbol by symbol have in common: spans, days, hours, doubts."""
+"""What vendors' feeds share that are asked symbol by symbol: spans, days, hours, answers that are refused."""
 
 from __future__ import annotations
 
