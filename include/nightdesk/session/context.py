@@ -295,13 +295,13 @@ class Context:
     def examined(self) -> Quality:
         """What the checks say of all sessions of the panel that were over; computed once a process."""
         from nightdesk.feeds.quality import examine
-        from nightdesk.store.decision_rows import read_second_closes
+        from nightdesk.store.fact_rows import read_second_closes
 
         known_by = self.known_by()
         if known_by not in self._examined:
             panel, second = self.panel().days, None
             if self.book.feeds.compare_with is not None:
-                second = read_second_closes(self.conn, self.book.name, panel)
+                second = read_second_closes(self.conn, self.book.feeds.compare_with, panel, known_by)
             self._examined.clear()
             self._examined[known_by] = examine(panel, self.book, second)
         return self._examined[known_by]
