@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import FactKind
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore, in_words
@@ -124,6 +125,32 @@ def refuse_missing(kind: FactKind, gathered: GatheredFacts) -> None:
     if any(why.fault is Fault.PASSING for why in lost.values()):
         raise Transient(f"{told}; try again")
     raise Refused(f"{told}; correct the source, or leave it out of feeds.{kind.name}")
+
+
+def versions_of(kind: FactKind, rows: pd.DataFrame, subjects: Sequence[str], first: date) -> FactVersions:
+    """Facts as arrays, those of days from `first` on; the same as the store gives of the same versions."""
+    import numpy as np
+
+    from nightdesk.core.fact_versions import WORDS, number_columns
+
+    kept = rows[rows[kind.day] >= np.datetime64(first, "D")]
+    place = {subject: n for n, subject in enumerate(subjects)}
+    values = {}
+    for name in number_columns(kind):
+        column = kept[name]
+        if name in WORDS:
+            column = column.map(WORDS[name])
+        elif kind.values[name] is date:
+            days = column.to_numpy("datetime64[D]")
+            column = np.where(np.isnat(days), np.nan, days.astype(np.int64).astype(np.float64))
+        values[name] = np.asarray(column, dtype=np.float64)
+    return FactVersions(
+        tuple(subjects),
+        np.array([place[one] for one in kept[kind.subject]], dtype=np.intp),
+        kept[kind.day].to_numpy("datetime64[D]"),
+        kept["known_at"].to_numpy("datetime64[us]"),
+        values,
+    )
 
 
 def _asked(

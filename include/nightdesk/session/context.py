@@ -235,7 +235,7 @@ class Context:
         return run.known_by
 
     def panel(self) -> Panel:
-        """Bars from the book's origin to the session, and what was said of the symbols, as they were known.
+        """Bars from the book's origin to the session, and what was said and known beside, as it was known.
 
         Read once a process.
         """
@@ -244,7 +244,8 @@ class Context:
             panel = self._read_panel(known_by)
             self._panels.clear()
             self._sentiments.clear()
-            self._panels[known_by] = self._with_news(panel, known_by) if self.book.feeds.news else panel
+            panel = self._with_news(panel, known_by) if self.book.feeds.news else panel
+            self._panels[known_by] = self._with_facts(panel, known_by)
         return self._panels[known_by]
 
     def _with_news(self, panel: Panel, known_by: datetime) -> Panel:
@@ -255,6 +256,16 @@ class Context:
             panel, scored_headlines(self, known_by), self.calendar
         )
         return told
+
+    def _with_facts(self, panel: Panel, known_by: datetime) -> Panel:
+        from nightdesk.core.book_facts import fact_subjects
+
+        if not fact_subjects(self.book):
+            return panel
+        from nightdesk.core.fact_arrays import with_facts
+        from nightdesk.session.market_facts import session_facts_known
+
+        return with_facts(panel, self.book, session_facts_known(self, known_by), self.schedule)
 
     def _read_panel(self, known_by: datetime) -> Panel:
         if self.is_hourly:
