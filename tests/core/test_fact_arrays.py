@@ -34,8 +34,9 @@ READS: dict[str, Any] = {
     "feeds": {kind: ["files:facts"] for kind in FACT_KINDS},
     "macro": {"series": ["CPIAUCSL", "DGS10"]},
     "positioning": {"codes": {"GLD": GOLD}},
+    "universe": {"GLD": {"max_weight": 0.5}, "SPY": {"max_weight": 0.4, "asset_class": "equity"}},
 }
-BOOK = book(**READS, universe={"GLD": {"max_weight": 0.5, "asset_class": "etf"}, "SPY": {"max_weight": 0.4}})
+BOOK = book(**READS)
 
 
 def new_york(day: str, clock: str) -> datetime:
@@ -293,6 +294,10 @@ def test_a_book_that_reads_them_may_use_them() -> None:
         (
             {"feeds": {"positioning": ["a"]}, "positioning": {"codes": {"GLD": 88691}}},
             r"positioning.codes.GLD: found 88691; .*put it in quotes",
+        ),
+        (
+            {"feeds": {"earnings": ["a"]}},
+            r"feeds.earnings: no symbol of the universe is of class equity, and",
         ),
         ({"feeds": {"earning": ["a"]}}, r"feeds.earning: unknown key.*did you mean earnings\?"),
     ],

@@ -7,7 +7,16 @@ from datetime import date, timedelta
 from types import MappingProxyType
 
 from nightdesk.core.book import Book
-from nightdesk.core.facts import EARNINGS, FACT_KINDS, LISTINGS, MACRO, POSITIONING, QUOTES, FactKind
+from nightdesk.core.facts import (
+    EARNINGS,
+    FACT_CLASSES,
+    FACT_KINDS,
+    LISTINGS,
+    MACRO,
+    POSITIONING,
+    QUOTES,
+    FactKind,
+)
 
 #: How long before the origin the facts lie that a factor of the first session reads: the newest value of a
 #: year's series, 156 weeks of positions, a quarter's report, a listing, some quotes.
@@ -19,10 +28,6 @@ _BEFORE: Mapping[str, timedelta] = MappingProxyType(
         LISTINGS.name: timedelta(days=400),
         QUOTES.name: timedelta(days=14),
     }
-)
-#: Of which classes of instruments a kind says something.
-_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {EARNINGS.name: ("equity",), LISTINGS.name: ("equity", "etf"), QUOTES.name: ("equity", "etf")}
 )
 
 
@@ -48,5 +53,5 @@ def _subjects(book: Book, kind: FactKind) -> tuple[str, ...]:
         return book.macro.series
     if kind is POSITIONING:
         return tuple(dict.fromkeys(book.positioning.codes.values()))
-    classes = _CLASSES[kind.name]
+    classes = FACT_CLASSES[kind.name]
     return tuple(symbol for symbol, one in book.universe.items() if one.asset_class in classes)

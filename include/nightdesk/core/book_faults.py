@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from nightdesk.core.book_keys import BookKeys
 from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
-from nightdesk.core.facts import FACT_KINDS
+from nightdesk.core.facts import FACT_CLASSES, FACT_KINDS
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
 from nightdesk.core.universe import Instrument
@@ -221,7 +221,20 @@ def _fact_faults(book: BookKeys) -> Iterator[str]:
     for symbol in book.positioning.codes:
         if book.members is None and symbol not in book.universe:
             yield f"positioning.codes: {symbol} is no symbol of this book's universe"
+    yield from _fact_source_faults(book)
+
+
+def _fact_source_faults(book: BookKeys) -> Iterator[str]:
+    """Sources of facts that are named twice, or for classes of instruments that the book has not."""
+    for kind, classes in FACT_CLASSES.items():
+        held = {one.asset_class for one in book.universe.values()}
+        if book.members is None and getattr(book.feeds, kind) and not held & set(classes):
+            yield (
+                f"feeds.{kind}: no symbol of the universe is of class {' or '.join(classes)}, and of others "
+                "it says nothing; correct their asset_class, or leave it out"
+            )
     for kind in FACT_KINDS:
-        again = sorted({one for one in getattr(book.feeds, kind) if getattr(book.feeds, kind).count(one) > 1})
+        named = getattr(book.feeds, kind)
+        again = sorted({one for one in named if named.count(one) > 1})
         if again:
             yield f"feeds.{kind}: {', '.join(again)} stands there twice; leave one out"

@@ -7,7 +7,7 @@ quote), and when the desk stored it. A decision reads the newest version that it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -33,7 +33,7 @@ class FactKind:
     name: str
     subject: str
     day: str
-    values: Mapping[str, type]
+    values: Mapping[str, type] = field(hash=False)
     by_source: bool = False
 
     @property
@@ -87,6 +87,11 @@ QUOTES = _kind("quotes", "symbol", "session", bid=float, ask=float, bid_size=flo
 #: `feeds` names its sources: `feeds.compare_with` does.
 SECOND_CLOSES = FactKind(
     "second_closes", "symbol", "session", MappingProxyType({"close": float}), by_source=True
+)
+
+#: Of which classes of instruments a kind says something, where that is not all of a book's.
+FACT_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {EARNINGS.name: ("equity",), LISTINGS.name: ("equity", "etf"), QUOTES.name: ("equity", "etf")}
 )
 
 #: By name.

@@ -10,6 +10,11 @@ from nightdesk.core.facts import FactKind
 from nightdesk.feeds.facts import FACT_SOURCES, Clock, FactFeed, make_facts
 
 
+def check_fact_name(name: str, kind: FactKind) -> None:
+    """Refuse a name of no source, with the key of the book."""
+    FACT_SOURCES.find_with_argument(name, f"feeds.{kind.name}")
+
+
 def check_fact_source(name: str, kind: FactKind) -> None:
     """Refuse the name of no source, of one without facts of a kind, or a path that has no file of it.
 

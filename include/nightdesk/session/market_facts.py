@@ -16,7 +16,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import FactKind
 from nightdesk.feeds.fact_chain import FactQuestion, GatheredFacts, gather_facts
-from nightdesk.feeds.fact_sources import check_fact_source
+from nightdesk.feeds.fact_sources import check_fact_name
 from nightdesk.feeds.facts import FactFeed, make_facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
@@ -85,7 +85,7 @@ def _feeds(context: Context, kind: FactKind) -> tuple[dict[str, FactFeed], dict[
     """The sources of a kind by name, and why one could not be made: a key or a file that is not there."""
     feeds, failed = {}, {}
     for name in fact_sources(context.book, kind):
-        check_fact_source(name, kind)
+        check_fact_name(name, kind)
         try:
             feeds[name] = make_facts(name, environ=context.environ)
         except Refused as error:
