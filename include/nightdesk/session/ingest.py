@@ -125,9 +125,9 @@ def store_market(context: Context) -> Stored:
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
     facts = store_facts(context)
-    beside = {**store_headlines(context), **store_funding(context), **facts.counts}
+    beside = {**store_headlines(context), **store_funding(context), **facts.counts()}
     beside |= store_second_closes(context)
-    notes: Sequence[dict[str, Any]] = mask_document([*came.notes, *hours.notes, *facts.notes])
+    notes: Sequence[dict[str, Any]] = mask_document([*came.notes, *hours.notes, *facts.notes()])
     return Stored({**counts, **beside}, notes)
 
 

@@ -6,11 +6,13 @@ needs one has none to speak on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
+from nightdesk.core.book import Book
 from nightdesk.core.book_facts import fact_sources, fact_subjects, first_fact_day
 from nightdesk.core.errors import Refused
 from nightdesk.core.fact_versions import FactVersions
@@ -20,18 +22,31 @@ from nightdesk.feeds.fact_sources import check_fact_name
 from nightdesk.feeds.facts import FactFeed, make_facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
+from nightdesk.store.db import Connection
 from nightdesk.store.fact_rows import SavedFacts, facts_changed, read_versions, save_facts
 
 #: Sessions of which facts are fetched again at each ingest, for those that came late or were corrected.
 REFRESH_SESSIONS = 10
 
 
+#: Of a kind, a source's name and the subjects that it is asked for: what is asked.
+Asks = Callable[[FactKind, str, Sequence[str]], FactQuestion]
+
+
 @dataclass(frozen=True)
 class BroughtFacts:
-    """What became of the facts of a fetch: small facts for logs, and rows of `ingest_notes`."""
+    """What became of the facts of a fetch, by kind."""
 
-    counts: Mapping[str, int | str] = field(default_factory=dict)
-    notes: Sequence[dict[str, Any]] = ()
+    gathered: Mapping[FactKind, GatheredFacts] = field(default_factory=dict)
+    saved: Mapping[FactKind, SavedFacts] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, int | str]:
+        """Small facts for logs and people; empty for a book without."""
+        return _counts(self.gathered, self.saved) if self.gathered else {}
+
+    def notes(self) -> list[dict[str, Any]]:
+        """What was left out and what did not come, as `ingest_notes` holds it."""
+        return _notes(self.gathered, self.saved)
 
 
 def store_facts(context: Context) -> BroughtFacts:
@@ -44,53 +59,77 @@ def store_facts(context: Context) -> BroughtFacts:
     Refused
         When no source has a name that the book gives; a source that fails raises nothing.
     """
-    wanted = fact_subjects(context.book)
-    if not wanted:
-        return BroughtFacts()
-    gathered, saved = {}, {}
-    for kind, subjects in wanted.items():
-        gathered[kind], saved[kind] = _brought(context, kind, subjects)
-    return BroughtFacts(_counts(gathered, saved), _notes(gathered, saved))
-
-
-def _brought(context: Context, kind: FactKind, subjects: Sequence[str]) -> tuple[GatheredFacts, SavedFacts]:
-    """What the sources of a kind gave, and what became of it."""
     from nightdesk.store.headline_rows import keep_reach
+
+    conn, book = context.conn, context.book
+    brought = bring_facts(conn, book, partial(_question, context), context.session, context.environ)
+    for kind, found in brought.gathered.items():
+        since = _first_instant(context, kind)
+        for name, heard in found.heard.items():
+            if heard:
+                keep_reach(conn, book.name, f"{kind.name}:{name}", heard, since, context.as_of)
+    return brought
+
+
+def bring_facts(
+    conn: Connection, book: Book, asks: Asks, last: date, environ: Mapping[str, str]
+) -> BroughtFacts:
+    """Fetch and store the facts that a book reads, up to a day.
+
+    Parameters
+    ----------
+    conn : Connection
+        In no transaction: what happened to a source happened.
+    book : Book
+    asks : callable
+        What is asked of each source.
+    last : date
+    environ : mapping of str to str
+        Where the keys of vendors are.
+
+    Raises
+    ------
+    Refused
+        When no source has a name that the book gives; a source that fails raises nothing.
+    """
     from nightdesk.store.health_rows import Health
 
-    conn, book, begun = context.conn, context.book, datetime.now(UTC)
-    feeds, failed = _feeds(context, kind)
-    found = gather_facts(
-        kind,
-        feeds,
-        subjects,
-        lambda name, some: _question(context, kind, name, some),
-        context.session,
-        Health(conn),
-    )
-    saved = save_facts(conn, kind, found.rows, begun)
-    since = _first_instant(context, kind)
-    for name, heard in found.heard.items():
-        if heard:
-            keep_reach(conn, book.name, f"{kind.name}:{name}", heard, since, context.as_of)
-    lost = found.missing
-    if failed and not feeds:
-        why = Missing("; ".join(f"{name}: {one.reason}" for name, one in failed.items()), Fault.FINAL)
-        lost = dict.fromkeys(subjects, why)
-    whole = GatheredFacts(found.rows, lost, {**failed, **found.failures}, found.dropped, found.heard)
-    return whole, saved
+    gathered, saved = {}, {}
+    for kind, subjects in fact_subjects(book).items():
+        begun = datetime.now(UTC)
+        feeds, failed = _feeds(book, kind, environ)
+        found = gather_facts(kind, feeds, subjects, partial(asks, kind), last, Health(conn))
+        saved[kind] = save_facts(conn, kind, found.rows, begun)
+        gathered[kind] = _with_unmade(found, subjects, feeds, failed)
+    return BroughtFacts(gathered, saved)
 
 
-def _feeds(context: Context, kind: FactKind) -> tuple[dict[str, FactFeed], dict[str, Missing]]:
+def _feeds(
+    book: Book, kind: FactKind, environ: Mapping[str, str]
+) -> tuple[dict[str, FactFeed], dict[str, Missing]]:
     """The sources of a kind by name, and why one could not be made: a key or a file that is not there."""
     feeds, failed = {}, {}
-    for name in fact_sources(context.book, kind):
+    for name in fact_sources(book, kind):
         check_fact_name(name, kind)
         try:
-            feeds[name] = make_facts(name, environ=context.environ)
+            feeds[name] = make_facts(name, environ=environ)
         except Refused as error:
             failed[name] = Missing(str(error), Fault.FINAL)
     return feeds, failed
+
+
+def _with_unmade(
+    found: GatheredFacts,
+    subjects: Sequence[str],
+    feeds: Mapping[str, FactFeed],
+    failed: Mapping[str, Missing],
+) -> GatheredFacts:
+    """What the sources gave, with those that could not be made among the failures."""
+    missing = found.missing
+    if failed and not feeds:
+        why = Missing("; ".join(f"{name}: {one.reason}" for name, one in failed.items()), Fault.FINAL)
+        missing = dict.fromkeys(subjects, why)
+    return replace(found, missing=missing, failures={**failed, **found.failures})
 
 
 def _question(context: Context, kind: FactKind, name: str, subjects: Sequence[str]) -> FactQuestion:

@@ -138,6 +138,12 @@ SELECT {columns}, stored_at FROM {table}
 WHERE {subject} = %(subject)s AND {day} BETWEEN %(first)s AND %(last)s ORDER BY {key}, known_at, stored_at
 """
 
+_SUBJECTS = """
+SELECT {subject} AS subject, count(DISTINCT {day}) AS facts, count(*) AS versions, min({day}) AS first,
+    max({day}) AS last, max(known_at) AS known_at, max(stored_at) AS stored_at
+FROM {table} GROUP BY {subject} ORDER BY {subject}
+"""
+
 _CHANGED = """
 SELECT EXISTS (
     SELECT FROM {table} WHERE {subject} = ANY(%(subjects)s::text[]) AND stored_at > %(since)s
@@ -210,6 +216,11 @@ def fact_history(
 ) -> list[dict[str, Any]]:
     """Every version of one subject's facts, by columns, with `stored_at`, oldest day and version first."""
     return _rows(conn, _HISTORY, kind, {"subject": subject, "first": first, "last": last})
+
+
+def fact_subjects_stored(conn: Connection, kind: FactKind) -> list[dict[str, Any]]:
+    """What is stored of a kind, a row a subject: facts, versions, first and last day, newest instants."""
+    return _rows(conn, _SUBJECTS, kind, {})
 
 
 def facts_changed(
