@@ -11,11 +11,13 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.facts import EARNINGS, FACT_KINDS, LISTINGS, MACRO, POSITIONING, QUOTES, FactKind
 from nightdesk.feeds.fact_files import AHEAD, FilesFacts, parse_facts
 from nightdesk.feeds.fact_sources import check_fact_source
-from nightdesk.feeds.facts import Facts, make_facts
+from nightdesk.feeds.facts import FactFeed, Facts, make_facts
 from nightdesk.feeds.feed import Fault
+from nightdesk.testing.fact_feed_contract import FactFeedContract
 
 NOW = datetime(2024, 6, 3, 21, tzinfo=UTC)
 FIRST, LAST = date(2024, 1, 1), date(2024, 6, 3)
+HEADER = "series,period,value,known_at"
 
 
 def write(folder: Path, name: str, *lines: str) -> Path:
@@ -34,6 +36,33 @@ def known(facts: Facts) -> list[str]:
         f"{one:%a %Y-%m-%d %H:%M}"
         for one in facts.rows["known_at"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
     ]
+
+
+class TestFilesFacts(FactFeedContract):
+    """Two series in a file, each with versions."""
+
+    @pytest.fixture
+    def feed(self, tmp_path: Path) -> FactFeed:
+        lines = [
+            f"{series},2024-0{month}-01,{month}.5,2024-0{month + 1}-{day}T12:30Z"
+            for series in ("CPI", "PCE")
+            for month in range(1, 5)
+            for day in (12, 28)
+        ]
+        write(tmp_path, "macro.csv", HEADER, *lines)
+        return FilesFacts(tmp_path, now=lambda: NOW)
+
+    @pytest.fixture
+    def kind(self) -> FactKind:
+        return MACRO
+
+    @pytest.fixture
+    def subjects(self) -> tuple[str, ...]:
+        return ("CPI", "PCE", "GDP")
+
+    @pytest.fixture
+    def span(self) -> tuple[date, date]:
+        return (date(2024, 3, 1), date(2024, 5, 15))
 
 
 def test_series_as_fred_gives_them_are_read_and_revised_ones_are_not(market: Path) -> None:
@@ -115,9 +144,6 @@ def test_what_is_known_later_than_now_is_left_out_and_counted(tmp_path: Path) ->
     assert facts.rows["period"].dt.strftime("%Y-%m").tolist() == ["2024-04"]
     assert facts.dropped == {AHEAD: 1}
     assert facts.missing == {}
-
-
-HEADER = "series,period,value,known_at"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.core.fact_versions import FactVersions
@@ -137,7 +137,7 @@ def versions_of(kind: FactKind, rows: pd.DataFrame, subjects: Sequence[str], fir
     place = {subject: n for n, subject in enumerate(subjects)}
     values = {}
     for name in number_columns(kind):
-        column = kept[name]
+        column: Any = kept[name]
         if name in WORDS:
             column = column.map(WORDS[name])
         elif kind.values[name] is date:

@@ -15,7 +15,7 @@ from nightdesk.core.documents import read_text
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.feeds.bar_tables import Version
-from nightdesk.feeds.fact_layouts import Layout, assumed_instant, layout_of, why_nothing_is_assumed
+from nightdesk.feeds.fact_layouts import FactLayout, assumed_instant, layout_of, why_nothing_is_assumed
 from nightdesk.feeds.facts import Clock, FactFeed, Facts, fact_frame
 from nightdesk.feeds.feed import Fault, Missing
 
@@ -149,7 +149,7 @@ def parse_facts(kind: FactKind, text: str, source: str) -> list[FactLine]:
     return lines
 
 
-def _lines(kind: FactKind, layout: Layout, table: CsvTable) -> Iterator[FactLine]:
+def _lines(kind: FactKind, layout: FactLayout, table: CsvTable) -> Iterator[FactLine]:
     for number, cells in table.lines():
         row = _Cells(table.place(number), layout, cells)
         yield FactLine(
@@ -165,7 +165,7 @@ def _lines(kind: FactKind, layout: Layout, table: CsvTable) -> Iterator[FactLine
 class _Cells:
     """The cells of a line by the names of the kind's columns."""
 
-    def __init__(self, place: str, layout: Layout, cells: Sequence[str]) -> None:
+    def __init__(self, place: str, layout: FactLayout, cells: Sequence[str]) -> None:
         self._place, self._layout, self._cells = place, layout, cells
 
     def text(self, name: str) -> str:

@@ -78,7 +78,7 @@ class Dated(Protocol):
 
 
 @dataclass(frozen=True)
-class Layout:
+class FactLayout:
     """How the columns of a file are read.
 
     Attributes
@@ -100,7 +100,7 @@ class Layout:
     instants_as_days: bool = False
 
 
-def layout_of(kind: FactKind, header: Sequence[str], place: str) -> Layout:
+def layout_of(kind: FactKind, header: Sequence[str], place: str) -> FactLayout:
     """The layout of a file of one kind by its header.
 
     Raises
@@ -129,7 +129,7 @@ def layout_of(kind: FactKind, header: Sequence[str], place: str) -> Layout:
                 f"{place}: found {what} {', '.join(names)}; a file of {kind.name} facts has "
                 f"{', '.join(needed)} and, where they are known, {', '.join(optional)}"
             )
-    return Layout(
+    return FactLayout(
         {name: list(header).index(one) for name, one in found.items()},
         found,
         {"timing": _TIMINGS} if kind is EARNINGS else {},

@@ -263,9 +263,11 @@ class Context:
         if not fact_subjects(self.book):
             return panel
         from nightdesk.core.fact_arrays import with_facts
-        from nightdesk.session.market_facts import session_facts_known
+        from nightdesk.store.fact_rows import read_book_facts
 
-        return with_facts(panel, self.book, session_facts_known(self, known_by), self.schedule)
+        known_from = self.schedule.known_from(self.as_of)
+        found = read_book_facts(self.conn, self.book, self.record.origin, known_from, known_by)
+        return with_facts(panel, self.book, found, self.schedule)
 
     def _read_panel(self, known_by: datetime) -> Panel:
         if self.is_hourly:

@@ -15,7 +15,6 @@ from typing import Any
 from nightdesk.core.book import Book
 from nightdesk.core.book_facts import fact_sources, fact_subjects, first_fact_day
 from nightdesk.core.errors import Refused
-from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.facts import FactKind
 from nightdesk.feeds.fact_chain import FactQuestion, GatheredFacts, gather_facts
 from nightdesk.feeds.fact_sources import check_fact_name
@@ -23,7 +22,7 @@ from nightdesk.feeds.facts import FactFeed, make_facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
 from nightdesk.store.db import Connection
-from nightdesk.store.fact_rows import SavedFacts, facts_changed, read_versions, save_facts
+from nightdesk.store.fact_rows import SavedFacts, facts_changed, save_facts
 
 #: Sessions of which facts are fetched again at each ingest, for those that came late or were corrected.
 REFRESH_SESSIONS = 10
@@ -205,19 +204,3 @@ def facts_moved(context: Context, since: datetime) -> bool:
         facts_changed(context.conn, kind, subjects, known_from=known_from, since=since)
         for kind, subjects in fact_subjects(context.book).items()
     )
-
-
-def session_facts_known(context: Context, known_by: datetime) -> dict[str, FactVersions]:
-    """The facts that the decision may know, in all versions, by kind."""
-    known_from, origin = context.schedule.known_from(context.as_of), context.record.origin
-    return {
-        kind.name: read_versions(
-            context.conn,
-            kind,
-            subjects,
-            first=first_fact_day(kind, origin),
-            known_from=known_from,
-            known_by=known_by,
-        )
-        for kind, subjects in fact_subjects(context.book).items()
-    }

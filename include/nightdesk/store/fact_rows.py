@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psycopg2 import sql
 
+from nightdesk.core.book import Book
+from nightdesk.core.book_facts import fact_subjects, first_fact_day
 from nightdesk.core.calendar import as_date, as_moment
 from nightdesk.core.fact_versions import WORDS, FactVersions, number_columns
 from nightdesk.core.facts import SECOND_CLOSES, FactKind
@@ -191,6 +193,23 @@ def read_versions(
         instants(rows["known_at"]),
         {name: rows[name].astype(np.float64) for name in names},
     )
+
+
+def read_book_facts(
+    conn: Connection, book: Book, origin: date, known_from: datetime, known_by: datetime
+) -> dict[str, FactVersions]:
+    """The facts that a decision of a book may know, in all versions, by kind, from the origin of its factors."""
+    return {
+        kind.name: read_versions(
+            conn,
+            kind,
+            subjects,
+            first=first_fact_day(kind, origin),
+            known_from=known_from,
+            known_by=known_by,
+        )
+        for kind, subjects in fact_subjects(book).items()
+    }
 
 
 def known_facts(

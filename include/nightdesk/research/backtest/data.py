@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -189,14 +190,17 @@ def read_facts(book: Book, first: date, last: date) -> tuple[dict[str, FactVersi
     for kind, subjects in fact_subjects(book).items():
         feeds = {name: make_facts(name) for name in fact_sources(book, kind)}
         question = FactQuestion(first_fact_day(kind, first))
-        gathered = gather_facts(
-            kind, feeds, subjects, lambda name, some, asked=question: asked, last, MemoryHealth()
-        )
+        gathered = gather_facts(kind, feeds, subjects, partial(_same, question), last, MemoryHealth())
         refuse_missing(kind, gathered)
         # What a feed knows only now is known now: no decision of the past reads it.
         found[kind.name] = versions_of(kind, gathered.rows, subjects, question.first)
         dropped = add_up(dropped, {f"{kind.name}: {why}": count for why, count in gathered.dropped.items()})
     return found, dropped
+
+
+def _same(question: FactQuestion, source: str, subjects: Sequence[str]) -> FactQuestion:
+    """What every source is asked."""
+    return question
 
 
 def _with_facts(book: Book, market: FetchedBars) -> FetchedBars:
