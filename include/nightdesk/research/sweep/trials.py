@@ -166,8 +166,9 @@ def _book_of(
         return str(error)
     if _bars_of(book) != _bars_of(base):
         return (
-            f"{', '.join(settings)}: other bars are needed (symbols, calendar, feeds, sentiment, facts "
-            "or origin), and a sweep reads them once for all points: compare such books by backtests of their own"
+            f"{', '.join(settings)}: other bars are needed (symbols, calendar, feeds, sentiment, facts or "
+            "origin), and a sweep reads them once for all points: compare such books by backtests of their "
+            "own"
         )
     # Where the book begins is the span's and no parameter.
     return book.model_copy(update={"inception": span.first, "origin": span.origin})
