@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.calendar import get_calendar
-from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.feeds import measures
-from nightdesk.feeds.expectations import judge, session_frame
 from nightdesk.feeds.quality import CHECKS, CheckConsequence, examine
 from nightdesk.research.backtest.data import read_market
 
@@ -330,47 +328,6 @@ def test_a_wide_panel_is_checked_in_little_memory():
     tracemalloc.stop()
     assert not quality.quarantined.any()
     assert peak < 13 * wide.close.nbytes  # forty, were all columns measured at once
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_great_expectations_gives_the_same_verdicts_on_spoilt_bars(seed):
-    quality = examine(spoilt(seed), BOOK)
-    t = int(np.argmax(quality.quarantined.sum(axis=1)))
-    findings = judge(session_frame(quality, t))
-    assert findings == quality.findings(t)
-    assert {"pass", "quarantine"} <= {one.outcome for one in findings}
-
-
-def test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book):
-    quality = examine(real_panel(market, project_book), project_book)
-    interesting = np.flatnonzero(quality.warned.any(axis=1))[-3:]
-    for t in (*interesting, len(quality.stop) - 1):
-        assert judge(session_frame(quality, int(t))) == quality.findings(int(t))
-
-
-def test_great_expectations_does_not_chatter_in_the_log_of_a_task(caplog, project_book, market):
-    with caplog.at_level("INFO"):
-        test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book)
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("great_")] == []
-
-
-def test_a_table_with_a_symbol_twice_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T)
-    frame.loc[1, "symbol"] = "AAA"
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(symbols\)"):
-        judge(frame)
-
-
-def test_a_table_without_a_column_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T).rename(columns={"limit": "limits"})
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(columns\)"):
-        judge(frame)
-
-
-def test_a_table_without_a_check_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T)
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(checks\)"):
-        judge(frame[frame["check"] != "outlier"].reset_index(drop=True))
 
 
 @pytest.fixture(scope="module")

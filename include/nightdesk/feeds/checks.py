@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -125,13 +125,17 @@ class Finding:
     value: float
     limit: float
     outcome: str  #: ``pass``, ``quarantine``, ``warn`` or ``stop``
+    #: of an expectation of the book's own, what was found and what was expected
+    said: str = field(default="", compare=False)
 
     @property
     def words(self) -> str:
         """The finding as a sentence for people."""
+        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
+        if self.said:
+            return f"{who}: {self.said}"
         check = _BY_NAME[self.check]
         verb = "at or above" if check.reaching_fails else "above"
-        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
         return f"{who}: {check.meaning}: {self.value:.6g}, {verb} the limit {self.limit:.6g}"
 
 
