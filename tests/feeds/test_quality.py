@@ -162,6 +162,25 @@ SCENARIOS = [
         set(),
     ),
     (
+        "a high of three times the prices around it",
+        lambda p: with_bars(p, (T, 0), high=3.0),
+        {("spike", "AAA", "warn")},
+    ),
+    ("a low of half of them", lambda p: with_bars(p, (T, 0), low=0.5), {("spike", "AAA", "warn")}),
+    ("a low of 5 % below", lambda p: with_bars(p, (T, 0), low=0.95), set()),
+    (
+        "a range without volume",
+        lambda p: with_bars(p, (T, 0), volume=0.0),
+        {("volume_mismatch", "AAA", "warn")},
+    ),
+    ("one price with a volume", lambda p: flat(p, slice(T, None)), {("volume_mismatch", "AAA", "warn")}),
+    (
+        "one price with a volume, as it is this symbol's habit",
+        lambda p: flat(p, slice(T - 9, None, 3)),
+        set(),
+    ),
+    ("a symbol without volumes", lambda p: with_bars(p, (slice(None), 0), volume=0.0), set()),
+    (
         "a quarter of the universe without bars",
         lambda p: without_bars(p, (T, [0, 1])),
         {("no_bar", "AAA", "warn"), ("no_bar", "BBB", "warn"), ("failed_share", "*", "stop")},
@@ -186,6 +205,14 @@ SCENARIOS = [
         {("out_of_range", "SPY", "quarantine"), ("reference_faulty", "SPY", "stop")},
     ),
 ]
+
+
+def flat(panel: Panel, rows: slice) -> Panel:
+    """The panel with bars of one price in its first column."""
+    changed = {name: getattr(panel, name).copy() for name in ("open", "high", "low")}
+    for values in changed.values():
+        values[rows, 0] = panel.close[rows, 0]
+    return replace(panel, **changed)
 
 
 def held(values: np.ndarray, sessions: int) -> np.ndarray:

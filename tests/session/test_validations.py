@@ -1,4 +1,4 @@
-"""Great Expectations is asked of the newest decision alone; its word is kept and shown, and decides nothing."""
+"""Great Expectations is asked of the newest decision alone; its word is kept, shown, and decides nothing."""
 
 from collections.abc import Callable
 from datetime import date, timedelta

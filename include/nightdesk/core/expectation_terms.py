@@ -23,7 +23,7 @@ from nightdesk.core.fields import Frozen, Name, Params, Symbol
 #: What the desk measures of each symbol: columns of the frame `measures`.
 MEASURED_COLUMNS = (
     "nulls", "not_positive", "out_of_range", "price_jump", "adjustment_jump", "missing_share",
-    "source_deviation", "absent", "no_bar", "unchanged", "outlier",
+    "source_deviation", "absent", "no_bar", "unchanged", "outlier", "spike", "volume_mismatch",
 )  # fmt: skip
 #: The columns of each frame that hold numbers; both have `symbol` too.
 FRAME_COLUMNS: Mapping[str, tuple[str, ...]] = {

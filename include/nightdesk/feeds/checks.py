@@ -44,7 +44,8 @@ class Check:
 
     name: str
     consequence: CheckConsequence
-    #: of the book; None where it differs by symbol and session (`nightdesk.feeds.quality.Quality.limit`)
+    #: of the book; None where it is the limit of a jump, which differs by symbol and session
+    #: (`nightdesk.feeds.quality.Quality.limit`)
     limit: Callable[[Limits], float] | None
     meaning: str
     #: whether reaching the limit fails already
@@ -110,6 +111,13 @@ CHECKS: tuple[Check, ...] = (
         reaching_fails=True,
     ),
     Check("outlier", _WARN, lambda of: of.outlier_z, "robust z of the return"),
+    Check("spike", _WARN, None, "high or low away from both open and close, share"),
+    Check(
+        "volume_mismatch",
+        _WARN,
+        lambda _: 0,
+        "a range of prices without volume, or one price with it, of a symbol whose bars are otherwise",
+    ),
     Check("reference_age", _STOP, lambda of: of.reference_age, "sessions since the last bar of a reference"),
     Check("reference_faulty", _STOP, lambda _: 0, "checks that a reference's bar fails"),
     Check("failed_share", _STOP, lambda of: of.failed_share, "failed share of the symbols listed by then"),
