@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.feeds.test_quality import book_of
+from tests.feeds.test_quality import T, book_of, panel_of, with_bars
 from tools.keep_expectations import catalogue
 
 from nightdesk.core import expectation_kinds
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.errors import Refused
-from nightdesk.core.expectation_terms import read_expectations
-from nightdesk.feeds.expectations import expectation_of
+from nightdesk.core.expectation_terms import ARRAY_FORMS, FRAME_COLUMNS, read_expectations
+from nightdesk.feeds.expectations import ask, expectation_of
+from nightdesk.feeds.quality import examine
 
 THIN = {
     "name": "thin",
@@ -182,3 +183,22 @@ def test_what_a_book_may_say_the_library_takes(name, arguments):
     said = THIN | {"expect": name, "arguments": arguments, "then": "warn", "because": ""}
     book_of(expectations=[said])
     assert expectation_of(said).expectation_type == name
+
+
+def test_the_file_that_the_page_shows_is_read_and_asked(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/data-checks.md").read_text()
+    shown = page[page.index("```yaml\nexpectations:") + len("```yaml\n") :]
+    book = load_book(write_book(tmp_path, shown[: shown.index("```")]))
+    (one,) = book.quality.expectations
+    assert len(shown[: shown.index("```")].splitlines()) == 6
+    panel = with_bars(panel_of(), (T, 0), volume=1e-3)
+    quality = examine(panel, book)
+    assert quality.quarantined[T].tolist() == [True, *[False] * 7]
+    assert ask(quality, T).differs == ()
+    assert one.because in quality.findings(T)[-6].words
+
+
+def test_the_page_names_what_may_hold_a_symbol():
+    page = (Path(__file__).parents[2] / "docs/data-checks.md").read_text()
+    assert [name for name in ARRAY_FORMS if f"`{name}`" not in page] == []
+    assert [name for name in FRAME_COLUMNS["bars"] if f"`{name}`" not in page] == []
