@@ -21,13 +21,16 @@ from tests.feeds.test_quality import (
     with_bars,
     without_bars,
 )
+from tests.member_market import ORIGIN, member_market
+from tests.member_market import session as member_session
 
-from nightdesk.core.book import load_book
+from nightdesk.core.book import load_book, parse_book
 from nightdesk.core.errors import Refused
 from nightdesk.core.expectation_terms import ARRAY_FORMS, FRAME_COLUMNS, MEASURED_COLUMNS, TAKEN_NAMES
 from nightdesk.feeds import expectations
 from nightdesk.feeds.checks import CHECKS, CheckConsequence
 from nightdesk.feeds.expectations import DESK_SUITE, ask, checks_frame, desk_suite, judge
+from nightdesk.feeds.member_lists import read_members
 from nightdesk.feeds.quality import examine
 from nightdesk.research.backtest.data import read_market
 
@@ -245,6 +248,22 @@ def test_an_expectation_without_a_form_on_arrays_warns_and_names_the_symbols():
     assert found["usual", "*"].words.endswith("(for a test)")
 
 
+def test_a_frame_without_rows_meets_what_is_asked_of_rows():
+    said = [
+        THIN | {"symbols": ["AAA"]},
+        THIN
+        | {
+            "name": "some",
+            "symbols": ["AAA"],
+            "arguments": {**THIN["arguments"], "mostly": 0.5},
+            "then": "stop",
+        },
+    ]
+    quality = examine(without_bars(panel_of(), (T, 0)), book_of(expectations=said))
+    assert {one.check for one in quality.findings(T) if one.outcome != "pass"} == {"no_bar"}
+    assert ask(quality, T).differs == ()
+
+
 def test_an_expectation_that_cannot_be_evaluated_says_so():
     said = [
         {
@@ -303,3 +322,41 @@ def test_a_malformed_table_of_the_checks_is_refused():
         judge(twice, quality, T)
     with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(columns\)"):
         judge(other, quality, T)
+
+
+def test_of_a_list_of_members_those_of_the_session_alone_are_rows(tmp_path):
+    market = member_market(tmp_path / "weekly")
+    whole = read_members(f"files:{market.list}")
+    said = [
+        {
+            "name": "rows",
+            "expect": "expect_table_row_count_to_be_between",
+            "arguments": {"min_value": 9},
+            "then": "warn",
+        },
+        {
+            "name": "most",
+            "expect": "expect_column_values_to_be_between",
+            "arguments": {"column": "change", "min_value": 0, "mostly": 0.5},
+            "then": "warn",
+        },
+        THIN | {"then": "warn"},
+    ]
+    tree = load_book(market.book).tree | {"quality": {"expectations": said}}
+    book, last = parse_book(tree, "a test"), member_session(20)
+    feed = [f"files:{market.folder / 'market'}"]
+    spanning = book.with_members(whole, ORIGIN, last)
+    all_of_it = examine(read_market(spanning, ORIGIN, last, feed).panel, spanning)
+    for number in (0, 4, 9, 12):
+        day = member_session(number)
+        then = book.with_members(whole, ORIGIN, day)
+        one = examine(read_market(then, ORIGIN, day, feed).panel, then)
+        assert len(then.universe) <= len(spanning.universe)
+        t = len(one.panel) - 1
+        own = [found for found in one.findings(t) if found.check in ("rows", "most", "thin")]
+        same = [found for found in all_of_it.findings(t) if found.check in ("rows", "most", "thin")]
+        assert own == same or repr(own) == repr(same)
+        assert {found.check for found in own} == {"rows", "most", "thin"}
+        assert ask(one, t).differs == ()
+    counts = {float(verdict.value[-1, 0]) for verdict in all_of_it.own if verdict.said.name == "rows"}
+    assert counts < {float(n) for n in range(12)}

@@ -334,6 +334,19 @@ def expectation_of(one: Mapping[str, Any]) -> Any:
     )
 
 
+def refuse_untakeable(said: Sequence[OwnExpectation]) -> None:
+    """Refuse expectations that Great Expectations does not take, which only it can say."""
+    prepared()
+    for one in said:
+        try:
+            expectation_of(one.model_dump())
+        except ValueError as error:
+            raise Refused(
+                f"quality.expectations.{one.name}.arguments: {one.expect} does not take them "
+                f"({why_refused(error)}): write them as Great Expectations describes them"
+            ) from error
+
+
 def why_refused(error: ValueError) -> str:
     """The sentences of an error of its arguments in one line."""
     told = getattr(error, "errors", None)

@@ -46,7 +46,7 @@ def build_data_docs(conn: Connection, name: str, site: Path, environ: Mapping[st
     if not found:
         raise Refused(
             f"{name}: nothing is stored that Great Expectations said of it. It is asked of the newest "
-            f"session, when that is checked: nightdesk run {name}"
+            f"session, when that is checked: nightdesk run {name} --session newest"
         )
     if site.exists() and not is_site(site):
         raise Refused(f"{site}: it holds something else than Data Docs: name a folder that may be replaced")
