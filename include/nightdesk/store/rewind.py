@@ -43,6 +43,7 @@ _DECIDED = (
     "session_quality",
     "quality_outcomes",
     "ingest_notes",
+    "quality_validations",
     "quality_runs",
     "regimes",
     "factors",
