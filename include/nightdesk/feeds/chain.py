@@ -206,7 +206,7 @@ def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:
 
 def _reaches(rows: Sequence[pd.DataFrame], feed: Feed, symbol: str, last: date) -> bool:
     """Whether there is a bar of the newest day that `symbol` can have by `last`."""
-    wanted = min(last, feed.last_session())
+    wanted = min(last, feed.newest_day(symbol))
     if not feed.is_continuous(symbol):
         sessions = feed.calendar.between(wanted - timedelta(days=14), wanted)
         wanted = sessions[-1].item() if len(sessions) else wanted
