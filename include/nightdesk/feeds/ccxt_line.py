@@ -136,11 +136,12 @@ class _HeldSession(Session):
             response = super().request(method, url, *args, **options)
         except NO_ANSWER as error:
             found = no_answer(error, host, read=self._timeout, whole=WHOLE_SECONDS)
-            fault: SourceFault | None = fault_of_silence(found, self.wanted)
+            fault = fault_of_silence(found, self.wanted)
         else:
-            fault = self._fault_of(response)
-            if fault is None:
+            found_fault = self._fault_of(response)
+            if found_fault is None:
                 return response
+            fault = found_fault
         raise fault from None
 
     def _fault_of(self, response: Response) -> SourceFault | None:

@@ -124,8 +124,8 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    beside = {**store_headlines(context), **store_funding(context)}
-    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
+    news, funding = store_headlines(context), store_funding(context)
+    return Stored({**counts, **news, **funding.counts}, (*came.notes, *hours.notes, *funding.notes))
 
 
 def store_bars(context: Context) -> Stored:
