@@ -187,7 +187,7 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
 
 
 def _payments(frame: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Dollars a share that each day paid as a dividend and as a capital gain, as Yahoo divides them by splits.
+    """Dollars a share that each day paid as a dividend and as a capital gain, divided by later splits.
 
     Yahoo has come to add a fund's capital gain to the dividend of its day and to state it beside it too (so
     its client says as well). Where the dividend is large enough to hold the gain it is taken to: cash that is
