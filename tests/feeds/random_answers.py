@@ -53,7 +53,8 @@ def answers_like(draw: st.DrawFn, document: Any) -> str:
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(places_of(changed)))
         how = draw(st.sampled_from(("gone", "twice", "reversed", "other", "other")))
-        changed = _changed(changed, place, how, draw(st.sampled_from(JUNK)))
+        junk = copy.deepcopy(draw(st.sampled_from(JUNK)))  # what stands in an answer is changed further
+        changed = _changed(changed, place, how, junk)
     text = json.dumps(changed)
     cut = draw(st.one_of(st.none(), st.integers(0, len(text)))) if draw(st.integers(0, 9)) == 0 else None
     return text[:cut]

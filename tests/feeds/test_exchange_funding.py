@@ -154,7 +154,7 @@ FAULTS = [
     ("HTML", same(HTML), Fault.PASSING, "an HTML page where funding rates were asked for"),
     ("nothing", same(EMPTY), Fault.PASSING, "an empty page where funding rates were asked for"),
     ("half of the JSON", same(Bad(200, '[{"symbol":')), Fault.PASSING, "no JSON where funding rates"),
-    ("no list", both("x", {"retCode": 0, "result": {}}), Fault.PASSING, "has no list of funding rates"),
+    ("no list", both([[]], {"retCode": 0, "result": {}}), Fault.PASSING, "funding rates"),
     ("no object", both([1], {"retCode": 0, "result": {"list": [1]}}), Fault.PASSING, "rates without symbol"),
     ("no number", rows((IN, "low")), Fault.PASSING, "funding rates that are no numbers"),
     ("not finite", rows((IN, "NaN")), Fault.PASSING, "funding rates that are no numbers"),

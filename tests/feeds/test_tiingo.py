@@ -168,6 +168,8 @@ FAULTS = [
     ("tomorrow", a_row(date="2024-06-21T00:00:00.000Z"), Fault.PASSING, "prices of 2024-06-21, and those", 1),
     ("words for numbers", a_row(close="x"), Fault.PASSING, "prices that are no numbers", 1),
     ("a truth for a number", a_row(close=True), Fault.PASSING, "prices that are no numbers", 1),
+    ("a price without end", a_row(close=float("inf")), Fault.PASSING, "prices that are no numbers", 1),
+    ("a huge price", a_row(close=10**400), Fault.PASSING, "prices that are no numbers", 1),
     ("no dividend", a_row(divCash=None), Fault.PASSING, "a dividend or split that is no number", 1),
     ("a dividend below 0", a_row(divCash=-1.0), Fault.PASSING, "a dividend of -1.0 and a split of 1.0", 1),
     ("a split of 0", a_row(splitFactor=0.0), Fault.PASSING, "a split of 0.0 on 2024-06-05", 1),
@@ -191,12 +193,13 @@ def test_a_fault_is_told_apart_and_loses_no_other_symbol(server, feed, answer, f
 
 
 def test_a_price_that_is_absent_costs_its_bar_and_a_bar_that_comes_twice_counts_once(server, feed):
-    rows = Listed(history()).rows()
+    rows = Listed(history(), dividends={FIRST: 0.5}).rows()
     server.script(DAILY, Bad(200, json.dumps([rows[0], rows[0], {**rows[1], "close": None}, rows[2]])))
     fetched = feed.fetch(["SPY"], FIRST, LAST)
     assert len(fetched.bars) == 2
     assert fetched.dropped == {"told twice": 1, "without open, high, low or close": 1}
-    server.script(DAILY, Bad(200, json.dumps([rows[0], {**rows[0], "close": 1.0}])))
+    assert fetched.actions["value"].tolist() == [0.5]  # what is told twice is paid once
+    server.script(DAILY, Bad(200, json.dumps([rows[0], {**rows[0], "divCash": 1.0}])))
     assert "two bars of 2024-06-05" in str(feed.fetch(["SPY"], FIRST, LAST).missing["SPY"])
 
 

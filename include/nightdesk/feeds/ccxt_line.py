@@ -88,7 +88,11 @@ class CcxtLine:
         client, session = self._client
         session.wanted = wanted
         try:
-            return getattr(client, method)(dict(params))
+            answer = getattr(client, method)(dict(params))
+            if isinstance(answer, dict | list):
+                return answer
+            # What the client cannot parse it gives back as text; it is strict, with NaN for one.
+            fault = SourceFault(Fault.PASSING, f"the server answered no JSON where {wanted} were asked for")
         except SourceFault as error:
             fault = error
         except Exception as error:  # noqa: BLE001 - of ccxt, whatever it makes of an answer

@@ -6,6 +6,7 @@ so the service is asked over the desk's own line.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from zoneinfo import ZoneInfo
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.vendor_answers import without_key
-from nightdesk.feeds.vendor_feed import RawBar, VendorAction, VendorFeed
+from nightdesk.feeds.vendor_feed import TOLD_TWICE, RawBar, VendorAction, VendorFeed
 
 if TYPE_CHECKING:
     from nightdesk.feeds.http_line import HttpLine
@@ -76,13 +77,16 @@ class TiingoFeed(VendorFeed):
         path = f"/tiingo/daily/{quote(re.sub(r'[./](?=[A-Z]$)', '-', symbol), safe='')}"
         try:
             span = {"startDate": first.isoformat(), "endDate": last.isoformat(), "format": "json"}
-            found = list(_days(self.line.json("prices", f"{path}/prices", span), first, last))
+            answered = list(_days(self.line.json("prices", f"{path}/prices", span), first, last))
         except SourceFault as error:
             raise _absent(error) from None
+        found = _by_day(answered)
         if not found:
             raise self._without_bars(path, first, last)
-        bars = [(_midnight(day), *(one[name] for name in _PRICES)) for day, one in found]
-        return bars, [action for day, one in found for action in _actions(day, one)], {}
+        bars = [(_midnight(day), *(one[name] for name in _PRICES)) for day, one in found.items()]
+        actions = [action for day, one in found.items() for action in _actions(day, one)]
+        twice = len(answered) - len(found)
+        return bars, actions, {TOLD_TWICE: twice} if twice else {}
 
     def _without_bars(self, path: str, first: date, last: date) -> SourceFault:
         """Why there is no bar: its description of the ticker says from when to when it has some."""
@@ -122,9 +126,8 @@ def _days(answer: Any, first: date, last: date) -> Iterator[tuple[date, Mapping[
             raise SourceFault(
                 Fault.PASSING, f"the server answered prices without {', '.join(lacking) or 'their day'}"
             )
-        for name in _PRICES:
-            if not isinstance(one[name], int | float | None) or isinstance(one[name], bool):
-                raise SourceFault(Fault.PASSING, "the server answered prices that are no numbers")
+        if not all(one[name] is None or _is_number(one[name]) for name in _PRICES):
+            raise SourceFault(Fault.PASSING, "the server answered prices that are no numbers")
         day = _date(written[1])
         if not first <= day <= last:
             raise SourceFault(
@@ -133,6 +136,26 @@ def _days(answer: Any, first: date, last: date) -> Iterator[tuple[date, Mapping[
                 "of two clocks is wrong, or it does not keep to the span",
             )
         yield day, one
+
+
+def _by_day(answered: Sequence[tuple[date, Mapping[str, Any]]]) -> dict[date, Mapping[str, Any]]:
+    """Each day once; `SourceFault` for two of one that differ: a dividend that is told twice is paid once."""
+    found: dict[date, Mapping[str, Any]] = {}
+    for day, one in answered:
+        told = {name: one[name] for name in (*_PRICES, "divCash", "splitFactor")}
+        if found.setdefault(day, told) != told:
+            raise SourceFault(Fault.PASSING, f"the server answered two bars of {day} that differ")
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that is finite as one of the desk's."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False
 
 
 def _date(text: str) -> date:
@@ -151,9 +174,8 @@ def _actions(day: date, one: Mapping[str, Any]) -> Iterator[VendorAction]:
     import numpy as np
 
     cash, ratio = one["divCash"], one["splitFactor"]
-    for value in (cash, ratio):
-        if not isinstance(value, int | float) or isinstance(value, bool) or not np.isfinite(value):
-            raise SourceFault(Fault.PASSING, "the server answered a dividend or split that is no number")
+    if not _is_number(cash) or not _is_number(ratio):
+        raise SourceFault(Fault.PASSING, "the server answered a dividend or split that is no number")
     if cash < 0 or ratio <= 0:
         raise SourceFault(
             Fault.PASSING,
