@@ -232,6 +232,8 @@ FAULTS = [
     ("the firewall", Bad(403, "<html>403</html>"), Fault.PASSING, "by its firewall (403)", 1),
     ("another place", ELSEWHERE, Fault.FINAL, "does not serve this place: name another address", 1),
     ("a wrong parameter", Bad(400, '{"code":-1100,"msg":"Illegal"}'), Fault.FINAL, "(400): Illegal", 1),
+    ("a key that is asked for", Bad(401, "{}"), Fault.FINAL, "(401): it refuses this address", 1),
+    ("a refusal without a code", Bad(400, "{}"), Fault.FINAL, "the server refuses the request (400)", 1),
     ("a path that is gone", Bad(404, "<html>404</html>"), Fault.ABSENT, "knows nothing of it (404)", 1),
     ("an error of the server", SERVER_ERROR, Fault.PASSING, "has an error of its own (500)", 3),
     ("overloaded", Bad(503, '{"code":-1008,"msg":"Busy"}'), Fault.PASSING, "an error (503: Busy)", 3),

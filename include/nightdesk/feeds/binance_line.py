@@ -149,9 +149,9 @@ def binance_fault(response: Response, document: Any, wanted: str) -> SourceFault
         return SourceFault(Fault.ABSENT, f"it has no such pair ({status}{words})")
     if status != 200 and code not in _PASSING:
         return fault_of_status(response, "it refuses this address", said)
-    if code is not None:
+    if isinstance(document, dict):  # what was asked for is a list
         after = seconds_until(response.headers.get("Retry-After"))
-        fault = Fault.PASSING if code in _PASSING else Fault.FINAL
+        fault = Fault.PASSING if code is None or code in _PASSING else Fault.FINAL
         return SourceFault(
             fault, f"the server answered an error ({status}{words}){later_words(after)}", after
         )
@@ -172,9 +172,9 @@ def _shut_out(response: Response, words: str) -> SourceFault:
 
 
 def _said(document: Any) -> tuple[int | None, str]:
-    """Code and words of an error; no code where it is none."""
+    """Code and words of an error; no code where it has none."""
     if not isinstance(document, dict):
         return None, ""
     code = document.get("code")
     said = one_line(str(document.get("msg") or ""))[:160]
-    return (code if isinstance(code, int) and not isinstance(code, bool) else -1000), said
+    return (code if isinstance(code, int) and not isinstance(code, bool) else None), said
