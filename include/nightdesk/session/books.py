@@ -102,6 +102,10 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         _refuse_without_hours(book)
         _refuse_unheard(book)
         _refuse_without_facts(book)
+        if any(one.funding for one in book.universe.values()):
+            from nightdesk.feeds.funding_sources import check_funding
+
+            check_funding(book)
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book

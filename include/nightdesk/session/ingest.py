@@ -121,10 +121,10 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    facts = store_facts(context)
-    beside = {**store_headlines(context), **store_funding(context), **facts.counts()}
-    beside |= store_second_closes(context)
-    notes: Sequence[dict[str, Any]] = mask_document([*came.notes, *hours.notes, *facts.notes()])
+    news, funding, facts = store_headlines(context), store_funding(context), store_facts(context)
+    beside = {**news, **funding.counts, **facts.counts(), **store_second_closes(context)}
+    told = [*came.notes, *hours.notes, *funding.notes, *facts.notes()]
+    notes: Sequence[dict[str, Any]] = mask_document(told)
     return Stored({**counts, **beside}, notes)
 
 

@@ -25,7 +25,7 @@ from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.fact_chain import FactQuestion, gather_facts, refuse_missing, versions_of
 from nightdesk.feeds.facts import make_facts
 from nightdesk.feeds.feed import add_up
-from nightdesk.feeds.funding_files import funding_history
+from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
@@ -162,7 +162,7 @@ def read_market(
     )
     if hours is not None:
         market = _with_hours(book, market, hours, known)
-    market = replace(market, panel=replace(market.panel, funding=funding_history(book)))
+    market = replace(market, panel=replace(market.panel, funding=funding_history(book, before, last)))
     market = _with_facts(book, market)
     headlines = read_headlines(book, sessions)
     if headlines is None:
