@@ -29,6 +29,7 @@ PUBLISHED = [
     ("2025-09-23", "2025-09-26", "the last one before a shutdown"),
     ("2025-09-30", "2025-11-19", "the first one after it"),
     ("2025-11-10", "2025-12-12", "a report of Monday, late"),
+    ("2025-11-11", "2025-12-12", "the same, dated on Tuesday by its source"),
     ("2026-01-13", "2026-01-20", "the last late one"),
     ("2026-01-20", "2026-01-23", "on time again"),
 ]

@@ -78,13 +78,15 @@ def cot_release(report_date: date) -> datetime:
     >>> cot_release(date(2023, 11, 21)).isoformat()  # Monday after Thanksgiving
     '2023-11-27T20:30:00+00:00'
     """
-    day = cot_late_releases().get(report_date)
-    if day is None and report_date < COT_WEEKLY_FROM:
+    if report_date < COT_WEEKLY_FROM:
         day = report_date + COT_BEFORE
-    if day is None:
+    else:
         closed = np.array(sorted(_closed(report_date.year) | _closed(report_date.year + 1)), "datetime64[D]")
         found = np.busday_offset(report_date, COT_BUSINESS_DAYS, roll="backward", holidays=closed)
         day = found.astype("datetime64[D]").item()
+    # A late report holds up every one of its week, whichever day a source gives it.
+    late = (cot_late_releases().get(report_date - timedelta(days=back)) for back in range(7))
+    day = max([day, *(one for one in late if one is not None)])
     return datetime.combine(day, COT_TIME, NEW_YORK).astimezone(UTC)
 
 
