@@ -4,6 +4,7 @@
 they gave.
 """
 
+from nightdesk.feeds import fact_vendors  # enters them among the sources of facts
 from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, bar_frame
 from nightdesk.feeds.feed_registry import (
     FEEDS,
@@ -27,6 +28,7 @@ __all__ = [
     "bar_frame",
     "covers",
     "covers_hours",
+    "fact_vendors",
     "has_hours",
     "hourly_names",
     "make",

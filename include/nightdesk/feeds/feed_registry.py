@@ -113,7 +113,14 @@ def _polygon(argument: str, calendar: str, continuous: Collection[str], now: Clo
     return PolygonFeed(calendar, continuous=continuous, now=now)
 
 
+def _fred(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.fred_bars import FredFeed
+
+    return FredFeed(calendar, continuous=continuous, now=now)
+
+
 FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
+FEEDS.add("fred", FeedKind(_fred))
 FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample))
 FEEDS.add("yahoo", FeedKind(_yahoo))

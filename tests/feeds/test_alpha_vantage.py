@@ -1,0 +1,197 @@
+"""Alpha Vantage over the wire: the calendar of earnings, and what is made of every bad answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from tests.fakes.alpha_vantage import (
+    DAILY_LIMIT,
+    HEADER,
+    INVALID,
+    KEY,
+    NOTE,
+    PREMIUM,
+    QUERY,
+    FakeAlphaVantage,
+    as_csv,
+)
+from tests.fakes.loopback import Bad
+from tests.feeds.vendor_facts_contract import ANYTHING, Make, VendorFactsContract, utc
+
+from nightdesk.core.facts import EARNINGS
+from nightdesk.feeds import Fault
+from nightdesk.feeds.alpha_vantage import AlphaVantageFacts
+
+TODAY = date(2024, 6, 20)
+NOW = utc(2024, 6, 20, 22)
+WITHOUT_DAY = "without a day, or on a day on which no company reports that quarter"
+
+
+def calendar(facts: Any) -> list[tuple[Any, ...]]:
+    columns = ["symbol", "fiscal_end", "report_date", "timing"]
+    return [
+        (symbol, str(ends.date()), str(day.date()), timing)
+        for symbol, ends, day, timing in facts.rows[columns].itertuples(index=False)
+    ]
+
+
+def line(*cells: str) -> Bad:
+    """A calendar of one row."""
+    return as_csv([cells])
+
+
+class TestAlphaVantageFacts(VendorFactsContract):
+    source, kind, where, secret = AlphaVantageFacts, EARNINGS, QUERY, KEY
+    needed = "NIGHTDESK_ACCOUNT_ALPHA_VANTAGE_KEY"
+    subjects, unknown, span, now = ("AAPL", "BRK-B"), "NOSUCH", (date(2024, 6, 6), TODAY), NOW
+
+    @pytest.fixture
+    def server(self) -> Iterator[FakeAlphaVantage]:
+        with FakeAlphaVantage(TODAY) as fake:
+            fake.expect("AAPL", date(2024, 8, 1), date(2024, 6, 30), "post-market", 'APPLE "INC", THE')
+            fake.expect("BRK.B", date(2024, 8, 3), date(2024, 6, 30))
+            fake.expect("HD", date(2024, 8, 13), date(2024, 7, 31), "pre-market")
+            yield fake
+
+    @pytest.fixture
+    def payloads(self) -> st.SearchStrategy[str]:
+        days = st.dates(date(2024, 5, 1), date(2024, 9, 30)).map(str)
+        words = st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), max_size=12)
+        odd = st.sampled_from(["", "soon", "2024-02-30", "99999-01-01", "0000-00-00"]) | words
+        good = st.tuples(
+            st.just("AAPL"),
+            words,
+            days,
+            days,
+            st.just("1.2"),
+            st.just("USD"),
+            st.sampled_from(["", "pre-market"]),
+        )
+        bad = st.tuples(st.just("AAPL") | words, words, odd | days, odd | days, words, words, words)
+        rows = st.lists(good, max_size=3) | st.lists(good | bad, max_size=4)
+        whole = rows.map(lambda some: as_csv(some).body)
+        cut = st.builds(lambda body, share: body[: int(len(body) * share)], whole, st.floats(0, 1))
+        return st.one_of(whole, whole, cut, ANYTHING.map(json.dumps), st.text())
+
+    def test_a_report_is_known_from_when_it_was_fetched(self, server: FakeAlphaVantage, make: Make) -> None:
+        facts = self.fetched(make(), "AAPL", "BRK-B", "HD")
+        assert calendar(facts) == [
+            ("AAPL", "2024-06-30", "2024-08-01", "after"),
+            ("BRK-B", "2024-06-30", "2024-08-03", ""),
+            ("HD", "2024-07-31", "2024-08-13", "before"),
+        ]
+        assert {str(known) for known in facts.rows["known_at"]} == {"2024-06-20 22:00:00"}
+
+    def test_all_symbols_are_one_request(self, server: FakeAlphaVantage, make: Make) -> None:
+        self.fetched(make(), "AAPL", "BRK-B", "HD", *(f"S{n}" for n in range(500)))
+        assert server.queries == [{"function": "EARNINGS_CALENDAR", "horizon": "3month", "apikey": KEY}]
+
+    @pytest.mark.parametrize(
+        ("last", "horizon"),
+        [(date(2024, 9, 30), "6month"), (date(2025, 3, 1), "12month"), (date(2030, 1, 1), "12month")],
+    )
+    def test_a_longer_span_is_asked_for_by_a_longer_horizon(
+        self, server: FakeAlphaVantage, make: Make, last: date, horizon: str
+    ) -> None:
+        make().fetch(EARNINGS, self.subjects, TODAY, last)
+        assert [one["horizon"] for one in server.queries] == [horizon]
+
+    def test_the_older_form_without_a_time_of_the_day_is_read(
+        self, server: FakeAlphaVantage, make: Make
+    ) -> None:
+        server.short = True
+        assert [one[3] for one in calendar(self.fetched(make()))] == ["", ""]
+
+    def test_of_a_span_of_the_past_nothing_is_told(self, make: Make) -> None:
+        facts = make().fetch(EARNINGS, self.subjects, date(2023, 1, 2), date(2023, 3, 31))
+        assert len(facts.rows) == 0
+        assert str(facts.missing["AAPL"]) == "nothing of it from 2023-01-02 to 2023-03-31"
+
+    @pytest.mark.parametrize(
+        ("answer", "fault", "words"),
+        [
+            (DAILY_LIMIT, Fault.PASSING, "asks for fewer requests: We have detected your API key as ***"),
+            (NOTE, Fault.PASSING, "asks for fewer requests: Thank you"),
+            (PREMIUM, Fault.FINAL, "refuses access: Thank you! This is a premium endpoint."),
+            (INVALID, Fault.FINAL, "refuses the request: the parameter apikey is invalid or missing: ***"),
+            (Bad(200, "{}"), Fault.PASSING, "no CSV where the earnings calendar was asked for"),
+            (Bad(200, '{"Note"'), Fault.PASSING, "no CSV where the earnings calendar was asked for"),
+            (Bad(200, "[1]"), Fault.PASSING, "no CSV where the earnings calendar was asked for"),
+            (
+                Bad(200, "symbol,date\nA,2024-01-01\n"),
+                Fault.PASSING,
+                "'symbol,date' where the earnings calendar",
+            ),
+            (
+                Bad(200, ",".join(HEADER) + "\nAAPL,APPLE,2024-08-01,2024-06-"),
+                Fault.PASSING,
+                "line 2 is cut off",
+            ),
+            (Bad(200, ",".join(HEADER) + '\nAAPL,"APPLE,2024-08-01,2024-06'), Fault.PASSING, "is cut off"),
+            (
+                Bad(200, ",".join(HEADER) + "\nAAPL,A,2024-08-01,2024-06-30,1,USD,,more\n"),
+                Fault.PASSING,
+                "too many cells",
+            ),
+        ],
+    )
+    def test_what_it_answers_in_place_of_a_calendar_is_named(
+        self, server: FakeAlphaVantage, make: Make, answer: Bad, fault: Fault, words: str
+    ) -> None:
+        server.always(QUERY, answer)
+        why = self.fetched(make(), "AAPL").missing["AAPL"]
+        assert (why.fault, words in str(why)) == (fault, True), str(why)
+        assert KEY not in str(why)
+
+    @pytest.mark.parametrize(
+        ("day", "ends"),
+        [("", "2024-06-30"), ("soon", "2024-06-30"), ("2024-08-01", ""), ("2024-02-30", "2024-06-30"),
+         ("2022-08-01", "2024-06-30"), ("2026-08-01", "2026-06-30"), ("2025-12-31", "2024-06-30")],
+        ids=["no day", "a word", "no quarter", "no such day", "years before", "years ahead", "a year late"],
+    )  # fmt: skip
+    def test_a_day_that_cannot_be_is_left_out_and_counted(
+        self, server: FakeAlphaVantage, make: Make, day: str, ends: str
+    ) -> None:
+        server.always(QUERY, line("AAPL", "APPLE", day, ends, "1.2", "USD", ""))
+        facts = self.fetched(make(), "AAPL")
+        assert (len(facts.rows), facts.dropped) == (0, {WITHOUT_DAY: 1})
+
+    def test_a_time_of_the_day_that_is_not_known_costs_the_time_alone(
+        self, server: FakeAlphaVantage, make: Make
+    ) -> None:
+        server.always(QUERY, line("AAPL", "APPLE", "2024-08-01", "2024-06-30", "", "USD", "at lunch"))
+        facts = self.fetched(make(), "AAPL")
+        assert calendar(facts) == [("AAPL", "2024-06-30", "2024-08-01", "")]
+        assert facts.dropped == {"its time of the day is not known, its day is kept": 1}
+
+    def test_a_report_that_is_told_twice_counts_once_and_two_that_differ_lose_the_symbol(
+        self, server: FakeAlphaVantage, make: Make
+    ) -> None:
+        server.expect("AAPL", date(2024, 8, 1), date(2024, 6, 30), "post-market")
+        server.expect("BRK-B", date(2024, 8, 5), date(2024, 6, 30))
+        facts = self.fetched(make())
+        assert calendar(facts) == [("AAPL", "2024-06-30", "2024-08-01", "after")]
+        assert facts.dropped == {"told twice": 1}
+        assert (
+            str(facts.missing["BRK-B"])
+            == "the server answered two reports of the quarter to 2024-06-30 that differ"
+        )
+
+    @pytest.mark.skipif("NIGHTDESK_MARKET" not in os.environ, reason="needs the recorded answer")
+    def test_a_recorded_answer_is_read_whole(self, server: FakeAlphaVantage, make: Make) -> None:
+        text = (
+            Path(os.environ["NIGHTDESK_MARKET"]) / "earnings_calendar_alphavantage_sample.csv"
+        ).read_text()
+        server.always(QUERY, Bad(200, text))
+        then = make(now=lambda: utc(2026, 5, 15))
+        symbols = [one.partition(",")[0] for one in text.splitlines()[1:]]
+        facts = then.fetch(EARNINGS, symbols, date(2026, 5, 1), date(2026, 5, 15))
+        assert (len(facts.rows), facts.missing, facts.dropped) == (len(symbols), {}, {})
+        assert ("COST", "2026-05-31", "2026-05-28", "after") in calendar(facts)
