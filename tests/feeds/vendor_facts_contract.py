@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.fakes.loopback import Bad
 from tests.fakes.raw_server import RawServer, sending, trickling
@@ -241,6 +241,7 @@ class VendorFactsContract:
         self._survives(server, make, payloads, 25)
 
     @pytest.mark.slow
+    @pytest.mark.timeout(600)
     def test_500_random_answers_give_sound_facts_or_a_clear_reason(
         self, server: ScriptedServer, make: Make, payloads: st.SearchStrategy[str]
     ) -> None:
@@ -255,6 +256,7 @@ class VendorFactsContract:
             max_examples=count,
             deadline=None,
             derandomize=True,
+            phases=(Phase.generate, Phase.shrink),
             suppress_health_check=list(HealthCheck),
         )
         @given(payloads)
