@@ -184,6 +184,12 @@ class TestAlphaVantageFacts(VendorFactsContract):
             == "the server answered two reports of the quarter to 2024-06-30 that differ"
         )
 
+    def test_a_name_may_hold_what_other_texts_take_for_the_end_of_a_line(
+        self, server: FakeAlphaVantage, make: Make
+    ) -> None:
+        server.rows[0] = (server.rows[0][0], "AP\x0bP\x85L\u2028E", *server.rows[0][2:])
+        assert ("AAPL", "2024-06-30", "2024-08-01", "after") in calendar(self.fetched(make()))
+
     @pytest.mark.skipif("NIGHTDESK_MARKET" not in os.environ, reason="needs the recorded answer")
     def test_a_recorded_answer_is_read_whole(self, server: FakeAlphaVantage, make: Make) -> None:
         text = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -134,7 +135,7 @@ def _in_its_place(text: str, key: str) -> SourceFault:
 
 def _rows(text: str) -> Iterator[dict[str, str]]:
     """The rows by their columns; `SourceFault` for one that is cut off."""
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         columns = next(reader)
         for cells in reader:
