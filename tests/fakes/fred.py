@@ -39,7 +39,7 @@ class FakeFred(ScriptedServer):
     def __init__(self, today: date) -> None:
         super().__init__()
         self.today = today
-        self._versions: dict[str, dict[date, dict[date, str]]] = defaultdict(lambda: defaultdict(dict))
+        self._versions: dict[str, dict[date, dict[date, str | None]]] = defaultdict(lambda: defaultdict(dict))
 
     @property
     def environ(self) -> dict[str, str]:
@@ -49,6 +49,10 @@ class FakeFred(ScriptedServer):
     def tell(self, series: str, period: date, value: str, since: date) -> None:
         """A value of a period, in all vintages from a day on until another value is told."""
         self._versions[series][period][since] = value
+
+    def leave_out(self, series: str, period: date, since: date) -> None:
+        """A period is in no vintage from a day on."""
+        self._versions[series][period][since] = None
 
     def refusal(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad | None:
         if query.get("api_key") != KEY:
@@ -104,7 +108,7 @@ class FakeFred(ScriptedServer):
         }
 
 
-def _rows(period: date, versions: Mapping[date, str], start: date, end: date) -> list[dict[str, str]]:
+def _rows(period: date, versions: Mapping[date, str | None], start: date, end: date) -> list[dict[str, str]]:
     """The versions that were told in a span, cut at its ends."""
     since = sorted(versions)
     until = [*(day - timedelta(days=1) for day in since[1:]), _END]
@@ -113,8 +117,8 @@ def _rows(period: date, versions: Mapping[date, str], start: date, end: date) ->
             "realtime_start": str(max(day, start)),
             "realtime_end": str(min(last, end)),
             "date": str(period),
-            "value": versions[day],
+            "value": value,
         }
         for day, last in zip(since, until, strict=True)
-        if day <= end and last >= start
+        if day <= end and last >= start and (value := versions[day]) is not None
     ]

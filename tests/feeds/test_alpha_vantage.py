@@ -109,10 +109,20 @@ class TestAlphaVantageFacts(VendorFactsContract):
         server.short = True
         assert [one[3] for one in calendar(self.fetched(make()))] == ["", ""]
 
-    def test_of_a_span_of_the_past_nothing_is_told(self, make: Make) -> None:
-        facts = make().fetch(EARNINGS, self.subjects, date(2023, 1, 2), date(2023, 3, 31))
-        assert len(facts.rows) == 0
-        assert str(facts.missing["AAPL"]) == "nothing of it from 2023-01-02 to 2023-03-31"
+    @pytest.mark.parametrize(
+        ("first", "last"), [(date(2024, 6, 3), date(2024, 6, 12)), (date(2024, 6, 21), date(2024, 6, 24))]
+    )
+    def test_of_a_span_of_the_past_or_to_come_nothing_is_asked(
+        self, server: FakeAlphaVantage, make: Make, first: date, last: date
+    ) -> None:
+        why = make().fetch(EARNINGS, self.subjects, first, last).missing["AAPL"]
+        assert why.fault is Fault.ABSENT
+        assert str(why) == f"its calendar tells what is expected now: it is not asked from {first} to {last}"
+        assert server.asked == []
+
+    def test_a_run_some_days_late_has_the_calendar_of_its_day(self, make: Make) -> None:
+        facts = make().fetch(EARNINGS, self.subjects, date(2024, 6, 3), date(2024, 6, 13))
+        assert {str(known) for known in facts.rows["known_at"]} == {"2024-06-20 22:00:00"}
 
     @pytest.mark.parametrize(
         ("answer", "fault", "words"),

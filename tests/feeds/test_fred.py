@@ -145,6 +145,15 @@ class TestFredFacts(VendorFactsContract):
             ("2024-06-05", "2024-06-07 05:00:00", 4.05)
         ]
 
+    def test_an_observation_that_a_later_vintage_leaves_out_is_none_from_then_on(
+        self, server: FakeFred, make: Make
+    ) -> None:
+        server.leave_out("DGS10", date(2024, 6, 5), date(2024, 6, 14))
+        of_day = [one for one in self.versions(make(), "DGS10") if one[0] == "2024-06-05"]
+        assert of_day[0] == ("2024-06-05", "2024-06-07 05:00:00", 4.05)
+        assert of_day[1][1] == "2024-06-15 05:00:00"
+        assert np.isnan(of_day[1][2])
+
     def test_what_was_told_before_the_span_is_not_dated_by_its_first_day(self, make: Make) -> None:
         found = self.versions(make(), "DGS10", date(2024, 6, 10), LAST)
         assert found[0] == ("2024-06-07", "2024-06-11 05:00:00", 4.07)
@@ -235,6 +244,16 @@ class TestFredFacts(VendorFactsContract):
             (page(row(value="1_0")), Fault.PASSING, "that is no number"),
             (page(row(period="soon")), Fault.PASSING, "'soon' where the day of an observation"),
             (page(row(since=None)), Fault.PASSING, "None where the day of a vintage"),
+            (
+                page(row() | {"realtime_end": None}),
+                Fault.PASSING,
+                "None where the day of the end of a vintage",
+            ),
+            (
+                page(row() | {"realtime_end": "2024-06-05"}),
+                Fault.PASSING,
+                "a vintage from 2024-06-06 to 2024-06-05",
+            ),
             (page(row(since="2024-06-22")), Fault.FINAL, "one of the two clocks is wrong"),
             (page({"a": 1}), Fault.PASSING, "where the day of an observation"),
             (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import date, datetime
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from nightdesk.core.facts import LISTINGS
 from nightdesk.core.facts import QUOTES as QUOTES_KIND
 from nightdesk.feeds import Fault
 from nightdesk.feeds.polygon_facts import PolygonFacts
-from nightdesk.feeds.sic_sectors import OTHER, SPANS, sector_of
 
 NOW = utc(2024, 6, 20, 22)
 FIRST, LAST = date(2024, 6, 17), date(2024, 6, 20)
@@ -303,6 +301,14 @@ class TestPolygonQuotes(VendorFactsContract):
             "order": "desc",
         }
 
+    def test_of_a_long_span_the_newest_sessions_are_asked_for_and_the_others_counted(
+        self, server: FakePolygonReference, make: Make
+    ) -> None:
+        facts = make().fetch(QUOTES_KIND, ["AAPL"], date(2024, 1, 2), LAST)
+        assert len(server.asked) == 15
+        assert facts.dropped == {"sessions before the newest 15, which are not asked for": 103}
+        assert len(facts.rows) == 3
+
     def test_an_early_close_is_the_close(self, server: FakePolygonReference, make: Make) -> None:
         day = date(2024, 7, 3)
         server.quotes["AAPL"] = [
@@ -391,19 +397,3 @@ class TestPolygonQuotes(VendorFactsContract):
         facts = self.fetched(make())
         assert set(facts.missing) == {"AAPL"}
         assert set(facts.rows["symbol"]) == {"BRK-B"}
-
-
-def test_the_spans_of_sectors_are_apart():
-    found = sorted(SPANS)
-    assert all(first <= last for first, last, _ in found)
-    assert all(one[1] < other[0] for one, other in pairwise(found))
-
-
-@pytest.mark.parametrize(
-    ("sic", "sector"),
-    [("2834", "health"), ("2911", "energy"), ("3711", "consumer durables"), ("4911", "utilities"),
-     ("5331", "shops"), ("6021", "finance"), ("7372", "business equipment"), ("0100", "consumer nondurables"),
-     ("4512", OTHER), ("9999", OTHER), ("", ""), ("x", ""), ("12345", ""), ("٣", "")],
-)  # fmt: skip
-def test_a_sector_is_told_by_the_code(sic, sector):
-    assert sector_of(sic) == sector

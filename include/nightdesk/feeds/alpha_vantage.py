@@ -12,7 +12,7 @@ from nightdesk.core.facts import EARNINGS, FactKind
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.spellings import same_symbol
-from nightdesk.feeds.vendor_facts import NEW_YORK, FoundFacts, VendorFacts, is_within
+from nightdesk.feeds.vendor_facts import NEW_YORK, FoundFacts, VendorFacts
 from nightdesk.feeds.vendor_feed import TOLD_TWICE
 
 #: Where the service is.
@@ -30,6 +30,10 @@ HORIZONS: Mapping[str, int] = {"3month": 89, "6month": 180, "12month": 365}
 #: A report lies this many days around the end of its quarter, and no longer than that after today.
 EARLIEST_REPORT, LATEST_REPORT, FARTHEST = -31, 400, 400
 
+#: How long after a span its calendar is still asked for: what it tells is known only from then on, and each
+#: session of a backfill would cost a request.
+RECENT = timedelta(days=7)
+
 WITHOUT_DAY = "without a day, or on a day on which no company reports that quarter"
 UNKNOWN_TIME = "its time of the day is not known, its day is kept"
 
@@ -39,7 +43,8 @@ _WANTED = "the earnings calendar"
 class AlphaVantageFacts(VendorFacts):
     """The calendar of earnings, asked for once for all symbols, since a free key has 25 requests a day.
 
-    It holds what is expected now, so each fact is known from when it was fetched; the past is not in it.
+    It holds what is expected now, so each fact is known from when it was fetched. All of them are given for a
+    span that reaches to today or to a few days before it; for any other span nothing is asked.
     """
 
     name = "alpha_vantage"
@@ -51,38 +56,25 @@ class AlphaVantageFacts(VendorFacts):
     ) -> None:
         if not subjects:
             return
-        text = self._calendar(last)
-        wanted = {same_symbol(symbol): symbol for symbol in subjects}
         now, today = self.now(), self.now().astimezone(NEW_YORK).date()
-        told: dict[tuple[str, date], tuple[date, str]] = {}
-        torn: dict[str, date] = {}
-        counts = {WITHOUT_DAY: 0, UNKNOWN_TIME: 0, TOLD_TWICE: 0}
-        for row in _rows(text):
+        if not first <= today <= last + RECENT:
+            raise SourceFault(
+                Fault.ABSENT,
+                f"its calendar tells what is expected now: it is not asked from {first} to {last}",
+            )
+        wanted = {same_symbol(symbol): symbol for symbol in subjects}
+        expected = _Expected()
+        for row in _rows(self._calendar(last)):
             symbol = wanted.get(same_symbol(row["symbol"].strip()))
-            if symbol is None:
-                continue
-            day, ends = _day(row["reportDate"]), _day(row["fiscalDateEnding"])
-            if day is None or ends is None or not _can_be(day, ends, today):
-                counts[WITHOUT_DAY] += 1
-                continue
-            if not is_within(ends, now, first, last):
-                continue
-            timing = row["timeOfTheDay"].strip().lower()
-            counts[UNKNOWN_TIME] += timing not in TIMINGS
-            report = (day, TIMINGS.get(timing, ""))
-            if (symbol, ends) not in told:
-                told[symbol, ends] = report
-            elif told[symbol, ends] == report:
-                counts[TOLD_TWICE] += 1
-            else:
-                torn[symbol] = ends
-        for (symbol, ends), report in told.items():
-            if symbol not in torn:
+            if symbol is not None:
+                expected.take(symbol, row, today)
+        for (symbol, ends), report in expected.reports.items():
+            if symbol not in expected.torn:
                 found.add(symbol, ends, now, *report)
-        for symbol, ends in torn.items():
+        for symbol, ends in expected.torn.items():
             words = f"the server answered two reports of the quarter to {ends} that differ"
             found.fail([symbol], SourceFault(Fault.PASSING, words))
-        found.count({reason: count for reason, count in counts.items() if count})
+        found.count({reason: count for reason, count in expected.counts.items() if count})
 
     def _calendar(self, last: date) -> str:
         """The calendar as CSV; `SourceFault` for what stands in its place."""
@@ -107,6 +99,31 @@ class AlphaVantageFacts(VendorFacts):
             shown = one_line(text.partition("\n")[0].replace(key, "***"))[:80]
             raise SourceFault(Fault.PASSING, f"the server answered {shown!r} where {_WANTED} was asked for")
         return text
+
+
+class _Expected:
+    """The reports of a calendar: day and time of the day by symbol and quarter."""
+
+    def __init__(self) -> None:
+        self.reports: dict[tuple[str, date], tuple[date, str]] = {}
+        self.torn: dict[str, date] = {}
+        self.counts = {WITHOUT_DAY: 0, UNKNOWN_TIME: 0, TOLD_TWICE: 0}
+
+    def take(self, symbol: str, row: Mapping[str, str], today: date) -> None:
+        """One row of the calendar."""
+        day, ends = _day(row["reportDate"]), _day(row["fiscalDateEnding"])
+        if day is None or ends is None or not _can_be(day, ends, today):
+            self.counts[WITHOUT_DAY] += 1
+            return
+        timing = row["timeOfTheDay"].strip().lower()
+        self.counts[UNKNOWN_TIME] += timing not in TIMINGS
+        report = (day, TIMINGS.get(timing, ""))
+        if (symbol, ends) not in self.reports:
+            self.reports[symbol, ends] = report
+        elif self.reports[symbol, ends] == report:
+            self.counts[TOLD_TWICE] += 1
+        else:
+            self.torn[symbol] = ends
 
 
 def _in_its_place(text: str, key: str) -> SourceFault:

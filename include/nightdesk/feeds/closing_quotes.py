@@ -18,6 +18,9 @@ from nightdesk.feeds.vendor_facts import FactRow, SubjectFacts
 #: How many of the newest quotes before the close are looked at for one that has both sides.
 QUOTES_ASKED = 20
 
+#: Sessions of one question, the newest of its span: each is a request a symbol.
+MOST_SESSIONS = 15
+
 #: From this session on the consolidated tape tells sizes in shares, before in round lots (Alpaca's
 #: description of its quotes).
 SHARES_FROM = date(2025, 11, 3)
@@ -25,6 +28,7 @@ SHARES_FROM = date(2025, 11, 3)
 #: Shares of the usual round lot.
 ROUND_LOT = 100.0
 
+TOO_LONG_AGO = f"sessions before the newest {MOST_SESSIONS}, which are not asked for"
 ONE_SIDED = "quotes after the last one with both sides: one side alone, or a bid above the ask"
 
 
@@ -55,9 +59,10 @@ class VendorQuote:
 class ClosingQuotes(SubjectFacts):
     """A vendor's last quotes of sessions.
 
-    One request a symbol and session. The quote is the newest at or before the close (an early one on such
-    days) that has both sides, its bid not above its ask, and it is known from the close on. A symbol without
-    such a quote among the newest has none of that session.
+    One request a symbol and session, of the newest `MOST_SESSIONS` of a span; earlier ones are counted. The
+    quote is the newest at or before the close (an early one on such days) that has both sides, its bid not
+    above its ask, and it is known from the close on. A symbol without such a quote among the newest has none
+    of that session.
     """
 
     #: Shares of one unit of its sizes before, and from, `SHARES_FROM` on; NaN where that is not known.
@@ -83,19 +88,22 @@ class ClosingQuotes(SubjectFacts):
     ) -> tuple[Sequence[FactRow], Mapping[str, int]]:
         if subject.startswith("^") or subject.endswith("-USD"):
             raise SourceFault(Fault.ABSENT, "it has quotes of shares alone")
+        over = [
+            session
+            for session in map(as_date, self.calendar.between(first, last))
+            if self.calendar.close_at(session) <= self.now()
+        ]
         rows: list[FactRow] = []
         passed_over = 0
-        for session in map(as_date, self.calendar.between(first, last)):
-            close = self.calendar.close_at(session)
-            if close > self.now():
-                break
-            found = self.newest(subject, self.calendar.open_at(session), close)
-            good, skipped = _last_good(found, self.calendar.open_at(session), close)
+        for session in over[-MOST_SESSIONS:]:
+            begins, close = self.calendar.open_at(session), self.calendar.close_at(session)
+            good, skipped = _last_good(self.newest(subject, begins, close), begins, close)
             passed_over += skipped
             if good is not None:
                 unit = self.unit_of_sizes[session >= SHARES_FROM]
                 rows.append((session, close, good.bid, good.ask, unit * good.bid_size, unit * good.ask_size))
-        return rows, {ONE_SIDED: passed_over} if passed_over else {}
+        dropped = {ONE_SIDED: passed_over, TOO_LONG_AGO: max(0, len(over) - MOST_SESSIONS)}
+        return rows, {reason: count for reason, count in dropped.items() if count}
 
 
 def _last_good(

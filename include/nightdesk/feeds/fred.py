@@ -58,7 +58,9 @@ class FredFacts(SubjectFacts):
         for since, until in _questions(start, today):
             # Beyond the last day only the periods within the span count, whenever they were told.
             earliest = first if since > last else EARLIEST
-            for one in self.line.observations(subject, earliest, last, (since, until)):
+            for one in _told(
+                self.line.observations(subject, earliest, last, (since, until)), min(until, today)
+            ):
                 refuse_later(one.since, today, "a vintage")
                 if since == start or one.since > since:  # else the question before has it
                     versions.setdefault(one.period, []).append(one)
@@ -74,6 +76,16 @@ def _questions(start: date, today: date) -> Iterator[tuple[date, date]]:
         yield start, following
         start = following
     yield start, FOREVER
+
+
+def _told(found: Sequence[Observation], until: date) -> Iterator[Observation]:
+    """The observations, and none (NaN) from where one ends by a day and no other follows."""
+    begun = {(one.period, one.since) for one in found}
+    for one in found:
+        yield one
+        following = one.until + timedelta(days=1) if one.until < until else None
+        if following is not None and (one.period, following) not in begun:
+            yield Observation(one.period, following, until, math.nan)
 
 
 def _facts(

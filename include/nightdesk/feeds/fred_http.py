@@ -56,14 +56,15 @@ class Observation:
     ----------
     period : date
         The day that it is of, or the first day of the month or quarter.
-    since : date
-        From which day on the service told it; where a span of vintages was asked for, no day before it.
+    since, until : date
+        The first and last day on which the service told it, cut at the span of vintages that was asked for.
     value : float
         NaN where FRED says that there is none.
     """
 
     period: date
     since: date
+    until: date
     value: float
 
 
@@ -186,11 +187,14 @@ def _read_row(row: Any) -> Observation:
         raise _unreadable("an observation that is none")
     period = day_of_text(row.get("date"), "an observation")
     since = day_of_text(row.get("realtime_start"), "a vintage")
+    until = day_of_text(row.get("realtime_end"), "the end of a vintage")
     value = row.get("value")
     number = math.nan if value == NO_VALUE else number_of(value)
     if math.isnan(number) and value != NO_VALUE:
         raise _unreadable(f"a value of {period} that is no number")
-    return Observation(period, since, number)
+    if until < since:
+        raise _unreadable(f"a vintage from {since} to {until}")
+    return Observation(period, since, until, number)
 
 
 def _unreadable(what: str) -> SourceFault:
