@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -200,11 +199,10 @@ class TestAlphaVantageFacts(VendorFactsContract):
         server.rows[0] = (server.rows[0][0], "AP\x0bP\x85L\u2028E", *server.rows[0][2:])
         assert ("AAPL", "2024-06-30", "2024-08-01", "after") in calendar(self.fetched(make()))
 
-    @pytest.mark.skipif("NIGHTDESK_MARKET" not in os.environ, reason="needs the recorded answer")
-    def test_a_recorded_answer_is_read_whole(self, server: FakeAlphaVantage, make: Make) -> None:
-        text = (
-            Path(os.environ["NIGHTDESK_MARKET"]) / "earnings_calendar_alphavantage_sample.csv"
-        ).read_text()
+    def test_a_recorded_answer_is_read_whole(
+        self, server: FakeAlphaVantage, make: Make, market: Path
+    ) -> None:
+        text = (market / "earnings_calendar_alphavantage_sample.csv").read_text()
         server.always(QUERY, Bad(200, text))
         then = make(now=lambda: utc(2026, 5, 15))
         symbols = [one.partition(",")[0] for one in text.splitlines()[1:]]

@@ -79,12 +79,14 @@ def _questions(start: date, today: date) -> Iterator[tuple[date, date]]:
 
 
 def _told(found: Sequence[Observation], until: date) -> Iterator[Observation]:
-    """The observations, and none (NaN) from where one ends by a day and no other follows."""
+    """The observations, and none (NaN) from where a value ends by a day and no other follows."""
     begun = {(one.period, one.since) for one in found}
     for one in found:
         yield one
-        following = one.until + timedelta(days=1) if one.until < until else None
-        if following is not None and (one.period, following) not in begun:
+        if math.isnan(one.value) or one.until >= until:
+            continue
+        following = one.until + timedelta(days=1)
+        if (one.period, following) not in begun:
             yield Observation(one.period, following, until, math.nan)
 
 
