@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from tests.fakes.fred import KEY, OBSERVATIONS, FakeFred
+from tests.fakes.fred import KEY, OBSERVATIONS, FakeFred, refused
 from tests.fakes.loopback import Bad
+from tests.fakes.yahoo import SERVER_ERROR
 from tests.feeds.vendor_facts_contract import ANYTHING, DAYS, NUMBERS, Make, VendorFactsContract, utc
 
 from nightdesk.core.calendar import get_calendar
@@ -209,6 +210,26 @@ class TestFredFacts(VendorFactsContract):
         assert len(server.asked) == 5
         # 120 requests a minute are allowed.
         assert waits.count(0.5) == 4
+
+    def test_a_page_that_fails_in_the_middle_is_asked_for_again_alone(
+        self, server: FakeFred, make: Make, monkeypatch: Any
+    ) -> None:
+        whole = self.versions(make(), "DGS10")
+        monkeypatch.setattr("nightdesk.feeds.fred_http.ROWS_A_PAGE", 5)
+        server.asked.clear()
+        server.script(OBSERVATIONS, None, None, SERVER_ERROR)
+        assert self.versions(make(), "DGS10") == whole
+        assert len(server.asked) == 6
+
+    def test_a_page_that_fails_for_good_loses_the_series_and_no_other(
+        self, server: FakeFred, make: Make, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr("nightdesk.feeds.fred_http.ROWS_A_PAGE", 5)
+        server.script(OBSERVATIONS, None, refused("Internal."))
+        facts = self.fetched(make())
+        assert set(facts.missing) == {"DGS10"}
+        assert "refuses the request (400)" in str(facts.missing["DGS10"])
+        assert set(facts.rows["series"]) == {"CPIAUCSL"}
 
     @pytest.mark.parametrize(
         ("second", "words"),
