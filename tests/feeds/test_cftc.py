@@ -210,6 +210,7 @@ class TestCftcFacts(VendorFactsContract):
             (page(row(day="soon")), Fault.PASSING, "'soon' where the day of a report was expected"),
             (page(row(day=None)), Fault.PASSING, "None where the day of a report was expected"),
             (page(row(day="2024-06-18")), Fault.FINAL, "one of the two clocks is wrong"),
+            (Bad(202, ""), Fault.PASSING, "still at work on its answer (202)"),
             (page(7), Fault.PASSING, "no list where reports were asked for"),
             (Bad(200, "{}"), Fault.PASSING, "no list where reports were asked for"),
         ],

@@ -72,7 +72,7 @@ class CftcFacts(VendorFacts):
                 rows = self._rows(some, first - LONGEST_RELEASE, min(last, today))
                 self._take(found, rows, some, first, last)
             except SourceFault as error:
-                found.fail(some, error)
+                found.fail(some, _as_socrata_means(error))
 
     def _rows(self, codes: Sequence[str], first: date, last: date) -> list[dict[str, Any]]:
         """The reports of some contracts, of all pages."""
@@ -147,6 +147,13 @@ class CombinedCftcFacts(CftcFacts):
 
     name = "cftc_combined"
     dataset = "jun7-fc8e"
+
+
+def _as_socrata_means(error: SourceFault) -> SourceFault:
+    """Socrata answers 202 while it works on a question that it gives an answer to later."""
+    if "(202)" in error.reason:
+        return SourceFault(Fault.PASSING, "the server is still at work on its answer (202)")
+    return error
 
 
 def _as_page(answer: Any) -> list[dict[str, Any]]:
