@@ -26,9 +26,9 @@ def answered(*rows: Any, name: str = "SPY") -> Bad:
 
 
 class TestAlpacaFacts(VendorFactsContract):
-    source, kind, where, secret = AlpacaFacts, QUOTES_KIND, QUOTES, SECRET
+    source, of_kind, where, secret = AlpacaFacts, QUOTES_KIND, QUOTES, SECRET
     needed = "NIGHTDESK_ACCOUNT_ALPACA_DATA_SECRET"
-    subjects, unknown, span, now = ("SPY", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
+    known, unknown, within, now = ("SPY", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakeAlpacaQuotes]:
@@ -61,11 +61,11 @@ class TestAlpacaFacts(VendorFactsContract):
 
     def _survives(self, server: Any, make: Make, payloads: st.SearchStrategy[str], count: int) -> None:
         # One answer serves one session: quotes of it are of no other.
-        self.span = (LAST, LAST)  # type: ignore[misc]
+        self.within = (LAST, LAST)  # type: ignore[misc]
         super()._survives(server, make, payloads, count)
 
     def test_the_quote_is_the_last_one_at_the_close_of_each_session(self, make: Make) -> None:
-        rows = self.fetched(make(), "SPY").rows
+        rows = self.answer(make(), "SPY").rows
         assert [str(known) for known in rows["known_at"]] == [
             f"2024-06-{day} 20:00:00" for day in (17, 18, 20)
         ]
@@ -131,10 +131,10 @@ class TestAlpacaFacts(VendorFactsContract):
         assert (why.fault, words in str(why)) == (fault, True), str(why)
 
     def test_both_parts_of_the_key_are_named_where_both_are_lacking(self, make: Make) -> None:
-        why = self.fetched(make({})).missing["SPY"]
+        why = self.answer(make({})).missing["SPY"]
         assert "NIGHTDESK_ACCOUNT_ALPACA_DATA_KEY and NIGHTDESK_ACCOUNT_ALPACA_DATA_SECRET" in str(why)
 
     @pytest.mark.parametrize("symbol", ["^VIX", "BTC-USD"])
     def test_it_has_quotes_of_shares_alone(self, server: FakeAlpacaQuotes, make: Make, symbol: str) -> None:
-        why = self.fetched(make(), symbol).missing[symbol]
+        why = self.answer(make(), symbol).missing[symbol]
         assert (why.fault, str(why), server.asked) == (Fault.ABSENT, "it has quotes of shares alone", [])

@@ -47,9 +47,9 @@ def line(*cells: str) -> Bad:
 
 
 class TestAlphaVantageFacts(VendorFactsContract):
-    source, kind, where, secret = AlphaVantageFacts, EARNINGS, QUERY, KEY
+    source, of_kind, where, secret = AlphaVantageFacts, EARNINGS, QUERY, KEY
     needed = "NIGHTDESK_ACCOUNT_ALPHA_VANTAGE_KEY"
-    subjects, unknown, span, now = ("AAPL", "BRK-B"), "NOSUCH", (date(2024, 6, 6), TODAY), NOW
+    known, unknown, within, now = ("AAPL", "BRK-B"), "NOSUCH", (date(2024, 6, 6), TODAY), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakeAlphaVantage]:
@@ -80,7 +80,7 @@ class TestAlphaVantageFacts(VendorFactsContract):
         return st.one_of(whole, whole, cut, ANYTHING.map(json.dumps), st.text())
 
     def test_a_report_is_known_from_when_it_was_fetched(self, server: FakeAlphaVantage, make: Make) -> None:
-        facts = self.fetched(make(), "AAPL", "BRK-B", "HD")
+        facts = self.answer(make(), "AAPL", "BRK-B", "HD")
         assert calendar(facts) == [
             ("AAPL", "2024-06-30", "2024-08-01", "after"),
             ("BRK-B", "2024-06-30", "2024-08-03", ""),
@@ -89,7 +89,7 @@ class TestAlphaVantageFacts(VendorFactsContract):
         assert {str(known) for known in facts.rows["known_at"]} == {"2024-06-20 22:00:00"}
 
     def test_all_symbols_are_one_request(self, server: FakeAlphaVantage, make: Make) -> None:
-        self.fetched(make(), "AAPL", "BRK-B", "HD", *(f"S{n}" for n in range(500)))
+        self.answer(make(), "AAPL", "BRK-B", "HD", *(f"S{n}" for n in range(500)))
         assert server.queries == [{"function": "EARNINGS_CALENDAR", "horizon": "3month", "apikey": KEY}]
 
     @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ class TestAlphaVantageFacts(VendorFactsContract):
     def test_a_longer_span_is_asked_for_by_a_longer_horizon(
         self, server: FakeAlphaVantage, make: Make, last: date, horizon: str
     ) -> None:
-        make().fetch(EARNINGS, self.subjects, TODAY, last)
+        make().fetch(EARNINGS, self.known, TODAY, last)
         assert [one["horizon"] for one in server.queries] == [horizon]
 
     def test_the_older_form_without_a_time_of_the_day_is_read(
         self, server: FakeAlphaVantage, make: Make
     ) -> None:
         server.short = True
-        assert [one[3] for one in calendar(self.fetched(make()))] == ["", ""]
+        assert [one[3] for one in calendar(self.answer(make()))] == ["", ""]
 
     @pytest.mark.parametrize(
         ("first", "last"), [(date(2024, 6, 3), date(2024, 6, 12)), (date(2024, 6, 21), date(2024, 6, 24))]
@@ -114,13 +114,13 @@ class TestAlphaVantageFacts(VendorFactsContract):
     def test_of_a_span_of_the_past_or_to_come_nothing_is_asked(
         self, server: FakeAlphaVantage, make: Make, first: date, last: date
     ) -> None:
-        why = make().fetch(EARNINGS, self.subjects, first, last).missing["AAPL"]
+        why = make().fetch(EARNINGS, self.known, first, last).missing["AAPL"]
         assert why.fault is Fault.ABSENT
         assert str(why) == f"its calendar tells what is expected now: it is not asked from {first} to {last}"
         assert server.asked == []
 
     def test_a_run_some_days_late_has_the_calendar_of_its_day(self, make: Make) -> None:
-        facts = make().fetch(EARNINGS, self.subjects, date(2024, 6, 3), date(2024, 6, 13))
+        facts = make().fetch(EARNINGS, self.known, date(2024, 6, 3), date(2024, 6, 13))
         assert {str(known) for known in facts.rows["known_at"]} == {"2024-06-20 22:00:00"}
 
     @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ class TestAlphaVantageFacts(VendorFactsContract):
         self, server: FakeAlphaVantage, make: Make, answer: Bad, fault: Fault, words: str
     ) -> None:
         server.always(QUERY, answer)
-        why = self.fetched(make(), "AAPL").missing["AAPL"]
+        why = self.answer(make(), "AAPL").missing["AAPL"]
         assert (why.fault, words in str(why)) == (fault, True), str(why)
         assert KEY not in str(why)
 
@@ -169,14 +169,14 @@ class TestAlphaVantageFacts(VendorFactsContract):
         self, server: FakeAlphaVantage, make: Make, day: str, ends: str
     ) -> None:
         server.always(QUERY, line("AAPL", "APPLE", day, ends, "1.2", "USD", ""))
-        facts = self.fetched(make(), "AAPL")
+        facts = self.answer(make(), "AAPL")
         assert (len(facts.rows), facts.dropped) == (0, {WITHOUT_DAY: 1})
 
     def test_a_time_of_the_day_that_is_not_known_costs_the_time_alone(
         self, server: FakeAlphaVantage, make: Make
     ) -> None:
         server.always(QUERY, line("AAPL", "APPLE", "2024-08-01", "2024-06-30", "", "USD", "at lunch"))
-        facts = self.fetched(make(), "AAPL")
+        facts = self.answer(make(), "AAPL")
         assert calendar(facts) == [("AAPL", "2024-06-30", "2024-08-01", "")]
         assert facts.dropped == {"its time of the day is not known, its day is kept": 1}
 
@@ -185,7 +185,7 @@ class TestAlphaVantageFacts(VendorFactsContract):
     ) -> None:
         server.expect("AAPL", date(2024, 8, 1), date(2024, 6, 30), "post-market")
         server.expect("BRK-B", date(2024, 8, 5), date(2024, 6, 30))
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert calendar(facts) == [("AAPL", "2024-06-30", "2024-08-01", "after")]
         assert facts.dropped == {"told twice": 1}
         assert (
@@ -197,7 +197,7 @@ class TestAlphaVantageFacts(VendorFactsContract):
         self, server: FakeAlphaVantage, make: Make
     ) -> None:
         server.rows[0] = (server.rows[0][0], "AP\x0bP\x85L\u2028E", *server.rows[0][2:])
-        assert ("AAPL", "2024-06-30", "2024-08-01", "after") in calendar(self.fetched(make()))
+        assert ("AAPL", "2024-06-30", "2024-08-01", "after") in calendar(self.answer(make()))
 
     def test_a_recorded_answer_is_read_whole(
         self, server: FakeAlphaVantage, make: Make, market: Path

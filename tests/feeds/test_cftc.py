@@ -51,8 +51,8 @@ def reports(facts: Any) -> list[tuple[Any, ...]]:
 
 
 class TestCftcFacts(VendorFactsContract):
-    source, kind, where, secret, needed = CftcFacts, POSITIONING, FUTURES, TOKEN, ""
-    subjects, unknown, span, now = (GOLD, SILVER), "999999", (FIRST, LAST), NOW
+    source, of_kind, where, secret, needed = CftcFacts, POSITIONING, FUTURES, TOKEN, ""
+    known, unknown, within, now = (GOLD, SILVER), "999999", (FIRST, LAST), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakeCftc]:
@@ -79,16 +79,13 @@ class TestCftcFacts(VendorFactsContract):
     def test_a_report_is_known_from_its_publication_and_its_numbers_are_told_as_text(
         self, make: Make
     ) -> None:
-        facts = self.fetched(make(), GOLD)
-        assert (
-            reports(facts)
-            == [
-                (GOLD, "2024-05-21", "2024-05-24 19:30:00", 300_004.0, 100_000.0, 500_000.0),
-                (GOLD, "2024-05-28", "2024-05-31 19:30:00", 300_005.0, 100_000.0, 500_000.0),
-                (GOLD, "2024-06-04", "2024-06-07 19:30:00", 300_006.0, 100_000.0, 500_000.0),
-                (GOLD, "2024-06-11", "2024-06-14 19:30:00", 300_007.0, 100_000.0, 500_000.0),
-            ][1:]
-        )
+        facts = self.answer(make(), GOLD)
+        assert reports(facts) == [
+            (GOLD, "2024-05-21", "2024-05-24 19:30:00", 300_004.0, 100_000.0, 500_000.0),
+            (GOLD, "2024-05-28", "2024-05-31 19:30:00", 300_005.0, 100_000.0, 500_000.0),
+            (GOLD, "2024-06-04", "2024-06-07 19:30:00", 300_006.0, 100_000.0, 500_000.0),
+            (GOLD, "2024-06-11", "2024-06-14 19:30:00", 300_007.0, 100_000.0, 500_000.0),
+        ]
         assert facts.dropped == {}
 
     def test_a_report_that_is_published_in_the_span_counts_though_its_day_lies_before(
@@ -98,9 +95,9 @@ class TestCftcFacts(VendorFactsContract):
         assert [one[1] for one in reports(facts)] == ["2024-06-04"]
 
     def test_before_its_publication_a_report_is_not_given(self, make: Make) -> None:
-        early = make(now=lambda: utc(2024, 6, 14, 19, 29)).fetch(POSITIONING, [GOLD], *self.span)
+        early = make(now=lambda: utc(2024, 6, 14, 19, 29)).fetch(POSITIONING, [GOLD], *self.within)
         assert [one[1] for one in reports(early)][-1] == "2024-06-04"
-        then = make(now=lambda: utc(2024, 6, 14, 19, 30)).fetch(POSITIONING, [GOLD], *self.span)
+        then = make(now=lambda: utc(2024, 6, 14, 19, 30)).fetch(POSITIONING, [GOLD], *self.within)
         assert [one[1] for one in reports(then)][-1] == "2024-06-11"
 
     def test_a_report_that_came_late_is_found_by_the_day_on_which_it_came(
@@ -114,16 +111,16 @@ class TestCftcFacts(VendorFactsContract):
     def test_futures_and_options_are_a_source_of_their_own(self, server: FakeCftc) -> None:
         feed = make_facts("cftc_combined", environ=server.environ, now=lambda: NOW)
         assert isinstance(feed, CombinedCftcFacts)
-        rows = feed.fetch(POSITIONING, [GOLD], *self.span).rows
+        rows = feed.fetch(POSITIONING, [GOLD], *self.within).rows
         assert rows["long"].iloc[-1] == 310_007.0
         assert set(rows["source"]) == {"cftc_combined"}
         assert set(server.asked) == {COMBINED}
 
     def test_pages_are_followed_to_the_end(self, server: FakeCftc, make: Make, monkeypatch: Any) -> None:
-        whole = reports(self.fetched(make()))
+        whole = reports(self.answer(make()))
         monkeypatch.setattr("nightdesk.feeds.cftc.ROWS_A_PAGE", 3)
         server.asked.clear()
-        assert reports(self.fetched(make())) == whole
+        assert reports(self.answer(make())) == whole
         # Fourteen reports from sixty days before the span on: four whole pages and one that is not.
         assert len(server.asked) == 6
 
@@ -132,7 +129,7 @@ class TestCftcFacts(VendorFactsContract):
     ) -> None:
         monkeypatch.setattr("nightdesk.feeds.cftc.ROWS_A_PAGE", 3)
         server.script(FUTURES, None, None, SERVER_ERROR)
-        assert len(self.fetched(make()).rows) == 8
+        assert len(self.answer(make()).rows) == 8
         assert (len(server.asked), len(waits)) == (7, 1)
 
     def test_a_page_that_fails_for_good_loses_the_whole_answer(
@@ -140,14 +137,14 @@ class TestCftcFacts(VendorFactsContract):
     ) -> None:
         monkeypatch.setattr("nightdesk.feeds.cftc.ROWS_A_PAGE", 3)
         server.script(FUTURES, None, None, refused(400, "query.execution", "no"))
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert len(facts.rows) == 0
         assert "refuses the request (400)" in str(facts.missing[GOLD])
 
     def test_the_same_page_again_is_no_end(self, server: FakeCftc, make: Make, monkeypatch: Any) -> None:
         monkeypatch.setattr("nightdesk.feeds.cftc.ROWS_A_PAGE", 2)
         server.always(FUTURES, page(row(day="2024-05-28"), row()))
-        why = self.fetched(make(), GOLD).missing[GOLD]
+        why = self.answer(make(), GOLD).missing[GOLD]
         assert (why.fault, str(why)) == (Fault.PASSING, "the server gives the same page again of reports")
         assert len(server.asked) == 2
 
@@ -155,20 +152,20 @@ class TestCftcFacts(VendorFactsContract):
         monkeypatch.setattr("nightdesk.feeds.cftc.ROWS_A_PAGE", 1)
         monkeypatch.setattr("nightdesk.feeds.cftc.MOST_PAGES", 5)
         server.script(FUTURES, *[page(row(long=str(n))) for n in range(9)])
-        why = self.fetched(make(), GOLD).missing[GOLD]
+        why = self.answer(make(), GOLD).missing[GOLD]
         assert (why.fault, str(why)) == (Fault.FINAL, "the server gives more than 5 pages of reports")
         assert len(server.asked) == 5
 
     def test_a_report_that_is_told_twice_counts_once(self, server: FakeCftc, make: Make) -> None:
         server.always(FUTURES, page(row(), row()))
-        facts = self.fetched(make(), GOLD)
+        facts = self.answer(make(), GOLD)
         assert (len(facts.rows), facts.dropped) == (1, {"told twice": 1})
 
     def test_two_reports_of_a_day_that_differ_lose_the_contract_and_no_other(
         self, server: FakeCftc, make: Make
     ) -> None:
         server.always(FUTURES, page(row(), row(long="301"), row(SILVER)))
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert [one[0] for one in reports(facts)] == [SILVER]
         why = facts.missing[GOLD]
         assert (why.fault, str(why)) == (
@@ -192,7 +189,7 @@ class TestCftcFacts(VendorFactsContract):
         self, server: FakeCftc, make: Make, bad: dict[str, Any]
     ) -> None:
         server.always(FUTURES, page(row(day="2024-05-28"), row(**bad)))
-        facts = self.fetched(make(), GOLD)
+        facts = self.answer(make(), GOLD)
         assert [one[1] for one in reports(facts)] == ["2024-05-28"]
         assert facts.dropped == {WITHOUT: 1}
 
@@ -200,7 +197,7 @@ class TestCftcFacts(VendorFactsContract):
         for one in server.rows[FUTURES]:
             if one["report_date_as_yyyy_mm_dd"].startswith("2024-06-04"):
                 del one["noncomm_positions_long_all"]
-        assert self.fetched(make()).dropped == {WITHOUT: 2}
+        assert self.answer(make()).dropped == {WITHOUT: 2}
 
     @pytest.mark.parametrize(
         ("answer", "fault", "words"),
@@ -219,11 +216,11 @@ class TestCftcFacts(VendorFactsContract):
         self, server: FakeCftc, make: Make, answer: Bad, fault: Fault, words: str
     ) -> None:
         server.always(FUTURES, answer)
-        why = self.fetched(make(), GOLD).missing[GOLD]
+        why = self.answer(make(), GOLD).missing[GOLD]
         assert (why.fault, words in str(why)) == (fault, True), str(why)
 
     def test_a_code_that_no_contract_has_is_not_asked_for(self, server: FakeCftc, make: Make) -> None:
-        facts = self.fetched(make(), GOLD, "') OR 1=1 --", "GLD")
+        facts = self.answer(make(), GOLD, "') OR 1=1 --", "GLD")
         assert set(facts.missing) == {"') OR 1=1 --", "GLD"}
         assert "no contract of such a code, as 088691 is one" in str(facts.missing["GLD"])
         assert server.queries[0]["$where"].startswith("cftc_contract_market_code in('088691') AND")
@@ -231,5 +228,5 @@ class TestCftcFacts(VendorFactsContract):
     def test_many_contracts_are_asked_for_in_several_questions(self, server: FakeCftc, make: Make) -> None:
         codes = [f"{n:06}" for n in range(1, 121)]
         server.report("000120", date(2024, 6, 4), 1, 2, 9)
-        facts = make().fetch(POSITIONING, codes, *self.span)
+        facts = make().fetch(POSITIONING, codes, *self.within)
         assert (len(server.asked), set(facts.rows["code"])) == (3, {"000120"})

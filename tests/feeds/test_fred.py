@@ -56,8 +56,8 @@ def row(period: str = "2024-06-05", since: str = "2024-06-06", value: Any = "4.2
 
 
 class TestFredFacts(VendorFactsContract):
-    source, kind, where, secret, needed = FredFacts, MACRO, OBSERVATIONS, KEY, "NIGHTDESK_ACCOUNT_FRED_KEY"
-    subjects, unknown, span, now = ("DGS10", "CPIAUCSL"), "NOSUCH", (FIRST, LAST), NOW
+    source, of_kind, where, secret, needed = FredFacts, MACRO, OBSERVATIONS, KEY, "NIGHTDESK_ACCOUNT_FRED_KEY"
+    known, unknown, within, now = ("DGS10", "CPIAUCSL"), "NOSUCH", (FIRST, LAST), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakeFred]:
@@ -226,7 +226,7 @@ class TestFredFacts(VendorFactsContract):
     ) -> None:
         monkeypatch.setattr("nightdesk.feeds.fred_http.ROWS_A_PAGE", 5)
         server.script(OBSERVATIONS, None, refused("Internal."))
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert set(facts.missing) == {"DGS10"}
         assert "refuses the request (400)" in str(facts.missing["DGS10"])
         assert set(facts.rows["series"]) == {"CPIAUCSL"}
@@ -254,7 +254,7 @@ class TestFredFacts(VendorFactsContract):
     ) -> None:
         monkeypatch.setattr("nightdesk.feeds.fred_http.ROWS_A_PAGE", 5)
         server.script(OBSERVATIONS, None, second)
-        why = self.fetched(make(), "DGS10").missing["DGS10"]
+        why = self.answer(make(), "DGS10").missing["DGS10"]
         assert (why.fault, words in str(why)) == (Fault.PASSING, True), str(why)
 
     @pytest.mark.parametrize(
@@ -293,11 +293,11 @@ class TestFredFacts(VendorFactsContract):
         self, server: FakeFred, make: Make, answer: Bad, fault: Fault, words: str
     ) -> None:
         server.always(OBSERVATIONS, answer)
-        why = self.fetched(make(), "DGS10").missing["DGS10"]
+        why = self.answer(make(), "DGS10").missing["DGS10"]
         assert (why.fault, words in str(why)) == (fault, True), str(why)
 
     def test_a_name_that_no_series_has_is_not_asked_for(self, server: FakeFred, make: Make) -> None:
-        assert self.fetched(make(), "no/such&x=1").missing["no/such&x=1"].fault is Fault.ABSENT
+        assert self.answer(make(), "no/such&x=1").missing["no/such&x=1"].fault is Fault.ABSENT
         assert server.asked == []
 
     def test_it_is_found_by_its_name(self, server: FakeFred) -> None:

@@ -52,8 +52,8 @@ def details(**more: Any) -> Bad:
 
 
 class TestListings(VendorFactsContract):
-    source, kind, where, secret, needed = PolygonFacts, LISTINGS, DETAILS, KEY, NEEDED
-    subjects, unknown, span, now = ("AAPL", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
+    source, of_kind, where, secret, needed = PolygonFacts, LISTINGS, DETAILS, KEY, NEEDED
+    known, unknown, within, now = ("AAPL", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakePolygonReference]:
@@ -109,7 +109,7 @@ class TestListings(VendorFactsContract):
         return st.one_of(good, good, odd, wrapped, ANYTHING.map(json.dumps), st.text())
 
     def listing(self, make: Make, symbol: str, **more: Any) -> dict[str, Any]:
-        rows = self.fetched(make(**more), symbol).rows
+        rows = self.answer(make(**more), symbol).rows
         assert len(rows) == 1
         return rows.iloc[0].to_dict()
 
@@ -176,7 +176,7 @@ class TestListings(VendorFactsContract):
 
     def test_a_symbol_that_was_listed_later_is_absent(self, server: FakePolygonReference, make: Make) -> None:
         server.details["NEW"] = APPLE | {"ticker": "NEW", "list_date": "2024-06-21"}
-        why = self.fetched(make(), "NEW").missing["NEW"]
+        why = self.answer(make(), "NEW").missing["NEW"]
         assert (why.fault, str(why)) == (
             Fault.ABSENT,
             "Polygon lists nothing of that name on 2024-06-20, nor before it",
@@ -215,7 +215,7 @@ class TestListings(VendorFactsContract):
         self, server: FakePolygonReference, make: Make, answer: Bad, fault: Fault, words: str
     ) -> None:
         server.always(f"{DETAILS}AAPL", answer)
-        facts = self.fetched(make())
+        facts = self.answer(make())
         why = facts.missing["AAPL"]
         assert (why.fault, words in str(why)) == (fault, True), str(why)
         assert set(facts.rows["symbol"]) == {"BRK-B"}
@@ -225,7 +225,7 @@ class TestListings(VendorFactsContract):
     ) -> None:
         server.always(f"{TICKERS}", SERVER_ERROR)
         server.script(f"{DETAILS}LEH", Bad(404, '{"status":"NOT_FOUND"}'))
-        why = self.fetched(make(), "LEH").missing["LEH"]
+        why = self.answer(make(), "LEH").missing["LEH"]
         assert why.fault is Fault.PASSING
 
     def test_pages_of_delisted_ones_without_end_are_given_up(
@@ -233,13 +233,13 @@ class TestListings(VendorFactsContract):
     ) -> None:
         server.ended.append(ended("LEH", "2008-09-17"))
         server.endless = True
-        why = self.fetched(make(), "LEH").missing["LEH"]
+        why = self.answer(make(), "LEH").missing["LEH"]
         assert "gives the same page again of listings: they have no end" in str(why)
 
 
 class TestPolygonQuotes(VendorFactsContract):
-    source, kind, where, secret, needed = PolygonFacts, QUOTES_KIND, QUOTES, KEY, NEEDED
-    subjects, unknown, span, now = ("AAPL", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
+    source, of_kind, where, secret, needed = PolygonFacts, QUOTES_KIND, QUOTES, KEY, NEEDED
+    known, unknown, within, now = ("AAPL", "BRK-B"), "NOSUCH", (FIRST, LAST), NOW
 
     @pytest.fixture
     def server(self) -> Iterator[FakePolygonReference]:
@@ -270,13 +270,13 @@ class TestPolygonQuotes(VendorFactsContract):
 
     def _survives(self, server: Any, make: Make, payloads: st.SearchStrategy[str], count: int) -> None:
         # One answer serves one session: quotes of it are of no other.
-        self.span = (LAST, LAST)  # type: ignore[misc]
+        self.within = (LAST, LAST)  # type: ignore[misc]
         super()._survives(server, make, payloads, count)
 
     def test_the_quote_is_the_last_one_at_the_close_of_each_session(
         self, server: FakePolygonReference, make: Make
     ) -> None:
-        rows = self.fetched(make(), "AAPL").rows
+        rows = self.answer(make(), "AAPL").rows
         assert [str(day.date()) for day in rows["session"]] == ["2024-06-17", "2024-06-18", "2024-06-20"]
         assert [str(known) for known in rows["known_at"]] == [
             f"2024-06-{day} 20:00:00" for day in (17, 18, 20)
@@ -320,7 +320,7 @@ class TestPolygonQuotes(VendorFactsContract):
 
     def test_a_session_that_is_not_over_has_none(self, server: FakePolygonReference, make: Make) -> None:
         noon = make(now=lambda: utc(2024, 6, 20, 16))
-        assert [str(day.date()) for day in self.fetched(noon, "AAPL").rows["session"]] == [
+        assert [str(day.date()) for day in self.answer(noon, "AAPL").rows["session"]] == [
             "2024-06-17",
             "2024-06-18",
         ]
@@ -364,7 +364,7 @@ class TestPolygonQuotes(VendorFactsContract):
     def test_it_has_quotes_of_shares_alone(
         self, server: FakePolygonReference, make: Make, symbol: str
     ) -> None:
-        why = self.fetched(make(), symbol).missing[symbol]
+        why = self.answer(make(), symbol).missing[symbol]
         assert (why.fault, str(why), server.asked) == (Fault.ABSENT, "it has quotes of shares alone", [])
 
     @pytest.mark.parametrize(
@@ -394,6 +394,6 @@ class TestPolygonQuotes(VendorFactsContract):
         self, server: FakePolygonReference, make: Make
     ) -> None:
         server.script(f"{QUOTES}/AAPL", None, ANOTHER_PLAN)
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert set(facts.missing) == {"AAPL"}
         assert set(facts.rows["symbol"]) == {"BRK-B"}

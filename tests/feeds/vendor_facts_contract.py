@@ -79,13 +79,13 @@ class VendorFactsContract:
 
     #: The source's class, the kind that is asked for, its path at the fake, its own key.
     source: ClassVar[type[VendorFacts]]
-    kind: ClassVar[FactKind]
+    of_kind: ClassVar[FactKind]
     where: ClassVar[str]
     secret: ClassVar[str]
     #: Subjects of which the fake has facts, and one of which it has none.
-    subjects: ClassVar[tuple[str, ...]]
+    known: ClassVar[tuple[str, ...]]
     unknown: ClassVar[str]
-    span: ClassVar[tuple[date, date]]
+    within: ClassVar[tuple[date, date]]
     now: ClassVar[datetime]
     #: The variable without which nothing comes; empty where none is needed.
     needed: ClassVar[str]
@@ -102,40 +102,40 @@ class VendorFactsContract:
 
         return made
 
-    def fetched(self, feed: VendorFacts, *subjects: str) -> Facts:
-        facts = feed.fetch(self.kind, subjects or self.subjects, *self.span)
-        sound(self.kind, facts, subjects or self.subjects, feed.now(), feed.name)
+    def answer(self, feed: VendorFacts, *subjects: str) -> Facts:
+        facts = feed.fetch(self.of_kind, subjects or self.known, *self.within)
+        sound(self.of_kind, facts, subjects or self.known, feed.now(), feed.name)
         return facts
 
     def test_facts_come_in_the_canonical_form(self, make: Make) -> None:
-        facts = self.fetched(make())
-        assert set(facts.rows[self.kind.subject]) == set(self.subjects)
+        facts = self.answer(make())
+        assert set(facts.rows[self.of_kind.subject]) == set(self.known)
         assert not facts.missing
 
     def test_asking_again_gives_the_same(self, make: Make) -> None:
-        pd.testing.assert_frame_equal(self.fetched(make()).rows, self.fetched(make()).rows)
+        pd.testing.assert_frame_equal(self.answer(make()).rows, self.answer(make()).rows)
 
     def test_a_subject_that_it_does_not_know_is_absent_and_loses_no_other(
         self, make: Make, waits: list[float]
     ) -> None:
-        alone = self.fetched(make())
-        facts = self.fetched(make(), *self.subjects, self.unknown)
+        alone = self.answer(make())
+        facts = self.answer(make(), *self.known, self.unknown)
         assert set(facts.missing) == {self.unknown}
         assert facts.missing[self.unknown].fault is Fault.ABSENT
         pd.testing.assert_frame_equal(facts.rows, alone.rows)
 
     def test_a_subject_that_is_asked_for_twice_counts_once(self, make: Make) -> None:
-        twice = make().fetch(self.kind, [*self.subjects, *self.subjects], *self.span)
-        pd.testing.assert_frame_equal(twice.rows, self.fetched(make()).rows)
+        twice = make().fetch(self.of_kind, [*self.known, *self.known], *self.within)
+        pd.testing.assert_frame_equal(twice.rows, self.answer(make()).rows)
 
     def test_no_subject_is_no_question(self, server: ScriptedServer, make: Make) -> None:
-        facts = make().fetch(self.kind, (), *self.span)
+        facts = make().fetch(self.of_kind, (), *self.within)
         assert (len(facts.rows), facts.missing, server.asked) == (0, {}, [])
 
     def test_another_kind_is_refused(self, make: Make) -> None:
         other = next(one for one in FACT_KINDS.values() if one not in self.source.kinds)
         with pytest.raises(Refused, match=f"has no {other.name}: it has .*name another one"):
-            make().fetch(other, self.subjects, *self.span)
+            make().fetch(other, self.known, *self.within)
 
     @pytest.mark.parametrize(
         ("answer", "fault", "words", "tries"),
@@ -153,7 +153,7 @@ class VendorFactsContract:
         tries: int,
     ) -> None:
         server.always(self.where, answer)
-        why = self.fetched(make(), self.subjects[0]).missing[self.subjects[0]]
+        why = self.answer(make(), self.known[0]).missing[self.known[0]]
         assert words in str(why)
         assert why.fault is fault
         assert self.secret not in str(why)
@@ -164,17 +164,17 @@ class VendorFactsContract:
 
     def test_a_source_that_fails_on_and_on_is_left_alone(self, server: ScriptedServer, make: Make) -> None:
         server.always(self.where, Bad(401, "{}"))
-        subjects = [self.subjects[0], *(f"{self.unknown}{n}"[-6:] for n in range(20))]
-        missing = make().fetch(self.kind, subjects, *self.span).missing
+        subjects = [self.known[0], *(f"{self.unknown}{n}"[-6:] for n in range(20))]
+        missing = make().fetch(self.of_kind, subjects, *self.within).missing
         assert set(missing) == set(subjects)
         assert len(server.asked) <= 5
 
     def test_a_fault_that_heals_leaves_no_trace(
         self, server: ScriptedServer, make: Make, waits: list[float]
     ) -> None:
-        good = self.fetched(make())
+        good = self.answer(make())
         server.script(self.where, SERVER_ERROR, too_many())
-        facts = self.fetched(make())
+        facts = self.answer(make())
         assert not facts.missing
         pd.testing.assert_frame_equal(facts.rows, good.rows)
         assert len(waits) >= 2
@@ -185,22 +185,20 @@ class VendorFactsContract:
         start = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
         with RawServer(trickling(start, 5.0)) as slow:
             feed = make(self._at(server, slow.url), timeout=5.0)
-            why = self.fetched(feed, self.subjects[0]).missing[self.subjects[0]]
+            why = self.answer(feed, self.known[0]).missing[self.known[0]]
         assert why.fault is Fault.PASSING
         assert "did not end within 0.4 s" in str(why)
 
     def test_an_answer_that_ends_in_the_middle_is_none(self, server: ScriptedServer, make: Make) -> None:
         head = b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"a":'
         with RawServer(sending(head)) as broken:
-            why = self.fetched(make(self._at(server, broken.url)), self.subjects[0]).missing[self.subjects[0]]
+            why = self.answer(make(self._at(server, broken.url)), self.known[0]).missing[self.known[0]]
         assert why.fault is Fault.PASSING
 
     def test_a_server_that_cannot_be_reached_is_a_passing_fault(
         self, server: ScriptedServer, make: Make
     ) -> None:
-        why = self.fetched(make(self._at(server, "http://127.0.0.1:9")), self.subjects[0]).missing[
-            self.subjects[0]
-        ]
+        why = self.answer(make(self._at(server, "http://127.0.0.1:9")), self.known[0]).missing[self.known[0]]
         assert (why.fault, "the connection failed" in str(why)) == (Fault.PASSING, True)
 
     def test_a_wrong_key_is_refused_and_shows_nowhere(self, server: ScriptedServer, make: Make) -> None:
@@ -208,7 +206,7 @@ class VendorFactsContract:
             name: "wrong-key-0123456789" if name.endswith("_KEY") else value
             for name, value in server.environ.items()
         }
-        why = self.fetched(make(wrong), self.subjects[0]).missing[self.subjects[0]]
+        why = self.answer(make(wrong), self.known[0]).missing[self.known[0]]
         assert why.fault is Fault.FINAL
         assert "wrong-key" not in str(why)
         assert len(server.asked) == 1
@@ -217,12 +215,12 @@ class VendorFactsContract:
         self, server: ScriptedServer, make: Make
     ) -> None:
         without = {name: value for name, value in server.environ.items() if name != self.needed}
-        facts = self.fetched(make(without))
+        facts = self.answer(make(without))
         if not self.needed:
             assert not facts.missing
             return
         assert {one.fault for one in facts.missing.values()} == {Fault.FINAL}
-        assert f"set {self.needed} in the environment" in str(facts.missing[self.subjects[0]])
+        assert f"set {self.needed} in the environment" in str(facts.missing[self.known[0]])
         assert server.asked == []
 
     @pytest.mark.parametrize(
@@ -233,7 +231,7 @@ class VendorFactsContract:
         self, server: ScriptedServer, make: Make, url: str, words: str
     ) -> None:
         with pytest.raises(Refused, match=words):
-            self.fetched(make(self._at(server, url)))
+            self.answer(make(self._at(server, url)))
 
     def test_random_answers_give_sound_facts_or_a_clear_reason(
         self, server: ScriptedServer, make: Make, payloads: st.SearchStrategy[str]
@@ -262,7 +260,7 @@ class VendorFactsContract:
         @given(payloads)
         def survive(body: str) -> None:
             server.always(self.where, Bad(200, body))
-            facts = self.fetched(make(), self.subjects[0])
+            facts = self.answer(make(), self.known[0])
             outcomes["facts" if len(facts.rows) else "missing"] += 1
 
         survive()
