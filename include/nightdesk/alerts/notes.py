@@ -13,5 +13,7 @@ def note_words(note: Mapping[str, Any]) -> str:
             return f"{note['rows']:,} row{'' if note['rows'] == 1 else 's'} left out: {note['subject']}."
         case "passed_over":
             return f"Not read: {note['subject']}: {note['detail']}."
+        case "no_facts":
+            return f"No facts of {note['subject']}: {note['detail']}."
         case _:
             return f"No bar of {note['subject']}: {note['detail']}."
