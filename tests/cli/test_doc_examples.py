@@ -62,7 +62,11 @@ def pieces(page: Path) -> list[str]:
     return [one for one in found if one.partition(":")[0] in Book.model_fields]
 
 
-PIECES = [(page.name, one) for page in sorted(DOCS.glob("*.md")) for one in pieces(page)]
+PIECES = [
+    (page.name, one)
+    for page in [*sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("vendors/*.md"))]
+    for one in pieces(page)
+]
 
 
 @pytest.mark.parametrize(("page", "piece"), PIECES)

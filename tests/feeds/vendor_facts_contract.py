@@ -18,9 +18,11 @@ from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, too_many
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import EARNINGS, FACT_KINDS, FactKind
+from nightdesk.feeds.fact_checks import check_facts
 from nightdesk.feeds.facts import Facts
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.vendor_facts import VendorFacts
+from nightdesk.testing import FactFeedContract
 
 Make = Callable[..., VendorFacts]
 
@@ -50,6 +52,7 @@ LINE_FAULTS = [
 def sound(kind: FactKind, facts: Facts, subjects: tuple[str, ...], now: datetime, name: str) -> None:
     """What holds of every answer, whatever the vendor said."""
     rows = facts.rows
+    check_facts(kind, rows, subjects, name)
     assert tuple(rows.columns) == kind.columns
     assert rows[kind.day].dtype == "datetime64[s]"
     assert rows["known_at"].dtype == "datetime64[us]"
@@ -74,7 +77,7 @@ def sound(kind: FactKind, facts: Facts, subjects: tuple[str, ...], now: datetime
             assert rows[column].dtype == "datetime64[s]"
 
 
-class VendorFactsContract:
+class VendorFactsContract(FactFeedContract):
     """A class below it gives what follows, and the fixtures `server` and `waits`."""
 
     #: The source's class, the kind that is asked for, its path at the fake, its own key.
@@ -101,6 +104,22 @@ class VendorFactsContract:
             return self.source(environ=server.environ if environ is None else environ, **options)
 
         return made
+
+    @pytest.fixture
+    def feed(self, make: Make) -> VendorFacts:
+        return make()
+
+    @pytest.fixture
+    def kind(self) -> FactKind:
+        return self.of_kind
+
+    @pytest.fixture
+    def subjects(self) -> tuple[str, ...]:
+        return self.known
+
+    @pytest.fixture
+    def span(self) -> tuple[date, date]:
+        return self.within
 
     def answer(self, feed: VendorFacts, *subjects: str) -> Facts:
         facts = feed.fetch(self.of_kind, subjects or self.known, *self.within)
