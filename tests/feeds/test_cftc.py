@@ -205,6 +205,8 @@ class TestCftcFacts(VendorFactsContract):
             (page(row("099741")), Fault.FINAL, "reports of '099741', which was not asked for"),
             (page(row(None)), Fault.FINAL, "reports of None, which was not asked for"),
             (page(row(day="soon")), Fault.PASSING, "'soon' where the day of a report was expected"),
+            (page(row(day="0001-01-01")), Fault.PASSING, "'0001-01-01' where the day of a report"),
+            (page(row(day="9999-12-31")), Fault.PASSING, "'9999-12-31' where the day of a report"),
             (page(row(day=None)), Fault.PASSING, "None where the day of a report was expected"),
             (page(row(day="2024-06-18")), Fault.FINAL, "one of the two clocks is wrong"),
             (Bad(202, ""), Fault.PASSING, "still at work on its answer (202)"),

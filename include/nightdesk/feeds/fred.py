@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from nightdesk.core.facts import MACRO, FactKind
-from nightdesk.feeds.fred_http import ACCOUNT, EARLIEST, FOREVER, ST_LOUIS, FredLine, Observation
-from nightdesk.feeds.vendor_facts import FactRow, SubjectFacts, is_within, refuse_later
+from nightdesk.feeds.fred_http import ACCOUNT, FIRST_PERIOD, FOREVER, ST_LOUIS, FredLine, Observation
+from nightdesk.feeds.vendor_facts import EARLIEST, FactRow, SubjectFacts, is_within, refuse_later
 
 #: Days of vintages in one question: the service refuses more than 2,000 vintages, of which a day has one.
 DAYS_A_QUESTION = 1_900
@@ -57,7 +57,7 @@ class FredFacts(SubjectFacts):
         versions: dict[date, list[Observation]] = {}
         for since, until in _questions(start, today):
             # Beyond the last day only the periods within the span count, whenever they were told.
-            earliest = first if since > last else EARLIEST
+            earliest = first if since > last else FIRST_PERIOD
             for one in _told(
                 self.line.observations(subject, earliest, last, (since, until)), min(until, today)
             ):

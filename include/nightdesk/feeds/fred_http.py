@@ -40,8 +40,8 @@ NO_VALUE = "."
 #: What the service takes for the end of time.
 FOREVER = date(9999, 12, 31)
 
-#: The first day that it knows.
-EARLIEST = date(1776, 7, 4)
+#: The first period that is asked for: the desk reads nothing that is older.
+FIRST_PERIOD = date(1900, 1, 1)
 
 _WANTED = "observations"
 _SERIES = re.compile(r"[A-Za-z0-9_]{1,60}")
@@ -120,7 +120,7 @@ class FredLine:
         params = {
             "series_id": series,
             "file_type": "json",
-            "observation_start": max(first, EARLIEST).isoformat(),
+            "observation_start": max(first, FIRST_PERIOD).isoformat(),
             "observation_end": last.isoformat(),
             "sort_order": "asc",
             "output_type": 1,
@@ -187,7 +187,7 @@ def _read_row(row: Any) -> Observation:
         raise _unreadable("an observation that is none")
     period = day_of_text(row.get("date"), "an observation")
     since = day_of_text(row.get("realtime_start"), "a vintage")
-    until = day_of_text(row.get("realtime_end"), "the end of a vintage")
+    until = day_of_text(row.get("realtime_end"), "the end of a vintage", FOREVER)
     value = row.get("value")
     number = math.nan if value == NO_VALUE else number_of(value)
     if math.isnan(number) and value != NO_VALUE:

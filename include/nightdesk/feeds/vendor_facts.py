@@ -24,6 +24,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 #: Subjects in a row that a source may fail before it is left alone for the others.
 MOST_FAILURES = 5
 
+#: No vendor tells of a day outside of these.
+EARLIEST, LATEST = date(1776, 7, 4), date(2199, 12, 31)
+
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 #: What a vendor's row is, for its subject: day, instant from which it is known, values.
@@ -180,10 +183,12 @@ def is_within(day: date, known_at: datetime, first: date, last: date) -> bool:
     return first <= day <= last or first <= known_at.astimezone(NEW_YORK).date() <= last
 
 
-def day_of_text(text: Any, wanted: str) -> date:
-    """A day as ISO 8601 writes it; `SourceFault` where it is none; `wanted` says of what."""
+def day_of_text(text: Any, wanted: str, latest: date = LATEST) -> date:
+    """A day as ISO 8601 writes it; `SourceFault` where it is none that can be; `wanted` says of what."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if EARLIEST <= day <= latest:
+            return day
     except (TypeError, ValueError):
         pass
     raise SourceFault(
