@@ -148,11 +148,23 @@ COMMENT ON COLUMN nightdesk.second_closes.stored_at IS 'When the version came in
 INSERT INTO nightdesk.second_closes (symbol, session, known_at, close, source, stored_at)
 SELECT symbol, session, known_at, close, source, known_at FROM second_closes_before;
 
-COMMENT ON TABLE nightdesk.news_reach IS
-    'Up to when the headlines and facts of a book were asked for and came, so that a gap is closed later';
-COMMENT ON COLUMN nightdesk.news_reach.feed IS
-    'Name of the feed, as the book lists it; of facts with their kind before it, as macro:fred';
-COMMENT ON COLUMN nightdesk.news_reach.symbols IS 'Symbols, series or codes that were asked for';
+CREATE TABLE nightdesk.fact_reach (
+    book    text NOT NULL,
+    kind    text NOT NULL CHECK (kind <> ''),
+    source  text NOT NULL CHECK (source <> ''),
+    subject text NOT NULL CHECK (subject <> ''),
+    since   date NOT NULL,
+    until   date NOT NULL CHECK (until >= since),
+    PRIMARY KEY (book, kind, source, subject)
+);
+COMMENT ON TABLE nightdesk.fact_reach IS
+    'Up to when the facts of a book were asked for and answered, so that a gap is closed later';
+COMMENT ON COLUMN nightdesk.fact_reach.book IS 'Name of the book';
+COMMENT ON COLUMN nightdesk.fact_reach.kind IS 'Kind of facts, as a key of the book''s feeds';
+COMMENT ON COLUMN nightdesk.fact_reach.source IS 'Name of the source, as the book lists it';
+COMMENT ON COLUMN nightdesk.fact_reach.subject IS 'Series, code or symbol';
+COMMENT ON COLUMN nightdesk.fact_reach.since IS 'From which day on they were answered';
+COMMENT ON COLUMN nightdesk.fact_reach.until IS 'Up to which day they were answered';
 
 ALTER TABLE nightdesk.ingest_notes DROP CONSTRAINT ingest_notes_kind_check,
     ADD CONSTRAINT ingest_notes_kind_check CHECK (kind IN ('dropped', 'passed_over', 'missing', 'no_facts'));

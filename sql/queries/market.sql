@@ -394,3 +394,14 @@ SELECT (SELECT count(*) FROM thinned) AS sessions, (SELECT count(*) FROM gone) A
 
 -- name: run_thinned
 SELECT thinned_at IS NOT NULL AS thinned FROM nightdesk.runs WHERE book = %(book)s AND as_of = %(as_of)s;
+
+-- name: fact_reach
+SELECT subject, until FROM nightdesk.fact_reach
+WHERE book = %(book)s AND kind = %(kind)s AND source = %(source)s AND since <= %(since)s::date
+ORDER BY subject;
+
+-- name: keep_fact_reach
+INSERT INTO nightdesk.fact_reach AS held (book, kind, source, subject, since, until)
+SELECT %(book)s, %(kind)s, %(source)s, subject, %(since)s, %(until)s FROM unnest(%(subjects)s::text[]) AS subject
+ON CONFLICT (book, kind, source, subject) DO UPDATE SET
+    since = least(held.since, excluded.since), until = greatest(held.until, excluded.until);

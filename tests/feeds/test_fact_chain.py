@@ -43,7 +43,9 @@ class Told(FactFeed):
 def gather(
     *sources: Told,
     subjects: Sequence[str] = ("CPI", "DFF"),
-    question: Callable[[str, Sequence[str]], FactQuestion] = lambda name, some: FactQuestion(FIRST),
+    question: Callable[[str, Sequence[str]], Sequence[FactQuestion]] = lambda name, some: [
+        FactQuestion(some, FIRST)
+    ],
     health: MemoryHealth | None = None,
     **more: Any,
 ) -> GatheredFacts:
@@ -96,7 +98,7 @@ def test_that_nothing_new_came_is_no_lack() -> None:
     """A month's figure has no news in most weeks; no other source is asked then."""
     second = Told("b", {"CPI": 9.0})
     found = gather(
-        Told("a", {"DFF": 2.0}), second, question=lambda name, some: FactQuestion(FIRST, whole=False)
+        Told("a", {"DFF": 2.0}), second, question=lambda name, some: [FactQuestion(some, FIRST, whole=False)]
     )
     assert found.missing == {}
     assert second.asked == []

@@ -1,8 +1,11 @@
 """Facts beside prices in the day's run: decided by as they were known, and what happens when they fail."""
 
 import csv
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,9 +18,12 @@ from tests.session.small_desk import SmallDesk, session
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
-from nightdesk.core.facts import FACT_KINDS
+from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.core.releases import cot_release
 from nightdesk.factors import compute
+from nightdesk.feeds.fact_files import FilesFacts
+from nightdesk.feeds.facts import FACT_SOURCES, Facts
+from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.operations.replay import rewind
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
@@ -211,6 +217,58 @@ def test_a_second_source_is_asked_for_what_the_first_does_not_have(facts: FactsD
     assert "missing_facts" not in counts
     found = facts.desk.rows("SELECT DISTINCT series, source FROM nightdesk.macro ORDER BY 1")
     assert found == [("CPIAUCSL", "bls"), ("DGS10", "files")]
+
+
+class FlakyFacts(FilesFacts):
+    """Files of facts behind a line that fails for some subjects."""
+
+    name = "flaky_of_tests"
+    failing: ClassVar[set[str]] = set()
+
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+        found = super().fetch(kind, [one for one in subjects if one not in self.failing], first, last)
+        lost = [one for one in subjects if one in self.failing]
+        return replace(
+            found, missing={**found.missing, **dict.fromkeys(lost, Missing("HTTP 500", Fault.PASSING))}
+        )
+
+
+FACT_SOURCES.add("flaky_of_tests:PATH", lambda path, environ, now: FlakyFacts(Path(path), now=now))
+
+
+def test_a_gap_of_a_source_that_failed_for_weeks_is_closed(facts: FactsDesk) -> None:
+    """One series that came well does not hide what another has missed meanwhile."""
+    tree = yaml.safe_load(facts.desk.book.read_text())
+    facts.change_book(feeds={**tree["feeds"], "macro": [f"flaky_of_tests:{facts.folder}"]})
+    for number in (0, 14, 15):
+        FlakyFacts.failing = {"DGS10"} if number == 14 else set()
+        with facts.desk.at(number) as context:
+            counts = steps.ingest(context)
+        assert ("DGS10: HTTP 500" in str(counts.get("facts_failed"))) == (number == 14)
+    found = facts.desk.rows(
+        "SELECT period FROM nightdesk.macro WHERE series = 'DGS10' AND period > %s ORDER BY 1", session(0)
+    )
+    assert [day for (day,) in found] == [session(number) for number in range(1, 16)]
+
+
+def test_a_series_that_one_source_refuses_is_not_asked_for_its_history_every_day(
+    facts: FactsDesk, tmp_path: Path
+) -> None:
+    other = tmp_path / "cpi.csv"
+    with other.open("w", newline="") as file:
+        rows = [row for row in facts.lines["macro"] if row[0] == "CPIAUCSL"]
+        csv.writer(file).writerows([HEADERS["macro"], *rows])
+    facts.lines["macro"] = [[*row[:3], ""] for row in facts.lines["macro"]]
+    facts.write()
+    tree = yaml.safe_load(facts.desk.book.read_text())
+    feeds = {**tree["feeds"], "macro": [f"files:{facts.folder}", f"files:{other}"]}
+    facts.change_book(feeds=feeds)
+    first = facts.desk.run(0)["ingest"]
+    assert "CPIAUCSL is a series that is revised" in str(first["facts_failed"])
+    assert "missing_facts" not in first
+    assert facts.factor(0, "macro_CPIAUCSL") != {}
+    second = facts.desk.run(1)["ingest"]
+    assert int(second["facts"]) < 60 < int(first["facts"])
 
 
 def test_a_series_that_is_added_later_brings_its_history(facts: FactsDesk) -> None:

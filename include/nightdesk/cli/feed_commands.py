@@ -140,7 +140,9 @@ def _fact_counts(conn: Connection, book: Book, first: date, last: date) -> dict[
     if not fact_subjects(book):
         return {}
     with progress(f"fetching facts of {book.name}"):
-        return bring_facts(conn, book, lambda *asked: FactQuestion(first), last, os.environ).counts()
+        return bring_facts(
+            conn, book, lambda kind, name, some: [FactQuestion(some, first)], last, os.environ
+        ).counts()
 
 
 def _fact_lines(facts: Mapping[str, int | str]) -> Iterator[str]:

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FactQuestion:
-    """What is asked of a source: from which day on, and whether that is all that the book will ever read.
+    """What is asked of a source: of whom, from which day on, and whether that is all that is ever read.
 
     Where it is all, a subject of which nothing comes is lacking; where it is what came since the last time,
     no news is good news.
     """
 
+    subjects: Sequence[str]
     first: date
     whole: bool = True
 
@@ -61,7 +62,7 @@ def gather_facts(
     kind: FactKind,
     feeds: Mapping[str, FactFeed],
     subjects: Sequence[str],
-    question: Callable[[str, Sequence[str]], FactQuestion],
+    questions: Callable[[str, Sequence[str]], Sequence[FactQuestion]],
     last: date,
     health: HealthStore,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -75,8 +76,8 @@ def gather_facts(
         By their names in the book, in the order in which they are asked.
     subjects : sequence of str
         What is wanted.
-    question : callable
-        A source's name and the subjects that it is asked for, to what is asked of it.
+    questions : callable
+        A source's name and the subjects that it is asked for, to what is asked of it: each subject once.
     last : date
         The day up to which it is wanted.
     health : HealthStore
@@ -84,28 +85,49 @@ def gather_facts(
     now : callable
         The clock, timezone-aware.
     """
-    frames, lacking = [], list(dict.fromkeys(subjects))
-    reasons: dict[str, list[tuple[str, Missing]]] = {}
-    failures: dict[str, Missing] = {}
-    heard: dict[str, tuple[str, ...]] = {}
-    dropped: dict[str, int] = {}
+    gathered = _Gathering(kind)
+    lacking = list(dict.fromkeys(subjects))
     for name, feed in feeds.items():
         if not lacking:
             break
-        asked = question(name, lacking)
-        answer = _asked(kind, feed, lacking, asked.first, last, health, now)
-        frames.append(answer.rows)
-        dropped = add_up(dropped, answer.dropped)
+        without: set[str] = set()
+        for one in questions(name, lacking):
+            answer = _asked(kind, feed, one.subjects, one.first, last, health, now)
+            without |= gathered.add(name, one, answer)
+        lacking = [one for one in lacking if one in without]
+    return gathered.together(lacking)
+
+
+class _Gathering:
+    """What the sources gave so far."""
+
+    def __init__(self, kind: FactKind) -> None:
+        self._kind = kind
+        self._frames: list[pd.DataFrame] = []
+        self._reasons: dict[str, list[tuple[str, Missing]]] = {}
+        self._failures: dict[str, Missing] = {}
+        self._dropped: dict[str, int] = {}
+        self._heard: dict[str, tuple[str, ...]] = {}
+
+    def add(self, name: str, question: FactQuestion, answer: Facts) -> set[str]:
+        """Take in an answer; the subjects that are to be asked of the next source."""
+        self._frames.append(answer.rows)
+        self._dropped = add_up(self._dropped, answer.dropped)
         failed = {one: why for one, why in answer.missing.items() if why.fault is not Fault.ABSENT}
         if failed:
-            failures[name] = Missing(in_words(failed), next(iter(failed.values())).fault)
-        heard[name] = tuple(one for one in lacking if one not in failed)
+            self._failures[name] = Missing(in_words(failed), next(iter(failed.values())).fault)
+        well = (one for one in question.subjects if one not in failed)
+        self._heard[name] = (*self._heard.get(name, ()), *well)
         for subject, why in answer.missing.items():
-            reasons.setdefault(subject, []).append((name, why))
+            self._reasons.setdefault(subject, []).append((name, why))
         # Of a short span a source that has nothing new answers well.
-        lacking = [one for one in lacking if one in (answer.missing if asked.whole else failed)]
-    missing = {one: _together(reasons[one]) for one in lacking if one in reasons}
-    return GatheredFacts(_one_frame(kind, frames), missing, failures, dropped, heard)
+        return set(answer.missing if question.whole else failed)
+
+    def together(self, lacking: Sequence[str]) -> GatheredFacts:
+        """All of it; `lacking` are the subjects that no source gave."""
+        missing = {one: _together(self._reasons[one]) for one in lacking if one in self._reasons}
+        rows = _one_frame(self._kind, self._frames)
+        return GatheredFacts(rows, missing, self._failures, self._dropped, self._heard)
 
 
 def refuse_missing(kind: FactKind, gathered: GatheredFacts) -> None:

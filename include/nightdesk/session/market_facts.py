@@ -22,14 +22,14 @@ from nightdesk.feeds.facts import FactFeed, make_facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
 from nightdesk.store.db import Connection
-from nightdesk.store.fact_rows import SavedFacts, facts_changed, save_facts
+from nightdesk.store.fact_rows import SavedFacts, facts_changed, keep_reach_of, read_reach, save_facts
 
 #: Sessions of which facts are fetched again at each ingest, for those that came late or were corrected.
 REFRESH_SESSIONS = 10
 
 
 #: Of a kind, a source's name and the subjects that it is asked for: what is asked.
-Asks = Callable[[FactKind, str, Sequence[str]], FactQuestion]
+Asks = Callable[[FactKind, str, Sequence[str]], Sequence[FactQuestion]]
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,12 @@ def store_facts(context: Context) -> BroughtFacts:
     Refused
         When no source has a name that the book gives; a source that fails raises nothing.
     """
-    from nightdesk.store.headline_rows import keep_reach
-
     conn, book = context.conn, context.book
-    brought = bring_facts(conn, book, partial(_question, context), context.session, context.environ)
+    brought = bring_facts(conn, book, partial(_questions, context), context.session, context.environ)
     for kind, found in brought.gathered.items():
-        since = _first_instant(context, kind)
+        span = first_fact_day(kind, context.record.origin), context.session
         for name, heard in found.heard.items():
-            if heard:
-                keep_reach(conn, book.name, f"{kind.name}:{name}", heard, since, context.as_of)
+            keep_reach_of(conn, book.name, kind, name, heard, span)
     return brought
 
 
@@ -131,22 +128,18 @@ def _with_unmade(
     return replace(found, missing=missing, failures={**failed, **found.failures})
 
 
-def _question(context: Context, kind: FactKind, name: str, subjects: Sequence[str]) -> FactQuestion:
-    """All history of what a source was not asked for yet, else what may have come since."""
-    from nightdesk.store.headline_rows import reached
-
-    since = _first_instant(context, kind)
-    until = reached(context.conn, context.book.name, f"{kind.name}:{name}", subjects, since)
+def _questions(context: Context, kind: FactKind, name: str, subjects: Sequence[str]) -> list[FactQuestion]:
+    """All history of whom a source was not asked for yet, and of the others what may have come since."""
     first = first_fact_day(kind, context.record.origin)
-    if until is None:
-        return FactQuestion(first)
-    refresh = context.calendar.shift(context.session, -REFRESH_SESSIONS)
-    return FactQuestion(max(first, min(until.date(), refresh)), whole=False)
-
-
-def _first_instant(context: Context, kind: FactKind) -> datetime:
-    """The beginning of the first day of which the book reads facts of a kind."""
-    return datetime.combine(first_fact_day(kind, context.record.origin), datetime.min.time(), UTC)
+    until = read_reach(context.conn, context.book.name, kind, name, first)
+    known = [one for one in subjects if one in until]
+    fresh = [one for one in subjects if one not in until]
+    asked = [FactQuestion(fresh, first)] if fresh else []
+    if known:
+        refresh = context.calendar.shift(context.session, -REFRESH_SESSIONS)
+        since = min(refresh, *(until[one] for one in known))
+        asked.append(FactQuestion(known, max(first, since), whole=False))
+    return asked
 
 
 def _counts(
@@ -199,8 +192,15 @@ def _notes(
 
 def facts_moved(context: Context, since: datetime) -> bool:
     """Whether a fact of the decision came after an instant; never for a book that reads none."""
-    known_from = context.schedule.known_from(context.as_of)
+    known_from, origin = context.schedule.known_from(context.as_of), context.record.origin
     return any(
-        facts_changed(context.conn, kind, subjects, known_from=known_from, since=since)
+        facts_changed(
+            context.conn,
+            kind,
+            subjects,
+            since=since,
+            known_from=known_from,
+            first=first_fact_day(kind, origin),
+        )
         for kind, subjects in fact_subjects(context.book).items()
     )

@@ -20,7 +20,7 @@ from nightdesk.core.panel import Floats, Panel
 from nightdesk.store.bar_rows import MARKET_LOCK
 from nightdesk.store.binary import copy_out, days, instants
 from nightdesk.store.db import Connection, Cursor, cursor, now, one, transaction
-from nightdesk.store.rows import SCHEMA
+from nightdesk.store.rows import SCHEMA, read_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,7 +150,7 @@ _CHANGED = """
 SELECT EXISTS (
     SELECT FROM {table} WHERE {subject} = ANY(%(subjects)s::text[]) AND stored_at > %(since)s
       AND (%(known_from)s::timestamptz IS NULL OR known_at <= %(known_from)s)
-      AND (%(last)s::date IS NULL OR {day} <= %(last)s)
+      AND (%(first)s::date IS NULL OR {day} >= %(first)s) AND (%(last)s::date IS NULL OR {day} <= %(last)s)
       AND (%(source)s::text IS NULL OR source = %(source)s)
 )
 """
@@ -198,7 +198,15 @@ def read_versions(
 def read_book_facts(
     conn: Connection, book: Book, origin: date, known_from: datetime, known_by: datetime
 ) -> dict[str, FactVersions]:
-    """The facts that a decision of a book may know, in all versions, by kind, from the origin of its factors."""
+    """The facts that a decision of a book may know, in all versions, by kind.
+
+    Parameters
+    ----------
+    origin : date
+        Of the book's factors: what those of its first session look back on is read too.
+    known_from, known_by : datetime
+        See `read_versions`.
+    """
     return {
         kind.name: read_versions(
             conn,
@@ -249,15 +257,16 @@ def facts_changed(
     *,
     since: datetime,
     known_from: datetime | None = None,
+    first: date | None = None,
     last: date | None = None,
     source: str | None = None,
 ) -> bool:
-    """Whether a version was stored after `since`: of one known at `known_from`, of a day up to `last`, or of
-    one source, where they are given.
+    """Whether a version was stored after `since`: of those known at `known_from`, of days from `first` to
+    `last`, and of one source, where they are given.
     """
     values = {"subjects": list(subjects), "known_from": known_from, "since": since, "source": source}
     with cursor(conn) as cur:
-        cur.execute(_composed(_CHANGED, kind), {**values, "last": last})
+        cur.execute(_composed(_CHANGED, kind), {**values, "first": first, "last": last})
         return bool(one(cur)[0])
 
 
@@ -266,6 +275,20 @@ def _rows(conn: Connection, text: str, kind: FactKind, values: dict[str, Any]) -
         cur.execute(_composed(text, kind), values)
         names = [column.name for column in cur.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cur.fetchall()]
+
+
+def read_reach(conn: Connection, book: str, kind: FactKind, source: str, since: date) -> dict[str, date]:
+    """Up to which day a source has answered for each subject of a book, of those that it did from `since`."""
+    rows = read_rows(conn, "fact_reach", book=book, kind=kind.name, source=source, since=since)
+    return {row["subject"]: row["until"] for row in rows}
+
+
+def keep_reach_of(
+    conn: Connection, book: str, kind: FactKind, source: str, subjects: Sequence[str], span: tuple[date, date]
+) -> None:
+    """Note that a source has answered for some subjects over a span that joins what it answered before."""
+    keys = {"book": book, "kind": kind.name, "source": source}
+    read_rows(conn, "keep_fact_reach", subjects=list(subjects), since=span[0], until=span[1], **keys)
 
 
 def read_second_closes(conn: Connection, source: str, panel: Panel, known_by: datetime) -> Floats:

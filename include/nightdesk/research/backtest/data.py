@@ -189,18 +189,18 @@ def read_facts(book: Book, first: date, last: date) -> tuple[dict[str, FactVersi
     found, dropped = {}, dict[str, int]()
     for kind, subjects in fact_subjects(book).items():
         feeds = {name: make_facts(name) for name in fact_sources(book, kind)}
-        question = FactQuestion(first_fact_day(kind, first))
-        gathered = gather_facts(kind, feeds, subjects, partial(_same, question), last, MemoryHealth())
+        begins = first_fact_day(kind, first)
+        gathered = gather_facts(kind, feeds, subjects, partial(_asked_from, begins), last, MemoryHealth())
         refuse_missing(kind, gathered)
         # What a feed knows only now is known now: no decision of the past reads it.
-        found[kind.name] = versions_of(kind, gathered.rows, subjects, question.first)
+        found[kind.name] = versions_of(kind, gathered.rows, subjects, begins)
         dropped = add_up(dropped, {f"{kind.name}: {why}": count for why, count in gathered.dropped.items()})
     return found, dropped
 
 
-def _same(question: FactQuestion, source: str, subjects: Sequence[str]) -> FactQuestion:
+def _asked_from(first: date, source: str, subjects: Sequence[str]) -> list[FactQuestion]:
     """What every source is asked."""
-    return question
+    return [FactQuestion(subjects, first)]
 
 
 def _with_facts(book: Book, market: FetchedBars) -> FetchedBars:
