@@ -68,6 +68,7 @@ def test_no_report_is_known_before_three_business_days_and_they_never_pass_each_
 
 
 def test_reports_in_pairs_are_not_known_within_the_fortnight():
+    assert cot_release(date(1, 1, 1)) > datetime(1, 1, 1, tzinfo=UTC)
     assert cot_release(date(1996, 5, 7)) == datetime(1996, 5, 28, 19, 30, tzinfo=UTC)
 
 

@@ -85,8 +85,8 @@ def cot_release(report_date: date) -> datetime:
         found = np.busday_offset(report_date, COT_BUSINESS_DAYS, roll="backward", holidays=closed)
         day = found.astype("datetime64[D]").item()
     # A late report holds up every one of its week, whichever day a source gives it.
-    late = (cot_late_releases().get(report_date - timedelta(days=back)) for back in range(7))
-    day = max([day, *(one for one in late if one is not None)])
+    late = (when for of, when in cot_late_releases().items() if 0 <= (report_date - of).days < 7)
+    day = max([day, *late])
     return datetime.combine(day, COT_TIME, NEW_YORK).astimezone(UTC)
 
 
