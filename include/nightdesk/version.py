@@ -77,7 +77,7 @@ def _of_facts(book: Book) -> Iterator[PlugIn | None]:
 
     names = [name for kind in FACT_KINDS for name in getattr(book.feeds, kind)]
     if names:
-        from nightdesk.feeds.facts import FACT_SOURCES
+        from nightdesk.feeds.fact_feed import FACT_SOURCES
 
         for name in names:
             yield FACT_SOURCES.source(name)

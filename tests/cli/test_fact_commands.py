@@ -9,7 +9,7 @@ from pyarrow import parquet
 from tests.conftest import PROJECT, open_connection
 
 from nightdesk.core.facts import EARNINGS, MACRO
-from nightdesk.feeds.facts import fact_frame
+from nightdesk.feeds.fact_feed import fact_frame
 from nightdesk.store.fact_rows import save_facts
 
 RELEASED = datetime(2024, 2, 13, 13, 30, tzinfo=UTC)

@@ -22,7 +22,7 @@ from nightdesk.core.releases import NEW_YORK, cot_release
 from nightdesk.core.schedule import schedule_of
 from nightdesk.engine import resolve
 from nightdesk.feeds.fact_chain import versions_of
-from nightdesk.feeds.facts import fact_frame
+from nightdesk.feeds.fact_feed import fact_frame
 from nightdesk.testing.random_panels import panel_of
 
 NAN = float("nan")

@@ -17,7 +17,7 @@ from tests.feeds.vendor_facts_contract import ANYTHING, DAYS, NUMBERS, Make, Ven
 from nightdesk.core.facts import POSITIONING
 from nightdesk.feeds import Fault
 from nightdesk.feeds.cftc import CftcFacts, CombinedCftcFacts
-from nightdesk.feeds.facts import make_facts
+from nightdesk.feeds.fact_feed import make_facts
 
 GOLD, SILVER = "088691", "084691"
 #: Saturday.

@@ -12,7 +12,7 @@ from nightdesk.core.facts import MACRO, QUOTES, FactKind
 from nightdesk.feeds.chain import MemoryHealth
 from nightdesk.feeds.fact_chain import FactQuestion, GatheredFacts, gather_facts, refuse_missing
 from nightdesk.feeds.fact_checks import check_facts
-from nightdesk.feeds.facts import FactFeed, Facts, fact_frame
+from nightdesk.feeds.fact_feed import FactFeed, FetchedFacts, fact_frame
 from nightdesk.feeds.feed import Fault, Missing
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 6, 3)
@@ -29,13 +29,13 @@ class Told(FactFeed):
         self.name, self.values, self.fault = name, values, fault  # type: ignore[misc]
         self.asked: list[tuple[str, ...]] = []
 
-    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         self.asked.append(tuple(subjects))
         if isinstance(self.fault, Exception):
             raise self.fault
         lacking = [one for one in subjects if one not in self.values]
         rows = [(one, FIRST, KNOWN, self.values[one], self.name) for one in subjects if one in self.values]
-        return Facts(
+        return FetchedFacts(
             fact_frame(kind, rows), dict.fromkeys(lacking, self.fault or Missing("it has none")), {"odd": 1}
         )
 

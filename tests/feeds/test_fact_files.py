@@ -9,9 +9,9 @@ import pytest
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import EARNINGS, FACT_KINDS, LISTINGS, MACRO, POSITIONING, QUOTES, FactKind
+from nightdesk.feeds.fact_feed import FactFeed, FetchedFacts, make_facts
 from nightdesk.feeds.fact_files import AHEAD, FilesFacts, parse_facts
 from nightdesk.feeds.fact_sources import check_fact_source
-from nightdesk.feeds.facts import FactFeed, Facts, make_facts
 from nightdesk.feeds.feed import Fault
 from nightdesk.testing.fact_feed_contract import FactFeedContract
 
@@ -26,11 +26,11 @@ def write(folder: Path, name: str, *lines: str) -> Path:
     return path
 
 
-def fetch(path: Path, kind: FactKind, *subjects: str, first: date = FIRST, last: date = LAST) -> Facts:
+def fetch(path: Path, kind: FactKind, *subjects: str, first: date = FIRST, last: date = LAST) -> FetchedFacts:
     return FilesFacts(path, now=lambda: NOW).fetch(kind, subjects, first, last)
 
 
-def known(facts: Facts) -> list[str]:
+def known(facts: FetchedFacts) -> list[str]:
     """The instants from which facts are known, New York, in their order."""
     return [
         f"{one:%a %Y-%m-%d %H:%M}"
@@ -71,7 +71,7 @@ def test_series_as_fred_gives_them_are_read_and_revised_ones_are_not(market: Pat
     rows = facts.rows[facts.rows["period"] >= "2020-03-06"]
     assert rows["value"].tolist() == [0.74, 0.54, 0.76]
     # Friday's yield is known when Monday is over, Monday's when Tuesday is.
-    assert known(Facts(rows))[:2] == ["Tue 2020-03-10 00:00", "Wed 2020-03-11 00:00"]
+    assert known(FetchedFacts(rows))[:2] == ["Tue 2020-03-10 00:00", "Wed 2020-03-11 00:00"]
     revised, unknown = facts.missing["CPIAUCSL"], facts.missing["DGS99"]
     assert revised.fault is Fault.FINAL
     assert "CPIAUCSL is a series that is revised" in revised.reason

@@ -19,7 +19,7 @@ from tests.feeds.vendor_facts_contract import ANYTHING, DAYS, NUMBERS, Make, Ven
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.facts import MACRO
 from nightdesk.feeds import Fault, covers, covers_hours, make
-from nightdesk.feeds.facts import make_facts
+from nightdesk.feeds.fact_feed import make_facts
 from nightdesk.feeds.feed import Feed
 from nightdesk.feeds.fred import FredFacts
 from nightdesk.feeds.fred_bars import FredFeed

@@ -19,7 +19,7 @@ from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, too_many
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import EARNINGS, FACT_KINDS, FactKind
 from nightdesk.feeds.fact_checks import check_facts
-from nightdesk.feeds.facts import Facts
+from nightdesk.feeds.fact_feed import FetchedFacts
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.vendor_facts import VendorFacts
 from nightdesk.testing import FactFeedContract
@@ -49,7 +49,7 @@ LINE_FAULTS = [
 ]
 
 
-def sound(kind: FactKind, facts: Facts, subjects: tuple[str, ...], now: datetime, name: str) -> None:
+def sound(kind: FactKind, facts: FetchedFacts, subjects: tuple[str, ...], now: datetime, name: str) -> None:
     """What holds of every answer, whatever the vendor said."""
     rows = facts.rows
     check_facts(kind, rows, subjects, name)
@@ -121,7 +121,7 @@ class VendorFactsContract(FactFeedContract):
     def span(self) -> tuple[date, date]:
         return self.within
 
-    def answer(self, feed: VendorFacts, *subjects: str) -> Facts:
+    def answer(self, feed: VendorFacts, *subjects: str) -> FetchedFacts:
         facts = feed.fetch(self.of_kind, subjects or self.known, *self.within)
         sound(self.of_kind, facts, subjects or self.known, feed.now(), feed.name)
         return facts

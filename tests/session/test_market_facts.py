@@ -21,8 +21,8 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.core.releases import cot_release
 from nightdesk.factors import compute
+from nightdesk.feeds.fact_feed import FACT_SOURCES, FetchedFacts
 from nightdesk.feeds.fact_files import FilesFacts
-from nightdesk.feeds.facts import FACT_SOURCES, Facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.operations.replay import rewind
 from nightdesk.research.backtest.data import read_market
@@ -225,7 +225,7 @@ class FlakyFacts(FilesFacts):
     name = "flaky_of_tests"
     failing: ClassVar[set[str]] = set()
 
-    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         found = super().fetch(kind, [one for one in subjects if one not in self.failing], first, last)
         lost = [one for one in subjects if one in self.failing]
         return replace(

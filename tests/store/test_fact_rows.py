@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from nightdesk.core.facts import EARNINGS, FACT_KINDS, LISTINGS, MACRO, QUOTES, SECOND_CLOSES, FactKind
-from nightdesk.feeds.facts import fact_frame
+from nightdesk.feeds.fact_feed import fact_frame
 from nightdesk.store.bar_rows import known_now
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.fact_rows import (

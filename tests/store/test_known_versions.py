@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nightdesk.core.facts import FACT_KINDS, SECOND_CLOSES, FactKind
 from nightdesk.core.members import Membership, MemberSpan
-from nightdesk.feeds.facts import fact_frame
+from nightdesk.feeds.fact_feed import fact_frame
 from nightdesk.feeds.news import news_frame
 from nightdesk.store.bar_rows import known_now
 from nightdesk.store.db import Connection, cursor

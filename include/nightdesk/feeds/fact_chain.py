@@ -13,7 +13,7 @@ from nightdesk.core.facts import FactKind
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore, in_words
 from nightdesk.feeds.fact_checks import check_facts
-from nightdesk.feeds.facts import FactFeed, Facts, fact_frame
+from nightdesk.feeds.fact_feed import FactFeed, FetchedFacts, fact_frame
 from nightdesk.feeds.feed import Fault, Missing, add_up
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class GatheredFacts:
     Attributes
     ----------
     rows : DataFrame
-        See `nightdesk.feeds.facts.fact_frame`; of one subject and day those of the first source that gave it.
+        See `nightdesk.feeds.fact_feed.fact_frame`; of one subject and day those of the first source that
+        gave it.
     missing : mapping of str to Missing
         Subjects that no source gave, and why.
     failures : mapping of str to Missing
@@ -109,7 +110,7 @@ class _Gathering:
         self._dropped: dict[str, int] = {}
         self._heard: dict[str, tuple[str, ...]] = {}
 
-    def add(self, name: str, question: FactQuestion, answer: Facts) -> set[str]:
+    def add(self, name: str, question: FactQuestion, answer: FetchedFacts) -> set[str]:
         """Take in an answer; the subjects that are to be asked of the next source."""
         self._frames.append(answer.rows)
         self._dropped = add_up(self._dropped, answer.dropped)
@@ -183,7 +184,7 @@ def _asked(
     last: date,
     health: HealthStore,
     now: Callable[[], datetime],
-) -> Facts:
+) -> FetchedFacts:
     """A source's answer behind its circuit breaker; what is malformed in it is a fault of the source."""
     source = f"{kind.name}:{feed.name}"
     state = SourceHealth.from_row(health.load(source))
@@ -202,8 +203,8 @@ def _asked(
     return answer
 
 
-def _nothing(kind: FactKind, subjects: Sequence[str], why: Missing) -> Facts:
-    return Facts(fact_frame(kind), dict.fromkeys(subjects, why))
+def _nothing(kind: FactKind, subjects: Sequence[str], why: Missing) -> FetchedFacts:
+    return FetchedFacts(fact_frame(kind), dict.fromkeys(subjects, why))
 
 
 def _together(reasons: Sequence[tuple[str, Missing]]) -> Missing:

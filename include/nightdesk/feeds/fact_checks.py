@@ -33,7 +33,7 @@ def check_facts(kind: FactKind, rows: pd.DataFrame, subjects: Collection[str], s
     ----------
     kind : FactKind
     rows : DataFrame
-        See `nightdesk.feeds.facts.fact_frame`.
+        See `nightdesk.feeds.fact_feed.fact_frame`.
     subjects : collection of str
         Those that were asked for.
     source : str

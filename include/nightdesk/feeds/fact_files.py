@@ -15,8 +15,8 @@ from nightdesk.core.documents import read_text
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.feeds.bar_tables import Version
+from nightdesk.feeds.fact_feed import Clock, FactFeed, FetchedFacts, fact_frame
 from nightdesk.feeds.fact_layouts import FactLayout, assumed_instant, layout_of, why_nothing_is_assumed
-from nightdesk.feeds.facts import Clock, FactFeed, Facts, fact_frame
 from nightdesk.feeds.feed import Fault, Missing
 
 #: Some five million facts.
@@ -42,7 +42,7 @@ class FilesFacts(FactFeed):
         super().__init__(now=now)
         self._path = path
 
-    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         """Facts of the file; a subject of which it states no instant, and none may be assumed, is missing."""
         path, now = find_facts(self._path, kind), self.now()
         stat = path.stat()
@@ -65,7 +65,7 @@ class FilesFacts(FactFeed):
         rows = [row for row in rows if row[0] not in missing]
         for subject in sorted(wanted - named - set(missing)):
             missing[subject] = Missing(f"{path} has no {kind.name} of {subject} from {first} to {last}")
-        return Facts(fact_frame(kind, rows), missing, dropped)
+        return FetchedFacts(fact_frame(kind, rows), missing, dropped)
 
 
 def find_facts(path: Path, kind: FactKind) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FactKind
-from nightdesk.feeds.facts import FACT_SOURCES, Clock, FactFeed, make_facts
+from nightdesk.feeds.fact_feed import FACT_SOURCES, Clock, FactFeed, make_facts
 
 
 def check_fact_name(name: str, kind: FactKind) -> None:

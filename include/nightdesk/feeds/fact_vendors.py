@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nightdesk.feeds.facts import FACT_SOURCES, Clock, FactFeed
+from nightdesk.feeds.fact_feed import FACT_SOURCES, Clock, FactFeed
 
 
 def _fred(argument: str, environ: Mapping[str, str] | None, now: Clock) -> FactFeed:

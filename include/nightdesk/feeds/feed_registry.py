@@ -1,7 +1,7 @@
 """Feeds by name.
 
-A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`), `files:PATH`, or one of
-the user's own. Importing this module is light: what a feed needs is imported when it is made.
+A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`), `files:PATH`, or
+one of the user's own. Importing this module is light: what a feed needs is imported when it is made.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FactKind
-from nightdesk.feeds.facts import Clock, FactFeed, Facts, fact_frame
+from nightdesk.feeds.fact_feed import Clock, FactFeed, FetchedFacts, fact_frame
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.vendor_answers import without_key
@@ -67,13 +67,13 @@ class FoundFacts:
         reason = f"{because}{fault.reason}{later_words(fault.retry_after)}"
         self._missing |= {subject: Missing(reason, fault.fault) for subject in subjects}
 
-    def answer(self, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def answer(self, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         """All of it; a subject without a fact and without a reason has none in the span."""
         had = {row[0] for row in self._rows}
         for subject in subjects:
             if subject not in had and subject not in self._missing:
                 self._missing[subject] = Missing(f"nothing of it from {first} to {last}")
-        return Facts(fact_frame(self._kind, self._rows), self._missing, self._dropped)
+        return FetchedFacts(fact_frame(self._kind, self._rows), self._missing, self._dropped)
 
 
 class VendorFacts(FactFeed):
@@ -113,7 +113,7 @@ class VendorFacts(FactFeed):
             When the vendor gives nothing of any.
         """
 
-    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         if kind not in self.kinds:
             has = ", ".join(one.name for one in self.kinds)
             raise Refused(f"source {self.name} has no {kind.name}: it has {has}; name another one for them")

@@ -17,8 +17,8 @@ from nightdesk.core.book_facts import fact_sources, fact_subjects, first_fact_da
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FactKind
 from nightdesk.feeds.fact_chain import FactQuestion, GatheredFacts, gather_facts
+from nightdesk.feeds.fact_feed import FactFeed, make_facts
 from nightdesk.feeds.fact_sources import check_fact_name
-from nightdesk.feeds.facts import FactFeed, make_facts
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
 from nightdesk.store.db import Connection

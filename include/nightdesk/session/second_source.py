@@ -44,7 +44,7 @@ def store_second_closes(context: Context) -> dict[str, int | str]:
 
 def _closes(context: Context, feed: Feed, bars: pd.DataFrame, first: date, moment: datetime) -> pd.DataFrame:
     """The closes of the sessions from `first` on that some bars say."""
-    from nightdesk.feeds.facts import fact_frame
+    from nightdesk.feeds.fact_feed import fact_frame
 
     rows = []
     for symbol, stamp, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):

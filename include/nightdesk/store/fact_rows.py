@@ -52,7 +52,7 @@ def save_facts(
         By itself or in a transaction.
     kind : FactKind
     rows : DataFrame
-        See `nightdesk.feeds.facts.fact_frame`; sound, see `nightdesk.feeds.fact_checks.check_facts`.
+        See `nightdesk.feeds.fact_feed.fact_frame`; sound, see `nightdesk.feeds.fact_checks.check_facts`.
     observed_from : datetime, optional
         When fetching began. What is known from then on was seen and not dated by its source: it is known from
         the moment it is stored, and a version only where it differs from what was known until then.

@@ -23,7 +23,7 @@ from nightdesk.feeds import Fetched, Missing, has_hours, hourly_names, make
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.fact_chain import FactQuestion, gather_facts, refuse_missing, versions_of
-from nightdesk.feeds.facts import make_facts
+from nightdesk.feeds.fact_feed import make_facts
 from nightdesk.feeds.feed import add_up
 from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
