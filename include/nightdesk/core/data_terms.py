@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from nightdesk.core.fields import Frozen, Positive, Share
+from nightdesk.core.fields import Frozen, Positive, Share, Symbol
+from nightdesk.core.keywords import Keywords, keyword_faults
+
+
+def _none_said(value: Any) -> bool:
+    return not value
 
 
 class Feeds(Frozen):
@@ -34,6 +40,29 @@ class SentimentTerms(Frozen):
     scorer: Literal["lexicon", "finbert"] = Field(
         "lexicon", description="a list of words; or a language model, where its weights are on this machine"
     )
+    keywords: dict[Symbol, tuple[str, ...]] = Field(
+        default_factory=dict,
+        exclude_if=_none_said,  # a book without them keeps its configuration's hash
+        description="words and phrases by which a headline is of a symbol, beside what its source names; "
+        "-WORD: never where this word stands",
+    )
+    discrete: bool = Field(
+        False,
+        exclude_if=_none_said,
+        description="whether a headline counts as -1, 0 or 1 in place of its score",
+    )
+
+    @model_validator(mode="after")
+    def _of_words(self) -> Self:
+        faults = tuple(keyword_faults(self.keywords))
+        if faults:
+            raise ValueError("\n".join(f"keywords.{one}" for one in faults))
+        return self
+
+    @cached_property
+    def known_words(self) -> Keywords:
+        """The keywords, ready to be looked for."""
+        return Keywords(self.keywords)
 
 
 class HourlyLimits(Frozen):

@@ -124,8 +124,10 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    beside = {**store_headlines(context), **store_funding(context)}
-    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
+    news = store_headlines(context)
+    beside = {**(news.counts() if news else {}), **store_funding(context)}
+    notes = (*came.notes, *hours.notes, *(news.notes() if news else ()))
+    return Stored({**counts, **beside}, notes)
 
 
 def store_bars(context: Context) -> Stored:
