@@ -55,7 +55,7 @@ def pieces(page: Path) -> list[str]:
     return [one for one in found if one.partition(":")[0] in Book.model_fields]
 
 
-PIECES = [(page.name, one) for page in sorted(DOCS.glob("*.md")) for one in pieces(page)]
+PIECES = [(page.name, one) for page in sorted(DOCS.rglob("*.md")) for one in pieces(page)]
 
 
 @pytest.mark.parametrize(("page", "piece"), PIECES)
