@@ -92,5 +92,6 @@ def test_the_pages_show_pieces_of_books() -> None:
         "members.md",
         "risk.md",
         "strategy.md",
+        *("polygon.md", "alpaca.md", "yahoo.md", "tiingo.md", "binance.md", "bybit.md", "files.md"),
     }
     assert len(PIECES) > 20

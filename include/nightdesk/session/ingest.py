@@ -121,9 +121,9 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    news = store_headlines(context)
-    beside = {**(news.counts() if news else {}), **store_funding(context)}
-    notes = (*came.notes, *hours.notes, *(news.notes() if news else ()))
+    news, funding = store_headlines(context), store_funding(context)
+    beside = {**(news.counts() if news else {}), **funding.counts}
+    notes = (*came.notes, *hours.notes, *(news.notes() if news else ()), *funding.notes)
     return Stored({**counts, **beside}, notes)
 
 
