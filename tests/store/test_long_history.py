@@ -204,7 +204,8 @@ def test_versions_of_a_database_of_before_are_numbered(before: Connection) -> No
         cur.execute(
             "INSERT INTO nightdesk.symbols (symbol) VALUES ('SPY'), ('GLD');"
             "INSERT INTO nightdesk.bars "
-            "SELECT symbol_id, date '2024-01-05', at, until, 'x', 1, 1, 1, close, 1 FROM nightdesk.symbols, (VALUES "
+            "SELECT symbol_id, date '2024-01-05', at, until, 'x', 1, 1, 1, close, 1 "
+            "FROM nightdesk.symbols, (VALUES "
             "(timestamptz '2024-01-06', timestamptz '2024-01-07', 1), ('2024-01-07', '2024-01-08', 2), "
             "('2024-01-08', NULL, 3)) AS versions (at, until, close)"
         )

@@ -191,6 +191,15 @@ class Panel:
         hours = None if self.hours is None else self.hours.until(length)
         return replace(self, **cut, findings=found, hours=hours)
 
+    def columns(self, cut: slice) -> Panel:
+        """Some of the columns as a panel, for what is computed by column; the arrays are views.
+
+        What it has of hours and of funding is that of the whole panel.
+        """
+        arrays = {name: getattr(self, name) for name in _BY_SESSION if name not in ("sessions", "events")}
+        some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
+        return replace(self, **some, symbols=self.symbols[cut])
+
     @property
     def days(self) -> Panel:
         """The panel of the sessions: this one, or that behind hours."""
