@@ -369,7 +369,8 @@ def _rows_of(sessions: Sessions, day: Sessions) -> NDArray[np.intp]:
     outside = (offset < 0) | (offset >= len(row))
     if outside.any():
         offset = np.where(outside, len(row) - 1, offset)  # the last one is a day after the last session
-    return row[offset]
+    at: NDArray[np.intp] = row[offset]
+    return at
 
 
 def _gather_days(

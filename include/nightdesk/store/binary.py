@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Protocol, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +39,6 @@ class Labels:
 Columns = Mapping[str, NDArray[Any] | Labels]
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 def copy_in(cur: Cursor, table: str, columns: Columns) -> None:
     """Append rows to `table`.
 
@@ -56,7 +52,7 @@ def copy_in(cur: Cursor, table: str, columns: Columns) -> None:
         int16, int32, int64 and float64 as themselves, datetime64[D] as date, datetime64[us] as timestamptz,
         `Labels` as text. NaN is a value, not null.
     """
-    content = cast(_Readable, _Pieces(_wire_of(columns)))
+    content = _Pieces(_wire_of(columns))
     cur.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", content, _BUFFER_BYTES)
 
 
@@ -66,17 +62,19 @@ class _Pieces:
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
 
-    def read(self, _size: int) -> bytes:
+    def read(self, _size: int = -1, /) -> bytes:
+        """The next piece; nothing at the end."""
         return next(self._pieces, b"")
+
+    readline = read
 
 
 def _wire_of(columns: Columns) -> Iterator[bytes]:
     """The rows as they travel; within a piece all rows have the same texts, so they are of fixed width."""
     yield _HEADER
+    values = {name: one for name, one in columns.items() if not isinstance(one, Labels)}
     for rows, texts in _by_text(columns):
-        some = {
-            name: one if rows is None else one[rows] for name, one in columns.items() if name not in texts
-        }
+        some = values if rows is None else {name: one[rows] for name, one in values.items()}
         yield from _pieces_of(columns, some, texts)
     yield _TRAILER
 

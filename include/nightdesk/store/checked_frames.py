@@ -178,7 +178,8 @@ def _of_days[D: np.generic](day: Sessions, function: Callable[[Sessions], NDArra
     span = 1 + int((day.max() - day.min()).astype(np.int64)) if len(day) else 1
     if span > len(day):
         return function(day)
-    return function(day.min() + np.arange(span))[(day - day.min()).astype(np.intp)]
+    found: NDArray[D] = function(day.min() + np.arange(span))[(day - day.min()).astype(np.intp)]
+    return found
 
 
 def _order(

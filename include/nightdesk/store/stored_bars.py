@@ -50,9 +50,10 @@ class StoredBars:
     def value(self, name: str, part: slice) -> Floats:
         """A price or the volume of some rows of the frame, NaN where nothing is stored."""
         if self.at is None:
-            return self.rows[name][part].astype(np.float64)
+            aligned: Floats = self.rows[name][part].astype(np.float64)
+            return aligned
         at = self.at[part]
-        values = self.rows[name][np.maximum(at, 0)].astype(np.float64)
+        values: Floats = self.rows[name][np.maximum(at, 0)].astype(np.float64)
         values[at < 0] = np.nan
         return values
 
@@ -134,4 +135,5 @@ def _apart(held: Floats, fresh: Floats) -> Flags | bool:
         return False
     with np.errstate(invalid="ignore", over="ignore"):
         near: Flags = np.abs(held - fresh) <= SAME_PRICE * np.abs(held)
-    return ~(near | (np.isnan(held) & np.isnan(fresh)))
+    near |= np.isnan(held) & np.isnan(fresh)
+    return ~near
