@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from io import BytesIO
 from statistics import median
 from time import perf_counter
@@ -25,10 +25,10 @@ from benchmarks.checks import must_find, sessions, wide_book
 from benchmarks.measurement import Measurement, peak_gigabytes
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import as_date
-from nightdesk.feeds.feed import bar_frame
+from nightdesk.feeds.feed import action_frame, bar_frame
 from nightdesk.feeds.quality import examine
 from nightdesk.machine import postgres
-from nightdesk.store.bar_rows import known_now, save_market
+from nightdesk.store.bar_rows import SavedMarket, known_now, save_market
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection
 from nightdesk.store.migrations import migrate
@@ -139,6 +139,13 @@ def copy_raw(desk: Desk, rows: BytesIO) -> None:
         cur.copy_expert(f"COPY plain_bars ({COLUMNS}) FROM STDIN (FORMAT binary)", rows, 1 << 20)
 
 
+def store(desk: Desk, frame: pd.DataFrame) -> SavedMarket:
+    """Store bars as the ingest step does, which says too that they have no corporate actions."""
+    first, last = desk.span
+    complete = (first + timedelta(days=1), last)
+    return save_market(desk.conn, desk.book, frame, action_frame(), inception=INCEPTION, complete=complete)
+
+
 def one_round(desk: Desk, frame: pd.DataFrame, taken: dict[str, list[float]]) -> None:
     """Everything once, one job after the other on the same rows."""
 
@@ -150,7 +157,7 @@ def one_round(desk: Desk, frame: pd.DataFrame, taken: dict[str, list[float]]) ->
         return made
 
     def save() -> tuple[int, int]:
-        saved = save_market(desk.conn, desk.book, frame, inception=INCEPTION).bars
+        saved = store(desk, frame).bars
         return saved.new, saved.unchanged
 
     desk.run("TRUNCATE nightdesk.bars", "DROP TABLE IF EXISTS plain_bars", PLAIN_TABLE)
@@ -219,7 +226,7 @@ def main() -> None:
     """Store a first history and say this process's peak of memory."""
     with desk_of(SYMBOLS) as desk:
         frame = seeded_frame(desk.book, SESSIONS)
-        save_market(desk.conn, desk.book, frame, inception=INCEPTION)
+        store(desk, frame)
     print(peak_gigabytes())
 
 

@@ -337,7 +337,8 @@ def _withdraw(
     cur: Cursor, bars: CheckedFrame, ids: Mapping[str, int], complete: tuple[date, date], at: datetime
 ) -> int:
     """End the newest versions of actions that their source no longer gives; how many."""
-    pairs = np.unique(np.column_stack([bars.symbol, bars.source]), axis=0)
+    codes = np.flatnonzero(np.bincount(bars.symbol * len(bars.sources) + bars.source))
+    pairs = [divmod(code, len(bars.sources)) for code in codes.tolist()]
     cur.execute(
         query("withdraw_actions"),
         {

@@ -50,14 +50,12 @@ def turn_back(
     if not len(suspects):
         return TurnedBack(bars, actions)
     known = _stored_actions(conn, [bars.symbols[one] for one in suspects], bars)
+    splits = _splits_of(actions, known)
     values = {name: one.copy() for name, one in bars.values.items()}
     count, words, factors = 0, [], {}
     rows: list[dict[str, object]] = []
     for one in suspects:
         symbol, at = bars.symbols[one], slice(*np.searchsorted(bars.symbol, (one, one + 1)))
-        splits = {
-            day: value for (name, day, kind), value in known.items() if (name, kind) == (symbol, "split")
-        }
         found = read_restatement(
             Versions(
                 day=bars.day[at],
@@ -65,7 +63,7 @@ def turn_back(
                 stored=np.column_stack([stored.value(name, at) for name in PRICES]),
                 incoming_volume=bars.values["volume"][at],
                 stored_volume=stored.value("volume", at),
-                splits=splits | _stated_splits(actions, symbol),
+                splits=splits.get(symbol, {}),
             )
         )
         if found is None:
@@ -97,13 +95,20 @@ def _stored_actions(
     }
 
 
-def _stated_splits(actions: pd.DataFrame | None, symbol: str) -> dict[np.datetime64, float]:
-    if actions is None:
-        return {}
-    own = actions[(actions["symbol"] == symbol) & (actions["kind"] == "split")]
-    return dict(
-        zip(own["session"].to_numpy().astype("datetime64[D]"), own["value"].astype(float), strict=True)
-    )
+def _splits_of(
+    actions: pd.DataFrame | None, known: Mapping[tuple[str, np.datetime64, str], float]
+) -> dict[str, dict[np.datetime64, float]]:
+    """The splits of each symbol: those stored, and before them those stated now."""
+    out: dict[str, dict[np.datetime64, float]] = {}
+    for (symbol, day, kind), value in known.items():
+        if kind == "split":
+            out.setdefault(symbol, {})[day] = value
+    if actions is not None:
+        own = actions[actions["kind"] == "split"]
+        days = own["session"].to_numpy().astype("datetime64[D]")
+        for symbol, day, value in zip(own["symbol"], days, own["value"].astype(float), strict=True):
+            out.setdefault(symbol, {})[day] = value
+    return out
 
 
 def _payments_turned_back(
