@@ -51,6 +51,11 @@ def _outside(book: Book) -> Iterator[PlugIn | None]:
 
     for name in (*book.feeds.daily, *book.feeds.hourly):
         yield FEEDS.source(name)
+    named = [one.funding for one in book.universe.values() if one.funding]
+    if named:
+        from nightdesk.feeds.funding_sources import FUNDING_SOURCES
+
+        yield from map(FUNDING_SOURCES.source, named)
     if book.feeds.news:
         from nightdesk.feeds.news_sources import NEWS_SOURCES
         from nightdesk.scorers import SCORERS

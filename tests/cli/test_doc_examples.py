@@ -55,7 +55,7 @@ def pieces(page: Path) -> list[str]:
     return [one for one in found if one.partition(":")[0] in Book.model_fields]
 
 
-PIECES = [(page.name, one) for page in sorted(DOCS.glob("*.md")) for one in pieces(page)]
+PIECES = [(page.name, one) for page in sorted(DOCS.rglob("*.md")) for one in pieces(page)]
 
 
 @pytest.mark.parametrize(("page", "piece"), PIECES)
@@ -92,5 +92,6 @@ def test_the_pages_show_pieces_of_books() -> None:
         "members.md",
         "risk.md",
         "strategy.md",
+        *("polygon.md", "alpaca.md", "yahoo.md", "tiingo.md", "binance.md", "bybit.md", "files.md"),
     }
     assert len(PIECES) > 20

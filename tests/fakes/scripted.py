@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
 
@@ -38,7 +38,10 @@ class ScriptedServer(LoopbackServer):
         return None
 
     def script(self, where: str, *answers: Bad | None) -> None:
-        """The next requests whose path begins with `where` are answered so; None is a good answer."""
+        """The next requests whose path begins with `where` are answered so; None is a good answer.
+
+        The query may follow the path, with its parameters as they were sent: ``/bars?symbol=SPY``.
+        """
         self._scripted[where].extend(answers)
 
     def always(self, where: str, answer: Bad) -> None:
@@ -55,13 +58,14 @@ class ScriptedServer(LoopbackServer):
         refused = self.refusal(query, headers)
         if refused is not None:
             return refused
+        asked = f"{path}?{urlencode(query)}"
         for where, answers in self._scripted.items():
-            if path.startswith(where) and answers:
+            if asked.startswith(where) and answers:
                 scripted = answers.pop(0)
                 if scripted is not None:
                     return scripted
         for where, one in self._always.items():
-            if path.startswith(where):
+            if asked.startswith(where):
                 return one
         return self.reply(path, query, headers)
 

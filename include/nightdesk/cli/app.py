@@ -32,7 +32,7 @@ ORDER = (
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
-    *("export", "upkeep"),
+    *("export", "upkeep", "data-docs"),
 )
 
 

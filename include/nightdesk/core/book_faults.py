@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from nightdesk.core.book_keys import BookKeys
 from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
+from nightdesk.core.expectation_terms import faults_of_expectations
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
 from nightdesk.core.universe import Instrument
@@ -31,6 +32,8 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _date_faults(book)
     yield from _contract_faults(book)
     yield from _universe_faults(book)
+    universe = None if book.members is not None else frozenset(book.universe)
+    yield from faults_of_expectations(book.quality.expectations, universe)
 
 
 def levels_meant(limits: Any) -> Levels | None:

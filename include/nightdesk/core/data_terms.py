@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
+from nightdesk.core.expectation_terms import Expectations
 from nightdesk.core.fields import Frozen, Positive, Share
 
 
@@ -68,6 +69,11 @@ class QualityLimits(Frozen):
     failed_share: Share = Field(0.20, description="of the listed universe; above it stops")
     reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent")
     hourly: HourlyLimits = Field(HourlyLimits(), description="the same of an hourly book's hours")
+    expectations: Expectations = Field(
+        (),
+        exclude_if=lambda value: not value,  # a book without them keeps its configuration's hash
+        description="expectations of its own, or the path of a file of them, seen from the book's",
+    )
 
     @model_serializer(mode="wrap")
     def _without_usual_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:

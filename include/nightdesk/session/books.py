@@ -98,6 +98,10 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
                 raise Refused(f"universe.{symbol}: no feed of this book knows it (feeds.daily: {asked})")
         _refuse_without_hours(book)
         _refuse_unheard(book)
+        if any(one.funding for one in book.universe.values()):
+            from nightdesk.feeds.funding_sources import check_funding
+
+            check_funding(book)
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book

@@ -1,4 +1,4 @@
-"""The steps that bring the market in: bars, and the checks that they must pass."""
+"""The step that brings the market in: bars, corporate actions, headlines, funding rates."""
 
 from __future__ import annotations
 
@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nightdesk.alerts.session_page import SourceLine
 from nightdesk.core.calendar import as_moment
-from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
+from nightdesk.core.errors import NightdeskError, NotYet, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.context import Context
-from nightdesk.session.data_alerts import tell_data, tell_feeds
+from nightdesk.session.data_alerts import tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
-from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.member_list import with_list_of_now
@@ -124,8 +121,8 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    beside = {**store_headlines(context), **store_funding(context)}
-    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
+    news, funding = store_headlines(context), store_funding(context)
+    return Stored({**counts, **news, **funding.counts}, (*came.notes, *hours.notes, *funding.notes))
 
 
 def store_bars(context: Context) -> Stored:
@@ -333,46 +330,3 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
         if day.date() == wanted:
             rows.append({"symbol": symbol, "source": feed.name, "close": close})
     return rows, "" if rows else f"{name} has no bar of {context.session}"
-
-
-def quality(context: Context) -> StepOutcome:
-    """Judge the bars of the session, keep every finding, and stop the run where they are too bad.
-
-    Raises
-    ------
-    Refused
-        When the benchmark, the volatility index or too many symbols fail; the findings are kept.
-    """
-    from nightdesk.feeds.expectations import judge, session_frame
-    from nightdesk.store.health_rows import still_kept
-
-    panel, book, examined = context.panel(), context.book, context.examined()
-    t = len(panel.days) - 1  # the newest session that is over
-    findings = judge(session_frame(examined, t))
-    kept_out = context.checked().withheld.quarantined[-1]
-    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out)]
-    rows = finding_rows(context, findings)
-    with saving(context) as save:
-        save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
-        save.rows(
-            "session_quality",
-            [
-                {
-                    "entries_allowed": bool(examined.entries_allowed[t]),
-                    "reason": examined.why_no_entries(t),
-                    "quarantined": quarantined,
-                }
-            ],
-        )
-        if save.sealed is None:
-            save.rows("quality_outcomes", [context.checked().row()])
-    tell_data(context, quarantined_since(context))
-    if examined.stop[t]:
-        raise Refused(
-            f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
-            "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
-        )
-    warned = sum(row["outcome"] == "warned" and row["check_name"] != ACTIONS_CHECK for row in rows)
-    found = sum(row["check_name"] == ACTIONS_CHECK for row in rows)
-    checks = len(rows) - found
-    return save.outcome(checks=checks, quarantined=len(quarantined), warned=warned, actions=found)

@@ -44,6 +44,7 @@ _DECIDED = (
     "quality_outcomes",
     "second_closes",
     "ingest_notes",
+    "quality_validations",
     "quality_runs",
     "regimes",
     "factors",

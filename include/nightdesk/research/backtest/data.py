@@ -19,7 +19,7 @@ from nightdesk.feeds import Fetched, Missing, has_hours, hourly_names, make
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.feed import add_up
-from nightdesk.feeds.funding_files import funding_history
+from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
@@ -156,7 +156,7 @@ def read_market(
     )
     if hours is not None:
         market = _with_hours(book, market, hours, known)
-    market = replace(market, panel=replace(market.panel, funding=funding_history(book)))
+    market = replace(market, panel=replace(market.panel, funding=funding_history(book, before, last)))
     headlines = read_headlines(book, sessions)
     if headlines is None:
         return market
