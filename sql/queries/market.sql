@@ -397,3 +397,14 @@ SELECT DISTINCT book FROM nightdesk.quality_validations ORDER BY book;
 SELECT EXISTS (
     SELECT FROM nightdesk.quality_validations WHERE book = %(book)s AND as_of = %(as_of)s
 ) AS validated;
+
+-- name: fact_reach
+SELECT subject, until FROM nightdesk.fact_reach
+WHERE book = %(book)s AND kind = %(kind)s AND source = %(source)s AND since <= %(since)s::date
+ORDER BY subject;
+
+-- name: keep_fact_reach
+INSERT INTO nightdesk.fact_reach AS held (book, kind, source, subject, since, until)
+SELECT %(book)s, %(kind)s, %(source)s, subject, %(since)s, %(until)s FROM unnest(%(subjects)s::text[]) AS subject
+ON CONFLICT (book, kind, source, subject) DO UPDATE SET
+    since = least(held.since, excluded.since), until = greatest(held.until, excluded.until);

@@ -16,6 +16,8 @@ def note_words(note: Mapping[str, Any]) -> str:
             return f"{note['rows']:,} row{'' if note['rows'] == 1 else 's'} left out: {note['subject']}."
         case "passed_over":
             return f"Not read: {note['subject']}: {note['detail']}."
+        case "no_facts":
+            return f"No facts of {note['subject']}: {note['detail']}."
         case _ if note["subject"].endswith(OF_FUNDING):
             return f"No funding rate of {note['subject'].removesuffix(OF_FUNDING)}: {note['detail']}."
         case _:

@@ -21,6 +21,7 @@ ORDER = (
         "books",
         "plug-ins",
         "feeds",
+        "facts",
         "ingest",
         "factors",
         "run",

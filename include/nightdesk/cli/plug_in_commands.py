@@ -50,6 +50,7 @@ def _rows() -> Iterator[dict[str, str]]:
     from nightdesk.core.registry import Registry
     from nightdesk.factors.factor_registry import FAMILIES
     from nightdesk.feeds import FEEDS
+    from nightdesk.feeds.fact_feed import FACT_SOURCES
     from nightdesk.feeds.funding_sources import FUNDING_SOURCES
     from nightdesk.feeds.news_sources import NEWS_SOURCES
     from nightdesk.portfolio.sizing import METHODS
@@ -65,6 +66,7 @@ def _rows() -> Iterator[dict[str, str]]:
             RULES,
             ACCRUAL_KINDS,
             FEEDS,
+            FACT_SOURCES,
             FUNDING_SOURCES,
             NEWS_SOURCES,
             SCORERS,

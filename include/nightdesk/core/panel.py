@@ -7,8 +7,8 @@ rows are the instants of a schedule: the sessions of a daily book, the hours of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,9 @@ class Panel:
         None where the rows are sessions.
     funding : FundingHistory
         Rates of perpetuals that have a history; asked by instants, whatever the rows are.
+    facts : mapping of str to ndarray of shape (n_sessions, n_symbols)
+        What was known of facts beside prices at each row, by the names of their factors; empty in a book that
+        reads none. See `nightdesk.core.fact_arrays`.
     """
 
     sessions: Sessions
@@ -156,6 +159,7 @@ class Panel:
     findings: tuple[ActionFinding, ...] = ()
     hours: Hours | None = None
     funding: FundingHistory = NO_HISTORY
+    facts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -174,7 +178,8 @@ class Panel:
         last = self.sessions[length - 1] if length else None
         found = tuple(one for one in self.findings if last is not None and one.session <= last)
         hours = None if self.hours is None else self.hours.until(length)
-        return replace(self, **cut, findings=found, hours=hours)
+        facts = {name: one[:length] for name, one in self.facts.items()}
+        return replace(self, **cut, findings=found, hours=hours, facts=facts)
 
     def columns(self, cut: slice) -> Panel:
         """Some of the columns as a panel, for what is computed by column; the arrays are views.
@@ -183,7 +188,8 @@ class Panel:
         """
         arrays = {name: getattr(self, name) for name in _BY_SESSION if name not in ("sessions", "events")}
         some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
-        return replace(self, **some, symbols=self.symbols[cut])
+        facts = {name: one[:, cut] for name, one in self.facts.items()}
+        return replace(self, **some, symbols=self.symbols[cut], facts=facts)
 
     @property
     def days(self) -> Panel:
@@ -239,7 +245,7 @@ class Panel:
 
 
 _BY_SESSION = tuple(
-    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours", "funding")
+    one.name for one in fields(Panel) if one.name not in ("symbols", "findings", "hours", "funding", "facts")
 )
 
 

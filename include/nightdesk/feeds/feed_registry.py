@@ -1,7 +1,7 @@
 """Feeds by name.
 
-A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`), `files:PATH`, or one of
-the user's own. Importing this module is light: what a feed needs is imported when it is made.
+A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`), `files:PATH`, or
+one of the user's own. Importing this module is light: what a feed needs is imported when it is made.
 """
 
 from __future__ import annotations
@@ -125,8 +125,15 @@ def _tiingo(argument: str, calendar: str, continuous: Collection[str], now: Cloc
     return TiingoFeed(calendar, continuous=continuous, now=now)
 
 
+def _fred(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.fred_bars import FredFeed
+
+    return FredFeed(calendar, continuous=continuous, now=now)
+
+
 FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
 FEEDS.add("binance", FeedKind(_binance, hourly=True))
+FEEDS.add("fred", FeedKind(_fred))
 FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample))
 FEEDS.add("tiingo", FeedKind(_tiingo))

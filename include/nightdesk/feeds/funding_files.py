@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from nightdesk.core.csv_table import CsvTable
-from nightdesk.core.documents import read_bytes
+from nightdesk.core.documents import read_text
 from nightdesk.core.errors import Refused
 from nightdesk.core.funding import MOST, FundingRate
 from nightdesk.feeds.bar_tables import Version
@@ -72,11 +71,7 @@ def _rates_of(path: Path, symbol: str) -> Iterator[FundingRate]:
 def _read(version: Version) -> tuple[FundingRate, ...]:
     """The rates of a file; the key holds its time and size, so a changed file is read anew."""
     path = version[0]
-    content = read_bytes(path, _MOST_BYTES, "a CSV of funding rates")
-    try:
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except (UnicodeDecodeError, OSError, EOFError) as error:
-        raise Refused(f"{path}: no text in UTF-8: {error}: write the CSV anew") from error
+    text = read_text(path, _MOST_BYTES, "a CSV of funding rates")
     return tuple(parse_funding(text, str(path)))
 
 

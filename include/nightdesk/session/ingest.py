@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightdesk.alerts.session_page import SourceLine
 from nightdesk.core.calendar import as_moment
-from nightdesk.core.errors import NightdeskError, NotYet, Transient
+from nightdesk.core.errors import NotYet, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
@@ -18,7 +18,9 @@ from nightdesk.session.data_alerts import tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
+from nightdesk.session.second_source import second_closes_changed, store_second_closes
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
@@ -75,11 +77,7 @@ def ingest(context: Context) -> StepOutcome:
     book, session = context.book, context.session
     came = Stored({}) if context.rehearsing else store_market(context)
     stored = {**listed, **came.counts}
-    second, unheard = ([], "") if context.rehearsing else _second_closes(context)
-    if unheard:
-        stored["not_compared"] = unheard
     with saving(context) as save:
-        save.rows("second_closes", second)
         if not context.rehearsing:
             save.rows("ingest_notes", came.notes)
         if save.sealed is None:
@@ -96,6 +94,8 @@ def ingest(context: Context) -> StepOutcome:
                     or news_changed(context, earlier.known_by)
                     or _list_changed(context, earlier.known_by)
                     or rates_changed(context, earlier.known_by)
+                    or facts_moved(context, earlier.known_by)
+                    or second_closes_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
@@ -117,12 +117,15 @@ class Stored:
 
 
 def store_market(context: Context) -> Stored:
-    """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
+    """Bars, corporate actions and, for a book that has them, headlines and facts; raises as `store_bars`."""
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    news, funding = store_headlines(context), store_funding(context)
-    return Stored({**counts, **news, **funding.counts}, (*came.notes, *hours.notes, *funding.notes))
+    news, funding, facts = store_headlines(context), store_funding(context), store_facts(context)
+    beside = {**news, **funding.counts, **facts.counts(), **store_second_closes(context)}
+    told = [*came.notes, *hours.notes, *funding.notes, *facts.notes()]
+    notes: Sequence[dict[str, Any]] = mask_document(told)
+    return Stored({**counts, **beside}, notes)
 
 
 def store_bars(context: Context) -> Stored:
@@ -306,27 +309,3 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
             f"{book.name} {context.name}: nothing can be decided without bars that did not come: {told}. "
             "What came is stored; the others are asked for again"
         )
-
-
-def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
-    """The session's closes from the source that the book compares with, and why there are none.
-
-    A second source that does not answer costs the comparison, never the session.
-    """
-    from nightdesk.feeds import make
-
-    name, book = context.book.feeds.compare_with, context.book
-    if name is None:
-        return [], ""
-    try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
-    except NightdeskError as error:
-        return [], str(error)
-    rows = []
-    for symbol, day, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
-        # A market that never closes is valued at the end of its last whole day before the session's close.
-        wanted = context.session - timedelta(days=1) if feed.is_continuous(symbol) else context.session
-        if day.date() == wanted:
-            rows.append({"symbol": symbol, "source": feed.name, "close": close})
-    return rows, "" if rows else f"{name} has no bar of {context.session}"

@@ -42,7 +42,6 @@ _DECIDED = (
     "models",
     "session_quality",
     "quality_outcomes",
-    "second_closes",
     "ingest_notes",
     "quality_validations",
     "quality_runs",
