@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.bar_layout import FILL_FIELDS, gather_days, lay_out, rows_by_column, rows_of
+from nightdesk.core.bar_layout import Bars as Bars
 from nightdesk.core.calendar import Sessions
 from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.corporate.judgement import judge_actions
@@ -43,23 +45,6 @@ class Column:
     symbol: str
     continuous: bool = False
     index: bool = False
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Daily bars in long form, one row a symbol and day, in any order.
-
-    Arrays of shape (n_rows,): `column` indexes the columns of the panel to be built, `day` is datetime64[D],
-    the prices are raw dollars, `volume` is in units of the instrument (NaN where a source has none).
-    """
-
-    column: NDArray[np.intp]
-    day: Sessions
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
 
 
 @dataclass(frozen=True)
@@ -196,6 +181,16 @@ class Panel:
         facts = {name: one[:length] for name, one in self.facts.items()}
         return replace(self, **cut, findings=found, hours=hours, facts=facts)
 
+    def columns(self, cut: slice) -> Panel:
+        """Some of the columns as a panel, for what is computed by column; the arrays are views.
+
+        What it has of hours and of funding is that of the whole panel.
+        """
+        arrays = {name: getattr(self, name) for name in _BY_SESSION if name not in ("sessions", "events")}
+        some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
+        facts = {name: one[:, cut] for name, one in self.facts.items()}
+        return replace(self, **some, symbols=self.symbols[cut], facts=facts)
+
     @property
     def days(self) -> Panel:
         """The panel of the sessions: this one, or that behind hours."""
@@ -249,9 +244,6 @@ class Panel:
         return np.where(newest >= 0, row - newest, -1)
 
 
-#: The fields of bars of which a panel says what orders meet.
-FILL_FIELDS = ("open", "low", "high", "volume")
-
 _BY_SESSION = tuple(
     one.name for one in fields(Panel) if one.name not in ("symbols", "findings", "hours", "funding", "facts")
 )
@@ -299,18 +291,18 @@ def build_panel(
     arrays: dict[str, Any] = {
         name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")
     }
-    row = np.searchsorted(sessions, bars.day)
-    on_session = (row < len(sessions)) & (sessions[np.minimum(row, len(sessions) - 1)] == bars.day)
     continuous = np.array([column.continuous for column in columns], dtype=bool)
-    plain = on_session & ~continuous[bars.column]
-    for name, array in arrays.items():
-        array[row[plain], bars.column[plain]] = getattr(bars, name)[plain]
-    fills = {name: arrays[name].copy() for name in FILL_FIELDS}
+    row = rows_of(sessions, bars.day)
+    plain = row >= 0
+    if continuous.any():
+        plain &= ~continuous[bars.column]
+    lay_out(arrays, bars, row * len(columns) + bars.column, plain)
+    # Of a market that closes an order meets the bar itself: the same arrays, where there is no other market.
+    fills = {name: arrays[name].copy() if continuous.any() else arrays[name] for name in FILL_FIELDS}
     first_before = previous_session if previous_session is not None else sessions[0] - np.timedelta64(1, "D")
     before = np.concatenate(([first_before], sessions[:-1]))
-    for at in np.flatnonzero(continuous):
-        mine = bars.column == at
-        gathered = _gather_days(sessions, before, bars, mine)
+    for at, mine in rows_by_column(bars.column, continuous):
+        gathered = gather_days(sessions, before, bars, mine)
         for name, array in arrays.items():
             array[:, at] = gathered[name]
         for name, array in fills.items():
@@ -333,40 +325,6 @@ def build_panel(
         events=lay_events(sessions, columns, [one for one in dated if one not in judged.refused]),
         **arrays,
     )
-
-
-def _gather_days(
-    sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray[np.bool_]
-) -> dict[str, Floats]:
-    """Whole UTC days of one continuous market as session bars.
-
-    The bar of session s gathers the days from the session before up to the day before s: the last of them
-    ends before the exchange's close. An order decided at the session before fills at the open of the next
-    UTC day; of a day still running only the open is read, and the volume bound is that of the last whole day.
-    The day in which the decision fell began before it, so its low and high tell nothing of what came after.
-    """
-    order = np.argsort(bars.day[mine], kind="stable")
-    day = bars.day[mine][order]
-    values = {name: getattr(bars, name)[mine][order] for name in ("open", "high", "low", "close", "volume")}
-    out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in values}
-    out |= {f"fill_{name}": np.full(len(sessions), np.nan) for name in FILL_FIELDS}
-    start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
-    for t in np.flatnonzero(stop > start):
-        days = slice(start[t], stop[t])
-        out["open"][t] = values["open"][days][0]
-        out["high"][t] = values["high"][days].max()
-        out["low"][t] = values["low"][days].min()
-        out["close"][t] = values["close"][days][-1]
-        out["volume"][t] = values["volume"][days].sum()
-        out["fill_volume"][t] = values["volume"][days][-1]
-        after = slice(start[t] + int(day[start[t]] == before[t]), stop[t])
-        if after.start < after.stop:
-            out["fill_low"][t] = values["low"][after].min()
-            out["fill_high"][t] = values["high"][after].max()
-    next_day = before + np.timedelta64(1, "D")
-    opened, at = np.isin(next_day, day), np.searchsorted(day, next_day)
-    out["fill_open"][opened] = values["open"][at[opened]]
-    return out
 
 
 def lay_events(
