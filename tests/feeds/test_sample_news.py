@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from nightdesk.core.calendar import get_calendar
-from nightdesk.feeds.news import NewsFeed
+from nightdesk.feeds.news import NewsFeed, by_kind, one_frame
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.feeds.sample_news import SampleNews
 from nightdesk.scorers import make
@@ -59,3 +59,12 @@ def test_symbols_differ_and_their_headlines_are_good_bad_and_neither():
     assert 0.1 < (score == 0).mean() < 0.6
     by_symbol = headlines.groupby("symbol")["published_at"].apply(set)
     assert len(by_symbol["AAPL"] & by_symbol["JPM"]) < 5
+
+
+def test_each_headline_is_of_its_own_symbol_alone_though_the_numbers_of_articles_repeat():
+    symbols = ("AAPL", "JPM", "MSFT", "XOM")
+    after, until = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)
+    feed = SampleNews()
+    told = one_frame(by_kind([feed], [feed.fetch(symbols, after, until)]))
+    assert told.duplicated("article").any()
+    assert set(told["symbols"]) == {1}

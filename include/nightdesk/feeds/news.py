@@ -17,6 +17,7 @@ from nightdesk.core.keywords import NO_KEYWORDS, Keywords
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore
 from nightdesk.feeds.feed import Fault, Missing
+from nightdesk.sentiment import story_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,12 +167,15 @@ def by_kind(feeds: Sequence[NewsFeed], answers: Sequence[News]) -> dict[str, pd.
 
 
 def one_frame(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """The headlines of `by_kind` one below the other, with a column `symbols`: of how many an article is."""
+    """The headlines of `by_kind` one below the other, with columns `story`, and `symbols`: of how many an
+    article is. Some sources number articles a symbol: those of one number are one where they tell the same.
+    """
     import pandas as pd
 
     kinds = {name: frame.assign(kind=name.partition("#")[0]) for name, frame in frames.items()}
     whole = pd.concat(kinds.values(), ignore_index=True)
-    return whole.assign(symbols=whole.groupby(["kind", "article"])["symbol"].transform("nunique"))
+    whole = whole.assign(story=story_numbers(whole["headline"].tolist()))
+    return whole.assign(symbols=whole.groupby(["kind", "article", "story"])["symbol"].transform("nunique"))
 
 
 def failures_of(names: Sequence[str], answers: Sequence[News]) -> dict[str, Missing]:

@@ -29,7 +29,7 @@ from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, one_frame, refuse_failures, refuse_gaps
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
-from nightdesk.sentiment import Headlines, labels_of, story_numbers, weights_of, with_sentiment
+from nightdesk.sentiment import Headlines, labels_of, weights_of, with_sentiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def read_headlines(book: Book, sessions: Sessions) -> Headlines | None:
     return Headlines(
         column=np.array([column[one] for one in told["symbol"]], dtype=np.intp),
         published=told["published_at"].to_numpy("datetime64[us]"),
-        story=story_numbers(texts),
+        story=told["story"].to_numpy(np.int64),
         score=labels_of(score) if book.sentiment.discrete else score,
         weight=weights_of(told["symbols"].to_numpy(np.int64)),
     )
