@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tests.fakes.loopback import Bad
+from tests.fakes.loopback import Bad, as_json
 from tests.fakes.polygon import ANOTHER_PLAN, KEY, NEW_YORK, FakePolygon, Ticker, at_midnight
 from tests.fakes.raw_server import RawServer
 from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, too_many
@@ -94,6 +94,16 @@ def test_bars_are_raw_and_actions_come_outright(server, feed):
         ("BRK-B", date(2024, 6, 6), "dividend", 1.5),
         ("BRK-B", date(2024, 6, 7), "split", 10.0),
     ]
+
+
+def test_a_day_that_was_not_asked_for_is_left_out_and_counted(server, feed):
+    """A service that overlooks the end of the span gives the day that is still running, too."""
+    rows = [[start, *rest] for start, *rest in history(days=8)]
+    answer = [dict(zip("ohlcvt", [*row[1:], int(row[0].timestamp() * 1000)], strict=True)) for row in rows]
+    server.always(f"{AGGS}/ticker/SPY", as_json(200, {"status": "OK", "results": answer}))
+    fetched = feed.fetch(["SPY"], FIRST + timedelta(days=1), LAST)
+    assert [str(day.date()) for day in fetched.bars["session"]] == ["2024-06-06", "2024-06-07", "2024-06-10"]
+    assert fetched.dropped == {"outside the days that were asked for": 3}
 
 
 def test_a_payment_in_another_currency_is_left_out_and_counted(server, feed):

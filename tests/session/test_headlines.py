@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import pytest
 import yaml
-from tests.fakes.alpaca_news import FORBIDDEN, Article, FakeAlpacaNews
+from tests.fakes.alpaca_news import FORBIDDEN, PATH, Article, FakeAlpacaNews
 from tests.session.small_desk import STRATEGY, SmallDesk, session
 
 from nightdesk.core.book import load_book
@@ -269,7 +269,7 @@ def test_headlines_of_the_vendor_and_the_sample_come_side_by_side(
             ("alpaca",),
             ("sample",),
         ]
-        server.always = FORBIDDEN
+        server.always(PATH, FORBIDDEN)
         second = news.desk.run(1)
         assert str(second["ingest"]["news_failed"]).startswith("alpaca: the server refuses access (403)")
         assert "news_failed" not in first["ingest"]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import Refused
-from nightdesk.feeds.feed import Missing
+from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.sentiment import symbols_of
@@ -28,7 +28,7 @@ WHAT = "the news of alpaca"
 #: Symbols of one request: they travel in its address.
 BATCH = 50
 
-UNREADABLE = "without a headline or an instant"
+UNREADABLE = "without a headline, a name, an instant or a list of symbols"
 
 
 class AlpacaNews(NewsFeed):
@@ -92,24 +92,42 @@ class AlpacaNews(NewsFeed):
                 # What came of other symbols is kept; a source that fails for these is left alone.
                 failure = Missing(str(error), error.fault)
                 break
-            told = _rows(articles, wanted, dropped)
+            readable = [one for one in articles if _is_readable(one)]
+            if len(readable) < len(articles):
+                dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + len(articles) - len(readable)
+            if articles and not readable:
+                words = f"the server answered {len(articles)} articles, all of them {UNREADABLE}"
+                failure = Missing(words, Fault.PASSING)
+                break
+            told = _rows(readable, wanted)
             rows += [row for row in told if after < row[1].replace(tzinfo=UTC) <= until]
         # An article of symbols of two batches comes twice.
         return News(news_frame(list({(row[0], row[5]): row for row in rows}.values())), failure, dropped)
 
 
-def _rows(
-    articles: Sequence[Any], wanted: Sequence[str], dropped: dict[str, int]
-) -> Iterator[tuple[Any, ...]]:
+def _is_readable(article: Mapping[str, Any]) -> bool:
+    """Whether it has words, a name, an instant and a list of symbols."""
+    headline, name, symbols = (article.get(key) for key in ("headline", "id", "symbols"))
+    return (
+        isinstance(headline, str)
+        and bool(plain(html.unescape(headline)))
+        and isinstance(name, int | str)
+        and isinstance(symbols or [], list)
+        and all(isinstance(one, str) for one in symbols or [])
+        and _told_at(article) is not None
+    )
+
+
+def _rows(articles: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     for one in articles:
-        headline = plain(html.unescape(str(one.get("headline") or "")))
-        moment = _instant(one.get("updated_at") or one.get("created_at"))
-        if not headline or moment is None or one.get("id") is None:
-            dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + 1
-            continue
+        headline, moment = plain(html.unescape(one["headline"])), _told_at(one)
         source, url = plain(str(one.get("source") or "alpaca")), plain(str(one.get("url") or ""))
         for symbol in symbols_of(headline, one.get("symbols") or (), wanted):
-            yield symbol, moment, headline, source, url, str(one["id"])
+            yield symbol, moment, headline, source, url, plain(str(one["id"]))
+
+
+def _told_at(article: Mapping[str, Any]) -> datetime | None:
+    return _instant(article.get("updated_at") or article.get("created_at"))
 
 
 def _spelt(symbol: str) -> str:
@@ -121,6 +139,6 @@ def _instant(text: object) -> datetime | None:
     """An instant of RFC 3339 in UTC without its zone; None when it is none."""
     try:
         moment = datetime.fromisoformat(str(text))
-    except ValueError:
+        return None if moment.utcoffset() is None else moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
         return None
-    return None if moment.utcoffset() is None else moment.astimezone(UTC).replace(tzinfo=None)

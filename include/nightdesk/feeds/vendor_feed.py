@@ -38,6 +38,7 @@ HALF_HOUR = 30
 PAYMENTS = ("dividend", "capital_gain", "return_of_capital")
 
 TOLD_TWICE = "told twice"
+NOT_ASKED_FOR = "outside the days that were asked for"
 
 #: A bar as a vendor gives it: its start in milliseconds since 1970 (UTC), open, high, low, close, volume.
 RawBar = tuple[Any, Any, Any, Any, Any, Any]
@@ -159,7 +160,7 @@ class VendorFeed(Feed):
         except SourceFault as error:
             found.missing[symbol] = Missing(f"{error.reason}{later_words(error.retry_after)}", error.fault)
             return
-        bars, dropped = self._hours(raw, symbol, first, last) if minutes else self._days(raw, symbol)
+        bars, dropped = (self._hours if minutes else self._days)(raw, symbol, first, last)
         found.count(add_up(left_out, twice, dropped))
         if bars.empty:
             found.missing[symbol] = Missing(f"no bar from {first} to {last}")
@@ -178,14 +179,23 @@ class VendorFeed(Feed):
                 f"it is {now} UTC: one of the two clocks is wrong",
             )
 
-    def _days(self, raw: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, dict[str, int]]:
-        """Daily bars: each is called by the midnight of its day, in New York or, without a close, of UTC."""
+    def _days(
+        self, raw: pd.DataFrame, symbol: str, first: date, last: date
+    ) -> tuple[pd.DataFrame, dict[str, int]]:
+        """Daily bars: each is called by the midnight of its day, in New York or, without a close, of UTC.
+
+        A service that gives more than it was asked for gives a day that is not over, too.
+        """
         import pandas as pd
 
         zone = "UTC" if self.is_continuous(symbol) else "America/New_York"
         start = pd.DatetimeIndex(raw["start"]).tz_localize("UTC").tz_convert(zone)
         day = start.normalize().tz_localize(None).to_numpy().astype("datetime64[s]")
-        return self.on_sessions(raw.assign(symbol=symbol, session=day, source=self.name))
+        within = (day >= np.datetime64(first, "s")) & (day <= np.datetime64(last, "s"))
+        bars = raw.assign(symbol=symbol, session=day, source=self.name)[within]
+        kept, dropped = self.on_sessions(bars)
+        beyond = int((~within).sum())
+        return kept, dropped | ({NOT_ASKED_FOR: beyond} if beyond else {})
 
     def _hours(
         self, raw: pd.DataFrame, symbol: str, first: date, last: date

@@ -7,7 +7,7 @@ needs a sentiment has none to speak on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
 
@@ -45,12 +45,23 @@ class Asking(Protocol):
 
 @dataclass(frozen=True)
 class Brought:
-    """What became of headlines that were fetched; `failures` says by source why its answer is not whole."""
+    """What became of headlines that were fetched.
+
+    Attributes
+    ----------
+    told, scored : int
+    saved : Saved
+    failures : mapping of str to str
+        By source why its answer is not whole.
+    dropped : mapping of str to int
+        How many were left out, by source and reason.
+    """
 
     told: int
     saved: Saved
     scored: int
     failures: Mapping[str, str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int | str]:
         """Small facts for logs and people."""
@@ -60,20 +71,22 @@ class Brought:
             "corrected_headlines": self.saved.corrected,
             "scored": self.scored,
         }
+        if self.dropped:
+            counts["dropped_headlines"] = sum(self.dropped.values())
         if self.failures:
             counts["news_failed"] = "; ".join(f"{name}: {why}" for name, why in self.failures.items())
         return counts
 
 
-def store_headlines(context: Asking) -> dict[str, int | str]:
+def store_headlines(context: Asking) -> Brought | None:
     """Fetch headlines up to the session's close, store what is new of them, and score it.
 
     The first time all from the book's origin on are fetched, then what came since and some sessions more.
 
     Returns
     -------
-    dict of str to int or str
-        Counts, with the sources that failed and why; empty for a book without news.
+    Brought or None
+        None for a book without news.
 
     Raises
     ------
@@ -84,7 +97,7 @@ def store_headlines(context: Asking) -> dict[str, int | str]:
 
     book, conn = context.book, context.conn
     if not book.feeds.news:
-        return {}
+        return None
     origin, refresh = _first_instant(context), _refresh_from(context)
     since = {}
     for name in book.feeds.news:
@@ -94,7 +107,7 @@ def store_headlines(context: Asking) -> dict[str, int | str]:
     for name, after in since.items():
         if name not in brought.failures:
             keep_reach(conn, book.name, name, book.symbols, after, context.as_of)
-    return brought.counts()
+    return brought
 
 
 def bring_headlines(
@@ -140,7 +153,12 @@ def bring_headlines(
         one = save_headlines(conn, kind, headlines)
         told += len(headlines)
         saved = Saved(saved.new + one.new, saved.corrected + one.corrected, saved.unchanged + one.unchanged)
-    return Brought(told, saved, _score_new(conn, book, environ), failures)
+    dropped = {
+        f"headlines of {feed.name} {reason}": count
+        for feed, answer in zip(feeds.values(), answers, strict=True)
+        for reason, count in answer.dropped.items()
+    }
+    return Brought(told, saved, _score_new(conn, book, environ), failures, dropped)
 
 
 def scored_headlines(context: Asking, known_by: datetime) -> Headlines:

@@ -124,8 +124,10 @@ def store_market(context: Context) -> Stored:
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    beside = {**store_headlines(context), **store_funding(context)}
-    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
+    told = store_headlines(context)
+    beside = {**(told.counts() if told is not None else {}), **store_funding(context)}
+    left_out = dropped_rows(told.dropped if told is not None else {})
+    return Stored({**counts, **beside}, (*came.notes, *hours.notes, *left_out))
 
 
 def store_bars(context: Context) -> Stored:
@@ -269,11 +271,7 @@ def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
     def named(subject: str) -> str:
         return f"{subject} (hours)" if hours and "hours" not in subject else subject
 
-    dropped = [
-        {"kind": "dropped", "subject": named(reason), "rows": count, "detail": ""}
-        for reason, count in sorted(fetched.dropped.items())
-        if count
-    ]
+    dropped = dropped_rows({named(reason): count for reason, count in fetched.dropped.items()})
     unread = [
         {"kind": "passed_over", "subject": file, "rows": None, "detail": why}
         for file, why in sorted(fetched.passed_over.items())
@@ -284,6 +282,15 @@ def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
     ]
     rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
     return rows
+
+
+def dropped_rows(dropped: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Rows that were left out, by reason, as the table `ingest_notes` holds them."""
+    return [
+        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
+        for reason, count in sorted(dropped.items())
+        if count
+    ]
 
 
 def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:
