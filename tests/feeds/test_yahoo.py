@@ -88,6 +88,17 @@ def test_prices_before_a_split_are_given_raw(server, feed):
     assert rows == [["dividend", 0.1], ["split", 10.0]]
 
 
+def test_a_split_or_a_dividend_that_is_none_loses_the_symbol_and_no_other(server, feed):
+    server.charts["BAD"] = Chart(history(), dividends={date(2024, 6, 7): -1.0})
+    server.charts["ODD"] = Chart(history(), splits={date(2024, 6, 7): (-2, 1)})
+    fetched = feed.fetch(["BAD", "ODD", "SPY"], *SPAN)
+    assert {symbol: str(why) for symbol, why in fetched.missing.items()} == {
+        "BAD": "the server stated a dividend of -1 on 2024-06-07",
+        "ODD": "the server stated a split of -2 on 2024-06-07",
+    }
+    assert set(fetched.bars["symbol"]) == {"SPY"}
+
+
 def test_a_session_that_is_not_complete_is_left_out(server):
     server.charts["SPY"] = Chart([*history(), (date(2024, 6, 20), 1.0, 1.0, 1.0, 1.0, 1)])
     noon = datetime(2024, 6, 20, 16, tzinfo=UTC)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from tests.fakes.alpaca_news import FORBIDDEN, PATH, Article, FakeAlpacaNews
+from tests.fakes.loopback import as_json
 from tests.session.small_desk import STRATEGY, SmallDesk, session
 
 from nightdesk.core.book import load_book
@@ -278,6 +279,26 @@ def test_headlines_of_the_vendor_and_the_sample_come_side_by_side(
             monkeypatch.delenv(name)
         third = news.desk.run(2)
         assert "set NIGHTDESK_ACCOUNT_ALPACA_NEWS_KEY" in str(third["ingest"]["news_failed"])
+        ((body,),) = news.desk.rows(
+            "SELECT last_error FROM nightdesk.feed_health WHERE source = 'news:alpaca' AND failures = 2"
+        )
+        assert "set NIGHTDESK_ACCOUNT_ALPACA_NEWS_KEY" in str(body)
+
+
+def test_headlines_that_are_left_out_are_counted_and_noted(
+    make_desk: Callable[[], SmallDesk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeAlpacaNews() as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        good = Article(1, "Gold wins praise", ["GLD"], close(0) - timedelta(hours=2)).as_json()
+        bad = {**good, "id": 2, "headline": None}
+        server.always(PATH, as_json(200, {"news": [good, bad], "next_page_token": None}))
+        news = NewsDesk(make_desk(), ["alpaca"])
+        assert news.desk.run(0)["ingest"]["dropped_headlines"] == 1
+        words = "headlines of alpaca without a headline, a name, an instant or a list of symbols"
+        notes = news.desk.rows("SELECT kind, rows FROM nightdesk.ingest_notes WHERE subject = %s", words)
+        assert notes == [("dropped", 1)]
 
 
 def test_a_scorer_that_is_not_there_is_refused(news: NewsDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from nightdesk.core.calendar import Calendar
 from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
 from nightdesk.feeds.source_fault import SourceFault, retrying
+from nightdesk.feeds.vendor_answers import refuse_amount
 from nightdesk.retry_after import later_words
 
 if TYPE_CHECKING:
@@ -90,7 +91,11 @@ class YahooFeed(Feed):
                 missing[symbol] = answer
                 continue
             end = min(last, self.now().date() if self.is_continuous(symbol) else self.last_session())
-            raw, moves = _unadjusted(symbol, answer)
+            try:
+                raw, moves = _unadjusted(symbol, answer)
+            except SourceFault as error:
+                missing[symbol] = Missing(error.reason, error.fault)
+                continue
             own, left_out = self.on_sessions(_within(raw, first, end))
             dropped = add_up(dropped, left_out)
             if own.empty:
@@ -166,6 +171,11 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
 
     day = pd.DatetimeIndex(frame.index).tz_localize(None).normalize().to_numpy().astype("datetime64[s]")
     split = frame["Stock Splits"].to_numpy(dtype=np.float64)
+    payments = frame["Dividends"].to_numpy(dtype=np.float64)
+    for at in np.flatnonzero(split):
+        refuse_amount("split", day[at], split[at])
+    for at in np.flatnonzero(payments):
+        refuse_amount("dividend", day[at], payments[at])
     ratio = np.where(split > 0, split, 1.0)
     # the product of the splits after each day
     later = np.append(np.cumprod(ratio[::-1])[::-1][1:], 1.0)
@@ -175,7 +185,7 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     }
     volume = np.round(frame["Volume"].to_numpy(dtype=np.float64) / later)
     bars = bar_frame({"symbol": symbol, "session": day, **prices, "volume": volume, "source": YahooFeed.name})
-    cash = np.round(frame["Dividends"].to_numpy(dtype=np.float64) * later, 6)
+    cash = np.round(payments * later, 6)
     rows = [(symbol, day[t], "dividend", cash[t], YahooFeed.name) for t in np.flatnonzero(cash)]
     rows += [(symbol, day[t], "split", split[t], YahooFeed.name) for t in np.flatnonzero(split > 0)]
     return bars, action_frame(rows)
