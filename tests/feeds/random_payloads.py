@@ -81,11 +81,11 @@ def _spoilt(draw: st.DrawFn, tree: Any) -> Any:
     """The tree with one place of it changed: another thing in its place, gone, twice, turned round."""
     places = list(_places(tree))
     if not places:
-        return draw(st.sampled_from(JUNK))
+        return copy.deepcopy(draw(st.sampled_from(JUNK)))
     parent, key = draw(st.sampled_from(places))
     match draw(st.sampled_from(["junk", "junk", "junk", "gone", "twice", "round", "wrapped"])):
         case "junk":
-            parent[key] = draw(st.sampled_from(JUNK))
+            parent[key] = copy.deepcopy(draw(st.sampled_from(JUNK)))
         case "gone":
             del parent[key]
         case "twice" if isinstance(parent, list):

@@ -19,6 +19,9 @@ from tests.fakes.scripted import Asked, Spoil
 #: Seconds that a feed waits for a byte, and for a whole answer, while an answer is late.
 READ_SECONDS, WHOLE_SECONDS = 0.4, 0.8
 
+#: Pages of one question, beyond which a feed takes them to have no end.
+MOST_PAGES = 20
+
 #: The largest answer that is read is smaller.
 _TOO_LARGE = 5 * 1024 * 1024
 

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from tests.clock import set_clock
 from tests.hourly import HOURLY
-from tests.matrices.feed_faults import READ_SECONDS, WHOLE_SECONDS
+from tests.matrices.feed_faults import MOST_PAGES, READ_SECONDS, WHOLE_SECONDS
 from tests.matrices.kept_rows import KeptRows
 from tests.matrices.vendors import Fed, Market, MarketBar, Vendor
 from tests.session import hourly_desk, small_desk
@@ -177,10 +177,11 @@ class Scene(ABC):
                 patch.setenv(name, value)
             patch.setattr(feeds, "make", partial(self._made, feeds.make, late))
             patch.setattr(news_sources, "make_news", partial(self._made, news_sources.make_news, late))
-            if late:
-                for name, module in list(sys.modules.items()):
-                    if name.startswith("nightdesk.feeds.") and hasattr(module, "WHOLE_SECONDS"):
-                        patch.setattr(module, "WHOLE_SECONDS", WHOLE_SECONDS)
+            bounds = {"MOST_PAGES": MOST_PAGES, **({"WHOLE_SECONDS": WHOLE_SECONDS} if late else {})}
+            for module in [one for key, one in sys.modules.items() if key.startswith("nightdesk.feeds.")]:
+                for bound, value in bounds.items():
+                    if hasattr(module, bound):
+                        patch.setattr(module, bound, value)
             yield
 
     def _made(self, make: Callable[..., Any], late: bool, name: str, **options: Any) -> Any:
@@ -364,12 +365,17 @@ class HourScene(BarScene):
         self.desk.until = as_of
         self.desk.write()
 
+    @cached_property
+    def all_halves(self) -> list[tuple[str, MarketBar]]:
+        """All half hours of the market."""
+        hours = sorted(self.desk.hours.items())
+        return [(symbol, half) for (symbol, end), bar in hours for half in _halves(end, bar)]
+
     def market(self, until: datetime) -> Market:
         bars: dict[str, list[MarketBar]] = {}
-        for (symbol, end), bar in sorted(self.desk.hours.items()):
-            for half in _halves(end, bar):
-                if half[0] <= until:
-                    bars.setdefault(symbol, []).append(half)
+        for symbol, half in self.all_halves:
+            if half[0] <= until:
+                bars.setdefault(symbol, []).append(half)
         session = HOURLY.session_of(self.then)
         return Market(bars, {self.symbol: (get_calendar().shift(session, -1), 0.25)})
 

@@ -29,7 +29,7 @@ from tests.session.new_desk import random_walks
 from tests.session.quick_checks import check_quickly
 
 from nightdesk.machine import postgres
-from nightdesk.session import context
+from nightdesk.session import entry
 
 SYMBOL, SERVICE, ONCE = "bad answers of one symbol", "bad answers of the service", "one bad answer"
 WAYS = (SYMBOL, SERVICE, ONCE)
@@ -46,7 +46,7 @@ def desks() -> Iterator[Databases]:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-feeds-"))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("NIGHTDESK_HOME", folder)
-        patch.setattr(context, "load_book", cache(context.load_book))
+        patch.setattr(entry, "load_book", cache(entry.load_book))
         check_quickly(patch)
         databases = Databases(stack.enter_context(postgres.ephemeral()))
         stack.callback(databases.close)

@@ -34,6 +34,9 @@ TIMEOUT_SECONDS = 10.0
 #: which Yahoo divides its whole history, gives the same raw prices again.
 PRICE_DECIMALS = 4
 
+#: What the library makes of an answer that is a chart in name only.
+_UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
+
 
 class YahooFeed(Feed):
     """Raw bars from Yahoo.
@@ -135,8 +138,8 @@ class YahooFeed(Feed):
                 actions=True,
                 timeout=self.timeout,
             )
-        except (yfinance.exceptions.YFException, TypeError, KeyError, ValueError, IndexError):
-            # an answer that is a chart in name only; what the server said is told by the session below
+        except (yfinance.exceptions.YFException, *_UNREADABLE):
+            # what the server said is told by the session below
             frame = None
         if session.failure is not None and session.failure.fault is Fault.PASSING:
             raise session.failure
