@@ -366,10 +366,10 @@ class HourScene(BarScene):
         self.desk.write()
 
     @cached_property
-    def all_halves(self) -> list[tuple[str, MarketBar]]:
+    def allhalves(self) -> list[tuple[str, MarketBar]]:
         """All half hours of the market."""
         hours = sorted(self.desk.hours.items())
-        return [(symbol, half) for (symbol, end), bar in hours for half in _halves(end, bar)]
+        return [(symbol, half) for (symbol, end), bar in hours for half in halves(end, bar)]
 
     def market(self, until: datetime) -> Market:
         bars: dict[str, list[MarketBar]] = {}
@@ -478,7 +478,7 @@ def _same(true: Values, values: list[float]) -> bool:
     return all(abs(one - other) < 1e-6 * max(1.0, abs(one)) for one, other in pairs)
 
 
-def _halves(end: datetime, bar: list[float]) -> Iterator[MarketBar]:
+def halves(end: datetime, bar: list[float]) -> Iterator[MarketBar]:
     """The half hours that an hour is made of."""
     opened, high, low, close, volume = bar
     start = HOURLY.starts[HOURLY.index(end)].item().replace(tzinfo=UTC)

@@ -96,8 +96,10 @@ def _polygon(server: FakePolygon, market: Market) -> None:
 def _alpaca(server: FakeAlpacaBars, market: Market) -> None:
     server.bars = {}
     for symbol, bars in market.bars.items():
-        size = "30Min" if bars and isinstance(bars[0][0], datetime) else "1Day"
-        server.bars[_at_alpaca(symbol), size] = [(_starting(one[0], symbol), *one[1:]) for one in bars]
+        for size, kind in (("30Min", True), ("1Day", False)):
+            server.bars[_at_alpaca(symbol), size] = [
+                (_starting(one[0], symbol), *one[1:]) for one in bars if isinstance(one[0], datetime) == kind
+            ]
     server.actions.clear()
     server.actions["cash_dividends"] = [
         alpaca_bars.dividend(_at_alpaca(symbol), day, cash)
