@@ -153,6 +153,7 @@ POLYGON = Vendor(
     lambda symbol: f"/v2/aggs/ticker/{to_polygon(symbol)}/",
 )
 ALPACA = Vendor("alpaca", Fed.DAYS, "alpaca", FakeAlpacaBars, _alpaca, _bars_at_alpaca)
+YAHOO = Vendor("yahoo", Fed.DAYS, "yahoo", FakeYahoo, _yahoo, chart_of, pages=False)
 
 #: Whoever brings a vendor writes its entry here, and one for each further list of pages that it asks for.
 VENDORS: tuple[Vendor, ...] = (
@@ -170,7 +171,7 @@ VENDORS: tuple[Vendor, ...] = (
         where=lambda symbol: f"{alpaca_bars.ACTIONS}?symbols={_at_alpaca(symbol)}",
     ),
     replace(ALPACA, name="alpaca, hours", gives=Fed.HOURS),
-    Vendor("yahoo", Fed.DAYS, "yahoo", FakeYahoo, _yahoo, chart_of, pages=False),
+    YAHOO,
     Vendor("alpaca, news", Fed.NEWS, "alpaca", FakeAlpacaNews, _alpaca_news, lambda symbol: alpaca_news.PATH),
 )
 

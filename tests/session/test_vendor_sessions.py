@@ -1,7 +1,7 @@
 """Sessions fed by vendors over the wire, one of them down and one wrong: refused, told, kept, healed."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -17,6 +17,7 @@ from tests.session.vendor_day import VendorDay, vendors_of, with_vendors
 
 from nightdesk import feeds
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import NotYet
 from nightdesk.feeds import source_fault
 
 SOURCES = """
@@ -128,10 +129,12 @@ def test_an_hourly_book_decides_by_the_hours_of_the_next_vendor_and_refuses_a_wr
 ) -> None:
     desk = hourly_desk
 
-    def decide(number: int, last: str = "close") -> None:
-        desk.watch(number)
+    def decide(number: int, last: str = "close", clock: datetime | None = None) -> None:
+        clock = clock or HOURLY.waited_until(at(number))
+        set_clock(desk.url, clock)
         desk.rows("UPDATE nightdesk.feed_health SET opened_at = opened_at - interval '1 day' RETURNING 1")
-        clock = HOURLY.waited_until(at(number))
+        desk.until = at(number)
+        desk.write()
         with monkeypatch.context() as patch:
             patch.setattr(feeds, "make", partial(feeds.make, now=lambda: clock))
             desk.run(number, last=last)
@@ -146,7 +149,11 @@ def test_an_hourly_book_decides_by_the_hours_of_the_next_vendor_and_refuses_a_wr
     assert desk.rows(of_hour, at(1)) == [("alpaca",)]
 
     hours.publish(at(6), {ALPACA.feed: {("AAPL", SESSION): 1.02}})
-    decide(6, "quality")
+    with pytest.raises(
+        NotYet, match=r"bar of session 2019-12-02 of SPY, AAPL, BAC .*waited for until 21:30 UTC"
+    ):
+        decide(6, "quality")
+    decide(6, "quality", clock=get_calendar().known_from(SESSION) + timedelta(minutes=1))
     [(body,)] = desk.rows("SELECT body FROM nightdesk.alerts WHERE subject LIKE '%%in quarantine: AAPL'")
     [right] = [bar[4] for bar in hours.bars["AAPL"] if bar[0] == SESSION]
     assert f"the close of {1.02 * right:g} and that of {right:g} of the second source (files:" in str(body)

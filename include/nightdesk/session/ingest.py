@@ -137,6 +137,8 @@ def store_bars(context: Context) -> Stored:
 
     Raises
     ------
+    NotYet
+        When an hourly book's decision at a close comes before the bars of its session; what came is kept.
     Transient
         When so much did not come for a passing reason that the session would have to stop; what came is kept.
     Refused
@@ -187,6 +189,7 @@ def store_bars(context: Context) -> Stored:
     without = tuple(one for one in without if book.is_simulated(book.account_of(one)))
     if without:
         counts["without_volume"] = ", ".join(without)
+    _await_the_day(context, bars)
     _ask_again_where_needed(context, unheard)
     return Stored(counts, note_rows(fetched))
 
@@ -248,6 +251,25 @@ def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
         raise NotYet(
             f"{context.book.name} {context.name}: the hour's bar of {', '.join(late)} has not come; it is "
             f"waited for until {until:%H:%M} UTC (schedule.wait_minutes), then decided without"
+        )
+
+
+def _await_the_day(context: Context, bars: pd.DataFrame) -> None:
+    """Raise `NotYet` where an hourly book decides at a close before the bars of its session are known.
+
+    Its hour is known minutes after the close, and the session's own bar half an hour after it. The orders of
+    that decision are meant for the next open, so they lose nothing by the wait.
+    """
+    if not context.is_hourly or not context.schedule.is_last(context.as_of):
+        return
+    known, session = context.calendar.known_from(context.session), np.datetime64(context.session, "s")
+    there = {*bars.loc[bars["session"] == session, "symbol"], *context.book.continuous_symbols}
+    late = [symbol for symbol in context.book.panel_symbols if symbol not in there]
+    if late and now(context.conn) < known:
+        raise NotYet(
+            f"{context.book.name} {context.name}: the bar of session {context.session} of {', '.join(late)} "
+            f"has not come; it is waited for until {known:%H:%M} UTC, when the session's bars are known",
+            due=known,
         )
 
 
