@@ -72,8 +72,8 @@ class VendorDesk:
             return list(cursor.fetchall())
 
     def mailed(self, subject: str) -> str:
-        """The text of the one mail whose subject ends so."""
-        [text] = [text_of(got) for _, got in self.mail.received if got["Subject"].endswith(subject)]
+        """The text of the newest mail whose subject ends so: what is held once a session is settled is graver."""
+        *_, text = [text_of(got) for _, got in self.mail.received if got["Subject"].endswith(subject)]
         return " ".join(text.split())
 
     def close_of(self, symbol: str, day: date) -> float:
