@@ -13,7 +13,7 @@ from tests.end_to_end.desk import Desk, whole_desk
 from tests.end_to_end.hourly_project import BOOK as HOURLY
 from tests.end_to_end.vendor_project import EQUITY, FAULTY, FIRST, HEALED, MULTI, lay_out_vendors, market
 from tests.fakes.smtp import FakeMail, mail_server, text_of
-from tests.matrices.vendors import ALPACA, POLYGON, YAHOO, Market
+from tests.matrices.vendor_entries import ALPACA, POLYGON, YAHOO, VendorMarket
 from tests.session.vendor_day import VendorDay, vendors_of
 from typer.testing import CliRunner
 
@@ -44,7 +44,7 @@ class VendorDesk:
             symbol: [bar for bar in bars if type(bar[0]) is date and bar[0] <= day]
             for symbol, bars in self.vendors.bars.items()
         }
-        YAHOO.fill(self.desk.vendor, Market(days, {}))
+        YAHOO.fill(self.desk.vendor, VendorMarket(days, {}))
         set_clock(self.desk.addresses.nightdesk, get_calendar().known_from(day) + timedelta(hours=1))
         # A minute has passed for every circuit.
         self.rows(
@@ -72,7 +72,7 @@ class VendorDesk:
             return list(cursor.fetchall())
 
     def mailed(self, subject: str) -> str:
-        """The text of the newest mail whose subject ends so: what is held once a session is settled is graver."""
+        """The text of the newest mail whose subject ends so: once it is settled, what is held is graver."""
         *_, text = [text_of(got) for _, got in self.mail.received if got["Subject"].endswith(subject)]
         return " ".join(text.split())
 

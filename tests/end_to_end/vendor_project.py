@@ -12,7 +12,7 @@ from tests.end_to_end.hourly_project import BOOK as HOURLY
 from tests.end_to_end.hourly_project import lay_out_hours
 from tests.end_to_end.project import ROOT
 from tests.hourly_book import SYMBOLS, hourly_tree
-from tests.matrices.vendors import MarketBar
+from tests.matrices.vendor_entries import MarketBar
 from tests.session.new_desk import random_walks
 
 from nightdesk.core.calendar import get_calendar

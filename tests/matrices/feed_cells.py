@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from tests.fakes.loopback import Bad
 from tests.fakes.scripted import Asked, Spoil
 from tests.matrices.faulting import Cell
-from tests.matrices.feed_faults import FeedFault, Good, Trouble
-from tests.matrices.feed_scenes import NewsScene, Scene
+from tests.matrices.feed_faults import FeedFault, Good, LaidFault
+from tests.matrices.feed_scenes import FeedScene, NewsScene
 
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.feeds.source_fault import ATTEMPTS, LONGEST_WAIT_SECONDS
@@ -47,12 +47,12 @@ class Attempt:
     seconds: float = 0.0
 
 
-def try_feed_cell(scene: Scene, fault: FeedFault, *, service: bool, once: bool = False) -> Cell:
+def try_feed_cell(scene: FeedScene, fault: FeedFault, *, service: bool, once: bool = False) -> Cell:
     """One cell of the matrix.
 
     Parameters
     ----------
-    scene : Scene
+    scene : FeedScene
         The column, with or without a second source.
     fault : FeedFault
         The row.
@@ -82,7 +82,7 @@ def try_feed_cell(scene: Scene, fault: FeedFault, *, service: bool, once: bool =
     return Cell(words, tuple(wrong))
 
 
-def _lay(scene: Scene, trouble: Trouble, where: str, *, once: bool) -> dict[str, str] | None:
+def _lay(scene: FeedScene, trouble: LaidFault, where: str, *, once: bool) -> dict[str, str] | None:
     """Lay a trouble at the vendor; the environment, None where it is as ever though it should differ."""
     environ = trouble.environ(scene.server.environ)
     if trouble.spoil is None:
@@ -98,13 +98,13 @@ def _lay(scene: Scene, trouble: Trouble, where: str, *, once: bool) -> dict[str,
     return environ
 
 
-def _change(scene: Scene, trouble: Trouble) -> None:
+def _change(scene: FeedScene, trouble: LaidFault) -> None:
     scene.serve(other=True)
     trouble.rows_changed = True
     trouble.met += 1
 
 
-def _counting(trouble: Trouble, spoil: Spoil) -> Spoil:
+def _counting(trouble: LaidFault, spoil: Spoil) -> Spoil:
     """The same, counting the answers that it changes."""
 
     def answer(asked: Asked, good: Good) -> Bad:
@@ -131,7 +131,7 @@ def _listening() -> Iterator[io.StringIO]:
         root.setLevel(level)
 
 
-def _attempt(scene: Scene) -> Attempt:
+def _attempt(scene: FeedScene) -> Attempt:
     tried, began = Attempt(), time.monotonic()
     with _listening() as heard:
         try:
@@ -145,7 +145,7 @@ def _attempt(scene: Scene) -> Attempt:
     return tried
 
 
-def _wrong(scene: Scene, tried: Attempt, trouble: Trouble, faulty: tuple[str, ...]) -> list[str]:
+def _wrong(scene: FeedScene, tried: Attempt, trouble: LaidFault, faulty: tuple[str, ...]) -> list[str]:
     """All that a desk never does."""
     wrong = [*scene.invented(trouble.rows_changed), *scene.halved()]
     if tried.error is not None and not isinstance(tried.error, Transient | Refused):
@@ -171,7 +171,7 @@ def _wrong(scene: Scene, tried: Attempt, trouble: Trouble, faulty: tuple[str, ..
     return wrong
 
 
-def _left_behind(scene: Scene) -> list[str]:
+def _left_behind(scene: FeedScene) -> list[str]:
     """What a step that failed at its ingest must not have written."""
     done = scene.all_of(
         "SELECT known_by FROM nightdesk.runs WHERE as_of = %s AND known_by IS NOT NULL", scene.then
@@ -182,7 +182,7 @@ def _left_behind(scene: Scene) -> list[str]:
     return ["a failed ingest has said what the decision knows"] * bool(done)
 
 
-def _untold(scene: Scene, tried: Attempt, trouble: Trouble) -> list[str]:
+def _untold(scene: FeedScene, tried: Attempt, trouble: LaidFault) -> list[str]:
     """Symbols without a bar of which nobody is told, and a source that failed in silence."""
     alerts = "\n".join(
         f"{subject}\n{body}" for subject, body in scene.all_of("SELECT subject, body FROM nightdesk.alerts")
@@ -206,7 +206,7 @@ def _untold(scene: Scene, tried: Attempt, trouble: Trouble) -> list[str]:
     ]
 
 
-def _words(scene: Scene, tried: Attempt, faulty: tuple[str, ...]) -> str:
+def _words(scene: FeedScene, tried: Attempt, faulty: tuple[str, ...]) -> str:
     """What the desk did, as `LEGEND` has it."""
     if tried.error is not None:
         return "Transient" if isinstance(tried.error, Transient) else "Refused"
@@ -221,7 +221,7 @@ def _words(scene: Scene, tried: Attempt, faulty: tuple[str, ...]) -> str:
     return "second" if scene.vendor.feed not in sources else "partly second"
 
 
-def _healed(scene: Scene) -> list[str]:
+def _healed(scene: FeedScene) -> list[str]:
     """Run the steps again with a vendor that is well: everything is its own then."""
     scene.server.heal()
     if scene.long_page:

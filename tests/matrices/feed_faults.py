@@ -29,7 +29,7 @@ Good = Callable[[Asked], Bad]
 
 
 @dataclass
-class Trouble:
+class LaidFault:
     """A fault that is laid at a server.
 
     Attributes
@@ -70,25 +70,25 @@ class FeedFault:
     """A row: how the trouble is made, whether it is the whole service's, whether one answer can be bad."""
 
     name: str
-    make: Callable[[], Trouble]
+    make: Callable[[], LaidFault]
     only_service: bool = False
     single: bool = True
 
 
-def _always(answer: Bad) -> Callable[[], Trouble]:
-    return lambda: Trouble(lambda asked, good: answer)
+def _always(answer: Bad) -> Callable[[], LaidFault]:
+    return lambda: LaidFault(lambda asked, good: answer)
 
 
-def _changing(change: Callable[[str], str | Bad], late: bool = False) -> Callable[[], Trouble]:
+def _changing(change: Callable[[str], str | Bad], late: bool = False) -> Callable[[], LaidFault]:
     """Each good answer is changed; one that stays as it was is not met."""
 
-    def make() -> Trouble:
+    def make() -> LaidFault:
         def spoil(asked: Asked, good: Good) -> Bad:
             answer = good(asked)
             made = change(answer.body)
             return made if isinstance(made, Bad) else replace(answer, body=made)
 
-        return Trouble(spoil, late=late)
+        return LaidFault(spoil, late=late)
 
     return make
 
@@ -143,12 +143,14 @@ def _is_first(asked: Asked) -> bool:
     return _OF_PAGES.isdisjoint(asked.query)
 
 
-def _breaking() -> Trouble:
+def _breaking() -> LaidFault:
     """All pages but the first fail."""
-    return Trouble(lambda asked, good: good(asked) if _is_first(asked) else Bad(500, "{}"), short_pages=True)
+    return LaidFault(
+        lambda asked, good: good(asked) if _is_first(asked) else Bad(500, "{}"), short_pages=True
+    )
 
 
-def _twice() -> Trouble:
+def _twice() -> LaidFault:
     """The second page is the first one again, once; then it goes on."""
     first: dict[str, Bad] = {}
 
@@ -157,10 +159,10 @@ def _twice() -> Trouble:
             first[asked.path] = good(asked)
         return first.pop(asked.path, None) or good(asked) if not _is_first(asked) else first[asked.path]
 
-    return Trouble(spoil, short_pages=True)
+    return LaidFault(spoil, short_pages=True)
 
 
-def _endless() -> Trouble:
+def _endless() -> LaidFault:
     """Every page is the first one, which names a next one."""
     first: dict[str, Bad] = {}
 
@@ -169,12 +171,12 @@ def _endless() -> Trouble:
             first[asked.path] = good(asked)
         return first.get(asked.path) or good(asked)
 
-    return Trouble(spoil, short_pages=True)
+    return LaidFault(spoil, short_pages=True)
 
 
-def _moving() -> Trouble:
+def _moving() -> LaidFault:
     """Once the first page is given the vendor has other rows."""
-    trouble = Trouble(short_pages=True)
+    trouble = LaidFault(short_pages=True)
 
     def spoil(asked: Asked, good: Good) -> Bad:
         answer = good(asked)
@@ -207,9 +209,9 @@ def _later(asked: Asked, days: int = 6) -> Asked:
     return replace(asked, path=moved(asked.path), query={key: moved(one) for key, one in asked.query.items()})
 
 
-def _more(ahead: bool) -> Callable[[], Trouble]:
+def _more(ahead: bool) -> Callable[[], LaidFault]:
     """What lies after the span that was asked for is given too."""
-    return lambda: Trouble(lambda asked, good: good(_later(asked)), ahead=ahead)
+    return lambda: LaidFault(lambda asked, good: good(_later(asked)), ahead=ahead)
 
 
 def _without_key(environ: dict[str, str]) -> dict[str, str]:
@@ -236,10 +238,12 @@ _HTML = {"Content-Type": "text/html"}
 _BUSY_UNTIL = f"{datetime(2100, 1, 1, tzinfo=UTC):%a, %d %b %Y %H:%M:%S GMT}"
 
 FAULTS: tuple[FeedFault, ...] = (
-    FeedFault("no key", lambda: Trouble(environ=_without_key), only_service=True, single=False),
-    FeedFault("wrong key", lambda: Trouble(environ=_wrong_key), only_service=True, single=False),
-    FeedFault("connection refused", lambda: Trouble(environ=_nobody_there), only_service=True, single=False),
-    FeedFault("unknown symbol", lambda: Trouble(unknown=True), single=False),
+    FeedFault("no key", lambda: LaidFault(environ=_without_key), only_service=True, single=False),
+    FeedFault("wrong key", lambda: LaidFault(environ=_wrong_key), only_service=True, single=False),
+    FeedFault(
+        "connection refused", lambda: LaidFault(environ=_nobody_there), only_service=True, single=False
+    ),
+    FeedFault("unknown symbol", lambda: LaidFault(unknown=True), single=False),
     FeedFault("401", _always(Bad(401, "{}"))),
     FeedFault("403", _always(Bad(403, "{}"))),
     FeedFault("400", _always(Bad(400, "{}"))),
@@ -251,7 +255,7 @@ FAULTS: tuple[FeedFault, ...] = (
     FeedFault("500", _always(Bad(500, "Internal Server Error"))),
     FeedFault("redirect", _always(Bad(302, "{}", {"Location": "http://127.0.0.1:9/"}))),
     FeedFault("reset", _always(Bad(0))),
-    FeedFault("time-out", lambda: Trouble(lambda asked, good: Bad(silence=2 * READ_SECONDS), late=True)),
+    FeedFault("time-out", lambda: LaidFault(lambda asked, good: Bad(silence=2 * READ_SECONDS), late=True)),
     FeedFault("trickle", _changing(lambda body: Bad(body=body.ljust(200), pause=0.02), late=True)),
     FeedFault("too large", _changing(lambda body: body + " " * _TOO_LARGE)),
     FeedFault("HTML", _always(Bad(200, "<html><body>Back soon</body></html>", _HTML))),

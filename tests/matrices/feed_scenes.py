@@ -20,7 +20,7 @@ from tests.clock import set_clock
 from tests.hourly import HOURLY
 from tests.matrices.feed_faults import MOST_PAGES, READ_SECONDS, WHOLE_SECONDS
 from tests.matrices.kept_rows import KeptRows
-from tests.matrices.vendors import Fed, Market, MarketBar, Vendor
+from tests.matrices.vendor_entries import Fed, MarketBar, Vendor, VendorMarket
 from tests.session import hourly_desk, small_desk
 from tests.session.hourly_desk import HourlyDesk
 from tests.session.new_desk import new_desk
@@ -38,7 +38,7 @@ StoredBar = tuple[str, Any, str, float, float, float, float, float]
 Values = tuple[float, float, float, float, float]
 
 
-class Scene(ABC):
+class FeedScene(ABC):
     """A desk that has decided once, and the vendor as it stands some decisions later.
 
     Parameters
@@ -100,7 +100,7 @@ class Scene(ABC):
         """Let files have what there is at a decision: a bar of the future is refused."""
 
     @abstractmethod
-    def market(self, until: datetime) -> Market:
+    def market(self, until: datetime) -> VendorMarket:
         """What there is by an instant."""
 
     @abstractmethod
@@ -136,7 +136,7 @@ class Scene(ABC):
         if other:
             rows = bars[self.symbol]
             bars[self.symbol] = [_dearer(one) for one in (_before(rows[0]), *rows)]
-        self.vendor.fill(self.server, Market(bars, market.dividends, market.headlines))
+        self.vendor.fill(self.server, VendorMarket(bars, market.dividends, market.headlines))
 
     def restore(self) -> None:
         """Let everything be as it was, and the vendor well."""
@@ -204,7 +204,7 @@ class Scene(ABC):
             return list(cursor.fetchall())
 
 
-class BarScene(Scene):
+class BarScene(FeedScene):
     """Bars of days or hours, compared with what the vendor and the second source have."""
 
     stored: ClassVar[str]
@@ -324,12 +324,12 @@ class DayScene(BarScene):
             found.append((opens[day], symbol, (date.fromisoformat(day), *numbers)))  # type: ignore[arg-type]
         return found
 
-    def market(self, until: datetime) -> Market:
+    def market(self, until: datetime) -> VendorMarket:
         bars: dict[str, list[MarketBar]] = {}
         for opens, symbol, bar in self.all_bars:
             if opens <= until:
                 bars.setdefault(symbol, []).append(bar)
-        return Market(bars, {self.symbol: (small_desk.session(2), 0.25)})
+        return VendorMarket(bars, {self.symbol: (small_desk.session(2), 0.25)})
 
     def symbols(self) -> tuple[str, ...]:
         return (*small_desk.UNIVERSE, "^VIX")
@@ -366,18 +366,18 @@ class HourScene(BarScene):
         self.desk.write()
 
     @cached_property
-    def allhalves(self) -> list[tuple[str, MarketBar]]:
+    def all_halves(self) -> list[tuple[str, MarketBar]]:
         """All half hours of the market."""
         hours = sorted(self.desk.hours.items())
         return [(symbol, half) for (symbol, end), bar in hours for half in halves(end, bar)]
 
-    def market(self, until: datetime) -> Market:
+    def market(self, until: datetime) -> VendorMarket:
         bars: dict[str, list[MarketBar]] = {}
         for symbol, half in self.all_halves:
             if half[0] <= until:
                 bars.setdefault(symbol, []).append(half)
         session = HOURLY.session_of(self.then)
-        return Market(bars, {self.symbol: (get_calendar().shift(session, -1), 0.25)})
+        return VendorMarket(bars, {self.symbol: (get_calendar().shift(session, -1), 0.25)})
 
     def symbols(self) -> tuple[str, ...]:
         return hourly_desk.SYMBOLS
@@ -424,15 +424,15 @@ class NewsScene(DayScene):
             for hours, symbol in ((1, "GLD"), (2, "SPY"), (3, "QQQ"))
         ]
 
-    def market(self, until: datetime) -> Market:
-        return Market({}, {}, [one for one in self.told() if one[0] <= until])
+    def market(self, until: datetime) -> VendorMarket:
+        return VendorMarket({}, {}, [one for one in self.told() if one[0] <= until])
 
     def serve(self, *, without: str | None = None, ahead: bool = False, other: bool = False) -> None:
         market = self.market(self.clock + timedelta(days=5) if ahead else self.clock)
         told = [one for one in market.headlines if one[1] != without]
         if other:
             told = [(told[0][0], told[0][1], "one more"), *told]
-        self.vendor.fill(self.server, Market({}, {}, told))
+        self.vendor.fill(self.server, VendorMarket({}, {}, told))
 
     def awaited(self) -> tuple[str, ...]:
         return ("GLD", "SPY", "QQQ")
@@ -459,7 +459,7 @@ class NewsScene(DayScene):
         return []
 
 
-SCENES: Mapping[Fed, type[Scene]] = {Fed.DAYS: DayScene, Fed.HOURS: HourScene, Fed.NEWS: NewsScene}
+SCENES: Mapping[Fed, type[FeedScene]] = {Fed.DAYS: DayScene, Fed.HOURS: HourScene, Fed.NEWS: NewsScene}
 
 
 def _before(bar: MarketBar) -> MarketBar:

@@ -1,7 +1,7 @@
 """The feed matrix: every way in which a vendor's service can answer badly meets the ingest of a small book.
 
-``python -m tests.matrices.feeds`` prints what came of each, for every vendor (`tests.matrices.vendors`): of
-bad answers of one symbol, of the whole service, and of a single bad answer; with a good second source and
+``python -m tests.matrices.feeds`` prints what came of each, for every entry of `vendor_entries`:
+of bad answers of one symbol, of the whole service, and of a single bad answer; with a good second source and
 without. The steps ingest and quality are the desk's own, with its database; the vendor is asked by its own
 client over the wire. A bar that no source gave, a symbol that is missing without a word, an answer that is
 stored by halves, a key in an error or a table, and a wait without end are violations.
@@ -21,10 +21,10 @@ from tests.conftest import Databases
 from tests.matrices.faulting import Cell
 from tests.matrices.feed_cells import LEGEND, try_feed_cell
 from tests.matrices.feed_faults import FAULTS, FeedFault
-from tests.matrices.feed_scenes import SCENES, Scene
+from tests.matrices.feed_scenes import SCENES, FeedScene
 from tests.matrices.parts import WORKERS, in_parts
 from tests.matrices.table import table
-from tests.matrices.vendors import IN_BRIEF, VENDORS, Fed, Vendor
+from tests.matrices.vendor_entries import IN_BRIEF, VENDORS, Fed, Vendor
 from tests.session.new_desk import random_walks
 from tests.session.quick_checks import check_quickly
 
@@ -73,7 +73,7 @@ def part_of(number: int, *, parts: int, brief: bool, only: str) -> Cells:
     return cells
 
 
-def _cells_of(scene: Scene, faults: Sequence[FeedFault], *, brief: bool) -> Cells:
+def _cells_of(scene: FeedScene, faults: Sequence[FeedFault], *, brief: bool) -> Cells:
     cells: Cells = {}
     for fault in faults:
         for way in WAYS:

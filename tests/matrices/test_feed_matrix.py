@@ -7,7 +7,7 @@ from tests.matrices.feed_cells import LEGEND
 from tests.matrices.feed_faults import FAULTS
 from tests.matrices.feeds import ALONE, SECOND, SERVICE, SYMBOL, WAYS
 from tests.matrices.programs import rows_of
-from tests.matrices.vendors import IN_BRIEF, VENDORS
+from tests.matrices.vendor_entries import IN_BRIEF, VENDORS
 
 
 def meet_all(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:

@@ -9,7 +9,7 @@ import yaml
 from tests.clock import set_clock
 from tests.hourly import HOURLY
 from tests.matrices.feed_scenes import halves
-from tests.matrices.vendors import ALPACA, POLYGON, MarketBar
+from tests.matrices.vendor_entries import ALPACA, POLYGON, MarketBar
 from tests.session.hourly_desk import SESSION, HourlyDesk, at
 from tests.session.small_desk import SmallDesk, instant, session
 from tests.session.test_quarantine import close_of, ordered

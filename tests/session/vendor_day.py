@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from tests.fakes.loopback import Bad
-from tests.matrices.vendors import ALPACA, POLYGON, Market, MarketBar, Vendor
+from tests.matrices.vendor_entries import ALPACA, POLYGON, MarketBar, Vendor, VendorMarket
 
 from nightdesk.core.calendar import get_calendar
 
@@ -58,7 +58,7 @@ class VendorDay:
                 symbol: [_times(bar, factors.get((symbol, bar[0]), 1.0)) for bar in rows if bar[0] in over]
                 for symbol, rows in self.bars.items()
             }
-            vendor.fill(self.servers[vendor.feed], Market(bars, {}))
+            vendor.fill(self.servers[vendor.feed], VendorMarket(bars, {}))
 
     def be_down(self, vendor: Vendor) -> None:
         """From now on it fails whatever it is asked."""

@@ -13,7 +13,6 @@ from tests.fakes import alpaca_bars, alpaca_news, polygon
 from tests.fakes.alpaca_bars import FakeAlpacaBars
 from tests.fakes.alpaca_news import Article, FakeAlpacaNews
 from tests.fakes.polygon import FakePolygon, Ticker, at_midnight
-from tests.fakes.scripted import ScriptedServer
 from tests.fakes.yahoo import Chart, FakeYahoo, chart_of
 
 from nightdesk.feeds.spellings import to_polygon
@@ -31,7 +30,7 @@ class Fed(StrEnum):
 
 
 @dataclass(frozen=True)
-class Market:
+class VendorMarket:
     """All that a vendor has.
 
     Attributes
@@ -74,7 +73,7 @@ class Vendor:
     gives: Fed
     feed: str
     fake: Callable[[], Any]
-    fill: Callable[[Any, Market], None]
+    fill: Callable[[Any, VendorMarket], None]
     where: Callable[[str], str]
     pages: bool = True
 
@@ -83,7 +82,7 @@ class Vendor:
         return tuple(value for name, value in server.environ.items() if not name.endswith("_URL"))
 
 
-def _polygon(server: FakePolygon, market: Market) -> None:
+def _polygon(server: FakePolygon, market: VendorMarket) -> None:
     server.tickers = {
         to_polygon(symbol): Ticker(
             [(_starting(one[0], symbol), *one[1:]) for one in bars],
@@ -93,7 +92,7 @@ def _polygon(server: FakePolygon, market: Market) -> None:
     }
 
 
-def _alpaca(server: FakeAlpacaBars, market: Market) -> None:
+def _alpaca(server: FakeAlpacaBars, market: VendorMarket) -> None:
     server.bars = {}
     for symbol, bars in market.bars.items():
         for size, kind in (("30Min", True), ("1Day", False)):
@@ -108,7 +107,7 @@ def _alpaca(server: FakeAlpacaBars, market: Market) -> None:
     ]
 
 
-def _yahoo(server: FakeYahoo, market: Market) -> None:
+def _yahoo(server: FakeYahoo, market: VendorMarket) -> None:
     server.charts = {
         symbol: Chart(
             [(day, *prices, int(volume)) for day, *prices, volume in bars],  # type: ignore[misc]
@@ -119,7 +118,7 @@ def _yahoo(server: FakeYahoo, market: Market) -> None:
     }
 
 
-def _alpaca_news(server: FakeAlpacaNews, market: Market) -> None:
+def _alpaca_news(server: FakeAlpacaNews, market: VendorMarket) -> None:
     server.articles = [
         Article(number, words, [symbol.replace("-", "")], moment)
         for number, (moment, symbol, words) in enumerate(market.headlines, 1)
@@ -177,6 +176,3 @@ VENDORS: tuple[Vendor, ...] = (
 
 #: Those of the brief form, whose set-up takes most of its time.
 IN_BRIEF = ("polygon", "alpaca, hours", "yahoo", "alpaca, news")
-
-#: A server of any of them.
-Server = ScriptedServer
