@@ -72,8 +72,8 @@ class VendorDesk:
             return list(cursor.fetchall())
 
     def mailed(self, subject: str) -> str:
-        """The text of the newest mail whose subject ends so: once it is settled, what is held is graver."""
-        *_, text = [text_of(got) for _, got in self.mail.received if got["Subject"].endswith(subject)]
+        """The text of the one mail whose subject ends so."""
+        [text] = [text_of(got) for _, got in self.mail.received if got["Subject"].endswith(subject)]
         return " ".join(text.split())
 
     def close_of(self, symbol: str, day: date) -> float:
@@ -151,7 +151,7 @@ def test_a_vendor_that_is_down_and_one_that_is_wrong_cost_each_book_one_symbol_f
         assert set(out) <= set(wrong)
         true = fed.close_of(symbol, FAULTY)
         both = f"{symbol}: the close of {1.02 * true:g} and that of {true:g} of the second source (yahoo)"
-        words = fed.mailed(f"{book} {FAULTY}: in quarantine: {symbol}")
+        words = fed.mailed(f"CRITICAL {book} {FAULTY}: in quarantine: {symbol}")
         assert both.removeprefix(f"{symbol}: ") in words
         assert "It is held: " in words
         kept[book] = fed.held(book, symbol, FAULTY)
