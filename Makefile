@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all kill-matrix fault-matrix feed-matrix lint format bench audit coverage reference lock
+.PHONY: help env run stop test test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -32,6 +32,9 @@ fault-matrix: env ## let the broker answer badly in every way to every call; fai
 
 feed-matrix: env ## let every vendor of data answer badly in every way; fails when something is invented or missed unseen
 	@$(PY) -m tests.matrices.feeds
+
+dirty-data: env ## plant every defect of market data at every vendor; fails when one is not caught as promised
+	@$(PY) -m tests.matrices.dirty_data
 
 lint: env ## ruff, mypy and the import contracts
 	@.venv/bin/ruff check .

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
 
@@ -22,6 +22,8 @@ class Asked:
 
     def within(self, where: str) -> bool:
         """Whether it is one of those that `where` names, as `ScriptedServer.script` says."""
+        if f"{self.path}?{urlencode(self.query)}".startswith(where):
+            return True
         path, _, wanted = where.partition("?")
         pairs = [one.partition("=") for one in wanted.split("&") if one]
         return unquote(self.path).startswith(path) and all(

@@ -7,7 +7,7 @@ quote), and when the desk stored it. A decision reads the newest version that it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
@@ -26,17 +26,29 @@ class FactKind:
         The column of the day that it is of; subject and day tell a fact from every other.
     values : mapping of str to type
         Its other columns; float, str or date. What is not known is NaN, empty or None.
+    by_source : bool
+        Whether what two sources say of one subject and day are two facts, and not two versions of one.
     """
 
     name: str
     subject: str
     day: str
-    values: Mapping[str, type]
+    values: Mapping[str, type] = field(hash=False)
+    by_source: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Its columns in their order."""
         return (self.subject, self.day, "known_at", *self.values, "source")
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell a fact from every other; what differs beside them are its versions."""
+        return (self.subject, self.day, "source") if self.by_source else (self.subject, self.day)
+
+    def columns_of(self, *types: type) -> tuple[str, ...]:
+        """Those of its values that are of these types, in their order."""
+        return tuple(name for name, one in self.values.items() if one in types)
 
 
 def _kind(name: str, subject: str, day: str, **values: type) -> FactKind:
@@ -70,6 +82,17 @@ LISTINGS = _kind(
 
 #: The last quote of a session: prices in dollars, sizes in units.
 QUOTES = _kind("quotes", "symbol", "session", bid=float, ask=float, bid_size=float, ask_size=float)
+
+#: The close of a session as a source says it that the book's bars are compared with; dollars. No key of
+#: `feeds` names its sources: `feeds.compare_with` does.
+SECOND_CLOSES = FactKind(
+    "second_closes", "symbol", "session", MappingProxyType({"close": float}), by_source=True
+)
+
+#: Of which classes of instruments a kind says something, where that is not all of a book's.
+FACT_CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {EARNINGS.name: ("equity",), LISTINGS.name: ("equity", "etf"), QUOTES.name: ("equity", "etf")}
+)
 
 #: By name.
 FACT_KINDS: Mapping[str, FactKind] = MappingProxyType(

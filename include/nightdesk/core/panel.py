@@ -7,8 +7,8 @@ rows are the instants of a schedule: the sessions of a daily book, the hours of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -148,6 +148,9 @@ class Panel:
         None where the rows are sessions.
     funding : FundingHistory
         Rates of perpetuals that have a history; asked by instants, whatever the rows are.
+    facts : mapping of str to ndarray of shape (n_sessions, n_symbols)
+        What was known of facts beside prices at each row, by the names of their factors; empty in a book that
+        reads none. See `nightdesk.core.fact_arrays`.
     """
 
     sessions: Sessions
@@ -171,6 +174,7 @@ class Panel:
     findings: tuple[ActionFinding, ...] = ()
     hours: Hours | None = None
     funding: FundingHistory = NO_HISTORY
+    facts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -189,7 +193,8 @@ class Panel:
         last = self.sessions[length - 1] if length else None
         found = tuple(one for one in self.findings if last is not None and one.session <= last)
         hours = None if self.hours is None else self.hours.until(length)
-        return replace(self, **cut, findings=found, hours=hours)
+        facts = {name: one[:length] for name, one in self.facts.items()}
+        return replace(self, **cut, findings=found, hours=hours, facts=facts)
 
     @property
     def days(self) -> Panel:
@@ -248,7 +253,7 @@ class Panel:
 FILL_FIELDS = ("open", "low", "high", "volume")
 
 _BY_SESSION = tuple(
-    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours", "funding")
+    one.name for one in fields(Panel) if one.name not in ("symbols", "findings", "hours", "funding", "facts")
 )
 
 

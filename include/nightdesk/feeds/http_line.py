@@ -41,6 +41,9 @@ class HttpLine:
         The same of headers.
     access : str
         What a refusal of access says of the key.
+    verdict : callable, optional
+        What the text of an answer says beyond its status, such as that a limit is used up; None where
+        nothing.
     timeout : float
         Seconds for the connection, and for each next byte.
     sleep : callable
@@ -55,6 +58,7 @@ class HttpLine:
         secrets: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         access: str = "its key is unknown, or may not do this",
+        verdict: Callable[[str], SourceFault | None] = lambda text: None,
         timeout: float = 15.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -63,7 +67,8 @@ class HttpLine:
         parts = [part for value in self._headers.values() for part in value.split(" ")]
         refuse_unsendable(what, *self._secrets.values(), *parts)
         self._address = checked_address(what, address, address)
-        self._access, self._timeout, self._sleep = access, timeout, sleep
+        self._access, self._verdict = access, verdict
+        self._timeout, self._sleep = timeout, sleep
 
     def json(self, wanted: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """The answer to one request as JSON.
@@ -102,6 +107,9 @@ class HttpLine:
                 response = session.get(
                     f"{self._address}{path}", params={**params, **self._secrets}, headers=self._headers
                 )
+                said_otherwise = self._verdict(response.text)
+                if said_otherwise is not None:
+                    raise said_otherwise
                 if response.status_code != 200:
                     raise fault_of_status(response, self._access, self._said(response.text))
                 return response.json() if as_json else _as_text(response.content, wanted)

@@ -23,7 +23,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Facts:
+class FetchedFacts:
     """What a source gave of one kind.
 
     Attributes
@@ -66,12 +66,12 @@ class FactFeed(ABC):
         self.now = now
 
     @abstractmethod
-    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> Facts:
+    def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         """Facts of `subjects` whose day, or whose `known_at`, lies from `first` to `last`, both included.
 
         Where a source tells no version of its own, a fact is known when it was fetched, or at the instant
-        that the publisher's calendar gives. A subject for which nothing came is named in `Facts.missing`;
-        its fault never loses the others.
+        that the publisher's calendar gives. A subject for which nothing came is named in
+        `FetchedFacts.missing`; its fault never loses the others.
 
         Raises
         ------
