@@ -136,9 +136,10 @@ class Quality:
         if n is not None and finding.check == "adjustment_jump":
             return self._explain_adjustment(finding, t, n)
         if n is not None and finding.check == "source_deviation" and self.compare is not None:
+            name = "" if self.compare_with is None else f" ({self.compare_with})"
             return (
                 f"{finding.symbol}: the close of {self.panel.close[t, n]:g} and that of "
-                f"{self.compare[t, n]:g} of the second source ({self.compare_with}) lie "
+                f"{self.compare[t, n]:g} of the second source{name} lie "
                 f"{finding.value:.1%} apart, beyond the limit of {finding.limit:.1%}"
             )
         return finding.words
