@@ -38,6 +38,10 @@ FIRST_STEP, LAST_STEP = "ingest", "close"
 
 #: A run whose turn has not come gives its slot back for this long.
 TURN_PAUSE = timedelta(seconds=10)
+
+#: The longest pause before what is due at a known instant is asked for again: it may come before, and vendors
+#: count their requests.
+DUE_PAUSE = timedelta(minutes=5)
 #: After this long the session before is not late but broken, and a person must look.
 TURN_DEADLINE = timedelta(hours=6)
 
@@ -222,7 +226,8 @@ def await_turn_again(first_asked: datetime | None, now: datetime, reason: NotYet
         raise AirflowFailException(
             f"{reason}; waited {hours:.0f} hours: bring the session before to its end, then clear this task"
         ) from reason
-    raise AirflowRescheduleException(now + TURN_PAUSE) from reason
+    pause = TURN_PAUSE if reason.due is None else max(TURN_PAUSE, min(reason.due - now, DUE_PAUSE))
+    raise AirflowRescheduleException(now + pause) from reason
 
 
 class StepOperator(BookOperator):
@@ -334,7 +339,7 @@ class StepOperator(BookOperator):
         """Tell a person of a wait that is no short one."""
         from nightdesk.session.gaps import PATIENCE, tell_waiting
 
-        if asked is None or now - asked < PATIENCE:
+        if asked is None or now - asked < PATIENCE or (reason.due is not None and now < reason.due):
             return
         from desk_failure import tell
 

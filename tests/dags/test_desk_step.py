@@ -88,6 +88,14 @@ def test_a_turn_that_has_not_come_frees_the_slot_for_a_while(first_asked: dateti
     assert again.value.reschedule_date == NOW + timedelta(seconds=10)
 
 
+@pytest.mark.parametrize(("minutes", "pause"), [(25, 300), (2, 120), (0, 10), (-3, 10)])
+def test_what_is_due_at_a_known_instant_is_not_asked_for_every_few_seconds(minutes: int, pause: int) -> None:
+    reason = NotYet("its bar has not come", due=NOW + timedelta(minutes=minutes))
+    with pytest.raises(AirflowRescheduleException) as again:
+        await_turn_again(None, NOW, reason)
+    assert again.value.reschedule_date == NOW + timedelta(seconds=pause)
+
+
 def test_a_turn_that_never_comes_fails_with_what_it_waited_for() -> None:
     with pytest.raises(AirflowFailException, match=r"2025-01-10 is not closed; waited 6 hours"):
         await_turn_again(NOW - TURN_DEADLINE - timedelta(seconds=1), NOW, NotYet("2025-01-10 is not closed"))
@@ -112,13 +120,24 @@ def test_a_session_is_closed_without_a_strategy_but_not_without_a_step(
 class Waits(StepOperator):
     """A step whose turn does not come."""
 
+    due: datetime | None = None
+
     def run_step(self, context: Any, session: date, *, dry_run: bool) -> dict[str, int | str]:
-        raise NotYet("the first of them, 2025-01-06, was not begun")
+        raise NotYet("the first of them, 2025-01-06, was not begun", self.due)
 
 
-@pytest.mark.parametrize(("minutes", "alerts"), [(4, []), (6, ["WARNING multi_asset 2025-01-10 waits"])])
+@pytest.mark.parametrize(
+    ("minutes", "due_in", "alerts"),
+    [
+        (4, None, []),
+        (6, None, ["WARNING multi_asset 2025-01-10 waits"]),
+        (6, 5, []),
+        (6, -1, ["WARNING multi_asset 2025-01-10 waits"]),
+    ],
+    ids=["a while", "long", "long, and due later", "long, and overdue"],
+)
 def test_a_run_that_waits_for_minutes_is_told_once_with_what_it_waits_for(
-    conn: Connection, minutes: int, alerts: list[str]
+    conn: Connection, minutes: int, due_in: int | None, alerts: list[str]
 ) -> None:
     record = BookRecord("multi_asset", date(2025, 1, 3), date(2023, 1, 3), Decimal("1e5"), "paper", "paper")
     start_book(conn, record)
@@ -131,6 +150,7 @@ def test_a_run_that_waits_for_minutes_is_told_once_with_what_it_waits_for(
     form = {"session": "2025-01-10", "dry_run": False}
     context: Any = {"ti": ti, "params": form, "dag_run": run(None, "2025-01-13 12:00")}
     step = Waits(task_id="settle", step="settle", book="multi_asset", calendar="XNYS")
+    step.due = None if due_in is None else datetime.now(UTC) + timedelta(minutes=due_in)
     for _ in range(2):
         with pytest.raises(AirflowRescheduleException):
             step.execute(context)

@@ -14,7 +14,7 @@ import yaml
 from tests.conftest import open_connection
 from tests.dags.conftest import ROOT
 from tests.fakes.smtp import FakeMail, mail_server, text_of
-from tests.fakes.yahoo import SERVER_ERROR, Chart, FakeYahoo
+from tests.fakes.yahoo import SERVER_ERROR, Chart, FakeYahoo, chart_of
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
 from tests.session.small_desk import UNIVERSE, SmallDesk, session
@@ -96,7 +96,7 @@ def test_a_dead_feed_is_one_warning_at_the_second_try_and_its_return_is_told_onc
     desk: SmallDesk, mail: FakeMail, vendor: FakeYahoo
 ) -> None:
     for symbol in (*UNIVERSE, "^VIX"):
-        vendor.always(symbol, SERVER_ERROR)
+        vendor.always(chart_of(symbol), SERVER_ERROR)
     for attempt in range(1, 7):
         made = context("ingest", attempt)
         with pytest.raises(Transient) as raised:

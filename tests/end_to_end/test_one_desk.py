@@ -13,7 +13,7 @@ from tests.end_to_end.project import FRAGILE, LEAKY_STRATEGY, SILENT_STRATEGY, T
 from tests.end_to_end.watched import DAG as FRAGILE_DAG
 from tests.end_to_end.watched import KILLED, OPS, SECRET, TOKEN, Watched, kill, watched_desk
 from tests.fakes.smtp import PASSWORD, html_of, text_of
-from tests.fakes.yahoo import SERVER_ERROR, UNAUTHORIZED
+from tests.fakes.yahoo import SERVER_ERROR, UNAUTHORIZED, chart_of
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.machine import postgres
@@ -131,7 +131,7 @@ def test_a_vendor_that_fails_is_asked_again_later_and_one_that_refuses_fails_the
 ) -> None:
     dag = desk.switch_on(VENDOR)
     for symbol in ("SPY", "^VIX"):
-        desk.vendor.always(symbol, SERVER_ERROR)
+        desk.vendor.always(chart_of(symbol), SERVER_ERROR)
     run = desk.airflow.trigger(dag, FIRST)
     wait_for(
         lambda: desk.airflow.task_states(dag, run)["ingest"] == "up_for_retry" or None,
@@ -139,7 +139,7 @@ def test_a_vendor_that_fails_is_asked_again_later_and_one_that_refuses_fails_the
         "no pause for a retry",
     )
     for symbol in ("SPY", "^VIX"):
-        desk.vendor.always(symbol, UNAUTHORIZED)
+        desk.vendor.always(chart_of(symbol), UNAUTHORIZED)
     (ended,) = desk.airflow.wait(dag, [run], timeout=120)
     assert ended.state == "failed"
     assert desk.attempts(FIRST, "ingest", VENDOR) == ["failed", "failed"]

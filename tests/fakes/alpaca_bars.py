@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from tests.fakes.alpaca_wire import Reply, as_json, handler_of
-from tests.fakes.loopback import LoopbackServer
+from tests.fakes.loopback import Bad, as_json
+from tests.fakes.scripted import ScriptedServer
 
 KEY, SECRET = "PKFAKE7DATAKEY000000", "fake-secret-of-the-data-0123456789abcdef"
 STOCKS, COINS, ACTIONS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars", "/v1/corporate-actions"
@@ -22,20 +21,19 @@ STOCKS, COINS, ACTIONS = "/v2/stocks/bars", "/v1beta3/crypto/us/bars", "/v1/corp
 Row = tuple[datetime, float, float, float, float, float]
 
 
-@dataclass
-class FakeAlpacaBars(LoopbackServer):
-    """The server, a context manager: `bars` by symbol and size, `actions` by kind; `script` answers badly."""
+UNAUTHORIZED = Bad(401, "<html>Authorization Required</html>", {"Content-Type": "text/html"})
 
-    bars: dict[tuple[str, str], Sequence[Row]] = field(default_factory=dict)
-    actions: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    script: dict[str, list[Reply | None]] = field(default_factory=lambda: defaultdict(list))
-    #: Every answer of a path, while it is set.
-    always: dict[str, Reply] = field(default_factory=dict)
-    asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    rows_a_page: int = 10_000
 
-    def __post_init__(self) -> None:
-        self.listen(handler_of(self._answer))
+class FakeAlpacaBars(ScriptedServer):
+    """The server, a context manager: `bars` by symbol and size, `actions` by kind, lists cut into pages of
+    `rows_a_page`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars: dict[tuple[str, str], Sequence[Row]] = {}
+        self.actions: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.rows_a_page = 10_000
 
     @property
     def environ(self) -> dict[str, str]:
@@ -43,30 +41,18 @@ class FakeAlpacaBars(LoopbackServer):
         parts = {"KEY": KEY, "SECRET": SECRET, "URL": self.url}
         return {f"NIGHTDESK_ACCOUNT_ALPACA_DATA_{part}": value for part, value in parts.items()}
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Any,
-        login: tuple[str | None, str | None],
-    ) -> Reply:
-        self.asked.append((path, query))
-        if login != (KEY, SECRET):
-            return Reply(401, b"<html>Authorization Required</html>", {"Content-Type": "text/html"})
-        if self.script[path]:
-            scripted = self.script[path].pop(0)
-            if scripted is not None:
-                return scripted
-        if path in self.always:
-            return self.always[path]
+    def refusal(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad | None:
+        login = (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY"))
+        return None if login == (KEY, SECRET) else UNAUTHORIZED
+
+    def reply(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
         if path in (STOCKS, COINS):
             return self._bars(query)
         if path == ACTIONS:
             return self._actions(query)
         return as_json(404, {"message": "Not Found"})
 
-    def _bars(self, query: Mapping[str, str]) -> Reply:
+    def _bars(self, query: Mapping[str, str]) -> Bad:
         name = query["symbols"]
         start, end = (datetime.fromisoformat(query[one]).astimezone(UTC) for one in ("start", "end"))
         rows = [row for row in self.bars.get((name, query["timeframe"]), ()) if start <= row[0] <= end]
@@ -87,7 +73,7 @@ class FakeAlpacaBars(LoopbackServer):
         more = str(at + limit) if at + limit < len(rows) else None
         return as_json(200, {"bars": {name: page} if page else {}, "next_page_token": more})
 
-    def _actions(self, query: Mapping[str, str]) -> Reply:
+    def _actions(self, query: Mapping[str, str]) -> Bad:
         name, first, last = query["symbols"], query["start"], query["end"]
         found = [
             (kind, one)

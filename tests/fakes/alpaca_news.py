@@ -7,12 +7,12 @@ most 50) and page_token, and articles with all the fields that the description r
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.fakes.alpaca_wire import Reply, as_json, handler_of
-from tests.fakes.loopback import LoopbackServer
+from tests.fakes.loopback import Bad, as_json
+from tests.fakes.scripted import ScriptedServer
 
 from nightdesk.feeds.alpaca_news import VARIABLES
 
@@ -20,25 +20,24 @@ KEY, SECRET = "PKFAKE7NEWSKEY000000", "fake-secret-of-the-news-0123456789abcdef"
 PATH = "/v1beta1/news"
 MOST_A_PAGE = 50
 
-SERVER_ERROR = Reply(500, b'{"message":"internal server error"}')
-BAD_GATEWAY = Reply(502, b"<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
-HTML = Reply(200, b"<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
-EMPTY = Reply(200)
+SERVER_ERROR = Bad(500, '{"message":"internal server error"}')
+BAD_GATEWAY = Bad(502, "<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
+HTML = Bad(200, "<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
+EMPTY = Bad(200)
 ANOTHER_THING = as_json(200, {"bars": {"AAPL": []}})
 NO_LIST = as_json(200, {"news": None, "next_page_token": None})
 NO_ARTICLES = as_json(200, {"news": ["a", 7], "next_page_token": None})
-TRUNCATED = Reply(200, b'{"news": [', {"Content-Type": "application/json"}, claimed=500)
-RESET = Reply(0)
-REDIRECT = Reply(302, b'{"news":[],"next_page_token":null}', {"Location": "/elsewhere"})
+TRUNCATED = Bad(200, '{"news": [', {"Content-Type": "application/json"}, claimed=500)
+RESET = Bad(0)
+REDIRECT = Bad(302, '{"news":[],"next_page_token":null}', {"Location": "/elsewhere"})
 FORBIDDEN = as_json(403, {"message": "forbidden."})
+UNAUTHORIZED = Bad(401, "<html>Authorization Required</html>", {"Content-Type": "text/html"})
 BAD_REQUEST = as_json(400, {"message": "invalid symbols"})
 
 
-def too_many(retry_after: str | None = None) -> Reply:
+def too_many(retry_after: str | None = None) -> Bad:
     """A 429."""
-    return Reply(
-        429, b'{"message":"too many requests."}', {"Retry-After": retry_after} if retry_after else {}
-    )
+    return Bad(429, '{"message":"too many requests."}', {"Retry-After": retry_after} if retry_after else {})
 
 
 @dataclass(frozen=True)
@@ -73,19 +72,13 @@ class Article:
         }
 
 
-@dataclass
-class FakeAlpacaNews(LoopbackServer):
-    """The server, a context manager: `articles` are what it has, `script` makes the next answers bad."""
+class FakeAlpacaNews(ScriptedServer):
+    """The server, a context manager: `articles` are what it has, at most `rows_a_page` of them a page."""
 
-    articles: list[Article] = field(default_factory=list)
-    script: list[Reply] = field(default_factory=list)
-    #: Every answer, while it is set.
-    always: Reply | None = None
-    #: The query of every request that arrived.
-    asked: list[Mapping[str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.listen(handler_of(self._answer))
+    def __init__(self) -> None:
+        super().__init__()
+        self.articles: list[Article] = []
+        self.rows_a_page = MOST_A_PAGE
 
     @property
     def environ(self) -> dict[str, str]:
@@ -93,27 +86,18 @@ class FakeAlpacaNews(LoopbackServer):
         parts = {"key": KEY, "secret": SECRET, "url": self.url}
         return {VARIABLES[part]: value for part, value in parts.items()}
 
-    def _answer(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str],
-        body: Any,
-        login: tuple[str | None, str | None],
-    ) -> Reply:
-        self.asked.append(query)
-        if (method, path) != ("GET", PATH):
-            return as_json(404, {"message": "Not Found"})
-        if login != (KEY, SECRET):
-            return Reply(401, b"<html>Authorization Required</html>", {"Content-Type": "text/html"})
-        if self.script:
-            return self.script.pop(0)
-        return self.always or self._page(query)
+    def refusal(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad | None:
+        login = (headers.get("APCA-API-KEY-ID"), headers.get("APCA-API-SECRET-KEY"))
+        return None if login == (KEY, SECRET) else UNAUTHORIZED
 
-    def _page(self, query: Mapping[str, str]) -> Reply:
+    def reply(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
+        return self._page(query) if path == PATH else as_json(404, {"message": "Not Found"})
+
+    def _page(self, query: Mapping[str, str]) -> Bad:
         limit = int(query.get("limit", "10"))
         if not 1 <= limit <= MOST_A_PAGE:
             return as_json(400, {"message": "invalid limit"})
+        limit = min(limit, self.rows_a_page)
         wanted = set(query["symbols"].split(",")) if "symbols" in query else None
         start, end = (datetime.fromisoformat(query[name]).astimezone(UTC) for name in ("start", "end"))
         found = [

@@ -18,6 +18,7 @@ from tests.fakes.loopback import Bad
 from tests.fakes.scripted import ScriptedServer
 
 KEY = "a-key-of-polygon"
+SPLITS, DIVIDENDS = "/v3/reference/splits", "/v3/reference/dividends"
 NEW_YORK = ZoneInfo("America/New_York")
 
 UNKNOWN_KEY = Bad(401, '{"status":"ERROR","request_id":"1","error":"Unknown API Key"}')

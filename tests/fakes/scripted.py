@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request; of parameters given twice the first."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+    def within(self, where: str) -> bool:
+        """Whether it is one of those that `where` names, as `ScriptedServer.script` says."""
+        if f"{self.path}?{urlencode(self.query)}".startswith(where):
+            return True
+        path, _, wanted = where.partition("?")
+        pairs = [one.partition("=") for one in wanted.split("&") if one]
+        return unquote(self.path).startswith(path) and all(
+            self.query.get(name) == value for name, _, value in pairs
+        )
+
+    def again(self, **changed: str) -> Asked:
+        """The same request with other parameters."""
+        return replace(self, query={**self.query, **changed})
+
+
+#: What is answered in place of a good answer, made of the request and of what gives good ones.
+Spoil = Callable[[Asked, Callable[[Asked], Bad]], Bad]
 
 
 class ScriptedServer(LoopbackServer):
@@ -25,8 +53,8 @@ class ScriptedServer(LoopbackServer):
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.queries: list[dict[str, str]] = []
-        self._scripted: dict[str, list[Bad | None]] = defaultdict(list)
-        self._always: dict[str, Bad] = {}
+        self._scripted: dict[str, list[Bad | Spoil | None]] = defaultdict(list)
+        self._always: dict[str, Bad | Spoil] = {}
         self.listen(self._handler())
 
     @abstractmethod
@@ -37,15 +65,20 @@ class ScriptedServer(LoopbackServer):
         """What the vendor says to a request without its key; None where it has it. No script goes before."""
         return None
 
-    def script(self, where: str, *answers: Bad | None) -> None:
-        """The next requests whose path begins with `where` are answered so; None is a good answer.
+    def script(self, where: str, *answers: Bad | Spoil | None) -> None:
+        """The next requests of some are answered so; None is a good answer.
 
-        The query may follow the path, with its parameters as they were sent: ``/bars?symbol=SPY``.
+        Parameters
+        ----------
+        where : str
+            How the path of those requests begins, unquoted, and which parameters they have:
+            ``/v2/bars?symbols=SPY``.
+        answers : Bad, Spoil or None
         """
         self._scripted[where].extend(answers)
 
-    def always(self, where: str, answer: Bad) -> None:
-        """Every request whose path begins with `where` is answered like this."""
+    def always(self, where: str, answer: Bad | Spoil) -> None:
+        """Every request of some, as `script` names them, is answered like this."""
         self._always[where] = answer
 
     def heal(self) -> None:
@@ -55,19 +88,23 @@ class ScriptedServer(LoopbackServer):
 
     def answer(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
         """What is said to a request."""
-        refused = self.refusal(query, headers)
+        refused, asked = self.refusal(query, headers), Asked(path, query, headers)
         if refused is not None:
             return refused
-        asked = f"{path}?{urlencode(query)}"
         for where, answers in self._scripted.items():
-            if asked.startswith(where) and answers:
+            if answers and asked.within(where):
                 scripted = answers.pop(0)
                 if scripted is not None:
-                    return scripted
+                    return self._given(scripted, asked)
         for where, one in self._always.items():
-            if asked.startswith(where):
-                return one
+            if asked.within(where):
+                return self._given(one, asked)
         return self.reply(path, query, headers)
+
+    def _given(self, one: Bad | Spoil, asked: Asked) -> Bad:
+        if isinstance(one, Bad):
+            return one
+        return one(asked, lambda wanted: self.reply(wanted.path, wanted.query, wanted.headers))
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         fake = self

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
+from tests.fakes.loopback import Bad
+from tests.fakes.scripted import ScriptedServer
 
 CHART = "/v8/finance/chart/"
 
@@ -94,49 +93,27 @@ def _seconds(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, 14, 30, tzinfo=UTC).timestamp())
 
 
-class FakeYahoo(LoopbackServer):
-    """The server, a context manager: `charts` are its good answers, `script` makes the next ones bad."""
+class FakeYahoo(ScriptedServer):
+    """The server, a context manager: `charts` are its good answers."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.charts: dict[str, Chart] = {}
-        self.asked: list[str] = []
-        self._bad: dict[str, list[Bad]] = defaultdict(list)
-        self._always: dict[str, Bad] = {}
-        self.listen(self._handler())
 
-    def script(self, symbol: str, *answers: Bad) -> None:
-        """The next charts of `symbol` are answered like this, one after the other."""
-        self._bad[symbol].extend(answers)
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment variable that leads the feed here."""
+        return {"NIGHTDESK_YAHOO_URL": self.url}
 
-    def always(self, symbol: str, answer: Bad) -> None:
-        """Every chart of `symbol` is answered like this."""
-        self._always[symbol] = answer
+    def reply(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
+        if not path.startswith(CHART):
+            return Bad(200, "crumb" if path.endswith("getcrumb") else "ok")
+        symbol = unquote(path.removeprefix(CHART))
+        if symbol not in self.charts:
+            return NOT_FOUND
+        return Bad(200, self.charts[symbol].as_json(symbol), {"Content-Type": "application/json"})
 
-    def heal(self) -> None:
-        """From now on every answer is good."""
-        self._bad.clear()
-        self._always.clear()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        fake = self
-
-        class Handler(QuietHandler):
-            def do_GET(self) -> None:  # noqa: N802 - so the base calls it
-                path = urlsplit(self.path).path
-                if not path.startswith(CHART):
-                    self.give(Bad(200, "crumb" if path.endswith("getcrumb") else "ok"))
-                    return
-                symbol = unquote(path.removeprefix(CHART))
-                fake.asked.append(symbol)
-                if fake._bad[symbol]:
-                    self.give(fake._bad[symbol].pop(0))
-                elif symbol in fake._always:
-                    self.give(fake._always[symbol])
-                elif symbol in fake.charts:
-                    self.give(
-                        Bad(200, fake.charts[symbol].as_json(symbol), {"Content-Type": "application/json"})
-                    )
-                else:
-                    self.give(NOT_FOUND)
-
-        return Handler
+def chart_of(symbol: str) -> str:
+    """Where the chart of a symbol is asked for."""
+    return f"{CHART}{symbol}"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.fakes.alpaca_bars import ACTIONS, COINS, SECRET, STOCKS, FakeAlpacaBars, dividend
-from tests.fakes.alpaca_wire import Reply, as_json
+from tests.fakes.loopback import Bad, as_json
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.feeds import Fault, Feed, make
@@ -99,7 +99,7 @@ def test_bars_are_asked_for_raw_and_pages_are_followed(server, feed):
     fetched = feed.fetch(["SPY"], FIRST, LAST)
     assert fetched.bars["close"].tolist() == [120.0, 121.0, 122.0, 125.0]
     assert [row[2] for row in actions_of(fetched)] == [1.759, pytest.approx(0.03)]
-    assert {query["adjustment"] for path, query in server.asked if path == STOCKS} == {"raw"}
+    assert {one["adjustment"] for one in server.queries if "adjustment" in one} == {"raw"}
 
 
 def test_hours_are_made_of_half_hours_of_regular_trading(server, feed):
@@ -116,16 +116,16 @@ def test_hours_are_made_of_half_hours_of_regular_trading(server, feed):
 
 
 FORBIDDEN = as_json(403, {"message": "subscription does not permit querying recent SIP data"})
-HTML = Reply(200, b"<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
+HTML = Bad(200, "<html><body>Back soon</body></html>", {"Content-Type": "text/html"})
 #: (what happens, path, answer, fault, words)
 FAULTS = [
     ("another plan", STOCKS, FORBIDDEN, Fault.FINAL, "refuses access (403)"),
     ("another plan for actions", ACTIONS, FORBIDDEN, Fault.FINAL, "refuses access (403)"),
-    ("too many requests", STOCKS, Reply(429, b"{}"), Fault.PASSING, "asks for fewer requests (429)"),
-    ("an error of the server", STOCKS, Reply(500, b"{}"), Fault.PASSING, "has an error of its own (500)"),
-    ("a gateway that gives up", ACTIONS, Reply(504, b""), Fault.PASSING, "has an error of its own (504)"),
+    ("too many requests", STOCKS, Bad(429, "{}"), Fault.PASSING, "asks for fewer requests (429)"),
+    ("an error of the server", STOCKS, Bad(500, "{}"), Fault.PASSING, "has an error of its own (500)"),
+    ("a gateway that gives up", ACTIONS, Bad(504, ""), Fault.PASSING, "has an error of its own (504)"),
     ("HTML", STOCKS, HTML, Fault.PASSING, "no JSON where bars were asked for"),
-    ("nothing", STOCKS, Reply(200), Fault.PASSING, "no JSON where bars were asked for"),
+    ("nothing", STOCKS, Bad(200), Fault.PASSING, "no JSON where bars were asked for"),
     ("another thing", STOCKS, as_json(200, {"news": []}), Fault.FINAL, "bars of news"),
     (
         "no list",
@@ -165,7 +165,7 @@ FAULTS = [
     ("path", "answer", "fault", "words"), [one[1:] for one in FAULTS], ids=[one[0] for one in FAULTS]
 )
 def test_a_fault_is_told_apart_and_loses_no_other_symbol(server, feed, path, answer, fault, words):
-    server.always[path] = answer
+    server.always(path, answer)
     fetched = feed.fetch(["SPY", "BTC-USD"], FIRST, LAST)
     missing = fetched.missing["SPY"]
     assert words in str(missing)
@@ -175,7 +175,7 @@ def test_a_fault_is_told_apart_and_loses_no_other_symbol(server, feed, path, ans
 
 
 def test_a_fault_that_heals_leaves_no_trace(server, feed, waits):
-    server.script[COINS] += [Reply(500, b"{}"), Reply(429, b"{}")]
+    server.script(COINS, Bad(500, "{}"), Bad(429, "{}"))
     assert not feed.fetch(["BTC-USD"], FIRST, LAST).missing
     assert len(waits) == 2
 

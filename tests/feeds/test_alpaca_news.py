@@ -10,7 +10,7 @@ from tests.fakes.alpaca_news import KEY, SECRET, Article, FakeAlpacaNews, too_ma
 
 from nightdesk.core.errors import Refused
 from nightdesk.feeds import alpaca_data_line
-from nightdesk.feeds.alpaca_news import AlpacaNews
+from nightdesk.feeds.alpaca_news import UNREADABLE, AlpacaNews
 from nightdesk.feeds.chain import MemoryHealth
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.news import NewsFeed, gather
@@ -65,7 +65,7 @@ class TestAlpacaNews(NewsContract):
 
 def test_symbols_are_spelt_as_the_vendor_does_and_told_as_the_book_does(server, feed):
     headlines = feed.fetch(("AAPL", "BTC-USD", "BRK-B"), *SPAN).headlines
-    assert server.asked[0]["symbols"] == "AAPL,BTCUSD,BRK.B"
+    assert server.queries[0]["symbols"] == "AAPL,BTCUSD,BRK.B"
     told = set(zip(headlines["symbol"], headlines["headline"], headlines["url"], strict=True))
     assert ("AAPL", "Apple & friends win 'award'", "https://news.example/article") in told
     assert ("BTC-USD", "Coins rise", "") in told
@@ -77,7 +77,7 @@ def test_all_pages_come(server, feed):
         Article(n, f"Apple, part {n}", ["AAPL"], at(4) + timedelta(minutes=n)) for n in range(120)
     ]
     assert len(feed.fetch(("AAPL",), *SPAN).headlines) == 120
-    assert [one.get("page_token") for one in server.asked] == [None, "50", "100"]
+    assert [one.get("page_token") for one in server.queries] == [None, "50", "100"]
 
 
 def test_many_symbols_are_asked_in_parts_and_an_article_of_two_parts_comes_once(server, feed):
@@ -98,10 +98,20 @@ def test_a_rewritten_article_counts_from_its_newest_words_on(server, feed):
 def test_articles_without_words_or_instant_are_dropped_and_counted(server, feed):
     good = Article(1, "Good", ["AAPL"], at(4)).as_json()
     wrong = [{**good, "headline": " "}, {**good, "updated_at": "soon", "id": 2}, {"symbols": ["AAPL"]}]
-    server.script = [fake.as_json(200, {"news": [good, *wrong], "next_page_token": None})]
+    server.script(fake.PATH, fake.as_json(200, {"news": [good, *wrong], "next_page_token": None}))
     answer = feed.fetch(("AAPL",), *SPAN)
     assert answer.headlines["headline"].tolist() == ["Good"]
-    assert answer.dropped == {"without a headline or an instant": 3}
+    assert answer.dropped == {UNREADABLE: 3}
+
+
+def test_an_answer_of_which_no_article_can_be_read_is_a_failure(server, feed):
+    wrong = {**Article(1, "Good", ["AAPL"], at(4)).as_json(), "id": None}
+    server.always(fake.PATH, fake.as_json(200, {"news": [wrong, wrong], "next_page_token": None}))
+    answer = feed.fetch(("AAPL",), *SPAN)
+    assert answer.dropped == {UNREADABLE: 2}
+    assert answer.failure is not None
+    assert answer.failure.fault is Fault.PASSING
+    assert "answered 2 articles, all of them without" in str(answer.failure)
 
 
 def test_characters_that_no_table_holds_are_left_out(server, feed):
@@ -130,7 +140,7 @@ FINAL = {
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_passing_fault_is_asked_again_and_heals(name, server, feed, waits):
-    server.script = [PASSING[name][0]]
+    server.script(fake.PATH, PASSING[name][0])
     assert len(feed.fetch(("AAPL",), *SPAN).headlines) == 3
     assert len(waits) == 1
 
@@ -139,7 +149,7 @@ def test_a_passing_fault_is_asked_again_and_heals(name, server, feed, waits):
 def test_a_passing_fault_that_stays_is_told_as_one(name, server, feed, waits):
     import re
 
-    server.always = PASSING[name][0]
+    server.always(fake.PATH, PASSING[name][0])
     failure = feed.fetch(("AAPL",), *SPAN).failure
     assert failure is not None
     assert failure.fault is Fault.PASSING
@@ -151,7 +161,7 @@ def test_a_passing_fault_that_stays_is_told_as_one(name, server, feed, waits):
 def test_a_final_fault_is_not_asked_again(name, server, feed, waits):
     import re
 
-    server.always = FINAL[name][0]
+    server.always(fake.PATH, FINAL[name][0])
     failure = feed.fetch(("AAPL",), *SPAN).failure
     assert failure is not None
     assert failure.fault is Fault.FINAL
@@ -160,10 +170,10 @@ def test_a_final_fault_is_not_asked_again(name, server, feed, waits):
 
 
 def test_the_wait_is_what_the_server_asks_for_and_not_too_long(server, feed, waits):
-    server.script = [too_many("7")]
+    server.script(fake.PATH, too_many("7"))
     assert len(feed.fetch(("AAPL",), *SPAN).headlines) == 3
     assert 7 <= waits[0] <= 8
-    server.script = [too_many("3600")]
+    server.script(fake.PATH, too_many("3600"))
     failure = feed.fetch(("AAPL",), *SPAN).failure
     assert "wants to be asked again in 3600 s" in str(failure)
     assert len(waits) == 1
@@ -173,7 +183,7 @@ def test_what_came_before_a_fault_is_kept(server, feed):
     names = tuple(f"S{n}" for n in range(60))
     server.articles = [Article(9, "Of the first part", ["S1"], at(5))]
     good = fake.as_json(200, {"news": [server.articles[0].as_json()], "next_page_token": None})
-    server.script = [good, fake.FORBIDDEN]
+    server.script(fake.PATH, good, fake.FORBIDDEN)
     answer = feed.fetch(names, *SPAN)
     assert len(answer.headlines) == 1
     assert answer.failure is not None
@@ -181,14 +191,14 @@ def test_what_came_before_a_fault_is_kept(server, feed):
 
 def test_pages_without_end_have_one(server, feed, monkeypatch):
     monkeypatch.setattr(alpaca_data_line, "MOST_PAGES", 4)
-    server.always = fake.as_json(200, {"news": [], "next_page_token": "again"})
+    server.always(fake.PATH, fake.as_json(200, {"news": [], "next_page_token": "again"}))
     assert "does not end within 4 pages" in str(feed.fetch(("AAPL",), *SPAN).failure)
     assert len(server.asked) == 4
 
 
 def test_no_error_and_no_representation_holds_the_key(server):
     for reply in [one for one, _ in (PASSING | FINAL).values()]:
-        server.always = reply
+        server.always(fake.PATH, reply)
         line = AlpacaNews.of(server.environ, now=lambda: NOW, timeout=1.0, sleep=lambda _: None).line
         with pytest.raises(SourceFault) as error:
             line.news("AAPL", *SPAN)
@@ -213,14 +223,16 @@ def test_a_key_that_is_missing_wrong_or_in_the_clear_is_refused(server):
 
 
 def test_a_source_that_fails_five_times_is_left_alone_for_a_while(server, feed):
-    server.always, health, moment = fake.FORBIDDEN, MemoryHealth(), NOW
+    server.always(fake.PATH, fake.FORBIDDEN)
+    health, moment = MemoryHealth(), NOW
     for _ in range(5):
         gather([(feed, SPAN[0])], ("AAPL",), SPAN[1], health, lambda: moment)
     asked = len(server.asked)
     (answer,) = gather([(feed, SPAN[0])], ("AAPL",), SPAN[1], health, lambda: moment)
     assert len(server.asked) == asked
     assert "its circuit is open" in str(answer.failure)
-    server.always, moment = None, NOW + timedelta(seconds=61)
+    server.heal()
+    moment = NOW + timedelta(seconds=61)
     (healed,) = gather([(feed, SPAN[0])], ("AAPL",), SPAN[1], health, lambda: moment)
     assert healed.failure is None
     assert health.load("news:alpaca")["failures"] == 0

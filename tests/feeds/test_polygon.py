@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from tests.fakes.loopback import Bad
+from tests.fakes.loopback import Bad, as_json
 from tests.fakes.polygon import ANOTHER_PLAN, KEY, NEW_YORK, FakePolygon, Ticker, at_midnight
 from tests.fakes.raw_server import RawServer
 from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, SILENT, too_many
@@ -96,6 +96,16 @@ def test_bars_are_raw_and_actions_come_outright(server, feed):
     ]
 
 
+def test_a_day_that_was_not_asked_for_is_left_out_and_counted(server, feed):
+    """A service that overlooks the end of the span gives the day that is still running, too."""
+    rows = [[start, *rest] for start, *rest in history(days=8)]
+    answer = [dict(zip("ohlcvt", [*row[1:], int(row[0].timestamp() * 1000)], strict=True)) for row in rows]
+    server.always(f"{AGGS}/ticker/SPY", as_json(200, {"status": "OK", "results": answer}))
+    fetched = feed.fetch(["SPY"], FIRST + timedelta(days=1), LAST)
+    assert [str(day.date()) for day in fetched.bars["session"]] == ["2024-06-06", "2024-06-07", "2024-06-10"]
+    assert fetched.dropped == {"outside the days that were asked for": 3}
+
+
 def test_a_payment_in_another_currency_is_left_out_and_counted(server, feed):
     server.tickers["SPY"].currency = "CAD"
     fetched = feed.fetch(["SPY"], FIRST, LAST)
@@ -158,6 +168,27 @@ def test_hours_are_made_of_half_hours_of_regular_trading(server, feed):
         ("2024-06-06 20:00:00", 9.0, 9.5, 9.0, 9.25, 70.0),
     ]
     assert fetched.dropped == {"outside the hours of a session": 2}
+
+
+def test_an_hour_of_which_a_half_lacks_a_price_is_left_out_and_counted(server, feed):
+    """What is left of it would pass for the whole."""
+    day = datetime(2024, 6, 6, tzinfo=NEW_YORK)
+    halves = [(day + timedelta(hours=10, minutes=30 * n), 1.0, 1.0, 1.0, 1.0, 5.0) for n in range(4)]
+    halves[1] = (halves[1][0], 1.0, None, 1.0, 1.0, 5.0)
+    server.tickers["SPY"] = Ticker(halves)
+    fetched = feed.fetch_hours(["SPY"], FIRST, LAST)
+    assert [str(end) for end in fetched.bars["end"]] == ["2024-06-06 16:00:00"]
+    assert fetched.dropped == {"without open, high, low or close": 2}
+
+
+def test_an_infinite_price_is_none_and_an_infinite_volume_unknown(server, feed):
+    rows = history()
+    rows[0] = (rows[0][0], 120.0, float("inf"), 119.0, 120.0, 1000.0)
+    rows[1] = (*rows[1][:5], float("inf"))
+    server.tickers["SPY"] = Ticker(rows)
+    fetched = feed.fetch(["SPY"], FIRST, LAST)
+    assert fetched.dropped == {"without open, high, low or close": 1}
+    assert fetched.bars["volume"].isna().tolist() == [True, False, False]
 
 
 def test_an_hour_that_is_not_over_is_none_yet(server):
@@ -249,6 +280,27 @@ FAULTS = [
         "'soon' where a day was expected",
     ),
     (
+        "a split of nothing",
+        SPLITS,
+        Bad(200, '{"status":"OK","results":[{"execution_date":"2024-06-06","split_to":2}]}'),
+        Fault.PASSING,
+        "splits or dividends that lack a number (TypeError)",
+    ),
+    (
+        "a split to nothing",
+        SPLITS,
+        Bad(200, '{"status":"OK","results":[{"execution_date":"2024-06-06","split_to":0,"split_from":1}]}'),
+        Fault.PASSING,
+        "stated a split of 0 on 2024-06-06",
+    ),
+    (
+        "a payment that is taken",
+        DIVIDENDS,
+        Bad(200, '{"status":"OK","results":[{"ex_dividend_date":"2024-06-06","cash_amount":-0.5}]}'),
+        Fault.PASSING,
+        "stated a dividend of -0.5 on 2024-06-06",
+    ),
+    (
         "elsewhere",
         AGGS,
         Bad(302, "", {"Location": "http://127.0.0.1:9/"}),
@@ -271,7 +323,9 @@ def test_a_fault_is_told_apart_and_loses_no_other_symbol(server, feed, where, an
     assert KEY not in str(missing)
     assert set(fetched.bars["symbol"]) == {"^VIX"}
     tries = sum(path.startswith(f"{AGGS}/ticker/SPY" if where == AGGS else where) for path in server.asked)
-    once = fault is not Fault.PASSING or any(one in words for one in ("600", "no numbers", "a day was"))
+    once = fault is not Fault.PASSING or any(
+        one in words for one in ("600", "no numbers", "a day was", "lack a number", "stated a")
+    )
     assert tries == (1 if once else 3)
 
 

@@ -243,7 +243,8 @@ def test_two_sources_that_differ_by_more_than_one_percent_are_told_with_the_limi
     quality = examine(panel, BOOK, compare)
     assert list(quality.reasons(T, QUARANTINE)) == ["AAA"]
     assert quality.reasons(T, QUARANTINE)["AAA"] == (
-        "AAA: close away from the second source's, share: 0.0196078, above the limit 0.01"
+        f"AAA: the close of {panel.close[T, 0]:g} and that of {compare[T, 0]:g} of the second source lie "
+        "2.0% apart, beyond the limit of 1.0%"
     )
 
 

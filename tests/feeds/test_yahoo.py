@@ -13,6 +13,7 @@ from tests.fakes.yahoo import (
     Bad,
     Chart,
     FakeYahoo,
+    chart_of,
     too_many,
 )
 
@@ -87,6 +88,17 @@ def test_prices_before_a_split_are_given_raw(server, feed):
     assert rows == [["dividend", 0.1], ["split", 10.0]]
 
 
+def test_a_split_or_a_dividend_that_is_none_loses_the_symbol_and_no_other(server, feed):
+    server.charts["BAD"] = Chart(history(), dividends={date(2024, 6, 7): -1.0})
+    server.charts["ODD"] = Chart(history(), splits={date(2024, 6, 7): (-2, 1)})
+    fetched = feed.fetch(["BAD", "ODD", "SPY"], *SPAN)
+    assert {symbol: str(why) for symbol, why in fetched.missing.items()} == {
+        "BAD": "the server stated a dividend of -1 on 2024-06-07",
+        "ODD": "the server stated a split of -2 on 2024-06-07",
+    }
+    assert set(fetched.bars["symbol"]) == {"SPY"}
+
+
 def test_capital_gains_of_a_fund_are_actions_of_their_own(server, feed):
     gains, splits = {date(2024, 6, 6): 0.25, date(2024, 6, 10): 0.5}, {date(2024, 6, 10): (2, 1)}
     paid = {date(2024, 6, 6): 0.1}
@@ -156,25 +168,25 @@ FAULTS = [
 def test_a_fault_is_told_apart_and_only_a_passing_one_is_tried_again(
     server, feed, waits, answer, requests, fault, words
 ):
-    server.always("BAD", answer)
+    server.always(chart_of("BAD"), answer)
     if answer is SILENT:
         feed.timeout = 0.3
     fetched = feed.fetch(["BAD"], *SPAN)
     missing = fetched.missing["BAD"]
     assert missing.fault is fault
     assert str(missing).startswith(words)
-    assert server.asked.count("BAD") == requests
+    assert server.asked.count(chart_of("BAD")) == requests
     assert len(waits) == (2 if fault is Fault.PASSING else 0)
 
 
 def test_the_fault_of_one_symbol_loses_no_other(server, feed):
-    server.always("BAD", SERVER_ERROR)
+    server.always(chart_of("BAD"), SERVER_ERROR)
     fetched = feed.fetch(["BAD", "SPY"], *SPAN)
     assert (set(fetched.missing), set(fetched.bars["symbol"])) == ({"BAD"}, {"SPY"})
 
 
 def test_a_fault_that_heals_leaves_no_trace(server, feed, waits):
-    server.script("SPY", SERVER_ERROR, too_many())
+    server.script(chart_of("SPY"), SERVER_ERROR, too_many())
     assert feed.fetch(["SPY"], *SPAN).missing == {}
     assert len(waits) == 2
 
@@ -184,13 +196,13 @@ def test_the_wait_that_a_server_asks_for_is_kept(server, feed, waits, asked):
     when = (
         format_datetime(datetime.now(UTC) + timedelta(seconds=8), usegmt=True) if asked == "date" else asked
     )
-    server.script("SPY", too_many(when))
+    server.script(chart_of("SPY"), too_many(when))
     assert feed.fetch(["SPY"], *SPAN).missing == {}
     assert waits[0] >= 6
 
 
 def test_a_wait_that_is_too_long_is_left_to_a_later_try(server, feed, waits):
-    server.always("SPY", too_many("600"))
+    server.always(chart_of("SPY"), too_many("600"))
     missing = feed.fetch(["SPY"], *SPAN).missing["SPY"]
     assert str(missing) == "the server asks for fewer requests (429); it wants to be asked again in 600 s"
     assert waits == []
@@ -216,6 +228,6 @@ def test_a_server_that_cannot_be_reached_is_a_passing_fault(waits):
 )
 def test_when_no_symbol_came_the_error_says_whether_to_try_again(server, feed, answer, error, words):
     for symbol in ("SPY", "TLT"):
-        server.always(symbol, answer)
+        server.always(chart_of(symbol), answer)
     with pytest.raises(error, match=words):
         fetch_with_fallback([feed], ("SPY", "TLT"), *SPAN, MemoryHealth())

@@ -63,7 +63,7 @@ PROMISED: dict[str, dict[str, str]] = {
     },
     "no price (null)": {"*": "warning: no_bar; dropped: 1 without open, high, low or close"},
     "an infinite price": {
-        "*": "quarantine: nulls",
+        "*": "warning: no_bar; dropped: 1 without open, high, low or close",
         "yahoo": "no bars: no bar since 2023-12-29",
         "files": "refused: bars.csv, column high: found inf, expected a finite number",
     },

@@ -96,9 +96,9 @@ class HourlyDesk:
             start = np.datetime64(end.replace(tzinfo=None), "s") - HOUR
             rows.append([str(start).replace("T", " "), symbol, *bar])
         self._write("hours/hours.csv", "bar_start_utc", rows)
-        self._write("days/days.csv", "date", self._daily(days))
+        self._write("days/days.csv", "date", self.daily(days))
 
-    def _daily(self, hours: Hours) -> list[list[object]]:
+    def daily(self, hours: Hours) -> list[list[object]]:
         """What hours add up to over the sessions that are over."""
         days: dict[tuple[str, date], list[float]] = {}
         for (symbol, end), (first, high, low, last, volume) in sorted(hours.items()):

@@ -1,6 +1,7 @@
 """Makes a small desk and its market: in a fixture, or in a program of the tests."""
 
 import csv
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from tests.session.small_desk import INCEPTION, ORIGIN, STRATEGY, UNIVERSE, Smal
 from nightdesk.core.calendar import as_date, get_calendar
 
 
-def random_walks() -> list[list[str]]:
-    """Rows of a vendor's file: geometric random walks whose drifts turn, so that the book trades."""
+def random_walks(
+    symbols: Sequence[str] = UNIVERSE, first: date = date(2021, 2, 1), last: date = date(2022, 6, 30)
+) -> list[list[str]]:
+    """Rows of a vendor's file: geometric random walks whose drifts turn, so that the book trades; and VIX."""
     random = np.random.default_rng(4)
-    sessions = [as_date(one) for one in get_calendar().between(date(2021, 2, 1), date(2022, 6, 30))]
+    sessions = [as_date(one) for one in get_calendar().between(first, last)]
     rows = []
-    for n, symbol in enumerate((*UNIVERSE, "^VIX")):
+    for n, symbol in enumerate((*symbols, "^VIX")):
         close, drift = 100.0 + 20 * n, 0.0
         for at, day in enumerate(sessions):
             if at % 40 == 0:

@@ -12,7 +12,7 @@ from operator import itemgetter
 import pytest
 from tests.conftest import open_connection
 from tests.fakes.loopback import Bad
-from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, UNAUTHORIZED, Chart, FakeYahoo, too_many
+from tests.fakes.yahoo import EMPTY, HTML, SERVER_ERROR, UNAUTHORIZED, Chart, FakeYahoo, chart_of, too_many
 from tests.session.small_desk import UNIVERSE, SmallDesk, session
 
 from nightdesk.core.errors import Refused, Transient
@@ -155,7 +155,7 @@ def test_a_vendor_that_answers_badly_fails_the_ingest_as_its_answer_means_and_st
     desk: SmallDesk, vendor: FakeYahoo, answer: Bad, error: type[Exception], said: str
 ) -> None:
     for symbol in SYMBOLS:
-        vendor.always(symbol, answer)
+        vendor.always(chart_of(symbol), answer)
     with pytest.raises(error, match=f"no source gave a bar of any symbol .*{said}"):
         desk.run(0, feed="yahoo")
     assert set(stored(desk)) == set()
@@ -170,7 +170,7 @@ def test_a_vendor_that_fails_for_too_many_symbols_is_asked_again_and_what_came_i
     desk: SmallDesk, vendor: FakeYahoo
 ) -> None:
     for symbol in ("QQQ", "GLD"):
-        vendor.always(symbol, SERVER_ERROR)
+        vendor.always(chart_of(symbol), SERVER_ERROR)
     with pytest.raises(Transient, match=r"did not come: QQQ, GLD: yahoo: .*\(500\)\. What came is stored"):
         desk.run(0, feed="yahoo")
     assert set(stored(desk)) == {"bars", "symbols"}
@@ -184,7 +184,7 @@ def test_a_vendor_that_fails_for_too_many_symbols_is_asked_again_and_what_came_i
 def test_a_vendor_that_fails_for_one_symbol_costs_that_symbol_until_it_has_its_whole_history(
     desk: SmallDesk, vendor: FakeYahoo
 ) -> None:
-    vendor.always("QQQ", SERVER_ERROR)
+    vendor.always(chart_of("QQQ"), SERVER_ERROR)
     done = desk.run(0, feed="yahoo")
     assert done["ingest"]["missing"] == "QQQ: yahoo: the server has an error of its own (500)"
     vendor.heal()
@@ -197,12 +197,12 @@ def test_a_vendor_that_fails_for_one_symbol_costs_that_symbol_until_it_has_its_w
 def test_a_reference_that_never_came_is_asked_for_again_and_one_that_is_late_forbids_entries(
     desk: SmallDesk, vendor: FakeYahoo, reference: str
 ) -> None:
-    vendor.always(reference, too_many())
+    vendor.always(chart_of(reference), too_many())
     with pytest.raises(Transient, match=f"did not come: {reference.replace('^', '.')}: yahoo: .*429"):
         desk.run(0, feed="yahoo")
     vendor.heal()
     desk.run(0, feed="yahoo")
-    vendor.always(reference, too_many())
+    vendor.always(chart_of(reference), too_many())
     forget_failures(desk)
     desk.run(1, feed="yahoo")
     allowed = "SELECT entries_allowed FROM nightdesk.session_quality ORDER BY session"

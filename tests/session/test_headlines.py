@@ -6,13 +6,15 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 import yaml
-from tests.fakes.alpaca_news import FORBIDDEN, Article, FakeAlpacaNews
+from tests.fakes.alpaca_news import FORBIDDEN, PATH, Article, FakeAlpacaNews
+from tests.fakes.loopback import as_json
 from tests.session.news_desk import BAD, GOOD, NAMES, NewsDesk, close
 from tests.session.small_desk import SmallDesk, session
 
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused
 from nightdesk.factors import compute
+from nightdesk.feeds.alpaca_news import UNREADABLE
 from nightdesk.operations.replay import rewind
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
@@ -196,7 +198,7 @@ def test_headlines_of_the_vendor_and_the_sample_come_side_by_side(
             ("alpaca",),
             ("sample",),
         ]
-        server.always = FORBIDDEN
+        server.always(PATH, FORBIDDEN)
         second = news.desk.run(1)
         assert str(second["ingest"]["news_failed"]).startswith("alpaca: the server refuses access (403)")
         assert "news_failed" not in first["ingest"]
@@ -205,6 +207,26 @@ def test_headlines_of_the_vendor_and_the_sample_come_side_by_side(
             monkeypatch.delenv(name)
         third = news.desk.run(2)
         assert "set NIGHTDESK_ACCOUNT_ALPACA_NEWS_KEY" in str(third["ingest"]["news_failed"])
+        ((body,),) = news.desk.rows(
+            "SELECT last_error FROM nightdesk.feed_health WHERE source = 'news:alpaca' AND failures = 2"
+        )
+        assert "set NIGHTDESK_ACCOUNT_ALPACA_NEWS_KEY" in str(body)
+
+
+def test_headlines_that_are_left_out_are_counted_and_noted(
+    make_desk: Callable[[], SmallDesk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeAlpacaNews() as server:
+        for name, value in server.environ.items():
+            monkeypatch.setenv(name, value)
+        good = Article(1, "Gold wins praise", ["GLD"], close(0) - timedelta(hours=2)).as_json()
+        bad = {**good, "id": 2, "headline": None}
+        server.always(PATH, as_json(200, {"news": [good, bad], "next_page_token": None}))
+        news = NewsDesk(make_desk(), ["alpaca"])
+        assert news.desk.run(0)["ingest"]["news_dropped"] == f"1 {UNREADABLE}"
+        told = f"headlines {UNREADABLE}"
+        notes = news.desk.rows("SELECT kind, rows FROM nightdesk.ingest_notes WHERE subject = %s", told)
+        assert notes == [("dropped", 1)]
 
 
 def test_a_scorer_that_is_not_there_is_refused(news: NewsDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,9 @@
 """The errors of the desk: each class says what the caller should do next."""
 
+from __future__ import annotations
+
+from datetime import datetime
+
 
 class NightdeskError(Exception):
     """Base of every error that the desk raises on purpose.
@@ -21,4 +25,15 @@ class BadRequest(Refused):
 
 
 class NotYet(Transient):
-    """What a step needs is not there yet, and comes by itself: a decision before is open, a bar is late."""
+    """What a step needs is not there yet, and comes by itself: a decision before is open, a bar is late.
+
+    Parameters
+    ----------
+    message : str
+    due : datetime, optional
+        When it is due: up to then nobody need be told that it is waited for.
+    """
+
+    def __init__(self, message: str, due: datetime | None = None) -> None:
+        super().__init__(message)
+        self.due = due

@@ -95,7 +95,7 @@ def _stated(name: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iter
                 yield VendorAction(day_of(one["effective_date"]), "merger", 0.0, taker, float(one["rate"]))
         for one in found.get("worthless_removals", ()):
             yield VendorAction(day_of(one["process_date"]), "delisting", 0.0)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise SourceFault(
             Fault.PASSING,
             f"the server answered corporate actions that cannot be read ({type(error).__name__})",

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import Refused
-from nightdesk.feeds.feed import Missing
+from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.feeds.news import News, NewsFeed, plain
-from nightdesk.feeds.raw_headlines import UNREADABLE, TaggedRows, utc_instant
+from nightdesk.feeds.raw_headlines import TaggedRows, utc_instant
 from nightdesk.feeds.source_fault import SourceFault
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ WHAT = "the news of alpaca"
 
 #: Symbols of one request: they travel in its address.
 BATCH = 50
+
+UNREADABLE = "without a headline, a name, an instant or a list of symbols"
 
 
 class AlpacaNews(NewsFeed):
@@ -90,22 +92,40 @@ class AlpacaNews(NewsFeed):
                 # What came of other symbols is kept; a source that fails for these is left alone.
                 failure = Missing(str(error), error.fault)
                 break
-            _add(rows, articles, after, until, dropped)
+            readable = [one for one in articles if _is_readable(one)]
+            if len(readable) < len(articles):
+                dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + len(articles) - len(readable)
+            if articles and not readable:
+                words = f"the server answered {len(articles)} articles, all of them {UNREADABLE}"
+                failure = Missing(words, Fault.PASSING)
+                break
+            _add(rows, readable, after, until)
         return rows.news(failure, dropped)
 
 
-def _add(
-    rows: TaggedRows, articles: Sequence[Any], after: datetime, until: datetime, dropped: dict[str, int]
-) -> None:
+def _is_readable(article: Mapping[str, Any]) -> bool:
+    """Whether it has words, a name, an instant and a list of symbols."""
+    headline, name, symbols = (article.get(key) for key in ("headline", "id", "symbols"))
+    return (
+        isinstance(headline, str)
+        and bool(plain(html.unescape(headline)))
+        and isinstance(name, int | str)
+        and isinstance(symbols or [], list)
+        and all(isinstance(one, str) for one in symbols or [])
+        and _told_at(article) is not None
+    )
+
+
+def _add(rows: TaggedRows, articles: Sequence[Mapping[str, Any]], after: datetime, until: datetime) -> None:
     for one in articles:
-        headline = plain(html.unescape(str(one.get("headline") or "")))
-        moment = utc_instant(one.get("updated_at") or one.get("created_at"))
-        if not headline or moment is None or one.get("id") is None:
-            dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + 1
-            continue
+        headline, moment = plain(html.unescape(one["headline"])), _told_at(one)
         source, url = plain(str(one.get("source") or "alpaca")), plain(str(one.get("url") or ""))
-        if after < moment <= until:
-            rows.add(str(one["id"]), moment, headline, source, url, one.get("symbols") or ())
+        if moment is not None and after < moment <= until:
+            rows.add(plain(str(one["id"])), moment, headline, source, url, one.get("symbols") or ())
+
+
+def _told_at(article: Mapping[str, Any]) -> datetime | None:
+    return utc_instant(article.get("updated_at") or article.get("created_at"))
 
 
 def _spelt(symbol: str) -> str:

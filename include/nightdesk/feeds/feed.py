@@ -172,12 +172,18 @@ class Feed(ABC):
 
     def on_sessions(self, bars: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         """The rows that are whole and fall on a session, and how many were dropped for which reason."""
-        whole = bars[list(PRICES)].notna().all(axis=1)
+        whole = np.isfinite(bars[list(PRICES)].to_numpy(dtype=np.float64)).all(axis=1)
         day = bars["session"].to_numpy().astype("datetime64[D]")
         continuous = bars["symbol"].isin([one for one in bars["symbol"].unique() if self.is_continuous(one)])
         known = continuous | np.isin(day, self.calendar.sessions)
         counts = {WITHOUT_PRICE: int((~whole).sum()), ON_NO_SESSION: int((whole & ~known).sum())}
-        return bars[whole & known], {reason: count for reason, count in counts.items() if count}
+        return without_infinite_volume(bars[whole & known]), {why: n for why, n in counts.items() if n}
+
+
+def without_infinite_volume(bars: pd.DataFrame) -> pd.DataFrame:
+    """The bars, of which a volume that is no number is unknown: it would let any order fill."""
+    volume = bars["volume"].to_numpy(dtype=np.float64)
+    return bars.assign(volume=np.where(np.isinf(volume), np.nan, volume)) if np.isinf(volume).any() else bars
 
 
 def bar_frame(rows: Mapping[str, object] | pd.DataFrame) -> pd.DataFrame:

@@ -74,7 +74,7 @@ class NewsFeed(ABC):
     @property
     def source(self) -> str:
         """The name under which its health is kept: that of its bars is another matter."""
-        return f"news:{self.name}"
+        return source_of(self.name)
 
     @abstractmethod
     def fetch(self, symbols: Sequence[str], after: datetime, until: datetime) -> News:
@@ -85,6 +85,17 @@ class NewsFeed(ABC):
         Refused
             When what the source holds is malformed or from the future.
         """
+
+
+def source_of(name: str) -> str:
+    """The name under which the health of a source is kept, from that by which a book lists it."""
+    return f"news:{name.partition(':')[0]}"
+
+
+def note_failure(health: HealthStore, name: str, reason: str, at: datetime) -> None:
+    """Keep that a source failed which could not even be asked, so that people are told of it."""
+    source = source_of(name)
+    health.save(source, SourceHealth.from_row(health.load(source)).failed(at, reason).as_row())
 
 
 def gather(

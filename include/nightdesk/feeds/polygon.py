@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nightdesk.feeds.feed import Fault
+from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.spellings import to_polygon
 from nightdesk.feeds.stated_actions import GAINS, OTHER_CURRENCY
 from nightdesk.feeds.vendor_answers import without_key
@@ -44,19 +46,24 @@ class PolygonFeed(VendorFeed):
         rows = [(one.timestamp, one.open, one.high, one.low, one.close, one.volume) for one in bars]
         if ":" in ticker or not rows:
             return rows, (), {}
-        splits = [
-            VendorAction(day_of(one.execution_date), "split", one.split_to / one.split_from)
-            for one in self.line.splits(ticker, first, last)
-        ]
-        paid = self.line.dividends(ticker, first, last)
+        splits, paid = self.line.splits(ticker, first, last), self.line.dividends(ticker, first, last)
         ours = [one for one in paid if (one.currency or "USD") == "USD"]
-        payments = [
-            VendorAction(
-                day_of(one.ex_dividend_date),
-                "capital_gain" if one.dividend_type in GAINS else "dividend",
-                float(one.cash_amount),
-            )
-            for one in ours
-        ]
         foreign = len(paid) - len(ours)
-        return rows, [*splits, *payments], {OTHER_CURRENCY: foreign} if foreign else {}
+        return rows, _stated(splits, ours), {OTHER_CURRENCY: foreign} if foreign else {}
+
+
+def _stated(splits: Sequence[Any], payments: Sequence[Any]) -> list[VendorAction]:
+    """Splits and payments; `SourceFault` where one lacks a number."""
+    try:
+        found = [
+            VendorAction(day_of(one.execution_date), "split", one.split_to / one.split_from) for one in splits
+        ]
+        for one in payments:
+            kind = "capital_gain" if one.dividend_type in GAINS else "dividend"
+            found.append(VendorAction(day_of(one.ex_dividend_date), kind, float(one.cash_amount)))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise SourceFault(
+            Fault.PASSING,
+            f"the server answered splits or dividends that lack a number ({type(error).__name__})",
+        ) from error
+    return found

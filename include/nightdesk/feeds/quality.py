@@ -64,6 +64,10 @@ class Quality:
         False while the benchmark or the volatility index is absent.
     stop : bool ndarray of shape (n_sessions,)
         Where the run must end before signals.
+    compare : ndarray of shape (n_sessions, n_symbols) or None
+        Closes of the second source, NaN where it has none.
+    compare_with : str or None
+        Its name in the book.
     frames : SessionFrames
         What the book's own expectations are asked of.
     own : tuple of OwnVerdict
@@ -83,6 +87,8 @@ class Quality:
     stop: Flags
     frames: SessionFrames
     own: tuple[OwnVerdict, ...] = ()
+    compare: Floats | None = None
+    compare_with: str | None = None
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -123,12 +129,19 @@ class Quality:
         return (*self.symbols, WHOLE_BOOK)
 
     def explain(self, finding: Finding, t: int) -> str:
-        """A finding of session `t` as a sentence; of a jump, since when and against which price."""
+        """A finding of session `t` as a sentence: since when a jump lasts, and both closes of two sources."""
         n = None if finding.symbol == WHOLE_BOOK else self.panel.column(finding.symbol)
         if n is not None and finding.check == "price_jump":
             return self._explain_jump(finding, t, n)
         if n is not None and finding.check == "adjustment_jump":
             return self._explain_adjustment(finding, t, n)
+        if n is not None and finding.check == "source_deviation" and self.compare is not None:
+            name = "" if self.compare_with is None else f" ({self.compare_with})"
+            return (
+                f"{finding.symbol}: the close of {self.panel.close[t, n]:g} and that of "
+                f"{self.compare[t, n]:g} of the second source{name} lie "
+                f"{finding.value:.1%} apart, beyond the limit of {finding.limit:.1%}"
+            )
         return finding.words
 
     def reasons(self, t: int, consequence: CheckConsequence) -> dict[str, str]:
@@ -292,6 +305,8 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
         ),
         frames=frames,
         own=own,
+        compare=compare,
+        compare_with=book.feeds.compare_with,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from urllib.parse import urlsplit
 
 from requests import Response
@@ -62,6 +63,23 @@ def fault_of_silence(missing: NoAnswer, wanted: str) -> SourceFault:
     if missing.found:
         return SourceFault(fault, f"the server answered {missing.found} where {wanted} were asked for")
     return SourceFault(fault, missing.why)
+
+
+def refuse_amount(kind: str, day: object, value: float) -> None:
+    """Raise `SourceFault` for a ratio or an amount of a corporate action that is none.
+
+    Parameters
+    ----------
+    kind : str
+        Of the action, for errors.
+    day : object
+        Its ex-date, for errors.
+    value : float
+    """
+    if not math.isfinite(value) or value < 0 or (value == 0 and kind == "split"):
+        raise SourceFault(
+            Fault.PASSING, f"the server stated a {kind.replace('_', ' ')} of {value:g} on {str(day)[:10]}"
+        )
 
 
 def without_key(account: str, *parts: str) -> SourceFault:

@@ -15,6 +15,7 @@ from nightdesk.core.calendar import Calendar
 from nightdesk.feeds.feed import (
     ACTION_COLUMNS,
     PRICES,
+    WITHOUT_PRICE,
     Fault,
     Feed,
     Fetched,
@@ -23,9 +24,11 @@ from nightdesk.feeds.feed import (
     add_up,
     bar_frame,
     hour_frame,
+    without_infinite_volume,
 )
 from nightdesk.feeds.hour_tables import OUTSIDE, WITHOUT_TRADE
 from nightdesk.feeds.source_fault import SourceFault
+from nightdesk.feeds.vendor_answers import refuse_amount
 from nightdesk.retry_after import later_words
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ HALF_HOUR = 30
 PAYMENTS = ("dividend", "capital_gain", "return_of_capital")
 
 TOLD_TWICE = "told twice"
+NOT_ASKED_FOR = "outside the days that were asked for"
 
 #: A bar as a vendor gives it: its start in milliseconds since 1970 (UTC), open, high, low, close, volume.
 RawBar = tuple[Any, Any, Any, Any, Any, Any]
@@ -78,7 +82,9 @@ class _Collected:
                     (symbol, one.day, one.kind, one.value, self.source, one.other, one.cash, "")
                 )
         self.actions += [
-            (symbol, day, kind, value, self.source, "", 0.0, "") for (day, kind), value in amounts.items()
+            (symbol, day, kind, value, self.source, "", 0.0, "")
+            for (day, kind), value in amounts.items()
+            if value > 0  # nothing is no payment
         ]
 
     def answer(self, frame: Callable[[Any], pd.DataFrame]) -> Fetched:
@@ -156,10 +162,13 @@ class VendorFeed(Feed):
             rows, moves, left_out = self.ask(symbol, minutes, first, last)
             raw, twice = _bars(rows)
             self._refuse_future(raw, symbol)
+            for one in moves:
+                for amount in (one.value, one.cash):
+                    refuse_amount(one.kind if amount is one.value else "cash", one.day, amount)
         except SourceFault as error:
             found.missing[symbol] = Missing(f"{error.reason}{later_words(error.retry_after)}", error.fault)
             return
-        bars, dropped = self._hours(raw, symbol, first, last) if minutes else self._days(raw, symbol)
+        bars, dropped = (self._hours if minutes else self._days)(raw, symbol, first, last)
         found.count(add_up(left_out, twice, dropped))
         if bars.empty:
             found.missing[symbol] = Missing(f"no bar from {first} to {last}")
@@ -178,14 +187,23 @@ class VendorFeed(Feed):
                 f"it is {now} UTC: one of the two clocks is wrong",
             )
 
-    def _days(self, raw: pd.DataFrame, symbol: str) -> tuple[pd.DataFrame, dict[str, int]]:
-        """Daily bars: each is called by the midnight of its day, in New York or, without a close, of UTC."""
+    def _days(
+        self, raw: pd.DataFrame, symbol: str, first: date, last: date
+    ) -> tuple[pd.DataFrame, dict[str, int]]:
+        """Daily bars: each is called by the midnight of its day, in New York or, without a close, of UTC.
+
+        A service that gives more than it was asked for gives a day that is not over, too.
+        """
         import pandas as pd
 
         zone = "UTC" if self.is_continuous(symbol) else "America/New_York"
         start = pd.DatetimeIndex(raw["start"]).tz_localize("UTC").tz_convert(zone)
         day = start.normalize().tz_localize(None).to_numpy().astype("datetime64[s]")
-        return self.on_sessions(raw.assign(symbol=symbol, session=day, source=self.name))
+        within = (day >= np.datetime64(first, "s")) & (day <= np.datetime64(last, "s"))
+        bars = raw.assign(symbol=symbol, session=day, source=self.name)[within]
+        kept, dropped = self.on_sessions(bars)
+        beyond = int((~within).sum())
+        return kept, dropped | ({NOT_ASKED_FOR: beyond} if beyond else {})
 
     def _hours(
         self, raw: pd.DataFrame, symbol: str, first: date, last: date
@@ -201,13 +219,17 @@ class VendorFeed(Feed):
         over = end <= np.datetime64(self.now().astimezone(UTC).replace(tzinfo=None), "s")
         silent = inside & over & (raw["volume"].to_numpy() == 0)
         kept = inside & over & ~silent
-        rows = raw[kept].assign(end=end[kept]).groupby("end", sort=True)
+        whole = np.isfinite(raw[list(PRICES)].to_numpy()).all(axis=1)
+        # What is left of an hour is no hour.
+        kept &= ~np.isin(end, end[kept & ~whole])
+        rows = without_infinite_volume(raw[kept]).assign(end=end[kept]).groupby("end", sort=True)
         hours = rows.agg({"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"})
         hours = hours.reset_index().assign(symbol=symbol, source=self.name)
         session = self.hours.sessions_of(hours["end"].to_numpy().astype("datetime64[s]"))
         hours["session"] = session.astype("datetime64[s]")
         span = (session >= np.datetime64(first, "D")) & (session <= np.datetime64(last, "D"))
-        counts = {OUTSIDE: int((~inside).sum()), WITHOUT_TRADE: int(silent.sum())}
+        partly = int((inside & over & ~silent & ~kept).sum())
+        counts = {OUTSIDE: int((~inside).sum()), WITHOUT_TRADE: int(silent.sum()), WITHOUT_PRICE: partly}
         return hours[span], {reason: count for reason, count in counts.items() if count}
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nightdesk.core.calendar import Calendar
 from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
 from nightdesk.feeds.source_fault import SourceFault, retrying
+from nightdesk.feeds.vendor_answers import refuse_amount
 from nightdesk.retry_after import later_words
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ TIMEOUT_SECONDS = 10.0
 #: Prices are rounded to this many decimals once splits are taken out of them, so that a later split, by
 #: which Yahoo divides its whole history, gives the same raw prices again.
 PRICE_DECIMALS = 4
+
+#: What the library makes of an answer that is a chart in name only.
+_UNREADABLE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError)
 
 
 class YahooFeed(Feed):
@@ -91,7 +95,11 @@ class YahooFeed(Feed):
                 missing[symbol] = answer
                 continue
             end = min(last, self.now().date() if self.is_continuous(symbol) else self.last_session())
-            raw, moves = _unadjusted(symbol, answer)
+            try:
+                raw, moves = _unadjusted(symbol, answer)
+            except SourceFault as error:
+                missing[symbol] = Missing(error.reason, error.fault)
+                continue
             own, left_out = self.on_sessions(_within(raw, first, end))
             dropped = add_up(dropped, left_out)
             if own.empty:
@@ -131,8 +139,8 @@ class YahooFeed(Feed):
                 actions=True,
                 timeout=self.timeout,
             )
-        except (yfinance.exceptions.YFException, TypeError, KeyError, ValueError, IndexError):
-            # an answer that is a chart in name only; what the server said is told by the session below
+        except (yfinance.exceptions.YFException, *_UNREADABLE):
+            # what the server said is told by the session below
             frame = None
         if session.failure is not None and session.failure.fault is Fault.PASSING:
             raise session.failure
@@ -167,6 +175,10 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
 
     day = pd.DatetimeIndex(frame.index).tz_localize(None).normalize().to_numpy().astype("datetime64[s]")
     split = frame["Stock Splits"].to_numpy(dtype=np.float64)
+    cash = _payments(frame)
+    for kind, amounts in {"split": split, **cash}.items():
+        for at in np.flatnonzero(amounts):
+            refuse_amount(kind, day[at], amounts[at])
     ratio = np.where(split > 0, split, 1.0)
     # the product of the splits after each day
     later = np.append(np.cumprod(ratio[::-1])[::-1][1:], 1.0)
@@ -176,7 +188,6 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     }
     volume = np.round(frame["Volume"].to_numpy(dtype=np.float64) / later)
     bars = bar_frame({"symbol": symbol, "session": day, **prices, "volume": volume, "source": YahooFeed.name})
-    cash = _payments(frame)
     rows = [
         (symbol, day[t], kind, np.round(amount[t] * later[t], 6), YahooFeed.name)
         for kind, amount in cash.items()

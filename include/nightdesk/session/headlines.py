@@ -17,7 +17,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.sentiment import Headlines, labels_of
 from nightdesk.store.bar_rows import Saved
 from nightdesk.store.book_rows import BookRecord
-from nightdesk.store.db import Connection
+from nightdesk.store.db import Connection, now
 from nightdesk.store.headline_rows import Reading
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def bring_headlines(
     Refused
         As `store_headlines`; a source that fails raises nothing.
     """
-    from nightdesk.feeds.news import by_kind, failures_of, gather
+    from nightdesk.feeds.news import by_kind, failures_of, gather, note_failure
     from nightdesk.feeds.news_sources import check_name, make_news
     from nightdesk.scorers import check
     from nightdesk.store.headline_rows import save_headlines
@@ -177,6 +177,7 @@ def bring_headlines(
             )
         except Refused as error:
             failures[name] = str(error)
+            note_failure(Health(conn), name, str(error), now(conn))
     asked = [(feed, since[name]) for name, feed in feeds.items()]
     answers = gather(asked, book.symbols, until, Health(conn))
     failures |= {name: str(why) for name, why in failures_of(list(feeds), answers).items()}

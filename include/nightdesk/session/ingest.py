@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nightdesk.alerts.session_page import SourceLine
 from nightdesk.core.calendar import as_moment
 from nightdesk.core.errors import NotYet, Transient
@@ -136,6 +138,8 @@ def store_bars(context: Context) -> Stored:
 
     Raises
     ------
+    NotYet
+        When an hourly book's decision at a close comes before the bars of its session; what came is kept.
     Transient
         When so much did not come for a passing reason that the session would have to stop; what came is kept.
     Refused
@@ -186,6 +190,7 @@ def store_bars(context: Context) -> Stored:
     without = tuple(one for one in without if book.is_simulated(book.account_of(one)))
     if without:
         counts["without_volume"] = ", ".join(without)
+    _await_the_day(context, bars)
     _ask_again_where_needed(context, unheard)
     return Stored(counts, note_rows(fetched))
 
@@ -250,6 +255,25 @@ def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
         )
 
 
+def _await_the_day(context: Context, bars: pd.DataFrame) -> None:
+    """Raise `NotYet` where an hourly book decides at a close before the bars of its session are known.
+
+    Its hour is known minutes after the close, and the session's own bar half an hour after it. The orders of
+    that decision are meant for the next open, so they lose nothing by the wait.
+    """
+    if not context.is_hourly or not context.schedule.is_last(context.as_of):
+        return
+    known, session = context.calendar.known_from(context.session), np.datetime64(context.session, "s")
+    there = {*bars.loc[bars["session"] == session, "symbol"], *context.book.continuous_symbols}
+    late = [symbol for symbol in context.book.panel_symbols if symbol not in there]
+    if late and now(context.conn) < known:
+        raise NotYet(
+            f"{context.book.name} {context.name}: the bar of session {context.session} of {', '.join(late)} "
+            f"has not come; it is waited for until {known:%H:%M} UTC, when the session's bars are known",
+            due=known,
+        )
+
+
 def _list_changed(context: Context, since: datetime) -> bool:
     return context.book.members is not None and members_changed(context.conn, context.book.name, since)
 
@@ -270,11 +294,7 @@ def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
     def named(subject: str) -> str:
         return f"{subject} (hours)" if hours and "hours" not in subject else subject
 
-    dropped = [
-        {"kind": "dropped", "subject": named(reason), "rows": count, "detail": ""}
-        for reason, count in sorted(fetched.dropped.items())
-        if count
-    ]
+    dropped = dropped_rows({named(reason): count for reason, count in fetched.dropped.items()})
     unread = [
         {"kind": "passed_over", "subject": file, "rows": None, "detail": why}
         for file, why in sorted(fetched.passed_over.items())
@@ -285,6 +305,15 @@ def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
     ]
     rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
     return rows
+
+
+def dropped_rows(dropped: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Rows that were left out, by reason, as the table `ingest_notes` holds them."""
+    return [
+        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
+        for reason, count in sorted(dropped.items())
+        if count
+    ]
 
 
 def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:

@@ -1,0 +1,178 @@
+"""The vendors whose services the feed matrix lets fail: an entry each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from tests.fakes import alpaca_bars, alpaca_news, polygon
+from tests.fakes.alpaca_bars import FakeAlpacaBars
+from tests.fakes.alpaca_news import Article, FakeAlpacaNews
+from tests.fakes.polygon import FakePolygon, Ticker, at_midnight
+from tests.fakes.yahoo import Chart, FakeYahoo, chart_of
+
+from nightdesk.feeds.spellings import to_polygon
+
+#: Of a day its date, of half an hour its start; open, high, low, close, volume.
+MarketBar = tuple[date | datetime, float, float, float, float, float]
+
+
+class Fed(StrEnum):
+    """What a vendor gives in the matrix."""
+
+    DAYS = "days"
+    HOURS = "hours"
+    NEWS = "news"
+
+
+@dataclass(frozen=True)
+class VendorMarket:
+    """All that a vendor has.
+
+    Attributes
+    ----------
+    bars : mapping of symbol to bars
+        Days, or the half hours that hours are made of.
+    dividends : mapping of symbol to (ex-date, dollars)
+    headlines : sequence of (instant, symbol, words)
+    """
+
+    bars: Mapping[str, Sequence[MarketBar]]
+    dividends: Mapping[str, tuple[date, float]]
+    headlines: Sequence[tuple[datetime, str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A column of the matrix.
+
+    Attributes
+    ----------
+    name : str
+        Its head.
+    gives : Fed
+        What the book fetches from it.
+    feed : str
+        As books name it.
+    fake : callable
+        Makes its server, a context manager whose `environ` leads the feed there; what of it is no address is
+        secret.
+    fill : callable
+        Gives the server all that a market has, in place of what it had.
+    where : callable
+        Which requests ask for a symbol, as `ScriptedServer.script` names them.
+    pages : bool
+        Whether it cuts its lists into pages, of the server's `rows_a_page`.
+    """
+
+    name: str
+    gives: Fed
+    feed: str
+    fake: Callable[[], Any]
+    fill: Callable[[Any, VendorMarket], None]
+    where: Callable[[str], str]
+    pages: bool = True
+
+    def secrets(self, server: Any) -> tuple[str, ...]:
+        """What of its environment shows nowhere."""
+        return tuple(value for name, value in server.environ.items() if not name.endswith("_URL"))
+
+
+def _polygon(server: FakePolygon, market: VendorMarket) -> None:
+    server.tickers = {
+        to_polygon(symbol): Ticker(
+            [(_starting(one[0], symbol), *one[1:]) for one in bars],
+            dividends=[(*market.dividends[symbol], "CD")] if symbol in market.dividends else [],
+        )
+        for symbol, bars in market.bars.items()
+    }
+
+
+def _alpaca(server: FakeAlpacaBars, market: VendorMarket) -> None:
+    server.bars = {}
+    for symbol, bars in market.bars.items():
+        for size, kind in (("30Min", True), ("1Day", False)):
+            server.bars[_at_alpaca(symbol), size] = [
+                (_starting(one[0], symbol), *one[1:]) for one in bars if isinstance(one[0], datetime) == kind
+            ]
+    server.actions.clear()
+    server.actions["cash_dividends"] = [
+        alpaca_bars.dividend(_at_alpaca(symbol), day, cash)
+        for symbol, (day, cash) in market.dividends.items()
+        if symbol in market.bars
+    ]
+
+
+def _yahoo(server: FakeYahoo, market: VendorMarket) -> None:
+    server.charts = {
+        symbol: Chart(
+            [(day, *prices, int(volume)) for day, *prices, volume in bars],  # type: ignore[misc]
+            dividends=dict([market.dividends[symbol]] if symbol in market.dividends else []),
+            timezone="UTC" if symbol.endswith("-USD") else "America/New_York",
+        )
+        for symbol, bars in market.bars.items()
+    }
+
+
+def _alpaca_news(server: FakeAlpacaNews, market: VendorMarket) -> None:
+    server.articles = [
+        Article(number, words, [symbol.replace("-", "")], moment)
+        for number, (moment, symbol, words) in enumerate(market.headlines, 1)
+    ]
+
+
+def _starting(when: date | datetime, symbol: str) -> datetime:
+    """When a bar begins: a day at midnight in New York, or of UTC where the market never closes."""
+    if isinstance(when, datetime):
+        return when
+    return at_midnight(when, "UTC" if symbol.endswith("-USD") else "America/New_York")
+
+
+def _at_alpaca(symbol: str) -> str:
+    if symbol.endswith("-USD"):
+        return symbol.replace("-", "/")
+    return re.sub(r"-(?=[A-Z]$)", ".", symbol)
+
+
+def _bars_at_alpaca(symbol: str) -> str:
+    path = alpaca_bars.COINS if symbol.endswith("-USD") else alpaca_bars.STOCKS
+    return f"{path}?symbols={_at_alpaca(symbol)}"
+
+
+POLYGON = Vendor(
+    "polygon",
+    Fed.DAYS,
+    "polygon",
+    FakePolygon,
+    _polygon,
+    lambda symbol: f"/v2/aggs/ticker/{to_polygon(symbol)}/",
+)
+ALPACA = Vendor("alpaca", Fed.DAYS, "alpaca", FakeAlpacaBars, _alpaca, _bars_at_alpaca)
+YAHOO = Vendor("yahoo", Fed.DAYS, "yahoo", FakeYahoo, _yahoo, chart_of, pages=False)
+
+#: Whoever brings a vendor writes its entry here, and one for each further list of pages that it asks for.
+VENDORS: tuple[Vendor, ...] = (
+    POLYGON,
+    replace(
+        POLYGON,
+        name="polygon, dividends",
+        where=lambda symbol: f"{polygon.DIVIDENDS}?ticker={to_polygon(symbol)}",
+    ),
+    replace(POLYGON, name="polygon, hours", gives=Fed.HOURS),
+    ALPACA,
+    replace(
+        ALPACA,
+        name="alpaca, actions",
+        where=lambda symbol: f"{alpaca_bars.ACTIONS}?symbols={_at_alpaca(symbol)}",
+    ),
+    replace(ALPACA, name="alpaca, hours", gives=Fed.HOURS),
+    YAHOO,
+    Vendor("alpaca, news", Fed.NEWS, "alpaca", FakeAlpacaNews, _alpaca_news, lambda symbol: alpaca_news.PATH),
+)
+
+#: Those of the brief form, whose set-up takes most of its time.
+IN_BRIEF = ("polygon", "alpaca, hours", "yahoo", "alpaca, news")
