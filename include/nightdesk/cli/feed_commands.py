@@ -22,23 +22,58 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 def feeds(json: Json = False) -> None:
     """Tell how every data source fares, those of headlines as news:NAME, the gravest first.
 
-    And what the newest ingest of each book left out: rows by reason, files that were not read, symbols
-    without any bar.
+    And which of them each book asks, in order, and what its newest ingest left out: rows by reason, files
+    that were not read, symbols without any bar.
     """
     from nightdesk.store.rows import read_rows
 
     with database() as conn:
         rows, left_out = health_rows(conn), read_rows(conn, "newest_ingest_notes")
-    show({"feeds": rows, "left_out": left_out}, as_json=json, text=lambda: _feeds_lines(rows, left_out))
+    asked = _orders()
+    document = {"feeds": rows, "asked": asked, "left_out": left_out}
+    show(document, as_json=json, text=lambda: _feeds_lines(rows, asked, left_out))
 
 
-def _feeds_lines(rows: list[dict[str, Any]], left_out: list[dict[str, Any]]) -> Iterator[str]:
+def _orders() -> list[dict[str, Any]]:
+    """Which sources each book of the project asks, in order; a file that holds no book is told by `books`."""
+    import os
+
+    from nightdesk.session.books import read_books
+    from nightdesk.session.context import project_root
+
+    books = read_books(project_root(os.environ) / "books").books.values()
+    return [
+        {"book": book.name, "kind": kind, "order": order}
+        for book in sorted(books, key=lambda one: one.name)
+        for kind, order in (
+            ("daily", book.feeds.daily),
+            ("hourly", book.feeds.hourly),
+            ("compare_with", book.feeds.compare_with),
+        )
+        if order
+    ]
+
+
+def _order_line(row: Mapping[str, Any]) -> str:
+    from nightdesk.core.feed_order import order_words
+
+    order = row["order"]
+    if row["kind"] != "compare_with":
+        return f"{row['book']} asks for {row['kind']} bars: {order_words(order)}"
+    named = {key: (name,) for key, name in order.items()} if isinstance(order, Mapping) else (order,)
+    return f"{row['book']} compares closes with: {order_words(named)}"
+
+
+def _feeds_lines(
+    rows: list[dict[str, Any]], asked: list[dict[str, Any]], left_out: list[dict[str, Any]]
+) -> Iterator[str]:
     from nightdesk.alerts.notes import note_words
 
     if rows:
         yield from table(HEADS, map(feed_cells, rows))
     else:
         yield "no source was asked yet"
+    yield from map(_order_line, asked)
     for note in left_out:
         yield f"{note['book']} {note['session']}: {note_words(note)}"
 
@@ -52,7 +87,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     The same fact again writes nothing; a changed value is a new version, and what past sessions saw stays.
     """
     from nightdesk.cli.book_commands import open_book
-    from nightdesk.feeds import make
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.feeds.member_lists import read_members
     from nightdesk.store.bar_rows import save_market
@@ -63,8 +98,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     chosen = open_book(book)
     if chosen.members is not None:
         chosen = chosen.with_members(read_members(chosen.members.members), first, last)
-    names = chosen.feeds.daily if feed is None else (feed,)
-    chain = [make(name, calendar=chosen.calendar, continuous=chosen.continuous_symbols) for name in names]
+    chain = feeds_asked(chosen, chosen.panel_symbols, () if feed is None else (feed,))
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):
             fetched = fetch_with_fallback(chain, chosen.panel_symbols, first, last, Health(conn)).fetched

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from nightdesk.core.book_keys import BookKeys
 from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
+from nightdesk.core.feed_order import order_faults
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
 from nightdesk.core.universe import Instrument
@@ -31,6 +32,7 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _date_faults(book)
     yield from _contract_faults(book)
     yield from _universe_faults(book)
+    yield from _feed_faults(book)
 
 
 def levels_meant(limits: Any) -> Levels | None:
@@ -164,6 +166,21 @@ def _universe_faults(book: BookKeys) -> Iterator[str]:
     for where, one in terms.items():
         if one.borrow_rate is not None:
             yield f"universe.{where}.borrow_rate: the book has no financing that it belongs to; add one"
+
+
+def _feed_faults(book: BookKeys) -> Iterator[str]:
+    if not book.feeds.daily:
+        yield "feeds.daily: found nothing; name at least one source, such as [sample]"
+    traded = _routed(book)
+    seen = (book.benchmark, book.volatility_index)
+    of_all = {one: its.asset_class for one, its in traded.items()} | {
+        one: book.class_of(one) for one in seen if one not in traded
+    }
+    yield from order_faults("feeds.daily", book.feeds.daily, of_all, whole=bool(book.feeds.daily))
+    hourly = book.feeds.hourly
+    if hourly or isinstance(hourly, Mapping):
+        yield from order_faults("feeds.hourly", hourly, of_all, whole=False)
+    yield from order_faults("feeds.compare_with", book.feeds.compare_with, of_all, whole=False)
 
 
 def _contract_faults(book: BookKeys) -> Iterator[str]:

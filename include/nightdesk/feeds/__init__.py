@@ -8,6 +8,7 @@ from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, ba
 from nightdesk.feeds.feed_registry import (
     FEEDS,
     FeedKind,
+    check,
     covers,
     covers_hours,
     has_hours,
@@ -25,6 +26,7 @@ __all__ = [
     "Missing",
     "action_frame",
     "bar_frame",
+    "check",
     "covers",
     "covers_hours",
     "has_hours",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NOBODY_ASKED = Missing("the book names none for it that has such bars")
+
+
 class HealthStore(Protocol):
     """Where the health of sources is kept, as the plain values of `SourceHealth.as_row`."""
 
@@ -71,7 +74,7 @@ class Chained:
 
 
 def fetch_with_fallback(
-    feeds: Sequence[Feed],
+    feeds: Sequence[Feed] | Mapping[str, Sequence[Feed]],
     symbols: Sequence[str],
     first: date,
     last: date,
@@ -88,8 +91,8 @@ def fetch_with_fallback(
 
     Parameters
     ----------
-    feeds : sequence of Feed
-        In the order in which they are asked.
+    feeds : sequence of Feed, or mapping of symbol to such a sequence
+        In the order in which they are asked, for all symbols or for each of them.
     symbols : sequence of str
         What is wanted.
     first, last : date
@@ -110,15 +113,18 @@ def fetch_with_fallback(
     """
     gathered = _Gathered(hours)
     seen: dict[str, SourceHealth] = {}
-    lacking = list(dict.fromkeys(symbols))
-    for feed in feeds:
-        if not lacking:
-            break
-        guarded = _Guarded(feed, health, now)
-        for group in _batches(lacking, feed.batch):
-            gathered.add(feed.name, guarded.ask(group, first, last, hours=hours))
-        seen[feed.name] = guarded.state
-        lacking = [one for one in lacking if not gathered.reaches(one, feed, last)]
+    orders = {one: tuple(feeds[one] if isinstance(feeds, Mapping) else feeds) for one in symbols}
+    lacking = list(orders)
+    gathered.reasons |= {one: [("no source", NOBODY_ASKED)] for one, order in orders.items() if not order}
+    for turn in range(max(map(len, orders.values()), default=0)):
+        reached: set[str] = set()
+        for feed, wanting in _next_feeds(orders, lacking, turn):
+            guarded = _Guarded(feed, health, now)
+            for group in _batches(wanting, feed.batch):
+                gathered.add(feed.name, guarded.ask(group, first, last, hours=hours))
+            seen[feed.name] = guarded.state
+            reached |= {one for one in wanting if gathered.reaches(one, feed, last)}
+        lacking = [one for one in lacking if one not in reached]
     why = {one: _combine(gathered.reasons[one]) for one in symbols if one in gathered.reasons}
     if not gathered.bars:
         _nothing_came(why, first, last, gathered.passed_over)
@@ -196,6 +202,18 @@ class _Gathered:
             self._dropped,
             self.passed_over,
         )
+
+
+def _next_feeds(
+    orders: Mapping[str, Sequence[Feed]], symbols: Sequence[str], turn: int
+) -> list[tuple[Feed, list[str]]]:
+    """Each feed that is some symbol's `turn`-th, once, with those symbols."""
+    found: dict[int, tuple[Feed, list[str]]] = {}
+    for symbol in symbols:
+        if turn < len(orders[symbol]):
+            feed = orders[symbol][turn]
+            found.setdefault(id(feed), (feed, []))[1].append(symbol)
+    return list(found.values())
 
 
 def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:

@@ -57,7 +57,7 @@ class Context:
     dry_run : bool
         Compute and report; keep nothing, send no order.
     feeds : tuple of str
-        Names of the sources of bars, in order.
+        Names of sources that are asked for all bars in place of the book's, in order; empty: the book's own.
     reports : Path
         Folder in which report pages are written, one folder per book.
     turn_seconds : float

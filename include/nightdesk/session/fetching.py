@@ -74,7 +74,7 @@ def fetches(context: Context) -> tuple[BarRequest, ...]:
 
 
 def fetch_all(
-    context: Context, feeds: Sequence[Feed], asked: Sequence[BarRequest], health: HealthStore
+    context: Context, feeds: Mapping[str, Sequence[Feed]], asked: Sequence[BarRequest], health: HealthStore
 ) -> tuple[Fetched, Mapping[str, Missing]]:
     """The bars up to the session as one answer, and what may still come; raises as `fetch_with_fallback`."""
     from nightdesk.feeds.chain import fetch_with_fallback

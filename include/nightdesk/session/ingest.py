@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,8 @@ from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nightdesk.feeds.feed import Feed
 
 
 def is_sample(line: SourceLine) -> bool:
@@ -140,7 +142,7 @@ def store_bars(context: Context) -> Stored:
     Refused
         When every source refuses the book, or what a source holds is malformed; nothing is stored then.
     """
-    from nightdesk.feeds import make
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.volumes import symbols_without_volume
     from nightdesk.store.bar_rows import save_market
     from nightdesk.store.health_rows import Health
@@ -148,10 +150,7 @@ def store_bars(context: Context) -> Stored:
     book, session = context.book, context.session
     asked = fetches(context)
     first = asked[0].first
-    feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        for name in context.feeds
-    ]
+    feeds = feeds_asked(book, book.panel_symbols, context.feeds, environ=context.environ)
     fetched, unheard = fetch_all(context, feeds, asked, Health(context.conn))
     saved = save_market(
         context.conn,
@@ -201,17 +200,14 @@ def store_hours(context: Context) -> Stored:
     """
     if not context.is_hourly:
         return Stored({})
-    from nightdesk.feeds import has_hours, make
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.store.bars_hourly import save_hours
     from nightdesk.store.health_rows import Health
 
-    book, names = context.book, context.book.feeds.hourly or context.feeds
-    feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        for name in names
-        if has_hours(name)
-    ]
+    book = context.book
+    instead = () if book.feeds.hourly else context.feeds
+    feeds = feeds_asked(book, book.symbols, instead, hours=True, environ=context.environ)
     first, health = first_day(context), Health(context.conn)
     fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
     saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
@@ -312,27 +308,38 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
 
 
 def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
-    """The session's closes from the source that the book compares with, and why there are none.
+    """The session's closes from the sources that the book compares with, and why there are none.
 
-    A second source that does not answer costs the comparison, never the session.
+    A second source that does not answer costs its comparison, never the session.
     """
-    from nightdesk.feeds import make
+    from nightdesk.feeds.asking import compared_feeds
 
-    name, book = context.book.feeds.compare_with, context.book
-    if name is None:
+    if context.book.feeds.compare_with is None:
         return [], ""
     try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        bars = feed.fetch(book.panel_symbols, context.session - timedelta(days=1), context.session).bars
+        feeds = compared_feeds(context.book, context.environ)
     except NightdeskError as error:
         return [], str(error)
-    rows = []
+    rows, silent = [], []
+    for feed, symbols in feeds:
+        try:
+            found = list(_closes_of(feed, symbols, context.session))
+        except NightdeskError as error:
+            silent.append(str(error))
+            continue
+        rows += found
+        if not found:
+            silent.append(f"{feed.name} has no bar of {context.session}")
+    return rows, "; ".join(silent)
+
+
+def _closes_of(feed: Feed, symbols: Sequence[str], session: date) -> Iterator[dict[str, Any]]:
+    bars = feed.fetch(symbols, session - timedelta(days=1), session).bars
     for symbol, day, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
         # A market that never closes is valued at the end of its last whole day before the session's close.
-        wanted = context.session - timedelta(days=1) if feed.is_continuous(symbol) else context.session
+        wanted = session - timedelta(days=1) if feed.is_continuous(symbol) else session
         if day.date() == wanted:
-            rows.append({"symbol": symbol, "source": feed.name, "close": close})
-    return rows, "" if rows else f"{name} has no bar of {context.session}"
+            yield {"symbol": symbol, "source": feed.name, "close": close}
 
 
 def quality(context: Context) -> StepOutcome:

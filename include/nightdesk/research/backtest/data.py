@@ -12,10 +12,12 @@ import numpy as np
 from nightdesk.core.book import WARM_UP_SESSIONS, Book
 from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.feed_order import named_feeds
 from nightdesk.core.hours import HourlyBars, build_hourly_panel
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
-from nightdesk.feeds import Fetched, Missing, has_hours, hourly_names, make
+from nightdesk.feeds import Fetched, Missing, hourly_names
+from nightdesk.feeds.asking import feeds_asked
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.feed import add_up
@@ -131,14 +133,13 @@ def read_market(
     sessions = calendar.between(first, last)
     if len(sessions) == 0:
         raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
-    names = feeds or book.feeds.daily
-    chain = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in names]
+    chain = feeds_asked(book, book.panel_symbols, feeds or ())
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
     hours = None
     if book.schedule.rhythm != "daily":
-        hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
+        hours = _hours_of(book, feeds or (), first, last)
     columns, known = book_columns(book), _known_actions(fetched, stated, hours)
     panel = build_panel(
         sessions,
@@ -218,16 +219,13 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
     )
 
 
-def _hours_of(book: Book, names: Sequence[str], first: date, last: date) -> Fetched:
-    """The hours of a book's symbols from those of some feeds that have hours."""
-    chain = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
-        for name in names
-        if has_hours(name)
-    ]
-    if not chain:
+def _hours_of(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched:
+    """The hours of a book's symbols from those of their feeds, or of others, that have hours."""
+    chain = feeds_asked(book, book.panel_symbols, instead, hours=True)
+    if not any(chain.values()):
+        asked = instead or named_feeds(book.feeds.hourly) or named_feeds(book.feeds.daily)
         raise Refused(
-            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(names)}): "
+            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(asked)}): "
             f"name one of {', '.join(hourly_names())}"
         )
     return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
