@@ -107,6 +107,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         unstarted = chosen.inception or last + timedelta(days=1)
         inception = unstarted if record is None else record.inception
         saved = save_market(conn, chosen, fetched.bars, fetched.actions, inception=inception)
+        hours = _hour_counts(conn, chosen, first, last, inception, feed)
         news = _news_counts(conn, chosen, first, last)
     document = {
         "book": chosen.name,
@@ -117,6 +118,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "missing": {symbol: str(reason) for symbol, reason in fetched.missing.items()},
         "dropped": dict(fetched.dropped),
         "passed_over": dict(fetched.passed_over),
+        "hours": hours,
         "news": news,
     }
     show(
@@ -128,9 +130,35 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             *(f"without {symbol}: {reason}" for symbol, reason in fetched.missing.items()),
             *(f"{count:,} rows left out: {reason}" for reason, count in fetched.dropped.items()),
             *(f"not read: {file}: {why}" for file, why in fetched.passed_over.items()),
+            *_hour_lines(hours),
             *_news_lines(news),
         ],
     )
+
+
+def _hour_counts(
+    conn: Connection, book: Book, first: date, last: date, inception: date, feed: str | None
+) -> dict[str, Any]:
+    """What became of the hours that sessions are gathered from; empty for a book that asks for none."""
+    import os
+
+    from nightdesk.session.coin_hours import bring_coin_hours
+    from nightdesk.store.health_rows import Health
+
+    if not book.hour_closes:
+        return {}
+    instead = () if feed is None else (feed,)
+    with progress(f"fetching hours of {book.name}"):
+        counts, fetched = bring_coin_hours(
+            conn, book, first, last, Health(conn), inception=inception, instead=instead, environ=os.environ
+        )
+    return {**counts, "missing": {symbol: str(why) for symbol, why in fetched.missing.items()}}
+
+
+def _hour_lines(hours: Mapping[str, Any]) -> Iterator[str]:
+    if hours:
+        yield f"{hours['new_hours']:,} new hours, {hours['corrected_hours']:,} corrected"
+        yield from (f"without hours of {symbol}: {why}" for symbol, why in hours["missing"].items())
 
 
 def _news_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:

@@ -33,6 +33,7 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _contract_faults(book)
     yield from _universe_faults(book)
     yield from _feed_faults(book)
+    yield from _hour_faults(book)
 
 
 def levels_meant(limits: Any) -> Levels | None:
@@ -166,6 +167,17 @@ def _universe_faults(book: BookKeys) -> Iterator[str]:
     for where, one in terms.items():
         if one.borrow_rate is not None:
             yield f"universe.{where}.borrow_rate: the book has no financing that it belongs to; add one"
+
+
+def _hour_faults(book: BookKeys) -> Iterator[str]:
+    if book.schedule.rhythm != "hourly":
+        return
+    for symbol, one in book.universe.items():
+        if one.close_from is not None:
+            yield (
+                f"universe.{symbol}.close_from: the book decides hourly, by hours already; leave it out, or "
+                "set schedule to daily"
+            )
 
 
 def _feed_faults(book: BookKeys) -> Iterator[str]:

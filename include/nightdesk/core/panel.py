@@ -24,6 +24,8 @@ from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind
 from nightdesk.core.corporate.soundness import Prices
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
+from nightdesk.core.gathering import FILL_FIELDS as FILL_FIELDS
+from nightdesk.core.gathering import SessionHours, gather_days, gather_hours
 from nightdesk.core.schedule import SESSIONS_A_YEAR, Instants
 
 if TYPE_CHECKING:
@@ -37,12 +39,14 @@ class Column:
     """One symbol of a panel and how its bars fall on sessions.
 
     `continuous` is true for a market that never closes (crypto, daily bars of whole UTC days), `index` for
-    one that cannot be traded and so has no corporate actions.
+    one that cannot be traded and so has no corporate actions. `hours` is how old the last of the hours may be
+    that a continuous one is gathered from; None: it is gathered from days.
     """
 
     symbol: str
     continuous: bool = False
     index: bool = False
+    hours: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,12 +121,13 @@ class Panel:
         The session of each row, ascending.
     open, high, low, close, volume
         The bar that was complete at the session's close. For a continuous market: the whole UTC days since
-        the session before.
+        the session before, or the hours since its close; see `nightdesk.core.gathering`.
     fill_open, fill_low, fill_high, fill_volume
         What an order decided at the session before meets: the open of the first bar after that decision, the
         lowest and the highest price after that decision of bars that are complete at the session's close, and
         the volume that bounds the fill (units). Of a continuous market only the whole UTC days in between
-        count for low and high: those of a weekend or a holiday, none (NaN) on other days.
+        count for low and high: those of a weekend or a holiday, none (NaN) on other days; of hours all that
+        began after the decision.
     adjustment
         Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an
         action changes nothing before its own date.
@@ -244,9 +249,6 @@ class Panel:
         return np.where(newest >= 0, row - newest, -1)
 
 
-#: The fields of bars of which a panel says what orders meet.
-FILL_FIELDS = ("open", "low", "high", "volume")
-
 _BY_SESSION = tuple(
     field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours", "funding")
 )
@@ -256,7 +258,9 @@ def book_columns(book: Book) -> tuple[Column, ...]:
     """The columns of a book's panel, `Book.panel_symbols`."""
     continuous, index = set(book.continuous_symbols), book.volatility_index
     return tuple(
-        Column(name, name in continuous, name == index and name not in book.universe)
+        Column(
+            name, name in continuous, name == index and name not in book.universe, book.hour_closes.get(name)
+        )
         for name in book.panel_symbols
     )
 
@@ -268,6 +272,7 @@ def build_panel(
     actions: Sequence[Action] = (),
     *,
     previous_session: np.datetime64 | None = None,
+    hours: SessionHours | None = None,
 ) -> Panel:
     """Lay bars and actions out on sessions.
 
@@ -284,6 +289,8 @@ def build_panel(
         Those of symbols or dates outside the panel are left out.
     previous_session : datetime64[D], optional
         The session before the first one; only continuous markets ask for it.
+    hours : SessionHours, optional
+        Those of the columns that are gathered from hours.
 
     Returns
     -------
@@ -305,7 +312,11 @@ def build_panel(
     before = np.concatenate(([first_before], sessions[:-1]))
     for at in np.flatnonzero(continuous):
         mine = bars.column == at
-        gathered = _gather_days(sessions, before, bars, mine)
+        values = {name: getattr(bars, name)[mine] for name in arrays}
+        gathered = gather_days(sessions, before, bars.day[mine], values)
+        within = columns[at].hours
+        if within is not None and hours is not None:
+            gathered = gather_hours(gathered, hours, int(at), within)
         for name, array in arrays.items():
             array[:, at] = gathered[name]
         for name, array in fills.items():
@@ -328,40 +339,6 @@ def build_panel(
         events=lay_events(sessions, columns, [one for one in dated if one not in judged.refused]),
         **arrays,
     )
-
-
-def _gather_days(
-    sessions: Sessions, before: Sessions, bars: Bars, mine: NDArray[np.bool_]
-) -> dict[str, Floats]:
-    """Whole UTC days of one continuous market as session bars.
-
-    The bar of session s gathers the days from the session before up to the day before s: the last of them
-    ends before the exchange's close. An order decided at the session before fills at the open of the next
-    UTC day; of a day still running only the open is read, and the volume bound is that of the last whole day.
-    The day in which the decision fell began before it, so its low and high tell nothing of what came after.
-    """
-    order = np.argsort(bars.day[mine], kind="stable")
-    day = bars.day[mine][order]
-    values = {name: getattr(bars, name)[mine][order] for name in ("open", "high", "low", "close", "volume")}
-    out: dict[str, Floats] = {name: np.full(len(sessions), np.nan) for name in values}
-    out |= {f"fill_{name}": np.full(len(sessions), np.nan) for name in FILL_FIELDS}
-    start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
-    for t in np.flatnonzero(stop > start):
-        days = slice(start[t], stop[t])
-        out["open"][t] = values["open"][days][0]
-        out["high"][t] = values["high"][days].max()
-        out["low"][t] = values["low"][days].min()
-        out["close"][t] = values["close"][days][-1]
-        out["volume"][t] = values["volume"][days].sum()
-        out["fill_volume"][t] = values["volume"][days][-1]
-        after = slice(start[t] + int(day[start[t]] == before[t]), stop[t])
-        if after.start < after.stop:
-            out["fill_low"][t] = values["low"][after].min()
-            out["fill_high"][t] = values["high"][after].max()
-    next_day = before + np.timedelta64(1, "D")
-    opened, at = np.isin(next_day, day), np.searchsorted(day, next_day)
-    out["fill_open"][opened] = values["open"][at[opened]]
-    return out
 
 
 def lay_events(

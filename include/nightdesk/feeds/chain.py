@@ -82,6 +82,7 @@ def fetch_with_fallback(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     *,
     hours: bool = False,
+    or_nothing: bool = False,
 ) -> Chained:
     """Bars of `symbols` from the first feed that has them.
 
@@ -103,13 +104,16 @@ def fetch_with_fallback(
         The clock, timezone-aware.
     hours : bool
         Whether hourly bars are asked for, of feeds that have them, and not daily ones.
+    or_nothing : bool
+        Whether nothing at all is an answer, with every symbol among the missing.
 
     Raises
     ------
     Transient
-        When nothing came at all and a passing fault is among the reasons.
+        When nothing came at all, which is no answer, and a passing fault is among the reasons.
     Refused
-        When nothing came at all and every reason is final; or what a feed holds is malformed.
+        When nothing came at all, which is no answer, and every reason is final; or what a feed holds is
+        malformed.
     """
     gathered = _Gathered(hours)
     seen: dict[str, SourceHealth] = {}
@@ -126,7 +130,7 @@ def fetch_with_fallback(
             reached |= {one for one in wanting if gathered.reaches(one, feed, last)}
         lacking = [one for one in lacking if one not in reached]
     why = {one: _combine(gathered.reasons[one]) for one in symbols if one in gathered.reasons}
-    if not gathered.bars:
+    if not gathered.bars and not or_nothing:
         _nothing_came(why, first, last, gathered.passed_over)
     unheard = {one: why[one] for one in lacking if one in why and why[one].fault is Fault.PASSING}
     return Chained(gathered.together(why), seen, unheard)
@@ -193,7 +197,8 @@ class _Gathered:
         import pandas as pd
 
         framed, period = (hour_frame, "end") if self._hours else (bar_frame, "session")
-        rows = pd.concat([one for given in self.bars.values() for one in given])
+        given = [one for of_symbol in self.bars.values() for one in of_symbol]
+        rows = pd.concat(given) if given else framed({})
         actions = [one for one in self._actions if len(one)]
         return Fetched(
             framed(rows.drop_duplicates(["symbol", period], keep="first")),

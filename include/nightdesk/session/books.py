@@ -152,7 +152,7 @@ def _refuse_without_hours(book: Book) -> None:
             f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
             f"and the feeds that have them are {', '.join(feeds.hourly_names())}"
         )
-    for symbol in book.symbols if book.schedule.rhythm == "hourly" else ():
+    for symbol in book.symbols if book.schedule.rhythm == "hourly" else book.hour_closes:
         its = [name for name in book.hour_feeds_of(symbol) if feeds.has_hours(name)]
         if not any(feeds.covers_hours(name, symbol) for name in its):
             raise Refused(

@@ -85,7 +85,18 @@ def fetch_all(
         answer = fetch_with_fallback(feeds, (*beside, *one.symbols), one.first, context.session, health)
         answers.append(_without(answer.fetched, beside))
         unheard.update({symbol: why for symbol, why in answer.unheard.items() if symbol in one.symbols})
-    return _of_interest(context, answers[0] if len(answers) == 1 else _together(answers)), unheard
+    whole = answers[0] if len(answers) == 1 else _together(answers)
+    return _of_interest(context, _read_by_hours(context, whole)), unheard
+
+
+def _read_by_hours(context: Context, fetched: Fetched) -> Fetched:
+    """Without a word on files of hours, where the book reads them as such."""
+    from nightdesk.feeds.bar_tables import OF_HOURS
+
+    if not context.is_hourly and not context.book.hour_closes:
+        return fetched
+    unread = {file: why for file, why in fetched.passed_over.items() if not why.endswith(OF_HOURS)}
+    return replace(fetched, passed_over=unread)
 
 
 def _of_interest(context: Context, fetched: Fetched) -> Fetched:

@@ -15,6 +15,7 @@ from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
+from nightdesk.session.coin_hours import coin_hours_changed, store_coin_hours
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data, tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
@@ -47,8 +48,9 @@ def bar_sources(context: Context) -> tuple[SourceLine, ...]:
     symbols, known_by = list(context.book.panel_symbols), context.known_by()
     day = {"first": context.session, "last": context.session, "known_by": known_by}
     given = {row["source"]: row["bars"] for row in read_rows(conn, "bar_sources", symbols=symbols, **day)}
-    if context.is_hourly:
-        of_hour = read_rows(conn, "hour_sources", symbols=symbols, as_of=context.as_of, known_by=known_by)
+    hourly = symbols if context.is_hourly else list(context.book.hour_closes)
+    if hourly:
+        of_hour = read_rows(conn, "hour_sources", symbols=hourly, as_of=context.as_of, known_by=known_by)
         given = {**given, **{f"{row['source']}{OF_HOURS}": row["bars"] for row in of_hour}}
     health = {row["source"]: row for row in read_rows(conn, "feeds_health")}
     lines = []
@@ -189,7 +191,7 @@ def store_bars(context: Context) -> Stored:
 
 
 def store_hours(context: Context) -> Stored:
-    """Fetch the hours of a book that decides by them, and store what is new of the bars.
+    """Fetch the hours of a book that decides by them, or gathers sessions from some, and store what is new.
 
     Raises
     ------
@@ -199,7 +201,8 @@ def store_hours(context: Context) -> Stored:
         As `store_bars`.
     """
     if not context.is_hourly:
-        return Stored({})
+        coins, brought = store_coin_hours(context)
+        return Stored(coins, () if brought is None else note_rows(brought, hours=True))
     from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.store.bars_hourly import save_hours
@@ -251,7 +254,7 @@ def _list_changed(context: Context, since: datetime) -> bool:
 
 def _hours_changed(context: Context, since: datetime) -> bool:
     if not context.is_hourly:
-        return False
+        return coin_hours_changed(context, since)
     from nightdesk.store.bars_hourly import hours_changed
 
     return hours_changed(context.conn, context.book, context.record.origin, context.as_of, since)
@@ -323,7 +326,7 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     rows, silent = [], []
     for feed, symbols in feeds:
         try:
-            found = list(_closes_of(feed, symbols, context.session))
+            found = list(_closes_of(context, feed, symbols))
         except NightdeskError as error:
             silent.append(str(error))
             continue
@@ -333,8 +336,18 @@ def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
     return rows, "; ".join(silent)
 
 
-def _closes_of(feed: Feed, symbols: Sequence[str], session: date) -> Iterator[dict[str, Any]]:
-    bars = feed.fetch(symbols, session - timedelta(days=1), session).bars
+def _closes_of(context: Context, feed: Feed, symbols: Sequence[str]) -> Iterator[dict[str, Any]]:
+    session, by_hours = context.session, context.book.hour_closes
+    hourly = [one for one in symbols if one in by_hours and feed.covers_hours(one)]
+    if hourly:
+        hours = feed.fetch_hours(hourly, session, session).bars
+        at_close = hours[hours["end"] == as_moment(context.as_of)]
+        for symbol, close in zip(at_close["symbol"], at_close["close"], strict=True):
+            yield {"symbol": symbol, "source": feed.name, "close": close}
+    daily = [one for one in symbols if one not in by_hours]  # a day's close is none of the same instant
+    if not daily:
+        return
+    bars = feed.fetch(daily, session - timedelta(days=1), session).bars
     for symbol, day, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
         # A market that never closes is valued at the end of its last whole day before the session's close.
         wanted = session - timedelta(days=1) if feed.is_continuous(symbol) else session

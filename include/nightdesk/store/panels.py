@@ -8,10 +8,13 @@ import numpy as np
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.hours import session_hours
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
+from nightdesk.core.schedule import daily
 from nightdesk.store.ahead import NamedQuery, reading_once
 from nightdesk.store.binary import columns_by_number, copy_out, days
 from nightdesk.store.db import Connection, cursor
+from nightdesk.store.hour_reading import read_hours
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_rows
 
@@ -67,10 +70,16 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         day=days(rows["session"]),
         **{name: rows[name].astype(np.float64) for name in ("open", "high", "low", "close", "volume")},
     )
+    hours = None
+    if book.hour_closes:
+        after, until = calendar.close_at(before), calendar.close_at(last)
+        of_hours = read_hours(conn, symbols, after, until, known_by, only=tuple(book.hour_closes))
+        hours = session_hours(daily(calendar), before, last, of_hours)
     return build_panel(
         calendar.between(first, last),
         book_columns(book),
         bars,
         [Action(day=np.datetime64(one.pop("session")), **one) for one in found],
         previous_session=np.datetime64(before),
+        hours=hours,
     )

@@ -13,7 +13,7 @@ from nightdesk.core.book import WARM_UP_SESSIONS, Book
 from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.feed_order import named_feeds
-from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.hours import HourlyBars, build_hourly_panel, session_hours
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
 from nightdesk.feeds import Fetched, Missing, hourly_names
@@ -140,6 +140,7 @@ def read_market(
     hours = None
     if book.schedule.rhythm != "daily":
         hours = _hours_of(book, feeds or (), first, last)
+    coins = _coin_hours(book, feeds or (), as_date(sessions[0]), last)
     columns, known = book_columns(book), _known_actions(fetched, stated, hours)
     panel = build_panel(
         sessions,
@@ -147,6 +148,14 @@ def read_market(
         _bars(fetched.bars, book.panel_symbols),
         known,
         previous_session=np.datetime64(before, "D"),
+        hours=None
+        if coins is None
+        else session_hours(
+            schedule_of(book),
+            before,
+            as_date(sessions[-1]),
+            _hourly_bars(coins.bars, book.panel_symbols),
+        ),
     )
     market = FetchedBars(
         panel=panel,
@@ -155,6 +164,8 @@ def read_market(
         dropped=fetched.dropped,
         passed_over=fetched.passed_over,
     )
+    if coins is not None:
+        market = _with_coin_hours(market, coins)
     if hours is not None:
         market = _with_hours(book, market, hours, known)
     market = replace(market, panel=replace(market.panel, funding=funding_history(book)))
@@ -186,6 +197,27 @@ def _with_hours(book: Book, days: FetchedBars, hours: Fetched, known: Sequence[A
         panel=panel,
         sources={**days.sources, **_count_by_source(hours.bars, " hours")},
         missing={**days.missing, **absent},
+        dropped=add_up(days.dropped, hours.dropped),
+        passed_over={name: why for name, why in days.passed_over.items() if not why.endswith(OF_HOURS)},
+    )
+
+
+def _coin_hours(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched | None:
+    """The hours of the symbols whose sessions are gathered from hours; None where there are none."""
+    symbols = tuple(book.hour_closes)
+    if not symbols:
+        return None
+    chain = feeds_asked(book, symbols, instead, hours=True)
+    return fetch_with_fallback(
+        chain, symbols, first, last, MemoryHealth(), hours=True, or_nothing=True
+    ).fetched
+
+
+def _with_coin_hours(days: FetchedBars, hours: Fetched) -> FetchedBars:
+    return replace(
+        days,
+        sources={**days.sources, **_count_by_source(hours.bars, " hours")},
+        missing={**days.missing, **{f"{one} (hours)": why for one, why in hours.missing.items()}},
         dropped=add_up(days.dropped, hours.dropped),
         passed_over={name: why for name, why in days.passed_over.items() if not why.endswith(OF_HOURS)},
     )
