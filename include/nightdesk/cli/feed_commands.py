@@ -89,10 +89,12 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     from nightdesk.cli.book_commands import open_book
     from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.feeds.former import with_former_bars
     from nightdesk.feeds.member_lists import read_members
-    from nightdesk.store.bar_rows import save_market
+    from nightdesk.store.bar_rows import known_now, save_market
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.health_rows import Health
+    from nightdesk.store.panels import read_changes
 
     check_span(first, last)
     chosen = open_book(book)
@@ -101,7 +103,11 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     chain = feeds_asked(chosen, chosen.panel_symbols, () if feed is None else (feed,))
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):
-            fetched = fetch_with_fallback(chain, chosen.panel_symbols, first, last, Health(conn)).fetched
+            asked, health = chosen.panel_symbols, Health(conn)
+            fetched = fetch_with_fallback(chain, asked, first, last, health).fetched
+            if chosen.schedule.rhythm == "daily":
+                known = read_changes(conn, last, known_now(conn))
+                fetched = with_former_bars(chain, fetched, asked, first, last, health, known=known).fetched
         record = book_record(conn, chosen.name)
         # What comes before a book ever decided anything is history: it was known when the market made it.
         unstarted = chosen.inception or last + timedelta(days=1)

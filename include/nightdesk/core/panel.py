@@ -26,6 +26,7 @@ from nightdesk.core.corporate.soundness import Prices
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
 from nightdesk.core.gathering import FILL_FIELDS as FILL_FIELDS
 from nightdesk.core.gathering import SessionHours, gather_days, gather_hours
+from nightdesk.core.names import NameChange, continue_names
 from nightdesk.core.schedule import SESSIONS_A_YEAR, Instants
 
 if TYPE_CHECKING:
@@ -153,6 +154,9 @@ class Panel:
         None where the rows are sessions.
     funding : FundingHistory
         Rates of perpetuals that have a history; asked by instants, whatever the rows are.
+    named_from : ndarray of shape (n_symbols,), intp, or None
+        The first row in which a symbol has its name; the rows before it are its history under former names,
+        of which factors are computed and nothing is decided. None: no symbol had another name.
     """
 
     sessions: Sessions
@@ -176,6 +180,7 @@ class Panel:
     findings: tuple[ActionFinding, ...] = ()
     hours: Hours | None = None
     funding: FundingHistory = NO_HISTORY
+    named_from: NDArray[np.intp] | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -195,6 +200,14 @@ class Panel:
         found = tuple(one for one in self.findings if last is not None and one.session <= last)
         hours = None if self.hours is None else self.hours.until(length)
         return replace(self, **cut, findings=found, hours=hours)
+
+    @property
+    def unnamed(self) -> NDArray[np.bool_] | None:
+        """Where a symbol did not have its name yet, of shape (n_sessions, n_symbols); None: nowhere."""
+        if self.named_from is None:
+            return None
+        before: NDArray[np.bool_] = np.arange(len(self))[:, None] < self.named_from
+        return before if before.any() else None
 
     @property
     def days(self) -> Panel:
@@ -250,7 +263,9 @@ class Panel:
 
 
 _BY_SESSION = tuple(
-    field.name for field in fields(Panel) if field.name not in ("symbols", "findings", "hours", "funding")
+    field.name
+    for field in fields(Panel)
+    if field.name not in ("symbols", "findings", "hours", "funding", "named_from")
 )
 
 
@@ -273,6 +288,7 @@ def build_panel(
     *,
     previous_session: np.datetime64 | None = None,
     hours: SessionHours | None = None,
+    changes: Sequence[NameChange] = (),
 ) -> Panel:
     """Lay bars and actions out on sessions.
 
@@ -291,12 +307,21 @@ def build_panel(
         The session before the first one; only continuous markets ask for it.
     hours : SessionHours, optional
         Those of the columns that are gathered from hours.
+    changes : sequence of NameChange
+        By which bars and actions of former names count for the columns. Those of the name `k` of
+        `former_names(symbols, changes)` have the column `len(columns) + k`.
 
     Returns
     -------
     Panel
         With NaN where no bar is.
     """
+    symbols, named = tuple(column.symbol for column in columns), None
+    if changes:
+        found = continue_names(symbols, bars.column, bars.day, actions, changes)
+        kept = {one.name: getattr(bars, one.name)[found.rows] for one in fields(Bars)}
+        bars, actions = Bars(**kept | {"column": found.column}), found.actions
+        named = found.first_rows(symbols, sessions)
     shape = (len(sessions), len(columns))
     arrays: dict[str, Any] = {
         name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")
@@ -323,7 +348,6 @@ def build_panel(
             array[:, at] = gathered[f"fill_{name}"]
     indices = {column.symbol for column in columns if column.index}
     dated = [one for one in actions if one.symbol not in indices]
-    symbols = tuple(column.symbol for column in columns)
     prices = Prices(**{name: arrays[name] for name in ("open", "high", "low", "close")})
     judged = judge_actions(sessions, symbols, prices, dated)
     return Panel(
@@ -337,6 +361,7 @@ def build_panel(
         accepted=judged.accepted,
         findings=judged.findings,
         events=lay_events(sessions, columns, [one for one in dated if one not in judged.refused]),
+        named_from=named,
         **arrays,
     )
 

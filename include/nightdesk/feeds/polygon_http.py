@@ -103,22 +103,41 @@ class PolygonLine:
             "dividends", lambda client: client.list_dividends(ticker=ticker, limit=ACTIONS_A_PAGE, **span)
         )
 
+    def ticker_events(self, ticker: str) -> list[tuple[str, str]]:
+        """From which days on the instrument of a ticker was called how; raises as `bars`."""
+
+        def question(client: RESTClient) -> Iterator[Any]:
+            found = client.get_ticker_events(ticker, types="ticker_change")
+            for event in getattr(found, "events", None) or ():
+                yield event["date"], event["ticker_change"]["ticker"]
+
+        said = self._asked("changes of ticker", question, one=True)
+        if not all(isinstance(part, str) and part for event in said for part in event):
+            raise SourceFault(Fault.PASSING, "the server answered a change of ticker without day or name")
+        return said
+
     def _asked(
         self,
         wanted: str,
         question: Callable[[RESTClient], Iterator[Any]],
         expected: Mapping[str, Any] | None = None,
+        *,
+        one: bool = False,
     ) -> list[Any]:
-        return retrying(self._sleep)(self._once, wanted, question, expected or {})
+        return retrying(self._sleep)(self._once, wanted, question, expected or {}, one)
 
     def _once(
-        self, wanted: str, question: Callable[[RESTClient], Iterator[Any]], expected: Mapping[str, Any]
+        self,
+        wanted: str,
+        question: Callable[[RESTClient], Iterator[Any]],
+        expected: Mapping[str, Any],
+        one: bool,
     ) -> list[Any]:
         from polygon import RESTClient
 
         fault: Exception
         client = RESTClient(self._key, retries=0, base=self._address)
-        with _Pages(wanted, self._address, self._timeout, expected) as pages:
+        with _Pages(wanted, self._address, self._timeout, expected, one) as pages:
             client.client = pages
             try:
                 return list(question(client))
@@ -144,9 +163,11 @@ class _Page:
 class _Pages:
     """Takes the place of the client's own connections for one question and looks at each of its pages."""
 
-    def __init__(self, wanted: str, address: str, timeout: float, expected: Mapping[str, Any]) -> None:
+    def __init__(
+        self, wanted: str, address: str, timeout: float, expected: Mapping[str, Any], one: bool = False
+    ) -> None:
         self._wanted, self._host, self._timeout = wanted, urlsplit(address).netloc, timeout
-        self._expected = expected
+        self._expected, self._one = expected, one
         self._seen: set[str] = set()
         self._session = Session()
         self._session.trust_env = not is_on_this_machine(address)
@@ -218,6 +239,8 @@ class _Pages:
         results = answer.get("results")
         if results is None and not answer.get("resultsCount"):
             return None
-        if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+        if self._one and isinstance(results, dict):
+            return None
+        if self._one or not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
             return SourceFault(Fault.PASSING, f"the server's answer has no list of {self._wanted}")
         return None

@@ -9,6 +9,7 @@ import numpy as np
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.hours import session_hours
+from nightdesk.core.names import NameChange, former_names
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import daily
 from nightdesk.store.ahead import NamedQuery, reading_once
@@ -29,6 +30,12 @@ _BAR_TYPES = {
 }
 
 
+def read_changes(conn: Connection, last: date, known_by: datetime) -> tuple[NameChange, ...]:
+    """The changes of name up to a day that were known at an instant."""
+    found = read_rows(conn, "name_changes", last=last, known_by=known_by)
+    return tuple(NameChange(one["symbol"], one["other"], np.datetime64(one["session"], "D")) for one in found)
+
+
 def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: datetime) -> Panel:
     """The panel of `book` over the sessions from `first` to `last`.
 
@@ -37,7 +44,7 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
     conn : Connection
         Where it is read.
     book : Book
-        Says the calendar and the columns, `book.panel_symbols`.
+        Says the calendar and the columns, `book.panel_symbols`, each with its history under former names.
     first, last : date
         Sessions, both included.
     known_by : datetime
@@ -50,7 +57,9 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
     """
     calendar = get_calendar(book.calendar)
     before = calendar.shift(first, -1)
-    symbols = book.panel_symbols
+    # hours of a former name are not looked up, so the days of an hourly book are not continued either
+    changes = read_changes(conn, last, known_by) if book.schedule.rhythm == "daily" else ()
+    symbols = (*book.panel_symbols, *former_names(book.panel_symbols, changes))
     span = {"symbols": list(symbols), "first": first, "last": last, "known_by": known_by}
     numbered, acted = (
         NamedQuery("symbol_numbers", {"symbols": list(symbols)}),
@@ -82,4 +91,5 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         [Action(day=np.datetime64(one.pop("session")), **one) for one in found],
         previous_session=np.datetime64(before),
         hours=hours,
+        changes=changes,
     )

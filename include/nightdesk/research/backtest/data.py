@@ -14,6 +14,7 @@ from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.feed_order import named_feeds
 from nightdesk.core.hours import HourlyBars, build_hourly_panel, session_hours
+from nightdesk.core.names import NameChange, changes_in, former_names
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
 from nightdesk.feeds import Fetched, Missing, hourly_names
@@ -21,6 +22,7 @@ from nightdesk.feeds.asking import feeds_asked
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.feed import add_up
+from nightdesk.feeds.former import with_former_bars
 from nightdesk.feeds.funding_files import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
 from nightdesk.feeds.news_sources import make_news
@@ -137,6 +139,13 @@ def read_market(
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
+    changes: tuple[NameChange, ...] = ()
+    if book.schedule.rhythm == "daily":
+        given = changes_in(stated)
+        former = with_former_bars(
+            chain, fetched, book.panel_symbols, before, last, MemoryHealth(), known=given
+        )
+        fetched, changes = former.fetched, former.changes
     hours = None
     if book.schedule.rhythm != "daily":
         hours = _hours_of(book, feeds or (), first, last)
@@ -145,9 +154,10 @@ def read_market(
     panel = build_panel(
         sessions,
         columns,
-        _bars(fetched.bars, book.panel_symbols),
+        _bars(fetched.bars, (*book.panel_symbols, *former_names(book.panel_symbols, changes))),
         known,
         previous_session=np.datetime64(before, "D"),
+        changes=changes,
         hours=None
         if coins is None
         else session_hours(
