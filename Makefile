@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all kill-matrix fault-matrix lint format bench audit coverage reference lock
+.PHONY: help env run stop test test-all kill-matrix fault-matrix dirty-data lint format bench audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ kill-matrix: env ## kill the process that sends orders between any two statement
 
 fault-matrix: env ## let the broker answer badly in every way to every call; fails when something is wrong and unseen
 	@$(PY) -m tests.matrices.fault
+
+dirty-data: env ## plant every defect of market data at every vendor; fails when one is not caught as promised
+	@$(PY) -m tests.matrices.dirty_data
 
 lint: env ## ruff, mypy and the import contracts
 	@.venv/bin/ruff check .

@@ -2,7 +2,8 @@
 
 **logs** rotates the logs of the desk's processes beyond 20 MB and deletes those of tasks after 90 days,
 **airflow** deletes Airflow's own rows of runs after 90 days, never from the oldest unfinished run on, and
-**findings** deletes what the checks of the data found in order, of closed sessions older than 90 days.
+**findings** deletes what the checks of the data found in order, of closed sessions older than 90 days, and
+**data_docs** builds the pages of Great Expectations anew, of the newest 30 decisions of each book.
 Nothing that was decided, ordered, booked or told is ever deleted. Each says in its log what it removed, and
 one that fails does not keep the others from their work.
 
@@ -23,6 +24,7 @@ PARTS = {
     "logs": "Logs of processes by size, of tasks and of parsing by age.",
     "airflow": "Airflow's rows of old runs, by its own command.",
     "findings": "Findings of old sessions that passed; what did not pass stays.",
+    "data_docs": "What Great Expectations said of the newest decisions, as pages; older pages go.",
 }
 
 with DAG(

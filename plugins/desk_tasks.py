@@ -12,16 +12,13 @@ from desk_conventions import DEFAULTS
 from desk_failure import CloseOperator, raise_alert, raise_retry
 from desk_step import StepOperator
 from nightdesk.core.book import Book
+from nightdesk.feeds.vendor_pools import pool_of
 from nightdesk.session.book_dags import dag_id_of
-
-#: Made by the set-up: how many tasks may ask the vendors at once, over all books and sessions.
-FEEDS_POOL = "feeds"
 
 TOLD = DEFAULTS | {"on_failure_callback": raise_alert}
 
 #: A vendor may be down for a while, and the first run of a book loads its whole history.
 INGEST = {
-    "pool": FEEDS_POOL,
     "retries": 8,
     "execution_timeout": timedelta(minutes=30),
     "on_retry_callback": raise_retry,
@@ -55,7 +52,7 @@ def decision_tasks(book: Book) -> None:
 
     ingest = step(
         "ingest", "Bars and corporate actions, from the first feed that answers well.",
-        outlets=[Asset("bars")], **INGEST,
+        outlets=[Asset("bars")], pool=pool_of(book).name, **INGEST,
     )  # fmt: skip
     quality = step(
         "quality", "Expectations: bad symbols are quarantined, a bad benchmark or VIX stops the run."

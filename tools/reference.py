@@ -69,8 +69,9 @@ FACTORS_HEAD = f"""\
 # Factors
 
 {MADE}. Names in braces are whole numbers but for `width` (a number such as 2 or 2.5),
-`base` (another factor) and `call` (a call of pandas-ta, as `ta.stoch(14, 3)`). `NAME@3` is the value three
-periods before; `h:NAME` is over hours of the exchange's clock, for an hourly book. A missing value is NaN.
+`base` (another factor), `call` (a call of pandas-ta, as `ta.stoch(14, 3)`) and `series` (one of the book's
+`macro.series`, as `macro_DGS10`). `NAME@3` is the value three periods before; `h:NAME` is over hours of the
+exchange's clock, for an hourly book. A missing value is NaN.
 
 | factor | what it is |
 | --- | --- |"""

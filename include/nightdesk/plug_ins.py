@@ -40,6 +40,7 @@ ROOMS = (
     "nightdesk.risk",
     "nightdesk.accounting",
     "nightdesk.feeds",
+    "nightdesk.feeds.funding_sources",
     "nightdesk.feeds.news_sources",
     "nightdesk.scorers",
     "nightdesk.brokers",

@@ -52,6 +52,11 @@ def _outside(book: Book) -> Iterator[PlugIn | None]:
 
     for name in (*named_feeds(book.feeds.daily), *named_feeds(book.feeds.hourly)):
         yield FEEDS.source(name)
+    named = [one.funding for one in book.universe.values() if one.funding]
+    if named:
+        from nightdesk.feeds.funding_sources import FUNDING_SOURCES
+
+        yield from map(FUNDING_SOURCES.source, named)
     if book.feeds.news:
         from nightdesk.feeds.news_sources import NEWS_SOURCES
         from nightdesk.scorers import SCORERS
@@ -59,11 +64,24 @@ def _outside(book: Book) -> Iterator[PlugIn | None]:
         for name in book.feeds.news:
             yield NEWS_SOURCES.source(name)
         yield SCORERS.source(book.sentiment.scorer)
+    yield from _of_facts(book)
     if not book.simulated:
         from nightdesk.brokers import BROKERS
 
         kinds = dict.fromkeys(book.entry_of(name).kind for name in book.account_names)
         yield from (BROKERS.source(kind) for kind in kinds if kind != "paper")
+
+
+def _of_facts(book: Book) -> Iterator[PlugIn | None]:
+    """The sources of facts beside prices."""
+    from nightdesk.core.facts import FACT_KINDS
+
+    names = [name for kind in FACT_KINDS for name in getattr(book.feeds, kind)]
+    if names:
+        from nightdesk.feeds.fact_feed import FACT_SOURCES
+
+        for name in names:
+            yield FACT_SOURCES.source(name)
 
 
 def _inside(desk: Desk) -> Iterator[PlugIn | None]:

@@ -25,3 +25,7 @@ SELECT EXISTS (
 -- name: funding_rates_stored
 SELECT symbol, instant, known_at, rate FROM nightdesk.funding_rates
 WHERE symbol = ANY(%(symbols)s::text[]) ORDER BY symbol, instant, known_at, stored_at;
+
+-- name: funding_rates_reach
+SELECT symbol, min(instant) AS oldest, max(instant) AS newest FROM nightdesk.funding_rates
+WHERE symbol = ANY(%(symbols)s::text[]) GROUP BY symbol;

@@ -116,10 +116,6 @@ SELECT factor_set_id FROM nightdesk.factor_sets WHERE names = %(names)s;
 -- name: regime_row
 SELECT band, regime, vix, vix_age FROM nightdesk.regimes WHERE book = %(book)s AND as_of = %(as_of)s;
 
--- name: second_closes
-SELECT session, symbol, close FROM nightdesk.second_closes
-WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s ORDER BY as_of;
-
 -- name: session_quality
 SELECT entries_allowed, reason, quarantined FROM nightdesk.session_quality
 WHERE book = %(book)s AND as_of = %(as_of)s;

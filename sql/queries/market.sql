@@ -396,8 +396,43 @@ WITH thinned AS (
     DELETE FROM nightdesk.quality_runs q USING thinned t
     WHERE (q.book, q.as_of) = (t.book, t.as_of) AND q.outcome = 'passed' AND q.check_name <> ALL(%(kept)s)
     RETURNING 1
+), said AS (
+    DELETE FROM nightdesk.quality_validations v USING thinned t WHERE (v.book, v.as_of) = (t.book, t.as_of)
 )
 SELECT (SELECT count(*) FROM thinned) AS sessions, (SELECT count(*) FROM gone) AS rows;
 
--- name: run_thinned
-SELECT thinned_at IS NOT NULL AS thinned FROM nightdesk.runs WHERE book = %(book)s AND as_of = %(as_of)s;
+-- name: findings_kept
+SELECT thinned_at IS NOT NULL AS thinned,
+    coalesce((
+        SELECT jsonb_agg(to_jsonb(q) - '{book,as_of,session}'::text[] ORDER BY q.check_name, q.symbol)
+        FROM nightdesk.quality_runs q
+        WHERE (q.book, q.as_of) = (r.book, r.as_of) AND q.check_name = ANY(%(besides)s::text[])
+    ), '[]') AS besides
+FROM nightdesk.runs r WHERE r.book = %(book)s AND r.as_of = %(as_of)s;
+
+-- name: validations
+SELECT as_of, session, suite, success, document FROM nightdesk.quality_validations
+WHERE book = %(book)s AND as_of IN (
+    SELECT DISTINCT as_of FROM nightdesk.quality_validations WHERE book = %(book)s
+    ORDER BY as_of DESC LIMIT %(decisions)s
+)
+ORDER BY as_of, suite;
+
+-- name: validated_books
+SELECT DISTINCT book FROM nightdesk.quality_validations ORDER BY book;
+
+-- name: is_validated
+SELECT EXISTS (
+    SELECT FROM nightdesk.quality_validations WHERE book = %(book)s AND as_of = %(as_of)s
+) AS validated;
+
+-- name: fact_reach
+SELECT subject, until FROM nightdesk.fact_reach
+WHERE book = %(book)s AND kind = %(kind)s AND source = %(source)s AND since <= %(since)s::date
+ORDER BY subject;
+
+-- name: keep_fact_reach
+INSERT INTO nightdesk.fact_reach AS held (book, kind, source, subject, since, until)
+SELECT %(book)s, %(kind)s, %(source)s, subject, %(since)s, %(until)s FROM unnest(%(subjects)s::text[]) AS subject
+ON CONFLICT (book, kind, source, subject) DO UPDATE SET
+    since = least(held.since, excluded.since), until = greatest(held.until, excluded.until);

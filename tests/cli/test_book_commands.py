@@ -109,3 +109,24 @@ def test_an_unknown_book_is_refused_naming_the_known_ones(nightdesk, project):
 def test_a_book_can_be_named_by_its_path(nightdesk, project, tmp_path):
     assert nightdesk.document("books", project / "books" / "multi_asset.yaml")["name"] == "multi_asset"
     assert "cannot be read" in nightdesk.refusal("books", tmp_path / "absent.yaml")
+
+
+OUTLIERS = """
+quality:
+  expectations:
+    - name: far_out
+      expect: expect_column_values_to_not_be_outliers
+      arguments: {column: change, method: iqr, multiplier: -1}
+      then: warn
+"""
+
+
+def test_an_expectation_that_its_library_does_not_take_is_refused(nightdesk, project):
+    path = project / "books" / "multi_asset.yaml"
+    assert "\nquality:" not in path.read_text()
+    path.write_text(path.read_text() + OUTLIERS)
+    words = "expectations.far_out.arguments: expect_column_values_to_not_be_outliers does not take them"
+    assert words in nightdesk.refusal("books", "multi_asset")
+    assert words in nightdesk("books", status=1).stderr
+    path.write_text(path.read_text().replace("multiplier: -1", "multiplier: 3"))
+    assert nightdesk.document("books", "multi_asset")["quality"]["expectations"][0]["name"] == "far_out"

@@ -41,6 +41,13 @@ limits:
 
 BARS, HOURS = "date,symbol,open,high,low,close,volume", "bar_start_et,symbol,open,high,low,close,volume"
 
+FACTS = {
+    "macro": "series,period,value",
+    "positioning": "code,report_date,long,short,open_interest",
+    "earnings": "symbol,fiscal_end,report_date",
+    "quotes": "symbol,session,bid,ask",
+}
+
 
 def lay(path: Path, header: str, rows: list[str]) -> None:
     """Write a CSV."""
@@ -55,7 +62,7 @@ def pieces(page: Path) -> list[str]:
     return [one for one in found if one.partition(":")[0] in Book.model_fields]
 
 
-PIECES = [(page.name, one) for page in sorted(DOCS.glob("*.md")) for one in pieces(page)]
+PIECES = [(page.name, one) for page in sorted(DOCS.rglob("*.md")) for one in pieces(page)]
 
 
 @pytest.mark.parametrize(("page", "piece"), PIECES)
@@ -77,6 +84,8 @@ def test_what_a_page_shows_of_a_book_is_read(
     symbols = ["SPY", "^VIX", *tree["universe"]]
     lay(tmp_path / "bars" / "daily.csv", BARS, [f"2020-01-02,{one},1,1,1,1,1" for one in symbols])
     lay(tmp_path / "bars" / "hourly.csv", HOURS, [f"2020-01-02 10:00,{one},1,1,1,1,1" for one in symbols])
+    for kind, header in FACTS.items():
+        lay(tmp_path / "facts" / f"{kind}.csv", header, [])
     lay(tmp_path / "headlines" / "headlines.csv", "published_at,headline,source,symbol", [])
     monkeypatch.chdir(tmp_path)
     assert read_book(path).symbols
@@ -92,5 +101,6 @@ def test_the_pages_show_pieces_of_books() -> None:
         "members.md",
         "risk.md",
         "strategy.md",
+        *("polygon.md", "alpaca.md", "yahoo.md", "tiingo.md", "binance.md", "bybit.md", "files.md"),
     }
     assert len(PIECES) > 20

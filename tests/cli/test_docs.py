@@ -13,7 +13,7 @@ from nightdesk.cli import app
 from nightdesk.session.books import read_book
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 LINES = [
     (page.name, line.partition(" #")[0].strip())
     for page in PAGES

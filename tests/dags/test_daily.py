@@ -24,7 +24,7 @@ GOOD = ROOT / "books" / "multi_asset.yaml"
 
 #: What a DAG file must not bring along: each costs every parse, and every task, its import.
 HEAVY = {
-    "alpaca", "exchange_calendars", "great_expectations", "numba", "pandas", "pandas_ta", "polygon",
+    "alpaca", "ccxt", "exchange_calendars", "great_expectations", "numba", "pandas", "pandas_ta", "polygon",
     "psycopg2", "pyarrow", "scipy", "sklearn", "yfinance",
 }  # fmt: skip
 
@@ -66,6 +66,16 @@ def test_every_book_has_a_daily_dag(dags: dict[str, DAG]) -> None:
     books = {path.stem for path in (ROOT / "books").glob("*.yaml")}
     assert {f"daily__{book}" for book in books} <= set(dags)
     assert not [one.dag_id for one in dags.values() if "refused" in one.tags]
+
+
+def test_an_ingest_stands_in_the_pool_of_its_vendor(books: Path, daily: ModuleType) -> None:
+    path = books / GOOD.name
+    tree = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(tree | {"feeds": {**tree["feeds"], "daily": ["tiingo", "yahoo"]}}))
+    (dag,) = daily.every_dag(books, None).values()
+    pools = {task.task_id: task.pool for task in dag.tasks}
+    assert pools.pop("ingest") == "feeds_tiingo"
+    assert set(pools.values()) == {"default_pool"}
 
 
 def test_every_dag_says_what_it_is_and_every_tag_is_one_of_the_known(

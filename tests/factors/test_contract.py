@@ -75,8 +75,35 @@ class TestSentiment(OnTheRealMarket):
         return super().compute(replace(panel, sentiment=np.where(silent, np.nan, said)))
 
 
+class TestFacts(OnTheRealMarket):
+    """Facts beside prices: on panels that say something of nearly every bar."""
+
+    names = (
+        "macro_DGS10",
+        "macro_DGS10@4",
+        "positioning_ratio",
+        "positioning_percentile",
+        "sessions_to_earnings",
+        "sessions_since_earnings",
+        "rank_market_cap",
+        "market_cap",
+        "quoted_spread",
+    )
+
+    def compute(self, panel: Panel) -> dict[str, Floats]:
+        plain = {name for name in self.names if "@" not in name and not name.startswith("rank")}
+        told = {name: np.sin(panel.close * (n + 2.0)) for n, name in enumerate(sorted(plain))}
+        return super().compute(replace(panel, facts=told))
+
+
 def test_every_family_is_under_contract() -> None:
-    tried = {*TestStandard.names, *TestOtherNumbers.names, *TestTechnical.names, *TestSentiment.names}
+    tried = {
+        *TestStandard.names,
+        *TestOtherNumbers.names,
+        *TestTechnical.names,
+        *TestSentiment.names,
+        *TestFacts.names,
+    }
     for pattern in factors.families():
         shape = re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(pattern)))
         assert any(shape.fullmatch(name) for name in tried), f"{pattern} is tested by no contract"

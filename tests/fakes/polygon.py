@@ -7,16 +7,15 @@ the path and query of ``next_url`` and ignores its host.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
-from tests.fakes.loopback import Bad, LoopbackServer, QuietHandler
+from tests.fakes.loopback import Bad
+from tests.fakes.scripted import ScriptedServer
 
 KEY = "a-key-of-polygon"
 NEW_YORK = ZoneInfo("America/New_York")
@@ -54,52 +53,32 @@ class Page:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-class FakePolygon(LoopbackServer):
+class FakePolygon(ScriptedServer):
     """The server, a context manager: `tickers` are its good answers, `script` makes the next ones bad.
 
     `rows_a_page` cuts lists into pages; `endless` gives every page itself as the next one.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.tickers: dict[str, Ticker] = {}
-        self.asked: list[str] = []
         self.rows_a_page = 1_000
         self.endless = False
-        self._bad: dict[str, list[Bad]] = defaultdict(list)
-        self._always: dict[str, Bad] = {}
-        self.listen(self._handler())
 
     @property
     def environ(self) -> dict[str, str]:
         """What names this server to the feed."""
         return {"NIGHTDESK_ACCOUNT_POLYGON_KEY": KEY, "NIGHTDESK_ACCOUNT_POLYGON_URL": self.url}
 
-    def script(self, where: str, *answers: Bad | None) -> None:
-        """The next requests whose path begins with `where` are answered so; None is a good answer."""
-        self._bad[where].extend(answers)  # type: ignore[arg-type]
-
-    def always(self, where: str, answer: Bad) -> None:
-        """Every request whose path begins with `where` is answered like this."""
-        self._always[where] = answer
-
     def heal(self) -> None:
         """From now on every answer is good."""
-        self._bad.clear()
-        self._always.clear()
+        super().heal()
         self.endless = False
 
-    def answer(self, path: str, query: dict[str, str], key: str) -> Bad:
-        """What is said to a request."""
-        if key != f"Bearer {KEY}":
-            return UNKNOWN_KEY
-        for where, answers in self._bad.items():
-            if path.startswith(where) and answers:
-                scripted = answers.pop(0)
-                if scripted is not None:
-                    return scripted
-        for where, one in self._always.items():
-            if path.startswith(where):
-                return one
+    def refusal(self, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad | None:
+        return None if headers.get("Authorization") == f"Bearer {KEY}" else UNKNOWN_KEY
+
+    def reply(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
         events = self._events(path)
         if events is not None:
             return events
@@ -124,7 +103,7 @@ class FakePolygon(LoopbackServer):
         said = {"results": results, "status": "OK", "request_id": "31d59dda"}
         return Bad(200, json.dumps(said), {"Content-Type": "application/json"})
 
-    def _cut(self, path: str, query: dict[str, str], page: Page) -> dict[str, Any]:
+    def _cut(self, path: str, query: Mapping[str, str], page: Page) -> dict[str, Any]:
         start = int(query.get("cursor", 0))
         stop = start + self.rows_a_page
         rows = page.rows[start:stop]
@@ -137,7 +116,7 @@ class FakePolygon(LoopbackServer):
             about["next_url"] = f"https://api.polygon.io{path}?cursor={following}&{rest}"
         return about
 
-    def _list(self, path: str, query: dict[str, str]) -> Page | None:
+    def _list(self, path: str, query: Mapping[str, str]) -> Page | None:
         parts = [unquote(one) for one in path.strip("/").split("/")]
         match parts:
             case ["v2", "aggs", "ticker", name, "range", size, span, first, last]:
@@ -172,19 +151,6 @@ class FakePolygon(LoopbackServer):
                     ]
                 )
         return None
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        fake = self
-
-        class Handler(QuietHandler):
-            def do_GET(self) -> None:  # noqa: N802 - so the base calls it
-                parts = urlsplit(self.path)
-                fake.asked.append(parts.path)
-                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                answer = fake.answer(parts.path, query, self.headers.get("Authorization", ""))
-                self.give(answer)
-
-        return Handler
 
 
 def _bars_within(ticker: Ticker, size: int, span: str, first: str, last: str) -> list[dict[str, Any]]:

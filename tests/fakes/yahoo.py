@@ -40,6 +40,7 @@ class Chart:
     rows: Sequence[tuple[date, float, float, float, float, int]]
     dividends: Mapping[date, float] = field(default_factory=dict)
     splits: Mapping[date, tuple[int, int]] = field(default_factory=dict)
+    gains: Mapping[date, float] = field(default_factory=dict)
     timezone: str = "America/New_York"
     instrument: str = "EQUITY"
 
@@ -51,6 +52,11 @@ class Chart:
             events["dividends"] = {
                 str(_seconds(day)): {"amount": cash, "date": _seconds(day)}
                 for day, cash in self.dividends.items()
+            }
+        if self.gains:
+            events["capitalGains"] = {
+                str(_seconds(day)): {"amount": cash, "date": _seconds(day)}
+                for day, cash in self.gains.items()
             }
         if self.splits:
             events["splits"] = {

@@ -166,6 +166,21 @@ def test_a_source_that_knows_no_such_symbol_is_healthy():
     assert ask(source).health["one"].status(NOW) == "healthy"
 
 
+def test_what_a_source_cannot_have_hides_no_failure_of_it():
+    source = Source("one", {"SPY": DOWN}, batch=1)
+    spare = Source("spare", {"SPY": days(1, 2, 3), "^VIX": days(1, 2, 3)})
+    health = MemoryHealth()
+    for _ in range(2):
+        answer = ask(source, spare, symbols=("SPY", "^VIX"), health=health)
+    assert SourceHealth.from_row(health.load("one")).failures == 2
+    assert set(answer.fetched.bars["symbol"]) == {"SPY", "^VIX"}
+    for _ in range(3):
+        ask(source, spare, symbols=("SPY", "^VIX"), health=health)
+    # while its circuit is open, what it cannot have is missing there for good and not for now
+    with pytest.raises(Refused, match="no such symbol"):
+        ask(source, symbols=("^VIX",), health=health)
+
+
 def test_a_success_closes_a_half_open_circuit_in_the_store():
     health = MemoryHealth()
     state = SourceHealth()

@@ -19,7 +19,11 @@ def test_a_feed_is_made_by_its_name(name, kind):
             "sampel",
             "there is no feed 'sampel'; did you mean sample?",
         ),
-        ("bloomberg", "there is no feed 'bloomberg'; known are alpaca, files:PATH, polygon, sample, yahoo"),
+        (
+            "bloomberg",
+            "there is no feed 'bloomberg'; known are alpaca, binance, files:PATH, fred, polygon, sample, "
+            "tiingo, yahoo",
+        ),
         (
             "files:",
             "feed 'files:' lacks its PATH: write files:PATH, PATH being a file or folder of bars, or s3://BUCKET/KEY",

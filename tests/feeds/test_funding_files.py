@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from tests.engine.desks import book
 
+from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.core.funding import FundingHistory, FundingRate, missing_instants
-from nightdesk.feeds.funding_files import funding_history, parse_funding
+from nightdesk.feeds.funding_files import parse_funding
+from nightdesk.feeds.funding_sources import funding_history as history_over
 
 PERPETUAL = "BTCUSDT-PERP"
 AT = datetime(2022, 3, 5, 8, tzinfo=UTC)
@@ -19,6 +21,11 @@ AT = datetime(2022, 3, 5, 8, tzinfo=UTC)
 def perpetual(**changed: Any) -> dict[str, Any]:
     line = {"asset_class": "perpetual", "underlying": "BTC", "collateral": 0.5, "max_weight": 0.1, **changed}
     return {"GLD": {"max_weight": 0.4}, "SPY": {"max_weight": 0.4}, PERPETUAL: line}
+
+
+def funding_history(book: Book) -> FundingHistory:
+    """Of files all that they have, whatever the span."""
+    return history_over(book, AT.date(), AT.date())
 
 
 def test_an_exchange_s_own_file_is_read(market: Path) -> None:
@@ -69,7 +76,7 @@ def test_a_file_that_is_not_there_or_of_another_perpetual_is_refused(tmp_path: P
     [
         ({}, r"funding_rate: missing; a perpetual says one of both"),
         ({"funding": "files:a.csv", "funding_rate": 0.0001}, r"funding_rate: given beside funding"),
-        ({"funding": "binance"}, r"universe.BTCUSDT-PERP.funding: found 'binance'"),
+        ({"funding": "Binance!"}, r"universe.BTCUSDT-PERP.funding: found 'Binance!'"),
     ],
 )
 def test_a_perpetual_says_one_of_both(line: dict[str, Any], words: str) -> None:
@@ -106,3 +113,25 @@ def test_an_instant_is_missing_by_the_times_of_day_that_a_history_has() -> None:
     before = [rate(hours) for hours in (-20, -12, -4)]
     assert missing_instants([rate(4), rate(12), rate(20)], before, PERPETUAL, AT, end) == ()
     assert missing_instants([rate(4), rate(20)], before, PERPETUAL, AT, end) == (AT + timedelta(hours=12),)
+
+
+def test_a_rhythm_that_changes_is_followed_after_two_days() -> None:
+    every_four = [rate(hours) for hours in range(-240, 1, 4)]
+    day = AT + timedelta(hours=24)
+    # on the day itself the instants of the old rhythm are missed, and a person is told
+    eight = [rate(hours) for hours in (8, 16, 24)]
+    absent = missing_instants(eight, every_four, PERPETUAL, AT, day)
+    assert absent == tuple(AT + timedelta(hours=hours) for hours in (4, 12, 20))
+    later = [*every_four, *(rate(hours) for hours in range(8, 73, 8))]
+    third = [rate(hours) for hours in (80, 88, 96)]
+    assert missing_instants(third, later, PERPETUAL, AT + 3 * (day - AT), AT + 4 * (day - AT)) == ()
+    # from eight hours to four: what is new is expected as soon as it was seen
+    fours = [rate(hours) for hours in range(-240, -24, 8)] + [rate(hours) for hours in range(-24, 1, 4)]
+    assert missing_instants([rate(8)], fours, PERPETUAL, AT, AT + timedelta(hours=8)) == (
+        AT + timedelta(hours=4),
+    )
+
+
+def test_an_exchange_s_stamp_within_a_second_is_the_second() -> None:
+    (one,) = parse_funding("fundingTime,fundingRate\n1577836800009,0.0001\n", "rates.csv")
+    assert one.instant == datetime(2020, 1, 1, tzinfo=UTC)

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.calendar import get_calendar
-from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Panel
 from nightdesk.feeds import measures
-from nightdesk.feeds.expectations import judge, session_frame
 from nightdesk.feeds.quality import CHECKS, CheckConsequence, examine
 from nightdesk.research.backtest.data import read_market
 
@@ -164,6 +162,25 @@ SCENARIOS = [
         set(),
     ),
     (
+        "a high of three times the prices around it",
+        lambda p: with_bars(p, (T, 0), high=3.0),
+        {("spike", "AAA", "warn")},
+    ),
+    ("a low of half of them", lambda p: with_bars(p, (T, 0), low=0.5), {("spike", "AAA", "warn")}),
+    ("a low of 5 % below", lambda p: with_bars(p, (T, 0), low=0.95), set()),
+    (
+        "a range without volume",
+        lambda p: with_bars(p, (T, 0), volume=0.0),
+        {("volume_mismatch", "AAA", "warn")},
+    ),
+    ("one price with a volume", lambda p: flat(p, slice(T, None)), {("volume_mismatch", "AAA", "warn")}),
+    (
+        "one price with a volume, as it is this symbol's habit",
+        lambda p: flat(p, slice(T - 9, None, 3)),
+        set(),
+    ),
+    ("a symbol without volumes", lambda p: with_bars(p, (slice(None), 0), volume=0.0), set()),
+    (
         "a quarter of the universe without bars",
         lambda p: without_bars(p, (T, [0, 1])),
         {("no_bar", "AAA", "warn"), ("no_bar", "BBB", "warn"), ("failed_share", "*", "stop")},
@@ -188,6 +205,14 @@ SCENARIOS = [
         {("out_of_range", "SPY", "quarantine"), ("reference_faulty", "SPY", "stop")},
     ),
 ]
+
+
+def flat(panel: Panel, rows: slice) -> Panel:
+    """The panel with bars of one price in its first column."""
+    changed = {name: getattr(panel, name).copy() for name in ("open", "high", "low")}
+    for values in changed.values():
+        values[rows, 0] = panel.close[rows, 0]
+    return replace(panel, **changed)
 
 
 def held(values: np.ndarray, sessions: int) -> np.ndarray:
@@ -330,47 +355,6 @@ def test_a_wide_panel_is_checked_in_little_memory():
     tracemalloc.stop()
     assert not quality.quarantined.any()
     assert peak < 13 * wide.close.nbytes  # forty, were all columns measured at once
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_great_expectations_gives_the_same_verdicts_on_spoilt_bars(seed):
-    quality = examine(spoilt(seed), BOOK)
-    t = int(np.argmax(quality.quarantined.sum(axis=1)))
-    findings = judge(session_frame(quality, t))
-    assert findings == quality.findings(t)
-    assert {"pass", "quarantine"} <= {one.outcome for one in findings}
-
-
-def test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book):
-    quality = examine(real_panel(market, project_book), project_book)
-    interesting = np.flatnonzero(quality.warned.any(axis=1))[-3:]
-    for t in (*interesting, len(quality.stop) - 1):
-        assert judge(session_frame(quality, int(t))) == quality.findings(int(t))
-
-
-def test_great_expectations_does_not_chatter_in_the_log_of_a_task(caplog, project_book, market):
-    with caplog.at_level("INFO"):
-        test_great_expectations_gives_the_same_verdicts_on_real_bars(market, project_book)
-    assert [record.getMessage() for record in caplog.records if record.name.startswith("great_")] == []
-
-
-def test_a_table_with_a_symbol_twice_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T)
-    frame.loc[1, "symbol"] = "AAA"
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(symbols\)"):
-        judge(frame)
-
-
-def test_a_table_without_a_column_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T).rename(columns={"limit": "limits"})
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(columns\)"):
-        judge(frame)
-
-
-def test_a_table_without_a_check_is_refused():
-    frame = session_frame(examine(panel_of(), BOOK), T)
-    with pytest.raises(Refused, match=r"the table of the quality checks is malformed \(checks\)"):
-        judge(frame[frame["check"] != "outlier"].reset_index(drop=True))
 
 
 @pytest.fixture(scope="module")

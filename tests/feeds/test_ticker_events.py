@@ -66,7 +66,7 @@ def test_the_events_of_a_ticker_are_its_changes_of_name(server: FakePolygon, fee
         (
             Bad(200, '{"status":"OK","results":[{"events":[]}]}'),
             Fault.PASSING,
-            "no list of changes",
+            "no changes of ticker",
         ),
         (
             Bad(200, '{"status":"OK","results":{"events":[{"date":"2022-06-09"}]}}'),

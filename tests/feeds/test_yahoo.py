@@ -87,6 +87,31 @@ def test_prices_before_a_split_are_given_raw(server, feed):
     assert rows == [["dividend", 0.1], ["split", 10.0]]
 
 
+def test_capital_gains_of_a_fund_are_actions_of_their_own(server, feed):
+    gains, splits = {date(2024, 6, 6): 0.25, date(2024, 6, 10): 0.5}, {date(2024, 6, 10): (2, 1)}
+    paid = {date(2024, 6, 6): 0.1}
+    server.charts["VTI"] = Chart(history(), dividends=paid, splits=splits, gains=gains, instrument="ETF")
+    rows = feed.fetch(["VTI"], *SPAN).actions[["session", "kind", "value"]].itertuples(index=False)
+    assert [(str(day.date()), kind, value) for day, kind, value in rows] == [
+        ("2024-06-06", "capital_gain", 0.5),  # of its own day's dollars: the split came later
+        ("2024-06-06", "dividend", 0.2),
+        ("2024-06-10", "capital_gain", 0.5),
+        ("2024-06-10", "split", 2.0),
+    ]
+    # a dividend that is large enough to hold the day's gain does hold it
+    server.charts["VTI"] = Chart(
+        history(),
+        dividends={date(2024, 6, 6): 0.75, date(2024, 6, 7): 0.3},
+        gains={date(2024, 6, 6): 0.5, date(2024, 6, 7): 0.3},
+        instrument="MUTUALFUND",
+    )
+    rows = feed.fetch(["VTI"], *SPAN).actions[["kind", "value"]].to_numpy().tolist()
+    assert rows == [["capital_gain", 0.5], ["dividend", 0.25], ["capital_gain", 0.3]]
+    # Yahoo states them of funds alone; of a share the client has no such column
+    server.charts["VTI"] = Chart(history(), gains=gains)
+    assert len(feed.fetch(["VTI"], *SPAN).actions) == 0
+
+
 def test_a_session_that_is_not_complete_is_left_out(server):
     server.charts["SPY"] = Chart([*history(), (date(2024, 6, 20), 1.0, 1.0, 1.0, 1.0, 1)])
     noon = datetime(2024, 6, 20, 16, tzinfo=UTC)

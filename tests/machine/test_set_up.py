@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,29 @@ def test_compose_takes_every_secret_from_the_environment_and_the_example_names_t
         if re.search("PASSWORD$|SECRET|FERNET", key):
             values = {service["environment"].get(key) for service in compose["services"].values()} - {None}
             assert all(value.startswith("${") for value in values), key
+
+
+def test_compose_makes_the_pools_that_are_lacking_and_keeps_the_others(compose: dict, tmp_path: Path) -> None:
+    """By the script itself, with an `airflow` that has two pools and writes down what it is asked for."""
+    from nightdesk.feeds.vendor_pools import POOLS
+
+    asked = tmp_path / "asked"
+    stand_in = f"""#!/bin/bash
+    [ "$1 $2" = "pools list" ] && printf 'pool         slots\nfeeds_tiingo 9\ndefault_pool 128\n'
+    [ "$1 $2" = "pools set" ] && echo "$3|$4|$5" >> {asked}
+    exit 0
+    """
+    for name, text in (("airflow", stand_in), ("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    script = compose["services"]["migrate"]["command"][-1]
+    lines = (
+        script[script.index("# slots") :].replace("$$", "$").replace("/tmp/pools", str(tmp_path / "pools"))
+    )
+    environ = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-ec", lines], env=environ, check=True)
+    made = ["|".join(map(str, one)) for one in POOLS if one.name != "feeds_tiingo"]
+    assert asked.read_text().splitlines() == made
 
 
 def test_the_image_copies_only_what_is_there_and_ends_without_root() -> None:

@@ -72,7 +72,7 @@ def test_orders_that_the_books_broker_does_not_take_are_refused_with_the_key(
         (
             {"daily": ["sample", "yahoo"]},
             r"multi_asset\.yaml: feeds\.daily: found sample, yahoo; hourly bars are asked for, "
-            r"and the feeds that have them are alpaca, files:PATH, polygon",
+            r"and the feeds that have them are alpaca, binance, files:PATH, polygon",
         ),
         ({"daily": ["sample"], "hourly": ["yahoo"]}, r"multi_asset\.yaml: feeds\.hourly: found yahoo;"),
     ],

@@ -128,9 +128,12 @@ def test_a_second_source_is_compared_by_the_hour_that_ends_at_the_close(
         steps.ingest(context)
         panel = context.panel()
         with conn.cursor() as cursor:
-            cursor.execute("SELECT symbol, source, close FROM nightdesk.second_closes")
+            cursor.execute(
+                "SELECT symbol, session, source, close FROM nightdesk.second_closes ORDER BY session"
+            )
             rows = cursor.fetchall()
-    assert rows == [(COIN, "polygon", panel.close[-1, panel.column(COIN)])]
+    close = panel.close[-2:, panel.column(COIN)]
+    assert rows == [(COIN, FRIDAY, "polygon", close[0]), (COIN, MONDAY, "polygon", close[1])]
 
 
 def test_a_book_whose_feeds_have_no_hours_of_it_is_refused(market: Path, tmp_path: Path) -> None:

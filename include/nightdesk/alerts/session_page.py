@@ -190,6 +190,9 @@ class SessionReport:
         without any bar.
     checks_run : int
         Checks of the data that were made, those of `quality` included.
+    data_docs : str
+        Address, seen from the page, of what Great Expectations says of the session; empty where it was not
+        asked.
     zone : str
         Time zone of the exchange, for the times that are shown.
     """
@@ -233,6 +236,7 @@ class SessionReport:
     bands: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     checks_run: int = 0
+    data_docs: str = ""
     code_version: str = ""
     config_hash: str = ""
     zone: str = "America/New_York"

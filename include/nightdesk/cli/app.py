@@ -21,6 +21,7 @@ ORDER = (
         "books",
         "plug-ins",
         "feeds",
+        "facts",
         "ingest",
         "factors",
         "run",
@@ -32,7 +33,7 @@ ORDER = (
     *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
-    *("export", "upkeep"),
+    *("export", "upkeep", "data-docs"),
 )
 
 

@@ -44,7 +44,7 @@ def books(
         return
     if book is not None:
         chosen = open_book(book)
-        _check_list(chosen)
+        _check_beside(chosen)
         shared = shared_accounts(found.books).get(_folder() / f"{chosen.name}.yaml")
         if shared is not None:
             raise Refused(shared)
@@ -53,7 +53,7 @@ def books(
         return
     if not found.books and not found.refused:
         raise Refused(f"there is no book in {_folder()}: a book is a YAML file there")
-    refused = {**found.refused, **shared_accounts(found.books), **_lists_refused(found.books)}
+    refused = {**found.refused, **shared_accounts(found.books), **_beside_refused(found.books)}
     rows, lacking = [_summary(one) for one in found.books.values()], _fileless()
     # What is refused stands first: the list of those that are well may be long.
     for one in lacking:
@@ -153,22 +153,28 @@ def _cell(value: object) -> str:
     return money(value) if isinstance(value, Decimal) else str(value)
 
 
-def _check_list(book: Book) -> None:
-    """Refuse a book whose list of members cannot be read."""
+def _check_beside(book: Book) -> None:
+    """Refuse a list of members that cannot be read, and expectations that their library does not take."""
     if book.members is not None:
         from nightdesk.feeds.member_lists import read_members
 
         read_members(book.members.members)
+    # The library takes seconds to come: a book of expectations that the desk computes does not pay for it.
+    beyond = [one for one in book.quality.expectations if not one.has_array_form]
+    if beyond:
+        from nightdesk.feeds.expectations import refuse_untakeable
+
+        refuse_untakeable(beyond)
 
 
-def _lists_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
-    """The books whose list of members cannot be read, and why."""
+def _beside_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
+    """The books whose list of members, or whose expectations, cannot be used, and why."""
     from nightdesk.core.errors import Refused
 
     refused = {}
     for path, book in books.items():
         try:
-            _check_list(book)
+            _check_beside(book)
         except Refused as error:
             refused[path] = f"{path}: {error}"
     return refused

@@ -20,7 +20,7 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 
 @app.command(epilog=example("nightdesk feeds"))
 def feeds(json: Json = False) -> None:
-    """Tell how every data source fares, those of headlines as news:NAME, the gravest first.
+    """Tell how every data source fares, of headlines as news:NAME, of facts as KIND:NAME, gravest first.
 
     And which of them each book asks, in order, and what its newest ingest left out: rows by reason, files
     that were not read, symbols without any bar.
@@ -82,7 +82,7 @@ def _feeds_lines(
     epilog=example("nightdesk ingest multi_asset --from 2026-11-02 --to 2026-11-13 --feed files:corrections")
 )
 def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json: Json = False) -> None:
-    """Bring bars and corporate actions into the store, and headlines for a book that has news.
+    """Bring bars and corporate actions into the store, and headlines and facts for a book that reads them.
 
     The same fact again writes nothing; a changed value is a new version, and what past sessions saw stays.
     """
@@ -115,6 +115,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         saved = save_market(conn, chosen, fetched.bars, fetched.actions, inception=inception)
         hours = _hour_counts(conn, chosen, first, last, inception, feed)
         news = _news_counts(conn, chosen, first, last)
+        facts = _fact_counts(conn, chosen, first, last)
     document = {
         "book": chosen.name,
         "from": first,
@@ -126,6 +127,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "passed_over": dict(fetched.passed_over),
         "hours": hours,
         "news": news,
+        "facts": facts,
     }
     show(
         document,
@@ -138,6 +140,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             *(f"not read: {file}: {why}" for file, why in fetched.passed_over.items()),
             *_hour_lines(hours),
             *_news_lines(news),
+            *_fact_lines(facts),
         ],
     )
 
@@ -192,6 +195,34 @@ def _news_lines(news: Mapping[str, int | str]) -> Iterator[str]:
         )
     if "news_failed" in news:
         yield f"news that did not come: {news['news_failed']}"
+
+
+def _fact_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:
+    """What became of the facts of a span of days; empty for a book that reads none."""
+    import os
+
+    from nightdesk.core.book_facts import fact_subjects
+    from nightdesk.feeds.fact_chain import FactQuestion
+    from nightdesk.session.market_facts import bring_facts
+
+    if not fact_subjects(book):
+        return {}
+    with progress(f"fetching facts of {book.name}"):
+        return bring_facts(
+            conn, book, lambda kind, name, some: [FactQuestion(some, first)], last, os.environ
+        ).counts()
+
+
+def _fact_lines(facts: Mapping[str, int | str]) -> Iterator[str]:
+    if facts:
+        yield (
+            f"{facts['facts']:,} facts beside prices, {facts['new_facts']:,} of them new, "
+            f"{facts['corrected_facts']:,} versions of known ones"
+        )
+    if "facts_failed" in facts:
+        yield f"facts that did not come: {facts['facts_failed']}"
+    if "missing_facts" in facts:
+        yield f"without facts: {facts['missing_facts']}"
 
 
 def health_rows(conn: Connection) -> list[dict[str, Any]]:

@@ -50,6 +50,8 @@ def _rows() -> Iterator[dict[str, str]]:
     from nightdesk.core.registry import Registry
     from nightdesk.factors.factor_registry import FAMILIES
     from nightdesk.feeds import FEEDS
+    from nightdesk.feeds.fact_feed import FACT_SOURCES
+    from nightdesk.feeds.funding_sources import FUNDING_SOURCES
     from nightdesk.feeds.news_sources import NEWS_SOURCES
     from nightdesk.portfolio.sizing import METHODS
     from nightdesk.risk.rule import RULES
@@ -57,7 +59,19 @@ def _rows() -> Iterator[dict[str, str]]:
     from nightdesk.strategies.strategy_registry import STRATEGIES
 
     registries: tuple[Registry[Any], ...] = (
-        *(STRATEGIES, FAMILIES, METHODS, RULES, ACCRUAL_KINDS, FEEDS, NEWS_SOURCES, SCORERS, BROKERS),
+        *(
+            STRATEGIES,
+            FAMILIES,
+            METHODS,
+            RULES,
+            ACCRUAL_KINDS,
+            FEEDS,
+            FACT_SOURCES,
+            FUNDING_SOURCES,
+            NEWS_SOURCES,
+            SCORERS,
+            BROKERS,
+        ),
     )
     for registry in registries:
         for name in registry.names():

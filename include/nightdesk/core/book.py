@@ -27,6 +27,7 @@ from nightdesk.core.costs import Costs, Financing
 from nightdesk.core.documents import MOST_BYTES, read_bytes, read_yaml
 from nightdesk.core.drawdown_levels import MaxDrawdownLimit
 from nightdesk.core.errors import Refused
+from nightdesk.core.expectation_terms import read_expectations
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
 from nightdesk.core.members import Flags, Membership
@@ -293,6 +294,7 @@ def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         raise Refused(f"{path}: a book is a mapping of keys to values, found {type(tree).__name__}")
     for key, text in (overrides or {}).items():
         _set_key(path, tree, key, read_yaml(text, f"{path}: {key}"))
+    _read_named_expectations(path, tree)
     return parse_book(tree, str(path))
 
 
@@ -303,6 +305,13 @@ def parse_book(tree: Mapping[str, Any], source: str) -> Book:
     except ValidationError as error:
         words = "\n".join(describe(as_written(dict(one)), Book, MaxDrawdownLimit) for one in error.errors())
         raise Refused("\n".join(f"{source}: {line}" for line in words.split("\n"))) from error
+
+
+def _read_named_expectations(path: Path, tree: dict[str, Any]) -> None:
+    """Put what a file of expectations holds in the place of its name: a book is whole without other files."""
+    quality = tree.get("quality")
+    if isinstance(quality, dict) and isinstance(named := quality.get("expectations"), str):
+        tree["quality"] = {**quality, "expectations": read_expectations(path.parent / named)}
 
 
 def _set_key(path: Path, tree: dict[str, Any], key: str, value: Any) -> None:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from nightdesk.core.book_keys import BookKeys
 from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
+from nightdesk.core.expectation_terms import faults_of_expectations
+from nightdesk.core.facts import FACT_CLASSES, FACT_KINDS
 from nightdesk.core.feed_order import order_faults
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
@@ -34,6 +36,9 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _universe_faults(book)
     yield from _feed_faults(book)
     yield from _hour_faults(book)
+    universe = None if book.members is not None else frozenset(book.universe)
+    yield from faults_of_expectations(book.quality.expectations, universe)
+    yield from _fact_faults(book)
 
 
 def levels_meant(limits: Any) -> Levels | None:
@@ -225,3 +230,43 @@ def _contract_faults(book: BookKeys) -> Iterator[str]:
             )
         if terms is not None and book.inception is not None and terms.expiry < book.inception:
             yield f"{where}: it expired on {terms.expiry}, before {book.inception}; leave it out"
+
+
+def _fact_faults(book: BookKeys) -> Iterator[str]:
+    """Facts that are asked of nobody, and sources that are asked for nothing."""
+    named = {
+        "macro": ("macro.series", book.macro.series, "macro: {series: [DGS10]}"),
+        "positioning": ("positioning.codes", book.positioning.codes, 'positioning: {codes: {GLD: "088691"}}'),
+    }
+    for kind, (key, wanted, such) in named.items():
+        sources = getattr(book.feeds, kind)
+        if wanted and not sources:
+            yield (
+                f"{key}: found {', '.join(wanted)}, and feeds.{kind} names no source; name one, such as "
+                "files:facts"
+            )
+        if sources and not wanted:
+            yield f"feeds.{kind}: found {', '.join(sources)}, and {key} names nothing to ask for; add {such}"
+    twice = sorted({one for one in book.macro.series if book.macro.series.count(one) > 1})
+    if twice:
+        yield f"macro.series: {', '.join(twice)} stands there twice; leave one out"
+    for symbol in book.positioning.codes:
+        if book.members is None and symbol not in book.universe:
+            yield f"positioning.codes: {symbol} is no symbol of this book's universe"
+    yield from _fact_source_faults(book)
+
+
+def _fact_source_faults(book: BookKeys) -> Iterator[str]:
+    """Sources of facts that are named twice, or for classes of instruments that the book has not."""
+    for kind, classes in FACT_CLASSES.items():
+        held = {one.asset_class for one in book.universe.values()}
+        if book.members is None and getattr(book.feeds, kind) and not held & set(classes):
+            yield (
+                f"feeds.{kind}: no symbol of the universe is of class {' or '.join(classes)}, and of others "
+                "it says nothing; correct their asset_class, or leave it out"
+            )
+    for kind in FACT_KINDS:
+        named = getattr(book.feeds, kind)
+        again = sorted({one for one in named if named.count(one) > 1})
+        if again:
+            yield f"feeds.{kind}: {', '.join(again)} stands there twice; leave one out"

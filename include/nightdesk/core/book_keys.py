@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nightdesk.core.account_terms import MAIN, AccountEntry, BrokerEntry, Orders, Tax
 from nightdesk.core.costs import Costs, Financing, IdleCash
-from nightdesk.core.data_terms import Feeds, QualityLimits, SentimentTerms
+from nightdesk.core.data_terms import Feeds, MacroTerms, PositioningTerms, QualityLimits, SentimentTerms
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.feed_order import INDEX, of_symbol
 from nightdesk.core.fields import Frozen, Name, Params, Symbol
@@ -49,6 +49,16 @@ class BookKeys(Frozen):
     )
     feeds: Feeds = Field(Feeds(), description="where bars, corporate actions and headlines come from")
     sentiment: SentimentTerms = Field(SentimentTerms(), description="how headlines become numbers")
+    macro: MacroTerms = Field(
+        MacroTerms(),
+        exclude_if=lambda value: value == MacroTerms(),  # a book without it keeps its configuration's hash
+        description="which series of the economy it reads",
+    )
+    positioning: PositioningTerms = Field(
+        PositioningTerms(),
+        exclude_if=lambda value: value == PositioningTerms(),
+        description="which futures say what traders think of its symbols",
+    )
     broker: BrokerEntry | None = Field(
         None, description="where its orders go: the short form of one account, called main"
     )

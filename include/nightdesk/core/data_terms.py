@@ -1,13 +1,25 @@
-"""Where a book's bars and headlines come from, and which bars are good enough to decide by."""
+"""Where a book's bars, headlines and facts come from, and which bars are good enough to decide by."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
 
+from nightdesk.core.expectation_terms import Expectations
 from nightdesk.core.feed_order import FeedChoice, FeedOrder
-from nightdesk.core.fields import Frozen, Positive, Share
+from nightdesk.core.fields import Frozen, Positive, Share, Symbol
+
+#: A series as its publisher calls it: capitals, as they stand in the name of its factor.
+Series = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9_]{0,39}$")]
+
+#: A contract market as the CFTC calls it.
+ContractCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{5,6}$")]
+
+
+def _none_named(value: object) -> bool:
+    """A book without them keeps its configuration's hash."""
+    return not value
 
 
 class Feeds(Frozen):
@@ -27,12 +39,43 @@ class Feeds(Frozen):
         None, description="a second source whose closes are compared: one, or one by symbol or class"
     )
     news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
+    macro: tuple[str, ...] = Field(
+        (), exclude_if=_none_named, description="sources of series of the economy, in order; see macro.series"
+    )
+    positioning: tuple[str, ...] = Field(
+        (), exclude_if=_none_named, description="sources of traders' positions; see positioning.codes"
+    )
+    earnings: tuple[str, ...] = Field(
+        (), exclude_if=_none_named, description="sources of the days on which companies report, in order"
+    )
+    listings: tuple[str, ...] = Field(
+        (), exclude_if=_none_named, description="sources of what symbols are: class, sector, size; in order"
+    )
+    quotes: tuple[str, ...] = Field(
+        (), exclude_if=_none_named, description="sources of the last quotes of sessions, in order"
+    )
 
     @model_serializer(mode="wrap")
     def _without_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A book that names no source of hours does not decide by any."""
         said: dict[str, Any] = whole(self)
         return said if self.hourly else {name: value for name, value in said.items() if name != "hourly"}
+
+
+class MacroTerms(Frozen):
+    """Which series of the economy a book reads from `feeds.macro`."""
+
+    series: tuple[Series, ...] = Field(
+        (), description="as their publisher calls them, such as VIXCLS; each is a factor, macro_VIXCLS"
+    )
+
+
+class PositioningTerms(Frozen):
+    """Whose futures say what traders think of a symbol, from `feeds.positioning`."""
+
+    codes: dict[Symbol, ContractCode] = Field(
+        default_factory=dict, description='contract at the CFTC by symbol, in quotes: {GLD: "088691"}'
+    )
 
 
 class SentimentTerms(Frozen):
@@ -75,6 +118,11 @@ class QualityLimits(Frozen):
     failed_share: Share = Field(0.20, description="of the listed universe; above it stops")
     reference_age: int = Field(3, ge=0, description="sessions that benchmark or VIX may be absent")
     hourly: HourlyLimits = Field(HourlyLimits(), description="the same of an hourly book's hours")
+    expectations: Expectations = Field(
+        (),
+        exclude_if=lambda value: not value,  # a book without them keeps its configuration's hash
+        description="expectations of its own, or the path of a file of them, seen from the book's",
+    )
 
     @model_serializer(mode="wrap")
     def _without_usual_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:

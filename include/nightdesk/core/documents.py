@@ -6,7 +6,10 @@ it costs time or memory: what else is read beside it goes on.
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import zlib
 from collections.abc import Hashable, Mapping
 from datetime import date
 from pathlib import Path
@@ -48,6 +51,26 @@ def read_bytes(path: Path, most: int, what: str) -> bytes:
             "name another file, or make it smaller"
         )
     return content
+
+
+def read_text(path: Path, most: int, what: str) -> str:
+    """The text of a regular file in UTF-8, unpacked where its name ends in ``.gz``; `most` bytes either way.
+
+    Raises
+    ------
+    Refused
+        As `read_bytes`; also when it is no text in UTF-8, no gzip, or unpacks to more.
+    """
+    content = read_bytes(path, most, what)
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(most + 1)
+        if len(content) > most:
+            raise Refused(f"{path}: {what} has at most {most:,} bytes, and it unpacks to more: cut it up")
+        return content.decode("utf-8-sig")
+    except (UnicodeDecodeError, OSError, EOFError, zlib.error) as error:
+        raise Refused(f"{path}: no text in UTF-8: {error}: write {what} anew") from error
 
 
 def read_yaml(text: str, source: str) -> Any:

@@ -11,8 +11,13 @@ from functools import cached_property
 
 from nightdesk.core.contracts import FUNDING_HOURS
 
-#: So far back it is looked at which times of day a history has.
+#: So far back it is looked at which times of day a history has: over any stretch without a rate.
 RHYTHM = timedelta(days=10)
+#: Of that so much counts, up to its newest rate: an exchange that goes over from 4 hours to 8 lacks nothing.
+NEWEST_RHYTHM = timedelta(days=2)
+
+#: No exchange pays less often.
+LONGEST_INTERVAL = timedelta(days=1)
 
 #: Rates beyond this share of the notional at one instant are taken for a mistake.
 MOST = Decimal("0.05")
@@ -98,14 +103,16 @@ def missing_instants(
     due : iterable of FundingRate
         Those of the span.
     before : iterable of FundingRate
-        Those of the ten days before it: their times of day are expected, 0, 8 and 16 o'clock UTC where there
-        is none.
+        Those of the ten days before it: the times of day of the newest two are expected, 0, 8 and 16 o'clock
+        UTC where there is none.
     symbol : str
     begin, end : datetime
         UTC.
     """
     given = {one.instant for one in due if one.symbol == symbol}
-    times = {one.instant.astimezone(UTC).timetz() for one in before if one.symbol == symbol}
+    earlier = [one.instant.astimezone(UTC) for one in before if one.symbol == symbol]
+    since = max(earlier) - NEWEST_RHYTHM if earlier else begin
+    times = {one.timetz() for one in earlier if one > since}
     expected = times or {time(hour, tzinfo=UTC) for hour in FUNDING_HOURS}
     days = (end.astimezone(UTC).date() - begin.astimezone(UTC).date()).days
     instants = (

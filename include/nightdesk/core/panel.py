@@ -7,8 +7,8 @@ rows are the instants of a schedule: the sessions of a daily book, the hours of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -157,6 +157,9 @@ class Panel:
     named_from : ndarray of shape (n_symbols,), intp, or None
         The first row in which a symbol has its name; the rows before it are its history under former names,
         of which factors are computed and nothing is decided. None: no symbol had another name.
+    facts : mapping of str to ndarray of shape (n_sessions, n_symbols)
+        What was known of facts beside prices at each row, by the names of their factors; empty in a book that
+        reads none. See `nightdesk.core.fact_arrays`.
     """
 
     sessions: Sessions
@@ -181,6 +184,7 @@ class Panel:
     hours: Hours | None = None
     funding: FundingHistory = NO_HISTORY
     named_from: NDArray[np.intp] | None = None
+    facts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -199,7 +203,8 @@ class Panel:
         last = self.sessions[length - 1] if length else None
         found = tuple(one for one in self.findings if last is not None and one.session <= last)
         hours = None if self.hours is None else self.hours.until(length)
-        return replace(self, **cut, findings=found, hours=hours)
+        facts = {name: one[:length] for name, one in self.facts.items()}
+        return replace(self, **cut, findings=found, hours=hours, facts=facts)
 
     @property
     def unnamed(self) -> NDArray[np.bool_] | None:
@@ -263,9 +268,9 @@ class Panel:
 
 
 _BY_SESSION = tuple(
-    field.name
-    for field in fields(Panel)
-    if field.name not in ("symbols", "findings", "hours", "funding", "named_from")
+    one.name
+    for one in fields(Panel)
+    if one.name not in ("symbols", "findings", "hours", "funding", "named_from", "facts")
 )
 
 

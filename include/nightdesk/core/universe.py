@@ -82,9 +82,10 @@ class Instrument(Frozen):
 
     funding: str | None = Field(
         None,
-        pattern=r"^files:.+$",
+        pattern=r"^(files:.+|[a-z][a-z0-9_]*)$",
         exclude_if=_absent,
-        description="instead of funding_rate, where its history stands: files:PATH of a CSV of rates",
+        description="instead of funding_rate, where its history stands: binance, bybit, or files:PATH of a "
+        "CSV of rates",
     )
 
     close_from: Literal["days", "hours"] | None = Field(
@@ -115,7 +116,7 @@ class Instrument(Frozen):
             said = "missing" if self.funding is None else "given beside funding"
             faults.append(
                 f"funding_rate: {said}; a perpetual says one of both: funding_rate as a number, or "
-                "funding as files:PATH of its history"
+                "funding as the source of its history (binance, bybit, files:PATH)"
             )
         if self.close_within_hours is not None and self.close_from != "hours":
             faults.append(

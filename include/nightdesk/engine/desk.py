@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -363,6 +364,7 @@ def resolve(book: Book) -> Desk:
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
     _refuse_another_clock(book, made, names)
+    _refuse_unread_facts(book, names)
     _refuse_learning_from_members(book, made)
     return Desk(
         book=book,
@@ -472,6 +474,24 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
             f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
             "set schedule to daily, or take another strategy"
         )
+
+
+def _refuse_unread_facts(book: Book, names: Sequence[str]) -> None:
+    """Refuse factors of facts that the book does not read."""
+    faults = []
+    for name, (kind, series) in factors.facts_needed(names).items():
+        if not getattr(book.feeds, kind):
+            faults.append(
+                f"feeds.{kind}: missing, and the factor {name} is asked for; name a source, such as "
+                "files:facts"
+            )
+        elif series and series not in book.macro.series:
+            near = difflib.get_close_matches(series, book.macro.series, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"add {series}, or take another factor"
+            listed = ", ".join(book.macro.series)
+            faults.append(f"macro.series: found {listed}, and the factor {name} is asked for; {hint}")
+    if faults:
+        raise Refused("\n".join(faults))
 
 
 def _refuse_shared_margin(book: Book) -> None:

@@ -3,6 +3,7 @@
 from nightdesk.factors import (
     averages,
     benchmark,
+    beside_prices,
     momentum,
     quantiles,
     ranks,
@@ -11,6 +12,7 @@ from nightdesk.factors import (
     volume,
     wilder,
 )
+from nightdesk.factors.beside_prices import facts_needed
 from nightdesk.factors.compute import Source, compute, hours_back, look_back
 from nightdesk.factors.factor_registry import HOURLY, Factor, factor, families, resolve
 
@@ -50,8 +52,10 @@ __all__ = [
     "Source",
     "averages",
     "benchmark",
+    "beside_prices",
     "compute",
     "factor",
+    "facts_needed",
     "families",
     "hours_back",
     "look_back",

@@ -31,6 +31,7 @@ _TOKENS = {
     "percent": r"(?!00)[0-9]{2}",
     "base": r".+",
     "call": r".+",
+    "series": r"[A-Z0-9][A-Z0-9_]*",
 }
 _NUMBERS: dict[str, Callable[[str], Any]] = {
     "n": int,
@@ -40,6 +41,7 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
     "percent": int,
     "base": str,
     "call": str,
+    "series": str,
 }
 #: What stands before the name of a factor over hourly bars.
 HOURLY = "h:"
@@ -98,6 +100,7 @@ _EXAMPLES = {
     "percent": "05",
     "base": "close_20",
     "call": "call(20)",
+    "series": "DGS10",
 }
 
 
@@ -178,6 +181,21 @@ def plug_ins_of(name: str) -> frozenset[PlugIn]:
     match = family.regex.fullmatch(plain)
     base = match.groupdict().get("base") if match else None
     return frozenset([own] if own else []) | (plug_ins_of(base) if base else frozenset())
+
+
+def innermost(name: str) -> tuple[Family, dict[str, Any]]:
+    """The family that a factor is made from after all, and what its name holds: of a rank that of the ranked.
+
+    Raises
+    ------
+    Refused
+        As `resolve`.
+    """
+    plain = _LAG.sub(r"\g<base>", name.removeprefix(HOURLY))
+    family = _family(plain)
+    match = family.regex.fullmatch(plain)
+    found = match.groupdict() if match else {}
+    return innermost(found["base"]) if found.get("base") else (family, found)
 
 
 def described(pattern: str) -> str:

@@ -4,6 +4,8 @@
 they gave.
 """
 
+from nightdesk.feeds import fact_vendors  # enters them among the sources of facts
+from nightdesk.feeds.fact_sources import check_fact_source  # it enters the files among the sources of facts
 from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, bar_frame
 from nightdesk.feeds.feed_registry import (
     FEEDS,
@@ -27,8 +29,10 @@ __all__ = [
     "action_frame",
     "bar_frame",
     "check",
+    "check_fact_source",
     "covers",
     "covers_hours",
+    "fact_vendors",
     "has_hours",
     "hourly_names",
     "make",

@@ -103,7 +103,7 @@ class AlpacaDataLine:
         return self._asked(
             "bars",
             StockHistoricalDataClient,
-            lambda client: _bars_of(symbol, client.get_stock_bars(wanted)),
+            lambda client: _of_symbol(symbol, client.get_stock_bars(wanted), "bars"),
         )
 
     def coin_bars(self, symbol: str, minutes: int, first: date, last: date) -> list[dict[str, Any]]:
@@ -115,7 +115,22 @@ class AlpacaDataLine:
         return self._asked(
             "bars",
             CryptoHistoricalDataClient,
-            lambda client: _bars_of(symbol, client.get_crypto_bars(wanted)),
+            lambda client: _of_symbol(symbol, client.get_crypto_bars(wanted), "bars"),
+        )
+
+    def quotes(self, symbol: str, since: datetime, until: datetime, count: int) -> list[dict[str, Any]]:
+        """So many of the newest quotes of a share in a span, the newest first; raises as `news`."""
+        from alpaca.common.enums import Sort
+        from alpaca.data.historical.stock import StockHistoricalDataClient
+        from alpaca.data.requests import StockQuotesRequest
+
+        wanted = StockQuotesRequest(
+            symbol_or_symbols=symbol, start=since, end=until, limit=count, sort=Sort.DESC
+        )
+        return self._asked(
+            "quotes",
+            StockHistoricalDataClient,
+            lambda client: _of_symbol(symbol, client.get_stock_quotes(wanted), "quotes"),
         )
 
     def actions(self, symbol: str, first: date, last: date) -> dict[str, list[dict[str, Any]]]:
@@ -168,14 +183,14 @@ def _span(minutes: int, first: date, last: date, zone: ZoneInfo) -> dict[str, An
     return {"timeframe": size, "start": start, "end": end, "sort": "asc"}
 
 
-def _bars_of(symbol: str, answer: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bars of a symbol, none where the answer does not name it; `SourceFault` where it names another."""
+def _of_symbol(symbol: str, answer: dict[str, Any], wanted: str) -> list[dict[str, Any]]:
+    """The rows of a symbol, none where the answer does not name it; `SourceFault` where it names another."""
     other = [name for name in answer if name != symbol]
     if other:
         raise SourceFault(
-            Fault.FINAL, f"the server answered bars of {one_line(other[0])}, and {symbol} was asked for"
+            Fault.FINAL, f"the server answered {wanted} of {one_line(other[0])}, and {symbol} was asked for"
         )
-    return _records(answer.get(symbol) or [], "list", "bars")
+    return _records(answer.get(symbol) or [], "list", wanted)
 
 
 def _records(rows: Any, found: str, wanted: str) -> list[dict[str, Any]]:

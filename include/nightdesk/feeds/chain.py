@@ -145,7 +145,12 @@ class _Guarded:
         self.state = SourceHealth.from_row(health.load(feed.name))
 
     def ask(self, symbols: Sequence[str], first: date, last: date, *, hours: bool) -> Fetched:
-        """The feed's answer; while its circuit is open it is not asked, and all symbols are missing."""
+        """The feed's answer; while its circuit is open it is not asked, and all symbols are missing.
+
+        What it says of symbols that it cannot have is no word on its health.
+        """
+        if not any(map(self._feed.covers_hours if hours else self._feed.covers, symbols)):
+            return (self._feed.fetch_hours if hours else self._feed.fetch)(symbols, first, last)
         if self.state.circuit(self._now()) is Circuit.OPEN:
             return self._not_asked(symbols, hours=hours)
         answer = (self._feed.fetch_hours if hours else self._feed.fetch)(symbols, first, last)
@@ -229,7 +234,7 @@ def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:
 
 def _reaches(rows: Sequence[pd.DataFrame], feed: Feed, symbol: str, last: date) -> bool:
     """Whether there is a bar of the newest day that `symbol` can have by `last`."""
-    wanted = min(last, feed.last_session())
+    wanted = min(last, feed.newest_day(symbol))
     if not feed.is_continuous(symbol):
         sessions = feed.calendar.between(wanted - timedelta(days=14), wanted)
         wanted = sessions[-1].item() if len(sessions) else wanted

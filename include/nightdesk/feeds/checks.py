@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -44,7 +44,8 @@ class Check:
 
     name: str
     consequence: CheckConsequence
-    #: of the book; None where it differs by symbol and session (`nightdesk.feeds.quality.Quality.limit`)
+    #: of the book; None where it is the limit of a jump, which differs by symbol and session
+    #: (`nightdesk.feeds.quality.Quality.limit`)
     limit: Callable[[Limits], float] | None
     meaning: str
     #: whether reaching the limit fails already
@@ -110,6 +111,13 @@ CHECKS: tuple[Check, ...] = (
         reaching_fails=True,
     ),
     Check("outlier", _WARN, lambda of: of.outlier_z, "robust z of the return"),
+    Check("spike", _WARN, None, "high or low away from both open and close, share"),
+    Check(
+        "volume_mismatch",
+        _WARN,
+        lambda _: 0,
+        "a range of prices without volume, or one price with it, of a symbol whose bars are otherwise",
+    ),
     Check("reference_age", _STOP, lambda of: of.reference_age, "sessions since the last bar of a reference"),
     Check("reference_faulty", _STOP, lambda _: 0, "checks that a reference's bar fails"),
     Check("failed_share", _STOP, lambda of: of.failed_share, "failed share of the symbols listed by then"),
@@ -125,13 +133,17 @@ class Finding:
     value: float
     limit: float
     outcome: str  #: ``pass``, ``quarantine``, ``warn`` or ``stop``
+    #: of an expectation of the book's own, what was found and what was expected
+    said: str = field(default="", compare=False)
 
     @property
     def words(self) -> str:
         """The finding as a sentence for people."""
+        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
+        if self.said:
+            return f"{who}: {self.said}"
         check = _BY_NAME[self.check]
         verb = "at or above" if check.reaching_fails else "above"
-        who = "the whole book" if self.symbol == WHOLE_BOOK else self.symbol
         return f"{who}: {check.meaning}: {self.value:.6g}, {verb} the limit {self.limit:.6g}"
 
 

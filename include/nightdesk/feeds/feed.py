@@ -173,6 +173,10 @@ class Feed(ABC):
         """The newest session that the feed can have: the last one whose bars are complete."""
         return self.calendar.latest_completed(self.now())
 
+    def newest_day(self, symbol: str) -> date:
+        """The newest day of which it can have a bar of `symbol`; one that never closes may still run."""
+        return self.last_session()
+
     def is_continuous(self, symbol: str) -> bool:
         """Whether the market of `symbol` never closes."""
         return symbol in self._continuous or symbol.endswith("-USD")

@@ -1,7 +1,7 @@
 """Feeds by name.
 
-A feed is `sample`, `yahoo`, `polygon`, `alpaca`, `files:PATH`, or one of the user's own. Importing this
-module is light: what a feed needs is imported when it is made.
+A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`), `files:PATH`, or
+one of the user's own. Importing this module is light: what a feed needs is imported when it is made.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def make(
     Parameters
     ----------
     name : str
-        A vendor's (``yahoo``, ``polygon``, ``alpaca``), ``sample``, ``files:`` and the path of a file or
-        folder, or a user's own.
+        A vendor's (``yahoo``, ``polygon``, ``alpaca``, ``binance``, ``tiingo``), ``sample``, ``files:`` and
+        the path of a file or folder, or a user's own.
     calendar : str
         The exchange on whose sessions bars must fall.
     continuous : collection of str
@@ -113,9 +113,30 @@ def _polygon(argument: str, calendar: str, continuous: Collection[str], now: Clo
     return PolygonFeed(calendar, continuous=continuous, now=now)
 
 
+def _binance(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.binance import BinanceFeed
+
+    return BinanceFeed(calendar, continuous=continuous, now=now)
+
+
+def _tiingo(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.tiingo import TiingoFeed
+
+    return TiingoFeed(calendar, continuous=continuous, now=now)
+
+
+def _fred(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.fred_bars import FredFeed
+
+    return FredFeed(calendar, continuous=continuous, now=now)
+
+
 FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
+FEEDS.add("binance", FeedKind(_binance, hourly=True))
+FEEDS.add("fred", FeedKind(_fred))
 FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample))
+FEEDS.add("tiingo", FeedKind(_tiingo))
 FEEDS.add("yahoo", FeedKind(_yahoo))
 FEEDS.add("files:PATH", FeedKind(_files, hourly=True), "a file or folder of bars, or s3://BUCKET/KEY")
 

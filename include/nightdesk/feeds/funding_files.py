@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from pathlib import Path
 
-from nightdesk.core.book import Book
 from nightdesk.core.csv_table import CsvTable
-from nightdesk.core.documents import read_bytes
+from nightdesk.core.documents import read_text
 from nightdesk.core.errors import Refused
-from nightdesk.core.funding import MOST, FundingHistory, FundingRate
+from nightdesk.core.funding import MOST, FundingRate
 from nightdesk.feeds.bar_tables import Version
+from nightdesk.feeds.funding_source import Clock, Funded, FundingSource, to_second
 
 #: What the columns may be called, the first that is there counts; `symbol` and `known_at` may be left out.
 _COLUMNS = {
@@ -27,18 +26,31 @@ _EXPECTED = "expected instant, rate and, if you like, symbol and known_at"
 _MOST_BYTES = 200_000_000
 
 
-def funding_history(book: Book) -> FundingHistory:
-    """The funding rates of a book's perpetuals that have a history, from their files.
+class FilesFunding(FundingSource):
+    """Rates of a file: all that it has, whenever they were paid.
 
-    Raises
-    ------
-    Refused
-        When a file is not there, has no rate of its perpetual, or a line is wrong: with file, line and what
-        is expected.
+    Parameters
+    ----------
+    path : Path
     """
-    named = {name: one.funding.removeprefix("files:") for name, one in book.universe.items() if one.funding}
-    rates = [rate for symbol, path in named.items() for rate in _rates_of(Path(path), symbol)]
-    return FundingHistory(tuple(rates), frozenset(named))
+
+    name = "files"
+    own = True
+
+    def __init__(self, path: Path, *, environ: Mapping[str, str] | None = None, now: Clock) -> None:
+        super().__init__(environ=environ, now=now)
+        self.path = path
+
+    def fetch(self, symbol: str, first: datetime, last: datetime) -> Funded:
+        """Its rates of a perpetual.
+
+        Raises
+        ------
+        Refused
+            When the file is not there, has no rate of the perpetual, or a line is wrong: with file, line and
+            what is expected.
+        """
+        return Funded(tuple(_rates_of(self.path, symbol)))
 
 
 def _rates_of(path: Path, symbol: str) -> Iterator[FundingRate]:
@@ -59,11 +71,7 @@ def _rates_of(path: Path, symbol: str) -> Iterator[FundingRate]:
 def _read(version: Version) -> tuple[FundingRate, ...]:
     """The rates of a file; the key holds its time and size, so a changed file is read anew."""
     path = version[0]
-    content = read_bytes(path, _MOST_BYTES, "a CSV of funding rates")
-    try:
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
-    except (UnicodeDecodeError, OSError, EOFError) as error:
-        raise Refused(f"{path}: no text in UTF-8: {error}: write the CSV anew") from error
+    text = read_text(path, _MOST_BYTES, "a CSV of funding rates")
     return tuple(parse_funding(text, str(path)))
 
 
@@ -133,7 +141,7 @@ def _rate(cells: Sequence[str], at: Mapping[str, int], place: str) -> FundingRat
 
 def _instant(text: str, name: str, place: str) -> datetime:
     if text.isdecimal() and len(text) == len("1568102400000"):
-        return datetime.fromtimestamp(int(text) / 1000, UTC)
+        return to_second(int(text))
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -36,7 +36,7 @@ FEWEST_SESSIONS = 20
 _COLUMNS = 48
 
 #: Counts, which are whole numbers that fit.
-_COUNTS = frozenset({"nulls", "not_positive", "absent", "no_bar", "unchanged"})
+_COUNTS = frozenset({"nulls", "not_positive", "absent", "no_bar", "unchanged", "volume_mismatch"})
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,8 @@ def _columns(panel: Panel, some: slice) -> Panel:
     cut: dict[str, Any] = {
         name: one[:, some] for name, one in arrays.items() if isinstance(one, np.ndarray) and one.ndim == 2
     }
-    return replace(
-        panel, symbols=panel.symbols[some], events=(), findings=(), hours=None, named_from=None, **cut
-    )
+    none: dict[str, Any] = {"events": (), "findings": (), "hours": None, "named_from": None, "facts": {}}
+    return replace(panel, symbols=panel.symbols[some], **none, **cut)
 
 
 def _joined(parts: Sequence[BadOpens]) -> BadOpens:
@@ -137,7 +136,9 @@ def _measure_some(
         "no_bar": np.where(panel.age < 0, np.nan, panel.age),
         "unchanged": _unchanged(moves.raw),
         "outlier": _robust_z(moves.adjusted, scale),
+        "volume_mismatch": _volume_mismatch(panel, limits.look_back),
     }
+    by_check["spike"] = _spike(panel, _sound(panel, by_check))
     if compare is not None:
         by_check["source_deviation"] = np.abs(panel.close / compare - 1.0)
     tradable = ~np.isin(panel.symbols, list(options))
@@ -146,9 +147,10 @@ def _measure_some(
         close = panel.close[:, n]
         by_check["nulls"][:, n] = np.where(there[:, n], np.isnan(close), np.nan)
         by_check["not_positive"][:, n] = np.where(there[:, n], close <= 0, np.nan)
-        for name in ("out_of_range", "adjustment_jump"):
+        for name in ("out_of_range", "adjustment_jump", "volume_mismatch"):
             by_check[name][:, n] = np.nan
         tradable[n] = False
+    by_check["spike"][:, ~tradable] = np.nan
     jumps = measure_jumps(panel, levels, _sound(panel, by_check) & tradable, scale, limits)
     return by_check, jumps, bad_opens(panel, levels, jumps)
 
@@ -194,6 +196,28 @@ def _out_of_range(panel: Panel) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         outside = np.maximum(top - panel.high, panel.low - bottom) / np.abs(panel.close)
     return np.where(np.isfinite(outside), np.maximum(outside, 0.0), np.nan)
+
+
+def _spike(panel: Panel, sound: Flags) -> Floats:
+    """How far high or low lie from both open and close, share; NaN where the bar is faulty by itself."""
+    top, bottom = np.maximum(panel.open, panel.close), np.minimum(panel.open, panel.close)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.maximum(panel.high / top, bottom / panel.low) - 1.0
+    return np.where(sound & np.isfinite(away), np.maximum(away, 0.0), np.nan)
+
+
+def _volume_mismatch(panel: Panel, look_back: int) -> Floats:
+    """1 where a bar has a range and no volume, or one price and a volume, and none of the look-back was so.
+
+    NaN without a bar, without a known volume, and before so many bars that the symbol's habit is known.
+    """
+    known = np.isfinite(panel.close) & np.isfinite(panel.volume)
+    untraded = (panel.volume == 0) & (panel.high > panel.low)
+    odd = known & (untraded | ((panel.volume > 0) & (panel.high == panel.low)))
+    bars, before = np.cumsum(known, axis=0, dtype=np.int32), np.cumsum(odd, axis=0, dtype=np.int32) - odd
+    if len(panel) > look_back:
+        before[look_back:] -= np.cumsum(odd, axis=0, dtype=np.int32)[:-look_back]
+    return np.where(known & (bars > FEWEST_SESSIONS), odd & (before == 0), np.nan)
 
 
 def _missing_share(panel: Panel, look_back: int) -> Floats:

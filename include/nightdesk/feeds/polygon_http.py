@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -108,36 +109,61 @@ class PolygonLine:
 
         def question(client: RESTClient) -> Iterator[Any]:
             found = client.get_ticker_events(ticker, types="ticker_change")
+            if isinstance(found, list):  # the client's word for an answer without any
+                raise SourceFault(Fault.PASSING, "the server answered no changes of ticker")
             for event in getattr(found, "events", None) or ():
                 yield event["date"], event["ticker_change"]["ticker"]
 
-        said = self._asked("changes of ticker", question, one=True)
+        said = self._asked("changes of ticker", question, {"results": dict})
         if not all(isinstance(part, str) and part for event in said for part in event):
             raise SourceFault(Fault.PASSING, "the server answered a change of ticker without day or name")
         return said
+
+    def details(self, ticker: str, day: date) -> Any:
+        """What it says of a ticker on a day; raises as `bars`, also where it lists none."""
+        found = self._asked(
+            "details",
+            lambda client: iter([client.get_ticker_details(ticker, day.isoformat())]),
+            {"results": dict},
+        )
+        if isinstance(found[0], list):  # the client's word for an answer without any
+            raise SourceFault(Fault.PASSING, "the server answered no details where they were asked for")
+        return found[0]
+
+    def delisted(self, ticker: str) -> list[Any]:
+        """The listings under a ticker that have ended; raises as `bars`."""
+        return self._asked(
+            "listings",
+            lambda client: client.list_tickers(ticker=ticker, active=False, limit=ACTIONS_A_PAGE),
+        )
+
+    def quotes(self, ticker: str, since: datetime, until: datetime, count: int) -> list[Any]:
+        """So many of the newest quotes of a span, the newest first; raises as `bars`."""
+        first, last = (round(one.timestamp()) * 1_000_000_000 for one in (since, until))
+        span = {"timestamp_gte": first, "timestamp_lte": last}
+        how = {"limit": count, "sort": "timestamp", "order": "desc"}
+        # By itself the client would follow the pages through the whole session.
+        return self._asked("quotes", lambda client: islice(client.list_quotes(ticker, **span, **how), count))
 
     def _asked(
         self,
         wanted: str,
         question: Callable[[RESTClient], Iterator[Any]],
         expected: Mapping[str, Any] | None = None,
-        *,
-        one: bool = False,
     ) -> list[Any]:
-        return retrying(self._sleep)(self._once, wanted, question, expected or {}, one)
+        return retrying(self._sleep)(self._once, wanted, question, expected or {})
 
     def _once(
         self,
         wanted: str,
         question: Callable[[RESTClient], Iterator[Any]],
         expected: Mapping[str, Any],
-        one: bool,
     ) -> list[Any]:
         from polygon import RESTClient
 
         fault: Exception
         client = RESTClient(self._key, retries=0, base=self._address)
-        with _Pages(wanted, self._address, self._timeout, expected, one) as pages:
+        with _Pages(wanted, self._address, self._timeout, expected) as pages:
             client.client = pages
             try:
                 return list(question(client))
@@ -163,11 +189,9 @@ class _Page:
 class _Pages:
     """Takes the place of the client's own connections for one question and looks at each of its pages."""
 
-    def __init__(
-        self, wanted: str, address: str, timeout: float, expected: Mapping[str, Any], one: bool = False
-    ) -> None:
+    def __init__(self, wanted: str, address: str, timeout: float, expected: Mapping[str, Any]) -> None:
         self._wanted, self._host, self._timeout = wanted, urlsplit(address).netloc, timeout
-        self._expected, self._one = expected, one
+        self._expected = expected
         self._seen: set[str] = set()
         self._session = Session()
         self._session.trust_env = not is_on_this_machine(address)
@@ -230,6 +254,8 @@ class _Pages:
                 Fault.PASSING, f"the server's answer has the status {status!r}{said and f': {said}'}"
             )
         for name, value in self._expected.items():
+            if isinstance(value, type):
+                continue
             if answer.get(name, value) != value:
                 return SourceFault(
                     Fault.FINAL,
@@ -239,8 +265,8 @@ class _Pages:
         results = answer.get("results")
         if results is None and not answer.get("resultsCount"):
             return None
-        if self._one and isinstance(results, dict):
+        if self._expected.get("results") is dict and isinstance(results, dict):
             return None
-        if self._one or not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
+        if not isinstance(results, list) or not all(isinstance(one, dict) for one in results):
             return SourceFault(Fault.PASSING, f"the server's answer has no list of {self._wanted}")
         return None

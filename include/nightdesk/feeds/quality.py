@@ -1,13 +1,14 @@
 """The checks that bars must pass before anything is computed from them.
 
 One declaration, `nightdesk.feeds.checks.CHECKS`, says what is measured and which limit holds. `examine`
-measures all sessions at once on arrays; `nightdesk.feeds.expectations.judge` makes a Great Expectations suite
-of the same declaration and validates one session. What is measured at a session never depends on later ones.
+measures all sessions at once on arrays; `nightdesk.feeds.expectations` asks Great Expectations of one session
+whether it comes to the same. What a book expects besides is judged by `nightdesk.feeds.own_expectations`.
+What is measured at a session never depends on later ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from nightdesk.core.withheld import QuarantineSpell, Withheld, longest_first, ru
 from nightdesk.feeds.checks import CHECKS, WHOLE_BOOK, Check, CheckConsequence, Finding, Spoils
 from nightdesk.feeds.jumps import Jumps
 from nightdesk.feeds.measures import BarMeasures, Measured, measure
+from nightdesk.feeds.own_expectations import OwnVerdict, SessionFrames, frames_of, judge_own
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -62,6 +64,10 @@ class Quality:
         False while the benchmark or the volatility index is absent.
     stop : bool ndarray of shape (n_sessions,)
         Where the run must end before signals.
+    frames : SessionFrames
+        What the book's own expectations are asked of.
+    own : tuple of OwnVerdict
+        What they say, of those with a form on arrays.
     """
 
     book: str
@@ -75,6 +81,8 @@ class Quality:
     warned: Flags
     entries_allowed: Flags
     stop: Flags
+    frames: SessionFrames
+    own: tuple[OwnVerdict, ...] = ()
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -107,7 +115,7 @@ class Quality:
             for at in np.flatnonzero(np.isfinite(value)):
                 n, outcome = columns[at], check.consequence.value if failed[at] else "pass"
                 out.append(Finding(check.name, names[n], float(value[at]), float(limit[n]), outcome))
-        return out
+        return out + [one for verdict in self.own for one in verdict.findings(t, self.symbols)]
 
     @property
     def row_names(self) -> tuple[str, ...]:
@@ -156,6 +164,12 @@ class Quality:
                 for one in CHECKS
                 if one.consequence is _QUARANTINE
                 and self.failed[one.name][first + begin : first + end, n].any()
+            ]
+            names += [
+                one.said.name
+                for one in self.own
+                if one.said.then == "quarantine"
+                and one.by_symbol(len(self.symbols))[first + begin : first + end, n].any()
             ]
             reason = self.reasons(first + begin, _QUARANTINE)[self.symbols[n]]
             out.append(
@@ -237,7 +251,11 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
     at = {symbol: n for n, symbol in enumerate(panel.symbols)}
     references = np.array(sorted({at[book.benchmark], at[book.volatility_index]}))
     failed = _failing(measured.by_check, measured.jumps, limits)
-    quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE)
+    frames = frames_of(panel, book, measured.by_check)
+    own = judge_own(frames, limits.expectations)
+    quarantined = _any_of(failed, lambda one: one.consequence is _QUARANTINE) | _of_own(
+        own, _QUARANTINE, panel
+    )
     bars = _any_of(failed, lambda one: one.spoils is Spoils.BAR)
     others = _of_references(measured, failed, references) | {
         "failed_share": _failed_share(
@@ -265,10 +283,25 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
             prices=bars | _any_of(failed, lambda one: one.spoils is Spoils.PRICE),
             opens=measured.opens,
         ),
-        warned=_any_of(failed, lambda one: one.consequence is _WARN),
+        warned=_any_of(failed, lambda one: one.consequence is _WARN) | _of_own(own, _WARN, panel),
         entries_allowed=np.all(others["reference_age"] <= 0, axis=1),
-        stop=np.any([failed[one.name].any(axis=1) for one in CHECKS if one.consequence is _STOP], axis=0),
+        stop=np.any(
+            [failed[one.name].any(axis=1) for one in CHECKS if one.consequence is _STOP]
+            + [one.failed.any(axis=1) for one in own if one.said.then == _STOP.value],
+            axis=0,
+        ),
+        frames=frames,
+        own=own,
     )
+
+
+def _of_own(own: Sequence[OwnVerdict], consequence: CheckConsequence, panel: Panel) -> Flags:
+    """Where an expectation of the book's own has a consequence; shape (n_sessions, n_symbols)."""
+    out = np.zeros(panel.close.shape, dtype=np.bool_)
+    for one in own:
+        if one.said.then == consequence.value:
+            out |= one.by_symbol(len(panel.symbols))
+    return out
 
 
 def _measured(panel: Panel, book: Book, compare: Floats | None) -> BarMeasures:

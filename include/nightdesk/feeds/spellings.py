@@ -25,6 +25,9 @@ _NO_SYMBOL = frozenset({
     "semicolon", "series", "split", "splits", "spot", "stock", "stocks", "stooq", "tiingo", "time", "us",
     "vantage", "yahoo",
 })  # fmt: skip
+#: How the symbols of perpetuals end in books: ``BTCUSDT-PERP``.
+PERPETUAL = "-PERP"
+_PAIR = re.compile(r"[A-Z0-9]{5,20}")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9^=-]{0,20}")
 _INTERVAL_AND_DATE = re.compile(r"-1d(-\d{4}(-\d{2}){0,2})?$", re.IGNORECASE)
 _NUMBER_OR_DATE = re.compile(r"\(?\d+\)?|\d{4}-\d{2}(-\d{2})?")
@@ -65,6 +68,24 @@ def of_stooq(symbol: str) -> str:
 def of_binance(symbol: str) -> str:
     """A book's symbol from Binance's: against a coin that stands for dollars is against dollars."""
     return _pair(symbol.strip().upper())
+
+
+def pair_in_dollars(symbol: str) -> str | None:
+    """The pair of an exchange that a book's symbol stands for; None where it is none against dollars.
+
+    Exchanges trade coins against tokens that stand for dollars: ``BTC-USD`` is BTCUSDT there. BTCUSDT,
+    ``BTC-USDC``, ``BTC/FDUSD`` and the perpetual ``BTCUSDT-PERP`` say the pair themselves.
+    """
+    coin, dash, quote = symbol.removesuffix(PERPETUAL).replace("/", "-").rpartition("-")
+    name = f"{coin}{'USDT' if quote == 'USD' else quote}" if dash else quote
+    tokens = [one for one in _MARKETS_IN_DOLLARS if one != "USD"]
+    told = any(name.endswith(one) and len(name) > len(one) + 1 for one in tokens)
+    return name if told and _PAIR.fullmatch(name) else None
+
+
+def is_perpetual(symbol: str) -> bool:
+    """Whether a book's symbol names a perpetual future."""
+    return symbol.endswith(PERPETUAL)
 
 
 def symbol_of_name(name: str) -> str | None:

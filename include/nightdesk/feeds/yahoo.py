@@ -1,4 +1,4 @@
-"""The `yahoo` feed: daily bars, dividends and splits through yfinance, without a key."""
+"""The `yahoo` feed: daily bars, dividends, capital gains and splits through yfinance, without a key."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.calendar import Calendar
 from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, add_up, bar_frame
@@ -161,7 +162,7 @@ def _within(frame: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
 
 
 def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Bars in the raw dollars of their own day, and the dividends and splits."""
+    """Bars in the raw dollars of their own day, and the dividends, capital gains and splits."""
     import pandas as pd
 
     day = pd.DatetimeIndex(frame.index).tz_localize(None).normalize().to_numpy().astype("datetime64[s]")
@@ -175,7 +176,26 @@ def _unadjusted(symbol: str, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.Data
     }
     volume = np.round(frame["Volume"].to_numpy(dtype=np.float64) / later)
     bars = bar_frame({"symbol": symbol, "session": day, **prices, "volume": volume, "source": YahooFeed.name})
-    cash = np.round(frame["Dividends"].to_numpy(dtype=np.float64) * later, 6)
-    rows = [(symbol, day[t], "dividend", cash[t], YahooFeed.name) for t in np.flatnonzero(cash)]
+    cash = _payments(frame)
+    rows = [
+        (symbol, day[t], kind, np.round(amount[t] * later[t], 6), YahooFeed.name)
+        for kind, amount in cash.items()
+        for t in np.flatnonzero(amount)
+    ]
     rows += [(symbol, day[t], "split", split[t], YahooFeed.name) for t in np.flatnonzero(split > 0)]
     return bars, action_frame(rows)
+
+
+def _payments(frame: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Dollars a share that each day paid as a dividend and as a capital gain, divided by later splits.
+
+    Yahoo has come to add a fund's capital gain to the dividend of its day and to state it beside it too (so
+    its client says as well). Where the dividend is large enough to hold the gain it is taken to: cash that is
+    in doubt is not booked twice.
+    """
+    dividend = frame["Dividends"].to_numpy(dtype=np.float64)
+    if "Capital Gains" not in frame:  # a column of funds alone
+        return {"dividend": dividend}
+    gain = frame["Capital Gains"].to_numpy(dtype=np.float64)
+    held = (gain > 0) & (dividend >= gain)
+    return {"dividend": np.where(held, np.round(dividend - gain, 9), dividend), "capital_gain": gain}

@@ -53,6 +53,7 @@ def parts(home: Home, environ: Mapping[str, str], days: int = KEPT_DAYS) -> dict
         "logs": lambda: clean_logs(home, environ, days),
         "airflow": lambda: clean_airflow(home, environ, days),
         "findings": lambda: clean_findings(environ, days),
+        "data_docs": lambda: build_data_docs(home, environ),
     }
 
 
@@ -122,6 +123,20 @@ def clean_findings(environ: Mapping[str, str], days: int = KEPT_DAYS) -> str:
     finally:
         conn.close()
     return f"deleted {rows:,} findings that passed, of {sessions:,} sessions before {before}"
+
+
+def build_data_docs(home: Home, environ: Mapping[str, str]) -> str:
+    """Build the Data Docs of every book anew from what is stored; older pages than they hold are deleted."""
+    from nightdesk.session.data_docs import KEPT_DECISIONS, build_all
+    from nightdesk.store.connection import connect
+
+    conn = connect(environ=environ)
+    try:
+        built = build_all(conn, home.reports, environ)
+    finally:
+        conn.close()
+    told = ", ".join(f"{book} {pages}" for book, pages in built.items()) or "none"
+    return f"pages of Data Docs by book, of its newest {KEPT_DECISIONS} decisions: {told}"
 
 
 def clean_airflow(home: Home, environ: Mapping[str, str], days: int = KEPT_DAYS) -> str:

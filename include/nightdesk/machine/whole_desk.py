@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import NightdeskError, Refused
+from nightdesk.feeds.vendor_pools import POOLS
 from nightdesk.machine import parts, postgres, supervisor
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.environment import login
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 FIRST_SESSIONS = {"daily": 5, "hourly": 2}
 #: So many of a book's newest decisions are shown.
 DECISIONS_SHOWN = 5
-#: At most so many tasks ask the vendors at once; `dags/` names the pool.
-FEEDS_POOL, FEEDS_SLOTS = "feeds", 4
 #: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted.
 DESK_DAGS = ("alerts", "fills", "upkeep")
 #: All books are waited for so long; the second call of two waits as long for the first.
@@ -278,7 +277,8 @@ def _start_airflow(home: Home, addresses: Addresses, tell: Say) -> Airflow:
     user = login(home)
     tell(f"web UI  {airflow.address}")
     tell(f"login   {user.username} / {user.password}")
-    airflow.ensure_pool(FEEDS_POOL, FEEDS_SLOTS, "tasks that ask a market data vendor")
+    for pool in POOLS:
+        airflow.ensure_pool(*pool)
     for dag_id in DESK_DAGS:
         airflow.await_dag(dag_id)
         airflow.unpause(dag_id)

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from nightdesk import feeds
 from nightdesk.core.book import Book, load_book
+from nightdesk.core.book_facts import fact_sources
 from nightdesk.core.calendar import USUAL_CALENDAR
 from nightdesk.core.errors import Refused
+from nightdesk.core.facts import FACT_KINDS
 from nightdesk.core.feed_order import key_of, named_feeds
 from nightdesk.engine import Desk, resolve
+from nightdesk.feeds.fact_sources import check_fact_source
 from nightdesk.strategies import SignalSide
 
 
@@ -96,6 +99,11 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         _refuse_unknown_to_feeds(book)
         _refuse_without_hours(book)
         _refuse_unheard(book)
+        _refuse_without_facts(book)
+        if any(one.funding for one in book.universe.values()):
+            from nightdesk.feeds.funding_sources import check_funding
+
+            check_funding(book)
     except Refused as error:
         raise Refused("\n".join(_located(line, path) for line in str(error).splitlines())) from error
     return book
@@ -171,6 +179,13 @@ def _refuse_unheard(book: Book) -> None:
     for name in book.feeds.news:
         check_news(name)
     check(book.sentiment.scorer)
+
+
+def _refuse_without_facts(book: Book) -> None:
+    """Refuse a source of facts that is not known, or that has none of the kind it is named for."""
+    for kind in FACT_KINDS.values():
+        for name in fact_sources(book, kind):
+            check_fact_source(name, kind)
 
 
 def _refuse_unsendable(book: Book) -> None:

@@ -235,7 +235,7 @@ class Context:
         return run.known_by
 
     def panel(self) -> Panel:
-        """Bars from the book's origin to the session, and what was said of the symbols, as they were known.
+        """Bars from the book's origin to the session, and what was said and known beside, as it was known.
 
         Read once a process.
         """
@@ -244,7 +244,8 @@ class Context:
             panel = self._read_panel(known_by)
             self._panels.clear()
             self._sentiments.clear()
-            self._panels[known_by] = self._with_news(panel, known_by) if self.book.feeds.news else panel
+            panel = self._with_news(panel, known_by) if self.book.feeds.news else panel
+            self._panels[known_by] = self._with_facts(panel, known_by)
         return self._panels[known_by]
 
     def _with_news(self, panel: Panel, known_by: datetime) -> Panel:
@@ -255,6 +256,18 @@ class Context:
             panel, scored_headlines(self, known_by), self.calendar
         )
         return told
+
+    def _with_facts(self, panel: Panel, known_by: datetime) -> Panel:
+        from nightdesk.core.book_facts import fact_subjects
+
+        if not fact_subjects(self.book):
+            return panel
+        from nightdesk.core.fact_arrays import with_facts
+        from nightdesk.store.fact_rows import read_book_facts
+
+        known_from = self.schedule.known_from(self.as_of)
+        found = read_book_facts(self.conn, self.book, self.record.origin, known_from, known_by)
+        return with_facts(panel, self.book, found, self.schedule)
 
     def _read_panel(self, known_by: datetime) -> Panel:
         if self.is_hourly:
@@ -295,13 +308,12 @@ class Context:
     def examined(self) -> Quality:
         """What the checks say of all sessions of the panel that were over; computed once a process."""
         from nightdesk.feeds.quality import examine
-        from nightdesk.store.decision_rows import read_second_closes
+        from nightdesk.session.second_source import second_closes_of
 
         known_by = self.known_by()
         if known_by not in self._examined:
-            panel, second = self.panel().days, None
-            if self.book.feeds.compare_with is not None:
-                second = read_second_closes(self.conn, self.book.name, panel)
+            panel = self.panel().days
+            second = second_closes_of(self, panel, known_by)
             self._examined.clear()
             self._examined[known_by] = examine(panel, self.book, second)
         return self._examined[known_by]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,8 @@ def _row(name: str, one: Finding, detail: str) -> dict[str, Any]:
     return {
         "check_name": name,
         "symbol": one.symbol,
-        "value": one.value,
-        "limit_value": one.limit,
+        "value": None if math.isnan(one.value) else one.value,
+        "limit_value": None if math.isnan(one.limit) else one.limit,
         "outcome": _OUTCOME[one.outcome],
         "detail": detail,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from nightdesk.accounting.funding_rates import (
     NO_FUNDING,
@@ -15,13 +17,33 @@ from nightdesk.accounting.funding_rates import (
 )
 from nightdesk.accounting.late_actions import LATE
 from nightdesk.accounting.ledger import Entry, Ledger
+from nightdesk.alerts.notes import OF_FUNDING
 from nightdesk.core.calendar import as_instant, as_moment
-from nightdesk.core.funding import RHYTHM, FundingRate, newest
+from nightdesk.core.funding import LONGEST_INTERVAL, RHYTHM, FundingRate, newest
+from nightdesk.core.masking import mask_document
 from nightdesk.session.context import Context
-from nightdesk.store.funding_rows import StoredRate, funding_changed, funding_known, save_funding
+from nightdesk.store.db import now
+from nightdesk.store.funding_rows import (
+    StoredRate,
+    funding_changed,
+    funding_known,
+    funding_reach,
+    save_funding,
+)
 from nightdesk.store.ledger_rows import dated_entries, positions_of, read_ledger
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.run_rows import find_run
+
+#: Columns of `ingest_notes` beside its key.
+_NOTE = ("kind", "subject", "rows", "detail")
+
+
+@dataclass(frozen=True)
+class FundingCame:
+    """What a fetch of rates brought: small facts for logs, and rows of `ingest_notes`."""
+
+    counts: Mapping[str, int | str]
+    notes: Sequence[dict[str, Any]] = ()
 
 
 def histories(context: Context) -> tuple[str, ...]:
@@ -30,15 +52,55 @@ def histories(context: Context) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def store_funding(context: Context) -> dict[str, int]:
-    """Store what the files have of the book's rates; counts, empty for a book without."""
-    if not histories(context):
-        return {}
-    from nightdesk.feeds.funding_files import funding_history
+def store_funding(context: Context) -> FundingCame:
+    """Fetch and store the book's rates: all since its first decision, then what came since and ten days more.
 
-    history = funding_history(context.book)
-    new = save_funding(context.conn, history, _first(context))
-    return {"funding_rates": len(history.rates), "new_funding_rates": new}
+    An exchange that does not give them costs the funding, never the session: what is booked late is booked
+    when it comes.
+
+    Returns
+    -------
+    FundingCame
+        Empty for a book without.
+
+    Raises
+    ------
+    Refused
+        When a person's own file is not there, or is malformed.
+    """
+    named = histories(context)
+    if not named:
+        return FundingCame({})
+    from nightdesk.feeds.chain import in_words
+    from nightdesk.feeds.funding_sources import FundingWanted, gather_funding
+    from nightdesk.store.health_rows import Health
+
+    begin, at = _first(context), now(context.conn)
+    reach = funding_reach(context.conn, named)
+    universe = context.book.universe
+    wanted = [
+        FundingWanted(symbol, universe[symbol].funding or "", _since(reach.get(symbol), begin))
+        for symbol in named
+    ]
+    came = gather_funding(wanted, at, Health(context.conn), environ=context.environ)
+    new = save_funding(context.conn, came.history, begin)
+    counts: dict[str, int | str] = {"funding_rates": len(came.history.rates), "new_funding_rates": new}
+    if came.failures:
+        counts["funding_failed"] = in_words(came.failures)
+    dropped = [("dropped", reason, rows, "") for reason, rows in sorted(came.dropped.items())]
+    missing = [
+        ("missing", f"{name}{OF_FUNDING}", None, str(why)) for name, why in sorted(came.failures.items())
+    ]
+    notes = [dict(zip(_NOTE, one, strict=True)) for one in (*dropped, *missing)]
+    masked: list[dict[str, Any]] = mask_document(notes)
+    return FundingCame(counts, tuple(masked))
+
+
+def _since(reach: tuple[datetime, datetime] | None, begin: datetime) -> datetime:
+    """From when on rates are asked for: another book's rates of the symbol may begin later than this one."""
+    if reach is None or reach[0] > begin + LONGEST_INTERVAL:
+        return begin - RHYTHM
+    return max(begin, reach[1]) - RHYTHM
 
 
 def rates_changed(context: Context, since: datetime) -> bool:

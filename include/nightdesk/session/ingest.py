@@ -1,28 +1,27 @@
-"""The steps that bring the market in: bars, and the checks that they must pass."""
+"""The step that brings the market in: bars, corporate actions, headlines, funding rates."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nightdesk.alerts.session_page import SourceLine
 from nightdesk.core.calendar import as_moment
-from nightdesk.core.errors import NightdeskError, NotYet, Refused, Transient
+from nightdesk.core.errors import NotYet, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.coin_hours import coin_hours_changed, store_coin_hours
 from nightdesk.session.context import Context
-from nightdesk.session.data_alerts import tell_data, tell_feeds
+from nightdesk.session.data_alerts import tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
-from nightdesk.session.finding_rows import ACTIONS_CHECK, finding_rows, quarantined_since
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
+from nightdesk.session.second_source import second_closes_changed, store_second_closes
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
@@ -33,8 +32,6 @@ from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nightdesk.feeds.feed import Feed
 
 
 def is_sample(line: SourceLine) -> bool:
@@ -82,11 +79,7 @@ def ingest(context: Context) -> StepOutcome:
     book, session = context.book, context.session
     came = Stored({}) if context.rehearsing else store_market(context)
     stored = {**listed, **came.counts}
-    second, unheard = ([], "") if context.rehearsing else _second_closes(context)
-    if unheard:
-        stored["not_compared"] = unheard
     with saving(context) as save:
-        save.rows("second_closes", second)
         if not context.rehearsing:
             save.rows("ingest_notes", came.notes)
         if save.sealed is None:
@@ -103,6 +96,8 @@ def ingest(context: Context) -> StepOutcome:
                     or news_changed(context, earlier.known_by)
                     or _list_changed(context, earlier.known_by)
                     or rates_changed(context, earlier.known_by)
+                    or facts_moved(context, earlier.known_by)
+                    or second_closes_changed(context, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)
@@ -124,12 +119,15 @@ class Stored:
 
 
 def store_market(context: Context) -> Stored:
-    """Bars, corporate actions and, for a book that has news, headlines; raises as `store_bars`."""
+    """Bars, corporate actions and, for a book that has them, headlines and facts; raises as `store_bars`."""
     first = first_day(context)
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
-    beside = {**store_headlines(context), **store_funding(context)}
-    return Stored({**counts, **beside}, (*came.notes, *hours.notes))
+    news, funding, facts = store_headlines(context), store_funding(context), store_facts(context)
+    beside = {**news, **funding.counts, **facts.counts(), **store_second_closes(context)}
+    told = [*came.notes, *hours.notes, *funding.notes, *facts.notes()]
+    notes: Sequence[dict[str, Any]] = mask_document(told)
+    return Stored({**counts, **beside}, notes)
 
 
 def store_bars(context: Context) -> Stored:
@@ -308,91 +306,3 @@ def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) ->
             f"{book.name} {context.name}: nothing can be decided without bars that did not come: {told}. "
             "What came is stored; the others are asked for again"
         )
-
-
-def _second_closes(context: Context) -> tuple[list[dict[str, Any]], str]:
-    """The session's closes from the sources that the book compares with, and why there are none.
-
-    A second source that does not answer costs its comparison, never the session.
-    """
-    from nightdesk.feeds.asking import compared_feeds
-
-    if context.book.feeds.compare_with is None:
-        return [], ""
-    try:
-        feeds = compared_feeds(context.book, context.environ)
-    except NightdeskError as error:
-        return [], str(error)
-    rows, silent = [], []
-    for feed, symbols in feeds:
-        try:
-            found = list(_closes_of(context, feed, symbols))
-        except NightdeskError as error:
-            silent.append(str(error))
-            continue
-        rows += found
-        if not found:
-            silent.append(f"{feed.name} has no bar of {context.session}")
-    return rows, "; ".join(silent)
-
-
-def _closes_of(context: Context, feed: Feed, symbols: Sequence[str]) -> Iterator[dict[str, Any]]:
-    session, by_hours = context.session, context.book.hour_closes
-    hourly = [one for one in symbols if one in by_hours and feed.covers_hours(one)]
-    if hourly:
-        hours = feed.fetch_hours(hourly, session, session).bars
-        at_close = hours[hours["end"] == as_moment(context.as_of)]
-        for symbol, close in zip(at_close["symbol"], at_close["close"], strict=True):
-            yield {"symbol": symbol, "source": feed.name, "close": close}
-    daily = [one for one in symbols if one not in by_hours]  # a day's close is none of the same instant
-    if not daily:
-        return
-    bars = feed.fetch(daily, session - timedelta(days=1), session).bars
-    for symbol, day, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
-        # A market that never closes is valued at the end of its last whole day before the session's close.
-        wanted = session - timedelta(days=1) if feed.is_continuous(symbol) else session
-        if day.date() == wanted:
-            yield {"symbol": symbol, "source": feed.name, "close": close}
-
-
-def quality(context: Context) -> StepOutcome:
-    """Judge the bars of the session, keep every finding, and stop the run where they are too bad.
-
-    Raises
-    ------
-    Refused
-        When the benchmark, the volatility index or too many symbols fail; the findings are kept.
-    """
-    from nightdesk.feeds.expectations import judge, session_frame
-    from nightdesk.store.health_rows import still_kept
-
-    panel, book, examined = context.panel(), context.book, context.examined()
-    t = len(panel.days) - 1  # the newest session that is over
-    findings = judge(session_frame(examined, t))
-    kept_out = context.checked().withheld.quarantined[-1]
-    quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out)]
-    rows = finding_rows(context, findings)
-    with saving(context) as save:
-        save.rows("quality_runs", still_kept(context.conn, book.name, context.as_of, rows))
-        save.rows(
-            "session_quality",
-            [
-                {
-                    "entries_allowed": bool(examined.entries_allowed[t]),
-                    "reason": examined.why_no_entries(t),
-                    "quarantined": quarantined,
-                }
-            ],
-        )
-        if save.sealed is None:
-            save.rows("quality_outcomes", [context.checked().row()])
-    tell_data(context, quarantined_since(context))
-    if examined.stop[t]:
-        raise Refused(
-            f"{book.name} {context.name}: the data is too bad to decide on: {examined.why_stopped(t)}. "
-            "Bring the missing bars in, or accept a price that is real, then run the ingest step again"
-        )
-    warned = sum(row["outcome"] == "warned" and row["check_name"] != ACTIONS_CHECK for row in rows)
-    found = sum(row["check_name"] == ACTIONS_CHECK for row in rows)
-    checks = len(rows) - found
-    return save.outcome(checks=checks, quarantined=len(quarantined), warned=warned, actions=found)

@@ -59,7 +59,7 @@ from nightdesk.store.decision_rows import (
     uneven_bundles,
     verdicts_of,
 )
-from nightdesk.store.health_rows import ingest_notes, quarantines_at
+from nightdesk.store.health_rows import ingest_notes, is_validated, quarantines_at
 from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import (
@@ -122,6 +122,20 @@ def report(context: Context) -> StepOutcome:
 def page_name(name: str) -> str:
     """How the file of the page of a decision begins that people call `name`: `2025-01-08T1000`."""
     return name.replace(" ", "T").replace(":", "")
+
+
+def data_docs_link(context: Context) -> str:
+    """Where a session's page leads to what Great Expectations says of it; empty where it was not asked."""
+    from nightdesk.feeds.data_docs_site import first_page
+
+    if not is_validated(context.conn, context.book.name, context.as_of):
+        return ""
+    return f"{data_docs_of(Path(), context.book.name).name}/{first_page(page_name(context.name))}"
+
+
+def data_docs_of(reports: Path, book: str) -> Path:
+    """The folder of a book's Data Docs, beside the pages of its sessions."""
+    return reports / book / "data-docs"
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -223,6 +237,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         bands=tuple(one.words for one in placed(conn, book, as_of)),
         left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, as_of)),
         checks_run=len(findings),
+        data_docs=data_docs_link(context),
         code_version=run.code_version,
         config_hash=run.config_hash,
     )

@@ -98,9 +98,9 @@ def ingest(context: Context) -> Counts:
 
 def quality(context: Context) -> Counts:
     """The checks of the data: bad symbols are quarantined, a bad benchmark or VIX stops the run."""
-    from nightdesk.session import ingest as ingest_step
+    from nightdesk.session import quality_step
 
-    return _perform(context, "quality", ingest_step.quality)
+    return _perform(context, "quality", quality_step.quality)
 
 
 def factors(context: Context) -> Counts:

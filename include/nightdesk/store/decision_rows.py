@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.calendar import as_date
-from nightdesk.core.panel import Floats, Panel
+from nightdesk.core.panel import Floats
 from nightdesk.risk import Verdict
 from nightdesk.store.db import Connection, cursor, one
 from nightdesk.store.queries import query
@@ -58,20 +57,6 @@ def read_factors(conn: Connection, book: str, as_of: datetime, symbols: Sequence
             continue
         for name, value in zip(row["names"], row["factor_values"], strict=True):
             out.setdefault(name, np.full(len(symbols), np.nan))[column[row["symbol"]]] = value
-    return out
-
-
-def read_second_closes(conn: Connection, book: str, panel: Panel) -> Floats:
-    """Closes of a book's second source on the sessions and symbols of a panel, NaN where it had none."""
-    out = np.full(panel.close.shape, np.nan)
-    if not len(panel):
-        return out
-    span = {"first": as_date(panel.sessions[0]), "last": as_date(panel.sessions[-1])}
-    column = {symbol: n for n, symbol in enumerate(panel.symbols)}
-    for row in read_rows(conn, "second_closes", book=book, **span):
-        t = int(np.searchsorted(panel.sessions, np.datetime64(row["session"], "D")))
-        if row["symbol"] in column:
-            out[t, column[row["symbol"]]] = row["close"]
     return out
 
 

@@ -18,7 +18,12 @@ from nightdesk.store.queries import query
 ROWS_AT_ONCE = 50_000
 
 #: What rows are put in a span by, the first that a table has: its day, or the day (UTC) of an instant.
-_DAYS = ("session", "ex_date", "as_of", "known_at", "at", "created_at", "raised_at", "started_at")
+_DAYS = (
+    "session", "ex_date", "period", "fiscal_end", "report_date", "day", "as_of", "known_at", "at",
+    "created_at", "raised_at", "started_at",
+)  # fmt: skip
+#: What tells the versions of one fact apart, in the key of tables that only grow; the newest is the largest.
+_VERSION = ("known_at", "stored_at")
 
 
 @dataclass(frozen=True)
@@ -114,14 +119,17 @@ def rows(
     if book is not None:
         wanted.append(sql.SQL("{} = %(book)s").format(sql.Identifier("t", "book")))
         values["book"] = book
+    key = _key(conn, table)
     if not versions and table.has("superseded_at"):
         wanted.append(sql.SQL("{} IS NULL").format(sql.Identifier("t", "superseded_at")))
+    if not versions and set(_VERSION) <= set(key):
+        wanted.append(_is_newest(table, key))
     statement = sql.SQL("SELECT {} FROM {} AS t {} {} {}").format(
         sql.SQL(", ").join(_selected(table, one) for one in table.columns),
         sql.Identifier("nightdesk", table.name),
         _SYMBOLS if table.has("symbol") and table.by_number else sql.SQL(""),
         sql.SQL("WHERE {}").format(sql.SQL(" AND ").join(wanted)) if wanted else sql.SQL(""),
-        _in_order(conn, table),
+        _in_order(key),
     )
     with transaction(conn), in_words(address(conn.dsn)), conn.cursor(name="export", withhold=True) as cur:
         cur.execute(statement, values)
@@ -136,11 +144,26 @@ def _selected(table: ExportedTable, column: ExportedColumn) -> sql.Composable:
     return sql.Identifier("s" if column.name == "symbol" and table.by_number else "t", column.name)
 
 
-def _in_order(conn: Connection, table: ExportedTable) -> sql.Composable:
-    """By the table's key, so that the same rows make the same file."""
+def _key(conn: Connection, table: ExportedTable) -> list[str]:
+    """The columns of the table's key; none of a view."""
     with cursor(conn) as cur:
         cur.execute(query("export_key"), {"table": table.name})
-        key = [name for (name,) in cur.fetchall()]
+        return [name for (name,) in cur.fetchall()]
+
+
+def _is_newest(table: ExportedTable, key: Sequence[str]) -> sql.Composable:
+    """Whether no version of the same fact was known later, or stored later of two known at one instant."""
+    same = sql.SQL(" AND ").join(
+        sql.SQL("later.{0} = t.{0}").format(sql.Identifier(name)) for name in key if name not in _VERSION
+    )
+    return sql.SQL(
+        "NOT EXISTS (SELECT FROM {} AS later WHERE {} "
+        "AND (later.known_at, later.stored_at) > (t.known_at, t.stored_at))"
+    ).format(sql.Identifier("nightdesk", table.name), same)
+
+
+def _in_order(key: Sequence[str]) -> sql.Composable:
+    """By the table's key, so that the same rows make the same file."""
     if not key:
         return sql.SQL("")
     return sql.SQL("ORDER BY {}").format(sql.SQL(", ").join(sql.Identifier("t", one) for one in key))

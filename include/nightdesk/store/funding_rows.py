@@ -64,6 +64,12 @@ def _new(came: Sequence[FundingRate], held: Sequence[FundingRate]) -> list[Fundi
     return [one for one in came if known.get((one.symbol, one.instant, one.known_at)) != one.rate]
 
 
+def funding_reach(conn: Connection, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
+    """The first and the last instant of which a rate is stored, by symbol; without those that have none."""
+    rows = read_rows(conn, "funding_rates_reach", symbols=list(symbols))
+    return {row["symbol"]: (row["oldest"], row["newest"]) for row in rows}
+
+
 def funding_known(
     conn: Connection,
     symbols: Sequence[str],

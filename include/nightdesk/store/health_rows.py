@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -35,7 +35,8 @@ class Health:
 
 
 def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
-    """Delete what passed of the closed sessions before a date, but for `KEPT_CHECKS`.
+    """Delete what passed of the closed sessions before a date, but for `KEPT_CHECKS`, and what Great
+    Expectations said of them.
 
     Returns
     -------
@@ -47,12 +48,22 @@ def thin_findings(conn: Connection, before: date) -> tuple[int, int]:
     return row["sessions"], row["rows"]
 
 
-def still_kept(conn: Connection, book: str, as_of: datetime, findings: Sequence[Row]) -> list[Row]:
-    """Those of a decision's findings that `thin_findings` leaves, where it was there; else all of them."""
-    row = read_row(conn, "run_thinned", book=book, as_of=as_of)
-    if row is None or not row["thinned"]:
+def still_kept(
+    conn: Connection, book: str, as_of: datetime, findings: Sequence[Row], besides: Collection[str] = ()
+) -> list[Row]:
+    """Those of a decision's findings that `thin_findings` leaves, where it was there; else all of them.
+
+    With the stored ones of the checks that `besides` names, which were not asked again.
+    """
+    row = read_row(conn, "findings_kept", book=book, as_of=as_of, besides=sorted(besides))
+    if row is None:
         return list(findings)
-    return [one for one in findings if one["outcome"] != "passed" or one["check_name"] in KEPT_CHECKS]
+    kept = [
+        one
+        for one in findings
+        if not row["thinned"] or one["outcome"] != "passed" or one["check_name"] in KEPT_CHECKS
+    ]
+    return kept + list(row["besides"])
 
 
 def read_findings(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
@@ -101,3 +112,25 @@ def quarantines_at(conn: Connection, book: str, session: date, as_of: datetime) 
     """The spells of quarantine that a decision is in, by symbol, as `quarantine_spells` gives them."""
     spells = quarantine_spells(conn, book, session, session)
     return {one["symbol"]: one for one in spells if one["first_as_of"] <= as_of <= one["last_as_of"]}
+
+
+def read_validations(conn: Connection, book: str, decisions: int) -> list[dict[str, Any]]:
+    """What Great Expectations said of the newest decisions of a book that it was asked of.
+
+    Returns
+    -------
+    list of dict
+        as_of, session, suite, success, document, ascending by instant and suite.
+    """
+    return read_rows(conn, "validations", book=book, decisions=decisions)
+
+
+def validated_books(conn: Connection) -> tuple[str, ...]:
+    """The books of which anything is stored that Great Expectations said, by name."""
+    return tuple(row["book"] for row in read_rows(conn, "validated_books"))
+
+
+def is_validated(conn: Connection, book: str, as_of: datetime) -> bool:
+    """Whether Great Expectations was asked of a decision."""
+    row = read_row(conn, "is_validated", book=book, as_of=as_of)
+    return row is not None and bool(row["validated"])

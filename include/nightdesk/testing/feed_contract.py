@@ -28,7 +28,7 @@ class FeedContract:
 
     def test_actions_come_in_the_canonical_columns(self, fetched: Fetched) -> None:
         assert tuple(fetched.actions.columns) == ACTION_COLUMNS
-        assert set(fetched.actions["kind"]) <= {"split", "dividend", "adjustment"}
+        assert set(fetched.actions["kind"]) <= {"split", "dividend", "capital_gain", "adjustment"}
 
     def test_no_symbol_has_two_bars_of_a_day(self, fetched: Fetched) -> None:
         assert not fetched.bars.duplicated(["symbol", "session"]).any()

@@ -136,6 +136,19 @@ def test_a_price_that_halves_on_ten_times_the_usual_dollars_is_a_crash() -> None
     assert raw_splits(history(close, volume=volume)) == []
 
 
+@pytest.mark.parametrize("factor", [0.01, 0.1, 10.0, 100.0])
+def test_a_decimal_point_that_slipped_for_a_day_is_no_split_and_none_back(factor: float) -> None:
+    close = true_prices(11, 200)
+    close[120] *= factor
+    assert raw_splits(history(close, volume=np.full(200, 1e6))) == []
+
+
+def test_a_price_that_halved_for_a_day_comes_back_by_the_split_that_it_was_taken_for() -> None:
+    close = true_prices(11, 200)
+    close[120] *= 0.5
+    assert [str(one.split) for one in raw_splits(history(close, volume=np.full(200, 1e6)))] == ["2:1", "1:2"]
+
+
 def test_without_volume_open_and_close_must_both_show_the_split() -> None:
     close = true_prices(10, 200, volatility=0.005)
     close[120:] /= 2

@@ -35,7 +35,8 @@ def test_the_hours_of_a_market_come_from_the_feeds_that_have_them(market: Path) 
     assert found.sources["files hours"] == 3 * len(found.panel)
     assert set(found.sources) == {"sample", "files hours"}
     with pytest.raises(
-        Refused, match=r"no feed has hours \(asked: sample\): name one of alpaca, files:PATH, polygon"
+        Refused,
+        match=r"no feed has hours \(asked: sample\): name one of alpaca, binance, files:PATH",
     ):
         read_market(hourly_book(), FIRST, LAST, ["sample"])
 

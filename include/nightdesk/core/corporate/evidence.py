@@ -7,10 +7,11 @@ what is found at a bar rests on bars up to that one.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.corporate.findings import INFERRED
 from nightdesk.core.corporate.ratios import TOLERANCE, SplitRatio, nearest_split
@@ -31,6 +32,8 @@ LEVELS_KEPT = 4
 
 #: Dollars traded on the day of a split, in multiples of their recent median: above it may be a crash.
 CRASH_VOLUME = 5.0
+#: A decimal point that slipped is a plausible ratio too: from this one on the dollars traded decide.
+SLIP_RATIO = 10.0
 #: Bars of that median, and how few of them make one.
 VOLUME_WINDOW, FEWEST_VOLUMES = 60, 5
 
@@ -180,6 +183,11 @@ def raw_splits(history: History) -> list[RawSplit]:
     The open or the close lies within 2 % of a plausible ratio to the close before, and the dollars traded are
     at most five times their recent median: a price that crashes does so on far more. Where no volume is
     known, both open and close must. What is not plausible is left to the checks of the bars.
+
+    Nor is a slip of the decimal point a split: one day's prices a tenth or a hundredth, on the units of any
+    other day. After a split of 10:1 or more as many dollars are traded as before, after a slip so many times
+    fewer; what lies nearer to the second is none. And a price that is back where it was before a bar that no
+    split explains has left no split behind.
     """
     sound = sound_bars(history.open, history.high, history.low, history.close)
     before = newest_before(sound)
@@ -188,7 +196,7 @@ def raw_splits(history: History) -> list[RawSplit]:
     moves = np.stack([history.open[at], history.close[at]]) / previous
     with np.errstate(invalid="ignore"):
         dollars = np.where(sound & (history.volume > 0), history.volume * history.close, np.nan)
-    found = []
+    found: list[RawSplit] = []
     # no plausible ratio is nearer to 1 than 3:2
     for k in np.flatnonzero(((moves < 0.72) | (moves > 1.4)).any(axis=0)):
         today = {"open": float(history.open[at[k]]), "close": float(history.close[at[k]])}
@@ -198,12 +206,24 @@ def raw_splits(history: History) -> list[RawSplit]:
         volume = _volume_multiple(dollars, int(at[k]))
         if volume > CRASH_VOLUME or (math.isnan(volume) and len(shown) < 2):
             continue
+        slipped = split.value >= SLIP_RATIO and volume < split.value**-0.5
+        if slipped or _is_back(history.close, before, int(at[k]), found):
+            continue
         traded = "volume unknown" if math.isnan(volume) else f"{volume:.1f} times the usual dollars traded"
         note = (
             f"{INFERRED} from raw prices: {' and '.join(shown)} after a close of {previous[k]:.6g}, {traded}"
         )
         found.append(RawSplit(int(at[k]), split, note))
     return found
+
+
+def _is_back(close: Floats, before: NDArray[np.int64], at: int, found: Sequence[RawSplit]) -> bool:
+    """Whether a close is where it was before the bar that it is measured against, which no split explains."""
+    odd = int(before[at])
+    earlier = int(before[odd])
+    if earlier < 0 or (found and found[-1].at == odd):
+        return False
+    return bool(0.72 <= close[at] / close[earlier] <= 1.4)
 
 
 def _shown_split(today: Mapping[str, float], previous: float) -> tuple[SplitRatio | None, list[str]]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nightdesk.core.book import WARM_UP_SESSIONS, Book
+from nightdesk.core.book_facts import fact_sources, fact_subjects, first_fact_day
 from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.fact_arrays import with_facts
+from nightdesk.core.fact_versions import FactVersions
 from nightdesk.core.feed_order import named_feeds
 from nightdesk.core.hours import HourlyBars, build_hourly_panel, session_hours
 from nightdesk.core.names import NameChange, changes_in, former_names
@@ -21,9 +25,11 @@ from nightdesk.feeds import Fetched, Missing, hourly_names
 from nightdesk.feeds.asking import feeds_asked
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
+from nightdesk.feeds.fact_chain import FactQuestion, gather_facts, refuse_missing, versions_of
+from nightdesk.feeds.fact_feed import make_facts
 from nightdesk.feeds.feed import add_up
 from nightdesk.feeds.former import with_former_bars
-from nightdesk.feeds.funding_files import funding_history
+from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
@@ -178,12 +184,53 @@ def read_market(
         market = _with_coin_hours(market, coins)
     if hours is not None:
         market = _with_hours(book, market, hours, known)
-    market = replace(market, panel=replace(market.panel, funding=funding_history(book)))
+    market = replace(market, panel=replace(market.panel, funding=funding_history(book, before, last)))
+    market = _with_facts(book, market)
     headlines = read_headlines(book, sessions)
     if headlines is None:
         return market
     panel, told = with_sentiment(market.panel, headlines, calendar)
     return replace(market, panel=panel, headlines=int(told.count.sum()))
+
+
+def read_facts(book: Book, first: date, last: date) -> tuple[dict[str, FactVersions], dict[str, int]]:
+    """Fetch the facts beside prices that a book reads, in all versions, and what was left out by reason.
+
+    Parameters
+    ----------
+    book : Book
+        Says the sources, and of whom.
+    first, last : date
+        Span of a panel; what its first factors look back on is fetched too.
+
+    Raises
+    ------
+    Transient, Refused
+        When a source fails and no other has its facts: a result on half of them would look like one on all.
+    """
+    found, dropped = {}, dict[str, int]()
+    for kind, subjects in fact_subjects(book).items():
+        feeds = {name: make_facts(name) for name in fact_sources(book, kind)}
+        begins = first_fact_day(kind, first)
+        gathered = gather_facts(kind, feeds, subjects, partial(_asked_from, begins), last, MemoryHealth())
+        refuse_missing(kind, gathered)
+        # What a feed knows only now is known now: no decision of the past reads it.
+        found[kind.name] = versions_of(kind, gathered.rows, subjects, begins)
+        dropped = add_up(dropped, {f"{kind.name}: {why}": count for why, count in gathered.dropped.items()})
+    return found, dropped
+
+
+def _asked_from(first: date, source: str, subjects: Sequence[str]) -> list[FactQuestion]:
+    """What every source is asked."""
+    return [FactQuestion(subjects, first)]
+
+
+def _with_facts(book: Book, market: FetchedBars) -> FetchedBars:
+    """A market with the facts that its book reads."""
+    sessions = market.panel.days.sessions
+    found, dropped = read_facts(book, as_date(sessions[0]), as_date(sessions[-1]))
+    panel = with_facts(market.panel, book, found, schedule_of(book))
+    return replace(market, panel=panel, dropped=add_up(market.dropped, dropped))
 
 
 def _known_actions(days: Fetched, stated: Sequence[Action], hours: Fetched | None) -> list[Action]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from nightdesk.accounting.funding_rates import (
@@ -17,7 +18,7 @@ from nightdesk.accounting.funding_rates import (
 from nightdesk.accounting.ledger import Entry, Ledger
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
-from nightdesk.core.funding import RHYTHM, FundingHistory, FundingRate
+from nightdesk.core.funding import LONGEST_INTERVAL, RHYTHM, FundingHistory, FundingRate
 from nightdesk.core.money import exact
 from nightdesk.core.schedule import Schedule, schedule_of
 from nightdesk.engine import Market
@@ -80,11 +81,30 @@ class FundingWalk:
         return [BelatedFunding(rate, self.market.sessions[row], price, held)]
 
 
-def refuse_without_history(book: Book, history: FundingHistory) -> None:
-    """Refuse a book of which a perpetual has a history that was not read."""
-    lacking = sorted({name for name, one in book.universe.items() if one.funding} - history.symbols)
+def refuse_without_history(book: Book, history: FundingHistory, begin: datetime, end: datetime) -> None:
+    """Refuse a book of which a perpetual has a history that was not read, or that an exchange has not whole.
+
+    Parameters
+    ----------
+    book : Book
+    history : FundingHistory
+    begin, end : datetime
+        The first and the last decision. Instants that a file lacks are told one by one.
+    """
+    named = {name: one.funding for name, one in book.universe.items() if one.funding}
+    lacking = sorted(named.keys() - history.symbols)
     if lacking:
         raise Refused(
             f"universe.{lacking[0]}.funding: its rates were not read with the bars: read the market of this "
             "book anew"
         )
+    for symbol, source in named.items():
+        if source.startswith("files:"):
+            continue
+        instants = [one.instant for one in history.rates if one.symbol == symbol]
+        if not instants or min(instants) > begin + LONGEST_INTERVAL or max(instants) < end - LONGEST_INTERVAL:
+            has = f"from {min(instants):%Y-%m-%d} to {max(instants):%Y-%m-%d}" if instants else "none"
+            raise Refused(
+                f"universe.{symbol}.funding: {source} has rates {has}, and the backtest is from "
+                f"{begin:%Y-%m-%d} to {end:%Y-%m-%d}: take a span that they reach over, or name a file"
+            )

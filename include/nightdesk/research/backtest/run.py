@@ -316,7 +316,7 @@ def backtest(
         findings=known.findings,
     )
     by_session = _noticed(notices, market.sessions[t0:stop])
-    refuse_without_history(book, known.funding)
+    refuse_without_history(book, known.funding, market.closes[t0], market.closes[stop - 1])
     simulation = Simulation(
         desk,
         market,

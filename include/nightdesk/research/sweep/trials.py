@@ -14,6 +14,7 @@ from typing import cast
 
 from nightdesk import factors
 from nightdesk.core.book import Book
+from nightdesk.core.book_facts import fact_subjects
 from nightdesk.core.data_terms import QualityLimits
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
@@ -165,8 +166,9 @@ def _book_of(
         return str(error)
     if _bars_of(book) != _bars_of(base):
         return (
-            f"{', '.join(settings)}: other bars are needed (symbols, calendar, feeds, sentiment or origin), "
-            "and a sweep reads them once for all points: compare such books by backtests of their own"
+            f"{', '.join(settings)}: other bars are needed (symbols, calendar, feeds, sentiment, facts or "
+            "origin), and a sweep reads them once for all points: compare such books by backtests of their "
+            "own"
         )
     # Where the book begins is the span's and no parameter.
     return book.model_copy(update={"inception": span.first, "origin": span.origin})
@@ -176,6 +178,7 @@ def _bars_of(book: Book) -> tuple[object, ...]:
     return (
         *(book.panel_symbols, book.continuous_symbols, book.symbols, book.benchmark, book.volatility_index),
         *(book.calendar, book.feeds, book.sentiment, book.origin, book.inception, book.hour_closes),
+        *(tuple(fact_subjects(book).items()), book.positioning),
     )
 
 

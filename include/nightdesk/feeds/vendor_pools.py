@@ -1,0 +1,47 @@
+"""Airflow's pools: how many tasks may ask a vendor at once.
+
+A task stands in one pool, and an ingest asks every source of its book: it stands in that of the source that
+bears least. Within a task a vendor is asked for one symbol after the other, and what it says of its limits is
+waited for; pools keep tasks from meeting at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nightdesk.core.book import Book
+from nightdesk.core.feed_order import named_feeds
+
+
+class VendorPool(NamedTuple):
+    """A pool: its name in Airflow, its slots, and what it is for."""
+
+    name: str
+    slots: int
+    about: str
+
+
+#: Of all sources without a pool of their own.
+SHARED = VendorPool("feeds", 4, "tasks that ask a market data vendor")
+
+#: By the name that a book gives the source, of those whose limits several tasks would meet together.
+OWN = {
+    "binance": VendorPool("feeds_binance", 2, "tasks that ask Binance: one weight for all of an address"),
+    "bybit": VendorPool("feeds_bybit", 2, "tasks that ask Bybit: one count for all of an address"),
+    "polygon": VendorPool("feeds_polygon", 2, "tasks that ask Polygon: 5 requests a minute on the free plan"),
+    "tiingo": VendorPool("feeds_tiingo", 1, "tasks that ask Tiingo: 50 requests an hour on the free plan"),
+}
+
+POOLS = (SHARED, *OWN.values())
+
+
+def pool_of(book: Book) -> VendorPool:
+    """The pool in which a book's ingest stands."""
+    feeds = book.feeds
+    second = feeds.compare_with or ""
+    named = [*named_feeds(feeds.daily), *named_feeds(feeds.hourly), *feeds.news]
+    named += second.values() if isinstance(second, Mapping) else (second,)
+    named += [one.funding for one in book.universe.values() if one.funding]
+    found = {OWN[key] for key in (name.partition(":")[0] for name in named) if key in OWN}
+    return min(found, key=lambda one: (one.slots, one.name), default=SHARED)

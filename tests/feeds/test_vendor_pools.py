@@ -1,0 +1,38 @@
+"""In which of Airflow's pools a book's ingest stands."""
+
+from typing import Any
+
+import pytest
+from tests.engine.desks import book
+from tests.feeds.test_funding_files import perpetual
+
+from nightdesk.feeds import FEEDS
+from nightdesk.feeds.funding_sources import FUNDING_SOURCES
+from nightdesk.feeds.vendor_pools import OWN, POOLS, SHARED, pool_of
+
+
+@pytest.mark.parametrize(
+    ("changed", "pool"),
+    [
+        ({}, "feeds"),
+        ({"feeds": {"daily": ["sample", "yahoo"]}}, "feeds"),
+        ({"feeds": {"daily": ["polygon", "yahoo"]}}, "feeds_polygon"),
+        ({"feeds": {"daily": ["files:bars"], "hourly": ["polygon"]}}, "feeds_polygon"),
+        ({"feeds": {"daily": ["polygon", "tiingo"]}}, "feeds_tiingo"),
+        ({"feeds": {"daily": ["files:bars"], "compare_with": "tiingo"}}, "feeds_tiingo"),
+        ({"feeds": {"daily": ["binance", "polygon"]}}, "feeds_binance"),
+        ({"universe": perpetual(funding="bybit")}, "feeds_bybit"),
+        ({"universe": perpetual(funding="files:rates.csv")}, "feeds"),
+    ],
+)
+def test_an_ingest_stands_in_the_pool_of_the_source_that_bears_least(
+    changed: dict[str, Any], pool: str
+) -> None:
+    assert pool_of(book(**changed)).name == pool
+
+
+def test_pools_are_of_sources_that_there_are_and_are_called_after_them() -> None:
+    assert all(name in FEEDS or name in FUNDING_SOURCES for name in OWN)
+    assert {name: f"feeds_{name}" for name in OWN} == {name: one.name for name, one in OWN.items()}
+    assert len({one.name for one in POOLS}) == len(POOLS)
+    assert all(1 <= one.slots <= SHARED.slots and "|" not in one.about for one in POOLS)
