@@ -6,7 +6,7 @@ from nightdesk.core.panel import Floats
 from nightdesk.factors import Source, factor
 
 
-@factor("below_high_{n}", look_back=lambda n: n)
+@factor("below_high_{n}", look_back=lambda n: n, by_column=True)
 def below_high(source: Source, n: int) -> Floats:
     """P[t] / max(P[t-n+1] … P[t]) - 1, at most 0; missing where one of these bars is."""
     price = source.close

@@ -19,55 +19,34 @@ FROM nightdesk.symbols, LATERAL (
 WHERE symbol = ANY(%(symbols)s::text[]) AND first IS NOT NULL;
 
 -- name: stage_bars
+-- Bars that take the place of stored ones; all others are written without a table in between.
 DROP TABLE IF EXISTS pg_temp.incoming_bars;
 CREATE TEMPORARY TABLE incoming_bars (
-    symbol_id integer, session date, known_at timestamptz, source_code smallint,
+    symbol_id integer, session date, source_code smallint,
     open double precision, high double precision, low double precision, close double precision,
     volume double precision
 ) ON COMMIT DROP;
 
 -- name: supersede_bars
 -- A version that took another's place is known from that moment on. It comes after the first one even where the
--- clock was set back in between. What differs by rounding alone, one part in a million, is the same; `least` passes over
--- a volume that is no number.
+-- clock was set back in between. Gives the count of what was written.
 WITH superseded AS (
     UPDATE nightdesk.bars AS held
-    SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond')
+    SET superseded_at = greatest(%(at)s, held.known_at + interval '1 microsecond'),
+        version = 1 + (
+            SELECT max(version) FROM nightdesk.bars AS older
+            WHERE older.symbol_id = held.symbol_id AND older.session = held.session
+        )
     FROM incoming_bars AS fresh
-    WHERE held.superseded_at IS NULL
-      AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
-      AND (held.open, held.high, held.low, held.close, held.volume)
-          IS DISTINCT FROM (fresh.open, fresh.high, fresh.low, fresh.close, fresh.volume)
-      AND NOT (
-          abs(held.open - fresh.open) <= 1e-6 * abs(held.open)
-          AND abs(held.high - fresh.high) <= 1e-6 * abs(held.high)
-          AND abs(held.low - fresh.low) <= 1e-6 * abs(held.low)
-          AND abs(held.close - fresh.close) <= 1e-6 * abs(held.close)
-          AND (held.volume IS NOT DISTINCT FROM fresh.volume
-               OR abs(held.volume - fresh.volume) <= 1e-6 * least(abs(held.volume), abs(fresh.volume)))
-      )
+    WHERE held.version = 0 AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
     RETURNING held.symbol_id, held.session, held.superseded_at
-), stamped AS (
-    UPDATE incoming_bars AS fresh SET known_at = superseded.superseded_at
-    FROM superseded
-    WHERE fresh.symbol_id = superseded.symbol_id AND fresh.session = superseded.session
-    RETURNING 1
-)
-SELECT set_config('nightdesk.changed', count(*)::text, false) FROM stamped;
-
--- name: insert_bars
--- Gives the counts of the versions that were superseded, and of all that were written.
-WITH written AS (
+), written AS (
     INSERT INTO nightdesk.bars (symbol_id, session, known_at, source, open, high, low, close, volume)
-    SELECT symbol_id, session, known_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
-    FROM incoming_bars AS fresh
-    WHERE NOT EXISTS (
-        SELECT FROM nightdesk.bars AS held
-        WHERE held.superseded_at IS NULL AND held.symbol_id = fresh.symbol_id AND held.session = fresh.session
-    )
+    SELECT symbol_id, session, superseded_at, (%(sources)s::text[])[source_code + 1], open, high, low, close, volume
+    FROM superseded JOIN incoming_bars AS fresh USING (symbol_id, session)
     RETURNING 1
 )
-SELECT current_setting('nightdesk.changed')::integer, (SELECT count(*) FROM written);
+SELECT count(*) FROM written;
 
 -- name: make_months_of_hours
 SELECT nightdesk.make_months_of_hours(%(first)s, %(last)s);

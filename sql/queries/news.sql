@@ -37,15 +37,22 @@ WHERE NOT EXISTS (
 ORDER BY published_at, symbol_id, article;
 
 -- name: panel_headlines
--- Read by COPY: columns of fixed width, none of them null; a headline that is not scored yet has NaN.
-SELECT symbol_id, headline_id, published_at, story, coalesce(score, 'NaN') AS score
-FROM nightdesk.headlines
+-- Read by COPY: columns of fixed width, none of them null; a headline that is not scored yet has NaN. Beside it,
+-- how many symbols of the reading its article is of, found by words or named by its source.
+WITH known AS (
+    SELECT symbol_id, headline_id, published_at, story, split_part(feed, '#', 1) AS kind, article
+    FROM nightdesk.headlines
+    WHERE symbol_id = ANY(%(symbols)s::integer[]) AND feed = ANY(%(feeds)s::text[])
+      AND published_at > %(after)s AND published_at <= %(until)s
+      AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+), articles AS (
+    SELECT kind, article, count(DISTINCT symbol_id)::integer AS symbols FROM known GROUP BY kind, article
+)
+SELECT symbol_id, headline_id, published_at, story, coalesce(score, 'NaN') AS score, symbols
+FROM known JOIN articles USING (kind, article)
 LEFT JOIN (
     SELECT headline_id, score FROM nightdesk.headline_scores WHERE scorer = %(scorer)s
-) AS scored USING (headline_id)
-WHERE symbol_id = ANY(%(symbols)s::integer[]) AND feed = ANY(%(feeds)s::text[])
-  AND published_at > %(after)s AND published_at <= %(until)s
-  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s);
+) AS scored USING (headline_id);
 
 -- name: headline_words
 SELECT headline_id, headline

@@ -48,6 +48,46 @@ def test_a_missing_bar_is_nan_and_a_bar_on_no_session_is_left_out() -> None:
         assert_array_equal(getattr(panel, f"fill_{name}"), getattr(panel, name))
 
 
+def test_bars_long_before_and_after_the_sessions_are_left_out_of_many_columns() -> None:
+    columns = [Column(f"S{n}", continuous=n % 3 == 1) for n in range(7)]
+    inside = [(n, str(day), 10.0 * n + t) for t, day in enumerate(WEEK) for n in (6, 0, 3, 1, 4)]
+    far = [
+        (n, day, 999.0) for n in range(7) for day in ("1950-01-03", "2024-06-01", "2024-07-09", "2199-12-31")
+    ]
+    panel = panel_of([*far, *inside], WEEK, columns, previous="2024-06-28")
+    for n in (0, 3, 6):
+        assert_array_equal(panel.close[:, n], 10.0 * n + np.arange(5))
+    for n in (1, 4):  # the day of a session is gathered into the next one
+        assert_array_equal(panel.close[:, n], [np.nan, *(10.0 * n + np.arange(4))])
+        alone = panel_of(
+            [(0, day, close) for at, day, close in inside if at == n], WEEK, [COIN], previous="2024-06-28"
+        )
+        for name in ("open", "high", "low", "volume", *(f"fill_{name}" for name in FILL_FIELDS)):
+            assert_array_equal(getattr(panel, name)[:, n], getattr(alone, name)[:, 0])
+    assert np.isnan(panel.close[:, [2, 5]]).all()
+
+
+def test_rows_as_a_database_sends_them_make_the_same_panel() -> None:
+    rows = [(n, str(day), 10.0 + n + t) for n in range(2) for t, day in enumerate(WEEK)]
+    native = panel_of(rows, WEEK, [ETF, COIN], previous="2024-06-28")
+    close = np.array([one[2] for one in rows])
+    wire = np.zeros(len(rows), dtype=[(name, ">f8") for name in ("open", "high", "low", "close", "volume")])
+    for name, values in zip(
+        wire.dtype.names, (close - 1, close + 2, close - 2, close, close * 100), strict=True
+    ):
+        wire[name] = values
+    bars = Bars(
+        column=np.array([one[0] for one in rows], dtype=np.intp),
+        day=days(*(one[1] for one in rows)),
+        **{name: wire[name] for name in wire.dtype.names},
+    )
+    panel = build_panel(WEEK, [ETF, COIN], bars, previous_session=np.datetime64("2024-06-28"))
+    for name in ("open", "high", "low", "close", "volume", *(f"fill_{name}" for name in FILL_FIELDS)):
+        assert_array_equal(getattr(panel, name), getattr(native, name))
+        assert getattr(panel, name).dtype == np.float64
+        assert getattr(panel, name).dtype.isnative
+
+
 def test_a_symbol_not_yet_listed_has_no_price_and_no_age() -> None:
     panel = panel_of([(0, "2024-07-05", 12)], WEEK, [ETF])
     assert_array_equal(panel.last_close[:, 0], [np.nan, np.nan, np.nan, 12, 12])

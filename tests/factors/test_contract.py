@@ -67,7 +67,10 @@ class TestTechnical(OnTheRealMarket):
 class TestSentiment(OnTheRealMarket):
     """What was said of a symbol: on panels on which something was said of nearly every bar."""
 
-    names = ("sentiment", "sentiment_5", "sentiment_2", "sentiment@3", "rank_sentiment_20")
+    names = (
+        *("sentiment", "sentiment_5", "sentiment_2", "sentiment@3", "rank_sentiment_20"),
+        *("sentiment_change_5", "sentiment_change_2"),
+    )
 
     def compute(self, panel: Panel) -> dict[str, Floats]:
         said = np.sin(panel.close * 7.0)

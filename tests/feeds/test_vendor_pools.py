@@ -8,6 +8,7 @@ from tests.feeds.test_funding_files import perpetual
 
 from nightdesk.feeds import FEEDS
 from nightdesk.feeds.funding_sources import FUNDING_SOURCES
+from nightdesk.feeds.news_sources import NEWS_SOURCES
 from nightdesk.feeds.vendor_pools import OWN, POOLS, SHARED, pool_of
 
 
@@ -22,6 +23,12 @@ from nightdesk.feeds.vendor_pools import OWN, POOLS, SHARED, pool_of
         ({"feeds": {"daily": ["files:bars"], "compare_with": "tiingo"}}, "feeds_tiingo"),
         ({"feeds": {"daily": ["binance", "polygon"]}}, "feeds_binance"),
         ({"universe": perpetual(funding="bybit")}, "feeds_bybit"),
+        ({"feeds": {"daily": ["polygon"], "news": ["gdelt"]}}, "feeds_gdelt"),
+        (
+            {"feeds": {"daily": ["polygon"], "news": ["rss:https://p.example/feed", "newsapi"]}},
+            "feeds_newsapi",
+        ),
+        ({"feeds": {"daily": ["yahoo"], "news": ["rss:https://p.example/feed"]}}, "feeds"),
         ({"universe": perpetual(funding="files:rates.csv")}, "feeds"),
     ],
 )
@@ -32,7 +39,7 @@ def test_an_ingest_stands_in_the_pool_of_the_source_that_bears_least(
 
 
 def test_pools_are_of_sources_that_there_are_and_are_called_after_them() -> None:
-    assert all(name in FEEDS or name in FUNDING_SOURCES for name in OWN)
+    assert all(name in FEEDS or name in FUNDING_SOURCES or name in NEWS_SOURCES for name in OWN)
     assert {name: f"feeds_{name}" for name in OWN} == {name: one.name for name, one in OWN.items()}
     assert len({one.name for one in POOLS}) == len(POOLS)
     assert all(1 <= one.slots <= SHARED.slots and "|" not in one.about for one in POOLS)

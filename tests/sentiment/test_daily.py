@@ -1,5 +1,6 @@
 """From headlines to sessions: which session a headline belongs to, and its mean."""
 
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from nightdesk.core.calendar import get_calendar
-from nightdesk.sentiment import Headlines, Sentiment, daily_sentiment
+from nightdesk.sentiment import Headlines, Sentiment, daily_sentiment, labels_of, weights_of
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -125,3 +126,32 @@ def test_a_session_does_not_change_with_what_is_published_after_its_close(seed: 
     )
     cut = by_session(known, first, last, symbols=4)
     np.testing.assert_array_equal(cut.mean, whole.mean[: len(cut.mean)])
+
+
+def test_a_headline_of_many_symbols_counts_one_divided_by_their_number() -> None:
+    weights = weights_of(np.array([1, 2, 3, 4, 10]))
+    np.testing.assert_array_equal(weights, [1.0, 1.0, 1.0, 0.25, 0.1])
+    day = moment("2024-03-08T09:00")
+    headlines = told((day, 0.9), (day, -0.6))
+    plain = by_session(headlines, date(2024, 3, 8), date(2024, 3, 8))
+    assert plain.mean[0, 0] == pytest.approx(0.15)
+    crowded = replace(headlines, weight=weights_of(np.array([1, 4])))
+    weighed = by_session(crowded, date(2024, 3, 8), date(2024, 3, 8))
+    assert weighed.mean[0, 0] == pytest.approx((0.9 - 0.25 * 0.6) / 1.25)
+    assert weighed.count[0, 0] == 2
+    alone = replace(told((day, 0.9)), weight=np.array([0.1]))
+    assert by_session(alone, date(2024, 3, 8), date(2024, 3, 8)).mean[0, 0] == pytest.approx(0.9)
+
+
+def test_headlines_of_one_weight_give_what_they_give_without_any_bit_by_bit() -> None:
+    rng = np.random.default_rng(3)
+    day = moment("2024-03-08T09:00")
+    headlines = told(*[(day, float(score)) for score in rng.uniform(-1, 1, 200)])
+    plain = by_session(headlines, date(2024, 3, 8), date(2024, 3, 8))
+    same = by_session(replace(headlines, weight=np.ones(200)), date(2024, 3, 8), date(2024, 3, 8))
+    np.testing.assert_array_equal(plain.mean, same.mean)
+
+
+def test_labels_are_the_signs_of_scores_that_are_not_neutral() -> None:
+    scores = np.array([-1.0, -0.05, -0.0499, 0.0, 0.0499, 0.05, 1.0, np.nan])
+    np.testing.assert_array_equal(labels_of(scores), [-1, -1, 0, 0, 0, 1, 1, np.nan])

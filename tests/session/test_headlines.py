@@ -1,17 +1,16 @@
 """Headlines in the day's run: what a session reads of them, and what becomes of it when they do not come."""
 
-import csv
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 import yaml
 from tests.fakes.alpaca_news import FORBIDDEN, Article, FakeAlpacaNews
-from tests.session.small_desk import STRATEGY, SmallDesk, session
+from tests.session.news_desk import BAD, GOOD, NAMES, NewsDesk, close
+from tests.session.small_desk import SmallDesk, session
 
 from nightdesk.core.book import load_book
-from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.factors import compute
 from nightdesk.operations.replay import rewind
@@ -19,78 +18,6 @@ from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.session import steps
 from nightdesk.session.books import read_book
-from nightdesk.strategies import Signals, View, register
-from nightdesk.strategies.time_series_momentum import TimeSeriesMomentum
-
-HEADER = ["published_at", "symbols", "headline", "source", "url"]
-GOOD, BAD = "{} wins praise for great growth {}", "{} sued for fraud and terrible losses {}"
-NAMES = ("sentiment", "sentiment_5")
-
-
-@register
-class Listening(TimeSeriesMomentum):
-    """Asks for the sentiment beside what it decides by."""
-
-    name = "listening_of_news"
-
-    @property
-    def factors(self) -> tuple[str, ...]:
-        return (*super().factors, *NAMES)
-
-    def signals(self, view: View) -> Signals:
-        return TimeSeriesMomentum(self.params).signals(view)
-
-    @property
-    def words(self) -> Mapping[int, str]:
-        return TimeSeriesMomentum(self.params).words
-
-
-class NewsDesk:
-    """A small desk whose book has news."""
-
-    def __init__(self, desk: SmallDesk, sources: list[str] | None = None) -> None:
-        self.desk, self.file = desk, desk.book.parent / "headlines.csv"
-        self.rows: list[list[str]] = []
-        self.write()
-        tree = yaml.safe_load(desk.book.read_text())
-        tree["strategies"] = {
-            Listening.name: tree["strategies"][STRATEGY] | {"share": 0.6},
-            "news_sentiment": {"share": 0.4},
-        }
-        tree["feeds"] = {"daily": [desk.feed], "news": sources or [f"files:{self.file}"]}
-        desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
-
-    def tell(self, moment: datetime, symbol: str, words: str) -> None:
-        self.rows.append([moment.isoformat(), symbol, words, "wire", ""])
-        self.write()
-
-    def write(self) -> None:
-        with self.file.open("w", newline="") as file:
-            csv.writer(file).writerows([HEADER, *self.rows])
-
-    def told(self, number: int) -> dict[str, tuple[float, int]]:
-        """What the stored decision of a session made of its headlines."""
-        rows = self.desk.rows(
-            "SELECT symbol, score, count FROM nightdesk.sentiments WHERE session = %s", session(number)
-        )
-        return {str(symbol): (float(score), int(count)) for symbol, score, count in rows}  # type: ignore[arg-type]
-
-    def stored(self, ending: str) -> int:
-        """How many stored headlines end in these words."""
-        rows = self.desk.rows("SELECT headline FROM nightdesk.headlines")
-        return sum(str(words).endswith(ending) for (words,) in rows)
-
-    def factor(self, number: int, name: str) -> dict[str, float]:
-        rows = self.desk.rows(
-            "SELECT symbol, factor_value FROM nightdesk.factors_tall WHERE session = %s AND factor = %s",
-            session(number),
-            name,
-        )
-        return {str(symbol): float(value) for symbol, value in rows}  # type: ignore[arg-type]
-
-
-def close(number: int) -> datetime:
-    return get_calendar().close_at(session(number))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nightdesk.store.binary import copy_in, copy_out, days
+from nightdesk.store.binary import Labels, copy_in, copy_out, days
 from nightdesk.store.db import Connection, cursor
 
 TYPES = {"n": ">i4", "day": ">i4", "price": ">f8"}
@@ -28,6 +28,20 @@ def test_arrays_come_back_exactly(conn: Connection, length: int) -> None:
     np.testing.assert_array_equal(rows["price"], price)
     if length > 1:
         assert stored == (["2024-01-02 21:30:00.000001+00", "2024-01-02 21:30:01.000001+00"],)
+
+
+@pytest.mark.parametrize("names", [("vendor",), ("vendor", "", "Börse"), ("a", "never used", "bb")])
+def test_texts_come_back_beside_their_numbers(conn: Connection, names: tuple[str, ...]) -> None:
+    length = 20_000  # more than one piece
+    used = [name for name in names if name != "never used"]
+    codes = np.array([names.index(used[n % len(used)]) for n in range(length)])
+    n, other = np.arange(length, dtype=np.int32), Labels(codes[::-1], names)
+    with cursor(conn) as cur:
+        cur.execute("CREATE TEMPORARY TABLE wire (n integer, source text, other text)")
+        copy_in(cur, "wire", {"source": Labels(codes, names), "n": n, "other": other})
+        cur.execute("SELECT n, source, other FROM wire ORDER BY n")
+        rows = cur.fetchall()
+    assert rows == [(at, names[codes[at]], names[codes[-1 - at]]) for at in range(length)]
 
 
 def test_a_query_with_nulls_is_a_defect(conn: Connection) -> None:

@@ -195,6 +195,10 @@ def _news_lines(news: Mapping[str, int | str]) -> Iterator[str]:
         )
     if "news_failed" in news:
         yield f"news that did not come: {news['news_failed']}"
+    if "news_dropped" in news:
+        yield f"headlines left out: {news['news_dropped']}"
+    if "news_since" in news:
+        yield f"news that sources have no more: {news['news_since']}"
 
 
 def _fact_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:

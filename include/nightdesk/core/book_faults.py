@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.expectation_terms import faults_of_expectations
 from nightdesk.core.facts import FACT_CLASSES, FACT_KINDS
 from nightdesk.core.feed_order import order_faults
+from nightdesk.core.keywords import plain_words
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
 from nightdesk.core.universe import Instrument
@@ -36,6 +38,7 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _universe_faults(book)
     yield from _feed_faults(book)
     yield from _hour_faults(book)
+    yield from _keyword_faults(book)
     universe = None if book.members is not None else frozenset(book.universe)
     yield from faults_of_expectations(book.quality.expectations, universe)
     yield from _fact_faults(book)
@@ -198,6 +201,24 @@ def _feed_faults(book: BookKeys) -> Iterator[str]:
     if hourly or isinstance(hourly, Mapping):
         yield from order_faults("feeds.hourly", hourly, of_all, whole=False)
     yield from order_faults("feeds.compare_with", book.feeds.compare_with, of_all, whole=False)
+
+
+def _keyword_faults(book: BookKeys) -> Iterator[str]:
+    """Words of a symbol that is no member tag nothing; of a list of members nobody knows yet who will be."""
+    if book.members is not None:
+        return
+    for symbol, words in book.sentiment.keywords.items():
+        where = f"sentiment.keywords.{symbol}"
+        if symbol in book.universe and book.universe[symbol].asset_class == "etf":
+            if plain_words(symbol) in map(plain_words, words):
+                yield (
+                    f"{where}: found the ticker of a fund, which no headline means by itself; ${symbol} and "
+                    f"(NYSE: {symbol}) count without being listed: name what the fund holds"
+                )
+        elif symbol not in book.universe:
+            near = difflib.get_close_matches(symbol, book.universe, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            yield f"{where}: is no symbol of this book's universe{hint}"
 
 
 def _contract_faults(book: BookKeys) -> Iterator[str]:

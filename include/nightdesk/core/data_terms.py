@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, StringConstraints, model_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 from nightdesk.core.expectation_terms import Expectations
 from nightdesk.core.feed_order import FeedChoice, FeedOrder
 from nightdesk.core.fields import Frozen, Positive, Share, Symbol
+from nightdesk.core.keywords import Keywords, keyword_faults
 
 #: A series as its publisher calls it: capitals, as they stand in the name of its factor.
 Series = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9_]{0,39}$")]
@@ -17,7 +25,7 @@ Series = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9_]{0,39}$")]
 ContractCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{5,6}$")]
 
 
-def _none_named(value: object) -> bool:
+def _none_said(value: object) -> bool:
     """A book without them keeps its configuration's hash."""
     return not value
 
@@ -40,19 +48,19 @@ class Feeds(Frozen):
     )
     news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
     macro: tuple[str, ...] = Field(
-        (), exclude_if=_none_named, description="sources of series of the economy, in order; see macro.series"
+        (), exclude_if=_none_said, description="sources of series of the economy, in order; see macro.series"
     )
     positioning: tuple[str, ...] = Field(
-        (), exclude_if=_none_named, description="sources of traders' positions; see positioning.codes"
+        (), exclude_if=_none_said, description="sources of traders' positions; see positioning.codes"
     )
     earnings: tuple[str, ...] = Field(
-        (), exclude_if=_none_named, description="sources of the days on which companies report, in order"
+        (), exclude_if=_none_said, description="sources of the days on which companies report, in order"
     )
     listings: tuple[str, ...] = Field(
-        (), exclude_if=_none_named, description="sources of what symbols are: class, sector, size; in order"
+        (), exclude_if=_none_said, description="sources of what symbols are: class, sector, size; in order"
     )
     quotes: tuple[str, ...] = Field(
-        (), exclude_if=_none_named, description="sources of the last quotes of sessions, in order"
+        (), exclude_if=_none_said, description="sources of the last quotes of sessions, in order"
     )
 
     @model_serializer(mode="wrap")
@@ -84,6 +92,29 @@ class SentimentTerms(Frozen):
     scorer: Literal["lexicon", "finbert"] = Field(
         "lexicon", description="a list of words; or a language model, where its weights are on this machine"
     )
+    keywords: dict[Symbol, tuple[str, ...]] = Field(
+        default_factory=dict,
+        exclude_if=_none_said,  # a book without them keeps its configuration's hash
+        description="words and phrases by which a headline is of a symbol, beside what its source names; "
+        "-WORD: never where this word stands",
+    )
+    discrete: bool = Field(
+        False,
+        exclude_if=_none_said,
+        description="whether a headline counts as -1, 0 or 1 in place of its score",
+    )
+
+    @model_validator(mode="after")
+    def _of_words(self) -> Self:
+        faults = tuple(keyword_faults(self.keywords))
+        if faults:
+            raise ValueError("\n".join(f"keywords.{one}" for one in faults))
+        return self
+
+    @cached_property
+    def known_words(self) -> Keywords:
+        """The keywords, ready to be looked for."""
+        return Keywords(self.keywords)
 
 
 class HourlyLimits(Frozen):

@@ -1,4 +1,4 @@
-"""Bars of a session of a market that never closes, gathered from its days or from its hours."""
+"""Bars of a session of a market that never closes, gathered from its hours."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.calendar import Sessions
+from nightdesk.core.bar_layout import FILL_FIELDS
 from nightdesk.core.corporate.soundness import sound_bars
 from nightdesk.core.schedule import HOUR, Instants
 
 Floats = NDArray[np.float64]
 
-#: The fields of bars of which a panel says what orders meet.
-FILL_FIELDS = ("open", "low", "high", "volume")
 
 _BAR = ("open", "high", "low", "close", "volume")
 
@@ -57,35 +55,6 @@ class SessionHours:
     delay: np.timedelta64
 
 
-def gather_days(
-    sessions: Sessions, before: Sessions, day: Sessions, values: Mapping[str, Floats]
-) -> dict[str, Floats]:
-    """Whole UTC days of one continuous market as session bars.
-
-    The bar of session s gathers the days from the session before up to the day before s: the last of them
-    ends before the exchange's close. An order decided at the session before fills at the open of the next
-    UTC day; of a day still running only the open is read, and the volume bound is that of the last whole day.
-    The day in which the decision fell began before it, so its low and high tell nothing of what came after.
-    """
-    order = np.argsort(day, kind="stable")
-    day = day[order]
-    values = {name: values[name][order] for name in _BAR}
-    out = _nothing(len(sessions))
-    start, stop = np.searchsorted(day, before), np.searchsorted(day, sessions)
-    for t in np.flatnonzero(stop > start):
-        days = slice(start[t], stop[t])
-        _set_bar(out, int(t), values, days)
-        out["fill_volume"][t] = values["volume"][days][-1]
-        after = slice(start[t] + int(day[start[t]] == before[t]), stop[t])
-        if after.start < after.stop:
-            out["fill_low"][t] = values["low"][after].min()
-            out["fill_high"][t] = values["high"][after].max()
-    next_day = before + np.timedelta64(1, "D")
-    opened, at = np.isin(next_day, day), np.searchsorted(day, next_day)
-    out["fill_open"][opened] = values["open"][at[opened]]
-    return out
-
-
 def gather_hours(
     of_days: Mapping[str, Floats], hours: SessionHours, column: int, within: int
 ) -> dict[str, Floats]:
@@ -100,7 +69,7 @@ def gather_hours(
     Parameters
     ----------
     of_days : mapping of str to ndarray of shape (n_sessions,)
-        As `gather_days` gives it: of the sessions before the first hours it stays.
+        As `nightdesk.core.bar_layout.gather_days` gives it: of the sessions before the first hours it stays.
     hours : SessionHours
     column : int
         Whose hours.

@@ -15,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.bar_layout import FILL_FIELDS as FILL_FIELDS
+from nightdesk.core.bar_layout import Bars as Bars
+from nightdesk.core.bar_layout import gather_days, lay_out, rows_by_column, rows_of
 from nightdesk.core.calendar import Sessions
 from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.corporate.judgement import judge_actions
@@ -24,8 +27,7 @@ from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind
 from nightdesk.core.corporate.soundness import Prices
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
-from nightdesk.core.gathering import FILL_FIELDS as FILL_FIELDS
-from nightdesk.core.gathering import SessionHours, gather_days, gather_hours
+from nightdesk.core.gathering import SessionHours, gather_hours
 from nightdesk.core.names import NameChange, continue_names
 from nightdesk.core.schedule import SESSIONS_A_YEAR, Instants
 
@@ -48,23 +50,6 @@ class Column:
     continuous: bool = False
     index: bool = False
     hours: int | None = None
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Daily bars in long form, one row a symbol and day, in any order.
-
-    Arrays of shape (n_rows,): `column` indexes the columns of the panel to be built, `day` is datetime64[D],
-    the prices are raw dollars, `volume` is in units of the instrument (NaN where a source has none).
-    """
-
-    column: NDArray[np.intp]
-    day: Sessions
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
 
 
 @dataclass(frozen=True)
@@ -206,6 +191,17 @@ class Panel:
         facts = {name: one[:length] for name, one in self.facts.items()}
         return replace(self, **cut, findings=found, hours=hours, facts=facts)
 
+    def columns(self, cut: slice) -> Panel:
+        """Some of the columns as a panel, for what is computed by column; the arrays are views.
+
+        What it has of hours and of funding is that of the whole panel.
+        """
+        arrays = {name: getattr(self, name) for name in _BY_SESSION if name not in ("sessions", "events")}
+        some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
+        facts = {name: one[:, cut] for name, one in self.facts.items()}
+        named = None if self.named_from is None else self.named_from[cut]
+        return replace(self, **some, symbols=self.symbols[cut], facts=facts, named_from=named)
+
     @property
     def unnamed(self) -> NDArray[np.bool_] | None:
         """Where a symbol did not have its name yet, of shape (n_sessions, n_symbols); None: nowhere."""
@@ -331,19 +327,18 @@ def build_panel(
     arrays: dict[str, Any] = {
         name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")
     }
-    row = np.searchsorted(sessions, bars.day)
-    on_session = (row < len(sessions)) & (sessions[np.minimum(row, len(sessions) - 1)] == bars.day)
     continuous = np.array([column.continuous for column in columns], dtype=bool)
-    plain = on_session & ~continuous[bars.column]
-    for name, array in arrays.items():
-        array[row[plain], bars.column[plain]] = getattr(bars, name)[plain]
-    fills = {name: arrays[name].copy() for name in FILL_FIELDS}
+    row = rows_of(sessions, bars.day)
+    plain = row >= 0
+    if continuous.any():
+        plain &= ~continuous[bars.column]
+    lay_out(arrays, bars, row * len(columns) + bars.column, plain)
+    # Of a market that closes an order meets the bar itself: the same arrays, where there is no other market.
+    fills = {name: arrays[name].copy() if continuous.any() else arrays[name] for name in FILL_FIELDS}
     first_before = previous_session if previous_session is not None else sessions[0] - np.timedelta64(1, "D")
     before = np.concatenate(([first_before], sessions[:-1]))
-    for at in np.flatnonzero(continuous):
-        mine = bars.column == at
-        values = {name: getattr(bars, name)[mine] for name in arrays}
-        gathered = gather_days(sessions, before, bars.day[mine], values)
+    for at, mine in rows_by_column(bars.column, continuous):
+        gathered = gather_days(sessions, before, bars, mine)
         within = columns[at].hours
         if within is not None and hours is not None:
             gathered = gather_hours(gathered, hours, int(at), within)

@@ -11,31 +11,31 @@ from nightdesk.factors.compute import Source
 from nightdesk.factors.factor_registry import factor
 
 
-@factor("sma_{n}", look_back=lambda n: n)
+@factor("sma_{n}", look_back=lambda n: n, by_column=True)
 def sma(source: Source, n: int) -> Floats:
     """Simple moving average of the close, raw dollars."""
     return source.in_dollars(_mean(source, n))
 
 
-@factor("bb_upper_{n}_{width}", look_back=lambda n, width: n)
+@factor("bb_upper_{n}_{width}", look_back=lambda n, width: n, by_column=True)
 def bollinger_upper(source: Source, n: int, width: float) -> Floats:
     """Mean + width × population deviation (ddof = 0, as Bollinger defines it), raw dollars."""
     return source.in_dollars(_mean(source, n) + width * _deviation(source, n))
 
 
-@factor("bb_mid_{n}_{width}", look_back=lambda n, width: n)
+@factor("bb_mid_{n}_{width}", look_back=lambda n, width: n, by_column=True)
 def bollinger_mid(source: Source, n: int, width: float) -> Floats:
     """The mean between the bands, whatever their width, raw dollars."""
     return source.in_dollars(_mean(source, n))
 
 
-@factor("bb_lower_{n}_{width}", look_back=lambda n, width: n)
+@factor("bb_lower_{n}_{width}", look_back=lambda n, width: n, by_column=True)
 def bollinger_lower(source: Source, n: int, width: float) -> Floats:
     """Mean - width × population deviation, raw dollars."""
     return source.in_dollars(_mean(source, n) - width * _deviation(source, n))
 
 
-@factor("bb_width_{n}_{width}", look_back=lambda n, width: n)
+@factor("bb_width_{n}_{width}", look_back=lambda n, width: n, by_column=True)
 def bollinger_width(source: Source, n: int, width: float) -> Floats:
     """(upper - lower) / mid, a share."""
     return 2.0 * width * _deviation(source, n) / _mean(source, n)
@@ -47,5 +47,6 @@ def _mean(source: Source, n: int) -> Floats:
 
 def _deviation(source: Source, n: int) -> Floats:
     return source.once(
-        f"deviation of {n} adjusted closes", lambda: windows.deviation(source.close, n, ddof=0)
+        f"deviation of {n} adjusted closes",
+        lambda: windows.deviation(source.close, n, ddof=0, kernels=source.kernels),
     )

@@ -13,12 +13,12 @@ from nightdesk.factors.factor_registry import factor
     "beta_{n}",
     look_back=lambda n: n + 1,
     check=lambda n: None if n >= 2 else "a variance needs at least 2 sessions",
+    by_column=True,
 )
 def beta(source: Source, n: int) -> Floats:
     """Covariance of the last n returns with the benchmark's over their variance; the benchmark's own is 1."""
-    if source.benchmark not in source.panel.symbols:
-        raise Refused(
-            f"beta_{n} needs the benchmark {source.benchmark}, which is not among the panel's symbols"
-        )
-    at = source.panel.column(source.benchmark)
-    return windows.slope(source.returns, source.returns[:, at : at + 1], n)
+    try:
+        market = source.market
+    except Refused as error:
+        raise Refused(f"beta_{n} {error}") from None
+    return windows.slope(source.returns, market, n, source.kernels)

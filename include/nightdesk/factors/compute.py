@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
-from nightdesk.factors.factor_registry import HOURLY, resolve
+from nightdesk.factors.factor_registry import HOURLY, column_factors, resolve
+from nightdesk.factors.kernels import Kernels, kernels_for
 
 Flags = NDArray[np.bool_]
+
+#: Columns that are computed at a time: so few that what their factors share stays in the processor's cache,
+#: so many that the loops over rows, which are Python's without compiled kernels, are not most of the time.
+COLUMNS_AT_A_TIME, COLUMNS_OF_KERNELS = 256, 64
 
 
 class Source:
@@ -31,6 +36,8 @@ class Source:
         the references behind them (benchmark, volatility index) take no place among them.
     member : bool ndarray of shape (n_rows, universe), optional
         Who of them is a member in each row; all by default. Others take no place among them either.
+    kernels : Kernels, optional
+        The compiled loops, where the panel is large enough for them; they change no bit.
 
     Raises
     ------
@@ -38,7 +45,14 @@ class Source:
         When the panel has fewer columns.
     """
 
-    def __init__(self, panel: Panel, benchmark: str, universe: int, member: Flags | None = None) -> None:
+    def __init__(
+        self,
+        panel: Panel,
+        benchmark: str,
+        universe: int,
+        member: Flags | None = None,
+        kernels: Kernels | None = None,
+    ) -> None:
         if not 0 <= universe <= len(panel.symbols):
             raise Refused(
                 f"a universe of {universe} symbols in a panel of {len(panel.symbols)}: "
@@ -48,7 +62,9 @@ class Source:
         self.benchmark = benchmark
         self.universe = universe
         self.member = _with_a_name(panel, universe, member)
+        self.kernels = kernels
         self._made: dict[str, Floats] = {}
+        self._is_part = False
 
     @cached_property
     def high(self) -> Floats:
@@ -71,9 +87,20 @@ class Source:
         return self.panel.returns
 
     @cached_property
+    def market(self) -> Floats:
+        """Returns of the benchmark, shape (n_rows, 1); `Refused` where it is no symbol of the panel."""
+        if self.benchmark not in self.panel.symbols:
+            raise Refused(f"needs the benchmark {self.benchmark}, which is not among the panel's symbols")
+        at = self.panel.column(self.benchmark)
+        return self.panel.columns(slice(at, at + 1)).returns
+
+    @cached_property
     def split(self) -> Floats:
         """Units after all splits so far for one at the first session."""
-        return np.cumprod(self.panel.split, axis=0, dtype=np.float64)
+        out = np.ones_like(self.panel.split)
+        some = (self.panel.split != 1.0).any(axis=0)
+        out[:, some] = np.cumprod(self.panel.split[:, some], axis=0)
+        return out
 
     @cached_property
     def volume(self) -> Floats:
@@ -89,7 +116,10 @@ class Source:
 
         def make() -> Floats:
             values = resolve(name).compute(self)
-            return np.where(np.isfinite(values), values, np.nan)
+            infinite = np.isinf(values)
+            if self._is_part and not infinite.any():
+                return values  # it is copied into the whole
+            return np.where(infinite, np.nan, values)
 
         return self.once(name, make)
 
@@ -98,6 +128,32 @@ class Source:
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]
+
+    def make_by_blocks(self, names: Iterable[str], at_a_time: int | None = None) -> None:
+        """Compute factors by column some columns at a time, where there are many; see `Factor.by_column`.
+
+        Parameters
+        ----------
+        names : iterable of str
+        at_a_time : int, optional
+            By default as many as are quickest.
+        """
+        width = self.panel.close.shape[1]
+        if at_a_time is None:
+            at_a_time = COLUMNS_AT_A_TIME if self.kernels is None else COLUMNS_OF_KERNELS
+        wanted = [name for name in names if name not in self._made]
+        if width <= at_a_time or not wanted:
+            return
+        out = {name: np.empty(self.panel.close.shape) for name in wanted}
+        for first in range(0, width, at_a_time):
+            cut = slice(first, first + at_a_time)
+            part = Source(self.panel.columns(cut), self.benchmark, 0, kernels=self.kernels)
+            part._is_part = True
+            if self.benchmark in self.panel.symbols:
+                part.market = self.market
+            for name, values in out.items():
+                values[:, cut] = part.factor(name)
+        self._made |= out
 
     def lagged(self, name: str, k: int) -> Floats:
         """Values of a factor `k` rows before; NaN at the start."""
@@ -109,7 +165,7 @@ class Source:
 
 def _with_a_name(panel: Panel, universe: int, member: Flags | None) -> Flags | None:
     """Who takes a place among the others: members, from where they have their names on."""
-    if panel.unnamed is None:
+    if panel.unnamed is None or not universe:  # a part of the columns ranks nothing
         return member
     named: Flags = ~panel.unnamed[:, :universe]
     return named if member is None else member & named
@@ -159,8 +215,12 @@ def compute(
             f"factor {hourly!r} is over hours, and this panel holds sessions: "
             "set the book's schedule to hourly, or take the factor over sessions"
         )
-    own, days = (Source(one, benchmark, universe, member) for one in (panel, panel.days))
+    kernels = kernels_for(panel.close.size)
+    own, days = (Source(one, benchmark, universe, member, kernels) for one in (panel, panel.days))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for source, over_hours in ((own, True), (days, False)):
+            plain = (name.removeprefix(HOURLY) for name, one in asked.items() if one.hourly is over_hours)
+            source.make_by_blocks(sorted(set().union(*map(column_factors, plain))))
         return {
             name: own.factor(name.removeprefix(HOURLY)) if one.hourly else _by_row(panel, days, name)
             for name, one in asked.items()

@@ -71,12 +71,15 @@ class Factor:
         is missing.
     hourly : bool
         Whether a period is an hour; else it is a session.
+    by_column : bool
+        Whether a column's values depend on that column (and the benchmark) alone.
     """
 
     name: str
     look_back: int
     compute: Callable[[Lagging], Floats]
     hourly: bool = False
+    by_column: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Family:
     compute: Compute
     look_back: Callable[..., int]
     check: Callable[..., str | None]
+    by_column: bool = False
 
 
 FAMILIES: Registry[Family] = Registry("factor")
@@ -105,7 +109,11 @@ _EXAMPLES = {
 
 
 def factor(
-    pattern: str, *, look_back: Callable[..., int], check: Callable[..., str | None] = lambda **_: None
+    pattern: str,
+    *,
+    look_back: Callable[..., int],
+    check: Callable[..., str | None] = lambda **_: None,
+    by_column: bool = False,
 ) -> Callable[[Compute], Compute]:
     """Register a family of factors; for use as a decorator of its pure function.
 
@@ -117,6 +125,10 @@ def factor(
         The parameters to the sessions that a dependable value needs, today included.
     check : callable, optional
         The parameters to what is wrong with them, or None.
+    by_column : bool, optional
+        Say so where the values of a column depend on the bars of that column, and on the benchmark's returns
+        by `Source.market`, alone: a wide panel is then computed some columns at a time, in less memory and
+        time. The source has those columns only.
     """
     regex = _regex_of(pattern)
 
@@ -125,7 +137,7 @@ def factor(
         if plug_in is not None:
             _refuse_overlap(pattern, regex)
             plug_in.undo.append(resolve.cache_clear)
-        FAMILIES.add(pattern, Family(pattern, regex, compute, look_back, check))
+        FAMILIES.add(pattern, Family(pattern, regex, compute, look_back, check, by_column))
         return compute
 
     return enter
@@ -183,6 +195,16 @@ def plug_ins_of(name: str) -> frozenset[PlugIn]:
     return frozenset([own] if own else []) | (plug_ins_of(base) if base else frozenset())
 
 
+def column_factors(name: str) -> frozenset[str]:
+    """The factors by column that a factor of sessions is made of: itself, or those that its name names."""
+    if resolve(name).by_column:
+        return frozenset([name])
+    plain = _LAG.sub(r"\g<base>", name)
+    match = _family(plain).regex.fullmatch(plain)
+    base = match.groupdict().get("base") if match else None
+    return column_factors(base) if base else frozenset()
+
+
 def innermost(name: str) -> tuple[Family, dict[str, Any]]:
     """The family that a factor is made from after all, and what its name holds: of a rank that of the ranked.
 
@@ -216,11 +238,16 @@ def resolve(name: str) -> Factor:
         own = resolve(name.removeprefix(HOURLY))
         if own.hourly:
             raise Refused(f"factor {name!r}: {HOURLY} stands before a name once")
-        return Factor(name, own.look_back, own.compute, hourly=True)
+        return Factor(name, own.look_back, own.compute, hourly=True, by_column=own.by_column)
     lag = _LAG.fullmatch(name)
     if lag is not None:
         base, k = resolve(lag["base"]), int(lag["k"])
-        return Factor(name, base.look_back + k, lambda source: source.lagged(base.name, k))
+        return Factor(
+            name,
+            base.look_back + k,
+            lambda source: source.lagged(base.name, k),
+            by_column=base.by_column,
+        )
     family = _family(name)
     match = family.regex.fullmatch(name)
     numbers = {key: _NUMBERS[key](text) for key, text in (match.groupdict() if match else {}).items()}
@@ -252,7 +279,12 @@ def _fitting(name: str) -> list[Family]:
 
 
 def _bound(name: str, family: Family, numbers: dict[str, Any]) -> Factor:
-    return Factor(name, family.look_back(**numbers), lambda source: family.compute(source, **numbers))
+    return Factor(
+        name,
+        family.look_back(**numbers),
+        lambda source: family.compute(source, **numbers),
+        by_column=family.by_column,
+    )
 
 
 def _suggestion(name: str) -> str:

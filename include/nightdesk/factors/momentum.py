@@ -14,7 +14,7 @@ from nightdesk.factors.factor_registry import factor
 SESSIONS_PER_MONTH = 21
 
 
-@factor("momentum_{n}", look_back=lambda n: n + 1)
+@factor("momentum_{n}", look_back=lambda n: n + 1, by_column=True)
 def momentum(source: Source, n: int) -> Floats:
     """P[t] / P[t-n] - 1; only these two bars must be there."""
     return _growth(source.close, n, 0)
@@ -24,6 +24,7 @@ def momentum(source: Source, n: int) -> Floats:
     "momentum_{months}_{skip}",
     look_back=lambda months, skip: months * SESSIONS_PER_MONTH + 1,
     check=lambda months, skip: None if skip < months else f"it must skip fewer months than {months}",
+    by_column=True,
 )
 def momentum_of_months(source: Source, months: int, skip: int) -> Floats:
     """P[t - 21 skip] / P[t - 21 months] - 1, as ``momentum_12_1`` (Asness, Moskowitz, Pedersen 2013)."""
@@ -34,10 +35,13 @@ def momentum_of_months(source: Source, months: int, skip: int) -> Floats:
     "volatility_{n}",
     look_back=lambda n: n + 1,
     check=lambda n: None if n >= 2 else "a deviation needs at least 2 sessions",
+    by_column=True,
 )
 def volatility(source: Source, n: int) -> Floats:
     """Standard deviation (ddof = 1) of the last n returns × sqrt(periods a year): 252, over hours 252 × 7."""
-    return windows.deviation(source.returns, n, ddof=1) * math.sqrt(source.panel.periods_a_year)
+    return windows.deviation(source.returns, n, ddof=1, kernels=source.kernels) * math.sqrt(
+        source.panel.periods_a_year
+    )
 
 
 def _growth(price: Floats, start: int, end: int) -> Floats:

@@ -34,3 +34,14 @@ def recent_sentiment(source: Source, n: int) -> Floats:
         total[k:] += value[: len(value) - k]
         count[k:] += heard[: len(value) - k]
     return np.where(count > 0, total / count, np.nan)
+
+
+@factor(
+    "sentiment_change_{n}",
+    look_back=lambda n: 2 * n,
+    check=lambda n: None if 2 <= n <= 60 else "its window has 2 to 60 sessions",
+)
+def change_of_sentiment(source: Source, n: int) -> Floats:
+    """`sentiment_{n}` less what it was n sessions before; missing where either is."""
+    recent = f"sentiment_{n}"
+    return source.factor(recent) - source.lagged(recent, n)

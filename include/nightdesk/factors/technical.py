@@ -118,7 +118,7 @@ def _problem(call: str) -> str | None:
     return None
 
 
-@factor("adjusted_close", look_back=lambda: 1)
+@factor("adjusted_close", look_back=lambda: 1, by_column=True)
 def adjusted_close(source: Source) -> Floats:
     """The close on the forward-adjusted scale that pandas-ta's levels of price are on."""
     return source.close

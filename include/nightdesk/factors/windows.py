@@ -16,6 +16,7 @@ from collections.abc import Callable
 import numpy as np
 
 from nightdesk.core.panel import Floats
+from nightdesk.factors.kernels import LONGEST_TAIL, Kernels
 
 #: Columns that are worked on at a time, so that the passes over a wide panel stay in the processor's cache.
 CHUNK = 64
@@ -29,14 +30,16 @@ def mean(x: Floats, n: int) -> Floats:
     return _by_chunk(lambda part: _rolled((part,), n, _add)[0] / n, x)
 
 
-def deviation(x: Floats, n: int, *, ddof: int) -> Floats:
+def deviation(x: Floats, n: int, *, ddof: int, kernels: Kernels | None = None) -> Floats:
     """Standard deviation of the last `n` rows, with divisor n - `ddof`."""
+    if kernels is not None:
+        return kernels.deviation(np.ascontiguousarray(x), n, ddof)
     return _by_chunk(
         lambda part: np.sqrt(_rolled((part, np.zeros_like(part)), n, _merge_moments)[1] / (n - ddof)), x
     )
 
 
-def slope(y: Floats, x: Floats, n: int) -> Floats:
+def slope(y: Floats, x: Floats, n: int, kernels: Kernels | None = None) -> Floats:
     """Covariance of each column of `y` with `x` over the variance of `x`, both over the last `n` rows.
 
     Parameters
@@ -44,7 +47,11 @@ def slope(y: Floats, x: Floats, n: int) -> Floats:
     y : ndarray of shape (n_sessions, n_columns)
     x : ndarray of shape (n_sessions, 1)
     n : int
+    kernels : Kernels, optional
+        The same by compiled loops, to the bit.
     """
+    if kernels is not None:
+        return kernels.slope(np.ascontiguousarray(y), np.ascontiguousarray(x), n)
 
     def part(some: Floats) -> Floats:
         state = (x, some, np.zeros_like(x), np.zeros_like(some))
@@ -54,7 +61,7 @@ def slope(y: Floats, x: Floats, n: int) -> Floats:
     return _by_chunk(part, y)
 
 
-def quantile(x: Floats, n: int, percent: int) -> Floats:
+def quantile(x: Floats, n: int, percent: int, kernels: Kernels | None = None) -> Floats:
     """Quantile of the last `n` rows, linearly interpolated between its two neighbours.
 
     Only the window's nearer tail is kept, sorted; two blocks' tails merge by bitonic networks (Batcher 1968).
@@ -65,9 +72,12 @@ def quantile(x: Floats, n: int, percent: int) -> Floats:
     n : int
     percent : int
         1 to 99.
+    kernels : Kernels, optional
     """
     sign = 1.0 if percent <= 50 else -1.0
     below, hundredths = divmod(min(percent, 100 - percent) * (n - 1), 100)
+    if kernels is not None and below < LONGEST_TAIL:
+        return kernels.quantile(np.ascontiguousarray(x), n, below, hundredths, sign)
     kept = 1 << below.bit_length() if hundredths == 0 else 1 << (below + 1).bit_length()
 
     def part(some: Floats) -> Floats:

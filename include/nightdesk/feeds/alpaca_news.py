@@ -5,15 +5,15 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.feed import Missing
-from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
+from nightdesk.feeds.news import News, NewsFeed, plain
+from nightdesk.feeds.raw_headlines import UNREADABLE, TaggedRows, utc_instant
 from nightdesk.feeds.source_fault import SourceFault
-from nightdesk.sentiment import symbols_of
 
 if TYPE_CHECKING:
     from nightdesk.feeds.alpaca_data_line import AlpacaDataLine
@@ -27,8 +27,6 @@ WHAT = "the news of alpaca"
 
 #: Symbols of one request: they travel in its address.
 BATCH = 50
-
-UNREADABLE = "without a headline or an instant"
 
 
 class AlpacaNews(NewsFeed):
@@ -80,10 +78,10 @@ class AlpacaNews(NewsFeed):
         return cls(AlpacaDataLine(WHAT, key, secret, found["url"], timeout=timeout, sleep=sleep), now=now)
 
     def fetch(self, symbols: Sequence[str], after: datetime, until: datetime) -> News:
-        rows: list[tuple[Any, ...]] = []
         dropped: dict[str, int] = {}
         failure: Missing | None = None
         wanted = list(dict.fromkeys(symbols))
+        rows = TaggedRows(wanted, self.keywords)
         for start in range(0, len(wanted), BATCH):
             names = ",".join(map(_spelt, wanted[start : start + BATCH]))
             try:
@@ -92,35 +90,24 @@ class AlpacaNews(NewsFeed):
                 # What came of other symbols is kept; a source that fails for these is left alone.
                 failure = Missing(str(error), error.fault)
                 break
-            told = _rows(articles, wanted, dropped)
-            rows += [row for row in told if after < row[1].replace(tzinfo=UTC) <= until]
-        # An article of symbols of two batches comes twice.
-        return News(news_frame(list({(row[0], row[5]): row for row in rows}.values())), failure, dropped)
+            _add(rows, articles, after, until, dropped)
+        return rows.news(failure, dropped)
 
 
-def _rows(
-    articles: Sequence[Any], wanted: Sequence[str], dropped: dict[str, int]
-) -> Iterator[tuple[Any, ...]]:
+def _add(
+    rows: TaggedRows, articles: Sequence[Any], after: datetime, until: datetime, dropped: dict[str, int]
+) -> None:
     for one in articles:
         headline = plain(html.unescape(str(one.get("headline") or "")))
-        moment = _instant(one.get("updated_at") or one.get("created_at"))
+        moment = utc_instant(one.get("updated_at") or one.get("created_at"))
         if not headline or moment is None or one.get("id") is None:
             dropped[UNREADABLE] = dropped.get(UNREADABLE, 0) + 1
             continue
         source, url = plain(str(one.get("source") or "alpaca")), plain(str(one.get("url") or ""))
-        for symbol in symbols_of(headline, one.get("symbols") or (), wanted):
-            yield symbol, moment, headline, source, url, str(one["id"])
+        if after < moment <= until:
+            rows.add(str(one["id"]), moment, headline, source, url, one.get("symbols") or ())
 
 
 def _spelt(symbol: str) -> str:
     """A symbol as Alpaca writes it: BTCUSD for BTC-USD, BRK.B for BRK-B."""
     return symbol.replace("-", "") if symbol.endswith("-USD") else re.sub(r"-(?=[A-Z]$)", ".", symbol)
-
-
-def _instant(text: object) -> datetime | None:
-    """An instant of RFC 3339 in UTC without its zone; None when it is none."""
-    try:
-        moment = datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
-    return None if moment.utcoffset() is None else moment.astimezone(UTC).replace(tzinfo=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,6 +24,10 @@ from nightdesk.feeds.vendor_answers import checked_address, fault_of_silence, fa
 WHOLE_SECONDS = 60.0
 
 _SHOWN = 160
+
+_DECLARED = re.compile(rb"\s*<\?xml[^>]{0,100}encoding=[\"']([A-Za-z0-9._-]{1,30})[\"']")
+#: Beside UTF-8; others are not written any more, and some of them hide what they hold.
+_ENCODINGS = ("ascii", "iso8859-1", "iso8859-2", "iso8859-15", "cp1250", "cp1251", "cp1252", "utf-16")
 
 
 class HttpLine:
@@ -58,7 +64,7 @@ class HttpLine:
         secrets: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         access: str = "its key is unknown, or may not do this",
-        verdict: Callable[[str], SourceFault | None] = lambda text: None,
+        verdict: Callable[[str], SourceFault | None] | None = None,
         timeout: float = 15.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -90,7 +96,10 @@ class HttpLine:
         return retrying(self._sleep)(self._once, wanted, path, params or {}, True)
 
     def text(self, wanted: str, path: str, params: Mapping[str, Any] | None = None) -> str:
-        """The same as text in UTF-8 (a CSV, XML): an empty page, and one of HTML, are no answer."""
+        """The same as text (a CSV, XML), in UTF-8 where an XML does not declare something else.
+
+        An empty page, and one of HTML, are no answer.
+        """
         answer: str = retrying(self._sleep)(self._once, wanted, path, params or {}, False)
         return answer
 
@@ -107,7 +116,8 @@ class HttpLine:
                 response = session.get(
                     f"{self._address}{path}", params={**params, **self._secrets}, headers=self._headers
                 )
-                said_otherwise = self._verdict(response.text)
+                # To guess the encoding of a long answer takes seconds: only where somebody reads it.
+                said_otherwise = self._verdict(response.text) if self._verdict else None
                 if said_otherwise is not None:
                     raise said_otherwise
                 if response.status_code != 200:
@@ -133,12 +143,24 @@ class HttpLine:
 
 
 def _as_text(content: bytes, wanted: str) -> str:
-    text = content.decode("utf-8-sig", "replace")
+    text = content.decode(_encoding_of(content), "replace")
     if not text.strip():
         raise SourceFault(Fault.PASSING, f"the server answered an empty page where {wanted} were asked for")
     if "<html" in text[:1000].lower():
         raise SourceFault(Fault.PASSING, f"the server answered an HTML page where {wanted} were asked for")
     return text
+
+
+def _encoding_of(content: bytes) -> str:
+    """What an XML says of itself at its beginning, where Python knows it as an encoding of text."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    said = _DECLARED.match(content)
+    try:
+        name = codecs.lookup(said[1].decode()).name if said else "utf-8"
+    except LookupError:
+        return "utf-8-sig"
+    return name if name in _ENCODINGS else "utf-8-sig"
 
 
 def _as_it_is(request: Any) -> Any:

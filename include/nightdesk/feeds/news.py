@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
+from nightdesk.core.keywords import NO_KEYWORDS, Keywords
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.feeds.chain import HealthStore
 from nightdesk.feeds.feed import Fault, Missing
@@ -37,11 +38,19 @@ class News:
         Why the answer is not whole; None when it is.
     dropped : mapping of str to int
         How many rows were left out, by reason.
+    by_words : DataFrame or None
+        The same columns: rows of symbols that the source does not name, and of which the headline holds a
+        keyword of the book. None where nobody looked.
+    since : datetime or None
+        The instant before which the source has nothing, where that lies within what it was asked for; None
+        where it has all.
     """
 
     headlines: pd.DataFrame
     failure: Missing | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
+    by_words: pd.DataFrame | None = None
+    since: datetime | None = None
 
 
 class NewsFeed(ABC):
@@ -55,6 +64,8 @@ class NewsFeed(ABC):
 
     #: The kind of feed; headlines are stored under it.
     name: ClassVar[str]
+    #: What the book knows its symbols by.
+    keywords: Keywords = NO_KEYWORDS
 
     def __init__(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.now = now
@@ -119,17 +130,48 @@ def gather(
     return tuple(answers)
 
 
+def stored_under(kind: str, digest: str = "") -> str:
+    """The name under which headlines of a kind of source are stored.
+
+    Those that are of a symbol by words of a book alone stand apart, under the digest of these words: another
+    book, or this one with other words, does not read them.
+    """
+    return f"{kind}#{digest}" if digest else kind
+
+
+def kinds_of(names: Sequence[str], keywords: Keywords) -> tuple[str, ...]:
+    """Under which names a book's headlines are stored, whatever path or address its sources have."""
+    kinds = tuple(dict.fromkeys(name.partition(":")[0] for name in names))
+    return (*kinds, *(stored_under(kind, digest) for kind in kinds for digest in keywords.digests.values()))
+
+
 def by_kind(feeds: Sequence[NewsFeed], answers: Sequence[News]) -> dict[str, pd.DataFrame]:
-    """The headlines of all sources of one kind together; of one article twice, the first source's counts."""
+    """The headlines of all sources by the name under which they are stored.
+
+    Of one article twice, the first source's counts.
+    """
     import pandas as pd
 
     frames: dict[str, list[pd.DataFrame]] = {}
     for feed, answer in zip(feeds, answers, strict=True):
         frames.setdefault(feed.name, []).append(answer.headlines)
+        if answer.by_words is not None:
+            for symbol, part in answer.by_words.groupby("symbol", sort=False):
+                name = stored_under(feed.name, feed.keywords.digests[str(symbol)])
+                frames.setdefault(name, []).append(part)
     return {
         kind: news_frame(pd.concat(some).drop_duplicates(["symbol", "article"], keep="first"))
         for kind, some in frames.items()
     }
+
+
+def one_frame(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The headlines of `by_kind` one below the other, with a column `symbols`: of how many an article is."""
+    import pandas as pd
+
+    kinds = {name: frame.assign(kind=name.partition("#")[0]) for name, frame in frames.items()}
+    whole = pd.concat(kinds.values(), ignore_index=True)
+    return whole.assign(symbols=whole.groupby(["kind", "article"])["symbol"].transform("nunique"))
 
 
 def failures_of(names: Sequence[str], answers: Sequence[News]) -> dict[str, Missing]:
@@ -154,6 +196,23 @@ def refuse_failures(failures: Mapping[str, Missing]) -> None:
     if any(one.fault is Fault.PASSING for one in failures.values()):
         raise Transient(f"{told}; try again")
     raise Refused(f"{told}; correct the source, or leave it out of feeds.news")
+
+
+def refuse_gaps(names: Sequence[str], answers: Sequence[News], after: datetime) -> None:
+    """Raise where a source has nothing of the beginning of a span that begins after `after`.
+
+    Raises
+    ------
+    Refused
+        With the source, and from when on it has headlines.
+    """
+    for name, answer in zip(names, answers, strict=True):
+        if answer.since is not None:
+            raise Refused(
+                f"{name} has headlines from {answer.since:%Y-%m-%d %H:%M} UTC on alone, and they are wanted "
+                f"from {after:%Y-%m-%d %H:%M} on: a result on half of the news would look like one on all. "
+                "Take headlines of files: for what lies before, or leave the source out of feeds.news"
+            )
 
 
 def in_words(failures: Mapping[str, Missing]) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
 from nightdesk.feeds.news import News, NewsFeed, news_frame, plain
-from nightdesk.sentiment import symbols_of
+from nightdesk.feeds.raw_headlines import OF_OTHERS
+from nightdesk.sentiment import symbols_by_words, symbols_of
 
 FILE_NAMES = ("headlines.csv", "headlines.csv.gz")
 REQUIRED = ("published_at", "headline", "source")
@@ -28,7 +29,6 @@ EXPECTED = (
 MOST_BYTES = 1_000_000_000
 
 TWICE = "given twice"
-OF_OTHERS = "of no symbol that is wanted"
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,16 @@ class FilesNews(NewsFeed):
         _refuse_future(path, lines, self.now())
         dropped: dict[str, int] = {}
         seen: dict[tuple[str, str], _Line] = {}
+        by_words: set[tuple[str, str]] = set()
         for line in lines:
             if not after < line.published_at <= until:
                 continue
             mine = symbols_of(line.headline, line.named, symbols)
-            if not mine:
+            more = symbols_by_words(line.headline, mine, symbols, self.keywords)
+            by_words |= {(symbol, line.article) for symbol in more}
+            if not mine and not more:
                 dropped[OF_OTHERS] = dropped.get(OF_OTHERS, 0) + 1
-            for symbol in mine:
+            for symbol in (*mine, *more):
                 other = seen.setdefault((symbol, line.article), line)
                 if other.headline != line.headline:
                     raise Refused(
@@ -86,11 +89,20 @@ class FilesNews(NewsFeed):
                     )
                 if other is not line:
                     dropped[TWICE] = dropped.get(TWICE, 0) + 1
-        rows = [
-            (symbol, _utc(line.published_at), line.headline, line.source, line.url, article)
+        rows = {
+            (symbol, article): (
+                symbol,
+                _utc(line.published_at),
+                line.headline,
+                line.source,
+                line.url,
+                article,
+            )
             for (symbol, article), line in seen.items()
-        ]
-        return News(news_frame(rows), dropped=dropped)
+        }
+        named = [row for key, row in rows.items() if key not in by_words]
+        found = news_frame([row for key, row in rows.items() if key in by_words])
+        return News(news_frame(named), dropped=dropped, by_words=found)
 
 
 def find_headlines(path: Path) -> Path:

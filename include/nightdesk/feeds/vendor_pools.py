@@ -29,6 +29,8 @@ SHARED = VendorPool("feeds", 4, "tasks that ask a market data vendor")
 OWN = {
     "binance": VendorPool("feeds_binance", 2, "tasks that ask Binance: one weight for all of an address"),
     "bybit": VendorPool("feeds_bybit", 2, "tasks that ask Bybit: one count for all of an address"),
+    "gdelt": VendorPool("feeds_gdelt", 1, "tasks that ask GDELT: a request each 5 seconds"),
+    "newsapi": VendorPool("feeds_newsapi", 1, "tasks that ask NewsAPI: 100 requests a day on the free plan"),
     "polygon": VendorPool("feeds_polygon", 2, "tasks that ask Polygon: 5 requests a minute on the free plan"),
     "tiingo": VendorPool("feeds_tiingo", 1, "tasks that ask Tiingo: 50 requests an hour on the free plan"),
 }

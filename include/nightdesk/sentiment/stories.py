@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.keywords import plain_words
+
 #: The same story of a symbol counts once within this time of its last telling.
 REPEATS_WITHIN = np.timedelta64(72, "h")
-
-_NO_WORD = re.compile(r"[\W_]+")
 
 
 def normalised(headline: str) -> str:
@@ -21,8 +19,7 @@ def normalised(headline: str) -> str:
 
     A headline without any word stays as it is.
     """
-    words = _NO_WORD.sub(" ", unicodedata.normalize("NFKC", headline).casefold()).strip()
-    return words or headline.strip()
+    return plain_words(headline) or headline.strip()
 
 
 def story_of(headline: str) -> int:

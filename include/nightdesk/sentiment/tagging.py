@@ -1,9 +1,13 @@
-"""Which symbols a headline is of: those that its source names, else those that its text marks as such."""
+"""Which symbols a headline is of: those that its source names, else those that its text marks as such; and
+those of which it holds a keyword of the book.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+
+from nightdesk.core.keywords import Keywords
 
 #: A ticker that the text itself marks: ``$AAPL``, ``(NYSE: XOM)``, ``(NASDAQ:AAPL)``. A bare word is none:
 #: many tickers are words.
@@ -35,6 +39,26 @@ def symbols_of(headline: str, named: Iterable[str], wanted: Collection[str]) -> 
         told = [match["cash"] or match["listed"] for match in _MARKED.finditer(headline)]
     known = {_plain(symbol): symbol for symbol in wanted}
     return tuple(dict.fromkeys(known[_plain(one)] for one in told if _plain(one) in known))
+
+
+def symbols_by_words(
+    headline: str, tagged: Collection[str], wanted: Collection[str], keywords: Keywords
+) -> tuple[str, ...]:
+    """The wanted symbols of which a headline holds a keyword, without those that it is of already.
+
+    Parameters
+    ----------
+    headline : str
+    tagged : collection of str
+        What `symbols_of` gives of it.
+    wanted : collection of str
+        The symbols as a book names them.
+    keywords : Keywords
+        The book's.
+    """
+    if not keywords:
+        return ()
+    return tuple(one for one in keywords.symbols_in(headline) if one in wanted and one not in tagged)
 
 
 def _plain(symbol: str) -> str:

@@ -177,7 +177,7 @@ def _refuse_unheard(book: Book) -> None:
     from nightdesk.scorers import check
 
     for name in book.feeds.news:
-        check_news(name)
+        check_news(name, book.sentiment.known_words)
     check(book.sentiment.scorer)
 
 

@@ -6,19 +6,22 @@ needs a sentiment has none to speak on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar
 from nightdesk.core.errors import Refused
-from nightdesk.sentiment import Headlines
+from nightdesk.sentiment import Headlines, labels_of
 from nightdesk.store.bar_rows import Saved
 from nightdesk.store.book_rows import BookRecord
 from nightdesk.store.db import Connection
 from nightdesk.store.headline_rows import Reading
+
+if TYPE_CHECKING:
+    from nightdesk.feeds.news import News
 
 #: Sessions of which headlines are fetched again at each ingest, for those that came late.
 REFRESH_SESSIONS = 3
@@ -45,12 +48,28 @@ class Asking(Protocol):
 
 @dataclass(frozen=True)
 class Brought:
-    """What became of headlines that were fetched; `failures` says by source why its answer is not whole."""
+    """What became of headlines that were fetched.
+
+    Attributes
+    ----------
+    told : int
+        Headlines that came, one a symbol.
+    saved : Saved
+    scored : int
+    failures : mapping of str to str
+        By source, why its answer is not whole.
+    dropped : mapping of str to int
+        How many were left out, by reason, those that are of no symbol of the book among them.
+    since : mapping of str to datetime
+        Before which instant a source had nothing, of those that had not all that they were asked for.
+    """
 
     told: int
     saved: Saved
     scored: int
     failures: Mapping[str, str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    since: Mapping[str, datetime] = field(default_factory=dict)
 
     def counts(self) -> dict[str, int | str]:
         """Small facts for logs and people."""
@@ -62,18 +81,37 @@ class Brought:
         }
         if self.failures:
             counts["news_failed"] = "; ".join(f"{name}: {why}" for name, why in self.failures.items())
+        if self.dropped:
+            counts["news_dropped"] = "; ".join(f"{n} {why}" for why, n in sorted(self.dropped.items()))
+        if self.since:
+            counts["news_since"] = "; ".join(
+                f"{name}: nothing before {at:%Y-%m-%d %H:%M} UTC" for name, at in self.since.items()
+            )
         return counts
 
+    def notes(self) -> list[dict[str, Any]]:
+        """What was left out and should not have come, as rows of `ingest_notes`; of no fault is what is of
+        other symbols, or came twice.
+        """
+        from nightdesk.feeds.news_files import TWICE
+        from nightdesk.feeds.raw_headlines import OF_OTHERS
 
-def store_headlines(context: Asking) -> dict[str, int | str]:
+        return [
+            {"kind": "dropped", "subject": f"headlines {reason}", "rows": count, "detail": ""}
+            for reason, count in sorted(self.dropped.items())
+            if reason not in (OF_OTHERS, TWICE)
+        ]
+
+
+def store_headlines(context: Asking) -> Brought | None:
     """Fetch headlines up to the session's close, store what is new of them, and score it.
 
     The first time all from the book's origin on are fetched, then what came since and some sessions more.
 
     Returns
     -------
-    dict of str to int or str
-        Counts, with the sources that failed and why; empty for a book without news.
+    Brought or None
+        With the sources that failed and why; None for a book without news.
 
     Raises
     ------
@@ -84,17 +122,22 @@ def store_headlines(context: Asking) -> dict[str, int | str]:
 
     book, conn = context.book, context.conn
     if not book.feeds.news:
-        return {}
+        return None
     origin, refresh = _first_instant(context), _refresh_from(context)
-    since = {}
-    for name in book.feeds.news:
-        until = reached(conn, book.name, name, book.symbols, origin)
-        since[name] = origin if until is None else max(origin, min(until, refresh))
+    words = book.sentiment.known_words.digest
+    # Other words find other headlines: what came by those of before reaches nowhere.
+    known_as = {name: f"{name}#{words}" if words else name for name in book.feeds.news}
+    came = {name: reached(conn, book.name, known_as[name], book.symbols, origin) for name in known_as}
+    since = {
+        name: origin if until is None else max(origin, min(until, refresh)) for name, until in came.items()
+    }
     brought = bring_headlines(conn, book, since, context.as_of, context.environ)
     for name, after in since.items():
         if name not in brought.failures:
-            keep_reach(conn, book.name, name, book.symbols, after, context.as_of)
-    return brought.counts()
+            keep_reach(conn, book.name, known_as[name], book.symbols, after, context.as_of)
+    # What a source has no more is no loss where it came before.
+    lost = {name: at for name, at in brought.since.items() if at > (came[name] or origin)}
+    return replace(brought, since=lost)
 
 
 def bring_headlines(
@@ -129,7 +172,9 @@ def bring_headlines(
     for name in since:
         check_name(name)
         try:
-            feeds[name] = make_news(name, calendar=book.calendar, environ=environ)
+            feeds[name] = make_news(
+                name, calendar=book.calendar, environ=environ, keywords=book.sentiment.known_words
+            )
         except Refused as error:
             failures[name] = str(error)
     asked = [(feed, since[name]) for name, feed in feeds.items()]
@@ -140,7 +185,9 @@ def bring_headlines(
         one = save_headlines(conn, kind, headlines)
         told += len(headlines)
         saved = Saved(saved.new + one.new, saved.corrected + one.corrected, saved.unchanged + one.unchanged)
-    return Brought(told, saved, _score_new(conn, book, environ), failures)
+    scored = _score_new(conn, book, environ)
+    since = {name: one.since for name, one in zip(feeds, answers, strict=True) if one.since is not None}
+    return Brought(told, saved, scored, failures, _all_dropped(answers), since)
 
 
 def scored_headlines(context: Asking, known_by: datetime) -> Headlines:
@@ -154,7 +201,10 @@ def scored_headlines(context: Asking, known_by: datetime) -> Headlines:
         # Another book may have stored some between this one's scoring and its reading.
         words = headline_words(context.conn, lacking.tolist())
         scores = _scores(context.book, words, context.environ)
-    return stored.scored(scores)
+    headlines = stored.scored(scores)
+    if context.book.sentiment.discrete:
+        return replace(headlines, score=labels_of(headlines.score))
+    return headlines
 
 
 def news_changed(context: Asking, since: datetime) -> bool:
@@ -191,8 +241,16 @@ def _reading_of(context: Asking) -> Reading:
 
 
 def _kinds(book: Book) -> tuple[str, ...]:
-    """The kinds of the book's sources, under which headlines are stored: a path may move."""
-    return tuple(dict.fromkeys(name.partition(":")[0] for name in book.feeds.news))
+    """Under which names the book's headlines are stored."""
+    from nightdesk.feeds.news import kinds_of
+
+    return kinds_of(book.feeds.news, book.sentiment.known_words)
+
+
+def _all_dropped(answers: Sequence[News]) -> dict[str, int]:
+    from nightdesk.feeds.feed import add_up
+
+    return add_up(*(one.dropped for one in answers))
 
 
 def _first_instant(context: Asking) -> datetime:

@@ -124,8 +124,9 @@ def store_market(context: Context) -> Stored:
     hours, came = store_hours(context), store_bars(context)
     counts = {**came.counts, **hours.counts, **_store_actions_of_hours(context, first, hours.hours)}
     news, funding, facts = store_headlines(context), store_funding(context), store_facts(context)
-    beside = {**news, **funding.counts, **facts.counts(), **store_second_closes(context)}
-    told = [*came.notes, *hours.notes, *funding.notes, *facts.notes()]
+    beside = {**(news.counts() if news else {}), **funding.counts, **facts.counts()}
+    beside |= store_second_closes(context)
+    told = [*came.notes, *hours.notes, *(news.notes() if news else ()), *funding.notes, *facts.notes()]
     notes: Sequence[dict[str, Any]] = mask_document(told)
     return Stored({**counts, **beside}, notes)
 

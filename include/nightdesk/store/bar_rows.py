@@ -12,12 +12,13 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar, get_calendar
 from nightdesk.core.names import former_names
 from nightdesk.store.ahead import NamedQuery, reading_once
-from nightdesk.store.binary import copy_in
+from nightdesk.store.binary import Labels, copy_in
 from nightdesk.store.checked_frames import (
     KINDS,
     CheckedFrame,
@@ -31,11 +32,14 @@ from nightdesk.store.panels import read_changes
 from nightdesk.store.queries import query
 from nightdesk.store.restating import turn_back
 from nightdesk.store.rows import read_row, read_rows
+from nightdesk.store.stored_bars import Flags, read_stored
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MARKET_LOCK = lock_key("market")
+#: Written bars after which the planner is given new figures of the table at once.
+LONG_HISTORY = 100_000
 
 _NO_OPTIONS: Mapping[str, str] = {}
 
@@ -127,25 +131,28 @@ def save_market(
     """
     calendar = get_calendar(book.calendar)
     continuous = book.continuous_symbols
-    staged = f"{query('stage_bars')}; {query('stage_actions')}"
-    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {staged}; {CLOCK}"
+    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {query('stage_actions')}; {CLOCK}"
     with transaction(conn, first) as row, cursor(conn) as cur:
         arrived = _instant_of(row)
         facts = read_bars(bars, calendar, continuous, arrived)
         named = () if actions is None else actions["symbol"]
         ids = symbol_ids(cur, {*facts.symbols, *map(str, named)})
-        turned = turn_back(conn, cur, facts, actions, ids)
-        facts, actions = turned.bars, turned.actions
-        moves = None if actions is None else read_actions(actions, calendar, continuous)
         asks = [NamedQuery("stored_days", {"symbols": list(ids)}), NamedQuery("first_origin_decided_on")]
         with reading_once(conn, asks):
             spans = stored_days(conn, ids)
             before = min(inception, first_day_decided_on(conn, calendar) or inception)
-        saved = _write(cur, "bars", facts, ids, _known_at(facts, spans, before, arrived), arrived)
+        stored = read_stored(cur, facts, ids, spans)
+        differs = stored.compared(facts)
+        turned = turn_back(conn, facts, stored, differs.price, actions)
+        if turned.bars is not facts:
+            differs = stored.compared(turned.bars)
+        facts, actions = turned.bars, turned.actions
+        moves = None if actions is None else read_actions(actions, calendar, continuous)
+        history = _History(spans, before, arrived)
+        saved = _write_bars(cur, facts, ~stored.found, differs.price | differs.volume, ids, history)
         saved_moves = Saved()
         if moves is not None:
-            known_at = _known_at(moves, spans, before, arrived)
-            saved_moves = _write(cur, "actions", moves, ids, known_at, arrived)
+            saved_moves = _write_actions(cur, moves, ids, history)
             if complete is not None:
                 saved_moves = replace(saved_moves, withdrawn=_withdraw(cur, facts, ids, complete, arrived))
     return SavedMarket(replace(saved, restated=turned.count), saved_moves, arrived, turned.words)
@@ -240,42 +247,91 @@ def first_day_decided_on(conn: Connection, calendar: Calendar) -> date | None:
     return None if row is None or row["origin"] is None else calendar.shift(row["origin"], -1)
 
 
-def _known_at(
-    facts: CheckedFrame, spans: Mapping[str, tuple[date, date]], before: date, arrived: datetime
-) -> Instants:
-    """When each row became known: as it arrived, save for history that no decision can have missed."""
-    first = [spans[name][0] if name in spans else None for name in facts.symbols]
-    oldest = np.array(first, dtype="datetime64[D]")[facts.symbol]
-    history = (facts.day < np.datetime64(before, "D")) & (np.isnat(oldest) | (facts.day < oldest))
-    known: Instants = np.where(history, np.minimum(facts.completed, instant(arrived)), instant(arrived))
-    return known
+@dataclass(frozen=True)
+class _History:
+    """What says when rows became known: the stored days of each symbol, the first day that a decision may
+    have read, and when the rows arrived.
+    """
+
+    spans: Mapping[str, tuple[date, date]]
+    before: date
+    arrived: datetime
+
+    def known_at(self, facts: CheckedFrame) -> Instants:
+        """As it arrived, save for history that no decision can have missed; shape (n_rows,)."""
+        first = [self.spans[name][0] if name in self.spans else None for name in facts.symbols]
+        oldest = np.array(first, dtype="datetime64[D]")[facts.symbol]
+        history = (facts.day < np.datetime64(self.before, "D")) & (np.isnat(oldest) | (facts.day < oldest))
+        arrived = instant(self.arrived)
+        known: Instants = np.where(history, np.minimum(facts.completed, arrived), arrived)
+        return known
 
 
-def _write(
-    cur: Cursor, table: str, facts: CheckedFrame, ids: Mapping[str, int], known_at: Instants, at: datetime
+def _write_bars(
+    cur: Cursor,
+    facts: CheckedFrame,
+    fresh: Flags,
+    changed: Flags,
+    ids: Mapping[str, int],
+    history: _History,
 ) -> Saved:
-    """Write the versions that differ from the newest ones, all rows at once, by the table staged for them."""
+    """Write the bars of which nothing is stored, and new versions of those that differ from what is."""
+    new, corrected = int(fresh.sum()), int(changed.sum())
+    if new:
+        rows = _bar_columns(facts, ids, fresh)
+        texts = Labels(_taken(facts.source, fresh), facts.sources)
+        known_at = _taken(history.known_at(facts), fresh)
+        copy_in(cur, "nightdesk.bars", {**rows, "known_at": known_at, "source": texts})
+    if corrected:
+        cur.execute(query("stage_bars"))
+        codes = {"source_code": facts.source[changed].astype(np.int16)}
+        copy_in(cur, "incoming_bars", {**_bar_columns(facts, ids, changed), **codes})
+        # Without figures about the rows just staged the planner takes them for a handful.
+        named = {"at": history.arrived, "sources": list(facts.sources)}
+        cur.execute(f"ANALYZE incoming_bars; {query('supersede_bars')}", named)
+        (written,) = one(cur)
+        if written != corrected:
+            raise LookupError(f"{corrected} bars differ from stored ones and {written} were superseded")
+    if new + corrected >= LONG_HISTORY:
+        # What reads them next is planned by how many there are. Nobody at work on the table is waited for.
+        cur.execute("ANALYZE (SKIP_LOCKED) nightdesk.bars")
+    return Saved(new=new, corrected=corrected, unchanged=len(facts) - new - corrected)
+
+
+def _bar_columns(facts: CheckedFrame, ids: Mapping[str, int], rows: Flags) -> dict[str, NDArray[Any]]:
+    """Symbol, session, prices and volume of some rows, by the column that they are written to."""
     numbers = np.array([ids[name] for name in facts.symbols], dtype=np.int32)
-    kind = {} if facts.kind is None else {"kind_code": facts.kind.astype(np.int16)}
+    every = {"symbol_id": numbers[facts.symbol], "session": facts.day, **facts.values}
+    return {name: _taken(values, rows) for name, values in every.items()}
+
+
+def _taken[D: np.generic](values: NDArray[D], rows: Flags) -> NDArray[D]:
+    """Some rows; of a first history, which is all of them, without a copy."""
+    return values if rows.all() else values[rows]
+
+
+def _write_actions(cur: Cursor, facts: CheckedFrame, ids: Mapping[str, int], history: _History) -> Saved:
+    """Write the versions of actions that differ from the newest ones, all rows at once."""
+    numbers = np.array([ids[name] for name in facts.symbols], dtype=np.int32)
     texts = {f"{name}_code": codes.astype(np.int32) for name, (codes, _) in facts.texts.items()}
     named = {"sources": list(facts.sources), "kinds": list(KINDS)}
     named |= {f"{name}_texts": list(known) for name, (_, known) in facts.texts.items()}
     copy_in(
         cur,
-        f"incoming_{table}",
+        "incoming_actions",
         {
             "symbol_id": numbers[facts.symbol],
             "session": facts.day,
-            "known_at": known_at,
+            "known_at": history.known_at(facts),
             "source_code": facts.source.astype(np.int16),
-            **kind,
+            "kind_code": np.asarray(facts.kind, dtype=np.int16),
             **texts,
             **facts.values,
         },
     )
     # Without figures about the rows just staged the planner takes them for a handful.
-    statements = [f"ANALYZE incoming_{table}", query(f"supersede_{table}"), query(f"insert_{table}")]
-    cur.execute("; ".join(statements), {"at": at, **named})
+    statements = ["ANALYZE incoming_actions", query("supersede_actions"), query("insert_actions")]
+    cur.execute("; ".join(statements), {"at": history.arrived, **named})
     corrected, written = one(cur)
     return Saved(new=written - corrected, corrected=corrected, unchanged=len(facts) - written)
 
@@ -284,7 +340,8 @@ def _withdraw(
     cur: Cursor, bars: CheckedFrame, ids: Mapping[str, int], complete: tuple[date, date], at: datetime
 ) -> int:
     """End the newest versions of actions that their source no longer gives; how many."""
-    pairs = np.unique(np.column_stack([bars.symbol, bars.source]), axis=0)
+    codes = np.flatnonzero(np.bincount(bars.symbol * len(bars.sources) + bars.source))
+    pairs = [divmod(code, len(bars.sources)) for code in codes.tolist()]
     cur.execute(
         query("withdraw_actions"),
         {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,15 @@ KINDS = ACTION_KINDS
 TEXTS = ("other", "note")
 MAY_BE_ZERO = ("merger", "delisting")
 
+#: A place for each key is made where keys are at most so many times as many as rows.
+_ROOM = 8
+
 _SETTLING_TIME = np.timedelta64(SETTLING_TIME)
 
 
 @dataclass(frozen=True)
 class CheckedFrame:
-    """Rows of one kind, sorted by day and symbol, as the tables are.
+    """Rows of one kind, sorted by symbol and day, as the key of the bars is.
 
     Arrays of shape (n_rows,): `symbol` indexes `symbols`, `source` indexes `sources`, `kind` indexes `KINDS`
     (None for bars), `day` is datetime64[D], `completed` the instant from which the market itself made the row
@@ -79,9 +82,11 @@ def read_bars(
         _refuse(facts, ~np.isfinite(facts.values[name]), f"a bar without a finite {name}")
     _refuse(facts, np.isinf(facts.values["volume"]), "a bar of infinite volume")
     endless = _endless(facts.symbols, continuous)[facts.symbol]
-    on_session = endless | np.isin(facts.day, calendar.sessions)
+    on_session = endless | _of_days(facts.day, lambda days: np.isin(days, calendar.sessions))
     _refuse(facts, ~on_session, f"a bar on no session of {calendar.name}")
-    ready = np.where(endless, facts.day.astype("datetime64[us]"), facts.completed - _SETTLING_TIME)
+    ready = facts.completed - _SETTLING_TIME
+    if endless.any():
+        ready = np.where(endless, facts.day.astype("datetime64[us]"), ready)
     _refuse(facts, ready > instant(now), f"a bar from the future (it is {now:%Y-%m-%d %H:%M} UTC)")
     return facts
 
@@ -134,18 +139,19 @@ def _read(
     kinds = (
         pd.Index(KINDS).get_indexer(pd.Index(frame["kind"])) if "kind" in key else np.zeros(len(day), np.intp)
     )
-    order = np.lexsort((kinds, symbol, day))
-    symbol, day, kinds = symbol[order], day[order], kinds[order]
+    order = _order(symbol, day, kinds)
+    if order is not None:
+        symbol, day, kinds, source = symbol[order], day[order], kinds[order], source[order]
     facts = CheckedFrame(
         symbols=tuple(map(str, symbols)),
         sources=tuple(map(str, sources)),
         symbol=symbol,
-        source=source[order],
+        source=source,
         day=day,
         completed=_completed(day, _endless(tuple(symbols), continuous)[symbol], calendar),
-        values={name: _numbers(frame, name, what)[order] for name in names},
+        values={name: _in_order(_numbers(frame, name, what), order) for name in names},
         kind=kinds if "kind" in key else None,
-        texts={name: _labels(frame[name].to_numpy()[order]) for name in texts},
+        texts={name: _labels(_in_order(frame[name].to_numpy(), order)) for name in texts},
     )
     _refuse(facts, kinds < 0, f"a {what} that is none of {', '.join(KINDS)}")
     again = (symbol[1:] == symbol[:-1]) & (day[1:] == day[:-1]) & (kinds[1:] == kinds[:-1])
@@ -155,11 +161,49 @@ def _read(
 
 def _completed(day: Sessions, endless: NDArray[np.bool_], calendar: Calendar) -> Instants:
     """Close and settling time of the session on or after each day; of a UTC day its end."""
-    at = np.minimum(np.searchsorted(calendar.sessions, day), len(calendar.sessions) - 1)
-    closed = calendar.closes[at].astype("datetime64[us]") + _SETTLING_TIME
-    ended = (day + np.timedelta64(1, "D")).astype("datetime64[us]")
-    done: Instants = np.where(endless, ended, closed)
+
+    def closed(days: Sessions) -> Instants:
+        at = np.minimum(np.searchsorted(calendar.sessions, days), len(calendar.sessions) - 1)
+        known: Instants = calendar.closes[at].astype("datetime64[us]") + _SETTLING_TIME
+        return known
+
+    done = _of_days(day, closed)
+    if endless.any():
+        done = np.where(endless, (day + np.timedelta64(1, "D")).astype("datetime64[us]"), done)
     return done
+
+
+def _of_days[D: np.generic](day: Sessions, function: Callable[[Sessions], NDArray[D]]) -> NDArray[D]:
+    """What a function says of the day of each row; many rows of few days ask once a day."""
+    span = 1 + int((day.max() - day.min()).astype(np.int64)) if len(day) else 1
+    if span > len(day):
+        return function(day)
+    found: NDArray[D] = function(day.min() + np.arange(span))[(day - day.min()).astype(np.intp)]
+    return found
+
+
+def _order(
+    symbol: NDArray[np.intp], day: Sessions, kinds: NDArray[np.intp]
+) -> NDArray[np.integer[Any]] | None:
+    """The order by symbol, day and kind; None where the rows have it."""
+    if not len(day):
+        return None
+    span, ranks = 1 + int((day.max() - day.min()).astype(np.int64)), 1 + int(kinds.max() - kinds.min())
+    key = (symbol * span + (day - day.min()).astype(np.int64)) * ranks + (kinds - kinds.min())
+    if (key[1:] > key[:-1]).all():
+        return None
+    keys = (1 + int(symbol.max())) * span * ranks
+    if keys <= _ROOM * len(key):  # a place for each key takes a fraction of a sort
+        place = np.full(keys, -1, dtype=np.int64)
+        place[key] = np.arange(len(key))
+        order = place[place >= 0]
+        if len(order) == len(key):
+            return order
+    return np.argsort(key, kind="stable")
+
+
+def _in_order[D: np.generic](values: NDArray[D], order: NDArray[np.integer[Any]] | None) -> NDArray[D]:
+    return values if order is None else values[order]
 
 
 def _endless(symbols: tuple[str, ...], continuous: Collection[str]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.panel import Floats
-from nightdesk.sentiment import Headlines, story_numbers
+from nightdesk.sentiment import Headlines, story_numbers, weights_of
 from nightdesk.store.bar_rows import MARKET_LOCK, Saved
 from nightdesk.store.binary import copy_out
 from nightdesk.store.db import CLOCK, Connection, cursor, transaction
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TYPES = {"symbol_id": ">i4", "headline_id": ">i8", "published_at": ">i8", "story": ">i8", "score": ">f8"}
+_TYPES |= {"symbols": ">i4"}
 _INSTANT_ZERO = np.datetime64("2000-01-01", "us")
 
 
@@ -36,7 +37,7 @@ def save_headlines(conn: Connection, feed: str, headlines: pd.DataFrame) -> Save
     conn : Connection
         In a transaction of the caller, or by itself.
     feed : str
-        Kind of feed.
+        Kind of feed, with the digest of a symbol's words where these found it.
     headlines : DataFrame
         Columns symbol, published_at (datetime64, UTC), headline, source, url, article; one row an article and
         symbol.
@@ -68,8 +69,8 @@ def save_headlines(conn: Connection, feed: str, headlines: pd.DataFrame) -> Save
 class Reading:
     """Which headlines a book reads.
 
-    `feeds` are kinds of feeds. A headline counts that was published after `after` and up to `until`, in the
-    version that was known at `known_by`.
+    `feeds` are kinds of feeds, with and without a digest. A headline counts that was published after `after`
+    and up to `until`, in the version that was known at `known_by`.
     """
 
     symbols: tuple[str, ...]
@@ -97,7 +98,7 @@ class StoredHeadlines:
         for at in np.flatnonzero(np.isnan(score)):
             score[at] = scores[int(self.number[at])]
         told = self.headlines
-        return Headlines(told.column, told.published, told.story, score)
+        return replace(told, score=score)
 
 
 def read_headlines(conn: Connection, reading: Reading, known_by: datetime) -> StoredHeadlines:
@@ -121,6 +122,7 @@ def read_headlines(conn: Connection, reading: Reading, known_by: datetime) -> St
         published=_INSTANT_ZERO + rows["published_at"].astype("timedelta64[us]"),
         story=rows["story"].astype(np.int64),
         score=score,
+        weight=weights_of(rows["symbols"].astype(np.int64)),
     )
     return StoredHeadlines(headlines, rows["headline_id"].astype(np.int64))
 

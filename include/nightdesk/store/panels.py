@@ -18,16 +18,7 @@ from nightdesk.store.db import Connection, cursor
 from nightdesk.store.hour_reading import read_hours
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_rows
-
-_BAR_TYPES = {
-    "symbol_id": ">i4",
-    "session": ">i4",
-    "open": ">f8",
-    "high": ">f8",
-    "low": ">f8",
-    "close": ">f8",
-    "volume": ">f8",
-}
+from nightdesk.store.stored_bars import BAR_TYPES, FIELDS
 
 
 def read_changes(conn: Connection, last: date, known_by: datetime) -> tuple[NameChange, ...]:
@@ -72,12 +63,12 @@ def read_panel(conn: Connection, book: Book, first: date, last: date, known_by: 
         found = read_rows(conn, acted.query_name, **acted.values)
     with cursor(conn) as cur:
         span = {"symbols": list(ids.values()), "first": before, "last": last, "known_by": known_by}
-        rows = copy_out(cur, cur.mogrify(query("panel_bars"), span), _BAR_TYPES)
+        rows = copy_out(cur, cur.mogrify(query("panel_bars"), span), BAR_TYPES)
     column_of = columns_by_number(ids, symbols)
     bars = Bars(
         column=column_of[rows["symbol_id"]],
         day=days(rows["session"]),
-        **{name: rows[name].astype(np.float64) for name in ("open", "high", "low", "close", "volume")},
+        **{name: rows[name] for name in FIELDS},
     )
     hours = None
     if book.hour_closes:

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.corporate.findings import INFERRED_SOURCE
-from nightdesk.core.corporate.restatement import SAME_PRICE, Restatement, Versions, read_restatement
-from nightdesk.store.binary import copy_out, days
+from nightdesk.core.corporate.restatement import Restatement, Versions, read_restatement
 from nightdesk.store.checked_frames import PRICES, CheckedFrame
-from nightdesk.store.db import Connection, Cursor
-from nightdesk.store.queries import query
+from nightdesk.store.db import Connection
 from nightdesk.store.rows import read_rows
+from nightdesk.store.stored_bars import StoredBars
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 IN_DOLLARS = ("dividend", "capital_gain", "return_of_capital")
 #: A stated payment is the stored one within this: restated dollars are rounded to cents.
 HALF_A_CENT = 0.0051
-
-_BAR_TYPES = {"symbol_id": ">i4", "session": ">i4", **dict.fromkeys((*PRICES, "volume"), ">f8")}
 
 
 @dataclass(frozen=True)
@@ -39,43 +36,41 @@ class TurnedBack:
 
 
 def turn_back(
-    conn: Connection, cur: Cursor, bars: CheckedFrame, actions: pd.DataFrame | None, ids: Mapping[str, int]
+    conn: Connection,
+    bars: CheckedFrame,
+    stored: StoredBars,
+    differs: NDArray[np.bool_],
+    actions: pd.DataFrame | None,
 ) -> TurnedBack:
     """Turn restated bars back, and add the actions that a restatement implies.
 
-    The caller holds the market's lock.
+    `differs` says of each row whether other prices are stored. The caller holds the market's lock.
     """
-    if not len(bars):
-        return TurnedBack(bars, actions)
-    stored = _stored_bars(cur, bars, ids)
-    incoming = np.column_stack([bars.values[name] for name in PRICES])
-    with np.errstate(invalid="ignore"):
-        other = np.abs(incoming - stored[:, :4]) > SAME_PRICE * np.abs(stored[:, :4])
-    suspects = np.unique(bars.symbol[other.any(axis=1)])
+    suspects = np.unique(bars.symbol[differs])
     if not len(suspects):
         return TurnedBack(bars, actions)
     known = _stored_actions(conn, [bars.symbols[one] for one in suspects], bars)
-    prices, volume = incoming.copy(), bars.values["volume"].copy()
+    splits = _splits_of(actions, known)
+    values = {name: one.copy() for name, one in bars.values.items()}
     count, words, factors = 0, [], {}
     rows: list[dict[str, object]] = []
     for one in suspects:
-        symbol, at = bars.symbols[one], np.flatnonzero(bars.symbol == one)
-        splits = {
-            day: value for (name, day, kind), value in known.items() if (name, kind) == (symbol, "split")
-        }
+        symbol, at = bars.symbols[one], slice(*np.searchsorted(bars.symbol, (one, one + 1)))
         found = read_restatement(
             Versions(
                 day=bars.day[at],
-                incoming=incoming[at],
-                stored=stored[at, :4],
+                incoming=np.column_stack([bars.values[name][at] for name in PRICES]),
+                stored=np.column_stack([stored.value(name, at) for name in PRICES]),
                 incoming_volume=bars.values["volume"][at],
-                stored_volume=stored[at, 4],
-                splits=splits | _stated_splits(actions, symbol),
+                stored_volume=stored.value("volume", at),
+                splits=splits.get(symbol, {}),
             )
         )
         if found is None:
             continue
-        prices[at], volume[at] = found.prices, found.volume
+        for k, name in enumerate(PRICES):
+            values[name][at] = found.prices[:, k]
+        values["volume"][at] = found.volume
         count += found.count
         words += [f"{symbol}: {text}" for text in found.words]
         factors[symbol] = (bars.day[at], found)
@@ -84,31 +79,8 @@ def turn_back(
             | {"source": INFERRED_SOURCE, "other": "", "cash": 0.0, "note": action.note}
             for action in found.implied
         ]
-    values = {name: prices[:, k] for k, name in enumerate(PRICES)} | {"volume": volume}
     turned = _payments_turned_back(actions, factors, known)
     return TurnedBack(replace(bars, values=values), _with_implied(turned, rows), count, tuple(words))
-
-
-def _stored_bars(cur: Cursor, bars: CheckedFrame, ids: Mapping[str, int]) -> NDArray[np.float64]:
-    """Open, high, low, close and volume that are stored for each row, NaN where nothing is."""
-    numbers = np.array([ids[name] for name in bars.symbols], dtype=np.int64)[bars.symbol]
-    span = {
-        "symbols": [ids[name] for name in bars.symbols],
-        "first": bars.day.min().item(),
-        "last": bars.day.max().item(),
-    }
-    rows = copy_out(cur, cur.mogrify(query("live_bars"), span), _BAR_TYPES)
-    out = np.full((len(bars), 5), np.nan)
-    if not len(rows):
-        return out
-    held = rows["symbol_id"].astype(np.int64) * 1_000_000 + days(rows["session"]).astype(np.int64)
-    key = numbers * 1_000_000 + bars.day.astype(np.int64)
-    order = np.argsort(held)
-    place = np.minimum(np.searchsorted(held[order], key), len(held) - 1)
-    found = held[order][place] == key
-    for k, name in enumerate((*PRICES, "volume")):
-        out[found, k] = rows[name].astype(np.float64)[order][place[found]]
-    return out
 
 
 def _stored_actions(
@@ -123,13 +95,20 @@ def _stored_actions(
     }
 
 
-def _stated_splits(actions: pd.DataFrame | None, symbol: str) -> dict[np.datetime64, float]:
-    if actions is None:
-        return {}
-    own = actions[(actions["symbol"] == symbol) & (actions["kind"] == "split")]
-    return dict(
-        zip(own["session"].to_numpy().astype("datetime64[D]"), own["value"].astype(float), strict=True)
-    )
+def _splits_of(
+    actions: pd.DataFrame | None, known: Mapping[tuple[str, np.datetime64, str], float]
+) -> dict[str, dict[np.datetime64, float]]:
+    """The splits of each symbol: those stored, and before them those stated now."""
+    out: dict[str, dict[np.datetime64, float]] = {}
+    for (symbol, day, kind), value in known.items():
+        if kind == "split":
+            out.setdefault(symbol, {})[day] = value
+    if actions is not None:
+        own = actions[actions["kind"] == "split"]
+        days = own["session"].to_numpy().astype("datetime64[D]")
+        for symbol, day, value in zip(own["symbol"], days, own["value"].astype(float), strict=True):
+            out.setdefault(symbol, {})[day] = value
+    return out
 
 
 def _payments_turned_back(

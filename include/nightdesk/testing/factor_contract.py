@@ -11,6 +11,7 @@ import pytest
 
 from nightdesk import factors
 from nightdesk.core.panel import Floats, Panel
+from nightdesk.factors.compute import Source
 from nightdesk.testing.random_panels import members, random_panel
 
 Compute = Callable[[Panel], Mapping[str, Floats]]
@@ -69,3 +70,16 @@ class FactorContract:
         }
         for name, values in self.compute(replace(panel, **empty)).items():
             assert np.isnan(values).all(), name
+
+    def test_a_factor_by_column_is_the_same_to_the_bit_with_one_column_at_a_time(self) -> None:
+        panel = random_panel(7)
+        asked = {name.removeprefix(factors.HOURLY) for name in self.names}
+        names = sorted(one for one in asked if factors.resolve(one).by_column)
+        whole, apart = (Source(panel, "SPY", members(panel)) for _ in range(2))
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            apart.make_by_blocks(names, at_a_time=1)
+            for name in names:
+                expected, values = whole.factor(name), apart.factor(name)
+                assert np.array_equal(values.view(np.int64), expected.view(np.int64)), (
+                    f"{name} is registered by_column, and its values depend on other columns"
+                )

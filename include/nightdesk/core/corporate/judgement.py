@@ -85,8 +85,11 @@ def judge_actions(
         bench.judge(by_row)
         findings += bench.findings
         refused |= bench.refused
+    adjustment = out.ratio  # of a column without actions it is 1 throughout
+    acted = sorted(by_column)
+    adjustment[:, acted] = np.cumprod(out.ratio[:, acted], axis=0)
     return JudgedActions(
-        adjustment=np.cumprod(out.ratio, axis=0, dtype=np.float64),
+        adjustment=adjustment,
         dividend=out.dividend,
         split=out.split,
         unexplained=out.unexplained,

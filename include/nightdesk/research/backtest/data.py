@@ -30,10 +30,10 @@ from nightdesk.feeds.fact_feed import make_facts
 from nightdesk.feeds.feed import add_up
 from nightdesk.feeds.former import with_former_bars
 from nightdesk.feeds.funding_sources import funding_history
-from nightdesk.feeds.news import by_kind, failures_of, gather, refuse_failures
+from nightdesk.feeds.news import by_kind, failures_of, gather, one_frame, refuse_failures, refuse_gaps
 from nightdesk.feeds.news_sources import make_news
 from nightdesk.scorers import make as make_scorer
-from nightdesk.sentiment import Headlines, story_numbers, with_sentiment
+from nightdesk.sentiment import Headlines, labels_of, story_numbers, weights_of, with_sentiment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,18 +64,22 @@ def read_headlines(book: Book, sessions: Sessions) -> Headlines | None:
     calendar, scorer = get_calendar(book.calendar), make_scorer(book.sentiment.scorer)
     first, last = as_date(sessions[0]), as_date(sessions[-1])
     after = calendar.close_at(calendar.shift(first, -1))
-    feeds = [make_news(name, calendar=book.calendar) for name in book.feeds.news]
+    words = book.sentiment.known_words
+    feeds = [make_news(name, calendar=book.calendar, keywords=words) for name in book.feeds.news]
     asked = [(feed, after) for feed in feeds]
     answers = gather(asked, book.symbols, calendar.close_at(last), MemoryHealth())
     refuse_failures(failures_of(book.feeds.news, answers))
+    refuse_gaps(book.feeds.news, answers, after)
+    told = one_frame(by_kind(feeds, answers))
     column = {symbol: at for at, symbol in enumerate(book.symbols)}
-    frames = by_kind(feeds, answers).values()
-    words = [text for frame in frames for text in frame["headline"]]
+    texts = told["headline"].tolist()
+    score = scorer.score(texts)
     return Headlines(
-        column=np.array([column[one] for frame in frames for one in frame["symbol"]], dtype=np.intp),
-        published=np.concatenate([frame["published_at"].to_numpy("datetime64[us]") for frame in frames]),
-        story=story_numbers(words),
-        score=scorer.score(words),
+        column=np.array([column[one] for one in told["symbol"]], dtype=np.intp),
+        published=told["published_at"].to_numpy("datetime64[us]"),
+        story=story_numbers(texts),
+        score=labels_of(score) if book.sentiment.discrete else score,
+        weight=weights_of(told["symbols"].to_numpy(np.int64)),
     )
 
 
