@@ -107,6 +107,8 @@ class Desk:
         How its orders are filled on paper.
     stops : mapping of symbol to Stop
         Empty where the book has no rule on stops.
+    reported : tuple of str
+        Factors that people are shown and that decide nothing.
     entry_conditions : EntryConditions
         What must hold for entries; empty where the book says nothing.
     """
@@ -127,6 +129,7 @@ class Desk:
     fill_terms: FillTerms
     stops: Mapping[str, Stop]
     entry_conditions: EntryConditions
+    reported: tuple[str, ...]
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -369,8 +372,10 @@ def resolve(book: Book) -> Desk:
     _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
-    _refuse_another_clock(book, made, names)
-    _refuse_unread_facts(book, names)
+    reported = _reported(book)
+    every = tuple(dict.fromkeys((*names, *reported)))
+    _refuse_another_clock(book, made, every)
+    _refuse_unread_facts(book, every)
     _refuse_learning_from_members(book, made)
     return Desk(
         book=book,
@@ -391,6 +396,7 @@ def resolve(book: Book) -> Desk:
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
         entry_conditions=conditions,
+        reported=reported,
     )
 
 
@@ -509,6 +515,18 @@ def _refuse_shared_margin(book: Book) -> None:
             f"universe.{margined[0]}: a perpetual is held by one strategy, whose profit its account "
             f"realises, and the book has {len(book.strategies)}: give it a book of its own"
         )
+
+
+def _reported(book: Book) -> tuple[str, ...]:
+    """The factors that its pages show, each once and without blanks."""
+    names = ("".join(one.split()) for one in book.report.factors)
+    out = tuple(dict.fromkeys(names))
+    for name in out:
+        try:
+            factors.resolve(name)
+        except Refused as error:
+            raise Refused(f"report.factors: {error}") from error
+    return out
 
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:
