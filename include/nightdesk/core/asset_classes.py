@@ -1,4 +1,4 @@
-"""The classes of what is traded, and the key by which a book says what holds of all that no other key names."""
+"""The classes of what is traded, and the key by which a book says what holds of all that it does not name."""
 
 from typing import Literal, get_args
 
