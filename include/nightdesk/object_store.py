@@ -32,8 +32,8 @@ PIECE = 1 << 20
 
 #: What the client says of faults that pass, such as a store that does not answer.
 _PASSING = (
-    "NETWORK_CONNECTION", "REQUEST_TIMEOUT", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE", "INTERNAL_FAILURE",
-    "HTTP status 5", "Timeout", "timed out",
+    "NETWORK_CONNECTION", "REQUEST_TIMEOUT", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE",
+    "INTERNAL_FAILURE", "HTTP status 5", "Timeout", "timed out",
 )  # fmt: skip
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

@@ -70,5 +70,5 @@ def test_a_bucket_that_is_not_there_and_a_wrong_key_are_final_and_a_wrong_file_i
         ):
             answer = feed(environ | changed, tmp_path, place).fetch(["SPY"], FIRST, LAST)
             assert answer.missing["SPY"].fault is Fault.FINAL, answer.missing
-        with pytest.raises(Refused, match="bars.csv"):
+        with pytest.raises(Refused, match=r"bars\.csv"):
             feed(environ, tmp_path, "s3://desk/bars.csv").fetch(["SPY"], FIRST, LAST)

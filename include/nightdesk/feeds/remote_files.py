@@ -31,8 +31,8 @@ class RemoteFiles(Feed):
     Parameters
     ----------
     place : str
-        ``s3://BUCKET/KEY`` of a file, or of a folder of files. A store that does not give them is a source that
-        fails: its symbols are missing, and the next source is asked. A file that is wrong is refused.
+        ``s3://BUCKET/KEY`` of a file, or of a folder of files. A store that does not give them is a source
+        that fails: its symbols are missing, and the next source is asked. A file that is wrong is refused.
     """
 
     name = "files"
