@@ -238,8 +238,10 @@ def _fact_lines(facts: Mapping[str, int | str], without: Iterable[Mapping[str, A
             yield f"{note['rows']:,} facts left out: {note['subject']}"
         else:
             reasons.setdefault(note["detail"], []).append(note["subject"])
+    failed = str(facts.get("facts_failed", ""))
     for reason, subjects in reasons.items():
-        yield f"without facts: {', '.join(subjects)}: {reason}"
+        told = reason.partition(": ")[2] in failed  # said above, of the source as a whole
+        yield f"without facts: {', '.join(subjects)}{'' if told else f': {reason}'}"
 
 
 def health_rows(conn: Connection) -> list[dict[str, Any]]:
