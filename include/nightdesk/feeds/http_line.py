@@ -72,7 +72,7 @@ class HttpLine:
         # A header's value may be a scheme and a key; no part of it holds what no header can carry.
         parts = [part for value in self._headers.values() for part in value.split(" ")]
         refuse_unsendable(what, *self._secrets.values(), *parts)
-        self._address = checked_address(what, address, address)
+        self._address = checked_address(what, address, "https://api.example.com")
         self._access, self._verdict = access, verdict
         self._timeout, self._sleep = timeout, sleep
 
