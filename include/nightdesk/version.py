@@ -47,9 +47,10 @@ def _there(found: Iterable[PlugIn | None]) -> Iterator[PlugIn]:
 
 def _outside(book: Book) -> Iterator[PlugIn | None]:
     """Of what is found only when it is needed: a desk that was resolved has not asked for it."""
+    from nightdesk.core.feed_order import named_feeds
     from nightdesk.feeds.feed_registry import FEEDS
 
-    for name in (*book.feeds.daily, *book.feeds.hourly):
+    for name in (*named_feeds(book.feeds.daily), *named_feeds(book.feeds.hourly)):
         yield FEEDS.source(name)
     named = [one.funding for one in book.universe.values() if one.funding]
     if named:

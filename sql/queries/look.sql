@@ -14,6 +14,13 @@ WHERE s.symbol = %(symbol)s AND b.session BETWEEN %(first)s AND %(last)s
     AND b.known_at <= %(known_by)s AND (b.superseded_at IS NULL OR b.superseded_at > %(known_by)s)
 ORDER BY b.session;
 
+-- name: hours_as_known
+SELECT b.bar_end, b.open, b.high, b.low, b.close, nullif(b.volume, 'NaN') AS volume, b.source, b.known_at
+FROM nightdesk.bars_hourly b JOIN nightdesk.symbols s USING (symbol_id)
+WHERE s.symbol = %(symbol)s AND b.bar_end > %(after)s AND b.bar_end <= %(until)s
+    AND b.known_at <= %(known_by)s AND (b.superseded_at IS NULL OR b.superseded_at > %(known_by)s)
+ORDER BY b.bar_end;
+
 -- name: actions_as_known
 SELECT a.session, a.kind, a.value, a.source, a.known_at
 FROM nightdesk.corporate_actions a JOIN nightdesk.symbols s USING (symbol_id)

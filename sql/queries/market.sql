@@ -206,6 +206,13 @@ WHERE symbol = ANY(%(symbols)s::text[]) AND session BETWEEN %(first)s AND %(last
   AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
 ORDER BY symbol, session, kind;
 
+-- name: name_changes
+SELECT symbol, session, other
+FROM nightdesk.corporate_actions JOIN nightdesk.symbols USING (symbol_id)
+WHERE kind = 'symbol_change' AND value = 1 AND session <= %(last)s
+  AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
+ORDER BY session, symbol;
+
 -- name: live_bars
 -- Read by COPY: columns of fixed width, none of them null.
 SELECT symbol_id, session, open, high, low, close, volume

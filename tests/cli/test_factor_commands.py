@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from tests.session.coin_desk import coin_book, write_hours
 
 from nightdesk.cli.factor_commands import factor_frame
 from nightdesk.factors import STANDARD
@@ -102,7 +103,9 @@ def test_ingest_twice_writes_nothing_the_second_time(nightdesk, database, bars):
 
 
 def test_feeds_tell_of_every_source_that_was_asked(nightdesk, database, bars):
-    assert nightdesk("feeds").stdout == "no source was asked yet\n"
+    before = nightdesk("feeds").stdout.splitlines()
+    assert before[0] == "no source was asked yet"
+    assert "multi_asset asks for daily bars: sample" in before[1:]
     nightdesk(
         "ingest", "multi_asset", "--from", "2022-12-01", "--to", "2022-12-30", "--feed", f"files:{bars}"
     )
@@ -151,3 +154,17 @@ def test_a_database_that_cannot_be_reached_is_told_in_one_paragraph(nightdesk, m
     assert "127.0.0.1:1" in refusal
     assert "cannot be reached" in refusal
     assert "secret" not in refusal
+
+
+def test_hours_of_a_coin_come_with_the_bars_of_a_book_that_gathers_from_them(
+    nightdesk, database, bars, market, project
+):
+    hours = write_hours(project, market, "2019-11-05T00")
+    coin_book(project / "books", bars, hours)
+    span = ("--from", "2019-10-28", "--to", "2019-11-01")
+    told = nightdesk.document("ingest", "multi_asset", *span)["hours"]
+    # from Friday's close at 20:00 UTC over a weekend to that of the Friday after
+    assert (told["hours"], told["new_hours"], told["missing"]) == (7 * 24, 7 * 24, {})
+    assert "0 new hours, 0 corrected" in nightdesk("ingest", "multi_asset", *span).stdout
+    other = nightdesk.document("ingest", "multi_asset", *span, "--feed", "sample")["hours"]
+    assert other["missing"] == {"BTC-USD": "no source: the book names none for it that has such bars"}

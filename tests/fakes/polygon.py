@@ -37,6 +37,8 @@ class Ticker:
     splits: Sequence[tuple[date, float, float]] = ()
     dividends: Sequence[tuple[date, float, str]] = ()
     currency: str = "USD"
+    #: From which day on the instrument was called how.
+    names: Sequence[tuple[date, str]] = ()
 
 
 def at_midnight(day: date, zone: str = "America/New_York") -> datetime:
@@ -78,10 +80,29 @@ class FakePolygon(ScriptedServer):
         return None if headers.get("Authorization") == f"Bearer {KEY}" else UNKNOWN_KEY
 
     def reply(self, path: str, query: Mapping[str, str], headers: Mapping[str, str]) -> Bad:
+        events = self._events(path)
+        if events is not None:
+            return events
         page = self._list(path, query)
         if page is None:
             return Bad(404, '{"status":"NOT_FOUND","request_id":"1","message":"no such page"}')
         return Bad(200, json.dumps(self._cut(path, query, page)), {"Content-Type": "application/json"})
+
+    def _events(self, path: str) -> Bad | None:
+        """The events of a ticker; 404 of one that is not known, as the service has it."""
+        parts = [unquote(one) for one in path.strip("/").split("/")]
+        if parts[:3] != ["vX", "reference", "tickers"] or parts[-1] != "events":
+            return None
+        ticker = self.tickers.get(parts[3])
+        if ticker is None:
+            return Bad(404, '{"status":"NOT_FOUND","request_id":"1","message":"Ticker not found."}')
+        events = [
+            {"ticker_change": {"ticker": name}, "type": "ticker_change", "date": str(day)}
+            for day, name in sorted(ticker.names, reverse=True)
+        ]
+        results = {"name": parts[3], "composite_figi": "BBG000MM2P62", "cik": "0001326801", "events": events}
+        said = {"results": results, "status": "OK", "request_id": "31d59dda"}
+        return Bad(200, json.dumps(said), {"Content-Type": "application/json"})
 
     def _cut(self, path: str, query: Mapping[str, str], page: Page) -> dict[str, Any]:
         start = int(query.get("cursor", 0))

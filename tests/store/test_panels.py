@@ -9,7 +9,7 @@ from tests.store.market_rows import BOOK, INCEPTION, actions, bars, week
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.panel import Action, Bars, Column, Panel, build_panel
-from nightdesk.store.bar_rows import known_now, save_market
+from nightdesk.store.bar_rows import known_now, market_changed, save_market
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.panels import read_panel
 
@@ -124,3 +124,30 @@ def test_one_day_of_many_symbols_is_found_through_an_index(conn: Connection) -> 
         )
         plan = "\n".join(line for (line,) in cur.fetchall())
     assert "Seq Scan" not in plan
+
+
+def test_bars_of_an_old_name_are_found_by_the_new_one_from_when_the_change_was_known(
+    conn: Connection,
+) -> None:
+    """GLD was OLDG until 4 January, and its name another fund's; of the change nobody knows at first."""
+    old = bars(("OLDG", "2024-01-02", 50.0), ("OLDG", "2024-01-03", 51.0), ("OLDG", "2024-01-04", 7.0))
+    own = bars(("GLD", "2024-01-02", 3.0), ("GLD", "2024-01-04", 52.0), ("GLD", "2024-01-05", 53.0))
+    save_market(conn, BOOK, pd.concat([old, own]), inception=INCEPTION)
+    before = known_now(conn)
+    said = actions(("OLDG", "2024-01-04", "symbol_change", 1.0), source="person").assign(other="GLD")
+    save_market(conn, BOOK, bars(), said, inception=INCEPTION)
+    after, span = known_now(conn), (date(2024, 1, 2), date(2024, 1, 5))
+    assert market_changed(conn, BOOK, *span, before)
+    assert not market_changed(conn, BOOK, *span, after)
+    unaware, aware = (read_panel(conn, BOOK, *span, known_by) for known_by in (before, after))
+    np.testing.assert_array_equal(unaware.close[:, 0], [3, np.nan, 52, 53])
+    np.testing.assert_array_equal(aware.close[:, 0], [50, 51, 52, 53])
+    assert aware.symbols == unaware.symbols == BOOK.panel_symbols
+    assert aware.named_from is not None
+    assert aware.named_from.tolist() == [2, 0, 0, 0]
+    earlier = read_panel(conn, BOOK, span[0], date(2024, 1, 3), after)
+    np.testing.assert_array_equal(earlier.close[:, 0], [3, np.nan])  # its day has not come
+    by_old_name = BOOK.model_copy(update={"universe": {"OLDG": BOOK.universe["GLD"]}})
+    np.testing.assert_array_equal(
+        read_panel(conn, by_old_name, span[0], date(2024, 1, 3), after).close[:, 0], [50, 51]
+    )

@@ -13,6 +13,7 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.options import Json
 from nightdesk.cli.output import show, table
+from nightdesk.core.feed_order import order_words
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -186,7 +187,7 @@ def _summary(book: Book) -> dict[str, object]:
         book.title,
         len(book.universe) if book.members is None else book.members.members,
         ", ".join(book.strategies),
-        ", ".join(book.feeds.daily),
+        order_words(book.feeds.daily),
         ", ".join(dict.fromkeys(one.kind for one in entries)),
         ", ".join(one.account for one in entries),
         book.initial_capital,

@@ -22,23 +22,58 @@ HEADS = ("source", "status", "last success", "last failure", "last error")
 def feeds(json: Json = False) -> None:
     """Tell how every data source fares, of headlines as news:NAME, of facts as KIND:NAME, gravest first.
 
-    And what the newest ingest of each book left out: rows by reason, files that were not read, symbols
-    without any bar.
+    And which of them each book asks, in order, and what its newest ingest left out: rows by reason, files
+    that were not read, symbols without any bar.
     """
     from nightdesk.store.rows import read_rows
 
     with database() as conn:
         rows, left_out = health_rows(conn), read_rows(conn, "newest_ingest_notes")
-    show({"feeds": rows, "left_out": left_out}, as_json=json, text=lambda: _feeds_lines(rows, left_out))
+    asked = _orders()
+    document = {"feeds": rows, "asked": asked, "left_out": left_out}
+    show(document, as_json=json, text=lambda: _feeds_lines(rows, asked, left_out))
 
 
-def _feeds_lines(rows: list[dict[str, Any]], left_out: list[dict[str, Any]]) -> Iterator[str]:
+def _orders() -> list[dict[str, Any]]:
+    """Which sources each book of the project asks, in order; a file that holds no book is told by `books`."""
+    import os
+
+    from nightdesk.session.books import read_books
+    from nightdesk.session.context import project_root
+
+    books = read_books(project_root(os.environ) / "books").books.values()
+    return [
+        {"book": book.name, "kind": kind, "order": order}
+        for book in sorted(books, key=lambda one: one.name)
+        for kind, order in (
+            ("daily", book.feeds.daily),
+            ("hourly", book.feeds.hourly),
+            ("compare_with", book.feeds.compare_with),
+        )
+        if order
+    ]
+
+
+def _order_line(row: Mapping[str, Any]) -> str:
+    from nightdesk.core.feed_order import order_words
+
+    order = row["order"]
+    if row["kind"] != "compare_with":
+        return f"{row['book']} asks for {row['kind']} bars: {order_words(order)}"
+    named = {key: (name,) for key, name in order.items()} if isinstance(order, Mapping) else (order,)
+    return f"{row['book']} compares closes with: {order_words(named)}"
+
+
+def _feeds_lines(
+    rows: list[dict[str, Any]], asked: list[dict[str, Any]], left_out: list[dict[str, Any]]
+) -> Iterator[str]:
     from nightdesk.alerts.notes import note_words
 
     if rows:
         yield from table(HEADS, map(feed_cells, rows))
     else:
         yield "no source was asked yet"
+    yield from map(_order_line, asked)
     for note in left_out:
         yield f"{note['book']} {note['session']}: {note_words(note)}"
 
@@ -52,27 +87,33 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     The same fact again writes nothing; a changed value is a new version, and what past sessions saw stays.
     """
     from nightdesk.cli.book_commands import open_book
-    from nightdesk.feeds import make
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
+    from nightdesk.feeds.former import with_former_bars
     from nightdesk.feeds.member_lists import read_members
-    from nightdesk.store.bar_rows import save_market
+    from nightdesk.store.bar_rows import known_now, save_market
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.health_rows import Health
+    from nightdesk.store.panels import read_changes
 
     check_span(first, last)
     chosen = open_book(book)
     if chosen.members is not None:
         chosen = chosen.with_members(read_members(chosen.members.members), first, last)
-    names = chosen.feeds.daily if feed is None else (feed,)
-    chain = [make(name, calendar=chosen.calendar, continuous=chosen.continuous_symbols) for name in names]
+    chain = feeds_asked(chosen, chosen.panel_symbols, () if feed is None else (feed,))
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):
-            fetched = fetch_with_fallback(chain, chosen.panel_symbols, first, last, Health(conn)).fetched
+            asked, health = chosen.panel_symbols, Health(conn)
+            fetched = fetch_with_fallback(chain, asked, first, last, health).fetched
+            if chosen.schedule.rhythm == "daily":
+                known = read_changes(conn, last, known_now(conn))
+                fetched = with_former_bars(chain, fetched, asked, first, last, health, known=known).fetched
         record = book_record(conn, chosen.name)
         # What comes before a book ever decided anything is history: it was known when the market made it.
         unstarted = chosen.inception or last + timedelta(days=1)
         inception = unstarted if record is None else record.inception
         saved = save_market(conn, chosen, fetched.bars, fetched.actions, inception=inception)
+        hours = _hour_counts(conn, chosen, first, last, inception, feed)
         news = _news_counts(conn, chosen, first, last)
         facts = _fact_counts(conn, chosen, first, last)
     document = {
@@ -84,6 +125,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "missing": {symbol: str(reason) for symbol, reason in fetched.missing.items()},
         "dropped": dict(fetched.dropped),
         "passed_over": dict(fetched.passed_over),
+        "hours": hours,
         "news": news,
         "facts": facts,
     }
@@ -96,10 +138,36 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             *(f"without {symbol}: {reason}" for symbol, reason in fetched.missing.items()),
             *(f"{count:,} rows left out: {reason}" for reason, count in fetched.dropped.items()),
             *(f"not read: {file}: {why}" for file, why in fetched.passed_over.items()),
+            *_hour_lines(hours),
             *_news_lines(news),
             *_fact_lines(facts),
         ],
     )
+
+
+def _hour_counts(
+    conn: Connection, book: Book, first: date, last: date, inception: date, feed: str | None
+) -> dict[str, Any]:
+    """What became of the hours that sessions are gathered from; empty for a book that asks for none."""
+    import os
+
+    from nightdesk.session.coin_hours import bring_coin_hours
+    from nightdesk.store.health_rows import Health
+
+    if not book.hour_closes:
+        return {}
+    instead = () if feed is None else (feed,)
+    with progress(f"fetching hours of {book.name}"):
+        counts, fetched = bring_coin_hours(
+            conn, book, first, last, Health(conn), inception=inception, instead=instead, environ=os.environ
+        )
+    return {**counts, "missing": {symbol: str(why) for symbol, why in fetched.missing.items()}}
+
+
+def _hour_lines(hours: Mapping[str, Any]) -> Iterator[str]:
+    if hours:
+        yield f"{hours['new_hours']:,} new hours, {hours['corrected_hours']:,} corrected"
+        yield from (f"without hours of {symbol}: {why}" for symbol, why in hours["missing"].items())
 
 
 def _news_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:

@@ -98,6 +98,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
     regime = story["regime"]
     parts: dict[str, Iterable[str]] = {
         "bars": map(_bar, story["bars"]),
+        **({"hours of the session": map(_bar, story["hours"])} if story["hours"] else {}),
         "corporate actions": (
             f"{row['session']}  {row['kind']} {row['value']:g}" for row in story["actions"]
         ),
@@ -126,7 +127,8 @@ def _bar(row: Mapping[str, Any]) -> str:
 
     prices = ", ".join(f"{name} {price(row[name])}" for name in ("open", "high", "low", "close"))
     known = f"{row['source']}, known {row['known_at']:%Y-%m-%d %H:%M} UTC"
-    return f"{row['session']}  {prices}, volume {quantity(row['volume'])} ({known})"
+    period = row["session"] if "session" in row else f"to {row['bar_end']:%Y-%m-%d %H:%M} UTC"
+    return f"{period}  {prices}, volume {quantity(row['volume'])} ({known})"
 
 
 def _finding(row: Mapping[str, Any]) -> str:

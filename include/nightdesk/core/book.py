@@ -213,6 +213,14 @@ class Book(BookKeys):
         """The symbols whose markets never close."""
         return tuple(symbol for symbol, instrument in self.universe.items() if instrument.continuous)
 
+    @property
+    def hour_closes(self) -> dict[str, int]:
+        """The symbols of a daily book whose sessions are gathered from hours, each with how old the last of
+        them may be at the exchange's close, hours.
+        """
+        asked = ((symbol, one.hours_at_close) for symbol, one in self.universe.items())
+        return {symbol: within for symbol, within in asked if within is not None}
+
     def costs_of(self, symbol: str) -> Costs:
         """The costs of trading `symbol`: its own, else those of its account, else the book's."""
         own = self.universe[symbol].costs

@@ -21,7 +21,9 @@ def describe(error: Mapping[str, Any], *known: type[BaseModel]) -> str:
     known : type of BaseModel
         Their keys, and those of all that they hold, are what an unknown key is compared with.
     """
-    path = ".".join(str(part) for part in error["loc"] if part != "[key]") or "the book"
+    # what stands in brackets says of which form a value is, and is no key
+    parts = (str(part) for part in error["loc"])
+    path = ".".join(part for part in parts if not part.startswith("[")) or "the book"
     found = error.get("input")
     if error["type"] == "extra_forbidden":
         return (

@@ -13,6 +13,7 @@ from nightdesk.core.drawdown_levels import Levels, MaxDrawdownLimit
 from nightdesk.core.errors import Refused
 from nightdesk.core.expectation_terms import faults_of_expectations
 from nightdesk.core.facts import FACT_CLASSES, FACT_KINDS
+from nightdesk.core.feed_order import order_faults
 from nightdesk.core.keywords import plain_words
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.core.routes import account_faults, route_faults
@@ -35,6 +36,8 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _date_faults(book)
     yield from _contract_faults(book)
     yield from _universe_faults(book)
+    yield from _feed_faults(book)
+    yield from _hour_faults(book)
     yield from _keyword_faults(book)
     universe = None if book.members is not None else frozenset(book.universe)
     yield from faults_of_expectations(book.quality.expectations, universe)
@@ -172,6 +175,32 @@ def _universe_faults(book: BookKeys) -> Iterator[str]:
     for where, one in terms.items():
         if one.borrow_rate is not None:
             yield f"universe.{where}.borrow_rate: the book has no financing that it belongs to; add one"
+
+
+def _hour_faults(book: BookKeys) -> Iterator[str]:
+    if book.schedule.rhythm != "hourly":
+        return
+    for symbol, one in book.universe.items():
+        if one.close_from is not None:
+            yield (
+                f"universe.{symbol}.close_from: the book decides hourly, by hours already; leave it out, or "
+                "set schedule to daily"
+            )
+
+
+def _feed_faults(book: BookKeys) -> Iterator[str]:
+    if not book.feeds.daily:
+        yield "feeds.daily: found nothing; name at least one source, such as [sample]"
+    traded = _routed(book)
+    seen = (book.benchmark, book.volatility_index)
+    of_all = {one: its.asset_class for one, its in traded.items()} | {
+        one: book.class_of(one) for one in seen if one not in traded
+    }
+    yield from order_faults("feeds.daily", book.feeds.daily, of_all, whole=bool(book.feeds.daily))
+    hourly = book.feeds.hourly
+    if hourly or isinstance(hourly, Mapping):
+        yield from order_faults("feeds.hourly", hourly, of_all, whole=False)
+    yield from order_faults("feeds.compare_with", book.feeds.compare_with, of_all, whole=False)
 
 
 def _keyword_faults(book: BookKeys) -> Iterator[str]:

@@ -12,6 +12,7 @@ from nightdesk.core.account_terms import MAIN, AccountEntry, BrokerEntry, Orders
 from nightdesk.core.costs import Costs, Financing, IdleCash
 from nightdesk.core.data_terms import Feeds, MacroTerms, PositioningTerms, QualityLimits, SentimentTerms
 from nightdesk.core.drawdown_levels import Levels
+from nightdesk.core.feed_order import INDEX, of_symbol
 from nightdesk.core.fields import Frozen, Name, Params, Symbol
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
@@ -124,6 +125,22 @@ class BookKeys(Frozen):
             return self.account_names[0]
         named = route_of(symbol, self.universe[symbol].asset_class, self.account_names, self.routes)
         return named or self.account_names[0]
+
+    def class_of(self, symbol: str) -> str:
+        """Its asset class; `index` of the volatility index, and of another that is only looked at."""
+        if symbol in self.universe:
+            return self.universe[symbol].asset_class
+        if symbol == self.volatility_index or symbol.startswith("^"):
+            return INDEX
+        return "crypto" if symbol.endswith("-USD") else "etf"
+
+    def feeds_of(self, symbol: str) -> tuple[str, ...]:
+        """The sources that are asked for daily bars of a symbol, in order."""
+        return of_symbol(self.feeds.daily, symbol, self.class_of(symbol)) or ()
+
+    def hour_feeds_of(self, symbol: str) -> tuple[str, ...]:
+        """The sources that may be asked for its hours, in order; those without hours have none to give."""
+        return of_symbol(self.feeds.hourly, symbol, self.class_of(symbol)) or self.feeds_of(symbol)
 
     @property
     def own_borrow_rates(self) -> dict[str, float]:

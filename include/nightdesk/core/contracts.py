@@ -144,6 +144,8 @@ OWN_KEYS = {
     "collateral": ("perpetual",),
     "funding_rate": ("perpetual",),
     "funding": ("perpetual",),
+    "close_from": ("crypto", "perpetual"),
+    "close_within_hours": ("crypto", "perpetual"),
 }
 
 

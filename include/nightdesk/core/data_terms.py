@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from nightdesk.core.expectation_terms import Expectations
+from nightdesk.core.feed_order import FeedChoice, FeedOrder
 from nightdesk.core.fields import Frozen, Positive, Share, Symbol
 from nightdesk.core.keywords import Keywords, keyword_faults
 
@@ -30,15 +31,21 @@ def _none_said(value: object) -> bool:
 
 
 class Feeds(Frozen):
-    """Where market data comes from."""
+    """Where market data comes from.
 
-    daily: tuple[str, ...] = Field(
-        ("sample",), min_length=1, description="in the order in which they are asked"
+    An order is a list for all symbols, or lists by symbol, asset class, `index` or `default`; see
+    `nightdesk.core.feed_order`.
+    """
+
+    daily: FeedOrder = Field(
+        ("sample",), description="in the order in which they are asked: a list, or lists by symbol or class"
     )
-    hourly: tuple[str, ...] = Field(
+    hourly: FeedOrder = Field(
         (), description="of an hourly book's hours, in order; none: those of daily that have hours"
     )
-    compare_with: str | None = Field(None, description="a second source whose closes are compared")
+    compare_with: FeedChoice = Field(
+        None, description="a second source whose closes are compared: one, or one by symbol or class"
+    )
     news: tuple[str, ...] = Field((), description="sources of headlines, all of them asked; none: no news")
     macro: tuple[str, ...] = Field(
         (), exclude_if=_none_said, description="sources of series of the economy, in order; see macro.series"

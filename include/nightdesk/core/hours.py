@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -13,6 +12,8 @@ from numpy.typing import NDArray
 from nightdesk.core.calendar import Sessions, as_date
 from nightdesk.core.corporate.judgement import JudgedActions, judge_actions
 from nightdesk.core.corporate.soundness import Prices, sound_bars
+from nightdesk.core.gathering import HourlyBars as HourlyBars
+from nightdesk.core.gathering import SessionHours
 from nightdesk.core.panel import Action, Column, Floats, Hours, Panel, lay_events
 from nightdesk.core.schedule import Instants, Schedule
 
@@ -25,22 +26,9 @@ _BAR = ("open", "high", "low", "close", "volume")
 _QUIET = {"dividend": 0.0, "split": 1.0, "unexplained": np.nan}
 
 
-@dataclass(frozen=True)
-class HourlyBars:
-    """Hourly bars in long form, one row a symbol and hour, in any order.
-
-    Arrays of shape (n_rows,): `column` indexes the columns of the panel to be built, `end` is the end of the
-    bar, UTC (datetime64[s]), the prices are raw dollars, `volume` is in units of the instrument (NaN where a
-    source has none).
-    """
-
-    column: NDArray[np.intp]
-    end: Instants
-    open: Floats
-    high: Floats
-    low: Floats
-    close: Floats
-    volume: Floats
+def session_hours(schedule: Schedule, before: date, last: date, bars: HourlyBars) -> SessionHours:
+    """Hours for a panel of a daily schedule: of the sessions after `before`, itself one, up to `last`."""
+    return SessionHours(bars, schedule.instants(before, last), np.timedelta64(schedule.delay))
 
 
 def build_hourly_panel(

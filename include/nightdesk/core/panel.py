@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.bar_layout import FILL_FIELDS, gather_days, lay_out, rows_by_column, rows_of
+from nightdesk.core.bar_layout import FILL_FIELDS as FILL_FIELDS
 from nightdesk.core.bar_layout import Bars as Bars
+from nightdesk.core.bar_layout import gather_days, lay_out, rows_by_column, rows_of
 from nightdesk.core.calendar import Sessions
 from nightdesk.core.corporate.findings import ActionFinding
 from nightdesk.core.corporate.judgement import judge_actions
@@ -26,6 +27,8 @@ from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind
 from nightdesk.core.corporate.soundness import Prices
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
+from nightdesk.core.gathering import SessionHours, gather_hours
+from nightdesk.core.names import NameChange, continue_names
 from nightdesk.core.schedule import SESSIONS_A_YEAR, Instants
 
 if TYPE_CHECKING:
@@ -39,12 +42,14 @@ class Column:
     """One symbol of a panel and how its bars fall on sessions.
 
     `continuous` is true for a market that never closes (crypto, daily bars of whole UTC days), `index` for
-    one that cannot be traded and so has no corporate actions.
+    one that cannot be traded and so has no corporate actions. `hours` is how old the last of the hours may be
+    that a continuous one is gathered from; None: it is gathered from days.
     """
 
     symbol: str
     continuous: bool = False
     index: bool = False
+    hours: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,12 +107,13 @@ class Panel:
         The session of each row, ascending.
     open, high, low, close, volume
         The bar that was complete at the session's close. For a continuous market: the whole UTC days since
-        the session before.
+        the session before, or the hours since its close; see `nightdesk.core.gathering`.
     fill_open, fill_low, fill_high, fill_volume
         What an order decided at the session before meets: the open of the first bar after that decision, the
         lowest and the highest price after that decision of bars that are complete at the session's close, and
         the volume that bounds the fill (units). Of a continuous market only the whole UTC days in between
-        count for low and high: those of a weekend or a holiday, none (NaN) on other days.
+        count for low and high: those of a weekend or a holiday, none (NaN) on other days; of hours all that
+        began after the decision.
     adjustment
         Forward adjustment factor: adjusted price = raw price × factor. It is 1 at the first session and an
         action changes nothing before its own date.
@@ -133,6 +139,9 @@ class Panel:
         None where the rows are sessions.
     funding : FundingHistory
         Rates of perpetuals that have a history; asked by instants, whatever the rows are.
+    named_from : ndarray of shape (n_symbols,), intp, or None
+        The first row in which a symbol has its name; the rows before it are its history under former names,
+        of which factors are computed and nothing is decided. None: no symbol had another name.
     facts : mapping of str to ndarray of shape (n_sessions, n_symbols)
         What was known of facts beside prices at each row, by the names of their factors; empty in a book that
         reads none. See `nightdesk.core.fact_arrays`.
@@ -159,6 +168,7 @@ class Panel:
     findings: tuple[ActionFinding, ...] = ()
     hours: Hours | None = None
     funding: FundingHistory = NO_HISTORY
+    named_from: NDArray[np.intp] | None = None
     facts: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -189,7 +199,16 @@ class Panel:
         arrays = {name: getattr(self, name) for name in _BY_SESSION if name not in ("sessions", "events")}
         some: dict[str, Any] = {name: one[:, cut] for name, one in arrays.items() if one is not None}
         facts = {name: one[:, cut] for name, one in self.facts.items()}
-        return replace(self, **some, symbols=self.symbols[cut], facts=facts)
+        named = None if self.named_from is None else self.named_from[cut]
+        return replace(self, **some, symbols=self.symbols[cut], facts=facts, named_from=named)
+
+    @property
+    def unnamed(self) -> NDArray[np.bool_] | None:
+        """Where a symbol did not have its name yet, of shape (n_sessions, n_symbols); None: nowhere."""
+        if self.named_from is None:
+            return None
+        before: NDArray[np.bool_] = np.arange(len(self))[:, None] < self.named_from
+        return before if before.any() else None
 
     @property
     def days(self) -> Panel:
@@ -245,7 +264,9 @@ class Panel:
 
 
 _BY_SESSION = tuple(
-    one.name for one in fields(Panel) if one.name not in ("symbols", "findings", "hours", "funding", "facts")
+    one.name
+    for one in fields(Panel)
+    if one.name not in ("symbols", "findings", "hours", "funding", "named_from", "facts")
 )
 
 
@@ -253,7 +274,9 @@ def book_columns(book: Book) -> tuple[Column, ...]:
     """The columns of a book's panel, `Book.panel_symbols`."""
     continuous, index = set(book.continuous_symbols), book.volatility_index
     return tuple(
-        Column(name, name in continuous, name == index and name not in book.universe)
+        Column(
+            name, name in continuous, name == index and name not in book.universe, book.hour_closes.get(name)
+        )
         for name in book.panel_symbols
     )
 
@@ -265,6 +288,8 @@ def build_panel(
     actions: Sequence[Action] = (),
     *,
     previous_session: np.datetime64 | None = None,
+    hours: SessionHours | None = None,
+    changes: Sequence[NameChange] = (),
 ) -> Panel:
     """Lay bars and actions out on sessions.
 
@@ -281,12 +306,23 @@ def build_panel(
         Those of symbols or dates outside the panel are left out.
     previous_session : datetime64[D], optional
         The session before the first one; only continuous markets ask for it.
+    hours : SessionHours, optional
+        Those of the columns that are gathered from hours.
+    changes : sequence of NameChange
+        By which bars and actions of former names count for the columns. Those of the name `k` of
+        `former_names(symbols, changes)` have the column `len(columns) + k`.
 
     Returns
     -------
     Panel
         With NaN where no bar is.
     """
+    symbols, named = tuple(column.symbol for column in columns), None
+    if changes:
+        found = continue_names(symbols, bars.column, bars.day, actions, changes)
+        kept = {one.name: getattr(bars, one.name)[found.rows] for one in fields(Bars)}
+        bars, actions = Bars(**kept | {"column": found.column}), found.actions
+        named = found.first_rows(symbols, sessions)
     shape = (len(sessions), len(columns))
     arrays: dict[str, Any] = {
         name: np.full(shape, np.nan) for name in ("open", "high", "low", "close", "volume")
@@ -303,13 +339,15 @@ def build_panel(
     before = np.concatenate(([first_before], sessions[:-1]))
     for at, mine in rows_by_column(bars.column, continuous):
         gathered = gather_days(sessions, before, bars, mine)
+        within = columns[at].hours
+        if within is not None and hours is not None:
+            gathered = gather_hours(gathered, hours, int(at), within)
         for name, array in arrays.items():
             array[:, at] = gathered[name]
         for name, array in fills.items():
             array[:, at] = gathered[f"fill_{name}"]
     indices = {column.symbol for column in columns if column.index}
     dated = [one for one in actions if one.symbol not in indices]
-    symbols = tuple(column.symbol for column in columns)
     prices = Prices(**{name: arrays[name] for name in ("open", "high", "low", "close")})
     judged = judge_actions(sessions, symbols, prices, dated)
     return Panel(
@@ -323,6 +361,7 @@ def build_panel(
         accepted=judged.accepted,
         findings=judged.findings,
         events=lay_events(sessions, columns, [one for one in dated if one not in judged.refused]),
+        named_from=named,
         **arrays,
     )
 

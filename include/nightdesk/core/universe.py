@@ -13,6 +13,9 @@ from nightdesk.core.exit_plan import Stop
 from nightdesk.core.fields import Frozen, Positive, Share, Symbol
 from nightdesk.core.money import exact
 
+#: How old its last hour may be at the exchange's close, hours, where a symbol does not say.
+USUAL_CLOSE_WITHIN = 3
+
 AssetClass = Literal["equity", "etf", "crypto", "option", "perpetual"]
 
 
@@ -85,6 +88,20 @@ class Instrument(Frozen):
         "CSV of rates",
     )
 
+    close_from: Literal["days", "hours"] | None = Field(
+        None,
+        exclude_if=_absent,
+        description="what its bar of a session is gathered from, in a daily book: whole UTC days, where not "
+        "said, or hours, whose last one before the exchange's close it closes with",
+    )
+    close_within_hours: int | None = Field(
+        None,
+        ge=1,
+        le=24,
+        exclude_if=_absent,
+        description="with hours: how old at the exchange's close the last may be; 3 where not said",
+    )
+
     @model_validator(mode="after")
     def _of_its_class(self) -> Self:
         given = frozenset(name for name in self.model_fields_set if getattr(self, name) is not None)
@@ -101,6 +118,10 @@ class Instrument(Frozen):
                 f"funding_rate: {said}; a perpetual says one of both: funding_rate as a number, or "
                 "funding as the source of its history (binance, bybit, files:PATH)"
             )
+        if self.close_within_hours is not None and self.close_from != "hours":
+            faults.append(
+                "close_within_hours: its bars are gathered from days; say close_from: hours, or leave it out"
+            )
         if self.asset_class == "option" and self.unit % 1:
             faults.append(f"unit: found {self.unit}; contracts of an option are whole: leave it out")
         if self.deliverable is not None and self.deliverable % 1:
@@ -108,6 +129,11 @@ class Instrument(Frozen):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def hours_at_close(self) -> int | None:
+        """How old at the exchange's close the last of its hours may be; None where it has days."""
+        return (self.close_within_hours or USUAL_CLOSE_WITHIN) if self.close_from == "hours" else None
 
     @property
     def continuous(self) -> bool:

@@ -5,7 +5,7 @@ The checks themselves are in `nightdesk.feeds.quality`; every driver hands their
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.calendar import Sessions
-from nightdesk.core.panel import Floats, Panel
+from nightdesk.core.panel import FILL_FIELDS, Floats, Panel
 
 Flags = NDArray[np.bool_]
 Rows = NDArray[np.intp]
@@ -111,6 +111,25 @@ def usable(panel: Panel, withheld: Flags) -> Panel:
         return panel
     bars: dict[str, Any] = {name: np.where(withheld, np.nan, getattr(panel, name)) for name in _BAR}
     return replace(panel, **bars)
+
+
+def under_their_names(panel: Panel, factors: Mapping[str, Floats]) -> tuple[Panel, Mapping[str, Floats]]:
+    """A panel and its factors without what lies before a symbol had its name: nothing is decided by it.
+
+    It is history: factors were computed of it, and its returns count in the windows of later rows.
+    """
+    unnamed = panel.unnamed
+    if unnamed is None:
+        return panel, factors
+    fields = (*_BAR, *(f"fill_{name}" for name in FILL_FIELDS))
+    hidden = {name: np.where(unnamed, np.nan, getattr(panel, name)) for name in fields}
+    quiet = {"dividend": 0.0, "split": 1.0}
+    still = {name: np.where(unnamed, value, getattr(panel, name)) for name, value in quiet.items()}
+    known = {
+        name: np.where(unnamed[:, : values.shape[1]], np.nan, values) for name, values in factors.items()
+    }
+    shown: dict[str, Any] = {**hidden, **still}
+    return replace(panel, **shown), known
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nightdesk import regime
 from nightdesk.core.calendar import as_date, as_instant, get_calendar
 from nightdesk.core.panel import Action, Floats, Hours, Panel
-from nightdesk.core.withheld import Withheld, usable
+from nightdesk.core.withheld import Withheld, under_their_names, usable
 from nightdesk.engine.adjusted_contracts import with_adjustments
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Flags
@@ -58,6 +58,8 @@ def observe(
         Row t is a function of rows up to t.
     """
     n, member = len(desk.symbols), desk.book.member_mask(panel.sessions)
+    whole = panel.days
+    panel, factors = under_their_names(panel, factors)
     if withheld is None:
         withheld = Withheld.nothing(panel)
     if entries_allowed is None:
@@ -83,7 +85,7 @@ def observe(
         has_bar=np.isfinite(panel.close[:, :n]),
         age=panel.age[:, :n],
         factors={name: factors[name][:, :n] for name in desk.factor_names},
-        returns=_padded_returns(desk, sound),
+        returns=_padded_returns(desk, usable(whole, withheld.bars) if whole is not panel.days else sound),
         signals=signals,
         direction=_stack([signals[name].direction for name in desk.strategies]),
         side=_stack([signals[name].side for name in desk.strategies]),

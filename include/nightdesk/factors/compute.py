@@ -61,7 +61,7 @@ class Source:
         self.panel = panel
         self.benchmark = benchmark
         self.universe = universe
-        self.member = member
+        self.member = _with_a_name(panel, universe, member)
         self.kernels = kernels
         self._made: dict[str, Floats] = {}
         self._is_part = False
@@ -161,6 +161,14 @@ class Source:
         out = np.full_like(values, np.nan)
         out[k:] = values[:-k]
         return out
+
+
+def _with_a_name(panel: Panel, universe: int, member: Flags | None) -> Flags | None:
+    """Who takes a place among the others: members, from where they have their names on."""
+    if panel.unnamed is None or not universe:  # a part of the columns ranks nothing
+        return member
+    named: Flags = ~panel.unnamed[:, :universe]
+    return named if member is None else member & named
 
 
 def compute(

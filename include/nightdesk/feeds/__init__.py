@@ -10,6 +10,7 @@ from nightdesk.feeds.feed import Fault, Feed, Fetched, Missing, action_frame, ba
 from nightdesk.feeds.feed_registry import (
     FEEDS,
     FeedKind,
+    check,
     covers,
     covers_hours,
     has_hours,
@@ -27,6 +28,7 @@ __all__ = [
     "Missing",
     "action_frame",
     "bar_frame",
+    "check",
     "check_fact_source",
     "covers",
     "covers_hours",

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NOBODY_ASKED = Missing("the book names none for it that has such bars")
+
+
 class HealthStore(Protocol):
     """Where the health of sources is kept, as the plain values of `SourceHealth.as_row`."""
 
@@ -71,7 +74,7 @@ class Chained:
 
 
 def fetch_with_fallback(
-    feeds: Sequence[Feed],
+    feeds: Sequence[Feed] | Mapping[str, Sequence[Feed]],
     symbols: Sequence[str],
     first: date,
     last: date,
@@ -79,6 +82,7 @@ def fetch_with_fallback(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     *,
     hours: bool = False,
+    or_nothing: bool = False,
 ) -> Chained:
     """Bars of `symbols` from the first feed that has them.
 
@@ -88,8 +92,8 @@ def fetch_with_fallback(
 
     Parameters
     ----------
-    feeds : sequence of Feed
-        In the order in which they are asked.
+    feeds : sequence of Feed, or mapping of symbol to such a sequence
+        In the order in which they are asked, for all symbols or for each of them.
     symbols : sequence of str
         What is wanted.
     first, last : date
@@ -100,27 +104,33 @@ def fetch_with_fallback(
         The clock, timezone-aware.
     hours : bool
         Whether hourly bars are asked for, of feeds that have them, and not daily ones.
+    or_nothing : bool
+        Whether nothing at all is an answer, with every symbol among the missing.
 
     Raises
     ------
     Transient
-        When nothing came at all and a passing fault is among the reasons.
+        When nothing came at all, which is no answer, and a passing fault is among the reasons.
     Refused
-        When nothing came at all and every reason is final; or what a feed holds is malformed.
+        When nothing came at all, which is no answer, and every reason is final; or what a feed holds is
+        malformed.
     """
     gathered = _Gathered(hours)
     seen: dict[str, SourceHealth] = {}
-    lacking = list(dict.fromkeys(symbols))
-    for feed in feeds:
-        if not lacking:
-            break
-        guarded = _Guarded(feed, health, now)
-        for group in _batches(lacking, feed.batch):
-            gathered.add(feed.name, guarded.ask(group, first, last, hours=hours))
-        seen[feed.name] = guarded.state
-        lacking = [one for one in lacking if not gathered.reaches(one, feed, last)]
+    orders = {one: tuple(feeds[one] if isinstance(feeds, Mapping) else feeds) for one in symbols}
+    lacking = list(orders)
+    gathered.reasons |= {one: [("no source", NOBODY_ASKED)] for one, order in orders.items() if not order}
+    for turn in range(max(map(len, orders.values()), default=0)):
+        reached: set[str] = set()
+        for feed, wanting in _next_feeds(orders, lacking, turn):
+            guarded = _Guarded(feed, health, now)
+            for group in _batches(wanting, feed.batch):
+                gathered.add(feed.name, guarded.ask(group, first, last, hours=hours))
+            seen[feed.name] = guarded.state
+            reached |= {one for one in wanting if gathered.reaches(one, feed, last)}
+        lacking = [one for one in lacking if one not in reached]
     why = {one: _combine(gathered.reasons[one]) for one in symbols if one in gathered.reasons}
-    if not gathered.bars:
+    if not gathered.bars and not or_nothing:
         _nothing_came(why, first, last, gathered.passed_over)
     unheard = {one: why[one] for one in lacking if one in why and why[one].fault is Fault.PASSING}
     return Chained(gathered.together(why), seen, unheard)
@@ -192,7 +202,8 @@ class _Gathered:
         import pandas as pd
 
         framed, period = (hour_frame, "end") if self._hours else (bar_frame, "session")
-        rows = pd.concat([one for given in self.bars.values() for one in given])
+        given = [one for of_symbol in self.bars.values() for one in of_symbol]
+        rows = pd.concat(given) if given else framed({})
         actions = [one for one in self._actions if len(one)]
         return Fetched(
             framed(rows.drop_duplicates(["symbol", period], keep="first")),
@@ -201,6 +212,18 @@ class _Gathered:
             self._dropped,
             self.passed_over,
         )
+
+
+def _next_feeds(
+    orders: Mapping[str, Sequence[Feed]], symbols: Sequence[str], turn: int
+) -> list[tuple[Feed, list[str]]]:
+    """Each feed that is some symbol's `turn`-th, once, with those symbols."""
+    found: dict[int, tuple[Feed, list[str]]] = {}
+    for symbol in symbols:
+        if turn < len(orders[symbol]):
+            feed = orders[symbol][turn]
+            found.setdefault(id(feed), (feed, []))[1].append(symbol)
+    return list(found.values())
 
 
 def _batches(symbols: Sequence[str], size: int | None) -> Iterator[list[str]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from nightdesk.core.calendar import Calendar, get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.names import NameChange
 from nightdesk.core.schedule import Schedule, hourly
 
 if TYPE_CHECKING:
@@ -157,6 +158,16 @@ class Feed(ABC):
     def covers_hours(self, symbol: str) -> bool:
         """Whether the feed may know hours of `symbol`, told without a network."""
         return self.hourly and self.covers(symbol)
+
+    def former_names(self, symbol: str) -> tuple[NameChange, ...]:
+        """The changes by which what is called `symbol` now got its name, as far as the feed knows them.
+
+        Raises
+        ------
+        SourceFault
+            When the source does not say.
+        """
+        return ()
 
     def last_session(self) -> date:
         """The newest session that the feed can have: the last one whose bars are complete."""

@@ -146,6 +146,11 @@ def _for_asking(name: str) -> Feed:
     return make(name)
 
 
+def check(name: str) -> None:
+    """Refuse the name of no feed, told without a network."""
+    _for_asking(name)
+
+
 def covers(name: str, symbol: str) -> bool:
     """Whether the feed of that name may know `symbol`, told without a network."""
     return _for_asking(name).covers(symbol)

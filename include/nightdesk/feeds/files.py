@@ -14,6 +14,7 @@ from nightdesk.core.calendar import Calendar, get_calendar
 from nightdesk.core.corporate.evidence import History, factor_changes, raw_splits
 from nightdesk.core.corporate.findings import INFERRED_SOURCE
 from nightdesk.core.errors import Refused
+from nightdesk.core.names import NameChange, former_spans
 from nightdesk.core.schedule import hourly
 from nightdesk.feeds.bar_tables import Found, Version, find_tables, read_symbols, read_table
 from nightdesk.feeds.day_columns import place
@@ -103,6 +104,18 @@ class FilesFeed(Feed):
             add_up(dropped, loaded.dropped),
             found.passed_over,
         )
+
+    def former_names(self, symbol: str) -> tuple[NameChange, ...]:
+        stated = _load(find_tables(self.path), self.calendar, self.now().date()).actions
+        changes = stated[(stated["kind"] == "symbol_change") & (stated["value"] == 1.0)]
+        days = changes["session"].to_numpy().astype("datetime64[D]")
+        named = zip(changes["symbol"], changes["other"], days, strict=True)
+        said = [
+            NameChange(str(old), symbol if same_symbol(new) == same_symbol(symbol) else str(new), day)
+            for old, new, day in named
+        ]
+        path = {symbol, *(one.name for one in former_spans(symbol, said))}
+        return tuple(one for one in said if one.new in path)
 
     def covers_hours(self, symbol: str) -> bool:
         return same_symbol(symbol) in _hour_symbols_of(find_hours(self.path))

@@ -106,7 +106,8 @@ def _columns(panel: Panel, some: slice) -> Panel:
     cut: dict[str, Any] = {
         name: one[:, some] for name, one in arrays.items() if isinstance(one, np.ndarray) and one.ndim == 2
     }
-    return replace(panel, symbols=panel.symbols[some], events=(), findings=(), hours=None, facts={}, **cut)
+    none: dict[str, Any] = {"events": (), "findings": (), "hours": None, "named_from": None, "facts": {}}
+    return replace(panel, symbols=panel.symbols[some], **none, **cut)
 
 
 def _joined(parts: Sequence[BadOpens]) -> BadOpens:

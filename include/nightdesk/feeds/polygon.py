@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from nightdesk.core.names import NameChange
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.spellings import to_polygon
@@ -37,6 +39,20 @@ class PolygonFeed(VendorFeed):
             raise without_key(ACCOUNT, "KEY")
         url = self.environ.get(f"NIGHTDESK_ACCOUNT_{ACCOUNT}_URL")
         return PolygonLine(key, url, timeout=self.timeout, sleep=self.sleep)
+
+    def former_names(self, symbol: str) -> tuple[NameChange, ...]:
+        ticker = to_polygon(symbol)
+        if ":" in ticker:
+            return ()
+        try:
+            events = self.line.ticker_events(ticker)
+        except SourceFault as error:
+            if error.fault is Fault.ABSENT:
+                return ()
+            raise
+        named = sorted((day_of(day).astype("datetime64[D]"), name) for day, name in events)
+        ours = [(day, symbol if name == ticker else name) for day, name in named]
+        return tuple(NameChange(old, new, day) for (_, old), (day, new) in pairwise(ours) if old != new)
 
     def ask(
         self, symbol: str, minutes: int, first: date, last: date

@@ -104,6 +104,21 @@ class PolygonLine:
             "dividends", lambda client: client.list_dividends(ticker=ticker, limit=ACTIONS_A_PAGE, **span)
         )
 
+    def ticker_events(self, ticker: str) -> list[tuple[str, str]]:
+        """From which days on the instrument of a ticker was called how; raises as `bars`."""
+
+        def question(client: RESTClient) -> Iterator[Any]:
+            found = client.get_ticker_events(ticker, types="ticker_change")
+            if isinstance(found, list):  # the client's word for an answer without any
+                raise SourceFault(Fault.PASSING, "the server answered no changes of ticker")
+            for event in getattr(found, "events", None) or ():
+                yield event["date"], event["ticker_change"]["ticker"]
+
+        said = self._asked("changes of ticker", question, {"results": dict})
+        if not all(isinstance(part, str) and part for event in said for part in event):
+            raise SourceFault(Fault.PASSING, "the server answered a change of ticker without day or name")
+        return said
+
     def details(self, ticker: str, day: date) -> Any:
         """What it says of a ticker on a day; raises as `bars`, also where it lists none."""
         found = self._asked(
@@ -139,7 +154,10 @@ class PolygonLine:
         return retrying(self._sleep)(self._once, wanted, question, expected or {})
 
     def _once(
-        self, wanted: str, question: Callable[[RESTClient], Iterator[Any]], expected: Mapping[str, Any]
+        self,
+        wanted: str,
+        question: Callable[[RESTClient], Iterator[Any]],
+        expected: Mapping[str, Any],
     ) -> list[Any]:
         from polygon import RESTClient
 

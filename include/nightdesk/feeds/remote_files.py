@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from nightdesk.core.calendar import Calendar
+from nightdesk.core.names import NameChange
 from nightdesk.feeds.feed import Feed, Fetched
 from nightdesk.feeds.files import FilesFeed
 from nightdesk.object_store import copied
@@ -47,6 +48,9 @@ class RemoteFiles(Feed):
 
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
         return self._files().fetch(symbols, first, last)
+
+    def former_names(self, symbol: str) -> tuple[NameChange, ...]:
+        return self._files().former_names(symbol)
 
     def covers_hours(self, symbol: str) -> bool:
         return True

@@ -7,9 +7,11 @@ waited for; pools keep tasks from meeting at it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from nightdesk.core.book import Book
+from nightdesk.core.feed_order import named_feeds
 
 
 class VendorPool(NamedTuple):
@@ -39,7 +41,9 @@ POOLS = (SHARED, *OWN.values())
 def pool_of(book: Book) -> VendorPool:
     """The pool in which a book's ingest stands."""
     feeds = book.feeds
-    named = [*feeds.daily, *feeds.hourly, *feeds.news, feeds.compare_with or ""]
+    second = feeds.compare_with or ""
+    named = [*named_feeds(feeds.daily), *named_feeds(feeds.hourly), *feeds.news]
+    named += second.values() if isinstance(second, Mapping) else (second,)
     named += [one.funding for one in book.universe.values() if one.funding]
     found = {OWN[key] for key in (name.partition(":")[0] for name in named) if key in OWN}
     return min(found, key=lambda one: (one.slots, one.name), default=SHARED)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import NightdeskError
+from nightdesk.core.feed_order import named_feeds
 from nightdesk.session.context import book_path
 from nightdesk.session.notices import wait_for_turn
 from nightdesk.store.alert_spells import Kind, begin_spell, end_spell, got_through, open_spells
@@ -105,7 +106,7 @@ def tell_through(conn: Connection) -> int:
 def _failing_sources(conn: Connection, root: Path, book: str) -> list[str]:
     """The book's sources of bars that fail, as is remembered; none of a book that cannot be read."""
     try:
-        daily = load_book(book_path(book, root)).feeds.daily
+        daily = named_feeds(load_book(book_path(book, root)).feeds.daily)
     except NightdeskError:
         return []
     rows = read_rows(conn, "feeds_health")

@@ -78,6 +78,7 @@ def _market(context: Context, symbol: str) -> dict[str, Any]:
     regime = decision_rows.read_regime(conn, book, as_of)
     return {
         "bars": read_rows(conn, "bars_as_known", **span),
+        "hours": _hours(context, symbol),
         "actions": read_rows(conn, "actions_as_known", **span),
         "quality": [row for row in findings if row["symbol"] in (symbol, WHOLE_BOOK)],
         "factors": {name: float(values[0]) for name, values in factors.items()},
@@ -85,6 +86,15 @@ def _market(context: Context, symbol: str) -> dict[str, Any]:
         if regime is None
         else {"regime": regime.regime, "vix": regime.vix, "age": regime.vix_age},
     }
+
+
+def _hours(context: Context, symbol: str) -> list[dict[str, Any]]:
+    """The hours that the session of a daily book was gathered from; none of a symbol that has days."""
+    if symbol not in context.book.hour_closes:
+        return []
+    after = context.schedule.before(context.as_of)
+    span = {"symbol": symbol, "after": after, "until": context.as_of, "known_by": context.known_by()}
+    return read_rows(context.conn, "hours_as_known", **span)
 
 
 def _holding(context: Context, symbol: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from nightdesk.core.book_facts import fact_sources
 from nightdesk.core.calendar import USUAL_CALENDAR
 from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FACT_KINDS
+from nightdesk.core.feed_order import key_of, named_feeds
 from nightdesk.engine import Desk, resolve
 from nightdesk.feeds.fact_sources import check_fact_source
 from nightdesk.strategies import SignalSide
@@ -95,10 +96,7 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
             from nightdesk.core.calendar import get_calendar
 
             get_calendar(book.calendar)
-        for symbol in book.panel_symbols:
-            if not any(feeds.covers(feed, symbol) for feed in book.feeds.daily):
-                asked = ", ".join(book.feeds.daily)
-                raise Refused(f"universe.{symbol}: no feed of this book knows it (feeds.daily: {asked})")
+        _refuse_unknown_to_feeds(book)
         _refuse_without_hours(book)
         _refuse_unheard(book)
         _refuse_without_facts(book)
@@ -111,20 +109,63 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
     return book
 
 
+def _refuse_unknown_to_feeds(book: Book) -> None:
+    """Refuse a symbol that none of its sources knows, and a source named for what it has nothing of."""
+    for symbol in book.panel_symbols:
+        asked = book.feeds_of(symbol)
+        if not any(feeds.covers(name, symbol) for name in asked):
+            raise Refused(
+                f"universe.{symbol}: no feed of this book knows it (feeds.daily: {', '.join(asked)})"
+            )
+    _refuse_misplaced(book, "daily", book.feeds.daily, feeds.covers)
+    _refuse_misplaced(book, "hourly", book.feeds.hourly, feeds.covers_hours)
+    compared = book.feeds.compare_with
+    if isinstance(compared, Mapping):
+        named = {key: (name,) for key, name in compared.items()}
+        _refuse_misplaced(book, "compare_with", named, feeds.covers)
+
+
+def _refuse_misplaced(
+    book: Book,
+    key: str,
+    said: tuple[str, ...] | Mapping[str, tuple[str, ...]],
+    knows: Callable[[str, str], bool],
+) -> None:
+    """Refuse a source that stands in the list of a symbol or a class and knows none of that."""
+    if not isinstance(said, Mapping):
+        return
+    meant: dict[str, list[str]] = {}
+    for symbol in book.panel_symbols:
+        of = key_of(said, symbol, book.class_of(symbol))
+        if of is not None:
+            meant.setdefault(of, []).append(symbol)
+    for of, names in said.items():
+        for name in names:
+            feeds.check(name)
+            symbols = meant.get(of, [])
+            if symbols and not any(knows(name, symbol) for symbol in symbols):
+                raise Refused(
+                    f"feeds.{key}.{of}: found {name}, which has nothing of {', '.join(symbols[:5])}: "
+                    "name a feed that serves them"
+                )
+
+
 def _refuse_without_hours(book: Book) -> None:
     """Refuse an hourly book whose feeds have no hours of its symbols, and a source of hours that has none."""
-    hourly = book.feeds.hourly
-    key, asked = ("hourly", hourly) if hourly else ("daily", book.feeds.daily)
+    hourly = named_feeds(book.feeds.hourly)
+    key, asked = ("hourly", hourly) if hourly else ("daily", named_feeds(book.feeds.daily))
     able = [name for name in asked if feeds.has_hours(name)]
     if len(able) < len(hourly) or (book.schedule.rhythm == "hourly" and not able):
         raise Refused(
             f"feeds.{key}: found {', '.join(asked)}; hourly bars are asked for, "
             f"and the feeds that have them are {', '.join(feeds.hourly_names())}"
         )
-    for symbol in book.symbols if book.schedule.rhythm == "hourly" else ():
-        if not any(feeds.covers_hours(name, symbol) for name in able):
+    for symbol in book.symbols if book.schedule.rhythm == "hourly" else book.hour_closes:
+        its = [name for name in book.hour_feeds_of(symbol) if feeds.has_hours(name)]
+        if not any(feeds.covers_hours(name, symbol) for name in its):
             raise Refused(
-                f"universe.{symbol}: no feed of this book knows its hours (feeds.{key}: {', '.join(able)})"
+                f"universe.{symbol}: no feed of this book knows its hours (feeds.{key}: "
+                f"{', '.join(its) or 'none of its own has hours'})"
             )
 
 

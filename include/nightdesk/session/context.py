@@ -57,7 +57,7 @@ class Context:
     dry_run : bool
         Compute and report; keep nothing, send no order.
     feeds : tuple of str
-        Names of the sources of bars, in order.
+        Names of sources that are asked for all bars in place of the book's, in order; empty: the book's own.
     reports : Path
         Folder in which report pages are written, one folder per book.
     turn_seconds : float
@@ -308,13 +308,12 @@ class Context:
     def examined(self) -> Quality:
         """What the checks say of all sessions of the panel that were over; computed once a process."""
         from nightdesk.feeds.quality import examine
-        from nightdesk.store.fact_rows import read_second_closes
+        from nightdesk.session.second_source import second_closes_of
 
         known_by = self.known_by()
         if known_by not in self._examined:
-            panel, second = self.panel().days, None
-            if self.book.feeds.compare_with is not None:
-                second = read_second_closes(self.conn, self.book.feeds.compare_with, panel, known_by)
+            panel = self.panel().days
+            second = second_closes_of(self, panel, known_by)
             self._examined.clear()
             self._examined[known_by] = examine(panel, self.book, second)
         return self._examined[known_by]

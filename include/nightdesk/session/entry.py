@@ -112,7 +112,7 @@ def open_context(
             record=record,
             as_of=as_of,
             dry_run=dry_run,
-            feeds=loaded.feeds.daily if feed is None else (feed,),
+            feeds=() if feed is None else (feed,),
             reports=Path(environ.get("NIGHTDESK_HOME") or root / ".nightdesk").expanduser() / "reports",
             turn_seconds=turn_seconds,
             environ=environ,

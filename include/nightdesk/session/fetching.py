@@ -74,7 +74,7 @@ def fetches(context: Context) -> tuple[BarRequest, ...]:
 
 
 def fetch_all(
-    context: Context, feeds: Sequence[Feed], asked: Sequence[BarRequest], health: HealthStore
+    context: Context, feeds: Mapping[str, Sequence[Feed]], asked: Sequence[BarRequest], health: HealthStore
 ) -> tuple[Fetched, Mapping[str, Missing]]:
     """The bars up to the session as one answer, and what may still come; raises as `fetch_with_fallback`."""
     from nightdesk.feeds.chain import fetch_with_fallback
@@ -83,9 +83,39 @@ def fetch_all(
     for one in asked:
         beside = () if one.beside is None else (one.beside,)
         answer = fetch_with_fallback(feeds, (*beside, *one.symbols), one.first, context.session, health)
-        answers.append(_without(answer.fetched, beside))
+        came = _without(answer.fetched, beside)
+        if one.first == first_bar_day(context) and not context.is_hourly:
+            came = _with_history(context, feeds, came, one, health)
+        answers.append(came)
         unheard.update({symbol: why for symbol, why in answer.unheard.items() if symbol in one.symbols})
-    return _of_interest(context, answers[0] if len(answers) == 1 else _together(answers)), unheard
+    whole = answers[0] if len(answers) == 1 else _together(answers)
+    return _of_interest(context, _read_by_hours(context, whole)), unheard
+
+
+def _with_history(
+    context: Context,
+    feeds: Mapping[str, Sequence[Feed]],
+    came: Fetched,
+    one: BarRequest,
+    health: HealthStore,
+) -> Fetched:
+    """With the bars of former names: all history of what is new is asked for, and that is a part of it."""
+    from nightdesk.feeds.former import with_former_bars
+    from nightdesk.store.db import now
+    from nightdesk.store.panels import read_changes
+
+    known = read_changes(context.conn, context.session, now(context.conn))
+    return with_former_bars(feeds, came, one.symbols, one.first, context.session, health, known=known).fetched
+
+
+def _read_by_hours(context: Context, fetched: Fetched) -> Fetched:
+    """Without a word on files of hours, where the book reads them as such."""
+    from nightdesk.feeds.bar_tables import OF_HOURS
+
+    if not context.is_hourly and not context.book.hour_closes:
+        return fetched
+    unread = {file: why for file, why in fetched.passed_over.items() if not why.endswith(OF_HOURS)}
+    return replace(fetched, passed_over=unread)
 
 
 def _of_interest(context: Context, fetched: Fetched) -> Fetched:

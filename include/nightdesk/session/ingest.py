@@ -15,6 +15,7 @@ from nightdesk.core.errors import NotYet, Transient
 from nightdesk.core.masking import mask_document
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.feeds.breaker import SourceHealth
+from nightdesk.session.coin_hours import coin_hours_changed, store_coin_hours
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
@@ -46,8 +47,9 @@ def bar_sources(context: Context) -> tuple[SourceLine, ...]:
     symbols, known_by = list(context.book.panel_symbols), context.known_by()
     day = {"first": context.session, "last": context.session, "known_by": known_by}
     given = {row["source"]: row["bars"] for row in read_rows(conn, "bar_sources", symbols=symbols, **day)}
-    if context.is_hourly:
-        of_hour = read_rows(conn, "hour_sources", symbols=symbols, as_of=context.as_of, known_by=known_by)
+    hourly = symbols if context.is_hourly else list(context.book.hour_closes)
+    if hourly:
+        of_hour = read_rows(conn, "hour_sources", symbols=hourly, as_of=context.as_of, known_by=known_by)
         given = {**given, **{f"{row['source']}{OF_HOURS}": row["bars"] for row in of_hour}}
     health = {row["source"]: row for row in read_rows(conn, "feeds_health")}
     lines = []
@@ -145,7 +147,7 @@ def store_bars(context: Context) -> Stored:
     Refused
         When every source refuses the book, or what a source holds is malformed; nothing is stored then.
     """
-    from nightdesk.feeds import make
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.volumes import symbols_without_volume
     from nightdesk.store.bar_rows import save_market
     from nightdesk.store.health_rows import Health
@@ -153,10 +155,7 @@ def store_bars(context: Context) -> Stored:
     book, session = context.book, context.session
     asked = fetches(context)
     first = asked[0].first
-    feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        for name in context.feeds
-    ]
+    feeds = feeds_asked(book, book.panel_symbols, context.feeds, environ=context.environ)
     fetched, unheard = fetch_all(context, feeds, asked, Health(context.conn))
     saved = save_market(
         context.conn,
@@ -196,7 +195,7 @@ def store_bars(context: Context) -> Stored:
 
 
 def store_hours(context: Context) -> Stored:
-    """Fetch the hours of a book that decides by them, and store what is new of the bars.
+    """Fetch the hours of a book that decides by them, or gathers sessions from some, and store what is new.
 
     Raises
     ------
@@ -206,18 +205,16 @@ def store_hours(context: Context) -> Stored:
         As `store_bars`.
     """
     if not context.is_hourly:
-        return Stored({})
-    from nightdesk.feeds import has_hours, make
+        coins, brought = store_coin_hours(context)
+        return Stored(coins, () if brought is None else note_rows(brought, hours=True))
+    from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.store.bars_hourly import save_hours
     from nightdesk.store.health_rows import Health
 
-    book, names = context.book, context.book.feeds.hourly or context.feeds
-    feeds = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        for name in names
-        if has_hours(name)
-    ]
+    book = context.book
+    instead = () if book.feeds.hourly else context.feeds
+    feeds = feeds_asked(book, book.symbols, instead, hours=True, environ=context.environ)
     first, health = first_day(context), Health(context.conn)
     fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
     saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
@@ -280,7 +277,7 @@ def _list_changed(context: Context, since: datetime) -> bool:
 
 def _hours_changed(context: Context, since: datetime) -> bool:
     if not context.is_hourly:
-        return False
+        return coin_hours_changed(context, since)
     from nightdesk.store.bars_hourly import hours_changed
 
     return hours_changed(context.conn, context.book, context.record.origin, context.as_of, since)

@@ -1,69 +1,122 @@
-"""The closes of the source that a book compares its own with: facts, each version kept as it came."""
+"""The closes of the sources that a book compares its own with: facts, each version kept as it came."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from nightdesk.core.calendar import as_moment
 from nightdesk.core.errors import NightdeskError
 from nightdesk.core.facts import SECOND_CLOSES
+from nightdesk.core.feed_order import of_symbol
 from nightdesk.session.context import Context
 from nightdesk.session.fetching import REFRESH_SESSIONS
-from nightdesk.store.fact_rows import facts_changed, save_facts, source_of
+from nightdesk.store.fact_rows import facts_changed, read_second_closes, save_facts, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nightdesk.core.book import Book
+    from nightdesk.core.panel import Floats, Panel
     from nightdesk.feeds.feed import Feed
+
+_OF_HOURS = ("symbol", "end", "session", "close")
 
 
 def store_second_closes(context: Context) -> dict[str, int | str]:
-    """Store the closes of a book's second source, those of the last sessions again; counts.
+    """Store the closes of a book's second sources, those of the last sessions again; counts.
 
-    A second source that does not answer costs the comparison, never the session: `not_compared` says why.
+    A second source that does not answer costs its comparison, never the session: `not_compared` says why.
     """
-    from nightdesk.feeds import make
-    from nightdesk.feeds.fact_checks import check_facts
+    from nightdesk.feeds.asking import compared_feeds
 
-    name, book, begun = context.book.feeds.compare_with, context.book, datetime.now(UTC)
-    if name is None:
+    if context.book.feeds.compare_with is None:
         return {}
-    first = max(context.record.inception, context.calendar.shift(context.session, -REFRESH_SESSIONS))
+    stored, silent = 0, []
     try:
-        feed = make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=context.environ)
-        bars = feed.fetch(book.panel_symbols, first - timedelta(days=1), context.session).bars
-        closes = _closes(context, feed, bars, first, begun)
-        check_facts(SECOND_CLOSES, closes, book.panel_symbols, f"the second source {name}")
+        feeds = compared_feeds(context.book, context.environ)
     except NightdeskError as error:
         return {"not_compared": str(error)}
+    for feed, symbols in feeds:
+        try:
+            saved, why = _store_of(context, feed, symbols)
+        except NightdeskError as error:
+            saved, why = 0, str(error)
+        stored += saved
+        silent += [why] if why else []
+    counts: dict[str, int | str] = {"second_closes": stored} if len(silent) < len(feeds) else {}
+    return {**counts, "not_compared": "; ".join(silent)} if silent else counts
+
+
+def _store_of(context: Context, feed: Feed, symbols: Sequence[str]) -> tuple[int, str]:
+    """How many closes of one source are new, and why the session has none of it."""
+    from nightdesk.feeds.fact_checks import check_facts
+
+    begun = datetime.now(UTC)
+    first = max(context.record.inception, context.calendar.shift(context.session, -REFRESH_SESSIONS))
+    closes = _closes(context, feed, symbols, first, begun)
+    check_facts(SECOND_CLOSES, closes, symbols, f"the second source {feed.name}")
     saved = save_facts(context.conn, SECOND_CLOSES, closes, begun)
-    if not (closes["session"] == str(context.session)).any():
-        return {"not_compared": f"{name} has no bar of {context.session}"}
-    return {"second_closes": saved.new + saved.corrected}
+    there = (closes["session"] == str(context.session)).any()
+    return saved.new + saved.corrected, "" if there else f"{feed.name} has no bar of {context.session}"
 
 
-def _closes(context: Context, feed: Feed, bars: pd.DataFrame, first: date, moment: datetime) -> pd.DataFrame:
-    """The closes of the sessions from `first` on that some bars say."""
+def _closes(
+    context: Context, feed: Feed, symbols: Sequence[str], first: date, moment: datetime
+) -> pd.DataFrame:
+    """The closes of the sessions from `first` on that a source says."""
     from nightdesk.feeds.fact_feed import fact_frame
 
-    rows = []
-    for symbol, stamp, close in zip(bars["symbol"], bars["session"], bars["close"], strict=True):
+    by_hours, calendar = context.book.hour_closes, context.calendar
+    known, rows = moment.replace(tzinfo=None), []
+    # The close of a coin that is gathered from hours is that of the hour which ends with the session.
+    hourly = [one for one in symbols if one in by_hours and feed.covers_hours(one)]
+    if hourly:
+        hours = feed.fetch_hours(hourly, first, context.session).bars
+        for symbol, end, stamp, close in zip(*(hours[name] for name in _OF_HOURS), strict=True):
+            if end == as_moment(calendar.close_at(stamp.date())):
+                rows.append((symbol, stamp.date(), known, close, feed.name))
+    daily = [one for one in symbols if one not in by_hours]
+    bars = feed.fetch(daily, first - timedelta(days=1), context.session).bars if daily else None
+    named = () if bars is None else zip(bars["symbol"], bars["session"], bars["close"], strict=True)
+    for symbol, stamp, close in named:
         # A market that never closes is valued at the end of its last whole day before the session's close.
         day: date = stamp.date()
         session = day + timedelta(days=1) if feed.is_continuous(symbol) else day
-        if first <= session <= context.session and context.calendar.is_session(session):
-            rows.append((symbol, session, moment.replace(tzinfo=None), close, feed.name))
+        if first <= session <= context.session and calendar.is_session(session):
+            rows.append((symbol, session, known, close, feed.name))
     return fact_frame(SECOND_CLOSES, rows)
 
 
+def second_closes_of(context: Context, panel: Panel, known_by: datetime) -> Floats | None:
+    """Closes of the second sources on the sessions and symbols of a panel; None for a book that has none."""
+    book, out = context.book, np.full(panel.close.shape, np.nan)
+    if book.feeds.compare_with is None:
+        return None
+    for name, symbols in _sources(book).items():
+        mine = np.isin(panel.symbols, symbols)
+        out[:, mine] = read_second_closes(context.conn, name, panel, known_by)[:, mine]
+    return out
+
+
+def _sources(book: Book) -> dict[str, list[str]]:
+    """The symbols that are compared with each second source."""
+    found: dict[str, list[str]] = {}
+    for symbol in book.panel_symbols:
+        name = of_symbol(book.feeds.compare_with, symbol, book.class_of(symbol))
+        if name is not None:
+            found.setdefault(name, []).append(symbol)
+    return found
+
+
 def second_closes_changed(context: Context, since: datetime) -> bool:
-    """Whether a close of the book's second source came after an instant; never for a book that has none."""
-    name = context.book.feeds.compare_with
-    return name is not None and facts_changed(
-        context.conn,
-        SECOND_CLOSES,
-        context.book.panel_symbols,
-        last=context.session,
-        since=since,
-        source=source_of(name),
+    """Whether a close of the book's second sources came after an instant; never for a book that has none."""
+    return any(
+        facts_changed(
+            context.conn, SECOND_CLOSES, symbols, last=context.session, since=since, source=source_of(name)
+        )
+        for name, symbols in _sources(context.book).items()
     )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar, get_calendar
+from nightdesk.core.names import former_names
 from nightdesk.store.ahead import NamedQuery, reading_once
 from nightdesk.store.binary import Labels, copy_in
 from nightdesk.store.checked_frames import (
@@ -26,7 +27,8 @@ from nightdesk.store.checked_frames import (
     read_actions,
     read_bars,
 )
-from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, lock_key, one, transaction
+from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, lock_key, now, one, transaction
+from nightdesk.store.panels import read_changes
 from nightdesk.store.queries import query
 from nightdesk.store.restating import turn_back
 from nightdesk.store.rows import read_row, read_rows
@@ -164,10 +166,11 @@ def stored_days(conn: Connection, symbols: Iterable[str]) -> dict[str, tuple[dat
 
 def market_changed(conn: Connection, book: Book, first: date, last: date, since: datetime) -> bool:
     """Whether a panel of `book` from `first` to `last` reads something else of the market than at `since`."""
+    known = read_changes(conn, last, now(conn)) if book.schedule.rhythm == "daily" else ()
     row = read_row(
         conn,
         "market_changed",
-        symbols=list(book.panel_symbols),
+        symbols=[*book.panel_symbols, *former_names(book.panel_symbols, known)],
         continuous=list(book.continuous_symbols),
         first=first,
         last=last,

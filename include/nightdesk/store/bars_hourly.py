@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import as_instant
+from nightdesk.core.calendar import as_instant, get_calendar
 from nightdesk.core.corporate.findings import INFERRED_SOURCE
 from nightdesk.core.errors import Refused
-from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.hours import build_hourly_panel
 from nightdesk.core.panel import Action, Floats, Panel, book_columns
-from nightdesk.core.schedule import Instants, Schedule, schedule_of
+from nightdesk.core.schedule import Instants, Schedule, hourly, schedule_of
 from nightdesk.store.bar_rows import MARKET_LOCK, Saved, first_day_decided_on, save_market, symbol_ids
-from nightdesk.store.binary import columns_by_number, copy_in, copy_out, instants
+from nightdesk.store.binary import copy_in
 from nightdesk.store.checked_frames import PRICES, instant
 from nightdesk.store.db import CLOCK, Connection, Cursor, cursor, now, transaction
+from nightdesk.store.hour_reading import read_hours
 from nightdesk.store.panels import read_panel
 from nightdesk.store.queries import query
 from nightdesk.store.rows import read_row, read_rows
@@ -30,16 +31,6 @@ if TYPE_CHECKING:
 
 #: What stands behind the name of the source of an action that came with hours.
 OF_HOURS = " hours"
-
-_TYPES = {
-    "symbol_id": ">i4",
-    "bar_end": ">i8",
-    "open": ">f8",
-    "high": ">f8",
-    "low": ">f8",
-    "close": ">f8",
-    "volume": ">f8",
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ def save_hours(conn: Connection, book: Book, bars: pd.DataFrame, *, inception: d
     conn : Connection
         In a transaction of the caller, or by itself.
     book : Book
-        An hourly one; says the calendar, the delay and which symbols trade without end.
+        Says the calendar, which symbols trade without end and, where it decides hourly, the delay.
     bars : DataFrame
         Columns symbol, end (UTC), open, high, low, close, volume (NaN where unknown), source.
     inception : date
@@ -75,7 +66,7 @@ def save_hours(conn: Connection, book: Book, bars: pd.DataFrame, *, inception: d
         A missing column, a price that is no finite number, a duplicate, an end that is none of the schedule,
         an hour that is not over; with symbol and end of the first such row. Nothing is stored then.
     """
-    schedule = schedule_of(book)
+    schedule = _hours_of(book)
     with transaction(conn), cursor(conn) as cur:
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
         arrived = now(conn)
@@ -88,6 +79,18 @@ def save_hours(conn: Connection, book: Book, bars: pd.DataFrame, *, inception: d
         before = min(inception, first_day_decided_on(conn, schedule.calendar) or inception)
         known_at = _known_at(cur, hours, schedule, before, arrived)
         return SavedHours(_write(cur, hours, ids, known_at, arrived, span), arrived)
+
+
+def _hours_of(book: Book) -> Schedule:
+    """The hours of a book; of one that decides daily those that an hourly one has where it says nothing."""
+    return schedule_of(book) if book.schedule.rhythm == "hourly" else hourly(get_calendar(book.calendar))
+
+
+def stored_hours(conn: Connection, symbols: Collection[str]) -> dict[str, tuple[datetime, datetime]]:
+    """End of the first and the last stored hour of each of `symbols`; without those that have none."""
+    with cursor(conn) as cur:
+        cur.execute(query("stored_hours"), {"symbols": list(symbols)})
+        return {name: (first, last) for name, first, last in cur.fetchall()}
 
 
 def save_actions_of_hours(
@@ -153,11 +156,14 @@ def save_actions_of_hours(
 
 
 def hours_changed(conn: Connection, book: Book, first: date, until: datetime, since: datetime) -> bool:
-    """Whether a panel of the book's hours reads something else of them than at `since`."""
+    """Whether a panel of the book, of its hours or gathered from some, reads something else of them than at
+    `since`.
+    """
+    daily = book.schedule.rhythm == "daily"
     row = read_row(
         conn,
         "hours_changed",
-        symbols=list(book.panel_symbols),
+        symbols=list(book.hour_closes if daily else book.panel_symbols),
         after=schedule_of(book).before(schedule_of(book).first_of(first)),
         until=until,
         since=since,
@@ -206,7 +212,8 @@ def read_hourly_panel(
     length = schedule.index(as_of) + 1 - schedule.index(schedule.first_of(begins))
     last = schedule.session_of(as_of)
     days = read_panel(conn, book, first, last, known_by)
-    bars = _read(conn, book, schedule.before(schedule.first_of(begins)), as_of, known_by)
+    after = schedule.before(schedule.first_of(begins))
+    bars = read_hours(conn, book.panel_symbols, after, as_of, known_by)
     actions = [
         Action(day=np.datetime64(one.pop("session")), **one)
         for one in read_rows(
@@ -323,18 +330,3 @@ def _write(
     cur.execute(query("insert_hours"), {"sources": list(hours.sources), **span})
     written = cur.rowcount
     return Saved(new=written - corrected, corrected=corrected, unchanged=len(hours.end) - written)
-
-
-def _read(conn: Connection, book: Book, after: datetime, until: datetime, known_by: datetime) -> HourlyBars:
-    symbols = book.panel_symbols
-    with cursor(conn) as cur:
-        cur.execute(query("symbol_numbers"), {"symbols": list(symbols)})
-        ids = dict(cur.fetchall())
-        span = {"symbols": list(ids.values()), "after": after, "until": until, "known_by": known_by}
-        rows = copy_out(cur, cur.mogrify(query("panel_hours"), span), _TYPES)
-    column_of = columns_by_number(ids, symbols)
-    return HourlyBars(
-        column=column_of[rows["symbol_id"]],
-        end=instants(rows["bar_end"]).astype("datetime64[s]"),
-        **{name: rows[name].astype(np.float64) for name in (*PRICES, "volume")},
-    )

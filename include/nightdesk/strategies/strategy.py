@@ -21,6 +21,7 @@ from nightdesk.core.calendar import Sessions
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats, Panel
+from nightdesk.core.withheld import under_their_names
 from nightdesk.strategies.words import Texts, in_words
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class View:
             Who is a member of the universe; all by default.
         """
         n = len(symbols)
+        panel, factors = under_their_names(panel, factors)
         return cls(
             symbols=tuple(symbols),
             sessions=panel.sessions,

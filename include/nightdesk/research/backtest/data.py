@@ -16,15 +16,19 @@ from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.fact_arrays import with_facts
 from nightdesk.core.fact_versions import FactVersions
-from nightdesk.core.hours import HourlyBars, build_hourly_panel
+from nightdesk.core.feed_order import named_feeds
+from nightdesk.core.hours import HourlyBars, build_hourly_panel, session_hours
+from nightdesk.core.names import NameChange, changes_in, former_names
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
-from nightdesk.feeds import Fetched, Missing, has_hours, hourly_names, make
+from nightdesk.feeds import Fetched, Missing, hourly_names
+from nightdesk.feeds.asking import feeds_asked
 from nightdesk.feeds.bar_tables import OF_HOURS
 from nightdesk.feeds.chain import MemoryHealth, fetch_with_fallback
 from nightdesk.feeds.fact_chain import FactQuestion, gather_facts, refuse_missing, versions_of
 from nightdesk.feeds.fact_feed import make_facts
 from nightdesk.feeds.feed import add_up
+from nightdesk.feeds.former import with_former_bars
 from nightdesk.feeds.funding_sources import funding_history
 from nightdesk.feeds.news import by_kind, failures_of, gather, one_frame, refuse_failures, refuse_gaps
 from nightdesk.feeds.news_sources import make_news
@@ -141,21 +145,37 @@ def read_market(
     sessions = calendar.between(first, last)
     if len(sessions) == 0:
         raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
-    names = feeds or book.feeds.daily
-    chain = [make(name, calendar=book.calendar, continuous=book.continuous_symbols) for name in names]
+    chain = feeds_asked(book, book.panel_symbols, feeds or ())
     # A market that never closes gathers its first bar from the days since the session before.
     before = calendar.shift(as_date(sessions[0]), -1)
     fetched = fetch_with_fallback(chain, book.panel_symbols, before, last, MemoryHealth()).fetched
+    changes: tuple[NameChange, ...] = ()
+    if book.schedule.rhythm == "daily":
+        given = changes_in(stated)
+        former = with_former_bars(
+            chain, fetched, book.panel_symbols, before, last, MemoryHealth(), known=given
+        )
+        fetched, changes = former.fetched, former.changes
     hours = None
     if book.schedule.rhythm != "daily":
-        hours = _hours_of(book, feeds or book.feeds.hourly or names, first, last)
+        hours = _hours_of(book, feeds or (), first, last)
+    coins = _coin_hours(book, feeds or (), as_date(sessions[0]), last)
     columns, known = book_columns(book), _known_actions(fetched, stated, hours)
     panel = build_panel(
         sessions,
         columns,
-        _bars(fetched.bars, book.panel_symbols),
+        _bars(fetched.bars, (*book.panel_symbols, *former_names(book.panel_symbols, changes))),
         known,
         previous_session=np.datetime64(before, "D"),
+        changes=changes,
+        hours=None
+        if coins is None
+        else session_hours(
+            schedule_of(book),
+            before,
+            as_date(sessions[-1]),
+            _hourly_bars(coins.bars, book.panel_symbols),
+        ),
     )
     market = FetchedBars(
         panel=panel,
@@ -164,6 +184,8 @@ def read_market(
         dropped=fetched.dropped,
         passed_over=fetched.passed_over,
     )
+    if coins is not None:
+        market = _with_coin_hours(market, coins)
     if hours is not None:
         market = _with_hours(book, market, hours, known)
     market = replace(market, panel=replace(market.panel, funding=funding_history(book, before, last)))
@@ -241,6 +263,27 @@ def _with_hours(book: Book, days: FetchedBars, hours: Fetched, known: Sequence[A
     )
 
 
+def _coin_hours(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched | None:
+    """The hours of the symbols whose sessions are gathered from hours; None where there are none."""
+    symbols = tuple(book.hour_closes)
+    if not symbols:
+        return None
+    chain = feeds_asked(book, symbols, instead, hours=True)
+    return fetch_with_fallback(
+        chain, symbols, first, last, MemoryHealth(), hours=True, or_nothing=True
+    ).fetched
+
+
+def _with_coin_hours(days: FetchedBars, hours: Fetched) -> FetchedBars:
+    return replace(
+        days,
+        sources={**days.sources, **_count_by_source(hours.bars, " hours")},
+        missing={**days.missing, **{f"{one} (hours)": why for one, why in hours.missing.items()}},
+        dropped=add_up(days.dropped, hours.dropped),
+        passed_over={name: why for name, why in days.passed_over.items() if not why.endswith(OF_HOURS)},
+    )
+
+
 def origin_of(book: Book, inception: date) -> date:
     """The first session of a book's factors when its decisions begin at `inception`.
 
@@ -269,16 +312,13 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
     )
 
 
-def _hours_of(book: Book, names: Sequence[str], first: date, last: date) -> Fetched:
-    """The hours of a book's symbols from those of some feeds that have hours."""
-    chain = [
-        make(name, calendar=book.calendar, continuous=book.continuous_symbols)
-        for name in names
-        if has_hours(name)
-    ]
-    if not chain:
+def _hours_of(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched:
+    """The hours of a book's symbols from those of their feeds, or of others, that have hours."""
+    chain = feeds_asked(book, book.panel_symbols, instead, hours=True)
+    if not any(chain.values()):
+        asked = instead or named_feeds(book.feeds.hourly) or named_feeds(book.feeds.daily)
         raise Refused(
-            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(names)}): "
+            f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(asked)}): "
             f"name one of {', '.join(hourly_names())}"
         )
     return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched

@@ -177,7 +177,7 @@ def _book_of(
 def _bars_of(book: Book) -> tuple[object, ...]:
     return (
         *(book.panel_symbols, book.continuous_symbols, book.symbols, book.benchmark, book.volatility_index),
-        *(book.calendar, book.feeds, book.sentiment, book.origin, book.inception),
+        *(book.calendar, book.feeds, book.sentiment, book.origin, book.inception, book.hour_closes),
         *(tuple(fact_subjects(book).items()), book.positioning),
     )
 
