@@ -55,7 +55,7 @@ class FeedScene(ABC):
     """
 
     #: The symbol whose answers are bad where one is, and rows of a short page.
-    symbol: ClassVar[str]
+    symbol: str
     short_page: ClassVar[int]
 
     book: Path
@@ -68,8 +68,10 @@ class FeedScene(ABC):
 
     def __init__(self, vendor: Vendor, second: bool, folder: Path, url: str, walks: list[list[str]]) -> None:
         self.vendor, self.second, self.url = vendor, second, url
+        self.symbol = vendor.symbol or type(self).symbol
         self.waits: list[float] = []
         self.server = vendor.fake().__enter__()
+        self.feed = vendor.feed.format(url=self.server.url)
         self.long_page = getattr(self.server, "rows_a_page", 0)
         self.make(folder, walks)
         self.publish(self.first)
@@ -388,6 +390,10 @@ class HourScene(BarScene):
                 yield key, tuple(bar)  # type: ignore[misc]
 
 
+#: The symbols of which there is news, and by which word.
+KNOWN_BY = {"GLD": "bullion", "SPY": "composite", "QQQ": "technology"}
+
+
 class NewsScene(DayScene):
     """A small book with bars of a file and headlines of the vendor; three sessions later."""
 
@@ -402,8 +408,9 @@ class NewsScene(DayScene):
             get_calendar().open_at(small_desk.session(n)) + timedelta(hours=3) for n in (1, 4)
         )
         self.stories_file = folder / "headlines.csv" if self.second else None
-        sources = [self.vendor.feed, *([f"files:{self.stories_file}"] if self.second else [])]
+        sources = [self.feed, *([f"files:{self.stories_file}"] if self.second else [])]
         tree = yaml.safe_load(desk.book.read_text()) | {"feeds": {"daily": [desk.feed], "news": sources}}
+        tree["sentiment"] = {"keywords": {symbol: [word] for symbol, word in KNOWN_BY.items()}}
         desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
 
     def publish(self, as_of: datetime) -> None:
@@ -419,9 +426,9 @@ class NewsScene(DayScene):
     def told(self) -> list[tuple[datetime, str, str]]:
         """Headlines of some sessions, three a session."""
         return [
-            (small_desk.instant(number) - timedelta(hours=hours), symbol, f"{symbol} gains {number} {hours}")
+            (small_desk.instant(number) - timedelta(hours=hours), symbol, f"{word} gains {number} {hours}")
             for number in range(-3, 8)
-            for hours, symbol in ((1, "GLD"), (2, "SPY"), (3, "QQQ"))
+            for hours, (symbol, word) in enumerate(KNOWN_BY.items(), 1)
         ]
 
     def market(self, until: datetime) -> VendorMarket:
@@ -435,7 +442,7 @@ class NewsScene(DayScene):
         self.vendor.fill(self.server, VendorMarket({}, {}, told))
 
     def awaited(self) -> tuple[str, ...]:
-        return ("GLD", "SPY", "QQQ")
+        return tuple(KNOWN_BY)
 
     def stories(self) -> list[tuple[str, datetime, str, str]]:
         """All headlines of the store: symbol, instant, words, feed."""
@@ -447,13 +454,25 @@ class NewsScene(DayScene):
     def found(self) -> Mapping[str, str]:
         # Of those of the decision's own session; the second source's are not the vendor's.
         since = small_desk.instant(2)
-        newest = [(symbol, feed) for symbol, at, _, feed in self.stories() if since < at <= self.then]
+        newest = [
+            (
+                symbol,
+                self.vendor.feed if feed.partition("#")[0] == self.vendor.feed.partition(":")[0] else feed,
+            )
+            for symbol, at, _, feed in self.stories()
+            if since < at <= self.then
+        ]
         return dict(sorted(newest, key=lambda one: one[1] == self.vendor.feed))
 
     def invented(self, changed: bool) -> list[str]:
-        true = {(symbol, at, words) for at, symbol, words in self.told() if at <= self.then}
-        true |= {(symbol, at, "one more") for symbol, at, _ in true}
-        return [f"a headline that no source gave: {one}" for one in self.stories() if one[:3] not in true]
+        # A vendor may tell a headline by the end of its quarter of an hour.
+        true = {(symbol, words): at for at, symbol, words in self.told() if at <= self.then}
+        return [
+            f"a headline that no source gave: {(symbol, at, words, feed)}"
+            for symbol, at, words, feed in self.stories()
+            if words != "one more"
+            and not timedelta() <= at - true.get((symbol, words), at + timedelta(1)) <= timedelta(minutes=15)
+        ]
 
     def halved(self) -> list[str]:
         return []

@@ -12,10 +12,16 @@ from typing import Any
 from tests.fakes import alpaca_bars, alpaca_news, polygon
 from tests.fakes.alpaca_bars import FakeAlpacaBars
 from tests.fakes.alpaca_news import Article, FakeAlpacaNews
+from tests.fakes.binance import SPOT, FakeBinance
+from tests.fakes.gdelt import FakeGdelt, GdeltArticle
+from tests.fakes.newsapi import FakeNewsApi, NewsApiArticle
 from tests.fakes.polygon import FakePolygon, Ticker, at_midnight
+from tests.fakes.rss import RSS, FakeRss, RssEntry
+from tests.fakes.tiingo import DAILY, FakeTiingo, Listed
 from tests.fakes.yahoo import Chart, FakeYahoo, chart_of
 
-from nightdesk.feeds.spellings import to_polygon
+from nightdesk.feeds import gdelt_news, newsapi_news
+from nightdesk.feeds.spellings import pair_in_dollars, to_polygon
 
 #: Of a day its date, of half an hour its start; open, high, low, close, volume.
 MarketBar = tuple[date | datetime, float, float, float, float, float]
@@ -57,7 +63,7 @@ class Vendor:
     gives : Fed
         What the book fetches from it.
     feed : str
-        As books name it.
+        As books name it; ``{url}`` in it is the server's address.
     fake : callable
         Makes its server, a context manager whose `environ` leads the feed there; what of it is no address is
         secret.
@@ -67,6 +73,8 @@ class Vendor:
         Which requests ask for a symbol, as `ScriptedServer.script` names them.
     pages : bool
         Whether it cuts its lists into pages, of the server's `rows_a_page`.
+    symbol : str
+        Of which answers are bad where those of one are; empty for the scene's usual one.
     """
 
     name: str
@@ -76,6 +84,7 @@ class Vendor:
     fill: Callable[[Any, VendorMarket], None]
     where: Callable[[str], str]
     pages: bool = True
+    symbol: str = ""
 
     def secrets(self, server: Any) -> tuple[str, ...]:
         """What of its environment shows nowhere."""
@@ -125,6 +134,51 @@ def _alpaca_news(server: FakeAlpacaNews, market: VendorMarket) -> None:
     ]
 
 
+def _tiingo(server: FakeTiingo, market: VendorMarket) -> None:
+    server.tickers = {
+        symbol: Listed(bars, dividends=dict([market.dividends[symbol]] if symbol in market.dividends else []))  # type: ignore[arg-type]
+        for symbol, bars in market.bars.items()
+        if symbol[0] != "^" and not symbol.endswith("-USD")
+    }
+
+
+def _binance(server: FakeBinance, market: VendorMarket) -> None:
+    server.candles = {}
+    for symbol, bars in market.bars.items():
+        pair = pair_in_dollars(symbol)
+        if pair is not None:
+            interval = "30m" if bars and isinstance(bars[0][0], datetime) else "1d"
+            candles = [(_starting(day, symbol), *prices, volume or 1.0) for day, *prices, volume in bars]
+            server.trade(pair, candles, interval)  # type: ignore[arg-type]
+
+
+def _newsapi(server: FakeNewsApi, market: VendorMarket) -> None:
+    server.articles = [
+        NewsApiArticle(words, moment, f"https://paper.example/{number}")
+        for number, (moment, _, words) in enumerate(market.headlines)
+    ]
+
+
+def _gdelt(server: FakeGdelt, market: VendorMarket) -> None:
+    server.articles = [
+        GdeltArticle(words, moment, f"https://paper.example/{number}")
+        for number, (moment, _, words) in enumerate(market.headlines)
+    ]
+
+
+def _rss(server: FakeRss, market: VendorMarket) -> None:
+    server.entries = [
+        RssEntry(words, moment, guid=f"{number}")
+        for number, (moment, _, words) in enumerate(market.headlines)
+    ]
+
+
+class RssAtHome(FakeRss):
+    """A feed of RSS, whose address stands in the book and nowhere else."""
+
+    environ: Mapping[str, str] = {}
+
+
 def _starting(when: date | datetime, symbol: str) -> datetime:
     """When a bar begins: a day at midnight in New York, or of UTC where the market never closes."""
     if isinstance(when, datetime):
@@ -171,6 +225,19 @@ VENDORS: tuple[Vendor, ...] = (
     ),
     replace(ALPACA, name="alpaca, hours", gives=Fed.HOURS),
     YAHOO,
+    Vendor(
+        "binance",
+        Fed.DAYS,
+        "binance",
+        FakeBinance,
+        _binance,
+        lambda symbol: f"{SPOT}?symbol={pair_in_dollars(symbol)}",
+        symbol="BTC-USD",
+    ),
+    Vendor("tiingo", Fed.DAYS, "tiingo", FakeTiingo, _tiingo, lambda one: f"{DAILY}{one}/", pages=False),
+    Vendor("newsapi", Fed.NEWS, "newsapi", FakeNewsApi, _newsapi, lambda _: newsapi_news.ARTICLES, False),
+    Vendor("gdelt", Fed.NEWS, "gdelt", FakeGdelt, _gdelt, lambda _: gdelt_news.ARTICLES, False),
+    Vendor("rss", Fed.NEWS, f"rss:{{url}}{RSS}", RssAtHome, _rss, lambda _: RSS, False),
     Vendor("alpaca, news", Fed.NEWS, "alpaca", FakeAlpacaNews, _alpaca_news, lambda symbol: alpaca_news.PATH),
 )
 
