@@ -27,7 +27,7 @@ from tests.session.new_desk import new_desk
 
 from nightdesk import feeds
 from nightdesk.core.calendar import get_calendar
-from nightdesk.feeds import news_sources
+from nightdesk.feeds import asking, news_sources
 from nightdesk.session import steps
 from nightdesk.session.entry import open_context
 from nightdesk.store.connection import connect
@@ -177,7 +177,7 @@ class FeedScene(ABC):
                 patch.delenv(name, raising=False)
             for name, value in environ.items():
                 patch.setenv(name, value)
-            patch.setattr(feeds, "make", partial(self._made, feeds.make, late))
+            patch.setattr(asking, "make", partial(self._made, asking.make, late))
             patch.setattr(news_sources, "make_news", partial(self._made, news_sources.make_news, late))
             bounds = {"MOST_PAGES": MOST_PAGES, **({"WHOLE_SECONDS": WHOLE_SECONDS} if late else {})}
             for module in [one for key, one in sys.modules.items() if key.startswith("nightdesk.feeds.")]:

@@ -207,6 +207,15 @@ POLYGON = Vendor(
 )
 ALPACA = Vendor("alpaca", Fed.DAYS, "alpaca", FakeAlpacaBars, _alpaca, _bars_at_alpaca)
 YAHOO = Vendor("yahoo", Fed.DAYS, "yahoo", FakeYahoo, _yahoo, chart_of, pages=False)
+BINANCE = Vendor(
+    "binance",
+    Fed.DAYS,
+    "binance",
+    FakeBinance,
+    _binance,
+    lambda symbol: f"{SPOT}?symbol={pair_in_dollars(symbol)}",
+    symbol="BTC-USD",
+)
 
 #: Whoever brings a vendor writes its entry here, and one for each further list of pages that it asks for.
 VENDORS: tuple[Vendor, ...] = (
@@ -225,15 +234,7 @@ VENDORS: tuple[Vendor, ...] = (
     ),
     replace(ALPACA, name="alpaca, hours", gives=Fed.HOURS),
     YAHOO,
-    Vendor(
-        "binance",
-        Fed.DAYS,
-        "binance",
-        FakeBinance,
-        _binance,
-        lambda symbol: f"{SPOT}?symbol={pair_in_dollars(symbol)}",
-        symbol="BTC-USD",
-    ),
+    BINANCE,
     Vendor("tiingo", Fed.DAYS, "tiingo", FakeTiingo, _tiingo, lambda one: f"{DAILY}{one}/", pages=False),
     Vendor("newsapi", Fed.NEWS, "newsapi", FakeNewsApi, _newsapi, lambda _: newsapi_news.ARTICLES, False),
     Vendor("gdelt", Fed.NEWS, "gdelt", FakeGdelt, _gdelt, lambda _: gdelt_news.ARTICLES, False),
