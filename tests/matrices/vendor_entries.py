@@ -13,6 +13,8 @@ from tests.fakes import alpaca_bars, alpaca_news, polygon
 from tests.fakes.alpaca_bars import FakeAlpacaBars
 from tests.fakes.alpaca_news import Article, FakeAlpacaNews
 from tests.fakes.binance import SPOT, FakeBinance
+from tests.fakes.cftc import FUTURES, FakeCftc
+from tests.fakes.fred import OBSERVATIONS, FakeFred
 from tests.fakes.gdelt import FakeGdelt, GdeltArticle
 from tests.fakes.newsapi import FakeNewsApi, NewsApiArticle
 from tests.fakes.polygon import FakePolygon, Ticker, at_midnight
@@ -33,6 +35,8 @@ class Fed(StrEnum):
     DAYS = "days"
     HOURS = "hours"
     NEWS = "news"
+    MACRO = "macro"
+    POSITIONING = "positioning"
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,16 @@ class VendorMarket:
         Days, or the half hours that hours are made of.
     dividends : mapping of symbol to (ex-date, dollars)
     headlines : sequence of (instant, symbol, words)
+    facts : sequence of (subject, day, numbers, day from which it is known)
+    today : date or None
+        The vendor's clock.
     """
 
     bars: Mapping[str, Sequence[MarketBar]]
     dividends: Mapping[str, tuple[date, float]]
     headlines: Sequence[tuple[datetime, str, str]] = ()
+    facts: Sequence[tuple[str, date, tuple[float, ...], date]] = ()
+    today: date | None = None
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,20 @@ def _rss(server: FakeRss, market: VendorMarket) -> None:
     ]
 
 
+def _fred(server: FakeFred, market: VendorMarket) -> None:
+    assert market.today is not None
+    server.today = market.today
+    server.forget()
+    for series, day, (value,), since in market.facts:
+        server.tell(series, day, f"{value:.2f}", since)
+
+
+def _cftc(server: FakeCftc, market: VendorMarket) -> None:
+    server.rows.clear()
+    for code, day, (long, short, interest), _ in market.facts:
+        server.report(code, day, long, short, interest)
+
+
 class RssAtHome(FakeRss):
     """A feed of RSS, whose address stands in the book and nowhere else."""
 
@@ -239,6 +262,16 @@ VENDORS: tuple[Vendor, ...] = (
     Vendor("newsapi", Fed.NEWS, "newsapi", FakeNewsApi, _newsapi, lambda _: newsapi_news.ARTICLES, False),
     Vendor("gdelt", Fed.NEWS, "gdelt", FakeGdelt, _gdelt, lambda _: gdelt_news.ARTICLES, False),
     Vendor("rss", Fed.NEWS, f"rss:{{url}}{RSS}", RssAtHome, _rss, lambda _: RSS, False),
+    Vendor(
+        "fred",
+        Fed.MACRO,
+        "fred",
+        lambda: FakeFred(date(2022, 3, 1)),
+        _fred,
+        lambda series: f"{OBSERVATIONS}?series_id={series}",
+        False,
+    ),
+    Vendor("cftc", Fed.POSITIONING, "cftc", FakeCftc, _cftc, lambda _: FUTURES, False),
     Vendor("alpaca, news", Fed.NEWS, "alpaca", FakeAlpacaNews, _alpaca_news, lambda symbol: alpaca_news.PATH),
 )
 
