@@ -9,7 +9,8 @@ from typing import Any
 
 from nightdesk.brokers.alpaca_answers import Symbols
 from nightdesk.brokers.broker_interface import Capabilities
-from nightdesk.core.universe import AssetClass, Instrument
+from nightdesk.core.asset_classes import AssetClass
+from nightdesk.core.universe import Instrument
 from nightdesk.orders.order import Order, TimeInForce
 
 _STOCK: Mapping[TimeInForce, str] = {"day": "day", "open": "opg", "close": "cls", "gtc": "gtc", "ioc": "ioc"}

@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from nightdesk.accounting.period import Period
+from nightdesk.core.asset_classes import AssetClass
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused, Transient
-from nightdesk.core.universe import AssetClass, Instrument
+from nightdesk.core.universe import Instrument
 from nightdesk.orders.broker_account import Account, BrokerOrder, Movement
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order, OrderType, TimeInForce

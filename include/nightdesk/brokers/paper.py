@@ -16,12 +16,12 @@ from nightdesk.accounting.ledger import Ledger, Position
 from nightdesk.accounting.period import Period
 from nightdesk.accounting.settlement import Opening, at_the_open, settle
 from nightdesk.brokers.broker_interface import Broker, Capabilities, DuplicateOrder
+from nightdesk.core.asset_classes import AssetClass
 from nightdesk.core.book import Book
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
-from nightdesk.core.universe import AssetClass
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill, fill_terms
 from nightdesk.orders.order import Intent, Order

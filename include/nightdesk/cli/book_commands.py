@@ -13,7 +13,6 @@ import typer
 from nightdesk.cli.app import app, example
 from nightdesk.cli.options import Json
 from nightdesk.cli.output import show, table
-from nightdesk.core.feed_order import order_words
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
@@ -181,6 +180,8 @@ def _beside_refused(books: Mapping[Path, Book]) -> dict[Path, str]:
 
 
 def _summary(book: Book) -> dict[str, object]:
+    from nightdesk.core.feed_order import order_words
+
     entries = [book.entry_of(name) for name in book.account_names]
     values = (
         book.name,

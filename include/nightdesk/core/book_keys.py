@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -141,6 +142,15 @@ class BookKeys(Frozen):
     def hour_feeds_of(self, symbol: str) -> tuple[str, ...]:
         """The sources that may be asked for its hours, in order; those without hours have none to give."""
         return of_symbol(self.feeds.hourly, symbol, self.class_of(symbol)) or self.feeds_of(symbol)
+
+    def second_sources(self, symbols: Iterable[str]) -> dict[str, list[str]]:
+        """The symbols that are compared with each second source of closes, by its name."""
+        found: dict[str, list[str]] = {}
+        for symbol in symbols:
+            name = of_symbol(self.feeds.compare_with, symbol, self.class_of(symbol))
+            if name is not None:
+                found.setdefault(name, []).append(symbol)
+        return found
 
     @property
     def own_borrow_rates(self) -> dict[str, float]:

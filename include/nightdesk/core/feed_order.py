@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
-from nightdesk.core.routes import CLASSES, DEFAULT
+from nightdesk.core.asset_classes import CLASSES, DEFAULT
 
 #: The class of a symbol that cannot be traded.
 INDEX = "index"

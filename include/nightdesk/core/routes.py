@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import get_args
 
 from nightdesk.core.account_terms import AccountEntry
-from nightdesk.core.universe import AssetClass, Instrument
-
-#: The route of what no other one names.
-DEFAULT = "default"
+from nightdesk.core.asset_classes import CLASSES, DEFAULT
+from nightdesk.core.universe import Instrument
 
 #: So many symbols are named where more of them are meant.
 _NAMED = 5
-
-CLASSES: tuple[str, ...] = get_args(AssetClass)
 
 
 def route_of(symbol: str, asset_class: str, accounts: Sequence[str], routes: Mapping[str, str]) -> str | None:

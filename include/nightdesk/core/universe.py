@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nightdesk.core.asset_classes import AssetClass
 from nightdesk.core.contracts import Contract, OptionTerms, Style, foreign_keys
 from nightdesk.core.costs import Costs
 from nightdesk.core.exit_plan import Stop
@@ -15,8 +16,6 @@ from nightdesk.core.money import exact
 
 #: How old its last hour may be at the exchange's close, hours, where a symbol does not say.
 USUAL_CLOSE_WITHIN = 3
-
-AssetClass = Literal["equity", "etf", "crypto", "option", "perpetual"]
 
 
 def _absent(value: Any) -> bool:

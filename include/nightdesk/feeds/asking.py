@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nightdesk.core.feed_order import of_symbol
 from nightdesk.feeds.feed import Feed
 from nightdesk.feeds.feed_registry import has_hours, make
 
@@ -69,12 +68,7 @@ def feeds_asked(
 
 def compared_feeds(book: Book, environ: Mapping[str, str] | None = None) -> list[tuple[Feed, list[str]]]:
     """The second sources of a book's closes, each with the symbols that it is compared on."""
-    symbols: dict[str, list[str]] = {}
-    for symbol in book.panel_symbols:
-        name = of_symbol(book.feeds.compare_with, symbol, book.class_of(symbol))
-        if name is not None:
-            symbols.setdefault(name, []).append(symbol)
     return [
         (make(name, calendar=book.calendar, continuous=book.continuous_symbols, environ=environ), those)
-        for name, those in symbols.items()
+        for name, those in book.second_sources(book.panel_symbols).items()
     ]

@@ -9,7 +9,7 @@ What is measured at a session never depends on later ones.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,8 @@ class Quality:
         Where the run must end before signals.
     compare : ndarray of shape (n_sessions, n_symbols) or None
         Closes of the second source, NaN where it has none.
-    compare_with : str or None
-        Its name in the book.
+    compare_with : mapping of symbol to str
+        The name of its second source, where it has one.
     frames : SessionFrames
         What the book's own expectations are asked of.
     own : tuple of OwnVerdict
@@ -88,7 +88,7 @@ class Quality:
     frames: SessionFrames
     own: tuple[OwnVerdict, ...] = ()
     compare: Floats | None = None
-    compare_with: str | None = None
+    compare_with: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -136,7 +136,8 @@ class Quality:
         if n is not None and finding.check == "adjustment_jump":
             return self._explain_adjustment(finding, t, n)
         if n is not None and finding.check == "source_deviation" and self.compare is not None:
-            name = "" if self.compare_with is None else f" ({self.compare_with})"
+            named = self.compare_with.get(finding.symbol)
+            name = f" ({named})" if named else ""
             return (
                 f"{finding.symbol}: the close of {self.panel.close[t, n]:g} and that of "
                 f"{self.compare[t, n]:g} of the second source{name} lie "
@@ -306,7 +307,9 @@ def examine(panel: Panel, book: Book, compare: Floats | None = None) -> Quality:
         frames=frames,
         own=own,
         compare=compare,
-        compare_with=book.feeds.compare_with,
+        compare_with={
+            symbol: name for name, symbols in book.second_sources(panel.symbols).items() for symbol in symbols
+        },
     )
 
 

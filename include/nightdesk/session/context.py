@@ -308,12 +308,12 @@ class Context:
     def examined(self) -> Quality:
         """What the checks say of all sessions of the panel that were over; computed once a process."""
         from nightdesk.feeds.quality import examine
-        from nightdesk.session.second_source import second_closes_of
+        from nightdesk.store.fact_rows import second_closes_of
 
         known_by = self.known_by()
         if known_by not in self._examined:
             panel = self.panel().days
-            second = second_closes_of(self, panel, known_by)
+            second = second_closes_of(self.conn, self.book, panel, known_by)
             self._examined.clear()
             self._examined[known_by] = examine(panel, self.book, second)
         return self._examined[known_by]

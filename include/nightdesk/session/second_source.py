@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nightdesk.core.calendar import as_moment
 from nightdesk.core.errors import NightdeskError
 from nightdesk.core.facts import SECOND_CLOSES
-from nightdesk.core.feed_order import of_symbol
 from nightdesk.session.context import Context
 from nightdesk.session.fetching import REFRESH_SESSIONS
-from nightdesk.store.fact_rows import facts_changed, read_second_closes, save_facts, source_of
+from nightdesk.store.fact_rows import facts_changed, save_facts, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nightdesk.core.book import Book
-    from nightdesk.core.panel import Floats, Panel
     from nightdesk.feeds.feed import Feed
 
 _OF_HOURS = ("symbol", "end", "session", "close")
@@ -91,32 +86,11 @@ def _closes(
     return fact_frame(SECOND_CLOSES, rows)
 
 
-def second_closes_of(context: Context, panel: Panel, known_by: datetime) -> Floats | None:
-    """Closes of the second sources on the sessions and symbols of a panel; None for a book that has none."""
-    book, out = context.book, np.full(panel.close.shape, np.nan)
-    if book.feeds.compare_with is None:
-        return None
-    for name, symbols in _sources(book).items():
-        mine = np.isin(panel.symbols, symbols)
-        out[:, mine] = read_second_closes(context.conn, name, panel, known_by)[:, mine]
-    return out
-
-
-def _sources(book: Book) -> dict[str, list[str]]:
-    """The symbols that are compared with each second source."""
-    found: dict[str, list[str]] = {}
-    for symbol in book.panel_symbols:
-        name = of_symbol(book.feeds.compare_with, symbol, book.class_of(symbol))
-        if name is not None:
-            found.setdefault(name, []).append(symbol)
-    return found
-
-
 def second_closes_changed(context: Context, since: datetime) -> bool:
     """Whether a close of the book's second sources came after an instant; never for a book that has none."""
     return any(
         facts_changed(
             context.conn, SECOND_CLOSES, symbols, last=context.session, since=since, source=source_of(name)
         )
-        for name, symbols in _sources(context.book).items()
+        for name, symbols in context.book.second_sources(context.book.panel_symbols).items()
     )

@@ -319,6 +319,20 @@ def read_second_closes(conn: Connection, source: str, panel: Panel, known_by: da
     return out
 
 
+def second_closes_of(conn: Connection, book: Book, panel: Panel, known_by: datetime) -> Floats | None:
+    """Closes of a book's second sources on the sessions and symbols of a panel, as `read_second_closes`.
+
+    None for a book that has no second source.
+    """
+    if book.feeds.compare_with is None:
+        return None
+    out = np.full(panel.close.shape, np.nan)
+    for name, symbols in book.second_sources(panel.symbols).items():
+        mine = np.isin(panel.symbols, symbols)
+        out[:, mine] = read_second_closes(conn, name, panel, known_by)[:, mine]
+    return out
+
+
 def source_of(name: str) -> str:
     """The name under which the facts of a feed are stored: a path may move."""
     return name.partition(":")[0]
