@@ -158,11 +158,11 @@ SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_di
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 
 -- name: dropped_entries_of
-SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dropped_entries
+SELECT strategy, symbol, filter, other, observed, filter_limit, words FROM nightdesk.dropped_entries
 WHERE book = %(book)s AND as_of = %(as_of)s AND symbol = %(symbol)s ORDER BY strategy;
 
 -- name: dropped_entries
-SELECT strategy, symbol, filter, other, observed, filter_limit FROM nightdesk.dropped_entries
+SELECT strategy, symbol, filter, other, observed, filter_limit, words FROM nightdesk.dropped_entries
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY symbol, strategy;
 
 -- name: carried_rows_before

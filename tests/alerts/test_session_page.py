@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nightdesk.alerts.concerns import concerns
+from nightdesk.alerts.factor_table import FactorTable
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.result_lines import ResultsSection
 from nightdesk.alerts.session_page import (
@@ -395,3 +396,19 @@ def test_a_section_that_holds_nothing_is_one_line(report):
     html = render(replace(report, orders=(), fills=(), verdicts=(), positions=(), quality=()))
     assert html.count('<section class="slim"><h2>') == 5
     assert '<h2>Orders for the next open</h2> <span class="soft">Nothing to trade.</span></section>' in html
+
+
+def test_the_factors_that_a_book_shows_have_a_line_a_symbol_and_what_is_missing_is_said(report):
+    table = FactorTable.of(
+        ("rsi_14", "macro_DGS10", "h:<b>"),
+        ("GLD", "TLT"),
+        {"rsi_14": np.array([-1234567.25, 61.5]), "macro_DGS10": [float("nan"), 4.25]},
+    )
+    html = render(replace(report, factors=table))
+    said = words(html)
+    assert "Factors 3 factors of 2 symbols" in said
+    assert "GLD −1.23457e+06 missing missing" in said
+    assert "TLT 61.5 4.25 missing" in said
+    assert "h:&lt;b&gt;" in html
+    assert table.document["GLD"] == {"rsi_14": -1234567.25, "macro_DGS10": None, "h:<b>": None}
+    assert "Factors" not in render(report)

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.bundles.random_bundles import EndingBundles
-from tests.engine.desks import day, desk, state
+from tests.engine.desks import book, day, desk, state
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.engine import Carried, Day, Desk, State, gate, plan_all, targets
+from nightdesk.engine.entry_conditions import EntryConditions
 from nightdesk.engine.exits import Cause
 from nightdesk.orders import Intent, Order
 from nightdesk.orders.legs_filled import Possible, filled_together
 from nightdesk.orders.order import bundle_id
 from nightdesk.portfolio import Bundles, Units, brought_even
 from nightdesk.risk import words
-from nightdesk.strategies import Direction, Signals
+from nightdesk.strategies import Direction, Signals, View
 from nightdesk.strategies.bundle_signals import check_bundles
 
 BUY, SELL, HOLD = Direction.STRONG_BUY, Direction.STRONG_SELL, Direction.HOLD
@@ -97,6 +98,27 @@ def test_a_leg_that_is_not_wanted_leaves_none_of_the_bundle_and_that_is_said() -
     assert wanted.quantity.tolist() == [[0.0, 0.0]]
     [dropped] = wanted.dropped
     assert (dropped.symbol, dropped.filter, dropped.other) == (0, "bundle", 1)
+
+
+def test_a_leg_that_a_condition_forbids_leaves_none_of_the_bundle_and_ends_none_that_is_held() -> None:
+    terms = {"portfolio": {"entry_condition": "close < 150"}}
+    made, bar = pair(), np.array([[100.0, 200.0]])
+    conditions = EntryConditions.of(book(**terms))
+    view = View(
+        made.symbols, np.array(["2020-03-16"], dtype="datetime64[D]"), bar, bar, bar, bar, bar, bar[0, :1], {}
+    )
+    name = next(iter(conditions.of_strategy))
+    forbidden = replace(says(BUY, SELL), barred=conditions.barred(view, [name]).row(0))
+    made = replace(
+        made, entry_conditions=EntryConditions({next(iter(made.strategies)): conditions.of_strategy[name]})
+    )
+    wanted = targets(made, state(), forbidden)
+    assert wanted.quantity.tolist() == [[0.0, 0.0]]
+    assert wanted.cause.tolist() == [[Cause.BUNDLE, Cause.CONDITION]]
+    assert {(one.symbol, one.filter) for one in wanted.dropped} == {(0, "bundle"), (1, "condition")}
+    held = holds(made, 100, -50)
+    kept = targets(made, held, replace(says(HOLD, HOLD), barred=forbidden.barred))
+    assert kept.quantity.tolist() == [[100.0, -50.0]]
 
 
 def test_the_stop_of_one_leg_closes_both_and_quarantine_of_one_keeps_both() -> None:

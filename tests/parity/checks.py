@@ -9,6 +9,7 @@ import numpy as np
 
 from nightdesk.core.money import PRICE_STEP
 from nightdesk.engine import Carried, risk_report
+from nightdesk.engine.exits import other_of
 from nightdesk.portfolio import Bundles
 from nightdesk.research.backtest.run import Result
 from nightdesk.store import db
@@ -84,9 +85,10 @@ def same_dropped(result: Result, at: int, conn: db.Connection, as_of: datetime) 
             "strategy": strategies[one.strategy],
             "symbol": symbols[one.symbol],
             "filter": one.filter,
-            "other": (strategies if one.filter == "superseded" else symbols)[one.other],
+            "other": other_of(result.desk, one),
             "observed": one.value,
             "filter_limit": one.limit,
+            "words": one.words or None,
         }
         for one in result.decided[at].targets.dropped
     ]

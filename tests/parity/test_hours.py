@@ -37,15 +37,25 @@ OF_THE_DAY = {
 }
 
 
+#: Conditions on hours, on sessions and on the hour's own bar.
+CONDITIONS = {
+    "portfolio": {
+        "volatility_target": None,
+        "entry_condition": ["h:rsi_14 < 65 and h:momentum_2 < 0.004", "momentum_5 > -0.2 and close >= open"],
+    },
+}
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("first", "count", "changed"),
     [
         (EARLY_CLOSE, 2, {}),
         (EARLY_CLOSE, 2, OF_THE_DAY),
+        (EARLY_CLOSE, 2, CONDITIONS),
         pytest.param(CLOCKS_WENT_BACK, 10, {}, marks=pytest.mark.slow),
     ],
-    ids=["early_close", "of_the_day", "ten_sessions"],
+    ids=["early_close", "of_the_day", "conditions", "ten_sessions"],
 )
 def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cent(
     first: date,
@@ -75,5 +85,7 @@ def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cen
         same_sessions(result, conn)
         assert verify(conn, book.name).differences == ()
     spoken = {verdict.rule for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)}
-    assert ({"trades_per_day", "turnover_per_day"} <= spoken) == bool(changed), spoken
+    assert ({"trades_per_day", "turnover_per_day"} <= spoken) == (changed is OF_THE_DAY), spoken
+    barred = {one.other for each in result.decided for one in each.targets.dropped}
+    assert barred == ({0, 1} if changed is CONDITIONS else set())
     assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"

@@ -16,7 +16,7 @@ from tests.session.quick_checks import check_quickly
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import as_date, get_calendar
-from nightdesk.engine.exits import Cause
+from nightdesk.engine.exits import Cause, other_of
 from nightdesk.operations.verify import verify
 from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.research.backtest.data import origin_of, read_market
@@ -95,6 +95,19 @@ RANKS_OF_FIVE = {
     "limits": {"max_weight": {}, "cash_buffer": {"limit": 0.05}},
 }
 
+#: Conditions on entries of which some hold, some do not and some are not known, beside a strategy's own.
+ENTRY_CONDITIONS = {
+    **TWO_STRATEGIES,
+    "portfolio": {
+        "volatility_target": 0.08,
+        "entry_condition": ["vix < 14", "close > sma_5 and volume > 0", "ta.mfi(14) < 80 or rsi_14 > 0"],
+    },
+    "strategies": {
+        **TWO_STRATEGIES["strategies"],
+        "time_series_momentum": {"share": 0.61, "entry_condition": "momentum_1 / (rank_momentum_60 - 1) < 0"},
+    },
+}
+
 #: Sessions.
 A_YEAR = 250
 
@@ -106,6 +119,7 @@ A_YEAR = 250
         (BEFORE_THE_CRASH, 15, {}),
         (INCEPTION, 12, TWO_STRATEGIES),
         (INCEPTION, 10, LIMIT_ORDERS),
+        (INCEPTION, 8, ENTRY_CONDITIONS),
         (INCEPTION, 9, BREAKER),
         (INCEPTION, 8, taking_turns.BOOK),
         (INCEPTION, 7, WASH_SALES),
@@ -118,6 +132,7 @@ A_YEAR = 250
         "crash",
         "two_strategies",
         "limit_orders",
+        "entry_conditions",
         "breaker",
         "taking_turns",
         "wash_sales",
@@ -175,6 +190,8 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
         assert {Cause.STOP, Cause.TARGET} <= told, "no stop or no target was reached"
         assert any((one.targets.held[1] < 0).any() for one in result.decided), "nothing was sold short"
         assert len({int(result.market.band[one.t]) for one in result.decided}) == 2, "one regime only"
+    if changed is ENTRY_CONDITIONS:
+        _show_conditions(result)
     if changed is taking_turns.BOOK:
         assert sum(len(one.crosses) for one in result.decided) >= 3 * count, "nothing changed hands"
     if changed is WASH_SALES:
@@ -186,6 +203,14 @@ def test_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     if changed is LIMIT_ORDERS:
         ends = _ends(result)
         assert min(ends.values()) >= 2, f"not every end of a limit order is shown: {ends}"
+
+
+def _show_conditions(result: Result) -> None:
+    """Several conditions took entries away, for one strategy or both, and one of them divided by zero."""
+    gone = [dropped for one in result.decided for dropped in one.targets.dropped]
+    assert {dropped.filter for dropped in gone} == {"condition"}
+    assert len({other_of(result.desk, dropped) for dropped in gone}) >= 2
+    assert {dropped.strategy for dropped in gone} == {0, 1}
 
 
 def _ends(result: Result) -> dict[str, int]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw_line
 from nightdesk.alerts.concerns import FINDINGS, Concern
+from nightdesk.alerts.factor_table import FactorTable
 from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.result_lines import ResultsSection
 from nightdesk.alerts.risk_lines import RiskSection, pair_words
@@ -188,6 +189,8 @@ class SessionReport:
     left_out : tuple of str
         What the session's ingest did not take in, in sentences: dropped rows by reason, unread files, symbols
         without any bar.
+    factors : FactorTable
+        Those that the book shows; empty where it shows none.
     checks_run : int
         Checks of the data that were made, those of `quality` included.
     data_docs : str
@@ -235,6 +238,7 @@ class SessionReport:
     dry_run: bool = False
     bands: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    factors: FactorTable = field(default_factory=FactorTable)
     checks_run: int = 0
     data_docs: str = ""
     code_version: str = ""

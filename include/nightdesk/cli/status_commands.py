@@ -148,6 +148,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "positions": positions,
         "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
+        "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
         "unsent": unsent,
@@ -155,6 +156,19 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
         "alerts": _open_alerts(conn, book, 10),
     }
+
+
+def _factors(conn: Connection, book: str, decided: datetime) -> dict[str, dict[str, float | None]]:
+    """What the book shows of its newest decision, by symbol and factor; None where a value is missing."""
+    from nightdesk.core.errors import Refused
+    from nightdesk.session.factors_shown import factors_shown
+    from nightdesk.store.book_rows import stored_book
+
+    try:
+        kept = stored_book(conn, book)
+    except Refused:  # of a version that is gone; that the book cannot be read is a concern of its own
+        return {}
+    return {} if kept is None else factors_shown(conn, kept, decided).document
 
 
 def _positions(conn: Connection, book: str, settled: datetime, marked: Mark) -> list[dict[str, Any]]:

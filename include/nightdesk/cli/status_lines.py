@@ -83,6 +83,7 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in _data_lines(one["data"]))
     yield from (f"  {line}" for line in account_lines(one["accounts"]))
     yield from (f"  {line}" for line in _position_lines(one["positions"], named=bool(one["accounts"])))
+    yield from (f"  {line}" for line in _factor_lines(one["factors"]))
     if one["leaving"]:
         yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
     for notice in one["notices"]:
@@ -116,6 +117,21 @@ def account_lines(accounts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ]
     if rows:
         yield from table(heads, rows, right=heads[2:])
+
+
+def _factor_lines(factors: Mapping[str, Mapping[str, float | None]]) -> Iterator[str]:
+    """A line a symbol with the factors that the book shows."""
+    from math import nan
+
+    from nightdesk.alerts.factor_table import factor_words
+
+    names = next(iter(factors.values()), {})
+    rows = [
+        (symbol, *(factor_words(nan if value is None else value) for value in values.values()))
+        for symbol, values in factors.items()
+    ]
+    if rows:
+        yield from table(("symbol", *names), rows, right=tuple(names))
 
 
 def _position_lines(positions: Sequence[Mapping[str, Any]], *, named: bool) -> Iterator[str]:

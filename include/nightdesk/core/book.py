@@ -247,11 +247,15 @@ class Book(BookKeys):
     def configuration(self) -> str:
         """All that the book decides by as JSON, independent of the file's layout and of who is told.
 
-        Targets and tax classes decide nothing: they only say what a result is compared with and how it is
-        taxed. A book without margin and financing is what it was before there were any.
+        Targets, reports and tax classes decide nothing: they only say what a result is compared with, what is
+        shown of it and how it is taxed. A book without margin and financing is what it was before there were
+        any.
         """
         of_symbols: dict[str, bool] = {"tax_class": True}
-        left_out: dict[str, Any] = {"alerts": True, "targets": True, "universe": {"__all__": of_symbols}}
+        left_out: dict[str, Any] = {
+            **dict.fromkeys(("alerts", "targets", "report"), True),
+            "universe": {"__all__": of_symbols},
+        }
         if self.financing is None:
             left_out["financing"] = of_symbols["borrow_rate"] = True
         if self.margin == Margin():

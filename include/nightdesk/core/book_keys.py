@@ -18,7 +18,7 @@ from nightdesk.core.fields import Frozen, Name, Params, Symbol
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
 from nightdesk.core.portfolio_terms import Band, Portfolio, StrategyEntry
-from nightdesk.core.reporting_terms import Alerts, Figure, Target
+from nightdesk.core.reporting_terms import Alerts, Figure, Report, Target
 from nightdesk.core.routes import route_of
 from nightdesk.core.schedule_entry import ScheduleEntry
 from nightdesk.core.universe import Instrument
@@ -107,6 +107,7 @@ class BookKeys(Frozen):
         default_factory=dict,
         description="what its results should be; they decide nothing, and none is hidden",
     )
+    report: Report = Field(Report(), description="what people are shown beside what was decided")
     alerts: Alerts = Field(Alerts(), description="how people are told, and of what")
 
     @property

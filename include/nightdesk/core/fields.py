@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
@@ -19,6 +19,14 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 Params = dict[str, JsonValue]
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+#: One condition, or a list of them, as `nightdesk.strategies.condition` reads them.
+Conditions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 class Frozen(BaseModel):

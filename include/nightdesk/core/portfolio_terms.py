@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from nightdesk.core.exit_plan import ExitPlan
-from nightdesk.core.fields import Frozen, Name, Params, Positive, Share
+from nightdesk.core.fields import Conditions, Frozen, Name, Params, Positive, Share
 
 
 class StrategyEntry(Frozen):
@@ -26,6 +26,12 @@ class StrategyEntry(Frozen):
         None,
         exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
         description="what ends its positions beside its signals; what it leaves out is the strategy's own",
+    )
+    entry_condition: Conditions = Field(
+        (),
+        exclude_if=lambda value: not value,  # a book without it keeps its configuration's hash
+        max_length=20,
+        description="what must hold for its entries, beside portfolio.entry_condition; one or more",
     )
 
 
@@ -54,6 +60,12 @@ class Portfolio(Frozen):
     one_entry_per_symbol: bool = Field(False, description="of entries in one symbol the most confident wins")
     entry_correlation: Share | None = Field(
         None, description="no entry whose returns correlate above it with what is held or accepted"
+    )
+    entry_condition: Conditions = Field(
+        (),
+        exclude_if=lambda value: not value,  # a book without it keeps its configuration's hash
+        max_length=20,
+        description="what must hold of a symbol for a position in it to be opened or added to; one or more",
     )
     entries: Literal["net", "each"] = Field(
         "net",

@@ -61,6 +61,16 @@ class Target(Frozen):
         return self
 
 
+class Report(Frozen):
+    """What people are shown beside what was decided; it decides nothing."""
+
+    factors: tuple[str, ...] = Field(
+        (),
+        max_length=30,
+        description="factors that the page of a session and `nightdesk status` show by symbol",
+    )
+
+
 class Routes(Frozen):
     """Which routes an alert takes, by its level; where a route leads is set outside the book."""
 

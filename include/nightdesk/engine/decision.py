@@ -27,7 +27,7 @@ from nightdesk.engine.bundling import (
     without_strangers,
 )
 from nightdesk.engine.desk import Desk
-from nightdesk.engine.exits import Cause, causes, distances_after, exits, filtered
+from nightdesk.engine.exits import Cause, barred, causes, distances_after, exits, filtered
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
@@ -209,7 +209,9 @@ def targets(desk: Desk, state: State, day: Day) -> Targets:
     wanted = _keep(day.quarantined, wanted, held)
     whole = desk.units.toward_zero(wanted)
     cause = causes(wanted, whole, held, ended, day)
+    wanted, cause, forbidden = barred(desk, day, wanted, held, cause, bundles)
     wanted, cause, dropped = filtered(desk, day, wanted, held, asked.confidence, cause, bundles)
+    dropped = (*forbidden, *dropped)
     unscaled = Unscaled(wanted, worth, nav, day.returns)
     limit = desk.book.portfolio.volatility_target
     scale = limit / unscaled.volatility if limit is not None and unscaled.volatility > limit else 1.0

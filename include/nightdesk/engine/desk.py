@@ -22,6 +22,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import StrategyEntry
+from nightdesk.engine.entry_conditions import EntryConditions
 from nightdesk.orders.fills import FillTerms, fill_terms
 from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
@@ -89,7 +90,7 @@ class Desk:
     rules : tuple of Rule
         In the order of the gate.
     factor_names : tuple of str
-        Every factor that strategies, their exit plans and sizing ask for, sorted.
+        Every factor that strategies, exit plans, sizing, rules and conditions on entries ask for, sorted.
     look_back : int
         Sessions of bars that the longest of them needs.
     max_weight, volatility_target : ndarray of shape (n_symbols,)
@@ -106,6 +107,10 @@ class Desk:
         How its orders are filled on paper.
     stops : mapping of symbol to Stop
         Empty where the book has no rule on stops.
+    reported : tuple of str
+        Factors that people are shown and that decide nothing.
+    entry_conditions : EntryConditions
+        What must hold for entries; empty where the book says nothing.
     """
 
     book: Book
@@ -123,6 +128,8 @@ class Desk:
     unit_of: Mapping[str, Decimal]
     fill_terms: FillTerms
     stops: Mapping[str, Stop]
+    entry_conditions: EntryConditions
+    reported: tuple[str, ...]
 
     @cached_property
     def symbols(self) -> tuple[str, ...]:
@@ -333,8 +340,8 @@ def resolve(book: Book) -> Desk:
     ------
     Refused
         When a strategy, sizing method, factor, rule or accrual is unknown, a parameter is unknown or
-        impossible, a strategy cannot trade the book's symbols, or it sells short in a book without a margin,
-        with the path of the key.
+        impossible, a condition on entries cannot be read, a strategy cannot trade the book's symbols, or it
+        sells short in a book without a margin, with the path of the key.
     """
     made = {
         name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
@@ -358,13 +365,17 @@ def resolve(book: Book) -> Desk:
     plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
     wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
+    conditions = EntryConditions.of(book)
+    wanted |= set(conditions.factors)
     accounting.accruals_of(book)
     _refuse_shared_margin(book)
     _check(book, rules)
     instruments = book.universe.values()
     names = tuple(sorted(wanted))
-    _refuse_another_clock(book, made, names)
-    _refuse_unread_facts(book, names)
+    reported = _reported(book)
+    every = tuple(dict.fromkeys((*names, *reported)))
+    _refuse_another_clock(book, made, every)
+    _refuse_unread_facts(book, every)
     _refuse_learning_from_members(book, made)
     return Desk(
         book=book,
@@ -384,6 +395,8 @@ def resolve(book: Book) -> Desk:
         unit_of={symbol: one.unit for symbol, one in book.universe.items()},
         fill_terms=fill_terms(book),
         stops=_stops(book, rules),
+        entry_conditions=conditions,
+        reported=reported,
     )
 
 
@@ -502,6 +515,18 @@ def _refuse_shared_margin(book: Book) -> None:
             f"universe.{margined[0]}: a perpetual is held by one strategy, whose profit its account "
             f"realises, and the book has {len(book.strategies)}: give it a book of its own"
         )
+
+
+def _reported(book: Book) -> tuple[str, ...]:
+    """The factors that its pages show, each once and without blanks."""
+    names = ("".join(one.split()) for one in book.report.factors)
+    out = tuple(dict.fromkeys(names))
+    for name in out:
+        try:
+            factors.resolve(name)
+        except Refused as error:
+            raise Refused(f"report.factors: {error}") from error
+    return out
 
 
 def _stops(book: Book, rules: Sequence[Rule]) -> dict[str, Stop]:

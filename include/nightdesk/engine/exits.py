@@ -22,7 +22,7 @@ from nightdesk.portfolio.filters import (
     entries_by_confidence,
     one_entry_a_symbol,
 )
-from nightdesk.risk import correlations
+from nightdesk.risk import correlations, without_entries
 from nightdesk.strategies.strategy import Codes, SignalAction, actions
 
 
@@ -78,8 +78,10 @@ def sessions_held(calendar: str, entered: date, session: date) -> int:
     return known.index(session) - known.index(entered) + 1
 
 
-def dropped_words(filter_name: str, other: str, value: float, limit: float) -> str:
+def dropped_words(filter_name: str, other: str, value: float, limit: float, words: str | None = None) -> str:
     """Why a filter took an entry away; the arguments are those of `nightdesk.portfolio.Dropped`, by name."""
+    if words:
+        return words
     if filter_name == "superseded":
         return f"superseded by {other}: its confidence is {limit:.2f}, of this entry {value:.2f}"
     if filter_name == "bundle":
@@ -88,6 +90,16 @@ def dropped_words(filter_name: str, other: str, value: float, limit: float) -> s
             f"a unit of the bundle has {limit:g}"
         )
     return f"correlated {value:.2f} with {other}, at most {limit:.2f}"
+
+
+def other_of(desk: Desk, dropped: Dropped) -> str:
+    """What took an entry away, by name: a strategy, a symbol, or a condition as the book has it."""
+    if dropped.filter == "superseded":
+        return tuple(desk.strategies)[dropped.other]
+    if dropped.filter == "condition":
+        strategy = tuple(desk.strategies)[dropped.strategy]
+        return desk.entry_conditions.of_strategy[strategy][dropped.other].text
+    return desk.symbols[dropped.other]
 
 
 class Cause(IntEnum):
@@ -104,6 +116,7 @@ class Cause(IntEnum):
     BUNDLE = 8
     UNEVEN = 9
     KEPT = 10
+    CONDITION = 11
 
 
 #: Of an average that was rounded to a price's step, a share is met though its last bits say no.
@@ -180,6 +193,36 @@ def causes(wanted: Floats, whole: Floats, held: Floats, ended: Codes, day: Day) 
         np.copyto(out, Cause.SIGNAL, where=left & against)
     opens = opened(held, whole)
     return np.where(opens, np.int8(Cause.OPENS), out) if np.count_nonzero(opens) else out
+
+
+def barred(
+    desk: Desk, day: Day, wanted: Floats, held: Floats, cause: Codes, bundles: Bundles | None = None
+) -> tuple[Floats, Codes, tuple[Dropped, ...]]:
+    """What is wanted and why without what conditions of the book forbid to enter, and what that took away.
+
+    It is an entry, or an addition, of a whole unit at least; what reduces stays as it is, and of what turns
+    round the first half. Of a bundle of which one leg may not be opened, none is.
+    """
+    if day.barred is None or not np.count_nonzero(day.barred.code):
+        return wanted, cause, ()
+    kept = without_entries(wanted, held)
+    gone = (day.barred.code != 0) & (kept != wanted)
+    if not np.count_nonzero(gone):
+        return wanted, cause, ()
+    whole = desk.units.toward_zero(wanted) != desk.units.toward_zero(kept)
+    dropped = [
+        Dropped(s, n, "condition", day.barred.place(s, n), 0.0, 1.0, day.barred.words(s, n))
+        for s, n in np.argwhere(gone & whole).tolist()
+    ]
+    opens, left = cause == Cause.OPENS, np.where(gone, kept, wanted)
+    why = np.where(gone & opens, np.int8(Cause.CONDITION), cause)
+    if bundles is not None:
+        legs = with_their_legs(dropped, opens, bundles, wanted)
+        for one in legs:
+            left[one.strategy, one.symbol] = kept[one.strategy, one.symbol]
+            why[one.strategy, one.symbol] = Cause.BUNDLE
+        dropped += legs
+    return left, why, tuple(dropped)
 
 
 def filtered(

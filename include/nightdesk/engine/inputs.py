@@ -18,6 +18,7 @@ from nightdesk.core.contracts import unit_value
 from nightdesk.core.panel import Floats
 from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
+from nightdesk.engine.entry_conditions import Barred
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
 from nightdesk.portfolio import Bundles, Dropped, portfolio_volatility
@@ -214,6 +215,8 @@ class Day:
         The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
     member : bool ndarray of shape (n_symbols,), or True
         Who is a member of the universe in this session; True in a book that lists its symbols.
+    barred : Barred or None
+        Entries that a condition of the book forbids; None in a book without any.
     entries_allowed, entries_reason
         False, with the reason, where benchmark or volatility index are too old to open anything.
     made : DayTerms or None
@@ -246,6 +249,7 @@ class Day:
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
     member: Flags | Literal[True] = True
+    barred: Barred | None = None
     made: InitVar[DayTerms | None] = None
     _made: DayTerms | None = field(init=False, compare=False, repr=False)
 

@@ -23,6 +23,7 @@ from nightdesk.core.panel import Action, Floats
 from nightdesk.core.withheld import BadOpens
 from nightdesk.engine.day_terms import DayTerms
 from nightdesk.engine.desk import Desk
+from nightdesk.engine.entry_conditions import BarredSessions
 from nightdesk.engine.inputs import Day, Flags
 from nightdesk.orders.fills import FillBars
 from nightdesk.orders.order import Cross
@@ -196,8 +197,15 @@ class Market:
             bundle=None if self.bundle is None else self.bundle[t],
             ratio=None if self.ratio is None else self.ratio[t],
             member=True if self.member is None else self.member[t],
+            barred=None if self._barred is None else self._barred.row(t),
             made=self._terms.row(t),
         )
+
+    @cached_property
+    def _barred(self) -> BarredSessions | None:
+        """Entries that conditions of the book forbid, of all sessions."""
+        conditions = self.desk.entry_conditions
+        return conditions.barred(self.view, tuple(self.desk.strategies)) if conditions else None
 
     @cached_property
     def _terms(self) -> DayTerms:

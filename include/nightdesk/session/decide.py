@@ -11,6 +11,7 @@ from nightdesk import engine
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, State, Targets
+from nightdesk.engine.exits import other_of
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
 from nightdesk.portfolio import Bundles, Dropped
@@ -61,7 +62,9 @@ def targets(context: Context) -> StepOutcome:
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
             changes = int((wanted.quantity != wanted.held).any(axis=0).sum())
-            save.done(changes=changes, scale=f"{wanted.scale:.4f}")
+            barred = sum(one.filter == "condition" for one in wanted.dropped)
+            told = {"barred": barred} if context.desk.entry_conditions else {}
+            save.done(changes=changes, scale=f"{wanted.scale:.4f}", **told)
         return save.outcome()
 
 
@@ -191,15 +194,14 @@ def _bundles(context: Context) -> Bundles | None:
 
 def _dropped_row(context: Context, dropped: Dropped) -> dict[str, Any]:
     """An entry that a filter took away, as its table holds it."""
-    strategies, symbols = tuple(context.desk.strategies), context.book.symbols
-    others = strategies if dropped.filter == "superseded" else symbols
     return {
-        "strategy": strategies[dropped.strategy],
-        "symbol": symbols[dropped.symbol],
+        "strategy": tuple(context.desk.strategies)[dropped.strategy],
+        "symbol": context.book.symbols[dropped.symbol],
         "filter": dropped.filter,
-        "other": others[dropped.other],
+        "other": other_of(context.desk, dropped),
         "observed": dropped.value,
         "filter_limit": dropped.limit,
+        "words": dropped.words or None,
     }
 
 

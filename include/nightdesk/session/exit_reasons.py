@@ -28,6 +28,7 @@ PLAIN = {
     Cause.SUPERSEDED: "superseded by another entry",
     Cause.CORRELATED: "moves with another symbol",
     Cause.UNEVEN: UNEVEN_WORDS,
+    Cause.CONDITION: "a condition on entries does not hold",
 }
 
 
@@ -85,4 +86,4 @@ def ends_of(context: Context) -> dict[tuple[str, str], str]:
 
 def dropped_of(row: Mapping[str, Any]) -> str:
     """Why a filter took away the entry of a row of the session's dropped entries."""
-    return dropped_words(row["filter"], row["other"], row["observed"], row["filter_limit"])
+    return dropped_words(row["filter"], row["other"], row["observed"], row["filter_limit"], row["words"])

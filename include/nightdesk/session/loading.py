@@ -18,7 +18,7 @@ from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.session.checked import as_stored
 from nightdesk.session.context import Context
 from nightdesk.session.risk_state import risk_before, session_facts
-from nightdesk.session.signals import session_factors
+from nightdesk.session.signals import session_factors, session_view
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import (
     bundles_before,
@@ -81,8 +81,10 @@ def session_day(context: Context) -> Day:
     direction, side, confidence = read_signals(*asked)
     previous_direction, previous_side = directions_before(*asked)
     bundle, ratio = said_bundles(*asked) if context.desk.has_bundles else (None, None)
+    conditions = context.desk.entry_conditions
     return replace(
         day,
+        barred=conditions.barred(session_view(context), names).row(0) if conditions else None,
         bundle=bundle,
         ratio=ratio,
         factors=session_factors(context),

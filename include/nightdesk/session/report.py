@@ -39,6 +39,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.contract_notices import early_ends
 from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
+from nightdesk.session.factors_shown import factors_shown
 from nightdesk.session.ingest import bar_sources, is_sample
 from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
@@ -236,6 +237,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         dry_run=context.dry_run,
         bands=tuple(one.words for one in placed(conn, book, as_of)),
         left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, as_of)),
+        factors=factors_shown(conn, book, as_of),
         checks_run=len(findings),
         data_docs=data_docs_link(context),
         code_version=run.code_version,

@@ -19,14 +19,18 @@ from nightdesk.session.reading_ahead import signals_asks
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import STORED_SIDES, factor_set, read_factors
+from nightdesk.store.run_rows import sealed_because
 from nightdesk.strategies import LearningStrategy, Signals, Strategy, View
 from nightdesk.strategies.bundle_signals import check_bundles
 from nightdesk.strategies.strategy import BAR
 
 
 def factors(context: Context) -> StepOutcome:
-    """The desk's own factors and those that the book needs, of every symbol at the session."""
-    names = tuple(dict.fromkeys((*STANDARD, *context.desk.factor_names)))
+    """The desk's own factors, those that the book needs and shows, of every symbol at the session.
+
+    A sealed session keeps the list that it has: what pages show may change, and is no difference of it.
+    """
+    names = _listed(context)
     panel, told = context.usable_panel(), context.sentiment()
     book = context.book
     values = compute(
@@ -49,6 +53,17 @@ def factors(context: Context) -> StepOutcome:
         heard = {} if told is None else {"headlines": int(told.count[-1].sum())}
         save.done(symbols=len(rows), factors=len(names), **heard)
     return save.outcome()
+
+
+def _listed(context: Context) -> tuple[str, ...]:
+    """The factors to be stored, by name; of a sealed session those that it has."""
+    desk, book, as_of = context.desk, context.book.name, context.as_of
+    decide = (*STANDARD, *desk.factor_names)
+    if sealed_because(context.conn, book, as_of) is not None:
+        kept = tuple(read_factors(context.conn, book, as_of, context.book.symbols))
+        if set(decide) <= set(kept):
+            return kept
+    return tuple(dict.fromkeys((*decide, *desk.reported)))
 
 
 def _sentiments(context: Context, told: Sentiment) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.factors import resolve
 from nightdesk.strategies.comparing import Flags, above, at_most, below
-from nightdesk.strategies.strategy import BAR, CLOSE
+from nightdesk.strategies.strategy import BAR, CLOSE, View
 
 Value = Callable[[str], Floats]
 #: The value of an expression; numbers are arrays or, where they are written out, floats.
@@ -133,6 +133,14 @@ def amount(text: str) -> WrittenNumber:
     reader = _Reader(text)
     value = reader.number(reader.tree)
     return WrittenNumber(reader.text, tuple(reader.names), value)
+
+
+def operand_values(view: View, name: str) -> Floats:
+    """The values of an operand, of shape (n_sessions, n_symbols)."""
+    if name == VIX:
+        return np.broadcast_to(view.vix[:, None], view.close.shape)
+    bar_or_factor: Floats = getattr(view, name) if name in BAR else view.factors[name]
+    return bar_or_factor
 
 
 class _Reader:

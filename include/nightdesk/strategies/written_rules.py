@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from nightdesk.core.errors import Refused
-from nightdesk.core.fields import Frozen
+from nightdesk.core.fields import Conditions, Frozen
 from nightdesk.core.panel import Floats
 from nightdesk.strategies.comparing import Flags, above
-from nightdesk.strategies.condition import VIX, WrittenCondition, WrittenNumber, amount, condition
+from nightdesk.strategies.condition import (
+    VIX,
+    WrittenCondition,
+    WrittenNumber,
+    amount,
+    condition,
+    operand_values,
+)
 from nightdesk.strategies.strategy import (
     BAR,
     CLOSE,
@@ -49,13 +56,6 @@ class WrittenClause(IntEnum):
     BOTH_LEFT = 4
     NOT_SURE = 5
     FIRST = 10
-
-
-def _one_or_many(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Conditions = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class WrittenRules(Strategy):
 
     def signals(self, view: View) -> Signals:
         """Signals of every session and symbol; strength is 1 of a purchase, -1 of a sale, else 0."""
-        value = partial(_value, view)
+        value = partial(operand_values, view)
         found = _FoundOfAll(*(_found(case, view, value) for case in self.cases))
         sure = np.broadcast_to(np.asarray(self.confidence.value(value), dtype=np.float64), view.close.shape)
         decisive = _decisive(found, above(sure, 0.0))
@@ -259,14 +259,6 @@ def _read(key: str, text: str, read: Callable[[str], object]) -> None:
         read(text)
     except Refused as error:
         raise ValueError(f"{key}: {error}") from error
-
-
-def _value(view: View, name: str) -> Floats:
-    """The values of an operand, of shape (n_sessions, n_symbols)."""
-    if name == VIX:
-        return np.broadcast_to(view.vix[:, None], view.close.shape)
-    bar_or_factor: Floats = getattr(view, name) if name in BAR else view.factors[name]
-    return bar_or_factor
 
 
 def _found(case: Case, view: View, value: Callable[[str], Floats]) -> CaseFound:

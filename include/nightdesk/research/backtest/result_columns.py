@@ -180,12 +180,13 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         **_STRATEGY,
         **_SYMBOL,
         "filter": (
-            "`superseded` by a more confident entry in the same symbol, or `correlated` with another symbol"
+            "`superseded` by a more confident entry in the same symbol, `correlated` with another symbol, "
+            "`bundle` where another leg is not opened, or `condition` where one on entries does not hold"
         ),
-        "other": "that strategy, or that symbol",
-        "value": "confidence of the entry; correlation",
-        "limit": "confidence of the other; limit of the correlation",
-        "words": "both as a sentence",
+        "other": "that strategy, that symbol, or that condition",
+        "value": "confidence of the entry; correlation; units of the other leg; 0 of a condition",
+        "limit": "confidence of the other; the correlation's limit; units a bundle; 1 of a condition",
+        "words": "all of it as a sentence",
     },
     "risk": {
         **_KEY,

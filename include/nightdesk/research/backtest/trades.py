@@ -17,6 +17,7 @@ from nightdesk.engine.exits import (
     age_words,
     bundle_words,
     dropped_words,
+    other_of,
     sessions_held,
     stop_words,
     target_words,
@@ -138,7 +139,7 @@ def dropped_rows(result: Result) -> Iterator[Row]:
     strategies, symbols = tuple(result.desk.strategies), result.desk.symbols
     for one in result.decided:
         for gone in one.targets.dropped:
-            other = (strategies if gone.filter == "superseded" else symbols)[gone.other]
+            other = other_of(result.desk, gone)
             yield (
                 *result.when(one),
                 strategies[gone.strategy],
@@ -147,5 +148,5 @@ def dropped_rows(result: Result) -> Iterator[Row]:
                 other,
                 gone.value,
                 gone.limit,
-                dropped_words(gone.filter, other, gone.value, gone.limit),
+                dropped_words(gone.filter, other, gone.value, gone.limit, gone.words),
             )
