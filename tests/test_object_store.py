@@ -9,7 +9,7 @@ import pytest
 from tests.fakes import s3
 
 from nightdesk import object_store
-from nightdesk.core.errors import Refused
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.object_store import copied, written_whole
 
 Store = dict[str, str]
@@ -108,8 +108,13 @@ def test_without_keys_or_with_wrong_ones_it_says_so_and_shows_none(store: Store,
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes into any folder")
 def test_a_folder_that_may_not_be_written_is_refused(tmp_path: Path, store: Store) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(OSError, match="Permission"):
+    with pytest.raises(Refused, match=r"a\.csv cannot be written: Permission"):
         write(str(tmp_path / "a.csv"), b"x", store)
+
+
+def test_a_place_that_no_file_may_take_is_named_as_it_was_given(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(Refused, match=r"^/proc/a\.csv cannot be written: "):
+        write("/proc/a.csv", b"x", store)
 
 
 def test_a_store_that_does_not_answer_is_given_up(
@@ -119,5 +124,5 @@ def test_a_store_that_does_not_answer_is_given_up(
     monkeypatch.setattr(object_store, "ANSWER_SECONDS", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(Refused, match="s3://desk/back: could not be read"):
+        with pytest.raises(Transient, match="s3://desk/back: could not be read now"):
             copied("s3://desk/back", tmp_path, store | {"AWS_ENDPOINT_URL": address})

@@ -17,7 +17,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from nightdesk.core.errors import Refused
+from nightdesk.core.errors import Refused, Transient
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -29,6 +29,12 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 
 #: Bytes that are copied at once.
 PIECE = 1 << 20
+
+#: What the client says of faults that pass, such as a store that does not answer.
+_PASSING = (
+    "NETWORK_CONNECTION", "REQUEST_TIMEOUT", "SLOW_DOWN", "THROTTLING", "SERVICE_UNAVAILABLE",
+    "INTERNAL_FAILURE", "HTTP status 5", "Timeout", "timed out",
+)  # fmt: skip
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
@@ -45,7 +51,9 @@ def written_whole(place: str, environ: Mapping[str, str] | None = None) -> Itera
     Raises
     ------
     Refused
-        When the place cannot be written: no such bucket or folder, no keys, read-only, no answer in time.
+        When the place cannot be written: no such bucket or folder, no keys, read-only.
+    Transient
+        When the store fails for a passing reason, or does not answer in time.
     """
     if not is_remote(place):
         with _written_beside(Path(place)) as file:
@@ -68,7 +76,9 @@ def copied(place: str, cache: Path, environ: Mapping[str, str] | None = None) ->
     Raises
     ------
     Refused
-        When there is nothing, or the store refuses or does not answer.
+        When there is nothing, or the store refuses.
+    Transient
+        When the store fails for a passing reason, or does not answer in time.
     """
     from pyarrow.fs import FileSelector, FileType
 
@@ -120,6 +130,10 @@ def _written_beside(path: Path) -> Iterator[Any]:
         with part.open("wb") as file:
             yield file
         part.replace(path)
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be written: {error.strerror or error}. Make room there, or name another place"
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -175,4 +189,6 @@ def _told(place: str, done: str) -> Iterator[None]:
         yield
     except OSError as error:
         words = str(error).splitlines()[0][:300]
+        if any(one in words for one in _PASSING):
+            raise Transient(f"{place}: could not be {done} now, and may be later: {words}") from error
         raise Refused(f"{place}: could not be {done}: {words}") from error

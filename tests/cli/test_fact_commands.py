@@ -93,15 +93,20 @@ def test_ingest_brings_facts_of_a_span_and_feeds_tells_of_their_source(nightdesk
     (tmp_path / "macro.csv").write_text("series,period,value\nDGS10,2024-03-01,4.2\nDGS10,2024-03-04,4.22\n")
     tree = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())
     tree |= {
-        "feeds": {"daily": ["sample"], "macro": [f"files:{tmp_path}"]},
+        "feeds": {"daily": ["tiingo", "sample"], "macro": [f"files:{tmp_path}"]},
         "macro": {"series": ["DGS10", "DFF"]},
     }
     book = tmp_path / "multi_asset.yaml"
     book.write_text(yaml.safe_dump(tree))
     told = nightdesk.document("ingest", book, "--from", "2024-03-01", "--to", "2024-03-05")["facts"]
     assert (told["facts"], told["new_facts"], told["missing_facts"]) == (2, 2, "macro DFF")
+    assert (
+        "source tiingo failed: it has no key: set NIGHTDESK_ACCOUNT_TIINGO_KEY"
+        in nightdesk("ingest", book, "--from", "2024-03-01", "--to", "2024-03-05").stdout
+    )
     text = nightdesk("ingest", book, "--from", "2024-03-01", "--to", "2024-03-05").stdout
     assert "2 facts beside prices, 0 of them new, 0 versions of known ones" in text
-    assert "without facts: macro DFF" in text
+    assert "without facts: macro DFF: files" in text
+    assert f"{tmp_path}/macro.csv has no macro of DFF from 2024-03-01 to 2024-03-05" in text
     rows = json.loads(nightdesk("feeds", "--json").stdout)["feeds"]
     assert {row["source"]: row["status"] for row in rows}["macro:files"] == "healthy"

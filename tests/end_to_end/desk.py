@@ -22,6 +22,7 @@ from tests.end_to_end.project import BOOK, INCEPTION, lay_out
 from tests.fakes.yahoo import FakeYahoo
 
 from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.feeds.vendor_pools import POOLS
 from nightdesk.machine import postgres
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.cluster import SUPERUSER
@@ -236,7 +237,8 @@ def whole_desk(
         airflow = Airflow(home, addresses, environ)
         try:
             airflow.start()
-            airflow.ensure_pool("feeds", 4, "tasks that ask a market data vendor")
+            for pool in POOLS:
+                airflow.ensure_pool(*pool)
             desk = Desk(airflow, home, addresses, vendor)
             for book in books:
                 desk.switch_on(book, rhythm)

@@ -23,7 +23,10 @@ FIRST, FAULTY, HEALED = date(2025, 1, 3), date(2025, 1, 6), date(2025, 1, 7)
 #: The history of all books begins here.
 _SINCE = date(2023, 6, 1)
 _HOURS_SINCE = date(2024, 10, 1)
-FEEDS = {"daily": ["polygon", "alpaca", "yahoo"], "compare_with": "yahoo"}
+SHARES = ["polygon", "alpaca", "yahoo"]
+FEEDS = {"daily": SHARES, "compare_with": "yahoo"}
+#: Of a book with coins.
+FEEDS_WITH_COINS = FEEDS | {"daily": {"crypto": ["binance", "alpaca"], "default": SHARES}}
 
 
 def universe_of(book: str) -> tuple[str, ...]:
@@ -41,7 +44,10 @@ def lay_out_vendors(root: Path) -> None:
     trees: dict[str, Any] = {HOURLY: hours}
     for name in (MULTI, EQUITY):
         tree = yaml.safe_load((ROOT / "books" / f"{name}.yaml").read_text())
-        trees[name] = tree | {"inception": FIRST, "feeds": FEEDS | _news_of(tree)}
+        trees[name] = tree | {
+            "inception": FIRST,
+            "feeds": (FEEDS_WITH_COINS if name == MULTI else FEEDS) | _news_of(tree),
+        }
     for name, tree in trees.items():
         (root / "books" / f"{name}.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
 

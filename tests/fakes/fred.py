@@ -50,6 +50,10 @@ class FakeFred(ScriptedServer):
         """A value of a period, in all vintages from a day on until another value is told."""
         self._versions[series][period][since] = value
 
+    def forget(self) -> None:
+        """It has told nothing."""
+        self._versions.clear()
+
     def leave_out(self, series: str, period: date, since: date) -> None:
         """A period is in no vintage from a day on."""
         self._versions[series][period][since] = None

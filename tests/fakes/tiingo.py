@@ -46,16 +46,21 @@ class Listed:
                 "low": low,
                 "open": opened,
                 "volume": volume,
-                "adjClose": close / 2,
-                "adjHigh": high / 2,
-                "adjLow": low / 2,
-                "adjOpen": opened / 2,
-                "adjVolume": volume * 2,
+                "adjClose": _times(close, 0.5),
+                "adjHigh": _times(high, 0.5),
+                "adjLow": _times(low, 0.5),
+                "adjOpen": _times(opened, 0.5),
+                "adjVolume": _times(volume, 2),
                 "divCash": (self.dividends or {}).get(day, 0.0),
                 "splitFactor": (self.splits or {}).get(day, 1.0),
             }
             for day, opened, high, low, close, volume in self.bars
         ]
+
+
+def _times(number: Any, factor: float) -> Any:
+    """An adjusted number; what is none stays as it is."""
+    return number * factor if isinstance(number, int | float) else number
 
 
 class FakeTiingo(ScriptedServer):

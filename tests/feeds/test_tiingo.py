@@ -232,12 +232,17 @@ def test_without_a_key_every_symbol_is_missing_and_says_what_to_set(server):
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("http://api.tiingo.com", "would send the key unencrypted"), ("tiingo", "must be https")],
+    [
+        ("http://api.tiingo.com", "would send the key unencrypted"),
+        ("tiingo", "must be https"),
+        ("https://me:hidden@api.tiingo.com", "without a login or a query, such as https://api"),
+    ],
 )
 def test_an_address_that_would_give_the_key_away_is_refused(url, words):
     environ = {"NIGHTDESK_ACCOUNT_TIINGO_KEY": KEY, "NIGHTDESK_ACCOUNT_TIINGO_URL": url}
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(Refused, match=words) as raised:
         feed_at(environ).fetch(["SPY"], FIRST, LAST)
+    assert "hidden" not in str(raised.value)
 
 
 def test_what_it_lacks_is_asked_of_the_next_feed(server, feed):

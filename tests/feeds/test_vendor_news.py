@@ -636,6 +636,7 @@ def test_a_feed_is_read_in_the_encoding_that_it_declares(encoding: str, start: s
         ("ftp://paper.example/feed", "expected the address of a feed with https://"),
         ("http://paper.example/feed", "expected the address of a feed with https://"),
         ("paper.example/feed", "expected the address of a feed with https://"),
+        ("http://me:hidden@paper.example/feed", "rss feed at paper.example: expected the address of a feed"),
         ("https://me:hidden@paper.example/feed", "its address holds a login, and a book holds no secret"),
         ("https://paper.example/feed?apikey=hidden", "its address holds apikey"),
     ],

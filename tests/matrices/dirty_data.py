@@ -56,16 +56,19 @@ PROMISED: dict[str, dict[str, str]] = {
         "*": "no bars: the server answered bars that are no numbers",
         "yahoo": "no bars: the server's chart cannot be read",
         "files": "refused: bars.csv, column close: found 'n/a', expected a number",
+        "tiingo": "no bars: the server answered prices that are no numbers",
     },
     "no price (NaN)": {
         "*": "warning: no_bar; dropped: 1 without open, high, low or close",
         "yahoo": "no bars: no bar since 2023-12-29",
+        "tiingo": "no bars: the server answered prices that are no numbers",
     },
     "no price (null)": {"*": "warning: no_bar; dropped: 1 without open, high, low or close"},
     "an infinite price": {
         "*": "warning: no_bar; dropped: 1 without open, high, low or close",
         "yahoo": "no bars: no bar since 2023-12-29",
         "files": "refused: bars.csv, column high: found inf, expected a finite number",
+        "tiingo": "no bars: the server answered prices that are no numbers",
     },
     "a price of 0": {"*": "quarantine: not_positive"},
     "a negative price": {"*": "quarantine: not_positive"},
@@ -96,6 +99,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "*": "no bars: the server answered two bars of 2024-08-01 04:00:00 UTC that di…",
         "yahoo": "no effect: the bars are as without it",
         "files": "refused: bars.csv: AAPL has two bars of 2024-08-01: keep one of them",
+        "tiingo": "no bars: the server answered two bars of 2024-08-01 that differ",
     },
     "a bar of a Saturday": {"*": "dropped: 1 on no session of the calendar"},
     "a bar of a holiday": {"*": "dropped: 1 on no session of the calendar"},
@@ -112,16 +116,22 @@ PROMISED: dict[str, dict[str, str]] = {
     "one session missing": {"*": "warning: no_bar"},
     "three sessions missing in a row": {"*": "quarantine: absent; warning: no_bar"},
     "one session in ten missing": {"*": "quarantine: missing_share; warning: no_bar"},
-    "an hour before the open": {"*": "dropped: 1 outside the hours of a session", "yahoo": "has no hours"},
+    "an hour before the open": {
+        "*": "dropped: 1 outside the hours of a session",
+        "yahoo": "has no hours",
+        "tiingo": "has no hours",
+    },
     "an hour told twice, differing": {
         "*": "no bars: the server answered two bars of 2024-11-04 14:30:00 UTC that di…",
         "yahoo": "has no hours",
         "files": "refused: bars.csv: AAPL has two bars of the hour to 2024-11-04 15:00:00 …",
+        "tiingo": "has no hours",
     },
     "an hour too early after the clocks change": {
         "*": "quarantine: h:missing_share; warning: h:no_bar; dropped: 10 outside the hours of a session",
         "yahoo": "has no hours",
         "files": "quarantine: h:missing_share; warning: h:no_bar; dropped: 5 outside the hours of a session",
+        "tiingo": "has no hours",
     },
 }
 

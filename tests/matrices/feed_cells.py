@@ -29,8 +29,8 @@ LEGEND = {
     "asked again, own": "so, after it was asked more often than in a good run",
     "second": "those of the next source are stored",
     "missing, told": "none are stored; a finding, an alert and the notes of the ingest say so",
-    "none": "there is no headline of the symbol, which is no fault",
-    "failed, told": "of headlines: the step says in its counts, and an alert, that the source failed",
+    "none": "there is no headline of the symbol, or no new fact, which is no fault",
+    "failed, told": "of headlines and facts: the step says in its counts, and an alert, that it failed",
     "Transient": "the step failed with a reason, Airflow tries it again; well again, it went through",
     "Refused": "the step failed with a reason and is not tried again; corrected, it went through",
     "–": "this vendor cannot answer so, or the answer was no worse for it",
@@ -73,7 +73,7 @@ def try_feed_cell(scene: FeedScene, fault: FeedFault, *, service: bool, once: bo
     if not trouble.met:
         return Cell("–")
     # Headlines of all symbols come in one answer.
-    together = service or (isinstance(scene, NewsScene) and not trouble.unknown)
+    together = service or (scene.together and not trouble.unknown)
     faulty = scene.awaited() if together else (scene.symbol,)
     wrong = _wrong(scene, tried, trouble, faulty)
     words = _words(scene, tried, faulty)
@@ -152,12 +152,12 @@ def _wrong(scene: FeedScene, tried: Attempt, trouble: LaidFault, faulty: tuple[s
         wrong.append(f"an error that is none of the desk's: {type(tried.error).__name__}: {tried.error}")
     if tried.error is not None:
         wrong += _left_behind(scene)
-        if scene.second or isinstance(scene, NewsScene):
+        if scene.second or scene.beside:
             wrong.append(f"the step failed though there is a good source: {tried.error}")
     else:
         wrong += _untold(scene, tried, trouble)
     missing = [one for one in scene.awaited() if one not in scene.found()]
-    if scene.second and missing:
+    if scene.second and missing and not (scene.beside and trouble.unknown):
         wrong.append(f"the good second source was not asked for {', '.join(missing)}")
     strange = [one for one in missing if one not in faulty]
     if strange and tried.error is None:
@@ -188,11 +188,12 @@ def _untold(scene: FeedScene, tried: Attempt, trouble: LaidFault) -> list[str]:
         f"{subject}\n{body}" for subject, body in scene.all_of("SELECT subject, body FROM nightdesk.alerts")
     )
     found = scene.found()
-    if isinstance(scene, NewsScene):
-        # That there is no headline of a symbol is no fault.
+    if scene.beside:
+        # That there is no headline of a symbol, and no new fact, is no fault.
         failed = any(one not in found for one in scene.awaited()) and not trouble.unknown
-        said = "news_failed" in tried.counts and "news:" in alerts
-        return ["headlines did not come, and nobody was told"] * (failed and not said and not scene.second)
+        said = scene.vendor.feed.partition(":")[0] in alerts
+        untold = failed and not (_says_failed(tried) and said) and not scene.second
+        return ["what comes beside the bars did not come, and nobody was told"] * untold
     findings = {
         symbol
         for (symbol,) in scene.all_of(
@@ -206,6 +207,11 @@ def _untold(scene: FeedScene, tried: Attempt, trouble: LaidFault) -> list[str]:
     ]
 
 
+def _says_failed(tried: Attempt) -> bool:
+    """Whether the counts of the step say that a source beside the bars gave nothing."""
+    return not {"news_failed", "facts_failed", "missing_facts"}.isdisjoint(tried.counts)
+
+
 def _words(scene: FeedScene, tried: Attempt, faulty: tuple[str, ...]) -> str:
     """What the desk did, as `LEGEND` has it."""
     if tried.error is not None:
@@ -213,7 +219,9 @@ def _words(scene: FeedScene, tried: Attempt, faulty: tuple[str, ...]) -> str:
     found = scene.found()
     sources = {found.get(one) for one in faulty}
     if isinstance(scene, NewsScene) and sources != {scene.vendor.feed}:
-        return "failed, told" if "news_failed" in tried.counts else "none"
+        return "failed, told" if _says_failed(tried) else "none"
+    if scene.beside and None in sources:
+        return "failed, told" if _says_failed(tried) else "none"
     if sources == {scene.vendor.feed}:
         return "asked again, own" if scene.waits else "own"
     if None in sources:

@@ -27,8 +27,8 @@ from tests.session.new_desk import new_desk
 
 from nightdesk import feeds
 from nightdesk.core.calendar import get_calendar
-from nightdesk.feeds import news_sources
-from nightdesk.session import steps
+from nightdesk.feeds import asking, news_sources
+from nightdesk.session import market_facts, steps
 from nightdesk.session.entry import open_context
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection
@@ -55,8 +55,11 @@ class FeedScene(ABC):
     """
 
     #: The symbol whose answers are bad where one is, and rows of a short page.
-    symbol: ClassVar[str]
+    symbol: str
     short_page: ClassVar[int]
+    #: Whether it comes beside the bars, and costs no session; and whether one answer is of all symbols.
+    beside: ClassVar[bool] = False
+    together: ClassVar[bool] = False
 
     book: Path
     #: The decision before, and the one at which the vendor is met.
@@ -68,8 +71,10 @@ class FeedScene(ABC):
 
     def __init__(self, vendor: Vendor, second: bool, folder: Path, url: str, walks: list[list[str]]) -> None:
         self.vendor, self.second, self.url = vendor, second, url
+        self.symbol = vendor.symbol or type(self).symbol
         self.waits: list[float] = []
         self.server = vendor.fake().__enter__()
+        self.feed = vendor.feed.format(url=self.server.url)
         self.long_page = getattr(self.server, "rows_a_page", 0)
         self.make(folder, walks)
         self.publish(self.first)
@@ -175,7 +180,9 @@ class FeedScene(ABC):
                 patch.delenv(name, raising=False)
             for name, value in environ.items():
                 patch.setenv(name, value)
-            patch.setattr(feeds, "make", partial(self._made, feeds.make, late))
+            patch.setattr(asking, "make", partial(self._made, asking.make, late))
+            made_facts = partial(self._made, market_facts.make_facts, late)
+            patch.setattr(market_facts, "make_facts", made_facts)
             patch.setattr(news_sources, "make_news", partial(self._made, news_sources.make_news, late))
             bounds = {"MOST_PAGES": MOST_PAGES, **({"WHOLE_SECONDS": WHOLE_SECONDS} if late else {})}
             for module in [one for key, one in sys.modules.items() if key.startswith("nightdesk.feeds.")]:
@@ -388,10 +395,15 @@ class HourScene(BarScene):
                 yield key, tuple(bar)  # type: ignore[misc]
 
 
+#: The symbols of which there is news, and by which word.
+KNOWN_BY = {"GLD": "bullion", "SPY": "composite", "QQQ": "technology"}
+
+
 class NewsScene(DayScene):
     """A small book with bars of a file and headlines of the vendor; three sessions later."""
 
     symbol, short_page = "GLD", 3
+    beside = together = True
 
     def make(self, folder: Path, walks: list[list[str]]) -> None:
         desk = new_desk(folder, self.url, walks)
@@ -402,8 +414,9 @@ class NewsScene(DayScene):
             get_calendar().open_at(small_desk.session(n)) + timedelta(hours=3) for n in (1, 4)
         )
         self.stories_file = folder / "headlines.csv" if self.second else None
-        sources = [self.vendor.feed, *([f"files:{self.stories_file}"] if self.second else [])]
+        sources = [self.feed, *([f"files:{self.stories_file}"] if self.second else [])]
         tree = yaml.safe_load(desk.book.read_text()) | {"feeds": {"daily": [desk.feed], "news": sources}}
+        tree["sentiment"] = {"keywords": {symbol: [word] for symbol, word in KNOWN_BY.items()}}
         desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
 
     def publish(self, as_of: datetime) -> None:
@@ -419,9 +432,9 @@ class NewsScene(DayScene):
     def told(self) -> list[tuple[datetime, str, str]]:
         """Headlines of some sessions, three a session."""
         return [
-            (small_desk.instant(number) - timedelta(hours=hours), symbol, f"{symbol} gains {number} {hours}")
+            (small_desk.instant(number) - timedelta(hours=hours), symbol, f"{word} gains {number} {hours}")
             for number in range(-3, 8)
-            for hours, symbol in ((1, "GLD"), (2, "SPY"), (3, "QQQ"))
+            for hours, (symbol, word) in enumerate(KNOWN_BY.items(), 1)
         ]
 
     def market(self, until: datetime) -> VendorMarket:
@@ -435,7 +448,7 @@ class NewsScene(DayScene):
         self.vendor.fill(self.server, VendorMarket({}, {}, told))
 
     def awaited(self) -> tuple[str, ...]:
-        return ("GLD", "SPY", "QQQ")
+        return tuple(KNOWN_BY)
 
     def stories(self) -> list[tuple[str, datetime, str, str]]:
         """All headlines of the store: symbol, instant, words, feed."""
@@ -447,19 +460,143 @@ class NewsScene(DayScene):
     def found(self) -> Mapping[str, str]:
         # Of those of the decision's own session; the second source's are not the vendor's.
         since = small_desk.instant(2)
-        newest = [(symbol, feed) for symbol, at, _, feed in self.stories() if since < at <= self.then]
+        newest = [
+            (
+                symbol,
+                self.vendor.feed if feed.partition("#")[0] == self.vendor.feed.partition(":")[0] else feed,
+            )
+            for symbol, at, _, feed in self.stories()
+            if since < at <= self.then
+        ]
         return dict(sorted(newest, key=lambda one: one[1] == self.vendor.feed))
 
     def invented(self, changed: bool) -> list[str]:
-        true = {(symbol, at, words) for at, symbol, words in self.told() if at <= self.then}
-        true |= {(symbol, at, "one more") for symbol, at, _ in true}
-        return [f"a headline that no source gave: {one}" for one in self.stories() if one[:3] not in true]
+        # A vendor may tell a headline by the end of its quarter of an hour.
+        true = {(symbol, words): at for at, symbol, words in self.told() if at <= self.then}
+        return [
+            f"a headline that no source gave: {(symbol, at, words, feed)}"
+            for symbol, at, words, feed in self.stories()
+            if words != "one more"
+            and not timedelta() <= at - true.get((symbol, words), at + timedelta(1)) <= timedelta(minutes=15)
+        ]
 
     def halved(self) -> list[str]:
         return []
 
 
-SCENES: Mapping[Fed, type[FeedScene]] = {Fed.DAYS: DayScene, Fed.HOURS: HourScene, Fed.NEWS: NewsScene}
+#: Of each kind the subjects, with the numbers of a fact, and the head of a file of it.
+_OF_FACTS: Mapping[Fed, tuple[tuple[str, ...], tuple[float, ...], list[str]]] = {
+    Fed.MACRO: (("DGS10", "DFF"), (2.0,), ["series", "period", "value", "known_at"]),
+    Fed.POSITIONING: (
+        ("088691", "13874A"),
+        (300.0, 100.0, 900.0),
+        ["code", "report_date", "long", "short", "open_interest"],
+    ),
+}
+_ROWS_OF = {
+    Fed.MACRO: "SELECT series, period, source, value FROM nightdesk.macro",
+    Fed.POSITIONING: "SELECT code, report_date, source, long, short, open_interest "
+    "FROM nightdesk.positioning",
+}
+
+
+class FactScene(DayScene):
+    """A small book with bars of a file and facts of the vendor; three sessions later."""
+
+    beside = True
+
+    @property
+    def kind(self) -> Fed:
+        """The kind of the facts."""
+        return self.vendor.gives
+
+    def make(self, folder: Path, walks: list[list[str]]) -> None:
+        desk = new_desk(folder, self.url, walks)
+        self.book, self.walks, self.files, self.covered = desk.book, walks, [desk.bars], ()
+        self.first, self.then = small_desk.instant(0), small_desk.instant(3)
+        self.oldest, self.stamp_before, self.stamp = map(small_desk.session, (-15, 0, 3))
+        self.before, self.at = (
+            get_calendar().open_at(small_desk.session(n)) + timedelta(hours=3) for n in (1, 4)
+        )
+        self.symbol, self.together = self.awaited()[0], self.kind is Fed.POSITIONING  # type: ignore[misc]
+        self.facts_file = folder / "facts" / f"{self.kind}.csv" if self.second else None
+        sources = [self.feed, *([f"files:{self.facts_file.parent}"] if self.facts_file else [])]
+        tree = yaml.safe_load(desk.book.read_text())
+        tree["feeds"] = {"daily": [desk.feed], f"{self.kind}": sources}
+        if self.kind is Fed.MACRO:
+            tree["macro"] = {"series": list(self.awaited())}
+        else:
+            tree["positioning"] = {"codes": dict(zip(("GLD", "SPY"), self.awaited(), strict=True))}
+        desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+    def publish(self, as_of: datetime) -> None:
+        super().publish(as_of)
+        if self.facts_file is None:
+            return
+        self.facts_file.parent.mkdir(exist_ok=True)
+        day, head = get_calendar().session_of(as_of), _OF_FACTS[self.kind][2]
+        rows = [
+            [name, at, *numbers, *([""] if "known_at" in head else [])]
+            for name, at, numbers, since in self.told()
+            if since <= day
+        ]
+        with self.facts_file.open("w", newline="") as file:
+            csv.writer(file).writerows([head, *rows])
+
+    def told(self) -> list[tuple[str, date, tuple[float, ...], date]]:
+        """Facts of the sessions, or of their Tuesdays, each known from the next session, or Friday, on."""
+        subjects, numbers, _ = _OF_FACTS[self.kind]
+        found = []
+        for n in range(-20, 8):
+            day = small_desk.session(n)
+            of_week = self.kind is Fed.POSITIONING
+            if of_week and day.weekday() != 1:
+                continue
+            since = day + timedelta(days=3) if of_week else small_desk.session(n + 1)
+            for at, subject in enumerate(subjects):
+                found.append((subject, day, tuple(one + (n + 30 + at) / 10 for one in numbers), since))
+        return found
+
+    def serve(self, *, without: str | None = None, ahead: bool = False, other: bool = False) -> None:
+        today = (self.clock + timedelta(days=5) if ahead else self.clock).date()
+        told = [one for one in self.told() if one[3] <= today and one[0] != without]
+        self.vendor.fill(self.server, VendorMarket({}, {}, facts=told, today=today))
+
+    def awaited(self) -> tuple[str, ...]:
+        return _OF_FACTS[self.kind][0]
+
+    def rows_of(self) -> list[tuple[Any, ...]]:
+        """All facts of the store: subject, day, source, numbers."""
+        return self.all_of(_ROWS_OF[self.kind])
+
+    def found(self) -> Mapping[str, str]:
+        newest = max(day for _, day, _, since in self.told() if since <= self.stamp)
+        kind = self.vendor.feed
+        rows = sorted(self.rows_of(), key=lambda one: one[2] == kind)
+        return {subject: source for subject, day, source, *_ in rows if day >= newest}
+
+    def invented(self, changed: bool) -> list[str]:
+        true = {(subject, day): numbers for subject, day, numbers, _ in self.told()}
+        return [
+            f"a fact that no source gave: {(subject, day, source, numbers)}"
+            for subject, day, source, *numbers in self.rows_of()
+            if any(
+                abs(a - b) > 0.006
+                for a, b in zip(true.get((subject, day), (1e9,) * 3), numbers, strict=False)
+            )
+        ]
+
+    def halved(self) -> list[str]:
+        return []
+
+
+SCENES: Mapping[Fed, type[FeedScene]] = {
+    Fed.DAYS: DayScene,
+    Fed.HOURS: HourScene,
+    Fed.NEWS: NewsScene,
+    Fed.MACRO: FactScene,
+    Fed.POSITIONING: FactScene,
+}
 
 
 def _before(bar: MarketBar) -> MarketBar:

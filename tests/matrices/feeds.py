@@ -86,8 +86,8 @@ def _cells_of(scene: FeedScene, faults: Sequence[FeedFault], *, brief: bool) -> 
 def _takes(vendor: Vendor, fault: FeedFault, way: str, *, brief: bool) -> bool:
     if way == ONCE:
         return fault.single and not brief
-    # Headlines of all symbols come in one answer.
-    of_service = fault.only_service or vendor.gives is Fed.NEWS
+    # Headlines, and reports of positions, come in one answer of all.
+    of_service = fault.only_service or vendor.gives in (Fed.NEWS, Fed.POSITIONING)
     if brief:
         return (way == SERVICE) == of_service
     return way == SERVICE or not of_service

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from tests.fakes.alpaca_bars import FakeAlpacaBars
 from tests.fakes.polygon import FakePolygon, Ticker, at_midnight
+from tests.fakes.tiingo import FakeTiingo, Listed
 from tests.fakes.yahoo import Chart, FakeYahoo
 
 from nightdesk.core.calendar import get_calendar
@@ -131,6 +132,21 @@ class YahooVendor:
             yield YahooFeed(get_calendar(), now=lambda: now, base_url=fake.url, sleep=lambda seconds: None)
 
 
+class TiingoVendor:
+    """Over the wire, as Tiingo, which has no hours here."""
+
+    name = "tiingo"
+    minutes = 0
+
+    @contextmanager
+    def reading(self, market: PlantedMarket, folder: Path, now: datetime) -> Iterator[Feed]:
+        with FakeTiingo() as fake:
+            for symbol, bars in market.bars.items():
+                rows = [(one.day, *one.cells) for one in bars]
+                fake.tickers[symbol] = Listed(rows, splits=dict(market.splits.get(symbol, ())))
+            yield _asking("tiingo", now, fake.environ)
+
+
 class FilesVendor:
     """A file in a folder, as a person has it."""
 
@@ -155,7 +171,13 @@ class FilesVendor:
         yield feed
 
 
-VENDORS: tuple[TellingVendor, ...] = (PolygonVendor(), AlpacaVendor(), YahooVendor(), FilesVendor())
+VENDORS: tuple[TellingVendor, ...] = (
+    PolygonVendor(),
+    AlpacaVendor(),
+    YahooVendor(),
+    TiingoVendor(),
+    FilesVendor(),
+)
 
 
 def _asking(name: str, now: datetime, environ: Mapping[str, str]) -> Feed:

@@ -132,7 +132,7 @@ def written(tmp_path: Path, sentiment: object) -> Book:
     [
         (
             {"GDL": ["gold"]},
-            r"sentiment.keywords.GDL: is no symbol of this book's universe \(did you mean GLD\?\)",
+            r"sentiment.keywords.GDL: GDL is no symbol of this book's universe \(did you mean GLD\?\)",
         ),
         ({"GLD": ["gold", ""]}, r"keywords.GLD: found '', which holds no word"),
         ({"GLD": ["-"]}, r"keywords.GLD: found '-', which holds no word"),

@@ -82,3 +82,62 @@ def test_an_hourly_book_on_feeds_without_hours_is_refused_with_those_that_have_t
 ) -> None:
     with pytest.raises(Refused, match=message):
         read_book(write(schedule="hourly", feeds=feeds))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"feeds": {"daily": ["sample"], "news": ["polygon"]}},
+            r"multi_asset\.yaml: feeds\.news: there is no source of headlines 'polygon'",
+        ),
+        (
+            {"feeds": {"daily": ["sample"], "news": ["rss:ftp://paper.example/feed"]}},
+            r"multi_asset\.yaml: feeds\.news: rss:ftp://paper\.example/feed: expected the address of a feed",
+        ),
+        (
+            {"feeds": {"daily": ["sample"], "news": ["files:/nowhere/at/all"]}},
+            r"multi_asset\.yaml: feeds\.news: .*/nowhere/at/all",
+        ),
+        (
+            {"quality": {"expectations": "nowhere.yaml"}},
+            r"multi_asset\.yaml: quality\.expectations: found 'nowhere\.yaml', and there is no file ",
+        ),
+    ],
+)
+def test_a_source_or_file_that_is_not_there_is_refused_with_the_key_that_names_it(
+    write: Write, changed: dict[str, object], message: str
+) -> None:
+    with pytest.raises(Refused, match=message):
+        read_book(write(**changed))
+
+
+def _of(daily: list[str], **classes: str) -> dict[str, object]:
+    tree = yaml.safe_load((PROJECT / "books" / "multi_asset.yaml").read_text())["universe"]
+    named = {symbol: {"asset_class": kind, "max_weight": 0.01} for symbol, kind in classes.items()}
+    return {"feeds": {"daily": daily}, "universe": tree | named}
+
+
+@pytest.mark.parametrize(
+    ("daily", "symbol", "kind", "message"),
+    [
+        (["yahoo"], "BTC", "crypto", "found 'crypto', and at yahoo BTC is no pair against dollars"),
+        (["polygon", "alpaca"], "BTC", "crypto", "at polygon, alpaca BTC is no pair"),
+        (["yahoo"], "ETH-EUR", "crypto", "at yahoo ETH-EUR is no pair against dollars"),
+        (["yahoo"], "ETH-USD", "etf", "found 'etf', and ETH-USD is a pair of a coin at yahoo"),
+        (["binance", "yahoo"], "ETHUSDT", "equity", "is a pair of a coin at binance, yahoo"),
+    ],
+)
+def test_a_symbol_that_means_something_else_at_a_vendor_is_refused(
+    write: Write, daily: list[str], symbol: str, kind: str, message: str
+) -> None:
+    with pytest.raises(Refused, match=rf"universe\.{symbol}\.asset_class: .*{message}"):
+        read_book(write(**_of(daily, **{symbol: kind})))
+
+
+def test_pairs_of_a_vendor_and_names_of_files_of_ones_own_are_taken(write: Write, tmp_path: Path) -> None:
+    for symbol in ("ETH-USD", "ETH/USDC", "ETHUSDT"):
+        assert symbol in read_book(write(**_of(["binance", "yahoo"], **{symbol: "crypto"}))).symbols
+    bars = tmp_path / "bars.csv"
+    bars.write_text("date,symbol,open,high,low,close,volume\n2026-11-02,BTC,1,1,1,1,1\n")
+    assert "BTC" in read_book(write(**_of([f"files:{bars}", "sample"], BTC="crypto"))).symbols

@@ -130,3 +130,30 @@ def test_a_rate_that_is_stored_after_its_session_never_changes_it(desk: SmallDes
     told = desk.rows("SELECT body FROM nightdesk.alerts WHERE body LIKE '%%was booked at%%'")
     assert len(told) == 1
     assert f"the funding of {PERPETUAL} at 2022-03-03 08:00 UTC was booked at" in str(told[0])
+
+
+@pytest.mark.timeout(300)
+def test_a_book_that_goes_over_to_another_source_keeps_what_it_booked(desk: SmallDesk) -> None:
+    path = with_history(desk)
+    for number in range(4):
+        desk.run(number, inject=injected(desk, number))
+    with open_connection(desk.url) as conn:
+        before = funding(read_entries(conn, "small"))
+    assert before
+    other = path.with_name("other.csv")
+    write_rates(other, **{f"r{at:%d%H}": 2 * rate_of(at) for at in instants()})
+    desk.book.write_text(desk.book.read_text().replace(str(path), str(other)))
+    assert desk.run(4, inject=injected(desk, 4))["ingest"]["new_funding_rates"] > 0
+    with open_connection(desk.url) as conn:
+        after = funding(read_entries(conn, "small"))
+    assert {name: after[name] for name in before} == before
+    added = {name: one for name, one in after.items() if name not in before}
+    assert added
+    assert all(one.session == session(4) for one in added.values())
+    assert desk.rows("SELECT body FROM nightdesk.alerts WHERE body LIKE '%%was booked at%%'") == []
+    # what is booked from now on is booked by the new source
+    held = "SELECT price, quantity FROM nightdesk.positions WHERE session = %s AND symbol = %s"
+    price, quantity = (Decimal(str(one)) for one in desk.rows(held, session(3), PERPETUAL)[0])
+    for at in (at for at in instants() if instant(3) < at <= instant(4) and at not in (LATE, NEVER)):
+        booked = after[f"funding-{PERPETUAL}-{at:%Y%m%dT%H%M}"]
+        assert booked.cash == to_cents(-price * quantity * 2 * rate_of(at))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from functools import partial
 
 import pytest
 import yaml
@@ -15,10 +14,9 @@ from tests.session.small_desk import SmallDesk, instant, session
 from tests.session.test_quarantine import close_of, ordered
 from tests.session.vendor_day import VendorDay, vendors_of, with_vendors
 
-from nightdesk import feeds
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import NotYet
-from nightdesk.feeds import source_fault
+from nightdesk.feeds import asking, source_fault
 
 SOURCES = """
     SELECT DISTINCT source FROM nightdesk.bars JOIN nightdesk.symbols USING (symbol_id)
@@ -39,7 +37,8 @@ def vendors(desk: SmallDesk, walks: list[list[str]], monkeypatch: pytest.MonkeyP
         numbers = [float(one or 0) for one in cells]
         bars.setdefault(symbol, []).append((date.fromisoformat(day), *numbers))  # type: ignore[arg-type]
     tree = yaml.safe_load(desk.book.read_text())
-    tree["feeds"] = {"daily": ["polygon", "alpaca", desk.feed], "compare_with": desk.feed}
+    daily = {"crypto": ["binance", "alpaca"], "default": ["polygon", "alpaca", desk.feed]}
+    tree["feeds"] = {"daily": daily, "compare_with": desk.feed}
     desk.book.write_text(yaml.safe_dump(tree, sort_keys=False))
     with vendors_of(bars) as day:  # type: ignore[arg-type]
         yield day
@@ -67,13 +66,13 @@ def test_a_vendor_that_is_down_and_one_that_is_wrong_cost_one_symbol_one_session
 ) -> None:
     vendors.publish(instant(0))
     decide(desk, vendors, 0)
-    assert desk.rows(SOURCES, session(0)) == [("polygon",)]
+    assert desk.rows(SOURCES, session(0)) == [("binance",), ("polygon",)]
     symbol = ordered(desk)
 
     vendors.publish(instant(1), {ALPACA.feed: {(symbol, session(1)): 1.02}})
     vendors.be_down(POLYGON)
     decide(desk, vendors, 1)
-    assert desk.rows(SOURCES, session(1)) == [("alpaca",)]
+    assert desk.rows(SOURCES, session(1)) == [("alpaca",), ("binance",)]
     right, before = price_of(vendors, symbol, session(1)), price_of(vendors, symbol, session(0))
     told = alerts(desk)
     body = told[f"small {session(1)}: in quarantine: {symbol}"]
@@ -94,7 +93,7 @@ def test_a_vendor_that_is_down_and_one_that_is_wrong_cost_one_symbol_one_session
     vendors.publish(instant(2))
     vendors.heal()
     assert decide(desk, vendors, 2)["quality"]["quarantined"] == 0
-    assert desk.rows(SOURCES, session(2)) == [("polygon",)]
+    assert desk.rows(SOURCES, session(2)) == [("binance",), ("polygon",)]
     assert close_of(desk, symbol, session(1)) == right
     assert desk.rows(HELD, session(2), symbol) == [(quantity, price_of(vendors, symbol, session(2)))]
     told = alerts(desk)
@@ -136,7 +135,8 @@ def test_an_hourly_book_decides_by_the_hours_of_the_next_vendor_and_refuses_a_wr
         desk.until = at(number)
         desk.write()
         with monkeypatch.context() as patch:
-            patch.setattr(feeds, "make", partial(feeds.make, now=lambda: clock))
+            made = asking.make
+            patch.setattr(asking, "make", lambda name, **said: made(name, **{**said, "now": lambda: clock}))
             desk.run(number, last=last)
 
     of_hour = "SELECT DISTINCT source FROM nightdesk.bars_hourly WHERE bar_end = %s"

@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 from tests.fakes.loopback import Bad
-from tests.matrices.vendor_entries import ALPACA, POLYGON, MarketBar, Vendor, VendorMarket
+from tests.matrices.vendor_entries import ALPACA, BINANCE, POLYGON, MarketBar, Vendor, VendorMarket
 
 from nightdesk.core.calendar import get_calendar
 
-#: In the order in which the books ask them; a further vendor of coins is one more entry.
-SOURCES = (POLYGON, ALPACA)
+#: A further vendor is one more entry.
+SOURCES = (POLYGON, ALPACA, BINANCE)
 DOWN = Bad(500, "Internal Server Error")
 
 #: A symbol and a day.

@@ -94,7 +94,7 @@ def grid_of(panel: Panel, span: str = "month") -> list[date]:
 
 def from_row(panel: Panel, first: int) -> Panel:
     """The panel of a book whose origin is a later session."""
-    whole = {"symbols", "sentiment", "hours", "funding", "facts"}
+    whole = {"symbols", "sentiment", "hours", "funding", "facts", "named_from"}
     names = [one.name for one in fields(panel) if one.name not in whole]
     return replace(panel, **{name: getattr(panel, name)[first:] for name in names})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,8 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):
             asked, health = chosen.panel_symbols, Health(conn)
-            fetched = fetch_with_fallback(chain, asked, first, last, health).fetched
+            came = fetch_with_fallback(chain, asked, first, last, health)
+            fetched, failed = came.fetched, {k: v.last_error for k, v in came.health.items() if v.failures}
             if chosen.schedule.rhythm == "daily":
                 known = read_changes(conn, last, known_now(conn))
                 fetched = with_former_bars(chain, fetched, asked, first, last, health, known=known).fetched
@@ -115,7 +116,7 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         saved = save_market(conn, chosen, fetched.bars, fetched.actions, inception=inception)
         hours = _hour_counts(conn, chosen, first, last, inception, feed)
         news = _news_counts(conn, chosen, first, last)
-        facts = _fact_counts(conn, chosen, first, last)
+        facts, without = _facts_brought(conn, chosen, first, last)
     document = {
         "book": chosen.name,
         "from": first,
@@ -125,9 +126,11 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
         "missing": {symbol: str(reason) for symbol, reason in fetched.missing.items()},
         "dropped": dict(fetched.dropped),
         "passed_over": dict(fetched.passed_over),
+        "failed_sources": failed,
         "hours": hours,
         "news": news,
         "facts": facts,
+        "facts_left_out": without,
     }
     show(
         document,
@@ -138,9 +141,10 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
             *(f"without {symbol}: {reason}" for symbol, reason in fetched.missing.items()),
             *(f"{count:,} rows left out: {reason}" for reason, count in fetched.dropped.items()),
             *(f"not read: {file}: {why}" for file, why in fetched.passed_over.items()),
+            *(f"source {name} failed: {why}" for name, why in failed.items()),
             *_hour_lines(hours),
             *_news_lines(news),
-            *_fact_lines(facts),
+            *_fact_lines(facts, without),
         ],
     )
 
@@ -201,8 +205,10 @@ def _news_lines(news: Mapping[str, int | str]) -> Iterator[str]:
         yield f"news that sources have no more: {news['news_since']}"
 
 
-def _fact_counts(conn: Connection, book: Book, first: date, last: date) -> dict[str, int | str]:
-    """What became of the facts of a span of days; empty for a book that reads none."""
+def _facts_brought(
+    conn: Connection, book: Book, first: date, last: date
+) -> tuple[dict[str, int | str], list[dict[str, Any]]]:
+    """What became of the facts of a span of days, and what was left out; empty for a book that reads none."""
     import os
 
     from nightdesk.core.book_facts import fact_subjects
@@ -210,14 +216,15 @@ def _fact_counts(conn: Connection, book: Book, first: date, last: date) -> dict[
     from nightdesk.session.market_facts import bring_facts
 
     if not fact_subjects(book):
-        return {}
+        return {}, []
     with progress(f"fetching facts of {book.name}"):
-        return bring_facts(
+        brought = bring_facts(
             conn, book, lambda kind, name, some: [FactQuestion(some, first)], last, os.environ
-        ).counts()
+        )
+    return brought.counts(), brought.notes()
 
 
-def _fact_lines(facts: Mapping[str, int | str]) -> Iterator[str]:
+def _fact_lines(facts: Mapping[str, int | str], without: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     if facts:
         yield (
             f"{facts['facts']:,} facts beside prices, {facts['new_facts']:,} of them new, "
@@ -225,8 +232,16 @@ def _fact_lines(facts: Mapping[str, int | str]) -> Iterator[str]:
         )
     if "facts_failed" in facts:
         yield f"facts that did not come: {facts['facts_failed']}"
-    if "missing_facts" in facts:
-        yield f"without facts: {facts['missing_facts']}"
+    reasons: dict[str, list[str]] = {}
+    for note in without:
+        if note["kind"] == "dropped":
+            yield f"{note['rows']:,} facts left out: {note['subject']}"
+        else:
+            reasons.setdefault(note["detail"], []).append(note["subject"])
+    failed = str(facts.get("facts_failed", ""))
+    for reason, subjects in reasons.items():
+        told = reason.partition(": ")[2] in failed  # said above, of the source as a whole
+        yield f"without facts: {', '.join(subjects)}{'' if told else f': {reason}'}"
 
 
 def health_rows(conn: Connection) -> list[dict[str, Any]]:

@@ -315,7 +315,13 @@ def _read_named_expectations(path: Path, tree: dict[str, Any]) -> None:
     """Put what a file of expectations holds in the place of its name: a book is whole without other files."""
     quality = tree.get("quality")
     if isinstance(quality, dict) and isinstance(named := quality.get("expectations"), str):
-        tree["quality"] = {**quality, "expectations": read_expectations(path.parent / named)}
+        place = path.parent / named
+        if not place.exists():
+            raise Refused(
+                f"{path}: quality.expectations: found {named!r}, and there is no file {place}: write it, or "
+                "correct the name, which is seen from the book's file"
+            )
+        tree["quality"] = {**quality, "expectations": read_expectations(place)}
 
 
 def _set_key(path: Path, tree: dict[str, Any], key: str, value: Any) -> None:

@@ -218,7 +218,7 @@ def _keyword_faults(book: BookKeys) -> Iterator[str]:
         elif symbol not in book.universe:
             near = difflib.get_close_matches(symbol, book.universe, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            yield f"{where}: is no symbol of this book's universe{hint}"
+            yield f"{where}: {symbol} is no symbol of this book's universe{hint}: correct it, or add it there"
 
 
 def _contract_faults(book: BookKeys) -> Iterator[str]:

@@ -86,6 +86,7 @@ class AlphaVantageFacts(VendorFacts):
             self.name,
             self.part("URL") or ADDRESS,
             secrets={"apikey": key},
+            one_address=True,
             timeout=self.timeout,
             sleep=self.sleep,
         )

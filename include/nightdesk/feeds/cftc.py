@@ -84,6 +84,7 @@ class CftcFacts(VendorFacts):
             self.part("URL") or ADDRESS,
             headers={"X-App-Token": token} if token else {},
             access="its app token is unknown",
+            one_address=True,
             timeout=self.timeout,
             sleep=self.sleep,
         )

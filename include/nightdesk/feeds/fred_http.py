@@ -92,7 +92,13 @@ class FredLine:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._line = HttpLine(
-            "fred", url or ADDRESS, secrets={"api_key": key}, access=_ACCESS, timeout=timeout, sleep=sleep
+            "fred",
+            url or ADDRESS,
+            secrets={"api_key": key},
+            access=_ACCESS,
+            one_address=True,
+            timeout=timeout,
+            sleep=sleep,
         )
         self._sleep, self._asked = sleep, False
 

@@ -50,6 +50,9 @@ class HttpLine:
     verdict : callable, optional
         What the text of an answer says beyond its status, such as that a limit is used up; None where
         nothing.
+    one_address : bool
+        Whether all that is asked for has one address, so that a 404 says nothing of a single thing: the
+        service is another one by now.
     timeout : float
         Seconds for the connection, and for each next byte.
     sleep : callable
@@ -65,6 +68,7 @@ class HttpLine:
         headers: Mapping[str, str] | None = None,
         access: str = "its key is unknown, or may not do this",
         verdict: Callable[[str], SourceFault | None] | None = None,
+        one_address: bool = False,
         timeout: float = 15.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -72,8 +76,8 @@ class HttpLine:
         # A header's value may be a scheme and a key; no part of it holds what no header can carry.
         parts = [part for value in self._headers.values() for part in value.split(" ")]
         refuse_unsendable(what, *self._secrets.values(), *parts)
-        self._address = checked_address(what, address, address)
-        self._access, self._verdict = access, verdict
+        self._address = checked_address(what, address, "https://api.example.com")
+        self._access, self._verdict, self._one_address = access, verdict, one_address
         self._timeout, self._sleep = timeout, sleep
 
     def json(self, wanted: str, path: str, params: Mapping[str, Any] | None = None) -> Any:
@@ -120,6 +124,8 @@ class HttpLine:
                 said_otherwise = self._verdict(response.text) if self._verdict else None
                 if said_otherwise is not None:
                     raise said_otherwise
+                if response.status_code == 404 and self._one_address:
+                    raise SourceFault(Fault.FINAL, f"the server has no {wanted} at {path} (404)")
                 if response.status_code != 200:
                     raise fault_of_status(response, self._access, self._said(response.text))
                 return response.json() if as_json else _as_text(response.content, wanted)

@@ -68,15 +68,18 @@ def check_news(name: str, keywords: Keywords = NO_KEYWORDS) -> None:
 
     No key is needed and no network.
     """
-    made, argument = NEWS_SOURCES.find_with_argument(name)
-    if made is _files:
-        from nightdesk.feeds.news_files import find_headlines
+    made, argument = NEWS_SOURCES.find_with_argument(name, "feeds.news")
+    try:
+        if made is _files:
+            from nightdesk.feeds.news_files import find_headlines
 
-        find_headlines(Path(argument))
-    if made is _rss:
-        from nightdesk.feeds.rss_news import check_address
+            find_headlines(Path(argument))
+        if made is _rss:
+            from nightdesk.feeds.rss_news import check_address
 
-        check_address(argument)
+            check_address(argument)
+    except Refused as error:
+        raise Refused(f"feeds.news: {error}") from error
     if made in (_newsapi, _gdelt) and not keywords:
         raise Refused(
             f"feeds.news: {name} finds headlines by words, and the book names none: add them, such as "

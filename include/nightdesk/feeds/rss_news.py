@@ -102,7 +102,9 @@ def check_address(address: str) -> None:
     parts = urlsplit(address)
     local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
     if not parts.hostname or (parts.scheme != "https" and not local):
-        raise Refused(f"rss:{address}: expected the address of a feed with https://, such as {EXAMPLE}")
+        # A login is told to nobody, wherever else the address is wrong.
+        found = f" feed at {parts.hostname}" if "@" in parts.netloc else f":{address}"
+        raise Refused(f"rss{found}: expected the address of a feed with https://, such as {EXAMPLE}")
     named = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if _SECRET.search(name)]
     if parts.username or parts.password or named:
         what = named[0] if named else "a login"

@@ -27,7 +27,11 @@ def checked_address(what: str, url: str, example: str) -> str:
     """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise Refused(f"{what}: its address must be https:// and a host, such as {example}")
+        # What was found may hold a login or a key, so it is not repeated.
+        raise Refused(
+            f"{what}: its address (the URL of its account, or the host of its connection) must be https:// "
+            f"and a host, without a login or a query, such as {example}"
+        )
     if parts.scheme == "http" and not is_on_this_machine(url):
         raise Refused(f"{what}: http://{parts.hostname} would send the key unencrypted: write https://")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"

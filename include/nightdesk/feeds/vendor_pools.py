@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from nightdesk.core.book import Book
+from nightdesk.core.book_facts import fact_sources
+from nightdesk.core.facts import FACT_KINDS
 from nightdesk.core.feed_order import named_feeds
 
 
@@ -25,15 +27,22 @@ class VendorPool(NamedTuple):
 #: Of all sources without a pool of their own.
 SHARED = VendorPool("feeds", 4, "tasks that ask a market data vendor")
 
-#: By the name that a book gives the source, of those whose limits several tasks would meet together.
+#: By the name that a book gives the source, of those whose limits several tasks would meet together; of two
+#: that bear as little the first counts. Alpha Vantage has none: each book asks it once a session.
 OWN = {
+    "newsapi": VendorPool("feeds_newsapi", 1, "tasks that ask NewsAPI: 100 requests a day on the free plan"),
+    "gdelt": VendorPool("feeds_gdelt", 1, "tasks that ask GDELT: a request each 5 seconds"),
+    "tiingo": VendorPool("feeds_tiingo", 1, "tasks that ask Tiingo: 50 requests an hour on the free plan"),
+    "fred": VendorPool(
+        "feeds_fred", 1, "tasks that ask FRED: 120 requests a minute, which one task keeps to"
+    ),
     "binance": VendorPool("feeds_binance", 2, "tasks that ask Binance: one weight for all of an address"),
     "bybit": VendorPool("feeds_bybit", 2, "tasks that ask Bybit: one count for all of an address"),
-    "gdelt": VendorPool("feeds_gdelt", 1, "tasks that ask GDELT: a request each 5 seconds"),
-    "newsapi": VendorPool("feeds_newsapi", 1, "tasks that ask NewsAPI: 100 requests a day on the free plan"),
     "polygon": VendorPool("feeds_polygon", 2, "tasks that ask Polygon: 5 requests a minute on the free plan"),
-    "tiingo": VendorPool("feeds_tiingo", 1, "tasks that ask Tiingo: 50 requests an hour on the free plan"),
+    "cftc": VendorPool("feeds_cftc", 2, "tasks that ask the CFTC: few requests an hour without a token"),
 }
+#: Other names of the same vendor.
+_ALSO = {"cftc_combined": "cftc"}
 
 POOLS = (SHARED, *OWN.values())
 
@@ -45,5 +54,10 @@ def pool_of(book: Book) -> VendorPool:
     named = [*named_feeds(feeds.daily), *named_feeds(feeds.hourly), *feeds.news]
     named += second.values() if isinstance(second, Mapping) else (second,)
     named += [one.funding for one in book.universe.values() if one.funding]
-    found = {OWN[key] for key in (name.partition(":")[0] for name in named) if key in OWN}
-    return min(found, key=lambda one: (one.slots, one.name), default=SHARED)
+    named += [name for kind in FACT_KINDS.values() for name in fact_sources(book, kind)]
+    heads = {name.partition(":")[0] for name in named}
+    asked = heads | {_ALSO[head] for head in heads & _ALSO.keys()}
+    # The first of equal ones: `min` keeps the order, and the books of one vendor stand in one pool.
+    return min(
+        (pool for name, pool in OWN.items() if name in asked), key=lambda one: one.slots, default=SHARED
+    )

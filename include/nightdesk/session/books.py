@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from nightdesk.core.feed_order import key_of, named_feeds
 from nightdesk.engine import Desk, resolve
 from nightdesk.feeds.fact_sources import check_fact_source
 from nightdesk.strategies import SignalSide
+
+#: Feeds that know a coin by its pair; files and plug-ins of a person's own call it as they like.
+_VENDORS = frozenset({"alpaca", "binance", "polygon", "tiingo", "yahoo"})
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,30 @@ def _refuse_unknown_to_feeds(book: Book) -> None:
             raise Refused(
                 f"universe.{symbol}: no feed of this book knows it (feeds.daily: {', '.join(asked)})"
             )
+        _refuse_another_meaning(book, symbol, asked)
     _refuse_misplaced(book, "daily", book.feeds.daily, feeds.covers)
     _refuse_misplaced(book, "hourly", book.feeds.hourly, feeds.covers_hours)
     compared = book.feeds.compare_with
     if isinstance(compared, Mapping):
         named = {key: (name,) for key, name in compared.items()}
         _refuse_misplaced(book, "compare_with", named, feeds.covers)
+
+
+def _refuse_another_meaning(book: Book, symbol: str, asked: Sequence[str]) -> None:
+    """Refuse a symbol that a vendor would take for something else: BTC is a fund at Yahoo, and no coin."""
+    from nightdesk.feeds.spellings import pair_in_dollars
+
+    vendors = [name for name in asked if name in _VENDORS]
+    said, is_pair = book.class_of(symbol), pair_in_dollars(symbol) is not None
+    if not vendors or symbol not in book.universe or is_pair == (said in ("crypto", "perpetual")):
+        return
+    where, named = f"universe.{symbol}.asset_class: found {said!r}", ", ".join(vendors)
+    if is_pair:
+        raise Refused(f"{where}, and {symbol} is a pair of a coin at {named}: say asset_class: crypto")
+    raise Refused(
+        f"{where}, and at {named} {symbol} is no pair against dollars, but a share or fund of that name, or "
+        f"nothing: call a coin by its pair, such as BTC-USD, or take its bars from files:PATH"
+    )
 
 
 def _refuse_misplaced(

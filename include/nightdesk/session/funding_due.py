@@ -11,6 +11,7 @@ from nightdesk.accounting.funding_rates import (
     NO_FUNDING,
     BelatedFunding,
     Funding,
+    funding_reference,
     held_of,
     missing_words,
     not_yet_booked,
@@ -46,10 +47,9 @@ class FundingCame:
     notes: Sequence[dict[str, Any]] = ()
 
 
-def histories(context: Context) -> tuple[str, ...]:
-    """The book's perpetuals whose rates are a history; of no other book anything is read."""
-    found = (symbol for symbol, one in context.book.universe.items() if one.funding is not None)
-    return tuple(sorted(found))
+def histories(context: Context) -> dict[str, str]:
+    """The sources of the perpetuals whose rates are a history; of a book without nothing is read."""
+    return {symbol: one.funding for symbol, one in sorted(context.book.universe.items()) if one.funding}
 
 
 def store_funding(context: Context) -> FundingCame:
@@ -77,13 +77,11 @@ def store_funding(context: Context) -> FundingCame:
 
     begin, at = _first(context), now(context.conn)
     reach = funding_reach(context.conn, named)
-    universe = context.book.universe
     wanted = [
-        FundingWanted(symbol, universe[symbol].funding or "", _since(reach.get(symbol), begin))
-        for symbol in named
+        FundingWanted(symbol, source, _since(reach.get(symbol), begin)) for symbol, source in named.items()
     ]
     came = gather_funding(wanted, at, Health(context.conn), environ=context.environ)
-    new = save_funding(context.conn, came.history, begin)
+    new = save_funding(context.conn, came.history, begin, named)
     counts: dict[str, int | str] = {"funding_rates": len(came.history.rates), "new_funding_rates": new}
     if came.failures:
         counts["funding_failed"] = in_words(came.failures)
@@ -146,17 +144,24 @@ def session_funding(context: Context, opening: Ledger) -> Funding:
     lately = newest(one.version for one in found if begin - RHYTHM < one.version.instant <= begin)
     notes = missing_words(opening, named, due, lately, begin, end)
     came = [one for one in found if _first(context) < one.version.instant <= begin]
-    new = newest(one.version for one in came if _is_new(one, known_before, stored_before))
-    if not new:
+    fresh = [one for one in came if _is_new(one, known_before, stored_before)]
+    if not fresh:
         return Funding(due, notes=notes)
+    booked = _booked_since(context, min(one.version.instant for one in fresh), begin)
+    new = newest(one.version for one in _to_compare(fresh, booked))
     late = [one for rate in new for one in _belated(context, rate)]
-    booked = _booked_since(context, new[0].instant, begin)
     unbooked, changed = not_yet_booked(late, booked, context.desk.contracts)
     return Funding(due, unbooked, (*notes, *changed))
 
 
 def _is_new(one: StoredRate, known_before: datetime, stored_before: datetime) -> bool:
     return one.version.known_at > known_before or one.stored_at > stored_before
+
+
+def _to_compare(fresh: Sequence[StoredRate], booked: Sequence[Entry]) -> list[StoredRate]:
+    """Those that may be due: what was booked by the source that the book named before stays."""
+    references = {one.reference.removesuffix(LATE) for one in booked}
+    return [one for one in fresh if one.revised or funding_reference(one.version) not in references]
 
 
 def _settled_at(context: Context, instant: datetime) -> datetime:

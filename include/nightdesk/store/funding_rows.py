@@ -1,8 +1,12 @@
-"""Funding rates as they came: every version, with when its source knew it and when it was stored."""
+"""Funding rates as they came: every version, with its source, when that knew it and when it was stored.
+
+A book reads those of the source that it names for a perpetual; others may take theirs from another one. What
+was stored before sources were kept apart is read by every book, as it was then.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,13 +18,16 @@ from nightdesk.store.rows import add_rows, read_row, read_rows
 
 @dataclass(frozen=True, slots=True)
 class StoredRate:
-    """A version of a rate, and when it was stored (UTC)."""
+    """A version of a rate, when it was stored (UTC), and whether its source had told its instant before."""
 
     version: FundingRate
     stored_at: datetime
+    revised: bool
 
 
-def save_funding(conn: Connection, history: FundingHistory, first: datetime) -> int:
+def save_funding(
+    conn: Connection, history: FundingHistory, first: datetime, sources: Mapping[str, str]
+) -> int:
     """Store the versions that are new; how many those are.
 
     A value that a source has rewritten is one more version, which no decision before now has used. What a
@@ -33,16 +40,19 @@ def save_funding(conn: Connection, history: FundingHistory, first: datetime) -> 
     history : FundingHistory
     first : datetime
         Instants before it are left out: no decision of the book was due for them.
+    sources : mapping of str to str
+        Of each symbol of the history its source, as the book names it.
     """
     with transaction(conn), cursor(conn) as cur:
         # Under the lock of the market's writers, so that what is stored later has a later instant.
         cur.execute("SELECT pg_advisory_xact_lock(%s)", (MARKET_LOCK,))
         at = now(conn)
         came = sorted(one for one in history.rates if one.known_at <= at and one.instant > first)
-        new = _new(came, _stored(conn, sorted(history.symbols)))
+        new = _new(came, _stored(conn, {one: sources[one] for one in sorted(history.symbols)}))
         rows = [
             {
                 "symbol": one.symbol,
+                "source": sources[one.symbol],
                 "instant": one.instant,
                 "known_at": one.known_at,
                 "rate": one.rate,
@@ -54,8 +64,12 @@ def save_funding(conn: Connection, history: FundingHistory, first: datetime) -> 
     return len(new)
 
 
-def _stored(conn: Connection, symbols: Sequence[str]) -> list[FundingRate]:
-    return [FundingRate(**row) for row in read_rows(conn, "funding_rates_stored", symbols=list(symbols))]
+def _stored(conn: Connection, sources: Mapping[str, str]) -> list[FundingRate]:
+    return [FundingRate(**row) for row in read_rows(conn, "funding_rates_stored", **_asked(sources))]
+
+
+def _asked(sources: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"symbols": list(sources), "sources": list(sources.values())}
 
 
 def _new(came: Sequence[FundingRate], held: Sequence[FundingRate]) -> list[FundingRate]:
@@ -64,15 +78,22 @@ def _new(came: Sequence[FundingRate], held: Sequence[FundingRate]) -> list[Fundi
     return [one for one in came if known.get((one.symbol, one.instant, one.known_at)) != one.rate]
 
 
-def funding_reach(conn: Connection, symbols: Sequence[str]) -> dict[str, tuple[datetime, datetime]]:
-    """The first and the last instant of which a rate is stored, by symbol; without those that have none."""
-    rows = read_rows(conn, "funding_rates_reach", symbols=list(symbols))
+def funding_reach(conn: Connection, sources: Mapping[str, str]) -> dict[str, tuple[datetime, datetime]]:
+    """The first and the last instant of which a rate is stored, by symbol; without those that have none.
+
+    Parameters
+    ----------
+    conn : Connection
+    sources : mapping of str to str
+        By symbol, as a book names them.
+    """
+    rows = read_rows(conn, "funding_rates_reach", **_asked(sources))
     return {row["symbol"]: (row["oldest"], row["newest"]) for row in rows}
 
 
 def funding_known(
     conn: Connection,
-    symbols: Sequence[str],
+    sources: Mapping[str, str],
     *,
     first: datetime,
     lately: datetime,
@@ -87,7 +108,8 @@ def funding_known(
     Parameters
     ----------
     conn : Connection
-    symbols : sequence of str
+    sources : mapping of str to str
+        By symbol, as the book names them.
     first, as_of : datetime
         Rates of instants after the one and up to the other.
     lately : datetime
@@ -100,7 +122,7 @@ def funding_known(
     rows = read_rows(
         conn,
         "funding_rates_known",
-        symbols=list(symbols),
+        **_asked(sources),
         first=first,
         lately=lately,
         as_of=as_of,
@@ -109,10 +131,14 @@ def funding_known(
         known_before=known_before,
         stored_before=stored_before,
     )
-    return tuple(StoredRate(FundingRate(**row), at) for row in rows for at in [row.pop("stored_at")])
+    return tuple(
+        StoredRate(FundingRate(**row), at, revised)
+        for row in rows
+        for at, revised in [(row.pop("stored_at"), row.pop("revised"))]
+    )
 
 
-def funding_changed(conn: Connection, symbols: Sequence[str], as_of: datetime, since: datetime) -> bool:
-    """Whether a rate of an instant up to `as_of` was stored after `since`."""
-    row = read_row(conn, "funding_rates_changed", symbols=list(symbols), as_of=as_of, since=since)
+def funding_changed(conn: Connection, sources: Mapping[str, str], as_of: datetime, since: datetime) -> bool:
+    """Whether a rate of an instant up to `as_of` was stored after `since`; of each symbol by its source."""
+    row = read_row(conn, "funding_rates_changed", **_asked(sources), as_of=as_of, since=since)
     return row is not None and bool(row["changed"])
