@@ -21,14 +21,22 @@ from tests.fakes.rss import FakeRss, RssEntry, rss_of
 from tests.fakes.scripted import ScriptedServer
 
 from nightdesk.core.errors import Refused
-from nightdesk.core.keywords import Keywords
+from nightdesk.core.keywords import NO_KEYWORDS, Keywords
 from nightdesk.feeds import http_line
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.gdelt_news import GdeltNews
 from nightdesk.feeds.news import News, NewsFeed
 from nightdesk.feeds.news_sources import check_news, make_news
 from nightdesk.feeds.newsapi_news import NewsApiNews
-from nightdesk.feeds.raw_headlines import FUTURE, OF_OTHERS, REMOVED, TOO_LONG, UNREADABLE
+from nightdesk.feeds.raw_headlines import (
+    FUTURE,
+    OF_OTHERS,
+    REMOVED,
+    TOO_LONG,
+    UNREADABLE,
+    RawHeadline,
+    Sieve,
+)
 from nightdesk.feeds.rss_news import RssNews
 from nightdesk.testing.news_contract import NewsContract
 
@@ -738,3 +746,16 @@ def test_no_answer_breaks_a_source() -> None:
 @pytest.mark.timeout(900)
 def test_no_answer_of_many_breaks_a_source() -> None:
     try_payloads(500)
+
+
+def test_an_answer_of_which_nothing_can_be_read_is_a_failure_and_of_which_something_can_is_none() -> None:
+    sieve = Sieve(("GLD",), NO_KEYWORDS, NOW - timedelta(days=2), NOW, NOW)
+    sieve.add(RawHeadline("1", None, "$GLD gains", "wire", ""))
+    failure = sieve.news().failure
+    assert failure is not None
+    assert (failure.fault, str(failure)) == (
+        Fault.PASSING,
+        "the server answered 1 articles, none of which can be read",
+    )
+    sieve.add(RawHeadline("2", NOW - timedelta(hours=1), "$GLD gains", "wire", ""))
+    assert sieve.news().failure is None

@@ -62,7 +62,7 @@ def try_feed_cell(scene: FeedScene, fault: FeedFault, *, service: bool, once: bo
         Whether only the first of them is.
     """
     vendor, trouble = scene.vendor, fault.make()
-    if trouble.short_pages and not vendor.pages:
+    if (trouble.short_pages and not vendor.pages) or fault.name in vendor.nothing:
         return Cell("–")
     scene.restore()
     environ = _lay(scene, trouble, "/" if service else vendor.where(scene.symbol), once=once)

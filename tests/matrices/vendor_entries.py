@@ -82,6 +82,8 @@ class Vendor:
         Which requests ask for a symbol, as `ScriptedServer.script` names them.
     pages : bool
         Whether it cuts its lists into pages, of the server's `rows_a_page`.
+    nothing : tuple of str
+        The faults that are good answers of it: so it says that it has nothing.
     symbol : str
         Of which answers are bad where those of one are; empty for the scene's usual one.
     """
@@ -94,6 +96,7 @@ class Vendor:
     where: Callable[[str], str]
     pages: bool = True
     symbol: str = ""
+    nothing: tuple[str, ...] = ()
 
     def secrets(self, server: Any) -> tuple[str, ...]:
         """What of its environment shows nowhere."""
@@ -260,7 +263,16 @@ VENDORS: tuple[Vendor, ...] = (
     BINANCE,
     Vendor("tiingo", Fed.DAYS, "tiingo", FakeTiingo, _tiingo, lambda one: f"{DAILY}{one}/", pages=False),
     Vendor("newsapi", Fed.NEWS, "newsapi", FakeNewsApi, _newsapi, lambda _: newsapi_news.ARTICLES, False),
-    Vendor("gdelt", Fed.NEWS, "gdelt", FakeGdelt, _gdelt, lambda _: gdelt_news.ARTICLES, False),
+    Vendor(
+        "gdelt",
+        Fed.NEWS,
+        "gdelt",
+        FakeGdelt,
+        _gdelt,
+        lambda _: gdelt_news.ARTICLES,
+        False,
+        nothing=("an empty object",),
+    ),
     Vendor("rss", Fed.NEWS, f"rss:{{url}}{RSS}", RssAtHome, _rss, lambda _: RSS, False),
     Vendor(
         "fred",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nightdesk.core.keywords import Keywords
-from nightdesk.feeds.feed import Missing
+from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.feeds.news import News, news_frame, plain
 from nightdesk.sentiment import symbols_by_words, symbols_of
 
@@ -148,6 +148,10 @@ class Sieve:
     def news(self, failure: Missing | None = None, since: datetime | None = None) -> News:
         """The answer; `since` as that of `News`, where it lies within the span."""
         after, until = self._span
+        unread = self._dropped.get(UNREADABLE, 0)
+        if failure is None and unread and not self._newest and unread == sum(self._dropped.values()):
+            words = f"the server answered {unread} articles, none of which can be read"
+            failure = Missing(words, Fault.PASSING)
         for name, one in self._newest.items():
             moment = _moment(one) + self._delay
             if after < moment <= until and not self._rows.add(
