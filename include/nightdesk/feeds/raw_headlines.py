@@ -130,6 +130,7 @@ class Sieve:
         self._span, self._now, self._delay = (after, until), now, delay
         self._newest: dict[str, RawHeadline] = {}
         self._dropped: dict[str, int] = {}
+        self._read = 0
 
     def add(self, one: RawHeadline) -> None:
         """Enter an article; of one that comes twice, the newest words count."""
@@ -137,6 +138,7 @@ class Sieve:
         if fault:
             self.drop(fault)
             return
+        self._read += 1
         held = self._newest.get(_name_of(one))
         if held is None or _moment(held) < _moment(one):
             self._newest[_name_of(one)] = one
@@ -144,6 +146,11 @@ class Sieve:
     def drop(self, reason: str) -> None:
         """Count an article that is left out."""
         self._dropped[reason] = self._dropped.get(reason, 0) + 1
+
+    @property
+    def standing(self) -> tuple[int, int]:
+        """How many articles could be read so far, and how many could not."""
+        return self._read, self._dropped.get(UNREADABLE, 0)
 
     def news(self, failure: Missing | None = None, since: datetime | None = None) -> News:
         """The answer; `since` as that of `News`, where it lies within the span."""

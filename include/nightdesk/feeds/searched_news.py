@@ -92,7 +92,10 @@ class SearchedNews(NewsFeed):
         if end <= start:
             return start
         for _ in range(self.most_pages):
+            read, unread = sieve.standing
             page = self.read_page(sieve, search, start, end)
+            if sieve.standing[1] > unread and sieve.standing[0] == read:
+                raise SourceFault(Fault.PASSING, "the server answered a page of articles that cannot be read")
             if not page.more or page.oldest is None or page.oldest <= start:
                 return start
             if page.oldest >= end:
