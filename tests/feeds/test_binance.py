@@ -244,7 +244,7 @@ FAULTS = [
     ("nothing", EMPTY, Fault.PASSING, "an empty page where klines were asked for", 3),
     ("half of the JSON", Bad(200, '[[1717632000000,"70'), Fault.PASSING, "no JSON where klines", 3),
     ("no list", Bad(200, '"klines"'), Fault.PASSING, "no JSON where klines were asked for", 3),
-    ("no numbers in JSON", Bad(200, "[[NaN]]"), Fault.PASSING, "no JSON where klines were asked for", 3),
+    ("no numbers in JSON", Bad(200, "[[NaN]]"), Fault.PASSING, "lack a number or their instant", 1),
     ("no rows", Bad(200, "[1, 2]"), Fault.PASSING, "klines that lack a number or their instant", 1),
     ("short rows", Bad(200, '[[1717632000000,"1"]]'), Fault.PASSING, "lack a number or their instant", 1),
     (

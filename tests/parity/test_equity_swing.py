@@ -91,7 +91,7 @@ def test_the_steps_and_the_backtest_with_all_five_strategies_decide_the_same_to_
 def _something_of_everything(result: Result, silent: frozenset[str]) -> None:
     """A parity without trades, exits and filters would show nothing."""
     causes = {Cause(int(one)) for decided in result.decided for one in decided.targets.cause.ravel()}
-    elsewhere = {Cause.TARGET, Cause.BUNDLE, Cause.UNEVEN, Cause.KEPT}
+    elsewhere = {Cause.TARGET, Cause.BUNDLE, Cause.UNEVEN, Cause.KEPT, Cause.CONDITION}
     assert set(Cause) - elsewhere <= causes, "no strategy of the book has a target, or says bundles"
     entered = {
         name

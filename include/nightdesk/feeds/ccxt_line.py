@@ -91,7 +91,7 @@ class CcxtLine:
             answer = getattr(client, method)(dict(params))
             if isinstance(answer, dict | list):
                 return answer
-            # What the client cannot parse it gives back as text; it is strict, with NaN for one.
+            # What the client cannot parse it gives back as text.
             fault = SourceFault(Fault.PASSING, f"the server answered no JSON where {wanted} were asked for")
         except SourceFault as error:
             fault = error
