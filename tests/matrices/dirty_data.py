@@ -60,13 +60,11 @@ PROMISED: dict[str, dict[str, str]] = {
     },
     "no price (NaN)": {
         "*": "warning: no_bar; dropped: 1 without open, high, low or close",
-        "yahoo": "no bars: no bar since 2023-12-29",
         "tiingo": "no bars: the server answered prices that are no numbers",
     },
     "no price (null)": {"*": "warning: no_bar; dropped: 1 without open, high, low or close"},
     "an infinite price": {
         "*": "warning: no_bar; dropped: 1 without open, high, low or close",
-        "yahoo": "no bars: no bar since 2023-12-29",
         "files": "refused: bars.csv, column high: found inf, expected a finite number",
         "tiingo": "no bars: the server answered prices that are no numbers",
     },
