@@ -360,7 +360,8 @@ def test_an_answer_that_trickles_ends(kind: str, monkeypatch: pytest.MonkeyPatch
         vendor.environ = environ if "address" not in environ else {"address": url}
         failure = vendor.fetch().failure
     assert failure is not None
-    assert "did not end within 0.4 s" in failure.reason
+    # On a busy machine the time may be over before the head has come.
+    assert re.search(r"did not end within 0\.4 s|no answer within", failure.reason), failure.reason
 
 
 def test_the_wait_is_what_the_server_asks_for_and_not_too_long(news_server: Vendor) -> None:

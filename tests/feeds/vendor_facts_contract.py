@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
@@ -206,7 +207,8 @@ class VendorFactsContract(FactFeedContract):
             feed = make(self._at(server, slow.url), timeout=5.0)
             why = self.answer(feed, self.known[0]).missing[self.known[0]]
         assert why.fault is Fault.PASSING
-        assert "did not end within 0.4 s" in str(why)
+        # On a busy machine the time may be over before the head has come.
+        assert re.search(r"did not end within 0\.4 s|no answer within", str(why)), str(why)
 
     def test_an_answer_that_ends_in_the_middle_is_none(self, server: ScriptedServer, make: Make) -> None:
         head = b'HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{"a":'
