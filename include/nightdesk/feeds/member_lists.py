@@ -79,7 +79,7 @@ def _lines(path: Path, reader: Iterator[list[str]]) -> Iterator[MemberSpan | Non
         raise Refused(f"{path}: the file is empty; {EXPECTED}")
     at = _columns(path, header)
     for row in reader:
-        number: int = reader.line_num  # type: ignore[attr-defined]
+        number: int = reader.line_num  # type: ignore[attr-defined]  # an Iterator to its type, csv's reader in fact
         if not row:
             continue
         where = f"{path}, line {number}"

@@ -148,7 +148,7 @@ def _lines(path: Path, reader: Iterator[list[str]]) -> Iterator[_Line]:
         raise Refused(f"{path}: the file is empty; {EXPECTED}")
     at = _columns(path, header)
     for row in reader:
-        number: int = reader.line_num  # type: ignore[attr-defined]
+        number: int = reader.line_num  # type: ignore[attr-defined]  # an Iterator to its type, csv's reader in fact
         if not row:
             continue
         if len(row) != len(header):

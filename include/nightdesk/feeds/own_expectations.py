@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +177,7 @@ def _verdict(frames: SessionFrames, one: OwnExpectation) -> OwnVerdict:
         return OwnVerdict(one, value, limit, rows, failed)
     total = counted.sum(axis=1, keepdims=True)
     passed = total - failed.sum(axis=1, keepdims=True)
-    mostly = float(one.arguments["mostly"])  # type: ignore[arg-type]
+    mostly = float(cast(float, one.arguments["mostly"]))
     share = passed / np.maximum(total, 1)
     some = total > 0
     value = np.where(some, 1.0 - share, 0.0)
@@ -190,7 +190,7 @@ def _of_count(one: OwnExpectation, rows: Flags) -> OwnVerdict:
     given = one.arguments
     value = rows.sum(axis=1, keepdims=True).astype(np.float64)
     if one.expect == "expect_table_row_count_to_equal":
-        limit = np.full_like(value, float(given["value"]))  # type: ignore[arg-type]
+        limit = np.full_like(value, float(cast(float, given["value"])))
         failed = value != limit
     else:
         failed, limit = _outside(value, given)
@@ -215,7 +215,7 @@ def _by_row(frames: SessionFrames, one: OwnExpectation, rows: Flags) -> tuple[Fl
     if expect.endswith("in_set"):
         names: NDArray[Any] = np.array(frames.panel.symbols[: frames.tradable], dtype=object)
         listed = np.broadcast_to(
-            np.isin(names if words else value, given["value_set"]),  # type: ignore[arg-type]
+            np.isin(names if words else value, cast(Sequence[Any], given["value_set"])),
             rows.shape,
         )
         return value, none, counted, counted & (listed if expect.endswith("not_be_in_set") else ~listed)
@@ -274,7 +274,7 @@ def _words(one: OwnExpectation, value: float, limit: float) -> str:
     found = f"{one.name}: {column}" + ("" if column == "symbol" else f" is {value:.6g}")
     if expect.endswith("in_set"):
         apart = "among" if expect.endswith("not_be_in_set") else "not among"
-        return f"{found}, {apart} {', '.join(map(str, given['value_set']))}"  # type: ignore[arg-type]
+        return f"{found}, {apart} {', '.join(map(str, cast(Sequence[Any], given['value_set'])))}"
     return f"{found}, expected {_bounds(given)}"
 
 

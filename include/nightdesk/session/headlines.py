@@ -15,6 +15,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.calendar import Calendar
 from nightdesk.core.errors import Refused
 from nightdesk.sentiment import Headlines, labels_of
+from nightdesk.session.left_out import dropped_rows
 from nightdesk.store.bar_rows import Saved
 from nightdesk.store.book_rows import BookRecord
 from nightdesk.store.db import Connection, now
@@ -96,11 +97,8 @@ class Brought:
         from nightdesk.feeds.news_files import TWICE
         from nightdesk.feeds.raw_headlines import OF_OTHERS
 
-        return [
-            {"kind": "dropped", "subject": f"headlines {reason}", "rows": count, "detail": ""}
-            for reason, count in sorted(self.dropped.items())
-            if reason not in (OF_OTHERS, TWICE)
-        ]
+        told = {why: count for why, count in self.dropped.items() if why not in (OF_OTHERS, TWICE)}
+        return dropped_rows(told, "headlines ")
 
 
 def store_headlines(context: Asking) -> Brought | None:

@@ -21,6 +21,7 @@ from nightdesk.session.data_alerts import tell_feeds
 from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
@@ -302,15 +303,6 @@ def note_rows(fetched: Fetched, *, hours: bool = False) -> list[dict[str, Any]]:
     ]
     rows: list[dict[str, Any]] = mask_document([*dropped, *unread, *missing])
     return rows
-
-
-def dropped_rows(dropped: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Rows that were left out, by reason, as the table `ingest_notes` holds them."""
-    return [
-        {"kind": "dropped", "subject": reason, "rows": count, "detail": ""}
-        for reason, count in sorted(dropped.items())
-        if count
-    ]
 
 
 def _ask_again_where_needed(context: Context, unheard: Mapping[str, Missing]) -> None:

@@ -21,6 +21,7 @@ from nightdesk.feeds.fact_feed import FactFeed, make_facts
 from nightdesk.feeds.fact_sources import check_fact_name
 from nightdesk.feeds.feed import Fault, Missing
 from nightdesk.session.context import Context
+from nightdesk.session.left_out import dropped_rows
 from nightdesk.store.db import Connection
 from nightdesk.store.fact_rows import SavedFacts, facts_changed, keep_reach_of, read_reach, save_facts
 
@@ -174,15 +175,8 @@ def _notes(
     """What was left out and what did not come, as `ingest_notes` holds it."""
     rows: list[dict[str, Any]] = []
     for kind, one in gathered.items():
-        left_out = {
-            **one.dropped,
-            **({"known later than now": saved[kind].ahead} if saved[kind].ahead else {}),
-        }
-        rows += [
-            {"kind": "dropped", "subject": f"{kind.name}: {reason}", "rows": count, "detail": ""}
-            for reason, count in sorted(left_out.items())
-            if count
-        ]
+        left_out = {**one.dropped, "known later than now": saved[kind].ahead}
+        rows += dropped_rows(left_out, f"{kind.name}: ")
         rows += [
             {"kind": "no_facts", "subject": f"{kind.name} {subject}", "rows": None, "detail": str(why)}
             for subject, why in sorted(one.missing.items())
