@@ -30,7 +30,7 @@ ORDER = (
         "backtest",
     ),
     *("checks", "members", "sweep", "stress"),
-    *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
+    *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "data-docs"),
