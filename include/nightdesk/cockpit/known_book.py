@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-from nightdesk.core.errors import BadRequest, Refused
+from fastapi import HTTPException
+
+from nightdesk.core.errors import Refused
 from nightdesk.core.schedule import schedule_of
 from nightdesk.session.entry import looking_at
-from nightdesk.store.book_rows import book_record, started_books, stored_book
+from nightdesk.store.book_rows import book_record, stored_book
 from nightdesk.store.cockpit_book_rows import decisions_beside, last_decision_of
 from nightdesk.store.run_rows import StoredRun, find_run, latest_closed, newest_begun
 
@@ -66,13 +67,6 @@ class KnownBook:
         """A decision in people's words."""
         return f"{as_of.date()}" if self.schedule is None else self.schedule.name_of(as_of)
 
-    def link(self, page: str, as_of: datetime | None = None, **more: object) -> str:
-        """The address of a page of the book below the cockpit; `page` is empty for its first one."""
-        given = {**more, **({} if as_of is None else {"as_of": instant_word(as_of)})}
-        asked = "&".join(f"{name}={quote(str(value), safe=':')}" for name, value in given.items())
-        path = f"books/{quote(self.name)}{f'/{page}' if page else ''}"
-        return f"{path}?{asked}" if asked else path
-
 
 @dataclass(frozen=True)
 class NamedDecision:
@@ -92,6 +86,21 @@ class NamedDecision:
         return self.run.session
 
     @property
+    def word(self) -> str:
+        """The decision as an address names it."""
+        return instant_word(self.as_of)
+
+    @property
+    def word_before(self) -> str:
+        """The same of the decision before; empty where there is none."""
+        return "" if self.before is None else instant_word(self.before)
+
+    @property
+    def word_after(self) -> str:
+        """The same of the decision after; empty where there is none."""
+        return "" if self.after is None else instant_word(self.after)
+
+    @property
     def status(self) -> str:
         """How it stands: decided, under way, or failed."""
         return {"closed": "decided", "open": "under way", "failed": "failed"}[self.run.status]
@@ -107,18 +116,19 @@ def known_book(screen: Screen, name: str) -> KnownBook:
 
     Raises
     ------
-    BadRequest
-        When no file and no started book is called so.
+    HTTPException
+        404 when no file and no started book that the visitor may see is called so.
     """
+    broken = screen.shelf.broken
+    if name not in {*screen.books, *broken, *screen.started}:
+        names = sorted({*screen.books, *broken, *screen.started})
+        known = f"The desk's books are {', '.join(names)}" if names else "The desk has no book"
+        raise HTTPException(404, f"There is no book {name[:REPEATED]!r}. {known}.")
     record = book_record(screen.conn, name)
     if name in screen.books:
         return KnownBook(name, screen.books[name], record)
-    if name in screen.broken or record is not None:
-        why = screen.broken.get(name, f"the file of book {name} is gone")
-        return KnownBook(name, _as_last_used(screen.conn, name), record, str(why))
-    names = sorted({*screen.books, *screen.broken, *(one.book for one in started_books(screen.conn))})
-    known = f"the desk's books are {', '.join(names)}" if names else "the desk has no book"
-    raise BadRequest(f"no book is called {name[:REPEATED]!r}: {known}")
+    why = broken.get(name, f"the file of book {name} is gone")
+    return KnownBook(name, None if record is None else _as_last_used(screen.conn, name), record, why)
 
 
 def _as_last_used(conn: Connection, name: str) -> Book | None:
@@ -146,8 +156,8 @@ def decision_of(conn: Connection, known: KnownBook, as_of: str = "") -> NamedDec
 
     Raises
     ------
-    BadRequest
-        When `as_of` is neither, or nothing of the book was begun then.
+    HTTPException
+        400 when `as_of` is neither, 404 when nothing of the book was begun then.
     """
     if not as_of:
         found = latest_closed(conn, known.name) or newest_begun(conn, known.name)
@@ -157,7 +167,7 @@ def decision_of(conn: Connection, known: KnownBook, as_of: str = "") -> NamedDec
     if decision is None:
         newest = newest_begun(conn, known.name)
         had = "it has decided nothing yet" if newest is None else f"its newest is {known.name_of(newest)}"
-        raise BadRequest(f"book {known.name} has no decision of {as_of[:REPEATED]!r}: {had}")
+        raise HTTPException(404, f"Book {known.name} has no decision of {as_of[:REPEATED]!r}: {had}.")
     return decision
 
 
@@ -170,7 +180,7 @@ def _asked(conn: Connection, book: str, text: str) -> datetime | None:
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         expected = "an instant such as 2025-01-08T21:00Z, or a session such as 2025-01-08"
-        raise BadRequest(f"as_of: found {text[:REPEATED]!r}; expected {expected}") from None
+        raise HTTPException(400, f"as_of: found {text[:REPEATED]!r}; expected {expected}.") from None
 
 
 def _named(conn: Connection, known: KnownBook, as_of: datetime) -> NamedDecision | None:
