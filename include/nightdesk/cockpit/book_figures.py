@@ -18,7 +18,7 @@ from nightdesk.store.risk_state_rows import read_risk_state
 if TYPE_CHECKING:
     from nightdesk.cockpit.known_book import KnownBook, NamedDecision
     from nightdesk.core.drawdown_levels import Levels
-    from nightdesk.risk import Distance
+    from nightdesk.risk import Distance, RiskState
     from nightdesk.store.db import Connection
 
 
@@ -93,7 +93,7 @@ def book_figures(
         drawdown=now.drawdown,
         level_drawdown=now.level_drawdown if leveled else None,
         level=now.level if leveled else None,
-        level_words=in_short(state) if leveled and state is not None else "",
+        level_words=_level_words(state) if leveled and state is not None else "",
         gross=now.gross,
         net=now.net,
         heat=None
@@ -102,6 +102,10 @@ def book_figures(
         var=var,
         var_dollars=math.nan if report is None else var * report.nav,
     )
+
+
+def _level_words(state: RiskState) -> str:
+    return in_short(state) if state.level or state.recovery is not None else "no level limits the book"
 
 
 def book_charts(known: KnownBook, points: Sequence[BookPoint], links: str) -> tuple[LineChart, ...]:
@@ -153,9 +157,9 @@ def drawdown_chart(
     drawdown is a line of its own.
     """
     lines = [
-        Series("below the highest NAV ever", [-one.drawdown for one in points], tone="loss", area=True)
+        Series("below the highest NAV ever", [0.0 - one.drawdown for one in points], tone="loss", area=True)
     ]
-    counted = [None if one.level_drawdown is None else -one.level_drawdown for one in points]
+    counted = [None if one.level_drawdown is None else 0.0 - one.level_drawdown for one in points]
     differs = any(
         value is not None and abs(value + one.drawdown) > 1e-9
         for value, one in zip(counted, points, strict=True)

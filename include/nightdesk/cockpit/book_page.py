@@ -89,11 +89,6 @@ class BookView:
         return any(one.bundle for one in self.positions)
 
 
-def light_of(state: Gravity) -> str:
-    """The colour of a state's light."""
-    return "gain" if state is Gravity.WELL else state.colour
-
-
 @router.get("/books/{book}")
 def book_page(screen: AScreen, book: str, sessions: str = "") -> HTMLResponse:
     """The page of a book."""
@@ -121,9 +116,7 @@ def book_view(screen: Screen, name: str, sessions: int = SESSIONS_SHOWN) -> Book
         figures=None if decision is None else book_figures(conn, known, decision, points),
         charts=book_charts(known, points, _session_link(screen, name)),
         sessions=sessions,
-        strategies=()
-        if decision is None
-        else strategy_profits(conn, name, decision.as_of, decision.session),
+        strategies=() if decision is None else strategy_profits(conn, name, decision.as_of, decision.session),
         positions=held,
         exposures=exposures(held, accounts=known.book is not None and len(known.book.account_names) > 1),
         unreadable=unreadable,

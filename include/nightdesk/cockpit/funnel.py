@@ -110,13 +110,13 @@ class SymbolRow:
 
     @property
     def gate_words(self) -> tuple[tuple[str, str, str], ...]:
-        """Action, rule and words of each cut or rejection."""
-        return tuple((one.action, one.rule, words(one)) for one in self.verdicts)
+        """Action, rule and words of each cut or rejection; the gate may have said the same twice."""
+        return tuple(dict.fromkeys((one.action, one.rule, words(one)) for one in self.verdicts))
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the funnel: how many came so far, and what that is made up of; `anchor` leads there."""
+    """One step of the funnel: how many came so far, and what that is made up of."""
 
     name: str
     count: int

@@ -63,7 +63,9 @@ def stored_page(screen: AScreen, book: str, as_of: str = "") -> HTMLResponse:
     decision = None if known.record is None else decision_of(screen.conn, known, as_of)
     html = None if decision is None else report_html(screen.conn, book, decision.as_of)
     if html is None:
-        raise HTTPException(404, f"No page of that {known.noun} of book {book} is stored: its report makes it.")
+        raise HTTPException(
+            404, f"No page of that {known.noun} of book {book} is stored: its report makes it."
+        )
     return HTMLResponse(unlinked(html), headers={"Content-Security-Policy": STORED_PAGE_POLICY})
 
 

@@ -57,9 +57,7 @@ class TraceView:
 
 
 @router.get("/books/{book}/trace/{symbol}")
-def trace_page(
-    screen: AScreen, book: str, symbol: str, as_of: str = "", words: bool = False
-) -> HTMLResponse:
+def trace_page(screen: AScreen, book: str, symbol: str, as_of: str = "", words: bool = False) -> HTMLResponse:
     """The page of a symbol in a decision; with `words` its signals are explained whatever that takes."""
     view = trace_view(screen, book, symbol, as_of, words=words)
     return screen.render(
@@ -67,9 +65,7 @@ def trace_page(
     )
 
 
-def trace_view(
-    screen: Screen, name: str, symbol: str, as_of: str = "", *, words: bool = False
-) -> TraceView:
+def trace_view(screen: Screen, name: str, symbol: str, as_of: str = "", *, words: bool = False) -> TraceView:
     """What the page of a symbol in a decision shows.
 
     Raises
