@@ -37,12 +37,12 @@ SESSION = date(2026, 11, 20)
 CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 LINKS = MailLinks(
     "http://127.0.0.1:8080/cockpit/books/multi_asset/session?as_of=2026-11-20T21%3A00%3A00%2B00%3A00",
-    "http://127.0.0.1:8080/dags/daily__multi_asset/runs/scheduled__2026-11-20T21:30:00%2B00:00",
+    "http://127.0.0.1:8080/dags/daily__multi_asset/runs/scheduled__2026-11-20T21%3A30%3A00%2B00%3A00",
 )
 RELEASED = KillSwitchState(on=False)
 LONG_REASON = (
-    "momentum_60 of 6.2 % is above the entry threshold of 2 %, the 20-session average of 168.21 is above the "
-    "50-session average of 161.90, rsi_14 of 58.3 is below 70, volume is 1.4 times its average of 20 sessions; "
+    "momentum_60 of 6.2 % is above the entry threshold of 2 %, the 20-session average of 168.21 is above "
+    "the 50-session average of 161.90, rsi_14 of 58.3 is below 70, volume is 1.4 times its 20-session average; "
 )
 HOSTILE = '<script>alert("x")</script><img src=http://tracker.example/a.gif>\r\nBcc: everyone@example.com'
 
@@ -167,7 +167,7 @@ def position(n: int, symbol: str = "", note: str = "") -> PositionLine:
 
 
 def crowded() -> DailyMail:
-    """Thirty positions, thirty trades and orders, each with a reason of 800 characters, and much that failed."""
+    """Thirty positions, trades and orders, each with a reason of 800 characters, and much that failed."""
     reason = LONG_REASON * 4
     mail = daily(
         positions=tuple(
@@ -201,9 +201,10 @@ def empty() -> DailyMail:
     """The first session of a book that holds cash and trades nothing."""
     first = history()[-1:]
     return daily(
-        previous_nav=None, cash=first[0].nav, positions_value=Decimal(0), drawdown=0.0, gross=0.0, net=0.0, history=first,
-        positions=(), fills=(), slippage=Slippage(), orders=(), verdicts=(), dropped=(), quality=(), left_out=(),
-        earnings=(), risk=None, concerns=(), sample=False, benchmark_return=math.nan, vix=None, regime="",
+        previous_nav=None, cash=first[0].nav, positions_value=Decimal(0), drawdown=0.0, gross=0.0, net=0.0,
+        history=first, positions=(), fills=(), slippage=Slippage(), orders=(), verdicts=(), dropped=(),
+        quality=(), left_out=(), earnings=(), risk=None, concerns=(), sample=False, benchmark_return=math.nan,
+        vix=None, regime="",
     )  # fmt: skip
 
 

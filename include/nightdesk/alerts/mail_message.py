@@ -51,8 +51,9 @@ def mail_message(
     ValueError
         When an address is none; nothing that is put into a header can end its line.
     """
-    message = EmailMessage(policy=policy.SMTP)
-    message["Subject"] = one_line(mail.subject)
+    subject = one_line(mail.subject)
+    message = EmailMessage(policy=_policy(subject))
+    message["Subject"] = subject
     message["From"], message["To"] = _address(sender), _address(receiver)
     answers = [_address(("", one)) for one in reply_to]
     if answers:
@@ -72,6 +73,15 @@ def mail_message(
                 picture, "image", "png", cid=f"<{name}>", disposition="inline", filename=f"{name}.png"
             )
     return message
+
+
+def _policy(subject: str) -> policy.EmailPolicy:
+    """SMTP's own; a plain subject stays in one line, which RFC 5322 allows up to 998 characters.
+
+    Python folds one of 70 to 78 right behind the header's name, and some readers then show a blank before it.
+    """
+    longest = len("Subject: ") + len(subject)
+    return policy.SMTP.clone(max_line_length=max(78, longest)) if subject.isascii() else policy.SMTP
 
 
 def _address(named: tuple[str, str]) -> Address:

@@ -24,8 +24,12 @@ from nightdesk.store.mail_rows import MailKind, StoredMail
 #: Gmail cuts a message off at 102 KB of HTML; a mail ends well before, its last words included.
 MOST_BYTES = 96_000
 
-#: How many lines of a table and characters of a reason are shown; the first pair with which a mail fits.
-_FITS = ((40, 280), (40, 140), (25, 120), (15, 100), (8, 80), (3, 60))
+#: How many positions, lines of another table and characters of a reason are shown: the first with which a mail
+#: fits. Reasons are shortened first, positions last.
+_FITS = (
+    *((100, 40, 280), (100, 40, 140), (100, 25, 120), (100, 15, 100), (100, 8, 80)),
+    *((50, 8, 80), (25, 5, 60), (10, 3, 40)),
+)
 
 LONGEST_SUBJECT = 200
 
@@ -170,9 +174,9 @@ def _written(
         **said,
     }
     html = body = ""
-    for most, longest in _FITS:
-        html = _clean(f"{name}.html.j2", known, most, longest)
-        body = _clean(f"{name}.txt.j2", known, most, longest)
+    for held, most, longest in _FITS:
+        shown = {**known, "held": held, "most": most, "longest": longest}
+        html, body = _clean(f"{name}.html.j2", shown), _clean(f"{name}.txt.j2", shown)
         if len(html.encode()) <= MOST_BYTES:
             break
     pictures = {one.name: one.png for one in curves}
@@ -182,8 +186,8 @@ def _written(
     )  # fmt: skip
 
 
-def _clean(template: str, known: Mapping[str, Any], most: int, longest: int) -> str:
-    text = templates().get_template(template).render(**known, most=most, longest=longest)
+def _clean(template: str, shown: Mapping[str, Any]) -> str:
+    text = templates().get_template(template).render(shown)
     return mask(lines_only(text))
 
 
@@ -208,7 +212,7 @@ def _daily_summary(mail: DailyMail, said: str) -> str:
         for one in mail.failed[:5]
     ]
     lines += [one for one in (mail.links.page,) if one]
-    return "\n".join(lines)
+    return "\n".join(one_line(mask(line)) for line in lines)
 
 
 def _curves(path: Sequence[NavPoint]) -> tuple[Curve, ...]:

@@ -98,8 +98,10 @@ def shows_mail(receiver: Receiver) -> bool:
 
     A chat is not; nor is an address that asks for PGP, since only what Apprise writes is encrypted.
     """
+    from apprise.plugins.email.base import PGP_MODE_DEFAULT
+
     service = receiver.service
-    return service is not None and _is_mail(service) and service.pgp_mode == "none"
+    return service is not None and _is_mail(service) and service.pgp_mode == PGP_MODE_DEFAULT
 
 
 def send_mail(receiver: Receiver, mail: StoredMail, moment: datetime) -> str | None:
