@@ -44,6 +44,7 @@ from nightdesk.session.ingest import bar_sources, is_sample
 from nightdesk.session.mails import keep_mails
 from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
+from nightdesk.session.notices import speaks
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.sequencing import in_turn
@@ -112,7 +113,7 @@ def report(context: Context) -> StepOutcome:
         with saving(context, after_sending=True) as save:
             save.rows("reports", [{"html": html}])
             keep_earnings(context, save, earned)
-            if save.sealed is None:
+            if save.sealed is None and speaks(context):
                 save.flush()  # what is told is read from it
                 tell_results(context)
                 tell_bundles(context)
