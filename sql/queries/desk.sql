@@ -317,7 +317,10 @@ ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 
 -- name: alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
-FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
+FROM nightdesk.alerts a
+WHERE (%(book)s::text IS NULL OR book = %(book)s)
+    AND (%(mails)s OR NOT EXISTS (SELECT FROM nightdesk.mails m WHERE m.alert_id = a.alert_id))
+ORDER BY alert_id DESC LIMIT %(newest)s;
 
 -- name: grave_alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by

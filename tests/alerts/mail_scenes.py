@@ -41,8 +41,9 @@ LINKS = MailLinks(
 )
 RELEASED = KillSwitchState(on=False)
 LONG_REASON = (
-    "momentum_60 of 6.2 % is above the entry threshold of 2 %, the 20-session average of 168.21 is above "
-    "the 50-session average of 161.90, rsi_14 of 58.3 is below 70, volume is 1.4 times its 20-session average; "
+    "momentum_60 of 6.2 % is above the entry threshold of 2 %, the 20-session average of 168.21 is "
+    "above the 50-session average of 161.90, rsi_14 of 58.3 is below 70, volume is "
+    "1.4 times its 20-session average; "
 )
 HOSTILE = '<script>alert("x")</script><img src=http://tracker.example/a.gif>\r\nBcc: everyone@example.com'
 

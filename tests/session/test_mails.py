@@ -217,3 +217,12 @@ def test_a_mail_by_hand_of_a_past_session_is_that_session(desk_after: Any, tmp_p
     assert f"${nav:,.2f}" in made.html
     assert "Not complete: 1 session" in week.body
     assert week.session == session(2)
+
+
+def test_mails_are_listed_as_alerts_and_are_nothing_that_is_open(desk: SmallDesk) -> None:
+    from nightdesk.store.message_rows import alerts_of
+
+    run(desk, 0)
+    with desk.connection() as conn:
+        assert [row["alert_key"] for row in alerts_of(conn)].count(f"mail daily small {session(0)}") == 1
+        assert not [row for row in alerts_of(conn, mails=False) if row["alert_key"].startswith("mail ")]

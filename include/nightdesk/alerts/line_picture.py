@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nightdesk.core.panel import Floats
+
 #: Pixels: twice as fine as a mail shows it. `MARGIN` is left free above and below for the line's width.
 WIDTH, HEIGHT, MARGIN = 1040, 300, 12
 LINE_WIDTH = 4.0
@@ -52,8 +54,8 @@ def line_png(
     if len(values) < 2 or rows < 2 or not low < high:
         raise ValueError(f"no line through {len(values)} values from {low} to {high} over {rows} rows")
     reach = HEIGHT - 2 * MARGIN - 1
-    x = np.linspace(LINE_WIDTH, WIDTH - 1 - LINE_WIDTH, len(values))
-    y = MARGIN + reach * (high - np.asarray(values, dtype=float)) / (high - low)
+    x = np.linspace(LINE_WIDTH, WIDTH - 1 - LINE_WIDTH, len(values)).astype(np.float64)
+    y: Floats = MARGIN + reach * (high - np.asarray(values, dtype=np.float64)) / (high - low)
     place = np.interp(np.arange(WIDTH), x, y)
     down = np.arange(HEIGHT)[:, None]
     inside = (down <= place) & (down >= MARGIN) if hanging else (down >= place) & (down <= MARGIN + reach)
@@ -65,7 +67,7 @@ def line_png(
     return _encoded(_blended(layers))
 
 
-def _stroke(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+def _stroke(x: Floats, y: Floats) -> Floats:
     """How much of each pixel a line through the points covers, from 0 to 1, by its distance from the line."""
     nearest = np.full((HEIGHT, WIDTH), np.inf)
     room = LINE_WIDTH / 2 + 1
@@ -81,16 +83,17 @@ def _stroke(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return np.clip(LINE_WIDTH / 2 + 0.5 - nearest, 0.0, 1.0)
 
 
-def _blended(layers: Sequence[tuple[NDArray[np.float64], Colour]]) -> NDArray[np.uint8]:
+def _blended(layers: Sequence[tuple[Floats, Colour]]) -> NDArray[np.uint8]:
     """Layers one above the other as pixels of red, green, blue and opacity (Porter and Duff 1984, "over")."""
-    opacity = np.zeros((HEIGHT, WIDTH))
-    light = np.zeros((HEIGHT, WIDTH, 3))
+    opacity: Floats = np.zeros((HEIGHT, WIDTH))
+    light: Floats = np.zeros((HEIGHT, WIDTH, 3))
     for cover, colour in layers:
         light = light * (1.0 - cover)[..., None] + cover[..., None] * np.array(colour, dtype=float)
         opacity = cover + opacity * (1.0 - cover)
     shown = np.divide(light, opacity[..., None], out=np.zeros_like(light), where=opacity[..., None] > 0)
     pixels = np.concatenate([shown, opacity[..., None] * 255.0], axis=2)
-    return np.round(pixels).astype(np.uint8)
+    whole: NDArray[np.uint8] = np.round(pixels).astype(np.uint8)
+    return whole
 
 
 def _encoded(pixels: NDArray[np.uint8]) -> bytes:

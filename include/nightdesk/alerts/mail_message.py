@@ -75,7 +75,7 @@ def mail_message(
     return message
 
 
-def _policy(subject: str) -> policy.EmailPolicy:
+def _policy(subject: str) -> policy.EmailPolicy[EmailMessage]:
     """SMTP's own; a plain subject stays in one line, which RFC 5322 allows up to 998 characters.
 
     Python folds one of 70 to 78 right behind the header's name, and some readers then show a blank before it.

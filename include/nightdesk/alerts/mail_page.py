@@ -24,8 +24,8 @@ from nightdesk.store.mail_rows import MailKind, StoredMail
 #: Gmail cuts a message off at 102 KB of HTML; a mail ends well before, its last words included.
 MOST_BYTES = 96_000
 
-#: How many positions, lines of another table and characters of a reason are shown: the first with which a mail
-#: fits. Reasons are shortened first, positions last.
+#: How many positions, lines of another table and characters of a reason are shown: the first with which a
+#: mail fits. Reasons are shortened first, positions last.
 _FITS = (
     *((100, 40, 280), (100, 40, 140), (100, 25, 120), (100, 15, 100), (100, 8, 80)),
     *((50, 8, 80), (25, 5, 60), (10, 3, 40)),

@@ -144,7 +144,7 @@ def send_mail(receiver: Receiver, mail: StoredMail, moment: datetime) -> str | N
                 verify_certificate=service.verify_certificate,
                 socket_connect_timeout=service.socket_connect_timeout,
             ) as server:
-                taken = server.sendmail(service.from_addr[1], [to[1]], message.as_bytes())
+                taken = server.sendmail(service.from_addr[1], [to[1]], message.as_bytes().decode("ascii"))
         except Exception as error:  # noqa: BLE001 (whatever a server does, the mail waits and is sent later)
             taken, words = False, [f"{type(error).__name__}: {error}"]
     return None if taken is True else _refusal(words)
