@@ -21,7 +21,7 @@ def tab(browser: TestClient, dag_id: str, run: str) -> str:
 @pytest.mark.parametrize("book", [SMALL, TWOFOLD])
 def test_a_run_shows_the_page_of_its_own_session(browser: TestClient, book: str) -> None:
     page = tab(browser, f"daily__{book}", run_id(session(3)))
-    assert "The run has decided the session." in page
+    assert "The run has made its decision." in page
     assert f"/cockpit/books/{book}/session/stored?as_of={session(3)}T21%3A00Z" in page
     assert f"{session(3)}, decided" in page
     assert ">ingest</th>" in page

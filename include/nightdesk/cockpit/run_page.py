@@ -137,5 +137,5 @@ def _said(known: KnownBook, steps: tuple[StepOfRun, ...]) -> str:
     if any(one.status == "waiting" for one in steps):
         return f"The run waits for its turn: the {known.noun} before it is not closed."
     if steps[-1].decision == "closed":
-        return f"The run has decided the {known.noun}."
+        return "The run has made its decision."
     return f"The run is under way: its newest step is {steps[-1].step}, {steps[-1].status}."
