@@ -63,6 +63,10 @@ class LineChart:
         Ascending, one for each value of every series.
     links : str
         Address of a point's source with ``{session}`` in it; empty where points lead nowhere.
+    height : int
+        Pixels.
+    legend : bool
+        Whether the values beneath the cursor are told below it.
     """
 
     name: str
@@ -73,6 +77,7 @@ class LineChart:
     bands: tuple[Band, ...] = ()
     links: str = ""
     height: int = 240
+    legend: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -86,6 +91,7 @@ class LineChart:
             {
                 "unit": self.unit,
                 "height": self.height,
+                "legend": self.legend,
                 "links": self.links,
                 "x": [_seconds(one) for one in self.sessions],
                 "series": [

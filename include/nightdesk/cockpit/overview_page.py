@@ -171,7 +171,8 @@ def _card(screen: Screen, book: str, lacking: str, alerts: Mapping[str, int]) ->
             (Series(book, [one.nav for one in history]),),
             unit="money",
             links=screen.address("books", book, "session") + "?as_of={session}",
-            height=130,
+            height=120,
+            legend=False,
         ),
     )
 

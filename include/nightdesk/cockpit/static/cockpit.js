@@ -66,7 +66,7 @@
       width: wide,
       height: wide < 500 ? Math.min(data.height, 200) : data.height,
       cursor: { y: false },
-      legend: { live: true },
+      legend: { show: data.legend },
       scales: {
         x: { time: true },
         y: data.series.some((one) => one.area)
