@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -182,9 +182,7 @@ class CandleChart:
                         "tone": line.tone,
                         "points": [
                             {"time": f"{candle.session}", "value": value}
-                            for candle, value in zip(
-                                self.candles, map(_finite, line.values), strict=True
-                            )
+                            for candle, value in zip(self.candles, map(_finite, line.values), strict=True)
                             if value is not None
                         ],
                     }
@@ -219,4 +217,4 @@ def _finite(value: Value) -> float | None:
 
 
 def _seconds(day: date) -> int:
-    return int((datetime(day.year, day.month, day.day) - datetime(1970, 1, 1)).total_seconds())
+    return (day - date(1970, 1, 1)).days * 86_400
