@@ -69,7 +69,7 @@ WHERE (book IS NULL OR book = ANY (%(books)s::text[])) AND (%(book)s::text IS NU
     AND (%(before)s::bigint IS NULL OR alert_id < %(before)s)
 ORDER BY alert_id DESC LIMIT %(rows)s;
 
--- name: waiting_alerts
+-- name: unacknowledged_alerts
 SELECT level, count(*) AS alerts FROM nightdesk.alerts WHERE acknowledged_at IS NULL AND (book IS NULL OR book = ANY (%(books)s::text[])) GROUP BY level;
 
 -- name: answers_of_people

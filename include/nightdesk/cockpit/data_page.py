@@ -10,12 +10,11 @@ from typing import Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from nightdesk.alerts.concerns import sort_sources
 from nightdesk.alerts.notes import note_words
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.core.errors import Refused
 from nightdesk.core.feed_order import order_words
-from nightdesk.feeds.breaker import SourceHealth
+from nightdesk.operations.feed_standing import feed_standings
 from nightdesk.store.cockpit_data_rows import (
     FactsReached,
     FindingRow,
@@ -30,7 +29,6 @@ from nightdesk.store.cockpit_data_rows import (
     past_quarantines,
 )
 from nightdesk.store.db import Connection, now
-from nightdesk.store.rows import read_rows
 
 router = APIRouter()
 
@@ -138,22 +136,19 @@ def _instant(text: str) -> datetime:
 def _sources(conn: Connection) -> Iterator[SourceLine]:
     """Every source that was ever asked, the gravest first."""
     moment = now(conn)
-    rows = []
-    for row in read_rows(conn, "feeds_health"):
-        health = SourceHealth.from_row(row)
-        rows.append({"source": row["source"], "status": health.status(moment), "health": health})
-    for row in sort_sources(rows):
-        health = row["health"]
+    for row in feed_standings(conn):
+        half = row["opened_at"] is not None
+        answered = row["last_success"]
         yield SourceLine(
             source=row["source"],
             status=row["status"],
             tone=TONES[row["status"]],
-            circuit=health.circuit(moment).value.replace("_", " "),
-            failures=health.failures,
-            last_success=health.last_success,
-            last_failure=health.last_failure,
-            last_error=health.last_error,
-            silent_for=None if health.last_success is None else moment - health.last_success,
+            circuit="open" if row["status"] == "open circuit" else "half open" if half else "closed",
+            failures=row["failures"],
+            last_success=answered,
+            last_failure=row["last_failure"],
+            last_error=row["last_error"] or "",
+            silent_for=None if answered is None else moment - answered,
         )
 
 

@@ -47,8 +47,6 @@ class OrderEntry:
         Class of its state.
     prices : str
         What its type adds: a limit, a stop, a target.
-    sent_after : str
-        From the decision's instant to the broker, in words; empty where it was not sent.
     late : bool
         Whether the session was decided long after its close, as a backfill does.
     trace : str
@@ -58,7 +56,6 @@ class OrderEntry:
     order: DiaryOrder
     tone: str
     prices: tuple[tuple[str, object], ...]
-    sent_after: str
     late: bool
     trace: str
 
@@ -159,26 +156,6 @@ def orders(
     return screen.render("orders.html.j2", view, title=f"Orders of {book}", book=book, tab="orders")
 
 
-def span_words(span: timedelta) -> str:
-    """A length of time as people say it.
-
-    Examples
-    --------
-    >>> span_words(timedelta(seconds=1934))
-    '32 min'
-    """
-    seconds = span.total_seconds()
-    if seconds < 0:
-        return f"{span_words(-span)} before"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.1f} h"
-    return f"{span.days:,} days"
-
-
 def _entry(screen: Screen, book: str, order: DiaryOrder) -> OrderEntry:
     after = order.sent_after
     prices = (("limit", order.limit_price), ("stop", order.stop_price), ("target", order.target_price))
@@ -186,7 +163,6 @@ def _entry(screen: Screen, book: str, order: DiaryOrder) -> OrderEntry:
         order=order,
         tone=TONES.get(order.status, "soft"),
         prices=tuple((name, value) for name, value in prices if value is not None),
-        sent_after="" if after is None else span_words(after),
         late=after is not None and after > timedelta(days=1),
         trace=screen.address("books", book, "trace", order.symbol, as_of=order.as_of.isoformat()),
     )

@@ -199,7 +199,8 @@ def newest_span(conn: Connection, book: str, sessions: int) -> SessionSpan | Non
     row = read_row(conn, "newest_span", book=book, sessions=sessions)
     if row is None or row["first"] is None:
         return None
-    return SessionSpan(**{**row, "of": row.pop("all_sessions")})
+    every = row.pop("all_sessions")
+    return SessionSpan(**row, of=every)
 
 
 def diary_page(
