@@ -24,7 +24,7 @@ from nightdesk.store.run_rows import find_run, sealed_because
 LONGEST = timedelta(days=731)
 
 #: Characters of a reason, and of a person's name: both stand in every verdict.
-LONGEST_REASON, LONGEST_NAME = 300, 100
+LONGEST_REASON, LONGEST_NAME = 500, 100
 
 
 def state_override(
