@@ -166,7 +166,8 @@ def _tried(
     except Refused as error:
         return "refused", mask(str(error), environ), STATUS["refused"]
     except Transient as error:
-        return "refused", mask(f"Nothing was done for now. {error}", environ), 503
+        nothing = "" if action.without_store else "Nothing was done for now. "
+        return "refused", mask(f"{nothing}{error}", environ), 503
     except Exception:
         log.exception("action_failed name=%s who=%s", action.name, visitor.name)
         words = "It failed, and may be done in part: what happened is in the log of the API server."

@@ -14,7 +14,7 @@ from nightdesk.core.errors import Refused
 Kind = Literal["text", "number", "date", "choice", "check", "book"]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_NUMBER = re.compile(r"\d{1,15}(\.\d{1,10})?")
+_NUMBER = re.compile(r"\d{1,18}(\.\d{1,10})?")
 
 
 @dataclass(frozen=True)
