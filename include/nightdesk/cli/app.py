@@ -34,6 +34,7 @@ ORDER = (
     *("kill", "resume", "level", "recover", "rebuild-from-broker", "broker", "accounts", "transfer"),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "data-docs"),
+    "metrics",
 )
 
 

@@ -1,0 +1,111 @@
+"""The desk as it stands, in numbers: what is shown to Prometheus, all books together, in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from nightdesk.store.connection import connect
+from nightdesk.store.db import Connection, cursor, transaction
+from nightdesk.store.rows import read_rows
+
+#: No statement takes longer; who asks gets no figures then, and is told that there are none.
+STATEMENT_SECONDS = 5
+#: Those that grow by a row a symbol, order, step or headline, by name: a list that does not grow by itself.
+BIG_TABLES = (
+    "bars", "bars_hourly", "factors", "fills", "headlines", "ledger_entries", "order_events", "orders",
+    "positions", "quality_runs", "quotes_eod", "run_steps", "signals", "targets", "verdicts",
+)  # fmt: skip
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class DeskFigures:
+    """Rows by kind of figure; each list has a row a book, and a row each of what its kind counts.
+
+    Attributes
+    ----------
+    moment : datetime
+        The database's clock when they were read, UTC.
+    marks, positions, levels, strategies, orders, verdicts, fills, progress, steps, findings, alerts,
+    deliveries, brokers, feeds, tables, database : list of dict
+        Columns as the queries ``metric_*`` of ``sql/queries/metrics.sql`` name them; of `feeds` those of
+        ``feeds_health``.
+    """
+
+    moment: datetime
+    marks: Rows
+    positions: Rows
+    levels: Rows
+    strategies: Rows
+    orders: Rows
+    verdicts: Rows
+    fills: Rows
+    progress: Rows
+    steps: Rows
+    findings: Rows
+    alerts: Rows
+    deliveries: Rows
+    brokers: Rows
+    feeds: Rows
+    tables: Rows
+    database: Rows
+
+
+#: Kinds that another query gives than the one of their name, and what a query is given.
+_QUERIES = {"feeds": "feeds_health"}
+_VALUES: dict[str, dict[str, Any]] = {"tables": {"tables": list(BIG_TABLES)}}
+
+
+@contextmanager
+def figures_connection(url: str) -> Iterator[Connection]:
+    """A connection that can only read, and whose statements end after `STATEMENT_SECONDS`.
+
+    Raises
+    ------
+    Transient, Refused
+        As `connect` does; also when the schema is another one than this code knows.
+    """
+    conn = connect(url, checked=True)
+    try:
+        with cursor(conn) as cur:
+            cur.execute(
+                "SET default_transaction_read_only = on; "
+                f"SET statement_timeout = '{STATEMENT_SECONDS}s'; SET application_name = 'nightdesk metrics'"
+            )
+        yield conn
+    finally:
+        conn.close()
+
+
+def desk_figures(conn: Connection) -> DeskFigures:
+    """All figures of one snapshot, so that they agree with each other: no step's commit falls between two."""
+    kinds = [one.name for one in fields(DeskFigures) if one.name != "moment"]
+    with transaction(
+        conn, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_timestamp()"
+    ) as at:
+        assert at is not None
+        return DeskFigures(
+            moment=at[0],
+            **{
+                kind: read_rows(conn, _QUERIES.get(kind, f"metric_{kind}"), **_VALUES.get(kind, {}))
+                for kind in kinds
+            },
+        )
+
+
+def newest_backup(conn: Connection) -> datetime | None:
+    """When the newest backup that can be restored was made, in UTC; None where no backup is on record."""
+    rows = read_rows(conn, "metric_backup") if _has_table(conn, "backups") else []
+    return rows[0]["made_at"] if rows else None
+
+
+def _has_table(conn: Connection, name: str) -> bool:
+    with cursor(conn) as cur:
+        cur.execute("SELECT to_regclass(%s) IS NOT NULL", (f"nightdesk.{name}",))
+        row = cur.fetchone()
+    return row is not None and bool(row[0])
