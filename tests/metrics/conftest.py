@@ -44,7 +44,8 @@ class MeasuredDesk:
             return cur.fetchall()
 
     def reader(self, **environ: str) -> FigureReader:
-        return FigureReader(self.url, self.root, {"NIGHTDESK_HOME": str(self.root / "state"), **environ})
+        own = {"NIGHTDESK_HOME": str(self.root / "state"), db.DATABASE_VARIABLE: self.url}
+        return FigureReader(self.root, {**own, **environ})
 
 
 @pytest.fixture(scope="module")

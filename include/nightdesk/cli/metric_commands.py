@@ -82,7 +82,8 @@ def _reader() -> FigureReader:
     from nightdesk.metrics.exporter import FigureReader
     from nightdesk.session.context import project_root
 
-    return FigureReader(postgres.known_url(), project_root(os.environ), dict(os.environ))
+    environ = {**os.environ, postgres.DATABASE_VARIABLE: postgres.known_url()}
+    return FigureReader(project_root(environ), environ)
 
 
 def _say(line: str) -> None:

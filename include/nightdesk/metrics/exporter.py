@@ -27,12 +27,10 @@ class FigureReader:
 
     Parameters
     ----------
-    url : str
-        The libpq address of its database.
     root : Path
         The project, whose books say when they decide.
     environ : mapping of str to str
-        Says where Airflow answers.
+        Says where the database answers, its reader's address first, and Airflow.
 
     Raises
     ------
@@ -40,8 +38,8 @@ class FigureReader:
         When the environment names no address of HTTP for it.
     """
 
-    def __init__(self, url: str, root: Path, environ: Mapping[str, str]) -> None:
-        self._url, self._environ = url, environ
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         self._schedules = BookSchedules(root)
         airflow_address(environ)
 
@@ -60,7 +58,7 @@ class FigureReader:
         from nightdesk.version import code_version
 
         began = time.monotonic()
-        with figures_connection(self._url) as conn:
+        with figures_connection(self._environ) as conn:
             figures, backup = desk_figures(conn), newest_backup(conn)
         yield from samples_of(figures)
         yield from due_samples(figures.progress, figures.moment, self._schedules)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from nightdesk.store.connection import connect
+from nightdesk.store.connection import connect_reader
 from nightdesk.store.db import Connection, cursor, transaction
 from nightdesk.store.rows import read_rows
 
@@ -62,19 +62,18 @@ _VALUES: dict[str, dict[str, Any]] = {"tables": {"tables": list(BIG_TABLES)}}
 
 
 @contextmanager
-def figures_connection(url: str) -> Iterator[Connection]:
-    """A connection that can only read, and whose statements end after `STATEMENT_SECONDS`.
+def figures_connection(environ: Mapping[str, str]) -> Iterator[Connection]:
+    """A reader's connection whose statements end after `STATEMENT_SECONDS`.
 
     Raises
     ------
     Transient, Refused
-        As `connect` does; also when the schema is another one than this code knows.
+        As `connect_reader` does; also when the schema is another one than this code knows.
     """
-    conn = connect(url, checked=True)
+    conn = connect_reader(environ)
     try:
         with cursor(conn) as cur:
             cur.execute(
-                "SET default_transaction_read_only = on; "
                 f"SET statement_timeout = '{STATEMENT_SECONDS}s'; SET application_name = 'nightdesk metrics'"
             )
         yield conn
@@ -84,18 +83,15 @@ def figures_connection(url: str) -> Iterator[Connection]:
 
 def desk_figures(conn: Connection) -> DeskFigures:
     """All figures of one snapshot, so that they agree with each other: no step's commit falls between two."""
+    begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_timestamp()"
     kinds = [one.name for one in fields(DeskFigures) if one.name != "moment"]
-    with transaction(
-        conn, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_timestamp()"
-    ) as at:
-        assert at is not None
-        return DeskFigures(
-            moment=at[0],
-            **{
-                kind: read_rows(conn, _QUERIES.get(kind, f"metric_{kind}"), **_VALUES.get(kind, {}))
-                for kind in kinds
-            },
-        )
+    with transaction(conn, begin) as clock:
+        assert clock is not None
+        rows = {
+            kind: read_rows(conn, _QUERIES.get(kind, f"metric_{kind}"), **_VALUES.get(kind, {}))
+            for kind in kinds
+        }
+    return DeskFigures(moment=clock[0], **rows)
 
 
 def newest_backup(conn: Connection) -> datetime | None:
