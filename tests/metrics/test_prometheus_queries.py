@@ -15,7 +15,7 @@ from nightdesk.metrics.families import FAMILIES
 
 DASHBOARDS = sorted((PROJECT / "config" / "grafana" / "dashboards").glob("*.json"))
 #: Of what this desk has none: a backup, and Airflow's own metrics, which are pushed where one asks for it.
-ABSENT = re.compile(r"\b(airflow_\w+|nightdesk_backup_timestamp_seconds)\b")
+ABSENT = re.compile(r"\b(airflow_\w+|nightdesk_(backup|drill)_timestamp_seconds)\b")
 #: Names in PromQL that are series: those of the desk, of Prometheus itself, of Airflow.
 SERIES = re.compile(r"\b(nightdesk_\w+|airflow_\w+|up|ALERTS|scrape_\w+)\b(?!\s*\()")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -51,8 +51,9 @@ def make_app(guards: Guards) -> FastAPI:
     FastAPI
         To be mounted at a path of its own; it has no pages about itself.
     """
+    asked = Depends(guards.visitor)
 
-    def let_in(request: Request, visitor: Annotated[Visitor, Depends(guards.visitor)]) -> None:
+    def let_in(request: Request, visitor: Visitor = asked) -> None:
         if not visitor.may_see(""):
             raise HTTPException(403, "You may not look at the desk: ask who runs it.")
         request.state.visitor = visitor
@@ -95,7 +96,7 @@ async def _told(request: Request, error: Exception) -> Response:
     """A fault in words: a page for a person, JSON for the cockpit's script."""
     status, words = _status_of(error)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, NightdeskError):
-        log.exception("cockpit_failed path=%s", request.url.path, exc_info=error)
+        log.error("cockpit_failed path=%s", request.url.path, exc_info=error)
     if request.method != "GET" or "text/html" not in request.headers.get("accept", "text/html"):
         return JSONResponse({"state": "refused", "words": words}, status_code=status)
     page = templates().get_template("fault.html.j2")

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -63,6 +63,10 @@ class LineChart:
         Ascending, one for each value of every series.
     links : str
         Address of a point's source with ``{session}`` in it; empty where points lead nowhere.
+    height : int
+        Pixels.
+    legend : bool
+        Whether the values beneath the cursor are told below it.
     """
 
     name: str
@@ -73,6 +77,7 @@ class LineChart:
     bands: tuple[Band, ...] = ()
     links: str = ""
     height: int = 240
+    legend: bool = True
 
     @property
     def is_empty(self) -> bool:
@@ -86,6 +91,7 @@ class LineChart:
             {
                 "unit": self.unit,
                 "height": self.height,
+                "legend": self.legend,
                 "links": self.links,
                 "x": [_seconds(one) for one in self.sessions],
                 "series": [
@@ -182,9 +188,7 @@ class CandleChart:
                         "tone": line.tone,
                         "points": [
                             {"time": f"{candle.session}", "value": value}
-                            for candle, value in zip(
-                                self.candles, map(_finite, line.values), strict=True
-                            )
+                            for candle, value in zip(self.candles, map(_finite, line.values), strict=True)
                             if value is not None
                         ],
                     }
@@ -219,4 +223,4 @@ def _finite(value: Value) -> float | None:
 
 
 def _seconds(day: date) -> int:
-    return int((datetime(day.year, day.month, day.day) - datetime(1970, 1, 1)).total_seconds())
+    return (day - date(1970, 1, 1)).days * 86_400

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -38,12 +39,15 @@ class Guards:
         logged in or the login has expired.
     address : callable
         The address of a page of the server around the cockpit, by DAG and run: a link that leaves it.
+    environ : callable
+        The environment for actions: where the database is, and the secrets of accounts.
     """
 
     visitor: Callable[..., Visitor]
     address: Callable[[str, str], str] = lambda dag_id, run_id: (
         f"/dags/{dag_id}/runs/{run_id}" if run_id else f"/dags/{dag_id}"
     )
+    environ: Callable[[], Mapping[str, str]] = lambda: os.environ
 
 
 def host_of(request: Request) -> str:

@@ -35,7 +35,7 @@ ROWS_A_PAGE = 100
 
 @dataclass(frozen=True)
 class Shelf:
-    """The books of the desk's folder that a visitor may see, and the files that hold none, with the reason."""
+    """The books of the desk's folder that a visitor may see, and why other files hold none."""
 
     books: Mapping[str, Book] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
@@ -223,9 +223,7 @@ def how_many(sessions: int | str | None) -> int:
         return SESSIONS_MOST
     text = str(sessions)
     if not text.isdigit() or not 2 <= int(text) <= SESSIONS_MOST:
-        raise Refused(
-            f"sessions: found {text[:40]!r}; expected `all`, or a number from 2 to {SESSIONS_MOST}"
-        )
+        raise Refused(f"sessions: found {text[:40]!r}; expected `all`, or a number from 2 to {SESSIONS_MOST}")
     return int(text)
 
 

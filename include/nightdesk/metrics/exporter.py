@@ -54,15 +54,21 @@ class FigureReader:
         return list(self._samples())
 
     def _samples(self) -> Iterator[Sample]:
-        from nightdesk.store.metric_rows import desk_figures, figures_connection, newest_backup
+        from nightdesk.store.metric_rows import (
+            desk_figures,
+            figures_connection,
+            newest_backup,
+            newest_drill,
+        )
         from nightdesk.version import code_version
 
         began = time.monotonic()
         with figures_connection(self._environ) as conn:
-            figures, backup = desk_figures(conn), newest_backup(conn)
+            figures, backup, drill = desk_figures(conn), newest_backup(conn), newest_drill(conn)
         yield from samples_of(figures)
         yield from due_samples(figures.progress, figures.moment, self._schedules)
         yield from sample("nightdesk_backup_timestamp_seconds", backup)
+        yield from sample("nightdesk_drill_timestamp_seconds", drill)
         yield from airflow_samples(airflow_address(self._environ))
         yield from sample("nightdesk_up", 1)
         yield from sample("nightdesk_build_info", 1, version=code_version())

@@ -161,7 +161,10 @@ OF_THE_DESK = (
     Family(
         "nightdesk_alert_deliveries_failing", "Messages that a receiver still lacks after a failed attempt"
     ),
-    Family("nightdesk_backup_timestamp_seconds", "When the newest backup was made; none without a backup"),
+    Family("nightdesk_backup_timestamp_seconds", "When the newest backup was begun that is kept"),
+    Family(
+        "nightdesk_drill_timestamp_seconds", "When the newest rehearsal of a restore was begun that was well"
+    ),
     Family("nightdesk_database_size_bytes", "Size of the desk's database"),
     Family("nightdesk_database_connections", "Connections to it"),
     Family("nightdesk_table_size_bytes", "Size of a table that grows, indexes included", ("table",)),

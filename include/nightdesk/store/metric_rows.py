@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from nightdesk.store.connection import connect_reader
-from nightdesk.store.db import Connection, cursor, transaction
+from nightdesk.store.db import Connection, cursor, one, transaction
 from nightdesk.store.rows import read_rows
 
 #: No statement takes longer; who asks gets no figures then, and is told that there are none.
@@ -84,7 +84,7 @@ def figures_connection(environ: Mapping[str, str]) -> Iterator[Connection]:
 def desk_figures(conn: Connection) -> DeskFigures:
     """All figures of one snapshot, so that they agree with each other: no step's commit falls between two."""
     begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT clock_timestamp()"
-    kinds = [one.name for one in fields(DeskFigures) if one.name != "moment"]
+    kinds = [field.name for field in fields(DeskFigures) if field.name != "moment"]
     with transaction(conn, begin) as clock:
         assert clock is not None
         rows = {
@@ -94,14 +94,28 @@ def desk_figures(conn: Connection) -> DeskFigures:
     return DeskFigures(moment=clock[0], **rows)
 
 
+#: Of tables that a database may not have yet: each is asked only where it is there.
+_SAFETY = {
+    "backups": "SELECT max(began_at) FROM nightdesk.backups WHERE file IS NOT NULL AND deleted_at IS NULL",
+    "drills": "SELECT max(began_at) FROM nightdesk.drills WHERE outcome = 'ok'",
+}
+
+
 def newest_backup(conn: Connection) -> datetime | None:
-    """When the newest backup that can be restored was made, in UTC; None where no backup is on record."""
-    rows = read_rows(conn, "metric_backup") if _has_table(conn, "backups") else []
-    return rows[0]["made_at"] if rows else None
+    """When the newest backup that is kept was begun, in UTC; None where no backup is on record."""
+    return _newest(conn, "backups")
 
 
-def _has_table(conn: Connection, name: str) -> bool:
+def newest_drill(conn: Connection) -> datetime | None:
+    """When the newest good rehearsal of a restore was begun, in UTC; None where none is on record."""
+    return _newest(conn, "drills")
+
+
+def _newest(conn: Connection, table: str) -> datetime | None:
     with cursor(conn) as cur:
-        cur.execute("SELECT to_regclass(%s) IS NOT NULL", (f"nightdesk.{name}",))
-        row = cur.fetchone()
-    return row is not None and bool(row[0])
+        cur.execute("SELECT to_regclass(%s) IS NOT NULL", (f"nightdesk.{table}",))
+        if not one(cur)[0]:
+            return None
+        cur.execute(_SAFETY[table])
+        found: datetime | None = one(cur)[0]
+    return found

@@ -66,7 +66,7 @@
       width: wide,
       height: wide < 500 ? Math.min(data.height, 200) : data.height,
       cursor: { y: false },
-      legend: { live: true },
+      legend: { show: data.legend },
       scales: {
         x: { time: true },
         y: data.series.some((one) => one.area)
@@ -226,7 +226,7 @@
       });
       const told = await answer.json().catch(() => ({ state: "refused", words: "The server's answer cannot be read: look at the list of actions whether it was done." }));
       say(form, told.state, told.words);
-      if (told.state !== "done") form.elements.request.value = crypto.randomUUID();
+      if (told.state === "refused" && told.request) form.elements.request.value = told.request;
       form.classList.toggle("done", told.state === "done");
     } catch (error) {
       say(form, "refused", "The server does not answer. Sent again from this form it is done only once.");
