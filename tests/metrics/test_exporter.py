@@ -1,5 +1,6 @@
 """The exporter: what it says, that it never dies, and that nobody who asks often disturbs the database."""
 
+import json
 import os
 import re
 import signal
@@ -21,7 +22,8 @@ from tests.metrics.prometheus_server import wait_for
 from nightdesk.core.errors import Refused
 from nightdesk.metrics.airflow_signs import LARGEST_ANSWER
 from nightdesk.metrics.desk_collector import FRESH_SECONDS, DeskCollector
-from nightdesk.metrics.exporter import FigureReader, metrics_text, serving
+from nightdesk.metrics.exporter import FigureReader, figures_now, serving
+from nightdesk.metrics.exporter import metrics_text as text_of
 from nightdesk.metrics.families import FAMILIES, Sample
 from nightdesk.store import db
 from nightdesk.store.metric_rows import figures_connection
@@ -36,6 +38,10 @@ def figures(text: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
         for one in family.samples:
             found.setdefault(one.name, {})[tuple(sorted(one.labels.items()))] = one.value
     return found
+
+
+def metrics_text(reader, say) -> str:
+    return text_of(figures_now(reader, say))
 
 
 def value(text: str, name: str, **labels: str) -> float:
@@ -337,6 +343,15 @@ def test_the_command_prints_once_or_writes_a_file_that_others_may_read(measured,
     assert value(out.read_text(), "nightdesk_up") == 1
     assert out.stat().st_mode & 0o777 == 0o644
     assert [one.name for one in tmp_path.iterdir()] == ["nightdesk.prom"]
+    told = subprocess.run(
+        _command("--json"), env=_environment(measured), capture_output=True, text=True, check=True
+    )
+    (nav,) = [one for one in json.loads(told.stdout)["figures"] if one["name"] == "nightdesk_nav_dollars"]
+    assert nav == {
+        "name": "nightdesk_nav_dollars",
+        "value": value(done.stdout, "nightdesk_nav_dollars", book=BOOK),
+        "labels": {"book": BOOK},
+    }
     dead = subprocess.run(
         _command(),
         env=_environment(measured, **{db.DATABASE_VARIABLE: DEAD}),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nightdesk.cli.app import app, example
+from nightdesk.cli.options import Json
+from nightdesk.cli.output import show
 
 if TYPE_CHECKING:
     from nightdesk.metrics.exporter import FigureReader
 
-metrics = typer.Typer(help="The desk's own figures, for Prometheus.", invoke_without_command=True)
+metrics = typer.Typer(invoke_without_command=True)
 app.add_typer(metrics, name="metrics")
 
 
@@ -29,6 +31,7 @@ def print_once(
             show_default=False,
         ),
     ] = None,
+    json: Json = False,
 ) -> None:
     """Print the desk's own figures once, in Prometheus' text format.
 
@@ -36,14 +39,17 @@ def print_once(
     """
     if context.invoked_subcommand is not None:
         return
-    from nightdesk.metrics.exporter import metrics_text
+    from dataclasses import asdict
 
-    text = metrics_text(_reader(), _say)
-    if out is None:
-        typer.echo(text, nl=False)
-    else:
+    from nightdesk.metrics.exporter import figures_now, metrics_text
+
+    samples = figures_now(_reader(), _say)
+    text = metrics_text(samples)
+    if out is not None:
         _write(out, text)
-    if "\nnightdesk_up 1.0\n" not in text:
+    document = {"figures": [asdict(one) for one in samples]}
+    show(document, as_json=json, text=lambda: [] if out is not None else text.splitlines())
+    if not any(one.name == "nightdesk_up" and one.value for one in samples):
         raise typer.Exit(1)
 
 

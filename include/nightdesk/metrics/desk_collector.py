@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from nightdesk.core.masking import lines_only, mask, mask_line
+from nightdesk.core.masking import lines_only, mask
 from nightdesk.metrics.families import FAMILIES, Sample
 
 #: Who asks again within so many seconds is given the same figures.
@@ -98,10 +98,7 @@ class DeskCollector(Collector):
 
 
 def metrics_of(samples: Sequence[Sample]) -> Iterator[Metric]:
-    """Samples as prometheus-client takes them, family by family in the order of `FAMILIES`.
-
-    What a label holds is masked: a source may be named by an address of a person's own.
-    """
+    """Samples as prometheus-client takes them, family by family in the order of `FAMILIES`."""
     by_name: dict[str, list[Sample]] = {}
     for one in samples:
         by_name.setdefault(one.name, []).append(one)
@@ -112,5 +109,5 @@ def metrics_of(samples: Sequence[Sample]) -> Iterator[Metric]:
         kind = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
         metric = kind(name.removesuffix("_total"), family.words, labels=family.labels)
         for one in found:
-            metric.add_metric([mask_line(one.labels[label]) for label in family.labels], one.value)
+            metric.add_metric([one.labels[label] for label in family.labels], one.value)
         yield metric

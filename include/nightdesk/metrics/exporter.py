@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,11 +87,18 @@ def registry_of(reader: Callable[[], list[Sample]], say: Callable[[str], None]) 
     return registry
 
 
-def metrics_text(reader: Callable[[], list[Sample]], say: Callable[[str], None]) -> str:
-    """The figures once, in Prometheus' text format; ``nightdesk_up 0`` alone where they cannot be read."""
+def figures_now(reader: Callable[[], list[Sample]], say: Callable[[str], None]) -> Sequence[Sample]:
+    """The samples of one reading; ``nightdesk_up 0`` alone where there is none, and `say` is given why."""
+    from nightdesk.metrics.desk_collector import DeskCollector
+
+    return DeskCollector(reader, say).samples()
+
+
+def metrics_text(samples: Sequence[Sample]) -> str:
+    """Samples in Prometheus' text format."""
     from prometheus_client import generate_latest
 
-    return generate_latest(registry_of(reader, say)).decode()
+    return generate_latest(registry_of(lambda: list(samples), lambda _: None)).decode()
 
 
 @contextmanager

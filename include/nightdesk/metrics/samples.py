@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from nightdesk.core.masking import mask_line
 from nightdesk.feeds.breaker import Circuit, SourceHealth
 from nightdesk.metrics.families import FAMILIES, Sample
 from nightdesk.store.metric_rows import DeskFigures
@@ -92,6 +93,8 @@ def samples_of(figures: DeskFigures) -> list[Sample]:
 def sample(name: str, value: Any, **labels: str) -> Iterator[Sample]:
     """A sample of a metric; none where the value is not known.
 
+    What a label holds is masked: a source may be named by an address of a person's own.
+
     Parameters
     ----------
     name : str
@@ -104,7 +107,7 @@ def sample(name: str, value: Any, **labels: str) -> Iterator[Sample]:
     assert tuple(sorted(labels)) == tuple(sorted(FAMILIES[name].labels)), name
     number = value.timestamp() if isinstance(value, datetime) else math.nan if value is None else float(value)
     if not math.isnan(number):
-        yield Sample(name, number, labels)
+        yield Sample(name, number, {label: mask_line(text) for label, text in labels.items()})
 
 
 def _columns(rows: Iterable[Row], columns: Mapping[str, str], *same: str, **renamed: str) -> Iterator[Sample]:
