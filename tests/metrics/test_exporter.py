@@ -285,6 +285,34 @@ def test_a_storm_of_scrapes_reads_the_store_once(measured):
     assert 1 <= len(read) <= 1 + (time.monotonic() - began) // FRESH_SECONDS
 
 
+def test_what_takes_long_to_count_is_counted_once_a_minute_and_marks_each_time(measured):
+    reader = measured.reader()
+
+    def read() -> tuple[float, float]:
+        text = metrics_text(reader, print)
+        return value(text, "nightdesk_orders", book=BOOK, state="cancelled"), value(
+            text, "nightdesk_cash_dollars", book=BOOK
+        )
+
+    changed = "UPDATE nightdesk.orders SET status = '{}' WHERE status = '{}'"
+    try:
+        count, cash = read()
+        measured.run(
+            changed.format("cancelled", "submitted"),
+            "UPDATE nightdesk.portfolio SET cash = cash + 1, positions_value = positions_value - 1",
+        )
+        assert read() == (count, cash + 1)
+        measured.set_clock(timedelta(minutes=32))
+        assert read() == (count + 1, cash + 1)
+        # A clock that was set back does not keep the counts for ever.
+        measured.run(changed.format("submitted", "cancelled"))
+        measured.set_clock(timedelta(minutes=1))
+        assert read() == (count, cash + 1)
+    finally:
+        measured.run("UPDATE nightdesk.portfolio SET cash = cash - 1, positions_value = positions_value + 1")
+        measured.set_clock(timedelta(minutes=30))
+
+
 def test_airflows_signs_of_life_are_shown_and_their_lack(measured):
     with airflow_monitor() as airflow:
         reader = measured.reader(NIGHTDESK_AIRFLOW_URL=airflow.url)

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from nightdesk.store.metric_rows import DeskFigures
+
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 9464
 
 
 class FigureReader:
-    """Reads all figures of a desk, each time anew.
+    """Reads all figures of a desk, each time anew but for long counts (`COUNTED_FOR`).
 
     Parameters
     ----------
@@ -40,6 +42,7 @@ class FigureReader:
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._before: DeskFigures | None = None
         self._schedules = BookSchedules(root)
         airflow_address(environ)
 
@@ -64,7 +67,8 @@ class FigureReader:
 
         began = time.monotonic()
         with figures_connection(self._environ) as conn:
-            figures, backup, drill = desk_figures(conn), newest_backup(conn), newest_drill(conn)
+            figures = self._before = desk_figures(conn, self._before)
+            backup, drill = newest_backup(conn), newest_drill(conn)
         yield from samples_of(figures)
         yield from due_samples(figures.progress, figures.moment, self._schedules)
         yield from sample("nightdesk_backup_timestamp_seconds", backup)
