@@ -253,12 +253,12 @@ GROUP BY source
 ORDER BY source;
 
 -- name: feed_health
-SELECT source, failures, opened_at, last_success, last_failure, last_error
+SELECT source, failures, opened_at, last_success, last_failure, last_error, answer_seconds
 FROM nightdesk.feed_health
 WHERE source = %(source)s;
 
 -- name: feeds_health
-SELECT source, failures, opened_at, last_success, last_failure, last_error
+SELECT source, failures, opened_at, last_success, last_failure, last_error, answer_seconds
 FROM nightdesk.feed_health
 ORDER BY source;
 

@@ -45,6 +45,7 @@ ORDER = (
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "data-docs"),
+    "metrics",
 )
 
 

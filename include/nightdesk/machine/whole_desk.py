@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import NightdeskError, Refused
 from nightdesk.feeds.vendor_pools import POOLS
-from nightdesk.machine import parts, postgres, supervisor
+from nightdesk.machine import metrics_process, parts, postgres, supervisor
 from nightdesk.machine.airflow import Airflow
 from nightdesk.machine.environment import login
 from nightdesk.machine.heartbeat import heartbeat_address
@@ -62,6 +62,7 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     """
     home = Home.find() if home is None else home
     heartbeat_address(os.environ)
+    metrics_process.metrics_port(os.environ)
     home.make_private()
     with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS, tell=_tell_of_another):
         addresses = _prepare_database(home)
@@ -107,6 +108,7 @@ def down(*, home: Home | None = None) -> list[str]:
     # First who would start the others again. Not under the lock of `up`, which a person may want to end while
     # it waits for its sessions.
     stopped = [supervisor.NAME] if supervisor.stop(home) else []
+    stopped += [metrics_process.NAME] if metrics_process.stop(home) else []
     stopped += Airflow.stop_in(home)
     if postgres.stop(home):
         stopped.append("postgres")
@@ -123,7 +125,8 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
     from nightdesk.machine.standing import decided, undelivered
 
     home = Home.find() if home is None else home
-    found = [_supervisor_part(home), *parts.look(home, environ)]
+    figures = metrics_process.metrics_part(home, environ)
+    found = [_supervisor_part(home), *parts.look(home, environ), *([] if figures is None else [figures])]
     try:
         with closing(connect(postgres.addresses(home, environ).nightdesk)) as conn:
             found += [*decided(conn, home.root), undelivered(conn, home.root, environ)]
