@@ -25,6 +25,7 @@ from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
+from nightdesk.session.shard_answers import made_from
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
@@ -32,6 +33,7 @@ from nightdesk.store.db import now
 from nightdesk.store.member_rows import members_changed
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
+from nightdesk.store.shard_rows import forget_shards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +169,9 @@ def store_bars(context: Context) -> Stored:
         # Of the first day a ratio to the day before it may be unknown to a source.
         complete=(first + timedelta(days=1), session) if first < session else None,
     )
+    ahead = 0
+    if book.feeds.shards > 1:
+        ahead = forget_shards(context.conn, book.name, context.as_of, made_from(context))
     counts: dict[str, int | str] = {
         "from": first.isoformat(),
         "bars": len(fetched.bars),
@@ -176,6 +181,8 @@ def store_bars(context: Context) -> Stored:
         "actions": saved.actions.new + saved.actions.corrected,
         "dropped": sum(fetched.dropped.values()),
     }
+    if book.feeds.shards > 1:
+        counts["asked_ahead"] = f"{ahead} of {book.feeds.shards} parts"
     if saved.restatements:
         counts["restatements"] = "; ".join(saved.restatements)
     if fetched.missing:
