@@ -39,7 +39,7 @@ def test_a_book_is_asked_for_by_its_ingest_alone_unless_it_says_otherwise(
 def test_shards_are_mapped_before_the_ingest_which_waits_for_their_end_and_not_for_their_success(
     daily: ModuleType, tmp_path: Path
 ) -> None:
-    dag = dag_of(daily, tmp_path, shards=4, daily=["tiingo"])
+    dag = dag_of(daily, tmp_path, shards=4, daily=["tiingo", "yahoo"])
     fetch = dag.get_task(FETCH)
     assert isinstance(fetch, MappedOperator)
     assert fetch.expand_input.value == {"shard": [0, 1, 2, 3]}
