@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import yaml
 from tests.brokered import Broker, broker
-from tests.compose_file import settings_of
+from tests.compose_file import health_check_of, settings_of
 from tests.end_to_end.desk import STAMP, Desk, wait_for, whole_desk
 from tests.end_to_end.equity_project import BOOK as EQUITY
 from tests.end_to_end.equity_project import INCEPTION as FIRST_OF_EQUITY
@@ -98,6 +99,16 @@ class Scaled:
             return True if " ready." in text else None
 
         wait_for(ready, 180, f"the worker {name} is not ready")
+
+    def is_well(self, name: str) -> bool:
+        """Whether compose's own health check, asked in its container, would find a worker well."""
+        check = health_check_of("worker", {})
+        bin_folder = Path(sys.executable).parent
+        environ = self.environment() | {"HOSTNAME": name}
+        environ["PATH"] = f"{bin_folder}{os.pathsep}{environ['PATH']}"
+        return (
+            subprocess.run(check, env=environ, capture_output=True, timeout=120, check=False).returncode == 0
+        )
 
     def tasks_of(self, name: str) -> list[psutil.Process]:
         """The processes of a worker that do a task."""

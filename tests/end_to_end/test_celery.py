@@ -14,7 +14,7 @@ from tests.end_to_end.project import BOOK
 from tests.end_to_end.scaled_out import Scaled, scaled_out, sessions_of
 
 from nightdesk.machine.processes import lives
-from nightdesk.machine.workers import names_of_workers
+from nightdesk.machine.workers import names_of_workers, parts_of_celery
 from nightdesk.operations.verify import verify
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -49,7 +49,9 @@ def worker_at_task(scaled: Scaled) -> tuple[str, list[psutil.Process]] | None:
 def test_both_books_are_decided_as_in_one_process_though_a_worker_is_killed_in_the_middle_of_a_task(
     scaled: Scaled,
 ) -> None:
-    assert len(names_of_workers(scaled.environment())) == 2
+    assert names_of_workers(scaled.environment()) == ["celery@one", "celery@two"]
+    assert all(map(scaled.is_well, ("one", "two")))
+    assert [part.state for part in parts_of_celery(scaled.environment())] == ["well", "well"]
     first = {book: days[:1] for book, days in SESSIONS.items()}
     end_well(scaled, begin(scaled, first), 600)
 
