@@ -69,8 +69,8 @@ def ingest(context: Context) -> StepOutcome:
     """Store what the feeds have, and let the decision use all that is known then.
 
     A sealed session fetches nothing: what it used is what was known at its decision. Of one that is ingested
-    again the instant up to which it knows the market moves only where something of its span, or its book, has
-    changed: what was computed before that instant is old.
+    again the instant up to which it knows the market moves only where something of its span, its book or the
+    code has changed: what was computed before that instant is old.
     """
     from nightdesk.store.bar_rows import known_now, market_changed
 
@@ -95,7 +95,7 @@ def ingest(context: Context) -> StepOutcome:
                     save.rows("signals", [])  # of strategies that the book may no longer have
                     save.rows("silent_rows", [])
                     save.rows("models", [])
-                elif not (
+                elif earlier.code_version == run.code_version and not (
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
                     or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
