@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from nightdesk.core.errors import Refused, Transient
-from nightdesk.store.connection import connect
+from nightdesk.store.connection import READER_VARIABLE, connect, connect_reader
 from nightdesk.store.db import Connection, address, book_lock, cursor, now, one, sql_folder, transaction
 
 
@@ -90,6 +90,38 @@ def test_a_missing_address_is_refused_with_the_name_of_its_variable() -> None:
 def test_a_database_that_does_not_exist_is_refused_at_once(database: str) -> None:
     with pytest.raises(Refused, match=r'refuses.*"no_such_one" does not exist'):
         connect(re.sub(r"/test_\w+", "/no_such_one", database))
+
+
+def test_a_reader_reads_in_utc_within_ten_seconds_and_writes_nothing(database: str, table: str) -> None:
+    # The address's own settings do not make it another.
+    url = f"{database}&options=-cstatement_timeout%3D60000%20-ctimezone%3DCET"
+    reader = connect_reader({READER_VARIABLE: url, "NIGHTDESK_DATABASE_URL": "postgresql://127.0.0.1:1/none"})
+    try:
+        with cursor(reader) as cur:
+            cur.execute("SELECT current_setting('statement_timeout'), current_setting('TimeZone')")
+            assert one(cur) == ("10s", "UTC")
+        assert numbers(reader) == []
+        with pytest.raises(Refused, match="is read-only"):
+            add(reader, 1)
+        with pytest.raises(Refused, match="is read-only"), transaction(reader):
+            add(reader, 1)
+        assert numbers(reader) == []
+    finally:
+        reader.close()
+
+
+def test_without_an_address_of_its_own_a_reader_looks_as_the_desk_itself(database: str, table: str) -> None:
+    reader = connect_reader({"NIGHTDESK_DATABASE_URL": database, READER_VARIABLE: ""})
+    try:
+        with pytest.raises(Refused, match="is read-only"):
+            add(reader, 1)
+    finally:
+        reader.close()
+    with pytest.raises(Refused, match="NIGHTDESK_DATABASE_URL is not set"):
+        connect_reader({})
+    with pytest.raises(Transient, match=r"cannot be reached.*NIGHTDESK_READER_DATABASE_URL") as caught:
+        connect_reader({READER_VARIABLE: "postgresql://look:hunter2@127.0.0.1:1/nightdesk"})
+    assert "hunter2" not in str(caught.value)
 
 
 def test_an_address_is_shown_with_user_host_and_database_only() -> None:
@@ -189,7 +221,7 @@ def test_a_lock_ends_with_the_connection_that_held_it(conn: Connection, other: C
 
 HOLDS_ONE_AND_WAITS_FOR_ANOTHER = """
 from nightdesk.store.db import book_lock, cursor, transaction
-from nightdesk.store.connection import connect
+from nightdesk.store.connection import READER_VARIABLE, connect, connect_reader
 conn = connect()
 with book_lock(conn, "b"), transaction(conn), cursor(conn) as cur:
     cur.execute("LOCK TABLE nightdesk.runs")

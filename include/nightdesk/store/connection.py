@@ -16,6 +16,11 @@ from nightdesk.store.faults import failed_connection
 
 CONNECT_TIMEOUT_SECONDS = 5
 
+#: Where the database answers a user who only looks; not set: `DATABASE_VARIABLE`, in read-only transactions.
+READER_VARIABLE = "NIGHTDESK_READER_DATABASE_URL"
+#: Longer than any page's statement takes; one that hangs must not keep the page's worker.
+READ_TIMEOUT = "10s"
+
 #: What the schema says of itself.
 APPLIED, PRIMARY_KEYS = NamedQuery("applied_migrations"), NamedQuery("primary_keys")
 
@@ -39,6 +44,9 @@ _SET_UP = (
     "WHERE current_setting(name, true) = '0'"
 ).format(", ".join(f"('{name}', '{wanted}')" for name, wanted in SESSION_SETTINGS.items()))
 
+
+#: After `_SET_UP`, whatever the server or the address say: a reader that may write would be none.
+_READ_ONLY = f"SET default_transaction_read_only = on; SET statement_timeout = '{READ_TIMEOUT}'"
 
 #: A machine that is gone is noticed after two minutes, not after the two hours of the system.
 _KEEPALIVE: Mapping[str, Any] = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
@@ -75,17 +83,50 @@ def connect(
         schema is another one.
     """
     checked = url is None if checked is None else checked
+    return _open(_named(url, environ, DATABASE_VARIABLE), DATABASE_VARIABLE, _SET_UP, checked, ahead)
+
+
+def connect_reader(environ: Mapping[str, str] | None = None) -> Connection:
+    """Open a connection that only reads: for pages, exports and figures, which must not disturb the desk.
+
+    Its user is the reader's (`READER_VARIABLE`); where none is named, the desk's own, whose transactions are
+    then read-only. It is in autocommit, with times in UTC; no statement takes longer than `READ_TIMEOUT`.
+
+    Parameters
+    ----------
+    environ : mapping of str to str, optional
+        The environment.
+
+    Raises
+    ------
+    Transient
+        When nothing answers there, or the server starts, ends or is full.
+    Refused
+        When no address is known, it is not one, the server refuses it, or its schema is another one.
+    """
     environ = os.environ if environ is None else environ
-    url = environ.get(DATABASE_VARIABLE) or None if url is None else url
+    variable = READER_VARIABLE if environ.get(READER_VARIABLE) else DATABASE_VARIABLE
+    return _open(_named(None, environ, variable), variable, f"{_SET_UP}; {_READ_ONLY}", True, ())
+
+
+def _named(url: str | None, environ: Mapping[str, str] | None, variable: str) -> str:
+    """The address to open: `url`, else what `variable` holds."""
+    environ = os.environ if environ is None else environ
+    url = environ.get(variable) or None if url is None else url
     if url is None:
         raise Refused(
-            f"{DATABASE_VARIABLE} is not set: give the address of the desk's database, "
+            f"{variable} is not set: give the address of the desk's database, "
             "postgresql://user:password@host:port/database (`make run` and `nightdesk` set it themselves)"
         )
+    return url
+
+
+def _open(url: str, variable: str, set_up: str, checked: bool, ahead: Iterable[NamedQuery]) -> Connection:
+    """Open the address that `variable` names, run `set_up` on it and, when `checked`, check its schema."""
     shown = address(url)
     if shown is None:
         raise Refused(
-            f"{DATABASE_VARIABLE} is not an address of PostgreSQL: expected "
+            f"{variable} is not an address of PostgreSQL: expected "
             "postgresql://user:password@host:port/database, with special characters percent-encoded"
         )
     try:
@@ -93,12 +134,12 @@ def connect(
             url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk", **_KEEPALIVE
         )
         conn.set_session(autocommit=True)
-        answers = _set_up_and_read(conn, ahead) if checked else None
+        answers = _set_up_and_read(conn, set_up, ahead) if checked else None
         if answers is None:
             with conn.cursor() as cursor:
-                cursor.execute(_SET_UP)
+                cursor.execute(set_up)
     except psycopg2.Error as error:
-        raise failed_connection(error, shown, DATABASE_VARIABLE) from None
+        raise failed_connection(error, shown, variable) from None
     if checked:
         try:
             _check(conn, answers)
@@ -108,12 +149,12 @@ def connect(
     return conn
 
 
-def _set_up_and_read(conn: Connection, ahead: Iterable[NamedQuery]) -> Answers | None:
+def _set_up_and_read(conn: Connection, set_up: str, ahead: Iterable[NamedQuery]) -> Answers | None:
     """Set the connection up and read the schema's marks, and `ahead`, in one call; None where it has none."""
     asked = together(conn, [APPLIED, PRIMARY_KEYS, *ahead])
     with conn.cursor() as cursor:
         try:
-            cursor.execute(f"{_SET_UP}; {asked.text}")
+            cursor.execute(f"{set_up}; {asked.text}")
         except psycopg2.ProgrammingError:  # the check tells what is wrong
             return None
         return asked.answers(one(cursor))
