@@ -81,7 +81,7 @@ def test_newer_code_does_not_go_on_with_what_older_code_began(desk: SmallDesk) -
         # Its ingest alone does not make the steps of older code those of this one.
         desk.run_steps(0, "ingest", "ingest")
         with pytest.raises(Refused, match="changed after quality, factors"):
-            desk.run_steps(0, "orders", "orders")
+            desk.run_steps(0, "close", "close")
         desk.run_steps(0, "quality", "close")
     assert desk.rows("SELECT status, code_version FROM nightdesk.runs") == [("closed", NEW)]
 
