@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DECIDED, SMALL, DecidedDesk, run_id, session
-from tests.cockpit.long_history import stretch
+from tests.cockpit.stretched_history import stretch
 from tests.conftest import Databases
 
 from nightdesk.core.calendar import get_calendar
@@ -20,7 +20,7 @@ def old_desk(
     decided_desk: DecidedDesk, databases: Databases, cockpit_of: Callable[[DecidedDesk], TestClient]
 ) -> Iterator[TestClient]:
     url = databases.copy(decided_desk.url)
-    stretch(url, EARLIER, DECIDED - 2)
+    stretch(url, (SMALL,), EARLIER + DECIDED)
     yield cockpit_of(DecidedDesk(url, decided_desk.root, decided_desk.home))
     databases.drop(url)
 
