@@ -85,6 +85,23 @@ def test_the_newest_decision_tells_its_signals_in_words_and_an_old_one_by_its_tr
     assert "Signals are told in words on the trace of a symbol." in old
 
 
+def test_what_was_ordered_comes_first_and_what_has_no_effect_is_folded(
+    browser: TestClient, decided_desk: DecidedDesk
+) -> None:
+    page = browser.get(f"/books/{SMALL}/decision").text
+    shown, folded = page.split("<details>")
+    at = [shown.index(f">{symbol}</a>") for symbol in ("GLD", "BTC-USD", "QQQ")]
+    assert at == sorted(at)
+    ordered = decided_desk.rows(
+        "SELECT symbol FROM nightdesk.orders WHERE book = %s AND session = %s", SMALL, session(DECIDED - 1)
+    )
+    assert ordered == [("GLD",)]
+    assert "2 symbols of which a strategy spoke: nothing held, nothing wanted" in folded
+    for symbol in ("SPY", "TLT"):
+        assert f">{symbol}</a>" not in shown
+        assert f">{symbol}</a>" in folded
+
+
 def test_the_decisions_beside_are_links_and_the_ends_are_said(browser: TestClient) -> None:
     first = browser.get(f"/books/{SMALL}/decision", params={"as_of": f"{session(0)}"}).text
     assert "the first session" in first

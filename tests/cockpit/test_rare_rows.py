@@ -1,4 +1,4 @@
-"""What seldom stands in the tables is shown too: bundles, dropped entries, levels, reruns of a sealed session."""
+"""What seldom stands in the tables is shown too: bundles, dropped entries, levels, limits, reruns."""
 
 import html
 from collections.abc import Callable, Iterator
@@ -101,8 +101,9 @@ def test_a_book_that_waits_for_a_person_says_for_what(own: OwnDesk) -> None:
 
 def test_a_move_between_levels_is_told_in_words(own: OwnDesk) -> None:
     own.write(
-        "INSERT INTO nightdesk.level_changes (book, as_of, session, level_before, level_after, cause, drawdown, "
-        "nav, peak_nav, who, sessions) VALUES (%s, %s, %s, 0, 2, 'drawdown', 0.09, 91000, 100000, '', 0)",
+        "INSERT INTO nightdesk.level_changes (book, as_of, session, level_before, level_after, cause, "
+        "drawdown, nav, peak_nav, who, sessions) "
+        "VALUES (%s, %s, %s, 0, 2, 'drawdown', 0.09, 91000, 100000, '', 0)",
         SMALL,
         instant(4),
         session(4),
@@ -113,6 +114,28 @@ def test_a_move_between_levels_is_told_in_words(own: OwnDesk) -> None:
         (change,) = level_changes(conn, SMALL)
     assert describe(change, levels) in own.page("/risk")
     assert describe(change, levels) not in own.page("/risk", as_of=f"{session(3)}")
+
+
+def test_what_a_person_limits_is_told_on_the_book_and_in_the_trace_of_the_symbol(own: OwnDesk) -> None:
+    own.write(
+        "INSERT INTO nightdesk.overrides (book, symbol, kind, reduces, from_as_of, from_session, "
+        "until_session, stated_by, reason, stated_at) SELECT %s, 'GLD', 'close_only', false, %s, %s, %s, "
+        "'ben', 'a <i>merger</i>', known_by - interval '1 hour' FROM nightdesk.runs WHERE (book, as_of) = (%s, %s)",
+        SMALL,
+        instant(NEWEST),
+        session(NEWEST),
+        session(NEWEST + 20),
+        SMALL,
+        instant(NEWEST),
+    )
+    said = f"GLD: close-only by ben from {session(NEWEST)} until {session(NEWEST + 20)} (a <i>merger</i>)"
+    page = own.page()
+    assert said in page
+    assert f"/cockpit/actions/unlimit?book={SMALL}&symbol=GLD&kind=close-only" in page
+    assert "<i>merger" not in own.browser.get(f"/books/{SMALL}").text
+    assert said in own.page("/trace/GLD")
+    assert said not in own.page("/trace/SPY")
+    assert said not in own.page("/trace/GLD", as_of=f"{session(NEWEST - 1)}")
 
 
 def test_a_run_that_compared_a_sealed_session_says_what_differs(own: OwnDesk) -> None:
@@ -142,7 +165,8 @@ def test_a_session_without_any_report_still_has_a_page(own: OwnDesk) -> None:
 
 def test_a_book_of_cash_alone_says_so(own: OwnDesk) -> None:
     own.write(
-        "UPDATE nightdesk.positions SET quantity = 0, cost = 0, market_value = 0, entry_session = NULL WHERE book = %s",
+        "UPDATE nightdesk.positions SET quantity = 0, cost = 0, market_value = 0, entry_session = NULL "
+        "WHERE book = %s",
         SMALL,
     )
     page = own.page()

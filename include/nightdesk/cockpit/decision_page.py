@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
+#: Rank of a symbol of which nothing is held or wanted.
+NOTHING = 3
+
 
 @dataclass(frozen=True)
 class DecisionView:
@@ -50,7 +53,7 @@ class DecisionView:
     stages : tuple of Stage
         The funnel.
     symbols : tuple of SymbolRow
-        Those of which something was asked or changed.
+        Those of which something was asked or changed, the greatest effect first.
     explained : bool
         Whether signals are given in words: those of old decisions are told by a symbol's trace.
     regime : RegimeRow or None
@@ -72,6 +75,16 @@ class DecisionView:
     def path(self) -> tuple[str, ...]:
         """The address of the page, by parts."""
         return "books", self.known.name, "decision"
+
+    @property
+    def moved(self) -> tuple[SymbolRow, ...]:
+        """The symbols that are held, were to change, or were kept from it."""
+        return tuple(one for one in self.symbols if one.rank < NOTHING)
+
+    @property
+    def idle(self) -> tuple[SymbolRow, ...]:
+        """The symbols of which a strategy spoke, and nothing is held or wanted."""
+        return tuple(one for one in self.symbols if one.rank == NOTHING)
 
     @property
     def failed(self) -> tuple[StepAttempt, ...]:
