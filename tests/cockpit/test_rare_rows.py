@@ -120,7 +120,8 @@ def test_what_a_person_limits_is_told_on_the_book_and_in_the_trace_of_the_symbol
     own.write(
         "INSERT INTO nightdesk.overrides (book, symbol, kind, reduces, from_as_of, from_session, "
         "until_session, stated_by, reason, stated_at) SELECT %s, 'GLD', 'close_only', false, %s, %s, %s, "
-        "'ben', 'a <i>merger</i>', known_by - interval '1 hour' FROM nightdesk.runs WHERE (book, as_of) = (%s, %s)",
+        "'ben', 'a <i>merger</i>', known_by - interval '1 hour' "
+        "FROM nightdesk.runs WHERE (book, as_of) = (%s, %s)",
         SMALL,
         instant(NEWEST),
         session(NEWEST),
