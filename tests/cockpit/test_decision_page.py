@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, instant, session
 from tests.conftest import open_connection
 
+from nightdesk.cockpit import known_book
 from nightdesk.risk import words
 from nightdesk.store.decision_rows import verdicts_of
 
@@ -75,9 +76,11 @@ def test_each_symbol_leads_to_its_trace_and_fills_stand_beside_their_orders(
         assert ">filled</span>" in row
 
 
-def test_the_newest_decision_tells_its_signals_in_words_and_an_old_one_by_its_traces(
-    browser: TestClient,
+def test_the_newest_decision_tells_its_signals_in_words_and_an_old_one_of_a_long_history_by_its_traces(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert "momentum_60" in browser.get(f"/books/{SMALL}/decision", params={"as_of": f"{session(1)}"}).text
+    monkeypatch.setattr(known_book, "AT_ONCE_BARS", 100)
     newest = browser.get(f"/books/{SMALL}/decision").text
     assert "momentum_60" in newest
     old = browser.get(f"/books/{SMALL}/decision", params={"as_of": f"{session(1)}"}).text

@@ -10,7 +10,14 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from nightdesk.cockpit.funnel import DecisionRows, Stage, SymbolRow, stages, symbol_rows
-from nightdesk.cockpit.known_book import KnownBook, NamedDecision, context_of, decision_of, known_book
+from nightdesk.cockpit.known_book import (
+    KnownBook,
+    NamedDecision,
+    context_of,
+    decision_of,
+    explains_at_once,
+    known_book,
+)
 from nightdesk.cockpit.screen import AScreen, Screen
 from nightdesk.core.errors import Refused
 from nightdesk.engine.exits import Cause
@@ -134,7 +141,7 @@ def _context(screen: Screen, known: KnownBook, decision: NamedDecision) -> Conte
 def _reasons(context: Context | None) -> dict[tuple[str, str], str] | None:
     """The words of the decision's signals where they are to be had at once; None where they are not."""
     try:
-        if context is None or context.run() is None or not context.checked().is_quick():
+        if context is None or context.run() is None or not explains_at_once(context):
             return None
         return {key: words for key, (_, _, words) in reasons_of(context).items()}
     except Refused:  # a plug-in is gone, a step was not reached
