@@ -129,8 +129,8 @@ class HolderRow:
 
     @property
     def average(self) -> Decimal | None:
-        """Average entry, dollars a unit; None where it is flat."""
-        return self.cost / (self.quantity * self.multiplier) if self.quantity else None
+        """Average entry, dollars a unit to four places; None where it is flat."""
+        return round(self.cost / (self.quantity * self.multiplier), 4) if self.quantity else None
 
     @property
     def stop(self) -> float | None:
@@ -138,7 +138,7 @@ class HolderRow:
         if not self.quantity or not self.stop_distance or not math.isfinite(self.stop_distance):
             return None
         assert self.average is not None
-        return float(self.average) - math.copysign(self.stop_distance, float(self.quantity))
+        return round(float(self.average) - math.copysign(self.stop_distance, float(self.quantity)), 4)
 
     @property
     def profit(self) -> Decimal:
