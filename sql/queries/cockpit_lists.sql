@@ -68,6 +68,9 @@ WHERE (book IS NULL OR book = ANY (%(books)s::text[])) AND (%(book)s::text IS NU
     AND (%(before)s::bigint IS NULL OR alert_id < %(before)s)
 ORDER BY alert_id DESC LIMIT %(rows)s;
 
+-- name: told_books
+SELECT DISTINCT book FROM nightdesk.alerts WHERE book IS NOT NULL ORDER BY book;
+
 -- name: unacknowledged_alerts
 SELECT level, count(*) AS alerts FROM nightdesk.alerts WHERE acknowledged_at IS NULL AND (book IS NULL OR book = ANY (%(books)s::text[])) GROUP BY level;
 

@@ -14,7 +14,15 @@ from nightdesk.core.calendar import get_calendar
 SCHEMA = "nightdesk"
 
 #: Texts that name one thing each: a copy is named apart.
-NAMES = ("client_order_id", "execution_id", "reference", "broker_order_id", "alert_key", "resends", "action_id")
+NAMES = (
+    "client_order_id",
+    "execution_id",
+    "reference",
+    "broker_order_id",
+    "alert_key",
+    "resends",
+    "action_id",
+)
 
 #: They hold further dates, which a copy would contradict.
 LEFT_OUT = ("models", "strategy_bands")

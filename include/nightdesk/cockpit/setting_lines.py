@@ -75,7 +75,9 @@ def _is_of_mappings(value: Any) -> bool:
 
 
 def _is_flat(tree: Mapping[str, Any]) -> bool:
-    return not any(isinstance(value, Mapping) and value or _is_of_mappings(value) for value in tree.values())
+    """Whether nothing in a mapping needs lines of its own."""
+    nested = ((isinstance(value, Mapping) and value) or _is_of_mappings(value) for value in tree.values())
+    return not any(nested)
 
 
 def _on_one_line(tree: Mapping[str, Any], stated: Any) -> Iterator[Piece]:

@@ -133,7 +133,7 @@ class DiaryOrder:
     reference_price : Decimal
         Price at the decision, dollars.
     planned_at, sent_at, ended_at : datetime or None
-        When the desk wrote it, when the broker had it, when its end was recorded; None where it never came to it.
+        When the desk wrote it, the broker had it, and its end was recorded; None where that never was.
     cause : str
         Why it is in its state, in the words of its newest event.
     first_filled, last_filled : date or None

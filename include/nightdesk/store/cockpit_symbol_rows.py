@@ -1,4 +1,4 @@
-"""What the cockpit reads of one symbol: its bars, what books did in it and why, and what was found of its data."""
+"""What the cockpit reads of one symbol: its bars, what books did in it and why, findings of its data."""
 
 from __future__ import annotations
 
@@ -212,7 +212,13 @@ def actions_of(conn: Connection, symbol: str) -> list[dict[str, Any]]:
 
 
 def quarantines_of(conn: Connection, symbol: str, books: Sequence[str]) -> list[dict[str, Any]]:
-    """The newest findings that held a symbol back: book, session, as_of, check_name, value, limit_value, detail."""
+    """The newest findings that held a symbol back.
+
+    Returns
+    -------
+    list of dict
+        book, session, as_of, check_name, value, limit_value, detail.
+    """
     return read_rows(conn, "symbol_quarantines", symbol=symbol, books=list(books), rows=LISTED)
 
 
