@@ -19,6 +19,7 @@ class Tag(StrEnum):
     ALERTS = "alerts"
     APPROVAL = "approval"
     UPKEEP = "upkeep"
+    RESEARCH = "research"
 
 
 #: Each DAG adds who is told when a task of it fails for good.
