@@ -54,7 +54,7 @@ def params(folder: Path) -> dict[str, Param]:
 
 with DAG(
     dag_id_of("research", "backtest"),
-    description="A book over past sessions, asked for in a form and kept",
+    description="A book over past sessions, asked for in a form and kept (backtest)",
     doc_md=f"# Backtest\n\n{__doc__}",
     schedule=None,
     catchup=False,
@@ -65,7 +65,7 @@ with DAG(
     | {
         "on_failure_callback": raise_alert,
         # Twenty years of a large book on a small machine, and its bars before.
-        "execution_timeout": timedelta(hours=2),
+        "execution_timeout": timedelta(minutes=30),
     },
     tags=[Tag.RESEARCH],
 ) as dag:

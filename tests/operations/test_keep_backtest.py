@@ -33,6 +33,7 @@ from nightdesk.store.backtest_rows import (
 from nightdesk.store.db import Connection
 
 FIRST, LAST = date(2022, 3, 1), date(2022, 3, 14)
+FORM = {"book": "small", "from": "2022-03-01", "to": "2022-03-02"}
 
 
 @pytest.fixture
@@ -56,6 +57,10 @@ def made(desk: SmallDesk, conn: Connection, **changed: Any) -> Any:
     return run_backtest(conn, BacktestForm(**form), by="ann", environ=environ(desk), **changed)
 
 
+def send(desk: SmallDesk, conn: Connection, form: dict[str, Any]) -> None:
+    run_backtest(conn, read_form(form), by="ann", environ=environ(desk))
+
+
 def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     with project.connection() as conn:
         kept = made(project, conn, form={"note": "as it is"})
@@ -67,7 +72,7 @@ def test_what_is_kept_is_what_the_backtest_says(project: SmallDesk) -> None:
     assert kept.figures == metrics(result)
     assert (kept.book, kept.state, kept.asked_by, kept.note) == ("small", "done", "ann", "as it is")
     assert (kept.first, kept.last, kept.capital) == (FIRST, LAST, book.initial_capital)
-    assert (kept.config_hash, kept.error, kept.sources) == (book.config_hash, "", (project.feed,))
+    assert (kept.config_hash, kept.error, kept.sources) == (book.config_hash, "", ("files",))
     assert document["name"] == "small"
     nav = course["nav", ""]
     assert nav.dollars == result.closing_nav.tolist()
@@ -133,8 +138,9 @@ def test_one_that_fails_is_kept_with_its_reason_and_its_next_try_is_the_same_one
     project: SmallDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NIGHTDESK_FEED_SECRET", "hush-hush-hush")
-    moved = project.bars.with_name("elsewhere")
-    project.bars.rename(moved)
+    whole = project.bars.read_text()
+    for symbol in ("SPY", "^VIX"):
+        project.remove_bars(symbol, FIRST)
     with project.connection() as conn:
         with pytest.raises(NightdeskError):
             made(project, conn, run="research__backtest/one")
@@ -143,7 +149,7 @@ def test_one_that_fails_is_kept_with_its_reason_and_its_next_try_is_the_same_one
         assert failed.error
         assert failed.figures == {}
         assert backtest_series(conn, failed.number) == ()
-        moved.rename(project.bars)
+        project.bars.write_text(whole)
         done = made(project, conn, run="research__backtest/one")
         assert (done.number, done.state, done.error) == (failed.number, "done", "")
         assert made(project, conn, run="research__backtest/one") == done
@@ -208,8 +214,7 @@ def test_a_form_that_cannot_be_meant_is_refused_in_words(
 ) -> None:
     with project.connection() as conn:
         with pytest.raises(BadRequest) as refused:
-            form = read_form({"book": "small", "from": "2022-03-01", "to": "2022-03-02", **changed})
-            run_backtest(conn, form, by="ann", environ=environ(project))
+            send(project, conn, {**FORM, **changed})
         assert words in str(refused.value)
         assert "\n" not in str(refused.value)
         assert len(str(refused.value)) < 300

@@ -20,7 +20,7 @@ def strategy_profits(result: Result) -> dict[str, Floats]:
     It has earned what it realised, its open profit and its dividends, less commission and borrow fees: what
     `positions` of a live book add up to.
     """
-    profit = {name: np.zeros(len(result.decided)) for name in result.desk.strategies}
+    profit: dict[str, Floats] = {name: np.zeros(len(result.decided)) for name in result.desk.strategies}
     for n, one in enumerate(result.decided):
         prices = result.market.prices(one.t)
         for position in one.state.ledger.positions.values():

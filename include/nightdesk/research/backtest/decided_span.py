@@ -63,8 +63,8 @@ def begin_span(book: Book, first: date, last: date) -> Start:
     from nightdesk.research.member_books import with_listed
 
     calendar = get_calendar(book.calendar)
-    sessions = calendar.between(first, last) if first <= last else ()
-    if len(sessions) == 0:
+    sessions = calendar.between(first, max(first, last))
+    if last < first or len(sessions) == 0:
         raise Refused(f"there is no session of {book.calendar} from {first} to {last}: widen the span")
     newest = calendar.latest_completed(datetime.now(UTC))
     if as_date(sessions[-1]) > newest:
