@@ -1,4 +1,4 @@
-"""A decision as a funnel: what was said of each symbol, and what became of it at the gate and in the market."""
+"""A decision as a funnel: what was said of each symbol, and what the gate and the market made of it."""
 
 from __future__ import annotations
 
