@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
@@ -239,6 +239,7 @@ def _chart(
 def _mark(line: TradeLine) -> Mark:
     part = line.part
     opening = line.did in ("opens", "adds")
+    kind: Literal["entry", "exit", "stop"]
     kind = "entry" if opening else "stop" if line.why.startswith("stop:") else "exit"
     who = f"{part.strategy} ({part.book})" if part.strategy else part.book
     units = figures.quantity(part.quantity)
