@@ -28,6 +28,7 @@ ORDER = (
         "replay",
         "backfill",
         "backtest",
+        "backtests",
     ),
     *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
