@@ -17,7 +17,7 @@ MOST = 8
 
 
 @dataclass(frozen=True)
-class Difference:
+class BacktestDifference:
     """One thing in which compared backtests differ: a key, and its value in each of them as text."""
 
     key: str
@@ -32,13 +32,13 @@ class ComparedBacktests:
     ----------
     kept : tuple of KeptBacktest
         In the order in which they were asked for.
-    differences : tuple of Difference
+    differences : tuple of BacktestDifference
         First of what they are made with (book, span, capital, code, bars, sources), then the keys of the book
         by their paths.
     """
 
     kept: tuple[KeptBacktest, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[BacktestDifference, ...]
 
     @property
     def alike(self) -> bool:
@@ -79,10 +79,10 @@ def _made_with(one: KeptBacktest) -> dict[str, str]:
     }
 
 
-def _differences(each: Sequence[Mapping[str, str]]) -> tuple[Difference, ...]:
+def _differences(each: Sequence[Mapping[str, str]]) -> tuple[BacktestDifference, ...]:
     """The keys whose values are not the same in all; one that is absent is empty."""
     keys = dict.fromkeys(key for one in each for key in one)
-    rows = (Difference(key, tuple(one.get(key, "") for one in each)) for key in keys)
+    rows = (BacktestDifference(key, tuple(one.get(key, "") for one in each)) for key in keys)
     return tuple(row for row in rows if len(set(row.values)) > 1)
 
 
