@@ -14,7 +14,15 @@ from nightdesk.core.calendar import get_calendar
 SCHEMA = "nightdesk"
 
 #: Texts that name one thing each: a copy is named apart.
-NAMES = ("client_order_id", "execution_id", "broker_order_id", "alert_key", "resends", "action_id")
+NAMES = (
+    "client_order_id",
+    "execution_id",
+    "reference",
+    "broker_order_id",
+    "alert_key",
+    "resends",
+    "action_id",
+)
 
 #: A copy was made by the run of its own session.
 RUN_OF_COPY = "split_part(t.task, '/', 1) || '/scheduled__' || laid.session || '/step/1'"
