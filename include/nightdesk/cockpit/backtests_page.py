@@ -15,7 +15,7 @@ from nightdesk.alerts import figures
 from nightdesk.cockpit.charts import LineChart, Series, Tone
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.core.errors import Refused
-from nightdesk.operations.compare_backtests import MOST, Difference, compare_backtests
+from nightdesk.operations.compare_backtests import MOST, BacktestDifference, compare_backtests
 from nightdesk.session.book_dags import dag_id_of
 from nightdesk.store.backtest_rows import (
     BacktestSeries,
@@ -67,7 +67,7 @@ class ComparedView:
     kept : tuple of KeptBacktest
         In the order in which they were asked for.
     figures : tuple of FigureRow
-    differences : tuple of Difference
+    differences : tuple of BacktestDifference
         In what they were made differently; empty where in nothing.
     chart : LineChart
         NAV of each against its first session, in per cent.
@@ -75,7 +75,7 @@ class ComparedView:
 
     kept: tuple[KeptBacktest, ...]
     figures: tuple[FigureRow, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[BacktestDifference, ...]
     chart: LineChart
 
 

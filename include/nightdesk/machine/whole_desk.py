@@ -14,6 +14,7 @@ from nightdesk.core.errors import NightdeskError, Refused
 from nightdesk.feeds.vendor_pools import POOLS
 from nightdesk.machine import metrics_process, parts, postgres, supervisor, workers
 from nightdesk.machine.airflow import Airflow
+from nightdesk.machine.celery_settings import uses_celery
 from nightdesk.machine.environment import login
 from nightdesk.machine.heartbeat import heartbeat_address
 from nightdesk.machine.home import Home, exclusive
@@ -286,7 +287,7 @@ def _start_airflow(home: Home, addresses: Addresses, tell: Say) -> Airflow:
     airflow.start()
     if supervisor.ensure(home):
         note("the supervisor, which starts again what dies")
-    if workers.uses_celery(os.environ) and not workers.names_of_workers(os.environ):
+    if uses_celery(os.environ) and not workers.names_of_workers(os.environ):
         note(f"no worker answers, so no task is begun: {workers.HOW_TO_START}")
     user = login(home)
     tell(f"web UI  {airflow.address}")
