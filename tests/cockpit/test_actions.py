@@ -1,5 +1,6 @@
 """What people do from the cockpit: done once, by whom who may, and kept whatever comes of it."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -124,7 +125,7 @@ def test_who_is_not_logged_in_sees_and_does_nothing(
 ) -> None:
     door.name = ""
     for route in browser.app.routes:  # type: ignore[attr-defined] # a FastAPI
-        path = route.path.format(**dict.fromkeys(("book", "symbol", "session", "name"), "x"))
+        path = re.sub(r"\{[^}]*\}", "1", route.path)
         for method in route.methods:
             assert browser.request(method, path, headers=OWN).status_code == 401, (method, path)
     assert kept(desk) == []
@@ -172,7 +173,8 @@ def test_a_reason_is_one_short_line(browser: TestClient, desk: DecidedDesk, text
         ("state", {"kind": "split", "symbol": "AAA", "session": "2016-01-05"}, "a split needs ratio"),
         ("state", {"kind": "split", "symbol": "AAA", "session": "2016-01-05", "ratio": "0"}, "ratio 0"),
         ("state", {"kind": "split", "symbol": "AAA", "session": "2016-01-05", "ratio": "-2"}, "0 or more"),
-        ("state", {"kind": "merger", "symbol": "A", "session": "2016-01-05", "into": "A", "ratio": "1"}, "itself"),
+        ("state", {"kind": "merger", "symbol": "A", "session": "2016-01-05", "into": "A", "ratio": "1"},
+         "is the symbol itself"),
     ],
 )  # fmt: skip
 def test_rubbish_is_refused_in_words(
