@@ -28,6 +28,7 @@ ORDER = (
         "replay",
         "backfill",
         "backtest",
+        "backtests",
     ),
     *("checks", "members", "sweep", "stress"),
     *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
@@ -45,6 +46,7 @@ ORDER = (
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "data-docs"),
+    "metrics",
 )
 
 
