@@ -16,6 +16,7 @@ ORDER = (
         "up",
         "down",
         "health",
+        "worker",
         "airflow",
         "db",
         "books",
