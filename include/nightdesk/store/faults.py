@@ -31,7 +31,13 @@ _MEANINGS: tuple[tuple[type[psycopg2.Error], type[NightdeskError], str], ...] = 
     (
         errors.InsufficientPrivilege,
         Refused,
-        "does not allow its user to do that. Grant it, or name another user",
+        "does not allow its user to do that. Grant it, or name another user "
+        "(docs/security.md says what owner, writer and reader may)",
+    ),
+    (
+        errors.ObjectNotInPrerequisiteState,
+        Refused,
+        "keeps what it holds, whoever asks: what was sent, booked and sealed is not rewritten",
     ),
     (errors.DiskFull, Transient, "has no room on its disk: nothing was written. Make room, then try again"),
     (
