@@ -42,19 +42,6 @@ class What(StrEnum):
         return cast("ActionKind", self.value)
 
 
-#: Which of --ratio, --amount, --cash and --into a kind needs, and which it may have.
-NEEDS: dict[What, tuple[set[str], set[str]]] = {
-    What.SPLIT: ({"ratio"}, set()),
-    What.DIVIDEND: ({"amount"}, set()),
-    What.CAPITAL_GAIN: ({"amount"}, set()),
-    What.RETURN_OF_CAPITAL: ({"amount"}, set()),
-    What.SYMBOL_CHANGE: ({"into"}, {"ratio"}),
-    What.MERGER: (set(), {"cash", "into", "ratio"}),
-    What.SPIN_OFF: ({"into", "ratio", "cash"}, set()),
-    What.DELISTING: ({"cash"}, set()),
-}
-
-
 def _ratio(text: str | float) -> float:
     """Shares after for before: 3:2, or 1.5."""
     if isinstance(text, float):
@@ -161,42 +148,20 @@ def action(
             )
         _withdraw(kind, symbol, session, note, as_json=json)
         return
-    _check(kind, symbol, given)
     _state(_stated(kind, symbol, session, given, note), as_json=json)
 
 
-def _check(kind: What, symbol: str, given: dict[str, Any]) -> None:
-    """Wrong usage where options are missing, too many or against each other."""
+def _stated(kind: What, symbol: str, session: date, given: dict[str, Any], note: str) -> Action:
+    """The action, or wrong usage where options are missing, too many or against each other."""
+    from nightdesk.core.errors import Refused
+    from nightdesk.operations.state_action import make_action
+
     if kind is What.ACCEPT:
         raise typer.BadParameter("a price is accepted by `nightdesk accept`; here it is only taken back")
-    needed, allowed = NEEDS[kind]
-    for name in sorted(needed - given.keys()):
-        raise typer.BadParameter(f"a {kind} needs --{name}")
-    for name in sorted(given.keys() - needed - allowed):
-        raise typer.BadParameter(f"a {kind} has no --{name}")
-    if kind is What.MERGER:
-        if not given:
-            raise typer.BadParameter("a merger needs --cash, or --into and --ratio, or all three")
-        if ("into" in given) != ("ratio" in given):
-            raise typer.BadParameter("a merger for shares needs both --into and --ratio")
-    if given.get("into") == symbol:
-        raise typer.BadParameter(f"--into {symbol} is the symbol itself")
-    if given.get("amount") == 0 or (kind in (What.MERGER, What.SPIN_OFF) and given.get("cash") == 0):
-        raise typer.BadParameter(f"a {kind} of 0 dollars is none; a loss of everything is a delisting")
-    if given.get("ratio") == 1 and kind is What.SPLIT:
-        raise typer.BadParameter("a split of 1:1 changes nothing")
-
-
-def _stated(kind: What, symbol: str, session: date, given: dict[str, Any], note: str) -> Action:
-    import numpy as np
-
-    from nightdesk.core.panel import Action
-
-    value = given.get("ratio", given.get("amount", 0.0))
-    if kind is What.SYMBOL_CHANGE:
-        value = given.get("ratio", 1.0)
-    day = np.datetime64(session, "D")
-    return Action(symbol, day, kind.action, value, given.get("into", ""), given.get("cash", 0.0), note)
+    try:
+        return make_action(kind.action, symbol, session, given, note=note, named="--{}".format)
+    except Refused as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def _books() -> dict[str, Book]:

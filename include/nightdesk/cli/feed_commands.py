@@ -25,10 +25,11 @@ def feeds(json: Json = False) -> None:
     And which of them each book asks, in order, and what its newest ingest left out: rows by reason, files
     that were not read, symbols without any bar.
     """
+    from nightdesk.operations.feed_standing import feed_standings
     from nightdesk.store.rows import read_rows
 
     with database() as conn:
-        rows, left_out = health_rows(conn), read_rows(conn, "newest_ingest_notes")
+        rows, left_out = feed_standings(conn), read_rows(conn, "newest_ingest_notes")
     asked = _orders()
     document = {"feeds": rows, "asked": asked, "left_out": left_out}
     show(document, as_json=json, text=lambda: _feeds_lines(rows, asked, left_out))
@@ -244,23 +245,8 @@ def _fact_lines(facts: Mapping[str, int | str], without: Iterable[Mapping[str, A
         yield f"without facts: {', '.join(subjects)}{'' if told else f': {reason}'}"
 
 
-def health_rows(conn: Connection) -> list[dict[str, Any]]:
-    """The stored health of every source with its status in a word, the gravest first."""
-    from nightdesk.alerts.concerns import sort_sources
-    from nightdesk.feeds.breaker import SourceHealth
-    from nightdesk.store.db import now
-    from nightdesk.store.rows import read_rows
-
-    moment = now(conn)
-    rows = []
-    for row in read_rows(conn, "feeds_health"):
-        health = SourceHealth.from_row({name: value for name, value in row.items() if name != "source"})
-        rows.append({"source": row["source"], "status": health.status(moment), **row})
-    return sort_sources(rows)
-
-
 def feed_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """A row of `health_rows` as the cells under `HEADS`."""
+    """A row of `feed_standings` as the cells under `HEADS`."""
     return (
         row["source"],
         row["status"],

@@ -36,8 +36,8 @@ def status(
     """
     import os
 
-    from nightdesk.cli.feed_commands import health_rows
     from nightdesk.core.errors import Refused
+    from nightdesk.operations.feed_standing import feed_standings
     from nightdesk.operations.fileless import fileless_books
     from nightdesk.session.context import project_root
     from nightdesk.store.book_rows import started_books
@@ -55,7 +55,7 @@ def status(
             key=lambda one: (one["state"].rank, one["book"]),
         )
         others = [] if book is not None else _other_alerts(conn, names)
-        feeds = health_rows(conn)
+        feeds = feed_standings(conn)
     show(
         {"books": books, "alerts": others, "feeds": feeds},
         as_json=json,

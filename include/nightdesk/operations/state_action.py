@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -32,6 +32,19 @@ from nightdesk.store.ledger_rows import latest_marked, positions_of, read_ledger
 CALENDAR = "XNYS"
 
 
+#: Which of ratio, amount, cash and into a kind needs, and which it may have.
+NEEDS: Mapping[ActionKind, tuple[frozenset[str], frozenset[str]]] = {
+    "split": (frozenset({"ratio"}), frozenset()),
+    "dividend": (frozenset({"amount"}), frozenset()),
+    "capital_gain": (frozenset({"amount"}), frozenset()),
+    "return_of_capital": (frozenset({"amount"}), frozenset()),
+    "symbol_change": (frozenset({"into"}), frozenset({"ratio"})),
+    "merger": (frozenset(), frozenset({"cash", "into", "ratio"})),
+    "spin_off": (frozenset({"into", "ratio", "cash"}), frozenset()),
+    "delisting": (frozenset({"cash"}), frozenset()),
+}
+
+
 @dataclass(frozen=True)
 class Effect:
     """What an action does to one book that holds its symbol.
@@ -57,6 +70,59 @@ class Effect:
     booked_in: date
     late: bool
     refused: str = ""
+
+
+def make_action(
+    kind: ActionKind,
+    symbol: str,
+    session: date,
+    given: Mapping[str, float | str],
+    *,
+    note: str,
+    named: Callable[[str], str] = str,
+) -> Action:
+    """The action that a person's figures make.
+
+    Parameters
+    ----------
+    kind, symbol, session
+        What it is, of what, and from whose open it counts.
+    given : mapping of str to float or str
+        Of ratio (shares after for one before), amount and cash (dollars a share) and into (the new symbol)
+        those that the person gave.
+    note : str
+        Who states it, and why.
+    named : callable
+        How a figure is called where the person gives it, for the words of a refusal.
+
+    Raises
+    ------
+    Refused
+        When a figure is missing, is none that the kind has, or makes no action.
+    """
+    needed, allowed = NEEDS[kind]
+    for name in sorted(needed - given.keys()):
+        raise Refused(f"a {kind} needs {named(name)}")
+    for name in sorted(given.keys() - needed - allowed):
+        raise Refused(f"a {kind} has no {named(name)}")
+    if kind == "merger":
+        if not given:
+            raise Refused(
+                f"a merger needs {named('cash')}, or {named('into')} and {named('ratio')}, or all three"
+            )
+        if ("into" in given) != ("ratio" in given):
+            raise Refused(f"a merger for shares needs both {named('into')} and {named('ratio')}")
+    if given.get("into") == symbol:
+        raise Refused(f"{named('into')} {symbol} is the symbol itself")
+    if given.get("amount") == 0 or (kind in ("merger", "spin_off") and given.get("cash") == 0):
+        raise Refused(f"a {kind} of 0 dollars is none; a loss of everything is a delisting")
+    if given.get("ratio") == 0:
+        raise Refused(f"{named('ratio')} 0 is none: shares after for one before, such as 1.5")
+    if kind == "split" and given.get("ratio") == 1:
+        raise Refused("a split of 1:1 changes nothing")
+    value = given.get("ratio", given.get("amount", 1.0 if kind == "symbol_change" else 0.0))
+    day, into = np.datetime64(session, "D"), str(given.get("into", ""))
+    return Action(symbol, day, kind, float(value), into, float(given.get("cash", 0.0)), note)
 
 
 def state(

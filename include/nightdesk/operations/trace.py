@@ -22,7 +22,7 @@ from nightdesk.strategies import Direction
 DAYS_OF_BARS = 10
 
 
-def trace(context: Context, symbol: str) -> dict[str, Any]:
+def trace(context: Context, symbol: str, *, explained: bool = True) -> dict[str, Any]:
     """The story of a symbol in a decision, from stored rows.
 
     Parameters
@@ -31,6 +31,10 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
         The decision; only read from.
     symbol : str
         One of the book's panel symbols.
+    explained : bool
+        Whether the signals are given in words. These are made from the day's bars, which for a decision that
+        was closed long ago are worked out of the whole history: seconds for a large book. Without, the words
+        of the signals are empty.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def trace(context: Context, symbol: str) -> dict[str, Any]:
         "as_of": context.as_of,
         "known_by": context.known_by(),
         **_market(context, symbol),
-        "signals": _signals(context, symbol),
+        "signals": _signals(context, symbol, explained=explained),
         **_holding(context, symbol),
         **_wishes(context, symbol),
         "level": _level(context),
@@ -89,10 +93,15 @@ def _market(context: Context, symbol: str) -> dict[str, Any]:
 
 
 def _hours(context: Context, symbol: str) -> list[dict[str, Any]]:
-    """The hours that the session of a daily book was gathered from; none of a symbol that has days."""
-    if symbol not in context.book.hour_closes:
+    """The hours of the session up to the decision of an hourly book, and those that the session of a daily
+    one was gathered from; none of another symbol, which has days.
+    """
+    if context.is_hourly:
+        after = context.calendar.open_at(context.session)
+    elif symbol in context.book.hour_closes:
+        after = context.schedule.before(context.as_of)
+    else:
         return []
-    after = context.schedule.before(context.as_of)
     span = {"symbol": symbol, "after": after, "until": context.as_of, "known_by": context.known_by()}
     return read_rows(context.conn, "hours_as_known", **span)
 
@@ -178,11 +187,11 @@ def _level(context: Context) -> str | None:
     return None if state is None or levels is None else stands(state, levels, correlation)
 
 
-def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
-    """What each strategy said, in words made from the stored factors."""
+def _signals(context: Context, symbol: str, *, explained: bool) -> list[dict[str, Any]]:
+    """What each strategy said, in words made from the stored factors where they are asked for."""
     spoken = decision_rows.signals_of(context.conn, context.book.name, context.as_of)
     rows = _of(symbol, spoken)
-    said = reasons_of(context) if rows else {}
+    said = reasons_of(context) if rows and explained else {}
     return [
         {
             "strategy": row["strategy"],
@@ -194,7 +203,7 @@ def _signals(context: Context, symbol: str) -> list[dict[str, Any]]:
             "injected": row["injected"],
             "bundle": row["bundle"],
             "ratio": row["ratio"],
-            "words": said[row["strategy"], symbol][2],
+            "words": said[row["strategy"], symbol][2] if (row["strategy"], symbol) in said else "",
         }
         for row in rows
     ]

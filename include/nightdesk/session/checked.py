@@ -97,6 +97,10 @@ class Checked:
         }
         return found[part]
 
+    def is_quick(self) -> bool:
+        """Whether the day is there, or stored: else it is worked out of the whole history of bars."""
+        return self.has("day") or self._stored("day") is not None
+
     @cached_property
     def market(self) -> Market:
         """The market of all sessions since the origin, from the bars."""

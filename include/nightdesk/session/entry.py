@@ -182,6 +182,48 @@ def open_standing(
         yield context
 
 
+def looking_at(
+    conn: Connection,
+    book: Book,
+    record: BookRecord,
+    as_of: datetime,
+    environ: Mapping[str, str] | None = None,
+) -> Context:
+    """A decision that was begun before, only to be looked at: nothing is checked, and no clock is asked.
+
+    Parameters
+    ----------
+    conn : Connection
+        Only read from.
+    book : Book
+        As its file says it now.
+    record : BookRecord
+        Where it began.
+    as_of : datetime
+        The decision.
+    environ : mapping of str to str, optional
+        The environment.
+
+    Raises
+    ------
+    Refused
+        When nothing is decided at that instant on the book's schedule.
+    """
+    environ = os.environ if environ is None else environ
+    schedule_of(book).index(as_of)
+    home = Path(environ.get("NIGHTDESK_HOME") or project_root(environ) / ".nightdesk").expanduser()
+    return Context(
+        conn=conn,
+        book=book,
+        record=record,
+        as_of=as_of,
+        dry_run=True,
+        feeds=(),
+        reports=home / "reports",
+        environ=environ,
+    ).as_listed()
+
+
 def _must_be_unchanged(book: Book, record: BookRecord) -> None:
     stated = [name for name in ("inception", "origin") if getattr(book, name) is not None]
     refuse_changes(record, beginning(book, record.inception), (*FIXED, *stated))

@@ -1,0 +1,229 @@
+"""What a book holds as its page shows it: a line a strategy and symbol, with its entry, stop and age."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from nightdesk.core.errors import Refused
+from nightdesk.engine import resolve
+from nightdesk.engine.exits import sessions_held
+from nightdesk.store.decision_rows import targets_of
+from nightdesk.store.ledger_rows import positions_of
+from nightdesk.store.member_rows import not_members
+
+if TYPE_CHECKING:
+    from nightdesk.core.exit_plan import ExitPlan, Stop
+    from nightdesk.session.context import Context
+
+
+@dataclass(frozen=True)
+class StopPrice:
+    """The price at which a position is left, dollars as prices are quoted, and what says so."""
+
+    price: float
+    words: str
+
+
+@dataclass(frozen=True)
+class HeldPosition:
+    """One strategy's position in a symbol at the mark.
+
+    Attributes
+    ----------
+    quantity, value, profit : Decimal
+        Signed units; what they stand for, and not yet realised, dollars.
+    entry_price, price : Decimal
+        Average entry and mark, dollars as prices are quoted; `price` is None where no bar gave one.
+    weight : float
+        Share of NAV.
+    entered : date or None
+        Session of the oldest unit.
+    age : int or None
+        Sessions held, that one counted.
+    stop : StopPrice or None
+        The nearest of its stops; None where it has none.
+    group, asset_class, account : str
+    bundle : str
+        Of which bundle it is a leg, by strategy and code; empty for none.
+    leaving : bool
+        Whether it is no member of the universe any more, so that it is only reduced.
+    """
+
+    symbol: str
+    strategy: str
+    quantity: Decimal
+    entry_price: Decimal
+    price: Decimal | None
+    value: Decimal
+    profit: Decimal
+    weight: float
+    entered: date | None
+    age: int | None
+    stop: StopPrice | None
+    group: str
+    asset_class: str
+    account: str
+    bundle: str = ""
+    leaving: bool = False
+
+
+def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
+    """What a book holds at the mark of a decision, the symbol with the largest value first.
+
+    Parameters
+    ----------
+    context : Context
+        The decision; only read from.
+    nav : Decimal
+        At its mark, dollars.
+    """
+    conn, book, as_of = context.conn, context.book.name, context.as_of
+    rows = [row for row in positions_of(conn, book, as_of) if row["quantity"]]
+    if not rows:
+        return ()
+    wanted = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, book, as_of)}
+    gone = frozenset(not_members(conn, book, as_of))
+    plans, stops = _stops(context)
+    held = [
+        _position(
+            context,
+            row,
+            nav,
+            wanted.get((row["strategy"], row["symbol"])),
+            plans.get(row["strategy"]),
+            stops.get(row["symbol"]),
+            leaving=row["symbol"] in gone,
+        )
+        for row in rows
+    ]
+    size: dict[str, Decimal] = {}
+    for one in held:
+        size[one.symbol] = size.get(one.symbol, Decimal(0)) + one.value
+    return tuple(sorted(held, key=lambda one: (-abs(size[one.symbol]), one.symbol, one.strategy)))
+
+
+def _stops(context: Context) -> tuple[Mapping[str, ExitPlan], Mapping[str, Stop]]:
+    """Exit plans by strategy and the rule's stops by symbol; none of a book whose plug-ins are gone."""
+    try:
+        desk = resolve(context.book)
+    except Refused:
+        return {}, {}
+    return desk.exit_plans, desk.stops
+
+
+def _position(
+    context: Context,
+    row: Mapping[str, Any],
+    nav: Decimal,
+    target: Mapping[str, Any] | None,
+    plan: ExitPlan | None,
+    rule: Stop | None,
+    *,
+    leaving: bool,
+) -> HeldPosition:
+    book, symbol, entered = context.book, row["symbol"], row["entry_session"]
+    listed = book.universe.get(symbol)
+    average = row["cost"] / row["quantity"] / row["multiplier"]
+    bundle = "" if target is None or not target["bundle"] else f"{row['strategy']} {target['bundle']}"
+    return HeldPosition(
+        symbol=symbol,
+        strategy=row["strategy"],
+        quantity=row["quantity"],
+        entry_price=average,
+        price=row["price"],
+        value=row["market_value"],
+        profit=row["market_value"] - row["cost"],
+        weight=float(row["market_value"] / nav) if nav else 0.0,
+        entered=entered,
+        age=None if entered is None else sessions_held(book.calendar, entered, context.session),
+        stop=stop_price(float(average), row["quantity"] > 0, target, plan, rule),
+        group="" if listed is None else listed.group,
+        asset_class=book.class_of(symbol),
+        account=row["account"],
+        bundle=bundle,
+        leaving=leaving,
+    )
+
+
+def stop_price(
+    average: float,
+    is_long: bool,
+    target: Mapping[str, Any] | None,
+    plan: ExitPlan | None,
+    rule: Stop | None,
+) -> StopPrice | None:
+    """The nearest price at which a position is left whole; None where nothing stops it.
+
+    Parameters
+    ----------
+    average : float
+        Average entry, dollars as prices are quoted.
+    is_long : bool
+        A long is stopped below its entry, a short above it.
+    target : mapping, optional
+        Its row of the decision's targets, whose `stop_distance` was fixed when it was opened, dollars.
+    plan : ExitPlan, optional
+        Its strategy's, whose stop may be a share of the entry.
+    rule : Stop, optional
+        Of the rule `stop_loss`: shares of the average entry of the symbol over all strategies.
+    """
+    distances: list[tuple[float, str]] = []
+    if target is not None and target["stop_distance"] > 0:
+        distances.append((float(target["stop_distance"]), "its strategy's stop, fixed when it was opened"))
+    if plan is not None and plan.stop is not None and plan.stop.share is not None:
+        share = plan.stop.share
+        distances.append((share * average, f"its strategy's stop, {share:.1%} from the entry"))
+    if rule is not None:
+        distances.append((rule.leave * average, f"the rule stop_loss, {rule.leave:.1%} from the entry"))
+    if not distances:
+        return None
+    distance, words = min(distances)
+    return StopPrice(average - distance if is_long else average + distance, words)
+
+
+@dataclass(frozen=True)
+class ExposureLine:
+    """What lies in one group, asset class or account: absolute and signed share of NAV, and how many."""
+
+    name: str
+    gross: float
+    net: float
+    positions: int
+
+
+@dataclass(frozen=True)
+class ExposureTable:
+    """The exposure of a book by one measure, the largest first."""
+
+    title: str
+    lines: tuple[ExposureLine, ...]
+
+
+def exposures(held: Iterable[HeldPosition], *, accounts: bool) -> tuple[ExposureTable, ...]:
+    """The exposure by group, by asset class and, with `accounts`, by account.
+
+    A symbol's positions of several strategies are netted before they are counted.
+    """
+    net: dict[str, list[HeldPosition]] = {}
+    for one in held:
+        net.setdefault(one.symbol, []).append(one)
+    by = {
+        "By group": lambda one: one.group or one.asset_class,
+        "By asset class": lambda one: one.asset_class,
+        **({"By account": lambda one: one.account} if accounts else {}),
+    }
+    return tuple(ExposureTable(title, _lines(net.values(), of)) for title, of in by.items() if net)
+
+
+def _lines(symbols: Iterable[list[HeldPosition]], of: Any) -> tuple[ExposureLine, ...]:
+    shares: dict[str, list[float]] = {}
+    for parts in symbols:
+        shares.setdefault(of(parts[0]), []).append(sum(one.weight for one in parts))
+    lines = [
+        ExposureLine(name, sum(map(abs, found)), sum(found), len(found)) for name, found in shares.items()
+    ]
+    return tuple(sorted(lines, key=lambda one: (-one.gross, one.name)))

@@ -1,0 +1,294 @@
+"""The cockpit in a real browser, behind Airflow's own login: each view, each action, who is refused."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from tests.cockpit.decided_desk import SMALL, TWOFOLD, DecidedDesk
+from tests.cockpit.served_cockpit import ServedCockpit, chromium, served, sign_in
+from tests.cockpit.stretched_history import stretch
+from tests.conftest import Databases, open_connection
+
+from nightdesk.cockpit.actions import ALL
+from nightdesk.store.kill_switch_rows import kill_switch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+
+SESSIONS = 250
+
+#: Every view, with what must stand on it.
+VIEWS = {
+    "/": "Overview",
+    f"/books/{SMALL}": "small",
+    f"/books/{TWOFOLD}": "Two <strategies>",
+    f"/books/{SMALL}/risk": "Risk",
+    f"/books/{SMALL}/decision": "Decision",
+    f"/books/{SMALL}/orders": "Orders",
+    f"/books/{SMALL}/session": "Session",
+    "/symbols/AAA": "AAA",
+    "/data": "Data",
+    "/alerts": "Alerts",
+    "/approvals": "Approvals",
+    "/backtests": "Backtests",
+    "/settings": "Books",
+    "/actions": "Actions",
+    **{f"/actions/{one.name}?book={SMALL}": one.title for one in ALL},
+}
+
+
+@pytest.fixture(scope="module")
+def cockpit(
+    decided_desk: DecidedDesk, databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServedCockpit]:
+    """The cockpit of two books with 250 sessions each."""
+    desk = replace(decided_desk, url=databases.copy(decided_desk.url))
+    stretch(desk.url, (SMALL, TWOFOLD), SESSIONS)
+    with served(desk, databases, tmp_path_factory.mktemp("served")) as found:
+        yield found
+    databases.drop(desk.url)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def signed_in(browser: Browser, cockpit: ServedCockpit) -> dict[str, Any]:
+    """The cookies of each user after a login."""
+    states = {}
+    for name in cockpit.logins:
+        context = browser.new_context()
+        sign_in(context.new_page(), cockpit, name)
+        states[name] = context.storage_state()
+        context.close()
+    return states
+
+
+@pytest.fixture
+def open_as(browser: Browser, signed_in: dict[str, Any], cockpit: ServedCockpit) -> Iterator[Any]:
+    """Opens a page as a user; at the end nothing may have been asked of another host, nor have failed."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def opened(name: str, *, theme: str = "light", width: int = 1440) -> Page:
+        context = browser.new_context(
+            storage_state=signed_in[name], color_scheme=theme, viewport={"width": width, "height": 900}
+        )  # fmt: skip
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                faults.append(request.url)
+                if not request.url.startswith((cockpit.address, "data:", "blob:"))
+                else None
+            ),
+        )
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)])
+def test_every_view(open_as: Any, cockpit: ServedCockpit, theme: str, width: int) -> None:
+    """Each is there, fits the width, and axe-core finds nothing serious, contrast included."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, found, wide = open_as("olga", theme=theme, width=width), {}, {}
+    for path, words in VIEWS.items():
+        answer = page.goto(f"{cockpit.address}/cockpit{path}")
+        assert answer.status == 200, (path, answer.status)
+        assert words.lower() in page.inner_text("h1").lower(), path
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+        serious = [
+            f"{one['id']}: {one['nodes'][0]['html'][:120]}"
+            for one in Axe().run(page).response["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+        if serious:
+            found[path] = serious
+    assert found == {}
+    assert {path: one for path, one in wide.items() if one > width} == {}
+
+
+def test_within_airflow(open_as: Any, cockpit: ServedCockpit) -> None:
+    """The place in the navigation, the card on the home, and the theme of the page around it."""
+    page = open_as("olga")
+    page.goto(cockpit.address)
+    card = page.get_by_role("region", name="Nightdesk")
+    card.wait_for()
+    card.get_by_text("Two <strategies> & accounts").wait_for()
+    page.get_by_role("link", name="Nightdesk", exact=True).click()
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("heading", name="Overview").wait_for()
+    page.evaluate("document.documentElement.classList.replace('light', 'dark')")
+    frame.locator("html[data-theme=dark]").wait_for()
+    frame.get_by_role("link", name=SMALL, exact=True).click()
+    frame.get_by_role("heading", level=1).wait_for()
+    page.wait_for_url(f"**/plugin/nightdesk/**/books/{SMALL}")
+
+
+def test_stop_and_release_by_keyboard(open_as: Any, cockpit: ServedCockpit) -> None:
+    """A form is filled, read again, sent and answered without a mouse; what was done is listed."""
+    page = open_as("olga")
+    page.goto(f"{cockpit.address}/cockpit/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the page"
+    page.goto(f"{cockpit.address}/cockpit/actions/kill?book={SMALL}")
+    page.focus("#f-reason")
+    page.keyboard.type("a browser's <i>test</i>")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Yes, do it").wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Yes, do it"
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_text(f"{SMALL} is stopped").wait_for()
+    assert _is_stopped(cockpit)
+    page.goto(f"{cockpit.address}/cockpit/actions/resume?book={SMALL}")
+    page.fill("#f-reason", "it was a test")
+    page.click("button[type=submit]")
+    page.dblclick("text=Yes, do it")
+    page.get_by_role("status").get_by_text("is released").wait_for()
+    assert not _is_stopped(cockpit)
+    page.goto(f"{cockpit.address}/cockpit/actions")
+    row = page.locator("tbody tr", has_text="a browser's <i>test</i>")
+    assert row.count() == 1
+    assert "olga" in row.inner_text()
+
+
+def test_a_refused_form_says_why(open_as: Any, cockpit: ServedCockpit) -> None:
+    page = open_as("olga")
+    page.goto(f"{cockpit.address}/cockpit/actions/resume?book={SMALL}")
+    page.click("button[type=submit]")
+    page.click("text=Yes, do it")
+    page.get_by_role("status").get_by_text("Reason: it is empty, and is needed").wait_for()
+    page.fill("#f-reason", "nothing stops it")
+    page.click("button[type=submit]")
+    page.click("text=Yes, do it")
+    page.get_by_role("status").get_by_text("is not stopped").wait_for()
+
+
+def test_who_may_only_look(open_as: Any, cockpit: ServedCockpit) -> None:
+    page = open_as("vic")
+    page.goto(f"{cockpit.address}/cockpit/actions/kill?book={SMALL}")
+    assert page.is_disabled("button[type=submit]")
+    for action in ALL:
+        status = _post(page, action.name, {"book": SMALL, "reason": "I try", "request": _number(action.name)})
+        assert status == 403, action.name
+    assert not _is_stopped(cockpit)
+
+
+def test_nobody_sees_or_does_anything_without_a_login(cockpit: ServedCockpit) -> None:
+    for path in (*VIEWS, "/card", "/run?dag_id=a&run_id=b", "/static/cockpit.js"):
+        answer = httpx.get(f"{cockpit.address}/cockpit{path}", trust_env=False)
+        assert answer.status_code == 401, path
+        assert "small" not in answer.text
+    for action in ALL:
+        answer = httpx.post(
+            f"{cockpit.address}/cockpit/actions/{action.name}",
+            headers={"X-Nightdesk": "cockpit"},
+            data={"book": SMALL},
+            trust_env=False,
+        )
+        assert answer.status_code == 401, action.name
+
+
+def test_another_site_cannot_act(
+    open_as: Any, browser: Browser, signed_in: Any, cockpit: ServedCockpit
+) -> None:
+    """A page on another port of this host has the browser send the cookie along; nothing is done."""
+    target = f"{cockpit.address}/cockpit/actions/kill"
+    form = (
+        f'<form method=post action="{target}"><input name=book value={SMALL}><input name=reason value=forged>'
+        f'<input name=request value="{_number("forged")}"></form><script>'
+        f'window.answers = []; const headers = {{"X-Nightdesk": "cockpit"}};'
+        f'const body = new URLSearchParams(new FormData(document.forms[0]));'
+        f'for (const more of [{{}}, {{headers}}, {{mode: "no-cors"}}])'
+        f'  fetch("{target}", {{method: "POST", body, credentials: "include", ...more}})'
+        f'    .then((one) => window.answers.push(one.status), () => window.answers.push("blocked"));'
+        "</script>"
+    )  # fmt: skip
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(form.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    context = browser.new_context(storage_state=signed_in["olga"])
+    try:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        page.wait_for_function("window.answers.length === 3")
+        page.evaluate("document.forms[0].submit()")
+        page.wait_for_url(target)
+        assert "Only the cockpit" in page.content()
+    finally:
+        context.close()
+        server.shutdown()
+    assert not _is_stopped(cockpit)
+    assert not _kept(cockpit, "forged")
+
+
+def test_an_expired_login_says_so_and_keeps_the_form(open_as: Any, cockpit: ServedCockpit) -> None:
+    page = open_as("olga")
+    page.goto(f"{cockpit.address}/cockpit/actions/kill?book={SMALL}")
+    page.fill("#f-reason", "too late")
+    page.context.clear_cookies()
+    page.click("button[type=submit]")
+    page.click("text=Yes, do it")
+    page.get_by_role("status").get_by_text("Your login has expired").wait_for()
+    assert page.input_value("#f-reason") == "too late"
+    assert not _is_stopped(cockpit)
+
+
+def _post(page: Page, action: str, fields: dict[str, str]) -> int:
+    """Send a form as the cockpit's own script does."""
+    return int(
+        page.evaluate(
+            """async ([action, fields]) => (await fetch(`/cockpit/actions/${action}`, {
+                method: "POST", body: new URLSearchParams(fields), headers: {"X-Nightdesk": "cockpit"}
+            })).status""",
+            [action, fields],
+        )
+    )
+
+
+def _number(word: str) -> str:
+    from uuid import NAMESPACE_DNS, uuid5
+
+    return str(uuid5(NAMESPACE_DNS, word))
+
+
+def _is_stopped(cockpit: ServedCockpit) -> bool:
+    with open_connection(cockpit.desk.url) as conn:
+        return kill_switch(conn, SMALL, date.max).on
+
+
+def _kept(cockpit: ServedCockpit, reason: str) -> list[str]:
+    with open_connection(cockpit.desk.url) as conn, conn.cursor() as cur:
+        cur.execute("SELECT given FROM nightdesk.manual_actions WHERE reason = %s", (reason,))
+        return [json.dumps(row[0]) for row in cur.fetchall()]
