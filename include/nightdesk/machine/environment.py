@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
-from nightdesk.machine.postgres import DATABASE_VARIABLE, Addresses
+from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, READER_VARIABLE, Addresses
+from nightdesk.store.tls import asynchronous
 
 ADMIN = "admin"
 
@@ -77,6 +78,7 @@ def airflow_environment(
     """
     environ = dict(os.environ if environ is None else environ)
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    environ.pop(OWNER_VARIABLE, None)  # no task migrates
     keys = _secrets(home)
     local = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # nosec B104 (compared)
     ties = {
@@ -102,6 +104,12 @@ def airflow_environment(
         "NO_PROXY": ",".join(filter(None, ["localhost,127.0.0.1", local, environ.get("NO_PROXY")])),
     }
     ties["no_proxy"] = ties["NO_PROXY"]
+    if "sslmode" in addresses.airflow and "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC" not in environ:
+        # Airflow would hand libpq's names to a driver that does not know them.
+        url, variables = asynchronous(addresses.airflow_sqlalchemy)
+        ties |= variables | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}
+    if addresses.reader:
+        ties[READER_VARIABLE] = addresses.reader
     return SETTINGS | environ | ties
 
 
