@@ -18,6 +18,7 @@ ORDER = (
         "health",
         "airflow",
         "db",
+        "users",
         "books",
         "plug-ins",
         "feeds",

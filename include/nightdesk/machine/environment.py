@@ -23,7 +23,6 @@ SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
     "AIRFLOW__CORE__PARALLELISM": "16",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
-    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
     # A task's supervisor looks at its task this often: at the default of 5 s a backfill crawls.
@@ -48,7 +47,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Login:
-    """The one user of the web UI."""
+    """A user of the web UI."""
 
     username: str
     password: str
@@ -110,7 +109,7 @@ def airflow_environment(
         ties |= variables | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}
     if addresses.reader:
         ties[READER_VARIABLE] = addresses.reader
-    return SETTINGS | environ | ties
+    return SETTINGS | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": _named_users(home)} | environ | ties
 
 
 def login(home: Home) -> Login:
@@ -121,6 +120,15 @@ def login(home: Home) -> Login:
             passwords[ADMIN] = secrets.token_urlsafe(12)
             write_json(password_file(home), passwords)
     return Login(ADMIN, passwords[ADMIN])
+
+
+def users(home: Home) -> dict[str, str]:
+    """The role of each user of the web UI, by name."""
+    return {**(read_json(home.users) or {}), ADMIN: "admin"}
+
+
+def _named_users(home: Home) -> str:
+    return ",".join(f"{name}:{role}" for name, role in sorted(users(home).items()))
 
 
 def password_file(home: Home) -> Path:

@@ -64,6 +64,11 @@ class Home:
         return self.state / "secrets.json"
 
     @property
+    def users(self) -> Path:
+        """The roles of the people who may log in to the web UI, by their names."""
+        return self.airflow / "users.json"
+
+    @property
     def database_logins(self) -> Path:
         """The passwords of the embedded server's users, by their roles."""
         return self.state / "database.json"
