@@ -69,8 +69,8 @@ def check_door(home: Home, host: str, environ: Mapping[str, str]) -> None:
     if environ.get(OPEN_VARIABLE) != OPEN:
         raise Refused(
             f"NIGHTDESK_WEB_HOST is {host}, which others than this machine reach, and logins are those of "
-            "Airflow's simple auth manager, made for one machine: leave it at 127.0.0.1 and reach it through a "
-            "tunnel (`ssh -L 8080:127.0.0.1:8080 ...`), name a real auth manager in "
+            "Airflow's simple auth manager, made for one machine: leave it at 127.0.0.1 and reach it "
+            "through a tunnel (`ssh -L 8080:127.0.0.1:8080 ...`), name a real auth manager in "
             f"{AUTH_MANAGER_VARIABLE}, or, on a network of your own behind TLS, set {OPEN_VARIABLE}={OPEN}"
         )
     login(home)
@@ -82,7 +82,8 @@ def check_door(home: Home, host: str, environ: Mapping[str, str]) -> None:
     if short:
         raise Refused(
             f"{OPEN_VARIABLE} opens the web UI to a network, and the password of "
-            f"{', '.join(sorted(short))} in {password_file(home)} has fewer than {SHORTEST_PASSWORD} characters: make it longer"
+            f"{', '.join(sorted(short))} in {password_file(home)} "
+            f"has fewer than {SHORTEST_PASSWORD} characters: make it longer"
         )
 
 
