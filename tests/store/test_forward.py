@@ -46,7 +46,7 @@ LATER: dict[str, dict[str, object]] = {
     },
     "silent_rows": {
         "book": "multi_asset", "as_of": "2016-06-23T20:00Z", "session": "2016-06-23", "table_name": "signals",
-        "strategy": "momentum", "rows": 3,
+        "strategy": "momentum", "silent": 3,
     },
     "bars_hourly": {
         "symbol_id": 1, "bar_end": "2016-06-23T14:00Z", "known_at": "2016-06-23T14:05Z", "source": "files",
