@@ -4,7 +4,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help env run stop test test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench audit coverage reference lock
+.PHONY: help env run stop test browser test-all kill-matrix fault-matrix feed-matrix dirty-data lint format bench audit coverage reference lock
 
 help: ## show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -20,6 +20,9 @@ stop: ## stop what `make run` started, and nothing else
 
 test: env ## run the tests (about seven minutes on 2 cores)
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not browser"
+
+browser: env ## look at the cockpit in a real browser, behind Airflow's own login
+	@$(PY) -m pytest -m "browser and not slow"
 
 test-all: env ## run the long tests too
 	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder

@@ -18,6 +18,7 @@ class Tag(StrEnum):
     REFUSED = "refused"
     ALERTS = "alerts"
     APPROVAL = "approval"
+    REPLAY = "replay"
     UPKEEP = "upkeep"
 
 

@@ -82,16 +82,19 @@ def reason_gone(dag_id: str, root: Path) -> str | None:
     from nightdesk.session.book_dags import dag_id_of
 
     kind, _, name = dag_id.partition("__")
-    if kind not in ("daily", "hourly", "resume"):
+    if kind not in ("daily", "hourly", "resume", "replay"):
         return None
     paths = [path for path in (root / "books").glob("*.yaml") if dag_id_of(kind, path.stem) == dag_id]
     if not paths:
         return f"the book's file, {root / 'books' / name}.yaml, is gone"
     try:
-        if kind != "resume":
-            rhythm = load_book(paths[0]).schedule.rhythm
-            return None if rhythm == kind else f"the book decides {rhythm} now"
-        return "the book has no drawdown levels any more" if load_book(paths[0]).levels is None else None
+        book = load_book(paths[0])
+        if kind == "replay":
+            return None
+        if kind == "resume":
+            return "the book has no drawdown levels any more" if book.levels is None else None
+        rhythm = book.schedule.rhythm
+        return None if rhythm == kind else f"the book decides {rhythm} now"
     except Refused:
         # It may have had them and have them again: whoever mends the file decides.
         return None

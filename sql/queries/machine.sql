@@ -33,3 +33,7 @@ GROUP BY relname;
 -- name: clocks
 -- The server's own clock beside the one that the desk reads.
 SELECT pg_catalog.clock_timestamp() AS server, clock_timestamp() AS desk;
+
+-- name: rebuild_of_run
+SELECT dag_id, run_id, book, from_as_of, who, reason, decisions FROM nightdesk.rebuilds
+WHERE dag_id = %(dag_id)s AND run_id = %(run_id)s;

@@ -44,3 +44,36 @@ WHERE book = %(book)s AND as_of = %(as_of)s;
 
 -- name: risk_correlation_row
 SELECT symbols, matrix FROM nightdesk.risk_correlations WHERE book = %(book)s AND as_of = %(as_of)s;
+
+-- name: overrides_known
+SELECT o.override_id AS number, o.symbol, o.kind, o.amount AS size, o.reduces, o.from_as_of AS begins, o.from_session AS since,
+    o.until_session AS until, o.stated_by AS who, o.reason, e.from_as_of AS ends
+FROM nightdesk.overrides o
+LEFT JOIN nightdesk.override_ends e ON e.override_id = o.override_id AND e.ended_at <= %(known_by)s
+WHERE o.book = %(book)s AND o.stated_at <= %(known_by)s AND o.from_as_of <= %(as_of)s AND o.until_session >= %(session)s
+ORDER BY o.override_id;
+
+-- name: overrides_changed
+SELECT 1 AS found WHERE EXISTS (
+    SELECT FROM nightdesk.overrides
+    WHERE book = %(book)s AND stated_at > %(since)s AND from_as_of <= %(as_of)s AND until_session >= %(session)s
+) OR EXISTS (
+    SELECT FROM nightdesk.override_ends e JOIN nightdesk.overrides o USING (override_id)
+    WHERE o.book = %(book)s AND e.ended_at > %(since)s AND e.from_as_of <= %(as_of)s AND o.until_session >= %(session)s
+);
+
+-- name: override_rows
+SELECT o.override_id AS number, o.book, o.symbol, o.kind, o.amount AS size, o.reduces, o.from_as_of AS begins,
+    o.from_session AS since, o.until_session AS until, o.stated_by AS who, o.stated_at, o.reason, e.from_as_of AS ends,
+    e.ended_by, e.ended_at, e.reason AS ended_reason
+FROM nightdesk.overrides o LEFT JOIN nightdesk.override_ends e USING (override_id)
+WHERE (%(book)s::text IS NULL OR o.book = %(book)s) AND (%(before)s::bigint IS NULL OR o.override_id < %(before)s)
+ORDER BY o.override_id DESC LIMIT %(newest)s;
+
+-- name: overrides_standing
+SELECT o.override_id AS number, o.symbol, o.kind, o.amount AS size, o.reduces, o.from_as_of AS begins, o.from_session AS since,
+    o.until_session AS until, o.stated_by AS who, o.reason
+FROM nightdesk.overrides o
+WHERE o.book = %(book)s AND o.until_session >= %(session)s
+    AND NOT EXISTS (SELECT FROM nightdesk.override_ends e WHERE e.override_id = o.override_id)
+ORDER BY o.override_id;

@@ -30,7 +30,7 @@ def decided_desk(databases: Databases, tmp_path_factory: pytest.TempPathFactory)
 
 @dataclass
 class Door:
-    """Who comes in: nobody while `name` is empty; `hidden` books may not be seen, nor `locked` ones acted on."""
+    """Who comes in, nobody while `name` is empty; `hidden` books are not seen, `locked` ones not acted on."""
 
     name: str = "ann"
     hidden: set[str] = field(default_factory=set)
@@ -61,7 +61,12 @@ def cockpit_of(monkeypatch: pytest.MonkeyPatch, door: Door) -> Callable[[Decided
     def made(desk: DecidedDesk) -> TestClient:
         for name, value in desk.environ.items():
             monkeypatch.setenv(name, value)
-        return TestClient(make_app(door.guards()), root_path="/cockpit", raise_server_exceptions=False)
+        return TestClient(
+            make_app(door.guards()),
+            root_path="/cockpit",
+            raise_server_exceptions=False,
+            headers={"Accept": "text/html"},
+        )
 
     return made
 

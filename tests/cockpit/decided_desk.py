@@ -1,7 +1,7 @@
-"""A desk for the cockpit's tests: two books that have decided eight sessions, one that never started, one wrong.
+"""A desk for the cockpit's tests: two books that have decided, one that never started, one that is wrong.
 
-`small` has one strategy and one account; `twofold` has two strategies and a second account for coins. They were
-decided as Airflow's tasks decide them, so that runs are known by their ids.
+`small` has one strategy and one account; `twofold` has two strategies and a second account for coins. They
+decided as Airflow's tasks let them, so that runs are known by their ids.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import yaml
 from tests.conftest import PROJECT, open_connection
@@ -58,6 +59,12 @@ class DecidedDesk:
             "NIGHTDESK_ROOT": str(self.root),
             "NIGHTDESK_HOME": str(self.home),
         }
+
+    def rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a statement gives."""
+        with open_connection(self.url) as conn, conn.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall())
 
 
 def run_id(day: date) -> str:

@@ -10,7 +10,7 @@ import pytest
 from httpx import Response
 from starlette.testclient import TestClient
 from tests.cockpit.conftest import Door
-from tests.cockpit.decided_desk import SMALL, TWOFOLD, DecidedDesk
+from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, session
 from tests.conftest import Databases, open_connection
 
 from nightdesk.cockpit.actions import ALL
@@ -200,6 +200,25 @@ def test_acknowledged_by_two(browser: TestClient, desk: DecidedDesk, door: Door)
     door.name = "bob"
     again = send(browser, "acknowledge", alert=number, reason="seen as well")
     assert "acknowledged by ann before" in again.json()["words"]
+
+
+def test_a_symbol_is_limited_and_let_go(browser: TestClient, desk: DecidedDesk) -> None:
+    fields = {"book": SMALL, "symbol": "GLD", "kind": "max-size", "reason": "too much"}
+    until = str(session(DECIDED + 20))
+    for wrong, words in (
+        ({"size": "5", "until": until}, "no share of NAV"),
+        ({"until": until}, "max-size wants a share"),
+        ({"size": "0.05", "until": "2001-01-02"}, "would end before it counts"),
+        ({"size": "0.05", "until": until, "symbol": "NOPE"}, "not a symbol that book small trades"),
+    ):
+        answer = send(browser, "limit", **(fields | wrong)).json()
+        assert (answer["state"], words in answer["words"]) == ("refused", True), answer
+    done = send(browser, "limit", size="0.05", until=until, **fields).json()
+    assert done["state"] == "done", done
+    assert "GLD" in browser.get(f"/books/{SMALL}").text
+    ended = {"book": SMALL, "symbol": "GLD", "kind": "all of them", "reason": "well again"}
+    assert send(browser, "unlimit", **ended).json()["state"] == "done"
+    assert "nothing to end" in send(browser, "unlimit", **ended).json()["words"]
 
 
 def test_no_database(browser: TestClient, desk: DecidedDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,16 +1,17 @@
 """What a strategy enters under the net of the book obeys what forbids entering, and no limit on the whole."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.engine.desks import book, day, desk, state, two_strategies
+from tests.engine.desks import SESSION, book, day, desk, state, two_strategies
 
 from nightdesk.engine import Desk, Facts, Gated, State, gate, targets
 from nightdesk.engine.inputs import Day
 from nightdesk.portfolio.sizing import BOTH_SIDES
-from nightdesk.risk import RiskState, begin, words
+from nightdesk.risk import Override, RiskState, begin, words
 from nightdesk.strategies import Direction, SignalSide
 
 STRONG_BUY, HOLD, STRONG_SELL = Direction.STRONG_BUY, Direction.HOLD, Direction.STRONG_SELL
@@ -89,3 +90,32 @@ def test_an_entry_that_the_net_shows_is_refused_in_the_same_words() -> None:
 def test_a_book_that_looks_at_the_net_keeps_its_hash() -> None:
     assert '"entries":"net"' not in book().configuration
     assert '"entries":"each"' in book(portfolio={"entries": "each"}).configuration
+
+
+def limited(kind: str, **changed: Any) -> Facts:
+    """Gold limited by a person."""
+    fields: dict[str, Any] = {"who": "ann", "reason": "drill", "since": SESSION, "until": SESSION, **changed}
+    return Facts(overrides=(Override("GLD", kind, datetime.min.replace(tzinfo=UTC), **fields),))  # type: ignore[arg-type]
+
+
+def test_what_a_person_bars_is_barred_under_the_net_of_the_book_and_a_size_is_that_of_the_net() -> None:
+    where, held = made(), ("trend", "GLD", 300)
+    for kind in ("close_only", "no_new_entries"):
+        left, gated = decided(where, state(held, facts=limited(kind)), ONE_FOR_THE_OTHER)
+        assert left == [0.0, 0.0]
+        told = kind.replace("_", "-")
+        assert any(f"by overrides: {told} by ann" in words(one) for one in gated.verdicts(("GLD", "SPY")))
+    # 200 against -100 is a net position of 100, a tenth of the book.
+    about = np.array([[SignalSide.LONG] * 2, [SignalSide.SHORT] * 2], dtype=np.int8)
+    today = day([HOLD, HOLD], [STRONG_SELL, HOLD], side=about)
+    free = decided(where, state(held), today)[0]
+    assert free == [300.0, -100.0]
+    capped = decided(where, state(held, facts=limited("max_size", size=0.2)), today)[0]
+    assert capped == free, "a strategy's own position is none of it"
+
+
+def test_who_holds_adds_where_nothing_new_may_be_opened() -> None:
+    today = day([STRONG_BUY, HOLD], [HOLD, HOLD])
+    where, now = made(), ("trend", "GLD", 20)
+    assert decided(where, state(now, facts=limited("no_new_entries")), today)[0][0] > 20.0
+    assert decided(where, state(now, facts=limited("close_only")), today)[0][0] == 20.0

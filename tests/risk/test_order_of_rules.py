@@ -28,11 +28,13 @@ from nightdesk.risk import (
     pass_gate,
     rule_names,
 )
+from nightdesk.risk.by_hand import ByHand
 from nightdesk.risk.rule import rule_class
 from nightdesk.testing.situations import situation
 
 #: The desk's written order; the place in it is the ten of a rule's order.
 WRITTEN_ORDER = {
+    0: ("overrides", "override_size"),
     1: (
         *("member", "kill_switch", "daily_loss", "period_loss"),
         *("quarantine", "staleness", "references", "regime"),
@@ -61,6 +63,7 @@ STOPS_EVERY_ENTRY = {"kill_switch", "daily_loss", "period_loss", "references", "
 #: Rules that speak of entries alone, so never of a sale.
 OF_ENTRIES = {
     *STOPS_EVERY_ENTRY,
+    "overrides",
     "member",
     "quarantine",
     "staleness",
@@ -111,6 +114,7 @@ ASK = {
     "GONE": (0.0, 0.03, 0.45),
     "OLD": (0.0, 0.03, 0.45),
     "LAST": (0.0, 0.03, 0.45),
+    "HAND": (0.0, 0.03, 0.45),
 }
 SYMBOLS = tuple(ASK)
 N = len(SYMBOLS)
@@ -153,7 +157,19 @@ class Case:
 #: Each in a group of its own.
 ALONE = {name: float(n) for n, name in enumerate(SYMBOLS) if name not in ("ALSO", "TWIN", "NEW")}
 
+
+def by_hand(barred: str = "", **size: float) -> ByHand:
+    """Nothing added to one symbol, and others reduced to shares of NAV."""
+    shares, none = of(np.inf, **size), ("",) * N
+    flags = of(0, **{barred: 1} if barred else {}).astype(bool)
+    words = tuple("max-size by ann" if one < np.inf else "" for one in shares)
+    said = tuple("close-only by ann" if one else "" for one in flags)
+    return ByHand(flags, np.zeros(N, dtype=bool), shares, shares, said, none, words)
+
+
 CASES = {
+    "overrides": Case(changed={"by_hand": by_hand("HAND", KEPT=19_700 / NAV)}),
+    "override_size": Case(changed={"by_hand": by_hand("HAND", KEPT=19_700 / NAV)}),
     "member": Case(changed={"member": of(1, GONE=0).astype(bool)}),
     "kill_switch": Case(changed={"kill_switch": True}),
     "daily_loss": Case({"limit": -0.02}, changed={"day_return": -0.05}),

@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from nightdesk.risk import Override
 from nightdesk.store.broker_rows import add_recovery, note_silence
 from nightdesk.store.db import Connection, cursor, one
 from nightdesk.store.health_rows import Health
 from nightdesk.store.kill_switch_rows import set_kill_switch
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import move_order
+from nightdesk.store.override_rows import add_override, end_overrides
 from nightdesk.store.run_rows import StoredRun, begin_step, end_step
 
 SECRET = 'hush "hush" <&>'
@@ -36,6 +38,10 @@ WRITES: dict[str, Callable[[Connection], object]] = {
     "risk_events": lambda conn: set_kill_switch(
         conn, "swing", on=True, reason=WORDS, who="kim", session=SESSION
     ),
+    "overrides": lambda conn: add_override(
+        conn, "swing", Override(None, "close_only", NOW, SESSION, SESSION, "kim", WORDS)
+    ),
+    "override_ends": lambda conn: end_overrides(conn, [1], from_as_of=NOW, who="kim", reason=WORDS),
 }  # fmt: skip
 
 

@@ -83,6 +83,7 @@ def concerns(
     uneven: Sequence[str] = (),
     quarantined: Sequence[tuple[str, str]] = (),
     stale: Sequence[tuple[str, str]] = (),
+    by_hand: Sequence[str] = (),
 ) -> tuple[Concern, ...]:
     """All that stands against a book, the gravest first; empty where all is well.
 
@@ -110,6 +111,8 @@ def concerns(
         Bundles whose legs are not at their ratio.
     quarantined, stale : sequence of (about, words)
         Symbols whose prices are held back, and held ones without a bar.
+    by_hand : sequence of str
+        What people limit in it.
     """
     found = [
         *_switch(switch),
@@ -121,6 +124,7 @@ def concerns(
         *(Concern(Gravity.UNEVEN, words) for words in uneven),
         *(Concern(Gravity.QUARANTINE, words, about) for about, words in quarantined),
         *(Concern(Gravity.STALE, words, about) for about, words in stale),
+        *(Concern(Gravity.LIMITED, words, "by hand") for words in by_hand),
     ]
     if without_file:
         found.append(Concern(Gravity.FILELESS, without_file))

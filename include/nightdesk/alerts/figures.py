@@ -6,7 +6,7 @@ A minus is the typographic one, so that a negative figure is as wide as a positi
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -76,6 +76,28 @@ def instant(moment: datetime, zone: str = "America/New_York") -> str:
     local = moment.astimezone(ZoneInfo(zone))
     label = "ET" if zone == "America/New_York" else local.strftime("%Z")
     return f"{local:%H:%M} {label} on {local:%Y-%m-%d} ({moment.astimezone(UTC):%H:%M} UTC)"
+
+
+def duration(span: timedelta | None) -> str:
+    """A length of time as people say it.
+
+    Examples
+    --------
+    >>> duration(timedelta(seconds=1934))
+    '32 min'
+    """
+    if span is None:
+        return NOTHING
+    seconds = span.total_seconds()
+    if seconds < 0:
+        return f"{MINUS}{duration(-span)}"
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 172_800:
+        return f"{seconds / 3600:.1f} h"
+    return f"{span.days:,} days"
 
 
 def tone(value: Number | None) -> str:

@@ -113,39 +113,30 @@ def replay(
     Sessions that are sealed are computed and compared, and nothing of them is written. With --rebuild they
     and all later ones are decided anew, with the data as it is known now.
     """
-    from nightdesk.core.calendar import as_instant
-    from nightdesk.core.errors import Refused
     from nightdesk.core.schedule import schedule_of
-    from nightdesk.operations.replay import rewind
+    from nightdesk.operations.replay import due_decisions, rewind, walk
     from nightdesk.session.entry import open_context
     from nightdesk.session.sequencing import await_turn
-    from nightdesk.session.steps import run_session
-    from nightdesk.store.db import now
 
     loaded = open_book(book)
     _check_feed(feed)
-    schedule = schedule_of(loaded)
-    with database() as conn:
-        completed = schedule.latest_completed(now(conn))
-        newest = schedule.session_of(completed)
-        if first > newest:
-            raise Refused(f"{first} is not over: the newest session that can be decided is {newest}")
-        last = newest if last is None else last
+    if last is not None:
         check_span(first, last)
-        decisions = [as_instant(one) for one in schedule.instants(first, last)]
-        if last == newest:
-            decisions = [one for one in decisions if one <= completed]
-        if not decisions:
-            raise Refused(f"there is no session of {loaded.calendar} from {first} to {last}: widen the span")
+    schedule = schedule_of(loaded)
+    done: dict[str, Mapping[str, Counts]] = {}
+    with database() as conn:
+        decisions: Sequence[datetime] = due_decisions(conn, schedule, loaded.calendar, first, last)
         with open_context(book, decisions[0], feed=feed, conn=conn) as context:
-            await_turn(context)
             if rebuild:
+                await_turn(context)
                 decisions = sorted({*decisions, *rewind(context)})
-            done = {}
             with progress(f"deciding {loaded.name}", len(decisions)) as advance:
-                for as_of in decisions:
-                    done[schedule.name_of(as_of)] = run_session(context.at(as_of))
+
+                def tell(as_of: datetime, steps: Mapping[str, Counts]) -> None:
+                    done[schedule.name_of(as_of)] = steps
                     advance()
+
+                walk(context, decisions, tell, compare=True)
         rows = _rows(conn, loaded, *(schedule.session_of(one) for one in (decisions[0], decisions[-1])))
     differs = {
         day: {step: one for step, one in steps.items() if one.get("differs")} for day, steps in done.items()

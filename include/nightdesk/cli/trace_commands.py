@@ -110,6 +110,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         "target": map(_target, story["targets"]),
         "dropped by filters": (f"{row['strategy']}: {row['words']}" for row in story["dropped"]),
         "drawdown level": [] if story["level"] is None else [story["level"]],
+        **({"limited by hand": story["overrides"]} if story["overrides"] else {}),
         "gate": (row["words"] for row in story["verdicts"]),
         "orders": (line for order in story["orders"] for line in _order(order)),
         "fills": map(_fill, story["fills"]),

@@ -110,6 +110,8 @@ class Action:
 
 REASON = Field("reason", "Reason", help="It is kept with your name.", longest=500)
 SYMBOL = Field("symbol", "Symbol", longest=40)
+ANY_SYMBOL = Field("symbol", "Symbol", required=False, help="Empty: the whole book.", longest=40)
+LIMITS, EVERY_KIND = ("close-only", "no-new-entries", "max-size"), "all of them"
 
 
 def _kill(asked: Asked) -> str:
@@ -163,6 +165,37 @@ def _level(asked: Asked) -> str:
     book, level = asked.book(), int(asked.values.text("level"))
     fact = set_level(asked.store, book, level, reason=asked.reason, who=asked.who, wait_seconds=WAIT_SECONDS)
     return f"{book.name} goes to drawdown level {level} in the decision of {fact.session}."
+
+
+def _limit(asked: Asked) -> str:
+    from nightdesk.operations.override import state_override
+
+    values = asked.values
+    return state_override(
+        asked.store,
+        asked.book(),
+        values.text("kind"),
+        symbol=values.text("symbol") or None,
+        until=values.day("until"),
+        size=values.number("size") if values.text("size") else None,
+        reduce=values.checked("reduce"),
+        by=asked.who,
+        reason=asked.reason,
+    )
+
+
+def _end_limit(asked: Asked) -> str:
+    from nightdesk.operations.override import end_override
+
+    kind = asked.values.text("kind")
+    return end_override(
+        asked.store,
+        asked.book(),
+        symbol=asked.values.text("symbol") or None,
+        kind=None if kind == EVERY_KIND else kind,
+        by=asked.who,
+        reason=asked.reason,
+    )
 
 
 def _acknowledge(asked: Asked) -> str:
@@ -265,6 +298,30 @@ ALL: tuple[Action, ...] = (
         (Field("level", "Level", kind="choice", choices=("1", "2", "3", "4")),),
         _level,
         danger=True,
+    ),
+    Action(
+        "limit",
+        "Limit a symbol, or a book",
+        "From the next decision on: close-only (nothing adds to a position), no-new-entries (nothing is "
+        "opened) or max-size (no position grows beyond a share of NAV). Exits pass. A rerun of an earlier "
+        "decision does not see it.",
+        (
+            ANY_SYMBOL,
+            Field("kind", "Limit", kind="choice", choices=LIMITS),
+            Field(
+                "size", "Size", kind="number", required=False, help="Of max-size: share of NAV, 0.05 is 5 %."
+            ),
+            Field("reduce", "Bring a larger position back to it", kind="check", required=False),
+            Field("until", "Until", kind="date", help="The last session that it counts in."),
+        ),
+        _limit,
+    ),
+    Action(
+        "unlimit",
+        "End a limit",
+        "Ends what a person limits in a symbol or a book, from the next decision on.",
+        (ANY_SYMBOL, Field("kind", "Limit", kind="choice", choices=(EVERY_KIND, *LIMITS))),
+        _end_limit,
     ),
     Action(
         "acknowledge",

@@ -17,6 +17,7 @@ from nightdesk.cockpit.screen import SESSIONS_MOST, SESSIONS_SHOWN, AScreen, Scr
 from nightdesk.core.errors import Refused
 from nightdesk.operations.approval import Waiting, what_waits
 from nightdesk.operations.book_concerns import concerns_of
+from nightdesk.store.ahead import reading_once
 from nightdesk.store.cockpit_book_rows import StrategyProfit, book_history, strategy_profits
 from nightdesk.store.kill_switch_rows import KillSwitchState, kill_switch
 from nightdesk.store.run_rows import newest_begun
@@ -98,6 +99,11 @@ def book_page(screen: AScreen, book: str, sessions: str = "") -> HTMLResponse:
 
 def book_view(screen: Screen, name: str, sessions: int = SESSIONS_SHOWN) -> BookView:
     """What the page of a book shows, of at most so many sessions."""
+    with reading_once(screen.conn):  # several parts ask the same of the newest decision
+        return _book_view(screen, name, sessions)
+
+
+def _book_view(screen: Screen, name: str, sessions: int) -> BookView:
     conn, known = screen.conn, known_book(screen, name)
     decision = _closed(screen, known)
     points = () if decision is None else book_history(conn, name, sessions, decision.as_of)

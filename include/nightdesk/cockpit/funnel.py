@@ -1,4 +1,4 @@
-"""A decision as a funnel: what was said of each symbol, and what became of it at the gate and in the market."""
+"""A decision as a funnel: what was said of each symbol, and what the gate and the market made of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from nightdesk.engine.exits import Cause
-from nightdesk.risk import Verdict, words
+from nightdesk.risk import Verdict, rule_shown, words
 from nightdesk.store.order_rows import StoredOrder
 from nightdesk.strategies import SignalSide, spoken
 
@@ -111,7 +111,7 @@ class SymbolRow:
     @property
     def gate_words(self) -> tuple[tuple[str, str, str], ...]:
         """Action, rule and words of each cut or rejection; the gate may have said the same twice."""
-        return tuple(dict.fromkeys((one.action, one.rule, words(one)) for one in self.verdicts))
+        return tuple(dict.fromkeys((one.action, rule_shown(one.rule), words(one)) for one in self.verdicts))
 
 
 @dataclass(frozen=True)

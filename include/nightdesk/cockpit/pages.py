@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from nightdesk.cockpit import (
     action_pages,
+    alerts_page,
+    approvals_page,
+    bar_versions_page,
     book_page,
+    data_page,
     decision_page,
+    orders_page,
     overview_page,
     risk_page,
     run_page,
     session_view_page,
+    settings_page,
+    symbol_page,
     trace_page,
 )
 
@@ -18,8 +25,15 @@ ROUTERS = (
     book_page.router,
     decision_page.router,
     trace_page.router,
+    orders_page.router,
     risk_page.router,
     session_view_page.router,
     run_page.router,
+    symbol_page.router,
+    data_page.router,
+    bar_versions_page.router,
+    alerts_page.router,
+    approvals_page.router,
+    settings_page.router,
     action_pages.router,
 )

@@ -118,9 +118,9 @@ def _undecided(known: KnownBook, alerts: tuple[Mapping[str, Any], ...]) -> str:
     if known.without_file:
         return f"The run has decided nothing: {known.without_file}"
     return (
-        "The run has decided nothing yet: no step of it has begun, or it was a dry run, of which nothing is kept "
-        "(its page is a file in the folder of reports), or it was refused before its first step: then its note "
-        "in Airflow says why."
+        "The run has decided nothing yet: no step of it has begun, or it was a dry run, of which nothing is "
+        "kept (its page is a file in the folder of reports), or it was refused before its first step: then "
+        "its note in Airflow says why."
     )
 
 
@@ -133,9 +133,9 @@ def _said(known: KnownBook, steps: tuple[StepOfRun, ...]) -> str:
     if compared:
         found = sum(len(one.differences) for one in compared)
         differ = {0: "nothing differs", 1: "1 row differs"}.get(found, f"{found} rows differ")
-        return f"The {known.noun} was sealed: the run computed it again and wrote nothing. {differ.capitalize()}."
+        return f"The {known.noun} was sealed: the run computed it again and wrote nothing; {differ}."
     if any(one.status == "waiting" for one in steps):
         return f"The run waits for its turn: the {known.noun} before it is not closed."
     if steps[-1].decision == "closed":
-        return f"The run has decided the {known.noun}."
+        return "The run has made its decision."
     return f"The run is under way: its newest step is {steps[-1].step}, {steps[-1].status}."

@@ -241,7 +241,7 @@ def templates() -> jinja2.Environment:
     )
     for write in (
         figures.money, figures.price, figures.percent, figures.quantity, figures.number, figures.long_date,
-        figures.instant, figures.tone,
+        figures.instant, figures.duration, figures.tone,
     ):  # fmt: skip
         environment.filters[write.__name__] = write
     environment.filters["island"] = as_island

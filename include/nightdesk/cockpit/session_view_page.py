@@ -14,7 +14,7 @@ from nightdesk.store.message_rows import report_html
 
 router = APIRouter()
 
-#: Of the stored page alone: its own style and pictures, no script, no request, no form, no way out of its frame.
+#: Of the stored page alone: its own style and pictures; no script, no request, no form, no way out.
 STORED_PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'self'; sandbox"

@@ -43,6 +43,7 @@ from nightdesk.risk import (
     Situation,
     Verdict,
     exempted,
+    limits_by_hand,
     pass_gate,
     verdicts,
     without_entries,
@@ -331,6 +332,7 @@ def situation(desk: Desk, state: State, day: Day, wanted: Targets, judged: Judge
         hedged=None if bundles is None else hedged(wanted, bundles),
         member=day.member,
         accounts=account_funds(desk, state, day),
+        by_hand=limits_by_hand(state.facts.overrides, desk.symbols) if state.facts.overrides else None,
     )
 
 

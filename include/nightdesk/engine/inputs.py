@@ -22,7 +22,7 @@ from nightdesk.engine.entry_conditions import Barred
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.orders.fills import Fill
 from nightdesk.portfolio import Bundles, Dropped, portfolio_volatility
-from nightdesk.risk import NO_LOSS, Answer, PeriodLows, RiskEvent, RiskState
+from nightdesk.risk import NO_LOSS, Answer, Override, PeriodLows, RiskEvent, RiskState
 from nightdesk.strategies.strategy import BundleCodes, Codes, all_long
 
 #: What a number is of, which says what a corporate action makes of it.
@@ -287,6 +287,8 @@ class Facts:
         Whether the simulated person answers for those that nobody was asked about.
     forced, forced_by
         Drawdown level that a person sets in this session, 0 for none, and who.
+    overrides : tuple of Override
+        What people limit in this decision.
     """
 
     kill_switch: bool = False
@@ -296,6 +298,7 @@ class Facts:
     simulates: bool = True
     forced: int = 0
     forced_by: str = ""
+    overrides: tuple[Override, ...] = ()
 
 
 def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = True) -> Facts:

@@ -285,7 +285,7 @@ def question_of(waiting: Waiting, levels: Levels, entered: LevelChange | None) -
                 *([] if entered is None else [describe(entered, levels)]),
                 _numbers(waiting),
                 *_rejection(waiting),
-                f"* {_approving(waiting, levels)}\n"
+                f"* **Approve**: {what_a_yes_means(waiting, levels)}\n"
                 "* **Reject**: the book stays where it is, until somebody says otherwise. No answer means "
                 "the same. To be asked again, trigger this DAG.",
             ]
@@ -330,9 +330,10 @@ def _rejection(waiting: Waiting) -> list[str]:
     return [] if said is None else [f"{said.who} has rejected it before: {said.reason}"]
 
 
-def _approving(waiting: Waiting, levels: Levels) -> str:
+def what_a_yes_means(waiting: Waiting, levels: Levels) -> str:
+    """When a book that waits comes back by a yes, and how."""
     return (
-        "**Approve**: the book may come back. It does so in the first decision "
+        "the book may come back. It does so in the first decision "
         f"{_calm(levels, waiting)}. Sizes then begin at {levels.ramp_step:.0%} of normal and grow by "
         f"as much every {_sessions(levels.ramp_sessions)}; the drawdown is measured from the NAV of that day."
     )

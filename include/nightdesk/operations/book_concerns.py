@@ -24,6 +24,7 @@ from nightdesk.store.holdings import stale_holdings_of
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import disputed_positions, latest_marked, positions_of
 from nightdesk.store.member_rows import not_members
+from nightdesk.store.override_rows import standing_overrides
 from nightdesk.store.risk_state_rows import newest_risk_state
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def concerns_of(
     newest = newest_decisions(conn, book, newest=1)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
     if not newest:
-        return concerns(switch, risk, foreign=foreign, without_file=without_file)
+        by_hand = [one.words for one in standing_overrides(conn, book, date.min)]
+        return concerns(switch, risk, foreign=foreign, without_file=without_file, by_hand=by_hand)
     as_of, session = newest[0]["as_of"], newest[0]["session"]
     quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
     spells = quarantines_at(conn, book, session, as_of)
@@ -77,6 +79,7 @@ def concerns_of(
             if row["outcome"] == "quarantined" and row["symbol"] not in gone
         ],
         stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
+        by_hand=[one.words for one in standing_overrides(conn, book, _next_session(newest[0], schedule))],
     )
 
 
@@ -92,6 +95,14 @@ def _decision(row: Mapping[str, Any], schedule: Schedule | None) -> str:
     if schedule is None:
         return f"session {row['session']}"
     return f"{schedule.noun} {schedule.name_of(row['as_of'])}"
+
+
+def _next_session(newest: Mapping[str, Any], schedule: Schedule | None) -> date:
+    """The session of the decision that is the next to be made."""
+    session: date = newest["session"]
+    if schedule is None or newest["status"] != "closed":
+        return session
+    return schedule.session_of(schedule.after(newest["as_of"]))
 
 
 def _since(spell: Mapping[str, Any] | None, schedule: Schedule | None) -> str:

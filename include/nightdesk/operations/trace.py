@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from nightdesk.feeds.quality import WHOLE_BOOK
-from nightdesk.risk import words
+from nightdesk.risk import rule_shown, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.context import Context
 from nightdesk.session.exit_reasons import dropped_of, why_of
 from nightdesk.session.report import reasons_of
+from nightdesk.session.risk_state import session_overrides
 from nightdesk.store import decision_rows, ledger_rows, order_rows
 from nightdesk.store.health_rows import read_findings
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
@@ -41,9 +42,9 @@ def trace(context: Context, symbol: str, *, explained: bool = True) -> dict[str,
     dict
         In the order in which things came: bars and actions as they were known, findings of the data checks,
         factors, regime, signals and verdicts with their words, positions, targets with their causes, entries
-        that a filter dropped, the book's drawdown level after the decision, orders with their events, fills
-        with their slippage, what changes hands inside the book. A signal that was injected is marked. A part
-        that a step has not reached yet is empty or None.
+        that a filter dropped, the book's drawdown level after the decision, what people limit in the symbol,
+        orders with their events, fills with their slippage, what changes hands inside the book. A signal that
+        was injected is marked. A part that a step has not reached yet is empty or None.
 
     Raises
     ------
@@ -61,6 +62,7 @@ def trace(context: Context, symbol: str, *, explained: bool = True) -> dict[str,
         **_holding(context, symbol),
         **_wishes(context, symbol),
         "level": _level(context),
+        "overrides": [one.words for one in session_overrides(context) if one.symbol in (None, symbol)],
         "verdicts": _verdicts(context, symbol),
         **_trades(context, symbol),
     }
@@ -128,7 +130,7 @@ def _verdicts(context: Context, symbol: str) -> list[dict[str, Any]]:
     """What each rule of the gate made of the symbol's target."""
     return [
         {
-            "rule": one.rule,
+            "rule": rule_shown(one.rule),
             "action": one.action,
             "before": one.before,
             "after": one.after,

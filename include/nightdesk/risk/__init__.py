@@ -1,14 +1,15 @@
 """The gate: the rules between what a book wants and what it may trade.
 
-The order of the rules, in tens: 10 members, kill switch, breaker, quarantine, staleness, absent references,
-regime; 20 drawdown level; 30 stops, and what is held above leverage or margin; 40 correlation; 50 symbol,
-sector and position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades and turnover; 100 smallest
-trade, threshold; 110 compliance (wash sales, day trades). A rule is a class in a file of
-`nightdesk.risk.rules`, registered by name. It owns what it asks for, its verdict, its distance and what a
-breach of it does: nobody outside knows it by name.
+The order of the rules, in tens: 0 what people limit by hand; 10 members, kill switch, breaker, quarantine,
+staleness, absent references, regime; 20 drawdown level; 30 stops, and what is held above leverage or margin;
+40 correlation; 50 symbol, sector and position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades
+and turnover; 100 smallest trade, threshold; 110 compliance (wash sales, day trades). A rule is a class in a
+file of `nightdesk.risk.rules`, registered by name. It owns what it asks for, its verdict, its distance and
+what a breach of it does: nobody outside knows it by name.
 """
 
 from nightdesk.risk import rules
+from nightdesk.risk.by_hand import Override, in_force, limits_by_hand
 from nightdesk.risk.concentration import Concentration
 from nightdesk.risk.correlation import Correlations, correlations
 from nightdesk.risk.distances import Distance, RiskMeasures
@@ -26,6 +27,7 @@ from nightdesk.risk.rule import (
     make_rules,
     register,
     rule_names,
+    rule_shown,
 )
 from nightdesk.risk.situation import (
     AccountFunds,
@@ -69,6 +71,7 @@ __all__ = [
     "Holding",
     "LevelChange",
     "Loss",
+    "Override",
     "Pair",
     "Passage",
     "PeriodLows",
@@ -92,6 +95,8 @@ __all__ = [
     "correlations",
     "distance_words",
     "exempted",
+    "in_force",
+    "limits_by_hand",
     "make_rules",
     "pass_gate",
     "period_lows",
@@ -99,6 +104,7 @@ __all__ = [
     "register",
     "risk_report",
     "rule_names",
+    "rule_shown",
     "rules",
     "stop_out",
     "tail_risk",

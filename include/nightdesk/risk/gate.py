@@ -10,7 +10,7 @@ import numpy as np
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class
+from nightdesk.risk.rule import Rule, Ruling, reason_in_words, rule_class, rule_shown
 from nightdesk.risk.situation import Asked, Flags, Situation, anywhere, without_entries
 
 Action = Literal["approve", "cut", "reject"]
@@ -300,7 +300,8 @@ def deciding(name: str, ruling: Ruling, n: int) -> str:
     """Name of the rule, with the key of its limit, or the account, where that decided."""
     if ruling.by is None or not ruling.by[n]:
         return name
-    return f"{name}.{ruling.accounts[n] if ruling.accounts else ruling.by_key}"
+    keys = ruling.keys or ruling.accounts
+    return f"{name}.{keys[n] if keys else ruling.by_key}"
 
 
 def _silent(passage: Passage, changed: Flags) -> Flags:
@@ -349,4 +350,4 @@ def sentence(
         done = "rejected"
     else:
         done = f"cut to a {'purchase' if after > held else 'sale'} of {abs(after - held):g}"
-    return f"{symbol}: {side} {amount:g} {done} by {rule}: {reason_in_words(rule, value, limit)}"
+    return f"{symbol}: {side} {amount:g} {done} by {rule_shown(rule)}: {reason_in_words(rule, value, limit)}"

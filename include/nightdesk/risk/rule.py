@@ -36,7 +36,8 @@ class Ruling(NamedTuple):
     `exempt` marks reductions that nothing after the rule may hold back (stops, levels). `by` marks the
     symbols that another number of the rule has judged, which `by_key` names: the verdict then is of
     ``rule.by_key``, as the book writes it under `limits`. Where `accounts` (one a symbol) is given, it is the
-    money of that account which has judged them, and the verdict is of ``rule.account``.
+    money of that account which has judged them, and the verdict is of ``rule.account``. Where `keys` (one a
+    symbol) are given, each of them names what has judged its symbol.
     """
 
     after: Floats
@@ -46,6 +47,7 @@ class Ruling(NamedTuple):
     by: Flags | None = None
     by_key: str = ""
     accounts: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,9 @@ class Rule(ABC):
         Format of its reason in words, of `value` and `limit`.
     sentences : mapping of str to str
         The same of verdicts by another of its numbers, see `Ruling.by_key`.
+    key_is_words : bool
+        Whether the keys of its verdicts are words of people, which their sentences carry: it is shown by its
+        name alone.
     per_account : bool
         Whether it holds for the money of each account of a book by itself, see `Ruling.accounts`.
     unmeasured : str
@@ -125,6 +130,7 @@ class Rule(ABC):
     of_books: ClassVar[bool] = True
     sentence: ClassVar[str]
     sentences: ClassVar[Mapping[str, str]] = {}
+    key_is_words: ClassVar[bool] = False
     per_account: ClassVar[bool] = False
     unmeasured: ClassVar[str] = "no value to judge by"
     inputs: ClassVar[frozenset[Input]] = frozenset()
@@ -144,6 +150,11 @@ class Rule(ABC):
     def words_of(cls, key: str) -> str:
         """Format of its reason in words: `sentence`, or that of another of its numbers."""
         return cls.sentences[key] if key else cls.sentence
+
+    @classmethod
+    def shown(cls, key: str) -> str:
+        """What people are shown as the name of a verdict's rule."""
+        return f"{cls.name}.{key}" if key and not cls.key_is_words else cls.name
 
     def concerns(self, situation: Situation) -> bool:
         """Whether there is anything to ask it in this situation; it is left out where not."""
@@ -298,6 +309,15 @@ def reason_in_words(name: str, value: float, limit: float) -> str:
     if math.isinf(limit):
         return "it sets no limit here"
     return told(value=value, limit=limit)
+
+
+def rule_shown(name: str) -> str:
+    """The rule of a verdict (``rule`` or ``rule.key``) as people are shown it."""
+    rule, _, key = name.partition(".")
+    try:
+        return rule_class(rule).shown(key)
+    except Refused:  # a user's rule whose file was taken away
+        return name
 
 
 @cache

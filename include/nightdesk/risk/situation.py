@@ -17,6 +17,7 @@ from nightdesk.core.margin import Margin
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import Band
 from nightdesk.portfolio.units import Units
+from nightdesk.risk.by_hand import ByHand
 from nightdesk.risk.correlation import Correlations
 from nightdesk.risk.periods import NO_LOSS, PeriodLows
 
@@ -206,7 +207,8 @@ class Situation:
     `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
     else; None where there is none. `member` says who is a member of the universe in this session; True where
     all are. `factors`, `periods` and `protection` are there for rules that ask for them. `accounts` is None
-    in a book of one account. The other fields are those of the decision's day, mark and facts.
+    in a book of one account, `by_hand` where nobody limits anything. The other fields are those of the
+    decision's day, mark and facts.
     """
 
     price: Floats
@@ -244,6 +246,7 @@ class Situation:
     member: Flags | Literal[True] = True
     accounts: AccountFunds | None = None
     hedged: Flags | None = None
+    by_hand: ByHand | None = None
 
     @property
     def unit_value(self) -> Floats:

@@ -30,6 +30,7 @@ from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
 from nightdesk.store.db import now
 from nightdesk.store.member_rows import members_changed
+from nightdesk.store.override_rows import overrides_changed
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
 
@@ -101,6 +102,7 @@ def ingest(context: Context) -> StepOutcome:
                     or rates_changed(context, earlier.known_by)
                     or facts_moved(context, earlier.known_by)
                     or second_closes_changed(context, earlier.known_by)
+                    or overrides_changed(context.conn, book.name, context.as_of, session, earlier.known_by)
                 ):
                     known_by = earlier.known_by
             set_known_by(context.conn, book.name, context.as_of, known_by, run.code_version, run.config_hash)

@@ -13,6 +13,7 @@ from nightdesk.session.context import Context
 from nightdesk.session.contract_notices import has_options, underlyings
 from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.bar_rows import late_ask
+from nightdesk.store.override_rows import overrides_ask
 from nightdesk.store.quality_outcomes import Part, outcome_ask
 from nightdesk.store.rows import EARLIEST
 from nightdesk.store.transfer_rows import transfers_ask
@@ -40,8 +41,8 @@ ASKED_AHEAD = frozenset(
         *_STATE, *_RISK, *_REPORTED, *_REPORTED_BEFORE, *_CLOSED,
         "adjustments_of", "applied_migrations", "book_record", "clocks", "cross_rows", "entry_rows",
         "exercise_notices_of", "feeds_health", "fill_rows", "first_origin_decided_on", "gated_rows",
-        "kept_book", "late_actions", "order_by_id", "orders_to_settle", "panel_actions", "paper_fills_since",
-        "paper_open_orders", "paper_order", "paper_state",
+        "kept_book", "late_actions", "order_by_id", "orders_to_settle", "overrides_known", "panel_actions",
+        "paper_fills_since", "paper_open_orders", "paper_order", "paper_state",
         "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
         "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
         "stored_days", "strategy_bands", "symbol_numbers", "target_scale", "transfers_of",
@@ -91,6 +92,7 @@ def decision_asks(context: Context, *more: str) -> list[NamedQuery]:
         *_of(context, *_STATE, "signal_rows", "factor_rows", *more),
         *([] if previous is None else _at(context, previous, *_RISK)),
         NamedQuery("signal_rows_before", {**_key(context, context.as_of), "strategies": strategies}),
+        *_overrides(context),
         *_outcome(context, "day", "recent"),
     ]
 
@@ -116,6 +118,7 @@ def report_asks(context: Context) -> list[NamedQuery]:
         NamedQuery("fill_rows", {"book": book, "first": as_of, "last": as_of}),
         NamedQuery("feeds_health"),
         NamedQuery("strategy_bands", {"book": book}),
+        *_overrides(context),
         *_outcome(context, "day", "history"),
     ]
 
@@ -125,6 +128,14 @@ def close_asks(context: Context) -> list[NamedQuery]:
     key = context.key
     counts = [NamedQuery("signals_count", {**key, "strategy": one}) for one in context.book.strategies]
     return [*_of(context, *_CLOSED), NamedQuery("session_completeness", key), *counts]
+
+
+def _overrides(context: Context) -> list[NamedQuery]:
+    """What people limit in the decision."""
+    run = context.run()
+    if run is None or run.known_by is None:
+        return []
+    return [overrides_ask(context.book.name, context.as_of, context.session, run.known_by)]
 
 
 def _notices(context: Context) -> list[NamedQuery]:

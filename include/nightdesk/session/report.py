@@ -30,7 +30,7 @@ from nightdesk.engine.injection import WORDS
 from nightdesk.engine.stale import stale_words
 from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.orders.slippage import total
-from nightdesk.risk import RiskState, words
+from nightdesk.risk import RiskState, rule_shown, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
 from nightdesk.session.broker_session import in_words
@@ -45,6 +45,7 @@ from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
+from nightdesk.session.risk_state import session_overrides
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.signals import session_view
 from nightdesk.session.unsent_orders import unsent_notes
@@ -200,7 +201,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         verdicts=tuple(
             VerdictLine(
                 one.symbol,
-                one.rule,
+                rule_shown(one.rule),
                 one.action,
                 Decimal(str(one.before)),
                 Decimal(str(one.after)),
@@ -268,6 +269,7 @@ def _concerns(
             (row["symbol"], stale_words(row["last_bar"], row["sessions"]))
             for row in stale_holdings_of(conn, book, as_of)
         ],
+        by_hand=[one.words for one in session_overrides(context)],
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Facts, Judged, facts_at
-from nightdesk.risk import LevelChange, RiskEvent, RiskState
+from nightdesk.risk import LevelChange, Override, RiskEvent, RiskState
 from nightdesk.risk.levels import REVIEWED
 from nightdesk.risk.moves import asks_for, describe, entries_at
 from nightdesk.session.context import Context
@@ -15,6 +16,7 @@ from nightdesk.session.writing import Saver
 from nightdesk.store.db import now
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.message_rows import asking_key, raise_alert
+from nightdesk.store.override_rows import overrides_known
 from nightdesk.store.risk_state_rows import (
     level_change_row,
     newest_risk_state,
@@ -33,7 +35,15 @@ def session_facts(context: Context) -> Facts:
     events = list(read_risk_events(context.conn, book, session))
     if switch.on:
         events.append(RiskEvent(switch.session or session, "kill", switch.reason, switch.who))
-    return facts_at(events, session, simulates=context.book.simulated)
+    facts = facts_at(events, session, simulates=context.book.simulated)
+    return replace(facts, overrides=session_overrides(context))
+
+
+def session_overrides(context: Context) -> tuple[Override, ...]:
+    """What people limit in the decision, as it was known by then."""
+    return overrides_known(
+        context.conn, context.book.name, context.as_of, context.session, context.known_by()
+    )
 
 
 def risk_before(context: Context) -> RiskState | None:

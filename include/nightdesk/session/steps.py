@@ -11,13 +11,14 @@ each may be asked alone. Nothing is sent, and the page of its report is a file b
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from nightdesk.core.book import Book
 from nightdesk.core.errors import NotYet, Refused
+from nightdesk.core.leaves import changed_leaves
 from nightdesk.core.masking import mask_line
 from nightdesk.session.context import Context, ensure_started
 from nightdesk.session.writing import StepOutcome
@@ -45,32 +46,15 @@ def book_changes(context: Context, run: StoredRun) -> str:
     before = book_version(context.conn, run.book, run.config_hash)
     if before is None:
         return "which keys is not known, as it was decided before the desk kept what books say"
-    return mask_line(", ".join(_named(_flat(before), _flat(said_by(context.book)))))
+    keys = changed_leaves(before, said_by(context.book))
+    more = [f"and {len(keys) - KEYS_NAMED} more"] if len(keys) > KEYS_NAMED else []
+    return mask_line(", ".join([*keys[:KEYS_NAMED], *more]))
 
 
 def said_by(book: Book) -> Mapping[str, Any]:
     """All that a book decides by, as JSON writes it."""
     said: Mapping[str, Any] = json.loads(book.configuration)
     return said
-
-
-def _named(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    keys = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-    for key in keys[:KEYS_NAMED]:
-        yield f"{key}: {before.get(key, 'absent')} -> {now.get(key, 'absent')}"
-    if len(keys) > KEYS_NAMED:
-        yield f"and {len(keys) - KEYS_NAMED} more"
-
-
-def _flat(tree: Any, path: str = "") -> dict[str, str]:
-    """The leaves of a tree by their paths, such as ``limits.trades_per_day.limit``."""
-    if not isinstance(tree, Mapping) or not tree:
-        return {path: json.dumps(tree, ensure_ascii=False)}
-    return {
-        name: leaf
-        for key, branch in tree.items()
-        for name, leaf in _flat(branch, f"{path}.{key}" if path else str(key)).items()
-    }
 
 
 Counts = dict[str, int | str]

@@ -26,6 +26,7 @@ from nightdesk.risk import (
     make_rules,
     without_entries,
 )
+from nightdesk.risk.by_hand import ByHand
 from nightdesk.risk.rule import reason_in_words, rule_class
 from nightdesk.testing.situations import measured, situation
 
@@ -87,9 +88,19 @@ def asks(draw: st.DrawFn) -> tuple[Floats, Floats, Situation]:
             wash_loss=np.where(flags[2], 10.0, 0.0),
             opened_today=np.where(flags[3], np.sign(held), 0.0),
             member=~flags[1],
+            by_hand=_by_hand(dice),
             nav=float(dice.choice([20_000.0, 100_000.0])),
         ),
     )
+
+
+def _by_hand(dice: np.random.Generator) -> ByHand:
+    """What people may limit of the three symbols."""
+    words = ("close-only by ann", "no-new-entries by bob {of: braces}", "max-size by cyd")
+    size = dice.choice([0.0, 0.1, 0.5, np.inf], 3)
+    reduce_to = np.where(dice.random(3) < 0.5, size, np.inf)
+    barred, unopened = dice.random((2, 3)) < 0.3
+    return ByHand(barred, unopened & ~barred, size, reduce_to, words, words, words)
 
 
 def mirrored(now: Situation) -> Situation:

@@ -88,7 +88,7 @@
         })),
       ),
       axes: [
-        { ...axis },
+        { ...axis, space: 90, values: (plot, ticks) => ticks.map(dayOf) },
         { ...axis, size: 72, values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
       ],
       plugins: [bandsOf(data)],

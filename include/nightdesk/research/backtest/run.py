@@ -34,7 +34,7 @@ from nightdesk.feeds.volumes import refuse_without_volume
 from nightdesk.performance import growth_of
 from nightdesk.research.backtest.funding_walk import refuse_without_history
 from nightdesk.research.backtest.simulation import Decided, Progress, Simulation
-from nightdesk.risk import RiskEvent
+from nightdesk.risk import Override, RiskEvent
 from nightdesk.strategies import View
 
 #: Decisions after which whoever follows a backtest hears of it.
@@ -242,6 +242,7 @@ def backtest(
     injected: Sequence[Injection] = (),
     notices: Sequence[ExerciseNotice] = (),
     transfers: Sequence[Transfer] = (),
+    overrides: Sequence[Override] = (),
     follow: Callable[[Result], None] | None = None,
 ) -> Result:
     """Drive a book over past sessions.
@@ -271,6 +272,8 @@ def backtest(
         Options that are exercised or assigned early, all of them in sessions that are decided.
     transfers : sequence of Transfer
         What people moved between accounts of the book.
+    overrides : sequence of Override
+        What people limit; none where a backtest is to say what the book does by itself.
     follow : function of a Result, optional
         Called with what was decided so far after every `FOLLOWED` decisions, and after the last one.
 
@@ -324,6 +327,7 @@ def backtest(
         notices=by_session,
         funding=known.funding,
         transfers=tuple(transfers),
+        overrides=tuple(overrides),
     )
     return _walked(undecided, range(t0, stop), simulation, follow)
 

@@ -29,6 +29,7 @@ from nightdesk.core.money import exact
 from nightdesk.engine import (
     Carried,
     Desk,
+    Facts,
     Gated,
     Market,
     StaleHolding,
@@ -47,7 +48,16 @@ from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
 from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
-from nightdesk.risk import NO_LOSS, PeriodLows, RiskEvent, RiskState, period_lows, period_starts
+from nightdesk.risk import (
+    NO_LOSS,
+    Override,
+    PeriodLows,
+    RiskEvent,
+    RiskState,
+    in_force,
+    period_lows,
+    period_starts,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +100,10 @@ class Progress:
 class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
 
-    `events` are the facts that it is given, `raised` those that rules of the book set on the way; `transfers`
-    what people moved between accounts of the book; `notices` are the options that end early, by session;
-    `funding` the rates of perpetuals that have a history, and `notes` what a person must know of them.
+    `events` and `overrides` are the facts that it is given, `raised` those that rules of the book set on the
+    way; `transfers` what people moved between accounts of the book; `notices` are the options that end early,
+    by session; `funding` the rates of perpetuals that have a history, and `notes` what a person must know of
+    them.
     """
 
     desk: Desk
@@ -104,6 +115,7 @@ class Simulation:
     notes: list[str] = field(default_factory=list)
     raised: list[RiskEvent] = field(default_factory=list)
     transfers: tuple[Transfer, ...] = ()
+    overrides: tuple[Override, ...] = ()
 
     def settle(self, t: int, progress: Progress) -> Progress:
         """Bring the account to the close of session `t`; see `nightdesk.accounting.settlement`.
@@ -139,7 +151,7 @@ class Simulation:
         state = State(
             settled.ledger,
             settled.mark,
-            facts_at(self.facts, period.session),
+            self._facts_at(t),
             risk=progress.risk,
             carried=progress.carried,
             tax=view,
@@ -158,6 +170,14 @@ class Simulation:
             today=progress.today,
         )
         return settling if market.hours is None else self._within_session(t, before, settling)
+
+    def _facts_at(self, t: int) -> Facts:
+        """What people and rules of the book have said that counts in row `t`."""
+        session = self.market.sessions[t]
+        facts = facts_at(self.facts, session)
+        if not self.overrides:
+            return facts
+        return replace(facts, overrides=in_force(self.overrides, self.market.closes[t], session))
 
     def _holdings(self, before: State | None, ledger: Ledger) -> Holdings:
         """The holdings of a ledger: those of the session before, where it had no entries since."""

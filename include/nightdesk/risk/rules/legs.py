@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from nightdesk.core.panel import Floats
-from nightdesk.risk.rule import Rule, Ruling, register
+from nightdesk.risk.rule import Rule, Ruling, register, rule_shown
 from nightdesk.risk.situation import Situation
 
 #: Between the leg and the rule that decided, in the key of a verdict.
@@ -38,9 +38,15 @@ class BundleLegs(Rule):
         """With the leg that is left least, and the rule that left so little of it."""
         if not key:
             return cls.sentence
-        leg, _, rule = (part.replace("{", "{{").replace("}", "}}") for part in key.rpartition(BY))
+        leg, _, rule = (part.replace("{", "{{").replace("}", "}}") for part in key.partition(BY))
         why = "the net was shared among strategies" if rule == SHARING else f"{rule} decided"
         return f"{cls.sentence}, since of its leg {leg} no more is left: {why}"
+
+    @classmethod
+    def shown(cls, key: str) -> str:
+        """The leg and the rule, without what people have said to that."""
+        leg, by, rule = key.partition(BY)
+        return f"{cls.name}.{leg}{by}{rule_shown(rule) if rule else ''}" if key else cls.name
 
     sentences: ClassVar = {}
 
