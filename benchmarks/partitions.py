@@ -1,4 +1,4 @@
-"""Whether parts by year pay for the tables that grow: the desk's own reads and writes of each, whole and in parts.
+"""Whether parts by year pay for tables that grow: the desk's reads and writes of each, whole and in parts.
 
 Ten years of bars and of factors of many symbols are laid into the desk's table and into a copy with a part a
 year; each is read and written as the desk does, and planned. Run it by itself:
@@ -46,10 +46,10 @@ _BARS = {
     "(SELECT array_agg(n) FROM generate_series(1, 15) n)::integer[]) "
     "AND session BETWEEN '{first}-01-01' AND '{last}-12-31' AND superseded_at IS NULL",
     "first and last day of 15 symbols": "SELECT min(s.first), max(s.last) "
-    "FROM generate_series(1, 15) n, LATERAL (SELECT min(session) AS first, max(session) AS last FROM {table} b "
-    "WHERE b.symbol_id = n AND superseded_at IS NULL) s",
-    "one day more of all symbols": "INSERT INTO {table} (symbol_id, session, known_at, source, open, high, low, "
-    "close, volume) SELECT n, '{last}-12-31'::date + 1, now(), 'files', 1, 2, 1, 2, 1 "
+    "FROM generate_series(1, 15) n, LATERAL (SELECT min(session) AS first, max(session) AS last "
+    "FROM {table} b WHERE b.symbol_id = n AND superseded_at IS NULL) s",
+    "one day more of all symbols": "INSERT INTO {table} (symbol_id, session, known_at, source, "
+    "open, high, low, close, volume) SELECT n, '{last}-12-31'::date + 1, now(), 'files', 1, 2, 1, 2, 1 "
     "FROM generate_series(1, {symbols}) n",
 }
 _FACTORS = {
@@ -64,7 +64,8 @@ _FACTORS = {
     "SELECT book, as_of, session, symbol, factor_set_id, factor_values FROM {table} "
     "WHERE book = 'wide' AND as_of = '{last}-06-03 21:00Z' AND (SELECT count(*) FROM gone) >= 0 "
     "ON CONFLICT (book, as_of, symbol) DO UPDATE SET factor_values = excluded.factor_values",
-    "cleared from a decision on": "DELETE FROM {table} WHERE book = 'wide' AND as_of >= '{last}-12-20 21:00Z'",
+    "cleared from a decision on": "DELETE FROM {table} "
+    "WHERE book = 'wide' AND as_of >= '{last}-12-20 21:00Z'",
 }
 TABLES = {
     "bars": ("session", _FILL_BARS, _BARS, "PRIMARY KEY (symbol_id, session, version)"),

@@ -29,12 +29,13 @@ FIXED = {"migrations", "role_grants", "installation", "taken_back"}
 GROWING = {
     "order_events", "risk_events", "book_versions", "factor_sets", "symbols", "recoveries", "adjustments",
     "transfers", "exercise_notices", "funding_rates", "headline_scores", "task_failures", "macro",
-    "positioning", "earnings", "listings", "quotes_eod", "second_closes",
+    "positioning", "earnings", "listings", "quotes_eod", "second_closes", "overrides",
+    "override_ends", "rebuilds",
 }  # fmt: skip
 KEPT = {
     "alerts", "alert_deliveries", "alert_spells", "books", "book_accounts", "executions", "movements",
     "foreign_orders", "broker_health", "taxpayers", "news_reach", "fact_reach",
-    "bars", "bars_hourly", "corporate_actions", "headlines", "members",
+    "bars", "bars_hourly", "corporate_actions", "headlines", "members", "manual_actions",
 }  # fmt: skip
 #: Columns of a table that may be updated where not all of them may.
 ENDING = {

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
-from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, READER_VARIABLE, Addresses
+from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, Addresses
+from nightdesk.store.connection import READER_VARIABLE
 from nightdesk.store.tls import asynchronous
 
 ADMIN = "admin"
