@@ -1,13 +1,15 @@
 """Whether parts by year pay for tables that grow: the desk's reads and writes of each, whole and in parts.
 
-Ten years of bars and of factors of many symbols are laid into the desk's table and into a copy with a part a
+Years of bars and of factors of many symbols are laid into the desk's table and into a copy with a part a
 year; each is read and written as the desk does, and planned. Run it by itself:
 ``python -m benchmarks.partitions``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
@@ -16,7 +18,25 @@ from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, cursor, one
 from nightdesk.store.migrations import migrate
 
-SYMBOLS, FIRST_YEAR, YEARS, ROUNDS, FACTORS = 500, 2016, 10, 7, 40
+FIRST_YEAR, ROUNDS, FACTORS = 2016, 7, 40
+
+
+@dataclass(frozen=True)
+class Growing:
+    """A table that grows: what cuts it, how it is filled, what is asked of it, how much lies in it."""
+
+    cut_by: str
+    fill: str
+    asks: Mapping[str, str]
+    primary_key: str
+    symbols: int
+    years: int
+
+    def said(self, text: str, table: str) -> str:
+        """A statement on one of its two tables."""
+        last = FIRST_YEAR + self.years - 1
+        return text.format(table=table, symbols=self.symbols, first=FIRST_YEAR, last=last, factors=FACTORS)
+
 
 _FILL_BARS = """
 INSERT INTO {table} (symbol_id, session, known_at, source, open, high, low, close, volume)
@@ -68,8 +88,8 @@ _FACTORS = {
     "WHERE book = 'wide' AND as_of >= '{last}-12-20 21:00Z'",
 }
 TABLES = {
-    "bars": ("session", _FILL_BARS, _BARS, "PRIMARY KEY (symbol_id, session, version)"),
-    "factors": ("as_of", _FILL_FACTORS, _FACTORS, "PRIMARY KEY (book, as_of, symbol)"),
+    "bars": Growing("session", _FILL_BARS, _BARS, "PRIMARY KEY (symbol_id, session, version)", 500, 10),
+    "factors": Growing("as_of", _FILL_FACTORS, _FACTORS, "PRIMARY KEY (book, as_of, symbol)", 300, 6),
 }
 
 
@@ -79,52 +99,42 @@ def main() -> None:
         migrate(conn)
         with cursor(conn) as cur:
             cur.execute("SET session_replication_role = replica")
-        for name, (key, fill, asks, primary) in TABLES.items():
-            _make(conn, name, key, primary)
-            for table in (f"nightdesk.{name}", f"parted_{name}"):
+        for name, growing in TABLES.items():
+            both = (f"nightdesk.{name}", f"parted_{name}")
+            _make(conn, name, growing)
+            for table in both:
                 began = perf_counter()
-                _run(conn, fill, table)
-                _run(conn, "ANALYZE {table}", table)
+                _run(conn, growing.said(growing.fill, table))
+                _run(conn, f"ANALYZE {table}")
                 print(f"{table}: filled in {perf_counter() - began:.1f} s, {_megabytes(conn, table):.0f} MB")
-            for what, text in asks.items():
-                both = (f"nightdesk.{name}", f"parted_{name}")
-                whole, parts = (_milliseconds(conn, text, table) for table in both)
+            for what, text in growing.asks.items():
+                whole, parts = (_milliseconds(conn, growing.said(text, table)) for table in both)
                 print(
                     f"{name:8s} {what:34s} whole {whole[0]:6.2f} + {whole[1]:8.2f} ms   "
                     f"parts {parts[0]:6.2f} + {parts[1]:8.2f} ms"
                 )
 
 
-def _make(conn: Connection, name: str, key: str, primary: str) -> None:
-    columns = f"LIKE nightdesk.{name} INCLUDING DEFAULTS, {primary}"
-    _run(conn, f"CREATE TABLE {{table}} ({columns}) PARTITION BY RANGE ({key})", f"parted_{name}")
-    for year in range(FIRST_YEAR, FIRST_YEAR + YEARS + 1):
-        _run(
-            conn,
-            f"CREATE TABLE {{table}}_{year} PARTITION OF {{table}} FOR VALUES FROM ('{year}-01-01') "
-            f"TO ('{year + 1}-01-01')",
-            f"parted_{name}",
-        )
+def _make(conn: Connection, name: str, growing: Growing) -> None:
+    columns = f"LIKE nightdesk.{name} INCLUDING DEFAULTS, {growing.primary_key}"
+    _run(conn, f"CREATE TABLE parted_{name} ({columns}) PARTITION BY RANGE ({growing.cut_by})")
+    for year in range(FIRST_YEAR, FIRST_YEAR + growing.years + 1):
+        span = f"FROM ('{year}-01-01') TO ('{year + 1}-01-01')"
+        _run(conn, f"CREATE TABLE parted_{name}_{year} PARTITION OF parted_{name} FOR VALUES {span}")
 
 
-def _text(text: str, table: str) -> str:
-    return text.format(
-        table=table, symbols=SYMBOLS, first=FIRST_YEAR, last=FIRST_YEAR + YEARS - 1, factors=FACTORS
-    )
-
-
-def _run(conn: Connection, text: str, table: str) -> None:
+def _run(conn: Connection, text: str) -> None:
     with cursor(conn) as cur:
-        cur.execute(_text(text, table))
+        cur.execute(text)
 
 
-def _milliseconds(conn: Connection, text: str, table: str) -> tuple[float, float]:
+def _milliseconds(conn: Connection, text: str) -> tuple[float, float]:
     """Planning and execution, the middle of some rounds; what is written is undone."""
     found = []
     for _ in range(ROUNDS):
         with cursor(conn) as cur:
             cur.execute("BEGIN")
-            cur.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {_text(text, table)}")
+            cur.execute(f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {text}")
             told = one(cur)[0][0]
             cur.execute("ROLLBACK")
         found.append((told["Planning Time"], told["Execution Time"]))

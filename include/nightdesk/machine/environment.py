@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
-from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, Addresses
-from nightdesk.store.connection import READER_VARIABLE
-from nightdesk.store.tls import asynchronous
+from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, READER_VARIABLE, Addresses
 
 ADMIN = "admin"
 
@@ -105,6 +103,8 @@ def airflow_environment(
     }
     ties["no_proxy"] = ties["NO_PROXY"]
     if "sslmode" in addresses.airflow and "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC" not in environ:
+        from nightdesk.store.tls import asynchronous
+
         # Airflow would hand libpq's names to a driver that does not know them.
         url, variables = asynchronous(addresses.airflow_sqlalchemy)
         ties |= variables | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}

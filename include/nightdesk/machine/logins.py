@@ -12,16 +12,15 @@ from typing import Literal
 
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
-from nightdesk.store.roles import GROUPS_FILE, OWNER, OWNERSHIP_FILE, READER, WRITER, document
 
 Role = Literal["owner", "writer", "reader"]
 DATABASE = "nightdesk"
 
 #: The user and the group of each role.
 USERS: dict[Role, tuple[str, str]] = {
-    "owner": ("desk_owner", OWNER),
-    "writer": ("desk_writer", WRITER),
-    "reader": ("desk_reader", READER),
+    "owner": ("desk_owner", "nightdesk_owner"),
+    "writer": ("desk_writer", "nightdesk_writer"),
+    "reader": ("desk_reader", "nightdesk_reader"),
 }
 
 
@@ -78,6 +77,8 @@ def _make(cluster: Cluster, passwords: dict[Role, str]) -> None:
     """The groups, a user in each, the tables' owner; as the server's superuser, in one transaction."""
     import psycopg2
     from psycopg2 import sql
+
+    from nightdesk.store.roles import GROUPS_FILE, OWNERSHIP_FILE, document
 
     cluster.ask_passwords_of([user for user, _ in USERS.values()])
     with (

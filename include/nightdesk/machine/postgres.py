@@ -22,11 +22,11 @@ from nightdesk.core.errors import Refused
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 from nightdesk.machine.logins import ensure_logins, url_of
-from nightdesk.store.connection import READER_VARIABLE
 
 DATABASE_VARIABLE = "NIGHTDESK_DATABASE_URL"
 AIRFLOW_VARIABLE = "NIGHTDESK_AIRFLOW_DATABASE_URL"
 OWNER_VARIABLE = "NIGHTDESK_OWNER_DATABASE_URL"
+READER_VARIABLE = "NIGHTDESK_READER_DATABASE_URL"
 DATABASES = ("nightdesk", "airflow")
 
 #: Where Linux keeps files in memory, and the bytes that must be free there before a server's files go there.
