@@ -35,7 +35,7 @@ REVOKE UPDATE, DELETE ON nightdesk.order_events, nightdesk.risk_events, nightdes
 REVOKE DELETE ON nightdesk.alerts, nightdesk.alert_deliveries, nightdesk.alert_spells, nightdesk.books,
     nightdesk.book_accounts, nightdesk.executions, nightdesk.movements, nightdesk.foreign_orders,
     nightdesk.broker_health, nightdesk.taxpayers, nightdesk.news_reach, nightdesk.fact_reach,
-    nightdesk.manual_actions FROM nightdesk_writer;
+    nightdesk.manual_actions, nightdesk.mails, nightdesk.backtests, nightdesk.code_versions FROM nightdesk_writer;
 
 -- The past of the market: a version ends, its values stay.
 REVOKE UPDATE, DELETE ON nightdesk.bars, nightdesk.bars_hourly, nightdesk.corporate_actions, nightdesk.headlines,

@@ -35,7 +35,8 @@ GROWING = {
 KEPT = {
     "alerts", "alert_deliveries", "alert_spells", "books", "book_accounts", "executions", "movements",
     "foreign_orders", "broker_health", "taxpayers", "news_reach", "fact_reach",
-    "bars", "bars_hourly", "corporate_actions", "headlines", "members", "manual_actions",
+    "bars", "bars_hourly", "corporate_actions", "headlines", "members", "manual_actions", "mails",
+    "backtests", "code_versions",
 }  # fmt: skip
 #: Columns of a table that may be updated where not all of them may.
 ENDING = {

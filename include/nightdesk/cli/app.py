@@ -29,9 +29,10 @@ ORDER = (
         "replay",
         "backfill",
         "backtest",
+        "backtests",
     ),
     *("checks", "members", "sweep", "stress"),
-    *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
+    *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(
         "kill",
         "resume",
@@ -46,6 +47,7 @@ ORDER = (
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "data-docs"),
+    "metrics",
 )
 
 

@@ -28,7 +28,7 @@ VERSIONS_SHOWN, KEYS_SHOWN = 20, 40
 
 @dataclass(frozen=True)
 class ListedBook:
-    """A book in the list: whether it is started, what it trades and by which strategies, where its orders go."""
+    """A book in the list: what it trades by which strategies, where its orders go, whether it is started."""
 
     name: str
     title: str
@@ -43,7 +43,7 @@ class ListedBook:
 
 @dataclass(frozen=True)
 class VersionLine:
-    """A version that decided, and the keys in which it differs from the one before; `more` counts further ones.
+    """A version that decided, and the keys in which it differs from the one before; `more` counts others.
 
     `known` is False where one of the two was decided before the desk kept what books say.
     """
@@ -103,7 +103,7 @@ def settings_view(screen: Screen, book: str = "") -> SettingsView:
     HTTPException
         404 where there is no such book.
     """
-    broken = {name: words for name, words in screen.shelf.broken.items()}
+    broken = screen.shelf.broken
     if book and book not in {*screen.started, *screen.books, *broken}:
         raise HTTPException(404, f"There is no book {book[:80]!r}.")
     return SettingsView(
