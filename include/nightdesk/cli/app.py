@@ -19,6 +19,7 @@ ORDER = (
         "worker",
         "airflow",
         "db",
+        "users",
         "books",
         "plug-ins",
         "feeds",
