@@ -36,7 +36,7 @@ VIEWS = {
     f"/books/{SMALL}/decision": "Decision",
     f"/books/{SMALL}/orders": "Orders",
     f"/books/{SMALL}/session": "Session",
-    "/symbols/AAA": "AAA",
+    "/symbols/GLD": "GLD",
     "/data": "Data",
     "/alerts": "Alerts",
     "/approvals": "Approvals",
