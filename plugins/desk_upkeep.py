@@ -49,7 +49,7 @@ def raise_alert(context: Context) -> None:
         store(
             conn,
             f"upkeep {ti.task_id} {now(conn):%Y-%m-%d}",
-            "WARNING",
+            "CRITICAL" if ti.task_id == "drill" else "WARNING",
             f"The upkeep of {ti.task_id} fails: {_MEANT.get(ti.task_id, 'it grows until that is mended')}",
             f"{error or 'Its process was killed'}\n\n{link}",
         )

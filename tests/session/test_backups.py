@@ -284,6 +284,15 @@ def test_a_backup_goes_to_an_object_store_and_old_ones_go_there(desk: BackupDesk
     assert list(desk.home.run.glob("backup-*")) == []
 
 
+def test_a_relative_place_is_below_the_project_whoever_reads_it_from_wherever(
+    desk: BackupDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = {**desk.environ, "NIGHTDESK_BACKUP": "kept"}
+    assert BackupPlace.find(desk.home, own).folder == desk.home.root / "kept"
+    assert BackupPlace.find(desk.home, own, "named").folder == tmp_path / "named"
+
+
 def test_the_password_of_the_database_is_in_no_argument() -> None:
     conninfo, environ = pg_programs.libpq(
         "postgresql://desk:a-secret-word@db.example.com:5432/desk?sslmode=require"

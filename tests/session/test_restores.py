@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import make_dsn, parse_dsn
 from tests.conftest import Databases, open_connection
 from tests.fakes import s3
 from tests.session.backup_desk import BackupDesk, backup_desk, killing
@@ -388,6 +389,30 @@ def test_rights_of_roles_come_along_where_the_roles_are_there(desk: BackupDesk, 
             cursor.execute("DROP OWNED BY backup_reader; DROP ROLE backup_reader")
     [note] = restored(desk, into=databases.bare()).notes
     assert "this server has no backup_reader" in note
+
+
+def test_a_user_who_may_not_make_databases_is_told_so_and_can_fill_an_empty_one(
+    desk: BackupDesk, databases: Databases
+) -> None:
+    desk.backup()
+    before, empty = rows_of(desk.desk.url), databases.bare()
+    with desk.desk.connection() as conn, conn.cursor() as cursor:
+        cursor.execute("CREATE ROLE backup_owner LOGIN")
+        cursor.execute("GRANT USAGE ON SCHEMA nightdesk TO backup_owner")
+        cursor.execute("GRANT SELECT ON ALL TABLES IN SCHEMA nightdesk TO backup_owner")
+    with open_connection(empty) as conn, conn.cursor() as cursor:
+        cursor.execute(f"GRANT CREATE ON DATABASE {parse_dsn(empty)['dbname']} TO backup_owner")
+    limited = {**desk.environ, "NIGHTDESK_DATABASE_URL": make_dsn(desk.desk.url, user="backup_owner")}
+    with pytest.raises(
+        Refused, match=r"does not allow its user to do that.*permission denied to create database"
+    ):
+        restore(desk.home, limited, Wish("newest", "ann", replace=True))
+    into = make_dsn(empty, user="backup_owner")
+    assert restore(desk.home, limited, Wish("newest", "ann", into=into)).verified[0].found.differences == ()
+    assert (rows_of(empty), desk.databases()) == (before, set())
+    databases.drop(empty)
+    with desk.desk.connection() as conn, conn.cursor() as cursor:
+        cursor.execute("DROP OWNED BY backup_owner; DROP ROLE backup_owner")
 
 
 def test_a_foreign_schema_and_two_wishes_at_once_are_refused(desk: BackupDesk, databases: Databases) -> None:

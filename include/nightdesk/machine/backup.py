@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -42,7 +43,14 @@ from nightdesk.version import code_version
 #: Backups are kept so long; the newest one is, however old it is.
 KEPT_BACKUP_DAYS = 30
 
-_ONE_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT pg_export_snapshot()"
+#: Where dumps for an object store are written first, in the folder of records.
+_DRAFTS = "backup-"
+
+#: The snapshot lives as long as its transaction, which waits for pg_dump.
+_ONE_SNAPSHOT = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; "
+    "SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_export_snapshot()"
+)
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def _make(conn: Connection, url: str, home: Home, place: BackupPlace, seconds: f
     server = conn.server_version // 10000
     programs = dump_programs(server)
     place.make_ready()
-    _clear_remains(place)
+    _clear_remains(place, home)
     with transaction(conn, _ONE_SNAPSHOT) as row, _draft(place, home) as draft:
         assert row is not None
         made_at, installation = now(conn), installation_mark(conn)
@@ -207,7 +215,7 @@ def _draft(place: BackupPlace, home: Home) -> Iterator[Path]:
     """An empty file that its owner alone can read: beside its place, or here for an object store."""
     if place.is_remote:
         home.run.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="backup-", dir=home.run) as folder:
+        with TemporaryDirectory(prefix=_DRAFTS, dir=home.run) as folder:
             yield _private(Path(folder) / f"{PREFIX}{os.getpid()}{PART}")
         return
     path = place.folder / f".{PREFIX}{os.getpid()}{PART}"
@@ -237,8 +245,10 @@ def _not_taken(place: BackupPlace, error: OSError) -> Refused:
     )
 
 
-def _clear_remains(place: BackupPlace) -> None:
+def _clear_remains(place: BackupPlace, home: Home) -> None:
     """Take away what attempts left that were killed; nobody else is at work, since the lock is held."""
+    for folder in home.run.glob(f"{_DRAFTS}*"):
+        shutil.rmtree(folder, ignore_errors=True)
     if place.is_remote:
         return
     for path in place.folder.glob(f".{PREFIX}*{PART}*"):

@@ -36,11 +36,15 @@ class BackupPlace:
 
     @classmethod
     def find(cls, home: Home, environ: Mapping[str, str], named: str | None = None) -> BackupPlace:
-        """The place that is named, else that of the environment, else the folder ``backups`` of the desk."""
+        """The place that is named, else that of the environment, else the folder ``backups`` of the desk.
+
+        A relative path of the environment is one below the project, whoever reads it from wherever.
+        """
         address = named or environ.get(BACKUP_VARIABLE) or str(home.state / "backups")
         if object_store.is_remote(address):
             return cls(address.rstrip("/"), environ)
-        return cls(str(Path(address).expanduser().absolute()), environ)
+        path = Path(address).expanduser()
+        return cls(str(path.absolute() if named else home.root / path), environ)
 
     def __str__(self) -> str:
         return self.address

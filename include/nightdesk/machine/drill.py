@@ -188,7 +188,8 @@ def _rehearse(
             found.verified = verify_all(conn)
             found.verify_seconds = time.monotonic() - began
             began = time.monotonic()
-            alone = unreached(home.environment(environ)) | {"NIGHTDESK_HOME": str(_folder(home) / "home")}
+            alone = unreached(home.environment(environ))
+            alone |= {"NIGHTDESK_HOME": str(_folder(home) / "home"), postgres.DATABASE_VARIABLE: url}
             found.again = decide_again(conn, alone, newest)
             found.decide_seconds = time.monotonic() - began
     found.judge()

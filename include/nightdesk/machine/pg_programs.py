@@ -107,12 +107,8 @@ def libpq(url: str) -> tuple[str, dict[str, str]]:
     """The address of a database without its password, and an environment that has that."""
     parts = parse_dsn(url)
     password = parts.pop("password", None)
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    environ["LC_ALL"] = "C"
-    if password is not None:
-        environ["PGPASSWORD"] = password
-    elif "PGPASSWORD" in os.environ:
-        environ["PGPASSWORD"] = os.environ["PGPASSWORD"]
+    # What libpq's own variables say (PGPASSFILE, PGSSLROOTCERT) counts for the desk's connections too.
+    environ = {**os.environ, "LC_ALL": "C", **({} if password is None else {"PGPASSWORD": password})}
     return make_dsn(**parts), environ
 
 
