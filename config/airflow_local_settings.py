@@ -1,8 +1,8 @@
 """What Airflow's scheduler does once for all of its tasks: it imports the modules that they use, and masks.
 
-The scheduler forks its workers and the workers fork their tasks: a third-party module that is imported here
-costs a task nothing. The desk's own package is never imported here: tasks would run an old version of it
-after an edit.
+The scheduler forks its workers and the workers fork their tasks, and so does a worker of Celery: a module of
+others that is imported here costs a task nothing. The desk's own package is never imported here: tasks would
+run an old version of it after an edit.
 
 Each line of a task's log is written a second time, by the worker that watches the task, to the output of the
 scheduler. Airflow hides secrets in the first only; here the output hides what was hidden there.
@@ -26,7 +26,9 @@ MODULES = (
     "great_expectations",
 )
 
-if "scheduler" in sys.argv[1:2]:
+IS_SCHEDULER = sys.argv[1:2] == ["scheduler"]
+
+if IS_SCHEDULER or sys.argv[1:3] == ["celery", "worker"]:
     for module in MODULES:
         try:
             importlib.import_module(module)
@@ -38,6 +40,8 @@ if "scheduler" in sys.argv[1:2]:
     if exchange_calendars is not None:
         exchange_calendars.get_calendar("XNYS", start="1990-01-02")
 
+# A worker of Celery writes no log of a task to its output: AIRFLOW__CELERY__TASK_LOGS_TO_STDOUT.
+if IS_SCHEDULER:
     from airflow.sdk._shared.secrets_masker import RedactedIO
 
     sys.stdout = RedactedIO()

@@ -20,6 +20,7 @@ class Tag(StrEnum):
     APPROVAL = "approval"
     REPLAY = "replay"
     UPKEEP = "upkeep"
+    RESEARCH = "research"
 
 
 #: Each DAG adds who is told when a task of it fails for good.

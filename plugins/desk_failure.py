@@ -133,16 +133,18 @@ class CloseOperator(StepOperator):
     ----------
     optional : sequence of str
         Tasks without which a session can be closed.
+    ahead : sequence of str
+        Tasks that only save others time: whether they fail is no news.
     """
 
-    def __init__(self, *, optional: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *, optional: Sequence[str] = (), ahead: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(step="close", **kwargs)
-        self.optional = tuple(optional)
+        self.optional, self.ahead = tuple(optional), frozenset(ahead)
 
     def run_step(self, context: Context, when: date | datetime, *, dry_run: bool) -> dict[str, int | str]:
         ti = context["ti"]
         found = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
-        states = {task: state for task, state in found.items() if task != ti.task_id}
+        states = {one: state for one, state in found.items() if one != ti.task_id and one not in self.ahead}
         self._tell_missed(ti, when, states, dry_run=dry_run)
         missing = missing_steps(states, self.optional)
         if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import Asset, Param, TaskGroup, TriggerRule
@@ -10,6 +11,7 @@ from airflow.sdk import Asset, Param, TaskGroup, TriggerRule
 from desk_approval import AskOperator
 from desk_conventions import DEFAULTS
 from desk_failure import CloseOperator, raise_alert, raise_retry
+from desk_shards import FETCH, ShardOperator, names_of
 from desk_step import StepOperator
 from nightdesk.core.book import Book
 from nightdesk.feeds.vendor_pools import pool_of
@@ -22,6 +24,13 @@ INGEST = {
     "retries": 8,
     "execution_timeout": timedelta(minutes=30),
     "on_retry_callback": raise_retry,
+}
+
+#: The ingest asks for what a part of it did not bring: that one failed is no news.
+AHEAD = {
+    "retries": 1,
+    "execution_timeout": timedelta(minutes=30),
+    "on_failure_callback": None,
 }
 
 #: A broker may be away for a while: tried on for longer than the silence that stops the book.
@@ -54,6 +63,9 @@ def decision_tasks(book: Book) -> None:
         "ingest", "Bars and corporate actions, from the first feed that answers well.",
         outlets=[Asset("bars")], pool=pool_of(book).name, **INGEST,
     )  # fmt: skip
+    if book.feeds.shards > 1:
+        ingest.trigger_rule = TriggerRule.ALL_DONE
+        _fetch_ahead(book) >> ingest
     quality = step(
         "quality", "Expectations: bad symbols are quarantined, a bad benchmark or VIX stops the run."
     )
@@ -84,6 +96,7 @@ def decision_tasks(book: Book) -> None:
     close = CloseOperator(
         task_id="close",
         optional=[*(f"signals.{strategy}" for strategy in book.strategies), ASK],
+        ahead=names_of(book.feeds.shards),
         trigger_rule=TriggerRule.ALL_DONE,
         outlets=[Asset(f"portfolio/{book.name}")],
         doc_md="Compares what should exist with what does, raises missing alerts, closes the session.",
@@ -100,3 +113,15 @@ def decision_tasks(book: Book) -> None:
             doc_md="Where the gate has asked a person, starts the DAG in which one answers.",
         )
         gate >> ask >> close
+
+
+def _fetch_ahead(book: Book) -> Any:
+    """The tasks that ask vendors before the ingest, as many at once as the vendor's pool lets."""
+    return ShardOperator.partial(
+        task_id=FETCH,
+        book=book.name,
+        calendar=book.calendar,
+        pool=pool_of(book).name,
+        doc_md="Asks vendors for a part of the symbols. The ingest stores what came, and asks for the rest.",
+        **AHEAD,
+    ).expand(shard=list(range(book.feeds.shards)))

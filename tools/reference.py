@@ -1,5 +1,5 @@
 """Write the reference pages, docs/reference/, from the code: book keys, limits, strategies, sizings, factors,
-and the files of a backtest.
+the files of a backtest, and the metrics with the rules on them.
 
 Used like this::
 
@@ -18,12 +18,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, JsonValue
 from pydantic.fields import FieldInfo
 
 from nightdesk import portfolio, strategies
 from nightdesk.core.book import Book
 from nightdesk.factors.factor_registry import described, families
+from nightdesk.metrics.families import SECTIONS, MetricFamily
 from nightdesk.research.backtest.result_columns import (
     ACCOUNTS_ONLY,
     BUNDLES_ONLY,
@@ -83,6 +85,19 @@ Parquet file of the same name. The columns {{hourly}} stand in those of an hourl
 {{bundles}} in those of a book whose strategies say bundles,
 {{accounts}} in those of a book of several accounts.
 Instants are UTC: in a CSV as `2026-11-19T15:00:00Z`."""
+METRICS_HEAD = f"""\
+# Metrics and rules
+
+{MADE}; how they come to Prometheus is told in [metrics](../metrics.md). Units stand in the
+names: dollars, seconds, bytes, shares of one (`_ratio`), Unix time (`_timestamp_seconds`). A figure that is
+not known has no series. Metrics that end in `_total` are counters, all others gauges."""
+RULES_HEAD = """\
+## Rules
+
+Of `config/prometheus/rules/`, with how long each waits before it speaks.
+
+| rule | severity | after | tells that |
+| --- | --- | --- | --- |"""
 
 SUBJECTS = {
     "entries": "what is opened or added to",
@@ -118,6 +133,7 @@ def pages() -> dict[str, str]:
         "sizings.md": sizings_page(),
         "factors.md": factors_page(),
         "files.md": files_page(),
+        "metrics.md": metrics_page(),
     }
     return {name: "\n".join(lines) + "\n" for name, lines in made.items()}
 
@@ -167,6 +183,31 @@ def factors_page() -> Iterator[str]:
     yield FACTORS_HEAD
     for pattern in families():
         yield f"| `{pattern}` | {_cell(described(pattern))} |"
+
+
+def metrics_page() -> Iterator[str]:
+    """Every metric by its section, and every rule of Prometheus on them."""
+    yield METRICS_HEAD
+    for title, some in SECTIONS.items():
+        yield from ("", f"## {title}", "", "| metric | what it is | labels |", "| --- | --- | --- |")
+        yield from map(_metric, some)
+    yield ""
+    yield RULES_HEAD
+    for path in sorted((FOLDER.parents[1] / "config" / "prometheus" / "rules").glob("*.yml")):
+        for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]:
+            yield from map(_alert_rule, group["rules"])
+
+
+def _metric(family: MetricFamily) -> str:
+    return f"| `{family.name}` | {_cell(family.words)} | {_named(family.labels)} |"
+
+
+def _alert_rule(rule: Mapping[str, Any]) -> str:
+    placed = re.compile(r"\{\{ *(?:or )?\$(?:labels\.)?(\w+).*?\}\}")
+    words = placed.sub(lambda found: found[1].upper(), rule["annotations"]["summary"])
+    read_on = rule["annotations"]["runbook"].removeprefix("docs/")
+    after = rule.get("for", "at once")
+    return f"| [`{rule['alert']}`](../{read_on}) | {rule['labels']['severity']} | {after} | {_cell(words)} |"
 
 
 def files_page() -> Iterator[str]:

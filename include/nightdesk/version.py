@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import version
@@ -39,6 +40,31 @@ def plug_ins_of(desk: Desk) -> tuple[PlugIn, ...]:
     if known():
         found |= {*_inside(desk)}
     return tuple(sorted(_there(found), key=lambda one: one.module))
+
+
+def is_older(package: str, current: str | None, *, is_known: bool) -> bool:
+    """Whether a version of the package is older than the one that is a desk's.
+
+    It is where it has worked before and another one has become the desk's since, or where the number of its
+    release is lower. Of two versions of one release the digests do not say which is newer.
+
+    Parameters
+    ----------
+    package : str
+        Without plug-ins.
+    current : str or None
+        The desk's; None before any has worked.
+    is_known : bool
+        Whether `package` has worked, or was announced, before.
+    """
+    if current is None or package == current:
+        return False
+    return is_known or _release(package) < _release(current)
+
+
+def _release(package: str) -> tuple[int, ...]:
+    """The numbers of a release, such as (0, 1, 0)."""
+    return tuple(map(int, re.findall(r"\d+", package.partition("+")[0])))
 
 
 def _there(found: Iterable[PlugIn | None]) -> Iterator[PlugIn]:

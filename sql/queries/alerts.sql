@@ -111,3 +111,50 @@ SELECT p.as_of, p.strategy,
 FROM nightdesk.positions p
 WHERE p.book = %(book)s AND p.as_of BETWEEN %(first)s AND %(last)s
 GROUP BY p.as_of, p.strategy ORDER BY p.as_of, p.strategy;
+
+-- name: mails_of_decision
+SELECT book, kind, session, as_of, subject, summary, body, html, equity, drawdown
+FROM nightdesk.mails WHERE book = %(book)s AND as_of = %(as_of)s AND alert_id IS NULL ORDER BY kind, session;
+
+-- name: mail_of_alert
+SELECT book, kind, session, as_of, subject, summary, body, html, equity, drawdown
+FROM nightdesk.mails WHERE alert_id = %(alert_id)s;
+
+-- name: mails_raised
+-- Of the last session of a week or month: whether its summary was raised, and whether any mail was before.
+SELECT
+    EXISTS (
+        SELECT FROM nightdesk.mails
+        WHERE book = %(book)s AND kind = %(kind)s AND session = %(session)s AND alert_id IS NOT NULL
+    ) AS it_was,
+    EXISTS (
+        SELECT FROM nightdesk.mails WHERE book = %(book)s AND session < %(session)s AND alert_id IS NOT NULL
+    ) AS one_before;
+
+-- name: failed_attempts
+SELECT step, count(*) FILTER (WHERE status = 'failed') AS failures,
+    (array_agg(error ORDER BY run_step_id DESC) FILTER (WHERE status = 'failed'))[1] AS error,
+    (array_agg(status ORDER BY run_step_id DESC))[1] IN ('done', 'compared') AS came_through
+FROM nightdesk.run_steps WHERE book = %(book)s AND as_of = %(as_of)s
+GROUP BY step HAVING bool_or(status = 'failed') ORDER BY min(run_step_id);
+
+-- name: warnings_of_session
+SELECT level, subject FROM nightdesk.alerts
+WHERE book = %(book)s AND session = %(session)s AND level <> 'INFO'
+ORDER BY array_position(ARRAY['EMERGENCY', 'CRITICAL', 'WARNING'], level), alert_id;
+
+-- name: period_profits
+SELECT session, strategy, sum(profit) AS profit, sum(commission) AS commission
+FROM nightdesk.performance WHERE book = %(book)s AND session BETWEEN %(first)s AND %(last)s
+GROUP BY session, strategy ORDER BY session, strategy = '', strategy;
+
+-- name: period_trades
+SELECT f.session, count(*) AS trades, sum(f.commission) AS commission, coalesce(sum(s.notional), 0) AS notional,
+    coalesce(sum(s.expected_cost), 0) AS expected, coalesce(sum(s.realised_cost), 0) AS realised
+FROM nightdesk.fills f LEFT JOIN nightdesk.slippage s USING (book, as_of, execution_id)
+WHERE f.book = %(book)s AND f.session BETWEEN %(first)s AND %(last)s
+GROUP BY f.session ORDER BY f.session;
+
+-- name: benchmark_by
+SELECT total_return FROM nightdesk.benchmarks
+WHERE book = %(book)s AND session <= %(session)s ORDER BY as_of DESC LIMIT 1;

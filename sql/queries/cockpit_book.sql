@@ -41,12 +41,19 @@ WHERE o.book = %(book)s AND o.as_of = %(as_of)s ORDER BY f.as_of, f.execution_id
 SELECT table_name, sum(silent)::bigint AS silent FROM nightdesk.silent_rows
 WHERE book = %(book)s AND as_of = %(as_of)s GROUP BY table_name;
 
+-- name: decisions_of_run
+-- The newest decisions that a run of Airflow has worked on, and how many they are together.
+SELECT s.as_of, s.session, r.status, count(*) OVER () AS together
+FROM nightdesk.run_steps s JOIN nightdesk.runs r USING (book, as_of)
+WHERE s.book = %(book)s AND starts_with(s.task, %(run)s)
+GROUP BY s.as_of, s.session, r.status ORDER BY s.as_of DESC LIMIT %(newest)s;
+
 -- name: steps_of_run
--- The newest attempt of a run of Airflow at each step of what it decides.
+-- The newest attempt of a run of Airflow at each step of a decision.
 SELECT DISTINCT ON (s.as_of, s.step) s.as_of, s.session, s.step, s.status, s.started_at, s.ended_at, s.differences,
     s.error, r.status AS decision
 FROM nightdesk.run_steps s JOIN nightdesk.runs r USING (book, as_of)
-WHERE s.book = %(book)s AND starts_with(s.task, %(run)s)
+WHERE s.book = %(book)s AND s.as_of = %(as_of)s AND starts_with(s.task, %(run)s)
 ORDER BY s.as_of, s.step, s.run_step_id DESC;
 
 -- name: alerts_of_run

@@ -39,14 +39,13 @@ WHERE q.book = ANY (%(books)s::text[])
 ORDER BY q.outcome = 'warned', q.book, q.symbol, q.check_name;
 
 -- name: newest_ingests
--- When the newest decision of each book was due, and when its data was ready.
+-- The newest decision of each book that fetched its data: when it was due, and when the data was ready.
 SELECT b.book, i.session, i.as_of, i.started_at, i.ended_at, i.status, i.error
 FROM nightdesk.books b
-CROSS JOIN LATERAL (SELECT max(r.as_of) AS as_of FROM nightdesk.runs r WHERE r.book = b.book) newest
-JOIN LATERAL (
+CROSS JOIN LATERAL (
     SELECT s.session, s.as_of, s.started_at, s.ended_at, s.status, s.error FROM nightdesk.run_steps s
-    WHERE s.book = b.book AND s.as_of = newest.as_of AND s.step = 'ingest' ORDER BY s.run_step_id DESC LIMIT 1
-) i ON true
+    WHERE s.book = b.book AND s.step = 'ingest' ORDER BY s.as_of DESC, s.run_step_id DESC LIMIT 1
+) i
 WHERE b.book = ANY (%(books)s::text[]) ORDER BY b.book;
 
 -- name: facts_reached
@@ -68,6 +67,9 @@ WHERE (book IS NULL OR book = ANY (%(books)s::text[])) AND (%(book)s::text IS NU
     AND (%(acknowledged)s::boolean IS NULL OR (acknowledged_at IS NOT NULL) = %(acknowledged)s)
     AND (%(before)s::bigint IS NULL OR alert_id < %(before)s)
 ORDER BY alert_id DESC LIMIT %(rows)s;
+
+-- name: told_books
+SELECT DISTINCT book FROM nightdesk.alerts WHERE book IS NOT NULL ORDER BY book;
 
 -- name: unacknowledged_alerts
 SELECT level, count(*) AS alerts FROM nightdesk.alerts WHERE acknowledged_at IS NULL AND (book IS NULL OR book = ANY (%(books)s::text[])) GROUP BY level;

@@ -38,12 +38,18 @@ WITH found AS (
     INSERT INTO nightdesk.run_steps (book, as_of, session, step, status, task)
     SELECT book, as_of, session, %(step)s, 'running', %(task)s FROM found RETURNING run_step_id
 )
-SELECT run_step_id, found.* FROM found, begun;
+SELECT run_step_id, found.*, code.current_code, code.is_known FROM found, begun, (
+    SELECT
+        (SELECT code_version FROM nightdesk.code_versions ORDER BY current_since DESC LIMIT 1) AS current_code,
+        EXISTS (SELECT FROM nightdesk.code_versions WHERE code_version = %(package)s) AS is_known
+) code;
 
 -- name: attempt_in_turn
 -- The attempt that this connection has just begun, with the book's lock where the decision before is closed and nobody
 -- has it. A statement of its own: it sees what the beginning of the attempt has waited for.
 SELECT s.run_step_id, r.book, r.session, r.as_of, r.known_by, r.status, r.code_version, r.config_hash,
+    (SELECT code_version FROM nightdesk.code_versions ORDER BY current_since DESC LIMIT 1) AS current_code,
+    EXISTS (SELECT FROM nightdesk.code_versions WHERE code_version = %(package)s) AS is_known,
     (
         SELECT CASE WHEN earlier.status = 'closed' THEN pg_try_advisory_lock(%(key)s) END
         FROM nightdesk.runs earlier WHERE earlier.book = %(book)s AND earlier.as_of = %(before)s
@@ -317,7 +323,10 @@ ORDER BY session DESC, risk_event_id DESC LIMIT 1;
 
 -- name: alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
-FROM nightdesk.alerts WHERE %(book)s::text IS NULL OR book = %(book)s ORDER BY alert_id DESC LIMIT %(newest)s;
+FROM nightdesk.alerts a
+WHERE (%(book)s::text IS NULL OR book = %(book)s)
+    AND (%(mails)s OR NOT EXISTS (SELECT FROM nightdesk.mails m WHERE m.alert_id = a.alert_id))
+ORDER BY alert_id DESC LIMIT %(newest)s;
 
 -- name: grave_alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by
@@ -390,3 +399,16 @@ FROM nightdesk.stale_holdings WHERE book = %(book)s AND as_of = %(as_of)s ORDER 
 
 -- name: book_version
 SELECT configuration FROM nightdesk.book_versions WHERE book = %(book)s AND config_hash = %(config_hash)s;
+
+-- name: known_code
+SELECT
+    (SELECT code_version FROM nightdesk.code_versions ORDER BY current_since DESC LIMIT 1) AS current_code,
+    EXISTS (SELECT FROM nightdesk.code_versions WHERE code_version = %(package)s) AS is_known;
+
+-- name: announce_code
+INSERT INTO nightdesk.code_versions AS known (code_version) VALUES (%(package)s)
+ON CONFLICT (code_version) DO UPDATE SET current_since = clock_timestamp()
+WHERE EXISTS (SELECT FROM nightdesk.code_versions other WHERE other.current_since > known.current_since);
+
+-- name: first_seen_code
+INSERT INTO nightdesk.code_versions (code_version) VALUES (%(package)s) ON CONFLICT DO NOTHING;

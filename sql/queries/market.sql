@@ -253,12 +253,12 @@ GROUP BY source
 ORDER BY source;
 
 -- name: feed_health
-SELECT source, failures, opened_at, last_success, last_failure, last_error
+SELECT source, failures, opened_at, last_success, last_failure, last_error, answer_seconds
 FROM nightdesk.feed_health
 WHERE source = %(source)s;
 
 -- name: feeds_health
-SELECT source, failures, opened_at, last_success, last_failure, last_error
+SELECT source, failures, opened_at, last_success, last_failure, last_error, answer_seconds
 FROM nightdesk.feed_health
 ORDER BY source;
 
@@ -415,3 +415,20 @@ INSERT INTO nightdesk.fact_reach AS held (book, kind, source, subject, since, un
 SELECT %(book)s, %(kind)s, %(source)s, subject, %(since)s, %(until)s FROM unnest(%(subjects)s::text[]) AS subject
 ON CONFLICT (book, kind, source, subject) DO UPDATE SET
     since = least(held.since, excluded.since), until = greatest(held.until, excluded.until);
+
+-- name: keep_shard
+WITH unused AS (DELETE FROM nightdesk.bar_shards WHERE stored_at < clock_timestamp() - interval '1 day')
+INSERT INTO nightdesk.bar_shards (book, as_of, shard, first, made_from, answer)
+VALUES (%(book)s, %(as_of)s, %(shard)s, %(first)s, %(made_from)s, %(answer)s)
+ON CONFLICT (book, as_of, shard, first)
+DO UPDATE SET made_from = excluded.made_from, answer = excluded.answer, stored_at = clock_timestamp();
+
+-- name: fresh_shards
+SELECT shard, answer FROM nightdesk.bar_shards
+WHERE book = %(book)s AND as_of = %(as_of)s AND first = %(first)s AND made_from = %(made_from)s
+  AND stored_at > clock_timestamp() - interval '2 hours'
+ORDER BY shard;
+
+-- name: forget_shards
+DELETE FROM nightdesk.bar_shards WHERE book = %(book)s AND as_of = %(as_of)s
+RETURNING shard, made_from = %(made_from)s AND stored_at > clock_timestamp() - interval '2 hours' AS usable;

@@ -8,12 +8,15 @@ import pytest
 from fastapi import HTTPException, Request
 from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DecidedDesk, as_project, decide
+from tests.cockpit.own_desk import own_desk
 from tests.conftest import Databases
 from tests.session.new_desk import random_walks
 from tests.session.quick_checks import check_quickly
 
 from nightdesk.cockpit.app import make_app
 from nightdesk.cockpit.guards import Guards, Visitor
+
+__all__ = ["own_desk"]
 
 
 @pytest.fixture(scope="session")

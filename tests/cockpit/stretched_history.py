@@ -14,7 +14,18 @@ from nightdesk.core.calendar import get_calendar
 SCHEMA = "nightdesk"
 
 #: Texts that name one thing each: a copy is named apart.
-NAMES = ("client_order_id", "execution_id", "broker_order_id", "alert_key", "resends", "action_id")
+NAMES = (
+    "client_order_id",
+    "execution_id",
+    "reference",
+    "broker_order_id",
+    "alert_key",
+    "resends",
+    "action_id",
+)
+
+#: A copy was made by the run of its own session.
+RUN_OF_COPY = "split_part(t.task, '/', 1) || '/scheduled__' || laid.session || '/step/1'"
 
 #: They hold further dates, which a copy would contradict.
 LEFT_OUT = ("models", "strategy_bands")
@@ -66,6 +77,8 @@ def _copy(cur, table: str, columns: list[str], book: str) -> None:  # type: igno
     for name in columns:
         if name in ("as_of", "session"):
             written.append(sql.SQL("laid.{}").format(sql.Identifier(name)))
+        elif name == "task":
+            written.append(sql.SQL(RUN_OF_COPY))
         elif name in NAMES:
             written.append(sql.SQL("t.{}::text || laid.tag").format(sql.Identifier(name)))
         else:

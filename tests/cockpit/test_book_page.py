@@ -81,6 +81,8 @@ def test_what_stands_against_a_book_comes_before_its_figures_and_is_escaped(brow
     assert "Two &lt;strategies&gt; &amp; accounts" in page
     assert f"Kill switch: on since {session(DECIDED)} by ann" in page
     assert "light loss" in page
+    assert f'href="/cockpit/actions/resume?book={TWOFOLD}"' in page
+    assert f'href="/cockpit/actions/kill?book={SMALL}"' in browser.get(f"/books/{SMALL}").text
 
 
 def test_a_book_that_failed_says_so_and_shows_the_session_before(browser: TestClient) -> None:

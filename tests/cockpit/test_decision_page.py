@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, instant, session
 from tests.conftest import open_connection
 
+from nightdesk.cockpit import known_book
 from nightdesk.risk import words
 from nightdesk.store.decision_rows import verdicts_of
 
@@ -75,14 +76,33 @@ def test_each_symbol_leads_to_its_trace_and_fills_stand_beside_their_orders(
         assert ">filled</span>" in row
 
 
-def test_the_newest_decision_tells_its_signals_in_words_and_an_old_one_by_its_traces(
-    browser: TestClient,
+def test_the_newest_decision_tells_its_signals_in_words_and_an_old_one_of_a_long_history_by_its_traces(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert "momentum_60" in browser.get(f"/books/{SMALL}/decision", params={"as_of": f"{session(1)}"}).text
+    monkeypatch.setattr(known_book, "AT_ONCE_BARS", 100)
     newest = browser.get(f"/books/{SMALL}/decision").text
     assert "momentum_60" in newest
     old = browser.get(f"/books/{SMALL}/decision", params={"as_of": f"{session(1)}"}).text
     assert "momentum_60" not in old
     assert "Signals are told in words on the trace of a symbol." in old
+
+
+def test_what_was_ordered_comes_first_and_what_has_no_effect_is_folded(
+    browser: TestClient, decided_desk: DecidedDesk
+) -> None:
+    page = browser.get(f"/books/{SMALL}/decision").text
+    shown, folded = page.split("<details>")
+    at = [shown.index(f">{symbol}</a>") for symbol in ("GLD", "BTC-USD", "QQQ")]
+    assert at == sorted(at)
+    ordered = decided_desk.rows(
+        "SELECT symbol FROM nightdesk.orders WHERE book = %s AND session = %s", SMALL, session(DECIDED - 1)
+    )
+    assert ordered == [("GLD",)]
+    assert "2 symbols of which a strategy spoke: nothing held, nothing wanted" in folded
+    for symbol in ("SPY", "TLT"):
+        assert f">{symbol}</a>" not in shown
+        assert f">{symbol}</a>" in folded
 
 
 def test_the_decisions_beside_are_links_and_the_ends_are_said(browser: TestClient) -> None:

@@ -66,7 +66,7 @@ def test_correlations_have_a_colour_by_their_class(browser: TestClient, decided_
     cell = correlation_cell(value, same=False)
     assert f'<td class="{cell.tone}">{figures.number(value)}</td>' in page
     assert "style=" not in page
-    assert browser.get("/static/heat.css").status_code == 200
+    assert browser.get("/static/risk.css").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,27 @@ def test_a_dag_that_decides_nothing_says_what_it_does(browser: TestClient, dag_i
     assert "<b>other" not in page
 
 
+def test_a_run_that_has_walked_many_decisions_names_them_and_shows_the_newest(
+    decided_desk: DecidedDesk, databases: Databases, cockpit_of: Callable[[DecidedDesk], TestClient]
+) -> None:
+    url = databases.copy(decided_desk.url)
+    desk = DecidedDesk(url, decided_desk.root, decided_desk.home)
+    with open_connection(url) as conn, conn.cursor() as cursor:
+        cursor.execute(
+            "UPDATE nightdesk.run_steps SET task = 'replay__small/manual__1/chunk[0]/1' "
+            "WHERE book = %s AND session BETWEEN %s AND %s",
+            (SMALL, session(1), session(5)),
+        )
+    page = tab(cockpit_of(desk), f"replay__{SMALL}", "manual__1")
+    assert "5 decisions of this run" in page
+    assert f"{session(5)}, decided" in page
+    for number in range(1, 6):
+        assert f">{session(number)}</a>" in page
+    assert f">{session(6)}</a>" not in page
+    assert page.count(">ingest</th>") == 1
+    databases.drop(url)
+
+
 def test_a_run_of_a_hidden_book_is_not_shown(browser: TestClient, door: Door) -> None:
     door.hidden.add(SMALL)
     page = tab(browser, f"daily__{SMALL}", run_id(session(3)))

@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, instant, session
 from tests.conftest import open_connection
 
+from nightdesk.cockpit import known_book
 from nightdesk.cockpit.known_book import KnownBook, context_of, decision_of
 from nightdesk.core.book import load_book
 from nightdesk.operations.trace import trace
@@ -38,7 +39,12 @@ def test_it_tells_what_the_command_tells(
         assert words in page
 
 
-def test_an_old_signal_is_given_in_words_where_they_are_asked_for(browser: TestClient) -> None:
+def test_an_old_signal_of_a_long_history_is_given_in_words_where_they_are_asked_for(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = browser.get(f"/books/{SMALL}/trace/GLD", params={"as_of": f"{session(1)}"}).text
+    assert "momentum_60 " in at_once
+    monkeypatch.setattr(known_book, "AT_ONCE_BARS", 100)
     page = browser.get(f"/books/{SMALL}/trace/GLD", params={"as_of": f"{session(1)}"}).text
     assert "momentum_60 " not in page
     assert "words=1" in page
@@ -48,8 +54,8 @@ def test_an_old_signal_is_given_in_words_where_they_are_asked_for(browser: TestC
 
 
 def test_a_symbol_of_another_book_is_refused_in_words(browser: TestClient) -> None:
-    for symbol in ("NOPE", "<b>", "x" * 5000):
-        answer = browser.get(f"/books/{SMALL}/trace/{symbol}")
+    for symbol in ("NOPE", "<b>", "x" * 5000, "BTC%2FUSD", "../risk"):
+        answer = browser.get(f"/books/{SMALL}/trace/{symbol.replace('..', '%2E%2E')}")
         assert answer.status_code == 404
         assert "is not a symbol of book small" in answer.text
         assert "<b>" not in answer.text

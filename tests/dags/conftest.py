@@ -11,6 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.session.conftest import make_desk, walks
+
+__all__ = ["make_desk", "walks"]
 
 ROOT = Path(__file__).parents[2]
 

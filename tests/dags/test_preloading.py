@@ -1,4 +1,4 @@
-"""What the scheduler makes once, so that its tasks need not."""
+"""What the scheduler, or a worker of Celery, makes once, so that its tasks need not."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CONFIG = Path(__file__).parents[2] / "config"
 
 PRELOADED = """
 import sys
-sys.argv = ["airflow", "scheduler"]
+sys.argv = ["airflow", *sys.argv[1:]]
 import airflow_local_settings
 assert not [name for name in sys.modules if name.startswith("nightdesk")], "an edit would not reach tasks"
 from exchange_calendars.exchange_calendar_xnys import XNYSExchangeCalendar
@@ -23,9 +25,10 @@ print(len(get_calendar().sessions))
 """
 
 
-def test_tasks_find_the_calendar_made_and_never_an_old_version_of_the_package() -> None:
+@pytest.mark.parametrize("parent", [["scheduler"], ["celery", "worker"]], ids=" ".join)
+def test_tasks_find_the_calendar_made_and_never_an_old_version_of_the_package(parent: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", PRELOADED],
+        [sys.executable, "-W", "ignore", "-c", PRELOADED, *parent],
         env=os.environ | {"PYTHONPATH": str(CONFIG)},
         capture_output=True,
         text=True,

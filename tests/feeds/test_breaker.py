@@ -45,6 +45,14 @@ def test_the_newest_success_and_failure_are_remembered():
     assert health.last_error == "no answer within 10 s"
 
 
+def test_how_long_the_newest_answer_took_is_remembered_over_failures():
+    health = SourceHealth().succeeded(START, 1.5)
+    assert health.answer_seconds == 1.5
+    assert health.failed(START, "no answer").answer_seconds == 1.5
+    assert health.succeeded(START).answer_seconds == 1.5
+    assert SourceHealth.from_row(health.as_row()) == health
+
+
 def test_health_survives_storage():
     health = SourceHealth().failed(START, "no answer")
     assert SourceHealth.from_row(health.as_row() | {"source": "yahoo"}) == health

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -228,3 +229,20 @@ def test_hours_of_a_source_that_lacks_the_newest_are_completed_by_the_next():
         ("TLT", 2.0, "one"),
         ("TLT", 3.0, "one"),
     ]
+
+
+def test_how_long_an_answer_took_is_kept_and_a_failure_leaves_it():
+    health = MemoryHealth()
+
+    class Slow(Source):
+        def fetch(self, symbols, first, last):
+            time.sleep(0.05)
+            return super().fetch(symbols, first, last)
+
+    ask(Slow("slow", {"SPY": days(1.0, 2.0, 3.0)}), symbols=("SPY",), health=health)
+    took = health.load("slow")["answer_seconds"]
+    assert 0.05 <= took < 30
+    with pytest.raises(Transient):
+        ask(Slow("slow", {"SPY": Missing("away", Fault.PASSING)}), symbols=("SPY",), health=health)
+    assert health.load("slow")["answer_seconds"] == took
+    assert health.load("slow")["failures"] == 1

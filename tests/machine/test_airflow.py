@@ -22,6 +22,7 @@ from nightdesk.machine.airflow import COMPONENTS, Airflow
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
 from nightdesk.machine.processes import lives
+from nightdesk.metrics.airflow_signs import airflow_samples
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -101,6 +102,15 @@ def test_it_stands_healthy_on_the_next_free_port_when_its_own_is_taken(stand: St
     assert set(stand.airflow.health().values()) == {"healthy"}
     port = int(stand.airflow.address.rsplit(":", 1)[1])
     assert stand.taken < port < stand.taken + 50
+
+
+def test_the_figures_for_prometheus_show_its_signs_of_life(stand: Stand) -> None:
+    found = {(one.name, *one.labels.values()): one.value for one in airflow_samples(stand.airflow.address)}
+    assert found["nightdesk_airflow_up",] == 1
+    for part in ("scheduler", "dag_processor", "triggerer"):
+        assert found["nightdesk_airflow_healthy", part] == 1
+        assert time.time() - found["nightdesk_airflow_heartbeat_timestamp_seconds", part] < 60
+    assert found["nightdesk_airflow_healthy", "metadatabase"] == 1
 
 
 def test_starting_it_again_is_quick_and_changes_nothing(stand: Stand) -> None:

@@ -69,7 +69,7 @@ def draw_line(
     low, high = min(values), max(values)
     if floor_at_zero:
         high = 0.0
-    ticks = _nice_ticks(low, high)
+    ticks = nice_ticks(low, high)
     low, high = min(low, ticks[0]), max(high, ticks[-1])
     last = len(values) - 1
 
@@ -92,7 +92,7 @@ def draw_line(
     )
 
 
-def _nice_ticks(low: float, high: float, wanted: int = 3) -> list[float]:
+def nice_ticks(low: float, high: float, wanted: int = 3) -> list[float]:
     """Three to five round numbers that span [low, high]; a flat line gets room around it."""
     if high - low < 1e-9 * max(abs(high), 1e-6):
         room = max(abs(high) * 0.01, 0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 
@@ -13,7 +14,8 @@ class PositionLine:
 
     `average_cost` and `price` are dollars as prices are quoted, `value` and `profit` (unrealised)
     dollars, `weight` a share of NAV. `note` says what a reader must know of it, such as that its symbol is in
-    quarantine; `account` is empty in a book of one account.
+    quarantine; `account` is empty in a book of one account. `entered` is the session of its first fill and
+    `age` the sessions since then; None where they are not known.
     """
 
     symbol: str
@@ -27,6 +29,8 @@ class PositionLine:
     group: str = ""
     note: str = ""
     account: str = ""
+    entered: date | None = None
+    age: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,12 @@ class HoldingLine:
     @property
     def price(self) -> Decimal:
         return self.parts[0].price
+
+    @property
+    def oldest(self) -> PositionLine | None:
+        """The part that was entered first; None where that is not known of any."""
+        known = [(one.entered, n) for n, one in enumerate(self.parts) if one.entered is not None]
+        return self.parts[min(known)[1]] if known else None
 
     @property
     def strategy(self) -> str:

@@ -2,21 +2,27 @@
 
 A receiver is one mail address or one chat. An address of several is split, so that what one of them refuses
 is not sent again to the others. Apprise's own words reach nobody unread: they can hold addresses.
+
+The mail of a session is a message of the desk's own. Apprise can send pictures inline, but makes the plain
+text of the HTML itself, which of a layout of tables is a heap of cells; so it is asked for the conversation
+with the server alone (host, port, TLS, login, all as its address says).
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.masking import ALERT_PREFIX, mask_line
 
 if TYPE_CHECKING:
     from nightdesk.alerts.message import Message
+    from nightdesk.store.mail_rows import StoredMail
 
 #: For a connection, and for each answer on it: a server that hangs must not hold the sender up.
 TIMEOUT_SECONDS = 10.0
@@ -84,6 +90,72 @@ def send(receiver: Receiver, message: Message) -> str | None:
     # A notifier tells of a refusal by its result alone: it raises nothing.
     if taken is True:
         return None
+    return _refusal(words)
+
+
+def shows_mail(receiver: Receiver) -> bool:
+    """Whether a receiver is sent the mail of a session as it is, and not its summary alone.
+
+    A chat is not; nor is an address that asks for PGP, since only what Apprise writes is encrypted.
+    """
+    from apprise.plugins.email.base import PGP_MODE_DEFAULT
+
+    service = receiver.service
+    return service is not None and _is_mail(service) and service.pgp_mode == PGP_MODE_DEFAULT
+
+
+def send_mail(receiver: Receiver, mail: StoredMail, moment: datetime) -> str | None:
+    """Bring the mail of a session to an address for which `shows_mail` holds.
+
+    Parameters
+    ----------
+    receiver : Receiver
+    mail : StoredMail
+    moment : datetime
+        Of its Date; timezone-aware.
+
+    Returns
+    -------
+    str or None
+        Why it was not taken, without secrets; None when it was.
+    """
+    from apprise.plugins.email.smtp import AppriseSMTPController
+
+    from nightdesk.alerts.mail_message import mail_message
+
+    service = receiver.service
+    [to] = service.targets
+    with _overheard() as words:
+        try:
+            message = mail_message(
+                mail,
+                _named(service.from_addr),
+                _named(to),
+                moment,
+                reply_to=sorted(service.reply_to),
+                headers={"X-Application": "Nightdesk", **service.headers},
+            )
+            with AppriseSMTPController(
+                host=service.smtp_host,
+                port=service.port,
+                secure_mode=service.secure_mode,
+                user=service.user,
+                password=service.password,
+                verify_certificate=service.verify_certificate,
+                socket_connect_timeout=service.socket_connect_timeout,
+            ) as server:
+                taken = server.sendmail(service.from_addr[1], [to[1]], message.as_bytes().decode("ascii"))
+        except Exception as error:  # noqa: BLE001 (whatever a server does, the mail waits and is sent later)
+            taken, words = False, [f"{type(error).__name__}: {error}"]
+    return None if taken is True else _refusal(words)
+
+
+def _named(pair: Sequence[object]) -> tuple[str, str]:
+    """Name and address as Apprise keeps them; without a name it keeps False."""
+    return str(pair[0] or ""), str(pair[1])
+
+
+def _refusal(words: Sequence[str]) -> str:
     return (
         mask_line("; ".join(dict.fromkeys(words)))[:LONGEST_ERROR]
         or "it was not taken, and no reason was given"

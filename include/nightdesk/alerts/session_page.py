@@ -10,21 +10,17 @@ import math
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw_line
 from nightdesk.alerts.concerns import FINDINGS, Concern
 from nightdesk.alerts.factor_table import FactorTable
+from nightdesk.alerts.page_templates import templates
 from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.result_lines import ResultsSection
-from nightdesk.alerts.risk_lines import RiskSection, pair_words
+from nightdesk.alerts.risk_lines import RiskSection
 from nightdesk.orders.slippage import Slippage
 from nightdesk.performance import StrategyDay
-
-if TYPE_CHECKING:
-    import jinja2
 
 
 @dataclass(frozen=True)
@@ -326,7 +322,7 @@ def render(report: SessionReport) -> str:
         name="Drawdown",
         floor_at_zero=True,
     )
-    page = _templates().get_template("session.html.j2")
+    page = templates().get_template("session.html.j2")
     return page.render(
         report=report,
         equity=equity,
@@ -349,26 +345,3 @@ def _result(report: SessionReport) -> str:
     change = "" if word == "Unchanged" else f" {figures.money(abs(report.profit))}"
     share = figures.percent(report.day_return, signed=True)
     return f"{word}{change} ({share}) to {figures.money(report.nav)}; {orders}."
-
-
-@lru_cache(maxsize=1)
-def _templates() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nightdesk.alerts"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    for write in (figures.money, figures.price, figures.percent, figures.quantity, figures.number):
-        environment.filters[write.__name__] = write
-    environment.filters |= {"long_date": figures.long_date, "instant": figures.instant, "tone": figures.tone}
-    environment.filters |= {"pair_words": pair_words, "sentence": _sentence}
-    return environment
-
-
-def _sentence(text: str) -> str:
-    """A text as a sentence: a capital before it, a full stop behind it."""
-    return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "."

@@ -87,12 +87,17 @@ def ack(
     )
 
 
-def listed_alerts(conn: Connection, book: str | None = None, *, newest: int) -> list[dict[str, Any]]:
-    """The newest alerts and as many of the gravest that nobody has acknowledged, in `sort_alerts` order."""
+def listed_alerts(
+    conn: Connection, book: str | None = None, *, newest: int, mails: bool = True
+) -> list[dict[str, Any]]:
+    """The newest alerts and as many of the gravest that nobody has acknowledged, in `sort_alerts` order.
+
+    Without `mails` those that carry the mail of a session, week or month are left out.
+    """
     from nightdesk.alerts.concerns import sort_alerts
     from nightdesk.store.message_rows import alerts_of, grave_alerts
 
-    rows = (*alerts_of(conn, book, newest=newest), *grave_alerts(conn, book, newest=newest))
+    rows = (*alerts_of(conn, book, newest=newest, mails=mails), *grave_alerts(conn, book, newest=newest))
     return sort_alerts({row["alert_id"]: row for row in rows}.values())
 
 

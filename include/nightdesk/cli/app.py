@@ -28,9 +28,10 @@ ORDER = (
         "replay",
         "backfill",
         "backtest",
+        "backtests",
     ),
     *("checks", "members", "sweep", "stress"),
-    *("status", "risk", "alerts", "ack", "trace", "verify", "tax"),
+    *("status", "risk", "alerts", "ack", "mail", "trace", "verify", "tax"),
     *(
         "kill",
         "resume",
@@ -45,6 +46,7 @@ ORDER = (
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "backup", "backups", "restore", "drill", "data-docs"),
+    "metrics",
 )
 
 

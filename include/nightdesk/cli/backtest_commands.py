@@ -22,9 +22,11 @@ from nightdesk.cli.options import (
     First,
     Inject,
     Json,
+    Keep,
     KeepBand,
     Kills,
     Last,
+    Note,
     Notices,
     Out,
     Releases,
@@ -33,11 +35,12 @@ from nightdesk.cli.options import (
     settings,
 )
 from nightdesk.cli.output import progress, show, table
-from nightdesk.cli.spans import Start, begin
+from nightdesk.cli.spans import begin
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
     from nightdesk.engine import Injection
+    from nightdesk.research.backtest.decided_span import Start
     from nightdesk.research.backtest.run import Result
     from nightdesk.risk import RiskEvent
 
@@ -62,13 +65,16 @@ def backtest(
     out: Out = None,
     format_: FileFormat = "csv",
     keep_band: KeepBand = False,
+    keep: Keep = False,
+    note: Note = "",
     json: Json = False,
 ) -> None:
     """Decide a span of sessions in memory, and say what came of it.
 
     The functions are those of the daily run. The book begins with its capital at the first session of the
     span; its factors begin 504 sessions before, or at its own origin. --out writes tables and figures;
-    nothing is stored, but by --keep-band the band of each strategy's results. A price that jumps waits in
+    nothing is stored, but by --keep its figures and its course (`backtests` lists them), and by --keep-band
+    the band of each strategy's results. A price that jumps waits in
     quarantine to the end, unless --accept takes it as it is.
     """
     from nightdesk.accounting.exercise_notices import read_notices
@@ -79,6 +85,10 @@ def backtest(
 
     if keep_band:
         _refuse_exercise(set_, kill, release, inject)
+    if keep:
+        _refuse_to_keep(kill, release, inject, notices, accept)
+    elif note:
+        raise typer.BadParameter("a note goes with --keep", param_hint="'--note'")
     named = open_book(book, settings(set_))
     start = begin(named, first, last)
     injected = () if inject is None else read_injections(inject, start)
@@ -103,6 +113,7 @@ def backtest(
             if files is not None:
                 files.finish(result, figures)
     bands = _keep_bands(named, result, tuple(market.sources)) if keep_band else {}
+    kept = _keep(named, start, result, tuple(market.sources), note, settings(set_)) if keep else None
     document = {
         "book": named.name,
         "from": start.inception,
@@ -121,6 +132,7 @@ def backtest(
         "out": out,
         "format": None if out is None else format_,
         "bands": bands,
+        "kept": kept,
         "metrics": figures,
     }
     show(document, as_json=json, text=lambda: _summary(document))
@@ -202,6 +214,32 @@ def _refuse_exercise(*options: object) -> None:
             "a band is of the book as its file is: leave out --set, --kill, --release and --inject",
             param_hint="'--keep-band'",
         )
+
+
+def _refuse_to_keep(*options: object) -> None:
+    """Refuse to keep among a book's results what is an exercise."""
+    if any(options):
+        raise typer.BadParameter(
+            "what is kept is the book as it decides by itself: leave out --kill, --release, --inject, "
+            "--notices and --accept",
+            param_hint="'--keep'",
+        )
+
+
+def _keep(
+    book: Book, start: Start, result: Result, sources: tuple[str, ...], note: str, changes: Mapping[str, str]
+) -> int:
+    """Keep a backtest; its number."""
+    import getpass
+
+    from nightdesk.cli.machine_commands import database
+    from nightdesk.operations.keep_backtest import keep_result
+
+    with database() as conn:
+        done = keep_result(
+            conn, book, start, result, sources, by=getpass.getuser(), note=note, changes=changes
+        )
+    return done.number
 
 
 def _keep_bands(book: Book, result: Result, sources: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -310,6 +348,8 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from table(("figure", "value", ""), _figures(metrics), right=("value",))
     yield from _band_lines(document["bands"])
+    if document["kept"] is not None:
+        yield f"kept as backtest {document['kept']}"
     if document["out"] is not None:
         yield ""
         yield f"written to {document['out']}"

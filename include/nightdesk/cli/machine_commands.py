@@ -128,6 +128,25 @@ def airflow(
     os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], environment)
 
 
+@app.command(epilog=example("nightdesk worker", "nightdesk worker --concurrency 4 --name second"))
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Tasks at once.", show_default="8, or what Airflow is set to"),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What it is called beside others.", show_default="machine and process")
+    ] = None,
+) -> None:
+    """Be a worker of this machine's desk, for tasks that go through a broker, until it is ended.
+
+    With CeleryExecutor as Airflow's executor. Ctrl-C or SIGTERM ends it once its tasks have ended.
+    """
+    from nightdesk.machine.workers import become_worker
+
+    become_worker(name=name, concurrency=concurrency)
+
+
 @db.command("start", epilog=example("nightdesk db start"))
 def start(json: Json = False) -> None:
     """Start the embedded PostgreSQL, or check your own.
@@ -176,17 +195,20 @@ def url(json: Json = False) -> None:
 
 @db.command("migrate", epilog=example("nightdesk db migrate"))
 def migrate(json: Json = False) -> None:
-    """Bring the schema up to date.
+    """Bring the schema up to date, and make this code the desk's.
 
-    Applied migrations are left alone.
+    Applied migrations are left alone; workers of older code are refused from then on.
     """
     from nightdesk.machine import postgres
+    from nightdesk.store.code_rows import announce_code
     from nightdesk.store.connection import connect
     from nightdesk.store.migrations import migrate as apply
+    from nightdesk.version import code_version
 
     conn = connect(postgres.database_url())
     try:
         applied = apply(conn)
+        announce_code(conn, code_version())
     finally:
         conn.close()
     lines = [f"applied {name}" for name in applied] or ["the schema is up to date"]

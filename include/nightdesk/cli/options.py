@@ -168,6 +168,11 @@ KeepBand = Annotated[
         show_default=False,
     ),
 ]
+Keep = Annotated[
+    bool,
+    typer.Option("--keep", help="Keep its figures and its course in the store.", show_default=False),
+]
+Note = Annotated[str, typer.Option("--note", metavar="T", help="What is kept with it.", show_default=False)]
 FileFormat = Annotated[
     Literal["csv", "parquet"],
     typer.Option("--format", help="What the tables of --out are written as."),

@@ -13,11 +13,12 @@ from nightdesk.cli.data_notes import spell_ends, spell_length
 from nightdesk.cli.machine_commands import database
 from nightdesk.cli.options import Accepts, BookName, FeedName, First, Json, Last, Reason, day_option
 from nightdesk.cli.output import progress, show, table
-from nightdesk.cli.spans import Start, begin
+from nightdesk.cli.spans import begin
 
 if TYPE_CHECKING:
     from nightdesk.core.panel import Panel
     from nightdesk.core.withheld import QuarantineSpell
+    from nightdesk.research.backtest.decided_span import Start
 
 Symbol = Annotated[str, typer.Argument(metavar="SYMBOL", help="As in the book.")]
 Of = Annotated[

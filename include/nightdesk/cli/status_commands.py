@@ -312,10 +312,12 @@ def _document(one: HoldingLine) -> dict[str, Any]:
 
 
 def _open_alerts(conn: Connection, book: str | None, newest: int) -> list[dict[str, Any]]:
-    """Alerts that nobody has acknowledged, the gravest first."""
+    """Alerts that nobody has acknowledged, the gravest first; mails ask for nothing."""
     from nightdesk.cli.alert_commands import listed_alerts
 
-    return [row for row in listed_alerts(conn, book, newest=newest) if row["acknowledged_at"] is None]
+    return [
+        row for row in listed_alerts(conn, book, newest=newest, mails=False) if row["acknowledged_at"] is None
+    ]
 
 
 def _by_strategy(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:

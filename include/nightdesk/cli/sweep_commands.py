@@ -14,12 +14,13 @@ from nightdesk.cli.app import app, example
 from nightdesk.cli.book_commands import open_book
 from nightdesk.cli.options import BookName, FeedName, First, Json, Last, Out, processors
 from nightdesk.cli.output import progress, say, show, table
-from nightdesk.cli.spans import Start, begin
+from nightdesk.cli.spans import begin
 from nightdesk.cli.whole_files import whole_files
 
 if TYPE_CHECKING:
     from nightdesk.core.book import Book
     from nightdesk.research.backtest.data import FetchedBars
+    from nightdesk.research.backtest.decided_span import Start
     from nightdesk.research.sweep.grid import Axis
     from nightdesk.research.sweep.sensitivity import FallingAway
     from nightdesk.research.sweep.trials import SweepSpan, Trial

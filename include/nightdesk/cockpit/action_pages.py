@@ -128,7 +128,7 @@ def perform(
     if conn is None:
         if not action.without_store:
             return "refused", f"Nothing was done: the database cannot be reached. {lacking}", 503
-        return _tried(action, given, visitor, environ, None, lacking)
+        return _tried(action, given, visitor, guards, environ, None, lacking)
     with closing(conn):
         book = given.get("book", "")
         about = book if book in _started(conn) else ""
@@ -138,7 +138,7 @@ def perform(
         )
         if known is not None:
             return _sent_before(known, action, visitor)
-        state, words, status = _tried(action, given, visitor, environ, conn, "")
+        state, words, status = _tried(action, given, visitor, guards, environ, conn, "")
         end_action(conn, request, state, words)
         return state, words, status
 
@@ -147,6 +147,7 @@ def _tried(
     action: Action,
     given: Mapping[str, str],
     visitor: Visitor,
+    guards: Guards,
     environ: Mapping[str, str],
     conn: Connection | None,
     lacking: str,
@@ -161,7 +162,8 @@ def _tried(
             return "refused", f"You may not act on {about[:80] or 'the desk'}: ask who runs it.", 403
         values = read_form(action.form, given, seen)
         books = {name: book for name, book in shelf.books.items() if visitor.may_see(name)}
-        words = action.run(Asked(conn, values, visitor.name, books, environ, lacking))
+        asked = Asked(conn, values, visitor.name, books, environ, lacking, guards.start_run)
+        words = action.run(asked)
         return "done", mask(words, environ), STATUS["done"]
     except Refused as error:
         return "refused", mask(str(error), environ), STATUS["refused"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from nightdesk.cockpit.form_values import Field, Values
+from nightdesk.cockpit.guards import StartRun
 from nightdesk.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Asked:
         Where secrets and the project's folder are named.
     lacking : str
         Why there is no connection.
+    start_run : callable, optional
+        See `Guards`.
     """
 
     conn: Connection | None
@@ -49,6 +52,7 @@ class Asked:
     books: Mapping[str, Book]
     environ: Mapping[str, str]
     lacking: str = ""
+    start_run: StartRun | None = None
 
     @property
     def store(self) -> Connection:
@@ -196,6 +200,22 @@ def _end_limit(asked: Asked) -> str:
         by=asked.who,
         reason=asked.reason,
     )
+
+
+def _backtest(asked: Asked) -> str:
+    from nightdesk.session.book_dags import dag_id_of
+
+    if asked.start_run is None:
+        raise Refused("no Airflow is here to run it: `nightdesk backtest BOOK --from D --to D --keep` does")
+    book, first, last = asked.book().name, asked.values.day("from"), asked.values.day("to")
+    if last < first:
+        raise Refused(f"the span ends ({last}) before it begins ({first})")
+    form: dict[str, object] = {"book": book, "from": f"{first}", "to": f"{last}"}
+    form["note"] = f"{asked.who}: {asked.reason}"[:500]
+    if asked.values.text("capital"):
+        form["capital"] = asked.values.number("capital")
+    run = asked.start_run(dag_id_of("research", "backtest"), form, asked.who)
+    return f"The backtest of {book} from {first} to {last} is begun as {run}; its result joins the backtests."
 
 
 def _acknowledge(asked: Asked) -> str:
@@ -357,6 +377,20 @@ ALL: tuple[Action, ...] = (
         ),
         _state,
         scope="desk",
+    ),
+    Action(
+        "backtest",
+        "Start a backtest",
+        "The book as its file is now, over past sessions in memory: a run of research__backtest. Nothing of "
+        "the book changes.",
+        (
+            Field("from", "From", kind="date", help="The first session, in which it receives its capital."),
+            Field("to", "To", kind="date", help="The last session; it must be over."),
+            Field(
+                "capital", "Capital", kind="number", required=False, help="Dollars; empty: the book's own."
+            ),
+        ),
+        _backtest,
     ),
 )
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from nightdesk.alerts.concerns import LEVELS
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.core.errors import Refused
-from nightdesk.store.cockpit_alert_rows import AlertRow, alert_page, unacknowledged
+from nightdesk.store.cockpit_alert_rows import AlertRow, alert_page, told_books, unacknowledged
 from nightdesk.store.db import now
 from nightdesk.store.delivery_rows import PATIENCE, Delivery, deliveries_of
 
@@ -71,8 +71,8 @@ def alerts_view(
         raise Refused(f"level: found {level[:40]!r}; expected one of {', '.join(LEVELS)}, or none for all")
     if state not in STATES:
         raise Refused(f"state: found {state[:40]!r}; expected open or acknowledged, or none for all")
-    # A book without a file is visible by its name alone, as one that was never started is by its file.
-    books = {*screen.started, *screen.books, *screen.shelf.broken}
+    # Also of books that are gone: what was told of them is not lost with their file.
+    books = [name for name in told_books(screen.conn) if screen.visitor.may_see(name)]
     found = alert_page(
         screen.conn,
         books,

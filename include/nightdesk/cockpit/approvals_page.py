@@ -1,4 +1,4 @@
-"""Books that wait for a person: what is asked, with its numbers, what a yes means, and what was said before."""
+"""Books that wait for a person: what is asked with which numbers, what a yes means, what was said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every version of a symbol's bar of a session: from when it was known, who gave it, which decisions saw it."""
+"""Every version of a symbol's bar of a session: since when it was known, its source, who saw it."""
 
 from __future__ import annotations
 

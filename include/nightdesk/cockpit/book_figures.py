@@ -126,7 +126,7 @@ def book_charts(known: KnownBook, points: Sequence[BookPoint], links: str) -> tu
     beside = benchmark_line(points)
     if any(math.isfinite(value) for value in beside):
         symbol = next(one.benchmark for one in reversed(points) if one.benchmark)
-        lines.append(Series(f"{symbol} with dividends, from the first NAV on", beside, tone="muted"))
+        lines.append(Series(f"{symbol} with dividends", beside, tone="muted"))
     value = LineChart(
         "nav", "Value of the book (NAV), dollars", sessions, tuple(lines), unit="money", links=links
     )

@@ -20,10 +20,13 @@ from nightdesk.operations.book_concerns import concerns_of
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.cockpit_book_rows import StrategyProfit, book_history, strategy_profits
 from nightdesk.store.kill_switch_rows import KillSwitchState, kill_switch
+from nightdesk.store.override_rows import standing_overrides
 from nightdesk.store.run_rows import newest_begun
 
 if TYPE_CHECKING:
     from nightdesk.cockpit.charts import LineChart
+    from nightdesk.risk import Override
+    from nightdesk.store.db import Connection
 
 router = APIRouter()
 
@@ -57,6 +60,8 @@ class BookView:
     switch : KillSwitchState
     waiting : Waiting or None
         What it waits for a person for.
+    limits : tuple of Override
+        What people limit in it, of what counts in the newest session or later.
     """
 
     known: KnownBook
@@ -72,6 +77,7 @@ class BookView:
     concerns: tuple[Concern, ...]
     switch: KillSwitchState
     waiting: Waiting | None
+    limits: tuple[Override, ...]
     ranges: tuple[tuple[int, str], ...] = RANGES
 
     @property
@@ -129,7 +135,16 @@ def _book_view(screen: Screen, name: str, sessions: int) -> BookView:
         concerns=concerns_of(conn, name, known.schedule, known.without_file) if started else (),
         switch=kill_switch(conn, name, date.max),
         waiting=what_waits(conn, name) if started else None,
+        limits=_limits(conn, known, decision),
     )
+
+
+def _limits(conn: Connection, known: KnownBook, newest: NamedDecision | None) -> tuple[Override, ...]:
+    """What people limit that nobody has ended, and that is not over by the newest closed session."""
+    if known.record is None:
+        return ()
+    session = known.record.inception if newest is None else newest.session
+    return standing_overrides(conn, known.name, session)
 
 
 def _closed(screen: Screen, known: KnownBook) -> NamedDecision | None:

@@ -10,7 +10,14 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from nightdesk.cockpit.funnel import DecisionRows, Stage, SymbolRow, stages, symbol_rows
-from nightdesk.cockpit.known_book import KnownBook, NamedDecision, context_of, decision_of, known_book
+from nightdesk.cockpit.known_book import (
+    KnownBook,
+    NamedDecision,
+    context_of,
+    decision_of,
+    explains_at_once,
+    known_book,
+)
 from nightdesk.cockpit.screen import AScreen, Screen
 from nightdesk.core.errors import Refused
 from nightdesk.engine.exits import Cause
@@ -37,6 +44,9 @@ if TYPE_CHECKING:
 
 router = APIRouter()
 
+#: Rank of a symbol of which nothing is held or wanted.
+NOTHING = 3
+
 
 @dataclass(frozen=True)
 class DecisionView:
@@ -50,7 +60,7 @@ class DecisionView:
     stages : tuple of Stage
         The funnel.
     symbols : tuple of SymbolRow
-        Those of which something was asked or changed.
+        Those of which something was asked or changed, the greatest effect first.
     explained : bool
         Whether signals are given in words: those of old decisions are told by a symbol's trace.
     regime : RegimeRow or None
@@ -72,6 +82,16 @@ class DecisionView:
     def path(self) -> tuple[str, ...]:
         """The address of the page, by parts."""
         return "books", self.known.name, "decision"
+
+    @property
+    def moved(self) -> tuple[SymbolRow, ...]:
+        """The symbols that are held, were to change, or were kept from it."""
+        return tuple(one for one in self.symbols if one.rank < NOTHING)
+
+    @property
+    def idle(self) -> tuple[SymbolRow, ...]:
+        """The symbols of which a strategy spoke, and nothing is held or wanted."""
+        return tuple(one for one in self.symbols if one.rank == NOTHING)
 
     @property
     def failed(self) -> tuple[StepAttempt, ...]:
@@ -121,7 +141,7 @@ def _context(screen: Screen, known: KnownBook, decision: NamedDecision) -> Conte
 def _reasons(context: Context | None) -> dict[tuple[str, str], str] | None:
     """The words of the decision's signals where they are to be had at once; None where they are not."""
     try:
-        if context is None or context.run() is None or not context.checked().is_quick():
+        if context is None or context.run() is None or not explains_at_once(context):
             return None
         return {key: words for key, (_, _, words) in reasons_of(context).items()}
     except Refused:  # a plug-in is gone, a step was not reached

@@ -100,6 +100,15 @@ class SymbolRow:
         return "no change" if self.wanted == self.held else "no order"
 
     @property
+    def rank(self) -> int:
+        """By its effect: 0 with an order, 1 where something was taken away, 2 where it is held, else 3."""
+        if self.orders:
+            return 0
+        if self.verdicts or self.dropped or self.wanted != self.held:
+            return 1
+        return 2 if self.held else 3
+
+    @property
     def tone(self) -> str:
         """The colour of `outcome`."""
         if self.outcome == "filled":
@@ -172,7 +181,7 @@ def stages(rows: DecisionRows) -> tuple[Stage, ...]:
 
 
 def symbol_rows(rows: DecisionRows) -> tuple[SymbolRow, ...]:
-    """Every symbol of which something was asked, changed, dropped, cut or ordered; by name."""
+    """Every symbol of which something was asked, changed, dropped, cut or ordered; by effect and name."""
     by = {
         name: _grouped(found)
         for name, found in (
@@ -196,9 +205,8 @@ def symbol_rows(rows: DecisionRows) -> tuple[SymbolRow, ...]:
     for stored in rows.orders:
         orders.setdefault(stored.order.symbol, []).append(stored)
     told = {*by["signals"], *by["dropped"], *moved, *verdicts, *orders}
-    return tuple(
-        _row(symbol, rows, by, verdicts.get(symbol, []), orders.get(symbol, [])) for symbol in sorted(told)
-    )
+    found = [_row(symbol, rows, by, verdicts.get(symbol, []), orders.get(symbol, [])) for symbol in told]
+    return tuple(sorted(found, key=lambda one: (one.rank, one.symbol)))
 
 
 def _row(

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nightdesk.store.book_rows import BookRecord
     from nightdesk.store.db import Connection
 
+#: Bars that are read and checked within a tenth of a second.
+AT_ONCE_BARS = 20_000
+
 #: Characters of a wrong word of an address that an answer repeats.
 REPEATED = 60
 
@@ -189,6 +192,19 @@ def _named(conn: Connection, known: KnownBook, as_of: datetime) -> NamedDecision
         return None
     beside = decisions_beside(conn, known.name, as_of)
     return NamedDecision(run, known.name_of(as_of), beside.before, beside.after)
+
+
+def explains_at_once(context: Context) -> bool:
+    """Whether the signals of a decision can be given in words without a wait.
+
+    They are made from the day's bars, which are stored for the newest decisions; for others they are worked
+    out of the history up to then, where that has at most `AT_ONCE_BARS`.
+    """
+    if context.checked().is_quick():
+        return True
+    sessions = len(context.calendar.between(context.record.origin, context.session))
+    periods = context.schedule.periods_a_session
+    return 0 < sessions * periods * len(context.book.panel_symbols) <= AT_ONCE_BARS
 
 
 def context_of(conn: Connection, known: KnownBook, decision: NamedDecision) -> Context:

@@ -11,6 +11,7 @@ from operator import add
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from nightdesk.cockpit.known_book import known_book
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen, how_many
 from nightdesk.core.errors import Refused
 from nightdesk.store.cockpit_order_rows import (
@@ -83,6 +84,8 @@ class OrdersView:
         Addresses of the next page and of the first; empty where there is none.
     has_model : bool
         Whether the book's costs are known, which its file states.
+    is_started : bool
+        Whether the book was ever started.
     """
 
     entries: tuple[OrderEntry, ...]
@@ -97,6 +100,7 @@ class OrdersView:
     older: str
     newest: str
     has_model: bool
+    is_started: bool
 
 
 def orders_view(
@@ -106,13 +110,15 @@ def orders_view(
 
     Raises
     ------
+    HTTPException
+        404 when there is no such book.
     Refused
         When `state` is none of `STATES`, or the book has no order `before`.
     """
     if state and state not in STATES:
         raise Refused(f"state: found {state[:40]!r}; expected one of {', '.join(STATES)}, or none for all")
-    known = screen.books.get(book)
-    model = CostModel() if known is None else CostModel.of(known)
+    known = known_book(screen, book)
+    model = CostModel() if known.book is None else CostModel.of(known.book)
     span = newest_span(screen.conn, book, sessions)
     found = diary_page(
         screen.conn,
@@ -140,7 +146,8 @@ def orders_view(
         if len(found) > len(shown)
         else "",
         newest=screen.address("books", book, "orders", **asked),
-        has_model=known is not None,
+        has_model=known.book is not None,
+        is_started=known.record is not None,
     )
 
 
@@ -149,7 +156,6 @@ def orders(
     screen: AScreen, book: str, sessions: str = "", before: str = "", symbol: str = "", state: str = ""
 ) -> HTMLResponse:
     """The order diary."""
-    screen.must_be_started(book)
     view = orders_view(
         screen, book, sessions=how_many(sessions), before=before, symbol=symbol.strip(), state=state
     )

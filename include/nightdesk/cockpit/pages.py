@@ -6,6 +6,7 @@ from nightdesk.cockpit import (
     action_pages,
     alerts_page,
     approvals_page,
+    backtests_page,
     bar_versions_page,
     book_page,
     data_page,
@@ -34,6 +35,7 @@ ROUTERS = (
     bar_versions_page.router,
     alerts_page.router,
     approvals_page.router,
+    backtests_page.router,
     settings_page.router,
     action_pages.router,
 )

@@ -12,13 +12,19 @@ from fastapi.responses import HTMLResponse
 from nightdesk.cockpit.known_book import REPEATED, KnownBook, NamedDecision, decision_of, known_book
 from nightdesk.cockpit.screen import AScreen, Screen
 from nightdesk.session.book_dags import dag_id_of
-from nightdesk.store.cockpit_book_rows import StepOfRun, alerts_of_run, steps_of_run
+from nightdesk.store.cockpit_book_rows import (
+    DecisionOfRun,
+    StepOfRun,
+    alerts_of_run,
+    decisions_of_run,
+    steps_of_run,
+)
 from nightdesk.store.message_rows import report_html
 
 router = APIRouter()
 
 #: Kinds of DAGs that decide; and what the others do, in words.
-DECIDING = ("daily", "hourly")
+DECIDING = ("daily", "hourly", "replay")
 OTHERS = {
     "fills": "This DAG books fills and looks after open orders: it decides nothing by itself.",
     "alerts": "This DAG sends alerts and looks for runs that failed unheard: it decides nothing.",
@@ -36,9 +42,11 @@ class RunView:
     known : KnownBook or None
         The book that its DAG decides for; None for another DAG.
     decision : NamedDecision or None
-        What it has worked on; None where nothing was kept of it.
+        What it has worked on, of several the newest; None where nothing was kept of it.
+    decisions : tuple of DecisionOfRun
+        The newest of all that it has worked on, newest first.
     steps : tuple of StepOfRun
-        What it did, in order.
+        What it did of `decision`, in order.
     has_page : bool
         Whether the decision's page is stored.
     alerts : tuple of mapping
@@ -50,11 +58,12 @@ class RunView:
     dag_id: str
     run_id: str
     known: KnownBook | None
-    decision: NamedDecision | None
-    steps: tuple[StepOfRun, ...]
-    has_page: bool
-    alerts: tuple[Mapping[str, Any], ...]
     words: str
+    decision: NamedDecision | None = None
+    decisions: tuple[DecisionOfRun, ...] = ()
+    steps: tuple[StepOfRun, ...] = ()
+    has_page: bool = False
+    alerts: tuple[Mapping[str, Any], ...] = ()
 
 
 @router.get("/run")
@@ -73,26 +82,28 @@ def run_view(screen: Screen, dag_id: str, run_id: str) -> RunView:
     book = _book_of(screen, dag_id)
     if book is None:
         return _nothing(dag_id, run_id, _of_others(dag_id))
-    known, steps = known_book(screen, book), steps_of_run(screen.conn, book, dag_id, run_id)
-    alerts = tuple(alerts_of_run(screen.conn, dag_id, run_id))
-    if not steps:
-        return RunView(dag_id, run_id, known, None, (), False, alerts, _undecided(known, alerts))
-    as_of = steps[-1].as_of
-    decision = decision_of(screen.conn, known, as_of.isoformat())
+    conn, known = screen.conn, known_book(screen, book)
+    decisions = decisions_of_run(conn, book, dag_id, run_id)
+    alerts = tuple(alerts_of_run(conn, dag_id, run_id))
+    if not decisions:
+        return RunView(dag_id, run_id, known, _undecided(known, alerts), alerts=alerts)
+    as_of = decisions[0].as_of
+    steps = steps_of_run(conn, book, dag_id, run_id, as_of)
     return RunView(
         dag_id=dag_id,
         run_id=run_id,
         known=known,
-        decision=decision,
-        steps=tuple(one for one in steps if one.as_of == as_of),
-        has_page=report_html(screen.conn, book, as_of) is not None,
-        alerts=alerts,
         words=_said(known, steps),
+        decision=decision_of(conn, known, as_of.isoformat()),
+        decisions=decisions,
+        steps=steps,
+        has_page=report_html(conn, book, as_of) is not None,
+        alerts=alerts,
     )
 
 
 def _nothing(dag_id: str, run_id: str, words: str) -> RunView:
-    return RunView(dag_id, run_id, None, None, (), False, (), words)
+    return RunView(dag_id, run_id, None, words)
 
 
 def _book_of(screen: Screen, dag_id: str) -> str | None:

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from nightdesk.core.book import Book
 from nightdesk.core.masking import mask_document
 
 #: A mapping of plain values stands on one line up to so many characters.
-LONGEST_LINE = 100
+LONGEST_LINE = 200
 #: Words that YAML reads as they are.
 _PLAIN = re.compile(r"[A-Za-z^/][\w./^-]*( [\w./-]+)*")
 _RESERVED = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n", "nan", "inf"})
@@ -44,9 +45,8 @@ def setting_lines(book: Book) -> tuple[SettingLine, ...]:
 
     Read as YAML they are the book's values. A key without a default counts as one that differs.
     """
-    whole = mask_document(book.model_dump(mode="json"))
-    stated = book.model_dump(mode="json", exclude_defaults=True)
-    return tuple(_lines(whole, stated, 0))
+    whole = mask_document(book.model_dump())
+    return tuple(_lines(whole, book.model_dump(exclude_defaults=True), 0))
 
 
 def _lines(tree: Mapping[str, Any], stated: Any, depth: int) -> Iterator[SettingLine]:
@@ -54,6 +54,10 @@ def _lines(tree: Mapping[str, Any], stated: Any, depth: int) -> Iterator[Setting
         differs = isinstance(stated, Mapping) and key in stated
         own = stated[key] if differs else None
         name = f"{_word(str(key))}:"
+        if _is_of_mappings(value):
+            yield SettingLine(depth, (Piece(name, differs),))
+            yield from (SettingLine(depth + 1, (Piece(f"- {_flow(one)}", differs),)) for one in value)
+            continue
         if not isinstance(value, Mapping) or not value:
             yield SettingLine(depth, (Piece(f"{name} {_flow(value)}", differs),))
             continue
@@ -65,8 +69,15 @@ def _lines(tree: Mapping[str, Any], stated: Any, depth: int) -> Iterator[Setting
             yield from _lines(value, own, depth + 1)
 
 
+def _is_of_mappings(value: Any) -> bool:
+    """Whether it is a list with a mapping in it, which stands on a line an entry."""
+    return isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+
+
 def _is_flat(tree: Mapping[str, Any]) -> bool:
-    return not any(isinstance(value, Mapping | list) and value for value in tree.values())
+    """Whether nothing in a mapping needs lines of its own."""
+    nested = ((isinstance(value, Mapping) and value) or _is_of_mappings(value) for value in tree.values())
+    return not any(nested)
 
 
 def _on_one_line(tree: Mapping[str, Any], stated: Any) -> Iterator[Piece]:
@@ -80,13 +91,18 @@ def _on_one_line(tree: Mapping[str, Any], stated: Any) -> Iterator[Piece]:
 
 def _flow(value: Any) -> str:
     """A value on one line; words are quoted where YAML would read them as something else."""
-    if isinstance(value, str):
-        return _word(value)
-    if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_word(str(key))}: {_flow(one)}" for key, one in value.items()) + "}"
-    return json.dumps(value)
+    match value:
+        case Enum():
+            return _flow(value.value)
+        case str():
+            return _word(value)
+        case Mapping():
+            return "{" + ", ".join(f"{_word(str(key))}: {_flow(one)}" for key, one in value.items()) + "}"
+        case list() | tuple() | set() | frozenset():
+            return f"[{', '.join(map(_flow, value))}]"
+        case None | bool() | int() | float():
+            return json.dumps(value)
+    return str(value)  # exact numbers and days
 
 
 def _word(text: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
@@ -17,6 +17,8 @@ from nightdesk.cockpit.screen import AScreen, Screen, how_many
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import USUAL_CALENDAR
+from nightdesk.risk import Override
+from nightdesk.store.cockpit_rows import newest_decision
 from nightdesk.store.cockpit_symbol_rows import (
     CandleRow,
     HolderRow,
@@ -33,6 +35,7 @@ from nightdesk.store.cockpit_symbol_rows import (
     stored_symbol,
     trades_in,
 )
+from nightdesk.store.override_rows import standing_overrides
 
 router = APIRouter()
 
@@ -60,7 +63,7 @@ class FactorColumn:
 
     book: str
     as_of: datetime
-    values: tuple[tuple[str, float], ...]
+    values: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class SymbolView:
     holders : tuple of HolderRow
         Positions at each book's newest mark, open ones first.
     factors : tuple of FactorColumn
+    limited : tuple of (str, Override)
+        What people limit in it by hand, by book, with what they limit in the whole book.
     quarantines, actions, headlines : list of dict
         The newest first.
     """
@@ -107,6 +112,7 @@ class SymbolView:
     more: int
     holders: tuple[HolderRow, ...]
     factors: tuple[FactorColumn, ...]
+    limited: tuple[tuple[str, Override], ...]
     quarantines: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     headlines: list[dict[str, Any]]
@@ -145,6 +151,7 @@ def symbol_view(screen: Screen, symbol: str, book: str = "", *, sessions: int) -
         more=max(0, len(trades) - TRADES_SHOWN),
         holders=tuple(sorted(holders, key=lambda one: (not one.quantity, one.book, one.strategy))),
         factors=_factors(newest_factors(screen.conn, symbol, chosen)),
+        limited=tuple(_limited(screen, symbol, chosen)),
         quarantines=quarantines_of(screen.conn, symbol, chosen),
         actions=actions,
         headlines=headlines_of(screen.conn, symbol),
@@ -176,6 +183,16 @@ def _books(
     """Started books that have to do with the symbol."""
     traded = {one.book for one in parts} | {one.book for one in holders}
     return tuple(name for name in screen.started if name in traded or _lists(screen.books.get(name), symbol))
+
+
+def _limited(screen: Screen, symbol: str, books: Sequence[str]) -> Iterator[tuple[str, Override]]:
+    """What people limit in the symbol from the newest decision of each book on."""
+    for name in books:
+        newest = newest_decision(screen.conn, name)
+        first = date.min if newest is None else newest["session"]
+        for one in standing_overrides(screen.conn, name, first):
+            if one.symbol in (None, symbol):
+                yield name, one
 
 
 def _lists(book: Book | None, symbol: str) -> bool:
@@ -222,6 +239,7 @@ def _chart(
 def _mark(line: TradeLine) -> Mark:
     part = line.part
     opening = line.did in ("opens", "adds")
+    kind: Literal["entry", "exit", "stop"]
     kind = "entry" if opening else "stop" if line.why.startswith("stop:") else "exit"
     who = f"{part.strategy} ({part.book})" if part.strategy else part.book
     units = figures.quantity(part.quantity)
@@ -268,5 +286,11 @@ def _sources(candles: Sequence[CandleRow]) -> tuple[SourceSpan, ...]:
 
 def _factors(found: Mapping[str, tuple[datetime, Mapping[str, float]]]) -> tuple[FactorColumn, ...]:
     return tuple(
-        FactorColumn(book, as_of, tuple(values.items())) for book, (as_of, values) in sorted(found.items())
+        FactorColumn(book, as_of, tuple((name, _shown(value)) for name, value in values.items()))
+        for book, (as_of, values) in sorted(found.items())
     )
+
+
+def _shown(value: float) -> str:
+    """A factor as a person reads it: four places, none of a large number."""
+    return figures.number(value, 0 if abs(value) >= 100_000 else 4)

@@ -15,6 +15,7 @@ from nightdesk.cockpit.known_book import (
     NamedDecision,
     context_of,
     decision_of,
+    explains_at_once,
     known_book,
 )
 from nightdesk.cockpit.screen import AScreen, Screen
@@ -56,7 +57,7 @@ class TraceView:
         return "books", self.known.name, "trace", self.symbol
 
 
-@router.get("/books/{book}/trace/{symbol}")
+@router.get("/books/{book}/trace/{symbol:path}")
 def trace_page(screen: AScreen, book: str, symbol: str, as_of: str = "", words: bool = False) -> HTMLResponse:
     """The page of a symbol in a decision; with `words` its signals are explained whatever that takes."""
     view = trace_view(screen, book, symbol, as_of, words=words)
@@ -82,7 +83,7 @@ def trace_view(screen: Screen, name: str, symbol: str, as_of: str = "", *, words
             context = context_of(conn, known, decision)
             if symbol not in context.book.panel_symbols:
                 raise HTTPException(404, f"{symbol[:REPEATED]!r} is not a symbol of book {name}.")
-            explained = words or context.checked().is_quick()
+            explained = words or explains_at_once(context)
             story = trace(context, symbol, explained=explained)
         except Refused as error:
             return TraceView(known, symbol, decision, untold=str(error))

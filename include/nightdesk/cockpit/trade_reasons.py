@@ -15,7 +15,7 @@ _SHORT = {Cause.BUNDLE: "with its bundle", Cause.KEPT: "kept with its bundle"}
 
 
 def what_it_did(part: TradePart) -> str:
-    """What a part of a fill did to the position of its strategy: opens, adds to, reduces, closes or turns it."""
+    """What a part of a fill did to its strategy's position: opens, adds to, reduces, closes or turns it."""
     if part.quantity is None:
         return part.side
     change = part.quantity if part.side == "buy" else -part.quantity
@@ -29,7 +29,7 @@ def what_it_did(part: TradePart) -> str:
 
 
 def why_it_was_wanted(part: TradePart, calendar: str = USUAL_CALENDAR) -> str:
-    """Why the strategy wanted it, with the numbers of a stop, a target or an age, and what its signal said."""
+    """Why the strategy wanted it, with the numbers of a stop, target or age, and what its signal said."""
     words = [_cause_words(part, calendar)]
     if part.direction is not None:
         said = Direction(part.direction).name.lower().replace("_", " ")

@@ -255,6 +255,7 @@ class Book(BookKeys):
         left_out: dict[str, Any] = {
             **dict.fromkeys(("alerts", "targets", "report"), True),
             "universe": {"__all__": of_symbols},
+            "feeds": {"shards": True},  # how many ask, not what for
         }
         if self.financing is None:
             left_out["financing"] = of_symbols["borrow_rate"] = True

@@ -38,6 +38,7 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     yield from _universe_faults(book)
     yield from _feed_faults(book)
     yield from _hour_faults(book)
+    yield from _shard_faults(book)
     yield from _keyword_faults(book)
     universe = None if book.members is not None else frozenset(book.universe)
     yield from faults_of_expectations(book.quality.expectations, universe)
@@ -201,6 +202,14 @@ def _feed_faults(book: BookKeys) -> Iterator[str]:
     if hourly or isinstance(hourly, Mapping):
         yield from order_faults("feeds.hourly", hourly, of_all, whole=False)
     yield from order_faults("feeds.compare_with", book.feeds.compare_with, of_all, whole=False)
+
+
+def _shard_faults(book: BookKeys) -> Iterator[str]:
+    if book.feeds.shards > 1 and book.schedule.rhythm == "hourly":
+        yield (
+            f"feeds.shards: found {book.feeds.shards} in an hourly book, whose ingest asks for its hours by "
+            "itself; leave it out"
+        )
 
 
 def _keyword_faults(book: BookKeys) -> Iterator[str]:

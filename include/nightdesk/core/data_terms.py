@@ -62,6 +62,13 @@ class Feeds(Frozen):
     quotes: tuple[str, ...] = Field(
         (), exclude_if=_none_said, description="sources of the last quotes of sessions, in order"
     )
+    shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        exclude_if=lambda value: value == 1,
+        description="tasks that ask for daily bars side by side, each for a part; 1: the ingest alone",
+    )
 
     @model_serializer(mode="wrap")
     def _without_hours(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:

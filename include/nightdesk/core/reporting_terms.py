@@ -61,6 +61,14 @@ class Target(Frozen):
         return self
 
 
+class MailKinds(Frozen):
+    """Which mails a book sends over the routes of its INFO alerts; see `docs/mail.md`."""
+
+    daily: bool = Field(True, description="one after each session")
+    weekly: bool = Field(True, description="one after the last session of an ISO week")
+    monthly: bool = Field(True, description="one after the last session of a month")
+
+
 class Report(Frozen):
     """What people are shown beside what was decided; it decides nothing."""
 
@@ -69,6 +77,7 @@ class Report(Frozen):
         max_length=30,
         description="factors that the page of a session and `nightdesk status` show by symbol",
     )
+    mail: MailKinds = Field(MailKinds(), description="which mails it sends of its sessions")
 
 
 class Routes(Frozen):

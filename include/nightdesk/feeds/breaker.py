@@ -46,6 +46,8 @@ class SourceHealth:
         The newest of each.
     last_error : str
         Words of the newest failure, empty when there was none.
+    answer_seconds : float or None
+        How long the source took for its newest answer; None before the first.
     """
 
     failures: int = 0
@@ -53,6 +55,7 @@ class SourceHealth:
     last_success: datetime | None = None
     last_failure: datetime | None = None
     last_error: str = ""
+    answer_seconds: float | None = None
 
     def circuit(self, now: datetime) -> Circuit:
         """The state of the circuit at `now`."""
@@ -72,9 +75,10 @@ class SourceHealth:
             return "healthy"
         return "degraded" if self.opened_at is None else "open circuit"
 
-    def succeeded(self, now: datetime) -> SourceHealth:
-        """The health after an answer at `now`."""
-        return replace(self, failures=0, opened_at=None, last_success=now)
+    def succeeded(self, now: datetime, seconds: float | None = None) -> SourceHealth:
+        """The health after an answer at `now` that took so many seconds, where that was measured."""
+        took = self.answer_seconds if seconds is None else seconds
+        return replace(self, failures=0, opened_at=None, last_success=now, answer_seconds=took)
 
     def failed(self, now: datetime, error: str) -> SourceHealth:
         """The health after a failure at `now`."""

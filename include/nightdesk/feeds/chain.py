@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from nightdesk.core.errors import Refused, Transient
@@ -153,11 +154,13 @@ class _Guarded:
             return (self._feed.fetch_hours if hours else self._feed.fetch)(symbols, first, last)
         if self.state.circuit(self._now()) is Circuit.OPEN:
             return self._not_asked(symbols, hours=hours)
+        began = monotonic()
         answer = (self._feed.fetch_hours if hours else self._feed.fetch)(symbols, first, last)
+        took = monotonic() - began
         # A source that knows no such symbol is healthy; one that fails or refuses us is not.
         fault = next((one for one in answer.missing.values() if one.fault is not Fault.ABSENT), None)
         if fault is None:
-            self.state = self.state.succeeded(self._now())
+            self.state = self.state.succeeded(self._now(), took)
         else:
             self.state = self.state.failed(self._now(), fault.reason)
             self._opened_by = fault.fault

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
@@ -191,6 +192,7 @@ def _asked(
     if state.circuit(now()) is Circuit.OPEN:
         words = f"not asked, its circuit is open since {state.opened_at:%H:%M:%S} UTC ({state.last_error})"
         return _nothing(kind, subjects, Missing(words, Fault.PASSING))
+    began = monotonic()
     try:
         answer = feed.fetch(kind, subjects, first, last)
         check_facts(kind, answer.rows, subjects, source)
@@ -198,7 +200,8 @@ def _asked(
         fault = Fault.PASSING if isinstance(error, Transient) else Fault.FINAL
         answer = _nothing(kind, subjects, Missing(str(error), fault))
     failed = next((why for why in answer.missing.values() if why.fault is not Fault.ABSENT), None)
-    state = state.succeeded(now()) if failed is None else state.failed(now(), failed.reason)
+    took = monotonic() - began
+    state = state.succeeded(now(), took) if failed is None else state.failed(now(), failed.reason)
     health.save(source, state.as_row())
     return answer
 

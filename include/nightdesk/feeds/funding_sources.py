@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 from nightdesk.core.book import Book
@@ -148,11 +149,13 @@ def _answer(
     if state.circuit(now()) is Circuit.OPEN:
         words = f"not asked, its circuit is open since {state.opened_at:%H:%M:%S} UTC ({state.last_error})"
         return Missing(words, Fault.PASSING)
+    began = monotonic()
     found = _fetched(source, symbol, first, until)
+    took = monotonic() - began
     if isinstance(found, Missing) and found.fault is not Fault.ABSENT:
         state = state.failed(now(), found.reason)
     else:
-        state = state.succeeded(now())
+        state = state.succeeded(now(), took)
     health.save(source.source, state.as_row())
     return found
 

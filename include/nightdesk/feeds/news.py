@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
@@ -134,9 +135,10 @@ def gather(
             )
             answers.append(News(news_frame(), Missing(words, Fault.PASSING)))
             continue
+        began = monotonic()
         answer = _answer(feed, symbols, after, until)
-        failure = answer.failure
-        state = state.succeeded(now()) if failure is None else state.failed(now(), failure.reason)
+        took, failure = monotonic() - began, answer.failure
+        state = state.succeeded(now(), took) if failure is None else state.failed(now(), failure.reason)
         health.save(feed.source, state.as_row())
         answers.append(answer)
     return tuple(answers)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nightdesk.machine.celery_settings import CELERY_SETTINGS, RESULTS_VARIABLE, uses_celery
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
 from nightdesk.machine.postgres import DATABASE_VARIABLE, Addresses
 
@@ -97,12 +98,20 @@ def airflow_environment(
         "NIGHTDESK_ROOT": str(home.root),
         "NIGHTDESK_HOME": str(home.state),
         DATABASE_VARIABLE: addresses.nightdesk,
+        **_ties_of_celery(addresses, environ),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(home.root / "config"), environ.get("PYTHONPATH")])),
         # The processes talk to one another on this machine, whatever proxy leads out of it.
         "NO_PROXY": ",".join(filter(None, ["localhost,127.0.0.1", local, environ.get("NO_PROXY")])),
     }
     ties["no_proxy"] = ties["NO_PROXY"]
-    return SETTINGS | environ | ties
+    return SETTINGS | (CELERY_SETTINGS if uses_celery(environ) else {}) | environ | ties
+
+
+def _ties_of_celery(addresses: Addresses, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where workers say how tasks ended: the database of Airflow, unless the user has a place for it."""
+    if not uses_celery(environ) or environ.get(RESULTS_VARIABLE):
+        return {}
+    return {RESULTS_VARIABLE: f"db+{addresses.airflow_sqlalchemy}"}
 
 
 def login(home: Home) -> Login:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.core.masking import mask
-from nightdesk.machine import parts, postgres
+from nightdesk.machine import metrics_process, parts, postgres
 from nightdesk.machine.airflow import ENDED_WITH_DATABASE, Airflow
 from nightdesk.machine.heartbeat import PING_SECONDS, Heartbeat
 from nightdesk.machine.home import Home, read_json, write_json
@@ -135,6 +135,7 @@ class Mender:
 
     def look(self) -> None:
         """Look once, start what is dead and due, end what hangs, and tell of it."""
+        self._keep_metrics()
         seen = parts.look(self._home, self._environ)
         self._unwell = Counter(
             {part.name: self._unwell[part.name] + 1 for part in seen if part.state == "unwell"}
@@ -148,6 +149,16 @@ class Mender:
             return
         self._calm_since = None
         self._mend(seen, dead, hung)
+
+    def _keep_metrics(self) -> None:
+        """Start the exporter of figures where it is asked for and does not run; it is no part of an event."""
+        if not self._restarts.is_due(metrics_process.NAME):
+            return
+        # On a full disk it cannot be started; what decides is mended all the same.
+        with suppress(OSError):
+            if metrics_process.start(self._home, self._environ):
+                self._restarts.begin(metrics_process.NAME)
+                self._say("the exporter of figures is started")
 
     def _mend(self, seen: Sequence[Part], dead: Collection[str], hung: Sequence[Part]) -> None:
         airflow = Airflow(self._home, postgres.addresses(self._home, self._environ), self._environ)

@@ -22,6 +22,7 @@ from nightdesk.machine import processes
 from nightdesk.machine.heartbeat import Heartbeat, heartbeat_address
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
 from nightdesk.machine.mending import Mender
+from nightdesk.machine.metrics_process import metrics_port
 from nightdesk.machine.processes import Daemon
 
 NAME = "supervisor"
@@ -44,6 +45,7 @@ def ensure(home: Home, environ: Mapping[str, str] | None = None) -> bool:
     """Start the supervisor as a process of its own, where none runs; whether it was started now."""
     environ = os.environ if environ is None else environ
     heartbeat_address(environ)
+    metrics_port(environ)
     daemon = _daemon(home)
     if daemon.process() is not None:
         return False
@@ -74,10 +76,12 @@ def supervise(home: Home, *, begin: bool = False) -> None:
     Raises
     ------
     Refused
-        When the desk has a supervisor already, or the address of the watchdog outside is none.
+        When the desk has a supervisor already, or the address of the watchdog outside is none, or the port of
+        the figures.
     """
     environ = dict(os.environ)
     address = heartbeat_address(environ)
+    metrics_port(environ)
     end = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import NightdeskError, Refused
 from nightdesk.feeds.vendor_pools import POOLS
-from nightdesk.machine import parts, postgres, supervisor
+from nightdesk.machine import metrics_process, parts, postgres, supervisor, workers
 from nightdesk.machine.airflow import Airflow
+from nightdesk.machine.celery_settings import uses_celery
 from nightdesk.machine.environment import login
 from nightdesk.machine.heartbeat import heartbeat_address
 from nightdesk.machine.home import Home, exclusive
@@ -57,12 +58,14 @@ def up(tell: Say = print, *, home: Home | None = None) -> None:
     ------
     Refused
         When the run of a decision has failed or goes on, no book can be read, or a part of the desk does not
-        start.
+        start; when tasks are to go through a broker and none is named.
     Transient
         When a part does not answer in time.
     """
     home = Home.find() if home is None else home
     heartbeat_address(os.environ)
+    metrics_process.metrics_port(os.environ)
+    workers.check_broker(os.environ)
     home.make_private()
     with exclusive(home.run / "desk.lock", timeout=DECISION_TIMEOUT_SECONDS, tell=_tell_of_another):
         addresses = _prepare_database(home)
@@ -108,6 +111,7 @@ def down(*, home: Home | None = None) -> list[str]:
     # First who would start the others again. Not under the lock of `up`, which a person may want to end while
     # it waits for its sessions.
     stopped = [supervisor.NAME] if supervisor.stop(home) else []
+    stopped += [metrics_process.NAME] if metrics_process.stop(home) else []
     stopped += Airflow.stop_in(home)
     if postgres.stop(home):
         stopped.append("postgres")
@@ -124,7 +128,13 @@ def health(environ: Mapping[str, str], *, home: Home | None = None) -> list[Part
     from nightdesk.machine.standing import decided, undelivered
 
     home = Home.find() if home is None else home
-    found = [_supervisor_part(home), *parts.look(home, environ)]
+    figures = metrics_process.metrics_part(home, environ)
+    found = [
+        _supervisor_part(home),
+        *parts.look(home, environ),
+        *workers.parts_of_celery(environ),
+        *([] if figures is None else [figures]),
+    ]
     try:
         with closing(connect(postgres.addresses(home, environ).nightdesk)) as conn:
             found += [*decided(conn, home.root), undelivered(conn, home.root, environ)]
@@ -257,13 +267,16 @@ def _supervisor_part(home: Home) -> Part:
 
 
 def _prepare_database(home: Home) -> Addresses:
-    """PostgreSQL, and the desk's schema in it."""
+    """PostgreSQL, and the desk's schema in it; from now on this code is the desk's."""
+    from nightdesk.store.code_rows import announce_code
     from nightdesk.store.migrations import migrate
+    from nightdesk.version import code_version
 
     note("PostgreSQL")
     addresses = postgres.start(home)
     with closing(connect(addresses.nightdesk)) as conn:
         applied = migrate(conn)
+        announce_code(conn, code_version())
     note(f"Nightdesk's schema: {len(applied)} migrations applied" if applied else "Nightdesk's schema")
     return addresses
 
@@ -275,6 +288,8 @@ def _start_airflow(home: Home, addresses: Addresses, tell: Say) -> Airflow:
     airflow.start()
     if supervisor.ensure(home):
         note("the supervisor, which starts again what dies")
+    if uses_celery(os.environ) and not workers.names_of_workers(os.environ):
+        note(f"no worker answers, so no task is begun: {workers.HOW_TO_START}")
     user = login(home)
     tell(f"web UI  {airflow.address}")
     tell(f"login   {user.username} / {user.password}")

@@ -14,7 +14,15 @@ from functools import cache, partial
 from pathlib import Path
 
 from nightdesk.alerts.message import message_of
-from nightdesk.alerts.sending import Receiver, connection_id, receivers, send, variable
+from nightdesk.alerts.sending import (
+    Receiver,
+    connection_id,
+    receivers,
+    send,
+    send_mail,
+    shows_mail,
+    variable,
+)
 from nightdesk.alerts.timing import is_due, is_fresh
 from nightdesk.core.book import load_book
 from nightdesk.core.errors import NightdeskError
@@ -30,6 +38,7 @@ from nightdesk.store.delivery_rows import (
     mark_sent,
     plan_delivery,
 )
+from nightdesk.store.mail_rows import mail_of_alert
 
 log = logging.getLogger("nightdesk.alerts")
 
@@ -150,7 +159,11 @@ class _Pass:
         alert, receiver = errand.alert, errand.receiver
         key = (alert.alert_id, receiver.route, receiver.name)
         begin_delivery(self._conn, *key)
-        error = send(receiver, message_of(alert, again=errand.delivery.times_sent > 0))
+        mail = mail_of_alert(self._conn, alert.alert_id) if shows_mail(receiver) else None
+        if mail is None:
+            error = send(receiver, message_of(alert, again=errand.delivery.times_sent > 0))
+        else:
+            error = send_mail(receiver, mail, now(self._conn))
         end_delivery(self._conn, *key, error)
         if error is None:
             log.info("alert_sent alert=%s route=%s receiver=%s", *key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nightdesk.core.errors import Refused
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_data
+from nightdesk.session.mails import tell_mails
 from nightdesk.session.reading_ahead import close_asks
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.writing import StepOutcome, refuse_outdated
@@ -58,6 +59,7 @@ def close(context: Context) -> StepOutcome:
                 )
             # What is held now may be graver than it was when the data was checked.
             tell_data(context)
+            tell_mails(context)
             outcome = StepOutcome({"closed": 1, "silent_strategies": len(silent)})
             attempt = context.attempt if alone else None
             close_run(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.feeds import Fetched, Missing
 from nightdesk.session.context import Context
+from nightdesk.session.shard_answers import answers_ahead
 from nightdesk.store.bar_rows import stored_days
 from nightdesk.store.decision_rows import was_ingested
 
@@ -77,19 +78,37 @@ def fetch_all(
     context: Context, feeds: Mapping[str, Sequence[Feed]], asked: Sequence[BarRequest], health: HealthStore
 ) -> tuple[Fetched, Mapping[str, Missing]]:
     """The bars up to the session as one answer, and what may still come; raises as `fetch_with_fallback`."""
-    from nightdesk.feeds.chain import fetch_with_fallback
-
     answers, unheard = [], {}
     for one in asked:
-        beside = () if one.beside is None else (one.beside,)
-        answer = fetch_with_fallback(feeds, (*beside, *one.symbols), one.first, context.session, health)
-        came = _without(answer.fetched, beside)
+        came, waited = _answered(context, feeds, one, health)
         if one.first == first_bar_day(context) and not context.is_hourly:
             came = _with_history(context, feeds, came, one, health)
         answers.append(came)
-        unheard.update({symbol: why for symbol, why in answer.unheard.items() if symbol in one.symbols})
+        unheard.update({symbol: why for symbol, why in waited.items() if symbol in one.symbols})
     whole = answers[0] if len(answers) == 1 else _together(answers)
     return _of_interest(context, _read_by_hours(context, whole)), unheard
+
+
+def _answered(
+    context: Context, feeds: Mapping[str, Sequence[Feed]], one: BarRequest, health: HealthStore
+) -> tuple[Fetched, Mapping[str, Missing]]:
+    """The answer to one request, of which a part may have been asked for ahead, and what may still come."""
+    from nightdesk.feeds.chain import fetch_with_fallback
+
+    ahead = [shard for shard in answers_ahead(context, one.first) if len(shard.fetched.bars)]
+    settled = {symbol for shard in ahead for symbol in shard.settled}
+    rest = tuple(symbol for symbol in one.symbols if symbol not in settled)
+    if not ahead:
+        beside = () if one.beside is None else (one.beside,)
+        answer = fetch_with_fallback(feeds, (*beside, *rest), one.first, context.session, health)
+        return _without(answer.fetched, beside), answer.unheard
+    wanted = set(one.symbols)
+    parts = [shard.of([name for name in shard.settled if name in wanted]) for shard in ahead]
+    if not rest:
+        return _together(parts), {}
+    # Bars have come, so that these have none is an answer.
+    answer = fetch_with_fallback(feeds, rest, one.first, context.session, health, or_nothing=True)
+    return _together([*parts, answer.fetched]), answer.unheard
 
 
 def _with_history(

@@ -25,6 +25,7 @@ from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
+from nightdesk.session.shard_answers import made_from
 from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.bars_hourly import OF_HOURS
 from nightdesk.store.book_rows import keep_book_version
@@ -33,6 +34,7 @@ from nightdesk.store.member_rows import members_changed
 from nightdesk.store.override_rows import overrides_changed
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
+from nightdesk.store.shard_rows import forget_shards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,8 +70,8 @@ def ingest(context: Context) -> StepOutcome:
     """Store what the feeds have, and let the decision use all that is known then.
 
     A sealed session fetches nothing: what it used is what was known at its decision. Of one that is ingested
-    again the instant up to which it knows the market moves only where something of its span, or its book, has
-    changed: what was computed before that instant is old.
+    again the instant up to which it knows the market moves only where something of its span, its book or the
+    code has changed: what was computed before that instant is old.
     """
     from nightdesk.store.bar_rows import known_now, market_changed
 
@@ -94,7 +96,7 @@ def ingest(context: Context) -> StepOutcome:
                     save.rows("signals", [])  # of strategies that the book may no longer have
                     save.rows("silent_rows", [])
                     save.rows("models", [])
-                elif not (
+                elif earlier.code_version == run.code_version and not (
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
                     or _hours_changed(context, earlier.known_by)
                     or news_changed(context, earlier.known_by)
@@ -169,6 +171,9 @@ def store_bars(context: Context) -> Stored:
         # Of the first day a ratio to the day before it may be unknown to a source.
         complete=(first + timedelta(days=1), session) if first < session else None,
     )
+    ahead = 0
+    if book.feeds.shards > 1:
+        ahead = forget_shards(context.conn, book.name, context.as_of, made_from(context))
     counts: dict[str, int | str] = {
         "from": first.isoformat(),
         "bars": len(fetched.bars),
@@ -178,6 +183,8 @@ def store_bars(context: Context) -> Stored:
         "actions": saved.actions.new + saved.actions.corrected,
         "dropped": sum(fetched.dropped.values()),
     }
+    if book.feeds.shards > 1:
+        counts["asked_ahead"] = f"{ahead} of {book.feeds.shards} parts"
     if saved.restatements:
         counts["restatements"] = "; ".join(saved.restatements)
     if fetched.missing:

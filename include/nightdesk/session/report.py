@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +41,10 @@ from nightdesk.session.earnings import Earnings, keep_earnings, session_earnings
 from nightdesk.session.exit_reasons import dropped_of, ends_of
 from nightdesk.session.factors_shown import factors_shown
 from nightdesk.session.ingest import bar_sources, is_sample
+from nightdesk.session.mails import keep_mails
 from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
+from nightdesk.session.notices import speaks
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
@@ -107,14 +109,16 @@ def report(context: Context) -> StepOutcome:
             if sealed is not None:
                 return StepOutcome({}, sealed)
             earned = session_earnings(context)
-            html = render(session_report(context, earned))
+            page = session_report(context, earned)
+            html = render(page)
         with saving(context, after_sending=True) as save:
             save.rows("reports", [{"html": html}])
             keep_earnings(context, save, earned)
-            if save.sealed is None:
+            if save.sealed is None and speaks(context):
                 save.flush()  # what is told is read from it
                 tell_results(context)
                 tell_bundles(context)
+                keep_mails(context, page)
     suffix = ".dry-run.html" if context.dry_run else ".html"
     path = context.reports / context.book.name / f"{page_name(context.name)}{suffix}"
     write_whole(path, html)
@@ -328,9 +332,15 @@ def _positions(
                 group=context.book.universe[row["symbol"]].group,
                 note=_note(row["symbol"], quarantined, ages, leaving=row["symbol"] in leaving),
                 account=_named(context, row["account"]),
+                entered=row["entry_session"],
+                age=_sessions_since(context, row["entry_session"]),
             )
         )
     return tuple(lines)
+
+
+def _sessions_since(context: Context, entered: date | None) -> int | None:
+    return None if entered is None else max(len(context.calendar.between(entered, context.session)) - 1, 0)
 
 
 def _fills(context: Context) -> tuple[FillLine, ...]:

@@ -20,6 +20,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.errors import NotYet, Refused
 from nightdesk.core.leaves import changed_leaves
 from nightdesk.core.masking import mask_line
+from nightdesk.session.code_agreement import agree_on_code
 from nightdesk.session.context import Context, ensure_started
 from nightdesk.session.writing import StepOutcome
 from nightdesk.store.book_rows import book_version
@@ -229,6 +230,7 @@ def _perform(context: Context, name: str, body: Callable[[Context], StepOutcome]
     attempt = open_attempt(context.conn, context.new_run(), name, context.task, turn_after)
     try:
         with context.working_on(attempt):
+            agree_on_code(context, attempt, name)
             another = None if name == "ingest" else _of_another_book(context, attempt.run)
             listed = context if name == "ingest" and not context.rehearsing else context.as_listed()
             outcome = body(listed) if another is None else another

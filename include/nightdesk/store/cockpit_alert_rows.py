@@ -1,4 +1,4 @@
-"""Alerts and people's answers as the cockpit lists them: a page at a time, of the books that a visitor may see."""
+"""Alerts and people's answers as the cockpit lists them, of the books that a visitor may see."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nightdesk.store.rows import read_rows
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert; `sent_at` and `acknowledged_at` are None where that never happened, `book` where it is the desk's."""
+    """An alert; its instants are None where it never came to that, `book` where it is the desk's."""
 
     alert_id: int
     alert_key: str
@@ -73,6 +73,11 @@ def alert_page(
     """
     asked = {"book": book, "level": level, "acknowledged": acknowledged, "before": before, "rows": rows}
     return tuple(AlertRow(**row) for row in read_rows(conn, "alert_page", books=list(books), **asked))
+
+
+def told_books(conn: Connection) -> tuple[str, ...]:
+    """The books that alerts are of, those among them that are gone since."""
+    return tuple(row["book"] for row in read_rows(conn, "told_books"))
 
 
 def unacknowledged(conn: Connection, books: Collection[str]) -> dict[str, int]:

@@ -122,6 +122,28 @@ def silent_counts(conn: Connection, book: str, as_of: datetime) -> dict[str, int
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionOfRun:
+    """A decision that a run of Airflow has worked on.
+
+    `status` is how it stands: open, failed or closed; `together` how many decisions the run has worked on.
+    """
+
+    as_of: datetime
+    session: date
+    status: str
+    together: int
+
+
+def decisions_of_run(
+    conn: Connection, book: str, dag_id: str, run_id: str, newest: int = 100
+) -> tuple[DecisionOfRun, ...]:
+    """The newest decisions that a run has worked on, newest first; empty where it has begun no step."""
+    run = f"{dag_id}/{run_id}/"
+    rows = read_rows(conn, "decisions_of_run", book=book, run=run, newest=newest)
+    return tuple(DecisionOfRun(**row) for row in rows)
+
+
+@dataclass(frozen=True, slots=True)
 class StepOfRun:
     """The newest attempt of a run of Airflow at a step.
 
@@ -140,12 +162,14 @@ class StepOfRun:
     decision: str
 
 
-def steps_of_run(conn: Connection, book: str, dag_id: str, run_id: str) -> tuple[StepOfRun, ...]:
-    """What a run of Airflow did, a step each, in the order in which they began; empty where it did nothing.
+def steps_of_run(
+    conn: Connection, book: str, dag_id: str, run_id: str, as_of: datetime
+) -> tuple[StepOfRun, ...]:
+    """What a run of Airflow did of a decision, a step each, in the order in which they began.
 
     A dry run keeps nothing, this included.
     """
-    rows = read_rows(conn, "steps_of_run", book=book, run=f"{dag_id}/{run_id}/")
+    rows = read_rows(conn, "steps_of_run", book=book, run=f"{dag_id}/{run_id}/", as_of=as_of)
     return tuple(sorted((StepOfRun(**row) for row in rows), key=lambda one: one.started_at))
 
 

@@ -1,4 +1,4 @@
-"""What the cockpit reads of the data behind decisions: what is held back, how sources fare, versions of bars."""
+"""What the cockpit reads of the data behind decisions: what is held back, sources, versions of bars."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenQuarantine:
-    """A symbol that a book's newest decision held back, since when without a break, and what each check found."""
+    """A symbol that a book's newest decision held back, since when running, and what each check found."""
 
     book: str
     symbol: str
@@ -122,7 +122,7 @@ def past_quarantines(
 
 
 def newest_findings(conn: Connection, books: Collection[str]) -> list[dict[str, Any]]:
-    """What each book's newest decision was warned of or stopped by, stops first: a `FindingRow` and `outcome`."""
+    """What each book's newest decision was warned of or stopped by: a `FindingRow` and its `outcome`."""
     return read_rows(conn, "newest_findings", books=list(books))
 
 

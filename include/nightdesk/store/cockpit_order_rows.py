@@ -113,12 +113,14 @@ class WayCost:
         return None if dollars is None or not self.notional else float(dollars / self.notional * 10_000)
 
     def __add__(self, other: WayCost) -> WayCost:
-        known = None not in (self.expected_commission, other.expected_commission)
+        mine, theirs = self.expected_commission, other.expected_commission
         return WayCost(
-            *(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)[:-1]),
-            expected_commission=(self.expected_commission or ZERO) + (other.expected_commission or ZERO)
-            if known
-            else None,
+            notional=self.notional + other.notional,
+            delay=self.delay + other.delay,
+            expected_slippage=self.expected_slippage + other.expected_slippage,
+            slippage=self.slippage + other.slippage,
+            commission=self.commission + other.commission,
+            expected_commission=None if mine is None or theirs is None else mine + theirs,
         )
 
 
@@ -133,7 +135,7 @@ class DiaryOrder:
     reference_price : Decimal
         Price at the decision, dollars.
     planned_at, sent_at, ended_at : datetime or None
-        When the desk wrote it, when the broker had it, when its end was recorded; None where it never came to it.
+        When the desk wrote it, the broker had it, and its end was recorded; None where that never was.
     cause : str
         Why it is in its state, in the words of its newest event.
     first_filled, last_filled : date or None

@@ -1,4 +1,4 @@
-"""What the cockpit reads of one symbol: its bars, what books did in it and why, and what was found of its data."""
+"""What the cockpit reads of one symbol: its bars, what books did in it and why, findings of its data."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ class HolderRow:
 
     @property
     def average(self) -> Decimal | None:
-        """Average entry, dollars a unit; None where it is flat."""
-        return self.cost / (self.quantity * self.multiplier) if self.quantity else None
+        """Average entry, dollars a unit to four places; None where it is flat."""
+        return round(self.cost / (self.quantity * self.multiplier), 4) if self.quantity else None
 
     @property
     def stop(self) -> float | None:
@@ -138,7 +138,7 @@ class HolderRow:
         if not self.quantity or not self.stop_distance or not math.isfinite(self.stop_distance):
             return None
         assert self.average is not None
-        return float(self.average) - math.copysign(self.stop_distance, float(self.quantity))
+        return round(float(self.average) - math.copysign(self.stop_distance, float(self.quantity)), 4)
 
     @property
     def profit(self) -> Decimal:
@@ -212,7 +212,13 @@ def actions_of(conn: Connection, symbol: str) -> list[dict[str, Any]]:
 
 
 def quarantines_of(conn: Connection, symbol: str, books: Sequence[str]) -> list[dict[str, Any]]:
-    """The newest findings that held a symbol back: book, session, as_of, check_name, value, limit_value, detail."""
+    """The newest findings that held a symbol back.
+
+    Returns
+    -------
+    list of dict
+        book, session, as_of, check_name, value, limit_value, detail.
+    """
     return read_rows(conn, "symbol_quarantines", symbol=symbol, books=list(books), rows=LISTED)
 
 

@@ -72,8 +72,10 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters)"
 
 
-def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:
-    """The newest alerts, of one book or of all, newest first.
+def alerts_of(
+    conn: Connection, book: str | None = None, newest: int = 50, *, mails: bool = True
+) -> list[dict[str, Any]]:
+    """The newest alerts, of one book or of all, newest first; with or without those that carry a mail.
 
     Returns
     -------
@@ -81,7 +83,7 @@ def alerts_of(conn: Connection, book: str | None = None, newest: int = 50) -> li
         alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at,
         acknowledged_by.
     """
-    return read_rows(conn, "alert_rows", book=book, newest=newest)
+    return read_rows(conn, "alert_rows", book=book, newest=newest, mails=mails)
 
 
 def grave_alerts(conn: Connection, book: str | None = None, newest: int = 50) -> list[dict[str, Any]]:

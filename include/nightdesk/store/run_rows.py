@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from nightdesk.core.masking import mask_line
 from nightdesk.store.ahead import NamedQuery, reading_transaction
+from nightdesk.store.code_rows import KnownCode, package_of
 from nightdesk.store.db import Connection, book_lock_key, cursor, one
 from nightdesk.store.queries import query
 from nightdesk.store.rows import ROWS_CHANGED, Ending, read_row, read_rows
@@ -152,12 +153,15 @@ class OpenAttempt:
         Advisory locks of the connection that are given back when it ends.
     has_ended : bool
         Whether its end was recorded with its rows.
+    code : KnownCode
+        What was known of the code of whoever makes the attempt.
     """
 
     number: int
     run: StoredRun
     locks: list[int] = field(default_factory=list)
     has_ended: bool = False
+    code: KnownCode = field(default_factory=lambda: KnownCode(None, is_known=False))
 
     def end(self) -> None:
         """Note that its end is recorded, and its locks are given back."""
@@ -186,6 +190,7 @@ def open_attempt(
     """
     key = book_lock_key(run.book)
     values = {"step": step, "task": task, **{name: getattr(run, name) for name in _OPENED}}
+    values["package"] = package_of(run.code_version)
     text = query("begin_step")
     if turn_after is not None:
         text = f"{text}; {query('attempt_in_turn')}"
@@ -194,7 +199,8 @@ def open_attempt(
         cur.execute(text, values)
         row = dict(zip((column.name for column in cur.description or ()), one(cur), strict=True))
     has_turn, number = row.pop("has_turn", None), row.pop("run_step_id")
-    return OpenAttempt(number, StoredRun(**row), [key] if has_turn else [])
+    code = KnownCode(row.pop("current_code"), row.pop("is_known"))
+    return OpenAttempt(number, StoredRun(**row), [key] if has_turn else [], code=code)
 
 
 def end_step(

@@ -1,0 +1,72 @@
+"""A book over past sessions, asked for in a form and kept.
+
+Trigger it: name the book, the first and the last session, and if you like another capital and a note.
+**backtest** reads the bars from the book's feeds, decides every session in memory with the functions of the
+daily run, and keeps figures, course and the book as it was. It sends no order and changes nothing of the
+book. The run's note says what came of it; `nightdesk backtests` and the cockpit list what was kept and set
+some side by side.
+
+One backtest of a book is made at a time: another run of the same book is refused, and may be triggered again
+when that one has ended. A form that cannot be meant is refused at once, in the note too. `nightdesk backtest
+BOOK --from D --to D --keep` does the same without Airflow.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, Param
+
+from desk_conventions import DEFAULTS, Tag
+from desk_research import BacktestOperator, raise_alert
+from nightdesk.machine.home import Home
+from nightdesk.session.book_dags import dag_id_of
+
+#: Two at once, of different books: each takes a processor and some hundred megabytes.
+AT_ONCE = 2
+
+
+def params(folder: Path) -> dict[str, Param]:
+    """The form. Airflow starts no task whose parameter lacks a valid value: an empty one must be valid."""
+    books = [path.stem for path in sorted(folder.glob("*.yaml"))]
+    day = {"type": ["null", "string"], "format": "date"}
+    return {
+        "book": Param(
+            None, type=["null", "string"], enum=[None, *books], title="Book", description="Which one decides."
+        ),
+        "from": Param(
+            None, title="From", description="First session, in which the book receives its capital.", **day
+        ),
+        "to": Param(None, title="To", description="Last session; it must be over.", **day),
+        "capital": Param(
+            None,
+            type=["null", "number"],
+            exclusiveMinimum=0,
+            title="Capital",
+            description="Dollars that it begins with; empty: those of the book.",
+        ),
+        "note": Param(
+            "", type="string", maxLength=500, title="Note", description="What is kept with it, in your words."
+        ),
+    }
+
+
+with DAG(
+    dag_id_of("research", "backtest"),
+    description="A book over past sessions, asked for in a form and kept (backtest)",
+    doc_md=f"# Backtest\n\n{__doc__}",
+    schedule=None,
+    catchup=False,
+    max_active_runs=AT_ONCE,
+    is_paused_upon_creation=False,
+    params=params(Home.find().root / "books"),
+    default_args=DEFAULTS
+    | {
+        "on_failure_callback": raise_alert,
+        # Twenty years of a large book on a small machine, and its bars before.
+        "execution_timeout": timedelta(minutes=30),
+    },
+    tags=[Tag.RESEARCH],
+) as dag:
+    BacktestOperator(task_id="backtest", doc_md="Decides what the form asks for, and keeps it.")

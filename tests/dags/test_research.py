@@ -1,0 +1,140 @@
+"""The DAG that makes a backtest from a form: how it is wired, what a form becomes, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
+from tests.dags.conftest import ROOT
+from tests.session.small_desk import SmallDesk
+
+import desk_research
+from nightdesk.core.errors import BadRequest, Transient
+from nightdesk.operations.keep_backtest import FORM
+from nightdesk.store.backtest_rows import kept_backtests
+from nightdesk.store.db import Connection
+from nightdesk.store.message_rows import alerts_of
+
+GOOD = {"book": "small", "from": "2022-03-01", "to": "2022-03-08", "capital": None, "note": "as it is"}
+
+
+@pytest.fixture(scope="module")
+def research() -> ModuleType:
+    import research
+
+    return research
+
+
+@pytest.fixture
+def notes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written into the note of the run."""
+    written: list[str] = []
+    monkeypatch.setattr(desk_research, "write_note", lambda ti, line, over: written.append(line))
+    monkeypatch.setattr(desk_research, "note_refusal", lambda ti, why: written.append(f"Refused: {why}"))
+    return written
+
+
+def context(params: dict[str, Any], run: str = "manual__1", **changed: Any) -> dict[str, Any]:
+    ti = SimpleNamespace(dag_id="research__backtest", run_id=run, task_id="backtest", try_number=1, task=None)
+    return {"ti": ti, "dag_run": SimpleNamespace(triggering_user_name="ann"), "params": params, **changed}
+
+
+def test_it_is_started_by_hand_has_the_forms_keys_and_is_on_from_the_start(research: ModuleType) -> None:
+    dag: Any = research.dag
+    assert dag.dag_id == "research__backtest"
+    assert (dag.schedule, dag.is_paused_upon_creation, dag.catchup) == (None, False, False)
+    assert set(dag.params) == set(FORM)
+    assert dag.tags == {"research"}
+    assert [task.task_id for task in dag.tasks] == ["backtest"]
+    assert dag.doc_md
+    assert all(task.doc_md for task in dag.tasks)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"book": "none of them"}, {"from": "yesterday"}, {"capital": -1}, {"capital": "much"},
+        {"note": "x" * 501}, {"note": None},
+    ],
+)  # fmt: skip
+def test_the_form_takes_no_other_values(research: ModuleType, wrong: dict[str, Any]) -> None:
+    made = research.params(ROOT / "books")
+    assert all(one.resolve() in (None, "") for one in made.values()), "an empty form must be valid"
+    for name, value in wrong.items():
+        with pytest.raises(ParamValidationError):
+            made[name].resolve(value)
+    assert made["book"].resolve("multi_asset") == "multi_asset"
+    assert made["from"].resolve("2022-03-01") == "2022-03-01"
+
+
+def test_a_form_becomes_a_kept_backtest_once_and_the_note_says_what_came_of_it(
+    make_desk: Any, research: ModuleType, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = project_of(make_desk(), monkeypatch)
+    task = research.dag.task_dict["backtest"]
+    told = task.execute(context(GOOD))
+    with desk.connection() as conn:
+        (kept,) = kept_backtests(conn, "small")
+    assert told == {"backtest": kept.number, "book": "small"}
+    assert (kept.state, kept.asked_by, kept.note) == ("done", "ann", "as it is")
+    assert kept.run == "research__backtest/manual__1"
+    assert notes[-1].startswith(f"Backtest {kept.number} of small from 2022-03-01 to 2022-03-08: ")
+    assert task.execute(context(GOOD)) == told, "a try after that is harmless"
+    with desk.connection() as conn:
+        assert len(kept_backtests(conn, "small")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"book": None}, "book: found None; expected the name of a book"),
+        ({"book": "<b>x</b>\n"}, "book: found '<b>x</b>'; known are small"),
+        ({"from": None}, "from: found None; expected a date"),
+        ({"from": "2022-03-09"}, "the span ends (2022-03-08) before it begins"),
+        ({"to": "2999-01-04"}, "is not over"),
+        ({"from": "2022-03-05", "to": "2022-03-06"}, "there is no session of XNYS"),
+    ],
+)
+def test_a_bad_form_is_refused_in_words_and_leaves_no_row(
+    make_desk: Any,
+    research: ModuleType,
+    notes: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: dict[str, Any],
+    words: str,
+) -> None:
+    desk = project_of(make_desk(), monkeypatch)
+    with pytest.raises(BadRequest) as refused:
+        research.dag.task_dict["backtest"].execute(context({**GOOD, **wrong}))
+    assert words in str(refused.value)
+    assert notes == [f"Refused: {refused.value}"]
+    with desk.connection() as conn:
+        assert kept_backtests(conn) == ()
+
+
+def test_what_fails_is_told_and_a_refused_form_is_not(conn: Connection) -> None:
+    desk_research.raise_alert(context({}, exception=BadRequest("no such book")))
+    assert alerts_of(conn) == []
+    desk_research.raise_alert(context({}, exception=Transient("the vendor is away")))
+    desk_research.raise_alert(context({}, exception=Transient("the vendor is away")))
+    (alert,) = alerts_of(conn)
+    assert "the vendor is away" in alert["body"]
+
+
+def project_of(desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> SmallDesk:
+    """The desk as the project of this process: its book reads its own file of bars."""
+    import yaml
+
+    folder: Path = desk.book.parent
+    (folder / "books").mkdir(exist_ok=True)
+    tree = yaml.safe_load(desk.book.read_text())
+    tree["feeds"] = {**tree.get("feeds", {}), "daily": [desk.feed]}
+    (folder / "books" / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    if not (folder / "sql").exists():
+        (folder / "sql").symlink_to(ROOT / "sql")
+    monkeypatch.setenv("NIGHTDESK_ROOT", str(folder))
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", desk.url)
+    return desk
