@@ -40,6 +40,7 @@ from nightdesk.cli import (
     tax_commands,
     trace_commands,
     upkeep_commands,
+    user_commands,
 )
 from nightdesk.cli.app import app, refusal
 from nightdesk.core.errors import NightdeskError
@@ -78,6 +79,7 @@ __all__ = [
     "tax_commands",
     "trace_commands",
     "upkeep_commands",
+    "user_commands",
 ]
 
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
-from nightdesk.cockpit.charts import Candle, CandleChart, Mark, Series
+from nightdesk.cockpit.charts import Candle, CandleChart, ChartMark, Series
 from nightdesk.cockpit.screen import AScreen, Screen, how_many
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.core.book import Book
@@ -209,7 +209,7 @@ def _chart(
     begins = candles[0].session if candles else date.max
     marks = [*map(_mark, reversed(trades))]
     marks += [
-        Mark(
+        ChartMark(
             one["session"],
             "event",
             f"{one['kind'].replace('_', ' ')} {one['value']:g} {one['other']}".rstrip(),
@@ -236,7 +236,7 @@ def _chart(
     )
 
 
-def _mark(line: TradeLine) -> Mark:
+def _mark(line: TradeLine) -> ChartMark:
     part = line.part
     opening = line.did in ("opens", "adds")
     kind: Literal["entry", "exit", "stop"]
@@ -245,7 +245,7 @@ def _mark(line: TradeLine) -> Mark:
     units = figures.quantity(part.quantity)
     words = f"{part.side} {units} at {figures.price(part.price)}, {line.did}: {who}: {line.why}"
     # A sale that opens, and a purchase that closes, are those of a short position.
-    return Mark(part.session, kind, words, short=opening == (part.side == "sell"))
+    return ChartMark(part.session, kind, words, short=opening == (part.side == "sell"))
 
 
 def _stop_lines(sessions: Sequence[date], stops: Sequence[StopRow]) -> tuple[Series, ...]:

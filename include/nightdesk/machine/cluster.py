@@ -82,9 +82,21 @@ class Cluster:
         mark = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"nightdesk-{os.geteuid()}-{mark}"
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = SUPERUSER, password: str = "") -> str:
         """The libpq address of a database of this server, alive or not."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), safe='/')}"
+        login = f"{user}:{quote(password, safe='')}" if password else user
+        return f"postgresql://{login}@/{database}?host={quote(str(self.socket_folder), safe='/')}"
+
+    def ask_passwords_of(self, users: Collection[str]) -> None:
+        """Let these users in by their passwords alone; counts from the server's next reading of its settings.
+
+        Its superuser needs none: the socket is open to the desk's own user of the system, and to nobody else.
+        """
+        rules = self.data / "pg_hba.conf"
+        line = f"local all {','.join(sorted(users))} scram-sha-256\n"
+        held = rules.read_text()
+        if line not in held:
+            rules.write_text(line + held)  # the first line that fits counts; its owner and mode stay
 
     def start(self, databases: tuple[str, ...]) -> None:
         """Make sure that the server answers and has `databases`; does nothing when it does.

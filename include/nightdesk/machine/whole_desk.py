@@ -274,7 +274,7 @@ def _prepare_database(home: Home) -> Addresses:
 
     note("PostgreSQL")
     addresses = postgres.start(home)
-    with closing(connect(addresses.nightdesk)) as conn:
+    with closing(connect(addresses.owner or addresses.nightdesk)) as conn:
         applied = migrate(conn)
         announce_code(conn, code_version())
     note(f"Nightdesk's schema: {len(applied)} migrations applied" if applied else "Nightdesk's schema")
