@@ -233,7 +233,7 @@ def _load(dump: Dump, url: str, jobs: int | None) -> tuple[str, ...]:
     return (
         f"the rights of roles were left out, since this server has no {', '.join(lacking)}: make "
         "the roles, and "
-        "grant them their rights anew",
+        "grant them their rights anew (`nightdesk db roles`, `nightdesk db migrate`)",
     )
 
 
