@@ -36,7 +36,7 @@ TONES = {"open circuit": "loss", "degraded": "warn", "healthy": "gain"}
 
 
 @dataclass(frozen=True)
-class SourceLine:
+class SourceStanding:
     """A source: its status in a word with the tone of it, the circuit, and what it last did."""
 
     source: str
@@ -60,7 +60,7 @@ class DataView:
         What the newest decision of each book holds back, the longest first.
     findings : list of dict
         What it was warned of or stopped by.
-    sources : tuple of SourceLine
+    sources : tuple of SourceStanding
         The gravest first.
     asked : tuple of (book, kind, words)
         Which sources each readable book asks, in order.
@@ -77,7 +77,7 @@ class DataView:
     book: str
     open: tuple[OpenQuarantine, ...]
     findings: list[dict[str, Any]]
-    sources: tuple[SourceLine, ...]
+    sources: tuple[SourceStanding, ...]
     asked: tuple[tuple[str, str, str], ...]
     ingests: tuple[IngestRow, ...]
     left_out: tuple[tuple[dict[str, Any], str], ...]
@@ -133,13 +133,13 @@ def _instant(text: str) -> datetime:
     return found
 
 
-def _sources(conn: Connection) -> Iterator[SourceLine]:
+def _sources(conn: Connection) -> Iterator[SourceStanding]:
     """Every source that was ever asked, the gravest first."""
     moment = now(conn)
     for row in feed_standings(conn):
         half = row["opened_at"] is not None
         answered = row["last_success"]
-        yield SourceLine(
+        yield SourceStanding(
             source=row["source"],
             status=row["status"],
             tone=TONES[row["status"]],

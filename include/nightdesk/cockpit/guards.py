@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 
@@ -28,6 +29,10 @@ class Visitor:
     may_act: Callable[[str], bool]
 
 
+#: DAG, form and user to the id of a run.
+StartRun = Callable[[str, Mapping[str, Any], str], str]
+
+
 @dataclass(frozen=True)
 class Guards:
     """How a request tells its visitor.
@@ -41,6 +46,9 @@ class Guards:
         The address of a page of the server around the cockpit, by DAG and run: a link that leaves it.
     environ : callable
         The environment for actions: where the database is, and the secrets of accounts.
+    start_run : callable, optional
+        Starts a run of a DAG with a form, in the name of a user, and gives its id; None where the server
+        around the cockpit runs none. It raises `Refused` in words.
     """
 
     visitor: Callable[..., Visitor]
@@ -48,6 +56,7 @@ class Guards:
         f"/dags/{dag_id}/runs/{run_id}" if run_id else f"/dags/{dag_id}"
     )
     environ: Callable[[], Mapping[str, str]] = lambda: os.environ
+    start_run: StartRun | None = None
 
 
 def host_of(request: Request) -> str:

@@ -14,7 +14,7 @@ from tests.cockpit.conftest import Door
 from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, session
 from tests.conftest import Databases, open_connection
 
-from nightdesk.cockpit.actions import ALL
+from nightdesk.cockpit.person_actions import ALL
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.message_rows import raise_alert
 
@@ -221,6 +221,24 @@ def test_a_symbol_is_limited_and_let_go(browser: TestClient, desk: DecidedDesk) 
     ended = {"book": SMALL, "symbol": "GLD", "kind": "all of them", "reason": "well again"}
     assert send(browser, "unlimit", **ended).json()["state"] == "done"
     assert "nothing to end" in send(browser, "unlimit", **ended).json()["words"]
+
+
+def test_a_backtest_is_begun_in_the_name_of_who_asks(browser: TestClient, desk: DecidedDesk) -> None:
+    fields = {"book": SMALL, "from": "2022-01-03", "to": "2022-02-01", "reason": "before a change"}
+    assert "no Airflow is here" in send(browser, "backtest", **fields).json()["words"]
+    begun: list[tuple[str, dict[str, object], str]] = []
+
+    def start(dag_id: str, form: dict[str, object], user: str) -> str:
+        begun.append((dag_id, form, user))
+        return "manual__1"
+
+    app = browser.app
+    app.state.guards = replace(app.state.guards, start_run=start)  # type: ignore[attr-defined] # a FastAPI
+    wrong = send(browser, "backtest", **(fields | {"to": "2021-01-04"})).json()
+    assert "ends (2021-01-04) before it begins" in wrong["words"]
+    assert send(browser, "backtest", capital="50000", **fields).json()["state"] == "done"
+    form = {"book": SMALL, "from": "2022-01-03", "to": "2022-02-01", "capital": 50000.0}
+    assert begun == [("research__backtest", form | {"note": "ann: before a change"}, "ann")]
 
 
 def test_no_database(browser: TestClient, desk: DecidedDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from nightdesk.cockpit.form_values import Field, Values
+from nightdesk.cockpit.guards import StartRun
 from nightdesk.core.errors import Refused
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ WAIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class ActionRequest:
     """An action that somebody asks for.
 
     Parameters
@@ -41,6 +42,8 @@ class Asked:
         Where secrets and the project's folder are named.
     lacking : str
         Why there is no connection.
+    start_run : callable, optional
+        See `Guards`.
     """
 
     conn: Connection | None
@@ -49,6 +52,7 @@ class Asked:
     books: Mapping[str, Book]
     environ: Mapping[str, str]
     lacking: str = ""
+    start_run: StartRun | None = None
 
     @property
     def store(self) -> Connection:
@@ -71,7 +75,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Action:
+class PersonAction:
     """One thing that a person may do.
 
     Parameters
@@ -96,7 +100,7 @@ class Action:
     title: str
     what: str
     fields: tuple[Field, ...]
-    run: Callable[[Asked], str]
+    run: Callable[[ActionRequest], str]
     scope: Literal["book", "desk"] = "book"
     danger: bool = False
     without_store: bool = False
@@ -114,7 +118,7 @@ ANY_SYMBOL = Field("symbol", "Symbol", required=False, help="Empty: the whole bo
 LIMITS, EVERY_KIND = ("close-only", "no-new-entries", "max-size"), "all of them"
 
 
-def _kill(asked: Asked) -> str:
+def _kill(asked: ActionRequest) -> str:
     from nightdesk.operations.kill_switch import kill
 
     book = asked.values.text("book")
@@ -135,7 +139,7 @@ def _kill(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _resume(asked: Asked) -> str:
+def _resume(asked: ActionRequest) -> str:
     from nightdesk.operations.resume import resume
 
     book, what = asked.values.text("book"), asked.values.text("what")
@@ -159,7 +163,7 @@ def _resume(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _level(asked: Asked) -> str:
+def _level(asked: ActionRequest) -> str:
     from nightdesk.operations.set_level import set_level
 
     book, level = asked.book(), int(asked.values.text("level"))
@@ -167,7 +171,7 @@ def _level(asked: Asked) -> str:
     return f"{book.name} goes to drawdown level {level} in the decision of {fact.session}."
 
 
-def _limit(asked: Asked) -> str:
+def _limit(asked: ActionRequest) -> str:
     from nightdesk.operations.override import state_override
 
     values = asked.values
@@ -184,7 +188,7 @@ def _limit(asked: Asked) -> str:
     )
 
 
-def _end_limit(asked: Asked) -> str:
+def _end_limit(asked: ActionRequest) -> str:
     from nightdesk.operations.override import end_override
 
     kind = asked.values.text("kind")
@@ -198,7 +202,23 @@ def _end_limit(asked: Asked) -> str:
     )
 
 
-def _acknowledge(asked: Asked) -> str:
+def _backtest(asked: ActionRequest) -> str:
+    from nightdesk.session.book_dags import dag_id_of
+
+    if asked.start_run is None:
+        raise Refused("no Airflow is here to run it: `nightdesk backtest BOOK --from D --to D --keep` does")
+    book, first, last = asked.book().name, asked.values.day("from"), asked.values.day("to")
+    if last < first:
+        raise Refused(f"the span ends ({last}) before it begins ({first})")
+    form: dict[str, object] = {"book": book, "from": f"{first}", "to": f"{last}"}
+    form["note"] = f"{asked.who}: {asked.reason}"[:500]
+    if asked.values.text("capital"):
+        form["capital"] = asked.values.number("capital")
+    run = asked.start_run(dag_id_of("research", "backtest"), form, asked.who)
+    return f"The backtest of {book} from {first} to {last} is begun as {run}; its result joins the backtests."
+
+
+def _acknowledge(asked: ActionRequest) -> str:
     from nightdesk.store.delivery_rows import acknowledge
 
     row = acknowledge(asked.store, asked.values.whole("alert"), asked.who)
@@ -208,7 +228,7 @@ def _acknowledge(asked: Asked) -> str:
     return f"Alert {row['alert_id']} is acknowledged: {row['subject']}."
 
 
-def _accept(asked: Asked) -> str:
+def _accept(asked: ActionRequest) -> str:
     from nightdesk.operations.accept import accept
 
     book, symbol, session = asked.book(), asked.values.text("symbol"), asked.values.day("session")
@@ -220,7 +240,7 @@ def _accept(asked: Asked) -> str:
     return f"{symbol} is accepted at {done.price:g} of {session}, for every book, from the next ingest on."
 
 
-def _state(asked: Asked) -> str:
+def _state(asked: ActionRequest) -> str:
     from nightdesk.operations.state_action import state
 
     changed, effects = state(asked.store, _stated(asked), books=asked.books)
@@ -237,7 +257,7 @@ def _state(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _stated(asked: Asked) -> CorporateAction:
+def _stated(asked: ActionRequest) -> CorporateAction:
     """The corporate action of the form; `Refused` where its figures make none."""
     from nightdesk.operations.state_action import make_action
 
@@ -268,8 +288,8 @@ KINDS = (
     "delisting",
 )
 
-ALL: tuple[Action, ...] = (
-    Action(
+ALL: tuple[PersonAction, ...] = (
+    PersonAction(
         "kill",
         "Stop a book",
         "Nothing that adds risk is sent any more, and what waits at the broker is cancelled, until the book "
@@ -279,7 +299,7 @@ ALL: tuple[Action, ...] = (
         danger=True,
         without_store=True,
     ),
-    Action(
+    PersonAction(
         "resume",
         "Release a book, or answer its level",
         "Releases the kill switch, or says yes or no where the drawdown level waits for a person.",
@@ -291,7 +311,7 @@ ALL: tuple[Action, ...] = (
         ),
         _resume,
     ),
-    Action(
+    PersonAction(
         "level",
         "Send a book to a drawdown level",
         "As if it had fallen so far: the next decision enters the level and does its cut; 4 sells all.",
@@ -299,7 +319,7 @@ ALL: tuple[Action, ...] = (
         _level,
         danger=True,
     ),
-    Action(
+    PersonAction(
         "limit",
         "Limit a symbol, or a book",
         "From the next decision on: close-only (nothing adds to a position), no-new-entries (nothing is "
@@ -316,14 +336,14 @@ ALL: tuple[Action, ...] = (
         ),
         _limit,
     ),
-    Action(
+    PersonAction(
         "unlimit",
         "End a limit",
         "Ends what a person limits in a symbol or a book, from the next decision on.",
         (ANY_SYMBOL, Field("kind", "Limit", kind="choice", choices=(EVERY_KIND, *LIMITS))),
         _end_limit,
     ),
-    Action(
+    PersonAction(
         "acknowledge",
         "Acknowledge an alert",
         "Says that somebody knows of it: an EMERGENCY is no longer repeated.",
@@ -331,7 +351,7 @@ ALL: tuple[Action, ...] = (
         _acknowledge,
         scope="desk",
     ),
-    Action(
+    PersonAction(
         "accept",
         "Accept a price",
         "Takes the price of a session as it is, which waits in quarantine as a jump. It holds for every book "
@@ -339,7 +359,7 @@ ALL: tuple[Action, ...] = (
         (SYMBOL, Field("session", "Session", kind="date", help="The first one of the quarantine.")),
         _accept,
     ),
-    Action(
+    PersonAction(
         "state",
         "Record a corporate action",
         "A split, dividend, merger, change of symbol or end that no source gives. It counts before what a "
@@ -358,6 +378,20 @@ ALL: tuple[Action, ...] = (
         _state,
         scope="desk",
     ),
+    PersonAction(
+        "backtest",
+        "Start a backtest",
+        "The book as its file is now, over past sessions in memory: a run of research__backtest. Nothing of "
+        "the book changes.",
+        (
+            Field("from", "From", kind="date", help="The first session, in which it receives its capital."),
+            Field("to", "To", kind="date", help="The last session; it must be over."),
+            Field(
+                "capital", "Capital", kind="number", required=False, help="Dollars; empty: the book's own."
+            ),
+        ),
+        _backtest,
+    ),
 )
 
-ACTIONS: Mapping[str, Action] = {one.name: one for one in ALL}
+ACTIONS: Mapping[str, PersonAction] = {one.name: one for one in ALL}
