@@ -7,7 +7,7 @@ from tests.cockpit.own_desk import OwnDesk
 
 MADE = (
     "INSERT INTO nightdesk.backups (began_at, ended_at, place, file, bytes, sha256, code_version, "
-    "newest_migration) VALUES (clock_timestamp() - %(age)s::interval, clock_timestamp(), 'here', 'x.dump', 1, "
+    "newest_migration) VALUES (clock_timestamp() - %(age)s::interval, clock_timestamp(), 'here', 'x', 1, "
     "repeat('0', 64), '1', '061')"
 )
 FAILED = (

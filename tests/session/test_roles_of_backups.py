@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 from tests.conftest import PROJECT
+from typer.testing import CliRunner
 
+from nightdesk.cli import app
 from nightdesk.core.errors import Refused
-from nightdesk.machine import postgres
+from nightdesk.machine import postgres, upkeep
 from nightdesk.machine.backup import BackupMade, make_backup
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.drill import drill
@@ -111,6 +113,18 @@ def test_a_task_makes_a_backup_as_the_writer_and_the_drill_rehearses_it(home: Ho
         with cursor(conn) as cur:
             cur.execute("SELECT current_user::text")
             assert cur.fetchall() == [("desk_writer",)]
+
+
+def test_upkeep_by_hand_makes_one_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_ROOT", str(home.root))
+    monkeypatch.setenv("NIGHTDESK_HOME", str(home.state))
+    monkeypatch.delenv("NIGHTDESK_DATABASE_URL", raising=False)
+    whole = upkeep.parts
+    monkeypatch.setattr(upkeep, "parts", lambda *given: {"backup": whole(*given)["backup"]})
+    result = CliRunner().invoke(app, ["upkeep", "--json"])
+    assert result.exit_code == 0, result.stderr
+    with writer(home) as conn:
+        assert str(stored_backups(conn)[0].file) in result.stdout
 
 
 def test_a_writer_that_may_not_read_all_is_told_whom_to_name(home: Home) -> None:
