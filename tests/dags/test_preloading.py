@@ -144,7 +144,7 @@ def test_every_file_of_the_package_and_of_the_plugins_counts(parent: Parent, edi
 
 
 def test_a_package_that_does_not_import_keeps_no_process_of_airflow_from_starting(parent: Parent) -> None:
-    with (parent.package / "session" / "steps.py").open("a") as file:
+    with (parent.package / "session" / "books.py").open("a") as file:
         file.write("\nraise RuntimeError('broken by a test')\n")
     assert parent.start()[0] == "False"
 
