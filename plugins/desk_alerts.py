@@ -41,12 +41,13 @@ def raise_alert(context: Context) -> None:
 
 
 class SweepOperator(BaseOperator):
-    """Raises the alerts that nobody raised: failed tasks, missing sessions, late data, lost files."""
+    """Raises the alerts that nobody raised: failed tasks, missing sessions, late data, old backups."""
 
     ui_color = "#fdf3e1"
 
     @without_secrets()
     def execute(self, context: Context) -> dict[str, int]:
+        from nightdesk.operations.backup_concerns import tell_backups
         from nightdesk.operations.fileless import tell_fileless
         from nightdesk.operations.task_retries import tell_through
         from nightdesk.operations.watchdog import tell_failed, tell_late, tell_missing
@@ -65,12 +66,13 @@ class SweepOperator(BaseOperator):
             )
             missing, late = tell_missing(conn, root), tell_late(conn, root)
             through, feeds = tell_through(conn), tell_feeds(conn)
-            fileless = tell_fileless(conn, root)
+            fileless, backups = tell_fileless(conn, root), tell_backups(conn)
         finally:
             conn.close()
         log.info(
-            "swept runs=%d failures=%d missing_sessions=%d late_data=%d through=%d feeds=%d fileless=%d",
-            len(runs), failed, missing, late, through, feeds, fileless,
+            "swept runs=%d failures=%d missing_sessions=%d late_data=%d through=%d feeds=%d fileless=%d "
+            "backups=%d",
+            len(runs), failed, missing, late, through, feeds, fileless, backups,
         )  # fmt: skip
         return {
             "runs": len(runs),
@@ -80,6 +82,7 @@ class SweepOperator(BaseOperator):
             "through": through,
             "feeds": feeds,
             "fileless": fileless,
+            "backups": backups,
         }
 
 

@@ -41,8 +41,8 @@ class Cockpit:
         with self._lock:
             if self._app is None:
                 from desk_connections import desk_environment
-                from nightdesk.cockpit.app import make_app
                 from nightdesk.cockpit.guards import Guards
+                from nightdesk.cockpit.web_app import make_app
 
                 self._app = make_app(
                     Guards(visitor=_visitor(), environ=desk_environment, start_run=_start_run)

@@ -2,8 +2,10 @@
 
 The connection `nightdesk_account_ACCOUNT` holds an account's key (`api_key` among its extra fields, or its
 login, which Airflow shows and stores as it is), its secret (password) and its address (host) where that is
-not the broker's own; `nightdesk_alert_ROUTE` holds Apprise's addresses of a route (password). A connection is
-asked for only when somebody needs the value, and once a process.
+not the broker's own; `nightdesk_alert_ROUTE` holds Apprise's addresses of a route (password);
+`nightdesk_database` and `nightdesk_database_reader` are the desk's database for who runs it and who looks. A
+connection is asked for only when somebody needs the value, and once a process. It comes from wherever Airflow
+looks for connections: a secrets backend first, where one is set up.
 """
 
 from __future__ import annotations
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 #: Airflow encrypts a connection's extra fields, and by this name hides the value wherever it shows one.
 KEY_FIELD = "api_key"
+
+#: Whole addresses of databases.
+_DATABASES = {
+    "NIGHTDESK_DATABASE_URL": "nightdesk_database",
+    "NIGHTDESK_READER_DATABASE_URL": "nightdesk_database_reader",
+}
 
 _ROUTE = re.compile(r"NIGHTDESK_(?P<id>ALERT_[A-Z0-9_]+)")
 _ACCOUNT = re.compile(r"NIGHTDESK_(?P<id>ACCOUNT_[A-Z0-9_]+)_(?P<part>KEY|SECRET|URL)")
@@ -54,12 +62,17 @@ class DeskEnvironment(Mapping[str, str]):
     def _from_connection(self, name: str) -> str | None:
         account, route = _ACCOUNT.fullmatch(name), _ROUTE.fullmatch(name)
         named = account or route
-        if named is None:
+        if named is None and name not in _DATABASES:
             return None
-        connection = self._connection(f"nightdesk_{named['id'].lower()}")
+        connection = self._connection(
+            _DATABASES[name] if named is None else f"nightdesk_{named['id'].lower()}"
+        )
         if connection is None:
             return None
-        value = _part(connection, account["part"] if account else "SECRET")
+        if named is None:
+            value: str | None = _address(connection)
+        else:
+            value = _part(connection, account["part"] if account else "SECRET")
         if value is not None:
             self._found[name] = value
             hide({name: value})
@@ -119,6 +132,11 @@ def _look_up(connection_id: str) -> Connection | None:
         return Connection.get(connection_id)
     except AirflowNotFoundException:
         return None
+
+
+def _address(connection: Connection) -> str:
+    """A connection to PostgreSQL as libpq writes its address, TLS and other extra fields included."""
+    return re.sub(r"^[a-z]+://", "postgresql://", connection.get_uri())
 
 
 def _part(connection: Connection, part: str) -> str | None:

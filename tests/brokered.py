@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from tests.compose_file import command_of, health_check_of, settings_of
+from tests.compose_file import SECRETS, command_of, health_check_of, settings_of
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class Broker:
     @property
     def variables(self) -> dict[str, str]:
         """What .env would say, for docker-compose.yaml."""
-        return dict.fromkeys(
-            ("POSTGRES_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_API_SECRET_KEY", "AIRFLOW_JWT_SECRET"),
-            "unused",
-        ) | {"REDIS_PASSWORD": self.password}
+        return dict.fromkeys(SECRETS, "unused") | {"REDIS_PASSWORD": self.password}
 
     @property
     def url(self) -> str:

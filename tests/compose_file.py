@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 PATH = Path(__file__).resolve().parents[1] / "docker-compose.yaml"
+#: What a person fills in before the first start, by `.env.example`.
+SECRETS = tuple(re.findall(r"^(\w+)=$", PATH.with_name(".env.example").read_text(), re.MULTILINE))
 #: `$$` is a dollar; `${NAME:?words}` must be set, `${NAME:-value}` need not.
 _VARIABLE = re.compile(r"\$\$|\$\{(\w+)(?::([?-])([^}]*))?\}")
 

@@ -182,7 +182,7 @@ def _empty(connection: db.Connection) -> None:
         cursor.execute(
             "SELECT string_agg(format('DELETE FROM nightdesk.%I', relname), '; ') FROM pg_class "
             "WHERE relnamespace = 'nightdesk'::regnamespace AND relkind = 'r' "
-            "AND relname NOT IN ('migrations', 'installation')"
+            "AND relname NOT IN ('migrations', 'installation', 'role_grants')"
         )
         deletions = db.one(cursor)[0]
         # Foreign keys are checked by triggers, which do not fire in this role: any order of tables will do.

@@ -10,7 +10,7 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 #: Sections whose first column are messages; the others say what one sees elsewhere.
-SECTIONS = ("Starting", "A book", "Data", "Orders and brokers")
+SECTIONS = ("Starting", "A book", "Data", "Orders and brokers", "Backups")
 
 
 def messages() -> list[str]:

@@ -99,6 +99,42 @@ def copied(place: str, cache: Path, environ: Mapping[str, str] | None = None) ->
     return folder
 
 
+def sizes_below(place: str, environ: Mapping[str, str] | None = None) -> dict[str, int]:
+    """Bytes of the files directly below a place of the store, by name; none where nothing is there yet.
+
+    Raises
+    ------
+    Refused
+        When the bucket is not there, or the store refuses.
+    Transient
+        When the store fails for a passing reason, or does not answer in time.
+    """
+    from pyarrow.fs import FileSelector, FileType
+
+    system, path = _in_store(place, environ)
+    with _told(place, "listed"):
+        _refuse_without_bucket(system, path, place)
+        listed = system.get_file_info(FileSelector(path, allow_not_found=True))
+        return {one.base_name: one.size for one in listed if one.type == FileType.File}
+
+
+def removed(place: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Delete a file of the store; False where it was not there. Raises as `sizes_below` does."""
+    from pyarrow.fs import FileType
+
+    system, path = _in_store(place, environ)
+    with _told(place, "deleted"):
+        if system.get_file_info(path).type != FileType.File:
+            return False
+        try:
+            system.delete_file(path)
+        except OSError:
+            # After a deletion the client makes an object for the folder, which not every store takes.
+            if system.get_file_info(path).type == FileType.File:
+                raise
+        return True
+
+
 def _copy(system: FileSystem, info: Any, root: str, folder: Path) -> Path:
     """One file of the store in the folder, with the time of the store's; left alone where it is the same."""
     below = info.path.removeprefix(root).lstrip("/") or info.base_name

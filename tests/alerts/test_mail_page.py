@@ -278,15 +278,18 @@ def test_a_chat_and_an_address_that_asks_for_pgp_are_not_shown_the_mail() -> Non
 def pixels(png: bytes) -> np.ndarray:
     """A PNG of the desk's kind, read by another way: chunks by their lengths, checked by their sums."""
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
-    at, body = 8, b""
+    at, parts = 8, {}
     while at < len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])
         kind, part = png[at + 4 : at + 8], png[at + 8 : at + 8 + length]
         assert struct.unpack(">I", png[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + part)
-        body += part if kind == b"IDAT" else b""
+        parts[kind] = part
         at += 12 + length
-    lines = np.frombuffer(zlib.decompress(body), np.uint8).reshape(HEIGHT, 1 + 4 * WIDTH)
-    return lines[:, 1:].reshape(HEIGHT, WIDTH, 4)
+    assert struct.unpack(">IIBB", parts[b"IHDR"][:10]) == (WIDTH, HEIGHT, 8, 3)
+    lines = np.frombuffer(zlib.decompress(parts[b"IDAT"]), np.uint8).reshape(HEIGHT, 1 + WIDTH)
+    colours = np.frombuffer(parts[b"PLTE"], np.uint8).reshape(256, 3)
+    opacity = np.frombuffer(parts[b"tRNS"], np.uint8)[:, None]
+    return np.concatenate([colours, opacity], axis=1)[lines[:, 1:]]
 
 
 def test_the_picture_is_a_line_where_the_values_are() -> None:

@@ -20,17 +20,24 @@ def test_every_command_of_the_desk_is_there():
     assert tuple(COMMANDS) == tuple(sorted(ORDER))
 
 
-@pytest.mark.parametrize("name", [one for one in COMMANDS if one not in ("airflow", "db")])
+@pytest.mark.parametrize("name", [one for one in COMMANDS if one not in ("airflow", "db", "users", "worker")])
 def test_every_command_explains_itself_with_an_example_and_can_speak_json(nightdesk, name):
     text = nightdesk(name, "--help").stdout
     assert f"  nightdesk {name}" in text.partition("Example")[2]
     assert "--json" in text
 
 
-@pytest.mark.parametrize("name", ["start", "stop", "url", "migrate"])
-def test_every_part_of_db_explains_itself_with_an_example(nightdesk, name):
-    text = nightdesk("db", name, "--help").stdout
-    assert f"nightdesk db {name}" in text.partition("Example")[2]
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        (group, name)
+        for group in ("db", "users")
+        for name in sorted(get_command(app).commands[group].commands)
+    ],
+)
+def test_every_part_of_a_group_explains_itself_with_an_example(nightdesk, group, name):
+    text = nightdesk(group, name, "--help").stdout
+    assert f"nightdesk {group} {name}" in text.partition("Example")[2]
     assert "--json" in text
 
 

@@ -1,9 +1,12 @@
 """`nightdesk db`, and what commands expect of a database."""
 
+from contextlib import closing
+
 import psycopg2
 import pytest
 
 from nightdesk.machine import postgres
+from nightdesk.store.connection import connect_reader
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +90,31 @@ def test_a_watchdogs_address_that_is_none_is_refused_before_anything_is_started(
     assert "NIGHTDESK_HEARTBEAT_URL is not an address of HTTP" in nightdesk.refusal("up")
     assert "NIGHTDESK_HEARTBEAT_URL is not an address of HTTP" in nightdesk.refusal("up", "--foreground")
     assert not (project / "state").exists()
+
+
+def test_each_role_has_its_address_and_an_administrator_gets_the_statements(nightdesk, monkeypatch):
+    monkeypatch.setenv("NIGHTDESK_DATABASE_URL", "postgresql://desk:secret@127.0.0.1:1/desk")
+    monkeypatch.setenv("NIGHTDESK_READER_DATABASE_URL", "postgresql://look:see@127.0.0.1:1/desk")
+    assert nightdesk("db", "url", "--role", "reader").stdout == "postgresql://look:see@127.0.0.1:1/desk\n"
+    assert nightdesk("db", "url", "--role", "owner").stdout == "postgresql://desk:secret@127.0.0.1:1/desk\n"
+    assert "expected one of owner, writer, reader" in nightdesk.refusal("db", "url", "--role", "x")
+    shown = nightdesk("db", "roles").stdout
+    assert "CREATE ROLE %I NOLOGIN" in shown
+    assert "IN ROLE nightdesk_reader;" in shown
+
+
+def test_a_user_who_may_not_make_roles_migrates_and_is_told_who_may(nightdesk, monkeypatch):
+    with postgres.ephemeral() as addresses:
+        with closing(psycopg2.connect(addresses.nightdesk)) as conn, conn, conn.cursor() as cur:
+            cur.execute("CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE nightdesk TO plain")
+        monkeypatch.setenv("NIGHTDESK_DATABASE_URL", addresses.nightdesk.replace("postgres@", "plain@"))
+        told = nightdesk("db", "migrate").stdout
+        assert "applied 057_roles.sql" in told
+        assert "nightdesk_owner, nightdesk_writer, nightdesk_reader are not there" in told
+        assert "`nightdesk db roles`" in told
+        with closing(psycopg2.connect(addresses.nightdesk)) as conn, conn, conn.cursor() as cur:
+            cur.execute(nightdesk("db", "roles").stdout)
+            cur.execute("GRANT nightdesk_owner TO plain; CREATE ROLE looks LOGIN IN ROLE nightdesk_reader")
+        assert "the schema is up to date" in nightdesk("db", "migrate").stdout
+        looks = addresses.nightdesk.replace("postgres@", "looks@")
+        connect_reader({"NIGHTDESK_READER_DATABASE_URL": looks}).close()

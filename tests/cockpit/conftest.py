@@ -13,8 +13,8 @@ from tests.conftest import Databases
 from tests.session.new_desk import random_walks
 from tests.session.quick_checks import check_quickly
 
-from nightdesk.cockpit.app import make_app
 from nightdesk.cockpit.guards import Guards, Visitor
+from nightdesk.cockpit.web_app import make_app
 
 __all__ = ["own_desk"]
 

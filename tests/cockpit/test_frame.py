@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from tests.cockpit.conftest import Door
 from tests.cockpit.decided_desk import BROKEN, SMALL, TWOFOLD, WAITING, DecidedDesk
 
-from nightdesk.cockpit import app as cockpit_app
-from nightdesk.cockpit.charts import Candle, CandleChart, LineChart, Mark, Series, as_island
+from nightdesk.cockpit import web_app
+from nightdesk.cockpit.charts import Candle, CandleChart, ChartMark, LineChart, Series, as_island
 
 HTML = {"accept": "text/html"}
 
@@ -43,7 +43,7 @@ def test_headers(browser: TestClient) -> None:
 
 def test_nothing_comes_from_elsewhere(browser: TestClient) -> None:
     """No address of another host is loaded, and nothing runs or is styled in the page itself."""
-    static = Path(cockpit_app.STATIC)
+    static = Path(web_app.STATIC)
     own = [
         one.read_text()
         for one in static.glob("*")
@@ -60,7 +60,7 @@ def test_pictures_stay_light() -> None:
     """A page's libraries and own files are under 150 KB as they travel."""
     import gzip
 
-    static = Path(cockpit_app.STATIC)
+    static = Path(web_app.STATIC)
     files = [one for one in static.iterdir() if one.suffix in (".js", ".css")]
     assert sum(len(gzip.compress(one.read_bytes())) for one in files) < 150_000
 
@@ -116,7 +116,7 @@ def test_pictures_in_words() -> None:
     assert LineChart("nav", "Value", days[:1], (Series("book", [1.0]),)).is_empty
     candles = CandleChart(
         "bars", "AAA", [Candle(days[0], 1, 2, 0.5, 1.5), Candle(days[1], *(float("nan"),) * 4)],
-        marks=(Mark(days[0], "entry", "bought <10>"),),
+        marks=(ChartMark(days[0], "entry", "bought <10>"),),
     )  # fmt: skip
     assert candles.data.count('"open"') == 1
     assert "\\u003c10\\u003e" in candles.data

@@ -17,7 +17,7 @@ from tests.cockpit.served_cockpit import ServedCockpit, chromium, served, sign_i
 from tests.cockpit.stretched_history import stretch
 from tests.conftest import Databases, open_connection
 
-from nightdesk.cockpit.actions import ALL
+from nightdesk.cockpit.person_actions import ALL
 from nightdesk.store.kill_switch_rows import kill_switch
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ VIEWS = {
     f"/books/{SMALL}/decision": "Decision",
     f"/books/{SMALL}/orders": "Orders",
     f"/books/{SMALL}/session": "Session",
-    "/symbols/AAA": "AAA",
+    "/symbols/GLD": "GLD",
     "/data": "Data",
     "/alerts": "Alerts",
     "/approvals": "Approvals",

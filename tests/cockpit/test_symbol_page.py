@@ -13,7 +13,7 @@ from tests.cockpit.decided_desk import DECIDED, OTHER, SMALL, TWOFOLD, DecidedDe
 from tests.cockpit.own_desk import OwnDesk
 from tests.conftest import open_connection
 
-from nightdesk.cockpit.symbol_page import _stop_lines
+from nightdesk.cockpit.symbol_page import _shown, _stop_lines
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.engine.exits import Cause
 from nightdesk.store.cockpit_symbol_rows import StopRow, TradePart, candles_of, stops_in
@@ -221,7 +221,8 @@ def test_a_stop_is_drawn_for_each_stay_in_a_position() -> None:
     assert list(first.values) == [95, 95, None, None, None, None]
     assert list(second.values) == [None, None, None, 95, 95, None]
     assert list(short.values) == [None] * 5 + [105]
-    assert (first.label, short.label) == (f"stop of s ({SMALL})", f"stop of s ({TWOFOLD})")
+    # What was left long ago would write its name over what is held.
+    assert [one.label for one in (first, second, short)] == ["", "", f"stop of s ({TWOFOLD})"]
 
 
 def test_stops_come_from_the_targets_and_positions_of_each_decision(own_desk: OwnDesk) -> None:
@@ -240,3 +241,29 @@ def test_stops_come_from_the_targets_and_positions_of_each_decision(own_desk: Ow
     ]
     (line,) = island(own_desk.page("/symbols/GLD", book=SMALL))["lines"]
     assert line["points"][-1]["value"] == pytest.approx(found[-1].price)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.12346, "0.1235"),
+        (-272.567, "\N{MINUS SIGN}272.5670"),
+        (45_612e6, "45.6 bn"),
+        (-5e6, "\N{MINUS SIGN}5.0 m"),
+    ],
+)
+def test_large_factors_are_short(value: float, shown: str) -> None:
+    assert _shown(value) == shown
+
+
+def test_old_headlines_are_folded(own_desk: OwnDesk) -> None:
+    own_desk.run(
+        "INSERT INTO nightdesk.headlines "
+        "(symbol_id, feed, article, known_at, published_at, headline, story, source, url) "
+        "SELECT symbol_id, 'files', n::text, now(), now() - n * interval '1 hour', 'story ' || n, n, 'w', '' "
+        "FROM nightdesk.symbols, generate_series(1, 13) n WHERE symbol = 'GLD'"
+    )
+    page = own_desk.page("/symbols/GLD")
+    before, _, folded = page.partition("3 older")
+    assert before.count("story ") == 10
+    assert folded.count("story ") == 3

@@ -54,8 +54,8 @@ def test_an_old_signal_of_a_long_history_is_given_in_words_where_they_are_asked_
 
 
 def test_a_symbol_of_another_book_is_refused_in_words(browser: TestClient) -> None:
-    for symbol in ("NOPE", "<b>", "x" * 5000):
-        answer = browser.get(f"/books/{SMALL}/trace/{symbol}")
+    for symbol in ("NOPE", "<b>", "x" * 5000, "BTC%2FUSD", "../risk"):
+        answer = browser.get(f"/books/{SMALL}/trace/{symbol.replace('..', '%2E%2E')}")
         assert answer.status_code == 404
         assert "is not a symbol of book small" in answer.text
         assert "<b>" not in answer.text

@@ -89,6 +89,7 @@ def test_the_sweep_counts_what_it_found(begun: Connection) -> None:
         "failures": 0,
         "missing_sessions": 0,
         "late_data": 0,
+        "backups": 0,
         "through": 0,
         "feeds": 0,
         "fileless": 0,

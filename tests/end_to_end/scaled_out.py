@@ -14,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import psutil
+import pytest
 import yaml
 from tests.brokered import Broker, broker
 from tests.compose_file import health_check_of, settings_of
@@ -113,6 +114,16 @@ class Scaled:
     def tasks_of(self, name: str) -> list[psutil.Process]:
         """The processes of a worker that do a task."""
         return [one for one in self.family(name) if _title(one).startswith("airflow worker -- ")]
+
+    def worker_of(self, run: str, task: str) -> str:
+        """The worker that was given a task of a run, by its own words."""
+        for name in self.workers:
+            lines = (self.desk.home.logs / f"worker-{name}.log").read_text(errors="replace").splitlines()
+            if any(
+                "Executing workload" in one and run in one and f"task_id='{task}'" in one for one in lines
+            ):
+                return name
+        pytest.fail(f"no worker was given {task} of {run}")
 
     def family(self, name: str) -> list[psutil.Process]:
         """A worker and all that it has started."""

@@ -14,13 +14,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-from tests.compose_file import command_of, health_check_of, services, settings_of
+from tests.compose_file import SECRETS, command_of, health_check_of, services, settings_of
 
 PROJECT = Path(__file__).resolve().parents[2]
-SECRETS = (
-    "POSTGRES_PASSWORD", "REDIS_PASSWORD", "AIRFLOW_FERNET_KEY", "AIRFLOW_API_SECRET_KEY",
-    "AIRFLOW_JWT_SECRET", "NIGHTDESK_ADMIN_PASSWORD",
-)  # fmt: skip
 FILLED = {name: f"filled-{name.lower()}" for name in SECRETS}
 #: Those that run the desk itself; what shows its figures has tests of its own.
 AIRFLOWS = {"migrate", "api-server", "scheduler", "worker", "dag-processor", "triggerer"}
@@ -261,7 +257,7 @@ def test_every_setting_of_airflow_in_a_container_is_one_that_airflow_knows(tmp_p
 #: Of Python, libraries and the images themselves.
 OF_OTHERS = {
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "POSTGRES_USER",
-    "POSTGRES_PASSWORD", "REDIS_PASSWORD", "REDISCLI_AUTH", "NIGHTDESK_ADMIN_PASSWORD",
+    *SECRETS, "REDISCLI_AUTH",
 }  # fmt: skip
 
 

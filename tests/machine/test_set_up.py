@@ -6,10 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import psycopg2
 import pytest
 import yaml
+from psycopg2.extensions import parse_dsn
+from tests.conftest import Databases
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAND_IN = "#!/bin/sh\necho 'no such version' >&2\nexit 127\n"
@@ -146,7 +150,64 @@ def test_compose_takes_every_secret_from_the_environment_and_the_example_names_t
     for key in keys:
         if re.search("PASSWORD$|SECRET|FERNET", key):
             values = {one.get("environment", {}).get(key) for one in compose["services"].values()} - {None}
-            assert all(value.startswith("${") for value in values), key
+            assert all(value.startswith("${") or value == "" for value in values), key
+
+
+def test_compose_gives_each_part_the_passwords_that_it_needs_and_listens_on_this_machine_alone(
+    compose: dict,
+) -> None:
+    services = compose["services"]
+    handed = [name for name, service in services.items() if "env_file" in service]
+    assert {"migrate", "api-server", "scheduler", "worker"} <= set(handed)
+    for name in handed:
+        environ = services[name]["environment"]
+        # What .env holds of them would else be in every part's environment.
+        assert (environ["POSTGRES_PASSWORD"], environ["NIGHTDESK_OWNER_PASSWORD"]) == ("", ""), name
+        assert bool(environ["NIGHTDESK_OWNER_DATABASE_URL"]) is (name == "migrate"), name
+        assert "desk_writer:" in environ["NIGHTDESK_DATABASE_URL"]
+        assert "desk_reader:" in environ["NIGHTDESK_READER_DATABASE_URL"]
+    assert "desk_reader:" in services["metrics"]["environment"]["NIGHTDESK_DATABASE_URL"]
+    superuser = [
+        name for name, one in services.items() if one.get("environment", {}).get("POSTGRES_PASSWORD")
+    ]
+    assert superuser == ["postgres"]
+    ports = [port for service in services.values() for port in service.get("ports", ())]
+    assert ports
+    assert [port for port in ports if not str(port).startswith("127.0.0.1:")] == []
+
+
+def test_the_script_of_compose_makes_users_of_each_role_twice_without_harm(
+    databases: Databases,
+) -> None:
+    """By the script itself, with a psql of this machine in place of the container's."""
+    psql = shutil.which("psql")
+    if psql is None:
+        pytest.skip("no psql here to run the script with")
+    where = parse_dsn(databases.bare())["host"]
+    passwords = {
+        "AIRFLOW_DATABASE_PASSWORD": "it's a", "NIGHTDESK_OWNER_PASSWORD": 'b"$x',
+        "NIGHTDESK_WRITER_PASSWORD": "c", "NIGHTDESK_READER_PASSWORD": "d",
+    }  # fmt: skip
+    environ = {
+        "PATH": os.environ["PATH"], "PGHOST": where, "POSTGRES_USER": "postgres",
+        "ROLES_FOLDER": str(PROJECT / "sql" / "roles"), **passwords,
+    }  # fmt: skip
+    for _ in range(2):
+        subprocess.run(["sh", str(PROJECT / "tools/postgres/databases.sh")], env=environ, check=True)
+    with (
+        closing(psycopg2.connect(host=where, user="postgres", dbname="nightdesk")) as conn,
+        conn.cursor() as cur,
+    ):
+        cur.execute(
+            "SELECT r.rolname, r.rolcanlogin, array_agg(g.rolname::text) FROM pg_roles r "
+            "JOIN pg_auth_members m ON m.member = r.oid JOIN pg_roles g ON g.oid = m.roleid "
+            "WHERE r.rolname LIKE 'desk_%' GROUP BY 1, 2 ORDER BY 1"
+        )
+        assert cur.fetchall() == [
+            (f"desk_{name}", True, [f"nightdesk_{name}"]) for name in ("owner", "reader", "writer")
+        ]
+        cur.execute("SELECT has_database_privilege('desk_owner', current_database(), 'CREATE')")
+        assert cur.fetchone() == (True,)
 
 
 def test_compose_makes_the_pools_that_are_lacking_and_keeps_the_others(compose: dict, tmp_path: Path) -> None:

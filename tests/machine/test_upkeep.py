@@ -63,7 +63,10 @@ def test_logs_are_deleted_by_age_and_the_words_say_how_many(
 
 def test_a_part_that_fails_leaves_the_others_and_is_named(home: Home, database: str) -> None:
     done, failed = keep_up(home, {"NIGHTDESK_DATABASE_URL": database})
-    assert set(done) == {"logs", "findings", "data_docs"}
+    assert set(done) == {"logs", "findings", "data_docs", "backup", "integrity", "feeds"}
+    assert [path.suffix for path in sorted((home.state / "backups").iterdir())] == [".dump", ".json"]
+    assert done["integrity"] == "verified: no book"
+    assert done["feeds"] == "sources: none was asked; 0 alerts raised"
     [line] = failed
     assert line.startswith("airflow: where Airflow's tables are is not known")
     assert "NIGHTDESK_AIRFLOW_DATABASE_URL" in line
@@ -145,4 +148,70 @@ def test_a_year_of_airflows_rows_is_cleaned_and_what_is_unfinished_stays(
             print(f"after VACUUM FULL: {(cur.fetchone() or (0,))[0]:.1f} MB")
             cur.execute("SELECT count(*) FROM pg_class WHERE relname LIKE '\\_airflow\\_deleted%'")
             assert cur.fetchone() == (0,)
+        connection.close()
+
+
+#: Rows of every kind that a run leaves, each once of a year ago and once of an hour ago.
+TRACES = """
+INSERT INTO dag_bundle (name, active) VALUES ('b', true) ON CONFLICT DO NOTHING;
+INSERT INTO dag (dag_id, is_paused, is_stale, bundle_name, max_active_tasks, max_consecutive_failed_dag_runs,
+                 has_task_concurrency_limits, timetable_type, partition_mapper_info)
+VALUES ('daily', false, false, 'b', 16, 0, false, '', '{}');
+INSERT INTO dag_run (dag_id, run_id, run_type, state, run_after, logical_date, start_date, end_date,
+                     queued_at, clear_number, log_template_id, updated_at, span_status)
+SELECT 'daily', age, 'scheduled', 'success', t, t, t, t, t, 0, 1, t, 'ended' FROM ages;
+INSERT INTO task_instance (id, task_id, dag_id, run_id, map_index, state, start_date, end_date, try_number,
+                           max_tries, pool, pool_slots, updated_at, span_status)
+SELECT gen_random_uuid(), 'settle', 'daily', age, -1, 'success', t, t, 2, 0, 'default_pool', 1, t, 'ended'
+FROM ages;
+INSERT INTO task_instance_history (task_instance_id, task_id, dag_id, run_id, map_index, state, start_date,
+                                   end_date, try_number, max_tries, pool, pool_slots, updated_at, span_status)
+SELECT gen_random_uuid(), task_id, dag_id, run_id, -1, 'failed', start_date, end_date, 1, 0, 'default_pool',
+       1, start_date, 'ended' FROM task_instance;
+INSERT INTO xcom (dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp)
+SELECT id, 'settle', -1, 'return_value', dag_id, run_id, '{}', start_date FROM dag_run;
+INSERT INTO celery_taskmeta (id, task_id, status, date_done) SELECT n, age, 'SUCCESS', t FROM ages;
+INSERT INTO celery_tasksetmeta (id, taskset_id, date_done) SELECT n, age, t FROM ages;
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_every_kind_of_row_that_a_run_leaves_goes_with_age_those_of_celery_too(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from celery.backends.database.session import ResultModelBase
+    from sqlalchemy import create_engine
+
+    with postgres.ephemeral() as addresses:
+        environ = {**os.environ, "AIRFLOW_HOME": str(home.airflow), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
+        environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = addresses.airflow_sqlalchemy
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, env=environ, check=True, capture_output=True, timeout=900)
+        engine = create_engine(addresses.airflow_sqlalchemy)
+        ResultModelBase.metadata.create_all(engine)
+        engine.dispose()
+        connection = psycopg2.connect(addresses.airflow)
+        connection.autocommit = True
+        names = (
+            "dag_run",
+            "task_instance",
+            "task_instance_history",
+            "xcom",
+            "celery_taskmeta",
+            "celery_tasksetmeta",
+        )
+        with connection.cursor() as cur:
+            cur.execute(
+                "CREATE TEMPORARY TABLE ages AS SELECT n, age, now() - ago AS t FROM (VALUES "
+                "(1, 'old', interval '1 year'), (2, 'new', interval '1 hour')) AS given (n, age, ago)"
+            )
+            cur.execute(TRACES)
+        monkeypatch.setenv("AIRFLOW_HOME", str(home.airflow))
+        said = clean_airflow(home, {"NIGHTDESK_AIRFLOW_DATABASE_URL": addresses.airflow})
+        with connection.cursor() as cur:
+            for name in names:
+                assert f"{name} 1" in said
+                cur.execute(f"SELECT count(*) FROM {name}")
+                assert cur.fetchone() == (1,), name
         connection.close()

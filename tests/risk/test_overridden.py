@@ -151,6 +151,14 @@ def test_a_verdict_says_who_since_when_until_when_and_why() -> None:
     )
 
 
+def test_a_contract_counts_with_what_a_unit_of_it_moves() -> None:
+    fact = said(kind="max_size", size=0.05, reduces=True)
+    options = situation(by_hand=limits_by_hand((fact,), SYMBOLS), multiplier=np.array([100.0, 1.0, 1.0]))
+    for wanted, held, left_over in ((3.0, 0.0, 0.0), (-3.0, 0.0, 0.0), (0.0, -2.0, 0.0), (-2.0, -2.0, 0.0)):
+        passage = pass_gate(make_rules({}), np.array([wanted, 0, 0]), np.array([held, 0, 0]), options)
+        assert passage.quantity[0] == left_over, "a contract is a tenth of the book"
+
+
 def test_where_nobody_limits_anything_the_gate_is_not_asked() -> None:
     assert limits_by_hand((), SYMBOLS) is None
     assert limits_by_hand((said("GONE"),), SYMBOLS) is None

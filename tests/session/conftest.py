@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from tests.conftest import Databases
@@ -50,6 +51,13 @@ def hourly_desk(
     check_quickly(monkeypatch)
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     return HourlyDesk(new_database(), tmp_path / "hourly")
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder for servers: those of pytest are closed to others, also by a pytest that begins meanwhile."""
+    with TemporaryDirectory(prefix="nightdesk-test-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

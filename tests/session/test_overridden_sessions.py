@@ -6,6 +6,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from tests.conftest import open_connection
+from tests.hourly import HOURLY
+from tests.session.hourly_desk import HourlyDesk, at
 from tests.session.kept_desk import DeskAfter
 from tests.session.small_desk import SmallDesk, session
 
@@ -15,6 +18,7 @@ from nightdesk.operations.book_concerns import concerns_of
 from nightdesk.operations.override import LONGEST, end_override, state_override
 from nightdesk.operations.trace import trace
 from nightdesk.session.report import session_report
+from nightdesk.session.risk_state import session_overrides
 from nightdesk.store.override_rows import standing_overrides, stated_overrides
 
 
@@ -233,6 +237,27 @@ def test_one_that_is_said_while_the_orders_are_out_counts_from_the_decision_afte
     assert f"counts from the decision of {session(1)} on" in told
     assert "under way" not in told
     assert stored(desk)[0][2] == session(1)
+
+
+def test_within_a_session_it_counts_from_the_next_hour_on(hourly_desk: HourlyDesk) -> None:
+    book, by = load_book(hourly_desk.book), {"by": "ann", "reason": "drill"}
+    hourly_desk.run(0)
+    with open_connection(hourly_desk.url) as conn:
+        told = state_override(conn, book, "close-only", until=HOURLY.session_of(at(0)), **by)
+        assert f"counts from the decision of {HOURLY.name_of(at(1))} on" in told
+        hourly_desk.run(1)
+        (fact,) = standing_overrides(conn, book.name, HOURLY.session_of(at(0)))
+        assert fact.begins == at(1)
+        assert fact.since == HOURLY.session_of(at(0))
+        with hourly_desk.at(0) as earlier, hourly_desk.at(1) as later:
+            assert session_overrides(earlier) == ()
+            assert session_overrides(later) == (fact,)
+        end_override(conn, book, **by)
+        with hourly_desk.at(1) as later:
+            assert [one.number for one in session_overrides(later)] == [fact.number]
+    hourly_desk.run(2)
+    with hourly_desk.at(2) as after:
+        assert session_overrides(after) == ()
 
 
 def test_a_secret_in_a_reason_is_hidden_and_lines_are_joined(

@@ -26,6 +26,8 @@ BLUE: Colour = (47, 120, 220)
 RED: Colour = (214, 76, 70)
 _GREY: Colour = (128, 136, 148)
 _FAINT, _AREA = 0.45, 0.14
+#: Steps from nothing to the full colour: half of a palette.
+_SHADES = 128
 
 
 def line_png(
@@ -60,11 +62,14 @@ def line_png(
     down = np.arange(HEIGHT)[:, None]
     inside = (down <= place) & (down >= MARGIN) if hanging else (down >= place) & (down <= MARGIN + reach)
     inside &= (np.arange(WIDTH) >= x[0]) & (np.arange(WIDTH) <= x[-1])
-    grid = np.zeros((HEIGHT, WIDTH))
-    at = np.round(MARGIN + reach * np.arange(rows) / (rows - 1)).astype(int)
-    grid[at] = _FAINT
-    layers = ((grid, _GREY), (inside * _AREA, colour), (_stroke(x, y), colour))
-    return _encoded(_blended(layers))
+    grid = np.zeros((HEIGHT, 1), bool)
+    grid[np.round(MARGIN + reach * np.arange(rows) / (rows - 1)).astype(int)] = True
+    stroke = _stroke(x, y)
+    # The line lies over the grid, the grid over the area.
+    opacity = np.where(grid & (stroke < _FAINT), _FAINT, stroke + _AREA * inside * (1.0 - stroke))
+    shades = np.round(opacity * (_SHADES - 1)).astype(np.uint8)
+    shades[grid & (stroke < _FAINT)] += _SHADES
+    return _encoded(shades, colour)
 
 
 def _stroke(x: Floats, y: Floats) -> Floats:
@@ -83,25 +88,18 @@ def _stroke(x: Floats, y: Floats) -> Floats:
     return np.clip(LINE_WIDTH / 2 + 0.5 - nearest, 0.0, 1.0)
 
 
-def _blended(layers: Sequence[tuple[Floats, Colour]]) -> NDArray[np.uint8]:
-    """Layers one above the other as pixels of red, green, blue and opacity (Porter and Duff 1984, "over")."""
-    opacity: Floats = np.zeros((HEIGHT, WIDTH))
-    light: Floats = np.zeros((HEIGHT, WIDTH, 3))
-    for cover, colour in layers:
-        light = light * (1.0 - cover)[..., None] + cover[..., None] * np.array(colour, dtype=float)
-        opacity = cover + opacity * (1.0 - cover)
-    shown = np.divide(light, opacity[..., None], out=np.zeros_like(light), where=opacity[..., None] > 0)
-    pixels = np.concatenate([shown, opacity[..., None] * 255.0], axis=2)
-    whole: NDArray[np.uint8] = np.round(pixels).astype(np.uint8)
-    return whole
-
-
-def _encoded(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels of shape (height, width, 4) as PNG (ISO/IEC 15948: 8 bits, truecolour with alpha, no filter)."""
-    height, width = pixels.shape[:2]
-    lines = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, width * 4)], axis=1)
-    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes(), 9)), (b"IEND", b""))
+def _encoded(shades: NDArray[np.uint8], colour: Colour) -> bytes:
+    """Shades of a colour, and from `_SHADES` on of grey, as PNG (ISO/IEC 15948: palette, no filter)."""
+    height, width = shades.shape
+    lines = np.concatenate([np.zeros((height, 1), np.uint8), shades], axis=1)
+    see_through = bytes(round(255 * one / (_SHADES - 1)) for one in range(_SHADES))
+    parts = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", bytes(colour) * _SHADES + bytes(_GREY) * _SHADES),
+        (b"tRNS", see_through * 2),
+        (b"IDAT", zlib.compress(lines.tobytes())),
+        (b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in parts)
 
 

@@ -27,7 +27,7 @@ MOST_BYTES = 96_000
 #: How many positions, lines of another table and characters of a reason are shown: the first with which a
 #: mail fits. Reasons are shortened first, positions last.
 _FITS = (
-    *((100, 40, 280), (100, 40, 140), (100, 25, 120), (100, 15, 100), (100, 8, 80)),
+    *((100, 40, 280), (100, 40, 140), (100, 30, 100), (100, 20, 100), (100, 12, 80), (100, 8, 80)),
     *((50, 8, 80), (25, 5, 60), (10, 3, 40)),
 )
 

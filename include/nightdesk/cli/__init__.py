@@ -14,6 +14,7 @@ from nightdesk.cli import (
     alert_commands,
     backfill_commands,
     backtest_commands,
+    backup_commands,
     book_commands,
     broker_commands,
     contract_commands,
@@ -39,6 +40,7 @@ from nightdesk.cli import (
     tax_commands,
     trace_commands,
     upkeep_commands,
+    user_commands,
 )
 from nightdesk.cli.app import app, refusal
 from nightdesk.core.errors import NightdeskError
@@ -50,6 +52,7 @@ __all__ = [
     "app",
     "backfill_commands",
     "backtest_commands",
+    "backup_commands",
     "book_commands",
     "broker_commands",
     "contract_commands",
@@ -76,6 +79,7 @@ __all__ = [
     "tax_commands",
     "trace_commands",
     "upkeep_commands",
+    "user_commands",
 ]
 
 

@@ -154,6 +154,7 @@ def _look(conn: Connection) -> None:
     """Raise what the sweep of the DAG raises without asking Airflow."""
     import os
 
+    from nightdesk.operations.backup_concerns import tell_backups
     from nightdesk.operations.fileless import tell_fileless
     from nightdesk.operations.task_retries import tell_through
     from nightdesk.operations.watchdog import tell_late, tell_missing
@@ -166,6 +167,7 @@ def _look(conn: Connection) -> None:
     tell_through(conn)
     tell_feeds(conn)
     tell_fileless(conn, root)
+    tell_backups(conn)
 
 
 def _deliver(conn: Connection) -> dict[str, Any]:

@@ -16,8 +16,10 @@ ORDER = (
         "up",
         "down",
         "health",
+        "worker",
         "airflow",
         "db",
+        "users",
         "books",
         "plug-ins",
         "feeds",
@@ -45,7 +47,7 @@ ORDER = (
         "transfer",
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
-    *("export", "upkeep", "data-docs"),
+    *("export", "upkeep", "backup", "backups", "restore", "drill", "data-docs"),
     "metrics",
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +28,7 @@ def database() -> Iterator[Connection]:
     """
     import os
 
+    from nightdesk.core.errors import Refused
     from nightdesk.machine import postgres
     from nightdesk.store.connection import connect
     from nightdesk.store.migrations import check_schema, migrate
@@ -35,10 +36,13 @@ def database() -> Iterator[Connection]:
     own = bool(os.environ.get(postgres.DATABASE_VARIABLE))
     conn = connect(postgres.database_url())
     try:
-        if own:
+        try:
             check_schema(conn)
-        else:
-            migrate(conn)
+        except Refused:
+            if own:
+                raise
+            with closing(connect(postgres.owner_url())) as owner:
+                migrate(owner)
         yield conn
     finally:
         conn.close()
@@ -181,35 +185,62 @@ def stop(json: Json = False) -> None:
     )
 
 
-@db.command("url", epilog=example('psql "$(nightdesk db url)"'))
-def url(json: Json = False) -> None:
+@db.command("url", epilog=example('psql "$(nightdesk db url)"', "nightdesk db url --role reader"))
+def url(
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="owner (migrates), writer (runs the desk) or reader (looks).")
+    ] = "writer",
+    json: Json = False,
+) -> None:
     """Print the database's address, password included.
 
-    For psql and other clients.
+    For psql and other clients. Where a role has no user of its own, it is the desk's.
     """
+    from nightdesk.core.errors import BadRequest
     from nightdesk.machine import postgres
 
-    address = postgres.database_url()
+    postgres.database_url()  # a server of the desk's own is started
+    found = postgres.addresses()
+    known = {"owner": found.owner, "writer": found.nightdesk, "reader": found.reader}
+    if role not in known:
+        raise BadRequest(f"--role {role}: expected one of {', '.join(known)}")
+    address = known[role] or found.nightdesk
     show({"url": address}, as_json=json, text=lambda: [address])
+
+
+@db.command("roles", epilog=example("nightdesk db roles", "nightdesk db roles | psql ..."))
+def roles(json: Json = False) -> None:
+    """Print the statements that set up the owner's, writer's and reader's roles.
+
+    For an administrator of the database, where who migrates may not make roles. Nothing is asked or changed.
+    """
+    from nightdesk.store.roles import statements
+
+    text = statements()
+    show({"statements": text}, as_json=json, text=lambda: text.splitlines())
 
 
 @db.command("migrate", epilog=example("nightdesk db migrate"))
 def migrate(json: Json = False) -> None:
-    """Bring the schema up to date, and make this code the desk's.
+    """Bring the schema up to date, and the rights of the database's roles; make this code the desk's.
 
-    Applied migrations are left alone; workers of older code are refused from then on.
+    Applied migrations are left alone; workers of older code are refused from then on. It logs in as the
+    owner: NIGHTDESK_OWNER_DATABASE_URL, where that is set.
     """
     from nightdesk.machine import postgres
     from nightdesk.store.code_rows import announce_code
     from nightdesk.store.connection import connect
     from nightdesk.store.migrations import migrate as apply
+    from nightdesk.store.roles import lacking_roles
     from nightdesk.version import code_version
 
-    conn = connect(postgres.database_url())
-    try:
-        applied = apply(conn)
+    with closing(connect(postgres.owner_url())) as conn:
+        applied, lacking = apply(conn), lacking_roles(conn)
         announce_code(conn, code_version())
-    finally:
-        conn.close()
     lines = [f"applied {name}" for name in applied] or ["the schema is up to date"]
-    show({"applied": list(applied)}, as_json=json, text=lambda: lines)
+    if lacking:
+        lines.append(
+            f"the roles {', '.join(lacking)} are not there, and this user may not make them: one user does "
+            "all. `nightdesk db roles` prints what an administrator of the database runs"
+        )
+    show({"applied": list(applied), "lacking_roles": list(lacking)}, as_json=json, text=lambda: lines)

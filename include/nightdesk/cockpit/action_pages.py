@@ -14,9 +14,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from nightdesk.cockpit.actions import ACTIONS, ALL, Action, Asked
 from nightdesk.cockpit.form_values import Field, read_form
 from nightdesk.cockpit.guards import Guards, Visitor
+from nightdesk.cockpit.person_actions import ACTIONS, ALL, ActionRequest, PersonAction
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen, books_folder, read_shelf
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.core.masking import mask
@@ -39,7 +39,7 @@ STATUS = {"done": 200, "refused": 409, "failed": 500, "begun": 409}
 class ActionsView:
     """The actions that there are, and what was done last."""
 
-    actions: tuple[Action, ...]
+    actions: tuple[PersonAction, ...]
     may_act: bool
     done: tuple[Mapping[str, Any], ...]
     older: str
@@ -50,7 +50,7 @@ class ActionsView:
 class FormView:
     """One form: what stands in its fields already, and the number that makes it act once."""
 
-    action: Action
+    action: PersonAction
     fields: tuple[tuple[Field, str], ...]
     books: tuple[str, ...]
     request: str
@@ -98,7 +98,7 @@ def actions_view(screen: Screen, book: str, before: str) -> ActionsView:
     return ActionsView(ALL, screen.visitor.may_act(book), tuple(done), older, before)
 
 
-def form_view(screen: Screen, action: Action, given: Mapping[str, str]) -> FormView:
+def form_view(screen: Screen, action: PersonAction, given: Mapping[str, str]) -> FormView:
     """A form with what the address has put into it; what its fields do not take is left out."""
     fields = tuple((one, given.get(one.name, "")[: one.longest]) for one in action.form)
     may_act = screen.visitor.may_act(given.get("book", "") if action.scope == "book" else "")
@@ -106,7 +106,7 @@ def form_view(screen: Screen, action: Action, given: Mapping[str, str]) -> FormV
 
 
 def perform(
-    action: Action, sent: Mapping[str, str], visitor: Visitor, guards: Guards
+    action: PersonAction, sent: Mapping[str, str], visitor: Visitor, guards: Guards
 ) -> tuple[State, str, int]:
     """Do an action once, and keep who asked for it and what became of it.
 
@@ -144,7 +144,7 @@ def perform(
 
 
 def _tried(
-    action: Action,
+    action: PersonAction,
     given: Mapping[str, str],
     visitor: Visitor,
     guards: Guards,
@@ -162,7 +162,7 @@ def _tried(
             return "refused", f"You may not act on {about[:80] or 'the desk'}: ask who runs it.", 403
         values = read_form(action.form, given, seen)
         books = {name: book for name, book in shelf.books.items() if visitor.may_see(name)}
-        asked = Asked(conn, values, visitor.name, books, environ, lacking, guards.start_run)
+        asked = ActionRequest(conn, values, visitor.name, books, environ, lacking, guards.start_run)
         words = action.run(asked)
         return "done", mask(words, environ), STATUS["done"]
     except Refused as error:
@@ -176,7 +176,7 @@ def _tried(
         return "failed", words, STATUS["failed"]
 
 
-def _sent_before(known: Mapping[str, Any], action: Action, visitor: Visitor) -> tuple[State, str, int]:
+def _sent_before(known: Mapping[str, Any], action: PersonAction, visitor: Visitor) -> tuple[State, str, int]:
     """What is told of a form that was sent before."""
     if (known["action"], known["who"]) != (action.name, visitor.name):
         return "refused", "This form was sent by somebody else, or for something else: open it again.", 409
@@ -203,7 +203,7 @@ def _started(conn: Connection) -> tuple[str, ...]:
     return tuple(one.book for one in started_books(conn))
 
 
-def _action(name: str) -> Action:
+def _action(name: str) -> PersonAction:
     if name not in ACTIONS:
         raise HTTPException(404, f"There is no action {name[:60]!r}: there are {', '.join(ACTIONS)}.")
     return ACTIONS[name]

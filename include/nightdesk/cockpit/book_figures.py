@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from nightdesk.cockpit.charts import Band, LineChart, Series
+from nightdesk.cockpit.charts import ChartBand, LineChart, Series
 from nightdesk.risk.moves import in_short
 from nightdesk.store.cockpit_book_rows import BookPoint, book_history
 from nightdesk.store.risk_report_rows import read_risk_report
@@ -177,12 +177,12 @@ def drawdown_chart(
     )
 
 
-def level_bands(levels: Levels) -> tuple[Band, ...]:
+def level_bands(levels: Levels) -> tuple[ChartBand, ...]:
     """Where each drawdown level holds, as ranges below zero; the deepest one reaches to a loss of all."""
     known = levels.beyond(0)
     ends = [at for _, at in known[1:]] + [1.0]
     return tuple(
-        Band(-end, -at, f"level {number} from {at:.0%}", "loss" if number == known[-1][0] else "warn")
+        ChartBand(-end, -at, f"level {number} from {at:.0%}", "loss" if number == known[-1][0] else "warn")
         for (number, at), end in zip(known, ends, strict=True)
     )
 

@@ -40,7 +40,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Band:
+class ChartBand:
     """A shaded range of values over the whole width, with its words, such as a drawdown level's."""
 
     low: float
@@ -74,7 +74,7 @@ class LineChart:
     sessions: Sequence[date]
     series: tuple[Series, ...]
     unit: Unit = "number"
-    bands: tuple[Band, ...] = ()
+    bands: tuple[ChartBand, ...] = ()
     links: str = ""
     height: int = 240
     legend: bool = True
@@ -137,7 +137,7 @@ class Candle:
 
 
 @dataclass(frozen=True)
-class Mark:
+class ChartMark:
     """What happened in a session, drawn at its candle: `words` stand on hover and in the table below."""
 
     session: date
@@ -153,7 +153,7 @@ class CandleChart:
     name: str
     title: str
     candles: Sequence[Candle]
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[ChartMark, ...] = ()
     lines: tuple[Series, ...] = ()
 
     @property

@@ -36,7 +36,7 @@ TONES = {"open circuit": "loss", "degraded": "warn", "healthy": "gain"}
 
 
 @dataclass(frozen=True)
-class SourceLine:
+class SourceStanding:
     """A source: its status in a word with the tone of it, the circuit, and what it last did."""
 
     source: str
@@ -48,6 +48,7 @@ class SourceLine:
     last_failure: datetime | None
     last_error: str
     silent_for: timedelta | None
+    answer_took: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class DataView:
         What the newest decision of each book holds back, the longest first.
     findings : list of dict
         What it was warned of or stopped by.
-    sources : tuple of SourceLine
+    sources : tuple of SourceStanding
         The gravest first.
     asked : tuple of (book, kind, words)
         Which sources each readable book asks, in order.
@@ -77,7 +78,7 @@ class DataView:
     book: str
     open: tuple[OpenQuarantine, ...]
     findings: list[dict[str, Any]]
-    sources: tuple[SourceLine, ...]
+    sources: tuple[SourceStanding, ...]
     asked: tuple[tuple[str, str, str], ...]
     ingests: tuple[IngestRow, ...]
     left_out: tuple[tuple[dict[str, Any], str], ...]
@@ -133,13 +134,13 @@ def _instant(text: str) -> datetime:
     return found
 
 
-def _sources(conn: Connection) -> Iterator[SourceLine]:
+def _sources(conn: Connection) -> Iterator[SourceStanding]:
     """Every source that was ever asked, the gravest first."""
     moment = now(conn)
     for row in feed_standings(conn):
         half = row["opened_at"] is not None
         answered = row["last_success"]
-        yield SourceLine(
+        yield SourceStanding(
             source=row["source"],
             status=row["status"],
             tone=TONES[row["status"]],
@@ -149,6 +150,7 @@ def _sources(conn: Connection) -> Iterator[SourceLine]:
             last_failure=row["last_failure"],
             last_error=row["last_error"] or "",
             silent_for=None if answered is None else moment - answered,
+            answer_took=None if row["answer_seconds"] is None else timedelta(seconds=row["answer_seconds"]),
         )
 
 

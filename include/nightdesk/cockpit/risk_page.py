@@ -31,7 +31,7 @@ STEPS = 5
 
 
 @dataclass(frozen=True)
-class Correlation:
+class CorrelationCell:
     """One cell of the table of correlations: its figure, and the class of its colour."""
 
     text: str
@@ -82,7 +82,7 @@ class RiskView:
         return "books", self.known.name, "risk"
 
     @property
-    def heat(self) -> tuple[tuple[str, tuple[Correlation, ...]], ...]:
+    def heat(self) -> tuple[tuple[str, tuple[CorrelationCell, ...]], ...]:
         """The correlations, a row a symbol; empty with fewer than two positions."""
         if self.section is None or len(self.section.report.picture.symbols) < 2:
             return ()
@@ -104,15 +104,15 @@ class RiskView:
         return "" if self.section is None else pair_words(self.section.report.picture.lowest)
 
 
-def correlation_cell(value: float, *, same: bool) -> Correlation:
+def correlation_cell(value: float, *, same: bool) -> CorrelationCell:
     """A correlation with its colour; nothing on the diagonal, a dash where it is not known."""
     if same:
-        return Correlation("", "")
+        return CorrelationCell("", "")
     if math.isnan(value):
-        return Correlation(figures.NOTHING, "")
+        return CorrelationCell(figures.NOTHING, "")
     step = min(STEPS, math.ceil(abs(value) * STEPS))
     tone = f"{'together' if value > 0 else 'apart'}{step}" if step else ""
-    return Correlation(figures.number(value), tone)
+    return CorrelationCell(figures.number(value), tone)
 
 
 @router.get("/books/{book}/risk")

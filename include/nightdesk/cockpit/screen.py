@@ -196,7 +196,7 @@ def open_screen(
 
 
 def a_screen(request: Request) -> Iterator[Screen]:
-    """The screen of a request whose visitor was let in (`app.make_app` sees to that)."""
+    """The screen of a request whose visitor was let in (`web_app.make_app` sees to that)."""
     book = request.path_params.get("book") or request.query_params.get("book") or ""
     visitor: Visitor = request.state.visitor
     if not visitor.may_see(book):

@@ -42,7 +42,7 @@ class ListedBook:
 
 
 @dataclass(frozen=True)
-class VersionLine:
+class DecidedVersion:
     """A version that decided, and the keys in which it differs from the one before; `more` counts others.
 
     `known` is False where one of the two was decided before the desk kept what books say.
@@ -69,7 +69,7 @@ class BookSettings:
         Whether they are those that the newest decision used, as its file cannot be read.
     pending : tuple of str
         Keys in which the file differs from what decided last; the next decision goes by the file.
-    versions : tuple of VersionLine
+    versions : tuple of DecidedVersion
         The newest first.
     dag : str
         Address of the DAG that decides; empty where the file cannot be read.
@@ -82,7 +82,7 @@ class BookSettings:
     refusal: str
     from_store: bool
     pending: tuple[str, ...]
-    versions: tuple[VersionLine, ...]
+    versions: tuple[DecidedVersion, ...]
     dag: str
 
 
@@ -181,7 +181,7 @@ def _stored(screen: Screen, name: str) -> Book | None:
 
 def _versions(
     spans: tuple[ConfigurationSpan, ...], said: Mapping[str, Mapping[str, object]]
-) -> tuple[VersionLine, ...]:
+) -> tuple[DecidedVersion, ...]:
     lines = []
     for n, one in enumerate(spans[:VERSIONS_SHOWN]):
         older = spans[n + 1] if n + 1 < len(spans) else None
@@ -189,7 +189,7 @@ def _versions(
         known = older is None or (now is not None and before is not None)
         keys = _keys(before, now) if older is not None and known else ()
         lines.append(
-            VersionLine(one, keys[:KEYS_SHOWN], max(0, len(keys) - KEYS_SHOWN), known, older is None)
+            DecidedVersion(one, keys[:KEYS_SHOWN], max(0, len(keys) - KEYS_SHOWN), known, older is None)
         )
     return tuple(lines)
 

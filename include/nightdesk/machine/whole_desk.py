@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 FIRST_SESSIONS = {"daily": 5, "hourly": 2}
 #: So many of a book's newest decisions are shown.
 DECISIONS_SHOWN = 5
-#: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted.
-DESK_DAGS = ("alerts", "fills", "upkeep")
+#: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted,
+#: the database copied, and a copy restored for a rehearsal.
+DESK_DAGS = ("alerts", "fills", "upkeep", "drill")
 #: All books are waited for so long; the second call of two waits as long for the first.
 DECISION_TIMEOUT_SECONDS = 1800.0
 POLL_SECONDS = 1.0
@@ -273,7 +274,7 @@ def _prepare_database(home: Home) -> Addresses:
 
     note("PostgreSQL")
     addresses = postgres.start(home)
-    with closing(connect(addresses.nightdesk)) as conn:
+    with closing(connect(addresses.owner or addresses.nightdesk)) as conn:
         applied = migrate(conn)
         announce_code(conn, code_version())
     note(f"Nightdesk's schema: {len(applied)} migrations applied" if applied else "Nightdesk's schema")

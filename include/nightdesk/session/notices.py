@@ -40,6 +40,7 @@ _HEADINGS: dict[Kind, str] = {
     "dispute": "position in dispute",
     "book_file": "its file is gone or wrong",
     "bundle": "a bundle is uneven",
+    "backup": "backups fail",
 }
 
 #: A key that names many subjects is shortened to its hash beyond so many characters.

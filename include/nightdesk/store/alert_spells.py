@@ -13,7 +13,7 @@ from nightdesk.store.rows import read_row, read_rows
 
 Kind = Literal[
     "quarantine", "no_bar", "reference", "feed", "late_data", "limit", "band", "retry", "dispute",
-    "book_file", "bundle",
+    "book_file", "bundle", "backup",
 ]  # fmt: skip
 
 

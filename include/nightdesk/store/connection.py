@@ -13,6 +13,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.store.ahead import Answers, NamedQuery, came_with, together
 from nightdesk.store.db import DATABASE_VARIABLE, Connection, address, one
 from nightdesk.store.faults import failed_connection
+from nightdesk.store.tls import check_tls
 
 CONNECT_TIMEOUT_SECONDS = 5
 
@@ -83,7 +84,8 @@ def connect(
         schema is another one.
     """
     checked = url is None if checked is None else checked
-    return _open(_named(url, environ, DATABASE_VARIABLE), DATABASE_VARIABLE, _SET_UP, checked, ahead)
+    named = _named(url, environ, DATABASE_VARIABLE)
+    return _open(named, DATABASE_VARIABLE, environ, _SET_UP, checked, ahead)
 
 
 def connect_reader(environ: Mapping[str, str] | None = None) -> Connection:
@@ -106,7 +108,8 @@ def connect_reader(environ: Mapping[str, str] | None = None) -> Connection:
     """
     environ = os.environ if environ is None else environ
     variable = READER_VARIABLE if environ.get(READER_VARIABLE) else DATABASE_VARIABLE
-    return _open(_named(None, environ, variable), variable, f"{_SET_UP}; {_READ_ONLY}", True, ())
+    named = _named(None, environ, variable)
+    return _open(named, variable, environ, f"{_SET_UP}; {_READ_ONLY}", True, ())
 
 
 def _named(url: str | None, environ: Mapping[str, str] | None, variable: str) -> str:
@@ -121,7 +124,14 @@ def _named(url: str | None, environ: Mapping[str, str] | None, variable: str) ->
     return url
 
 
-def _open(url: str, variable: str, set_up: str, checked: bool, ahead: Iterable[NamedQuery]) -> Connection:
+def _open(
+    url: str,
+    variable: str,
+    environ: Mapping[str, str] | None,
+    set_up: str,
+    checked: bool,
+    ahead: Iterable[NamedQuery],
+) -> Connection:
     """Open the address that `variable` names, run `set_up` on it and, when `checked`, check its schema."""
     shown = address(url)
     if shown is None:
@@ -129,6 +139,7 @@ def _open(url: str, variable: str, set_up: str, checked: bool, ahead: Iterable[N
             f"{variable} is not an address of PostgreSQL: expected "
             "postgresql://user:password@host:port/database, with special characters percent-encoded"
         )
+    check_tls(url, variable, environ)
     try:
         conn: Connection = psycopg2.connect(
             url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="nightdesk", **_KEEPALIVE

@@ -248,7 +248,11 @@ def _undo(conn: Connection, statement: str) -> None:
     # A connection that was lost has nothing to undo, and what broke it is the fault to be told.
     try:
         _execute(conn, statement)
-    except (psycopg2.OperationalError, psycopg2.InterfaceError):
+    except psycopg2.Error as error:
+        # Of a server that is gone the driver may say so by the class of all its errors, then without a code.
+        lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or error.pgcode is None
+        if not lost:
+            raise
         conn.close()
 
 

@@ -18,6 +18,13 @@ _FINAL = (
     "permission denied",
     "no password",
 )
+#: What libpq says of a server that does not encrypt, or whose certificate is not the one that was asked for.
+_UNTRUSTED = (
+    "does not support SSL",
+    "certificate verify failed",
+    "does not match host name",
+    "root certificate file",
+)
 _FULL = ("too many c", "remaining connection slots")
 
 #: Faults of a statement that mean more than that it did not finish.
@@ -31,7 +38,13 @@ _MEANINGS: tuple[tuple[type[psycopg2.Error], type[NightdeskError], str], ...] = 
     (
         errors.InsufficientPrivilege,
         Refused,
-        "does not allow its user to do that. Grant it, or name another user",
+        "does not allow its user to do that. Grant it, or name another user "
+        "(docs/security.md says what owner, writer and reader may)",
+    ),
+    (
+        errors.ObjectNotInPrerequisiteState,
+        Refused,
+        "keeps what it holds, whoever asks: what was sent, booked and sealed is not rewritten",
     ),
     (errors.DiskFull, Transient, "has no room on its disk: nothing was written. Make room, then try again"),
     (
@@ -61,6 +74,12 @@ def failed_connection(error: psycopg2.Error, where: str, name_of_address: str) -
         The variable that names it.
     """
     reason = first_line(error)
+    if any(words in str(error) for words in _UNTRUSTED):
+        why = next(line for line in str(error).splitlines() if any(words in line for words in _UNTRUSTED))
+        return Refused(
+            f"PostgreSQL at {where} is not trusted: {why.strip()}. Nothing was sent to it. Correct sslmode, "
+            f"sslrootcert or the host in {name_of_address}, or give the server a certificate for that name"
+        )
     if "FATAL:" not in reason:
         return Transient(
             f"PostgreSQL at {where} cannot be reached: {reason}. "

@@ -12,6 +12,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.store.closes import give_closes
 from nightdesk.store.db import Connection, cursor, lock_key, named_lock, sql_folder, transaction
 from nightdesk.store.queries import query
+from nightdesk.store.roles import as_owner, give_rights
 from nightdesk.store.rows import forget_primary_keys
 
 #: It names decisions by their instants: of sessions without a run only the calendars know the close.
@@ -32,7 +33,7 @@ COMMENT ON COLUMN nightdesk.migrations.applied_at IS 'When it was applied, UTC';
 
 
 def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
-    """Bring the schema up to date; two at once are harmless, the second finds nothing to do.
+    """Bring the schema up to date, and the rights of its roles; two at once are harmless.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
     """
     files = _files(folder)
     sums = _sums(files)
-    with named_lock(conn, lock_key("migrations")), cursor(conn) as cur:
+    with named_lock(conn, lock_key("migrations")), as_owner(conn), cursor(conn) as cur:
         applied = _applied(conn)
         _check_applied(sums, applied)
         pending = tuple(files)[len(applied) :]
@@ -70,6 +71,8 @@ def migrate(conn: Connection, folder: Path | None = None) -> tuple[str, ...]:
                 cur.execute(
                     "INSERT INTO nightdesk.migrations (name, checksum) VALUES (%s, %s)", (name, sums[name])
                 )
+        if files.keys() >= _files(None).keys():  # rights are of all tables, so not of a schema half-way
+            give_rights(conn)
     if pending:
         forget_primary_keys(conn)
     return pending
@@ -103,6 +106,16 @@ def check_applied(applied: Mapping[str, str], folder: Path | None = None) -> Non
             f"the database lacks {len(lacking)} of the desk's migrations, {lacking[0]} first: "
             "bring its schema up to date with `nightdesk db migrate`, as a user who may"
         )
+
+
+def applied_names(conn: Connection) -> tuple[str, ...]:
+    """Names of the applied migrations, in their order; none where there is no schema."""
+    return tuple(_applied(conn))
+
+
+def known_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the migrations of this code, in their order; default: the project's ``sql/migrations``."""
+    return tuple(_files(folder))
 
 
 def _files(folder: Path | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from tests.cockpit.conftest import Door
 from tests.cockpit.decided_desk import DECIDED, SMALL, TWOFOLD, DecidedDesk, session
 from tests.conftest import Databases, open_connection
 
-from nightdesk.cockpit.actions import ALL
+from nightdesk.cockpit.person_actions import ALL
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.message_rows import raise_alert
 

@@ -25,7 +25,7 @@ WAIT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class ActionRequest:
     """An action that somebody asks for.
 
     Parameters
@@ -75,7 +75,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Action:
+class PersonAction:
     """One thing that a person may do.
 
     Parameters
@@ -100,7 +100,7 @@ class Action:
     title: str
     what: str
     fields: tuple[Field, ...]
-    run: Callable[[Asked], str]
+    run: Callable[[ActionRequest], str]
     scope: Literal["book", "desk"] = "book"
     danger: bool = False
     without_store: bool = False
@@ -118,7 +118,7 @@ ANY_SYMBOL = Field("symbol", "Symbol", required=False, help="Empty: the whole bo
 LIMITS, EVERY_KIND = ("close-only", "no-new-entries", "max-size"), "all of them"
 
 
-def _kill(asked: Asked) -> str:
+def _kill(asked: ActionRequest) -> str:
     from nightdesk.operations.kill_switch import kill
 
     book = asked.values.text("book")
@@ -139,7 +139,7 @@ def _kill(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _resume(asked: Asked) -> str:
+def _resume(asked: ActionRequest) -> str:
     from nightdesk.operations.resume import resume
 
     book, what = asked.values.text("book"), asked.values.text("what")
@@ -163,7 +163,7 @@ def _resume(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _level(asked: Asked) -> str:
+def _level(asked: ActionRequest) -> str:
     from nightdesk.operations.set_level import set_level
 
     book, level = asked.book(), int(asked.values.text("level"))
@@ -171,7 +171,7 @@ def _level(asked: Asked) -> str:
     return f"{book.name} goes to drawdown level {level} in the decision of {fact.session}."
 
 
-def _limit(asked: Asked) -> str:
+def _limit(asked: ActionRequest) -> str:
     from nightdesk.operations.override import state_override
 
     values = asked.values
@@ -188,7 +188,7 @@ def _limit(asked: Asked) -> str:
     )
 
 
-def _end_limit(asked: Asked) -> str:
+def _end_limit(asked: ActionRequest) -> str:
     from nightdesk.operations.override import end_override
 
     kind = asked.values.text("kind")
@@ -202,7 +202,7 @@ def _end_limit(asked: Asked) -> str:
     )
 
 
-def _backtest(asked: Asked) -> str:
+def _backtest(asked: ActionRequest) -> str:
     from nightdesk.session.book_dags import dag_id_of
 
     if asked.start_run is None:
@@ -218,7 +218,7 @@ def _backtest(asked: Asked) -> str:
     return f"The backtest of {book} from {first} to {last} is begun as {run}; its result joins the backtests."
 
 
-def _acknowledge(asked: Asked) -> str:
+def _acknowledge(asked: ActionRequest) -> str:
     from nightdesk.store.delivery_rows import acknowledge
 
     row = acknowledge(asked.store, asked.values.whole("alert"), asked.who)
@@ -228,7 +228,7 @@ def _acknowledge(asked: Asked) -> str:
     return f"Alert {row['alert_id']} is acknowledged: {row['subject']}."
 
 
-def _accept(asked: Asked) -> str:
+def _accept(asked: ActionRequest) -> str:
     from nightdesk.operations.accept import accept
 
     book, symbol, session = asked.book(), asked.values.text("symbol"), asked.values.day("session")
@@ -240,7 +240,7 @@ def _accept(asked: Asked) -> str:
     return f"{symbol} is accepted at {done.price:g} of {session}, for every book, from the next ingest on."
 
 
-def _state(asked: Asked) -> str:
+def _state(asked: ActionRequest) -> str:
     from nightdesk.operations.state_action import state
 
     changed, effects = state(asked.store, _stated(asked), books=asked.books)
@@ -257,7 +257,7 @@ def _state(asked: Asked) -> str:
     return "\n".join(lines)
 
 
-def _stated(asked: Asked) -> CorporateAction:
+def _stated(asked: ActionRequest) -> CorporateAction:
     """The corporate action of the form; `Refused` where its figures make none."""
     from nightdesk.operations.state_action import make_action
 
@@ -288,8 +288,8 @@ KINDS = (
     "delisting",
 )
 
-ALL: tuple[Action, ...] = (
-    Action(
+ALL: tuple[PersonAction, ...] = (
+    PersonAction(
         "kill",
         "Stop a book",
         "Nothing that adds risk is sent any more, and what waits at the broker is cancelled, until the book "
@@ -299,7 +299,7 @@ ALL: tuple[Action, ...] = (
         danger=True,
         without_store=True,
     ),
-    Action(
+    PersonAction(
         "resume",
         "Release a book, or answer its level",
         "Releases the kill switch, or says yes or no where the drawdown level waits for a person.",
@@ -311,7 +311,7 @@ ALL: tuple[Action, ...] = (
         ),
         _resume,
     ),
-    Action(
+    PersonAction(
         "level",
         "Send a book to a drawdown level",
         "As if it had fallen so far: the next decision enters the level and does its cut; 4 sells all.",
@@ -319,7 +319,7 @@ ALL: tuple[Action, ...] = (
         _level,
         danger=True,
     ),
-    Action(
+    PersonAction(
         "limit",
         "Limit a symbol, or a book",
         "From the next decision on: close-only (nothing adds to a position), no-new-entries (nothing is "
@@ -336,14 +336,14 @@ ALL: tuple[Action, ...] = (
         ),
         _limit,
     ),
-    Action(
+    PersonAction(
         "unlimit",
         "End a limit",
         "Ends what a person limits in a symbol or a book, from the next decision on.",
         (ANY_SYMBOL, Field("kind", "Limit", kind="choice", choices=(EVERY_KIND, *LIMITS))),
         _end_limit,
     ),
-    Action(
+    PersonAction(
         "acknowledge",
         "Acknowledge an alert",
         "Says that somebody knows of it: an EMERGENCY is no longer repeated.",
@@ -351,7 +351,7 @@ ALL: tuple[Action, ...] = (
         _acknowledge,
         scope="desk",
     ),
-    Action(
+    PersonAction(
         "accept",
         "Accept a price",
         "Takes the price of a session as it is, which waits in quarantine as a jump. It holds for every book "
@@ -359,7 +359,7 @@ ALL: tuple[Action, ...] = (
         (SYMBOL, Field("session", "Session", kind="date", help="The first one of the quarantine.")),
         _accept,
     ),
-    Action(
+    PersonAction(
         "state",
         "Record a corporate action",
         "A split, dividend, merger, change of symbol or end that no source gives. It counts before what a "
@@ -378,7 +378,7 @@ ALL: tuple[Action, ...] = (
         _state,
         scope="desk",
     ),
-    Action(
+    PersonAction(
         "backtest",
         "Start a backtest",
         "The book as its file is now, over past sessions in memory: a run of research__backtest. Nothing of "
@@ -394,4 +394,4 @@ ALL: tuple[Action, ...] = (
     ),
 )
 
-ACTIONS: Mapping[str, Action] = {one.name: one for one in ALL}
+ACTIONS: Mapping[str, PersonAction] = {one.name: one for one in ALL}
