@@ -14,6 +14,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "config"
+#: On a busy machine a scheduler takes a minute to import what it does.
+pytestmark = pytest.mark.timeout(400)
+
 PARENTS = [["scheduler"], ["celery", "worker"], ["dag-processor"]]
 
 PRELOADED = """
