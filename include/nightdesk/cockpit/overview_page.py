@@ -159,7 +159,7 @@ def _card(screen: Screen, book: str, lacking: str, alerts: Mapping[str, int]) ->
         if mark is None or before is None or not before.nav
         else float(mark.nav / before.nav - 1),
         drawdown=None if mark is None else mark.drawdown,
-        level=None if stood is None else stood.state.level,
+        level=None if stood is None or (known is not None and known.levels is None) else stood.state.level,
         decided=decided,
         decision="" if newest is None else newest["as_of"].isoformat(),
         status="" if newest is None else newest["status"],
