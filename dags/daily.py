@@ -31,7 +31,7 @@ from desk_failure import RefusedBookOperator
 from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.session.book_dags import dag_id_of
+from nightdesk.session.book_dags import dag_id_of, needed_for
 from nightdesk.session.books import read_books
 from session_timetable import SessionTimetable
 
@@ -95,7 +95,7 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     only : str or None
         A task needs its own DAG alone; None makes all.
     """
-    found = read_books(folder)
+    found = read_books(folder, needed_for("daily", only))
     makers = {
         dag_id_of("daily", path.stem): partial(daily, book)
         for path, book in found.books.items()

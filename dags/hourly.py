@@ -25,7 +25,7 @@ from desk_tasks import DRY_RUN, TOLD, decision_tasks
 from hour_timetable import HourTimetable
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.session.book_dags import dag_id_of
+from nightdesk.session.book_dags import dag_id_of, needed_for
 from nightdesk.session.books import read_books
 
 #: Decisions of one book under way at once: an hour that comes late meets the next one, seldom more.
@@ -67,7 +67,7 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     """One DAG for each hourly book of a folder, by id; `only` one where that is named."""
     makers = {
         dag_id_of("hourly", path.stem): partial(hourly, book)
-        for path, book in read_books(folder).books.items()
+        for path, book in read_books(folder, needed_for("hourly", only)).books.items()
         if book.schedule.rhythm == "hourly"
     }
     return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}

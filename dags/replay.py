@@ -29,7 +29,7 @@ from desk_replay import ChunkOperator, PlanOperator, SummaryOperator
 from nightdesk.core.book import Book
 from nightdesk.feeds.vendor_pools import pool_of
 from nightdesk.machine.home import Home
-from nightdesk.session.book_dags import dag_id_of
+from nightdesk.session.book_dags import dag_id_of, needed_for
 from nightdesk.session.books import read_books
 
 FORM = {
@@ -107,7 +107,7 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     """One DAG for each book of a folder, by id; `only` one where that is named."""
     makers = {
         dag_id_of("replay", path.stem): partial(replay, book)
-        for path, book in read_books(folder).books.items()
+        for path, book in read_books(folder, needed_for("replay", only)).books.items()
     }
     return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}
 

@@ -23,7 +23,7 @@ from desk_conventions import DEFAULTS, Tag
 from desk_failure import raise_alert_of_book
 from nightdesk.core.book import Book
 from nightdesk.machine.home import Home
-from nightdesk.session.book_dags import dag_id_of
+from nightdesk.session.book_dags import dag_id_of, needed_for
 from nightdesk.session.books import read_books
 
 #: A person may be away for a while; the book only waits meanwhile.
@@ -68,7 +68,7 @@ def every_dag(folder: Path, only: str | None) -> dict[str, DAG]:
     """One DAG for each book of a folder that has drawdown levels, by id; `only` one where that is named."""
     makers = {
         dag_id_of("resume", path.stem): partial(resume, book)
-        for path, book in read_books(folder).books.items()
+        for path, book in read_books(folder, needed_for("resume", only)).books.items()
         if book.levels is not None
     }
     return {dag_id: make() for dag_id, make in makers.items() if only in (None, dag_id)}

@@ -15,6 +15,8 @@ CREATE SCHEMA IF NOT EXISTS test_clock;
 CREATE TABLE IF NOT EXISTS test_clock.set_to (at timestamptz, told timestamptz);
 CREATE OR REPLACE FUNCTION test_clock.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS
     'SELECT at + (pg_catalog.clock_timestamp() - told) FROM test_clock.set_to';
+GRANT USAGE ON SCHEMA test_clock TO PUBLIC;
+GRANT SELECT ON test_clock.set_to TO PUBLIC;
 """
 
 

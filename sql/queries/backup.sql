@@ -109,3 +109,10 @@ WITH ours AS (
 SELECT DISTINCT r.rolname::text AS role
 FROM (SELECT grantee AS role_id FROM ours, aclexplode(acl) UNION SELECT grantor FROM ours, aclexplode(acl)) AS rights
 JOIN pg_roles r ON r.oid = rights.role_id ORDER BY 1;
+
+-- name: unreadable_tables
+-- Tables, parts of tables and sequences that the user may not read by themselves.
+SELECT c.oid::regclass::text AS named FROM pg_class c
+WHERE c.relnamespace = 'nightdesk'::regnamespace AND c.relkind IN ('r', 'p', 'S')
+  AND NOT CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT') ELSE has_table_privilege(c.oid, 'SELECT') END
+ORDER BY 1;

@@ -68,8 +68,10 @@ LEFT JOIN LATERAL (
 ORDER BY p.as_of DESC, p.client_order_id DESC;
 
 -- name: diary_sums
--- What the fills of a span of settlings cost, by month and strategy. An order's slippage goes to its strategies by the
--- units that the ledger booked to each; commissions are those of the ledger.
+-- What the fills of a span of settlings cost, by month and strategy. Strategies of one order may trade against each
+-- other, so each has two parts of it, which add up to one over its strategies: of what prices cost, by the units that
+-- the ledger booked to it with their sign (who trades against the order gains what the order pays), and of notional and
+-- the model's commission, by their size. Commissions are those of the ledger.
 WITH terms AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(commissions)s::numeric[], %(per_units)s::numeric[])
         AS stated (symbol, commission, per_unit)
@@ -78,7 +80,7 @@ WITH terms AS (
     WHERE a.kind = 'split' AND a.superseded_at IS NULL
         AND a.session BETWEEN %(first_session)s::date AND %(last_session)s::date
 ), executed AS (
-    SELECT f.client_order_id, f.as_of, f.session, sum(f.quantity) AS quantity,
+    SELECT f.client_order_id, f.as_of, f.session, sum(u.units / f.multiplier) AS quantity,
         sum(f.quantity * f.multiplier * f.reference_price) AS notional,
         sum(u.units * (f.reference_price - o.reference_price / coalesce((
             SELECT round(exp(sum(ln(x.value)))::numeric, 9) FROM splits x
@@ -96,19 +98,24 @@ WITH terms AS (
     WHERE f.book = %(book)s AND f.as_of BETWEEN %(first)s AND %(last)s
     GROUP BY f.client_order_id, f.as_of, f.session
 ), booked AS (
-    SELECT e.reference AS client_order_id, e.as_of, e.session, e.strategy, sum(abs(e.quantity)) AS quantity,
+    SELECT e.reference AS client_order_id, e.as_of, e.session, e.strategy, sum(e.quantity) AS quantity,
+        sum(abs(e.quantity)) AS units, sum(sum(abs(e.quantity))) OVER (PARTITION BY e.reference, e.as_of, e.session) AS all_units,
         sum(e.commission) AS commission
     FROM nightdesk.ledger_entries e
     WHERE e.book = %(book)s AND e.kind = 'fill' AND e.as_of BETWEEN %(first)s AND %(last)s
     GROUP BY e.reference, e.as_of, e.session, e.strategy
 )
 SELECT date_trunc('month', b.session)::date AS month, b.strategy, count(DISTINCT b.client_order_id) AS orders,
-    sum(x.notional * s.share) AS notional, sum(x.delay_cost * s.share) AS delay_cost,
+    sum(x.notional * s.size) AS notional, sum(x.delay_cost * s.share) AS delay_cost,
     sum(x.expected_slippage * s.share) AS expected_slippage, sum(x.realised_slippage * s.share) AS realised_slippage,
-    sum(b.commission) AS commission, sum(x.expected_commission * s.share) AS expected_commission
+    sum(b.commission) AS commission, sum(x.expected_commission * s.size) AS expected_commission
 FROM booked b JOIN executed x USING (client_order_id, as_of, session)
-CROSS JOIN LATERAL (SELECT b.quantity / x.quantity AS share) s
+CROSS JOIN LATERAL (SELECT b.quantity / x.quantity AS share, b.units / b.all_units AS size) s
 GROUP BY 1, 2 ORDER BY 1 DESC, 2;
+
+-- name: diary_filled
+SELECT count(DISTINCT client_order_id) AS orders FROM nightdesk.fills
+WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s;
 
 -- name: order_of_book
 SELECT client_order_id FROM nightdesk.orders WHERE book = %(book)s AND client_order_id = %(client_order_id)s;

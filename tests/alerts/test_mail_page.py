@@ -107,7 +107,7 @@ def test_every_coloured_element_has_its_colour_in_itself_and_one_for_the_dark(na
         "GLD rsi_mean_reversion 40 at $168.331234, cost $160.25; entered 2026-11-19, 1 session ago +$323.25",
         "Buy GLD 20 at $168.084 momentum_60 of 3.1 % $3,361.68 fees $3.36",
         "Buy QQQ submitted momentum_60 of 6.2 % is above the entry threshold of 2 %",
-        "TSLA liquidity 2.1 % of ADV20 above 1 % reject 9 → 0",
+        "TSLA liquidity 2.1 % of ADV20 above 1 % rejected 9 → 0",
         "IWM time_series_momentum correlated 0.93 with SPY, the limit is 0.85 dropped",
         "Heat: positions in this regime limit 80.00 % 62.00 %",
         "VaR 95 %, one day beyond it on average (CVaR) 1.87 % 1.23 % $1,381.85",
@@ -127,7 +127,7 @@ def test_the_text_says_the_same_figures() -> None:
         "$90,143.02",
         "+$528.96",
         "entered 2026-11-19, 1 session ago",
-        "TSLA, reject by liquidity",
+        "TSLA, rejected by liquidity",
         "QQQ",
     ):
         assert words in text

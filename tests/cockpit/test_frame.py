@@ -73,6 +73,11 @@ def test_pictures_stay_light() -> None:
         ("/actions/fly", 404, "There is no action &#39;fly&#39;"),
         ("/actions?before=yesterday", 409, "expected an instant"),
         ("/dag", 400, "dag_id"),
+        ("/nothing", 404, "The cockpit has no such page."),
+        ("/symbols/A%00B", 400, "a character that no name has"),
+        ("/alerts?book=%00", 400, "a character that no name has"),
+        ("/alerts?book=nobody", 404, "There is no book &#39;nobody&#39;"),
+        ("/actions?book=nobody", 404, "small, twofold"),
     ],
 )
 def test_faults_are_told_in_words(browser: TestClient, path: str, status: int, words: str) -> None:

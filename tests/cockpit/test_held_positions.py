@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from nightdesk.cockpit.held_positions import HeldPosition, exposures, stop_price
+from nightdesk.cockpit.held_positions import HeldPosition, exposures, stop_price, symbol_averages
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 
 
@@ -53,3 +53,26 @@ def test_strategies_are_netted_in_a_symbol_before_exposure_is_counted() -> None:
 
 def test_a_book_without_positions_has_no_exposure() -> None:
     assert exposures([], accounts=True) == ()
+
+
+def test_the_stop_of_the_rule_goes_by_the_average_over_all_strategies() -> None:
+    rows = [
+        {"symbol": "A", "quantity": Decimal(10), "multiplier": Decimal(2), "cost": Decimal(2000)},
+        {"symbol": "A", "quantity": Decimal(30), "multiplier": Decimal(2), "cost": Decimal(8400)},
+        {"symbol": "B", "quantity": Decimal(5), "multiplier": Decimal(1), "cost": Decimal(500)},
+        {"symbol": "B", "quantity": Decimal(-5), "multiplier": Decimal(1), "cost": Decimal(-480)},
+    ]
+    averages = symbol_averages(rows)
+    assert averages == {"A": 130.0}
+    rule = Stop(halve=0.1, leave=0.2)
+    found = stop_price(100.0, True, None, None, rule, averages["A"])
+    assert found is not None
+    assert found.price == pytest.approx(104.0)
+    fixed = stop_price(140.0, True, {"stop_distance": 7.0}, None, rule, averages["A"])
+    assert fixed is not None
+    assert fixed.price == pytest.approx(133.0), "the nearer one of its strategy"
+
+
+@pytest.mark.parametrize("distance", [None, 0.0, float("inf")])
+def test_a_distance_that_is_none_is_no_stop(distance: float | None) -> None:
+    assert stop_price(100.0, True, {"stop_distance": distance}, None, None) is None

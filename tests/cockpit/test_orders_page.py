@@ -28,6 +28,7 @@ from nightdesk.store.cockpit_order_rows import (
     CostModel,
     DiaryOrder,
     WayCost,
+    diary_filled,
     diary_page,
     diary_sums,
     newest_span,
@@ -115,6 +116,43 @@ def test_the_sums_by_strategy_and_month_are_those_of_the_orders(decided_desk: De
     )
     assert {one.strategy: one.cost.commission for one in months} == by_strategy
     assert len(by_strategy) == (2 if book == TWOFOLD else 1)
+
+
+def test_strategies_that_trade_against_each_other_share_what_their_order_cost(own_desk: OwnDesk) -> None:
+    ((order, strategy, quantity),) = own_desk.run(
+        "SELECT reference, strategy, quantity FROM nightdesk.ledger_entries WHERE book = %(book)s "
+        "AND kind = 'fill' ORDER BY as_of, number LIMIT 1",
+        book=SMALL,
+    )
+    own_desk.run(
+        "UPDATE nightdesk.ledger_entries SET quantity = 3 * quantity WHERE reference = %(order)s "
+        "AND kind = 'fill'",
+        order=order,
+    )
+    own_desk.run(
+        "INSERT INTO nightdesk.ledger_entries SELECT (jsonb_populate_record(e, jsonb_build_object("
+        "'number', (SELECT max(number) + 1 FROM nightdesk.ledger_entries), "
+        "'strategy', 'against', 'quantity', %(against)s, 'commission', 0))).* "
+        "FROM nightdesk.ledger_entries e WHERE reference = %(order)s AND kind = 'fill'",
+        order=order,
+        against=-2 * quantity,
+    )
+    with open_connection(own_desk.desk.url) as conn:
+        span = newest_span(conn, SMALL, 250)
+        assert span is not None
+        sums = diary_sums(conn, SMALL, model_of(own_desk.desk, SMALL), span)
+        filled = diary_filled(conn, SMALL, span)
+    orders = [one for one in diary(own_desk.desk, SMALL) if one.cost is not None]
+    for part in ("notional", "delay", "expected_slippage", "slippage", "expected_commission"):
+        added = sum(getattr(one.cost, part) for one in sums)
+        assert abs(added - sum(getattr(one.cost, part) for one in orders)) < Decimal("1e-9"), part
+    (crossed,) = (one for one in orders if one.client_order_id == order)
+    (against,) = (one for one in sums if one.strategy == "against")
+    assert crossed.cost is not None
+    assert abs(against.cost.slippage + 2 * crossed.cost.slippage) < Decimal("1e-9"), "it gains what is paid"
+    assert abs(against.cost.notional - crossed.cost.notional * 2 / 5) < Decimal("1e-9")
+    assert filled == len(orders) < sum(one.orders for one in sums)
+    assert strategy != "against"
 
 
 def test_the_sums_are_of_the_sessions_that_are_asked_for(decided_desk: DecidedDesk) -> None:

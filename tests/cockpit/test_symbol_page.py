@@ -80,6 +80,19 @@ def test_who_holds_it_is_what_the_newest_mark_says(browser: TestClient, decided_
         assert f"<td>{account}</td>" in page
 
 
+@pytest.mark.parametrize("book", [SMALL, TWOFOLD])
+def test_a_stop_is_the_same_on_the_page_of_its_book(browser: TestClient, book: str) -> None:
+    stop = re.compile(r'<span title="([^"]*(?:stop)[^"]*)">(\$[\d.,]+)</span>')
+    of_book = [
+        stop.findall(row)
+        for row in browser.get(f"/books/{book}").text.split("<tr>")
+        if "/symbols/BTC-USD" in row
+    ]
+    of_symbol = stop.findall(browser.get("/symbols/BTC-USD", params={"book": book}).text)
+    assert sorted(of_symbol) == sorted(one for row in of_book for one in row)
+    assert of_symbol
+
+
 def test_a_split_a_quarantine_a_headline_and_a_limit_are_shown(own_desk: OwnDesk) -> None:
     own_desk.run(
         "INSERT INTO nightdesk.corporate_actions (symbol_id, session, kind, known_at, source, value, "

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from nightdesk.core.book import load_book
-from nightdesk.core.documents import read_yaml
+from nightdesk.core.documents import _PlainLoader, read_yaml
 from nightdesk.core.errors import Refused
 from nightdesk.engine.injection import read_injections
 from nightdesk.session.books import read_books
@@ -183,3 +183,20 @@ def test_a_large_file_costs_no_memory(tmp_path: Path) -> None:
         [sys.executable, "-c", code, str(tmp_path / "large")], capture_output=True, text=True, check=True
     )
     assert int(done.stdout) < 50_000  # kilobytes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(path.read_text() for path in sorted(BOOKS.glob("*.yaml"))),
+        "a: {b: [1, 2.5, ~, null, 'x', \"y\\n\", 2025-01-03]}\n",
+        "a: >-\n  folded\n  lines\nb: |\n  kept\n  lines\n",
+        "a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}\n",
+        "# a comment alone\n",
+        "",
+        "--- {a: ü€😀}\n...\n",
+        "a: 1.0e+3\nb: .inf\nc: 1_000\n",
+    ],
+)
+def test_the_quick_reading_of_a_document_is_that_of_the_plain_one(text: str) -> None:
+    assert read_yaml(text, "a test") == _PlainLoader(text).get_single_data()

@@ -35,8 +35,8 @@ def restored(desk: BackupDesk, source: str = "newest", **wish: object) -> Restor
     return restore(desk.home, desk.environ, Wish(source, "ann", **wish))  # type: ignore[arg-type]
 
 
-#: What a restore adds of its own.
-OWN = {"restores", "alerts", "backups"}
+#: What a restore adds of its own; rights are given anew where they did not come along.
+OWN = {"restores", "alerts", "backups", "role_grants"}
 
 
 def rows_of(url: str) -> dict[str, list[str]]:
@@ -408,7 +408,12 @@ def test_a_user_who_may_not_make_databases_is_told_so_and_can_fill_an_empty_one(
     ):
         restore(desk.home, limited, Wish("newest", "ann", replace=True))
     into = make_dsn(empty, user="backup_owner")
-    assert restore(desk.home, limited, Wish("newest", "ann", into=into)).verified[0].found.differences == ()
+    done = restore(desk.home, limited, Wish("newest", "ann", into=into))
+    assert done.verified[0].found.differences == ()
+    assert "may not give any in the name of" in done.notes[0]
+    with open_connection(empty) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege('nightdesk_writer', 'nightdesk.orders', 'INSERT')")
+        assert cursor.fetchone() == (True,)
     assert (rows_of(empty), desk.databases()) == (before, set())
     databases.drop(empty)
     with desk.desk.connection() as conn, conn.cursor() as cursor:

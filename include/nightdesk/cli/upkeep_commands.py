@@ -34,9 +34,11 @@ def upkeep(
     with database():
         pass  # it answers, and has the schema of this code
     home = Home.find()
-    done, failed = keep_up(
-        home, {**os.environ, postgres.DATABASE_VARIABLE: postgres.database_url(home)}, days
-    )
+    found = postgres.start(home)
+    environ = {**os.environ, postgres.DATABASE_VARIABLE: found.nightdesk}
+    if found.reader:
+        environ[postgres.READER_VARIABLE] = found.reader
+    done, failed = keep_up(home, environ, days)
     show(
         {"done": done, "failed": failed},
         as_json=json,

@@ -48,6 +48,7 @@ class SourceStanding:
     last_failure: datetime | None
     last_error: str
     silent_for: timedelta | None
+    answer_took: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def _sources(conn: Connection) -> Iterator[SourceStanding]:
             last_failure=row["last_failure"],
             last_error=row["last_error"] or "",
             silent_for=None if answered is None else moment - answered,
+            answer_took=None if row["answer_seconds"] is None else timedelta(seconds=row["answer_seconds"]),
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,7 @@ from nightdesk.store.ledger_rows import positions_of
 from nightdesk.store.member_rows import not_members
 
 if TYPE_CHECKING:
+    from nightdesk.core.book import Book
     from nightdesk.core.exit_plan import ExitPlan, Stop
     from nightdesk.session.context import Context
 
@@ -87,7 +89,8 @@ def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
         return ()
     wanted = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, book, as_of)}
     gone = frozenset(not_members(conn, book, as_of))
-    plans, stops = _stops(context)
+    plans, stops = stops_by(context.book)
+    averages = symbol_averages(rows)
     held = [
         _position(
             context,
@@ -96,6 +99,7 @@ def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
             wanted.get((row["strategy"], row["symbol"])),
             plans.get(row["strategy"]),
             stops.get(row["symbol"]),
+            averages.get(row["symbol"]),
             leaving=row["symbol"] in gone,
         )
         for row in rows
@@ -106,13 +110,31 @@ def held_positions(context: Context, nav: Decimal) -> tuple[HeldPosition, ...]:
     return tuple(sorted(held, key=lambda one: (-abs(size[one.symbol]), one.symbol, one.strategy)))
 
 
-def _stops(context: Context) -> tuple[Mapping[str, ExitPlan], Mapping[str, Stop]]:
+def stops_by(book: Book) -> tuple[Mapping[str, ExitPlan], Mapping[str, Stop]]:
     """Exit plans by strategy and the rule's stops by symbol; none of a book whose plug-ins are gone."""
     try:
-        desk = resolve(context.book)
+        desk = resolve(book)
     except Refused:
         return {}, {}
     return desk.exit_plans, desk.stops
+
+
+def symbol_averages(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """The average entry of each symbol over its strategies, which the rule `stop_loss` goes by.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Positions: symbol, cost, quantity (both signed) and multiplier. Where strategies hold nothing between
+        them, there is no average.
+    """
+    units: dict[str, Decimal] = {}
+    costs: dict[str, Decimal] = {}
+    for row in rows:
+        symbol = row["symbol"]
+        units[symbol] = units.get(symbol, Decimal(0)) + row["quantity"] * row["multiplier"]
+        costs[symbol] = costs.get(symbol, Decimal(0)) + row["cost"]
+    return {symbol: float(costs[symbol] / held) for symbol, held in units.items() if held}
 
 
 def _position(
@@ -122,6 +144,7 @@ def _position(
     target: Mapping[str, Any] | None,
     plan: ExitPlan | None,
     rule: Stop | None,
+    net_average: float | None,
     *,
     leaving: bool,
 ) -> HeldPosition:
@@ -140,7 +163,7 @@ def _position(
         weight=float(row["market_value"] / nav) if nav else 0.0,
         entered=entered,
         age=None if entered is None else sessions_held(book.calendar, entered, context.session),
-        stop=stop_price(float(average), row["quantity"] > 0, target, plan, rule),
+        stop=stop_price(float(average), row["quantity"] > 0, target, plan, rule, net_average),
         group="" if listed is None else listed.group,
         asset_class=book.class_of(symbol),
         account=row["account"],
@@ -155,6 +178,7 @@ def stop_price(
     target: Mapping[str, Any] | None,
     plan: ExitPlan | None,
     rule: Stop | None,
+    net_average: float | None = None,
 ) -> StopPrice | None:
     """The nearest price at which a position is left whole; None where nothing stops it.
 
@@ -170,19 +194,24 @@ def stop_price(
         Its strategy's, whose stop may be a share of the entry.
     rule : Stop, optional
         Of the rule `stop_loss`: shares of the average entry of the symbol over all strategies.
+    net_average : float, optional
+        That average, as of `symbol_averages`; by default the position is the symbol's only one.
     """
-    distances: list[tuple[float, str]] = []
-    if target is not None and target["stop_distance"] > 0:
-        distances.append((float(target["stop_distance"]), "its strategy's stop, fixed when it was opened"))
+    towards = -1 if is_long else 1
+    prices: list[tuple[float, str]] = []
+    if target is not None and 0 < (target["stop_distance"] or 0) < math.inf:
+        at = average + towards * float(target["stop_distance"])
+        prices.append((at, "its strategy's stop, fixed when it was opened"))
     if plan is not None and plan.stop is not None and plan.stop.share is not None:
         share = plan.stop.share
-        distances.append((share * average, f"its strategy's stop, {share:.1%} from the entry"))
+        prices.append((average * (1 + towards * share), f"its strategy's stop, {share:.1%} from the entry"))
     if rule is not None:
-        distances.append((rule.leave * average, f"the rule stop_loss, {rule.leave:.1%} from the entry"))
-    if not distances:
+        at = (average if net_average is None else net_average) * (1 + towards * rule.leave)
+        prices.append((at, f"the rule stop_loss, {rule.leave:.1%} from the symbol's average entry"))
+    if not prices:
         return None
-    distance, words = min(distances)
-    return StopPrice(average - distance if is_long else average + distance, words)
+    price, words = max(prices) if is_long else min(prices)
+    return StopPrice(price, words)
 
 
 @dataclass(frozen=True)

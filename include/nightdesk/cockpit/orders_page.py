@@ -20,6 +20,7 @@ from nightdesk.store.cockpit_order_rows import (
     MonthOfStrategy,
     SessionSpan,
     WayCost,
+    diary_filled,
     diary_page,
     diary_states,
     diary_sums,
@@ -76,6 +77,8 @@ class OrdersView:
     strategies : tuple of (str, int, WayCost)
         The same by strategy over the whole span.
     total : WayCost
+    filled : int
+        Orders that these sums are of; one of several strategies counts with each of them, and here once.
     states : mapping of str to int
         Orders of the span by state.
     symbol, state : str
@@ -93,6 +96,7 @@ class OrdersView:
     months: tuple[MonthOfStrategy, ...]
     strategies: tuple[tuple[str, int, WayCost], ...]
     total: WayCost
+    filled: int
     states: Mapping[str, int]
     symbol: str
     state: str
@@ -138,6 +142,7 @@ def orders_view(
         months=months,
         strategies=_by_strategy(months),
         total=_sum(months),
+        filled=0 if span is None else diary_filled(screen.conn, book, span),
         states={} if span is None else diary_states(screen.conn, book, span),
         symbol=symbol,
         state=state,

@@ -125,7 +125,7 @@ def overview_view(screen: Screen) -> OverviewView:
         cards=tuple(sorted(cards, key=lambda one: (_gravest(one.concerns).rank, one.name))),
         broken=screen.shelf.broken,
         waiting=tuple(name for name in screen.books if name not in screen.started),
-        desk=(_feeds(screen), _alerts(screen, "", alerts.get("", {}))),
+        desk=(_feeds(screen), _backup(screen), _alerts(screen, "", alerts.get("", {}))),
     )
 
 
@@ -222,6 +222,14 @@ def _feeds(screen: Screen) -> Light:
     tone = "gain" if not bad else "loss" if any(one["status"] == "open circuit" for one in bad) else "warn"
     words = f"{len(bad)} of {len(found)} not well" if bad else f"{len(found)} well"
     return Light("Feeds", tone, words, screen.address("data"))
+
+
+def _backup(screen: Screen) -> Light:
+    from nightdesk.operations.backup_concerns import backup_age
+
+    found = backup_age(screen.conn)
+    tone = {"": "", "well": "gain", "late": "warn", "bad": "loss"}[found.gravity]
+    return Light("Backup", tone, found.words, screen.address("alerts"))
 
 
 def _following(screen: Screen, book: str) -> tuple[str, int]:

@@ -201,8 +201,14 @@ def a_screen(request: Request) -> Iterator[Screen]:
     visitor: Visitor = request.state.visitor
     if not visitor.may_see(book):
         raise HTTPException(403, f"You may not look at {book[:80] or 'the desk'}: ask who runs it.")
+    if any("\0" in one for one in (*request.path_params.values(), *request.query_params.values())):
+        raise HTTPException(400, "The address holds a character that no name has: follow a link of the page.")
     guards = request.app.state.guards
     with open_screen(visitor, request.scope.get("root_path", ""), guards.address) as screen:
+        asked = request.query_params.get("book")
+        if asked and asked not in {*screen.started, *screen.books, *screen.shelf.broken}:
+            known = ", ".join(sorted({*screen.started, *screen.books})) or "none"
+            raise HTTPException(404, f"There is no book {asked[:80]!r}: the desk's books are {known}.")
         yield screen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
 from nightdesk.cockpit.charts import Candle, CandleChart, ChartMark, Series
+from nightdesk.cockpit.held_positions import StopPrice, stop_price, stops_by, symbol_averages
 from nightdesk.cockpit.screen import AScreen, Screen, how_many
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.core.book import Book
@@ -95,6 +96,8 @@ class SymbolView:
         The newest first; `more` counts those that the table leaves out.
     holders : tuple of HolderRow
         Positions at each book's newest mark, open ones first.
+    stops : mapping of (str, str) to StopPrice
+        The nearest stop of each open one, by book and strategy, as on the page of its book.
     factors : tuple of FactorColumn
     limited : tuple of (str, Override)
         What people limit in it by hand, by book, with what they limit in the whole book.
@@ -111,6 +114,7 @@ class SymbolView:
     trades: tuple[TradeLine, ...]
     more: int
     holders: tuple[HolderRow, ...]
+    stops: Mapping[tuple[str, str], StopPrice]
     factors: tuple[FactorColumn, ...]
     limited: tuple[tuple[str, Override], ...]
     quarantines: list[dict[str, Any]]
@@ -150,6 +154,7 @@ def symbol_view(screen: Screen, symbol: str, book: str = "", *, sessions: int) -
         trades=trades[:TRADES_SHOWN],
         more=max(0, len(trades) - TRADES_SHOWN),
         holders=tuple(sorted(holders, key=lambda one: (not one.quantity, one.book, one.strategy))),
+        stops=_stops(screen, symbol, holders),
         factors=_factors(newest_factors(screen.conn, symbol, chosen)),
         limited=tuple(_limited(screen, symbol, chosen)),
         quarantines=quarantines_of(screen.conn, symbol, chosen),
@@ -248,6 +253,24 @@ def _mark(line: TradeLine) -> ChartMark:
     return ChartMark(part.session, kind, words, short=opening == (part.side == "sell"))
 
 
+def _stops(screen: Screen, symbol: str, holders: Sequence[HolderRow]) -> dict[tuple[str, str], StopPrice]:
+    """Where each open position is left whole; a book without a file has only the stops that were stored."""
+    found = {}
+    for name in {one.book for one in holders if one.quantity}:
+        plans, rules = ({}, {}) if name not in screen.books else stops_by(screen.books[name])
+        held = [one for one in holders if one.book == name and one.quantity]
+        averages = symbol_averages([asdict(one) | {"symbol": symbol} for one in held])
+        for one in held:
+            average = float(one.cost / one.quantity / one.multiplier)
+            stop = stop_price(
+                average, one.quantity > 0, asdict(one), plans.get(one.strategy), rules.get(symbol),
+                averages.get(symbol),
+            )  # fmt: skip
+            if stop is not None:
+                found[name, one.strategy] = stop
+    return found
+
+
 def _stop_lines(sessions: Sequence[date], stops: Sequence[StopRow]) -> tuple[Series, ...]:
     """Where stops stood, session by session: a line a stay in the position, since a line has no gaps.
 
@@ -295,8 +318,8 @@ def _factors(found: Mapping[str, tuple[datetime, Mapping[str, float]]]) -> tuple
 
 
 def _shown(value: float) -> str:
-    """A factor as a person reads it: four places, and a large number in millions or billions."""
+    """A factor as a person reads it: four places, two from a thousand on; then millions and billions."""
     for size, word in ((1e9, "bn"), (1e6, "m")):
         if abs(value) >= size:
             return f"{figures.number(value / size, 1)} {word}"
-    return figures.number(value, 4)
+    return figures.number(value, 2 if abs(value) >= 1_000 else 4)

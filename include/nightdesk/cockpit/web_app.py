@@ -110,6 +110,8 @@ def _status_of(error: Exception) -> tuple[int, str]:
     if isinstance(error, StarletteHTTPException):
         if error.status_code == HTTPStatus.UNAUTHORIZED:
             return 401, "Your login has expired, or you have none: reload the page of Airflow and log in."
+        if error.detail == HTTPStatus.NOT_FOUND.phrase:
+            return 404, "The cockpit has no such page."
         return error.status_code, str(error.detail)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]

@@ -33,6 +33,7 @@ from nightdesk.store.backup_rows import (
     hash_kind,
     note_deleted,
     roles_with_rights,
+    unreadable_tables,
 )
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, lock_key, lone_lock, now, transaction
@@ -110,7 +111,7 @@ def make_backup(
                 "what is there"
             )
         with _recorded(conn, url, place) as number:
-            manifest = _make(conn, url, home, place, seconds)
+            manifest = _make(conn, _readers(conn, url, home, environ), home, place, seconds)
             end_backup(conn, number, file=manifest.file, size=manifest.bytes, sha256=manifest.sha256)
         deleted = thin(conn, place, manifest.installation, keep_days)
         tell_backups(conn)
@@ -179,6 +180,23 @@ def _make(conn: Connection, url: str, home: Home, place: BackupPlace, seconds: f
         )
         _publish(place, draft, manifest)
     return manifest
+
+
+def _readers(conn: Connection, url: str, home: Home, environ: Mapping[str, str]) -> str:
+    """The address of a user who may read all of the desk: its own, or its reader's.
+
+    The writer writes a table of parts by the table alone, and pg_dump reads part by part.
+    """
+    closed = unreadable_tables(conn)
+    if not closed:
+        return url
+    reader = postgres.addresses(home, environ).reader
+    if reader:
+        return reader
+    raise Refused(
+        f"the backup was not made: the database's user may not read {closed[0]} by itself "
+        f"(of {len(closed)}). Name a user of the role nightdesk_reader in {postgres.READER_VARIABLE}"
+    )
 
 
 def _contents(one: ClosedDecisions) -> BookContents:

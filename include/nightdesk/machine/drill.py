@@ -189,6 +189,8 @@ def _rehearse(
             found.verify_seconds = time.monotonic() - began
             began = time.monotonic()
             alone = unreached(home.environment(environ))
+            for users in (postgres.OWNER_VARIABLE, postgres.READER_VARIABLE):
+                alone.pop(users, None)  # they name the desk's own database
             alone |= {"NIGHTDESK_HOME": str(_folder(home) / "home"), postgres.DATABASE_VARIABLE: url}
             found.again = decide_again(conn, alone, newest)
             found.decide_seconds = time.monotonic() - began

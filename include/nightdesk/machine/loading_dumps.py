@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,9 @@ from nightdesk.store.migrations import applied_names, known_names
 
 NEWEST_BACKUP = "newest"
 
+#: A line of pg_restore's list of what a dump holds: the last word is who gives rights to tables of later.
+_GIVER = re.compile(r"^\d+; .* DEFAULT ACL nightdesk .* (\S+)$", re.MULTILINE)
+
 #: A setting that pg_restore of this version and newer sets, and older servers do not know.
 _NEW_SETTING, _KNOWN_SINCE = b"SET transaction_timeout = 0;\n", 17
 
@@ -36,11 +40,14 @@ class Dump:
     manifest : Manifest
     place : str
         Where it was found.
+    givers : tuple of str
+        Roles that give rights to tables of later in it.
     """
 
     path: Path
     manifest: Manifest
     place: str
+    givers: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -114,9 +121,9 @@ def _checked(place: BackupPlace, name: str, folder: Path) -> Dump:
             "changed, or "
             "its disk is broken. Take another backup"
         )
-    _must_be_readable(path, manifest)
+    contents = _read_list(path, manifest)
     _must_be_known(manifest, where)
-    return Dump(path, manifest, str(place))
+    return Dump(path, manifest, str(place), tuple(sorted(set(_GIVER.findall(contents)))))
 
 
 def _must_be_known(manifest: Manifest, where: str) -> None:
@@ -128,8 +135,8 @@ def _must_be_known(manifest: Manifest, where: str) -> None:
         )
 
 
-def _must_be_readable(path: Path, manifest: Manifest) -> None:
-    """Have pg_restore read the list of what the dump holds; the desk's own tables must be in it."""
+def _read_list(path: Path, manifest: Manifest) -> str:
+    """What pg_restore lists of the dump; the desk's own tables must be in it."""
     programs = restore_programs(manifest.programs, manifest.server)
     done = subprocess.run(
         [str(programs.folder / "pg_restore"), "--list", str(path)],
@@ -139,6 +146,7 @@ def _must_be_readable(path: Path, manifest: Manifest) -> None:
         raise Refused(f"{path}: pg_restore cannot read it: {mask_line(done.stderr.strip()[:300])}")
     if " TABLE DATA nightdesk migrations " not in done.stdout:
         raise Refused(f"{path} holds no tables of the desk: it is another database's")
+    return done.stdout
 
 
 def programs_of(dump: Dump, conn: Connection) -> Programs:

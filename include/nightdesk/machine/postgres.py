@@ -182,13 +182,24 @@ def known_url(home: Home | None = None, environ: Mapping[str, str] | None = None
 
 
 def owner_url(home: Home | None = None, environ: Mapping[str, str] | None = None) -> str:
-    """The libpq address of Nightdesk's database for who migrates it, or restores it; else the desk's own.
+    """The libpq address of Nightdesk's database for who migrates it; else the desk's own.
 
     The embedded server is started where it is needed.
     """
     database_url(home, environ)
     found = addresses(home, environ)
     return found.owner or found.nightdesk
+
+
+def restoring_url(home: Home, environ: Mapping[str, str]) -> str:
+    """The libpq address of Nightdesk's database for who restores it: makes it beside itself, and renames it.
+
+    In the embedded server, which is started where it is needed, that is its superuser; else the owner.
+    """
+    if environ.get(DATABASE_VARIABLE):
+        return owner_url(home, environ)
+    start(home, environ)
+    return Cluster(home.postgres).url("nightdesk")
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from nightdesk.machine import postgres, supervisor
 from nightdesk.machine.backup_place import BackupPlace
 from nightdesk.machine.home import Home
 from nightdesk.machine.loading_dumps import Dump, checked_dump, compare_with_manifest, load, programs_of
+from nightdesk.machine.logins import ensure_logins
 from nightdesk.machine.restore_target import (
     RestoreTarget,
     drop_fresh,
@@ -26,6 +27,7 @@ from nightdesk.machine.restore_target import (
     make_beside,
     missing_roles,
     restoring_alone,
+    roles_of_others,
     swap,
 )
 from nightdesk.operations.integrity import BookVerified, verify_all
@@ -34,6 +36,7 @@ from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, address, cursor, transaction
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.migrations import migrate
+from nightdesk.store.roles import hand_over
 from nightdesk.version import code_version
 
 
@@ -109,12 +112,14 @@ def restore(home: Home, environ: Mapping[str, str], wish: Wish, *, place: str | 
             "--into takes an empty database: name it alone, or replace the desk's own with --replace"
         )
     with checked_dump(BackupPlace.find(home, environ, place), wish.source) as dump:
-        url = postgres.database_url(home, environ) if wish.into is None else wish.into
+        url = postgres.restoring_url(home, environ) if wish.into is None else wish.into
         target = look_at(url)
         _must_be_free(home, target, own=wish.into is None)
         _must_be_welcome(target, dump, wish)
         done = _replaced if target.holds_desk else _filled
         made, kept_as = done(dump, target, wish)
+        if wish.into is None and not environ.get(postgres.DATABASE_VARIABLE):
+            ensure_logins(home, anew=True)
         with closing(connect(url, checked=True)) as conn:
             verified = verify_all(conn)
     return Restored(
@@ -223,11 +228,17 @@ def _beside(target: RestoreTarget) -> Iterator[_Fresh]:
 
 
 def _load(dump: Dump, url: str, jobs: int | None) -> tuple[str, ...]:
-    """Load, with the rights of roles where all of them are here; what a person must know."""
+    """Load, with the rights of roles where they can be given; what a person must know."""
     with closing(connect(url, checked=False)) as conn:
         programs, server = programs_of(dump, conn), conn.server_version // 10000
         lacking = missing_roles(conn, dump.manifest.roles)
-    load(dump, programs, url, server, rights=not lacking, jobs=jobs)
+        barred = () if lacking else roles_of_others(conn, dump.givers)
+    load(dump, programs, url, server, rights=not lacking and not barred, jobs=jobs)
+    if barred:
+        return (
+            f"the rights of roles were left out, since this user may not give any in the name of "
+            f"{', '.join(barred)}; the desk's own roles have theirs anew",
+        )
     if not lacking:
         return ()
     return (
@@ -250,6 +261,7 @@ def _finish(
     wrong = compare_with_manifest(conn, manifest)
     if wrong:
         raise Refused(f"{manifest.file} does not hold what its manifest says: {'; '.join(wrong)}")
+    hand_over(conn)
     migrated = migrate(conn)
     other = None if target.installation in (None, manifest.installation) else target.installation
     with transaction(conn):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,6 +23,8 @@ _UNFINISHED, _COMMENT = "_restoring_", "Nightdesk: a restore that has not ended"
 #: Settings whose values are lists, which are written without quotes around the whole.
 _LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 _USERS_TOLD = 5
+#: So often, and so far apart (s), it is looked whether those who are connected stay.
+_LOOKS, _PAUSE = 5, 0.2
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,22 @@ def look_at(url: str) -> RestoreTarget:
         return RestoreTarget(
             url=url,
             name=name,
-            users=_users(conn),
+            users=_users_who_stay(conn),
             holds_desk=holds,
             installation=marks[0] if marks else None,
             books=tuple(books),
             other_tables=0 if holds else len(tables),
         )
+
+
+def _users_who_stay(conn: Connection) -> tuple[str, ...]:
+    """Who else is connected, and still is a moment later: the server ends a closed connection a bit after."""
+    for _ in range(_LOOKS):
+        found = _users(conn)
+        if not found:
+            break
+        time.sleep(_PAUSE)
+    return found
 
 
 def _users(conn: Connection) -> tuple[str, ...]:
@@ -120,6 +133,14 @@ def missing_roles(conn: Connection, roles: Sequence[str]) -> tuple[str, ...]:
         cur.execute("SELECT rolname::text FROM pg_roles WHERE rolname = ANY(%s)", (list(roles),))
         here = {row[0] for row in cur.fetchall()}
     return tuple(one for one in roles if one not in here and not one.startswith("pg_"))
+
+
+def roles_of_others(conn: Connection, roles: Sequence[str]) -> tuple[str, ...]:
+    """Those of some roles in whose name the connection's user may not act."""
+    with cursor(conn) as cur:
+        cur.execute("SELECT rolname::text FROM pg_roles WHERE pg_has_role(oid, 'USAGE')")
+        own = {row[0] for row in cur.fetchall()}
+    return tuple(one for one in roles if one not in own)
 
 
 def make_beside(target: RestoreTarget) -> tuple[str, str]:

@@ -29,11 +29,20 @@ class BookFolder:
     refused: Mapping[Path, str]
 
 
-def read_books(folder: Path) -> BookFolder:
-    """Every ``*.yaml`` of a folder; one that is wrong, or whose plug-in breaks, does not hide the others."""
+def read_books(folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> BookFolder:
+    """Every ``*.yaml`` of a folder; one that is wrong, or whose plug-in breaks, does not hide the others.
+
+    Parameters
+    ----------
+    folder : Path
+    wanted : callable
+        Whether a file of that name, without its ending, is read; by default all are.
+    """
     books: dict[Path, Book] = {}
     refused: dict[Path, str] = {}
     for path in sorted(folder.glob("*.yaml")):
+        if not wanted(path.stem):
+            continue
         try:
             books[path] = read_book(path)
         except Refused as error:

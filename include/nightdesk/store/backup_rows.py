@@ -155,6 +155,11 @@ def roles_with_rights(conn: Connection) -> tuple[str, ...]:
     return tuple(row["role"] for row in read_rows(conn, "roles_with_rights"))
 
 
+def unreadable_tables(conn: Connection) -> tuple[str, ...]:
+    """Tables and sequences of the desk that the connection's user may not read by themselves, by name."""
+    return tuple(row["named"] for row in read_rows(conn, "unreadable_tables"))
+
+
 def begin_backup(conn: Connection, place: str, code_version: str, newest_migration: str) -> int:
     """Note that a backup begins; its number. Attempts before it that never ended were cut off."""
     read_rows(conn, "fail_cut_off_backups", error=CUT_OFF)

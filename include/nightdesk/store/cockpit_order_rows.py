@@ -269,6 +269,12 @@ def diary_sums(
     return tuple(MonthOfStrategy(row["month"], row["strategy"], row["orders"], _cost(row)) for row in found)
 
 
+def diary_filled(conn: Connection, book: str, span: SessionSpan) -> int:
+    """How many orders were filled, in whole or in part, in the settlings of a span."""
+    found = read_rows(conn, "diary_filled", book=book, first=span.first, last=span.last)
+    return int(found[0]["orders"])
+
+
 def diary_states(conn: Connection, book: str, span: SessionSpan) -> dict[str, int]:
     """How many orders of the decisions of a span are in each state."""
     found = read_rows(conn, "diary_states", book=book, first=span.first, last=span.last)

@@ -133,14 +133,6 @@ class HolderRow:
         return round(self.cost / (self.quantity * self.multiplier), 4) if self.quantity else None
 
     @property
-    def stop(self) -> float | None:
-        """The close at which it is left; None where it has no stop."""
-        if not self.quantity or not self.stop_distance or not math.isfinite(self.stop_distance):
-            return None
-        assert self.average is not None
-        return round(float(self.average) - math.copysign(self.stop_distance, float(self.quantity)), 4)
-
-    @property
     def profit(self) -> Decimal:
         """All that the strategy has gained in the symbol, open and closed, after costs."""
         return self.realised + self.market_value - self.cost + self.dividends - self.commission - self.borrow

@@ -56,6 +56,27 @@ def lacking_roles(conn: Connection) -> tuple[str, ...]:
         return tuple(name for (name,) in cur.fetchall())
 
 
+def hand_over(conn: Connection) -> bool:
+    """Make the role `OWNER` the owner of the desk's tables, whoever has loaded them.
+
+    Returns
+    -------
+    bool
+        Whether they are its now: False where it has no rights in this database, or the user is not of it.
+    """
+    with transaction(conn), cursor(conn) as cur:
+        cur.execute(
+            "SELECT pg_has_role(oid, 'MEMBER') AND has_database_privilege(oid, current_database(), 'CREATE') "
+            "FROM pg_roles WHERE rolname = %s",
+            (OWNER,),
+        )
+        row = cur.fetchone()
+        if row is None or not row[0]:
+            return False
+        cur.execute(document(OWNERSHIP_FILE))
+    return True
+
+
 @contextmanager
 def as_owner(conn: Connection) -> Iterator[None]:
     """Act as `OWNER` within the block, where the user belongs to it and the tables are, or will be, its own.

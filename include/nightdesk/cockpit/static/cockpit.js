@@ -87,6 +87,8 @@
           value: (plot, value) => write(data.unit, value),
         })),
       ),
+      // Room for the half of the last session's label that stands beyond it.
+      padding: [null, 38, null, null],
       axes: [
         { ...axis, space: 90, values: (plot, ticks) => ticks.map(dayOf) },
         { ...axis, size: 72, values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
