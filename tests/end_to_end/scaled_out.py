@@ -33,19 +33,25 @@ from nightdesk.store.db import Connection
 from nightdesk.store.migrations import migrate
 
 INCEPTIONS = {BOOK: INCEPTION, EQUITY: FIRST_OF_EQUITY}
+#: So many tasks ask for the bars of the first book; the other's are asked for by its ingest.
+SHARDS = 2
 #: What says how often or when something was done, and numbers that follow from the order of two books.
 NOT_DECIDED = {"runs", "run_steps", "order_events", "alerts", "quality_runs", "books", "task_failures"}
 NUMBERED = {"attempts", "factor_set_id", "document"}
 
 
 def lay_out_both(root: Path) -> None:
-    """The usual project of a test with its first book and the equity book, both on the sample market."""
+    """The usual project of a test with its first book, in shards, and the equity book; the sample market."""
     other = root.with_name("of-equity")
     lay_out_equity(other)
     lay_out(root)
     for path in (root / "books").glob("*.yaml"):
         if path.stem != BOOK:
             path.unlink()
+    first = root / "books" / f"{BOOK}.yaml"
+    tree = yaml.safe_load(first.read_text())
+    tree["feeds"]["shards"] = SHARDS
+    first.write_text(yaml.safe_dump(tree, sort_keys=False))
     (root / "books" / f"{EQUITY}.yaml").write_text((other / "books" / f"{EQUITY}.yaml").read_text())
     assert yaml.safe_load((root / "books" / f"{EQUITY}.yaml").read_text())["inception"] == FIRST_OF_EQUITY
 
@@ -149,6 +155,34 @@ class Scaled:
                 del self.workers[name]
             except subprocess.TimeoutExpired:
                 self.kill(name)
+
+    def asked_ahead(self, book: str) -> list[str | None]:
+        """How many parts of its bars each ingest of a book was given by tasks before it."""
+        with self.desk.database() as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT counts ->> 'asked_ahead' FROM nightdesk.run_steps "
+                "WHERE book = %s AND step = 'ingest' AND status = 'done' ORDER BY run_step_id",
+                (book,),
+            )
+            return [words for (words,) in cursor.fetchall()]
+
+    @contextmanager
+    def with_a_part_lost(self) -> Iterator[None]:
+        """The tasks that ask for bars stand still at the end of the block; then one loses its connection."""
+        with self.desk.held("bar_shards"):
+            yield
+            with self.desk.database() as connection, connection.cursor() as cursor:
+
+                def waiting() -> list[int] | None:
+                    cursor.execute(
+                        "SELECT pid FROM pg_stat_activity WHERE datname = 'nightdesk' "
+                        "AND wait_event_type = 'Lock' AND query LIKE '%bar_shards%' ORDER BY pid"
+                    )
+                    found = [pid for (pid,) in cursor.fetchall()]
+                    return found if len(found) == SHARDS else None
+
+                lost, *_ = wait_for(waiting, 300, "the tasks that ask for bars do not come to keep them")
+                cursor.execute("SELECT pg_terminate_backend(%s)", (lost,))
 
     def decided(self, book: str) -> dict[str, str]:
         """A hash of what each table has of a book's decisions."""

@@ -10,7 +10,7 @@ import pytest
 from tests.end_to_end.desk import wait_for
 from tests.end_to_end.equity_project import BOOK as EQUITY
 from tests.end_to_end.project import BOOK
-from tests.end_to_end.scaled_out import Scaled, scaled_out, sessions_of
+from tests.end_to_end.scaled_out import SHARDS, Scaled, scaled_out, sessions_of
 
 from nightdesk.machine.processes import lives
 from nightdesk.machine.workers import names_of_workers, parts_of_celery
@@ -37,6 +37,21 @@ def end_well(scaled: Scaled, runs: Mapping[str, Sequence[str]], timeout: float) 
     for book, ids in runs.items():
         ended = scaled.desk.airflow.wait(f"daily__{book}", ids, timeout=timeout)
         assert [run.state for run in ended] == ["success"] * len(ids), book
+
+
+def bars_came_ahead(scaled: Scaled, whole: str, in_part: str) -> None:
+    """Tasks of the workers asked for the bars of the first book; of its last run one was lost."""
+    assert scaled.worker_of(in_part, "fetch") in scaled.workers
+    states, lost = (scaled.desk.airflow.task_states(f"daily__{BOOK}", run) for run in (whole, in_part))
+    parts = [f"fetch[{number}]" for number in range(SHARDS)]
+    assert [states[one] for one in parts] == ["success"] * SHARDS
+    assert sorted(str(lost[one]) for one in parts) == ["skipped", *["success"] * (SHARDS - 1)]
+    every, without_one = (f"{count} of {SHARDS} parts" for count in (SHARDS, SHARDS - 1))
+    assert scaled.asked_ahead(BOOK) == [*[every] * (COUNT - 1), without_one]
+    assert scaled.asked_ahead(EQUITY) == [None] * COUNT
+    with scaled.desk.database() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM nightdesk.bar_shards")
+        assert cursor.fetchone() == (0,)
 
 
 def test_both_books_are_decided_as_in_one_process_though_a_worker_is_killed_in_the_middle_of_a_task(
@@ -70,7 +85,10 @@ def test_both_books_are_decided_as_in_one_process_though_a_worker_is_killed_in_t
     assert lost in ("running", "done")
     assert again == "done"
 
-    end_well(scaled, begin(scaled, {book: days[2:] for book, days in SESSIONS.items()}), 900)
+    with scaled.with_a_part_lost():
+        last = begin(scaled, {book: days[2:] for book, days in SESSIONS.items()})
+    end_well(scaled, last, 900)
+    bars_came_ahead(scaled, runs[BOOK][0], last[BOOK][0])
     expected = scaled.reference(SESSIONS)
     for book in SESSIONS:
         found = scaled.decided(book)

@@ -18,9 +18,9 @@ from tests.compose_file import SECRETS, command_of, health_check_of, services, s
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILLED = {name: f"filled-{name.lower()}" for name in SECRETS}
-#: Those that run the desk itself; what shows its figures has tests of its own.
 AIRFLOWS = {"migrate", "api-server", "scheduler", "worker", "dag-processor", "triggerer"}
-DESK = AIRFLOWS | {"postgres", "redis"}
+#: Those whose settings the desk's own code reads; what Prometheus and Grafana are told is in tests/metrics.
+DESK = AIRFLOWS | {"postgres", "redis", "metrics"}
 #: It ends, and the others wait for its end.
 ONCE = {"migrate"}
 
@@ -122,7 +122,7 @@ SERVICE: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=sorted(DESK))
+@pytest.fixture(params=sorted(services()))
 def service(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Each service with its name."""
     return request.param, services()[request.param]

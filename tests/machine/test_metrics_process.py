@@ -58,9 +58,12 @@ def test_without_a_port_there_is_no_process_and_no_part(home: Home) -> None:
 
 
 def test_the_supervisor_keeps_it_running_and_down_ends_it(home: Home, database: str, port: int) -> None:
+    looks = f"{database}{'&' if '?' in database else '?'}connect_timeout=7"
     environ = {
         "NIGHTDESK_METRICS_PORT": str(port),
         "NIGHTDESK_DATABASE_URL": database,
+        "NIGHTDESK_READER_DATABASE_URL": looks,
+        "NIGHTDESK_OWNER_DATABASE_URL": database,
         "NIGHTDESK_AIRFLOW_DATABASE_URL": database,
         "PYTHONPATH": str(PROJECT / "include"),
     }
@@ -76,6 +79,9 @@ def test_the_supervisor_keeps_it_running_and_down_ends_it(home: Home, database: 
         assert part is not None
         assert part.state == "well"
         first = int(part.words.split()[1].rstrip(","))
+        given = psutil.Process(first).environ()
+        assert {given["NIGHTDESK_DATABASE_URL"], given["NIGHTDESK_READER_DATABASE_URL"]} == {looks}
+        assert "NIGHTDESK_OWNER_DATABASE_URL" not in given
         mender._keep_metrics()
         assert len(lines) == 1
         psutil.Process(first).kill()

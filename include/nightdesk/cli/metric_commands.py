@@ -88,7 +88,9 @@ def _reader() -> FigureReader:
     from nightdesk.metrics.exporter import FigureReader
     from nightdesk.session.context import project_root
 
-    environ = {**os.environ, postgres.DATABASE_VARIABLE: postgres.known_url()}
+    known = postgres.addresses()
+    looks = known.reader or known.nightdesk
+    environ = {**os.environ, postgres.DATABASE_VARIABLE: known.nightdesk, postgres.READER_VARIABLE: looks}
     return FigureReader(project_root(environ), environ)
 
 

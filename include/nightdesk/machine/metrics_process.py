@@ -42,8 +42,12 @@ def start(home: Home, environ: Mapping[str, str]) -> bool:
     if port is None or daemon.process() is not None:
         return False
     command = [sys.executable, "-m", "nightdesk", "metrics", "serve", "--port", str(port)]
-    address = {postgres.DATABASE_VARIABLE: postgres.addresses(home, environ).nightdesk}
-    daemon.start(command, {**home.environment(environ), **address}, home.root)
+    known = postgres.addresses(home, environ)
+    # It only looks: where there is a reader, it knows no user that may write.
+    looks = known.reader or known.nightdesk
+    address = {postgres.DATABASE_VARIABLE: looks, postgres.READER_VARIABLE: looks}
+    others = {name: value for name, value in environ.items() if name != postgres.OWNER_VARIABLE}
+    daemon.start(command, {**home.environment(others), **address}, home.root)
     return True
 
 
