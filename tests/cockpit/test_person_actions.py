@@ -223,6 +223,23 @@ def test_a_symbol_is_limited_and_let_go(browser: TestClient, desk: DecidedDesk) 
     assert "nothing to end" in send(browser, "unlimit", **ended).json()["words"]
 
 
+def test_an_action_is_recorded_and_taken_back(browser: TestClient) -> None:
+    fields = {"kind": "dividend", "symbol": "GLD", "session": str(session(DECIDED - 1)), "reason": "seen"}
+    done = send(browser, "state", amount="0.25", **fields).json()
+    assert (done["state"], "It is stated" in done["words"]) == ("done", True), done
+    assert "stated so already" in send(browser, "state", amount="0.25", **fields).json()["words"]
+    assert "is withdrawn" in send(browser, "withdraw", **fields).json()["words"]
+    assert "no dividend of GLD" in send(browser, "withdraw", **fields).json()["words"]
+
+
+def test_a_level_that_is_set_stands_against_the_book_before_the_decision(browser: TestClient) -> None:
+    assert (
+        send(browser, "level", book=TWOFOLD, level="2", reason="the broker may fail").json()["state"]
+        == "done"
+    )
+    assert "drawdown level 2 by ann" in browser.get("/").text
+
+
 def test_a_backtest_is_begun_in_the_name_of_who_asks(browser: TestClient, desk: DecidedDesk) -> None:
     fields = {"book": SMALL, "from": "2022-01-03", "to": "2022-02-01", "reason": "before a change"}
     assert "no Airflow is here" in send(browser, "backtest", **fields).json()["words"]

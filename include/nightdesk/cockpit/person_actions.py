@@ -202,6 +202,18 @@ def _end_limit(asked: ActionRequest) -> str:
     )
 
 
+def _withdraw(asked: ActionRequest) -> str:
+    from nightdesk.operations.state_action import withdraw
+
+    values = asked.values
+    kind, symbol, session = values.text("kind"), values.text("symbol"), values.day("session")
+    gone = withdraw(asked.store, cast("ActionKind", kind), symbol, session, f"{asked.who}: {asked.reason}")
+    return (
+        f"The {kind} of {symbol} on {session} is withdrawn; it was stated by {gone.note}.\n"
+        "What was booked of it stays: the next settling raises an alert that names it."
+    )
+
+
 def _backtest(asked: ActionRequest) -> str:
     from nightdesk.session.book_dags import dag_id_of
 
@@ -376,6 +388,18 @@ ALL: tuple[PersonAction, ...] = (
             Field("into", "New symbol", required=False, longest=40),
         ),
         _state,
+        scope="desk",
+    ),
+    PersonAction(
+        "withdraw",
+        "Take a corporate action back",
+        "Withdraws what a person recorded, or a price that a person accepted. What was booked of it stays.",
+        (
+            Field("kind", "Kind", kind="choice", choices=(*KINDS, "accept")),
+            SYMBOL,
+            Field("session", "Session", kind="date", help="From whose open it counted."),
+        ),
+        _withdraw,
         scope="desk",
     ),
     PersonAction(

@@ -25,7 +25,7 @@ from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import disputed_positions, latest_marked, positions_of
 from nightdesk.store.member_rows import not_members
 from nightdesk.store.override_rows import standing_overrides
-from nightdesk.store.risk_state_rows import newest_risk_state
+from nightdesk.store.risk_state_rows import newest_risk_state, read_risk_events
 
 if TYPE_CHECKING:
     from nightdesk.core.schedule import Schedule
@@ -79,7 +79,7 @@ def concerns_of(
             if row["outcome"] == "quarantined" and row["symbol"] not in gone
         ],
         stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
-        by_hand=[one.words for one in standing_overrides(conn, book, _next_session(newest[0], schedule))],
+        by_hand=_by_hand(conn, book, _next_session(newest[0], schedule)),
     )
 
 
@@ -95,6 +95,16 @@ def _decision(row: Mapping[str, Any], schedule: Schedule | None) -> str:
     if schedule is None:
         return f"session {row['session']}"
     return f"{schedule.noun} {schedule.name_of(row['as_of'])}"
+
+
+def _by_hand(conn: Connection, book: str, session: date) -> list[str]:
+    """What people have said that limits the next decision, which lies in `session`."""
+    levels = [
+        f"drawdown level {one.level} by {one.who} in the decision of {one.session} ({one.reason})"
+        for one in read_risk_events(conn, book, session)
+        if one.kind == "level" and one.session == session
+    ]
+    return levels + [one.words for one in standing_overrides(conn, book, session)]
 
 
 def _next_session(newest: Mapping[str, Any], schedule: Schedule | None) -> date:
