@@ -20,6 +20,7 @@ import psycopg2
 import pytest
 from tests.end_to_end.project import BOOK, INCEPTION, lay_out
 from tests.fakes.yahoo import FakeYahoo
+from tests.of_the_database import OF_THE_DATABASE
 
 from nightdesk.core.calendar import as_date, get_calendar
 from nightdesk.feeds.vendor_pools import POOLS
@@ -43,8 +44,7 @@ STILL_FILES = {
 
 #: Times and numbers of attempts; everything else must be the same however a session came about.
 STAMPED_TABLES = {
-    "migrations",
-    "installation",
+    *OF_THE_DATABASE,
     "run_steps",
     "order_events",
     "alerts",

@@ -14,6 +14,7 @@ from typing import Any
 from psycopg2 import sql
 from tests.clock import set_clock
 from tests.matrices.scenes import WatchedDesk
+from tests.of_the_database import OF_THE_DATABASE
 from tests.session.small_desk import session
 
 from nightdesk.core.calendar import get_calendar
@@ -31,7 +32,7 @@ ORDER BY table_name <> 'runs', table_name
 
 #: Tables that hold facts of the market or of the book, and nothing of a session's own.
 _LASTING = {
-    "migrations", "installation", "symbols", "bars", "corporate_actions", "feed_health", "books",
+    *OF_THE_DATABASE, "symbols", "bars", "corporate_actions", "feed_health", "books",
     "factor_sets",
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from tests.conftest import open_connection
+from tests.of_the_database import OF_THE_DATABASE
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.session import steps
@@ -26,7 +27,7 @@ STRATEGY = "time_series_momentum"
 
 #: Times, numbers of attempts, their stories, and the book as one last used it; all else must be the same
 #: however it came about.
-STAMPED_TABLES = {"migrations", "installation", "run_steps", "feed_health", "code_versions"}
+STAMPED_TABLES = {*OF_THE_DATABASE, "run_steps", "feed_health"}
 STAMPED_COLUMNS = {
     "known_by", "known_at", "superseded_at", "opened_at", "closed_at", "recorded_at", "created_at",
     "applied_at", "attempts", "cause", "received", "alert_id", "risk_event_id", "document",
