@@ -46,7 +46,9 @@ def order(fake: FakeAlpaca, client_order_id: str, symbol: str = "GLD", limit: st
 
 
 def alerts(desk: AlpacaDesk) -> list[tuple[str, str]]:
-    rows = desk.rows("SELECT level, body FROM nightdesk.alerts ORDER BY alert_id")
+    rows = desk.rows(
+        "SELECT level, body FROM nightdesk.alerts WHERE alert_key NOT LIKE 'mail %%' ORDER BY alert_id"
+    )
     return [(str(level), str(body)) for level, body in rows]
 
 
