@@ -38,7 +38,7 @@ with DAG(
     | {
         "on_failure_callback": raise_alert,
         # Books of a thousand symbols take minutes a decision on a busy machine.
-        "execution_timeout": timedelta(hours=2),
+        "execution_timeout": timedelta(hours=1),
     },
     tags=[Tag.UPKEEP],
 ) as dag:

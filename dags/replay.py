@@ -89,7 +89,7 @@ def replay(book: Book) -> DAG:
             task_id="chunk",
             pool=pool_of(book).name,
             max_active_tis_per_dagrun=1,
-            execution_timeout=timedelta(hours=3),
+            execution_timeout=timedelta(minutes=90),
             map_index_template="{{ task.span['first'][:10] }} to {{ task.span['last'][:10] }}",
             doc_md="The decisions of a piece, one after the other.",
         ).expand(span=plan.output)

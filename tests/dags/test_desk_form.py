@@ -26,8 +26,9 @@ def dags() -> dict[str, DAG]:
 def begins(dag: DAG, task_id: str, conf: dict[str, Any]) -> None:
     """What Airflow does before a task of a run with some configuration is executed."""
     task: Any = dag.get_task(task_id)
-    if task._pre_execute_hook is not None:
-        task._pre_execute_hook({"dag": dag, "task": task, "dag_run": SimpleNamespace(conf=conf), "ti": RUN})
+    hook = task.partial_kwargs["pre_execute"] if task.is_mapped else task._pre_execute_hook
+    if hook is not None:
+        hook({"dag": dag, "task": task, "dag_run": SimpleNamespace(conf=conf), "ti": RUN})
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_starting_it_again_is_quick_and_changes_nothing(stand: Stand) -> None:
     assert again.address == stand.airflow.address
 
 
-def test_a_task_finds_the_desks_database_and_third_party_modules_but_not_the_desk_preloaded(
+def test_a_task_finds_the_desks_database_and_the_desk_with_all_it_imports_preloaded(
     stand: Stand,
 ) -> None:
     run = stand.airflow.trigger("around", date(2026, 3, 2))
@@ -131,7 +131,7 @@ def test_a_task_finds_the_desks_database_and_third_party_modules_but_not_the_des
     assert (ended.state, ended.session, ended.run_type) == ("success", date(2026, 3, 2), "manual")
     log = stand.airflow.task_log("around", run, "look")
     assert f"DATABASE {stand.addresses.nightdesk}" in log
-    assert "PRELOADED True False" in log
+    assert "PRELOADED True True" in log
 
 
 def test_backfilled_runs_carry_their_sessions_and_are_not_made_twice(stand: Stand) -> None:

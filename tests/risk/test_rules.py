@@ -208,6 +208,8 @@ def test_a_strategy_can_close_a_small_position_beside_that_of_another(rule: str)
 
 def test_the_rules_stand_in_their_written_order() -> None:
     assert rule_names() == (
+        "overrides",
+        "override_size",
         "member",
         "kill_switch",
         "daily_loss",
@@ -247,7 +249,8 @@ def test_the_rules_stand_in_their_written_order() -> None:
 
 
 def test_rules_that_are_always_on_need_not_be_named() -> None:
-    always = ["kill_switch", "quarantine", "staleness", "references", "regime", "strategy_stop"]
+    by_hand, checked = ["overrides", "override_size"], ["quarantine", "staleness", "references", "regime"]
+    always = [*by_hand, "kill_switch", *checked, "strategy_stop"]
     assert [rule.name for rule in make_rules({})] == always
 
 

@@ -24,7 +24,10 @@ def desk(make_desk: Callable[[], SmallDesk], fake: FakeAlpaca, monkeypatch: pyte
 
 
 def alerts(desk: AlpacaDesk) -> list[tuple[str, str, str]]:
-    rows = desk.rows("SELECT level, subject, body FROM nightdesk.alerts ORDER BY alert_id")
+    rows = desk.rows(
+        "SELECT level, subject, body FROM nightdesk.alerts "
+        "WHERE alert_key NOT LIKE 'mail %%' ORDER BY alert_id"
+    )
     return [(str(level), str(subject), str(body)) for level, subject, body in rows]
 
 

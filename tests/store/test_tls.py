@@ -105,7 +105,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     }  # fmt: skip
     made = OnPort(folder / "postgres", durable=False, port=port)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "_programs", lambda: found)
+        patch.setattr(cluster, "programs_folder", lambda: found)
         patch.setattr(cluster, "SETTINGS", settings)
         made.folder.mkdir()
         owner = made._prepare_folders()

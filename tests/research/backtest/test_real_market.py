@@ -50,6 +50,8 @@ def test_every_rule_that_healthy_bars_can_meet_binds_somewhere(result: Result) -
         "wash_sale",
         "pattern_day_trader",
         "recovery_leverage",
+        "overrides",  # a backtest knows nothing of what people limit
+        "override_size",
         "strategy_stop",  # it only lets through what a strategy's own stop sells
     }
     assert rules_that_bound(result) >= {rule.name for rule in result.desk.rules} - unmet
