@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -29,11 +30,16 @@ def research() -> ModuleType:
 
 
 @pytest.fixture
-def notes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is written into the note of the run."""
+def notes(research: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is written into the note of the run.
+
+    Airflow may have loaded the plugins anew since the DAG's file was imported: what counts is the module that
+    the DAG's own operator is of.
+    """
     written: list[str] = []
-    monkeypatch.setattr(desk_research, "write_note", lambda ti, line, over: written.append(line))
-    monkeypatch.setattr(desk_research, "note_refusal", lambda ti, why: written.append(f"Refused: {why}"))
+    of_operator = inspect.unwrap(research.BacktestOperator.execute).__globals__
+    monkeypatch.setitem(of_operator, "write_note", lambda ti, line, over: written.append(line))
+    monkeypatch.setitem(of_operator, "note_refusal", lambda ti, why: written.append(f"Refused: {why}"))
     return written
 
 
