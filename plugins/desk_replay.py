@@ -174,7 +174,9 @@ class SummaryOperator(BookOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         ti = context["ti"]
-        done = [one for one in ti.xcom_pull(task_ids=self.of) or [] if one]
+        pulled = ti.xcom_pull(task_ids=self.of) or []
+        # Of a single piece Airflow gives what it has returned, not a list of one.
+        done = [one for one in ([pulled] if isinstance(pulled, dict) else pulled) if one]
         total = {
             name: sum(one[name] for one in done) for name in ("decided", "skipped", "compared", "seconds")
         }
