@@ -73,8 +73,10 @@ def make_case(desk: Desk) -> tuple[State, Day, Targets]:
     for n, symbol in enumerate(desk.symbols):
         units = Decimal(int(9_000 / price[n]))
         paid = Decimal(str(round(price[n] * float(dice.uniform(0.9, 1.1)), 2)))
-        key = (SESSION, "fill", names[n % len(names)], symbol)
-        entries.append(Entry(*key, units, paid, -units * paid, Decimal(0), symbol))  # type: ignore[arg-type]
+        strategy = names[n % len(names)]
+        entries.append(
+            Entry(SESSION, "fill", strategy, symbol, units, paid, -units * paid, Decimal(0), symbol)
+        )
     ledger = fold(entries)
     prices = dict(zip(desk.symbols, price.tolist(), strict=True))
     state = State(ledger, mark(ledger, SESSION, prices))

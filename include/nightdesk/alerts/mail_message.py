@@ -66,10 +66,10 @@ def mail_message(
             message[name] = one_line(value)
     message.set_content(mail.body, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    page = message.get_payload()[1]  # type: ignore[index]
+    page = message.get_payload()[1]  # type: ignore[index] # of two alternatives a list
     for name, picture in (("equity", mail.equity), ("drawdown", mail.drawdown)):
         if picture is not None:
-            page.add_related(  # type: ignore[union-attr]
+            page.add_related(  # type: ignore[union-attr] # the HTML, a message itself
                 picture, "image", "png", cid=f"<{name}>", disposition="inline", filename=f"{name}.png"
             )
     return message

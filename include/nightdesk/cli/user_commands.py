@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -24,7 +25,9 @@ def list_users(json: Json = False) -> None:
     from nightdesk.machine.web_door import ROLES
 
     found = known(Home.find())
-    rows = [(name, role, ROLES.get(role, "")) for name, role in sorted(found.items())]  # type: ignore[call-overload]
+    # A role may also have been written into the settings by hand.
+    may: Mapping[str, str] = {str(role): words for role, words in ROLES.items()}
+    rows = [(name, role, may.get(role, "")) for name, role in sorted(found.items())]
     show(
         {"users": [{"name": name, "role": role} for name, role, _ in rows]},
         as_json=json,

@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from nightdesk.cockpit.form_values import Field, read_form
 from nightdesk.cockpit.guards import Guards, Visitor
 from nightdesk.cockpit.person_actions import ACTIONS, ALL, ActionRequest, PersonAction
-from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen, books_folder, read_shelf
+from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen, books_folder, read_book_list
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.core.masking import mask
 from nightdesk.store.book_rows import started_books
@@ -154,14 +154,14 @@ def _tried(
 ) -> tuple[State, str, int]:
     """Check the form and run the action; whatever is raised becomes words."""
     try:
-        shelf = read_shelf(books_folder(environ))
-        names = tuple(shelf.books) if conn is None else _started(conn)
+        book_list = read_book_list(books_folder(environ))
+        names = tuple(book_list.books) if conn is None else _started(conn)
         seen = [name for name in names if visitor.may_see(name)]
         about = given.get("book", "").strip() if action.scope == "book" else ""
         if not visitor.may_act(about if about in seen else ""):
             return "refused", f"You may not act on {about[:80] or 'the desk'}: ask who runs it.", 403
         values = read_form(action.form, given, seen)
-        books = {name: book for name, book in shelf.books.items() if visitor.may_see(name)}
+        books = {name: book for name, book in book_list.books.items() if visitor.may_see(name)}
         asked = ActionRequest(conn, values, visitor.name, books, environ, lacking, guards.start_run)
         words = action.run(asked)
         return "done", mask(words, environ), STATUS["done"]

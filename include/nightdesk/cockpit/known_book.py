@@ -122,7 +122,7 @@ def known_book(screen: Screen, name: str) -> KnownBook:
     HTTPException
         404 when no file and no started book that the visitor may see is called so.
     """
-    broken = screen.shelf.broken
+    broken = screen.book_list.broken
     if name not in {*screen.books, *broken, *screen.started}:
         names = sorted({*screen.books, *broken, *screen.started})
         known = f"The desk's books are {', '.join(names)}" if names else "The desk has no book"

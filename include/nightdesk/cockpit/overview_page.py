@@ -123,7 +123,7 @@ def overview_view(screen: Screen) -> OverviewView:
     cards = tuple(_card(screen, name, lacking.get(name, ""), alerts.get(name, {})) for name in screen.started)
     return OverviewView(
         cards=tuple(sorted(cards, key=lambda one: (_gravest(one.concerns).rank, one.name))),
-        broken=screen.shelf.broken,
+        broken=screen.book_list.broken,
         waiting=tuple(name for name in screen.books if name not in screen.started),
         desk=(_feeds(screen), _backup(screen), _alerts(screen, "", alerts.get("", {}))),
     )

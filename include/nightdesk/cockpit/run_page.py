@@ -108,7 +108,7 @@ def _nothing(dag_id: str, run_id: str, words: str) -> RunView:
 
 def _book_of(screen: Screen, dag_id: str) -> str | None:
     """The book that a DAG decides for; None where it decides for none that the visitor may see."""
-    names = {*screen.books, *screen.shelf.broken, *screen.started}
+    names = {*screen.books, *screen.book_list.broken, *screen.started}
     found = {dag_id_of(kind, name): name for kind in DECIDING for name in names}
     return found.get(dag_id)
 

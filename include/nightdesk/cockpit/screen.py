@@ -34,7 +34,7 @@ ROWS_A_PAGE = 100
 
 
 @dataclass(frozen=True)
-class Shelf:
+class BookList:
     """The books of the desk's folder that a visitor may see, and why other files hold none."""
 
     books: Mapping[str, Book] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Screen:
         Reads only, as the reader where one is set up; statements end after ten seconds.
     visitor : Visitor
         Who asks.
-    shelf : Shelf
+    book_list : BookList
         The books, and what is wrong with files of others.
     started : tuple of str
         Names of started books that the visitor may see, those without a file included.
@@ -63,7 +63,7 @@ class Screen:
 
     conn: Connection
     visitor: Visitor
-    shelf: Shelf
+    book_list: BookList
     started: tuple[str, ...]
     base: str
     leave: Callable[[str, str], str]
@@ -71,7 +71,7 @@ class Screen:
     @property
     def books(self) -> Mapping[str, Book]:
         """The readable books, by name."""
-        return self.shelf.books
+        return self.book_list.books
 
     @property
     def user(self) -> str:
@@ -154,20 +154,20 @@ def books_folder(environ: Mapping[str, str]) -> Path:
     return project_root(environ) / "books"
 
 
-def read_shelf(folder: Path) -> Shelf:
+def read_book_list(folder: Path) -> BookList:
     """The books of a folder; read anew only when a file of it has changed."""
     stamps = tuple(
         sorted((one.name, one.stat().st_mtime_ns, one.stat().st_size) for one in folder.glob("*.yaml"))
     )
-    return _read_shelf(folder, stamps)
+    return _read_book_list(folder, stamps)
 
 
 @lru_cache(maxsize=4)
-def _read_shelf(folder: Path, stamps: object) -> Shelf:
+def _read_book_list(folder: Path, stamps: object) -> BookList:
     from nightdesk.session.books import read_books
 
     found = read_books(folder)
-    return Shelf(
+    return BookList(
         {one.name: one for one in found.books.values()},
         {path.stem: words for path, words in found.refused.items()},
     )
@@ -182,15 +182,15 @@ def open_screen(
     from nightdesk.store.connection import connect_reader
 
     environ = os.environ if environ is None else environ
-    whole = read_shelf(books_folder(environ))
-    shelf = Shelf(
+    whole = read_book_list(books_folder(environ))
+    book_list = BookList(
         {name: book for name, book in whole.books.items() if visitor.may_see(name)},
         {name: words for name, words in whole.broken.items() if visitor.may_see(name)},
     )
     conn = connect_reader(environ)
     try:
         started = tuple(one.book for one in started_books(conn) if visitor.may_see(one.book))
-        yield Screen(conn, visitor, shelf, started, base, leave)
+        yield Screen(conn, visitor, book_list, started, base, leave)
     finally:
         conn.close()
 
@@ -206,7 +206,7 @@ def a_screen(request: Request) -> Iterator[Screen]:
     guards = request.app.state.guards
     with open_screen(visitor, request.scope.get("root_path", ""), guards.address) as screen:
         asked = request.query_params.get("book")
-        if asked and asked not in {*screen.started, *screen.books, *screen.shelf.broken}:
+        if asked and asked not in {*screen.started, *screen.books, *screen.book_list.broken}:
             known = ", ".join(sorted({*screen.started, *screen.books})) or "none"
             raise HTTPException(404, f"There is no book {asked[:80]!r}: the desk's books are {known}.")
         yield screen

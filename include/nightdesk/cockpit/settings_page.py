@@ -103,7 +103,7 @@ def settings_view(screen: Screen, book: str = "") -> SettingsView:
     HTTPException
         404 where there is no such book.
     """
-    broken = screen.shelf.broken
+    broken = screen.book_list.broken
     if book and book not in {*screen.started, *screen.books, *broken}:
         raise HTTPException(404, f"There is no book {book[:80]!r}.")
     return SettingsView(
@@ -163,7 +163,7 @@ def _settings(screen: Screen, name: str) -> BookSettings:
         title=name if shown is None else shown.title,
         description="" if shown is None else shown.description,
         lines=() if shown is None else setting_lines(shown),
-        refusal=screen.shelf.broken.get(name, "") if book is None else "",
+        refusal=screen.book_list.broken.get(name, "") if book is None else "",
         from_store=stored is not None,
         pending=pending,
         versions=_versions(spans, said),
