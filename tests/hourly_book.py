@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from nightdesk.core.book import Book, parse_book
+from nightdesk.core.cell_figures import Figures
 from nightdesk.core.panel import Panel
 from nightdesk.research.backtest.data import read_market
 from nightdesk.strategies import Direction, Signals, Strategy, View, register
@@ -36,6 +37,11 @@ class LastTwoHours(Strategy):
             confidence=np.where(known, 1.0, 0.0),
             reason=np.where(known, np.where(moved > 0, 1, 2), 0).astype(np.int8),
         )
+
+    def figures(self, view: View, signals: Signals) -> Figures:
+        moved = view.factors["h:momentum_2"]
+        way = np.where(signals.direction > 0, "up", np.where(signals.direction < 0, "down", ""))
+        return {"moved": moved, "way": way}
 
     @property
     def words(self) -> Mapping[int, str]:

@@ -142,7 +142,7 @@ WHERE book = %(book)s AND as_of = %(as_of)s
   AND known_by = %(known_by)s AND config_hash = %(config_hash)s AND code_version = %(code_version)s;
 
 -- name: signal_rows
-SELECT strategy, symbol, direction, side, action, strength, confidence, reason, injected, bundle, ratio FROM nightdesk.signals
+SELECT strategy, symbol, direction, side, action, strength, confidence, reason, injected, bundle, ratio, figures FROM nightdesk.signals
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 
 -- name: signal_rows_before
@@ -160,7 +160,7 @@ CROSS JOIN LATERAL (
 JOIN nightdesk.signals s ON s.book = %(book)s AND s.as_of = newest.as_of AND s.strategy = wanted.strategy;
 
 -- name: target_rows
-SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, target_distance, reduce_to, cause, bundle, ratio, uneven FROM nightdesk.targets
+SELECT strategy, symbol, held, quantity, weight, confidence, allocation, stop_distance, target_distance, reduce_to, cause, bundle, ratio, uneven, figures FROM nightdesk.targets
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol;
 
 -- name: dropped_entries_of

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.money import PRICE_STEP
 from nightdesk.engine import Carried, risk_report
 from nightdesk.engine.exits import other_of
@@ -39,8 +40,11 @@ def same_signals(result: Result, at: int, conn: db.Connection, as_of: datetime) 
     decided, desk = result.decided[at], result.desk
     stored = {(row["strategy"], row["symbol"]): row for row in signals_of(conn, desk.book.name, as_of)}
     assert len(stored) == len(desk.strategies) * len(desk.symbols)
+    view = result.view.rows(decided.t, decided.t + 1)
     for (strategy, symbol), row in stored.items():
         n, said = desk.column[symbol], result.market.signals[strategy]
+        shown = desk.strategies[strategy].figures(view, said.row(decided.t))
+        assert row["figures"] == figures_of_cell(shown, 0, n), (as_of, symbol)
         for name in ("direction", "strength", "confidence", "reason"):
             assert row[name] == getattr(said, name)[decided.t, n], (as_of, symbol, name)
         for name in ("bundle", "ratio"):

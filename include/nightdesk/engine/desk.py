@@ -266,6 +266,12 @@ class Desk:
         return any(one.bundles for one in self.strategies.values())
 
     @cached_property
+    def tables_with_figures(self) -> frozenset[str]:
+        """The tables of decisions whose rows have figures that a strategy shows."""
+        shown = any(one.shows_figures for one in self.strategies.values())
+        return frozenset({"signals"}) if shown else frozenset()
+
+    @cached_property
     def one_sided(self) -> NDArray[np.bool_]:
         """Whether a strategy opens on one side only, of shape (n_strategies, 1)."""
         return np.array([[len(one.sides) == 1] for one in self.strategies.values()])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nightdesk.core.cell_figures import Figures, figures_of_cell
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.engine import overlay
@@ -117,7 +118,7 @@ def signals(context: Context, strategy: str) -> StepOutcome:
             context.book.symbols,
             context.injected,
         )
-        rows = _signal_rows(context, strategy, spoken)
+        rows = _signal_rows(context, strategy, spoken, speaker.figures(view, spoken))
         save.speaking("signals", {"strategy": strategy}, rows, by=("direction", "injected"))
         buys = int((spoken.direction > 0).sum())
         sells = int((spoken.direction < 0).sum())
@@ -141,7 +142,7 @@ def _bundle_of(spoken: Signals, n: int) -> dict[str, Any]:
     return {"bundle": spoken.bundle[0, n], "ratio": spoken.ratio[0, n]}
 
 
-def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[str, Any]]:
+def _signal_rows(context: Context, strategy: str, spoken: Signals, figures: Figures) -> list[dict[str, Any]]:
     injected = {one.symbol for one in context.injected if one.strategy == strategy}
     return [
         {
@@ -152,6 +153,7 @@ def _signal_rows(context: Context, strategy: str, spoken: Signals) -> list[dict[
             "confidence": spoken.confidence[0, n],
             "reason": spoken.reason[0, n],
             "injected": symbol in injected,
+            "figures": None if symbol in injected else figures_of_cell(figures, 0, n),
             **(_bundle_of(spoken, n) if context.desk.has_bundles else {}),
         }
         for n, symbol in enumerate(context.book.symbols)

@@ -95,7 +95,7 @@ def read_quality(conn: Connection, book: str, as_of: datetime) -> QualityRow | N
 
 def signals_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
     """A decision's signals by strategy and symbol: those two, direction, side, action, strength, confidence,
-    reason, injected, bundle, ratio.
+    reason, injected, bundle, ratio, figures (a dict by name, None where its strategy shows none).
     """
     return read_rows(conn, "signal_rows", book=book, as_of=as_of)
 
@@ -239,7 +239,8 @@ def by_position(
 
 def targets_of(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
     """Targets of a decision by strategy and symbol: held, quantity, weight, confidence, cause and what is
-    carried on of each, with bundle, ratio and uneven, which are null where it is a leg of none.
+    carried on of each, with bundle, ratio and uneven, which are null where it is a leg of none, and figures
+    (a dict by name, None where its sizing shows none).
     """
     return read_rows(conn, "target_rows", book=book, as_of=as_of)
 

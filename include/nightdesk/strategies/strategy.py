@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.calendar import Sessions
+from nightdesk.core.cell_figures import Figures
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.core.fields import Frozen
 from nightdesk.core.panel import Floats, Panel
@@ -300,6 +301,23 @@ class Strategy(ABC):
         Each array has shape (n_sessions, n_symbols), or (n_sessions, 1) where it is the same for all symbols.
         """
         return {}
+
+    def figures(self, view: View, signals: Signals) -> Figures:
+        """What people see of each signal beside its words, by name; row t depends on row t only.
+
+        It is kept with the signals, and decides nothing.
+
+        Returns
+        -------
+        mapping of name to ndarray of shape (n_sessions, n_symbols)
+            Of float64, NaN where a number is missing, or of texts. The names are the same whatever the view.
+        """
+        return {}
+
+    @property
+    def shows_figures(self) -> bool:
+        """Whether it shows any figures."""
+        return type(self).figures is not Strategy.figures
 
     def explain(self, view: View, signals: Signals, t: int, n: int) -> str:
         """Why the signal of session row `t` and symbol column `n` is what it is, with its numbers."""

@@ -170,6 +170,22 @@ class StrategyContract:
         assert set(np.unique(found.side[enters])) <= strategy.sides
         assert (found.confidence[enters] > 0.0).all()
 
+    def test_its_figures_fit_the_view_and_are_those_of_their_own_session(
+        self, strategy: Strategy, panel: Panel
+    ) -> None:
+        view = view_of(strategy, panel)
+        found = strategy.signals(view)
+        figures = strategy.figures(view, found)
+        assert bool(figures) == strategy.shows_figures
+        for name, values in figures.items():
+            assert values.shape == view.close.shape, name
+            assert values.dtype == np.float64 or values.dtype.kind in "UO", name
+        for t in (0, 250, 419):
+            alone = strategy.figures(view.rows(t, t + 1), found.row(t))
+            assert alone.keys() == figures.keys()
+            for name, values in figures.items():
+                np.testing.assert_array_equal(alone[name], values[t : t + 1], err_msg=name)
+
     def test_every_signal_is_explained_without_a_number_that_is_missing(
         self, strategy: Strategy, panel: Panel
     ) -> None:

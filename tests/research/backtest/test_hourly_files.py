@@ -1,5 +1,6 @@
 """The files of an hourly book's backtest tell the decisions of a session apart."""
 
+import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -38,12 +39,23 @@ def files(result: Result, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     for name in TABLES:
         read[name] = pd.read_csv(folder / f"{name}.csv", dtype=str, keep_default_na=False)
         typed = pd.read_parquet(folder / f"{name}.parquet")
-        assert tuple(typed) == tuple(read[name]) == columns_of(name, hourly=True)
+        assert tuple(typed) == tuple(read[name]) == columns_of(name, hourly=True, figures=name == "signals")
         for column in HOURLY_ONLY & set(typed):
             assert str(typed[column].dtype) == "datetime64[ms, UTC]"
             said = typed[column].dt.strftime("%Y-%m-%dT%H:%M:%SZ").fillna("")
             assert said.tolist() == read[name][column].tolist()
     return read
+
+
+def test_a_signal_has_the_figures_that_its_strategy_shows(
+    result: Result, files: dict[str, pd.DataFrame]
+) -> None:
+    rows = files["signals"]
+    shown = [json.loads(one) for one in rows["figures"]]
+    assert [one["moved"] > 0 for one in shown] == (rows["strength"].astype(float) > 0).tolist()
+    assert {one["way"] for one in shown} == {"up", "down"}
+    moved = result.view.factors["h:momentum_2"][result.decided[0].t :]
+    assert [one["moved"] for one in shown] == moved.ravel().tolist()
 
 
 def test_rows_of_a_session_are_told_apart_by_their_hour_in_every_file(

@@ -15,6 +15,9 @@ HOURLY_ONLY = frozenset({"as_of", "entry_as_of", "exit_as_of"})
 #: The columns that the tables of a book have whose strategies say bundles.
 BUNDLES_ONLY = frozenset({"bundle", "uneven"})
 
+#: The columns that the tables of a book have whose strategies show figures.
+FIGURES_ONLY = frozenset({"figures"})
+
 #: The columns that the tables of a book of several accounts have.
 ACCOUNTS_ONLY = frozenset({"account"})
 
@@ -45,6 +48,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "confidence": "0 to 1",
         "reason": "words with the numbers that made it",
         "injected": "whether it was put in by `--inject`, in place of the strategy's",
+        "figures": "what its strategy shows of it, by name: a JSON object; empty where it was injected",
     },
     "targets": {
         **_KEY,
@@ -235,7 +239,12 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
 
 
 def columns_of(
-    table: str, *, hourly: bool = False, bundles: bool = False, accounts: bool = False
+    table: str,
+    *,
+    hourly: bool = False,
+    bundles: bool = False,
+    accounts: bool = False,
+    figures: bool = False,
 ) -> tuple[str, ...]:
     """The columns of a table in the order of its file.
 
@@ -244,10 +253,13 @@ def columns_of(
     table : str
     hourly, bundles, accounts : bool
         Whether the book decides several times a session, its strategies say bundles, it has several accounts.
+    figures : bool
+        Whether the rows of the table have figures, see `Desk.tables_with_figures`.
     """
     left = (
         (frozenset() if hourly else HOURLY_ONLY)
         | (frozenset() if bundles else BUNDLES_ONLY)
         | (frozenset() if accounts else ACCOUNTS_ONLY)
+        | (frozenset() if figures else FIGURES_ONLY)
     )
     return tuple(name for name in COLUMN_WORDS[table] if name not in left)

@@ -181,4 +181,10 @@ class ResultFiles:
 def _columns(result: Result, table: str) -> tuple[str, ...]:
     """The columns of a table of the result's book."""
     desk = result.desk
-    return columns_of(table, hourly=result.hourly, bundles=desk.has_bundles, accounts=len(desk.accounts) > 1)
+    return columns_of(
+        table,
+        hourly=result.hourly,
+        bundles=desk.has_bundles,
+        accounts=len(desk.accounts) > 1,
+        figures=table in desk.tables_with_figures,
+    )

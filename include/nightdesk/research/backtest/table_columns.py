@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
             "order_type", "time_in_force", "purpose", "state", "execution_id", "entry_reason", "exit_reason",
             "filter", "dropped.other", "largest", "largest_group", "nearest_limit", "nearest_subject", "part",
             "box", "description", "code", "tax_class", "book", "lot", "kind", "account",
+            "figures",
         ),
         "text",
     ),

@@ -6,6 +6,7 @@ with full precision and decimals as they stand in the ledger, so that equal resu
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from nightdesk.accounting import Position
 from nightdesk.accounting.tax import TaxLedger, form_8949, in_order, market_split, tax_terms, trades_of
 from nightdesk.accounting.tax.form_8949 import COLUMNS
+from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine import measure
@@ -36,7 +38,7 @@ from nightdesk.risk.concentration import concentration
 from nightdesk.risk.distances import nearest
 from nightdesk.risk.gate import sentence, verdict_cells
 from nightdesk.risk.moves import describe
-from nightdesk.strategies import Direction, SignalAction, SignalSide
+from nightdesk.strategies import Direction, SignalAction, Signals, SignalSide, View
 
 
 def tax_ledger(result: Result) -> TaxLedger:
@@ -141,7 +143,20 @@ def _signals(result: Result, first: int, stop: int) -> Block:
         column(one.confidence for one in said.values()),
         column(words.values()).tolist(),
         Coded((False, True), injected.ravel().astype(np.int8)),
+        *([_figures(result, view, said, injected)] if "signals" in desk.tables_with_figures else []),
     )
+
+
+def _figures(
+    result: Result, view: View, said: Mapping[str, Signals], injected: NDArray[np.bool_]
+) -> list[str]:
+    """What the strategies show of each signal, as JSON; by session, strategy and symbol."""
+    shown = [one.figures(view, said[name]) for name, one in result.desk.strategies.items()]
+    out = []
+    for t, s, n in np.ndindex(*injected.shape):
+        of_cell = None if injected[t, s, n] else figures_of_cell(shown[s], t, n)
+        out.append("" if of_cell is None else json.dumps(of_cell, allow_nan=False))
+    return out
 
 
 def target_blocks(result: Result) -> Iterator[Block]:
