@@ -1,0 +1,481 @@
+"""The line to TWS or IB Gateway through `ib_async`: every question ends, and the line is always closed.
+
+Of `ib_async` its client is used (socket, framing, writing and reading of messages), and not the picture of
+orders that it keeps beside: that goes by order numbers, which TWS begins anew, so that two orders could
+become one; and it takes every notice about an order for its cancel. Here each message is heard as it came.
+
+A question is asked one at a time, in the thread of the caller, on an event loop of the line's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nightdesk.core.errors import Refused
+
+if TYPE_CHECKING:
+    from ib_async.client import Client
+
+#: TWS has lost its own connection to IBKR: what it tells is old, and nothing should be sent.
+LOST = frozenset({502, 504, 1100, 1300})
+#: That connection is back, without or with the data that was subscribed to before.
+RESTORED = frozenset({1101, 1102})
+#: Another connection has the client id.
+CLIENT_IN_USE = 326
+
+#: What `ib_async` takes for the zone of a time that came without one: none is guessed.
+_NO_ZONE = "a time without a zone: in TWS, API settings, send times in UTC"
+
+_ADDRESS = re.compile(
+    r"ib://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>\d{1,5})/(?P<client>\d{1,9})"
+)
+
+#: So much of a message that cannot be read is quoted.
+_QUOTED = 300
+
+
+class TwsSilent(Exception):
+    """TWS gave no answer: no connection, a time-out, a connection that broke, none from it to IBKR."""
+
+
+class TwsClientInUse(TwsSilent):
+    """Another connection has the client id."""
+
+
+class TwsUnreadable(Exception):
+    """TWS sent something that cannot be understood; `answer` is how it begins."""
+
+    def __init__(self, message: str, answer: str) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class TwsError(Exception):
+    """TWS answers a question by one of its numbered errors."""
+
+    def __init__(self, what: str, code: int, text: str) -> None:
+        super().__init__(f"{what}: {text} ({code})")
+        self.code, self.text = code, text
+
+
+@dataclass(frozen=True)
+class TwsAddress:
+    """Where TWS or Gateway listens, and under which client id it is talked to."""
+
+    host: str
+    port: int
+    client_id: int
+
+    def __str__(self) -> str:
+        return f"ib://{self.host}:{self.port}/{self.client_id}"
+
+
+@dataclass(frozen=True)
+class TwsPatience:
+    """Seconds that talking may take.
+
+    Attributes
+    ----------
+    connect : float
+        For the connection and the handshake.
+    in_use : float
+        For another connection to give its client id back; then this one is refused.
+    answer : float
+        For the whole answer to a question.
+    """
+
+    connect: float = 10.0
+    in_use: float = 20.0
+    answer: float = 20.0
+
+
+class Heard(NamedTuple):
+    """One message: what `ib_async` calls it, and what it says."""
+
+    name: str
+    args: tuple[Any, ...]
+
+
+def tws_address(text: str, whose: str) -> TwsAddress:
+    """The address that a text says.
+
+    Parameters
+    ----------
+    text : str
+        Such as ib://127.0.0.1:4002/17.
+    whose : str
+        Whose address it is, for the error.
+
+    Raises
+    ------
+    Refused
+        When it is none.
+    """
+    found = _ADDRESS.fullmatch(text.strip())
+    if found is None or not 0 < int(found["port"]) < 65536 or not 0 < int(found["client"]) < 2**31:
+        raise Refused(
+            f"{whose}: found the address {text.strip()!r}; expected ib://host:port/clientId with a client id "
+            "from 1 on of its own, such as ib://127.0.0.1:4002/17 (paper: port 4002 of Gateway, 7497 of TWS)"
+        )
+    return TwsAddress(found["host"].strip("[]"), int(found["port"]), int(found["client"]))
+
+
+def is_news(code: int) -> bool:
+    """Whether an error is none: how the data farms are, what a subscription lacks, that a day's order was
+    made one of the day (10349), or a remark on an order (399).
+    """
+    return 2100 <= code < 2200 or code in (399, 10167, 10349)
+
+
+class TwsLine:
+    """One connection to TWS or Gateway; it is made by the first question, and ends with `close`.
+
+    Parameters
+    ----------
+    address : TwsAddress
+    whose : str
+        Whose line it is, for errors: "account ibkr-paper of ibkr".
+    patience : TwsPatience, optional
+    """
+
+    def __init__(self, address: TwsAddress, whose: str, patience: TwsPatience | None = None) -> None:
+        self.address, self.whose = address, whose
+        self.patience = TwsPatience() if patience is None else patience
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: Client | None = None
+        self._listener: Callable[[Heard], None] | None = None
+        self._fault: Exception | None = None
+        self._lost = ""
+        self._broken = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that is not known to be broken."""
+        return self._client is not None and not self._broken
+
+    def open(self) -> tuple[str, ...]:
+        """Connect where there is no connection; the ids of the accounts that it manages.
+
+        Raises
+        ------
+        TwsSilent
+            When there is no connection within the patience; `TwsClientInUse` when another one has the id.
+        TwsUnreadable
+            When something else than TWS answers.
+        """
+        if self._loop is not None:
+            # What TWS has told since the last question: that it hung up, lost IBKR, or has it back.
+            self._loop.run_until_complete(asyncio.sleep(0.001))
+        if not self.is_open:
+            self.close()
+            self._connect_when_free()
+        assert self._client is not None
+        return tuple(self._client.getAccounts())
+
+    def close(self) -> None:
+        """End the connection; a line that is closed may be opened again."""
+        loop, client = self._loop, self._client
+        self._loop = self._client = self._listener = self._fault = None
+        self._lost = self._broken = ""
+        if loop is None or loop.is_closed():
+            return
+        try:
+            if client is not None:
+                loop.run_until_complete(_hang_up(client))
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.run_until_complete(asyncio.wait(left, timeout=1.0))
+        finally:
+            loop.close()
+
+    def number(self) -> int:
+        """A number for a question or an order, higher than all that TWS has told of."""
+        self.open()
+        assert self._client is not None
+        return int(self._client.getReqId())
+
+    def ask(
+        self,
+        what: str,
+        send: Callable[[Client, int], object],
+        *,
+        takes: Collection[str],
+        ends: str,
+        numbered: bool = True,
+        within: float | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """What TWS answers to a question.
+
+        Parameters
+        ----------
+        what : str
+            What is asked, for errors.
+        send : callable
+            Asks it of the client, under a number.
+        takes : collection of str
+            Names of the messages that are the answer.
+        ends : str
+            Name of the message after which no more of it comes; may be one of `takes`.
+        numbered : bool
+            Whether the messages begin with the number, so that those of other questions are left out.
+        within : float, optional
+            Seconds for the whole answer (default: that of the patience).
+
+        Returns
+        -------
+        list of tuple
+            What each message of the answer says, in their order.
+
+        Raises
+        ------
+        TwsError
+            When TWS answers by an error.
+        TwsSilent, TwsUnreadable
+            When it does not answer, or in no way that can be understood.
+        """
+        number, found = self.number(), list[tuple[Any, ...]]()
+
+        def hear(one: Heard) -> bool:
+            if one.name == "error" and one.args[0] == number and not is_news(one.args[1]):
+                raise TwsError(what, one.args[1], one.args[2])
+            if numbered and one.args[:1] != (number,):
+                return False
+            if one.name in takes:
+                found.append(one.args)
+            return one.name == ends
+
+        self.listen(what, lambda client: send(client, number), hear, within)
+        return found
+
+    def listen(
+        self,
+        what: str,
+        send: Callable[[Client], object],
+        hear: Callable[[Heard], bool],
+        within: float | None = None,
+    ) -> None:
+        """Send something, and hear what comes until `hear` says that it was all; raises as `ask`, and what
+        `hear` raises.
+
+        What is sent is sent once, and not at all where the line is known to be cut.
+        """
+        self.open()
+        assert self._loop is not None
+        patience = self.patience.answer if within is None else within
+        self._run(what, self._converse(what, send, hear, patience))
+
+    def _run[T](self, what: str, doing: Coroutine[Any, Any, T]) -> T:
+        assert self._loop is not None
+        try:
+            return self._loop.run_until_complete(doing)
+        finally:
+            doing.close()
+
+    async def _converse(
+        self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
+    ) -> None:
+        self._check(what)
+        assert self._client is not None
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def heard(one: Heard) -> None:
+            if ended.done():
+                return
+            try:
+                if hear(one):
+                    ended.set_result(None)
+                else:
+                    self._check(what)
+            except Exception as error:  # noqa: BLE001 (goes to the caller, not into the client)
+                ended.set_exception(error)
+
+        self._listener = heard
+        try:
+            send(self._client)
+            await asyncio.wait_for(ended, within)
+        except TimeoutError:
+            raise TwsSilent(f"{self.whose}: no answer within {within:g} seconds ({what})") from None
+        except ConnectionError as error:
+            raise TwsSilent(f"{self.whose}: {error} ({what})") from None
+        finally:
+            self._listener = None
+            self._fault = None
+
+    def _check(self, what: str) -> None:
+        """Raise what keeps TWS from answering well."""
+        if self._fault is not None:
+            raise self._fault
+        if self._broken:
+            raise TwsSilent(f"{self.whose}: the connection to {self.address} broke: {self._broken} ({what})")
+        if self._lost:
+            raise TwsSilent(
+                f"{self.whose}: TWS has no connection to IBKR ({what}): {self._lost}. It comes back by "
+                "itself after the daily restart; after the weekly one somebody logs in"
+            )
+
+    def _connect_when_free(self) -> None:
+        import time
+
+        until = time.monotonic() + self.patience.in_use
+        while True:
+            try:
+                self._connect()
+                return
+            except TwsClientInUse:
+                if time.monotonic() >= until:
+                    raise
+            time.sleep(0.5)
+
+    def _connect(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._strayed)
+        client = _client(_Ear(self._hear))
+        # Its own words say less than the errors here, and would name accounts in logs.
+        log: Any = _Unread(self._unread)
+        client._logger = client.decoder.logger = log
+        client.conn.disconnected += self._ended
+        self._client = client
+        try:
+            self._run("the connection", self._shake_hands(client))
+        except BaseException:
+            self.close()
+            raise
+
+    async def _shake_hands(self, client: Client) -> None:
+        where, within = self.address, self.patience.connect
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def heard(one: Heard) -> None:
+            if refused.done():
+                return
+            if one.name == "error" and one.args[1] == CLIENT_IN_USE:
+                words = (
+                    f"{self.whose}: client id {where.client_id} is in use at {where.host}:{where.port}: one "
+                    "process talks at a time; a book and a feed have an id each, which nothing else uses"
+                )
+                refused.set_exception(TwsClientInUse(words))
+            elif one.name == "broken":
+                words = f"{self.whose}: {where.host}:{where.port} hung up before the handshake was over"
+                refused.set_exception(TwsSilent(words))
+
+        self._listener = heard
+        shaking = asyncio.ensure_future(client.connectAsync(where.host, where.port, where.client_id, within))
+        try:
+            await asyncio.wait({shaking, refused}, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+            if refused.done():
+                refused.result()
+            if self._fault is not None:
+                raise self._fault
+            if not shaking.done() or isinstance(shaking.exception(), TimeoutError):
+                raise TwsSilent(
+                    f"{self.whose}: {where.host}:{where.port} does not finish its handshake within "
+                    f"{within:g} seconds: is TWS logged in, its API enabled, this machine a trusted one?"
+                )
+            error = shaking.exception()
+            if error is not None:
+                raise TwsSilent(
+                    f"{self.whose}: nothing answers at {where.host}:{where.port} ({_reason(error)}): is TWS "
+                    "or Gateway running and logged in, and its API enabled?"
+                )
+        finally:
+            self._listener = None
+            shaking.cancel()
+            refused.cancel()
+            with suppress(Exception, asyncio.CancelledError):
+                await shaking
+
+    def _hear(self, name: str, args: tuple[Any, ...]) -> None:
+        """Take a message: what it says of the line itself, then whoever listens."""
+        if name == "error" and args[1] in LOST:
+            self._lost = f"{args[2]} ({args[1]})"
+        elif name == "error" and args[1] in RESTORED:
+            self._lost = ""
+        elif name == "openOrder" and self._client is not None:
+            self._client.updateReqId(args[0] + 1)
+        if self._listener is not None:
+            self._listener(Heard(name, args))
+
+    def _unread(self, words: str) -> None:
+        """Keep that a message could not be read, until somebody listens."""
+        quoted = " ".join(words.split())[:_QUOTED]
+        self._fault = TwsUnreadable(f"{self.whose}: TWS sent something that cannot be read: {quoted}", quoted)
+        self._hear("unread", ())
+
+    def _ended(self, words: str) -> None:
+        self._broken = words or "TWS closed it"
+        self._hear("broken", ())
+
+    def _strayed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What was raised while bytes were read: the loop ends the connection after it."""
+        self._unread(str(context.get("exception") or context.get("message")))
+
+
+class _Ear:
+    """What `ib_async` calls by the name of each message."""
+
+    defaultTimezone = UTC  # noqa: N815 (its name there)
+    ib = SimpleNamespace(TimezoneTWS=_NO_ZONE)
+
+    def __init__(self, hear: Callable[[str, tuple[Any, ...]], None]) -> None:
+        self._hear = hear
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        if name.startswith("_") or name in ("tcpDataArrived", "tcpDataProcessed"):
+            raise AttributeError(name)
+        return lambda *args: self._hear(name, args)
+
+
+class _Unread:
+    """What stands in for the log of `ib_async`: it reports what it could not read there, and nowhere else."""
+
+    def __init__(self, unread: Callable[[str], None]) -> None:
+        self._unread = unread
+
+    def exception(self, message: object, *args: object) -> None:
+        self._unread(f"{message}")
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (its name there)
+        return False
+
+    def debug(self, *args: object) -> None:
+        return
+
+    info = warning = error = debug
+
+
+def _client(ear: _Ear) -> Client:
+    """A client of `ib_async`; each runs on the loop that talks to it, and not on the process's first one."""
+    from ib_async import client, connection
+
+    # It keeps the first loop that it sees for the whole process, which may be closed by then, or another's.
+    client.getLoop = connection.getLoop = asyncio.get_running_loop
+    made: Client = client.Client(ear)
+    return made
+
+
+async def _hang_up(client: Client) -> None:
+    """End a connection, what was sent before included; within a second."""
+    transport = client.conn.transport
+    if transport is None:
+        return
+    with suppress(Exception):
+        client.disconnect()
+    for _ in range(100):
+        if client.conn.transport is None:
+            return
+        await asyncio.sleep(0.01)
+    transport.abort()
+    await asyncio.sleep(0)
+
+
+def _reason(error: BaseException) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error) or type(error).__name__
