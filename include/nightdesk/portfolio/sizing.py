@@ -185,6 +185,11 @@ class Sizing(ABC):
         """
         return {}
 
+    @property
+    def shows_figures(self) -> bool:
+        """Whether it shows any figures."""
+        return type(self).figures is not Sizing.figures
+
 
 METHODS: Registry[type[Sizing]] = Registry("sizing method")
 

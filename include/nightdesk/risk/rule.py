@@ -219,6 +219,11 @@ class Rule(ABC):
         """
         return {}
 
+    @property
+    def shows_figures(self) -> bool:
+        """Whether it shows any figures."""
+        return type(self).figures is not Rule.figures
+
     def breach(self, held: Floats, situation: Situation) -> Breach | None:
         """What is done, beside its verdicts, about a limit of the whole book that was passed."""
         return None
