@@ -271,10 +271,6 @@ class Book(BookKeys):
         return hashlib.sha256(self.configuration.encode()).hexdigest()
 
 
-#: Sessions before inception from which factors are computed, when the book states no origin.
-WARM_UP_SESSIONS = 504
-
-
 def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
     """Read and validate one book.
 
