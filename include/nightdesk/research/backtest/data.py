@@ -314,14 +314,14 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
 
 def _hours_of(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched:
     """The hours of a book's symbols from those of their feeds, or of others, that have hours."""
-    chain = feeds_asked(book, book.panel_symbols, instead, hours=True)
+    chain = feeds_asked(book, book.hour_symbols, instead, hours=True)
     if not any(chain.values()):
         asked = instead or named_feeds(book.feeds.hourly) or named_feeds(book.feeds.daily)
         raise Refused(
             f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(asked)}): "
             f"name one of {', '.join(hourly_names())}"
         )
-    return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
+    return fetch_with_fallback(chain, book.hour_symbols, first, last, MemoryHealth(), hours=True).fetched
 
 
 def _hourly_bars(frame: pd.DataFrame, symbols: Sequence[str]) -> HourlyBars:
