@@ -114,6 +114,8 @@ class Movement:
         The session in which it counts.
     words : str
         The broker's own description.
+    moved_at : datetime or None
+        When it counts, UTC; None where the broker tells its day alone: at the close of its session then.
     """
 
     movement_id: str
@@ -123,6 +125,7 @@ class Movement:
     cash: Decimal
     session: date
     words: str = ""
+    moved_at: datetime | None = None
 
 
 @dataclass(frozen=True)
