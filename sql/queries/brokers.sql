@@ -1,7 +1,8 @@
 -- What brokers told, what people said of differences, and how the brokers can be reached.
 
 -- name: executions_since
-SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
+SELECT execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier,
+    executed_at, commission_pending, corrects
 FROM nightdesk.executions WHERE book = %(book)s AND account = %(account)s AND session > %(after)s ORDER BY session, execution_id;
 
 -- name: refuse_execution
@@ -9,7 +10,7 @@ UPDATE nightdesk.executions SET refused = %(reason)s
 WHERE book = %(book)s AND account = %(account)s AND execution_id = %(execution_id)s AND refused IS DISTINCT FROM %(reason)s;
 
 -- name: movements_since
-SELECT movement_id, kind, symbol, quantity, cash, session, words
+SELECT movement_id, kind, symbol, quantity, cash, session, words, moved_at
 FROM nightdesk.movements WHERE book = %(book)s AND account = %(account)s AND session > %(after)s ORDER BY session, movement_id;
 
 -- name: references_booked
@@ -17,7 +18,7 @@ SELECT DISTINCT reference FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s;
 
 -- name: movements_booked_in
-SELECT DISTINCT m.movement_id, m.kind, m.session, m.words,
+SELECT DISTINCT m.movement_id, m.kind, m.session, m.words, m.moved_at,
     CASE m.kind WHEN 'corporate_action' THEN e.symbol ELSE m.symbol END AS symbol,
     CASE m.kind WHEN 'corporate_action' THEN 0 ELSE m.quantity END AS quantity,
     CASE m.kind WHEN 'corporate_action' THEN e.cash ELSE m.cash END AS cash

@@ -224,11 +224,13 @@ WHERE book = %(book)s AND as_of < %(as_of)s AND (
 ORDER BY as_of, client_order_id;
 
 -- name: fill_rows
-SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
+SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier,
+    executed_at, commission_pending, corrects
 FROM nightdesk.fills WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s ORDER BY as_of, execution_id;
 
 -- name: account_fill_rows
-SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier
+SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier,
+    executed_at, commission_pending, corrects
 FROM nightdesk.fills WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s
 ORDER BY as_of, execution_id;
 

@@ -143,7 +143,7 @@ def test_an_account_that_cannot_be_read_is_no_account(
 def test_an_execution_of_another_age_is_rubbish(broker: AlpacaBroker, fake: FakeAlpaca) -> None:
     fake.exchange.post("DIV", 1, "SPY", created_at="2099-01-01T00:00:00Z")
     with pytest.raises(Unreadable, match="outside the XNYS calendar"):
-        broker.movements_since(DECIDED)
+        broker.movements_since(get_calendar().close_at(DECIDED))
 
 
 def test_a_day_order_is_queued_in_the_evening_and_good_for_the_session_that_opens_next(
@@ -232,8 +232,13 @@ def test_what_trades_all_week_is_executed_in_the_session_that_closes_next(
     close = get_calendar().close_at(session(3))  # a Friday
     for at in (close - timedelta(seconds=1), close + timedelta(seconds=1), close + timedelta(days=2)):
         fake.exchange.trade("BTC-USD", 44000, Decimal("0.1"), at)
-    sessions = [fill.session for fill in broker.fills_since(get_calendar().close_at(DECIDED))]
-    assert sessions == [session(3), session(4), session(4)]
+    told = broker.fills_since(get_calendar().close_at(DECIDED))
+    assert [fill.session for fill in told] == [session(3), session(4), session(4)]
+    assert [fill.executed_at and fill.executed_at.replace(microsecond=0) for fill in told] == [
+        close - timedelta(seconds=1),
+        close + timedelta(seconds=1),
+        close + timedelta(days=2),
+    ]
     assert [fill.session for fill in broker.fills_since(get_calendar().close_at(session(3)))] == [
         session(4),
         session(4),
@@ -408,7 +413,7 @@ def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, f
     exchange.post("CSD", "5000")
     exchange.post("SPIN", "0", "XYZ", qty="10")
     exchange.post("DIV", "-3", "SPY", status="canceled")
-    told = broker.movements_since(DECIDED)
+    told = broker.movements_since(get_calendar().close_at(DECIDED))
     assert [(one.kind, one.symbol, one.quantity, one.cash) for one in told] == [
         ("fee", "BTC-USD", Decimal("-0.00025"), Decimal(0)),
         ("dividend", "SPY", Decimal(0), Decimal("136.60")),
@@ -421,7 +426,7 @@ def test_movements_are_told_by_kind_with_what_they_moved(broker: AlpacaBroker, f
     assert {one.session for one in told} == {session(1)}
     assert told[2].words == "FEE TAF TAF fee of 3 shares"
     assert len({one.movement_id for one in told}) == 7
-    assert list(broker.movements_since(session(1))) == []
+    assert list(broker.movements_since(get_calendar().close_at(session(1)))) == []
     assert broker.positions()["BTC-USD"] == Decimal("0.09975")
 
 

@@ -97,7 +97,7 @@ QUESTIONS: dict[str, Callable[[AlpacaBroker], Any]] = {
     "open_orders": lambda broker: broker.open_orders(),
     "fills": lambda broker: broker.fills_since(get_calendar().close_at(DECIDED)),
     "orders": lambda broker: broker.fills_since(get_calendar().close_at(DECIDED)),
-    "movements": lambda broker: broker.movements_since(DECIDED),
+    "movements": lambda broker: broker.movements_since(get_calendar().close_at(DECIDED)),
 }
 
 
@@ -357,5 +357,5 @@ def test_what_alpaca_repeats_of_key_and_secret_is_struck_out(broker: AlpacaBroke
     fake.exchange.hold(fake.key, 1, 1)
     fake.exchange.post("FEE", "-1", description=f"for {fake.secret.upper()} or {fake.secret}")
     assert broker.positions() == {"***": Decimal(1)}
-    [fee] = broker.movements_since(DECIDED)
+    [fee] = broker.movements_since(get_calendar().close_at(DECIDED))
     assert fee.words == f"FEE for {fake.secret.upper()} or ***"

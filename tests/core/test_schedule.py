@@ -115,6 +115,36 @@ def test_of_a_session_the_bar_that_opens_it_is_known(session: date) -> None:
     assert DAILY.opens_session(DAILY.instants(session, session)).all()
 
 
+def at(hour: int, minute: int = 0, second: int = 0, day: int = 5) -> datetime:
+    """An instant of New York in November 2024."""
+    return datetime(2024, 11, day, hour, minute, second, tzinfo=NEW_YORK).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("happened", "hourly_decision"),
+    [
+        (at(8), at(10)),  # before the open: a coin
+        (at(9, 30, 1), at(10)),
+        (at(10), at(10)),
+        (at(10, 0, 1), at(11)),
+        (at(10, 5, 12), at(11)),
+        (at(15, 59, 59), at(16)),
+        (at(16, 0, 3), at(16)),  # the closing auction is written down after the bell
+        (None, at(16)),
+    ],
+)
+def test_what_happened_is_settled_by_the_first_decision_that_is_not_before_it(
+    happened: datetime | None, hourly_decision: datetime
+) -> None:
+    session = date(2024, 11, 5)
+    assert HOURLY.settling_of(session, happened) == hourly_decision
+    assert DAILY.settling_of(session, happened) == at(16)
+
+
+def test_what_happened_over_a_weekend_is_settled_by_the_first_decision_after_it() -> None:
+    assert HOURLY.settling_of(date(2024, 11, 4), at(12, day=2)) == at(10, day=4)
+
+
 @settings(deadline=None)
 @given(sessions, sessions)
 def test_a_span_holds_the_sessions_of_its_dates(one: date, other: date) -> None:

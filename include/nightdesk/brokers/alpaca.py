@@ -11,7 +11,7 @@ closing one (cls) between 15:50 and 19:00; a bracket enters by neither.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -34,8 +34,8 @@ from nightdesk.brokers.alpaca_orders import CAPABILITIES, body_of
 from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
 from nightdesk.brokers.credentials import Credentials
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
+from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, Movement
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
@@ -73,7 +73,8 @@ class AlpacaBroker(Broker):
         address = address_of(self._name, credentials.url, book.own_entry.live)
         self._line = AlpacaLine(self._name, credentials, address, PATIENCE if patience is None else patience)
         self._symbols = Symbols(book.universe)
-        self._calendar = get_calendar(book.calendar)
+        self._schedule = schedule_of(book)
+        self._calendar = self._schedule.calendar
 
     def clock(self) -> datetime:
         answer = self._line.ask("the clock", lambda client: client.get_clock())
@@ -127,34 +128,35 @@ class AlpacaBroker(Broker):
             "the open orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "open")]
         )
 
-    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
+    def orders_since(self, as_of: datetime) -> Sequence[BrokerOrder]:
         """See `Broker.orders_since`; the legs of a bracket have ids that Alpaca made up."""
-        close = self._calendar.close_at(session)
         return self._read(
-            "the orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "all", close)]
+            "the orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "all", as_of)]
         )
 
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
         """See `Broker.fills_since`; an order that a person sent keeps the client order id that it has."""
-        session = self._calendar.session_of(as_of)
 
         def read() -> list[Fill]:
             told = list(activities(self._line, "/account/activities/FILL", as_of))
             names = client_order_ids(self._line, {text_of(one, "order_id") for one in told}, as_of)
             fills = (fill_of(one, names, self._symbols, self._calendar) for one in told)
-            return [fill for fill in fills if fill.session > session]
+            return [one for one in fills if self._schedule.settling_of(one.session, one.executed_at) > as_of]
 
         return self._read("the executions", read)
 
-    def movements_since(self, session: date) -> Sequence[Movement]:
+    def movements_since(self, as_of: datetime) -> Sequence[Movement]:
         """See `Broker.movements_since`."""
-        close = self._calendar.close_at(session)
 
         def read() -> list[Movement]:
             only = {"category": "non_trade_activity"}
-            told = activities(self._line, "/account/activities", close, only)
+            told = activities(self._line, "/account/activities", as_of, only)
             movements = (movement_of(one, self._symbols, self._calendar) for one in told)
-            return [one for one in movements if one is not None and one.session > session]
+            return [
+                one
+                for one in movements
+                if one is not None and self._schedule.settling_of(one.session, one.moved_at) > as_of
+            ]
 
         return self._read("the movements", read)
 

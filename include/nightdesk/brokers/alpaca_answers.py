@@ -230,8 +230,7 @@ def fill_of(activity: Any, client_order_ids: Mapping[str, str], symbols: Symbols
     commission = fields.get("commission")
     symbol, at = symbols.ours(text_of(fields, "symbol")), instant_of(fields, "transaction_time")
     instrument = symbols.universe.get(symbol)
-    if instrument is not None and not instrument.continuous:
-        at -= AFTER_THE_BELL
+    rings = instrument is not None and not instrument.continuous
     return Fill(
         execution_id=text_of(fields, "id"),
         client_order_id=client_order_ids.get(text_of(fields, "order_id"), ""),
@@ -240,7 +239,8 @@ def fill_of(activity: Any, client_order_ids: Mapping[str, str], symbols: Symbols
         quantity=number_of(fields, "qty"),
         price=to_price(number_of(fields, "price")),
         commission=ZERO if commission is None else to_cents(number_of(fields, "commission")),
-        session=_session_of(at, calendar, fields),
+        session=_session_of(at - AFTER_THE_BELL if rings else at, calendar, fields),
+        executed_at=at,
     )
 
 
@@ -273,6 +273,7 @@ def movement_of(activity: Any, symbols: Symbols, calendar: Calendar) -> Movement
         cash=cash,
         session=_session_of(at, calendar, fields),
         words=" ".join(str(one) for one in said if one),
+        moved_at=None if created is None else at,
     )
 
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -162,6 +162,10 @@ class Broker(ABC):
             When it is not known whether it arrived.
         """
 
+    def close(self) -> None:
+        """Give back what a broker holds while it is used, such as a connection; it may be used again."""
+        return
+
     @contextmanager
     def answering(self, orders: Collection[str], since: datetime) -> Iterator[None]:
         """A block in which the account is looked at: the orders of ours by their ids, executions after the
@@ -177,23 +181,27 @@ class Broker(ABC):
     def open_orders(self) -> Sequence[BrokerOrder]:
         """Orders that may still be executed, in the order in which they were received."""
 
-    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
-        """All orders that a real broker received after the close of `session`, whatever became of them and
+    def orders_since(self, as_of: datetime) -> Sequence[BrokerOrder]:
+        """All orders that a real broker received after the instant `as_of`, whatever became of them and
         whoever sent them, the oldest first. A simulated one has none that the desk did not send.
         """
         return ()
 
     @abstractmethod
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
-        """Executions after the decision instant `as_of`, as the broker tells them, each once.
+        """Executions that decisions after the one at `as_of` settle, as the broker tells them, each once.
 
-        An execution belongs to the first session whose close is not before it. One of an order that is not
-        ours has the client order id that it was given elsewhere, or an empty one. What is impossible (a
-        negative quantity) is given as it came.
+        An execution belongs to the first session whose close is not before it, and is settled by the first
+        decision that is not: `Schedule.settling_of` of its session and `Fill.executed_at`. One of an order
+        that is not ours has the client order id that it was given elsewhere, or an empty one. What is
+        impossible (a negative quantity) is given as it came. A broker that tells less than was asked for
+        tells it all the same: what was told before is stored.
         """
 
-    def movements_since(self, session: date) -> Sequence[Movement]:
-        """What moved cash or units in the sessions after `session` beside executions, each once."""
+    def movements_since(self, as_of: datetime) -> Sequence[Movement]:
+        """What moved cash or units beside executions and is settled after the decision at `as_of`, each
+        once.
+        """
         return ()
 
     @abstractmethod

@@ -142,6 +142,23 @@ class Schedule:
         """The last decision of a session: its close."""
         return self.calendar.close_at(session)
 
+    def settling_of(self, session: date, at: datetime | None) -> datetime:
+        """The decision that settles what happened at an instant of a session: the first not before it.
+
+        Parameters
+        ----------
+        session : date
+            The session that it counts in. What is written down in the minutes after its bell counts in it
+            too, and is settled by its last decision.
+        at : datetime or None
+            The instant, UTC; None where only the session is known: the last decision settles it.
+        """
+        last = self.last_of(session)
+        if at is None or at >= last:
+            return last
+        found = as_instant(self.ends[np.searchsorted(self.ends, as_moment(at), side="left")])
+        return max(found, self.first_of(session))
+
     def is_last(self, as_of: datetime) -> bool:
         """Whether the decision at `as_of` is the last of its session."""
         at = self.index(as_of)

@@ -146,7 +146,7 @@ def _at_broker(context: Context, first: date) -> Sequence[BrokerOrder]:
     """The orders that the real accounts received since some sessions before the first that is missing; those
     of a simulated one are in the database, and were restored with it.
     """
-    book, since = context.book, context.calendar.shift(first, -LATE_SESSIONS)
+    book, since = context.book, context.calendar.close_at(context.calendar.shift(first, -LATE_SESSIONS))
     if book.simulated:
         raise Refused(
             f"the paper account of book {book.name} is in the database and was restored "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -18,11 +18,38 @@ from nightdesk.orders.order import Order, Side
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution: a positive quantity, a price in dollars (six places), a commission in dollars and cents.
+    """One execution.
 
-    `session` is the session in which it was executed, `reference_price` the price before slippage: None while
-    only a real broker has told of it, which knows no such price. `multiplier` is dollars that a unit moves by
-    with a dollar of its price.
+    Attributes
+    ----------
+    execution_id : str
+        The broker's own key of it: told twice under one id, it is the same execution.
+    client_order_id : str
+        Our key of its order; empty where the order is not ours.
+    symbol, side : str
+    quantity : Decimal
+        Units, positive; 0 where a correction says that nothing was executed.
+    price : Decimal
+        Dollars a unit, six places.
+    commission : Decimal
+        Dollars and cents, positive; 0 while it is pending.
+    session : date
+        The session in which it was executed; what a broker writes down in the minutes after the bell is of
+        the session that has closed.
+    reference_price : Decimal or None
+        The price before slippage; None while only a real broker has told of it, which knows no such price.
+    multiplier : Decimal
+        Dollars that a unit moves by with a dollar of its price.
+    executed_at : datetime or None
+        When it was executed, by the broker's own clock, UTC. None on paper, where nothing is executed at an
+        instant, and where a broker does not say it: it counts at the close of its session then.
+    commission_pending : bool
+        Whether the broker has not told the commission yet. It tells it later under the same execution id, and
+        what has no commission by then is booked then.
+    corrects : str
+        The execution id that a broker told first of what this one corrects: quantity, price and commission
+        count in place of that one's, and of several corrections the one whose id sorts last. Empty where it
+        corrects none.
     """
 
     execution_id: str
@@ -35,6 +62,9 @@ class Fill:
     session: date
     reference_price: Decimal | None = None
     multiplier: Decimal = Decimal(1)
+    executed_at: datetime | None = None
+    commission_pending: bool = False
+    corrects: str = ""
 
     @property
     def signed_quantity(self) -> Decimal:

@@ -121,7 +121,7 @@ def _executed_and_moved(
     """What a real broker has told by now of the sessions that it is asked about, stored first."""
     since, book = context.calendar.shift(session, -LATE_SESSIONS), context.book.name
     fills = broker.fills_since(context.calendar.close_at(since))
-    movements = broker.movements_since(since)
+    movements = broker.movements_since(context.calendar.close_at(since))
     add_executions(context.conn, book, account, fills)
     add_movements(context.conn, book, account, movements)
     known = movements_since(context.conn, book, account, session - PAYMENTS_LOOKED_BACK)

@@ -176,7 +176,7 @@ def _count(context: Context, stored: StoredOrder) -> None:
 
 def _confirm(context: Context, broker: Broker, known: BrokerOrder, stored: StoredOrder) -> None:
     """Refuse to believe an answer about an order that the broker's list of orders does not give as well."""
-    since = context.calendar.shift(stored.order.session, -LATE_SESSIONS)
+    since = context.calendar.close_at(context.calendar.shift(stored.order.session, -LATE_SESSIONS))
     listed = [one for one in broker.orders_since(since) if one.client_order_id == known.client_order_id]
     if [words(one) for one in listed] != [words(known)]:
         own = stored.order

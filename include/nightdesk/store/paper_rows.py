@@ -15,6 +15,13 @@ from nightdesk.store.ahead import NamedQuery
 from nightdesk.store.db import Connection, cursor
 from nightdesk.store.rows import Ending, Write, read_row, read_rows, write_all
 
+#: What is kept of an execution on paper: it has no instant, its costs are known, and nothing corrects it.
+_OF_A_FILL = tuple(
+    name
+    for name in Fill.__dataclass_fields__
+    if name not in ("executed_at", "commission_pending", "corrects")
+)
+
 
 @dataclass(frozen=True)
 class PaperState:
@@ -83,9 +90,7 @@ def add_period(
         for symbol, quantity in state.positions.items()
         if quantity
     ]
-    executed = [
-        {**key, **{name: getattr(fill, name) for name in Fill.__dataclass_fields__}} for fill in fills
-    ]
+    executed = [{**key, **{name: getattr(fill, name) for name in _OF_A_FILL}} for fill in fills]
     rows = {
         "paper_accounts": [{**dated, "cash": state.cash}],
         "paper_positions": held,
