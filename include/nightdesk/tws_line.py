@@ -49,6 +49,10 @@ class TwsClientInUse(TwsSilent):
     """Another connection has the client id."""
 
 
+class _TimeIsOver(TwsSilent):
+    """No answer in time, over a connection that stands."""
+
+
 class TwsUnreadable(Exception):
     """TWS sent something that cannot be understood; `answer` is how it begins."""
 
@@ -157,8 +161,8 @@ class TwsLine:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection that is not known to be broken."""
-        return self._client is not None and not self._broken
+        """Whether there is a connection, which is not known to be broken or to lack IBKR behind it."""
+        return self._client is not None and not self._broken and not self._lost
 
     def open(self) -> tuple[str, ...]:
         """Connect where there is no connection; the ids of the accounts that it manages.
@@ -173,7 +177,7 @@ class TwsLine:
         if self._loop is not None:
             # What TWS has told since the last question: that it hung up, lost IBKR, or has it back.
             self._loop.run_until_complete(asyncio.sleep(0.001))
-        if not self.is_open:
+        if self._client is None or self._broken:
             self.close()
             self._connect_when_free()
         assert self._client is not None
@@ -273,6 +277,21 @@ class TwsLine:
         patience = self.patience.answer if within is None else within
         self._run(what, self._converse(what, send, hear, patience))
 
+    def tell(self, what: str, send: Callable[[Client], object]) -> None:
+        """Send something to which there is no answer, such as that no more is wanted; raises as `listen`."""
+        self.listen(what, lambda client: (send(client), client.reqCurrentTime()), _is_time)
+
+    def linger(self, hear: Callable[[Heard], bool], within: float) -> None:
+        """Hear what comes unasked for so many seconds, or until `hear` says that it was all.
+
+        Raises
+        ------
+        TwsSilent, TwsUnreadable
+            When the connection breaks, or brings what cannot be understood.
+        """
+        with suppress(_TimeIsOver):
+            self.listen("what comes", lambda client: None, hear, within)
+
     def _run[T](self, what: str, doing: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
         try:
@@ -303,7 +322,7 @@ class TwsLine:
             send(self._client)
             await asyncio.wait_for(ended, within)
         except TimeoutError:
-            raise TwsSilent(f"{self.whose}: no answer within {within:g} seconds ({what})") from None
+            raise _TimeIsOver(f"{self.whose}: no answer within {within:g} seconds ({what})") from None
         except ConnectionError as error:
             raise TwsSilent(f"{self.whose}: {error} ({what})") from None
         finally:
@@ -450,6 +469,10 @@ class _Unread:
         return
 
     info = warning = error = debug
+
+
+def _is_time(one: Heard) -> bool:
+    return one.name == "currentTime"
 
 
 def _client(ear: _Ear) -> Client:

@@ -17,12 +17,11 @@ from tests.fakes.alpaca_state import (
     State,
     money,
     name_of,
-    next_close,
-    next_open,
     plain,
     remaining,
     to_cents,
 )
+from tests.fakes.exchange_hours import next_close, next_open
 
 
 class Exchange(Market):

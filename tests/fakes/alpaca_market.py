@@ -15,10 +15,8 @@ from typing import Any
 from tests.fakes.alpaca_state import (
     CRYPTO,
     ENDED,
-    NEW_YORK,
     Holding,
     State,
-    is_open,
     money,
     name_of,
     plain,
@@ -26,6 +24,7 @@ from tests.fakes.alpaca_state import (
     rfc3339,
     to_cents,
 )
+from tests.fakes.exchange_hours import NEW_YORK, is_open
 
 
 class Market:

@@ -10,15 +10,13 @@ from typing import Any
 from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.alpaca_state import (
     CRYPTO,
-    NEW_YORK,
     Refusal,
     asset_id,
-    is_open,
     name_of,
-    next_close,
     plain,
     rfc3339,
 )
+from tests.fakes.exchange_hours import NEW_YORK, is_open, next_close
 
 #: Bad input of one kind or another; a client order id that is taken is one of many.
 BAD_INPUT = 40010001

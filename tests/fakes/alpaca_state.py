@@ -7,14 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from functools import cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
-import exchange_calendars
-import numpy as np
-
-NEW_YORK = ZoneInfo("America/New_York")
 CRYPTO = frozenset({"BTC/USD", "ETH/USD", "LTC/USD", "SOL/USD"})
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
 
@@ -92,33 +86,3 @@ def money(price: Decimal | float) -> Decimal:
 
 def to_cents(amount: Decimal) -> Decimal:
     return amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
-
-
-@cache
-def _hours() -> tuple[Any, Any]:
-    """Opens and closes of New York, `datetime64[s]` in UTC."""
-    calendar = exchange_calendars.get_calendar("XNYS", start="2005-01-03")
-    opens = calendar.opens.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    closes = calendar.closes.dt.tz_localize(None).to_numpy().astype("datetime64[s]")
-    return opens, closes
-
-
-def next_open(now: datetime) -> datetime:
-    """The first open after an instant."""
-    return _after(_hours()[0], now)
-
-
-def next_close(now: datetime) -> datetime:
-    """The first close after an instant."""
-    return _after(_hours()[1], now)
-
-
-def is_open(now: datetime) -> bool:
-    """Whether New York trades at an instant."""
-    return next_close(now) < next_open(now)
-
-
-def _after(moments: Any, now: datetime) -> datetime:
-    wanted = np.datetime64(now.astimezone(UTC).replace(tzinfo=None), "us")
-    found: datetime = moments[int(np.searchsorted(moments, wanted, side="right"))].item()
-    return found.replace(tzinfo=UTC)

@@ -12,17 +12,14 @@ from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.alpaca_state import (
     CRYPTO,
     ENDED,
-    NEW_YORK,
     Holding,
     Refusal,
     State,
     asset_id,
-    is_open,
-    next_close,
-    next_open,
     plain,
     to_cents,
 )
+from tests.fakes.exchange_hours import NEW_YORK, is_open, next_close, next_open
 
 _TRADES = frozenset({"FILL"})
 

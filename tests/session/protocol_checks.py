@@ -7,7 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tests.fakes.alpaca_state import CRYPTO, ENDED, NEW_YORK, to_cents
+from tests.fakes.alpaca_state import CRYPTO, ENDED, to_cents
+from tests.fakes.exchange_hours import NEW_YORK
 from tests.matrices.checks import never_back, only_true_fills
 from tests.session.protocol_days import Days
 from tests.session.small_desk import session

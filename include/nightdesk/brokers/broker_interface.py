@@ -162,6 +162,10 @@ class Broker(ABC):
             When it is not known whether it arrived.
         """
 
+    def close(self) -> None:
+        """Give back what a broker holds while it is used, such as a connection; it may be used again."""
+        return
+
     @contextmanager
     def answering(self, orders: Collection[str], since: datetime) -> Iterator[None]:
         """A block in which the account is looked at: the orders of ours by their ids, executions after the

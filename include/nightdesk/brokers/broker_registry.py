@@ -140,6 +140,15 @@ def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]
     return AlpacaBroker(book, credentials_of(book.own_entry, environ))
 
 
+def _open_ibkr(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
+    from nightdesk.brokers.ibkr import IbkrBroker
+    from nightdesk.brokers.ibkr_address import account_at_ibkr
+
+    _refuse_hours(book)
+    refuse_unintended_live(book.own_entry, environ)
+    return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ))
+
+
 def _refuse_hours(book: Book) -> None:
     """Refuse a book that decides within a session: what a real broker tells is kept by its session."""
     if book.schedule.rhythm != "daily":
@@ -155,5 +164,12 @@ def _describe_alpaca() -> Capabilities:
     return AlpacaBroker.capabilities
 
 
+def _describe_ibkr() -> Capabilities:
+    from nightdesk.brokers.ibkr_orders import CAPABILITIES
+
+    return CAPABILITIES
+
+
 BROKERS.add("paper", BrokerKind(_open_paper, _describe_paper))
 BROKERS.add("alpaca", BrokerKind(_open_alpaca, _describe_alpaca))
+BROKERS.add("ibkr", BrokerKind(_open_ibkr, _describe_ibkr))

@@ -69,6 +69,9 @@ class Account:
         Why it cannot trade an asset class, by class; under "" what holds for all of them.
     notes : tuple of str
         What a person should know, and hinders no order.
+    net_liquidation, excess_liquidity, initial_margin, maintenance_margin : Decimal or None
+        Dollars: cash and positions at their prices, what of it is beyond the maintenance margin, and the two
+        margins that the positions ask for; None where the broker does not say it.
     """
 
     name: str
@@ -76,6 +79,10 @@ class Account:
     buying_power: Decimal | None = None
     obstacles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    net_liquidation: Decimal | None = None
+    excess_liquidity: Decimal | None = None
+    initial_margin: Decimal | None = None
+    maintenance_margin: Decimal | None = None
 
     def obstacle(self, asset_class: str) -> str:
         """Why the account cannot trade an asset class now; empty where it can."""
