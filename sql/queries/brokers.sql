@@ -97,3 +97,22 @@ FROM nightdesk.orders o JOIN LATERAL (
 WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.filled_quantity = 0
     AND (o.status IN ('suppressed', 'rejected') OR (o.status = 'expired' AND o.attempts = 0))
 ORDER BY o.symbol, o.side, o.generation;
+
+-- name: broker_contracts
+SELECT symbol, contract_id, primary_exchange, tick, size_increment, asked_at FROM nightdesk.broker_contracts
+WHERE broker = %(broker)s ORDER BY symbol;
+
+-- name: note_statement
+INSERT INTO nightdesk.statement_health AS held (book, account, asked_at, failing_since, last_error)
+VALUES (
+    %(book)s, %(account)s, %(at)s, CASE WHEN %(error)s::text <> '' THEN %(at)s::timestamptz END, %(error)s
+)
+ON CONFLICT (book, account) DO UPDATE SET asked_at = excluded.asked_at, last_error = excluded.last_error,
+    failing_since = CASE
+        WHEN excluded.last_error <> '' THEN coalesce(held.failing_since, excluded.failing_since)
+    END;
+
+-- name: statement_standing
+SELECT max(s.last_day) AS last_day, max(h.asked_at) AS asked_at, max(h.failing_since) AS failing_since
+FROM nightdesk.statement_health h FULL JOIN nightdesk.broker_statements s USING (book, account)
+WHERE book = %(book)s AND account = %(account)s;

@@ -29,12 +29,13 @@ REVOKE UPDATE, DELETE ON nightdesk.order_events, nightdesk.risk_events, nightdes
     nightdesk.factor_sets, nightdesk.symbols, nightdesk.recoveries, nightdesk.adjustments, nightdesk.transfers,
     nightdesk.exercise_notices, nightdesk.funding_rates, nightdesk.headline_scores, nightdesk.task_failures,
     nightdesk.macro, nightdesk.positioning, nightdesk.earnings, nightdesk.listings, nightdesk.quotes_eod,
-    nightdesk.second_closes, nightdesk.overrides, nightdesk.override_ends, nightdesk.rebuilds FROM nightdesk_writer;
+    nightdesk.second_closes, nightdesk.overrides, nightdesk.override_ends, nightdesk.rebuilds,
+    nightdesk.broker_statements FROM nightdesk_writer;
 
 -- Tables whose rows are brought up to date and never go.
 REVOKE DELETE ON nightdesk.alerts, nightdesk.alert_deliveries, nightdesk.alert_spells, nightdesk.books,
     nightdesk.book_accounts, nightdesk.executions, nightdesk.movements, nightdesk.foreign_orders,
-    nightdesk.broker_health, nightdesk.taxpayers, nightdesk.news_reach, nightdesk.fact_reach,
+    nightdesk.broker_health, nightdesk.broker_contracts, nightdesk.statement_health, nightdesk.taxpayers, nightdesk.news_reach, nightdesk.fact_reach,
     nightdesk.manual_actions, nightdesk.mails, nightdesk.backtests, nightdesk.code_versions FROM nightdesk_writer;
 
 -- The past of the market: a version ends, its values stay.

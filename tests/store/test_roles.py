@@ -30,11 +30,12 @@ GROWING = {
     "order_events", "risk_events", "book_versions", "factor_sets", "symbols", "recoveries", "adjustments",
     "transfers", "exercise_notices", "funding_rates", "headline_scores", "task_failures", "macro",
     "positioning", "earnings", "listings", "quotes_eod", "second_closes", "overrides",
-    "override_ends", "rebuilds",
+    "override_ends", "rebuilds", "broker_statements",
 }  # fmt: skip
 KEPT = {
     "alerts", "alert_deliveries", "alert_spells", "books", "book_accounts", "executions", "movements",
-    "foreign_orders", "broker_health", "taxpayers", "news_reach", "fact_reach",
+    "foreign_orders", "broker_health", "broker_contracts", "statement_health", "taxpayers", "news_reach",
+    "fact_reach",
     "bars", "bars_hourly", "corporate_actions", "headlines", "members", "manual_actions", "mails",
     "backtests", "code_versions",
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """Brokers: where orders go, behind one interface."""
 
+from nightdesk.brokers.account_statement import AccountStatement, StatementSource
 from nightdesk.brokers.broker_interface import (
     Broker,
     Capabilities,
@@ -8,12 +9,21 @@ from nightdesk.brokers.broker_interface import (
     Unreachable,
     Unreadable,
 )
-from nightdesk.brokers.broker_registry import BROKERS, BrokerKind, capabilities, make, open_account, register
+from nightdesk.brokers.broker_registry import (
+    BROKERS,
+    BrokerKind,
+    capabilities,
+    make,
+    open_account,
+    register,
+    statements_of,
+)
 from nightdesk.orders.broker_account import Account, BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 __all__ = [
     "BROKERS",
     "Account",
+    "AccountStatement",
     "Broker",
     "BrokerKind",
     "BrokerOrder",
@@ -23,10 +33,12 @@ __all__ = [
     "Movement",
     "OrderState",
     "RejectedOrder",
+    "StatementSource",
     "Unreachable",
     "Unreadable",
     "capabilities",
     "make",
     "open_account",
     "register",
+    "statements_of",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from nightdesk.brokers.account_statement import StatementSource
 from nightdesk.brokers.broker_interface import Broker, Capabilities
 from nightdesk.brokers.credentials import credentials_of, refuse_unintended_live
 from nightdesk.core.book import Book
@@ -18,12 +19,19 @@ from nightdesk.store.db import Connection
 Open = Callable[[Book, Connection | None, Mapping[str, str]], Broker]
 
 
+#: Where the statements of a book's account come from.
+Statements = Callable[[Book, Mapping[str, str]], StatementSource]
+
+
 @dataclass(frozen=True)
 class BrokerKind:
-    """A kind of broker: how its account is opened, and what it can do; its client is imported when called."""
+    """A kind of broker: how its account is opened, what it can do, and where statements of an account come
+    from, if it makes them; its client is imported when called.
+    """
 
     open: Open
     describe: Callable[[], Capabilities]
+    statements: Statements | None = None
 
 
 #: By `broker.kind` of a book.
@@ -54,6 +62,18 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
 def open_account(book: Book, environ: Mapping[str, str]) -> Broker:
     """The account of a book at a real broker, for which no database is needed; raises as `make`."""
     return _kind(book.own_entry.kind).open(book, None, environ)
+
+
+def statements_of(book: Book, environ: Mapping[str, str]) -> StatementSource | None:
+    """Where the statements of a book's account come from; None where its broker tells all over its line.
+
+    Raises
+    ------
+    Refused
+        When there is no such kind of broker, or the environment lacks the account's id.
+    """
+    kind = _kind(book.own_entry.kind)
+    return None if kind.statements is None else kind.statements(book, environ)
 
 
 def capabilities(kind: str) -> Capabilities:

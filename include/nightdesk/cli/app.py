@@ -45,6 +45,7 @@ ORDER = (
         "broker",
         "accounts",
         "transfer",
+        "statement",
     ),
     *("accept", "action", "assign", "exercise", "notices", "adopt", "resend", "resolve"),
     *("export", "upkeep", "backup", "backups", "restore", "drill", "data-docs"),

@@ -12,6 +12,7 @@ from nightdesk.core.errors import Transient
 from nightdesk.core.money import ZERO
 from nightdesk.operations.kill_switch import cancel_what_it_forbids
 from nightdesk.orders.broker_account import BrokerSnapshot
+from nightdesk.session.account_statements import fetch_when_due
 from nightdesk.session.broker_session import contact, hear
 from nightdesk.session.context import Context
 from nightdesk.session.order_identity import identified
@@ -59,6 +60,7 @@ def collect(context: Context) -> Collected:
         done, failed = Collected(), list[Transient]()
         for account in real_accounts(context, orders):
             try:
+                fetch_when_due(context, account)
                 with contact(context, account) as broker:
                     mine = orders_in(account, orders)
                     done = done.and_in(collect_from(context, account, broker, mine))

@@ -36,6 +36,7 @@ from nightdesk.brokers import Broker, Unreachable
 from nightdesk.core.calendar import day_begins
 from nightdesk.core.money import ZERO, exact, to_price
 from nightdesk.engine import Market
+from nightdesk.session.account_statements import fetch_when_due
 from nightdesk.session.broker_session import contact, hear, in_words, late_since
 from nightdesk.session.context import Context
 from nightdesk.session.notices import Condition, Look, notice
@@ -165,6 +166,7 @@ def agree(
     ClocksDiffer
         When its clock does not agree with the database's.
     """
+    fetch_when_due(context, ours.account)
     with contact(context, ours.account) as broker:
         if not (broker.simulated or context.dry_run):
             agreed_clock(context, broker)
