@@ -148,9 +148,9 @@ class IbkrExchange(IbkrOrderBook):
         """Let the venue refuse an order that was accepted."""
         with self._change():
             order = self.order(order_ref)
-            self._end(order.perm_id, reason, status="Inactive")
             text = f"Order rejected - reason:{reason}"
             self._say(order.client_id, messages.error(order.order_id, 201, text))
+            self._end(order.perm_id, text, status="Inactive")
 
     def finish_cancels(self) -> None:
         """End the orders whose cancel waits."""

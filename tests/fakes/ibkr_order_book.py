@@ -126,6 +126,8 @@ class IbkrOrderBook(IbkrMarket):
                 margins = margins_of(self.state, self.rates, order, fee)
                 self._say(client_id, messages.open_order(replace(order, status="PreSubmitted"), margins))
                 return
+            if asked.preset:
+                self._say(client_id, messages.preset_notice(asked.order_id))
             self._accept(order)
 
     def place_partly(self, client_id: int, asked: Asked, units: Decimal) -> None:

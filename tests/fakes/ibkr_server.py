@@ -317,10 +317,10 @@ class IbkrServer(IbkrExchange):
                 self.cancel_all()
         except (Rejection, Unreadable) as refusal:
             rejection = refusal if isinstance(refusal, Rejection) else Rejection(320, str(refusal))
-            if rejection.kept:
-                self.keep_rejected(line.client_id, read_order(fields), rejection)
             if fault not in (Fault.SILENT_AFTER, Fault.DROP_AFTER):
                 line.say(messages.error(order_id, rejection.code, str(rejection)))
+            if rejection.kept:
+                self.keep_rejected(line.client_id, read_order(fields), rejection)
 
     def _place(self, client_id: int, fields: list[str], fault: Scripted | None) -> None:
         asked = read_order(fields)
