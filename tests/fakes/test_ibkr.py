@@ -1,5 +1,8 @@
 """The fake gateway, driven through `ib_async` as the broker drives it: the account and its orders."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -405,3 +408,40 @@ def test_what_arrived_is_noted(gateway: IbkrGateway, ib: IB) -> None:
     (request,) = gateway.asked("placeOrder")
     assert request.client_id == 7
     assert "ref-1" in request.fields
+
+
+def test_dividends_and_splits_reach_the_account(gateway: IbkrGateway, ib: IB) -> None:
+    gateway.hold("AAPL", 101, 200)
+    gateway.hold("MSFT", -10, 370)
+    gateway.pay_dividend("AAPL", 0.25)
+    gateway.pay_dividend("MSFT", 0.75)
+    assert gateway.state.cash == Decimal("1000017.75")
+    assert gateway.split("AAPL", 1.5) == Decimal("0.5")
+    settled(ib)
+    told = {one.contract.symbol: (one.position, one.avgCost) for one in ib.positions()}
+    assert told["AAPL"] == (151, pytest.approx(133.3333333))
+    assert gateway.prices["AAPL"] == pytest.approx(Decimal("133.3333333"))
+
+
+def test_a_kept_state_can_be_set_again(gateway: IbkrGateway, ib: IB) -> None:
+    kept = gateway.state
+    first = send(ib, "BUY", 100, "ref-1")
+    gateway.state = kept
+    assert gateway.next_order_id(7) == 1
+    with connected(gateway, client_id=8) as other:
+        assert other.reqAllOpenOrders() == []
+        assert send(other, "BUY", 100, "ref-2").order.permId == first.order.permId
+
+
+def test_a_process_that_is_killed_leaves_its_client_id_free(gateway: IbkrGateway) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from ib_async import IB\n"
+        "ib = IB()\n"
+        "ib.connect('127.0.0.1', int(sys.argv[1]), clientId=7, timeout=5)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(gateway.port)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with connected(gateway):
+        assert gateway.clients == [7]

@@ -372,3 +372,13 @@ def test_a_limit_order_of_yesterday_and_one_of_today_may_share_an_order_id(gatew
         told = {one.order.orderRef: one.order for one in ib.reqAllOpenOrders()}
     assert told["old"].orderId == told["new"].orderId == new.order.orderId
     assert told["old"].permId != told["new"].permId
+
+
+def test_a_list_lags_until_the_script_is_healed(gateway: IbkrGateway, ib: IB) -> None:
+    gateway.open_market({"AAPL": 186})
+    gateway.lag("reqExecutions")
+    send(ib, "BUY", 100, "ref-1")
+    with connected(gateway, client_id=8) as other:
+        assert other.reqExecutions() == []
+        gateway.heal()
+        assert len(other.reqExecutions()) == 1
