@@ -19,7 +19,7 @@ def connected(gateway: IbkrGateway, client_id: int = 7) -> Iterator[IB]:
     ib = IB()
     heard: list[tuple[int, int]] = []
     ib.errorEvent += lambda request_id, code, text, contract: heard.append((request_id, code))
-    ib.heard = heard  # type: ignore[attr-defined]
+    ib.heard = heard
     ib.connect("127.0.0.1", gateway.port, clientId=client_id, timeout=5)
     try:
         yield ib
@@ -51,4 +51,4 @@ def send(ib: IB, action: str, units: int, ref: str, symbol: str = "AAPL", **more
 
 def codes(ib: IB) -> list[int]:
     """Codes of errors and notices that a client heard, without the news of its connection."""
-    return [code for _, code in ib.heard if code not in (2104, 2106, 2158)]  # type: ignore[attr-defined]
+    return [code for _, code in ib.heard if code not in (2104, 2106, 2158)]

@@ -335,7 +335,7 @@ def test_completed_orders_bear_no_order_id_and_no_total(gateway: IbkrGateway, ib
 
 def test_orders_that_end_come_unasked_to_who_asked_for_completed_ones(gateway: IbkrGateway, ib: IB) -> None:
     heard: list[str] = []
-    ib.wrapper.completedOrder = lambda contract, order, state: heard.append(order.orderRef)  # type: ignore[method-assign]
+    ib.wrapper.completedOrder = lambda contract, order, state: heard.append(order.orderRef)
     send(ib, "BUY", 100, "ref-1")
     gateway.open_market({"AAPL": 186})
     until(ib, lambda: heard == ["ref-1"])

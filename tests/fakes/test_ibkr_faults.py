@@ -355,7 +355,7 @@ def test_a_what_if_question_may_be_refused(gateway: IbkrGateway, ib: IB) -> None
 def test_news_and_other_accounts_are_told(gateway: IbkrGateway) -> None:
     with IbkrGateway(account="U7654321", others=("U7654322",)) as live, connected(live) as ib:
         assert ib.managedAccounts() == ["U7654321", "U7654322"]
-        assert {code for _, code in ib.heard} >= {2104, 2106, 2158}  # type: ignore[attr-defined]
+        assert {code for _, code in ib.heard} >= {2104, 2106, 2158}
         live.notice(2103)
         until(ib, lambda: codes(ib) == [2103])
 
