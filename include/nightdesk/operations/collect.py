@@ -134,7 +134,7 @@ def _bring_to(
     working = "partially_filled" if filled else "submitted"
     status = ENDED.get(known.state, working) if known.filled == filled else working
     # The settling that books the last of them.
-    due = max((due, *(context.schedule.last_of(fill.session) for fill in fills)))
+    due = max((due, *(context.schedule.settling_of(fill.session, fill.executed_at) for fill in fills)))
     session = context.schedule.session_of(due)
     with transaction(context.conn):
         current = find_order(context.conn, name)
