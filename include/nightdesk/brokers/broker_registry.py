@@ -164,6 +164,12 @@ def _describe_alpaca() -> Capabilities:
     return AlpacaBroker.capabilities
 
 
+def _ibkr_statements(book: Book, environ: Mapping[str, str]) -> StatementSource:
+    from nightdesk.brokers.flex_source import FlexSource
+
+    return FlexSource(book, environ)
+
+
 def _describe_ibkr() -> Capabilities:
     from nightdesk.brokers.ibkr_orders import CAPABILITIES
 
@@ -172,4 +178,4 @@ def _describe_ibkr() -> Capabilities:
 
 BROKERS.add("paper", BrokerKind(_open_paper, _describe_paper))
 BROKERS.add("alpaca", BrokerKind(_open_alpaca, _describe_alpaca))
-BROKERS.add("ibkr", BrokerKind(_open_ibkr, _describe_ibkr))
+BROKERS.add("ibkr", BrokerKind(_open_ibkr, _describe_ibkr, _ibkr_statements))
