@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from tests.fakes import ibkr_history
 from tests.fakes import ibkr_messages as messages
 from tests.fakes.exchange_hours import NEW_YORK
 from tests.fakes.ibkr_account import figures, ledger, price_of
@@ -152,6 +155,11 @@ def market_data(exchange: IbkrExchange, state: State, client_id: int, fields: li
     return [*told, messages.end_of("snapshot", request_id)] if snapshot else told
 
 
+def historical_data(exchange: IbkrExchange, state: State, client_id: int, fields: list[str]) -> list[Fields]:
+    found = exchange.find(Wanted.read(Reader(fields[1:])))
+    return ibkr_history.answer(exchange.history, found, exchange.clock(), fields)
+
+
 def current_time(exchange: IbkrExchange, state: State, client_id: int, fields: list[str]) -> list[Fields]:
     return [messages.current_time(exchange.clock())]
 
@@ -169,6 +177,46 @@ def nothing(exchange: IbkrExchange, state: State, client_id: int, fields: list[s
     return []
 
 
+def changed_positions(exchange: IbkrExchange) -> list[Fields]:
+    """Positions that are not as they were one step ago; of one that is gone, 0 units."""
+    before, after = exchange.before.positions, exchange.state.positions
+    gone = [
+        replace(held, units=Decimal(0), cost=Decimal(0)) for name, held in before.items() if name not in after
+    ]
+    changed = [held for name, held in after.items() if before.get(name) != held]
+    return [messages.position(exchange.account, held) for held in [*changed, *gone]]
+
+
+def changed_account(exchange: IbkrExchange) -> list[Fields]:
+    """Figures of the account, and items that changed, when a position or cash did."""
+    before, after = exchange.before, exchange.state
+    if (before.positions, before.cash) == (after.positions, after.cash):
+        return []
+    gone = [
+        replace(held, units=Decimal(0))
+        for name, held in before.positions.items()
+        if name not in after.positions
+    ]
+    changed = [held for name, held in after.positions.items() if before.positions.get(name) != held]
+    return [
+        *(messages.account_value(exchange.account, *one) for one in _values(exchange, after)),
+        *(
+            messages.portfolio_item(exchange.account, held, price_of(after, held.stock.symbol))
+            for held in [*changed, *gone]
+        ),
+        messages.account_time(exchange.now),
+    ]
+
+
+def newly_completed(exchange: IbkrExchange) -> list[Fields]:
+    """Orders that ended in the last step: they come unasked to who asked for completed orders before."""
+    return [
+        messages.completed_order(order)
+        for perm_id, order in exchange.state.orders.items()
+        if order.ended and not (perm_id in exchange.before.orders and exchange.before.orders[perm_id].ended)
+    ]
+
+
 ANSWERS: dict[str, Answer] = {
     "reqOpenOrders": open_orders,
     "reqAllOpenOrders": all_open_orders,
@@ -181,6 +229,7 @@ ANSWERS: dict[str, Answer] = {
     "reqAccountSummary": account_summary,
     "reqContractDetails": contract_details,
     "reqMktData": market_data,
+    "reqHistoricalData": historical_data,
     "reqCurrentTime": current_time,
     "reqIds": order_ids,
     "reqManagedAccts": accounts,

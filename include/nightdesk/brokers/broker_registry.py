@@ -143,10 +143,13 @@ def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]
 def _open_ibkr(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
     from nightdesk.brokers.ibkr import IbkrBroker
     from nightdesk.brokers.ibkr_address import account_at_ibkr
+    from nightdesk.brokers.ibkr_contract_store import ContractsInStore
+    from nightdesk.brokers.ibkr_contracts import IbkrNames
 
     _refuse_hours(book)
     refuse_unintended_live(book.own_entry, environ)
-    return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ))
+    kept = None if conn is None else ContractsInStore(conn, book.name, IbkrNames(book.universe))
+    return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ), contracts=kept)
 
 
 def _refuse_hours(book: Book) -> None:
