@@ -38,7 +38,7 @@ def test_every_column_of_a_backtests_files_is_named_in_the_order_of_the_file(too
         told[name] = [line.split("`")[1] for line in lines if line.startswith("| `")]
     assert told.keys() == TABLES.keys() == COLUMN_WORDS.keys()
     for name in TABLES:
-        assert tuple(told[name]) == columns_of(name, hourly=True, bundles=True, accounts=True)
+        assert tuple(told[name]) == columns_of(name, hourly=True, bundles=True, accounts=True, figures=True)
     assert columns_of("form_8949") == COLUMNS
 
 

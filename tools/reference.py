@@ -30,6 +30,7 @@ from nightdesk.research.backtest.result_columns import (
     ACCOUNTS_ONLY,
     BUNDLES_ONLY,
     COLUMN_WORDS,
+    FIGURES_ONLY,
     HOURLY_ONLY,
 )
 from nightdesk.research.backtest.table_columns import kind_of
@@ -83,7 +84,7 @@ FILES_HEAD = f"""\
 {MADE}; what they are for is told in [backtest](../command-line.md#backtest). Each is a CSV, or a
 Parquet file of the same name. The columns {{hourly}} stand in those of an hourly book alone,
 {{bundles}} in those of a book whose strategies say bundles,
-{{accounts}} in those of a book of several accounts.
+{{accounts}} in those of a book of several accounts, {{figures}} where a strategy shows any.
 Instants are UTC: in a CSV as `2026-11-19T15:00:00Z`."""
 METRICS_HEAD = f"""\
 # Metrics and rules
@@ -216,6 +217,7 @@ def files_page() -> Iterator[str]:
         hourly=_named(sorted(HOURLY_ONLY)),
         bundles=_named(sorted(BUNDLES_ONLY)),
         accounts=_named(sorted(ACCOUNTS_ONLY)),
+        figures=_named(sorted(FIGURES_ONLY)),
     )
     for table, blocks in TABLES.items():
         yield from ("", f"## {table}", "", _prose(blocks).split("\n\n")[0])

@@ -65,6 +65,17 @@ JOIN nightdesk.factors f ON f.book = b.book AND f.as_of = newest.as_of AND f.sym
 JOIN nightdesk.factor_sets s USING (factor_set_id)
 WHERE b.book = ANY (%(books)s::text[]) ORDER BY f.book;
 
+-- name: symbol_figures
+-- What strategies, and their sizing, show of a symbol at the newest decision of each book that has any.
+SELECT g.book, g.as_of, g.strategy, g.figures AS said, t.figures AS sized, t.held, t.quantity, a.quantity AS allowed
+FROM nightdesk.books b
+CROSS JOIN LATERAL (SELECT max(as_of) AS as_of FROM nightdesk.signals x WHERE x.book = b.book) newest
+JOIN nightdesk.signals g ON g.book = b.book AND g.as_of = newest.as_of AND g.symbol = %(symbol)s
+LEFT JOIN nightdesk.targets t ON (t.book, t.as_of, t.strategy, t.symbol) = (g.book, g.as_of, g.strategy, g.symbol)
+LEFT JOIN nightdesk.gated a ON (a.book, a.as_of, a.strategy, a.symbol) = (g.book, g.as_of, g.strategy, g.symbol)
+WHERE b.book = ANY (%(books)s::text[]) AND (g.figures IS NOT NULL OR t.figures IS NOT NULL)
+ORDER BY g.book, g.strategy;
+
 -- name: symbol_actions
 SELECT session, kind, value, other, cash, note, source, known_at FROM nightdesk.corporate_actions
 WHERE symbol_id = (SELECT symbol_id FROM nightdesk.symbols WHERE symbol = %(symbol)s) AND superseded_at IS NULL

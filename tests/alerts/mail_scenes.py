@@ -10,6 +10,7 @@ from decimal import Decimal
 import numpy as np
 
 from nightdesk.alerts.concerns import concerns
+from nightdesk.alerts.figure_table import FigureTable
 from nightdesk.alerts.mail_lines import DailyMail, MailLinks, PeriodDay, PeriodMail, UndecidedMail
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.risk_lines import RiskSection
@@ -167,6 +168,13 @@ def position(n: int, symbol: str = "", note: str = "") -> PositionLine:
     )
 
 
+def figures(what: str, symbols: int) -> FigureTable:
+    """Twelve figures of each symbol."""
+    columns = tuple(f"score {n}" for n in range(12))
+    rows = tuple((f"SYM{m}", tuple(f"0.{m}{n}" for n in range(12))) for m in range(symbols))
+    return FigureTable(f"{what} of five_signals", columns, rows)
+
+
 def crowded() -> DailyMail:
     """Thirty positions, trades and orders, each with a reason of 800 characters, and much that failed."""
     reason = LONG_REASON * 4
@@ -189,6 +197,7 @@ def crowded() -> DailyMail:
             for n in range(30)
         ),
         quality=tuple(QualityLine("stale", f"SYM{n}", "warned", reason) for n in range(30)),
+        figures=tuple(figures(what, 30) for what in ("Figures", "Sizing")),
         left_out=tuple(f"Not read: bars_{n}.csv: {reason}" for n in range(20)),
     )
     steps = ("ingest", "settle", "signals:time_series_momentum")

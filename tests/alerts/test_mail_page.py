@@ -69,6 +69,16 @@ def every() -> dict[str, StoredMail]:
 MAILS = every()
 
 
+def test_figures_of_strategies_are_a_line_a_symbol() -> None:
+    mail = daily_mail(scenes.daily(figures=(scenes.figures("Sizing", 3),)))
+    line = "score 0 0.10, score 1 0.11, score 2 0.12"
+    assert "SIZING OF FIVE_SIGNALS\n- SYM0: score 0 0.00" in mail.body
+    assert f"- SYM1: {line}" in mail.body
+    read = MailReader(mail.html).words
+    assert "Sizing of five_signals" in read
+    assert f"SYM1 {line}" in read
+
+
 def sent(mail: StoredMail) -> EmailMessage:
     found = message_from_bytes(
         mail_message(mail, ("Desk", "desk@example.com"), ("", "ops@example.com"), NOW).as_bytes(),

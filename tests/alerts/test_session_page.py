@@ -11,6 +11,7 @@ import pytest
 
 from nightdesk.alerts.concerns import concerns
 from nightdesk.alerts.factor_table import FactorTable
+from nightdesk.alerts.figure_table import FigureTable
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.result_lines import ResultsSection
 from nightdesk.alerts.session_page import (
@@ -412,3 +413,13 @@ def test_the_factors_that_a_book_shows_have_a_line_a_symbol_and_what_is_missing_
     assert "h:&lt;b&gt;" in html
     assert table.document["GLD"] == {"rsi_14": -1234567.25, "macro_DGS10": None, "h:<b>": None}
     assert "Factors" not in render(report)
+
+
+def test_figures_of_strategies_have_a_line_a_symbol_and_a_column_a_figure(report):
+    table = FigureTable("Figures of <five>", ("score beta", "ADV"), (("GLD", ("0.5", "1,200")),))
+    html = render(replace(report, figures=(table,)))
+    said = words(html)
+    assert "Figures of &lt;five&gt;" in html
+    assert "Symbol Score beta ADV GLD 0.5 1,200" in said
+    assert 'data-k="Score beta"' in html
+    assert "Figures of" not in render(report)

@@ -5,6 +5,7 @@ import yaml
 from tests.conftest import open_connection
 from tests.hourly_book import EARLY_CLOSE, hourly_tree
 
+from nightdesk.alerts.figure_table import figure_words
 from nightdesk.store import db
 
 #: The first hour of the session after the early close, and its bar's end in UTC.
@@ -30,7 +31,10 @@ def test_hours_are_decided_in_order_and_told_by_their_instants(nightdesk, databa
     assert f"{NEXT} 11:00" in refused
     assert nightdesk("status", hours).stdout
     assert nightdesk("risk", hours).stdout
-    assert "SPY" in nightdesk("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR).stdout
+    (signal,) = nightdesk.document("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR)["signals"]
+    assert set(signal["figures"]) == {"moved", "way"}
+    told = nightdesk("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR).stdout
+    assert f"    moved {figure_words('moved', signal['figures']['moved'])}, way " in told
     assert nightdesk("verify", hours).stdout
     with open_connection(database) as conn, db.cursor(conn) as cursor:
         cursor.execute(

@@ -145,12 +145,15 @@ def test_a_symbol_is_traced_from_its_bars_to_its_fills(nightdesk, decided):
     assert any(row["direction"] in ("BUY", "STRONG_BUY") for row in spoken.values())
     assert "momentum_60" in spoken["time_series_momentum"]["words"]
     assert "rank_momentum_12_1" in spoken["rotation"]["words"]
+    bought = sum(float(row["allowed"]) - float(row["held"]) for row in story["targets"])
+    assert bought == pytest.approx(float(order["quantity"]))
     assert fill["session"] == SECOND
     assert fill["quantity"] == order["filled_quantity"] == order["quantity"]
     assert [event["status"] for event in order["events"]] == ["planned", "submitted", "filled"]
     text = nightdesk("trace", "multi_asset", FIRST, story["symbol"]).stdout
     assert fill["realised_bps"] == pytest.approx(fill["expected_bps"], abs=0.001)
     assert f"slippage {fill['realised_bps']:.2f} bp, expected {fill['expected_bps']:.2f} bp" in text
+    assert " after the gate" in text
     for title in ("bars", "factors", "signals", "target", "gate", "orders", "fills"):
         assert f"\n{title}\n" in text
 

@@ -165,7 +165,8 @@ def with_strategies(desk: Desk, count: int, dice: np.random.Generator) -> Desk:
     ((_, entry),) = desk.book.strategies.items()
     names = STRATEGIES[:count]
     shares = dice.dirichlet(np.ones(count)) * dice.choice([0.5, 1.0])
-    sizing = dict(zip(names, dice.choice(["weight", "risk_parity", "atr_risk"], count).tolist(), strict=True))
+    methods = ["weight", "risk_parity", "atr_risk", "leverage"]
+    sizing = dict(zip(names, dice.choice(methods, count).tolist(), strict=True))
     entries = {
         name: entry.model_copy(update={"share": float(share), "sizing": sizing[name]})
         for name, share in zip(names, shares, strict=True)
@@ -261,6 +262,7 @@ def random_day(desk: Desk, dice: np.random.Generator) -> Day:
         history=seen,
         direction=direction,
         confidence=dice.choice([0.3, 0.5, 0.6, 0.8, 1.0], (s, n)),
+        strength=direction / 2.0,
         previous_direction=dice.integers(-2, 3, (s, n)).astype(np.int8),
         vix=vix,
         band=-1 if np.isnan(vix) else int(np.searchsorted([20, 40], vix, side="right")),

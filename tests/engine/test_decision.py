@@ -102,7 +102,7 @@ def test_without_a_bar_of_a_reference_nothing_is_opened_and_the_verdict_says_so(
     rejected = [one for one in gated.verdicts(made.symbols) if one.action == "reject"]
     assert [words(one) for one in rejected] == [
         "GLD: buy 200 rejected by references: "
-        "benchmark or volatility index without a bar of this session at 1 (1 is so)"
+        "benchmark or volatility index without its newest bar at 1 (1 is so)"
     ]
 
 

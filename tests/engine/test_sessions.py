@@ -94,6 +94,7 @@ def market(desk: Desk, sessions: int, dice: np.random.Generator) -> Market:
         direction=direction,
         side=np.full_like(direction, SignalSide.LONG),
         confidence=dice.choice([0.4, 0.7, 1.0], (total, s, n)),
+        strength=direction / 2.0,
         vix=vix,
         band=regime.classify(vix, desk.book.regime),
         entries_allowed=dice.random(total) < 0.95,

@@ -13,6 +13,11 @@ from nightdesk.factors import technical
 from nightdesk.testing.factor_contract import FactorContract, assert_truncation_changes_nothing
 from nightdesk.testing.random_panels import members, random_panel
 
+RAW = (
+    *("volatility_signal", "momentum_signal", "tail_signal", "beta_signal"),
+    *("carry_signal", "carry_signal_standardised"),
+)
+
 
 class OnTheRealMarket(FactorContract):
     """The contract, on eighteen years of the market too."""
@@ -52,6 +57,35 @@ class TestOtherNumbers(OnTheRealMarket):
         "rsi_14@1",
         "adjusted_close",
     )
+
+
+class TestOfFactors(OnTheRealMarket):
+    """Factors of factors, within one another, with lags, of ranks and of indicators."""
+
+    names = (
+        "sum_1",
+        "sum_20@2",
+        "mean_20_of(adjusted_close)",
+        "mean_1_of(rsi_14)",
+        "std_60_of(momentum_1@1)",
+        "zscore_30_of(std_20_of(volatility_5)@3)@1",
+        "zscore_60_of(rank_momentum_5)",
+        "rank_zscore_60_of(momentum_5)",
+        "mean_3_of(ta.atr(14))",
+    )
+
+
+class TestRawSignals(OnTheRealMarket):
+    """The raw signals and their scores, whose windows are up to 754 sessions long."""
+
+    sessions = 900
+    names = (
+        "damped_beta_60",
+        "benchmark_close",
+        *RAW,
+        *(f"zscore_252_of({name})" for name in RAW),
+    )
+    lengths = (1, 61, 252, 253, 312, 371, 503, 523, 524, 700, 754, 755, 899)
 
 
 class TestTechnical(OnTheRealMarket):
@@ -103,6 +137,8 @@ def test_every_family_is_under_contract() -> None:
     tried = {
         *TestStandard.names,
         *TestOtherNumbers.names,
+        *TestOfFactors.names,
+        *TestRawSignals.names,
         *TestTechnical.names,
         *TestSentiment.names,
         *TestFacts.names,

@@ -10,7 +10,8 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
 from nightdesk.testing.factor_contract import assert_truncation_changes_nothing
 
-NAMES = tuple(name for one in factors.STANDARD for name in (one, f"h:{one}"))
+OF_FACTORS = ("zscore_60_of(carry_signal)", "mean_5_of(std_20_of(momentum_1@2))@1", "beta_signal", "sum_20")
+NAMES = tuple(name for one in (*factors.STANDARD, *OF_FACTORS) for name in (one, f"h:{one}"))
 SPLIT = 40
 
 

@@ -29,6 +29,15 @@ NAMES = (
     "rank_rsi_14@5",
     "rsi_14@1",
     "adjusted_close",
+    "zscore_60_of(volatility_20)",
+    "std_20_of(rsi_14@2)",
+    "mean_20_of(rank_rsi_14)",
+    "rank_zscore_60_of(momentum_signal)",
+    "volatility_signal",
+    "beta_signal",
+    "tail_signal",
+    "carry_signal",
+    "benchmark_close",
 )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
+from nightdesk.factors.factor_registry import column_factors, innermost
 from nightdesk.testing.random_panels import random_panel
 
 REFUSED = {
@@ -22,6 +23,16 @@ REFUSED = {
     "rank_nothing": "there is no factor 'nothing'",
     "rsi_14@0": "there is no factor 'rsi_14@0'",
     "wrong@1": "there is no factor 'wrong'",
+    "zscore_1_of(sma_20)": "a deviation needs at least 2 values",
+    "std_20_of(std_20_of(momentum_1)": "its parentheses do not match; write it as",
+    "mean_20_of(sma_20))": "its parentheses do not match",
+    "mean_20_of(sma_20)+(sma_50)": "factor 'sma_20)+(sma_50': its parentheses do not match",
+    "mean_20_of()": "there is no factor 'mean_20_of()'",
+    "mean_20_of(nothing)": "there is no factor 'nothing'",
+    "mean_20_of(rsi_14@0)": "there is no factor 'rsi_14@0'",
+    "mean_20_of(h:rsi_14)": "h: stands before the whole name, as h:mean_20_of(rsi_14)",
+    "rank_h:rsi_14": "h: stands before the whole name, as h:rank_rsi_14",
+    "mean_2_of(" * 9 + "rsi_14" + ")" * 9: "it nests 9 factors, and 8 are the most",
     "ta.supertrend": "write it like ta.supertrend",
     "ta.suprtrend()": "near ones are supertrend",
     "ta.rsi(window=3)": "'window=3' does not fit; its numbers are length",
@@ -58,12 +69,39 @@ LOOK_BACK = {
     "sma_20@5": 25,
     "rsi_14": 295,
     "ta.supertrend(7,3)": 307,
+    "sum_20": 21,
+    "mean_20_of(adjusted_close)": 20,
+    "zscore_252_of(std_20_of(momentum_1))": 2 + 19 + 251,
+    "rank_mean_5_of(sma_20@5)@3": 25 + 4 + 3,
+    "zscore_252_of(volatility_signal)": 523,
+    "zscore_252_of(momentum_signal)": 312,
+    "zscore_252_of(tail_signal)": 312,
+    "zscore_252_of(beta_signal)": 371,
+    "zscore_252_of(carry_signal)": 503,
+    "zscore_252_of(carry_signal_standardised)": 754,
 }
 
 
 @pytest.mark.parametrize("name", LOOK_BACK)
 def test_the_look_back_follows_from_the_name(name: str) -> None:
     assert factors.look_back([name]) == LOOK_BACK[name]
+
+
+def test_what_a_factor_is_made_of_is_found_through_lags_and_parentheses() -> None:
+    asked = "h:rank_mean_5_of(std_20_of(macro_DGS10@2))@3"
+    family, parts = innermost(asked)
+    assert (family.pattern, parts) == ("macro_{series}", {"series": "DGS10"})
+    assert factors.facts_needed([asked]) == {asked: ("macro", "DGS10")}
+    assert column_factors("rank_mean_5_of(sma_20@5)@3") == {"mean_5_of(sma_20@5)"}
+    assert column_factors("mean_5_of(rank_sma_20@5)@3") == {"sma_20"}
+    assert column_factors("mean_5_of(ta.atr(14))") == frozenset()
+
+
+def test_a_factor_of_a_factor_is_by_column_where_that_is() -> None:
+    by_column = ("zscore_60_of(momentum_5)", "zscore_60_of(std_5_of(momentum_5))@2")
+    across = ("zscore_60_of(rank_momentum_5)", "mean_2_of(mean_2_of(ta.atr(14)))")
+    assert all(factors.resolve(name).by_column for name in by_column)
+    assert not any(factors.resolve(name).by_column for name in across)
 
 
 def test_the_look_back_of_several_is_the_longest() -> None:

@@ -14,6 +14,8 @@ Rolling = Callable[[Floats, int], Floats]
 
 PLAIN: dict[str, tuple[Rolling, Callable[[Floats], float]]] = {
     "mean": (windows.mean, np.mean),
+    "total": (windows.total, np.sum),
+    "covariance with itself": (lambda x, n: windows.covariance(x, x[:, :1], n), lambda w: np.var(w, ddof=1)),
     "population deviation": (lambda x, n: windows.deviation(x, n, ddof=0), np.std),
     "sample deviation": (lambda x, n: windows.deviation(x, n, ddof=1), lambda w: np.std(w, ddof=1)),
     "5 % quantile": (lambda x, n: windows.quantile(x, n, 5), lambda w: np.quantile(w, 0.05)),
@@ -39,7 +41,7 @@ def plain(x: Floats, n: int, statistic: Callable[[Floats], float]) -> Floats:
 def test_a_window_equals_its_plain_definition(name: str, n: int) -> None:
     rolling, statistic = PLAIN[name]
     rng = np.random.default_rng(n)
-    x = rng.normal(0.0, 0.01, (150, 1 if name.startswith("slope") else 3))
+    x = rng.normal(0.0, 0.01, (150, 1 if name.endswith("itself") else 3))
     x[70, 0] = np.nan
     np.testing.assert_allclose(rolling(x, n), plain(x, n, statistic), rtol=1e-11, atol=1e-16)
 
@@ -55,7 +57,7 @@ def test_a_slope_equals_covariance_over_variance() -> None:
         assert found[t] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name in PLAIN if name != "slope of itself"])
+@pytest.mark.parametrize("name", [name for name in PLAIN if not name.endswith("itself")])
 def test_more_columns_than_a_chunk_holds_change_nothing(name: str) -> None:
     rolling, _ = PLAIN[name]
     x = np.random.default_rng(2).normal(size=(80, 2 * windows.CHUNK + 3))
@@ -67,6 +69,26 @@ def test_more_columns_than_a_chunk_holds_change_nothing(name: str) -> None:
 def test_a_history_shorter_than_the_window_has_no_value(name: str) -> None:
     rolling, _ = PLAIN[name]
     assert np.isnan(rolling(np.ones((19, 1)), 20)).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.one_of(st.floats(-1e3, 1e3), st.just(float("nan"))), min_size=1, max_size=40),
+    st.integers(1, 12),
+    st.integers(1, 40),
+)
+def test_a_window_over_what_is_there_is_that_of_the_values_without_gaps(
+    values: list[float], n: int, length: int
+) -> None:
+    x = np.array([values, values[::-1]]).T
+    found = windows.over_present(x, lambda part: windows.mean(part, n))
+    for column in range(2):
+        there = np.isfinite(x[:, column])
+        alone = windows.mean(np.ascontiguousarray(x[there, column])[:, None], n)[:, 0]
+        np.testing.assert_array_equal(found[there, column], alone)
+        assert np.isnan(found[~there, column]).all()
+    cut = windows.over_present(x[:length], lambda part: windows.mean(part, n))
+    np.testing.assert_array_equal(found[:length], cut)
 
 
 def test_a_calm_after_an_outlier_keeps_its_precision() -> None:

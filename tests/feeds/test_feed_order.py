@@ -55,10 +55,10 @@ def test_a_symbols_own_order_comes_before_its_classs_and_that_before_the_default
 
 
 def test_hours_are_asked_of_the_symbols_feeds_that_have_them():
-    book = with_feeds(daily={"crypto": ["yahoo", "alpaca"], "default": ["polygon", "sample"]})
+    book = with_feeds(daily={"crypto": ["yahoo", "alpaca"], "default": ["polygon", "yahoo"]})
     assert names_of(book, "BTC-USD", hours=True) == ["alpaca"]
     assert names_of(book, "GLD", hours=True) == ["polygon"]
-    own = with_feeds(daily=["sample"], hourly={"crypto": ["polygon"]})
+    own = with_feeds(daily=["yahoo"], hourly={"crypto": ["polygon"]})
     assert names_of(own, "BTC-USD", hours=True) == ["polygon"]
     assert names_of(own, "GLD", hours=True) == []
 
@@ -114,7 +114,7 @@ def test_an_order_that_cannot_be_meant_is_refused_with_its_key(said: dict[str, A
             r"feeds\.compare_with\.index: found alpaca, which has nothing of \^VIX",
         ),
         (
-            {"schedule": "hourly", "daily": ["sample"], "hourly": {"crypto": ["polygon"]}},
+            {"schedule": "hourly", "daily": ["yahoo"], "hourly": {"crypto": ["polygon"]}},
             r"no feed of this book knows its hours \(feeds\.hourly: none of its own has hours\)",
         ),
         (

@@ -124,9 +124,15 @@ def test_a_folder_of_days_has_no_hours_and_other_feeds_have_none(tmp_path: Path)
     (tmp_path / "days.csv").write_text("date,symbol,open,high,low,close,volume\n2024-07-01,SPY,1,2,1,2,5\n")
     with pytest.raises(Refused, match="no file of hourly bars in this folder"):
         make(f"files:{tmp_path}").fetch_hours(["SPY"], *SPAN)
-    with pytest.raises(Refused, match="feed sample has no hourly bars"):
-        make("sample").fetch_hours(["SPY"], *SPAN)
-    assert not covers_hours("sample", "SPY")
+    with pytest.raises(Refused, match="feed yahoo has no hourly bars"):
+        make("yahoo").fetch_hours(["SPY"], *SPAN)
+    assert not covers_hours("yahoo", "SPY")
+
+
+def test_a_symbol_of_which_the_files_have_no_hour_is_missing(tmp_path: Path) -> None:
+    fetched = fetch(tmp_path, bar("2024-07-02 10:00"), symbols=("AAPL",))
+    assert fetched.bars.empty
+    assert str(fetched.missing["AAPL"]).startswith("the files hold no hour of it")
 
 
 def test_the_real_hours_are_those_of_every_session_and_end_near_the_close_of_its_day(market: Path) -> None:

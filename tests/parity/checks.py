@@ -9,7 +9,7 @@ import numpy as np
 
 from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.money import PRICE_STEP
-from nightdesk.engine import Carried, risk_report
+from nightdesk.engine import Carried, risk_report, sizing_figures
 from nightdesk.engine.exits import other_of
 from nightdesk.portfolio import Bundles
 from nightdesk.research.backtest.run import Result
@@ -55,6 +55,7 @@ def same_signals(result: Result, at: int, conn: db.Connection, as_of: datetime) 
 def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) -> None:
     decided, desk = result.decided[at], result.desk
     stored = {(row["strategy"], row["symbol"]): row for row in targets_of(conn, desk.book.name, as_of)}
+    figures = sizing_figures(desk, decided.state, result.market.day(decided.t))
     for s, strategy in enumerate(desk.strategies):
         for n, symbol in enumerate(desk.symbols):
             row = stored[strategy, symbol]
@@ -62,6 +63,7 @@ def same_targets(result: Result, at: int, conn: db.Connection, as_of: datetime) 
                 assert float(row[name]) == getattr(decided.targets, name)[s, n], (as_of, symbol, name)
             for name in Carried.names():
                 assert row[name] == getattr(decided.targets.carried, name)[s, n], (as_of, symbol, name)
+            assert row["figures"] == figures_of_cell(figures, s, n), (as_of, symbol)
             same_bundle(decided.targets.bundles, row, s, n)
     same_dropped(result, at, conn, as_of)
     spoken = sorted(decided.gated.verdicts(desk.symbols), key=lambda one: (one.step, one.symbol))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from tests.conftest import open_connection
-from tests.hourly_book import EARLY_CLOSE, hourly_tree
+from tests.hourly_book import EARLY_CLOSE, LastTwoHours, hourly_tree
 from tests.parity.checks import same_sessions
 
 from nightdesk.core.book import load_book
@@ -37,6 +37,20 @@ OF_THE_DAY = {
 }
 
 
+#: A book that borrows by conviction, of which liquidity and leverage cut some.
+LEVERAGED = {
+    "strategies": {LastTwoHours.name: {"share": 1.0, "sizing": "leverage"}},
+    "margin": {"kind": "portfolio"},
+    "financing": {"debit_rate": 0.06, "borrow_rate": 0.005},
+    "limits": {
+        "max_weight": {},
+        "liquidity": {"limit": 0.000005},
+        "gross_leverage": {"limit": 0.8},
+        "leverage_reduction": {},
+    },
+}
+
+
 #: Conditions on hours, on sessions and on the hour's own bar.
 CONDITIONS = {
     "portfolio": {
@@ -53,9 +67,10 @@ CONDITIONS = {
         (EARLY_CLOSE, 2, {}),
         (EARLY_CLOSE, 2, OF_THE_DAY),
         (EARLY_CLOSE, 2, CONDITIONS),
+        (EARLY_CLOSE, 2, LEVERAGED),
         pytest.param(CLOCKS_WENT_BACK, 10, {}, marks=pytest.mark.slow),
     ],
-    ids=["early_close", "of_the_day", "conditions", "ten_sessions"],
+    ids=["early_close", "of_the_day", "conditions", "leveraged", "ten_sessions"],
 )
 def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cent(
     first: date,
@@ -86,6 +101,7 @@ def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cen
         assert verify(conn, book.name).differences == ()
     spoken = {verdict.rule for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)}
     assert ({"trades_per_day", "turnover_per_day"} <= spoken) == (changed is OF_THE_DAY), spoken
+    assert ({"liquidity", "gross_leverage"} <= spoken) == (changed is LEVERAGED), spoken
     barred = {one.other for each in result.decided for one in each.targets.dropped}
     assert barred == ({0, 1} if changed is CONDITIONS else set())
     assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"

@@ -31,6 +31,7 @@ def ask(
         leaves=np.zeros(4, dtype=bool),
         left_before=np.zeros(4, dtype=bool),
         confidence=np.ones(4),
+        strength=np.ones(4),
         factors={},
         price=np.array([100.0, 50.0, 25.0, 10.0]),
         capital=30_000.0,

@@ -43,6 +43,7 @@ def ask(
         previous_direction=np.array([previous], dtype=np.int8),
         **said(direction, previous, held, SignalSide.LONG, one_sided=True),
         confidence=np.array([confidence]),
+        strength=np.array([0.5]),
         factors={"volatility_60": np.array([0.20])},
         price=np.array([100.0]),
         capital=100_000.0,

@@ -70,9 +70,13 @@ def test_orders_that_the_books_broker_does_not_take_are_refused_with_the_key(
     ("feeds", "message"),
     [
         (
+            {"daily": ["yahoo"]},
+            r"multi_asset\.yaml: feeds\.daily: found yahoo; hourly bars are asked for, "
+            r"and the feeds that have them are alpaca, binance, files:PATH, polygon, sample",
+        ),
+        (
             {"daily": ["sample", "yahoo"]},
-            r"multi_asset\.yaml: feeds\.daily: found sample, yahoo; hourly bars are asked for, "
-            r"and the feeds that have them are alpaca, binance, files:PATH, polygon",
+            r"universe\.BTC-USD: no feed of this book knows its hours \(feeds\.daily: sample\)",
         ),
         ({"daily": ["sample"], "hourly": ["yahoo"]}, r"multi_asset\.yaml: feeds\.hourly: found yahoo;"),
     ],

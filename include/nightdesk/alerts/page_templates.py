@@ -27,7 +27,7 @@ def templates() -> jinja2.Environment:
     for write in (figures.money, figures.price, figures.percent, figures.quantity, figures.number):
         environment.filters[write.__name__] = write
     environment.filters |= {"long_date": figures.long_date, "instant": figures.instant, "tone": figures.tone}
-    environment.filters |= {"pair_words": pair_words, "sentence": sentence, "short": short}
+    environment.filters |= {"pair_words": pair_words, "sentence": sentence, "short": short, "headed": headed}
     environment.filters["counted"] = counted
     return environment
 
@@ -35,6 +35,11 @@ def templates() -> jinja2.Environment:
 def sentence(text: str) -> str:
     """A text as a sentence: a capital before it, a full stop behind it."""
     return f"{text[:1].upper()}{text[1:]}".removesuffix(".") + "."
+
+
+def headed(text: str) -> str:
+    """A text as the head of a column: with a capital before it."""
+    return text[:1].upper() + text[1:]
 
 
 def short(text: str, longest: int) -> str:

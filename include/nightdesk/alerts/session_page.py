@@ -15,6 +15,7 @@ from nightdesk.alerts import figures
 from nightdesk.alerts.chart import draw_line
 from nightdesk.alerts.concerns import FINDINGS, Concern
 from nightdesk.alerts.factor_table import FactorTable
+from nightdesk.alerts.figure_table import FigureTable
 from nightdesk.alerts.page_templates import templates
 from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.result_lines import ResultsSection
@@ -187,6 +188,8 @@ class SessionReport:
         without any bar.
     factors : FactorTable
         Those that the book shows; empty where it shows none.
+    figures : tuple of FigureTable
+        What strategies show with their signals, and their sizing with the targets; empty where none does.
     checks_run : int
         Checks of the data that were made, those of `quality` included.
     data_docs : str
@@ -235,6 +238,7 @@ class SessionReport:
     bands: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     factors: FactorTable = field(default_factory=FactorTable)
+    figures: tuple[FigureTable, ...] = ()
     checks_run: int = 0
     data_docs: str = ""
     code_version: str = ""

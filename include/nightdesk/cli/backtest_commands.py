@@ -72,10 +72,10 @@ def backtest(
     """Decide a span of sessions in memory, and say what came of it.
 
     The functions are those of the daily run. The book begins with its capital at the first session of the
-    span; its factors begin 504 sessions before, or at its own origin. --out writes tables and figures;
-    nothing is stored, but by --keep its figures and its course (`backtests` lists them), and by --keep-band
-    the band of each strategy's results. A price that jumps waits in
-    quarantine to the end, unless --accept takes it as it is.
+    span; its factors begin 504 sessions before, as many more as they need, or at its own origin. --out
+    writes tables and figures; nothing is stored, but by --keep its figures and its course (`backtests` lists
+    them), and by --keep-band the band of each strategy's results. A price that jumps waits in quarantine to
+    the end, unless --accept takes it as it is.
     """
     from nightdesk.accounting.exercise_notices import read_notices
     from nightdesk.cli.data_notes import market_document

@@ -105,9 +105,9 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         f"data checks not passed, of {len(story['quality'])}": map(_finding, failed),
         "factors": (f"{name}  {number(value, 6)}" for name, value in story["factors"].items()),
         "regime": [] if regime is None else [f"{regime['regime']}, VIX {number(regime['vix'])}"],
-        "signals": map(_signal, story["signals"]),
+        "signals": (line for row in story["signals"] for line in (_signal(row), *_figures(row))),
         f"position at the mark, NAV {money(story['nav'])}": map(_position, story["positions"]),
-        "target": map(_target, story["targets"]),
+        "target": (line for row in story["targets"] for line in (_target(row), *_figures(row))),
         "dropped by filters": (f"{row['strategy']}: {row['words']}" for row in story["dropped"]),
         "drawdown level": [] if story["level"] is None else [story["level"]],
         **({"limited by hand": story["overrides"]} if story["overrides"] else {}),
@@ -144,6 +144,14 @@ def _signal(row: Mapping[str, Any]) -> str:
     return f"{row['strategy']}{' (injected)' if row['injected'] else ''}: {said}"
 
 
+def _figures(row: Mapping[str, Any]) -> Iterator[str]:
+    """The figures beneath a signal or target that has any."""
+    from nightdesk.alerts.figure_table import figures_in_words
+
+    if row["figures"]:
+        yield f"  {figures_in_words(row['figures'])}"
+
+
 def _position(row: Mapping[str, Any]) -> str:
     from nightdesk.alerts.figures import money, quantity
 
@@ -160,7 +168,8 @@ def _target(row: Mapping[str, Any]) -> str:
     carried = f", allocation {percent(row['allocation'])} of its capital" if row["allocation"] else ""
     if row["reduce_to"]:
         carried += f", sold down to {quantity(row['reduce_to'])} until that is done"
-    return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}{carried}{why}"
+    left = "" if row["allowed"] is None else f", {quantity(row['allowed'])} after the gate"
+    return f"{row['strategy']}: held {quantity(row['held'])}, wanted {wanted}{left}{carried}{why}"
 
 
 def _order(order: Mapping[str, Any]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from nightdesk.alerts.figure_table import FigureTable, figure_tables
 from nightdesk.cockpit.funnel import DecisionRows, Stage, SymbolRow, stages, symbol_rows
 from nightdesk.cockpit.known_book import (
     KnownBook,
@@ -61,6 +62,8 @@ class DecisionView:
         The funnel.
     symbols : tuple of SymbolRow
         Those of which something was asked or changed, the greatest effect first.
+    figures : tuple of FigureTable
+        What strategies and their sizing show beside; empty where none does.
     explained : bool
         Whether signals are given in words: those of old decisions are told by a symbol's trace.
     regime : RegimeRow or None
@@ -73,6 +76,7 @@ class DecisionView:
     decision: NamedDecision | None
     stages: tuple[Stage, ...] = ()
     symbols: tuple[SymbolRow, ...] = ()
+    figures: tuple[FigureTable, ...] = ()
     explained: bool = False
     regime: RegimeRow | None = None
     quality: QualityRow | None = None
@@ -123,6 +127,7 @@ def decision_view(screen: Screen, name: str, as_of: str = "") -> DecisionView:
             decision=decision,
             stages=stages(rows),
             symbols=symbol_rows(rows),
+            figures=figure_tables(rows.signals, rows.targets, rows.gated),
             explained=reasons is not None,
             regime=read_regime(conn, name, decision.as_of),
             quality=read_quality(conn, name, decision.as_of),

@@ -15,6 +15,8 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
+from nightdesk.alerts.figure_table import figure_label, figure_words
+from nightdesk.alerts.page_templates import headed
 from nightdesk.cockpit.charts import as_island
 from nightdesk.cockpit.guards import Visitor
 from nightdesk.core.book import Book
@@ -250,5 +252,10 @@ def templates() -> jinja2.Environment:
         figures.instant, figures.duration, figures.tone,
     ):  # fmt: skip
         environment.filters[write.__name__] = write
-    environment.filters["island"] = as_island
+    environment.filters |= {
+        "island": as_island,
+        "headed": headed,
+        "figure_label": figure_label,
+        "figure_words": lambda value, name: figure_words(name, value),
+    }
     return environment

@@ -23,6 +23,7 @@ from nightdesk.store.cockpit_rows import newest_decision
 from nightdesk.store.cockpit_symbol_rows import (
     CandleRow,
     HolderRow,
+    ShownFigures,
     StopRow,
     StoredSymbol,
     TradePart,
@@ -31,6 +32,7 @@ from nightdesk.store.cockpit_symbol_rows import (
     headlines_of,
     holders_of,
     newest_factors,
+    newest_figures,
     quarantines_of,
     stops_in,
     stored_symbol,
@@ -98,6 +100,8 @@ class SymbolView:
         Positions at each book's newest mark, open ones first.
     stops : mapping of (str, str) to StopPrice
         The nearest stop of each open one, by book and strategy, as on the page of its book.
+    figures : tuple of ShownFigures
+        What strategies and their sizing show of it at the newest decision of each book.
     factors : tuple of FactorColumn
     limited : tuple of (str, Override)
         What people limit in it by hand, by book, with what they limit in the whole book.
@@ -115,6 +119,7 @@ class SymbolView:
     more: int
     holders: tuple[HolderRow, ...]
     stops: Mapping[tuple[str, str], StopPrice]
+    figures: tuple[ShownFigures, ...]
     factors: tuple[FactorColumn, ...]
     limited: tuple[tuple[str, Override], ...]
     quarantines: list[dict[str, Any]]
@@ -155,6 +160,7 @@ def symbol_view(screen: Screen, symbol: str, book: str = "", *, sessions: int) -
         more=max(0, len(trades) - TRADES_SHOWN),
         holders=tuple(sorted(holders, key=lambda one: (not one.quantity, one.book, one.strategy))),
         stops=_stops(screen, symbol, holders),
+        figures=newest_figures(screen.conn, symbol, chosen),
         factors=_factors(newest_factors(screen.conn, symbol, chosen)),
         limited=tuple(_limited(screen, symbol, chosen)),
         quarantines=quarantines_of(screen.conn, symbol, chosen),

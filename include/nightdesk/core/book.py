@@ -209,6 +209,11 @@ class Book(BookKeys):
         return (*self.universe, *dict.fromkeys(extra))
 
     @property
+    def hour_symbols(self) -> tuple[str, ...]:
+        """Every symbol whose hours an hourly book asks for: the universe, then the benchmark."""
+        return self.symbols if self.benchmark in self.universe else (*self.symbols, self.benchmark)
+
+    @property
     def continuous_symbols(self) -> tuple[str, ...]:
         """The symbols whose markets never close."""
         return tuple(symbol for symbol, instrument in self.universe.items() if instrument.continuous)
@@ -269,10 +274,6 @@ class Book(BookKeys):
     def config_hash(self) -> str:
         """SHA-256 of the book's configuration, hexadecimal."""
         return hashlib.sha256(self.configuration.encode()).hexdigest()
-
-
-#: Sessions before inception from which factors are computed, when the book states no origin.
-WARM_UP_SESSIONS = 504
 
 
 def load_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:

@@ -37,7 +37,8 @@ class BookKeys(Frozen):
     calendar: str = Field("XNYS", description="the exchange whose sessions it decides in")
     currency: Literal["USD"] = Field("USD", description="what its money is counted in")
     origin: date | None = Field(
-        None, description="first session of its factors; default: 504 sessions before inception"
+        None,
+        description="first session of its factors; default: 504 sessions before inception, or what they need",
     )
     inception: date | None = Field(
         None, description="first decided session; default: set when the book is started"

@@ -9,6 +9,7 @@ from nightdesk.engine.decision import (
     plan,
     plan_all,
     plan_crosses,
+    sizing_figures,
     targets,
 )
 from nightdesk.engine.desk import Desk, resolve
@@ -50,6 +51,7 @@ __all__ = [
     "plan_crosses",
     "resolve",
     "risk_report",
+    "sizing_figures",
     "stale_holdings",
     "targets",
     "watches_taxes",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_
 from nightdesk.engine.rule_inputs import measures, protection
 from nightdesk.orders.netting import cross, net
 from nightdesk.orders.order import Cross, Intent, Order, limited
-from nightdesk.portfolio import Ask, Bundles, Dropped
+from nightdesk.portfolio import Ask, Bundles, Dropped, Sizing
 from nightdesk.portfolio.sizing import entered, left, reduced
 from nightdesk.risk import (
     Breach,
@@ -84,18 +85,54 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
     before : Carried
         Restated for the session's actions.
     """
+    day = _of_members(day, held)
+    wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
+    if desk.carries:
+        allocation, reduce_to = np.zeros(held.shape), np.zeros(held.shape)
+    for asked in _asks(desk, day, held, nav, before):
+        rows, method, ask = asked.rows, asked.method, asked.ask
+        if asked.carries:
+            allocation[rows], reduce_to[rows] = ask.allocation, ask.reduce_to
+        wanted[rows] = method.quantities(ask)
+    return Sized(wanted, day.terms(desk).confidence, allocation, reduce_to)
+
+
+def sizing_figures(desk: Desk, state: State, day: Day) -> dict[str, Floats]:
+    """What people see of how the positions were sized, by name; arrays of shape (n_strategies, n_symbols).
+
+    They are what the sizing methods and the rules of the book say of it, see `Sizing.figures` and
+    `Rule.figures`; NaN where a figure is not known, or is none of that strategy. Empty in a book none of
+    whose parts has any.
+    """
+    held, out = state.held_by(desk).quantity, dict[str, Floats]()
+    nav, before = _nav(desk, state, day), carried_before(desk, state, day)
+    for asked in _asks(desk, _of_members(day, held), held, nav, before):
+        for name, values in asked.method.figures(asked.ask).items():
+            out.setdefault(name, np.full(held.shape, np.nan))[asked.rows] = values
+    for rule in desk.rules:
+        for name, values in rule.figures(day.factors).items():
+            out[name] = np.broadcast_to(values, held.shape)
+    return out
+
+
+class _Asked(NamedTuple):
+    """One call of a sizing method: its rows, and what it is asked; `carries` as of `SizedTogether`."""
+
+    rows: int | slice | list[int]
+    method: Sizing
+    ask: Ask
+    carries: bool
+
+
+def _asks(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Iterator[_Asked]:
+    """What each sizing method is asked of its strategies, with what it carries on from this session."""
     terms = desk.band_terms[day.band] if day.band >= 0 else desk.no_band
-    if day.member is not True:
-        day = _of_members(day, held, day.member)
     made = day.terms(desk)
     leaves = reduced(made.reduces, day.side, held, desk.one_sided)
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
     capital = nav * desk.shares * terms.capital
-    wanted, allocation, reduce_to = np.empty_like(held), desk.nothing, desk.nothing
-    if desk.carries:
-        allocation, reduce_to = np.zeros(held.shape), np.zeros(held.shape)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
         asked = partial(
@@ -107,6 +144,7 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
             leaves=leaves[rows],
             left_before=left_before[rows],
             confidence=day.confidence[rows],
+            strength=day.strength[rows],
             factors=day.factors,
             price=day.price,
             capital=_of_rows(capital, rows),
@@ -119,11 +157,11 @@ def sized(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> Si
             opens_month=day.opens_month,
             multiplier=day.multiplier,
         )
+        allocation, reduce_to = desk.nothing[rows], desk.nothing[rows]
         if group.carries:
             ask = asked(allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
-            allocation[rows], reduce_to[rows] = method.allocate(ask), method.reduce_to(ask)
-        wanted[rows] = method.quantities(asked(allocation=allocation[rows], reduce_to=reduce_to[rows]))
-    return Sized(wanted, made.confidence, allocation, reduce_to)
+            allocation, reduce_to = method.allocate(ask), method.reduce_to(ask)
+        yield _Asked(rows, method, asked(allocation=allocation, reduce_to=reduce_to), group.carries)
 
 
 def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
@@ -131,13 +169,15 @@ def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
     return float(numbers[rows, 0]) if isinstance(rows, int) else numbers[rows]
 
 
-def _of_members(day: Day, held: Floats, member: Flags) -> Day:
+def _of_members(day: Day, held: Floats) -> Day:
     """The day without entries in what is no member: that takes no part of the capital.
 
     An entry on the other side of what is held still leaves that.
     """
+    if day.member is True:
+        return day
     enters = entered(day.direction, day.side)
-    outside = ~member & (enters != 0)
+    outside = ~day.member & (enters != 0)
     turns = outside & (enters * held < 0)
     direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
     return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))

@@ -267,9 +267,13 @@ class Desk:
 
     @cached_property
     def tables_with_figures(self) -> frozenset[str]:
-        """The tables of decisions whose rows have figures that a strategy shows."""
-        shown = any(one.shows_figures for one in self.strategies.values())
-        return frozenset({"signals"}) if shown else frozenset()
+        """The tables of decisions whose rows have figures: of strategies, and of sizings and rules."""
+        sizings, rules = self.sizing.values(), self.rules
+        shown = {
+            "signals": any(one.shows_figures for one in self.strategies.values()),
+            "targets": any(one.shows_figures for one in sizings) or any(one.shows_figures for one in rules),
+        }
+        return frozenset(table for table, shows in shown.items() if shows)
 
     @cached_property
     def one_sided(self) -> NDArray[np.bool_]:

@@ -168,6 +168,7 @@ def inject(market: Market, injections: Sequence[Injection]) -> Market:
         direction=np.stack([signals[name].direction for name in desk.strategies], axis=1),
         side=np.stack([signals[name].side for name in desk.strategies], axis=1),
         confidence=np.stack([signals[name].confidence for name in desk.strategies], axis=1),
+        strength=np.stack([signals[name].strength for name in desk.strategies], axis=1),
         injected=frozenset((one.as_of, one.strategy, one.symbol) for one in injections),
     )
 

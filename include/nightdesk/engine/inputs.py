@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal, Self
 
 import numpy as np
@@ -197,6 +197,8 @@ class Day:
         The sides that they speak of; all long where left out.
     confidence : ndarray of shape (n_strategies, n_symbols)
         In [0, 1].
+    strength : ndarray of shape (n_strategies, n_symbols)
+        Of the signals, in [-1, 1]; 0 where it is not known, and where it is left out.
     vix : float
         Newest value of the volatility index; NaN where there was none yet.
     band : int
@@ -245,6 +247,7 @@ class Day:
     closes: bool = True
     side: Codes = field(default_factory=all_long)
     previous_side: Codes = field(default_factory=all_long)
+    strength: Floats = field(default_factory=partial(np.array, 0.0))
     multiplier: Floats | float = 1.0
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
@@ -269,6 +272,8 @@ class Day:
         for name, side in (("side", self.side), ("previous_side", self.previous_side)):
             if not side.shape:
                 object.__setattr__(self, name, np.full_like(self.direction, side))
+        if not self.strength.shape:
+            object.__setattr__(self, "strength", np.full(self.direction.shape, float(self.strength)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Market:
         NaN, so that every window has one shape. `window` is the longest that a day shows; those of hours have
         one row more.
     signals : mapping of strategy name to Signals
-    direction, side, confidence : ndarray of shape (n_sessions, n_strategies, n_symbols)
+    direction, side, confidence, strength : ndarray of shape (n_sessions, n_strategies, n_symbols)
         The same by session.
     bundle, ratio : ndarray of shape (n_sessions, n_strategies, n_symbols), or None
         Likewise; 0 for strategies without bundles, None where no strategy of the book has any.
@@ -105,6 +105,7 @@ class Market:
     direction: Codes
     side: Codes
     confidence: Floats
+    strength: Floats
     vix: Floats
     band: NDArray[np.int64]
     entries_allowed: Flags
@@ -182,6 +183,7 @@ class Market:
             history=self.returns[end - portfolio.var_window : end],
             direction=self.direction[t],
             confidence=self.confidence[t],
+            strength=self.strength[t],
             side=self.side[t],
             previous_direction=previous_direction,
             previous_side=previous_side,

@@ -90,6 +90,7 @@ def observe(
         direction=_stack([signals[name].direction for name in desk.strategies]),
         side=_stack([signals[name].side for name in desk.strategies]),
         confidence=_stack([signals[name].confidence for name in desk.strategies]),
+        strength=_stack([signals[name].strength for name in desk.strategies]),
         vix=vix,
         band=regime.classify(vix, desk.book.regime),
         entries_allowed=entries_allowed,

@@ -89,10 +89,18 @@ class Source:
     @cached_property
     def market(self) -> Floats:
         """Returns of the benchmark, shape (n_rows, 1); `Refused` where it is no symbol of the panel."""
+        return self._benchmark_alone().returns
+
+    @cached_property
+    def market_close(self) -> Floats:
+        """Adjusted closes of the benchmark, likewise."""
+        return self._benchmark_alone().adjusted_close
+
+    def _benchmark_alone(self) -> Panel:
         if self.benchmark not in self.panel.symbols:
             raise Refused(f"needs the benchmark {self.benchmark}, which is not among the panel's symbols")
         at = self.panel.column(self.benchmark)
-        return self.panel.columns(slice(at, at + 1)).returns
+        return self.panel.columns(slice(at, at + 1))
 
     @cached_property
     def split(self) -> Floats:
@@ -150,7 +158,7 @@ class Source:
             part = Source(self.panel.columns(cut), self.benchmark, 0, kernels=self.kernels)
             part._is_part = True
             if self.benchmark in self.panel.symbols:
-                part.market = self.market
+                part.market, part.market_close = self.market, self.market_close
             for name, values in out.items():
                 values[:, cut] = part.factor(name)
         self._made |= out

@@ -2,7 +2,8 @@
 
 A family has a pattern such as ``sma_{n}``; a name that fits one (``sma_200``) is a factor. ``@k`` after a
 name means the value of k periods before. A period is a session, or with ``h:`` before the name
-(``h:sma_200@1``) an hour of the exchange's clock.
+(``h:sma_200@1``) an hour of the exchange's clock. A factor of a factor names that in its own name
+(``rank_momentum_60``, ``zscore_252_of(volatility_20@1)``), and is of the same clock.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ _NUMBERS: dict[str, Callable[[str], Any]] = {
 #: What stands before the name of a factor over hourly bars.
 HOURLY = "h:"
 _LAG = re.compile(r"(?P<base>.+)@(?P<k>[1-9][0-9]{0,2})")
+#: Factors of factors nest no deeper than this.
+DEEPEST = 8
 
 
 class Lagging(Protocol):
@@ -128,7 +131,8 @@ def factor(
     by_column : bool, optional
         Say so where the values of a column depend on the bars of that column, and on the benchmark's returns
         by `Source.market`, alone: a wide panel is then computed some columns at a time, in less memory and
-        time. The source has those columns only.
+        time. The source has those columns only. A factor of a factor says so where it adds no other column to
+        that one: it is by column where that is.
     """
     regex = _regex_of(pattern)
 
@@ -187,11 +191,8 @@ def plug_ins_of(name: str) -> frozenset[PlugIn]:
     Refused
         As `resolve`.
     """
-    plain = _LAG.sub(r"\g<base>", name.removeprefix(HOURLY))
-    family = _family(plain)
-    own = FAMILIES.source(family.pattern)
-    match = family.regex.fullmatch(plain)
-    base = match.groupdict().get("base") if match else None
+    family, parts = _parts(name)
+    own, base = FAMILIES.source(family.pattern), parts.get("base")
     return frozenset([own] if own else []) | (plug_ins_of(base) if base else frozenset())
 
 
@@ -199,9 +200,7 @@ def column_factors(name: str) -> frozenset[str]:
     """The factors by column that a factor of sessions is made of: itself, or those that its name names."""
     if resolve(name).by_column:
         return frozenset([name])
-    plain = _LAG.sub(r"\g<base>", name)
-    match = _family(plain).regex.fullmatch(plain)
-    base = match.groupdict().get("base") if match else None
+    base = _parts(name)[1].get("base")
     return column_factors(base) if base else frozenset()
 
 
@@ -213,11 +212,18 @@ def innermost(name: str) -> tuple[Family, dict[str, Any]]:
     Refused
         As `resolve`.
     """
-    plain = _LAG.sub(r"\g<base>", name.removeprefix(HOURLY))
+    family, parts = _parts(name)
+    return innermost(parts["base"]) if parts.get("base") else (family, parts)
+
+
+def _parts(name: str) -> tuple[Family, dict[str, Any]]:
+    """The family of a name, whatever clock and lag it has, and what stands in its pattern's braces."""
+    plain = name.removeprefix(HOURLY)
+    while lag := _LAG.fullmatch(plain):
+        plain = lag["base"]
     family = _family(plain)
     match = family.regex.fullmatch(plain)
-    found = match.groupdict() if match else {}
-    return innermost(found["base"]) if found.get("base") else (family, found)
+    return family, match.groupdict() if match else {}
 
 
 def described(pattern: str) -> str:
@@ -234,6 +240,7 @@ def resolve(name: str) -> Factor:
     Refused
         When no family knows the name or its numbers are impossible; names the nearest ones.
     """
+    _refuse_nesting(name)
     if name.startswith(HOURLY):
         own = resolve(name.removeprefix(HOURLY))
         if own.hourly:
@@ -251,10 +258,32 @@ def resolve(name: str) -> Factor:
     family = _family(name)
     match = family.regex.fullmatch(name)
     numbers = {key: _NUMBERS[key](text) for key, text in (match.groupdict() if match else {}).items()}
+    if "base" in numbers and resolve(numbers["base"]).hourly:
+        raise Refused(
+            f"factor {name!r}: {HOURLY} stands before the whole name, as {HOURLY}"
+            f"{name.replace(HOURLY, '')}: a factor and what it is made of are of one clock"
+        )
     wrong = family.check(**numbers)
     if wrong is not None:
         raise Refused(f"factor {name!r}: {wrong}")
     return _bound(name, family, numbers)
+
+
+def _refuse_nesting(name: str) -> None:
+    """Refuse parentheses that do not close one another, or nest too deep to be read by people."""
+    depth = deepest = 0
+    for one in name:
+        depth += (one == "(") - (one == ")")
+        deepest = max(deepest, depth)
+        if depth < 0:
+            break
+    if depth != 0:
+        raise Refused(
+            f"factor {name!r}: its parentheses do not match; write it as mean_20_of(rsi_14), or "
+            "zscore_252_of(std_20_of(momentum_1))"
+        )
+    if deepest > DEEPEST:
+        raise Refused(f"factor {name!r}: it nests {deepest} factors, and {DEEPEST} are the most")
 
 
 def _family(name: str) -> Family:
@@ -283,7 +312,7 @@ def _bound(name: str, family: Family, numbers: dict[str, Any]) -> Factor:
         name,
         family.look_back(**numbers),
         lambda source: family.compute(source, **numbers),
-        by_column=family.by_column,
+        by_column=family.by_column and ("base" not in numbers or resolve(numbers["base"]).by_column),
     )
 
 

@@ -20,6 +20,12 @@ def momentum(source: Source, n: int) -> Floats:
     return _growth(source.close, n, 0)
 
 
+@factor("sum_{n}", look_back=lambda n: n + 1, by_column=True)
+def sum_of_returns(source: Source, n: int) -> Floats:
+    """Sum of the last n simple returns of adjusted closes, not compounded; all of them must be there."""
+    return windows.total(source.returns, n)
+
+
 @factor(
     "momentum_{months}_{skip}",
     look_back=lambda months, skip: months * SESSIONS_PER_MONTH + 1,

@@ -30,6 +30,57 @@ def mean(x: Floats, n: int) -> Floats:
     return _by_chunk(lambda part: _rolled((part,), n, _add)[0] / n, x)
 
 
+def total(x: Floats, n: int) -> Floats:
+    """Sum of the last `n` rows."""
+    return _by_chunk(lambda part: _rolled((part,), n, _add)[0], x)
+
+
+def over_present(x: Floats, rolled: Callable[[Floats], Floats]) -> Floats:
+    """A window over the last values that are there, whatever lies between them.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_sessions, n_columns)
+        Finite, or NaN where a value is missing.
+    rolled : callable
+        One of this module's functions of an array alone.
+
+    Returns
+    -------
+    ndarray of shape (n_sessions, n_columns)
+        NaN where `x` is, and before there are enough values.
+    """
+    present = np.isfinite(x)
+    before, after = (np.maximum.accumulate(present[::step], axis=0)[::step] for step in (1, -1))
+    gappy = np.flatnonzero((before & after & ~present).any(axis=0))
+    out = rolled(x)
+    if len(gappy):
+        # what is there moves to the end in its order, which leaves no gap in between
+        order = np.argsort(present[:, gappy], axis=0, kind="stable")
+        found = np.empty_like(x[:, gappy])
+        together = np.ascontiguousarray(np.take_along_axis(x[:, gappy], order, axis=0))
+        np.put_along_axis(found, order, rolled(together), axis=0)
+        out[:, gappy] = found
+    return out
+
+
+def covariance(y: Floats, x: Floats, n: int) -> Floats:
+    """Covariance (ddof = 1) of each column of `y` with `x`, both over the last `n` rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_sessions, n_columns)
+    x : ndarray of shape (n_sessions, 1)
+    n : int
+    """
+
+    def part(some: Floats) -> Floats:
+        state = (x, some, np.zeros_like(x), np.zeros_like(some))
+        return _rolled(state, n, _merge_comoments)[3] / (n - 1)
+
+    return _by_chunk(part, y)
+
+
 def deviation(x: Floats, n: int, *, ddof: int, kernels: Kernels | None = None) -> Floats:
     """Standard deviation of the last `n` rows, with divisor n - `ddof`."""
     if kernels is not None:

@@ -308,7 +308,7 @@ def _evidence(
     symbol = bars["symbol"].to_numpy()
     first = np.append(True, symbol[1:] != symbol[:-1])[: len(symbol)]
     starts: list[int] = np.flatnonzero(first).tolist()
-    for start, stop in zip(starts, [*starts[1:], len(symbol)], strict=True):
+    for start, stop in zip(starts, [*starts[1:], len(symbol)][: len(starts)], strict=True):
         name, own = str(symbol[start]), slice(start, stop)
         history = History(*(column[own] for column in columns.values()))
         rows += [

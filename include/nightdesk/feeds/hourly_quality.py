@@ -1,7 +1,8 @@
 """The checks of hourly bars: a subset of those of `nightdesk.feeds.checks`, with limits of their own.
 
 An hour may be without a trade, so its absence quarantines nothing: the symbol is stale for that decision,
-which is a warning. References are looked at by the checks of their daily bars.
+which is a warning. Benchmark and volatility index are looked at by the checks of their daily bars. Where the
+benchmark has hours, one that it lacks forbids the entries of that decision.
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ class HourlyQuality:
         Those of hours, under the names that the checks use.
     withheld : Withheld
         What decisions do not use.
+    benchmark : str
+    entries_allowed : bool ndarray of shape (n_rows,)
+        False where the benchmark lacks the hour; one that has never had any has nothing to lack.
     """
 
     panel: Panel
@@ -63,6 +67,12 @@ class HourlyQuality:
     jumps: Jumps
     limits: Limits
     withheld: Withheld
+    benchmark: str
+    entries_allowed: Flags
+
+    def why_no_entries(self, t: int) -> str:
+        """Why the hour of row `t` forbids entries; empty where it does not."""
+        return "" if self.entries_allowed[t] else f"{self.benchmark}, the benchmark, has no bar of this hour"
 
     def findings(self, t: int) -> list[Finding]:
         """Every check that fails in row `t`, symbol by symbol, under the names of `HOURLY_CHECKS`."""
@@ -117,6 +127,8 @@ class HourlyQuality:
             return self._explain_jump(finding, t, n, schedule, book)
         if finding.check == "no_bar" and self.panel.age[t, n] < 0:
             return f"{finding.symbol}: no hourly bar of it has ever come, so nothing is opened in it"
+        if finding.check == "no_bar" and finding.symbol == self.benchmark:
+            return f"{self.why_no_entries(t)}, so nothing is opened in this decision"
         meaning = _MEANINGS.get(finding.check)
         if meaning is None:
             return f"{finding.words} (the bar of this hour)"
@@ -159,7 +171,7 @@ def sound_hours(panel: Panel, quality: Quality, book: Book) -> SoundHours:
     return SoundHours(
         replace(panel, hours=replace(panel.hours, days=usable(panel.days, quality.withheld.bars))),
         withheld_by_hours(checks.withheld, quality.withheld, panel),
-        panel.by_row(quality.entries_allowed, False),
+        panel.by_row(quality.entries_allowed, False) & checks.entries_allowed,
         checks,
     )
 
@@ -184,7 +196,8 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
     limits = hourly_limits(book, panel)
     measured = measure(panel, limits, index=book.volatility_index, compare=None)
     values: dict[str, Measured] = {name: measured.by_check[name] for name in NAMES}
-    values["no_bar"] = _hours_since_bar(panel, len(book.symbols))
+    at = panel.column(book.benchmark)
+    values["no_bar"] = _hours_since_bar(panel, len(book.symbols), at)
     failed = {
         one.name: one.failed(
             values[one.name], measured.jumps.limit if one.limit is None else float(one.limit(limits))
@@ -205,14 +218,22 @@ def examine_hours(panel: Panel, book: Book) -> HourlyQuality:
             prices=spoilt,
             opens=measured.opens,
         ),
+        benchmark=book.benchmark,
+        entries_allowed=panel.age[:, at] <= 0,
     )
 
 
-def _hours_since_bar(panel: Panel, universe: int) -> Floats:
-    """Of the symbols of the book, which come first; all hours so far for one that never had a bar."""
+def _hours_since_bar(panel: Panel, universe: int, benchmark: int) -> Floats:
+    """Of the symbols of the book, which come first; all hours so far for one that never had a bar.
+
+    Of the benchmark, where it is none of them, from its first bar on.
+    """
     so_far = np.arange(1, len(panel) + 1)[:, None]
     since = np.where(panel.age < 0, so_far, panel.age).astype(np.float64)
+    reference = np.where(panel.age[:, benchmark] < 0, np.nan, panel.age[:, benchmark])
+    own = since[:, benchmark] if benchmark < universe else reference
     since[:, universe:] = np.nan
+    since[:, benchmark] = own
     return since
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.feeds.feed import PRICES, Feed, Fetched, Missing, action_frame, bar_frame
+from nightdesk.core.calendar import as_moment
+from nightdesk.feeds.feed import PRICES, Feed, Fetched, Missing, action_frame, bar_frame, hour_frame
 
 if TYPE_CHECKING:
+    from nightdesk.feeds.sample_hours import SampleHours
     from nightdesk.feeds.sample_market import SampleMarket
 
 
@@ -21,9 +24,13 @@ class SampleFeed(Feed):
     Every row says ``sample`` as its source. A few bars are missing for good, and a few come a session late:
     they are there when a span reaches beyond their own session. Crypto has bars of all seven days. It holds
     funds, crypto, 36 large stocks and the VIX; a stock that nobody asks for is not made.
+
+    Funds and stocks have hours too, which add up to the bar of their session and are there as soon as they
+    are over. Of these a few are missing for good, and a few come an hour late.
     """
 
     name = "sample"
+    hourly = True
 
     def covers(self, symbol: str) -> bool:
         from nightdesk.feeds.sample_parameters import SYMBOLS
@@ -51,6 +58,56 @@ class SampleFeed(Feed):
         span = f"no bar from {first} to {last} (the sample market holds {FIRST_DAY} to {newest})"
         missing |= {one: Missing(span) for one in known if one not in there}
         return Fetched(bars, actions, missing)
+
+    def covers_hours(self, symbol: str) -> bool:
+        from nightdesk.feeds.sample_hours import WITHOUT_HOURS
+
+        return self.covers(symbol) and symbol not in WITHOUT_HOURS
+
+    def fetch_hours(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
+        from nightdesk.feeds.sample_hours import exchange_hours
+        from nightdesk.feeds.sample_process import FIRST_DAY
+
+        now = self.now()
+        by, span = as_moment(now), (np.datetime64(first, "D"), np.datetime64(last, "D"))
+        known = [one for one in dict.fromkeys(symbols) if self.covers_hours(one)]
+        # today's hours are those of its bar, which comes after the close
+        made_until = date(exchange_hours().session_of(now).year, 12, 31)
+        made = {one: _hours_until(one, made_until) for one in known if made_until > FIRST_DAY}
+        came = {one: hours.within(*span, by) for one, hours in made.items()}
+        found = {one: hours for one, hours in came.items() if len(hours.end)}
+        unknown = "the sample market has no hours of it"
+        missing = {one: Missing(unknown) for one in symbols if one not in known}
+        nothing = f"no hour from {first} to {last} (the sample market begins on {FIRST_DAY})"
+        missing |= {one: Missing(nothing) for one in known if one not in found}
+        begun = {one: hours.session[-1].astype("datetime64[s]") for one, hours in found.items()}
+        actions = [
+            row
+            for market, own in _markets(list(found), made_until)
+            for row in _actions(market, own, first, last)
+            if row[1] <= begun[row[0]]
+        ]
+        return Fetched(hour_frame(_hour_rows(found)), action_frame(actions), missing)
+
+
+@lru_cache(maxsize=64)
+def _hours_until(symbol: str, last: date) -> SampleHours:
+    from nightdesk.feeds.sample_hours import divide_sessions
+
+    return divide_sessions(_markets([symbol], last)[0][0], symbol)
+
+
+def _hour_rows(found: Mapping[str, SampleHours]) -> Mapping[str, NDArray[Any]]:
+    names = ("end", "session", *PRICES, "volume")
+    parts = [
+        {"symbol": np.full(len(hours.end), symbol, dtype=object)}
+        | {name: vars(hours)[name] for name in names}
+        for symbol, hours in found.items()
+    ]
+    if not parts:
+        return {}
+    rows = _together(parts)
+    return rows | {"source": np.full(len(rows["symbol"]), SampleFeed.name, dtype=object)}
 
 
 def _markets(symbols: Sequence[str], last: date) -> list[tuple[SampleMarket, list[str]]]:
@@ -85,11 +142,9 @@ def _bars(market: SampleMarket, symbols: Sequence[str], first: date, last: date)
     return {"symbol": names, "session": session, **values, "source": source}
 
 
-def _actions(
-    market: SampleMarket, symbols: Sequence[str], first: date, last: date
-) -> list[tuple[object, ...]]:
+def _actions(market: SampleMarket, symbols: Sequence[str], first: date, last: date) -> list[tuple[Any, ...]]:
     days, at = _rows(market, first, last), [market.symbols.index(one) for one in symbols]
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for kind, values, nothing in (("dividend", market.dividend, 0.0), ("split", market.split, 1.0)):
         own = values[days][:, at]
         for t, n in zip(*np.nonzero(own != nothing), strict=True):

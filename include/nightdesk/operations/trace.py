@@ -120,8 +120,13 @@ def _wishes(context: Context, symbol: str) -> dict[str, Any]:
     conn, book, as_of = context.conn, context.book.name, context.as_of
     targets = _of(symbol, decision_rows.targets_of(conn, book, as_of))
     dropped = read_rows(conn, "dropped_entries_of", book=book, as_of=as_of, symbol=symbol)
+    allowed = {
+        row["strategy"]: row["quantity"] for row in _of(symbol, decision_rows.gated_of(conn, book, as_of))
+    }
     return {
-        "targets": [{**row, "why": why_of(context, row)} for row in targets],
+        "targets": [
+            {**row, "allowed": allowed.get(row["strategy"]), "why": why_of(context, row)} for row in targets
+        ],
         "dropped": [{**row, "words": dropped_of(row)} for row in dropped],
     }
 
@@ -205,6 +210,7 @@ def _signals(context: Context, symbol: str, *, explained: bool) -> list[dict[str
             "injected": row["injected"],
             "bundle": row["bundle"],
             "ratio": row["ratio"],
+            "figures": row["figures"],
             "words": said[row["strategy"], symbol][2] if (row["strategy"], symbol) in said else "",
         }
         for row in rows

@@ -1,6 +1,6 @@
 """From signals to the positions that a book wants."""
 
-from nightdesk.portfolio import allocation, atr_risk, weight
+from nightdesk.portfolio import allocation, atr_risk, leverage_sizing, weight
 from nightdesk.portfolio.bundles import Bundles, Legs, brought_even
 from nightdesk.portfolio.filters import Dropped
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
@@ -18,6 +18,7 @@ __all__ = [
     "allocation",
     "atr_risk",
     "brought_even",
+    "leverage_sizing",
     "make",
     "names",
     "portfolio_returns",

@@ -26,7 +26,7 @@ class Ask:
     """What a sizing method is told of one strategy in one session; arrays of shape (n_symbols,).
 
     A method that is `elementwise` is told of several strategies at once: the arrays that differ between them
-    (`held` to `confidence`, `allocation`, `reduce_to`) have shape (n_of_them, n_symbols), `capital` and
+    (`held` to `strength`, `allocation`, `reduce_to`) have shape (n_of_them, n_symbols), `capital` and
     `entry_factor` shape (n_of_them, 1).
 
     Attributes
@@ -41,6 +41,8 @@ class Ask:
         Where the signals ask for less of what is held, and where those of the session before did.
     confidence : ndarray
         In [0, 1], before the regime's factor.
+    strength : ndarray
+        Of its signals, in [-1, 1]; 0 where it is not known.
     factors : mapping of name to ndarray
         Those that `Sizing.factors` names.
     price : ndarray
@@ -79,6 +81,7 @@ class Ask:
     leaves: Flags
     left_before: Flags
     confidence: Floats
+    strength: Floats
     factors: Mapping[str, Floats]
     price: Floats
     capital: float | Floats
@@ -173,6 +176,19 @@ class Sizing(ABC):
     @abstractmethod
     def quantities(self, ask: Ask) -> Floats:
         """Wanted units of the shape of `held`, signed, not yet rounded."""
+
+    def figures(self, ask: Ask) -> Mapping[str, Floats]:
+        """What people see of how it came to its quantities, by name; nothing by default.
+
+        The arrays have the shape of `held`, NaN where a figure is not known or does not apply. They are kept
+        beside the targets and decide nothing.
+        """
+        return {}
+
+    @property
+    def shows_figures(self) -> bool:
+        """Whether it shows any figures."""
+        return type(self).figures is not Sizing.figures
 
 
 METHODS: Registry[type[Sizing]] = Registry("sizing method")

@@ -2,7 +2,7 @@
 
 The order of the rules, in tens: 0 what people limit by hand; 10 members, kill switch, breaker, quarantine,
 staleness, absent references, regime; 20 drawdown level; 30 stops, and what is held above leverage or margin;
-40 correlation; 50 symbol, sector and position counts; 60 liquidity; 70 heat; 80 gross, net, cash; 90 trades
+40 correlation; 50 liquidity, then symbol, sector and position counts; 70 heat; 80 gross, net, cash; 90 trades
 and turnover; 100 smallest trade, threshold; 110 compliance (wash sales, day trades). A rule is a class in a
 file of `nightdesk.risk.rules`, registered by name. It owns what it asks for, its verdict, its distance and
 what a breach of it does: nobody outside knows it by name.

@@ -46,7 +46,7 @@ class Verdict:
     after: float
 
 
-#: Rules from here on (counts, liquidity, heat, exposure, trades) do not hold back an exempt reduction.
+#: Rules from here on (liquidity, counts, heat, exposure, trades) do not hold back an exempt reduction.
 EXEMPT_FROM = 50
 
 #: Two or three rounds are usual. From here on, what a rule of positions still cuts of an addition goes whole,

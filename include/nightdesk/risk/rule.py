@@ -211,6 +211,19 @@ class Rule(ABC):
         """How far the book is from its limit; nothing where that is no number."""
         return ()
 
+    def figures(self, factors: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """What people see of it beside each symbol's target, by name; nothing by default.
+
+        The factors are those of the decision, by name and of shape (n_symbols,), and so are the figures; NaN
+        where one is not known.
+        """
+        return {}
+
+    @property
+    def shows_figures(self) -> bool:
+        """Whether it shows any figures."""
+        return type(self).figures is not Rule.figures
+
     def breach(self, held: Floats, situation: Situation) -> Breach | None:
         """What is done, beside its verdicts, about a limit of the whole book that was passed."""
         return None

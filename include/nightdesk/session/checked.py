@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 _SHOWN = 2
 
 #: The fields of a market that no bar says.
-_UNSAID = ("desk", "factors", "signals", "direction", "side", "confidence", "models", "injected")
+_UNSAID = (
+    "desk", "factors", "signals", "direction", "side", "confidence", "strength", "models", "injected",
+)  # fmt: skip
 _BARS = ("open", "high", "low", "close", "volume")
 
 #: What a market of hours has beside its rows.
@@ -333,6 +335,7 @@ def unpacked_day(desk: Desk, day: Packed, recent: Packed | None) -> CheckedDay:
         direction=np.zeros((length, count, width), dtype=np.int8),
         side=np.full((length, count, width), SignalSide.LONG, dtype=np.int8),
         confidence=np.zeros((length, count, width)),
+        strength=np.zeros((length, count, width)),
         returns=(
             np.full((day.facts["returns"], width), np.nan) if recent is None else recent.arrays["returns"]
         ),

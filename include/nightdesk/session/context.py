@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.accounting.tax import tax_terms
-from nightdesk.core.book import WARM_UP_SESSIONS, Book, load_book
+from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import Calendar, get_calendar
 from nightdesk.core.errors import BadRequest, Refused
 from nightdesk.core.schedule import Schedule, schedule_of
+from nightdesk.engine.warm_up import origin_before
 from nightdesk.store.book_rows import (
     BookRecord,
     account_records,
@@ -356,11 +357,10 @@ def beginning(book: Book, inception: date) -> BookRecord:
         First decided session of a book that states none.
     """
     first, entry = book.inception or inception, book.entry_of(book.account_names[0])
-    origin = book.origin or get_calendar(book.calendar).shift(first, -WARM_UP_SESSIONS)
     return BookRecord(
         book=book.name,
         inception=first,
-        origin=origin,
+        origin=origin_before(book, first),
         initial_capital=book.initial_capital,
         broker=entry.kind,
         account=entry.account,

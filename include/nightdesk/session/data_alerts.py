@@ -206,12 +206,13 @@ def _without_hour(
     """A symbol without a bar of the decision's hour, in which perhaps nobody traded: never critical."""
     words = next(row["detail"] for row in findings if row["check_name"] == _NO_HOUR)
     at = "" if held is None else " It is valued at its newest close."
+    nothing = "The book opens nothing" if symbol == context.book.benchmark else "Nothing is opened in it"
     return Condition(
         "no_bar",
         symbol,
         "WARNING",
         f"{words} ({context.name}).{_and_held(held)}{at}",
-        "Nothing is opened in it in a decision without a bar of its hour; the next hour that has one ends "
+        f"{nothing} in a decision without a bar of its hour; the next hour that has one ends "
         "that. `nightdesk feeds` shows how the sources fare; a bar that comes later changes no decision.",
     )
 

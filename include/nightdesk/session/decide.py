@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nightdesk import engine
+from nightdesk.core.cell_figures import Figures, figures_of_cell
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
 from nightdesk.engine import Carried, State, Targets
@@ -55,6 +56,9 @@ def targets(context: Context) -> StepOutcome:
             **{name: getattr(wanted.carried, name) for name in Carried.names()},
             cause=wanted.cause,
         )
+        figures = engine.sizing_figures(context.desk, state, day)
+        if figures:
+            rows = _with_figures(context, rows, figures)
         if wanted.bundles is not None:
             rows = _with_bundles(context, rows, wanted.bundles)
         with saving(context) as save:
@@ -165,6 +169,15 @@ def _by_position(context: Context, **arrays: Floats | Codes) -> list[dict[str, A
         {"strategy": strategy, "symbol": symbol, **{name: values[s, n] for name, values in arrays.items()}}
         for s, strategy in enumerate(context.desk.strategies)
         for n, symbol in enumerate(context.book.symbols)
+    ]
+
+
+def _with_figures(context: Context, rows: list[dict[str, Any]], figures: Figures) -> list[dict[str, Any]]:
+    """Rows of `_by_position` with what is shown of each."""
+    row, column = context.desk.strategy_row, context.desk.column
+    return [
+        {**one, "figures": figures_of_cell(figures, row[one["strategy"]], column[one["symbol"]])}
+        for one in rows
     ]
 
 

@@ -85,7 +85,7 @@ def fetch_all(
             came = _with_history(context, feeds, came, one, health)
         answers.append(came)
         unheard.update({symbol: why for symbol, why in waited.items() if symbol in one.symbols})
-    whole = answers[0] if len(answers) == 1 else _together(answers)
+    whole = answers[0] if len(answers) == 1 else together(answers)
     return _of_interest(context, _read_by_hours(context, whole)), unheard
 
 
@@ -105,10 +105,10 @@ def _answered(
     wanted = set(one.symbols)
     parts = [shard.of([name for name in shard.settled if name in wanted]) for shard in ahead]
     if not rest:
-        return _together(parts), {}
+        return together(parts), {}
     # Bars have come, so that these have none is an answer.
     answer = fetch_with_fallback(feeds, rest, one.first, context.session, health, or_nothing=True)
-    return _together([*parts, answer.fetched]), answer.unheard
+    return together([*parts, answer.fetched]), answer.unheard
 
 
 def _with_history(
@@ -157,17 +157,19 @@ def _without(fetched: Fetched, symbols: Sequence[str]) -> Fetched:
     )
 
 
-def _together(answers: Sequence[Fetched]) -> Fetched:
+def together(answers: Sequence[Fetched]) -> Fetched:
+    """Answers to several requests as one; of days, or of hours."""
     import pandas as pd
 
-    from nightdesk.feeds.feed import action_frame, add_up, bar_frame
+    from nightdesk.feeds.feed import action_frame, add_up, bar_frame, hour_frame
 
+    framed = hour_frame if "end" in answers[0].bars else bar_frame
     actions = [one.actions for one in answers if len(one.actions)]
     dropped: dict[str, int] = {}
     for one in answers:
         dropped = add_up(dropped, one.dropped)
     return Fetched(
-        bar_frame(pd.concat([one.bars for one in answers])),
+        framed(pd.concat([one.bars for one in answers])),
         action_frame(pd.concat(actions) if actions else ()),
         {symbol: why for one in answers for symbol, why in one.missing.items()},
         dropped,

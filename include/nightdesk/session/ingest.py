@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,14 @@ from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.coin_hours import coin_hours_changed, store_coin_hours
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_feeds
-from nightdesk.session.fetching import awaited_symbols, fetch_all, fetches, first_bar_day, first_day
+from nightdesk.session.fetching import (
+    awaited_symbols,
+    fetch_all,
+    fetches,
+    first_bar_day,
+    first_day,
+    together,
+)
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
 from nightdesk.session.left_out import dropped_rows
@@ -207,6 +214,9 @@ def store_bars(context: Context) -> Stored:
 def store_hours(context: Context) -> Stored:
     """Fetch the hours of a book that decides by them, or gathers sessions from some, and store what is new.
 
+    Of a symbol without a stored hour all history is fetched. The benchmark may have none: then its sessions
+    are read alone, and nobody waits for its hour.
+
     Raises
     ------
     NotYet
@@ -217,20 +227,38 @@ def store_hours(context: Context) -> Stored:
     if not context.is_hourly:
         coins, brought = store_coin_hours(context)
         return Stored(coins, () if brought is None else note_rows(brought, hours=True))
+    from nightdesk.store.bars_hourly import save_hours, stored_hours
+
+    book, stored = context.book, stored_hours(context.conn, context.book.hour_symbols)
+    fetched = _fetch_hours(context, stored)
+    saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
+    there = {*stored, *fetched.bars["symbol"]}
+    expected = tuple(one for one in book.hour_symbols if one in book.universe or one in there)
+    _await_late_hours(context, fetched.bars, expected)
+    counts = {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
+    missing = {symbol: why for symbol, why in fetched.missing.items() if symbol in expected}
+    return Stored(counts, note_rows(replace(fetched, missing=missing), hours=True), fetched)
+
+
+def _fetch_hours(context: Context, stored: Collection[str]) -> Fetched:
+    """The hours up to the session: all history of what has none stored, and of the rest what is new."""
     from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
-    from nightdesk.store.bars_hourly import save_hours
     from nightdesk.store.health_rows import Health
 
-    book = context.book
+    book, last, health = context.book, context.session, Health(context.conn)
     instead = () if book.feeds.hourly else context.feeds
-    feeds = feeds_asked(book, book.symbols, instead, hours=True, environ=context.environ)
-    first, health = first_day(context), Health(context.conn)
-    fetched = fetch_with_fallback(feeds, book.symbols, first, context.session, health, hours=True).fetched
-    saved = save_hours(context.conn, book, fetched.bars, inception=context.record.inception).bars
-    _await_late_hours(context, fetched.bars)
-    counts = {"hours": len(fetched.bars), "new_hours": saved.new, "corrected_hours": saved.corrected}
-    return Stored(counts, note_rows(fetched, hours=True), fetched)
+    feeds = feeds_asked(book, book.hour_symbols, instead, hours=True, environ=context.environ)
+    since, history = first_day(context), first_bar_day(context)
+    fresh = [one for one in book.hour_symbols if one not in stored]
+    if since == history or len(fresh) == len(book.hour_symbols):
+        return fetch_with_fallback(feeds, book.hour_symbols, history, last, health, hours=True).fetched
+    known = [one for one in book.hour_symbols if one in stored]
+    fetched = fetch_with_fallback(feeds, known, since, last, health, hours=True).fetched
+    if not fresh:
+        return fetched
+    more = fetch_with_fallback(feeds, fresh, history, last, health, hours=True, or_nothing=True).fetched
+    return together([fetched, more])
 
 
 def _store_actions_of_hours(context: Context, first: date, fetched: Fetched | None) -> dict[str, int]:
@@ -250,11 +278,11 @@ def _store_actions_of_hours(context: Context, first: date, fetched: Fetched | No
     return {"actions_of_hours": saved.new + saved.corrected}
 
 
-def _await_late_hours(context: Context, bars: pd.DataFrame) -> None:
-    """Raise `NotYet` for symbols without a bar of the hour, up to the bound that the book sets."""
+def _await_late_hours(context: Context, bars: pd.DataFrame, expected: Sequence[str]) -> None:
+    """Raise `NotYet` for `expected` symbols without a bar of the hour, up to the bound that the book sets."""
     until = context.schedule.waited_until(context.as_of)
     there = set(bars.loc[bars["end"] == as_moment(context.as_of), "symbol"])
-    late = [symbol for symbol in context.book.symbols if symbol not in there]
+    late = [symbol for symbol in expected if symbol not in there]
     if late and now(context.conn) < until:
         raise NotYet(
             f"{context.book.name} {context.name}: the hour's bar of {', '.join(late)} has not come; it is "

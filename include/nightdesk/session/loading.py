@@ -78,7 +78,7 @@ def session_day(context: Context) -> Day:
     names, symbols = tuple(context.desk.strategies), context.book.symbols
     day = session_market(context, returns=True).day(-1)
     asked = (context.conn, context.book.name, context.as_of, names, symbols)
-    direction, side, confidence = read_signals(*asked)
+    said = read_signals(*asked)
     previous_direction, previous_side = directions_before(*asked)
     bundle, ratio = said_bundles(*asked) if context.desk.has_bundles else (None, None)
     conditions = context.desk.entry_conditions
@@ -88,9 +88,10 @@ def session_day(context: Context) -> Day:
         bundle=bundle,
         ratio=ratio,
         factors=session_factors(context),
-        direction=direction,
-        side=side,
-        confidence=confidence,
+        direction=said.direction,
+        side=said.side,
+        confidence=said.confidence,
+        strength=said.strength,
         previous_direction=previous_direction,
         previous_side=previous_side,
     )

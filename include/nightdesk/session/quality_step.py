@@ -44,6 +44,7 @@ def quality(context: Context) -> StepOutcome:
     kept_out = context.checked().withheld.quarantined[-1]
     quarantined = [panel.symbols[n] for n in np.flatnonzero(kept_out)]
     rows = finding_rows(context, findings)
+    why_not = _why_no_entries(context, t)
     with saving(context) as save:
         # A sealed decision is compared with what was said of it when it was the newest.
         again = asked is None and save.sealed is not None
@@ -53,8 +54,8 @@ def quality(context: Context) -> StepOutcome:
             "session_quality",
             [
                 {
-                    "entries_allowed": bool(examined.entries_allowed[t]),
-                    "reason": examined.why_no_entries(t),
+                    "entries_allowed": not why_not,
+                    "reason": why_not,
                     "quarantined": quarantined,
                 }
             ],
@@ -78,6 +79,14 @@ def quality(context: Context) -> StepOutcome:
         "actions": found,
     }
     return save.outcome(**counts, **unwritten)
+
+
+def _why_no_entries(context: Context, t: int) -> str:
+    """Why the decision opens nothing, by session `t` and by its hour; empty where it may."""
+    of_hours = context.checked().hours
+    words = [context.examined().why_no_entries(t)]
+    words += [] if of_hours is None else [of_hours.checks.why_no_entries(-1)]
+    return "; ".join(one for one in words if one)
 
 
 def is_looked_at(context: Context) -> bool:

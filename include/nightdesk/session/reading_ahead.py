@@ -26,10 +26,10 @@ _RISK = ("risk_state_row", "risk_cap_rows")
 _REPORTED = (
     "portfolio_row", "position_rows", "regime_row", "session_quality", "risk_state_row", "risk_cap_rows",
     "quality_findings", "signal_rows", "factor_rows", "dropped_entries", "slippage_rows", "target_rows",
-    "order_rows", "verdict_rows", "reconciliation_rows", "risk_report_row", "risk_correlation_row",
-    "risk_contribution_rows", "risk_distance_rows", "average_correlation", "kill_switch",
-    "disputed_positions", "unsent_orders", "silent_strategies", "stale_holdings_of", "ingest_notes", "sealed",
-    "is_validated",
+    "gated_rows", "order_rows", "verdict_rows", "reconciliation_rows", "risk_report_row",
+    "risk_correlation_row", "risk_contribution_rows", "risk_distance_rows", "average_correlation",
+    "kill_switch", "disputed_positions", "unsent_orders", "silent_strategies", "stale_holdings_of",
+    "ingest_notes", "sealed", "is_validated",
 )  # fmt: skip
 #: Of the decision before, whose orders were filled in this one.
 _REPORTED_BEFORE = ("portfolio_row", "position_rows", "signal_rows", "factor_rows", "target_rows", "run")

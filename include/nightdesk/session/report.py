@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.alerts.concerns import Concern, concerns
+from nightdesk.alerts.figure_table import figure_tables
 from nightdesk.alerts.notes import note_words
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.risk_lines import RiskSection
@@ -55,6 +56,7 @@ from nightdesk.session.writing import StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import (
     QualityRow,
+    gated_of,
     read_quality,
     read_regime,
     signals_of,
@@ -243,6 +245,11 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         bands=tuple(one.words for one in placed(conn, book, as_of)),
         left_out=tuple(note_words(one) for one in ingest_notes(conn, book.name, as_of)),
         factors=factors_shown(conn, book, as_of),
+        figures=figure_tables(
+            signals_of(conn, book.name, as_of),
+            targets_of(conn, book.name, as_of),
+            gated_of(conn, book.name, as_of),
+        ),
         checks_run=len(findings),
         data_docs=data_docs_link(context),
         code_version=run.code_version,

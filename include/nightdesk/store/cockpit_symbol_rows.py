@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from nightdesk.core.cell_figures import CellFigures
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import EARLIEST, read_row, read_rows
 
@@ -196,6 +197,30 @@ def newest_factors(
         row["book"]: (row["as_of"], dict(zip(row["names"], row["factor_values"], strict=True)))
         for row in rows
     }
+
+
+@dataclass(frozen=True)
+class ShownFigures:
+    """What a strategy shows of a symbol at the newest decision of a book.
+
+    `said` and `sized` are the figures of its signal and of its sizing by name, None where there are none.
+    `held`, `quantity` (the target) and `allowed` (what the gate left) are units; None before that step.
+    """
+
+    book: str
+    as_of: datetime
+    strategy: str
+    said: CellFigures | None
+    sized: CellFigures | None
+    held: Decimal | None
+    quantity: Decimal | None
+    allowed: Decimal | None
+
+
+def newest_figures(conn: Connection, symbol: str, books: Sequence[str]) -> tuple[ShownFigures, ...]:
+    """What is shown of a symbol at the newest decision of each book, by book and strategy."""
+    rows = read_rows(conn, "symbol_figures", symbol=symbol, books=list(books))
+    return tuple(ShownFigures(**row) for row in rows)
 
 
 def actions_of(conn: Connection, symbol: str) -> list[dict[str, Any]]:

@@ -114,16 +114,27 @@ STORED_SIDES = {-1: "short", 0: "either", 1: "long"}
 _SIGN_OF = {word: sign for sign, word in STORED_SIDES.items()}
 
 
+@dataclass(frozen=True)
+class SaidRows:
+    """What a decision's signals say, of shape (n_strategies, n_symbols)."""
+
+    direction: Codes
+    side: Codes
+    confidence: Floats
+    strength: Floats
+
+
 def read_signals(
     conn: Connection, book: str, as_of: datetime, strategies: Sequence[str], symbols: Sequence[str]
-) -> tuple[Codes, Codes, Floats]:
-    """Directions, sides and confidences of a decision, of shape (n_strategies, n_symbols).
+) -> SaidRows:
+    """The signals of a decision.
 
-    A strategy that did not speak holds everything, with confidence 0.
+    A strategy that did not speak holds everything, with confidence and strength 0.
     """
     rows = signals_of(conn, book, as_of)
-    confidence = by_position(rows, strategies, symbols, ("confidence",))["confidence"]
-    return *_directions_and_sides(rows, strategies, symbols), confidence
+    direction, side = _directions_and_sides(rows, strategies, symbols)
+    numbers = by_position(rows, strategies, symbols, ("confidence", "strength"))
+    return SaidRows(direction, side, numbers["confidence"], numbers["strength"])
 
 
 def said_bundles(

@@ -4,8 +4,8 @@ Nothing of such a text is run as Python: its operands are cut out first, the res
 listed here is understood. All of it is elementwise, so row t of a condition depends on row t alone.
 
 ========== ==========================================================================================
-operands   any factor (``rsi_14@1``, ``h:sma_20``, ``ta.supertrend(7,3)``), the bar (``close``, ``open``,
-           ``high``, ``low``, ``volume``), ``vix``, numbers
+operands   any factor (``rsi_14@1``, ``h:sma_20``, ``ta.supertrend(7,3)``, ``mean_20_of(rsi_14)``), the bar
+           (``close``, ``open``, ``high``, ``low``, ``volume``), ``vix``, numbers
 arithmetic ``+ - * /``, ``abs(a)``, ``min(a, b)``, ``max(a, b)``
 comparison ``< <= > >=``, also ``30 < rsi_14 < 70``; ``crosses_above(a, b)``, ``crosses_below(a, b)``: this
            period on the other side of what it was on, or at, one period before
@@ -52,6 +52,9 @@ _OPERAND = re.compile(
     r"(?<![\w.@])(?:h:)?(?:ta\.[a-z_][a-z0-9_]*\s*\([^()]*\)(?:\.[A-Za-z][\w.%]*)?|[A-Za-z_]\w*(?:\.\d+)?)"
     r"(?:\s*@\s*-?\w*)?"
 )
+#: Ends the name of a factor of a factor, such as ``mean_20_of``, which goes on to its last parenthesis.
+_OF_FACTOR = re.compile(r"(?<=_of)\s*\(")
+_LAG = re.compile(r"\s*@\s*-?\w*")
 _WORDS = frozenset({"and", "or", "not"})
 _CROSSINGS = {"crosses_above": (above, at_most), "crosses_below": (below, lambda a, b: at_most(b, a))}
 _ARITHMETIC: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
@@ -72,6 +75,8 @@ _FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
     "max": (2, np.maximum),
 }
 _PRICES = frozenset(BAR) - {"volume"}
+#: Factors that are levels of adjusted prices, or means of them.
+_ON_ADJUSTED_PRICES = re.compile(r"(?:h:)?(?:(?:mean_\d+_of\()*ta\.|(?:mean_\d+_of\()+adjusted_close)")
 
 
 @dataclass(frozen=True)
@@ -156,24 +161,48 @@ class _Reader:
             raise Refused(
                 f"it has {len(self.text)} characters, and {MOST_CHARACTERS} are the most: cut it into several"
             )
-        stripped = _OPERAND.sub(self._placed, self.text)
+        stripped = self._stripped()
         try:
             self.tree = ast.parse(stripped, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise Refused(f"{self.text!r} cannot be read{self._where(stripped, error)}") from error
         _refuse_deep(self.text, self.tree)
 
-    def _placed(self, match: re.Match[str]) -> str:
-        """What stands for an operand in the text that is parsed, as long as it where that is possible."""
-        name = re.sub(r"\s+", "", match[0])
-        called = self.text[match.end() :].lstrip().startswith("(")
+    def _stripped(self) -> str:
+        """The text with a placeholder for each operand, as long as it where that is possible."""
+        out, at = "", 0
+        while match := _OPERAND.search(self.text, at):
+            end = match.end()
+            if _OF_FACTOR.match(self.text, end):
+                end = self._end_of_nested(end)
+            out += self.text[at : match.start()] + self._placed(self.text[match.start() : end], end)
+            at = end
+        return out + self.text[at:]
+
+    def _end_of_nested(self, begin: int) -> int:
+        """Behind the parenthesis that closes the first one from `begin` on, and a lag behind that."""
+        depth = 0
+        for at in range(begin, len(self.text)):
+            depth += (self.text[at] == "(") - (self.text[at] == ")")
+            if depth == 0 and self.text[at] == ")":
+                lag = _LAG.match(self.text, at + 1)
+                return lag.end() if lag else at + 1
+        raise Refused(f"{self.text[begin:]!r}: its parentheses do not match")
+
+    def _placed(self, written: str, end: int) -> str:
+        """What stands for an operand that ends at `end`; words and functions stand for themselves."""
+        name = re.sub(r"\s+", "", written)
+        called = self.text[end:].lstrip().startswith("(")
         if name in _WORDS or (called and (name in _FUNCTIONS or name in _CROSSINGS)):
-            return match[0]
+            return written
         if called:
             known = ", ".join([*_FUNCTIONS, *_CROSSINGS])
-            raise Refused(f"{name}(…): there is no such function; there are {known}, and ta.NAME(numbers)")
+            raise Refused(
+                f"{name}(…): there is no such function; there are {known}, ta.NAME(numbers), and factors of "
+                "factors such as mean_20_of(rsi_14)"
+            )
         self._operands.append(name)
-        return f"_{len(self._operands) - 1}".ljust(len(match[0]))
+        return f"_{len(self._operands) - 1}".ljust(len(written))
 
     def _where(self, stripped: str, error: Exception) -> str:
         """Before what a text cannot be read."""
@@ -277,7 +306,7 @@ class _Reader:
                 return self.number(node)
             case ast.Name(id=at) if at.startswith("_"):
                 operand = self._operands[int(at[1:])]
-                if operand not in BAR and operand != VIX and "@" not in operand:
+                if operand not in BAR and operand != VIX and not re.search(r"@\d+$", operand):
                     return self._operand(f"{operand}@1")
         raise Refused(
             f"{name}: {self._part(node)} has no value of the period before; its sides are factors and "
@@ -331,7 +360,17 @@ def _refuse_deep(text: str, tree: ast.expr) -> None:
 
 def _refuse_no_factor(name: str) -> None:
     """Refuse a name that is no factor, with what is meant perhaps."""
-    base, at, lag = name.partition("@")
+    inner = re.fullmatch(r"(?:h:)?\w+_of\((.*)\)(?:@(.*))?", name)
+    if inner:
+        if inner[1] in _PRICES:
+            raise Refused(
+                f"{name}: {inner[1]} is in raw dollars of its own session, which a split parts; "
+                "write adjusted_close"
+            )
+        _refuse_no_factor(inner[1])
+        base, at, lag = name.rpartition("@") if inner[2] is not None else (name, "", "")
+    else:
+        base, at, lag = name.partition("@")
     if at and lag.startswith("-"):
         raise Refused(f"{name} looks into tomorrow: a condition sees its own session and those before it")
     if at and base.removeprefix("h:") in {*BAR, VIX}:
@@ -353,7 +392,7 @@ def _refuse_two_scales(reader: _Reader, node: ast.expr, sides: Sequence[ast.expr
         if isinstance(one, ast.Name) and re.fullmatch(r"_\d+", one.id)
     ]
     raw = next((one for one in names if one in _PRICES), None)
-    adjusted = next((one for one in names if one.removeprefix("h:").startswith("ta.")), None)
+    adjusted = next((one for one in names if _ON_ADJUSTED_PRICES.match(one)), None)
     if raw and adjusted:
         raise Refused(
             f"{reader._part(node)}: {adjusted} is computed on adjusted prices, and {raw} is in raw dollars; "

@@ -39,6 +39,8 @@ class FactorContract:
     """
 
     names: ClassVar[tuple[str, ...]]
+    #: Sessions of the panels; of factors that look back further, more.
+    sessions: ClassVar[int] = 420
     #: Lengths at which panels are cut, beside a panel's own.
     lengths: ClassVar[tuple[int, ...]] = (1, 2, 15, 27, 60, 61, 200, 252, 253, 300, 390, 419)
 
@@ -48,10 +50,10 @@ class FactorContract:
 
     @pytest.mark.parametrize("seed", [1, 2, 3])
     def test_nothing_looks_ahead_on_random_panels_with_gaps(self, seed: int) -> None:
-        assert_truncation_changes_nothing(self.compute, random_panel(seed), self.lengths)
+        assert_truncation_changes_nothing(self.compute, random_panel(seed, self.sessions), self.lengths)
 
     def test_every_factor_fits_the_panel_and_has_values(self) -> None:
-        panel = random_panel(4)
+        panel = random_panel(4, self.sessions)
         for name, values in self.compute(panel).items():
             assert values.shape == panel.close.shape
             assert values.dtype == np.float64
@@ -59,7 +61,7 @@ class FactorContract:
             assert np.isfinite(values[:, 0]).sum() > 50, name
 
     def test_a_dependable_value_comes_after_the_look_back_that_is_declared(self) -> None:
-        panel = random_panel(5, sessions=700)
+        panel = random_panel(5, sessions=self.sessions + 280)
         for name, values in self.compute(panel).items():
             assert np.isfinite(values[factors.look_back([name]) - 1 :, 0]).all(), name
 
@@ -72,7 +74,7 @@ class FactorContract:
             assert np.isnan(values).all(), name
 
     def test_a_factor_by_column_is_the_same_to_the_bit_with_one_column_at_a_time(self) -> None:
-        panel = random_panel(7)
+        panel = random_panel(7, self.sessions)
         asked = {name.removeprefix(factors.HOURLY) for name in self.names}
         names = sorted(one for one in asked if factors.resolve(one).by_column)
         whole, apart = (Source(panel, "SPY", members(panel)) for _ in range(2))

@@ -19,8 +19,8 @@ from nightdesk.strategies import SignalSide
 WIDTH = 6
 #: What an ask says of a strategy; all else it says of the market and the book.
 OF_A_STRATEGY = (
-    "held", "direction", "previous_direction", "enters", "leaves", "left_before", "confidence", "allocation",
-    "reduce_to", "capital", "entry_factor",
+    "held", "direction", "previous_direction", "enters", "leaves", "left_before", "confidence", "strength",
+    "allocation", "reduce_to", "capital", "entry_factor",
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def random_ask(method: Sizing, seed: int) -> Ask:
     direction, before = (dice.integers(-2, 3, WIDTH).astype(np.int8) for _ in ("now", "before"))
     held = np.trunc(dice.uniform(0.0, 500.0, WIDTH)) * dice.choice(sides, WIDTH) * (dice.random(WIDTH) < 0.6)
     shares = dice.random(WIDTH) * (dice.random(WIDTH) < 0.5)
+    strength = np.random.default_rng((seed, 1)).uniform(-1.0, 1.0, WIDTH)
     return Ask(
         held=held,
         direction=direction,
@@ -40,6 +41,7 @@ def random_ask(method: Sizing, seed: int) -> Ask:
         leaves=left(direction, side, held, len(sides) == 1),
         left_before=left(before, side, held, len(sides) == 1),
         confidence=dice.random(WIDTH),
+        strength=strength,
         factors={name: dice.uniform(0.05, 5.0, WIDTH) for name in method.factors},
         price=dice.uniform(5.0, 500.0, WIDTH),
         capital=100_000.0,
@@ -168,6 +170,12 @@ class SizingContract:
             wanted = decided(method, replace(ask, factors=unknown))
             assert not ((ask.held == 0.0) & (wanted != 0.0)).any()
 
+    def test_its_figures_are_numbers_of_the_shape_of_what_is_held(self, method: Sizing, ask: Ask) -> None:
+        for name, values in method.figures(ask).items():
+            assert name.isidentifier()
+            assert values.shape == ask.held.shape, name
+            assert values.dtype == np.float64, name
+
     def test_what_it_is_told_is_not_changed_and_it_says_the_same_twice(
         self, method: Sizing, ask: Ask
     ) -> None:
@@ -175,6 +183,7 @@ class SizingContract:
         wanted = decided(method, ask)
         np.testing.assert_array_equal(decided(method, ask), wanted)
         np.testing.assert_array_equal(decided(type(method)(method.params), ask), wanted)
+        method.figures(ask)
         for name, values in before.items():
             np.testing.assert_array_equal(getattr(ask, name), values, err_msg=name)
 
@@ -197,3 +206,5 @@ class SizingContract:
                 for s, one in enumerate(asks):
                     apart = np.concatenate([part(of_symbol(one, n)) for n in range(WIDTH)])
                     np.testing.assert_array_equal(together[s], apart)
+            for name, together in method.figures(stacked(asks)).items():
+                np.testing.assert_array_equal(together, [method.figures(one)[name] for one in asks])

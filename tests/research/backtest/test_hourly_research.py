@@ -36,9 +36,9 @@ def test_the_hours_of_a_market_come_from_the_feeds_that_have_them(market: Path) 
     assert set(found.sources) == {"sample", "files hours"}
     with pytest.raises(
         Refused,
-        match=r"no feed has hours \(asked: sample\): name one of alpaca, binance, files:PATH",
+        match=r"no feed has hours \(asked: yahoo\): name one of alpaca, binance, files:PATH",
     ):
-        read_market(hourly_book(), FIRST, LAST, ["sample"])
+        read_market(hourly_book(feeds={"daily": ["sample"], "hourly": ["yahoo"]}), FIRST, LAST)
 
 
 def test_a_file_of_hours_that_was_read_is_not_told_as_passed_over(market: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nightdesk.core.book import WARM_UP_SESSIONS, Book
+from nightdesk.core.book import Book
 from nightdesk.core.book_facts import fact_sources, fact_subjects, first_fact_day
 from nightdesk.core.calendar import Sessions, as_date, get_calendar
 from nightdesk.core.errors import Refused
@@ -21,6 +21,7 @@ from nightdesk.core.hours import HourlyBars, build_hourly_panel, session_hours
 from nightdesk.core.names import NameChange, changes_in, former_names
 from nightdesk.core.panel import Action, Bars, Panel, book_columns, build_panel
 from nightdesk.core.schedule import schedule_of
+from nightdesk.engine.warm_up import origin_before
 from nightdesk.feeds import Fetched, Missing, hourly_names
 from nightdesk.feeds.asking import feeds_asked
 from nightdesk.feeds.bar_tables import OF_HOURS
@@ -292,14 +293,13 @@ def origin_of(book: Book, inception: date) -> date:
     Refused
         When the book states an origin that does not lie before `inception`.
     """
-    if book.origin is None:
-        return get_calendar(book.calendar).shift(inception, -WARM_UP_SESSIONS)
-    if book.origin >= inception:
+    origin = origin_before(book, inception)
+    if origin >= inception:
         raise Refused(
-            f"{inception} does not lie after the origin {book.origin} of book {book.name}: "
+            f"{inception} does not lie after the origin {origin} of book {book.name}: "
             "begin later, or set another origin"
         )
-    return book.origin
+    return origin
 
 
 def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
@@ -314,14 +314,14 @@ def _bars(frame: pd.DataFrame, symbols: Sequence[str]) -> Bars:
 
 def _hours_of(book: Book, instead: Sequence[str], first: date, last: date) -> Fetched:
     """The hours of a book's symbols from those of their feeds, or of others, that have hours."""
-    chain = feeds_asked(book, book.panel_symbols, instead, hours=True)
+    chain = feeds_asked(book, book.hour_symbols, instead, hours=True)
     if not any(chain.values()):
         asked = instead or named_feeds(book.feeds.hourly) or named_feeds(book.feeds.daily)
         raise Refused(
             f"book {book.name} decides hourly, and no feed has hours (asked: {', '.join(asked)}): "
             f"name one of {', '.join(hourly_names())}"
         )
-    return fetch_with_fallback(chain, book.panel_symbols, first, last, MemoryHealth(), hours=True).fetched
+    return fetch_with_fallback(chain, book.hour_symbols, first, last, MemoryHealth(), hours=True).fetched
 
 
 def _hourly_bars(frame: pd.DataFrame, symbols: Sequence[str]) -> HourlyBars:

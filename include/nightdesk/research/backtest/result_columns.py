@@ -15,7 +15,7 @@ HOURLY_ONLY = frozenset({"as_of", "entry_as_of", "exit_as_of"})
 #: The columns that the tables of a book have whose strategies say bundles.
 BUNDLES_ONLY = frozenset({"bundle", "uneven"})
 
-#: The columns that the tables of a book have whose strategies show figures.
+#: The columns that the tables of a book have whose strategies, or sizings and rules, show figures.
 FIGURES_ONLY = frozenset({"figures"})
 
 #: The columns that the tables of a book of several accounts have.
@@ -70,6 +70,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         ),
         "bundle": "code of the bundle that the position is a leg of, as its strategy names it; 0: of none",
         "uneven": "decisions in a row, this one included, that found the legs of its bundle uneven",
+        "figures": "what its sizing, and the rules of the book, show of it, by name: a JSON object",
     },
     "verdicts": {
         **_KEY,

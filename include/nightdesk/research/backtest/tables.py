@@ -24,7 +24,7 @@ from nightdesk.accounting.tax.form_8949 import COLUMNS
 from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.money import ZERO, exact
 from nightdesk.core.panel import Floats
-from nightdesk.engine import measure
+from nightdesk.engine import measure, sizing_figures
 from nightdesk.engine.injection import WORDS
 from nightdesk.orders.slippage import slippage_of
 from nightdesk.performance import Valued, by_strategy
@@ -161,12 +161,15 @@ def _figures(
 
 def target_blocks(result: Result) -> Iterator[Block]:
     """Positions held, wanted or allocated, before the gate, and what the gate left of them."""
-    places, numbers = [], []
+    places, numbers, shown = [], [], list[str]()
+    with_figures = "targets" in result.desk.tables_with_figures
     for one in result.decided:
         targets, carried = one.targets, one.targets.carried
         told = np.nonzero((targets.held != 0) | (targets.quantity != 0) | (carried.allocation != 0))
         sizes = (targets.held, targets.quantity, one.gated.quantity, targets.weight, targets.confidence)
         places.append(told)
+        if with_figures:
+            shown += _sizing_figures(result, one, told)
         legs = () if targets.bundles is None else (targets.bundles.code, targets.bundles.uneven)
         numbers.append([array[told] for array in (*sizes, carried.allocation, carried.reduce_to, *legs)])
     strategy, symbol = map(np.concatenate, zip(*places, strict=True))
@@ -183,7 +186,15 @@ def target_blocks(result: Result) -> Iterator[Block]:
         Coded.repeated([one.targets.scale for one in result.decided], counts),
         *columns[5:7],
         *(one.tolist() for one in columns[7:]),
+        *([shown] if with_figures else []),
     )
+
+
+def _sizing_figures(result: Result, decided: Decided, told: tuple[NDArray[np.intp], ...]) -> Iterator[str]:
+    """What is shown of the targets in these places of a decision, as JSON."""
+    figures = sizing_figures(result.desk, decided.state, result.market.day(decided.t))
+    cells = (figures_of_cell(figures, s, n) for s, n in zip(*told, strict=True))
+    return (json.dumps(one, allow_nan=False) for one in cells)
 
 
 def _keys(result: Result, counts: Sequence[int]) -> Iterator[Coded]:

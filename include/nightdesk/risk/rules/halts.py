@@ -210,13 +210,13 @@ class Staleness(Rule):
 
 @register
 class References(Rule):
-    """No entries while the benchmark or the volatility index has no bar of this session."""
+    """No entries while the benchmark or the volatility index lacks its newest bar."""
 
     name = "references"
     order = 16
     subject = "entries"
     always = True
-    sentence = "benchmark or volatility index without a bar of this session at {value:.0f} (1 is so)"
+    sentence = "benchmark or volatility index without its newest bar at {value:.0f} (1 is so)"
 
     def idle(self, situation: Situation) -> bool:
         """While both have one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -23,11 +23,11 @@ class Liquidity(Rule):
     """No position is bought beyond a share of the average volume of a session (ADV20), on either side.
 
     What is held is not forced out when volume dries up. A symbol whose average volume is not known is not
-    added to.
+    added to. It comes before the limits on positions and exposure, so that its verdict says what was wanted.
     """
 
     name = "liquidity"
-    order = 61
+    order = 50
     subject = "entries"
     factors = (ADV,)
     sentence = "a position of {value:,.6g} units wanted, {limit:,.6g} are what its average volume allows"
@@ -54,6 +54,10 @@ class Liquidity(Rule):
             return Ruling(wanted, value, cap)
         most = np.maximum(situation.units.toward_zero(cap), np.abs(kept))
         return Ruling(np.where(over, np.copysign(most, wanted), wanted), value, cap)
+
+    def figures(self, factors: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """The average volume, and the position that it allows, in units."""
+        return {"adv": factors[ADV], "volume_cap": self.params.limit * factors[ADV]}
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
         """The position that is the largest share of its volume."""
