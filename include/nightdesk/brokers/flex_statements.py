@@ -101,7 +101,7 @@ def read_flex(
     about = [parsed_row(one, ABOUT_FIELDS) for one in found]
     rows = {name: [row for one in found for row in rows_of(one, name, account_id)] for name in SECTIONS}
     names = IbkrNames(universe)
-    reader = _Reader({names.theirs(symbol): symbol for symbol in universe}, calendar)
+    reader = _StatementRows({names.theirs(symbol): symbol for symbol in universe}, calendar)
     for row in rows["Trades"]:
         reader.trade(row)
     for row in rows["CashTransactions"]:
@@ -117,7 +117,7 @@ def read_flex(
     )
 
 
-class _Reader:
+class _StatementRows:
     """What the rows say so far, each fact once."""
 
     def __init__(self, names: Mapping[str, str], calendar: Calendar) -> None:
