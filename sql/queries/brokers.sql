@@ -98,9 +98,9 @@ WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.filled_quantity = 0
     AND (o.status IN ('suppressed', 'rejected') OR (o.status = 'expired' AND o.attempts = 0))
 ORDER BY o.symbol, o.side, o.generation;
 
--- name: broker_contracts
+-- name: kept_contract
 SELECT symbol, contract_id, primary_exchange, tick, size_increment, asked_at FROM nightdesk.broker_contracts
-WHERE broker = %(broker)s ORDER BY symbol;
+WHERE broker = %(broker)s AND symbol = %(symbol)s;
 
 -- name: note_statement
 INSERT INTO nightdesk.statement_health AS held (book, account, asked_at, failing_since, last_error)

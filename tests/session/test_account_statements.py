@@ -152,7 +152,8 @@ def test_a_statement_is_kept_with_its_days(desk: AlpacaDesk) -> None:
     take(desk, moved=[moved(1)])
     take(desk, moved=[moved(1)])
     assert desk.rows(
-        "SELECT account, first_day, last_day, generated_at, executions, movements FROM nightdesk.broker_statements"
+        "SELECT account, first_day, last_day, generated_at, executions, movements "
+        "FROM nightdesk.broker_statements"
     ) == [("main", session(0), session(1), MADE, 0, 1)]
 
 

@@ -141,15 +141,24 @@ def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]
 def _open_ibkr(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
     from nightdesk.brokers.ibkr import IbkrBroker
     from nightdesk.brokers.ibkr_address import account_at_ibkr
+    from nightdesk.brokers.ibkr_contract_store import ContractsInStore
+    from nightdesk.brokers.ibkr_contracts import IbkrNames
 
     refuse_unintended_live(book.own_entry, environ)
-    return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ))
+    kept = None if conn is None else ContractsInStore(conn, book.name, IbkrNames(book.universe))
+    return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ), contracts=kept)
 
 
 def _describe_alpaca() -> Capabilities:
     from nightdesk.brokers.alpaca import AlpacaBroker
 
     return AlpacaBroker.capabilities
+
+
+def _ibkr_statements(book: Book, environ: Mapping[str, str]) -> StatementSource:
+    from nightdesk.brokers.flex_source import FlexSource
+
+    return FlexSource(book, environ)
 
 
 def _describe_ibkr() -> Capabilities:
@@ -160,4 +169,4 @@ def _describe_ibkr() -> Capabilities:
 
 BROKERS.add("paper", BrokerKind(_open_paper, _describe_paper))
 BROKERS.add("alpaca", BrokerKind(_open_alpaca, _describe_alpaca))
-BROKERS.add("ibkr", BrokerKind(_open_ibkr, _describe_ibkr))
+BROKERS.add("ibkr", BrokerKind(_open_ibkr, _describe_ibkr, _ibkr_statements))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ from nightdesk.brokers.flex_xml import (
     rows_of,
     statements_of,
 )
+from nightdesk.brokers.ibkr_answers import AFTER_THE_BELL
+from nightdesk.brokers.ibkr_contracts import IbkrNames
 from nightdesk.core.errors import Refused
 from nightdesk.core.masking import one_line
 from nightdesk.core.money import ZERO, to_cents, to_price
@@ -70,11 +72,8 @@ _EXECUTED = ("ExchTrade", "DvpTrade", "TradeCorrect")
 _IN_LIEU = "FracShare"
 _CANCELS = ("TradeCancel", "FracShareCancel")
 
-#: The closing auction is written down after the bell, and belongs to the session that it closes.
-_AFTER_THE_BELL = timedelta(minutes=15)
-
 #: `xxxx.02` corrects `xxxx.01`.
-_CORRECTION = re.compile(r"(.+\.)(?!01$)\d{2,}")
+_EXECUTION = re.compile(r"(.+\.)(\d+)")
 
 
 def read_flex(
@@ -101,7 +100,8 @@ def read_flex(
     found = statements_of(root_of(content), account_id)
     about = [parsed_row(one, ABOUT_FIELDS) for one in found]
     rows = {name: [row for one in found for row in rows_of(one, name, account_id)] for name in SECTIONS}
-    reader = _Reader({_theirs(symbol): symbol for symbol in universe}, calendar)
+    names = IbkrNames(universe)
+    reader = _StatementRows({names.theirs(symbol): symbol for symbol in universe}, calendar)
     for row in rows["Trades"]:
         reader.trade(row)
     for row in rows["CashTransactions"]:
@@ -117,7 +117,7 @@ def read_flex(
     )
 
 
-class _Reader:
+class _StatementRows:
     """What the rows say so far, each fact once."""
 
     def __init__(self, names: Mapping[str, str], calendar: Calendar) -> None:
@@ -160,7 +160,7 @@ class _Reader:
             quantity=abs(quantity),
             price=to_price(price),
             commission=to_cents(-number_in(row, "ibCommission", parsed)),
-            session=self._session(at - _AFTER_THE_BELL, row),
+            session=self._session(at - AFTER_THE_BELL, row),
             executed_at=at,
             corrects=_corrected(execution),
         )
@@ -174,7 +174,7 @@ class _Reader:
             key_in(row, "transactionID"),
             "corporate_action",
             to_cents(-units * price + number_in(row, "ibCommission", parsed)),
-            self._session(in_utc(parsed.dateTime) - _AFTER_THE_BELL, row),
+            self._session(in_utc(parsed.dateTime) - AFTER_THE_BELL, row),
             f"cash in lieu of {abs(units)} shares",
         )
 
@@ -210,7 +210,7 @@ class _Reader:
     def _symbol(self, row: Element) -> str:
         """The book's name of what a row is about; of what the book does not trade, IBKR's own."""
         named = row.attrib["symbol"]
-        return self._names.get(named, named)
+        return self._names.get(named, named.replace(" ", "-"))
 
     def _session(self, at: datetime, row: Element) -> date:
         try:
@@ -221,10 +221,6 @@ class _Reader:
 
 def _corrected(execution: str) -> str:
     """The execution that one corrects; empty where it corrects none."""
-    written = _CORRECTION.fullmatch(execution)
-    return f"{written[1]}01" if written else ""
-
-
-def _theirs(symbol: str) -> str:
-    """IBKR writes a class of shares behind a space."""
-    return re.sub(r"[-./](?=[A-Z]$)", " ", symbol)
+    written = _EXECUTION.fullmatch(execution)
+    first = f"{written[1]}{1:0{len(written[2])}d}" if written else execution
+    return "" if first == execution else first

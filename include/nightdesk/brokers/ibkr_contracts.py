@@ -63,7 +63,10 @@ class ContractCache(Protocol):
     """Where contracts are kept once they were looked up."""
 
     def find(self, symbol: str) -> IbkrContract | None:
-        """The contract that is kept of a book's symbol."""
+        """The contract that is kept of a book's symbol, unless it is to be looked up anew."""
+
+    def number(self, symbol: str) -> int | None:
+        """The number that is kept of it in any case: of several contracts it is that one."""
 
     def keep(self, contract: IbkrContract) -> None:
         """Keep a contract by its symbol."""
@@ -77,6 +80,9 @@ class ContractsInMemory:
 
     def find(self, symbol: str) -> IbkrContract | None:
         return self._found.get(symbol)
+
+    def number(self, symbol: str) -> int | None:
+        return None  # what it keeps is never looked up anew
 
     def keep(self, contract: IbkrContract) -> None:
         self._found[contract.symbol] = contract
@@ -111,7 +117,9 @@ def lookup(name: str) -> Contract:
     return Contract(secType="STK", symbol=name, exchange="SMART", currency="USD")
 
 
-def only_contract(symbol: str, name: str, found: Sequence[ContractDetails]) -> IbkrContract:
+def only_contract(
+    symbol: str, name: str, found: Sequence[ContractDetails], number: int | None = None
+) -> IbkrContract:
     """The one contract that a symbol is.
 
     Parameters
@@ -120,6 +128,8 @@ def only_contract(symbol: str, name: str, found: Sequence[ContractDetails]) -> I
         As the book and as IBKR write it.
     found : sequence of ContractDetails
         What IBKR has found under the name.
+    number : int, optional
+        The one that it is where there are several.
 
     Raises
     ------
@@ -133,14 +143,16 @@ def only_contract(symbol: str, name: str, found: Sequence[ContractDetails]) -> I
             fitting[at.conId] = one
     if not fitting:
         raise Refused(f"IBKR has no stock or fund {name!r} in dollars for the book's symbol {symbol}")
+    if number in fitting:
+        fitting = {number: fitting[number]}
     if len(fitting) > 1:
         each = ", ".join(
             f"{number} ({one.longName or 'without a name'}, {one.contract.primaryExchange})"
             for number, one in sorted(fitting.items())
         )
         raise Refused(
-            f"IBKR has several contracts {name!r} for the book's symbol {symbol}: {each}; keep the right "
-            "number in the table of contracts, see docs/ibkr.md"
+            f"IBKR has several contracts {name!r} for the book's symbol {symbol}: {each}; name the "
+            f"right number: `nightdesk broker BOOK --contract {symbol}=NUMBER`"
         )
     (one,) = fitting.values()
     return IbkrContract(
@@ -170,7 +182,7 @@ def resolved(
     if known is not None:
         return known
     name = names.theirs(symbol)
-    made = only_contract(symbol, name, find(name))
+    made = only_contract(symbol, name, find(name), cache.number(symbol))
     cache.keep(made)
     return made
 

@@ -22,6 +22,12 @@ Claim = Annotated[
     bool,
     typer.Option("--claim", help="Let the orders be there that the book did not send; wants --reason."),
 ]
+Contract = Annotated[
+    str | None,
+    typer.Option(
+        "--contract", metavar="SYMBOL=NUMBER", help="Which contract at IBKR a symbol is.", show_default=False
+    ),
+]
 Because = Annotated[
     str, typer.Option("--reason", metavar="WORDS", help="Why they may be there; kept with them.")
 ]
@@ -33,12 +39,15 @@ Because = Annotated[
         'nightdesk broker alpaca_swing --claim --reason "my own stop loss, it stays"',
     )
 )
-def broker(book: BookName, claim: Claim = False, reason: Because = "", json: Json = False) -> None:
+def broker(
+    book: BookName, claim: Claim = False, reason: Because = "", contract: Contract = None, json: Json = False
+) -> None:
     """Ask a book's broker how its account stands.
 
     Its clock and cash, what bars it from trading, and orders there that the book did not send. While there is
     one, the book adds no risk, and beside another installation of the desk it sends nothing. Cancel them at
-    the broker, or claim them: they may be there.
+    the broker, or claim them: they may be there. Where IBKR has several contracts under the name of a symbol,
+    --contract says which it is.
     """
     import getpass
 
@@ -50,6 +59,8 @@ def broker(book: BookName, claim: Claim = False, reason: Because = "", json: Jso
     if reason and not claim:
         raise Refused("--reason goes with --claim")
     with database() as conn, open_standing(book, conn=conn) as context:
+        if contract is not None:
+            _name_contract(context, contract)
         claimed = claim_foreign(context, reason=reason, who=getpass.getuser()) if claim else ()
         told = {"claimed": [words_of(one) for one in claimed]}
         names = context.book.account_names
@@ -159,6 +170,20 @@ def account_documents(conn: Connection, book: str, *, several_only: bool) -> lis
             }
         )
     return out
+
+
+def _name_contract(context: Context, named: str) -> None:
+    """Keep which contract at IBKR a symbol of the book is; the next order asks IBKR whether there is one."""
+    from nightdesk.brokers.ibkr_contract_store import KIND, whole_number
+    from nightdesk.core.errors import Refused
+    from nightdesk.store.broker_contract_rows import name_contract
+
+    symbol, number = whole_number(named)
+    if symbol not in context.book.universe:
+        raise Refused(
+            f"book {context.book.name} trades no {symbol}: --contract names a symbol of its universe"
+        )
+    name_contract(context.conn, KIND, symbol, number)
 
 
 def _told_each(document: Mapping[str, Any]) -> Iterator[str]:
