@@ -11,9 +11,10 @@ are in no list of the API.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,9 @@ from nightdesk.brokers.ibkr_questions import IbkrPatience, IbkrQuestions
 from nightdesk.brokers.ibkr_reading import IbkrReading, read_orders
 from nightdesk.brokers.ibkr_sending import REJECTS, cancel, send
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
+from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
@@ -90,8 +91,9 @@ class IbkrBroker(Broker):
         self._contracts = ContractsInMemory() if contracts is None else contracts
         self._patience = PATIENCE if patience is None else patience
         self._line = IbkrLine(self._name, address, LINE_PATIENCE if line_patience is None else line_patience)
+        weakref.finalize(self, self._line.close)  # for whoever does not close it
         self._questions = IbkrQuestions(self._line, self._patience)
-        self._calendar = get_calendar(book.calendar)
+        self._schedule = schedule_of(book)
         self._at_once: IbkrReading | None = None
         self._answering = False
 
@@ -143,21 +145,20 @@ class IbkrBroker(Broker):
         """Everything that may still be executed; a person's order has IBKR's number for an id."""
         return [one for one in self._all(opened=True) if not one.state.ended]
 
-    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
+    def orders_since(self, as_of: datetime) -> Sequence[BrokerOrder]:
         """See `Broker.orders_since`: the open ones, and what IBKR still tells of those that ended."""
         return self._all(opened=False)
 
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
         """See `Broker.fills_since`: of the executions that IBKR still tells of, mostly today's."""
         self._connect()
-        session = self._calendar.session_of(as_of)
 
         def read() -> list[Fill]:
             fills = (
-                fill_of(one, self._is_continuous(one.symbol), self._calendar)
+                fill_of(one, self._is_continuous(one.symbol), self._schedule.calendar)
                 for one in self._orders().executed
             )
-            return [fill for fill in fills if fill.session > session]
+            return [one for one in fills if self._schedule.settling_of(one.session, one.executed_at) > as_of]
 
         return self._read("the executions", read)
 
