@@ -1,4 +1,4 @@
-"""A small desk at a fake gateway of IBKR: its database, its broker and the market go through time together."""
+"""A small desk at a fake gateway of IBKR: database, broker and market go through time together."""
 
 import csv
 import os
