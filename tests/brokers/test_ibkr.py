@@ -169,11 +169,6 @@ def test_a_connection_is_shared_in_a_process_and_ends_with_its_last_user(
     assert gateway.clients == []
 
 
-def test_a_broker_that_nobody_closed_gives_its_connection_back(book: Book, gateway: IbkrGateway) -> None:
-    at(gateway, book).clock()
-    assert gateway.clients == []
-
-
 def test_no_account_shows_in_a_log(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order, caplog: pytest.LogCaptureFixture
 ) -> None:

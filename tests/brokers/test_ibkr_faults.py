@@ -36,7 +36,7 @@ ASKS: dict[str, Callable[[IbkrBroker, Order], object]] = {
 
 
 def placed(gateway: IbkrGateway) -> int:
-    """Orders that arrived, questions about their margin aside."""
+    """How many orders arrived."""
     return len(gateway.orders)
 
 
@@ -44,7 +44,7 @@ def placed(gateway: IbkrGateway) -> int:
 def test_an_order_whose_word_is_lost_is_unknown_and_found_before_the_next_send(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order, fault: Fault
 ) -> None:
-    gateway.script("placeOrder", None, fault)  # the first is the question about the margin
+    gateway.script("order", fault)
     with pytest.raises(Unreachable):
         hasty.submit(order)
     assert placed(gateway) == 1
@@ -60,7 +60,7 @@ def test_an_order_whose_word_is_lost_is_unknown_and_found_before_the_next_send(
 def test_an_order_that_never_arrived_is_unknown_and_sent_by_the_next_attempt(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order, fault: Fault
 ) -> None:
-    gateway.script("placeOrder", None, fault)
+    gateway.script("order", fault)
     with pytest.raises(Unreachable):
         hasty.submit(order)
     assert placed(gateway) == 0
@@ -73,7 +73,7 @@ def test_an_order_is_found_by_a_broker_of_another_process(
     book: Book, gateway: IbkrGateway, order: Order
 ) -> None:
     one = at(gateway, book)
-    gateway.script("placeOrder", None, Fault.DROP_AFTER)
+    gateway.script("order", Fault.DROP_AFTER)
     with pytest.raises(Unreachable):
         one.submit(order)
     one.close()
@@ -84,13 +84,21 @@ def test_an_order_is_found_by_a_broker_of_another_process(
     assert placed(gateway) == 1
 
 
-@pytest.mark.parametrize("request_", ["reqAllOpenOrders", "reqCompletedOrders", "reqExecutions"])
-@pytest.mark.parametrize("fault", [Fault.DROP_BEFORE, Fault.SILENT_AFTER, Fault.TRUNCATED, Error(321, "no")])
+#: TWS names a question in an error by its number, which the lists of orders have not.
+LOST_LISTS = [
+    *(
+        (request, fault)
+        for request in ("reqAllOpenOrders", "reqCompletedOrders", "reqExecutions")
+        for fault in (Fault.DROP_BEFORE, Fault.SILENT_AFTER, Fault.TRUNCATED)
+    ),
+    ("reqExecutions", Error(321, "no")),
+]
+
+
+@pytest.mark.parametrize(("request_", "fault"), LOST_LISTS)
 def test_without_one_of_the_lists_nothing_is_sent(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order, request_: str, fault: Fault | Error
 ) -> None:
-    if isinstance(fault, Error) and request_ != "reqExecutions":
-        pytest.skip("TWS names the question in an error by its number, which these two have not")
     gateway.script(request_, fault)
     with pytest.raises((Unreachable, Unreadable)):
         hasty.submit(order)
@@ -98,7 +106,7 @@ def test_without_one_of_the_lists_nothing_is_sent(
 
 
 def test_notice_10349_is_no_cancel(broker: IbkrBroker, gateway: IbkrGateway, order: Order) -> None:
-    gateway.script("placeOrder", None, Fault.TIF_NOTICE)
+    gateway.script("order", Fault.TIF_NOTICE)
     assert broker.submit(order).state is OrderState.ACCEPTED
     gateway.open_market({"SPY": 100.0})
     known = broker.order_by_client_id(order.client_order_id)
@@ -113,7 +121,7 @@ def test_in_whichever_order_and_however_often_words_come_the_order_is_one(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order, fault: Fault
 ) -> None:
     gateway.now = MORNING
-    gateway.script("placeOrder", None, fault)
+    gateway.script("order", fault)
     broker.submit(order)
     known = broker.order_by_client_id(order.client_order_id)
     assert known is not None
@@ -183,7 +191,7 @@ def test_two_orders_under_one_reference_are_told_and_neither_is_believed(
 def test_an_error_that_refuses_an_order_rejects_it(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order, code: int, kept: bool
 ) -> None:
-    gateway.script("placeOrder", None, Error(code, "no, thank you", kept=kept))
+    gateway.script("order", Error(code, "no, thank you", kept=kept))
     with pytest.raises(RejectedOrder, match=rf"no, thank you \({code}\)") as raised:
         broker.submit(order)
     assert raised.value.answer["code"] == code
@@ -191,10 +199,21 @@ def test_an_error_that_refuses_an_order_rejects_it(
     assert (known is not None and known.state is OrderState.REJECTED) if kept else known is None
 
 
+def test_an_order_that_ibkr_refused_later_is_told_as_rejected(
+    broker: IbkrBroker, gateway: IbkrGateway, order: Order
+) -> None:
+    broker.submit(order)
+    gateway.reject(order.client_order_id, "the margin is not enough")
+    known = broker.order_by_client_id(order.client_order_id)
+    assert known is not None
+    assert (known.state, known.filled) == (OrderState.REJECTED, 0)
+    assert "the margin is not enough" in known.answer["words"]
+
+
 def test_an_error_that_does_not_say_whether_the_order_is_there_leaves_it_unknown(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
-    gateway.script("placeOrder", None, Error(10318, "something new"))
+    gateway.script("order", Error(10318, "something new"))
     with pytest.raises(Unreadable, match=r"IBKR said of it: something new \(10318\)"):
         hasty.submit(order)
 
@@ -202,7 +221,7 @@ def test_an_error_that_does_not_say_whether_the_order_is_there_leaves_it_unknown
 def test_a_margin_that_ibkr_does_not_tell_keeps_the_order_here(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
-    gateway.script("placeOrder", Fault.SILENT_AFTER)
+    gateway.script("what-if", Fault.SILENT_AFTER)
     with pytest.raises(Unreachable, match="the margin of an order"):
         hasty.submit(order)
     assert placed(gateway) == 0
@@ -230,7 +249,7 @@ def test_a_commission_that_is_late_is_pending_and_told_with_the_same_execution(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
     gateway.now = MORNING
-    gateway.script("placeOrder", None, Fault.COMMISSION_LATE)
+    gateway.script("order", Fault.COMMISSION_LATE)
     broker.submit(order)
     (pending,) = broker.fills_since(order.as_of)
     assert (pending.commission, pending.commission_pending) == (0, True)
@@ -277,7 +296,7 @@ def test_a_partial_execution_on_arrival_is_one(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
     gateway.now = MORNING
-    gateway.script("placeOrder", None, Partial(30))
+    gateway.script("order", Partial(30))
     broker.submit(order)
     known = broker.order_by_client_id(order.client_order_id)
     assert known is not None
@@ -326,7 +345,7 @@ def test_a_tws_that_has_lost_ibkr_takes_no_order_and_nobody_waits_for_it(
 def test_a_tws_that_loses_ibkr_while_an_order_is_under_way_leaves_it_unknown(
     hasty: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
-    gateway.script("placeOrder", None, Fault.SILENT_BEFORE)
+    gateway.script("order", Fault.SILENT_BEFORE)
     with pytest.raises(Unreachable):
         hasty.submit(order)
     gateway.lose_connection()
@@ -365,7 +384,7 @@ def test_shares_that_are_being_located_leave_a_working_order(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
     gateway.now = MORNING
-    gateway.script("placeOrder", None, Fault.LOCATE)
+    gateway.script("order", Fault.LOCATE)
     assert broker.submit(replace(order, side="sell")).state is OrderState.ACCEPTED
     gateway.release_locates()
     known = broker.order_by_client_id(order.client_order_id)

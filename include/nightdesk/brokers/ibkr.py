@@ -11,12 +11,12 @@ are in no list of the API.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
 from nightdesk.brokers.ibkr_address import refuse_other_kind, refuse_unmanaged
@@ -38,7 +38,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
-from nightdesk.orders.broker_account import Account, BrokerOrder
+from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
 from nightdesk.tws_line import TwsAddress, TwsError, TwsPatience
@@ -91,11 +91,11 @@ class IbkrBroker(Broker):
         self._contracts = ContractsInMemory() if contracts is None else contracts
         self._patience = PATIENCE if patience is None else patience
         self._line = IbkrLine(self._name, address, LINE_PATIENCE if line_patience is None else line_patience)
-        weakref.finalize(self, self._line.close)  # for whoever does not close it
         self._questions = IbkrQuestions(self._line, self._patience)
         self._schedule = schedule_of(book)
         self._at_once: IbkrReading | None = None
         self._answering = False
+        self._refused: dict[str, Mapping[str, Any]] = {}
 
     def clock(self) -> datetime:
         self._connect()
@@ -200,7 +200,17 @@ class IbkrBroker(Broker):
         return found
 
     def _find(self, reading: IbkrReading, name: str) -> BrokerOrder | None:
-        return self._read(f"order {name}", lambda: reading.find(name))
+        found = self._read(f"order {name}", lambda: reading.find(name))
+        refused = self._refused.get(name)
+        if (
+            found is not None
+            and refused is not None
+            and found.state is OrderState.CANCELLED
+            and not found.filled
+        ):
+            # IBKR keeps what it refused among the cancelled ones.
+            return replace(found, state=OrderState.REJECTED, answer={**found.answer, **refused})
+        return found
 
     def _all(self, *, opened: bool) -> list[BrokerOrder]:
         self._connect()
@@ -260,6 +270,7 @@ class IbkrBroker(Broker):
         try:
             told = send(self._line, contract.routed(), orders, self._names, self._patience.confirm)
         except RejectedOrder as refusal:
+            self._refused[order.client_order_id] = refusal.answer
             raise RejectedOrder(f"account {self._name} of ibkr: {refusal}", refusal.answer) from None
         except Riddle as error:
             raise self._unreadable(f"order {order.client_order_id}", error) from None

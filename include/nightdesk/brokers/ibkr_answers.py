@@ -166,7 +166,9 @@ def completed_order(message: Sequence[Any], names: IbkrNames) -> ToldOrder:
     contract, order, state = message
     said = {**_order_words(contract, order), "completed": state.completedStatus}
     filled = 0.0 if order.filledQuantity > 1e300 else order.filledQuantity
-    return _told(contract, order, names, said, status=state.status, filled=filled, over=True, number=0)
+    refused = state.status == "Cancelled" and "reject" in state.completedStatus.lower()
+    status = "Inactive" if refused else state.status
+    return _told(contract, order, names, said, status=status, filled=filled, over=True, number=0)
 
 
 def executions(
