@@ -160,7 +160,8 @@ def sent(case: Case) -> Settling:
         fills=fills,
     )
     ours = LedgerSnapshot(
-        session=session,
+        as_of=case.context.schedule.last_of(session),
+        schedule=case.context.schedule,
         ledger=case.state.ledger,
         orders={one.client_order_id: SentOrder(one, "submitted", 1) for one in case.orders},
         prices={},

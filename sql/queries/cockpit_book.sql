@@ -2,11 +2,11 @@
 
 -- name: book_history
 -- The newest closed sessions, each as its last decision left it.
-SELECT newest.session, newest.as_of, newest.nav, newest.drawdown, newest.gross, newest.net,
+SELECT newest.session, newest.as_of, newest.nav, newest.cash, newest.drawdown, newest.gross, newest.net,
     r.drawdown AS level_drawdown, r.level, b.symbol AS benchmark, b.total_return AS benchmark_return,
     v.historical_var
 FROM (
-    SELECT DISTINCT ON (p.session) p.book, p.session, p.as_of, p.nav, p.drawdown, p.gross, p.net
+    SELECT DISTINCT ON (p.session) p.book, p.session, p.as_of, p.nav, p.cash, p.drawdown, p.gross, p.net
     FROM nightdesk.portfolio p JOIN nightdesk.runs d USING (book, as_of)
     WHERE p.book = %(book)s AND d.status = 'closed' AND p.as_of <= %(until)s
     ORDER BY p.session DESC, p.as_of DESC LIMIT %(sessions)s
@@ -20,7 +20,8 @@ ORDER BY newest.session;
 -- What each strategy has earned by a decision: in its session, and since the book began.
 SELECT strategy, sum(profit) AS profit,
     coalesce(sum(profit) FILTER (WHERE session = %(session)s), 0) AS day,
-    sum(realised) AS realised, sum(dividends) AS dividends, sum(commission) AS commission
+    sum(realised) AS realised, sum(dividends) AS dividends, sum(commission) AS commission, sum(borrow) AS borrow,
+    sum(interest) AS interest, sum(fees) AS fees
 FROM nightdesk.performance WHERE book = %(book)s AND as_of <= %(as_of)s
 GROUP BY strategy ORDER BY strategy = '', strategy;
 

@@ -20,10 +20,13 @@ from nightdesk.accounting.repairs import (
     booked_entries,
 )
 from nightdesk.core.account_terms import Tolerance
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.schedule import daily
 from nightdesk.orders import Fill, Intent, Order
 from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, Movement, OrderState
 
 FRIDAY, MONDAY, TUESDAY, WEDNESDAY = (date(2020, 3, day) for day in (13, 16, 17, 18))
+XNYS = get_calendar("XNYS")
 UNITS = {"GLD": Decimal(1), "SPY": Decimal(1), "BTC-USD": Decimal("0.0001")}
 PRICES = {"GLD": Decimal(150), "SPY": Decimal(240), "BTC-USD": Decimal(5000)}
 EXACT = Tolerance()
@@ -81,7 +84,8 @@ def held(**units: str) -> tuple[Entry, ...]:
 def ours(*orders: SentOrder, entries: Iterable[Entry] = (), **known: Any) -> LedgerSnapshot:
     """A ledger of 100,000 dollars, and the orders that were open when Tuesday began."""
     fields: dict[str, Any] = {
-        "session": TUESDAY,
+        "as_of": XNYS.close_at(TUESDAY),
+        "schedule": daily(XNYS),
         "ledger": fold([capital(FRIDAY, Decimal(100_000)), *entries]),
         "orders": {one.order.client_order_id: one for one in orders},
         "prices": PRICES,
@@ -161,6 +165,11 @@ def plan(said: BrokerSnapshot, side: LedgerSnapshot, tolerance: Tolerance = EXAC
     return plan_repairs(said, side, tolerance)
 
 
+def in_session(side: LedgerSnapshot, session: date) -> LedgerSnapshot:
+    """The same side when a session is settled."""
+    return replace(side, as_of=XNYS.close_at(session))
+
+
 def after(side: LedgerSnapshot, repairs: Sequence[Repair], session: date | None = None) -> LedgerSnapshot:
     """Our side when repairs are made: of the same session settled again, or as `session` finds it."""
     orders = dict(side.orders)
@@ -178,7 +187,7 @@ def after(side: LedgerSnapshot, repairs: Sequence[Repair], session: date | None 
         orders = {name: one for name, one in orders.items() if one.status in WORKING}
     return replace(
         side,
-        session=session or side.session,
+        as_of=side.as_of if session is None else XNYS.close_at(session),
         ledger=side.ledger.apply(booked_entries(repairs, side)),
         orders=orders,
         booked={**side.booked, **fills},

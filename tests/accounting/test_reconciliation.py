@@ -1,7 +1,6 @@
 """Scenarios of a settling: what the broker tells, and what is made of it."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -13,6 +12,7 @@ from tests.accounting.snapshots import (
     broker,
     differing,
     fill,
+    in_session,
     ours,
     plan,
     sent,
@@ -120,7 +120,7 @@ def test_the_executions_of_an_order_over_several_sessions_add_up_to_it() -> None
     ]
     told = []
     for session, (state, words, stands) in zip((TUESDAY, WEDNESDAY), story, strict=True):
-        side, told = replace(side, session=session), [*told, fill(words)]
+        side, told = in_session(side, session), [*told, fill(words)]
         said = broker(side, {"a": state}, told, happened=told[-1:])
         repairs = plan(said, side)
         assert (moved(repairs), differing(repairs)) == ({"a": stands}, {})

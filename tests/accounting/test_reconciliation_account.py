@@ -12,6 +12,7 @@ from tests.accounting.snapshots import (
     broker,
     differing,
     held,
+    in_session,
     movement,
     ours,
     plan,
@@ -73,7 +74,7 @@ def test_a_fee_of_a_later_session_waits_for_it_and_makes_no_difference() -> None
     side = ours()
     repairs = plan(broker(side, movements=[movement("fee", "-0.35", session=WEDNESDAY)]), side)
     assert repairs == ()
-    later = replace(side, session=WEDNESDAY)
+    later = in_session(side, WEDNESDAY)
     repairs = plan(broker(later, movements=[movement("fee", "-0.35", session=WEDNESDAY)]), later)
     assert [type(one) for one in repairs] == [BookMovement]
 
@@ -218,7 +219,7 @@ def test_a_dividend_makes_no_difference_unless_it_comes_otherwise_than_booked(
 ) -> None:
     before, entry = ours(entries=held(GLD="5")), dividend("03-02 GLD 6.50")
     said = broker(before, movements=[payment(one) for one in paid])
-    side = replace(before, session=date.fromisoformat(f"2020-{session}"), owed=(entry,))
+    side = replace(in_session(before, date.fromisoformat(f"2020-{session}")), owed=(entry,))
     assert differing(plan(said, replace(side, ledger=side.ledger.apply([entry])))) == differs
 
 

@@ -15,6 +15,7 @@ from tests.accounting.snapshots import (
     after,
     broker,
     differing,
+    in_session,
     ours,
     plan,
     sent,
@@ -171,7 +172,7 @@ def test_whatever_the_broker_tells_no_order_is_booked_beyond_its_quantity(
 ) -> None:
     side = story.side
     for session in (TUESDAY, WEDNESDAY):
-        side = replace(side, session=session)
+        side = in_session(side, session)
         fills = data.draw(st.permutations([*story.fills, *wrong]))
         repairs = plan(replace(told(story, story.fills), fills=tuple(fills)), side)
         assert all(one.quantity > 0 and one.price > 0 for one in booked(repairs))

@@ -20,6 +20,7 @@ def point(number: int, nav: str, benchmark: float | None, drawdown: float = 0.0)
         session=day,
         as_of=datetime(day.year, day.month, day.day, 21, tzinfo=UTC),
         nav=Decimal(nav),
+        cash=Decimal(0),
         drawdown=drawdown,
         gross=0.0,
         net=0.0,

@@ -44,29 +44,40 @@ def test_without_a_real_broker_it_has_nothing_to_ask(fills: ModuleType) -> None:
     assert list(fills.dag.task_dict) == ["no_real_broker"]
 
 
-def test_it_runs_five_minutes_after_the_open_and_hourly_until_the_close(fills: ModuleType) -> None:
+def test_it_runs_while_new_york_trades_at_each_full_hour_and_in_its_evening(fills: ModuleType) -> None:
     from airflow.timetables.base import TimeRestriction
 
-    timetable = fills.CronTriggerTimetable(fills.TIMES, timezone=fills.NEW_YORK)
-    restriction = TimeRestriction(earliest=datetime(2026, 3, 6, tzinfo=UTC), latest=None, catchup=True)
+    timetable = fills.MultipleCronTriggerTimetable(*fills.TIMES, timezone=fills.NEW_YORK)
+    restriction = TimeRestriction(earliest=datetime(2026, 3, 6, 12, tzinfo=UTC), latest=None, catchup=True)
     at, last = [], None
-    for _ in range(10):
+    for _ in range(20):
         info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
         at.append(info.run_after.in_timezone(fills.NEW_YORK).format("ddd HH:mm"))
         last = info.data_interval
     # From Friday to Monday daylight saving begins; the market opens at half past nine all the same.
-    assert at[:3] == ["Fri 09:35", "Fri 10:35", "Fri 11:35"]
-    assert at[7:] == ["Fri 16:35", "Mon 09:35", "Mon 10:35"]
+    assert at[:4] == ["Fri 09:35", "Fri 10:00", "Fri 10:35", "Fri 11:00"]
+    assert at[13:] == [
+        "Fri 16:00", "Fri 16:20", "Fri 16:35", "Fri 22:35", "Mon 09:35", "Mon 10:00", "Mon 10:35"
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("run_type", "day", "said"),
     [
         ("scheduled", datetime(2026, 12, 25, 14, 35, tzinfo=UTC), "2026-12-25 is no session of XNYS"),
-        ("manual", datetime(2026, 12, 25, 14, 35, tzinfo=UTC), "no order of for_real is at work"),
-        ("scheduled", datetime(2026, 11, 24, 14, 35, tzinfo=UTC), "no order of for_real is at work"),
+        ("manual", datetime(2026, 12, 25, 14, 35, tzinfo=UTC), "no order of it is at work"),
+        # 22:35 in New York, when it is the day after in UTC
+        ("scheduled", datetime(2026, 12, 26, 3, 35, tzinfo=UTC), "2026-12-25 is no session of XNYS"),
+        ("scheduled", datetime(2026, 11, 25, 3, 35, tzinfo=UTC), "no order of it is at work"),
+        ("scheduled", datetime(2026, 11, 24, 14, 35, tzinfo=UTC), "no order of it is at work"),
     ],
-    ids=["a holiday", "a person asks on a holiday", "nothing at work"],
+    ids=[
+        "a holiday",
+        "a person asks on a holiday",
+        "the evening of a holiday",
+        "an evening",
+        "nothing at work",
+    ],
 )
 def test_a_book_without_anything_to_ask_is_skipped(
     fills: ModuleType, books: Path, database: str, run_type: str, day: datetime, said: str

@@ -1,13 +1,16 @@
 """Panels to compute factors on: one with trouble at its end, and the real market."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from nightdesk.core.calendar import Sessions
 from nightdesk.core.panel import Action, Bars, Column, Panel, build_panel
 from nightdesk.testing.random_panels import panel_of
 
+STOCKS = ("AAPL", "MSFT", "GOOGL", "AMZN", "NVDA")
 UNIVERSE = tuple("GLD SPY QQQ BTC-USD SLV XLK XLF XLE XLV TLT TIP EFA EEM DBC VNQ".split())  # noqa: SIM905
 
 
@@ -31,8 +34,22 @@ def market_panel(folder: Path) -> Panel:
     daily = pd.read_csv(folder / "multi_asset_daily.csv.gz")
     vix = pd.read_csv(folder / "vix_daily.csv.gz")
     columns = [Column(symbol, continuous=symbol == "BTC-USD") for symbol in (*UNIVERSE, "^VIX")]
-    at = {column.symbol: n for n, column in enumerate(columns)}
     frame = pd.concat([daily, vix.assign(adj_close=vix["close"])]).sort_values(["symbol", "date"])
+    return _laid_out(frame, columns)
+
+
+def stocks_panel(folder: Path, lost: Collection[tuple[str, str]] = ()) -> Panel:
+    """The real daily bars of five stocks and SPY, without those of some symbols on some days."""
+    frame = pd.concat([pd.read_csv(folder / f"{name}_daily.csv.gz") for name in ("equities", "multi_asset")])
+    frame = frame[frame["symbol"].isin([*STOCKS, "SPY"])].sort_values(["symbol", "date"])
+    kept = [key not in lost for key in zip(frame["symbol"], frame["date"], strict=True)]
+    sessions = np.unique(frame["date"].to_numpy().astype("datetime64[D]"))
+    return _laid_out(frame[kept], [Column(one) for one in (*STOCKS, "SPY")], sessions)
+
+
+def _laid_out(frame: pd.DataFrame, columns: Sequence[Column], sessions: Sessions | None = None) -> Panel:
+    """Bars by symbol and date, adjusted by the vendor's adjusted close; on the sessions of SPY by default."""
+    at = {column.symbol: n for n, column in enumerate(columns)}
     day = frame["date"].to_numpy().astype("datetime64[D]")
     growth = (frame["adj_close"] / frame["close"]).groupby(frame["symbol"]).pct_change() + 1.0
     actions = [
@@ -45,5 +62,6 @@ def market_panel(folder: Path) -> Panel:
         day=day,
         **{name: frame[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close", "volume")},
     )
-    sessions = np.sort(day[(frame["symbol"] == "SPY").to_numpy()])
+    if sessions is None:
+        sessions = np.sort(day[(frame["symbol"] == "SPY").to_numpy()])
     return build_panel(sessions, columns, bars, actions)

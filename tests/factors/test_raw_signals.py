@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.factors.panels import stocks_panel
 from tests.hourly_book import SYMBOLS as HOURLY_SYMBOLS
 from tests.hourly_book import hourly_panel
 
 from nightdesk import factors
 from nightdesk.core.errors import Refused
-from nightdesk.core.panel import Action, Bars, Column, Floats, Panel, build_panel
+from nightdesk.core.panel import Floats, Panel
 from nightdesk.testing.random_panels import panel_of
 
-STOCKS = ("AAPL", "MSFT", "GOOGL", "AMZN", "NVDA")
 SIGNALS = (
     "volatility_signal",
     "momentum_signal",
@@ -83,30 +83,6 @@ class InPandas:
     def carry_signal_standardised(self) -> pd.Series:
         risk, distance, sine = map(self.zscore, self._terms())
         return 0.5 * risk - 0.3 * distance + 0.2 * sine
-
-
-def stocks_panel(folder: Path, lost: tuple[tuple[str, str], ...] = ()) -> Panel:
-    """The real days of the five stocks and SPY, without the bars of some symbols on some days."""
-    frame = pd.concat([pd.read_csv(folder / f"{name}_daily.csv.gz") for name in ("equities", "multi_asset")])
-    frame = frame[frame["symbol"].isin([*STOCKS, "SPY"])].sort_values(["symbol", "date"])
-    sessions = np.unique(frame["date"].to_numpy().astype("datetime64[D]"))
-    for symbol, day in lost:
-        frame = frame[(frame["symbol"] != symbol) | (frame["date"] != day)]
-    columns = [Column(one) for one in (*STOCKS, "SPY")]
-    at = {one.symbol: n for n, one in enumerate(columns)}
-    day = frame["date"].to_numpy().astype("datetime64[D]")
-    growth = (frame["adj_close"] / frame["close"]).groupby(frame["symbol"]).pct_change() + 1.0
-    actions = [
-        Action(symbol, date, "adjustment", float(value))
-        for symbol, date, value in zip(frame["symbol"], day, growth, strict=True)
-        if abs(value - 1.0) > 1e-5
-    ]
-    bars = Bars(
-        column=frame["symbol"].map(at).to_numpy(dtype=np.intp),
-        day=day,
-        **{name: frame[name].to_numpy(dtype=float) for name in ("open", "high", "low", "close", "volume")},
-    )
-    return build_panel(sessions, columns, bars, actions)
 
 
 def of_the_desk(panel: Panel, names: tuple[str, ...], universe: int) -> dict[str, Floats]:
@@ -192,7 +168,7 @@ def test_a_signal_of_the_newest_session_is_the_same_from_the_bars_that_it_declar
         close = panel_of(panel.adjusted_close[first:stop], symbols=panel.symbols)
         part = replace(close, sessions=panel.sessions[first:stop])
         found = of_the_desk(part, (asked,), 5)[asked]
-        np.testing.assert_allclose(found[-1], whole[stop - 1], rtol=1e-9)
+        np.testing.assert_array_equal(found[-1], whole[stop - 1])  # to the last bit
         assert np.isnan(found[:-1, :5]).all()
 
 

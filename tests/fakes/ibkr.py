@@ -1,10 +1,11 @@
 """A server on loopback that answers as IB Gateway and TWS do, well or by a script of faults.
 
-It speaks the wire protocol of TWS at server version 178, driven by any client of that protocol. The order of
-fields is that of `ib_async` 2.0.1 (`client.py` for requests, `decoder.py` for messages), which follows IBKR's
-own client; codes and texts of errors, states of orders and what is told when follow IBKR's published
-documentation of its API (message codes, order submission, executions, historical data limits). It reads plain
-orders for US stocks: MKT, LMT, STP, STP LMT, MOC, LOC; DAY, GTC, OPG, IOC; brackets and OCA groups; what-if.
+It speaks the wire protocol of TWS at server version 178, to any client of that protocol. The order of fields
+is that of `ib_async` 2.0.1 (`client.py` for requests, `decoder.py` for messages), which follows IBKR's own
+client; codes and texts of errors, states of orders and what is told when follow IBKR's published description
+of its API (message codes, order submission, executions, limits of historical data) and logs that users of
+its clients have published. It reads plain orders for US stocks: MKT, LMT, STP, STP LMT, MOC, LOC; DAY, GTC,
+OPG, IOC; brackets and OCA groups; what-if.
 
 Use::
 
@@ -16,10 +17,12 @@ Use::
 
 The account (see `IbkrExchange`)
     `account` ("DU1234567"), `accounts` (all that are managed), `now` (stands still until set, unless `runs`),
-    `hold(symbol, units, price)`, `prices`, `move_cash(dollars)`, `orders`, `executions`, `order(ref)`,
-    `orders_of(ref)`, `standing` (figures in place of the usual ones), `commission_of`, `shortable`,
-    `list_stock(symbol, primary=..., min_tick=...)` (twice under one name: ambiguous). Symbols may be written
-    BRK-B; at IBKR it is BRK B. Any of some fifteen well-known stocks exists; others once they have a price.
+    `hold(symbol, units, price)`, `prices`, `move_cash(dollars, kind)`, `pay_dividend(symbol, per_share)`,
+    `split(symbol, ratio)`, `orders`, `executions`, `order(ref)`, `orders_of(ref)`, `standing` (figures in
+    place of the usual ones), `commission_of`, `shortable`, `rates` (margin). `list_stock(symbol, primary=...,
+    min_tick=...)` lists a contract, twice under one name: ambiguous. Symbols may be written BRK-B; at IBKR it
+    is BRK B. Some fifteen well-known stocks exist from the start, others once they have a price or bars.
+    `state` and `before` are all of it: who keeps them may set them again.
 The market
     `open_market(prices, at, volume)`, `trade(symbol, price, volume)`, `close_market(prices)`,
     `execute(ref, units, price)`, `reject(ref, reason)`, `correct(exec_id, price=...)`, `slow_cancels` and
@@ -28,8 +31,8 @@ The market
     (New York) and `log_days` before it, completed orders for the current day only.
 History
     `history.days(symbol, rows)`, `history.half_hours(symbol, rows)` (hours are summed from them; or
-    `history.hours`), rows as they were traded; `history.split(symbol, day, ratio)`: bars before it are
-    told in new shares from that day on. A bar that is not over at `now` is told as its first trade alone.
+    `history.hours`), rows as they were traded; `history.split(symbol, day, ratio)`: bars before it are told
+    in new shares from that day on. A bar that is not over at `now` is told as its first trade alone.
     `history.limit` = (60, 600.0): so many requests in so many seconds, more are answered with 162.
 The script
     `script("placeOrder", Fault.DROP_AFTER)`: the next such request ends so; None is a good answer; more
@@ -37,6 +40,7 @@ The script
     `ibkr_faults`: `Fault`, `Error(code, text)`, `Delay(seconds)`, `Partial(units)`. Requests are named as
     the methods of the client: placeOrder, cancelOrder, reqExecutions, reqPositions, reqAllOpenOrders,
     reqCompletedOrders, reqAccountSummary, reqContractDetails, reqHistoricalData, ..., and "handshake".
+    `lag("reqExecutions")`: such a list goes on telling how things stand now, until `heal`.
 Disturbances
     `notice(code)`, `lose_connection()` (1100: what needs IBKR waits), `restore_connection(data_lost=...)`
     (1101, 1102), `reset_port()` (1300, and `port` is another), `drop()` (all connections), `away()` (a
@@ -45,6 +49,17 @@ Disturbances
     come again, permIds do not), `by_hand(symbol, ...)` and `copy_of(ref)` (an order that another sent).
 What was asked
     `requests` (all, in order), `asked(name)`, `created` (orders that requests made), `spoiled`.
+
+What a client has to bear here, as at IBKR:
+
+- Notice 399 for an order that waits for the open, 10349 for one without a time in force: `ib_async` makes
+  ValidationError of the one and Cancelled of the other, and the order lives.
+- An error 321 in answer to a question: `ib_async` takes it for a warning, and the question never ends.
+- A rejection (201) is an error first, then an openOrder and an orderStatus that say Inactive.
+- Completed orders bear neither orderId nor clientId, their total quantity is what was not executed, and once
+  asked for they come unasked as orders end. Positions and the account come unasked, too, as they change.
+- Positions name no exchange, and their cost has the commissions in it.
+- The same orderRef may be used as often as one likes.
 
 Its state is in the process that made it; children of that process talk to it over TCP.
 """
@@ -59,6 +74,7 @@ from typing import Any
 
 from tests.fakes import ibkr_messages as messages
 from tests.fakes.ibkr_faults import Delay, Error, Fault, Partial
+from tests.fakes.ibkr_order_book import FIRST_PERM_ID
 from tests.fakes.ibkr_server import TEXTS, IbkrServer, Request, listening_at
 from tests.fakes.ibkr_state import Order
 
@@ -149,11 +165,10 @@ class IbkrGateway(IbkrServer):
     ) -> Order:
         """A market order that a person enters in TWS, or that another client sent."""
         with self._change():
-            self._perm_ids += 1
             order = Order(
                 self.next_order_id(client_id) if client_id else 0,
                 client_id,
-                self._perm_ids,
+                FIRST_PERM_ID + self._number(),
                 self.stock(symbol),
                 action,
                 Decimal(units),
@@ -167,7 +182,7 @@ class IbkrGateway(IbkrServer):
                 expires_at=self.expiry("DAY"),
             )
             if client_id:
-                self._order_ids[client_id] = order.order_id
+                self._use_order_id(client_id, order.order_id)
             self.state = self.state.with_order(order)
             self._transmit(order)
             self._try_at_once(order.perm_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from tests.fakes import ibkr_messages as messages
 from tests.fakes.exchange_hours import NEW_YORK, next_close, next_open
 from tests.fakes.ibkr_account import MarginRates
 from tests.fakes.ibkr_order_book import IbkrOrderBook
 from tests.fakes.ibkr_state import (
+    CashMove,
     Execution,
     Order,
     Position,
@@ -98,10 +99,57 @@ class IbkrExchange(IbkrOrderBook):
             prices = {one: price for one, price in self.state.prices.items() if one != name}
             self.state = replace(self.state, prices=prices)
 
-    def move_cash(self, amount: Decimal | float) -> None:
-        """Let dollars come or go that no order moved: a deposit, a dividend, interest, a fee."""
+    def move_cash(
+        self,
+        amount: Decimal | float,
+        kind: str = "Deposits & Withdrawals",
+        symbol: str = "",
+        words: str = "",
+    ) -> int:
+        """Let dollars come or go that no order moved; the number that a Flex statement has for it.
+
+        Parameters
+        ----------
+        amount : Decimal or float
+        kind : str
+            As a Flex statement names it: Dividends, Payment In Lieu Of Dividends, Withholding Tax, Broker
+            Interest Paid, Broker Fees, Other Fees, ...
+        symbol, words : str
+        """
         with self._change():
-            self.state = replace(self.state, cash=self.state.cash + to_cents(money(amount)))
+            name = name_of(symbol)
+            move = CashMove(
+                self._number(), self.now, kind, to_cents(money(amount)), name, words or kind.upper()
+            )
+            self.state = replace(
+                self.state,
+                cash=self.state.cash + move.amount,
+                cash_moves=(*self.state.cash_moves, move),
+            )
+            return move.number
+
+    def pay_dividend(self, symbol: str, per_share: Decimal | float) -> int:
+        """Pay a dividend on what is held; on what is short it is paid in its lieu."""
+        held = self.state.positions[name_of(symbol)].units
+        kind = "Dividends" if held > 0 else "Payment In Lieu Of Dividends"
+        words = f"{name_of(symbol)} CASH DIVIDEND USD {per_share} PER SHARE"
+        return self.move_cash(held * money(per_share), kind, symbol, words)
+
+    def split(self, symbol: str, ratio: Decimal | float) -> Decimal:
+        """Split what is held, its last price, and its bars before today; the fraction of a share that is left
+        over, for which cash comes by `move_cash`.
+        """
+        with self._change():
+            name, by = name_of(symbol), money(ratio)
+            held = self.state.positions[name]
+            whole = (held.units * by).to_integral_value(ROUND_DOWN)
+            self.state = replace(
+                self.state,
+                positions={**self.state.positions, name: replace(held, units=whole, cost=held.cost / by)},
+                prices={**self.state.prices, name: self.state.prices[name] / by},
+            )
+            self.history.split(name, _day(self.now), float(by))
+            return held.units * by - whole
 
     def open_market(
         self,
@@ -148,9 +196,9 @@ class IbkrExchange(IbkrOrderBook):
         """Let the venue refuse an order that was accepted."""
         with self._change():
             order = self.order(order_ref)
-            self._end(order.perm_id, reason, status="Inactive")
             text = f"Order rejected - reason:{reason}"
             self._say(order.client_id, messages.error(order.order_id, 201, text))
+            self._end(order.perm_id, text, status="Inactive")
 
     def finish_cancels(self) -> None:
         """End the orders whose cancel waits."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from tests.fakes import ibkr_messages as messages
-from tests.fakes.ibkr_state import Execution, Order, State
+from tests.fakes.ibkr_state import Execution, Order, State, Stock
 from tests.fakes.ibkr_wire import Fields
 
 #: What an order is called that nobody sent.
@@ -39,7 +39,7 @@ class Fault(Enum):
     EXECUTION_FIRST = "execDetails before openOrder"
     #: Every execution comes twice.
     EXECUTION_TWICE = "execDetails twice"
-    #: Notice 10349 that the time in force was set to DAY; the order goes on.
+    #: Notice 10349 that the time in force was set to DAY; the order goes on. (Any order without one gets it.)
     TIF_NOTICE = "notice 10349"
     #: The order waits for shares to borrow (404) until `release_locates`.
     LOCATE = "held for a locate"
@@ -160,7 +160,7 @@ def told_state(fault: Scripted | None, state: State, before: State) -> State:
                 name: replace(
                     held,
                     units=_units(fault, held.units),
-                    stock=replace(held.stock, symbol="WRONG") if fault is Fault.WRONG_SYMBOL else held.stock,
+                    stock=_stock(fault, held.stock),
                 )
                 for name, held in state.positions.items()
             },
@@ -169,14 +169,14 @@ def told_state(fault: Scripted | None, state: State, before: State) -> State:
 
 
 def _with_notice(said: list[tuple[int, Fields]]) -> list[tuple[int, Fields]]:
-    """Notice 10349 after the first word of each order."""
-    told, noticed = [], set()
+    """Notice 10349 before the first word of each order."""
+    told: list[tuple[int, Fields]] = []
+    noticed = set()
     for client, fields in said:
-        told.append((client, fields))
-        if fields[0] == messages.ORDER_STATUS and fields[1] not in noticed:
+        if fields[0] == messages.OPEN_ORDER and fields[1] not in noticed:
             noticed.add(fields[1])
-            text = "Order TIF was set to DAY based on order preset."
-            told.append((client, messages.error(int(str(fields[1])), 10349, text)))
+            told.append((client, messages.preset_notice(int(str(fields[1])))))
+        told.append((client, fields))
     return told
 
 
@@ -184,10 +184,13 @@ def _units(fault: Fault, units: Decimal) -> Decimal:
     return {Fault.NEGATIVE_FILL: -units, Fault.OVERSIZED_FILL: 10 * units}.get(fault, units)
 
 
+def _stock(fault: Fault, stock: Stock) -> Stock:
+    return replace(stock, symbol="WRONG", con_id=1) if fault is Fault.WRONG_SYMBOL else stock
+
+
 def _spoiled(fault: Fault, order: Order) -> Order:
-    stock = replace(order.stock, symbol="WRONG") if fault is Fault.WRONG_SYMBOL else order.stock
     status = UNKNOWN if fault is Fault.UNKNOWN_STATUS else order.status
-    return replace(order, stock=stock, status=status, filled=_units(fault, order.filled))
+    return replace(order, stock=_stock(fault, order.stock), status=status, filled=_units(fault, order.filled))
 
 
 def _spoiled_execution(fault: Fault, one: Execution) -> Execution:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import struct
 import threading
 from contextlib import suppress
 
@@ -43,11 +42,8 @@ class Line:
         except OSError:
             return False
 
-    def drop(self, *, hard: bool = False) -> None:
-        """Close the connection; hard resets it, as a process does that is killed."""
+    def drop(self) -> None:
+        """Close the connection, also where a forked process has a copy of it."""
         with suppress(OSError):
-            if hard:
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            else:
-                self.connection.shutdown(socket.SHUT_RDWR)
+            self.connection.shutdown(socket.SHUT_RDWR)
         self.connection.close()

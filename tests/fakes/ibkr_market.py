@@ -41,7 +41,6 @@ class IbkrMarket:
         self.set_at = time.monotonic()
         self._depth = 0
         self._said: list[tuple[int, Fields]] = []
-        self._executions = 0
 
     def deliver(self, said: list[tuple[int, Fields]]) -> None:
         """Tell clients, by their ids, what has happened; here nobody listens."""
@@ -165,9 +164,8 @@ class IbkrMarket:
         )
         cost = self.commission_of(units, price)
         realized = self._move(order.stock, order.sign * units, price, cost)
-        self._executions += 1
         report = Execution(
-            f"0000e0d5.{0x65000000 + self._executions:08x}.01.01",
+            f"0000e0d5.{0x65000000 + self._number():08x}.01.01",
             self.state.now + timedelta(seconds=self.seconds_since_set()),
             order,
             units,
@@ -185,6 +183,11 @@ class IbkrMarket:
             self._say(order.client_id, messages.commission(report))
         self._follow(order, units)
         return report
+
+    def _number(self) -> int:
+        """A number that nothing has had."""
+        self.state = replace(self.state, made=self.state.made + 1)
+        return self.state.made
 
     def seconds_since_set(self) -> float:
         """Seconds by which the clock went on since it was set; 0 where it stands still."""

@@ -30,6 +30,11 @@ def error(request_id: int, code: int, text: str) -> Fields:
     return [ERROR, 2, request_id, code, text, ""]
 
 
+def preset_notice(order_id: int) -> Fields:
+    """What looks like the end of an order and is none."""
+    return error(order_id, 10349, "Order TIF was set to DAY based on order preset.")
+
+
 def next_valid_id(order_id: int) -> Fields:
     return [9, 1, order_id]
 
@@ -138,12 +143,14 @@ def open_order(order: Order, margins: Margins | None = None) -> Fields:
 
 
 def completed_order(order: Order) -> Fields:
-    """An order that ended today. It bears neither orderId nor clientId, and its total quantity is 0."""
+    """An order that ended today. It bears neither orderId nor clientId; its total quantity is what was not
+    executed, and one that was rejected is a cancelled one.
+    """
     return [
         101,
         *_contract(order.stock, "?", order.exchange),
         order.action,
-        Decimal(0),
+        order.remaining,
         order.kind,
         order.limit or Decimal("0.0"),
         order.stop or Decimal("0.0"),
@@ -188,7 +195,7 @@ def completed_order(order: Order) -> Fields:
         False,
         "",
         False,
-        order.status,
+        "Cancelled" if order.status == "Inactive" else order.status,
         *[False] * 2,
         0,  # number of conditions
         *[""] * 2,

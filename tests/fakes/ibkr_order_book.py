@@ -46,8 +46,6 @@ class IbkrOrderBook(IbkrMarket):
         self.history = History()
         #: Contracts by IBKR's symbol; more than one is ambiguous.
         self.stocks: dict[str, list[Stock]] = {symbol: [usual_stock(symbol)] for symbol in CON_IDS}
-        self._perm_ids = FIRST_PERM_ID
-        self._order_ids: dict[int, int] = {}
         self._bound: Decimal | None = None
         self._locates = False
 
@@ -83,11 +81,12 @@ class IbkrOrderBook(IbkrMarket):
 
     def next_order_id(self, client_id: int) -> int:
         """The id that a client may use next."""
-        return self._order_ids.get(client_id, 0) + 1
+        return self.state.order_ids.get(client_id, 0) + 1
 
     def reset_order_ids(self) -> None:
         """Let every client begin again with 1, as after a reset in TWS: ids come twice, permIds do not."""
-        self._order_ids.clear()
+        with self._change():
+            self.state = replace(self.state, order_ids={})
 
     def find(self, wanted: Wanted) -> list[Stock]:
         """The contracts that a description fits."""
@@ -126,6 +125,8 @@ class IbkrOrderBook(IbkrMarket):
                 margins = margins_of(self.state, self.rates, order, fee)
                 self._say(client_id, messages.open_order(replace(order, status="PreSubmitted"), margins))
                 return
+            if asked.preset:
+                self._say(client_id, messages.preset_notice(asked.order_id))
             self._accept(order)
 
     def place_partly(self, client_id: int, asked: Asked, units: Decimal) -> None:
@@ -209,10 +210,8 @@ class IbkrOrderBook(IbkrMarket):
         return None
 
     def _made(self, client_id: int, asked: Asked, stock: Stock) -> Order:
-        self._order_ids[client_id] = max(asked.order_id, self._order_ids.get(client_id, 0))
-        perm_id = 0
-        if not asked.what_if:
-            perm_id, self._perm_ids = self._perm_ids, self._perm_ids + 1
+        self._use_order_id(client_id, asked.order_id)
+        perm_id = 0 if asked.what_if else FIRST_PERM_ID + self._number()
         return Order(
             asked.order_id,
             client_id,
@@ -236,6 +235,10 @@ class IbkrOrderBook(IbkrMarket):
             received_at=self.now,
             expires_at=expiry(asked.tif, self.now),
         )
+
+    def _use_order_id(self, client_id: int, order_id: int) -> None:
+        newest = max(order_id, self.state.order_ids.get(client_id, 0))
+        self.state = replace(self.state, order_ids={**self.state.order_ids, client_id: newest})
 
     def _group(self, client_id: int, asked: Asked) -> str:
         """Children of one parent are one OCA group, named after it where they say none."""

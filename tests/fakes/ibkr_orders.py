@@ -70,6 +70,7 @@ class Asked:
     outside_hours: bool
     oca_type: int
     what_if: bool
+    preset: bool
 
 
 def read_order(fields: list[str]) -> Asked:
@@ -137,6 +138,7 @@ def read_order(fields: list[str]) -> Asked:
         outside_hours,
         oca_type or 3,
         what_if,
+        preset=not tif,
     )
 
 

@@ -18,6 +18,7 @@ from tests.fakes.ibkr_exchange import IbkrExchange
 from tests.fakes.ibkr_faults import Delay, Error, Fault, Partial, Scripted, retold, told_state
 from tests.fakes.ibkr_line import Line
 from tests.fakes.ibkr_orders import Rejection, read_order
+from tests.fakes.ibkr_state import State
 from tests.fakes.ibkr_wire import (
     REQUESTS,
     SERVER_VERSION,
@@ -78,6 +79,7 @@ class IbkrServer(IbkrExchange):
         self.read_only = False
         self._faults: dict[str, list[Scripted | None]] = defaultdict(list)
         self._always: dict[str, Scripted] = {}
+        self._lagging: dict[str, State] = {}
         self._now_spoiling: Scripted | None = None
         self._lines: dict[int, Line] = {}
         self._all_lines: set[Line] = set()
@@ -99,11 +101,16 @@ class IbkrServer(IbkrExchange):
         assert request in REQUESTS.values() or request == "handshake", f"{request} is no request"
         self._always[request] = fault
 
+    def lag(self, *requests: str, state: State | None = None) -> None:
+        """These requests go on telling how things stood in a state (default: as now), until `heal`."""
+        self._lagging |= dict.fromkeys(requests, state or self.state)
+
     def heal(self) -> None:
         """From now on every answer is good."""
         with self.lock:
             self._faults.clear()
             self._always.clear()
+            self._lagging.clear()
             self.commission_reports.clear()
 
     def __enter__(self) -> Self:
@@ -255,7 +262,7 @@ class IbkrServer(IbkrExchange):
         if isinstance(fault, Delay):
             time.sleep(fault.seconds)
         if fault is Fault.DROP_BEFORE:
-            line.drop(hard=True)
+            line.drop()
         elif fault is Fault.SILENT_BEFORE:
             return
         elif name in ("placeOrder", "cancelOrder", "reqGlobalCancel"):
@@ -272,7 +279,7 @@ class IbkrServer(IbkrExchange):
                     raise Rejection(fault.code, fault.text)
                 if name not in answers.ANSWERS:
                     raise Rejection(320, f"Error reading request: {name} is not known here")
-                state = told_state(fault, self.state, self.before)
+                state = self._lagging.get(name) or told_state(fault, self.state, self.before)
                 told = answers.ANSWERS[name](self, state, line.client_id, fields)
                 self._subscribe(line, name, fields)
             except (Rejection, Unreadable) as refusal:
@@ -296,7 +303,7 @@ class IbkrServer(IbkrExchange):
             finally:
                 self._now_spoiling = None
         if fault in (Fault.DROP_AFTER, Fault.TRUNCATED):
-            line.drop(hard=True)
+            line.drop()
 
     def _order(self, line: Line, name: str, fields: list[str], fault: Scripted | None) -> None:
         assert line.client_id is not None
@@ -317,10 +324,10 @@ class IbkrServer(IbkrExchange):
                 self.cancel_all()
         except (Rejection, Unreadable) as refusal:
             rejection = refusal if isinstance(refusal, Rejection) else Rejection(320, str(refusal))
-            if rejection.kept:
-                self.keep_rejected(line.client_id, read_order(fields), rejection)
             if fault not in (Fault.SILENT_AFTER, Fault.DROP_AFTER):
                 line.say(messages.error(order_id, rejection.code, str(rejection)))
+            if rejection.kept:
+                self.keep_rejected(line.client_id, read_order(fields), rejection)
 
     def _place(self, client_id: int, fields: list[str], fault: Scripted | None) -> None:
         asked = read_order(fields)

@@ -129,10 +129,23 @@ class Position:
 
 
 @dataclass(frozen=True)
+class CashMove:
+    """Cash that no order moved, by the type that a Flex statement gives it."""
+
+    number: int
+    at: datetime
+    kind: str
+    amount: Decimal
+    symbol: str
+    words: str
+
+
+@dataclass(frozen=True)
 class State:
     """Everything that is known at one moment; its mappings are replaced, never changed.
 
-    `orders` are by permId, in the order in which they came; `prices` and `positions` by IBKR's symbol.
+    `orders` are by permId, in the order in which they came; `prices` and `positions` by IBKR's symbol;
+    `order_ids` the last one of each client. `made` counts orders and executions, for ids of new ones.
     """
 
     now: datetime
@@ -141,6 +154,9 @@ class State:
     positions: Mapping[str, Position] = field(default_factory=dict)
     orders: Mapping[int, Order] = field(default_factory=dict)
     executions: tuple[Execution, ...] = ()
+    cash_moves: tuple[CashMove, ...] = ()
+    order_ids: Mapping[int, int] = field(default_factory=dict)
+    made: int = 0
 
     def with_order(self, order: Order) -> State:
         return replace(self, orders={**self.orders, order.perm_id: order})

@@ -28,7 +28,7 @@ def test_a_restored_book_lives_on_as_if_it_had_never_been_restored(desk: Restore
     if rebuilt is not None:
         ago = {TWO_AGO: 2, YESTERDAY: 1}.get(story.backup)
         again = [] if ago is None else [session(LOST + 1 - one) for one in range(ago, 0, -1)]
-        assert [one for one in rebuilt.sessions if one < session(LOST)] == again[:-1]
+        assert [as_of.date() for as_of in rebuilt.decisions if as_of.date() < session(LOST)] == again[:-1]
         assert rebuilt.nobodys == rebuilt.others == ()
         sales = [one for one in rebuilt.orders if f"-{session(LOST):%y%m%d}-" in one]
         assert len(sales) == {TWO_AGO: 2, YESTERDAY: 2}.get(story.backup, "middle" in story.backup)

@@ -299,4 +299,4 @@ def test_a_restored_book_is_rebuilt_from_its_real_account_and_its_paper_account_
     traded = {one["symbol"].replace("/", "-") for one in fake.orders if one["status"] == "filled"}
     assert filled == {**dict.fromkeys(traded, "main"), ON_PAPER: OTHER}
     again = json.loads(nightdesk("rebuild-from-broker", desk.book, "--json").stdout)
-    assert (again["sessions"], again["orders"], again["to_run"]) == ([], [], None)
+    assert (again["decisions"], again["orders"], again["to_run"]) == ([], [], None)

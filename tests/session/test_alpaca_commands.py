@@ -90,14 +90,14 @@ def test_a_restored_book_is_rebuilt_by_a_command(desk: AlpacaDesk, fake: FakeAlp
     desk.rows("UPDATE nightdesk.orders SET status = 'planned', attempts = 0 RETURNING 1")
     desk.rows("UPDATE nightdesk.runs SET status = 'open', closed_at = NULL RETURNING 1")
     said = nightdesk("rebuild-from-broker", desk.book, "--feed", desk.feed).stdout
-    assert f"small: 1 sessions run again, {len(fake.orders)} orders made again" in said
+    assert f"small: 1 decisions run again, {len(fake.orders)} orders made again" in said
     assert said.count(": as it is at the broker") == len(fake.orders)
     assert f"next: nightdesk run small --session {session(1)}" in said
     desk.price_coins(1)
     desk.run(1)
     assert desk.rows("SELECT item FROM nightdesk.reconciliations") == []
     again = json.loads(nightdesk("rebuild-from-broker", desk.book, "--json").stdout)
-    assert (again["sessions"], again["orders"], again["to_run"]) == ([], [], None)
+    assert (again["decisions"], again["orders"], again["to_run"]) == ([], [], None)
 
 
 def test_a_book_whose_file_is_broken_can_be_stopped(desk: AlpacaDesk, fake: FakeAlpaca) -> None:

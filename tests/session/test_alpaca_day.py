@@ -420,7 +420,7 @@ def test_a_crash_in_the_middle_of_the_day_is_recovered_and_the_run_goes_on(
         found = recover(context)
     assert [step for _, step in found.cut_off] == ["submit"]
     assert "submitted" in found.collected.moved.values() or found.collected.executions
-    assert found.to_run == (session(0),)
+    assert found.to_run == (get_calendar().close_at(session(0)),)
     desk.run(0)
     seconds = time.monotonic() - began
     assert seconds < 60

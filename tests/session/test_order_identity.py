@@ -174,7 +174,7 @@ def test_an_order_of_which_nothing_can_be_read_is_disowned_by_a_person(desk: Alp
         for (one,) in names:
             done = resolve(context, str(one), reason="the broker's support says so", who="ann", disowned=True)
             assert (done.status, done.attempts) == ("rejected", 0)
-        assert recover(context).to_run == (session(0),)
+        assert recover(context).to_run == (get_calendar().close_at(session(0)),)
     desk.run_steps(0, "submit", "close")
     assert order(desk, name) == ("rejected", quantity, 0, 0)
 

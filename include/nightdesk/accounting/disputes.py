@@ -147,9 +147,9 @@ def _contradicted(
 def _refused(
     ours: LedgerSnapshot, repairs: Sequence[Repair], held: Mapping[str, Decimal]
 ) -> Iterator[Dispute]:
-    """By the refused executions of the session: the positions were compared since the earlier ones."""
+    """By the refused executions of the decision: the positions were compared since the earlier ones."""
     for one in repairs:
-        if isinstance(one, RefuseFill) and one.fill.session >= ours.session:
+        if isinstance(one, RefuseFill) and not ours.is_late(one.fill.session, one.fill.executed_at):
             fill, ledger = one.fill, held.get(one.fill.symbol, ZERO)
             reason = f"execution {fill.execution_id} was refused: {one.reason}"
             yield Dispute(fill.symbol, ledger, ledger + fill.signed_quantity, reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -65,16 +65,19 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
     -------
     tuple of Repair
         Fills and movements first, in the order in which they are to be booked; a second plan over the two
-        sides after them has none. What the broker tells of later sessions is left for those to book, and
-        counted where the two sides are compared.
+        sides after them has none. What later decisions settle is left for those to book, and counted where
+        the two sides are compared.
     """
     told, moved = _executions(broker, ours), _movements(broker, ours)
-    due: list[Repair] = [one for one in told if one.fill.session <= ours.session]
-    due += [one for one in moved if one.movement.session <= ours.session]
-    later: list[Repair] = [
-        one for one in told if isinstance(one, BookFill) and one.fill.session > ours.session
-    ]
-    later += [one for one in moved if one.movement.session > ours.session]
+    due: list[Repair] = []
+    later: list[Repair] = []
+    for fill in told:
+        if ours.is_due(fill.fill.session, fill.fill.executed_at):
+            due.append(fill)
+        elif isinstance(fill, BookFill):
+            later.append(fill)
+    for one in moved:
+        (due if ours.is_due(one.movement.session, one.movement.moved_at) else later).append(one)
     due += _order_repairs(broker, ours, due, later)
     settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
     return (*due, *_differences(broker, settled, ours, tolerance))
@@ -90,13 +93,18 @@ def is_awaited(sent: SentOrder, session: date) -> bool:
     return session - sent.order.session <= AWAITED
 
 
+def _when(fill: Fill, ours: LedgerSnapshot) -> tuple[date, datetime]:
+    """Its session and the decision that settles it."""
+    return fill.session, ours.schedule.settling_of(fill.session, fill.executed_at)
+
+
 def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill | RefuseFill]:
     """Each execution that is not booked yet, once, and none beyond what its order asked for.
 
     In which order, and how often, the broker tells of them makes no difference.
     """
     versions: dict[str, dict[BookFill | RefuseFill, None]] = {}
-    for fill in sorted(broker.fills, key=lambda one: (one.session, one.execution_id, str(one))):
+    for fill in sorted(broker.fills, key=lambda one: (*_when(one, ours), one.execution_id, str(one))):
         judged = _judge(fill, ours)
         if judged is not None:
             versions.setdefault(fill.execution_id, {})[judged] = None
@@ -115,7 +123,7 @@ def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill |
                 one = RefuseFill(one.fill, f"with it {total} of {order.quantity} would be filled")
             else:
                 filled[name] = total
-                if one.fill.session < ours.session:  # told late: the session that it belongs to is closed
+                if one.fill.session < ours.session:  # told late: the session that it belongs to is over
                     one = BookFill(replace(one.fill, session=ours.session))
         out.append(one)
     return out

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from nightdesk.accounting.booking import fill_entries, on_margin
@@ -14,6 +15,7 @@ from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, EntryKind, Ledger, 
 from nightdesk.core.account_terms import MAIN
 from nightdesk.core.contracts import Contract
 from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, apportion, to_cents, to_price
+from nightdesk.core.schedule import Schedule
 from nightdesk.orders.broker_account import Movement
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
@@ -47,12 +49,14 @@ class LedgerSnapshot:
 
     Attributes
     ----------
-    session : date
-        The session.
+    as_of : datetime
+        The decision that settles, UTC.
+    schedule : Schedule
+        The book's decisions.
     ledger : Ledger
         After the corporate actions of the session, before its fills.
     orders : mapping of client order id to SentOrder
-        Those that were open when the session began.
+        Those that were open when the decision before was done.
     prices : mapping of symbol to Decimal
         What a fill is measured against, and an unexplained unit is valued at: the session's open, else the
         newest close; raw dollars.
@@ -61,7 +65,7 @@ class LedgerSnapshot:
     heir : str
         The strategy to which units belong that nobody holds yet.
     booked : mapping of execution id to Fill
-        Executions that earlier sessions have booked, as far back as a broker tells of.
+        Executions that earlier decisions have booked, as far back as a broker tells of.
     moved : frozenset of str
         Movements that they have booked.
     owed : tuple of Entry
@@ -75,7 +79,8 @@ class LedgerSnapshot:
         The account of the book that it is of.
     """
 
-    session: date
+    as_of: datetime
+    schedule: Schedule
     ledger: Ledger
     orders: Mapping[str, SentOrder]
     prices: Mapping[str, Decimal]
@@ -87,6 +92,21 @@ class LedgerSnapshot:
     contracts: Mapping[str, Contract] = NO_CONTRACTS
     at_close: Callable[[Ledger], Ledger] = _unchanged
     account: str = MAIN
+
+    @cached_property
+    def session(self) -> date:
+        """The session that the decision lies in: what is booked is dated by it."""
+        return self.schedule.session_of(self.as_of)
+
+    def is_due(self, session: date, at: datetime | None) -> bool:
+        """Whether what happened at an instant of a session is settled by this decision, or was to be by an
+        earlier one; see `Schedule.settling_of`.
+        """
+        return self.schedule.settling_of(session, at) <= self.as_of
+
+    def is_late(self, session: date, at: datetime | None) -> bool:
+        """Whether an earlier decision was to settle it."""
+        return self.schedule.settling_of(session, at) < self.as_of
 
 
 @dataclass(frozen=True)
@@ -196,10 +216,16 @@ def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Ent
             case BookMovement(movement):
                 made = movement_entries(movement, ledger, ours)
             case Difference(tolerated=True):
-                reference = f"tolerated-{one.item}-{ours.session}"
+                reference = f"tolerated-{one.item}-{_moment(ours)}"
                 made = adjustment_entries(one.item, one.amount, ledger, ours, reference)
         ledger, entries = ledger.apply(made), [*entries, *made]
     return tuple(entries)
+
+
+def _moment(ours: LedgerSnapshot) -> str:
+    """The session, with the instant where a session has several decisions: none books under another's key."""
+    within = ours.schedule.kind != "daily"
+    return f"{ours.session}T{ours.as_of:%H%M}" if within else f"{ours.session}"
 
 
 def movement_entries(movement: Movement, ledger: Ledger, ours: LedgerSnapshot) -> tuple[Entry, ...]:

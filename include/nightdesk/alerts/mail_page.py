@@ -255,7 +255,8 @@ def _tick(value: float, label: Callable[[float], str]) -> str:
 
 def _held_words(line: HoldingLine) -> str:
     """How much of a symbol is held, at which price, and since when."""
-    words = f"{figures.quantity(line.quantity)} at {figures.price(line.price)}"
+    short = "short " if line.quantity < 0 else ""
+    words = f"{short}{figures.quantity(abs(line.quantity))} at {figures.price(line.price)}"
     if line.average_cost is not None:
         words += f", cost {figures.price(round(line.average_cost, 2))}"
     oldest = line.oldest

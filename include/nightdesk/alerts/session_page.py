@@ -1,7 +1,7 @@
-"""The report of one session: a self-contained HTML page.
+"""The report of one session, of an hourly book that of a session up to one of its decisions: an HTML page.
 
-The page needs no network: its style is inline and its pictures are SVG. It says nothing but the facts and
-reads no clock, so the same facts give the same bytes.
+It is self-contained and needs no network: its style is inline and its pictures are SVG. It says nothing but
+the facts and reads no clock, so the same facts give the same bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from nightdesk.alerts.chart import draw_line
 from nightdesk.alerts.concerns import FINDINGS, Concern
 from nightdesk.alerts.factor_table import FactorTable
 from nightdesk.alerts.figure_table import FigureTable
-from nightdesk.alerts.page_templates import templates
+from nightdesk.alerts.margin_use import MarginUse
+from nightdesk.alerts.page_templates import counted, templates
 from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.result_lines import ResultsSection
 from nightdesk.alerts.risk_lines import RiskSection
@@ -35,7 +36,7 @@ class NavPoint:
 
 @dataclass(frozen=True)
 class FillLine:
-    """One execution booked in the session.
+    """One execution booked in the session so far.
 
     `price` is dollars a unit, `commission` dollars, `reason` that of the decision behind it. `account` is
     empty in a book of one account.
@@ -52,9 +53,9 @@ class FillLine:
 
 @dataclass(frozen=True)
 class OrderLine:
-    """One order decided at the session's close, for the next open.
+    """One order of the decision, for the next open or hour.
 
-    `reference_price` is the close it was sized at and `limit_price` its worst price (None without one), in
+    `reference_price` is the price it was sized at and `limit_price` its worst price (None without one), in
     dollars a unit; the weights are shares of NAV. `account` is empty in a book of one account.
     """
 
@@ -136,18 +137,24 @@ class SourceLine:
 
 @dataclass(frozen=True)
 class SessionReport:
-    """All that the report of a session says.
+    """All that the report of a session says, of an hourly book up to a decision.
 
     Attributes
     ----------
     title : str
         The book's title with its name.
+    name : str
+        The decision in people's words: the session, of an hourly book with the exchange's clock.
     as_of, known_by : datetime
-        The session's close, and the instant up to which the decision used what was known; timezone-aware UTC.
+        The decision, and the instant up to which it used what was known; timezone-aware UTC.
+    hourly, closes : bool
+        Whether the book decides by the hour, and whether the decision is the last of its session.
     nav, cash, positions_value : Decimal
-        Dollars, at the mark of the session's close; NAV is the sum of the other two.
+        Dollars, at the mark of the decision; NAV is the sum of the other two.
     previous_nav : Decimal or None
-        NAV of the session before; None at inception.
+        NAV at the close of the session before; None in the first session.
+    margin : MarginUse or None
+        None of a cash account.
     drawdown, gross, net : float
         Shares: 1 - NAV / highest NAV ever; absolute and signed exposure over NAV.
     drawdown_since_reset : float or None
@@ -167,7 +174,7 @@ class SessionReport:
         The book's benchmark, and its return over the sessions of `history`, dividends included; NaN where
         that is not known.
     earnings : tuple of StrategyDay
-        The profit of the day by strategy, and what no strategy moved.
+        The profit of the day so far by strategy, and what no strategy moved.
     results : ResultsSection or None
         Since the book's inception; None in its first session.
     slippage : Slippage
@@ -215,6 +222,10 @@ class SessionReport:
     vix: float | None
     sample: bool
     history: tuple[NavPoint, ...]
+    name: str = ""
+    hourly: bool = False
+    closes: bool = True
+    margin: MarginUse | None = None
     positions: tuple[PositionLine, ...] = ()
     fills: tuple[FillLine, ...] = ()
     slippage: Slippage = field(default_factory=Slippage)
@@ -246,13 +257,18 @@ class SessionReport:
     zone: str = "America/New_York"
 
     @property
+    def market_met(self) -> str:
+        """When the orders of the decision meet the market."""
+        return "the next open" if self.closes else "the next hour"
+
+    @property
     def profit(self) -> Decimal | None:
-        """Dollars gained since the session before; None at inception."""
+        """Dollars gained since the close of the session before; None in the first session."""
         return None if self.previous_nav is None else self.nav - self.previous_nav
 
     @property
     def day_return(self) -> Decimal | None:
-        """`profit` as a share of the NAV before; None at inception."""
+        """`profit` as a share of the NAV before; None in the first session."""
         if self.previous_nav is None or self.profit is None or self.previous_nav == 0:
             return None
         return self.profit / self.previous_nav
@@ -342,9 +358,10 @@ def headline(report: SessionReport) -> str:
 
 
 def _result(report: SessionReport) -> str:
-    orders = f"{len(report.orders)} order{'' if len(report.orders) == 1 else 's'} for the next open"
+    orders = f"{counted(len(report.orders), 'order')} for {report.market_met}"
     if report.profit is None:
-        return f"Begins with {figures.money(report.nav)}; {orders}."
+        begins = "First session:" if report.hourly else "Begins with"
+        return f"{begins} {figures.money(report.nav)}; {orders}."
     word = {"gain": "Up", "loss": "Down", "flat": "Unchanged"}[figures.tone(report.profit)]
     change = "" if word == "Unchanged" else f" {figures.money(abs(report.profit))}"
     share = figures.percent(report.day_return, signed=True)

@@ -61,6 +61,9 @@ class Capabilities:
     fractions : frozenset of asset class
         Classes of which parts of a unit are traded.
     shorts, options : bool
+    tells_today_alone : bool
+        Whether executions of earlier days cannot be asked for: then they are collected on their day, also
+        where no order of ours is at work.
     """
 
     order_types: frozenset[OrderType]
@@ -68,6 +71,7 @@ class Capabilities:
     fractions: frozenset[AssetClass] = frozenset()
     shorts: bool = False
     options: bool = False
+    tells_today_alone: bool = False
 
     def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
         """Why this kind of broker cannot trade an order; None when it can."""

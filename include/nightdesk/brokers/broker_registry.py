@@ -53,8 +53,8 @@ def make(book: Book, conn: Connection, environ: Mapping[str, str] | None = None)
     Raises
     ------
     Refused
-        When there is no such kind of broker, its credentials are missing, the account holds real money and is
-        not named as such, or the book decides within a session and the account is a real one.
+        When there is no such kind of broker, its credentials are missing, or the account holds real money and
+        is not named as such.
     """
     return _kind(book.own_entry.kind).open(book, conn, os.environ if environ is None else environ)
 
@@ -106,11 +106,10 @@ def register[B: OpenedBySecrets](cls: type[B]) -> type[B]:
     """Make a broker known under its `kind`; for use as a decorator.
 
     Its class has a classmethod `open`, of the book and the environment. An account with real money that book
-    and environment do not both name is refused before that is called, and so is an hourly book.
+    and environment do not both name is refused before that is called.
     """
 
     def opened(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
-        _refuse_hours(book)
         refuse_unintended_live(book.own_entry, environ)
         return cls.open(book, environ)
 
@@ -135,7 +134,6 @@ def _describe_paper() -> Capabilities:
 def _open_alpaca(book: Book, conn: Connection | None, environ: Mapping[str, str]) -> Broker:
     from nightdesk.brokers.alpaca import AlpacaBroker
 
-    _refuse_hours(book)
     refuse_unintended_live(book.own_entry, environ)
     return AlpacaBroker(book, credentials_of(book.own_entry, environ))
 
@@ -146,19 +144,9 @@ def _open_ibkr(book: Book, conn: Connection | None, environ: Mapping[str, str]) 
     from nightdesk.brokers.ibkr_contract_store import ContractsInStore
     from nightdesk.brokers.ibkr_contracts import IbkrNames
 
-    _refuse_hours(book)
     refuse_unintended_live(book.own_entry, environ)
     kept = None if conn is None else ContractsInStore(conn, book.name, IbkrNames(book.universe))
     return IbkrBroker(book, *account_at_ibkr(book.own_entry, environ), contracts=kept)
-
-
-def _refuse_hours(book: Book) -> None:
-    """Refuse a book that decides within a session: what a real broker tells is kept by its session."""
-    if book.schedule.rhythm != "daily":
-        raise Refused(
-            f"book {book.name} decides each hour, and what {book.own_entry.kind} tells of executions is kept "
-            "by session: give it a paper account (broker.kind: paper), or let it decide daily"
-        )
 
 
 def _describe_alpaca() -> Capabilities:

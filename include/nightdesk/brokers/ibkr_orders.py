@@ -50,6 +50,7 @@ CAPABILITIES = IbkrCapabilities(
     order_types=frozenset({"market", "limit", "stop", "bracket"}),
     times_in_force={"equity": _STOCK, "etf": _STOCK},
     shorts=True,
+    tells_today_alone=True,
 )
 
 

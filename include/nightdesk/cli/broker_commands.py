@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,9 @@ from nightdesk.cli.output import show
 if TYPE_CHECKING:
     from nightdesk.operations.rebuild import Rebuilt
     from nightdesk.operations.recover import Recovered
+
+#: How a command is told of a decision.
+OptionOf = Callable[[datetime], str]
 
 OneBook = Annotated[
     str | None,
@@ -43,24 +48,24 @@ def recover(book: OneBook = None, json: Json = False) -> None:
     with database() as conn:
         for name in [one.book for one in started_books(conn)] if book is None else [book]:
             with open_standing(name, conn=conn) as context:
-                done.append(recover_book(context))
+                done.append((recover_book(context), context.schedule.option_of))
     show(
-        {"recovered": [asdict(one) for one in done]},
+        {"recovered": [asdict(one) for one, _ in done]},
         as_json=json,
-        text=lambda: [line for one in done for line in _told(one)],
+        text=lambda: [line for one, option_of in done for line in _told(one, option_of)],
     )
 
 
-def _told(done: Recovered) -> list[str]:
+def _told(done: Recovered, option_of: OptionOf) -> list[str]:
     """A recovery in lines for people."""
     seconds = (done.ended_at - done.began_at).total_seconds()
     found = [
         *(f"  {session} {step}: cut off" for session, step in done.cut_off),
         *(f"  {name}: {status}" for name, status in done.collected.moved.items()),
-        *(f"  {name}: cancelled, its session is over" for name in done.cancelled),
+        *(f"  {name}: cancelled, its time is over" for name in done.collected.overdue),
         *(f"  {name}: expired, it never reached the broker" for name in done.expired),
     ]
-    to_run = [f"  next: nightdesk run {done.book} --session {session}" for session in done.to_run]
+    to_run = [f"  next: nightdesk run {done.book} {option_of(as_of)}" for as_of in done.to_run]
     return [
         f"{done.book}: recovered in {seconds:.1f} s" + ("" if found else ", nothing was cut off"),
         *found,
@@ -72,7 +77,7 @@ def _told(done: Recovered) -> list[str]:
 def rebuild_from_broker(book: BookName, feed: FeedName = None, json: Json = False) -> None:
     """Make a book's lost orders and fills again, after its database was restored from a backup.
 
-    Runs the sessions that are missing, in order; which orders they sent, and what became of them, the broker
+    Runs the decisions that are missing, in order; which orders they sent, and what became of them, the broker
     says. Nothing is sent.
     """
     from nightdesk.operations.rebuild import rebuild
@@ -80,15 +85,15 @@ def rebuild_from_broker(book: BookName, feed: FeedName = None, json: Json = Fals
 
     progress = print if not json else lambda words: None
     with database() as conn, open_standing(book, conn=conn, feed=feed) as context:
-        done = rebuild(context, progress)
-    show(asdict(done), as_json=json, text=lambda: _rebuilt(done))
+        done, option_of = rebuild(context, progress), context.schedule.option_of
+    show(asdict(done), as_json=json, text=lambda: _rebuilt(done, option_of))
 
 
-def _rebuilt(done: Rebuilt) -> list[str]:
+def _rebuilt(done: Rebuilt, option_of: OptionOf) -> list[str]:
     """A rebuild in lines for people."""
-    following = "" if done.to_run is None else f"next: nightdesk run {done.book} --session {done.to_run}"
+    following = "" if done.to_run is None else f"next: nightdesk run {done.book} {option_of(done.to_run)}"
     return [
-        f"{done.book}: {len(done.sessions)} sessions run again, {len(done.orders)} orders made again",
+        f"{done.book}: {len(done.decisions)} decisions run again, {len(done.orders)} orders made again",
         *(f"  {name}: as it is at the broker" for name in done.orders),
         *(
             f"  {name}: NOBODY'S, no strategy can be told behind it: settling tells what it executed as a "

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from nightdesk.alerts.margin_use import MarginUse
 from nightdesk.cockpit.charts import ChartBand, LineChart, Series
 from nightdesk.risk.moves import in_short
 from nightdesk.store.cockpit_book_rows import BookPoint, book_history
@@ -28,7 +29,7 @@ class BookFigures:
 
     Attributes
     ----------
-    nav : Decimal
+    nav, cash : Decimal
         Dollars.
     profit : Decimal or None
         Since the session before, dollars; None in the first one. `day_return` is its share of that NAV.
@@ -42,6 +43,8 @@ class BookFigures:
         The drawdown level, and in `level_words` what that means; None for a book without levels.
     gross, net : float
         Exposure, shares of NAV.
+    margin : MarginUse or None
+        None of a cash account.
     heat : Distance or None
         What is in positions beside what the regime allows; None where no rule says.
     var, var_dollars : float
@@ -49,6 +52,7 @@ class BookFigures:
     """
 
     nav: Decimal
+    cash: Decimal
     profit: Decimal | None
     day_return: float | None
     since: date
@@ -61,6 +65,7 @@ class BookFigures:
     level_words: str
     gross: float
     net: float
+    margin: MarginUse | None
     heat: Distance | None
     var: float
     var_dollars: float
@@ -84,6 +89,7 @@ def book_figures(
     var = math.nan if report is None else report.tail.historical.var
     return BookFigures(
         nav=now.nav,
+        cash=now.cash,
         profit=None if before is None else now.nav - before.nav,
         day_return=None if before is None or not before.nav else float(now.nav / before.nav - 1),
         since=known.record.inception,
@@ -96,6 +102,7 @@ def book_figures(
         level_words=_level_words(state) if leveled and state is not None else "",
         gross=now.gross,
         net=now.net,
+        margin=None if known.book is None else MarginUse.of(known.book.margin, now.nav, now.gross, now.net),
         heat=None
         if report is None
         else next((one for one in report.distances if one.rule in ("heat", "stop_heat")), None),

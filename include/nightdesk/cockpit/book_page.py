@@ -91,6 +91,11 @@ class BookView:
         return self.known.book is not None and len(self.known.book.account_names) > 1
 
     @property
+    def borrows(self) -> bool:
+        """Whether shorts or debts have cost or brought anything, so that the results tell it."""
+        return any(one.borrow or one.interest or one.fees for one in self.strategies)
+
+    @property
     def bundles(self) -> bool:
         """Whether a position is a leg of a bundle."""
         return any(one.bundle for one in self.positions)

@@ -11,7 +11,7 @@ from operator import add
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from nightdesk.cockpit.known_book import known_book
+from nightdesk.cockpit.known_book import KnownBook, known_book
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen, how_many
 from nightdesk.core.errors import Refused
 from nightdesk.store.cockpit_order_rows import (
@@ -53,6 +53,8 @@ class OrderEntry:
         Whether the session was decided long after its close, as a backfill does.
     trace : str
         Address of the whole story of its symbol in the decision.
+    decided : str
+        The decision in people's words.
     """
 
     order: DiaryOrder
@@ -60,6 +62,7 @@ class OrderEntry:
     prices: tuple[tuple[str, object], ...]
     late: bool
     trace: str
+    decided: str
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class OrdersView:
         What the list is narrowed to; empty for all.
     older, newest : str
         Addresses of the next page and of the first; empty where there is none.
+    hourly : bool
+        Whether the book decides by the hour, so that orders meet another price than the open.
     has_model : bool
         Whether the book's costs are known, which its file states.
     is_started : bool
@@ -103,6 +108,7 @@ class OrdersView:
     before: str
     older: str
     newest: str
+    hourly: bool
     has_model: bool
     is_started: bool
 
@@ -137,7 +143,7 @@ def orders_view(
     months = () if span is None else diary_sums(screen.conn, book, model, span)
     asked = {"symbol": symbol, "state": state, "sessions": sessions}
     return OrdersView(
-        entries=tuple(_entry(screen, book, one) for one in shown),
+        entries=tuple(_entry(screen, known, one) for one in shown),
         span=span,
         months=months,
         strategies=_by_strategy(months),
@@ -151,6 +157,7 @@ def orders_view(
         if len(found) > len(shown)
         else "",
         newest=screen.address("books", book, "orders", **asked),
+        hourly=known.schedule is not None and known.schedule.kind == "hourly",
         has_model=known.book is not None,
         is_started=known.record is not None,
     )
@@ -167,7 +174,7 @@ def orders(
     return screen.render("orders.html.j2", view, title=f"Orders of {book}", book=book, tab="orders")
 
 
-def _entry(screen: Screen, book: str, order: DiaryOrder) -> OrderEntry:
+def _entry(screen: Screen, known: KnownBook, order: DiaryOrder) -> OrderEntry:
     after = order.sent_after
     prices = (("limit", order.limit_price), ("stop", order.stop_price), ("target", order.target_price))
     return OrderEntry(
@@ -175,7 +182,8 @@ def _entry(screen: Screen, book: str, order: DiaryOrder) -> OrderEntry:
         tone=TONES.get(order.status, "soft"),
         prices=tuple((name, value) for name, value in prices if value is not None),
         late=after is not None and after > timedelta(days=1),
-        trace=screen.address("books", book, "trace", order.symbol, as_of=order.as_of.isoformat()),
+        trace=screen.address("books", known.name, "trace", order.symbol, as_of=order.as_of.isoformat()),
+        decided=known.name_of(order.as_of),
     )
 
 

@@ -186,7 +186,7 @@ def _lights(screen: Screen, book: str, against: Sequence[Concern], behind: int) 
             worst = min(found, key=lambda one: one.state.rank).state
             tone, words = worst.colour, str(worst)
         elif about == "Decision" and behind > 0:
-            tone, words = "warn", f"{behind} behind"
+            tone, words = "warn", f"{behind:,} behind"
         yield Light(about, tone, words, screen.address(*where.get(about, ("books", book, "risk"))))
 
 

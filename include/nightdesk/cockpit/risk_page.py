@@ -11,16 +11,19 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from nightdesk.alerts import figures
+from nightdesk.alerts.margin_use import MarginUse
 from nightdesk.alerts.risk_lines import RiskSection, pair_words
 from nightdesk.cockpit.book_figures import drawdown_chart
 from nightdesk.cockpit.known_book import KnownBook, NamedDecision, decision_of, instant_word, known_book
 from nightdesk.cockpit.screen import SESSIONS_SHOWN, AScreen, Screen, how_many
 from nightdesk.risk.moves import describe, stands
 from nightdesk.store.cockpit_book_rows import BookPoint, book_history
+from nightdesk.store.ledger_rows import read_mark
 from nightdesk.store.risk_report_rows import newest_risk_report, read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, level_changes, read_risk_state
 
 if TYPE_CHECKING:
+    from nightdesk.accounting.ledger import Mark
     from nightdesk.cockpit.charts import LineChart
     from nightdesk.risk import LevelChange
 
@@ -62,6 +65,8 @@ class RiskView:
         Its report; None where none was kept of it.
     newest_word, newest_name : str
         The newest decision before that has a report; empty where there is none, or the decision has one.
+    mark : Mark or None
+        The book at the decision; None before it was settled. `margin` is the use of a margin account.
     chart : LineChart or None
         The drawdown of the sessions up to the decision; None before the first.
     changes : tuple of LevelMove
@@ -75,6 +80,8 @@ class RiskView:
     newest_name: str
     chart: LineChart | None
     changes: tuple[LevelMove, ...]
+    mark: Mark | None = None
+    margin: MarginUse | None = None
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -134,6 +141,7 @@ def risk_view(screen: Screen, name: str, as_of: str = "", sessions: int = SESSIO
     earlier = None if section is not None else newest_risk_report(conn, name, decision.as_of)
     points = book_history(conn, name, sessions, decision.as_of)
     levels = None if known.book is None else known.book.levels
+    mark = read_mark(conn, name, decision.as_of)
     links = screen.address("books", name, "risk") + "?as_of={session}"
     return RiskView(
         known=known,
@@ -143,6 +151,10 @@ def risk_view(screen: Screen, name: str, as_of: str = "", sessions: int = SESSIO
         newest_name="" if earlier is None else known.name_of(earlier),
         chart=drawdown_chart(points, levels, links) if points else None,
         changes=_moves(screen, known, points),
+        mark=mark,
+        margin=None
+        if mark is None or known.book is None
+        else MarginUse.of(known.book.margin, mark.nav, mark.gross, mark.net),
     )
 
 

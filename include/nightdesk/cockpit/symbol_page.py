@@ -18,6 +18,7 @@ from nightdesk.cockpit.screen import AScreen, Screen, how_many
 from nightdesk.cockpit.trade_reasons import what_it_did, why_it_was_wanted
 from nightdesk.core.book import Book
 from nightdesk.core.calendar import USUAL_CALENDAR
+from nightdesk.core.schedule import schedule_of
 from nightdesk.risk import Override
 from nightdesk.store.cockpit_rows import newest_decision
 from nightdesk.store.cockpit_symbol_rows import (
@@ -52,12 +53,16 @@ _DRAWN = ("split", "symbol_change", "merger", "spin_off", "delisting")
 
 @dataclass(frozen=True)
 class TradeLine:
-    """A strategy's part in a fill: what it did to the position, why, and the address of its trace."""
+    """A strategy's part in a fill: what it did to the position, why, the address of its trace, and when.
+
+    `filled` is the session, of an hourly book with the hour that it was booked in.
+    """
 
     part: TradePart
     did: str
     why: str
     trace: str
+    filled: str
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,7 @@ def _line(screen: Screen, part: TradePart) -> TradeLine:
         did=what_it_did(part),
         why=why_it_was_wanted(part, USUAL_CALENDAR if known is None else known.calendar),
         trace=screen.address("books", part.book, "trace", part.symbol, as_of=part.decided.isoformat()),
+        filled=f"{part.session}" if known is None else schedule_of(known).name_of(part.as_of),
     )
 
 

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 
 from nightdesk.accounting.reconciliation import ENDED
-from nightdesk.brokers import Broker, BrokerOrder, OrderState
+from nightdesk.brokers import Broker, BrokerOrder, OrderState, capabilities
 from nightdesk.core.errors import Transient
 from nightdesk.core.money import ZERO
 from nightdesk.operations.kill_switch import cancel_what_it_forbids
 from nightdesk.orders.broker_account import BrokerSnapshot
+from nightdesk.orders.fills import standing
 from nightdesk.session.account_statements import fetch_when_due
 from nightdesk.session.broker_session import contact, hear
 from nightdesk.session.context import Context
 from nightdesk.session.order_identity import identified
 from nightdesk.session.submit import record_known
 from nightdesk.session.unsent_orders import tell_rejected
-from nightdesk.store.db import book_lock, transaction
+from nightdesk.store.db import book_lock, now, transaction
 from nightdesk.store.kill_switch_rows import kill_switch
 from nightdesk.store.ledger_rows import latest_marked
 from nightdesk.store.order_rows import StoredOrder, find_order, move_order, working_orders
@@ -26,20 +28,44 @@ from nightdesk.store.order_rows import StoredOrder, find_order, move_order, work
 
 @dataclass(frozen=True)
 class Collected:
-    """What was found: client order ids by what became of them, and how many executions are known of them."""
+    """What was found.
+
+    Attributes
+    ----------
+    moved : dict of str to str
+        Client order ids, each with the state that it has come to.
+    cancelled : tuple of str
+        Those that the kill switch forbids.
+    overdue : tuple of str
+        Those that were cancelled since their time is over.
+    executions : int
+        How many are known of the orders.
+    unknown_to_broker : tuple of str
+        Orders that the broker does not have.
+    untold : tuple of str
+        Orders of which the broker says that more was executed than it tells executions of.
+    pending : int
+        Executions whose commission is still to come.
+    """
 
     moved: dict[str, str] = field(default_factory=dict)
     cancelled: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
     executions: int = 0
     unknown_to_broker: tuple[str, ...] = ()
+    untold: tuple[str, ...] = ()
+    pending: int = 0
 
     def and_in(self, other: Collected) -> Collected:
         """Both together: of several accounts one after the other."""
         return Collected(
-            {**self.moved, **other.moved},
-            self.cancelled + other.cancelled,
-            self.executions + other.executions,
-            self.unknown_to_broker + other.unknown_to_broker,
+            moved={**self.moved, **other.moved},
+            cancelled=self.cancelled + other.cancelled,
+            overdue=self.overdue + other.overdue,
+            executions=self.executions + other.executions,
+            unknown_to_broker=self.unknown_to_broker + other.unknown_to_broker,
+            untold=self.untold + other.untold,
+            pending=self.pending + other.pending,
         )
 
 
@@ -48,7 +74,8 @@ def collect(context: Context) -> Collected:
     the others are asked all the same.
 
     Executions are stored as they are told, and orders brought to where they stand; the ledger moves when the
-    next decision is settled. While the kill switch is on, what it forbids is cancelled.
+    next decision is settled. While the kill switch is on, what it forbids is cancelled, and so is what still
+    works though the decision after its own is due.
 
     Raises
     ------
@@ -58,7 +85,7 @@ def collect(context: Context) -> Collected:
     with book_lock(context.conn, context.book.name, context.turn_seconds):
         orders = working_orders(context.conn, context.book.name)
         done, failed = Collected(), list[Transient]()
-        for account in real_accounts(context, orders):
+        for account in accounts_to_ask(context, orders):
             try:
                 fetch_when_due(context, account)
                 with contact(context, account) as broker:
@@ -71,6 +98,19 @@ def collect(context: Context) -> Collected:
         if failed:
             raise failed[0]
         return done
+
+
+def accounts_to_ask(context: Context, orders: Sequence[StoredOrder]) -> list[str]:
+    """The real accounts of the book that something is to be heard of: those with some of the orders, and
+    those of brokers that tell of executions on their day alone. None of a book that is on paper.
+    """
+    book, used = context.book, real_accounts(context, orders)
+    return [
+        name
+        for name in book.account_names
+        if name in used
+        or (not book.is_simulated(name) and capabilities(book.entry_of(name).kind).tells_today_alone)
+    ]
 
 
 def real_accounts(context: Context, orders: Sequence[StoredOrder]) -> list[str]:
@@ -101,6 +141,7 @@ def collect_from(
         Those that may be there and have not ended.
     """
     conn, book = context.conn, context.book.name
+    overdue = _cancel_overdue(context, broker, orders)
     orders = identified(context, orders)
     ours = [one.order.client_order_id for one in orders]
     cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
@@ -115,9 +156,37 @@ def collect_from(
             status = _bring_to(context, one, known, said, due)
             if status is not None:
                 moved[name] = status
-    lost = tuple(name for name, known in said.orders.items() if known is None)
-    told = sum(fill.client_order_id in said.orders for fill in said.fills)
-    return Collected(moved, cancelled, told, lost)
+    return Collected(
+        moved=moved,
+        cancelled=cancelled,
+        overdue=overdue,
+        executions=sum(fill.client_order_id in said.orders for fill in said.fills),
+        unknown_to_broker=tuple(name for name, known in said.orders.items() if known is None),
+        untold=tuple(
+            name for name, known in said.orders.items() if known and known.filled > _told(said, name)
+        ),
+        pending=sum(fill.commission_pending for fill in said.fills),
+    )
+
+
+def _told(said: BrokerSnapshot, name: str) -> Decimal:
+    """Units of an order in the executions that were told of it."""
+    return sum((one.quantity for one in standing(said.fills) if one.client_order_id == name), ZERO)
+
+
+def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> tuple[str, ...]:
+    """Cancel what still works at the broker though the decision after its own is due."""
+    passing = [one for one in orders if one.order.time_in_force != "gtc" and one.attempts]
+    if not any(now(context.conn) >= context.schedule.after(one.order.as_of) for one in passing):
+        return ()
+    clock, cancelled = broker.clock(), []
+    for one in passing:
+        if clock >= context.schedule.after(one.order.as_of):
+            known = broker.order_by_client_id(one.order.client_order_id)
+            if known is not None and not known.state.ended:
+                broker.cancel(one.order.client_order_id)
+                cancelled.append(one.order.client_order_id)
+    return tuple(cancelled)
 
 
 def _bring_to(
@@ -128,13 +197,13 @@ def _bring_to(
     It ends when all of its executions are told: until then a second try would not know how much is left.
     """
     name = known.client_order_id
-    fills = [fill for fill in said.fills if fill.client_order_id == name]
-    told = sum((fill.quantity for fill in fills), ZERO)
+    fills = [fill for fill in standing(said.fills) if fill.client_order_id == name]
+    told = _told(said, name)
     filled = known.filled if known.filled == told else one.filled_quantity
     working = "partially_filled" if filled else "submitted"
     status = ENDED.get(known.state, working) if known.filled == filled else working
     # The settling that books the last of them.
-    due = max((due, *(context.schedule.last_of(fill.session) for fill in fills)))
+    due = max((due, *(context.schedule.settling_of(fill.session, fill.executed_at) for fill in fills)))
     session = context.schedule.session_of(due)
     with transaction(context.conn):
         current = find_order(context.conn, name)

@@ -1,13 +1,13 @@
 """After a restore: the orders that the database lacks are made again from what the broker has of them.
 
-The sessions that were lost are run again, in order. Each decides anew, which gives the strategies' parts in
+The decisions that were lost are run again, in order. Each decides anew, which gives the strategies' parts in
 its orders; the broker says which orders left, under which ids, and what they executed. So lots, holding
 periods and taxes come out as they were. Nothing is sent.
 
 ============================================  =========================================================
 an order of this book at the broker           becomes
 ============================================  =========================================================
-that the session decides again                sent, as it was
+that the decision makes again                 sent, as it was
 that it decides in another quantity           sent as it was, the strategies' parts in proportion
 that it does not decide, of which one knows   written as it was: of the only strategy, of those who hold
 whose it is                                   what it sells, or as the try before it
@@ -15,19 +15,20 @@ that it does not decide, and nobody knows     named, and left to a person: what 
 whose it is                                   difference that `adopt` takes over
 ============================================  =========================================================
 
-An order that is decided now and is not at the broker is suppressed, since its session is past.
+An order that is decided now and is not at the broker is suppressed, since its decision is past.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 
 from nightdesk.brokers import BrokerOrder
-from nightdesk.core.calendar import as_date
+from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, apportion, exact, to_price
+from nightdesk.core.schedule import Schedule
 from nightdesk.engine import as_asked
 from nightdesk.operations.resolve import take_over
 from nightdesk.orders.netting import REBALANCE, resized
@@ -38,9 +39,9 @@ from nightdesk.orders.order import (
     earlier_client_order_id,
     read_client_order_id,
 )
-from nightdesk.session.auto_stop import next_session
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
+from nightdesk.session.gaps import first_missing
 from nightdesk.session.loading import session_market
 from nightdesk.session.steps import run_session
 from nightdesk.store.db import Connection, book_lock, now, transaction
@@ -62,24 +63,25 @@ class Rebuilt:
     ----------
     book : str
         Its name.
-    sessions : tuple of date
-        The sessions that were run again, ascending; the newest one not to its end where its open is to come.
+    decisions : tuple of datetime
+        The decisions that were run again, ascending, UTC; the newest one not to its end where its orders may
+        still leave.
     orders : tuple of str
         Client ids of the orders that the database lacked and that it has now.
     nobodys : tuple of str
         Client ids of orders of the book of which nobody knows whose they are.
     others : tuple of str
         Client ids of orders that this installation has not sent.
-    to_run : date or None
-        The session to run next.
+    to_run : datetime or None
+        The decision to run next.
     """
 
     book: str
-    sessions: tuple[date, ...]
+    decisions: tuple[datetime, ...]
     orders: tuple[str, ...]
     nobodys: tuple[str, ...]
     others: tuple[str, ...]
-    to_run: date | None
+    to_run: datetime | None
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,16 @@ class Sent:
     """An order of a book as the broker has it, and the decision behind its id."""
 
     known: BrokerOrder
-    session: date
+    as_of: datetime
     generation: int
 
 
 def rebuild(context: Context, progress: Callable[[str], None] = lambda words: None) -> Rebuilt:
     """Make the orders and fills of a restored book again from its broker.
 
-    Running it when nothing was lost runs the sessions that are missing, as `run` would, and says so. What was
-    said by people since the backup (stops, adopted figures, accepted prices) is in no account: it is to be
-    said again.
+    Running it when nothing was lost runs the decisions that are missing, as `run` would, and says so. What
+    people said since the backup (stops, adopted figures, accepted prices) is in no account: it is to be said
+    again.
 
     Parameters
     ----------
@@ -112,29 +114,30 @@ def rebuild(context: Context, progress: Callable[[str], None] = lambda words: No
     Transient
         When the broker does not answer, or another run works on the book.
     """
-    conn, book, calendar = context.conn, context.book.name, context.calendar
-    first, newest = next_session(conn, book, context.book.calendar), calendar.latest_completed(now(conn))
+    conn, schedule = context.conn, context.schedule
+    first = first_missing(conn, context.book.name, context.record.inception, schedule)
+    newest = schedule.latest_completed(now(conn))
     sent = {one.client_order_id: sent_by(context, one) for one in _at_broker(context, first)}
-    lacking: dict[date, list[Sent]] = {}
+    lacking: dict[datetime, list[Sent]] = {}
     for one in sent.values():
         if one is not None and _is_lacking(conn, one):
-            lacking.setdefault(one.session, []).append(one)
-    missing = [as_date(one) for one in calendar.between(first, newest)]
-    # What the newest session has not sent yet is sent by its own run, after its settling.
+            lacking.setdefault(one.as_of, []).append(one)
+    missing = _from_to(schedule, first, newest)
+    # What the newest decision has not sent yet is sent by its own run, after its settling.
     again = [one for one in missing if one < newest or one in lacking]
     found: dict[bool, list[str]] = {True: [], False: []}
-    for session in sorted({*lacking, *again}):
-        at = context.at(session)
-        if session in again:
-            progress(f"session {session}")
+    for as_of in sorted({*lacking, *again}):
+        at = context.at(as_of)
+        if as_of in again:
+            progress(f"{schedule.noun} {schedule.name_of(as_of)}")
             run_session(at, last="orders")
-        for one in lacking.get(session, ()):
+        for one in lacking.get(as_of, ()):
             found[_write(at, one)].append(one.known.client_order_id)
-        if session in again and session < newest:
+        if as_of in again and as_of < newest:
             run_session(at, first="submit")
     return Rebuilt(
-        book=book,
-        sessions=tuple(again),
+        book=context.book.name,
+        decisions=tuple(again),
         orders=tuple(found[True]),
         nobodys=tuple(found[False]),
         others=tuple(name for name, one in sent.items() if one is None),
@@ -142,16 +145,25 @@ def rebuild(context: Context, progress: Callable[[str], None] = lambda words: No
     )
 
 
-def _at_broker(context: Context, first: date) -> Sequence[BrokerOrder]:
-    """The orders that the real accounts received since some sessions before the first that is missing; those
-    of a simulated one are in the database, and were restored with it.
+def _from_to(schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
+    """The decisions from `first` to `last`, both included."""
+    if first > last:
+        return []
+    ends = schedule.ends[schedule.index(first) : schedule.index(last) + 1]
+    return [as_instant(one) for one in ends]
+
+
+def _at_broker(context: Context, first: datetime) -> Sequence[BrokerOrder]:
+    """The orders that the real accounts received since some sessions before the first decision that is
+    missing; those of a simulated one are in the database, and were restored with it.
     """
-    book, since = context.book, context.calendar.close_at(context.calendar.shift(first, -LATE_SESSIONS))
+    book, calendar = context.book, context.calendar
     if book.simulated:
         raise Refused(
             f"the paper account of book {book.name} is in the database and was restored "
             "with it: run the sessions that are missing"
         )
+    since = calendar.close_at(calendar.shift(context.schedule.session_of(first), -LATE_SESSIONS))
     found: list[BrokerOrder] = []
     for account in (one for one in book.account_names if not book.is_simulated(one)):
         with contact(context, account) as broker:
@@ -169,12 +181,12 @@ def sent_by(context: Context, known: BrokerOrder) -> Sent | None:
         or not context.calendar.is_session(said.session)
     ):
         return None
-    as_of = context.calendar.close_at(said.session)
-    decided = (context.book.name, as_of, known.symbol, known.side, REBALANCE)
-    for generation in range(GENERATIONS):
-        for make in (client_order_id, earlier_client_order_id):
-            if make(*decided, generation, said.mark) == known.client_order_id:
-                return Sent(known, said.session, generation)
+    for as_of in map(as_instant, context.schedule.instants(said.session, said.session)):
+        decided = (context.book.name, as_of, known.symbol, known.side, REBALANCE)
+        for generation in range(GENERATIONS):
+            for make in (client_order_id, earlier_client_order_id):
+                if make(*decided, generation, said.mark) == known.client_order_id:
+                    return Sent(known, as_of, generation)
     return None
 
 
@@ -185,7 +197,7 @@ def _is_lacking(conn: Connection, one: Sent) -> bool:
 
 
 def _write(context: Context, one: Sent) -> bool:
-    """Bring the session's order to what the broker has; False where it is not known whose it is."""
+    """Bring the decision's order to what the broker has; False where it is not known whose it is."""
     conn, name = context.conn, one.known.client_order_id
     with book_lock(conn, context.book.name, context.turn_seconds), transaction(conn):
         if find_order(conn, name) is None:
@@ -200,7 +212,7 @@ def _write(context: Context, one: Sent) -> bool:
 
 
 def _made(context: Context, one: Sent) -> Order | None:
-    """An order that the session does not decide any more, as it must have been."""
+    """An order that the decision does not make any more, as it must have been."""
     known, price = one.known, session_market(context).prices(-1).get(one.known.symbol)
     if not known.quantity > 0 or price is None or not price > 0:
         return None

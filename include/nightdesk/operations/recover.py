@@ -12,7 +12,7 @@ from nightdesk.session.broker_session import contact
 from nightdesk.session.context import Context
 from nightdesk.store.broker_rows import add_recovery, cut_off_steps
 from nightdesk.store.db import book_lock, now, transaction
-from nightdesk.store.order_rows import StoredOrder, find_order, move_order, working_orders
+from nightdesk.store.order_rows import find_order, move_order, working_orders
 from nightdesk.store.run_rows import open_decisions
 
 #: The steps that hold the book's lock while they work: whoever holds it knows that none of them runs.
@@ -35,10 +35,8 @@ class Recovered:
         What the broker said of the orders.
     expired : tuple of str
         Orders that never reached the broker and whose open has passed.
-    cancelled : tuple of str
-        Orders that still worked there though their session was over.
-    to_run : tuple of date
-        Sessions that are begun and not closed: to be run again, in this order.
+    to_run : tuple of datetime
+        Decisions that are begun and not closed, UTC: to be run again, in this order.
     """
 
     book: str
@@ -47,16 +45,15 @@ class Recovered:
     cut_off: tuple[tuple[date, str], ...]
     collected: Collected
     expired: tuple[str, ...]
-    cancelled: tuple[str, ...]
-    to_run: tuple[date, ...]
+    to_run: tuple[datetime, ...]
 
 
 def recover(context: Context) -> Recovered:
     """Bring a book back to where its runs can go on.
 
     Orders of which it is not known whether they arrived are asked about; those that still work though their
-    session is over are cancelled; executions are collected, to be booked by the next settling. Running it
-    when nothing had happened changes nothing but its record.
+    time is over are cancelled; executions are collected, to be booked by the next settling. Running it when
+    nothing had happened changes nothing but its record.
 
     Raises
     ------
@@ -72,13 +69,11 @@ def recover(context: Context) -> Recovered:
         orders = working_orders(conn, book)
         collected = Collected()
         expired: tuple[str, ...] = ()
-        cancelled: tuple[str, ...] = ()
         failed: list[Transient] = []
         for account in real_accounts(context, orders):
             mine = orders_in(account, orders)
             try:
                 with contact(context, account) as broker:
-                    cancelled += _cancel_overdue(context, broker, mine)
                     found = collect_from(context, account, broker, mine)
                     expired += _expire_lost(context, broker, found.unknown_to_broker)
                 collected = collected.and_in(found)
@@ -88,23 +83,10 @@ def recover(context: Context) -> Recovered:
                 failed.append(error)
         if failed:
             raise failed[0]
-        to_run = tuple(dict.fromkeys(map(context.schedule.session_of, open_decisions(conn, book))))
-        done = Recovered(book, began, now(conn), cut, collected, expired, cancelled, to_run)
+        to_run = tuple(open_decisions(conn, book))
+        done = Recovered(book, began, now(conn), cut, collected, expired, to_run)
         add_recovery(conn, book, began, done.ended_at, asdict(done))
     return done
-
-
-def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> tuple[str, ...]:
-    """Cancel what still works at the broker though the decision after its own is due."""
-    clock, cancelled = broker.clock(), []
-    for one in orders:
-        over = context.schedule.after(one.order.as_of)
-        if one.order.time_in_force != "gtc" and clock >= over:
-            known = broker.order_by_client_id(one.order.client_order_id)
-            if known is not None and not known.state.ended:
-                broker.cancel(one.order.client_order_id)
-                cancelled.append(one.order.client_order_id)
-    return tuple(cancelled)
 
 
 def _expire_lost(context: Context, broker: Broker, lost: tuple[str, ...]) -> tuple[str, ...]:

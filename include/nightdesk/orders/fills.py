@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -80,6 +80,22 @@ class Fill:
     def cash(self) -> Decimal:
         """Signed effect on the cash in dollars and cents, commission included."""
         return (-self.notional if self.side == "buy" else self.notional) - self.commission
+
+
+def standing(fills: Iterable[Fill]) -> tuple[Fill, ...]:
+    """Executions as they stand: of one that was corrected its newest version alone, in the order given."""
+    told = tuple(fills)
+    newest: dict[str, str] = {}
+    for one in told:
+        if one.corrects:
+            newest[one.corrects] = max(newest.get(one.corrects, ""), one.execution_id)
+    if not newest:
+        return told
+    return tuple(
+        one
+        for one in told
+        if newest.get(one.corrects or one.execution_id, one.execution_id) == one.execution_id
+    )
 
 
 @dataclass(frozen=True, slots=True)

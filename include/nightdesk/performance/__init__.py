@@ -1,6 +1,6 @@
 """Performance: figures of a NAV series, of the trades behind it, beside a benchmark and beside targets."""
 
-from nightdesk.performance.attribution import StrategyDay, Valued, by_strategy
+from nightdesk.performance.attribution import StrategyDay, Valued, added_up, by_strategy
 from nightdesk.performance.comparison import Comparison, compare, growth_of
 from nightdesk.performance.nav import (
     ROLLING_SESSIONS,
@@ -26,6 +26,7 @@ __all__ = [
     "StrategyDay",
     "TradeFigures",
     "Valued",
+    "added_up",
     "by_strategy",
     "compare",
     "drawdowns",

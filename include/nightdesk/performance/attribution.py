@@ -6,7 +6,7 @@ Together they are the book's profit of the session to the cent: what no strategy
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 
 from nightdesk.accounting import Entry, Position
@@ -115,6 +115,27 @@ def by_strategy(
             own[place] += change
     days = tuple(StrategyDay(name, *amounts) for name, amounts in sums.items())
     return (*days, _whole_book(days, after.nav - before.nav, entries))
+
+
+def added_up(days: Iterable[StrategyDay]) -> tuple[StrategyDay, ...]:
+    """The profits of several periods together, by strategy in the order of their first lines.
+
+    That of no strategy comes last.
+    """
+    sums: dict[str, StrategyDay] = {}
+    for one in days:
+        before = sums.get(one.strategy)
+        sums[one.strategy] = one if before is None else _sum(before, one)
+    return tuple(sorted(sums.values(), key=lambda one: one.strategy == WHOLE_BOOK))
+
+
+def _sum(one: StrategyDay, other: StrategyDay) -> StrategyDay:
+    amounts = {
+        amount.name: getattr(one, amount.name) + getattr(other, amount.name)
+        for amount in fields(StrategyDay)
+        if amount.name != "strategy"
+    }
+    return StrategyDay(one.strategy, **amounts)
 
 
 def _whole_book(days: Iterable[StrategyDay], change: Decimal, entries: Iterable[Entry]) -> StrategyDay:

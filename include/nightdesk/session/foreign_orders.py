@@ -165,7 +165,7 @@ def _found(context: Context, account: str, broker: Broker) -> list[ForeignOrder]
         if origin in (None, "unmarked") or (known is not None and not known.executed):
             continue
         quantity = fill.quantity + (ZERO if known is None else known.quantity)
-        at = context.calendar.close_at(fill.session)
+        at = fill.executed_at or context.calendar.close_at(fill.session)
         found[fill.client_order_id] = ForeignOrder(
             fill.client_order_id, origin, fill.symbol, fill.side, quantity, True, at
         )

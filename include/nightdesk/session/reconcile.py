@@ -90,7 +90,7 @@ def ledger_side(
     booked : mapping of client order id to Decimal
         Units of them that earlier settlings booked.
     """
-    conn, book, session = context.conn, context.book.name, context.session
+    conn, book = context.conn, context.book.name
     restated = {one.client_order_id: one for one in accrued.orders}
     orders = {}
     for one in waiting:
@@ -101,7 +101,8 @@ def ledger_side(
     if account_of:
         units = {symbol: unit for symbol, unit in units.items() if account_of[symbol] == account}
     ours = LedgerSnapshot(
-        session=session,
+        as_of=context.as_of,
+        schedule=context.schedule,
         ledger=accrued.ledger.in_account(account, account_of),
         orders=orders,
         prices=_reference_prices(market),
@@ -113,7 +114,7 @@ def ledger_side(
     if context.book.is_simulated(account):
         return ours
     since, before = late_since(context), context.schedule.before(context.as_of)
-    paid_since = day_begins(session - PAYMENTS_LOOKED_BACK)
+    paid_since = day_begins(context.session - PAYMENTS_LOOKED_BACK)
     booked_lately = payments_booked(conn, book, account, paid_since, before)
     accrued_here = [one for one in accrued.entries if one.account == account]
     return replace(

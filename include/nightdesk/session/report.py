@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nightdesk.alerts.concerns import Concern, concerns
 from nightdesk.alerts.figure_table import figure_tables
+from nightdesk.alerts.margin_use import MarginUse
 from nightdesk.alerts.notes import note_words
 from nightdesk.alerts.position_lines import PositionLine
 from nightdesk.alerts.risk_lines import RiskSection
@@ -26,11 +27,13 @@ from nightdesk.alerts.session_page import (
     VerdictLine,
     render,
 )
+from nightdesk.core.calendar import as_instant
 from nightdesk.core.errors import Refused
 from nightdesk.engine.injection import WORDS
 from nightdesk.engine.stale import stale_words
 from nightdesk.feeds.quality import WHOLE_BOOK
 from nightdesk.orders.slippage import total
+from nightdesk.performance import StrategyDay, added_up
 from nightdesk.risk import RiskState, rule_shown, words
 from nightdesk.risk.moves import stands
 from nightdesk.session.backtest_bands import placed
@@ -76,6 +79,7 @@ from nightdesk.store.ledger_rows import (
     reconciliations_of,
 )
 from nightdesk.store.order_rows import fills_of, find_order, orders_of, slippage_rows
+from nightdesk.store.performance_rows import performance_of
 from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
@@ -167,7 +171,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         raise Refused(
             f"{book.name} {context.name} was not decided to its end: run the steps before its report first"
         )
-    previous = None if context.previous is None else read_mark(conn, book.name, context.previous)
+    previous = read_mark(conn, book.name, context.schedule.before(context.schedule.first_of(session)))
     earned = session_earnings(context) if earned is None else earned
     marks = earned.marks
     shown = sum(one.session >= session - HISTORY for one in marks)
@@ -181,7 +185,10 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     return SessionReport(
         book=book.name,
         title=book.label,
+        name=context.name,
         session=session,
+        hourly=context.is_hourly,
+        closes=context.schedule.is_last(as_of),
         as_of=as_of,
         known_by=run.known_by,
         nav=mark.nav,
@@ -192,17 +199,20 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         drawdown_since_reset=None if state is None or book.levels is None else float(state.drawdown),
         gross=mark.gross,
         net=mark.net,
+        margin=MarginUse.of(book.margin, mark.nav, mark.gross, mark.net),
         regime=regime.regime,
         vix=regime.vix,
         sample=any(is_sample(line) for line in sources),
         history=tuple(NavPoint(one.session, one.nav, one.drawdown) for one in marks[-shown:]),
         benchmark=book.benchmark,
         benchmark_return=earned.benchmark_return(shown),
-        earnings=earned.by_strategy,
+        earnings=_earnings(context, earned),
         results=earned.results,
         positions=positions,
         fills=_fills(context),
-        slippage=total(slippage_rows(conn, book.name, as_of)),
+        slippage=total(
+            row for booked in _session_so_far(context) for row in slippage_rows(conn, book.name, booked)
+        ),
         orders=_orders(context, mark, _with_ends(context, reasons)),
         verdicts=tuple(
             VerdictLine(
@@ -350,23 +360,47 @@ def _sessions_since(context: Context, entered: date | None) -> int | None:
     return None if entered is None else max(len(context.calendar.between(entered, context.session)) - 1, 0)
 
 
+def _session_so_far(context: Context) -> tuple[datetime, ...]:
+    """The decisions of the session up to this one, ascending: this one alone in a daily book."""
+    ends = map(as_instant, context.schedule.instants(context.session, context.session))
+    return tuple(one for one in ends if one <= context.as_of)
+
+
+def _earnings(context: Context, earned: Earnings) -> tuple[StrategyDay, ...]:
+    """The profit by strategy since the close of the session before."""
+    earlier = _session_so_far(context)[:-1]
+    kept = (performance_of(context.conn, context.book.name, one) for one in earlier)
+    return added_up((*(day for days in kept for day in days), *earned.by_strategy))
+
+
 def _fills(context: Context) -> tuple[FillLine, ...]:
+    """The executions of the session so far. Words are made for those that this decision's settling booked."""
     lines = []
     said: dict[datetime, Reasons] = {}
-    for fill in fills_of(context.conn, context.book.name, context.as_of):
-        stored = find_order(context.conn, fill.client_order_id)
-        reason = account = ""
-        if stored is not None:
-            account = _named(context, stored.order.account)
-            decided = stored.order.as_of
-            if decided not in said:
-                then = context.at(decided)
-                said[decided] = _with_ends(then, reasons_of(then))
-            named = context.schedule.name_of(decided)
-            reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
-        amounts = (fill.quantity, fill.price, fill.commission)
-        lines.append(FillLine(fill.symbol, fill.side, *amounts, reason, account))
+    for booked in _session_so_far(context):
+        for fill in fills_of(context.conn, context.book.name, booked):
+            stored = find_order(context.conn, fill.client_order_id)
+            reason = account = ""
+            if stored is not None:
+                account = _named(context, stored.order.account)
+                decided = stored.order.as_of
+                if decided not in said:
+                    said[decided] = _said_then(context.at(decided), explained=booked == context.as_of)
+                named = context.schedule.name_of(decided)
+                reason = f"decided on {named}: {_reason(stored.order, said[decided])}".rstrip(": ")
+            amounts = (fill.quantity, fill.price, fill.commission)
+            lines.append(FillLine(fill.symbol, fill.side, *amounts, reason, account))
     return tuple(lines)
+
+
+def _said_then(then: Context, *, explained: bool) -> Reasons:
+    """What an earlier decision said; where not `explained` without the words of signals, which take long."""
+    if explained:
+        return _with_ends(then, reasons_of(then))
+    rows = signals_of(then.conn, then.book.name, then.as_of)
+    return _with_ends(
+        then, {(row["strategy"], row["symbol"]): (_direction(row), row["confidence"], "") for row in rows}
+    )
 
 
 def _orders(context: Context, mark: Mark, reasons: Reasons) -> tuple[OrderLine, ...]:
@@ -424,7 +458,8 @@ def _reason(order: Order, reasons: Reasons) -> str:
     """What the strategies behind an order said."""
     said = [reasons.get((intent.strategy, order.symbol)) for intent in order.intents]
     legs = [f"leg of bundle {name}" for name in order.bundles]
-    return "; ".join([*(f"{one[0]}: {one[2]}" for one in said if one is not None), *legs])
+    words = (": ".join(filter(None, (one[0], one[2]))) for one in said if one is not None)
+    return "; ".join([*words, *legs])
 
 
 def _with_ends(context: Context, reasons: Reasons) -> Reasons:

@@ -90,8 +90,8 @@ def _of_limit(context: Context, name: str, distance: Distance) -> Condition:
 def _tell_milestone(context: Context) -> int:
     book, session = context.book, context.session
     mark = read_mark(context.conn, book.name, context.as_of)
-    previous = context.previous
-    before = None if previous is None else read_mark(context.conn, book.name, previous)
+    opens = context.schedule.first_of(session)
+    before = read_mark(context.conn, book.name, context.schedule.before(opens))
     if mark is None or before is None:
         return 0
     limits, moved = book.alerts.milestones, mark.day_return
@@ -104,7 +104,7 @@ def _tell_milestone(context: Context) -> int:
     change: Decimal = mark.nav - before.nav
     return raise_alert(
         context.conn,
-        f"milestone {book.name} {context.name} {what}",
+        f"milestone {book.name} {session} {what}",
         "INFO" if what == "profit" else "WARNING",
         f"{book.name} {session}: a day's {what} of {percent(abs(moved))}",
         f"NAV moved by {money(change, signed=True)} ({percent(moved, signed=True)}) from {money(before.nav)} "

@@ -20,7 +20,7 @@ class BookPoint:
     ----------
     session, as_of : date, datetime
         The session, and its last decision.
-    nav : Decimal
+    nav, cash : Decimal
         Dollars at the mark.
     drawdown, gross, net : float
         Shares: 1 - NAV / highest NAV ever; absolute and signed exposure over NAV.
@@ -39,6 +39,7 @@ class BookPoint:
     session: date
     as_of: datetime
     nav: Decimal
+    cash: Decimal
     drawdown: float
     gross: float
     net: float
@@ -65,7 +66,8 @@ def book_history(
 class StrategyProfit:
     """What a strategy has earned, dollars: `day` in one session, the rest since the book began.
 
-    `strategy` is empty for what no strategy moved (interest, fees).
+    `strategy` is empty for what no strategy moved. `commission` and `borrow` (of borrowed units) are costs,
+    positive; `interest` and `fees`, of the whole book alone, are negative where they were paid.
     """
 
     strategy: str
@@ -74,6 +76,9 @@ class StrategyProfit:
     realised: Decimal
     dividends: Decimal
     commission: Decimal
+    borrow: Decimal
+    interest: Decimal
+    fees: Decimal
 
 
 def strategy_profits(

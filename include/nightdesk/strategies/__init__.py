@@ -3,6 +3,7 @@
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.strategies import (
     cross_sectional_momentum,
+    five_signals,
     ma_crossover,
     ml_momentum,
     news_sentiment,
@@ -39,6 +40,7 @@ __all__ = [
     "View",
     "actions",
     "cross_sectional_momentum",
+    "five_signals",
     "ma_crossover",
     "make",
     "ml_momentum",

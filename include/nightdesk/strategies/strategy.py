@@ -310,7 +310,8 @@ class Strategy(ABC):
         Returns
         -------
         mapping of name to ndarray of shape (n_sessions, n_symbols)
-            Of float64, NaN where a number is missing, or of texts. The names are the same whatever the view.
+            Of float64, NaN where a number is missing, or of texts, empty where one is. The names are the
+            same whatever the view.
         """
         return {}
 

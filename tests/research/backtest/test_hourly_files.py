@@ -124,3 +124,4 @@ def test_an_injected_signal_is_marked_in_its_hour_alone(panel: Panel, tmp_path: 
     signals = pd.read_csv(tmp_path / "signals.csv", dtype=str)
     (marked,) = signals.loc[signals["injected"] == "True", ["as_of", "symbol", "reason"]].to_numpy().tolist()
     assert marked == ["2019-11-05T17:00:00Z", "BAC", WORDS]
+    assert signals["figures"].isna().tolist() == (signals["injected"] == "True").tolist()

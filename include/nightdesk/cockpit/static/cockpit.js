@@ -56,6 +56,8 @@
     };
   }
 
+  const DAYS = [1, 2, 3, 7, 14, 28, 91, 182, 364, 728, 1820, 3640].map((days) => days * 86400);
+
   function drawLines(figure, data) {
     const canvas = figure.querySelector(".canvas");
     const wide = Math.max(canvas.clientWidth, 200);
@@ -90,7 +92,8 @@
       // Room for the half of the last session's label that stands beyond it.
       padding: [null, 38, null, null],
       axes: [
-        { ...axis, space: 90, values: (plot, ticks) => ticks.map(dayOf) },
+        // The points are sessions: no tick lies between two days.
+        { ...axis, space: 90, incrs: DAYS, values: (plot, ticks) => ticks.map(dayOf) },
         { ...axis, size: 72, values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
       ],
       plugins: [bandsOf(data)],

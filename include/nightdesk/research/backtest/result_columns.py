@@ -232,7 +232,7 @@ COLUMN_WORDS: dict[str, dict[str, str]] = {
         "session": "the session from which it counts",
         "as_of": f"{_AS_OF}; empty for a kill or a release, which is dated by its session",
         "kind": "breaker, kill, release, or a move between drawdown levels",
-        "value": "of the breaker: NAV change since the previous mark, share; of a move: drawdown, share",
+        "value": "of the breaker: NAV change since the close before, share; of a move: drawdown, share",
         "limit": "of the breaker: its limit, share",
         "reason": "in words",
     },

@@ -40,16 +40,16 @@ class KillSwitch(Rule):
 
 @register
 class DailyLoss(Rule):
-    """The breaker: no entries after a loss since the previous mark.
+    """The breaker: no entries after a loss since the close of the session before.
 
-    It lifts by itself at the next, unless the book says that it kills.
+    It lifts by itself in the next session, unless the book says that it kills.
     """
 
     name = "daily_loss"
     order = 12
     subject = "entries"
-    sentence = "NAV moved {value:.2%} since the previous mark, entries stop below {limit:.2%}"
-    told_as: ClassVar = {"daily_loss": "Change of NAV since the mark before, no less than"}
+    sentence = "NAV moved {value:.2%} since the close before, entries stop below {limit:.2%}"
+    told_as: ClassVar = {"daily_loss": "Change of NAV since the close before, no less than"}
 
     class Params(Frozen):
         """Its number."""
@@ -77,7 +77,7 @@ class DailyLoss(Rule):
         if not value < limit:
             return None
         words = f"daily loss: {self.sentence.format(value=value, limit=limit)}"
-        note = "loss since the previous mark"
+        note = "loss since the close before"
         return Breach(self.name, "breaker", value, limit, note, words, kills=self.params.kills)
 
 
