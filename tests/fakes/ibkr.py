@@ -39,7 +39,8 @@ The script
     faults are for the requests after it. `always(request, fault)`, `heal()`. Faults are those of
     `ibkr_faults`: `Fault`, `Error(code, text)`, `Delay(seconds)`, `Partial(units)`. Requests are named as
     the methods of the client: placeOrder, cancelOrder, reqExecutions, reqPositions, reqAllOpenOrders,
-    reqCompletedOrders, reqAccountSummary, reqContractDetails, reqHistoricalData, ..., and "handshake".
+    reqCompletedOrders, reqAccountSummary, reqContractDetails, reqHistoricalData, ..., and "handshake";
+    "order" is a placeOrder that is sent, "what-if" one that only asks.
     `lag("reqExecutions")`: such a list goes on telling how things stand now, until `heal`.
 Disturbances
     `notice(code)`, `lose_connection()` (1100: what needs IBKR waits), `restore_connection(data_lost=...)`

@@ -46,6 +46,9 @@ TEXTS = NEWS | {
     2108: "Market data farm connection is inactive but should be available upon demand.usfarm",
     2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
 }
+#: What a placeOrder is called as well: one that is sent, and one that only asks what it would do.
+SENT, ASKED = "order", "what-if"
+
 #: What cannot be done without IBKR's own servers.
 NEEDS_IBKR = ("placeOrder", "cancelOrder", "reqContractDetails", "reqHistoricalData", "reqMktData")
 
@@ -92,13 +95,13 @@ class IbkrServer(IbkrExchange):
 
     def script(self, request: str, *faults: Scripted | None) -> None:
         """The next requests of a name end in these faults, one each; None is a good answer."""
-        assert request in REQUESTS.values() or request == "handshake", f"{request} is no request"
+        _be_scriptable(request)
         with self.lock:
             self._faults[request] += faults
 
     def always(self, request: str, fault: Scripted) -> None:
         """Every request of a name ends in a fault, until `heal`."""
-        assert request in REQUESTS.values() or request == "handshake", f"{request} is no request"
+        _be_scriptable(request)
         self._always[request] = fault
 
     def lag(self, *requests: str, state: State | None = None) -> None:
@@ -256,7 +259,7 @@ class IbkrServer(IbkrExchange):
 
     def _serve(self, line: Line, name: str, fields: list[str]) -> None:
         """Do what a request asks for, unless the script says otherwise."""
-        fault = self._next_fault(name)
+        fault = self._next_fault(*_names_of(name, fields))
         if fault is not None and not isinstance(fault, Delay):
             self.spoiled += 1
         if isinstance(fault, Delay):
@@ -342,11 +345,28 @@ class IbkrServer(IbkrExchange):
         else:
             self.place(client_id, asked)
 
-    def _next_fault(self, name: str) -> Scripted | None:
+    def _next_fault(self, *names: str) -> Scripted | None:
+        """What the script has for a request, by the first of its names for which there is something."""
         with self.lock:
-            if self._faults[name]:
-                return self._faults[name].pop(0)
-            return self._always.get(name)
+            for name in names:
+                if self._faults[name]:
+                    return self._faults[name].pop(0)
+            return next((self._always[name] for name in names if name in self._always), None)
+
+
+def _be_scriptable(request: str) -> None:
+    known = {*REQUESTS.values(), "handshake", SENT, ASKED}
+    assert request in known, f"{request} is none of {sorted(known)}"
+
+
+def _names_of(name: str, fields: list[str]) -> tuple[str, ...]:
+    """What a request is called in a script: a placeOrder also by whether it sends or asks."""
+    if name != "placeOrder":
+        return (name,)
+    try:
+        return (ASKED if read_order(fields).what_if else SENT, name)
+    except Unreadable:
+        return (name,)
 
 
 def listening_at(port: int) -> socket.socket:

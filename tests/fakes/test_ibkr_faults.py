@@ -352,6 +352,16 @@ def test_a_what_if_question_may_be_refused(gateway: IbkrGateway, ib: IB) -> None
     assert ib.whatIfOrder(AAPL, MarketOrder("BUY", 100, tif="DAY")) == []
 
 
+def test_orders_and_questions_about_margin_are_told_apart(gateway: IbkrGateway, ib: IB) -> None:
+    gateway.script("order", Error(201, "no"))
+    gateway.script("what-if", None, Error(201, "no"))
+    order = MarketOrder("BUY", 100, tif="DAY", orderRef="ref-1")
+    assert ib.whatIfOrder(AAPL, order).status == "PreSubmitted"
+    assert ib.whatIfOrder(AAPL, order) == []
+    assert send(ib, "BUY", 100, "ref-1").orderStatus.status == "Cancelled"
+    assert send(ib, "BUY", 100, "ref-1").isActive()
+
+
 def test_news_and_other_accounts_are_told(gateway: IbkrGateway) -> None:
     with IbkrGateway(account="U7654321", others=("U7654322",)) as live, connected(live) as ib:
         assert ib.managedAccounts() == ["U7654321", "U7654322"]

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
 from nightdesk.brokers.ibkr_address import refuse_other_kind, refuse_unmanaged
@@ -34,10 +35,10 @@ from nightdesk.brokers.ibkr_questions import IbkrPatience, IbkrQuestions
 from nightdesk.brokers.ibkr_reading import IbkrReading, read_orders
 from nightdesk.brokers.ibkr_sending import REJECTS, cancel, send
 from nightdesk.core.book import Book
-from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
-from nightdesk.orders.broker_account import Account, BrokerOrder
+from nightdesk.core.schedule import schedule_of
+from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
 from nightdesk.tws_line import TwsAddress, TwsError, TwsPatience
@@ -91,9 +92,10 @@ class IbkrBroker(Broker):
         self._patience = PATIENCE if patience is None else patience
         self._line = IbkrLine(self._name, address, LINE_PATIENCE if line_patience is None else line_patience)
         self._questions = IbkrQuestions(self._line, self._patience)
-        self._calendar = get_calendar(book.calendar)
+        self._schedule = schedule_of(book)
         self._at_once: IbkrReading | None = None
         self._answering = False
+        self._refused: dict[str, Mapping[str, Any]] = {}
 
     def clock(self) -> datetime:
         self._connect()
@@ -143,21 +145,20 @@ class IbkrBroker(Broker):
         """Everything that may still be executed; a person's order has IBKR's number for an id."""
         return [one for one in self._all(opened=True) if not one.state.ended]
 
-    def orders_since(self, session: date) -> Sequence[BrokerOrder]:
+    def orders_since(self, as_of: datetime) -> Sequence[BrokerOrder]:
         """See `Broker.orders_since`: the open ones, and what IBKR still tells of those that ended."""
         return self._all(opened=False)
 
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
         """See `Broker.fills_since`: of the executions that IBKR still tells of, mostly today's."""
         self._connect()
-        session = self._calendar.session_of(as_of)
 
         def read() -> list[Fill]:
             fills = (
-                fill_of(one, self._is_continuous(one.symbol), self._calendar)
+                fill_of(one, self._is_continuous(one.symbol), self._schedule.calendar)
                 for one in self._orders().executed
             )
-            return [fill for fill in fills if fill.session > session]
+            return [one for one in fills if self._schedule.settling_of(one.session, one.executed_at) > as_of]
 
         return self._read("the executions", read)
 
@@ -199,7 +200,17 @@ class IbkrBroker(Broker):
         return found
 
     def _find(self, reading: IbkrReading, name: str) -> BrokerOrder | None:
-        return self._read(f"order {name}", lambda: reading.find(name))
+        found = self._read(f"order {name}", lambda: reading.find(name))
+        refused = self._refused.get(name)
+        if (
+            found is not None
+            and refused is not None
+            and found.state is OrderState.CANCELLED
+            and not found.filled
+        ):
+            # IBKR keeps what it refused among the cancelled ones.
+            return replace(found, state=OrderState.REJECTED, answer={**found.answer, **refused})
+        return found
 
     def _all(self, *, opened: bool) -> list[BrokerOrder]:
         self._connect()
@@ -259,6 +270,7 @@ class IbkrBroker(Broker):
         try:
             told = send(self._line, contract.routed(), orders, self._names, self._patience.confirm)
         except RejectedOrder as refusal:
+            self._refused[order.client_order_id] = refusal.answer
             raise RejectedOrder(f"account {self._name} of ibkr: {refusal}", refusal.answer) from None
         except Riddle as error:
             raise self._unreadable(f"order {order.client_order_id}", error) from None

@@ -68,7 +68,10 @@ class Riddle(Exception):
 
 @dataclass(frozen=True)
 class ToldOrder:
-    """An order as one message told of it; `over` says that it was told among the completed ones."""
+    """An order as one message told of it; `over` says that it was told among the completed ones.
+
+    `quantity` is 0 where it was not told, as of one that is over.
+    """
 
     order_ref: str
     perm_id: int
@@ -87,28 +90,30 @@ class ToldOrder:
         """The order in the desk's terms, with so many units filled at least."""
         filled = max(filled, self.filled)
         quantity = max(self.quantity, filled)
+        state = self._state(filled, quantity)
+        said = {name: str(one) if isinstance(one, Decimal) else one for name, one in asdict(self).items()}
+        return BrokerOrder(self.order_ref, self.symbol, self.side, quantity, state, filled, said)
+
+    def _state(self, filled: Decimal, quantity: Decimal) -> OrderState:
         state = STATES[self.status]
         if not self.over and state is OrderState.REJECTED:
             state = OrderState.ACCEPTED
-        if quantity and filled == quantity:
-            state = OrderState.FILLED
-        elif state is OrderState.FILLED:
-            raise Riddle(f"it is filled with {filled} of {quantity} units", asdict(self))
-        elif state is OrderState.ACCEPTED and filled:
-            state = OrderState.PARTIALLY_FILLED
-        said = {name: str(one) if isinstance(one, Decimal) else one for name, one in asdict(self).items()}
-        return BrokerOrder(self.order_ref, self.symbol, self.side, quantity, state, filled, said)
+        if self.quantity and filled == quantity:
+            return OrderState.FILLED
+        if state is OrderState.FILLED and filled != quantity:
+            raise Riddle(f"it is filled with {filled} of {quantity} units", {"orderRef": self.order_ref})
+        return OrderState.PARTIALLY_FILLED if state is OrderState.ACCEPTED and filled else state
 
 
 @dataclass(frozen=True)
 class ToldExecution:
-    """An execution: `execution_id` is that of its first version, `correction` counts those after it.
+    """An execution, or its correction: IBKR tells that under an id which differs after the last point.
 
-    `commission` is None while its report has not come.
+    `first_id` is the id of what was told first of it, `commission` is None while its report has not come.
     """
 
     execution_id: str
-    correction: int
+    first_id: str
     order_ref: str
     perm_id: int
     symbol: str
@@ -150,7 +155,7 @@ def open_order(message: Sequence[Any], statuses: Sequence[Sequence[Any]], names:
 
 
 def completed_order(message: Sequence[Any], names: IbkrNames) -> ToldOrder:
-    """An order that is over; of one that was cancelled IBKR may tell only what was filled.
+    """An order that is over; IBKR tells what was filled of it, and not of how many.
 
     Parameters
     ----------
@@ -161,13 +166,15 @@ def completed_order(message: Sequence[Any], names: IbkrNames) -> ToldOrder:
     contract, order, state = message
     said = {**_order_words(contract, order), "completed": state.completedStatus}
     filled = 0.0 if order.filledQuantity > 1e300 else order.filledQuantity
-    return _told(contract, order, names, said, status=state.status, filled=filled, over=True, number=0)
+    refused = state.status == "Cancelled" and "reject" in state.completedStatus.lower()
+    status = "Inactive" if refused else state.status
+    return _told(contract, order, names, said, status=status, filled=filled, over=True, number=0)
 
 
 def executions(
     told: Iterable[Sequence[Any]], reports: Iterable[Sequence[Any]], account_id: str, names: IbkrNames
 ) -> list[ToldExecution]:
-    """The executions of an account, each once: as its newest correction has it.
+    """The executions of an account and their corrections, each once.
 
     Parameters
     ----------
@@ -179,14 +186,19 @@ def executions(
     names : IbkrNames
     """
     commissions = {report.execId: report for (report,) in reports}
+    found = {
+        one.execId: _execution(contract, one, commissions.get(one.execId), names)
+        for _, contract, one in told
+        if one.acctNumber == account_id
+    }
+    return list(found.values())
+
+
+def standing(executed: Iterable[ToldExecution]) -> list[ToldExecution]:
+    """Of each execution its newest version."""
     newest: dict[str, ToldExecution] = {}
-    for _, contract, one in told:
-        if one.acctNumber != account_id:
-            continue
-        made = _execution(contract, one, commissions.get(one.execId), names)
-        known = newest.get(made.execution_id)
-        if known is None or made.correction >= known.correction:
-            newest[made.execution_id] = made
+    for one in sorted(executed, key=lambda one: one.execution_id):
+        newest[one.first_id] = one
     return list(newest.values())
 
 
@@ -202,6 +214,9 @@ def fill_of(one: ToldExecution, continuous: bool, calendar: Calendar) -> Fill:
         price=to_price(one.price),
         commission=ZERO if one.commission is None else to_cents(one.commission),
         session=_session_of(at, calendar),
+        executed_at=one.at,
+        commission_pending=one.commission is None,
+        corrects="" if one.execution_id == one.first_id else one.first_id,
     )
 
 
@@ -289,7 +304,7 @@ def number_of(value: object, what: str) -> Decimal:
         and math.isfinite(value)
         and abs(value) < 1e15
     ):
-        return exact(value)
+        return Decimal(int(value)) if float(value).is_integer() else exact(value)
     raise Riddle(f"{what} is {value!r}, no number", {"value": str(value)})
 
 
@@ -326,17 +341,17 @@ def _order_words(contract: Any, order: Any) -> dict[str, Any]:
 
 
 def _execution(contract: Any, one: Any, report: Any, names: IbkrNames) -> ToldExecution:
-    first, dot, last = str(one.execId).rpartition(".")
+    stem, dot, last = str(one.execId).rpartition(".")
     said = {name: str(getattr(one, name)) for name in ("execId", "side", "shares", "price", "orderRef")}
-    if not dot or not first or not last.isdigit():
+    if not stem or not last.isdigit():
         raise Riddle(f"its id {one.execId!r} is none of an execution", said)
     if one.side not in _EXECUTED:
         raise Riddle(f"its side is {one.side!r}, neither BOT nor SLD", said)
     if not isinstance(one.time, datetime) or one.time.tzinfo is None:
         raise Riddle(f"its time is {one.time!r}, no instant", said)
     return ToldExecution(
-        execution_id=first,
-        correction=int(last),
+        execution_id=one.execId,
+        first_id=f"{stem}{dot}{1:0{len(last)}d}",
         order_ref=name_of(one.orderRef, one.permId),
         perm_id=one.permId,
         symbol=names.ours(contract),

@@ -17,6 +17,7 @@ from nightdesk.brokers.ibkr_answers import (
     completed_order,
     executions,
     open_order,
+    standing,
 )
 from nightdesk.brokers.ibkr_contracts import IbkrNames
 from nightdesk.brokers.ibkr_questions import IbkrQuestions
@@ -37,24 +38,28 @@ class IbkrReading:
         Raises
         ------
         Riddle
-            When there are two: IBKR checks no reference, and which of them is ours nobody can say.
+            When there are two: IBKR checks no reference, and which of them is ours nobody can say. One that
+            ended without an execution does not count beside another.
         """
         told = [one for one in self.told if one.order_ref == name]
         executed = [one for one in self.executed if one.order_ref == name]
-        numbers = sorted(({one.perm_id for one in told} | {one.perm_id for one in executed}) - {0})
-        if len(numbers) > 1:
+        each = [self._numbered(name, number) for number in _numbers(told, executed)]
+        counts = [one for one in each if one.filled or not one.state.ended]
+        if len(counts) > 1:
+            numbers = ", ".join(str(one.answer["perm_id"]) for one in counts)
             raise Riddle(
-                f"IBKR has several orders under the reference {name} (permanent ids "
-                f"{', '.join(map(str, numbers))}): cancel the one that should not be; until it is gone from "
-                "IBKR's lists nothing more is sent or concluded about it",
+                f"IBKR has several orders under the reference {name} (permanent ids {numbers}): cancel the "
+                "wrong one in TWS; while more than one is open, or was executed, nothing is concluded",
                 {"orderRef": name, "permIds": numbers},
             )
-        filled = sum((one.quantity for one in executed), ZERO)
-        if told:
-            return told[-1].known(filled)
-        if executed:
-            return _by_executions(name, executed, filled)
-        return None
+        return next(iter(reversed(counts or each)), None)
+
+    def _numbered(self, name: str, number: int) -> BrokerOrder:
+        """The order of one permanent id, by all that is told of it."""
+        told = [one for one in self.told if (one.order_ref, one.perm_id) == (name, number)]
+        executed = [one for one in self.executed if (one.order_ref, one.perm_id) == (name, number)]
+        filled = sum((one.quantity for one in standing(executed)), ZERO)
+        return told[-1].known(filled) if told else _by_executions(name, executed, filled)
 
     def open_order(self, name: str) -> ToldOrder | None:
         """The order as the list of open ones has it."""
@@ -93,8 +98,13 @@ def read_orders(questions: IbkrQuestions, account_id: str, names: IbkrNames) -> 
     )
 
 
+def _numbers(told: Sequence[ToldOrder], executed: Sequence[ToldExecution]) -> list[int]:
+    """The permanent ids of orders, the oldest first; an order that has none yet is another one without it."""
+    return sorted({one.perm_id for one in told} | {one.perm_id for one in executed})
+
+
 def _by_executions(name: str, executed: Sequence[ToldExecution], filled: Decimal) -> BrokerOrder:
     """An order that only its executions tell of: it is over, and what they add up to is all that it was."""
     first = executed[0]
-    said = {"permId": first.perm_id, "told": "by its executions alone"}
+    said = {"perm_id": first.perm_id, "words": "told by its executions alone"}
     return BrokerOrder(name, first.symbol, first.side, filled, OrderState.FILLED, filled, said)

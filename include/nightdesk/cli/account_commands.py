@@ -44,10 +44,10 @@ def broker(
 ) -> None:
     """Ask a book's broker how its account stands.
 
-    Its clock and cash, what bars it from trading, and orders there that the book did not send. While there is
-    one, the book adds no risk, and beside another installation of the desk it sends nothing. Cancel them at
-    the broker, or claim them: they may be there. Where IBKR has several contracts under the name of a symbol,
-    --contract says which it is.
+    Its clock, cash and margin, what bars it from trading, and orders there that the book did not send. While
+    there is one, the book adds no risk, and beside another installation of the desk it sends nothing. Cancel
+    them at the broker, or claim them: they may be there. Where IBKR has several contracts under the name of a
+    symbol, --contract says which it is.
     """
     import getpass
 
@@ -212,6 +212,10 @@ def _account(context: Context, name: str) -> dict[str, Any]:
         "database_clock": now(context.conn),
         "cash": account.cash,
         "buying_power": account.buying_power,
+        "net_liquidation": account.net_liquidation,
+        "excess_liquidity": account.excess_liquidity,
+        "initial_margin": account.initial_margin,
+        "maintenance_margin": account.maintenance_margin,
         "obstacles": {name or "all": list(why) for name, why in account.obstacles.items() if why},
         "notes": list(account.notes),
         "foreign_orders": [words_of(one) for one in foreign],
@@ -224,6 +228,12 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
     power = found["buying_power"]
     yield f"{found['book']}: account {found['account']}, orders with the mark {found['mark']}"
     yield f"  cash {money(found['cash'])}" + ("" if power is None else f", buying power {money(power)}")
+    if found["excess_liquidity"] is not None:
+        yield (
+            f"  worth {money(found['net_liquidation'])}, beyond the maintenance margin of "
+            f"{money(found['maintenance_margin'])} it has {money(found['excess_liquidity'])}; "
+            f"the initial margin is {money(found['initial_margin'])}"
+        )
     if not found["simulated"]:
         yield (
             f"  its clock {found['clock']:%Y-%m-%d %H:%M:%S} UTC, "

@@ -239,6 +239,8 @@ def _cancel_in(
             done, failed = _cancel_each(broker, switch, mine)
         except Exception as error:  # noqa: BLE001 (told, beside what was done)
             done, failed = [], [error]
+        finally:
+            broker.close()
         cancelled += done
         faults += [_named(one, name) if name else one for one in failed]
     return cancelled, faults

@@ -34,7 +34,8 @@ class OrderState(StrEnum):
 class BrokerOrder:
     """What a broker knows of an order.
 
-    `filled` is what it has executed of `quantity` so far, both positive and in units of the instrument;
+    `filled` is what it has executed of `quantity` so far, both positive and in units of the instrument; of an
+    order that ended without having been filled, `quantity` is `filled` where the broker tells no more.
     `answer` is what it said, as it came; `received_at` is when it received the order, UTC, where it says so.
     """
 

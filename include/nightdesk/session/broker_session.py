@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
 
 from nightdesk.accounting.payments import PAYMENTS_LOOKED_BACK
@@ -48,8 +48,10 @@ def contact(context: Context, account: str) -> Iterator[Broker]:
         What the block raised.
     """
     conn, book = context.conn, context.book
-    with _naming(context, account):
-        broker = make(book.in_account(account), conn, context.environ)
+    with (
+        _naming(context, account),
+        closing(make(book.in_account(account), conn, context.environ)) as broker,
+    ):
         if broker.simulated or context.dry_run:
             yield broker
             return

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nightdesk.brokers import Broker, BrokerOrder, Unreadable
+from nightdesk.brokers import Broker, BrokerOrder, OrderState, Unreadable
 from nightdesk.orders.netting import resized
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
@@ -165,6 +165,8 @@ def _is_same(known: BrokerOrder, stored: StoredOrder) -> bool:
     """Whether it is the order that was decided; of one that was confirmed a split may change the quantity."""
     own = stored.order
     same = (known.symbol, known.side) == (own.symbol, own.side)
+    if known.state.ended and known.state is not OrderState.FILLED and known.quantity == known.filled:
+        return same and known.filled <= own.quantity  # the broker tells no more of it than what was filled
     return same and (known.quantity == own.quantity or _is_confirmed(stored))
 
 
