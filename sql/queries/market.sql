@@ -9,6 +9,10 @@ ORDER BY wanted;
 -- name: symbol_numbers
 SELECT symbol, symbol_id FROM nightdesk.symbols WHERE symbol = ANY(%(symbols)s::text[]);
 
+-- name: first_told
+SELECT min(session) AS first FROM nightdesk.bars JOIN nightdesk.symbols USING (symbol_id)
+WHERE symbol = %(symbol)s AND superseded_at IS NULL AND source <> ALL (%(beside)s::text[]);
+
 -- name: stored_days
 SELECT symbol, first, last
 FROM nightdesk.symbols, LATERAL (

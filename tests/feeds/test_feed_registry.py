@@ -21,8 +21,8 @@ def test_a_feed_is_made_by_its_name(name, kind):
         ),
         (
             "bloomberg",
-            "there is no feed 'bloomberg'; known are alpaca, binance, files:PATH, fred, polygon, sample, "
-            "tiingo, yahoo",
+            "there is no feed 'bloomberg'; known are alpaca, binance, files:PATH, fred, ibkr, polygon, "
+            "sample, tiingo, yahoo",
         ),
         (
             "files:",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nightdesk.feeds.feed import Feed
+from nightdesk.feeds.feed import Feed, KnownSplits
 from nightdesk.feeds.feed_registry import has_hours, make
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def feeds_asked(
     hours: bool = False,
     environ: Mapping[str, str] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    splits: Callable[[str], KnownSplits | None] | None = None,
 ) -> dict[str, tuple[Feed, ...]]:
     """The feeds of each symbol, in the order in which they are asked: `fetch_with_fallback` takes it.
 
@@ -38,6 +39,8 @@ def feeds_asked(
         Where the keys of vendors are.
     now : callable
         The clock, timezone-aware.
+    splits : callable, optional
+        The splits of a symbol that are known, for feeds that state none.
 
     Raises
     ------
@@ -55,6 +58,7 @@ def feeds_asked(
                 environ=environ,
                 now=now,
             )
+            made[name].splits = splits
         return made[name]
 
     asked = book.hour_feeds_of if hours else book.feeds_of

@@ -42,6 +42,22 @@ class Fault(StrEnum):
 
 
 @dataclass(frozen=True)
+class KnownSplits:
+    """The splits of a symbol that are known from elsewhere: all those since a day.
+
+    Attributes
+    ----------
+    first : date
+        From which day on they are known.
+    ratios : mapping of date to float
+        Shares after for one before, by ex-date.
+    """
+
+    first: date
+    ratios: Mapping[date, float]
+
+
+@dataclass(frozen=True)
 class Missing:
     """A symbol for which no bar came, and why."""
 
@@ -102,6 +118,9 @@ class Feed(ABC):
     batch: ClassVar[int | None] = None
     #: Whether it has hourly bars too.
     hourly: ClassVar[bool] = False
+    #: The splits of a symbol, for a source that divides its prices by them and does not state them; None of a
+    #: symbol, or where nobody knows.
+    splits: Callable[[str], KnownSplits | None] | None = None
     #: Where the key of its vendor is: this process's environment, in tasks with Airflow's connections.
     environ: Mapping[str, str] = os.environ
 

@@ -1,7 +1,8 @@
 """Feeds by name.
 
-A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`), `files:PATH`, or
-one of the user's own. Importing this module is light: what a feed needs is imported when it is made.
+A feed is `sample`, a vendor's (`yahoo`, `polygon`, `alpaca`, `binance`, `tiingo`, `fred`, `ibkr`),
+`files:PATH`, or one of the user's own. Importing this module is light: what a feed needs is imported when it
+is made.
 """
 
 from __future__ import annotations
@@ -119,6 +120,12 @@ def _binance(argument: str, calendar: str, continuous: Collection[str], now: Clo
     return BinanceFeed(calendar, continuous=continuous, now=now)
 
 
+def _ibkr(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
+    from nightdesk.feeds.ibkr_bars import IbkrFeed
+
+    return IbkrFeed(calendar, continuous=continuous, now=now)
+
+
 def _tiingo(argument: str, calendar: str, continuous: Collection[str], now: Clock) -> Feed:
     from nightdesk.feeds.tiingo import TiingoFeed
 
@@ -134,6 +141,7 @@ def _fred(argument: str, calendar: str, continuous: Collection[str], now: Clock)
 FEEDS.add("alpaca", FeedKind(_alpaca, hourly=True))
 FEEDS.add("binance", FeedKind(_binance, hourly=True))
 FEEDS.add("fred", FeedKind(_fred))
+FEEDS.add("ibkr", FeedKind(_ibkr, hourly=True))
 FEEDS.add("polygon", FeedKind(_polygon, hourly=True))
 FEEDS.add("sample", FeedKind(_sample, hourly=True))
 FEEDS.add("tiingo", FeedKind(_tiingo))

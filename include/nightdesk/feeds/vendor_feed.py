@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -112,7 +112,7 @@ class VendorFeed(Feed):
         Waits some seconds between attempts.
     """
 
-    batch = 1
+    batch: ClassVar[int | None] = 1
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ from nightdesk.session.fetching import (
 )
 from nightdesk.session.funding_due import rates_changed, store_funding
 from nightdesk.session.headlines import news_changed, store_headlines
+from nightdesk.session.known_splits import splits_in_store
 from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
@@ -167,7 +168,9 @@ def store_bars(context: Context) -> Stored:
     book, session = context.book, context.session
     asked = fetches(context)
     first = asked[0].first
-    feeds = feeds_asked(book, book.panel_symbols, context.feeds, environ=context.environ)
+    feeds = feeds_asked(
+        book, book.panel_symbols, context.feeds, environ=context.environ, splits=splits_in_store(context.conn)
+    )
     fetched, unheard = fetch_all(context, feeds, asked, Health(context.conn))
     saved = save_market(
         context.conn,
@@ -248,7 +251,14 @@ def _fetch_hours(context: Context, stored: Collection[str]) -> Fetched:
 
     book, last, health = context.book, context.session, Health(context.conn)
     instead = () if book.feeds.hourly else context.feeds
-    feeds = feeds_asked(book, book.hour_symbols, instead, hours=True, environ=context.environ)
+    feeds = feeds_asked(
+        book,
+        book.hour_symbols,
+        instead,
+        hours=True,
+        environ=context.environ,
+        splits=splits_in_store(context.conn),
+    )
     since, history = first_day(context), first_bar_day(context)
     fresh = [one for one in book.hour_symbols if one not in stored]
     if since == history or len(fresh) == len(book.hour_symbols):

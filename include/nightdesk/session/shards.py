@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from nightdesk.feeds.chain import fetch_with_fallback
 from nightdesk.session.context import Context
 from nightdesk.session.fetching import fetches
+from nightdesk.session.known_splits import splits_in_store
 from nightdesk.session.member_list import with_list_of_now
 from nightdesk.session.shard_answers import ShardAnswer, made_from, packed
 from nightdesk.store.run_rows import sealed_because
@@ -51,7 +52,9 @@ def fetch_shard(context: Context, shard: int) -> dict[str, int | str]:
         mine = part_of(one.symbols, shard, book.feeds.shards)
         if not mine:
             continue
-        feeds = feeds_asked(book, mine, context.feeds, environ=context.environ)
+        feeds = feeds_asked(
+            book, mine, context.feeds, environ=context.environ, splits=splits_in_store(context.conn)
+        )
         answer = fetch_with_fallback(
             feeds, mine, one.first, context.session, Health(context.conn), or_nothing=True
         )

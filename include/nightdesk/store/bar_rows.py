@@ -164,6 +164,12 @@ def stored_days(conn: Connection, symbols: Iterable[str]) -> dict[str, tuple[dat
     return {row["symbol"]: (row["first"], row["last"]) for row in rows}
 
 
+def first_told(conn: Connection, symbol: str, beside: Sequence[str]) -> date | None:
+    """The first day of which another source than some has told a daily bar; None where there is none."""
+    row = read_row(conn, "first_told", symbol=symbol, beside=list(beside))
+    return None if row is None else row["first"]
+
+
 def market_changed(conn: Connection, book: Book, first: date, last: date, since: datetime) -> bool:
     """Whether a panel of `book` from `first` to `last` reads something else of the market than at `since`."""
     known = read_changes(conn, last, now(conn)) if book.schedule.rhythm == "daily" else ()
