@@ -151,7 +151,7 @@ GROUP BY session, strategy ORDER BY session, strategy = '', strategy;
 -- name: period_trades
 SELECT f.session, count(*) AS trades, sum(f.commission) AS commission, coalesce(sum(s.notional), 0) AS notional,
     coalesce(sum(s.expected_cost), 0) AS expected, coalesce(sum(s.realised_cost), 0) AS realised
-FROM nightdesk.fills f LEFT JOIN nightdesk.slippage s USING (book, as_of, execution_id)
+FROM nightdesk.standing_fills f LEFT JOIN nightdesk.slippage s USING (book, as_of, execution_id)
 WHERE f.book = %(book)s AND f.session BETWEEN %(first)s AND %(last)s
 GROUP BY f.session ORDER BY f.session;
 

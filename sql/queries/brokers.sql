@@ -5,6 +5,10 @@ SELECT execution_id, client_order_id, symbol, side, quantity, price, commission,
     executed_at, commission_pending, corrects
 FROM nightdesk.executions WHERE book = %(book)s AND account = %(account)s AND session > %(after)s ORDER BY session, execution_id;
 
+-- name: commissions_told
+SELECT execution_id FROM nightdesk.executions
+WHERE book = %(book)s AND account = %(account)s AND execution_id = ANY (%(executions)s) AND NOT commission_pending;
+
 -- name: refuse_execution
 UPDATE nightdesk.executions SET refused = %(reason)s
 WHERE book = %(book)s AND account = %(account)s AND execution_id = %(execution_id)s AND refused IS DISTINCT FROM %(reason)s;
@@ -54,7 +58,7 @@ ORDER BY as_of, client_order_id;
 -- name: unbooked_orders
 SELECT o.*, coalesce(f.quantity, 0) AS booked FROM nightdesk.whole_orders o
 LEFT JOIN (
-    SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
+    SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.standing_fills
     WHERE book = %(book)s AND symbol = %(symbol)s GROUP BY client_order_id
 ) f USING (client_order_id)
 WHERE o.book = %(book)s AND o.symbol = %(symbol)s AND o.attempts > 0 AND (

@@ -35,7 +35,7 @@ SELECT max(as_of) AS as_of FROM nightdesk.runs WHERE book = %(book)s AND session
 
 -- name: fills_for_decision
 SELECT f.symbol, f.session, f.client_order_id, f.side, f.quantity, f.price, f.commission
-FROM nightdesk.fills f JOIN nightdesk.orders o USING (client_order_id)
+FROM nightdesk.standing_fills f JOIN nightdesk.orders o USING (client_order_id)
 WHERE o.book = %(book)s AND o.as_of = %(as_of)s ORDER BY f.as_of, f.execution_id;
 
 -- name: silent_counts

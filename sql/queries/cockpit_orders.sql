@@ -27,7 +27,7 @@ WITH page AS MATERIALIZED (
             WHERE x.symbol = p.symbol AND x.session > p.session AND x.session <= f.session
         ), 1) AS decision_price,
         f.quantity * f.multiplier * CASE f.side WHEN 'buy' THEN 1 ELSE -1 END AS units
-    FROM page p JOIN nightdesk.fills f ON f.client_order_id = p.client_order_id
+    FROM page p JOIN nightdesk.standing_fills f ON f.client_order_id = p.client_order_id
         AND f.book = %(book)s AND f.as_of >= (SELECT min(as_of) FROM page)
 ), filled AS (
     SELECT e.client_order_id, count(*) AS fills, min(e.session) AS first_filled, max(e.session) AS last_filled,
@@ -90,7 +90,7 @@ WITH terms AS (
         sum(u.units * (f.price - f.reference_price)) AS realised_slippage,
         sum(f.quantity * f.multiplier * f.price * coalesce(t.commission, %(usual_commission)s::numeric)
             + f.quantity * coalesce(t.per_unit, %(usual_per_unit)s::numeric)) AS expected_commission
-    FROM nightdesk.fills f JOIN nightdesk.orders o USING (client_order_id)
+    FROM nightdesk.standing_fills f JOIN nightdesk.orders o USING (client_order_id)
     CROSS JOIN LATERAL (
         SELECT f.quantity * f.multiplier * CASE f.side WHEN 'buy' THEN 1 ELSE -1 END AS units
     ) u
@@ -114,7 +114,7 @@ CROSS JOIN LATERAL (SELECT b.quantity / x.quantity AS share, b.units / b.all_uni
 GROUP BY 1, 2 ORDER BY 1 DESC, 2;
 
 -- name: diary_filled
-SELECT count(DISTINCT client_order_id) AS orders FROM nightdesk.fills
+SELECT count(DISTINCT client_order_id) AS orders FROM nightdesk.standing_fills
 WHERE book = %(book)s AND as_of BETWEEN %(first)s AND %(last)s;
 
 -- name: order_of_book

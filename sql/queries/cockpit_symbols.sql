@@ -26,7 +26,7 @@ SELECT f.book, f.session, f.as_of, f.execution_id, f.client_order_id, f.side, f.
         AS quantity,
     t.cause, t.stop_distance, t.target_distance, g.direction, g.confidence, g.injected,
     coalesce(p.quantity, 0) AS held, p.cost, p.price AS mark, p.multiplier, p.entry_session
-FROM nightdesk.fills f
+FROM nightdesk.standing_fills f
 JOIN nightdesk.orders o USING (client_order_id)
 LEFT JOIN nightdesk.order_intents n USING (client_order_id)
 LEFT JOIN nightdesk.targets t ON (t.book, t.as_of, t.strategy, t.symbol) = (o.book, o.as_of, n.strategy, o.symbol)

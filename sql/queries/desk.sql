@@ -264,8 +264,13 @@ FROM move LEFT JOIN moved USING (client_order_id)
 WHERE %(only_from)s::text IS NULL OR moved.as_of IS NOT NULL;
 
 -- name: filled_before
-SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills
-WHERE book = %(book)s AND as_of < %(as_of)s AND client_order_id = ANY (%(orders)s)
+-- Of an execution that was corrected by then its newest version counts.
+SELECT client_order_id, sum(quantity) AS quantity FROM nightdesk.fills f
+WHERE book = %(book)s AND as_of < %(as_of)s AND client_order_id = ANY (%(orders)s) AND NOT EXISTS (
+    SELECT FROM nightdesk.fills c
+    WHERE c.book = f.book AND c.account = f.account AND c.as_of < %(as_of)s AND c.corrects <> ''
+        AND (c.corrects = f.execution_id OR (c.corrects = f.corrects AND c.execution_id > f.execution_id))
+)
 GROUP BY client_order_id;
 
 -- name: entry_rows

@@ -31,7 +31,7 @@ ORDER BY a.session, a.kind;
 -- name: fills_of_decision
 SELECT f.session, f.client_order_id, f.execution_id, f.side, f.quantity, f.price, f.commission, f.reference_price,
     f.expected_price, s.expected_bps, s.realised_bps
-FROM nightdesk.fills f JOIN nightdesk.orders o USING (client_order_id)
+FROM nightdesk.standing_fills f JOIN nightdesk.orders o USING (client_order_id)
 JOIN nightdesk.slippage s ON (s.book, s.execution_id) = (f.book, f.execution_id)
 WHERE o.book = %(book)s AND o.as_of = %(as_of)s AND o.symbol = %(symbol)s ORDER BY f.as_of, f.execution_id;
 

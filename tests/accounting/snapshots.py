@@ -12,6 +12,7 @@ from nightdesk.accounting.reconciliation import plan_repairs
 from nightdesk.accounting.repairs import (
     BookFill,
     BookMovement,
+    CorrectFill,
     Difference,
     LedgerSnapshot,
     MoveOrder,
@@ -181,7 +182,7 @@ def after(side: LedgerSnapshot, repairs: Sequence[Repair], session: date | None 
         if isinstance(one, MoveOrder):
             name = one.client_order_id
             orders[name] = replace(orders[name], status=one.status, filled=one.filled)
-    fills = {one.fill.execution_id: one.fill for one in repairs if isinstance(one, BookFill)}
+    fills = {one.fill.execution_id: one.fill for one in repairs if isinstance(one, BookFill | CorrectFill)}
     moved = {one.movement.movement_id for one in repairs if isinstance(one, BookMovement)}
     if session is not None:
         orders = {name: one for name, one in orders.items() if one.status in WORKING}

@@ -17,7 +17,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from nightdesk.session.books import read_book
+from nightdesk.session.books import read_book, read_books
 
 ROOT = Path(__file__).parents[2]
 GOOD = ROOT / "books" / "multi_asset.yaml"
@@ -62,9 +62,9 @@ def books(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_book_has_a_daily_dag(dags: dict[str, DAG]) -> None:
-    books = {path.stem for path in (ROOT / "books").glob("*.yaml")}
-    assert {f"daily__{book}" for book in books} <= set(dags)
+def test_every_book_has_the_dag_of_its_rhythm(dags: dict[str, DAG]) -> None:
+    books = read_books(ROOT / "books").books
+    assert {f"{book.schedule.rhythm}__{book.name}" for book in books.values()} <= set(dags)
     assert not [one.dag_id for one in dags.values() if "refused" in one.tags]
 
 

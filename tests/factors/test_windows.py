@@ -18,6 +18,10 @@ PLAIN: dict[str, tuple[Rolling, Callable[[Floats], float]]] = {
     "covariance with itself": (lambda x, n: windows.covariance(x, x[:, :1], n), lambda w: np.var(w, ddof=1)),
     "population deviation": (lambda x, n: windows.deviation(x, n, ddof=0), np.std),
     "sample deviation": (lambda x, n: windows.deviation(x, n, ddof=1), lambda w: np.std(w, ddof=1)),
+    "z-score": (
+        lambda x, n: windows.zscore(x, n, small=1e-8),
+        lambda w: (w[-1] - np.mean(w)) / (np.std(w, ddof=1) + 1e-8),
+    ),
     "5 % quantile": (lambda x, n: windows.quantile(x, n, 5), lambda w: np.quantile(w, 0.05)),
     "1 % quantile": (lambda x, n: windows.quantile(x, n, 1), lambda w: np.quantile(w, 0.01)),
     "median": (lambda x, n: windows.quantile(x, n, 50), np.median),
@@ -97,6 +101,11 @@ def test_a_calm_after_an_outlier_keeps_its_precision() -> None:
     x = np.concatenate([[1e6], calm])[:, None]
     found = windows.deviation(x, 20, ddof=1)[-1, 0]
     assert found == pytest.approx(np.std(calm[-20:], ddof=1), rel=1e-12)
+
+
+def test_what_does_not_move_has_a_z_score_of_0_however_large_it_is() -> None:
+    x = np.array([[0.1, 1e17 / 3, -7e-9]]).repeat(300, axis=0)
+    assert (windows.zscore(x, 252, small=1e-8)[251:] == 0.0).all()
 
 
 def test_prices_that_do_not_move_have_no_deviation_at_all() -> None:

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.session.alpaca_desk import AlpacaDesk
+from tests.session.ibkr_desk import IbkrDesk
 from tests.session.small_desk import session
+
+#: A desk whose account is at a fake broker.
+Desk = AlpacaDesk | IbkrDesk
 
 #: How far an order has come; it may stay where it is, and never goes back.
 _RANK = {"planned": 0, "submitted": 1, "partially_filled": 2}
@@ -23,7 +27,7 @@ class Decided:
     quantity: Decimal
 
 
-def decided(desk: AlpacaDesk, number: int) -> frozenset[Decided]:
+def decided(desk: Desk, number: int) -> frozenset[Decided]:
     """The orders that a session has decided."""
     rows = desk.rows(
         "SELECT client_order_id, symbol, side, quantity FROM nightdesk.orders WHERE session = %s",
@@ -32,16 +36,15 @@ def decided(desk: AlpacaDesk, number: int) -> frozenset[Decided]:
     return frozenset(Decided(*row) for row in rows)  # type: ignore[arg-type]
 
 
-def at_broker(desk: AlpacaDesk) -> list[Decided]:
+def at_broker(desk: Desk) -> list[Decided]:
     """All orders that the broker has, one for each time that it took it; those of a paper account too."""
     on_paper = desk.rows("SELECT client_order_id, symbol, side, quantity FROM nightdesk.paper_orders")
     return [
-        Decided(one["client_order_id"], one["symbol"].replace("/", "-"), one["side"], Decimal(one["qty"]))
-        for one in desk.fake.orders
+        Decided(one.client_order_id, one.symbol, one.side, one.quantity) for one in desk.account.orders()
     ] + [Decided(*row) for row in on_paper]  # type: ignore[arg-type]
 
 
-def exactly_once(desk: AlpacaDesk, number: int, wanted: Iterable[Decided]) -> list[str]:
+def exactly_once(desk: Desk, number: int, wanted: Iterable[Decided]) -> list[str]:
     """Each order of a session is there once and nothing else is, and our rows say that it was sent."""
     wanted, own, earlier, wrong = frozenset(wanted), set(), set(), []
     for day, status, attempts, *order in desk.rows(
@@ -62,7 +65,7 @@ def exactly_once(desk: AlpacaDesk, number: int, wanted: Iterable[Decided]) -> li
     return wrong + [f"{one} is at the broker {count} times" for one, count in there.items() if count > 1]
 
 
-def never_back(desk: AlpacaDesk) -> list[str]:
+def never_back(desk: Desk) -> list[str]:
     """The states of orders move forward."""
     wrong = []
     before: tuple[object, int, object] = (None, 0, None)
@@ -76,13 +79,11 @@ def never_back(desk: AlpacaDesk) -> list[str]:
     return wrong
 
 
-def only_true_fills(desk: AlpacaDesk) -> list[str]:
+def only_true_fills(desk: Desk) -> list[str]:
     """Every fill that was booked is one that the broker really made, once, as it made it."""
-    names = {one["id"]: one["client_order_id"] for one in desk.fake.orders}
     true = {
-        one["id"]: (names[one["order_id"]], one["side"], Decimal(one["qty"]), Decimal(one["price"]))
-        for one in desk.fake.exchange.state.activities
-        if one["activity_type"] == "FILL"
+        name: (one.client_order_id, one.side, one.quantity, one.price)
+        for name, one in desk.account.executions().items()
     }
     on_paper = "SELECT execution_id, client_order_id, side, quantity, price FROM nightdesk.paper_fills"
     true |= {str(name): tuple(facts) for name, *facts in desk.rows(on_paper)}  # type: ignore[misc]
@@ -90,9 +91,9 @@ def only_true_fills(desk: AlpacaDesk) -> list[str]:
     return [f"fill {name} was booked as {facts}" for name, *facts in booked if true.get(name) != tuple(facts)]
 
 
-def differences(desk: AlpacaDesk, number: int) -> dict[str, tuple[Decimal, Decimal]]:
+def differences(desk: Desk, number: int) -> dict[str, tuple[Decimal, Decimal]]:
     """Where the ledger, after the settling of a session, differs from the true account: ledger, broker."""
-    state, day = desk.fake.exchange.state, session(number)
+    account, day = desk.account, session(number)
     rows = desk.rows(
         "SELECT symbol, sum(quantity) FROM nightdesk.positions "
         "WHERE session = %s AND account = 'main' GROUP BY symbol",
@@ -106,22 +107,21 @@ def differences(desk: AlpacaDesk, number: int) -> dict[str, tuple[Decimal, Decim
         day,
     )
     ledger["cash"] = Decimal(str(cash))
-    broker = {name.replace("/", "-"): one.quantity for name, one in state.holdings.items()}
-    broker["cash"] = state.cash
+    broker = account.holdings() | {"cash": account.cash}
     pairs = {
         item: (ledger.get(item, Decimal(0)), broker.get(item, Decimal(0))) for item in {*ledger, *broker}
     }
     return {item: pair for item, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def ledger_is_account(desk: AlpacaDesk, number: int) -> list[str]:
+def ledger_is_account(desk: Desk, number: int) -> list[str]:
     """The ledger, after the settling of a session, is the true account."""
     return [
         f"{item}: ledger {own}, broker {theirs}" for item, (own, theirs) in differences(desk, number).items()
     ]
 
 
-def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
+def ledger_agrees(desk: Desk, number: int) -> list[str]:
     """Ledger and broker say the same, and the desk saw no difference between them."""
     wrong = ledger_is_account(desk, number)
     found = desk.rows("SELECT item, ledger_value, broker_value FROM nightdesk.reconciliations")
@@ -134,7 +134,7 @@ def ledger_agrees(desk: AlpacaDesk, number: int) -> list[str]:
     return wrong + [f"NAV {nav} is not cash and positions {sum_of_parts}"] * (nav != sum_of_parts)
 
 
-def one_each(desk: AlpacaDesk, *numbers: int, besides: Iterable[str] = ()) -> list[str]:
+def one_each(desk: Desk, *numbers: int, besides: Iterable[str] = ()) -> list[str]:
     """No decision of the sessions is two orders at the broker, and nothing is there that was not decided, but
     for the orders that somebody else has sent.
     """
@@ -144,10 +144,10 @@ def one_each(desk: AlpacaDesk, *numbers: int, besides: Iterable[str] = ()) -> li
     return wrong + [f"{one} is at the broker and was not decided" for one in there.keys() - own]
 
 
-def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
+def ended_alike(desk: Desk, number: int) -> list[str]:
     """The orders of a session ended here as they did at the broker, with as much filled."""
-    words = {"canceled": "cancelled"}
-    there = {one["client_order_id"]: one for one in desk.fake.orders} | _on_paper(desk)
+    there = {one.client_order_id: (one.status, one.filled) for one in desk.account.orders()}
+    there |= _on_paper(desk)
     rows = desk.rows(
         "SELECT client_order_id, status, filled_quantity FROM nightdesk.orders "
         "WHERE session = %s AND status <> 'suppressed'",
@@ -157,8 +157,7 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
     for name, status, filled in rows:
         if status == "rejected" and name not in there:  # refused when it was sent, or not sent at all
             continue
-        one = there.get(str(name), {"status": "not there", "filled_qty": "0"})
-        theirs = (words.get(one["status"], one["status"]), Decimal(one["filled_qty"]))
+        theirs = there.get(str(name), ("not there", Decimal(0)))
         if (status, filled) != theirs:
             wrong.append(
                 f"{name} is {status} with {filled} filled, at the broker {theirs[0]} with {theirs[1]}"
@@ -166,16 +165,16 @@ def ended_alike(desk: AlpacaDesk, number: int) -> list[str]:
     return wrong
 
 
-def _on_paper(desk: AlpacaDesk) -> dict[str, dict[str, str]]:
-    """The orders of a paper account as they stand there, in Alpaca's words."""
+def _on_paper(desk: Desk) -> dict[str, tuple[str, Decimal]]:
+    """Where the orders of a paper account stand there, and how much of them is filled."""
     rows = desk.rows(
         "SELECT o.client_order_id, o.status, coalesce(sum(f.quantity), 0) FROM nightdesk.paper_orders o "
         "LEFT JOIN nightdesk.paper_fills f USING (account, client_order_id) GROUP BY 1, 2"
     )
-    return {str(name): {"status": str(status), "filled_qty": f"{filled}"} for name, status, filled in rows}
+    return {str(name): (str(status), Decimal(str(filled))) for name, status, filled in rows}
 
 
-def untold(desk: AlpacaDesk) -> list[str]:
+def untold(desk: Desk) -> list[str]:
     """What was refused or is in dispute is told to people; so is a difference, which has stopped the book."""
     refused = desk.rows(
         "SELECT execution_id FROM nightdesk.executions e WHERE refused IS NOT NULL AND NOT EXISTS "
@@ -198,7 +197,7 @@ def untold(desk: AlpacaDesk) -> list[str]:
     return wrong + [f"a difference of {day} was not told, or has not stopped the book" for (day,) in silent]
 
 
-def unseen_differences(desk: AlpacaDesk, number: int) -> list[str]:
+def unseen_differences(desk: Desk, number: int) -> list[str]:
     """Where the ledger is not the true account after a settling, the desk has stored a difference.
 
     Where a position is in dispute, so is the cash that was paid for it.
@@ -216,7 +215,7 @@ def unseen_differences(desk: AlpacaDesk, number: int) -> list[str]:
     ]
 
 
-def traded_in_dispute(desk: AlpacaDesk) -> list[str]:
+def traded_in_dispute(desk: Desk) -> list[str]:
     """No order was sent in a symbol whose position its session had left in dispute."""
     sent = desk.rows(
         "SELECT client_order_id FROM nightdesk.orders JOIN nightdesk.disputed_positions "
@@ -225,8 +224,8 @@ def traded_in_dispute(desk: AlpacaDesk) -> list[str]:
     return [f"{name} was sent though its position was in dispute" for (name,) in sent]
 
 
-def never_short(desk: AlpacaDesk) -> list[str]:
+def never_short(desk: Desk) -> list[str]:
     """The account holds nothing short, and has borrowed nothing."""
-    state = desk.fake.exchange.state
-    wrong = [f"{name} is {one.quantity}" for name, one in state.holdings.items() if one.quantity < 0]
-    return wrong + [f"cash is {state.cash}"] * (state.cash < 0)
+    account = desk.account
+    wrong = [f"{name} is {units}" for name, units in account.holdings().items() if units < 0]
+    return wrong + [f"cash is {account.cash}"] * (account.cash < 0)

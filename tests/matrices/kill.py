@@ -16,7 +16,7 @@ from functools import partial
 
 from tests.matrices.killing import Killing, Moment
 from tests.matrices.parts import WORKERS, in_parts
-from tests.matrices.scenes import alpaca_desks
+from tests.matrices.scenes import alpaca_desks, ibkr_desks
 from tests.matrices.table import table
 
 HEAD = (
@@ -108,10 +108,13 @@ class Part:
     settled: int
 
 
-def part_of(number: int, *, parts: int, times: int, seed: int, settle: bool, two_accounts: bool) -> Part:
+def part_of(
+    number: int, *, parts: int, times: int, seed: int, settle: bool, two_accounts: bool, broker: str
+) -> Part:
     """Every `parts`-th row, on a desk of its own; see `row_of`."""
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    with alpaca_desks(two_accounts=two_accounts) as make_desk:
+    desks = ibkr_desks() if broker == "ibkr" else alpaca_desks(two_accounts=two_accounts)
+    with desks as make_desk:
         killing = Killing(make_desk(), seed + number)
         mine = list(killing.points.values())[number::parts]
         rows = [row_of(killing, moments, times, settle=settle) for moments in mine]
@@ -130,10 +133,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--settle-new", action="store_true", help="settle only where the orders stand as never before"
     )
     parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
+    parser.add_argument("--broker", choices=("alpaca", "ibkr"), default="alpaca", help="whose fake is asked")
     chosen = parser.parse_args(arguments)
+    if chosen.accounts and chosen.broker != "alpaca":
+        parser.error("--accounts is for --broker alpaca")
     began = time.perf_counter()
     known = {"times": chosen.times, "seed": chosen.seed, "settle": not chosen.settle_new}
-    known["two_accounts"] = chosen.accounts
+    known |= {"two_accounts": chosen.accounts, "broker": chosen.broker}
     parts = in_parts(partial(part_of, parts=chosen.workers, **known), chosen.workers)
     [points] = {part.points for part in parts}
     rows = [parts[n % chosen.workers].rows[n // chosen.workers] for n in range(points)]

@@ -7,14 +7,17 @@ import signal
 import time
 from dataclasses import dataclass
 
+from ib_async.connection import Connection as TcpConnection
 from tests.matrices.boundaries import Boundary, code_of, watching
 from tests.matrices.checks import at_broker, decided, exactly_once, ledger_agrees, never_back, only_true_fills
-from tests.matrices.scenes import WatchedDesk, look_ahead
+from tests.matrices.scenes import WatchedDesk, WatchedIbkrDesk, look_ahead
 from tests.matrices.stage import Stage
 from tests.session.small_desk import begin_child, die, in_child, wait_for
 
 from nightdesk.bounded_http import BoundedAdapter
+from nightdesk.brokers import ibkr_sending
 from nightdesk.brokers.alpaca import AlpacaBroker
+from nightdesk.brokers.ibkr import IbkrBroker
 from nightdesk.session import decide, submit, writing
 from nightdesk.store import db, rows
 from nightdesk.store import order_rows as orders
@@ -31,13 +34,17 @@ WATCHED = code_of(
     orders._move,
     AlpacaBroker.submit,
     AlpacaBroker.order_by_client_id,
+    IbkrBroker.submit,
+    IbkrBroker._send,
+    IbkrBroker.order_by_client_id,
+    ibkr_sending.send,
 )
-SERVING = code_of(db._begin, db._execute, rows.write_all, BoundedAdapter.send)
+SERVING = code_of(db._begin, db._execute, rows.write_all, BoundedAdapter.send, TcpConnection.sendMsg)
 
 #: So many seconds after its boundary a process is killed at the latest.
 LATEST = 0.030
 
-#: The session that is decided: three purchases, of which the one in crypto is executed when it arrives.
+#: The session that is decided: purchases, of which at Alpaca the one in crypto is executed when it arrives.
 NUMBER = 0
 
 #: What each stage runs: the orders are to be written; to be sent; to be sent where one answer was lost.
@@ -73,13 +80,13 @@ class Killing:
 
     Parameters
     ----------
-    desk : WatchedDesk
+    desk : WatchedDesk or WatchedIbkrDesk
         A new one.
     seed : int
         Of the random moments.
     """
 
-    def __init__(self, desk: WatchedDesk, seed: int = 0) -> None:
+    def __init__(self, desk: WatchedDesk | WatchedIbkrDesk, seed: int = 0) -> None:
         self._desk = desk
         self._random = random.Random(seed)
         desk.evening(NUMBER)
@@ -146,7 +153,7 @@ class Killing:
         desk = self._desk
         stand = (
             frozenset(desk.rows("SELECT client_order_id, status, attempts FROM nightdesk.orders")),
-            frozenset((one["client_order_id"], one["status"]) for one in desk.fake.orders),
+            frozenset((one.client_order_id, one.status) for one in desk.account.orders()),
         )
         if stand in self._known and not always:
             return []
@@ -208,7 +215,7 @@ class Killing:
         self._stages["sending"].restore()
         lost = next(one for one in moments if one.boundary.function == "record_known")
         assert self._run_and_kill(lost, None) == -signal.SIGKILL
-        assert len(self._desk.fake.orders) == 1
+        assert len(self._desk.account.orders()) == 1
 
     def _decide(self) -> None:
         self._desk.run_steps(NUMBER, "ingest", "gate")

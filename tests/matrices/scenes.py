@@ -1,4 +1,4 @@
-"""The desks of the matrices: small ones, each with its account at a fake Alpaca, on a server of their own."""
+"""The desks of the matrices: small ones, each with its account at a fake broker, on a server of their own."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ import pytest
 from tests.clock import set_clock
 from tests.conftest import Databases, open_connection
 from tests.fakes.alpaca import FakeAlpaca
+from tests.fakes.ibkr import IbkrGateway
 from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
+from tests.session.ibkr_desk import IbkrDesk, at_ibkr
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
-from tests.session.small_desk import INCEPTION, session
+from tests.session.small_desk import INCEPTION, SmallDesk, session
 from tests.session.two_accounts import IN_OTHER, with_two_accounts
 
 from nightdesk.core.calendar import get_calendar
@@ -32,16 +34,11 @@ ON_PAPER = "QQQ"
 
 
 @dataclass
-class WatchedDesk(AlpacaDesk):
+class OneConnection(SmallDesk):
     """A desk that works and is looked at over one connection, since PostgreSQL begins a process for each."""
 
     _kept: Connection | None = field(default=None, init=False, repr=False, compare=False)
     _owner: int = field(default_factory=os.getpid, init=False, repr=False, compare=False)
-
-    @classmethod
-    def of(cls, desk: AlpacaDesk) -> WatchedDesk:
-        """The same desk."""
-        return cls(desk.url, desk.book, desk.bars, fake=desk.fake)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -64,6 +61,26 @@ class WatchedDesk(AlpacaDesk):
             self._kept.close()
 
 
+@dataclass
+class WatchedDesk(OneConnection, AlpacaDesk):
+    """Such a desk with its account at a fake Alpaca."""
+
+    @classmethod
+    def of(cls, desk: AlpacaDesk) -> WatchedDesk:
+        """The same desk."""
+        return cls(desk.url, desk.book, desk.bars, fake=desk.fake)
+
+
+@dataclass
+class WatchedIbkrDesk(OneConnection, IbkrDesk):
+    """Such a desk with its account at a fake gateway of IBKR."""
+
+    @classmethod
+    def of(cls, desk: IbkrDesk) -> WatchedIbkrDesk:
+        """The same desk."""
+        return cls(desk.url, desk.book, desk.bars, gateway=desk.gateway)
+
+
 @contextmanager
 def alpaca_desks(silence: float = 2.0, *, two_accounts: bool = False) -> Iterator[Callable[[], WatchedDesk]]:
     """Makes one more desk; all of them are gone at the end.
@@ -75,6 +92,37 @@ def alpaca_desks(silence: float = 2.0, *, two_accounts: bool = False) -> Iterato
     two_accounts : bool
         Whether its book has a paper account besides, to which `ON_PAPER` goes.
     """
+    with ExitStack() as stack, _new_desks() as new:
+
+        def make() -> WatchedDesk:
+            fake = stack.enter_context(FakeAlpaca(get_calendar().open_at(INCEPTION), silence=silence))
+            made = WatchedDesk.of(at_alpaca(new(), fake))
+            if two_accounts:
+                with_two_accounts(made, ON_PAPER)
+                fake.exchange.post("CSW", f"-{IN_OTHER}")  # what lies in the other account
+            stack.callback(made.leave)
+            return made
+
+        yield make
+
+
+@contextmanager
+def ibkr_desks() -> Iterator[Callable[[], WatchedIbkrDesk]]:
+    """Makes one more desk with its account at IBKR; all of them are gone at the end."""
+    with ExitStack() as stack, _new_desks() as new:
+
+        def make() -> WatchedIbkrDesk:
+            gateway = stack.enter_context(IbkrGateway(get_calendar().open_at(INCEPTION)))
+            made = WatchedIbkrDesk.of(at_ibkr(new(), gateway))
+            stack.callback(made.leave)
+            return made
+
+        yield make
+
+
+@contextmanager
+def _new_desks() -> Iterator[Callable[[], SmallDesk]]:
+    """Makes one more desk, on an empty database of one server."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nightdesk-matrix-")))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
@@ -85,25 +133,18 @@ def alpaca_desks(silence: float = 2.0, *, two_accounts: bool = False) -> Iterato
         databases = Databases(stack.enter_context(postgres.ephemeral()))
         stack.callback(databases.close)
         walks = random_walks()
-        made: list[WatchedDesk] = []
+        made: list[SmallDesk] = []
 
-        def make() -> WatchedDesk:
-            opens = get_calendar().open_at(INCEPTION)
-            fake = stack.enter_context(FakeAlpaca(opens, silence=silence))
-            new = new_desk(folder / f"desk{len(made)}", databases.new(), walks)
-            made.append(WatchedDesk.of(at_alpaca(new, fake)))
-            if two_accounts:
-                with_two_accounts(made[-1], ON_PAPER)
-                fake.exchange.post("CSW", f"-{IN_OTHER}")  # what lies in the other account
-            stack.callback(made[-1].leave)
+        def make() -> SmallDesk:
+            made.append(new_desk(folder / f"desk{len(made)}", databases.new(), walks))
             return made[-1]
 
         yield make
 
 
-def look_ahead(desk: AlpacaDesk, *numbers: int) -> None:
+def look_ahead(desk: AlpacaDesk | IbkrDesk, *numbers: int) -> None:
     """Run what depends on no position for sessions to come, where it was not, so that they can be settled."""
-    now = desk.fake.exchange.now
+    now = desk.account.now
     known = {day for (day,) in desk.rows("SELECT DISTINCT session FROM nightdesk.signals")}
     for number in numbers:
         if session(number) in known:

@@ -142,6 +142,7 @@ def own(source, **numbers):
         ("sma_{n}", "the package has a factor named sma_{n} already"),
         ("sma_200", "factors sma_200 have names of the family sma_{n}, which is of the package itself"),
         ("rank_of_{n}", "factors rank_of_{n} have names of the family rank_{base}"),
+        ("mean_{n}_of(mine)", "have names of the family mean_{n}_of({base})"),
         ("mine_{period}", "{period} is no number that a name holds: take n, months"),
         ("h:mine", "a name has no @ and no :"),
     ],

@@ -75,9 +75,10 @@ def test_every_kind_of_plug_in_is_part_of_the_version(home: Home, changed: dict[
     assert version(home.book(**changed)).startswith(f"{code_version()}.")
 
 
-def test_a_factor_within_another_is_part_of_the_version(home: Home) -> None:
+@pytest.mark.parametrize("name", ["h:rank_mine_3@1", "h:zscore_20_of(std_5_of(mine_3@2)@1)@3"])
+def test_a_factor_within_another_is_part_of_the_version(home: Home, name: str) -> None:
     home.write("mine.py", FACTOR.format(pattern="mine_{n}"))
-    home.write("asks.py", strategy("asks", "    factors = ('volatility_60', 'h:rank_mine_3@1')"))
+    home.write("asks.py", strategy("asks", f"    factors = ('volatility_60', {name!r})"))
     book = home.book(strategies={"asks": {"share": 1.0}}, schedule="hourly")
     first = version(book)
     home.write("mine.py", FACTOR.format(pattern="mine_{n}") + "# another\n")

@@ -15,6 +15,7 @@ from tests.clock import set_clock
 from tests.fakes.alpaca import FakeAlpaca
 from tests.fakes.alpaca_orders import receive
 from tests.session.small_desk import SmallDesk, session
+from tests.session.true_account import AlpacaAccount
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.session.context import Context
@@ -40,6 +41,11 @@ class AlpacaDesk(SmallDesk):
     def environ(self) -> dict[str, str]:
         """The environment in which the account is known."""
         return dict(os.environ) | self.fake.environ(ACCOUNT)
+
+    @property
+    def account(self) -> AlpacaAccount:
+        """Its account as the broker truly has it."""
+        return AlpacaAccount(self.fake)
 
     @contextmanager
     def at(self, number: int, **options: object) -> Iterator[Context]:

@@ -1,4 +1,4 @@
-"""A small desk at a fake gateway of IBKR: database, broker and market go through time together."""
+"""A small desk at a fake gateway of IBKR: its database, its broker and the market live through time."""
 
 import csv
 import os
@@ -13,6 +13,7 @@ import yaml
 from tests.clock import set_clock
 from tests.fakes.ibkr import IbkrGateway
 from tests.session.small_desk import SmallDesk, session
+from tests.session.true_account import IbkrAccount
 
 from nightdesk.core.calendar import get_calendar
 from nightdesk.session.context import Context
@@ -39,6 +40,11 @@ class IbkrDesk(SmallDesk):
     def environ(self) -> dict[str, str]:
         """The environment in which the account is known."""
         return dict(os.environ) | self.gateway.environ(ACCOUNT, CLIENT_ID)
+
+    @property
+    def account(self) -> IbkrAccount:
+        """Its account as the broker truly has it."""
+        return IbkrAccount(self.gateway)
 
     @contextmanager
     def at(self, number: int, **options: object) -> Iterator[Context]:
@@ -86,6 +92,9 @@ class IbkrDesk(SmallDesk):
     def traded(self) -> set[str]:
         """The symbols of its book."""
         return set(yaml.safe_load(Path(self.book).read_text())["universe"])
+
+    def price_coins(self, number: int) -> None:
+        """Nothing: no coins are traded here."""
 
     def decide(self, number: int) -> dict[str, dict[str, int | str]]:
         """Run a session in its evening."""

@@ -8,8 +8,9 @@ from tests.strategies.swing_bars import say, session_of
 
 from nightdesk import strategies
 from nightdesk.core.errors import Refused
+from nightdesk.core.panel import Panel
 from nightdesk.strategies import SignalSide, Strategy
-from nightdesk.testing.strategy_contract import StrategyContract
+from nightdesk.testing.strategy_contract import StrategyContract, view_of
 
 DIP = {"enter": "rsi_14 < 45 and close > sma_50", "leave": ["rsi_14 > 60", "crosses_below(sma_20, sma_50)"]}
 BOTH = DIP | {
@@ -38,6 +39,24 @@ class TestBlind(StrategyContract):
 
     name = "rules"
     params = {"enter": "vix < 20 and rsi_14 > 0", "leave": "vix > 21"}  # noqa: RUF012
+
+
+class TestFactorsOfFactors(StrategyContract):
+    """Conditions on factors of factors, with a crossing of one and parentheses around it."""
+
+    name = "rules"
+    params = {  # noqa: RUF012
+        "enter": "( zscore_60_of( momentum_5@1 ) < -1 ) and adjusted_close > mean_50_of(adjusted_close)",
+        "leave": "crosses_above(mean_20_of(rsi_14), 55)",
+    }
+
+    def test_the_words_hold_their_values(self, strategy: Strategy, panel: Panel) -> None:
+        view = view_of(strategy, panel)
+        found = strategy.signals(view)
+        entered = np.argwhere(found.direction > 0)
+        t, n = entered[0]
+        z = view.factors["zscore_60_of(momentum_5@1)"][t, n]
+        assert f"(zscore_60_of(momentum_5@1) {z:g}, adjusted_close" in strategy.explain(view, found, t, n)
 
 
 def make(**params: Any) -> Strategy:

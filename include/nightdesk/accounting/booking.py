@@ -205,6 +205,80 @@ def fill_entries(
     return tuple(entries)
 
 
+def correction_entries(
+    order: Order, fill: Fill, before: Fill, unit: Decimal, booked: Decimal, session: date
+) -> tuple[Entry, ...]:
+    """Ledger entries of the difference that a broker's correction of an execution makes, shared as the order
+    is among the strategies behind it.
+
+    Parameters
+    ----------
+    order : Order
+    fill : Fill
+        The execution as it stands.
+    before : Fill
+        The same as it was booked, with the commission that was booked of it.
+    unit : Decimal
+        Smallest quantity of the instrument.
+    booked : Decimal
+        Units of the order that are booked, `before` among them.
+    session : date
+        The session that books the difference.
+
+    Returns
+    -------
+    tuple of Entry
+        In the order of the order's intents, of those whose units, cash or commission change. One without
+        units changes what the position cost, or its profit where it is flat.
+    """
+    first, then = (
+        allocate(order, units, unit) for units in (booked, booked + fill.quantity - before.quantity)
+    )
+    moved = [then[strategy] - first[strategy] for strategy in first]
+    more = fill.notional - before.notional
+    weights = [abs(quantity) for quantity in first.values()]
+    spent = apportion(more if order.side == "buy" else -more, weights, CENT)
+    fees = apportion(fill.commission - before.commission, weights, CENT)
+    reference = late_reference(order.client_order_id, fill.execution_id)
+    return tuple(
+        Entry(
+            session, "fill", strategy, order.symbol, quantity, fill.price, -cash - fee, fee, reference,
+            since=before.session,
+        )
+        for strategy, quantity, cash, fee in zip(first, moved, spent, fees, strict=True)
+        if quantity or cash or fee
+    )  # fmt: skip
+
+
+def commission_entries(
+    order: Order, fill: Fill, commission: Decimal, unit: Decimal, booked: Decimal, session: date
+) -> tuple[Entry, ...]:
+    """Ledger entries of a commission that was told after its execution was booked; shared as the order is.
+
+    Parameters are those of `correction_entries`; `commission` is in dollars and cents.
+    """
+    shares = allocate(order, booked, unit)
+    fees = apportion(commission, [abs(quantity) for quantity in shares.values()], CENT)
+    reference = late_reference(order.client_order_id, fill.execution_id, commission=True)
+    return tuple(
+        Entry(
+            session, "fill", strategy, order.symbol, ZERO, ZERO, -fee, fee, reference, since=fill.session
+        )
+        for strategy, fee in zip(shares, fees, strict=True)
+        if fee
+    )  # fmt: skip
+
+
+def late_reference(client_order_id: str, execution_id: str, *, commission: bool = False) -> str:
+    """The reference of what is booked of an execution after it was: its order, and which it is."""
+    return f"{client_order_id} {execution_id}" + (" commission" if commission else "")
+
+
+def order_behind(reference: str) -> str:
+    """The client order id in the reference of an entry of an execution."""
+    return reference.partition(" ")[0]
+
+
 def _average_price(fills: Sequence[Fill]) -> Decimal:
     if len(fills) == 1:
         return fills[0].price

@@ -19,8 +19,10 @@ from nightdesk.accounting.repairs import (
     Repair,
     booked_entries,
 )
+from nightdesk.accounting.told_executions import booked_version
 from nightdesk.core.money import ZERO
 from nightdesk.orders.broker_account import BrokerSnapshot
+from nightdesk.orders.fills import standing
 from nightdesk.orders.order import Order, Side, adds_risk
 
 #: In the words of every order that is held back for a position of which nobody is sure.
@@ -125,9 +127,10 @@ def _contradicted(
     broker: BrokerSnapshot, ours: LedgerSnapshot, held: Mapping[str, Decimal]
 ) -> Iterator[Dispute]:
     told = {name: sent.booked for name, sent in ours.orders.items()}
-    for fill in {one.execution_id: one for one in broker.fills}.values():
+    for fill in standing({one.execution_id: one for one in broker.fills}.values()):
         if fill.client_order_id in told and fill.execution_id not in ours.booked:
-            told[fill.client_order_id] += fill.quantity
+            before = booked_version(fill, ours)
+            told[fill.client_order_id] += fill.quantity - (ZERO if before is None else before.quantity)
     for name, sent in ours.orders.items():
         known, order = broker.orders.get(name), sent.order
         if is_lost(known, sent):

@@ -43,7 +43,8 @@ class Entry:
         price; "dividend", "capital_gain" and "funding" (of a perpetual) pay cash on a position;
         "return_of_capital" pays it out of the cost, and what is beyond that is profit; "split" restates a
         quantity and leaves its cost; "exchange" moves quantity and cost from one symbol to another, a leg
-        each. An adjustment of cash alone is profit.
+        each. An adjustment of cash alone is profit. A "fill" without units is what a broker corrected of
+        an execution, or told late of its commission: it changes the cost of what is held, else the profit.
         "expiry" ends contracts for nothing; "exercise" and "assignment" end them for units of the underlying,
         a leg each, and the option's leg gives its cost to the other.
         "transfer" moves cash between two accounts of the book, an entry each.
@@ -60,8 +61,8 @@ class Entry:
     commission : Decimal
         The part of `cash` that was commission, positive.
     reference : str
-        What it came from, unique with session and strategy: the client order id behind fills, a cross, an
-        action.
+        What it came from, unique with session and strategy: the client order id behind fills (of what came
+        later of an execution, also which one it is), a cross, an action.
     cost : Decimal
         Signed change of the cost basis, dollars and cents, of an exchange, of what an option is
         exercised or assigned for, and of a trade on margin, which moves commission and realised profit alone;
@@ -139,6 +140,11 @@ class Position:
                 return replace(self, quantity=self.quantity + entry.quantity)
             case "adjustment" if not entry.quantity:
                 return replace(self, realised=self.realised + entry.cash)
+            case "fill" if not entry.quantity and not self.quantity:
+                profit = entry.cash + entry.commission
+                return replace(
+                    self, realised=self.realised + profit, commission=self.commission + entry.commission
+                )
         return self._traded(entry)
 
     def _traded(self, entry: Entry) -> Position:

@@ -7,8 +7,7 @@ holds is a difference as much as one that only the ledger holds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +18,7 @@ from nightdesk.accounting.repairs import (
     BookFill,
     BookMovement,
     CancelOrder,
+    CorrectFill,
     Difference,
     LedgerSnapshot,
     MoveOrder,
@@ -27,11 +27,14 @@ from nightdesk.accounting.repairs import (
     SentOrder,
     booked_entries,
 )
+from nightdesk.accounting.told_executions import (
+    commission_repairs,
+    commissions_to_come,
+    execution_repairs,
+)
 from nightdesk.core.account_terms import Tolerance
-from nightdesk.core.contracts import PLAIN
-from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO, to_cents, to_price
+from nightdesk.core.money import CENT, QUANTITY_STEP, ZERO
 from nightdesk.orders.broker_account import BrokerOrder, BrokerSnapshot, OrderState
-from nightdesk.orders.fills import Fill
 
 #: How an order ends here, by its state at the broker; in the other states it is still working.
 ENDED = {
@@ -68,19 +71,23 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
         sides after them has none. What later decisions settle is left for those to book, and counted where
         the two sides are compared.
     """
-    told, moved = _executions(broker, ours), _movements(broker, ours)
+    told, moved = execution_repairs(broker, ours), _movements(broker, ours)
     due: list[Repair] = []
     later: list[Repair] = []
     for fill in told:
         if ours.is_due(fill.fill.session, fill.fill.executed_at):
             due.append(fill)
-        elif isinstance(fill, BookFill):
+        elif not isinstance(fill, RefuseFill):
             later.append(fill)
+    commissions = commission_repairs(broker, ours)
+    corrected = {one.before.execution_id for one in told if isinstance(one, CorrectFill)}
+    due += [one for one in commissions if one.fill.execution_id not in corrected]
     for one in moved:
         (due if ours.is_due(one.movement.session, one.movement.moved_at) else later).append(one)
     due += _order_repairs(broker, ours, due, later)
     settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
-    return (*due, *_differences(broker, settled, ours, tolerance))
+    owed = commissions_to_come([*due, *later], commissions, ours)
+    return (*due, *_differences(broker, settled, ours, tolerance, owed))
 
 
 def is_lost(known: BrokerOrder | None, sent: SentOrder) -> bool:
@@ -91,75 +98,6 @@ def is_lost(known: BrokerOrder | None, sent: SentOrder) -> bool:
 def is_awaited(sent: SentOrder, session: date) -> bool:
     """Whether executions of an order that were not told are still waited for."""
     return session - sent.order.session <= AWAITED
-
-
-def _when(fill: Fill, ours: LedgerSnapshot) -> tuple[date, datetime]:
-    """Its session and the decision that settles it."""
-    return fill.session, ours.schedule.settling_of(fill.session, fill.executed_at)
-
-
-def _executions(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookFill | RefuseFill]:
-    """Each execution that is not booked yet, once, and none beyond what its order asked for.
-
-    In which order, and how often, the broker tells of them makes no difference.
-    """
-    versions: dict[str, dict[BookFill | RefuseFill, None]] = {}
-    for fill in sorted(broker.fills, key=lambda one: (*_when(one, ours), one.execution_id, str(one))):
-        judged = _judge(fill, ours)
-        if judged is not None:
-            versions.setdefault(fill.execution_id, {})[judged] = None
-    out: list[BookFill | RefuseFill] = []
-    filled = {name: sent.booked for name, sent in ours.orders.items()}
-    for execution, several in versions.items():
-        if len(several) > 1:
-            reason = f"execution {execution} was told twice, differently"
-            out += [RefuseFill(one.fill, reason) for one in several]
-            continue
-        (one,) = several
-        if isinstance(one, BookFill):
-            name, order = one.fill.client_order_id, ours.orders[one.fill.client_order_id].order
-            total = filled[name] + one.fill.quantity
-            if total > order.quantity:
-                one = RefuseFill(one.fill, f"with it {total} of {order.quantity} would be filled")
-            else:
-                filled[name] = total
-                if one.fill.session < ours.session:  # told late: the session that it belongs to is over
-                    one = BookFill(replace(one.fill, session=ours.session))
-        out.append(one)
-    return out
-
-
-def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
-    """Whether an execution can be true by itself; None for one that is booked already."""
-    known = ours.booked.get(fill.execution_id)
-    if known is not None:
-        same = (known.client_order_id, known.symbol, known.side, known.quantity, known.price)
-        if same == (fill.client_order_id, fill.symbol, fill.side, fill.quantity, to_price(fill.price)):
-            return None
-        return RefuseFill(fill, f"execution {fill.execution_id} was booked as {_words(known)}")
-    sent = ours.orders.get(fill.client_order_id)
-    reason = None
-    if sent is None:
-        reason = "it fits no open order of this book"
-    elif sent.attempts == 0:
-        reason = "its order was never sent"
-    elif (fill.symbol, fill.side) != (sent.order.symbol, sent.order.side):
-        reason = f"its order is to {sent.order.side} {sent.order.symbol}"
-    elif not fill.quantity > 0 or fill.quantity != fill.quantity.quantize(QUANTITY_STEP):
-        reason = "its quantity is no positive number of at most eight places"
-    elif not fill.price > 0:
-        reason = "its price is not positive"
-    if reason is not None:
-        return RefuseFill(fill, reason)
-    reference = fill.reference_price
-    if reference is None:
-        assert sent is not None
-        reference = ours.prices.get(fill.symbol, sent.order.reference_price)
-    price, commission = to_price(fill.price), to_cents(fill.commission)
-    multiplier = ours.contracts.get(fill.symbol, PLAIN).multiplier
-    return BookFill(
-        replace(fill, price=price, commission=commission, reference_price=reference, multiplier=multiplier)
-    )
 
 
 def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:
@@ -181,6 +119,7 @@ def _order_repairs(
 ) -> list[Repair]:
     new, coming = _filled(due), _filled(later)
     repairs: list[Repair] = []
+    corrected = {one.fill.client_order_id for one in due if isinstance(one, CorrectFill)}
     for name, sent in ours.orders.items():
         known = broker.orders.get(name)
         filled = sent.booked + new.get(name, ZERO)
@@ -188,7 +127,8 @@ def _order_repairs(
         works = known is not None and not known.state.ended and told != sent.order.quantity
         if works and sent.order.time_in_force != "gtc":
             repairs.append(CancelOrder(name))
-        filled = max(filled, sent.filled)  # what is known already is not unlearned
+        if name not in corrected:
+            filled = max(filled, sent.filled)  # what is known already is not unlearned
         lacks = is_lost(known, sent) or (known is not None and known.filled > filled)
         awaited = lacks and (told > filled or is_awaited(sent, ours.session))
         status, cause, answer = _standing(known, sent, filled, awaited=awaited)
@@ -201,9 +141,10 @@ def _filled(repairs: Iterable[Repair]) -> dict[str, Decimal]:
     """Units of each order that are to be booked."""
     units: dict[str, Decimal] = {}
     for one in repairs:
-        if isinstance(one, BookFill):
+        if isinstance(one, BookFill | CorrectFill):
             name = one.fill.client_order_id
-            units[name] = units.get(name, ZERO) + one.fill.quantity
+            more = one.fill.quantity if isinstance(one, BookFill) else one.units
+            units[name] = units.get(name, ZERO) + more
     return units
 
 
@@ -229,13 +170,19 @@ def _standing(
 
 
 def _differences(
-    broker: BrokerSnapshot, settled: Ledger, ours: LedgerSnapshot, tolerance: Tolerance
+    broker: BrokerSnapshot,
+    settled: Ledger,
+    ours: LedgerSnapshot,
+    tolerance: Tolerance,
+    commissions_to_come: Decimal,
 ) -> list[Difference]:
     if not broker.current:
         return []
     held = settled.net()
     owed = receivable(ours.owed, broker.movements, ours.session)
-    items = [(CASH, settled.cash - owed, broker.cash, tolerance.cash)]
+    items = []
+    if not 0 <= settled.cash - owed - broker.cash <= commissions_to_come:
+        items.append((CASH, settled.cash - owed, broker.cash, tolerance.cash))
     items += [
         (symbol, held.get(symbol, ZERO), broker.positions.get(symbol, ZERO), tolerance.quantity)
         for symbol in sorted({*held, *broker.positions})
@@ -254,9 +201,3 @@ def _bookable(amount: Decimal, item: str, ours: LedgerSnapshot) -> bool:
     if item == CASH:
         return amount == amount.quantize(CENT)
     return item in ours.units and amount == amount.quantize(QUANTITY_STEP)
-
-
-def _words(fill: Fill) -> str:
-    return (
-        f"{fill.side} {fill.quantity} {fill.symbol} at {fill.price} for {fill.client_order_id or 'no order'}"
-    )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from nightdesk.accounting.booking import fill_entries, on_margin
+from nightdesk.accounting.booking import commission_entries, correction_entries, fill_entries, on_margin
 from nightdesk.accounting.financing import shorts_of
 from nightdesk.accounting.ledger import NO_CONTRACTS, Entry, EntryKind, Ledger, cash_entry
 from nightdesk.core.account_terms import MAIN
@@ -117,6 +117,37 @@ class BookFill:
 
 
 @dataclass(frozen=True)
+class CorrectFill:
+    """An execution that the broker tells otherwise than it told it at first: the difference is booked.
+
+    `fill` is how it stands, `before` how it was booked, with the commission that was booked of it.
+    """
+
+    fill: Fill
+    before: Fill
+
+    @property
+    def units(self) -> Decimal:
+        """What is executed more than was booked."""
+        return self.fill.quantity - self.before.quantity
+
+
+@dataclass(frozen=True)
+class BookCommission:
+    """The commission of an execution that was booked before it was known, dollars and cents."""
+
+    fill: Fill
+    commission: Decimal
+
+
+@dataclass(frozen=True)
+class LackCommission:
+    """An execution of an earlier session whose commission was not told yet: a person is told once."""
+
+    fill: Fill
+
+
+@dataclass(frozen=True)
 class RefuseFill:
     """An execution that cannot be true of our orders; it changes no position, and a person is told."""
 
@@ -194,19 +225,36 @@ class Dispute:
     given_up: bool = False
 
 
-Repair = BookFill | RefuseFill | BookMovement | CancelOrder | MoveOrder | Difference | Dispute
+Repair = (
+    BookFill
+    | CorrectFill
+    | BookCommission
+    | LackCommission
+    | RefuseFill
+    | BookMovement
+    | CancelOrder
+    | MoveOrder
+    | Difference
+    | Dispute
+)
+
+
+#: The repairs that are of one execution, and book something.
+_OfAnExecution = BookFill | CorrectFill | BookCommission
 
 
 def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Entry, ...]:
-    """The ledger entries of repairs: fills order by order, then movements, then tolerated differences."""
+    """The ledger entries of repairs: executions order by order, with what is corrected and completed of them,
+    then movements, then tolerated differences.
+    """
     repairs = list(repairs)
-    fills: dict[str, list[Fill]] = {}
+    executed: dict[str, list[_OfAnExecution]] = {}
     for one in repairs:
-        if isinstance(one, BookFill):
-            fills.setdefault(one.fill.client_order_id, []).append(one.fill)
+        if isinstance(one, _OfAnExecution):
+            executed.setdefault(one.fill.client_order_id, []).append(one)
     entries: list[Entry] = []
     for name, sent in ours.orders.items():
-        entries += fill_entries(sent.order, fills.get(name, ()), ours.units[sent.order.symbol], sent.booked)
+        entries += _executed_entries(sent, executed.get(name, ()), ours)
     entries = list(on_margin(tuple(entries), ours.ledger, ours.contracts))
     beside = [one for one in repairs if isinstance(one, BookMovement | Difference)]
     ledger = ours.ledger.apply(entries) if beside else ours.ledger
@@ -220,6 +268,23 @@ def booked_entries(repairs: Iterable[Repair], ours: LedgerSnapshot) -> tuple[Ent
                 made = adjustment_entries(one.item, one.amount, ledger, ours, reference)
         ledger, entries = ledger.apply(made), [*entries, *made]
     return tuple(entries)
+
+
+def _executed_entries(
+    sent: SentOrder, executed: Sequence[_OfAnExecution], ours: LedgerSnapshot
+) -> list[Entry]:
+    """The entries of an order's new executions, then of what is corrected, then of late commissions."""
+    order, unit, booked = sent.order, ours.units[sent.order.symbol], sent.booked
+    fills = [one.fill for one in executed if isinstance(one, BookFill)]
+    entries = list(fill_entries(order, fills, unit, booked))
+    booked += sum((one.quantity for one in fills), ZERO)
+    for one in executed:
+        if isinstance(one, CorrectFill):
+            entries += correction_entries(order, one.fill, one.before, unit, booked, ours.session)
+            booked += one.units
+        elif isinstance(one, BookCommission):
+            entries += commission_entries(order, one.fill, one.commission, unit, booked, ours.session)
+    return entries
 
 
 def _moment(ours: LedgerSnapshot) -> str:

@@ -326,6 +326,7 @@ def _financed(metrics: Mapping[str, Any]) -> str:
 
 def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.cli.data_notes import data_lines
+    from nightdesk.research.backtest.calendar_share import mostly_calendar
 
     metrics = document["metrics"]
     yield f"{document['book']}, {document['sessions']:,} sessions from {document['from']} to {document['to']}"
@@ -343,6 +344,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
     for one in document["booked_actions"]:
         yield f"{one['kind']} of {one['symbol']} on {one['session']}: {one['entries']} entries booked"
     yield _financed(metrics)
+    yield from mostly_calendar(metrics["calendar"])
     yield ""
     yield from _targets(metrics["targets"])
     yield ""

@@ -47,14 +47,9 @@ def zscore_of(source: Source, n: int, base: str) -> Floats:
 
     Today's included. Of a factor that stands still it is 0.
     """
-    return zscores(source.factor(base), n, source)
+    return zscores(source.factor(base), n)
 
 
-def zscores(x: Floats, n: int, source: Source) -> Floats:
-    """The same of an array of shape (n_rows, n_columns), by the compiled loops of a source if it has any."""
-
-    def rolled(part: Floats) -> Floats:
-        deviation = windows.deviation(part, n, ddof=1, kernels=source.kernels)
-        return (part - windows.mean(part, n)) / (deviation + SMALL)
-
-    return windows.over_present(x, rolled)
+def zscores(x: Floats, n: int) -> Floats:
+    """The same of an array of shape (n_rows, n_columns)."""
+    return windows.over_present(x, lambda there: windows.zscore(there, n, small=SMALL))

@@ -86,7 +86,7 @@ def carry_signal(source: Source) -> Floats:
 @factor("carry_signal_standardised", look_back=lambda: 2 * LONG - 1, by_column=True)
 def standardised_carry_signal(source: Source) -> Floats:
     """The same of the three terms' 252-period z-scores, so that each counts by its weight."""
-    risk, distance, sine = (zscores(one, LONG, source) for one in _carry_terms(source))
+    risk, distance, sine = (zscores(one, LONG) for one in _carry_terms(source))
     return 0.5 * risk - 0.3 * distance + 0.2 * sine
 
 

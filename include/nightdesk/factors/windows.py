@@ -90,6 +90,19 @@ def deviation(x: Floats, n: int, *, ddof: int, kernels: Kernels | None = None) -
     )
 
 
+def zscore(x: Floats, n: int, *, small: float) -> Floats:
+    """(x - mean) / (standard deviation + `small`), both of the last `n` rows, with ddof = 1.
+
+    Of values that do not move it is 0, to the bit, however large they are.
+    """
+
+    def part(some: Floats) -> Floats:
+        mean, squares = _rolled((some, np.zeros_like(some)), n, _merge_moments)
+        return (some - mean) / (np.sqrt(squares / (n - 1)) + small)
+
+    return _by_chunk(part, x)
+
+
 def slope(y: Floats, x: Floats, n: int, kernels: Kernels | None = None) -> Floats:
     """Covariance of each column of `y` with `x` over the variance of `x`, both over the last `n` rows.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby, pairwise
@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from nightdesk.accounting.account_marks import AccountMark
-from nightdesk.accounting.booking import cross_entries
+from nightdesk.accounting.booking import cross_entries, late_reference
 from nightdesk.accounting.ledger import Entry, Ledger, Mark, Position
 from nightdesk.core.contracts import Contract
 from nightdesk.core.money import ZERO
@@ -28,6 +28,7 @@ FOLLOWS = ("quantity", "cost", "realised", "entry_session", "commission", "divid
 
 #: What executions and crosses move, and their entries in the ledger together.
 MOVED = ("quantity", "cash", "commission")
+type _Amounts = tuple[Decimal, Decimal, Decimal]
 
 #: A fact with the decision whose settling booked it.
 type Dated[Fact] = tuple[datetime, Fact]
@@ -112,25 +113,57 @@ def _compare_fills(entries: Iterable[Dated[Entry]], fills: Iterable[Dated[Fill]]
     for as_of, entry in entries:
         if entry.kind == "fill":
             booked.setdefault((as_of, entry.reference, entry.symbol), []).append(entry)
-    given: dict[tuple[datetime, str, str], list[Fill]] = {}
+    given: dict[tuple[datetime, str, str], list[_Amounts]] = {}
+    versions: dict[str, Fill] = {}
+    pending: dict[str, str] = {}
+    late = _late_commissions(booked)
     for as_of, fill in fills:
-        given.setdefault((as_of, fill.client_order_id, fill.symbol), []).append(fill)
+        root = fill.corrects or fill.execution_id
+        before, versions[root] = versions.get(root), _completed(fill, late)
+        if before is None:
+            reference, moved = fill.client_order_id, _amounts(fill)
+        else:
+            reference = late_reference(fill.client_order_id, fill.execution_id)
+            moved = _more(_amounts(fill), _amounts(before))
+        given.setdefault((as_of, reference, fill.symbol), []).append(moved)
+        if fill.commission_pending:
+            pending[late_reference(fill.client_order_id, fill.execution_id, commission=True)] = fill.symbol
+    # What a broker told later of a commission is in no row of fills.
+    booked = {key: one for key, one in booked.items() if pending.get(key[1]) != key[2]}
     found = []
     for key in sorted({*booked, *given}):
         order = key[1]
-        session = next(one.session for several in (booked, given) for one in several.get(key, ()))
+        session = next((one.session for one in booked.get(key, ())), key[0].date())
         sums = dict.fromkeys(MOVED, ZERO)
         for one in booked.get(key, []):
             for name, amount in zip(MOVED, (one.quantity, one.in_full, one.commission), strict=True):
                 sums[name] += amount
-        moved = [(one.signed_quantity, one.cash, one.commission) for one in given.get(key, [])]
-        told = {name: sum((one[at] for one in moved), ZERO) for at, name in enumerate(MOVED)}
+        told = {name: sum((one[at] for one in given.get(key, [])), ZERO) for at, name in enumerate(MOVED)}
         found += [
             Mismatch(session, f"{name} of the executions of {order}", told[name], sums[name])
             for name in MOVED
             if told[name] != sums[name]
         ]
     return found
+
+
+def _more(now: _Amounts, then: _Amounts) -> _Amounts:
+    return now[0] - then[0], now[1] - then[1], now[2] - then[2]
+
+
+def _late_commissions(booked: Mapping[tuple[datetime, str, str], Iterable[Entry]]) -> dict[str, Decimal]:
+    """What was booked by each reference, of which those of late commissions are looked up."""
+    return {key[1]: sum((one.commission for one in several), ZERO) for key, several in booked.items()}
+
+
+def _completed(fill: Fill, late: Mapping[str, Decimal]) -> Fill:
+    """The execution with the commission that was booked of it later."""
+    reference = late_reference(fill.client_order_id, fill.execution_id, commission=True)
+    return replace(fill, commission=fill.commission + late.get(reference, ZERO))
+
+
+def _amounts(fill: Fill) -> _Amounts:
+    return fill.signed_quantity, fill.cash, fill.commission
 
 
 def _compare_crosses(

@@ -12,7 +12,7 @@ from nightdesk.core.calendar import day_begins
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Carried, Day, Market, StaleHolding, State, stale_holdings
 from nightdesk.engine.inputs import Today
-from nightdesk.orders.fills import Fill
+from nightdesk.orders.fills import Fill, standing
 from nightdesk.portfolio import Bundles
 from nightdesk.risk import NO_LOSS, PeriodLows, period_lows, period_starts
 from nightdesk.session.checked import as_stored
@@ -144,8 +144,11 @@ def _within_session(context: Context, settled: State) -> State:
     conn, book, schedule = context.conn, context.book.name, context.schedule
     opens = schedule.first_of(context.session)
     fills: dict[datetime, list[Fill]] = {}
-    for booked, fill in dated_fills(conn, book, opens, context.as_of):
-        fills.setdefault(booked, []).append(fill)
+    dated = dated_fills(conn, book, opens, context.as_of)
+    counts = set(standing(fill for _, fill in dated))
+    for booked, fill in dated:
+        if fill in counts:
+            fills.setdefault(booked, []).append(fill)
     today = Today()
     for as_of, mark in dated_marks(conn, book, opens, context.as_of).items():
         today = today.after(fills.get(as_of, ()), mark.day_return)

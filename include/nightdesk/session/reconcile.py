@@ -6,25 +6,27 @@ tolerance nothing is overwritten: entries stop, and a person is asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from time import sleep
 
+from nightdesk.accounting.booking import late_reference
 from nightdesk.accounting.disputes import disputes
 from nightdesk.accounting.ledger import Entry
 from nightdesk.accounting.payments import PAYMENTS_LOOKED_BACK, is_paid_later
 from nightdesk.accounting.period import Period
-from nightdesk.accounting.reconciliation import AWAITED, plan_repairs
+from nightdesk.accounting.reconciliation import plan_repairs
 from nightdesk.accounting.repairs import (
     CASH,
+    BookCommission,
     BookFill,
     BookMovement,
     CancelOrder,
+    CorrectFill,
     Difference,
     Dispute,
     LedgerSnapshot,
-    MoveOrder,
     RefuseFill,
     Repair,
     SentOrder,
@@ -32,28 +34,23 @@ from nightdesk.accounting.repairs import (
     trade_entries,
 )
 from nightdesk.accounting.settlement import Accrued
+from nightdesk.accounting.told_executions import booked_version, orders_behind
 from nightdesk.brokers import Broker, Unreachable
 from nightdesk.core.calendar import day_begins
 from nightdesk.core.money import ZERO, exact, to_price
 from nightdesk.engine import Market
 from nightdesk.session.account_statements import fetch_when_due
-from nightdesk.session.broker_session import contact, hear, in_words, late_since
+from nightdesk.session.broker_session import contact, hear, late_since
 from nightdesk.session.context import Context
-from nightdesk.session.notices import Condition, Look, notice
 from nightdesk.session.sequencing import agreed_clock
-from nightdesk.session.writing import Saver
-from nightdesk.store.alert_spells import AlertSpell, Kind
 from nightdesk.store.broker_rows import Adjustment
 from nightdesk.store.execution_rows import (
     movements_booked_in,
     payments_booked,
     references_booked,
-    refuse_execution,
 )
-from nightdesk.store.kill_switch_rows import set_kill_switch
-from nightdesk.store.ledger_rows import reconciliations_of
-from nightdesk.store.message_rows import raise_alert
-from nightdesk.store.order_rows import StoredOrder, fills_in, move_orders
+from nightdesk.store.ledger_rows import read_entries, reconciliations_of
+from nightdesk.store.order_rows import StoredOrder, filled_before, fills_in, find_order
 
 #: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
 SECOND_LOOKS = 3
@@ -61,8 +58,6 @@ PAUSE_SECONDS = 2.0
 
 #: The repairs that a real broker is asked again for before they are believed, beside positions in dispute.
 _ASKED_AGAIN = (RefuseFill, CancelOrder, Difference)
-
-_DISPUTES: tuple[Kind, ...] = ("dispute",)
 
 
 def ledger_side(
@@ -153,8 +148,9 @@ def _one_trade(amounts: Mapping[str, Decimal]) -> Decimal | None:
 
 def agree(
     context: Context, period: Period, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
-) -> tuple[Repair, ...]:
-    """What brings the ledger of an account to where its broker is, by what the broker says now.
+) -> tuple[LedgerSnapshot, tuple[Repair, ...]]:
+    """What brings the ledger of an account to where its broker is, by what the broker says now; with the
+    ledger's side, to which orders have come that had ended and of whose executions something new is told.
 
     A simulated account lives through the period first. Orders that still work though their time is over are
     cancelled. A real broker that contradicts itself or the ledger is asked again before that is believed: its
@@ -179,21 +175,24 @@ def agree(
         for look in range(looks):
             if look:
                 sleep(PAUSE_SECONDS)
-            repairs, left = _look(context, broker, ours, waiting)
+            ours, repairs, left = _look(context, broker, ours, waiting)
             if not left and not any(isinstance(one, _ASKED_AGAIN) for one in repairs):
-                return repairs
+                return ours, repairs
         working = _working(repairs)
         if working and not context.dry_run:
             raise Unreachable(f"the broker still works on {', '.join(working)}, which was cancelled")
-        return (*repairs, *left)
+        return ours, (*repairs, *left)
 
 
 def _look(
     context: Context, broker: Broker, ours: LedgerSnapshot, waiting: Sequence[StoredOrder]
-) -> tuple[tuple[Repair, ...], tuple[Dispute, ...]]:
-    """One look at the broker, which cancels what still works: the repairs, and what is left in dispute."""
+) -> tuple[LedgerSnapshot, tuple[Repair, ...], tuple[Dispute, ...]]:
+    """One look at the broker, which cancels what still works: our side with the orders that it asks for, the
+    repairs, and what is left in dispute.
+    """
     account, tolerance = ours.account, context.book.entry_of(ours.account).tolerance
     said = hear(context, account, broker, waiting, context.as_of)
+    ours = _with_orders(context, ours, orders_behind(said, ours))
     repairs = plan_repairs(said, ours, tolerance)
     working = _working(repairs)
     if working and not context.dry_run:
@@ -201,7 +200,22 @@ def _look(
             broker.cancel(name)
         said = hear(context, account, broker, waiting, context.as_of)
         repairs = plan_repairs(said, ours, tolerance)
-    return repairs, () if broker.simulated else disputes(said, ours, repairs)
+    return ours, repairs, () if broker.simulated else disputes(said, ours, repairs)
+
+
+def _with_orders(context: Context, ours: LedgerSnapshot, names: Iterable[str]) -> LedgerSnapshot:
+    """Our side with more orders, those that have ended."""
+    missing = sorted(set(names) - ours.orders.keys())
+    if not missing:
+        return ours
+    booked = filled_before(context.conn, context.book.name, context.as_of, missing)
+    orders = dict(ours.orders)
+    for name in missing:
+        found = find_order(context.conn, name)
+        if found is not None:
+            done = booked.get(name, ZERO)
+            orders[name] = SentOrder(found.order, found.status, found.attempts, found.filled_quantity, done)
+    return replace(ours, orders=orders)
 
 
 def _working(repairs: Sequence[Repair]) -> list[str]:
@@ -209,19 +223,43 @@ def _working(repairs: Sequence[Repair]) -> list[str]:
     return [one.client_order_id for one in repairs if isinstance(one, CancelOrder)]
 
 
-def agreed(context: Context, account: str) -> tuple[Repair, ...]:
-    """What a decision that is sealed was settled by in one account."""
-    conn, book, as_of = context.conn, context.book.name, context.as_of
+def agreed(context: Context, ours: LedgerSnapshot) -> tuple[LedgerSnapshot, tuple[Repair, ...]]:
+    """What a decision that is sealed was settled by in the account of `ours`; the same as `agree` gives."""
+    conn, book, as_of, account = context.conn, context.book.name, context.as_of, ours.account
     tolerated = [
         Difference(row["item"], row["ledger_value"], row["broker_value"], tolerated=True)
         for row in reconciliations_of(conn, book, as_of)
         if row["outcome"] == "tolerated" and row["account"] == account
     ]
-    return (
-        *(BookFill(fill) for fill in fills_in(conn, book, account, as_of, as_of)),
+    commissions = _commissions_booked(context, ours)
+    executed: list[BookFill | CorrectFill] = []
+    for fill in fills_in(conn, book, account, as_of, as_of):
+        before = booked_version(fill, ours)
+        executed.append(BookFill(fill) if before is None else CorrectFill(fill, before))
+    ours = _with_orders(context, ours, (one.fill.client_order_id for one in (*executed, *commissions)))
+    return ours, (
+        *executed,
+        *commissions,
         *(BookMovement(one) for one in movements_booked_in(conn, book, account, as_of)),
         *tolerated,
     )
+
+
+def _commissions_booked(context: Context, ours: LedgerSnapshot) -> list[BookCommission]:
+    """The commissions of earlier executions that the decision has booked, by its entries."""
+    entries = read_entries(context.conn, context.book.name, context.as_of, context.as_of)
+    booked: dict[str, Decimal] = {}
+    for one in entries:
+        booked[one.reference] = booked.get(one.reference, ZERO) + one.commission
+    pending = sorted(
+        (one for one in ours.booked.values() if one.commission_pending), key=lambda one: one.execution_id
+    )
+    references = [late_reference(one.client_order_id, one.execution_id, commission=True) for one in pending]
+    return [
+        BookCommission(one, booked[reference])
+        for one, reference in zip(pending, references, strict=True)
+        if reference in booked
+    ]
 
 
 def _reference_prices(market: Market) -> Mapping[str, Decimal]:
@@ -230,173 +268,3 @@ def _reference_prices(market: Market) -> Mapping[str, Decimal]:
     opened = {symbol: price for symbol, price in bars.open.items() if price > 0 and symbol not in bars.bad}
     prices = {**market.prices(-1), **opened}
     return {symbol: to_price(exact(price)) for symbol, price in prices.items() if price > 0}
-
-
-def keep(context: Context, save: Saver, repairs: Mapping[str, Sequence[Repair]]) -> None:
-    """Keep what the repairs of a session say of orders, refused executions, differences and disputes.
-
-    Parameters
-    ----------
-    context : Context
-        The session.
-    save : Saver
-        Its open transaction, of an unsealed session.
-    repairs : mapping of account to sequence of Repair
-        See `agree`.
-    """
-    told = [(account, one) for account, several in repairs.items() for one in several]
-    moves = [one for _, one in told if isinstance(one, MoveOrder)]
-    move_orders(context.conn, context.as_of, context.session, moves)
-    for account, one in told:
-        if isinstance(one, RefuseFill):
-            _tell_refused(context, account, one)
-    differences = [(account, one) for account, one in told if isinstance(one, Difference)]
-    _keep_differences(context, save, differences)
-    disputed = [(account, one) for account, one in told if isinstance(one, Dispute)]
-    _keep_disputes(context, save, disputed, differences)
-
-
-def _tell_refused(context: Context, account: str, one: RefuseFill) -> None:
-    """Keep why an execution is not booked, and ask a person to look it up."""
-    fill, book = one.fill, context.book.name
-    refuse_execution(context.conn, book, account, fill.execution_id, one.reason)
-    raise_alert(
-        context.conn,
-        f"fill {book} {fill.execution_id}",
-        "CRITICAL",
-        f"{book}: the broker reports a fill that cannot be ours",
-        f"Execution {in_words(context, account, fill.execution_id)}: {fill.side} {fill.quantity} "
-        f"{fill.symbol} at {fill.price} for order {fill.client_order_id or 'of somebody else'}: "
-        f"{one.reason}. It was not booked. "
-        "Look it up at the broker.",
-        book=book,
-        session=context.session,
-    )
-
-
-def _keep_differences(context: Context, save: Saver, differences: Sequence[tuple[str, Difference]]) -> None:
-    """Store the differences; one beyond the tolerance stops entries and asks a person."""
-    book, session, name = context.book.name, context.session, context.name
-    rows = [
-        {
-            "account": account,
-            "item": one.item,
-            "ledger_value": one.ledger_value,
-            "broker_value": one.broker_value,
-            "outcome": "tolerated" if one.tolerated else "asked",
-        }
-        for account, one in differences
-    ]
-    save.rows("reconciliations", rows)
-    asked = [(account, one) for account, one in differences if not one.tolerated]
-    if asked:
-        words = _words(context, asked)
-        key, reason = f"reconciliation {book} {name}", f"ledger and broker differ at {name}: {words}"
-        set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
-        raise_alert(
-            context.conn,
-            key,
-            "CRITICAL",
-            f"{book}: ledger and broker differ",
-            f"{reason}. Nothing was overwritten. No order goes out in a symbol that differs, and nothing is "
-            "opened until a person has looked: "
-            f'`nightdesk adopt {book} --reason "..."` takes the broker\'s figures over, '
-            f'`nightdesk resume {book} --reason "..."` lets it trade again.',
-            book=book,
-            session=session,
-        )
-    elif differences:
-        raise_alert(
-            context.conn,
-            f"tolerated {book} {name}",
-            "WARNING",
-            f"{book}: small differences to the broker were booked",
-            f"{_words(context, differences)}. They are within the tolerance of the account "
-            f"({'broker' if context.book.broker is not None else 'accounts.NAME'}.tolerance).",
-            book=book,
-            session=session,
-        )
-
-
-def _keep_disputes(
-    context: Context,
-    save: Saver,
-    disputes: Sequence[tuple[str, Dispute]],
-    differences: Sequence[tuple[str, Difference]],
-) -> None:
-    """Store the positions in dispute; of those that no other alert tells of, people are told once a spell.
-
-    An order that is waited for no longer stops the book: what became of it is for a person to find out.
-    """
-    book, session = context.book.name, context.session
-    save.rows(
-        "disputed_positions",
-        [
-            {
-                "account": account,
-                "symbol": one.symbol,
-                "ledger_value": one.ledger_value,
-                "claimed_value": one.claimed_value,
-                "reason": one.reason,
-            }
-            for account, one in disputes
-        ],
-    )
-    if context.book.simulated:
-        return  # its accounts are the desk's own: nothing of them was ever in dispute
-    differing = {one.item for _, one in differences if not one.tolerated}
-    notice(
-        context.conn,
-        Look(book, _DISPUTES, context.name, session),
-        [_condition(one) for _, one in disputes if one.orders and one.symbol not in differing],
-        lambda spell: _over(spell, differing),
-    )
-    for _, one in disputes:
-        if one.given_up:
-            _give_up(context, one)
-
-
-def _condition(one: Dispute) -> Condition:
-    return Condition(
-        "dispute",
-        one.symbol,
-        "CRITICAL",
-        f"{one.symbol}: {one.reason}. The ledger holds {one.ledger_value}; if that is true the account holds "
-        f"{one.claimed_value}.",
-        "The broker was asked several times. No order goes out in these symbols, and nothing is opened at "
-        "all, until its answers agree; every settling asks again, and books what it then tells. Look at the "
-        f"broker's own page. After {AWAITED.days} days an order is waited for no longer, and the book is "
-        "stopped.",
-    )
-
-
-def _over(spell: AlertSpell, differing: set[str]) -> str | None:
-    """The end of a dispute in words; none where an alert tells of the difference that has become of it."""
-    if spell.subject in differing:
-        return None
-    return f"{spell.subject}: the broker's answers agree again; orders go out again."
-
-
-def _give_up(context: Context, one: Dispute) -> None:
-    book, session, orders = context.book.name, context.session, ", ".join(one.orders)
-    key = f"given up {book} {orders}"
-    reason = f"{one.symbol}: {one.reason}, {AWAITED.days} days after its decision"
-    set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
-    raise_alert(
-        context.conn,
-        key,
-        "CRITICAL",
-        f"{book}: {one.symbol}: the executions of an order never came",
-        f"{reason}. It is waited for no longer; the ledger holds {one.ledger_value} {one.symbol}. Find out "
-        f'at the broker what became of it. `nightdesk adopt {book} --reason "..."` takes over what differs, '
-        f'`nightdesk resume {book} --reason "..."` lets the book trade again.',
-        book=book,
-        session=session,
-    )
-
-
-def _words(context: Context, differences: Sequence[tuple[str, Difference]]) -> str:
-    return "; ".join(
-        in_words(context, account, f"{one.item}: ledger {one.ledger_value}, broker {one.broker_value}")
-        for account, one in differences
-    )

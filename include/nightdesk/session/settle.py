@@ -15,13 +15,21 @@ from nightdesk.accounting.account_marks import account_marks
 from nightdesk.accounting.booking import cross_entries
 from nightdesk.accounting.ledger import Entry, Ledger, Mark
 from nightdesk.accounting.period import Period, accrual_terms
-from nightdesk.accounting.repairs import BookFill, Difference, LedgerSnapshot, Repair, booked_entries
+from nightdesk.accounting.repairs import (
+    BookFill,
+    CorrectFill,
+    Difference,
+    LedgerSnapshot,
+    Repair,
+    booked_entries,
+)
 from nightdesk.accounting.settlement import Accrued, Executed, Opening, Settlement, at_close
 from nightdesk.accounting.settlement import settle as settle_period
 from nightdesk.core.account_terms import MAIN
 from nightdesk.core.errors import Refused
 from nightdesk.engine import Market
 from nightdesk.engine.inputs import since_close
+from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Cross, Order
 from nightdesk.session.belated_actions import UnbookedAction, belated_actions, tell_unbooked
 from nightdesk.session.context import Context
@@ -31,7 +39,8 @@ from nightdesk.session.funding_due import session_funding, tell_funding
 from nightdesk.session.loading import session_market, session_stale
 from nightdesk.session.order_identity import identified
 from nightdesk.session.reading_ahead import settle_asks
-from nightdesk.session.reconcile import adjustments, agree, agreed, keep, ledger_side
+from nightdesk.session.reconcile import adjustments, agree, agreed, ledger_side
+from nightdesk.session.reconciled import keep
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.writing import Saver, StepOutcome, saving
 from nightdesk.store.ahead import reading_once
@@ -93,10 +102,17 @@ def settle(context: Context) -> StepOutcome:
                 ),
                 late_actions=told,
                 booked_late=len(start.period.late),
+                fills_told_late=sum(_is_late(context, one) for one in settled.fills),
                 **({"stale": "; ".join(map(str, stale))} if stale else {}),
                 nav=f"{settled.mark.nav:.2f}",
             )
         return save.outcome()
+
+
+def _is_late(context: Context, fill: Fill) -> bool:
+    """Whether an execution happened before the decision that came before this one."""
+    before = context.previous
+    return fill.executed_at is not None and before is not None and fill.executed_at <= before
 
 
 @dataclass(frozen=True)
@@ -169,7 +185,7 @@ class Agreed(Executed):
         """The entries of what a person took over in one account, then those of the repairs."""
         return cls(
             entries=(*adjusted, *booked_entries(repairs, ours)),
-            fills=tuple(one.fill for one in repairs if isinstance(one, BookFill)),
+            fills=tuple(one.fill for one in repairs if isinstance(one, BookFill | CorrectFill)),
             repairs={ours.account: repairs},
             sent={name: one.order for name, one in ours.orders.items()},
         )
@@ -207,7 +223,7 @@ def _agreed_in(
         ledger=ours.ledger.apply(replace(one, account=MAIN) for one in adjusted),
         at_close=lambda ledger: at_close(ledger, period)[1],
     )
-    repairs = agreed(context, account) if start.is_sealed else agree(context, period, ours, mine)
+    ours, repairs = agreed(context, ours) if start.is_sealed else agree(context, period, ours, mine)
     return Agreed.of(ours, adjusted, repairs)
 
 

@@ -14,10 +14,22 @@ from nightdesk.store.rows import merge_rows, read_rows
 
 
 def add_executions(conn: Connection, book: str, account: str, fills: Sequence[Fill]) -> int:
-    """Store executions, each once, as the broker told it last; how many are new or changed."""
+    """Store executions, each once, as the broker told it last; how many are new or changed.
+
+    A commission that was told is kept where the same execution is told without it again.
+    """
     names = tuple(Fill.__dataclass_fields__)
     key = {"book": book, "account": account}
-    rows = {fill.execution_id: key | {name: getattr(fill, name) for name in names} for fill in fills}
+    without = [fill.execution_id for fill in fills if fill.commission_pending]
+    asked = (
+        read_rows(conn, "commissions_told", book=book, account=account, executions=without) if without else []
+    )
+    told = {row["execution_id"] for row in asked}
+    rows = {
+        fill.execution_id: key | {name: getattr(fill, name) for name in names}
+        for fill in fills
+        if not (fill.commission_pending and fill.execution_id in told)
+    }
     return merge_rows(conn, "executions", list(rows.values()))
 
 

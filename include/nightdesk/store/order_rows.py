@@ -11,7 +11,7 @@ from typing import Any
 from nightdesk.accounting.reconciliation import AWAITED
 from nightdesk.accounting.repairs import MoveOrder
 from nightdesk.core.masking import mask_document
-from nightdesk.orders.fills import Fill, FillTerms
+from nightdesk.orders.fills import Fill, FillTerms, standing
 from nightdesk.orders.order import Cross, Intent, Order
 from nightdesk.orders.slippage import Slippage, expected_prices
 from nightdesk.store.db import Connection, cursor
@@ -291,8 +291,10 @@ def fills_of(conn: Connection, book: str, as_of: datetime) -> tuple[Fill, ...]:
 def fills_between(
     conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
 ) -> tuple[Fill, ...]:
-    """The executions that the settlings of a span of decisions booked, by decision and id; by default all."""
-    return tuple(fill for _, fill in dated_fills(conn, book, first, last))
+    """The executions that the settlings of a span of decisions booked, by decision and id; by default all. Of
+    one that was corrected within it the newest version alone.
+    """
+    return standing(fill for _, fill in dated_fills(conn, book, first, last))
 
 
 def fills_in(conn: Connection, book: str, account: str, first: datetime, last: datetime) -> tuple[Fill, ...]:
@@ -304,7 +306,7 @@ def fills_in(conn: Connection, book: str, account: str, first: datetime, last: d
 def dated_fills(
     conn: Connection, book: str, first: datetime = EARLIEST, last: datetime = LATEST
 ) -> tuple[tuple[datetime, Fill], ...]:
-    """The same, each with the decision whose settling booked it."""
+    """Every version of the same, each with the decision whose settling booked it."""
     rows = read_rows(conn, "fill_rows", book=book, first=first, last=last)
     return tuple((row.pop("as_of"), Fill(**row)) for row in rows)
 

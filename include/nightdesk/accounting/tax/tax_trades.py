@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from nightdesk.accounting.booking import order_behind
 from nightdesk.accounting.conversion import IN_LIEU
 from nightdesk.accounting.ledger import Entry
 from nightdesk.core.money import ZERO
@@ -98,11 +99,11 @@ def trades_of(book: str, entries: Iterable[Entry]) -> tuple[TaxTrade, ...]:
         sums[key] = TaxTrade(
             book=book,
             symbol=entry.symbol,
-            session=entry.session,
+            session=key[0],
             kind=_kind(entry),
             quantity=entry.quantity + (ZERO if before is None else before.quantity),
             cash=entry.in_full + (ZERO if before is None else before.cash),
-            reference=entry.reference,
+            reference=key[2],
             ratio=entry.price if entry.kind == "split" else Decimal(1),
         )
     return tuple(one for one in sums.values() if one.quantity or one.received or one.cash)
@@ -119,6 +120,9 @@ def in_order(trades: Iterable[TaxTrade]) -> tuple[TaxTrade, ...]:
 
 
 def _key(entry: Entry) -> tuple[date, str, str]:
+    """Which trade an entry is of: what came later of an execution is of the day that it was booked on."""
+    if entry.kind == "fill":
+        return entry.since or entry.session, entry.symbol, order_behind(entry.reference)
     return entry.session, entry.symbol, entry.reference
 
 

@@ -14,6 +14,7 @@ from nightdesk.accounting.ledger import unrealised
 from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import ZERO
 from nightdesk.orders.slippage import slippage_of, total
+from nightdesk.research.backtest.calendar_share import calendar_share
 from nightdesk.research.backtest.model_skill import model_figures
 from nightdesk.research.backtest.run import Result
 from nightdesk.version import code_version
@@ -32,7 +33,8 @@ def metrics(result: Result) -> dict[str, object]:
     symbol and session each, those of capital gains included; `dividends` and `interest` (negative where more
     was owed than earned) are dollars received, `borrow` dollars paid for borrowed units; `interest_rate`,
     `debit_rate` and `borrow_rate` are the book's a year, without those of single symbols. `panel_hash` stands
-    for the bars as far as they were looked at. `models` is the skill of strategies that learn, out of sample.
+    for the bars as far as they were looked at. `models` is the skill of strategies that learn, out of sample;
+    `calendar` how much of what strategies show is the day of the year.
     """
     marks = [one.state.mark for one in result.decided]
     nav, figures = result.closing_nav, results_of(result).by_name()
@@ -68,6 +70,7 @@ def metrics(result: Result) -> dict[str, object]:
         "per_strategy": _profits(result, by_strategy=True),
         "per_symbol": _profits(result, by_strategy=False),
         "models": model_figures(result),
+        "calendar": calendar_share(result),
     }
     return {key: _plain(one) for key, one in document.items()}
 
