@@ -272,3 +272,44 @@ def test_a_contract_is_named_by_a_person(desk: IbkrDesk) -> None:
     assert desk.rows(rows) == [("SPY", 756733)]
     foreign = nightdesk("broker", desk.book, "--contract", "NVDA=4815747", status=1).stderr
     assert "trades no NVDA" in foreign
+
+
+@pytest.mark.usefixtures("fetching")
+def test_a_commission_that_the_line_never_told_comes_from_the_statement(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    state(gateway, service, session(0))
+    gateway.commission_reports += ["never"]
+    desk.live_through(1)
+    desk.decide(1)
+    pending = "SELECT execution_id FROM nightdesk.executions WHERE commission_pending"
+    [(execution,)] = desk.rows(pending)
+    state(gateway, service, session(1))
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows(pending) == []
+    assert differences(desk) == []
+    told = {one.exec_id: one.commission for one in gateway.state.executions}
+    [(commission,)] = desk.rows(
+        "SELECT commission FROM nightdesk.executions WHERE execution_id = %s", execution
+    )
+    assert commission == told[str(execution)].quantize(Decimal("0.01"))
+    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", session(2))
+    assert cash == gateway.state.cash.quantize(Decimal("0.01"))
+
+
+@pytest.mark.usefixtures("fetching")
+def test_a_correction_that_the_line_did_not_tell_comes_from_the_statement(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    state(gateway, service, session(0))
+    desk.live_through(1)
+    desk.decide(1)
+    first = gateway.state.executions[0]
+    gateway.correct(first.exec_id, price=first.price + Decimal("0.10"))
+    gateway.forget_old_executions()
+    state(gateway, service, session(1))
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows("SELECT corrects FROM nightdesk.fills WHERE corrects <> ''") == [(first.exec_id,)]
+    assert differences(desk) == []
