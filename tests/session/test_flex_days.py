@@ -197,6 +197,22 @@ def test_a_service_that_fails_stops_nothing_and_is_asked_again_after_half_an_hou
 
 
 @pytest.mark.usefixtures("fetching")
+def test_a_query_whose_period_ends_too_early_is_told_after_a_day(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    desk.live_through(1)  # the service goes on with a statement up to before the inception
+    desk.decide(1)
+    assert warnings(desk) == []
+    desk.live_through(2)
+    desk.decide(2)
+    desk.live_through(3)
+    desk.decide(3)
+    [words] = warnings(desk)
+    assert f"ends on {session(-1)}" in words
+    assert "its query's period ends too early" in words
+
+
+@pytest.mark.usefixtures("fetching")
 def test_a_token_that_has_expired_is_told_at_once_and_shows_nowhere(
     desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
 ) -> None:
