@@ -29,6 +29,7 @@ test-all: env ## run the long tests too
 
 kill-matrix: env ## kill the process that sends orders between any two statements; fails when an order is lost or double
 	@$(PY) -m tests.matrices.kill
+	@$(PY) -m tests.matrices.kill --broker ibkr
 
 fault-matrix: env ## let the broker answer badly in every way to every call; fails when something is wrong and unseen
 	@$(PY) -m tests.matrices.fault

@@ -6,7 +6,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,12 @@ READY = message(15, 1, "DU1234567,DU7654321") + message(9, 1, 5)
 TIME = message(49, 1, 1_700_000_000)
 
 
+def once(first: bytes, then: bytes) -> Callable[[socket.socket], None]:
+    """Answers the question of the first connection with the one, that of the next with the other."""
+    answers = [first, then]
+    return lambda connection: answering(answers.pop(0))(connection)
+
+
 def error(code: int, text: str, number: int = -1) -> bytes:
     return message(4, 2, number, code, text, "")
 
@@ -54,10 +61,11 @@ def talking(talk: Callable[[socket.socket], None], patience: TwsPatience = PATIE
             except OSError:
                 return
             kept.append(connection)
-            try:
-                talk(connection)
-            except OSError:
-                continue
+            threading.Thread(target=attend, args=(connection,), daemon=True).start()
+
+    def attend(connection: socket.socket) -> None:
+        with suppress(OSError):
+            talk(connection)
 
     threading.Thread(target=serve, daemon=True).start()
     line = TwsLine(TwsAddress("127.0.0.1", server.getsockname()[1], 3), "account x of ibkr", patience)
@@ -158,10 +166,38 @@ def test_a_client_id_in_use_is_waited_for_and_then_said() -> None:
 
 
 def test_a_question_without_an_answer_ends_and_the_next_one_is_answered() -> None:
-    patience = TwsPatience(connect=20.0, in_use=0.0, answer=2.0)
-    with talking(answering(b"", TIME), patience) as line:
+    with talking(once(b"", TIME), replace(PATIENCE, answer=2.0)) as line:
         with pytest.raises(TwsSilent, match=r"no answer within 2 seconds \(the clock\)"):
             clock(line)
+        assert clock(line) == 1_700_000_000
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
+    def late(connection: socket.socket) -> None:
+        handshake(connection)
+        connection.recv(1000)
+        time.sleep(1.5)
+        connection.sendall(message(49, 1, 1))
+
+    told: list[Callable[[socket.socket], None]] = [late, answering(TIME)]
+    with talking(lambda one: told.pop(0)(one), replace(PATIENCE, answer=1.0)) as line:
+        with pytest.raises(TwsSilent, match="no answer within 1 seconds"):
+            clock(line)
+        time.sleep(1.0)
+        assert clock(line) == 1_700_000_000
+
+
+def test_what_an_unreadable_answer_still_brings_is_not_taken_for_the_next_one() -> None:
+    with talking(once(message(11, "x") + message(49, 1, 1), TIME)) as line:
+        with pytest.raises(TwsUnreadable):
+            clock(line)
+        assert clock(line) == 1_700_000_000
+
+
+def test_an_answer_that_need_not_come_is_waited_for_and_the_connection_stays() -> None:
+    with talking(answering(TIME, TIME)) as line:
+        assert clock(line) == 1_700_000_000
+        assert not line.wait("nothing", lambda client: None, lambda one: False, 0.1)
         assert clock(line) == 1_700_000_000
 
 
@@ -195,16 +231,18 @@ def test_an_answer_of_a_tws_that_has_lost_ibkr_is_none(code: int) -> None:
 
 @pytest.mark.parametrize("code", [1101, 1102])
 def test_a_connection_to_ibkr_that_is_back_is_used(code: int) -> None:
-    def talk(connection: socket.socket) -> None:
+    def lost(connection: socket.socket) -> None:
         answering(error(1100, "lost"))(connection)
+        time.sleep(0.3)
         connection.sendall(error(code, "back"))
-        connection.recv(1000)
-        connection.sendall(TIME)
 
-    with talking(talk) as line:
+    told: list[Callable[[socket.socket], None]] = [lost, answering(TIME)]
+    with talking(lambda one: told.pop(0)(one)) as line:
         with pytest.raises(TwsSilent):
             clock(line)
-        time.sleep(0.2)
+        with pytest.raises(TwsSilent, match="TWS has no connection to IBKR"):
+            clock(line)
+        time.sleep(1.0)
         assert clock(line) == 1_700_000_000
 
 

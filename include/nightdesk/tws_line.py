@@ -49,10 +49,6 @@ class TwsClientInUse(TwsSilent):
     """Another connection has the client id."""
 
 
-class _TimeIsOver(TwsSilent):
-    """No answer in time, over a connection that stands."""
-
-
 class TwsUnreadable(Exception):
     """TWS sent something that cannot be understood; `answer` is how it begins."""
 
@@ -158,6 +154,7 @@ class TwsLine:
         self._fault: Exception | None = None
         self._lost = ""
         self._broken = ""
+        self._unfinished = False
 
     @property
     def is_open(self) -> bool:
@@ -177,7 +174,8 @@ class TwsLine:
         if self._loop is not None:
             # What TWS has told since the last question: that it hung up, lost IBKR, or has it back.
             self._loop.run_until_complete(asyncio.sleep(0.001))
-        if self._client is None or self._broken:
+        # What an unfinished answer still brings would be taken for that to the next question.
+        if self._client is None or self._broken or (self._unfinished and not self._lost):
             self.close()
             self._connect_when_free()
         assert self._client is not None
@@ -188,10 +186,12 @@ class TwsLine:
         loop, client = self._loop, self._client
         self._loop = self._client = self._listener = self._fault = None
         self._lost = self._broken = ""
+        self._unfinished = False
         if loop is None or loop.is_closed():
             return
         try:
             if client is not None:
+                client.conn.disconnected -= self._ended
                 loop.run_until_complete(_hang_up(client))
             left = asyncio.all_tasks(loop)
             for task in left:
@@ -270,27 +270,36 @@ class TwsLine:
         """Send something, and hear what comes until `hear` says that it was all; raises as `ask`, and what
         `hear` raises.
 
-        What is sent is sent once, and not at all where the line is known to be cut.
+        What is sent is sent once, and not at all where the line is known to be cut. After an answer that was
+        not whole the next question goes over a connection of its own.
         """
-        self.open()
-        assert self._loop is not None
         patience = self.patience.answer if within is None else within
-        self._run(what, self._converse(what, send, hear, patience))
+        if not self._heard_all(what, send, hear, patience):
+            self._unfinished = True
+            raise TwsSilent(f"{self.whose}: no answer within {patience:g} seconds ({what})")
+
+    def wait(
+        self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
+    ) -> bool:
+        """The same where an answer need not come, and a late one could be taken for no other: whether it was
+        all within so many seconds. Raises as `listen`, but for the time.
+        """
+        return self._heard_all(what, send, hear, within)
 
     def tell(self, what: str, send: Callable[[Client], object]) -> None:
         """Send something to which there is no answer, such as that no more is wanted; raises as `listen`."""
         self.listen(what, lambda client: (send(client), client.reqCurrentTime()), _is_time)
 
-    def linger(self, hear: Callable[[Heard], bool], within: float) -> None:
-        """Hear what comes unasked for so many seconds, or until `hear` says that it was all.
-
-        Raises
-        ------
-        TwsSilent, TwsUnreadable
-            When the connection breaks, or brings what cannot be understood.
-        """
-        with suppress(_TimeIsOver):
-            self.listen("what comes", lambda client: None, hear, within)
+    def _heard_all(
+        self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
+    ) -> bool:
+        self.open()
+        assert self._loop is not None
+        try:
+            return self._run(what, self._converse(what, send, hear, within))
+        except (TwsSilent, TwsUnreadable):
+            self._unfinished = True
+            raise
 
     def _run[T](self, what: str, doing: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
@@ -301,7 +310,7 @@ class TwsLine:
 
     async def _converse(
         self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
-    ) -> None:
+    ) -> bool:
         self._check(what)
         assert self._client is not None
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -314,6 +323,9 @@ class TwsLine:
                     ended.set_result(None)
                 else:
                     self._check(what)
+            except (AttributeError, IndexError, TypeError, ValueError) as error:
+                words = f"{self.whose}: a message {one.name} has another shape than TWS's ({error}; {what})"
+                ended.set_exception(TwsUnreadable(words, one.name))
             except Exception as error:  # noqa: BLE001 (goes to the caller, not into the client)
                 ended.set_exception(error)
 
@@ -321,8 +333,9 @@ class TwsLine:
         try:
             send(self._client)
             await asyncio.wait_for(ended, within)
+            return True
         except TimeoutError:
-            raise _TimeIsOver(f"{self.whose}: no answer within {within:g} seconds ({what})") from None
+            return False
         except ConnectionError as error:
             raise TwsSilent(f"{self.whose}: {error} ({what})") from None
         finally:

@@ -1,6 +1,7 @@
 """Scenarios of a settling: what the broker tells, and what is made of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pytest
 from tests.accounting.snapshots import (
     TUESDAY,
     WEDNESDAY,
+    XNYS,
     after,
     broker,
     differing,
@@ -19,6 +21,7 @@ from tests.accounting.snapshots import (
 )
 
 from nightdesk.accounting.repairs import BookFill, CancelOrder, MoveOrder, RefuseFill, Repair, SentOrder
+from nightdesk.core.schedule import hourly
 
 ONCE = "x1 a buy 10 GLD 100"
 TWO_CUTS = ["x1 a buy 4 GLD 100", "x2 a buy 6 GLD 101"]
@@ -199,3 +202,13 @@ def test_an_order_that_works_past_its_time_is_cancelled(
     side = ours(here)
     repairs = plan(broker(side, {"a": there}, [fill(one) for one in told]), side)
     assert (CancelOrder("a") in repairs) is is_cancelled
+
+
+def test_an_execution_without_an_instant_is_settled_by_the_hour_that_hears_of_it() -> None:
+    schedule = hourly(XNYS)
+    first = schedule.first_of(TUESDAY)
+    side = replace(ours(sent()), schedule=schedule, as_of=first)
+    repairs = plan(broker(side, told=[fill(ONCE)]), side)
+    assert (booked(repairs), moved(repairs)) == (["x1"], {"a": "filled 10"})
+    later = replace(fill(ONCE), executed_at=schedule.last_of(TUESDAY))
+    assert booked(plan(broker(side, told=[later]), side)) == []

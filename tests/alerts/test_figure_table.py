@@ -12,9 +12,12 @@ from nightdesk.alerts.figure_table import figure_label, figure_tables, figure_wo
     ("name", "value", "words"),
     [
         ("score_carry", 0.123456, "0.1235"),
-        ("score_carry", -0.5, "\N{MINUS SIGN}0.5"),
+        ("score_carry", -0.5, "\N{MINUS SIGN}0.5000"),
+        ("hybrid", 0.029921, "0.0299"),
+        ("hybrid", 0.00012345, "0.0001234"),
+        ("count", 3.0, "3"),
         ("hybrid", -0.0, "0"),
-        ("leverage", 1.70001, "1.7"),
+        ("leverage", 1.70001, "1.700"),
         ("adv", 51_234_567.4, "51,234,567"),
         ("wanted_units", -1000.0, "\N{MINUS SIGN}1,000"),
         ("wanted_units", 999.4, "999.4"),
@@ -60,12 +63,12 @@ def test_each_strategy_has_a_table_of_its_signals_and_one_of_its_sizing() -> Non
     first, second = tables
     assert first.title == "Figures of five"
     assert first.columns == ("daily", "trend", "confidence")
-    assert first.rows == (("AAPL", ("0.25", "BULLISH", "74 %")), ("MSFT", ("missing", "", "74 %")))
+    assert first.rows == (("AAPL", ("0.2500", "BULLISH", "74 %")), ("MSFT", ("missing", "", "74 %")))
     assert second.title == "Sizing of five"
     assert second.columns == ("leverage", "held", "target", "after the gate")
-    assert second.rows[0] == ("AAPL", ("2.5", "10", "−1,200", "−900"))
+    assert second.rows[0] == ("AAPL", ("2.500", "10", "−1,200", "−900"))
     assert second.rows[1] == ("MSFT", ("missing", "10", "−1,200", "–"))
-    assert second.lines[0] == ("AAPL", "leverage 2.5, held 10, target −1,200, after the gate −900")
+    assert second.lines[0] == ("AAPL", "leverage 2.500, held 10, target −1,200, after the gate −900")
 
 
 def test_who_shows_nothing_has_no_table() -> None:

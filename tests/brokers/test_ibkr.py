@@ -240,6 +240,26 @@ def test_orders_are_written_as_ibkr_wants_them(
     assert (told.kind, told.tif, told.limit or None, told.stop or None) == written
 
 
+def test_an_order_for_the_opening_auction_that_comes_too_late_is_rejected(
+    broker: IbkrBroker, gateway: IbkrGateway, order: Order
+) -> None:
+    gateway.now = datetime(2024, 1, 3, 14, 29, tzinfo=UTC)
+    with pytest.raises(RejectedOrder, match="Exchange is closed"):
+        broker.submit(replace(order, time_in_force="open"))
+
+
+def test_an_account_with_real_money_trades_where_book_and_environment_name_it(
+    book: Book, order: Order
+) -> None:
+    live = book.model_copy(update={"broker": LIVE})
+    with IbkrGateway(EVENING, CAPITAL, account="U1234567") as server:
+        server.prices["SPY"] = 99.0
+        known = server.environ("ibkr-live") | {LIVE_VARIABLE: "ibkr-live"}
+        made = make(live, None, known)  # type: ignore[arg-type]
+        assert made.submit(order).state is OrderState.ACCEPTED
+        made.close()
+
+
 def test_a_limit_of_a_sale_is_rounded_up_and_below_a_dollar_it_is_finer() -> None:
     assert quoted(Decimal("98.561"), Decimal("0.01"), "ROUND_CEILING") == Decimal("98.57")
     assert quoted(Decimal("0.56789"), Decimal("0.0001")) == Decimal("0.5679")

@@ -9,7 +9,8 @@ from __future__ import annotations
 from psycopg2 import sql
 from tests.conftest import open_connection
 
-from nightdesk.core.calendar import get_calendar
+from nightdesk.core.calendar import as_date, as_instant, get_calendar
+from nightdesk.core.schedule import Schedule, daily
 
 SCHEMA = "nightdesk"
 
@@ -31,25 +32,26 @@ RUN_OF_COPY = "split_part(t.task, '/', 1) || '/scheduled__' || laid.session || '
 LEFT_OUT = ("models", "strategy_bands")
 
 
-def stretch(url: str, books: tuple[str, ...], sessions: int) -> None:
-    """Let each book have so many decided sessions, the newest as they were."""
-    days = get_calendar("XNYS")
+def stretch(url: str, books: tuple[str, ...], decisions: int, schedule: Schedule | None = None) -> None:
+    """Let each book have so many decisions, daily unless a schedule is given; the newest as they were."""
+    schedule = schedule or daily(get_calendar("XNYS"))
     with open_connection(url) as conn, conn.cursor() as cur:
         cur.execute("SET session_replication_role = replica")
         for book in books:
             cur.execute("SELECT as_of, session FROM nightdesk.runs WHERE book = %s ORDER BY as_of", (book,))
             decided = cur.fetchall()
-            first = days.index(decided[0][1])
+            first = schedule.index(decided[0][0])
             cur.execute(
                 "CREATE TEMP TABLE laid (old_as_of timestamptz, old_session date, as_of timestamptz, "
                 "session date, tag text)"
             )
-            for place in range(sessions - len(decided)):
-                as_of, session = decided[-1 - place % len(decided)]
-                earlier = days.sessions[first - 1 - place].item()
+            ends = schedule.ends[first - (decisions - len(decided)) : first][::-1]
+            days = schedule.sessions_of(ends)
+            for place, (end, day) in enumerate(zip(ends, days, strict=True)):
+                old = decided[-1 - place % len(decided)]
                 cur.execute(
                     "INSERT INTO laid VALUES (%s, %s, %s, %s, %s)",
-                    (as_of, session, days.close_at(earlier), earlier, f"~{place}"),
+                    (*old, as_instant(end), as_date(day), f"~{place}"),
                 )
             for table, columns in _tables(cur).items():
                 _copy(cur, table, columns, book)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from html import unescape
-from re import sub
+from re import findall, sub
 
 import pytest
 from starlette.testclient import TestClient
 from tests.cockpit.decided_desk import DecidedDesk
 from tests.cockpit.decided_hours import BOOK, MADE, decide_hours
+from tests.cockpit.stretched_history import stretch
 from tests.conftest import Databases
+from tests.hourly import HOURLY
 from tests.session.hourly_desk import at
 from tests.session.quick_checks import check_quickly
 
@@ -152,3 +155,25 @@ def test_trades_of_a_symbol_are_named_by_their_hour(
     answer = cockpit_of(hours).get("/symbols/SPY").text
     ((booked,),) = hours.rows("SELECT max(as_of) FROM nightdesk.fills WHERE symbol = 'SPY'")
     assert f">{booked:%Y-%m-%d} 10:00</a>" in answer
+
+
+def test_years_of_hours_are_drawn_by_their_sessions_and_each_hour_has_its_page(
+    hours: DecidedDesk, databases: Databases, cockpit_of: Callable[[DecidedDesk], TestClient]
+) -> None:
+    desk = replace(hours, url=databases.copy(hours.url))
+    stretch(desk.url, (BOOK,), 1_764, HOURLY)
+    try:
+        browser = cockpit_of(desk)
+        ((sessions, first),) = desk.rows("SELECT count(DISTINCT session), min(as_of) FROM nightdesk.runs")
+        assert sessions > 250
+        for asked, points in (("", 250), ("all", sessions)):
+            page = browser.get(f"/books/{BOOK}", params={"sessions": asked}).text
+            (times,) = set(findall(r'"x":\[([0-9,]+)\]', page))
+            assert len(times.split(",")) == points
+        for path in ("decision", "risk", "session", "trace/SPY"):
+            answer = browser.get(f"/books/{BOOK}/{path}", params={"as_of": first.isoformat()})
+            assert answer.status_code == 200
+            assert "the first decision" in answer.text
+            assert f"as_of={HOURLY.after(first):%Y-%m-%dT%H}" in answer.text
+    finally:
+        databases.drop(desk.url)

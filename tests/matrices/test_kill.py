@@ -17,8 +17,6 @@ MUST_BE_THERE = (
     "begin_attempt: end of with cursor(conn) as cur:",
     "_send: end of with held_run(",
     "_send: answer = broker.submit(order)",
-    "BoundedAdapter.send: response = super().send(",
-    "AlpacaBroker.submit: return self._read(",
     "_send: record_known(",
     "record_known: move_planned(",
     "_move: cur.execute(",
@@ -26,13 +24,22 @@ MUST_BE_THERE = (
     "_is_there: known = broker.order_by_client_id(name)",
     "_is_there: record_known(",
 )
+AT_ALPACA = ("BoundedAdapter.send: response = super().send(", "AlpacaBroker.submit: return self._read(")
+AT_IBKR = (
+    "IbkrBroker.submit: if self._find(self._orders(), name) is not None:",
+    "send: line.listen(",
+    "Connection.sendMsg: self.transport.write(msg)  (from send)",
+    "Connection.sendMsg: self.numBytesSent += len(msg)  (from send)",  # the order is on its way
+    "send: return None if heard.opened is None",
+    "IbkrBroker.order_by_client_id: return",
+)
 
 
-def kill_everywhere(times: int, *more: str, seconds: float) -> None:
+def kill_everywhere(times: int, *more: str, seconds: float, there: tuple[str, ...] = AT_ALPACA) -> None:
     printed, (head, *rows) = rows_of("kill", "--times", str(times), *more, seconds=seconds)
     names = [row[1] for row in rows]
     assert len(rows) >= 12
-    for wanted in MUST_BE_THERE:
+    for wanted in (*MUST_BE_THERE, *there):
         assert any(name.startswith(wanted) for name in names), wanted
     kills, orders, before, after, violations = (
         [int(row[head.index(name)]) for row in rows]
@@ -60,3 +67,9 @@ def test_a_process_killed_20_times_at_any_statement_leaves_each_decision_one_ord
 @pytest.mark.timeout(600)
 def test_so_it_is_where_a_book_has_an_account_on_paper_beside_the_real_one() -> None:
     kill_everywhere(0, "--settle-new", "--accounts", seconds=590)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_so_it_is_at_ibkr() -> None:
+    kill_everywhere(2, "--settle-new", "--broker", "ibkr", seconds=890, there=AT_IBKR)

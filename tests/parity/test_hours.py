@@ -51,6 +51,9 @@ LEVERAGED = {
 }
 
 
+#: The same by five signals, whose scores look back two years of sessions and of hours.
+FIVE = LEVERAGED | {"strategies": {"five_signals": {"share": 1.0, "sizing": "leverage"}}}
+
 #: Conditions on hours, on sessions and on the hour's own bar.
 CONDITIONS = {
     "portfolio": {
@@ -68,9 +71,10 @@ CONDITIONS = {
         (EARLY_CLOSE, 2, OF_THE_DAY),
         (EARLY_CLOSE, 2, CONDITIONS),
         (EARLY_CLOSE, 2, LEVERAGED),
+        (EARLY_CLOSE, 1, FIVE),
         pytest.param(CLOCKS_WENT_BACK, 10, {}, marks=pytest.mark.slow),
     ],
-    ids=["early_close", "of_the_day", "conditions", "leveraged", "ten_sessions"],
+    ids=["early_close", "of_the_day", "conditions", "leveraged", "five", "ten_sessions"],
 )
 def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cent(
     first: date,
@@ -101,7 +105,7 @@ def test_the_steps_and_the_backtest_of_an_hourly_book_decide_the_same_to_the_cen
         assert verify(conn, book.name).differences == ()
     spoken = {verdict.rule for one in result.decided for verdict in one.gated.verdicts(result.desk.symbols)}
     assert ({"trades_per_day", "turnover_per_day"} <= spoken) == (changed is OF_THE_DAY), spoken
-    assert ({"liquidity", "gross_leverage"} <= spoken) == (changed is LEVERAGED), spoken
+    assert ({"liquidity", "gross_leverage"} <= spoken) == (changed in (LEVERAGED, FIVE)), spoken
     barred = {one.other for each in result.decided for one in each.targets.dropped}
     assert barred == ({0, 1} if changed is CONDITIONS else set())
     assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from tests.factors.panels import STOCKS, stocks_panel
 from tests.hourly import random_hours
+from tests.hourly_book import hourly_tree
 
 from nightdesk import factors, strategies
+from nightdesk.core.book import Book, parse_book
 from nightdesk.core.cell_figures import figures_of_cell
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats, Panel
+from nightdesk.engine import resolve
 from nightdesk.strategies import Direction, SignalAction, Signals, SignalSide, Strategy, View
 from nightdesk.strategies.five_signals import WEIGHTS
 from nightdesk.testing.strategy_contract import StrategyContract, assert_equal, columns_of
@@ -218,6 +221,22 @@ def test_it_asks_for_hours_where_they_have_a_share_and_looks_back_two_years_of_p
     daily = strategies.make(NAME, {"hourly": 0}).factors
     assert not any(name.startswith("h:") for name in daily)
     assert factors.look_back(strategies.make(NAME, {"carry": "standardised"}).factors) == 754
+
+
+def test_a_book_of_sessions_is_told_how_to_do_without_hours() -> None:
+    def book(hourly: float) -> Book:
+        tree = hourly_tree(
+            schedule="daily",
+            strategies={NAME: {"share": 1.0, "sizing": "leverage", "params": {"hourly": hourly}}},
+            margin={"kind": "portfolio"},
+            financing={"debit_rate": 0.06, "borrow_rate": 0.005},
+            limits={"gross_leverage": {"limit": 3.0}},
+        )
+        return parse_book(tree, "a test")
+
+    with pytest.raises(Refused, match=r"or set strategies\.five_signals\.params\.hourly: 0$"):
+        resolve(book(0.3))
+    assert resolve(book(0.0)).look_back == 523
 
 
 @cache

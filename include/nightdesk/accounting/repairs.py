@@ -101,11 +101,18 @@ class LedgerSnapshot:
     def is_due(self, session: date, at: datetime | None) -> bool:
         """Whether what happened at an instant of a session is settled by this decision, or was to be by an
         earlier one; see `Schedule.settling_of`.
+
+        Of what has no instant, as the executions of a paper account, the decision that hears of it: such an
+        account tells of a decision's own period and no more.
         """
+        if at is None:
+            return session <= self.session
         return self.schedule.settling_of(session, at) <= self.as_of
 
     def is_late(self, session: date, at: datetime | None) -> bool:
-        """Whether an earlier decision was to settle it."""
+        """Whether an earlier decision was to settle it; of what has no instant, one of an earlier session."""
+        if at is None:
+            return session < self.session
         return self.schedule.settling_of(session, at) < self.as_of
 
 

@@ -19,8 +19,8 @@ Figure = float | str | None
 _CAPITALS = frozenset({"adv", "nav", "vix"})
 #: So a name begins that says yes (1) or no (0).
 _YES_OR_NO = ("in_", "is_")
-#: From here on a number is written without places.
-_LARGE = 1000.0
+#: From here on a number is written without places; below, in as many as its first digits need.
+_LARGE, _SMALL = 1000.0, 0.001
 
 
 def figure_label(name: str) -> str:
@@ -35,7 +35,7 @@ def figure_label(name: str) -> str:
 
 
 def figure_words(name: str, value: Figure) -> str:
-    """A figure for people: four significant digits, from a thousand on whole.
+    """A figure for people: four places below 1, four digits below a thousand, whole numbers from there on.
 
     One whose name begins with ``in_`` or ``is_`` is yes (1) or no (0).
 
@@ -50,7 +50,11 @@ def figure_words(name: str, value: Figure) -> str:
         return value
     if name.startswith(_YES_OR_NO) and value in (0, 1):
         return "yes" if value else "no"
-    text = f"{abs(value):,.0f}" if abs(value) >= _LARGE else f"{abs(value):.4g}"
+    size = abs(value)
+    if size >= _LARGE or size == round(size):
+        text = f"{size:,.0f}"
+    else:
+        text = f"{size:.4f}" if _SMALL <= size < 1 else f"{size:#.4g}"
     return text if value >= 0 or not float(text.replace(",", "")) else f"{MINUS}{text}"
 
 

@@ -156,7 +156,7 @@ class IbkrBroker(Broker):
         def read() -> list[Fill]:
             fills = (
                 fill_of(one, self._is_continuous(one.symbol), self._schedule.calendar)
-                for one in self._orders().executed
+                for one in self._orders(commissions=True).executed
             )
             return [one for one in fills if self._schedule.settling_of(one.session, one.executed_at) > as_of]
 
@@ -191,10 +191,14 @@ class IbkrBroker(Broker):
         """Make sure of a connection that manages the account: of each anew, whatever is asked over it."""
         refuse_unmanaged(self._name, self._id, self._line.managed(), self._address)
 
-    def _orders(self) -> IbkrReading:
+    def _orders(self, *, commissions: bool = False) -> IbkrReading:
         if self._at_once is not None:
             return self._at_once
-        found = self._read("the orders", lambda: read_orders(self._questions, self._id, self._names))
+        wait = commissions or self._answering
+        found = self._read(
+            "the orders",
+            lambda: read_orders(self._questions, self._id, self._names, commissions=wait),
+        )
         if self._answering:
             self._at_once = found
         return found

@@ -78,14 +78,14 @@ class IbkrLine:
         what: str,
         send: Callable[[Client], object],
         hear: Callable[[Heard], bool],
-        within: float,
+        within: float | None = None,
     ) -> None:
         """Send something once, and hear until it was all; see `TwsLine.listen`.
 
         Raises
         ------
         Unreachable, Unreadable
-            Also when it was not all within so many seconds.
+            Also when it was not all within so many seconds (default: those of the patience).
         """
         with _TALKING, self._in_words(what):
             self._line().listen(what, send, hear, within)
@@ -95,16 +95,12 @@ class IbkrLine:
         with _TALKING, self._in_words(what):
             self._line().tell(what, send)
 
-    def linger(self, hear: Callable[[Heard], bool], within: float) -> None:
-        """Hear what comes for so many seconds, or until it was all; raises as `listen`, but for the time."""
-        with _TALKING, self._in_words("what comes"):
-            self._line().linger(hear, within)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection that is not known to be broken, nor to lack IBKR."""
-        line = _LINES.get(self.address)
-        return line is not None and line.is_open
+    def wait(
+        self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
+    ) -> bool:
+        """Whether what is sent was answered within so many seconds; raises as `listen`, but for the time."""
+        with _TALKING, self._in_words(what):
+            return self._line().wait(what, send, hear, within)
 
     def number(self) -> int:
         """The number of the next question or order; raises as `managed`."""

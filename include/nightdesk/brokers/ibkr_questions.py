@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.brokers.broker_interface import Unreachable, Unreadable
+from nightdesk.brokers.broker_interface import Unreadable
 from nightdesk.brokers.ibkr_answers import FIGURES, MarginAfter, margin_of
 from nightdesk.brokers.ibkr_contracts import UNKNOWN_CONTRACT
 from nightdesk.brokers.ibkr_line import IbkrLine
@@ -67,9 +67,7 @@ class IbkrQuestions:
                 found["orderStatus"].append(one.args)
             return one.name == "openOrderEnd"
 
-        self.line.listen(
-            "the open orders", lambda client: client.reqAllOpenOrders(), hear, self.line.patience.answer
-        )
+        self.line.listen("the open orders", lambda client: client.reqAllOpenOrders(), hear)
         newest = {(one[0], one[2].clientId, one[2].permId): one for one in found["openOrder"]}
         return list(newest.values()), found["orderStatus"]
 
@@ -82,10 +80,10 @@ class IbkrQuestions:
             "completedOrdersEnd",
         )
 
-    def executions(self, account_id: str) -> tuple[Messages, Messages]:
+    def executions(self, account_id: str, *, commissions: bool) -> tuple[Messages, Messages]:
         """Messages `execDetails` of the executions of an account that IBKR tells of, and `commissionReport`.
 
-        A commission that has not come within the patience is not waited for.
+        With `commissions` those are waited for that have not come, as long as the patience allows.
         """
         from ib_async.objects import ExecutionFilter
 
@@ -111,10 +109,9 @@ class IbkrQuestions:
             "the executions",
             lambda client: client.reqExecutions(number, ExecutionFilter(acctCode=account_id)),
             hear,
-            self.line.patience.answer,
         )
-        if not all_reported():
-            self.line.linger(hear, self.patience.commission)
+        if commissions and not all_reported():
+            self.line.wait("the commissions", lambda client: None, hear, self.patience.commission)
         return told, reports
 
     def positions(self) -> Messages:
@@ -165,16 +162,12 @@ class IbkrQuestions:
             said = one.name == "error" and one.args[0] == number and not is_news(one.args[1])
             return bool(found) or said
 
-        try:
-            self.line.listen(
-                "the shortable shares",
-                lambda client: client.reqMktData(number, contract, _ASK_SHORTABLE, False, False, []),
-                hear,
-                self.patience.shortable,
-            )
-        except Unreachable:
-            if not self.line.is_open:
-                raise
+        self.line.wait(
+            "the shortable shares",
+            lambda client: client.reqMktData(number, contract, _ASK_SHORTABLE, False, False, []),
+            hear,
+            self.patience.shortable,
+        )
         self.line.tell("the shortable shares", lambda client: client.cancelMktData(number))
         return found[0] if found else None
 

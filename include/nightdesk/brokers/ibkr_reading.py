@@ -77,8 +77,10 @@ class IbkrReading:
         return sorted(ages, key=lambda name: ages[name])
 
 
-def read_orders(questions: IbkrQuestions, account_id: str, names: IbkrNames) -> IbkrReading:
-    """Read the lists of an account.
+def read_orders(
+    questions: IbkrQuestions, account_id: str, names: IbkrNames, *, commissions: bool
+) -> IbkrReading:
+    """Read the lists of an account, and wait for commissions that are late or not.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def read_orders(questions: IbkrQuestions, account_id: str, names: IbkrNames) -> 
     """
     opened, statuses = questions.open_orders()
     completed = questions.completed_orders()
-    told, reports = questions.executions(account_id)
+    told, reports = questions.executions(account_id, commissions=commissions)
     return IbkrReading(
         (
             *(open_order(one, statuses, names) for one in opened if one[2].account == account_id),

@@ -142,7 +142,7 @@ def cancel(line: IbkrLine, told: ToldOrder, within: float) -> None:
     Raises
     ------
     Unreachable, Unreadable
-        When the connection broke. That no word came is none of these: a cancel may take its time.
+        When the connection broke. That no word came is neither: a cancel may take its time.
     """
 
     def hear(one: Heard) -> bool:
@@ -151,13 +151,5 @@ def cancel(line: IbkrLine, told: ToldOrder, within: float) -> None:
         status = one.args[1] if one.name == "orderStatus" and one.args[0] == told.order_id else ""
         return status == "PendingCancel" or (status in STATES and STATES[status].ended)
 
-    try:
-        line.listen(
-            f"the cancel of {told.order_ref}",
-            lambda client: client.cancelOrder(told.order_id),
-            hear,
-            within,
-        )
-    except Unreachable:
-        if not line.is_open:
-            raise
+    what = f"the cancel of {told.order_ref}"
+    line.wait(what, lambda client: client.cancelOrder(told.order_id), hear, within)

@@ -487,9 +487,14 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
     """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
     hourly = [name for name in names if name.startswith(factors.HOURLY)]
     if book.schedule.rhythm == "daily" and hourly:
+        ways = [
+            f", or set strategies.{name}.params.{one.without_hours}"
+            for name, one in made.items()
+            if one.without_hours and any(factor in hourly for factor in one.factors)
+        ]
         raise Refused(
             f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
-            "set it to hourly, or take others"
+            f"set it to hourly, or take others{''.join(ways)}"
         )
     learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
     if book.schedule.rhythm == "hourly" and learning:

@@ -128,6 +128,7 @@ class FiveSignals(Strategy):
 
     name = "five_signals"
     sides = frozenset({SignalSide.LONG, SignalSide.SHORT})
+    without_hours = "hourly: 0"
 
     class Params(Frozen):
         """Scores and composites lie in (-1, 1)."""

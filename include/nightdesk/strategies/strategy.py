@@ -254,6 +254,9 @@ class Strategy(ABC):
     #: Whether it says bundles: legs that trade together or not at all.
     bundles: bool = False
 
+    #: The parameter, and its value, by which it asks for no factors over hours; empty where there is none.
+    without_hours: str = ""
+
     #: Parameters to show it by, where it has no defaults for all of them.
     example: Mapping[str, Any] = MappingProxyType({})
 
