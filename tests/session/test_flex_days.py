@@ -197,6 +197,22 @@ def test_a_service_that_fails_stops_nothing_and_is_asked_again_after_half_an_hou
 
 
 @pytest.mark.usefixtures("fetching")
+def test_a_query_whose_period_ends_too_early_is_told_after_a_day(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    desk.live_through(1)  # the service goes on with a statement up to before the inception
+    desk.decide(1)
+    assert warnings(desk) == []
+    desk.live_through(2)
+    desk.decide(2)
+    desk.live_through(3)
+    desk.decide(3)
+    [words] = warnings(desk)
+    assert f"ends on {session(-1)}" in words
+    assert "its query's period ends too early" in words
+
+
+@pytest.mark.usefixtures("fetching")
 def test_a_token_that_has_expired_is_told_at_once_and_shows_nowhere(
     desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
 ) -> None:
@@ -272,3 +288,44 @@ def test_a_contract_is_named_by_a_person(desk: IbkrDesk) -> None:
     assert desk.rows(rows) == [("SPY", 756733)]
     foreign = nightdesk("broker", desk.book, "--contract", "NVDA=4815747", status=1).stderr
     assert "trades no NVDA" in foreign
+
+
+@pytest.mark.usefixtures("fetching")
+def test_a_commission_that_the_line_never_told_comes_from_the_statement(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    state(gateway, service, session(0))
+    gateway.commission_reports += ["never"]
+    desk.live_through(1)
+    desk.decide(1)
+    pending = "SELECT execution_id FROM nightdesk.executions WHERE commission_pending"
+    [(execution,)] = desk.rows(pending)
+    state(gateway, service, session(1))
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows(pending) == []
+    assert differences(desk) == []
+    told = {one.exec_id: one.commission for one in gateway.state.executions}
+    [(commission,)] = desk.rows(
+        "SELECT commission FROM nightdesk.executions WHERE execution_id = %s", execution
+    )
+    assert commission == told[str(execution)].quantize(Decimal("0.01"))
+    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", session(2))
+    assert cash == gateway.state.cash.quantize(Decimal("0.01"))
+
+
+@pytest.mark.usefixtures("fetching")
+def test_a_correction_that_the_line_did_not_tell_comes_from_the_statement(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    state(gateway, service, session(0))
+    desk.live_through(1)
+    desk.decide(1)
+    first = gateway.state.executions[0]
+    gateway.correct(first.exec_id, price=first.price + Decimal("0.10"))
+    gateway.forget_old_executions()
+    state(gateway, service, session(1))
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows("SELECT corrects FROM nightdesk.fills WHERE corrects <> ''") == [(first.exec_id,)]
+    assert differences(desk) == []

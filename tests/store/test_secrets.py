@@ -16,6 +16,7 @@ from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import move_order
 from nightdesk.store.override_rows import add_override, end_overrides
 from nightdesk.store.run_rows import StoredRun, begin_step, end_step
+from nightdesk.store.statement_rows import add_statement, note_statement
 
 SECRET = 'hush "hush" <&>'
 WORDS = f"the server said {SECRET} to us"
@@ -33,6 +34,12 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         answer={"message": WORDS, "qty": "5", "seen": [WORDS]},
     ),
     "broker_health": lambda conn: note_silence(conn, "swing", "main", NOW, WORDS),
+    "statement_health": lambda conn: note_statement(conn, "swing", "main", NOW, WORDS),
+    "broker_statements": lambda conn: add_statement(
+        conn, "swing", "main",
+        {"first_day": SESSION, "last_day": SESSION, "generated_at": NOW, "executions": 0, "movements": 0,
+         "left_out": {WORDS: 1}},
+    ),
     "recoveries": lambda conn: add_recovery(conn, "swing", NOW, NOW, {"steps": [WORDS]}),
     "feed_health": lambda conn: Health(conn).save("yahoo", FAULT),
     "risk_events": lambda conn: set_kill_switch(

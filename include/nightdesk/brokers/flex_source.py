@@ -24,25 +24,12 @@ class FlexSource(StatementSource):
     book : Book
         Its account, universe and calendar.
     environ : mapping of str to str
-
-    Raises
-    ------
-    Refused
-        When the account's id is missing.
     """
 
     def __init__(self, book: Book, environ: Mapping[str, str]) -> None:
-        name = book.own_entry.account
-        key = variable(name, "key")
-        account_id = environ.get(key)
-        if not account_id:
-            raise Refused(
-                f"account {name} of ibkr: its id at IBKR is not known: set {key} in the environment, such "
-                f"as U1234567, or make the Airflow connection {connection_id(name)}, which only tasks of "
-                "Airflow read"
-            )
-        self._book, self._name, self._id = book, name, account_id
-        parts = {part: environ.get(variable(f"{name}_flex", part)) for part in ("key", "secret", "url")}
+        self._book, self._name = book, book.own_entry.account
+        self._id = environ.get(variable(self._name, "key")) or None
+        parts = {part: environ.get(variable(f"{self._name}_flex", part)) for part in ("key", "secret", "url")}
         self._query, self._token, self._url = parts["key"], parts["secret"], parts["url"]
 
     @property
@@ -63,6 +50,12 @@ class FlexSource(StatementSource):
 
     def read(self, content: bytes) -> AccountStatement:
         """See `StatementSource.read`."""
+        if self._id is None:
+            raise Refused(
+                f"account {self._name} of ibkr: its id at IBKR is not known: set "
+                f"{variable(self._name, 'key')} in the environment, such as U1234567, or make the Airflow "
+                f"connection {connection_id(self._name)}, which only tasks of Airflow read"
+            )
         try:
             return read_flex(content, self._id, self._book.universe, get_calendar(self._book.calendar))
         except Refused as error:

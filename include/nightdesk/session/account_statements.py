@@ -88,15 +88,20 @@ def fetch_when_due(context: Context, account: str) -> None:
         return
     if standing.asked_at is not None and at - standing.asked_at < ASKED_AGAIN:
         return
+    fault = ""
     try:
-        keep_statement(context, account, source.fetch())
+        taken = keep_statement(context, account, source.fetch())
+        if taken.last < due:
+            fault = (
+                f"the statement ends on {taken.last}, and {due} is over: its query's period ends too early"
+            )
     except (Refused, Transient) as error:
-        note_statement(conn, book.name, account, at, str(error))
-        since = standing.failing_since or at
-        if isinstance(error, Refused) or at - since > OVERDUE:
-            _tell_missing(context, account, since, str(error))
-        return
-    note_statement(conn, book.name, account, at)
+        fault = str(error)
+        if isinstance(error, Refused):
+            _tell_missing(context, account, standing.failing_since or at, fault)
+    note_statement(conn, book.name, account, at, fault)
+    if fault and at - (standing.failing_since or at) > OVERDUE:
+        _tell_missing(context, account, standing.failing_since or at, fault)
 
 
 def keep_statement(context: Context, account: str, statement: AccountStatement) -> StatementTaken:

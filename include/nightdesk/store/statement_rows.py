@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from nightdesk.core.masking import mask_line
+from nightdesk.core.masking import mask_document, mask_line
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import Row, add_rows, read_row, read_rows
 
@@ -36,7 +36,7 @@ def statement_standing(conn: Connection, book: str, account: str) -> StatementSt
 
 def add_statement(conn: Connection, book: str, account: str, row: Row) -> int:
     """Keep that a statement was taken: its days, when it was made, what it holds; 0 where it was before."""
-    return add_rows(conn, "broker_statements", [{"book": book, "account": account, **row}])
+    return add_rows(conn, "broker_statements", [{"book": book, "account": account, **mask_document(row)}])
 
 
 def note_statement(conn: Connection, book: str, account: str, at: datetime, error: str = "") -> None:
