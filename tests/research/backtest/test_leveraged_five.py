@@ -266,6 +266,27 @@ def test_sixteen_years_of_real_days(market: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+def test_two_years_of_real_hours(market: Path) -> None:
+    """Of two stocks: no more hours are there. Nothing is owed, since the two never make up NAV."""
+    book = load_book(
+        FILE,
+        {
+            "universe": "{AAPL: {max_weight: 0.6}, BAC: {max_weight: 0.6}}",
+            "feeds.hourly": f"['files:{market}']",
+        },
+    )
+    result = run(book, (date(2018, 1, 2), date(2019, 12, 31)), market)
+    assert len(result.decided) > 3_400
+    check_books(result)
+    check_door(result)
+    assert check_turnover(result) < 0.53
+    held = np.stack([one.targets.held[0] for one in result.decided])
+    assert (held > 0).any(axis=0).all()
+    assert (held < 0).any(axis=0).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_year_of_hours(market: Path) -> None:
     result = run(load_book(FILE), (date(2018, 1, 2), date(2018, 12, 31)))
     check_books(result)
