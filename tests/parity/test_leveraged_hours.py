@@ -1,4 +1,4 @@
-"""The book of five leveraged stocks: the steps on PostgreSQL and the backtest decide the same, hour by hour."""
+"""The book of five leveraged stocks: steps on PostgreSQL and the backtest decide the same, by the hour."""
 
 from datetime import date
 from pathlib import Path

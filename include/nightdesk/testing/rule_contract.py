@@ -173,6 +173,14 @@ class RuleContract:
             return not np.array_equal(without_entries(wanted, held), wanted)
         return rule.subject == "positions" or not np.array_equal(wanted, held)
 
+    def test_its_figures_are_a_number_a_symbol(self) -> None:
+        rule = self.rule()
+        factors = {name: np.array([1.5, np.nan, 0.0]) for name in rule.factors}
+        for name, values in rule.figures(factors).items():
+            assert name.isidentifier()
+            assert values.shape == (3,), name
+            assert values.dtype == np.float64, name
+
     def test_its_distances_have_words_and_the_right_sign(self) -> None:
         what = measured(
             0.3,
