@@ -22,12 +22,12 @@ def book():
     return load_book(PROJECT / "books" / "multi_asset.yaml")
 
 
-def test_a_fresh_book_begins_with_the_newest_five_completed_sessions(conn: Connection, book) -> None:
+def test_a_fresh_book_begins_with_the_newest_three_completed_sessions(conn: Connection, book) -> None:
     calendar = get_calendar(book.calendar)
     newest = calendar.latest_completed(now(conn))
     span = whole_desk.start_book(conn, book)
     assert span.dag_id == "daily__multi_asset"
-    expected = calendar.between(newest - timedelta(days=30), newest)[-5:]
+    expected = calendar.between(newest - timedelta(days=30), newest)[-3:]
     assert span.decisions == tuple(calendar.close_at(as_date(session)) for session in expected)
     record = book_record(conn, book.name)
     assert record is not None

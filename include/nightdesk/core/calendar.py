@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +82,15 @@ class Calendar:
     def _places(self) -> Mapping[date, int]:
         """Position of every session."""
         return {session: at for at, session in enumerate(self.sessions.tolist())}
+
+    @cached_property
+    def hours_begun(self) -> NDArray[np.datetime64]:
+        """The full hour of the exchange's clock at or before each open, UTC; shape (n_sessions,)."""
+        zone = ZoneInfo(self.zone)
+        offsets = [as_instant(moment).astimezone(zone).utcoffset() or timedelta(0) for moment in self.opens]
+        local = self.opens + np.array(offsets, dtype="timedelta64[s]")
+        begun: NDArray[np.datetime64] = self.opens - (local - local.astype("datetime64[h]"))
+        return begun
 
     def between(self, first: date, last: date) -> Sessions:
         """Sessions from `first` to `last`, both included where they are sessions."""

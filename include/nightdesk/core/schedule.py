@@ -268,7 +268,7 @@ def hourly(
     the last one at the close: 9:30 to 10:00, 10 to 11, ... 15 to 16 in New York. In hours of the exchange's
     clock both changes of daylight saving time keep the count of a session.
     """
-    full_hour = _hour_begun(calendar)
+    full_hour = calendar.hours_begun
     count = -((full_hour - calendar.closes) // HOUR)
     row = np.repeat(np.arange(len(calendar.sessions)), count)
     within = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -276,15 +276,6 @@ def hourly(
     starts = np.maximum(hour, calendar.opens[row])
     ends = np.minimum(hour + HOUR, calendar.closes[row])
     return Schedule("hourly", calendar, starts, ends, row, delay, wait)
-
-
-def _hour_begun(calendar: Calendar) -> Instants:
-    """The full hour of the exchange's clock at or before each open."""
-    zone = ZoneInfo(calendar.zone)
-    offsets = [as_instant(moment).astimezone(zone).utcoffset() or timedelta(0) for moment in calendar.opens]
-    local = calendar.opens + np.array(offsets, dtype="timedelta64[s]")
-    begun: Instants = calendar.opens - (local - local.astype("datetime64[h]"))
-    return begun
 
 
 def schedule_of(book: Book) -> Schedule:

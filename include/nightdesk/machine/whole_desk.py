@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nightdesk.store.db import Connection
 
 #: A book without an inception of its own begins so many sessions back, by its rhythm.
-FIRST_SESSIONS = {"daily": 5, "hourly": 2}
+FIRST_SESSIONS = {"daily": 3, "hourly": 2}
 #: So many of a book's newest decisions are shown.
 DECISIONS_SHOWN = 5
 #: What serves all books: alerts are sent, orders at real brokers asked about, old logs and rows deleted,
