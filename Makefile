@@ -33,6 +33,7 @@ kill-matrix: env ## kill the process that sends orders between any two statement
 
 fault-matrix: env ## let the broker answer badly in every way to every call; fails when something is wrong and unseen
 	@$(PY) -m tests.matrices.fault
+	@$(PY) -m tests.matrices.fault --broker ibkr
 
 feed-matrix: env ## let every vendor of data answer badly in every way; fails when something is invented or missed unseen
 	@$(PY) -m tests.matrices.feeds

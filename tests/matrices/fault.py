@@ -11,19 +11,21 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from enum import Enum
 from functools import partial
 
-from tests.fakes.alpaca import Fault
 from tests.matrices.account import STORIES as ACCOUNT_STORIES
 from tests.matrices.account import try_story
-from tests.matrices.faulting import ATTEMPTS, AWAY, READ_SECONDS, Cell, hurried, try_cell
+from tests.matrices.broker_faults import READ_SECONDS, AlpacaFaults, IbkrFaults
+from tests.matrices.faulting import ATTEMPTS, Cell, hurried, try_cell
 from tests.matrices.operations import Operation, operations
 from tests.matrices.parts import WORKERS, in_parts
-from tests.matrices.scenes import alpaca_desks
+from tests.matrices.scenes import alpaca_desks, ibkr_desks
 from tests.matrices.stories import KINDS, Stories, tell_stories
 from tests.matrices.table import table
 
-FAULTS: tuple[Fault | str, ...] = (AWAY, *Fault)
+#: The bad answers of each broker, the rows of its tables.
+FAULTS = {"alpaca": AlpacaFaults.every, "ibkr": IbkrFaults.every}
 
 #: The kinds of bad answers, by whether they last, as their tables are headed.
 WAYS = {False: "one bad answer", True: f"bad answers, {ATTEMPTS} times at most"}
@@ -40,25 +42,31 @@ Cells = dict[tuple[bool, str, str], Cell]
 
 
 def part_of(
-    number: int, *, parts: int, brief: bool, two_accounts: bool
+    number: int, *, parts: int, brief: bool, two_accounts: bool, broker: str
 ) -> tuple[list[tuple[str, str]], Cells, Stories]:
     """Name and purpose of the columns, and every `parts`-th row of cells and story, on desks of its own."""
     cells: Cells = {}
-    with alpaca_desks(silence=1.5 * READ_SECONDS, two_accounts=two_accounts) as make_desk:
+    faults = FAULTS[broker]
+    at_alpaca = alpaca_desks(silence=1.5 * READ_SECONDS, two_accounts=two_accounts)
+    with at_alpaca if broker == "alpaca" else ibkr_desks() as make_desk:
         with hurried():
             columns = operations(make_desk)
             sent = next(one.stage for one in columns if one.name == "cancel by the switch")
-            stories = tell_stories(sent, brief=brief, number=number, parts=parts)
+            stories: Stories = {}
+            if broker == "alpaca":
+                stories = tell_stories(sent, brief=brief, number=number, parts=parts)
             if brief:
                 columns = [one for one in columns if one.in_brief != "none"]
         for lasting in (False,) if brief else (False, True):
             with hurried(tries=1 if lasting else None):
-                for n in range(number, len(FAULTS), parts):
+                for n in range(number, len(faults), parts):
                     for column in _meeting(columns, n) if brief else columns:
-                        cell = try_cell(column, FAULTS[n], lasting=lasting, further=not brief)
-                        cells[lasting, name_of(FAULTS[n]), column.name] = cell
+                        if not column.desk.faults.meets(column.endpoint, faults[n]):
+                            continue
+                        cell = try_cell(column, faults[n], lasting=lasting, further=not brief)
+                        cells[lasting, name_of(faults[n]), column.name] = cell
         with hurried():
-            told = [one for one in ACCOUNT_STORIES if one.main or not brief]
+            told = [one for one in ACCOUNT_STORIES if (one.main or not brief) and broker == "alpaca"]
             stories |= {(one.name, CAME): try_story(one, columns[0]) for one in told[number::parts]}
     return [(one.name, one.does) for one in columns], cells, stories
 
@@ -81,9 +89,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="single bad answers, the lesser operations by turns, no further than needed",
     )
     parser.add_argument("--accounts", action="store_true", help="of a book with a paper account besides")
+    parser.add_argument("--broker", choices=tuple(FAULTS), default="alpaca", help="whose fake is asked")
     chosen = parser.parse_args(arguments)
     began = time.perf_counter()
+    if chosen.accounts and chosen.broker != "alpaca":
+        parser.error("--accounts is for --broker alpaca")
     known = {"parts": chosen.workers, "brief": chosen.brief, "two_accounts": chosen.accounts}
+    known["broker"] = chosen.broker
     parts = in_parts(partial(part_of, **known), chosen.workers)
     columns, cells = parts[0][0], {key: cell for _, some, _ in parts for key, cell in some.items()}
     stories = {key: cell for _, _, some in parts for key, cell in some.items()}
@@ -94,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if any(way == lasting for way, _, _ in cells):
                 rows = [
                     [one, *(cells.get((lasting, one, name), NOT_TRIED).words for name in names)]
-                    for one in map(name_of, FAULTS)
+                    for one in map(name_of, FAULTS[chosen.broker])
                 ]
                 print(table([head, *names], rows), end="\n\n")
     for head, whens in STORIES.items():
@@ -119,9 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if violations or not tried else 0
 
 
-def name_of(fault: Fault | str) -> str:
+def name_of(fault: Enum | str) -> str:
     """A row's head."""
-    return fault.value if isinstance(fault, Fault) else fault
+    return str(fault.value) if isinstance(fault, Enum) else fault
 
 
 if __name__ == "__main__":

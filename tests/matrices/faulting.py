@@ -1,12 +1,12 @@
 """Lets one fault meet one operation, tries again as Airflow would, goes on with the days after, and looks."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import Enum
 
 import pytest
-from tests.fakes.alpaca import Fault
+from tests.matrices.broker_faults import HURRY, BrokerFaults
 from tests.matrices.checks import (
     ended_alike,
     never_back,
@@ -20,21 +20,11 @@ from tests.matrices.operations import Operation
 from tests.matrices.scenes import look_ahead
 from tests.session.small_desk import session
 
-from nightdesk.brokers import alpaca, alpaca_http
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.session import reconcile
 
-#: A service of which every connection is refused, whatever it is asked.
-AWAY = "service away"
-
 #: So often Airflow runs a step that talks to the broker, before a person must look.
 ATTEMPTS = 8
-
-#: Seconds that the broker may take for an answer here, and how many times faster all waiting goes.
-READ_SECONDS = 0.3
-HURRY = 50
-
-_LATE = (Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER, Fault.TAKEN_LATE)
 
 
 @dataclass(frozen=True)
@@ -54,56 +44,53 @@ def hurried(*, tries: int | None = None) -> Iterator[None]:
     tries : int, optional
         How often a question is asked in one attempt at a step (default: as it is).
     """
-    usual = alpaca.PATIENCE
-    patience = replace(usual, connect=READ_SECONDS, read=READ_SECONDS, tries=tries or usual.tries)
     with pytest.MonkeyPatch.context() as patch:
-        wait = alpaca_http._wait
-        patch.setattr(alpaca_http, "_wait", lambda state: wait(state) / HURRY)
+        for kind in BrokerFaults.__subclasses__():
+            kind.hurry(patch, tries)
         patch.setattr(reconcile, "PAUSE_SECONDS", reconcile.PAUSE_SECONDS / HURRY)
-        patch.setattr(alpaca, "PATIENCE", patience)
         yield
 
 
-def try_cell(operation: Operation, fault: Fault | str, *, lasting: bool, further: bool = True) -> Cell:
+def try_cell(operation: Operation, fault: Enum | str, *, lasting: bool, further: bool = True) -> Cell:
     """One cell of the matrix.
 
     Parameters
     ----------
     operation : Operation
         The column.
-    fault : Fault or str
-        The row; `AWAY` is none of the fake's own.
+    fault : Enum or str
+        The row; what is a word is no service at all.
     lasting : bool
         Whether every answer is bad until the step has failed for good, in place of one.
     further : bool
         Whether the session after the settled one is lived through in any case; else only where something of
         the orders is still open.
     """
-    fake = operation.desk.fake
+    faults = operation.desk.faults
     operation.stage.restore()
-    if isinstance(fault, Fault):
-        (fake.fail_always if lasting else fake.fail)(operation.endpoint, fault)
+    faults.arm(operation.endpoint, fault, lasting=lasting)
     wrong: list[str] = []
     tries, error = 0, None
     for tries in range(1, ATTEMPTS + 1):
-        away = fault == AWAY and (lasting or tries == 1)
-        with fake.away() if away else nullcontext():
+        away = isinstance(fault, str) and (lasting or tries == 1)
+        with faults.outage(fault) if away else nullcontext():
             error = _attempt(operation.run, wrong)
         if error is not None:
             wrong += _left_alone(operation)
         if not isinstance(error, Transient):
             break
-    if fault in _LATE:
-        time.sleep(fake.silence - READ_SECONDS + 0.05)  # what is taken late has been taken then
-    if lasting or error is not None or fault is not Fault.STALE:
-        fake.heal()  # one stale answer may wait for a look-up of the settling
+    faults.wait_out(fault)
+    if lasting or error is not None or getattr(fault, "name", "") != "STALE":
+        faults.heal()  # one stale answer may wait for a look-up of the settling
     if error is not None and (again := _attempt(operation.run, wrong)) is not None:
         wrong.append(f"it fails though all is well again: {again}")
-    if operation.does == "cancel" and all(one["status"] != "canceled" for one in fake.orders):
+    if operation.does == "cancel" and all(
+        one.status != "cancelled" for one in operation.desk.account.orders()
+    ):
         wrong.append("nothing was cancelled")
     head = _head(operation, tries, error)
     wrong += _live_on(operation, further=further)
-    met = fault == AWAY or fake.spoiled
+    met = isinstance(fault, str) or faults.spoiled
     return Cell(head + _body(operation) + _tail(operation) if met else "–", tuple(wrong))
 
 
@@ -159,7 +146,7 @@ def _head(operation: Operation, tries: int, error: Exception | None) -> str:
         return f"failed {'at once' if isinstance(error, Refused) else f'{tries} times'}, then "
     if tries > 1:
         return "retried, " if tries == 2 else f"retried {tries - 1} times, "
-    return "asked again, " if len(operation.desk.fake.asked(operation.endpoint)) > operation.asks else ""
+    return "asked again, " if operation.desk.faults.asked(operation.endpoint) > operation.asks else ""
 
 
 def _body(operation: Operation) -> str:

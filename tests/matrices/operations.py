@@ -1,15 +1,14 @@
 """The operations of the fault matrix: what each finds, runs and asks, and how its day goes on."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from enum import Enum
 from typing import Literal
 
 import pytest
 from tests.conftest import open_connection
-from tests.fakes.alpaca import Fault
-from tests.matrices.scenes import WatchedDesk, look_ahead
+from tests.matrices.scenes import WatchedDesk, WatchedIbkrDesk, look_ahead
 from tests.matrices.stage import Stage
 from tests.session.small_desk import session
 
@@ -25,6 +24,9 @@ TRADING = 13
 #: The session whose order in crypto works past its time: a part is executed until it is settled.
 WORKING = 0
 
+
+#: A desk of the matrix.
+Desk = WatchedDesk | WatchedIbkrDesk
 
 InBrief = Literal["each", "by turns", "none"]
 
@@ -67,22 +69,27 @@ class Operation:
     asks: int = 0
 
     @property
-    def desk(self) -> WatchedDesk:
+    def desk(self) -> Desk:
         """Whose operation it is."""
         return self.stage.desk
 
 
-def operations(make_desk: Callable[[], WatchedDesk]) -> list[Operation]:
-    """All columns, on two new desks: those before the market opens first."""
-    trading = _Trading(make_desk())
-    columns = [*trading.sending(), *trading.settling(), *_cancelling(make_desk())]
+def operations(make_desk: Callable[[], Desk]) -> list[Operation]:
+    """All columns, those before the market opens first: on a new desk, at Alpaca on two."""
+    desk = make_desk()
+    trading = _Trading(desk)
+    columns = [*trading.sending(), *trading.settling()]
+    if isinstance(desk, WatchedDesk):
+        other = make_desk()
+        assert isinstance(other, WatchedDesk)
+        columns += _cancelling(other)
     return [_asking(one) for one in columns]
 
 
 def _asking(operation: Operation) -> Operation:
     operation.stage.restore()
     operation.run()
-    return replace(operation, asks=len(operation.desk.fake.asked(operation.endpoint)))
+    return replace(operation, asks=operation.desk.faults.asked(operation.endpoint))
 
 
 class _Trading:
@@ -90,11 +97,11 @@ class _Trading:
 
     Parameters
     ----------
-    desk : WatchedDesk
+    desk : WatchedDesk or WatchedIbkrDesk
         A new one.
     """
 
-    def __init__(self, desk: WatchedDesk) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
         for number in range(TRADING + 1):
             if number:
@@ -102,7 +109,7 @@ class _Trading:
             desk.evening(number)
             desk.price_coins(number)
             desk.run_steps(number, "ingest", "orders" if number == TRADING else "close")
-        self._nothing_sent = desk.fake.exchange.state
+        self._nothing_sent = desk.market.state
         begun = Stage(desk)
         self._submit()
         #: Without the sessions to come: a person's commands look at the newest one that was begun.
@@ -113,7 +120,10 @@ class _Trading:
 
     def sending(self) -> list[Operation]:
         """What is done before the market opens."""
-        there, not_there = self._unanswered(Fault.TIMEOUT_AFTER), self._unanswered(Fault.TIMEOUT_BEFORE)
+        there, not_there = (
+            self._unanswered(self._desk.faults.after),
+            self._unanswered(self._desk.faults.before),
+        )
         sent, planned = self._sent, self._planned
 
         def of(
@@ -123,7 +133,9 @@ class _Trading:
                 return Operation(name, endpoint, TRADING, stage, self._stop, "cancel", self._go_on, in_brief)
             return Operation(name, endpoint, TRADING, stage, self._submit, "send", self._go_on, in_brief)
 
+        margin = [of("margin", "margin", planned, in_brief="by turns")]
         return [
+            *(margin if isinstance(self._desk, WatchedIbkrDesk) else []),
             of("submit", "submit", planned),
             of("query, it is there", "query", there),
             of("query, it is not", "query", not_there, in_brief="by turns"),
@@ -134,7 +146,7 @@ class _Trading:
 
     def settling(self) -> list[Operation]:
         """What is done after the open: one order is executed in two parts, and stale lists lack one."""
-        desk, exchange = self._desk, self._desk.fake.exchange
+        desk, exchange = self._desk, self._desk.market
         self._planned.restore()
         desk.run_steps(TRADING, "submit", "close")
         prices = desk.prices(TRADING + 1)
@@ -156,11 +168,12 @@ class _Trading:
             run, go_on = self._collect, self._settle_collected
             return Operation(name, endpoint, TRADING, opened, run, "collect", go_on, "none")
 
+        movements = [of("movements", "movements", in_brief="none")]
         return [
+            *(movements if isinstance(desk, WatchedDesk) else []),
             of("query in settling", "query", in_brief="by turns"),
             of("fills", "fills"),
             of("orders of fills", "orders", in_brief="none"),
-            of("movements", "movements", in_brief="none"),
             of("positions", "positions"),
             of("account", "account", in_brief="by turns"),
             collecting("query in collecting", "query"),
@@ -169,16 +182,16 @@ class _Trading:
 
     def _stage(self) -> Stage:
         """As things stand, except that stale answers are as old as if nothing had been sent."""
-        self._desk.fake.exchange.before = self._nothing_sent
+        self._desk.market.before = self._nothing_sent  # type: ignore[assignment]
         return Stage(self._desk)
 
-    def _unanswered(self, fault: Fault) -> Stage:
+    def _unanswered(self, fault: Enum) -> Stage:
         """One order is not known to have arrived."""
         self._planned.restore()
-        self._desk.fake.fail("submit", fault)
+        self._desk.faults.arm("submit", fault)
         with pytest.raises(Transient):
             self._submit()
-        time.sleep(self._desk.fake.silence)
+        self._desk.faults.wait_out(fault)
         return self._stage()
 
     def _submit(self) -> None:
@@ -205,12 +218,14 @@ class _Trading:
                     raise
 
     def _close_and_wait(self) -> None:
-        self._desk.fake.exchange.close_market(self._desk.prices(TRADING + 1, 5))
+        self._desk.market.close_market(self._desk.prices(TRADING + 1, 5))
         self._desk.evening(TRADING + 1)
 
     def _go_on(self) -> None:
         """Release the book where it was stopped, end the session, and settle the next one."""
         desk = self._desk
+        if isinstance(desk, WatchedIbkrDesk):
+            self._collect()  # as the DAG `fills` does: IBKR tells what ended on its day only
         with open_connection(desk.url) as conn:
             if kill_switch(conn, "small", date.max).on:
                 release(conn, "small", reason="it was looked at", who="somebody")

@@ -15,9 +15,11 @@ import pytest
 from tests.clock import set_clock
 from tests.conftest import Databases, open_connection
 from tests.fakes.alpaca import FakeAlpaca
+from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.ibkr import IbkrGateway
+from tests.matrices.broker_faults import AlpacaFaults, IbkrFaults
 from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
-from tests.session.ibkr_desk import IbkrDesk, at_ibkr
+from tests.session.ibkr_desk import CLIENT_ID, IbkrDesk, at_ibkr
 from tests.session.new_desk import new_desk, random_walks
 from tests.session.quick_checks import check_quickly
 from tests.session.small_desk import INCEPTION, SmallDesk, session
@@ -65,6 +67,16 @@ class OneConnection(SmallDesk):
 class WatchedDesk(OneConnection, AlpacaDesk):
     """Such a desk with its account at a fake Alpaca."""
 
+    @property
+    def faults(self) -> AlpacaFaults:
+        """The bad answers of its broker."""
+        return AlpacaFaults(self.fake)
+
+    @property
+    def market(self) -> Exchange:
+        """The broker's market."""
+        return self.fake.exchange
+
     @classmethod
     def of(cls, desk: AlpacaDesk) -> WatchedDesk:
         """The same desk."""
@@ -74,6 +86,16 @@ class WatchedDesk(OneConnection, AlpacaDesk):
 @dataclass
 class WatchedIbkrDesk(OneConnection, IbkrDesk):
     """Such a desk with its account at a fake gateway of IBKR."""
+
+    @property
+    def faults(self) -> IbkrFaults:
+        """The bad answers of its broker."""
+        return IbkrFaults(self.gateway, CLIENT_ID)
+
+    @property
+    def market(self) -> IbkrGateway:
+        """The broker's market."""
+        return self.gateway
 
     @classmethod
     def of(cls, desk: IbkrDesk) -> WatchedIbkrDesk:

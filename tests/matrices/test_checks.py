@@ -8,7 +8,7 @@ from tests.conftest import open_connection
 from tests.fakes import alpaca_orders
 from tests.fakes.alpaca import Fault
 from tests.matrices import checks
-from tests.matrices.fault import READ_SECONDS
+from tests.matrices.broker_faults import READ_SECONDS
 from tests.matrices.faulting import hurried, try_cell
 from tests.matrices.killing import Killing
 from tests.matrices.operations import Operation, operations

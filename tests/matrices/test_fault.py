@@ -1,12 +1,18 @@
 """The fault matrix: however the broker answers, no decision is two orders and no position is wrong unseen."""
 
+from collections.abc import Sequence
+from enum import Enum
+
 import pytest
 from tests.fakes.alpaca import Fault
-from tests.matrices.fault import AWAY, STORIES, WAYS, name_of
+from tests.matrices.broker_faults import AWAY, AlpacaFaults, IbkrFaults
+from tests.matrices.fault import STORIES, WAYS, name_of
 from tests.matrices.programs import rows_of
 
 
-def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:
+def meet_all_faults(
+    *arguments: str, seconds: float, every: Sequence[Enum | str] = AlpacaFaults.every
+) -> dict[tuple[str, str, str], str]:
     """The words of every cell, by the kind of bad answers, fault and operation."""
     _, rows = rows_of("fault", *arguments, seconds=seconds)
     cells: dict[tuple[str, str, str], str] = {}
@@ -18,7 +24,7 @@ def meet_all_faults(*arguments: str, seconds: float) -> dict[tuple[str, str, str
         met = {(head[0], row[0], name): words for name, words in zip(head[1:], row[1:], strict=True)}
         cells |= {key: words for key, words in met.items() if words}
     faults = {fault for head, fault, _ in cells if head not in STORIES}
-    assert faults == {AWAY, *(name_of(one) for one in Fault)}
+    assert faults == {name_of(one) for one in every}
     return cells
 
 
@@ -80,3 +86,32 @@ def test_bad_answers_that_last_make_no_second_order_and_no_wrong_position() -> N
 def test_so_it_is_where_a_book_has_an_account_on_paper_beside_the_real_one() -> None:
     cells = meet_all_faults("--brief", "--accounts", seconds=890)
     assert cells[WAYS[False], "504 after acceptance", "submit"] == "retried, found there"
+
+
+def at_ibkr(*arguments: str, seconds: float) -> dict[tuple[str, str, str], str]:
+    return meet_all_faults("--broker", "ibkr", *arguments, seconds=seconds, every=IbkrFaults.every)
+
+
+@pytest.mark.timeout(400)
+def test_so_it_is_at_ibkr() -> None:
+    cells = at_ibkr("--brief", seconds=390)
+    expected = {
+        ("connection dropped before the request is taken", "submit"): "retried, sent once",
+        ("connection dropped after the request is taken", "submit"): "retried, found there",
+        ("request never taken, no answer", "submit"): "retried, sent once",
+        ("request taken, no answer", "submit"): "retried, found there",
+        ("notice 10349", "submit"): "sent once",
+        ("orderStatus before openOrder", "submit"): "sent once",
+        ("unknown status", "query, it is there"): "retried, found there",
+        ("login expired", "fills"): "retried, agreed",
+        ("IBKR lost (1100)", "positions"): "retried, agreed",
+        ("execution of an unknown order", "fills"): "asked again, agreed",
+    }
+    assert {key: cells[WAYS[False], *key] for key in expected} == expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_so_are_bad_answers_that_last_at_ibkr() -> None:
+    cells = at_ibkr(seconds=1790)
+    assert cells[WAYS[True], "client id in use", "submit"] == "failed 8 times, then sent once"

@@ -18,7 +18,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
+from nightdesk.brokers.broker_interface import (
+    Broker,
+    DuplicateOrder,
+    RejectedOrder,
+    Unreachable,
+    Unreadable,
+)
 from nightdesk.brokers.ibkr_address import refuse_other_kind, refuse_unmanaged
 from nightdesk.brokers.ibkr_answers import Riddle, account_of, fill_of, positions_of
 from nightdesk.brokers.ibkr_contracts import (
@@ -178,9 +184,14 @@ class IbkrBroker(Broker):
                 f"account {self._name}: order {client_order_id} was sent by {whose}, and IBKR lets client id "
                 f"{self._address.client_id} not cancel it: cancel it in TWS"
             )
-        cancel(self._line, told, self._patience.confirm)
+        answered = cancel(self._line, told, self._patience.confirm)
         self._at_once = None
         after = self._find(self._orders(), client_order_id)
+        if after is not None and not after.state.ended and not answered:
+            raise Unreachable(
+                f"account {self._name} of ibkr: no word on the cancel of {client_order_id} within "
+                f"{self._patience.confirm:g} seconds, and it is open still: whether it arrived is not known"
+            )
         return known if after is None else after
 
     def close(self) -> None:

@@ -136,13 +136,13 @@ def send(
     return None if heard.opened is None else open_order(heard.opened, heard.statuses, names)
 
 
-def cancel(line: IbkrLine, told: ToldOrder, within: float) -> None:
-    """Ask that an open order of this client id be cancelled, and wait until there is a word on it, or not.
+def cancel(line: IbkrLine, told: ToldOrder, within: float) -> bool:
+    """Ask that an open order of this client id be cancelled; whether there was a word on it.
 
     Raises
     ------
     Unreachable, Unreadable
-        When the connection broke. That no word came is neither: a cancel may take its time.
+        When the connection broke.
     """
 
     def hear(one: Heard) -> bool:
@@ -152,4 +152,4 @@ def cancel(line: IbkrLine, told: ToldOrder, within: float) -> None:
         return status == "PendingCancel" or (status in STATES and STATES[status].ended)
 
     what = f"the cancel of {told.order_ref}"
-    line.wait(what, lambda client: client.cancelOrder(told.order_id), hear, within)
+    return line.wait(what, lambda client: client.cancelOrder(told.order_id), hear, within)

@@ -13,11 +13,12 @@ from tests.matrices.scenes import WatchedIbkrDesk, ibkr_desks, look_ahead
 from tests.matrices.stage import Stage
 from tests.session.small_desk import session
 
-from nightdesk.brokers import Unreachable, Unreadable, ibkr
+from nightdesk.brokers import OrderState, Unreachable, Unreadable, ibkr
 from nightdesk.brokers.ibkr_questions import IbkrPatience
 from nightdesk.core.errors import Transient
 from nightdesk.operations.collect import collect
 from nightdesk.session import reconcile
+from nightdesk.session.broker_session import contact
 from nightdesk.tws_line import TwsPatience
 
 #: No step of a desk that talks to a gateway may last longer here; it ends with an error before.
@@ -212,3 +213,13 @@ def test_orders_beyond_the_margin_are_told_and_the_next_decision_is_right(desk: 
     desk.run_steps(1, "settle", "submit")
     assert ledger_agrees(desk, 1) + one_each(desk, 0, 1) + never_back(desk) == []
     assert desk.account.orders() != []
+
+
+def test_a_cancel_that_is_lost_is_said_to_be_unknown_and_comes_again(desk: WatchedIbkrDesk) -> None:
+    submit(desk)
+    name = desk.gateway.orders[0].order_ref
+    desk.gateway.script("cancelOrder", Fault.SILENT_BEFORE)
+    with desk.standing() as context, contact(context, "main") as broker:
+        with in_bounds(), pytest.raises(Unreachable, match=f"no word on the cancel of {name}"):
+            broker.cancel(name)
+        assert broker.cancel(name).state is OrderState.CANCELLED
