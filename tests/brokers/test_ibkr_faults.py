@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from tests.fakes.ibkr import Error, Fault, IbkrGateway, Partial
 
 from nightdesk.brokers import DuplicateOrder, OrderState, RejectedOrder, Unreachable, Unreadable
 from nightdesk.brokers.ibkr import IbkrBroker
+from nightdesk.brokers.ibkr_questions import IbkrPatience
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Order
@@ -410,3 +412,48 @@ def test_after_a_cancel_the_lists_say_what_became_of_the_order(
     gateway.script("cancelOrder", fault)
     state = hasty.cancel(order.client_order_id).state
     assert state is (OrderState.CANCELLED if fault is Fault.SILENT_AFTER else OrderState.ACCEPTED)
+
+
+#: What each call asks of TWS, beside the handshake.
+ASKED = {
+    "account": ("reqAccountSummary", "reqCurrentTime"),
+    "positions": ("reqPositions", "reqCurrentTime"),
+    "clock": ("reqCurrentTime",),
+    "order_by_client_id": ("reqAllOpenOrders", "reqCompletedOrders", "reqExecutions"),
+    "fills_since": ("reqExecutions",),
+    "submit": ("reqExecutions", "reqContractDetails", "what-if", "order"),
+    "cancel": ("reqAllOpenOrders", "cancelOrder"),
+}
+CALLS = [(ask, request) for ask, requests in ASKED.items() for request in (*requests, "handshake")]
+
+
+@pytest.mark.parametrize(("ask", "request_"), CALLS)
+@pytest.mark.parametrize(
+    "fault", [Fault.DROP_BEFORE, Fault.DROP_AFTER, Fault.TRUNCATED, Fault.SILENT_BEFORE, Fault.SILENT_AFTER]
+)
+def test_every_call_ends_however_tws_falls_silent_and_the_next_one_is_whole(
+    book: Book, gateway: IbkrGateway, order: Order, ask: str, request_: str, fault: Fault
+) -> None:
+    broker = at(gateway, book)
+    broker.submit(order)
+    broker.close()
+    impatient = IbkrBroker(
+        book,
+        TwsAddress("127.0.0.1", gateway.port, 7),
+        gateway.account,
+        patience=IbkrPatience(confirm=0.4, commission=0.1, shortable=0.4),
+        line_patience=TwsPatience(connect=0.8, in_use=0.0, answer=0.4),
+    )
+    gateway.always(request_, fault)
+    begun = time.monotonic()
+    # A cancel that is answered by nothing is looked for in the lists.
+    with suppress(Unreachable, Unreadable):
+        ASKS[ask](impatient, order)
+    assert time.monotonic() - begun < 30
+    impatient.close()
+    gateway.heal()
+    assert {one.client_order_id for one in broker.open_orders()} <= {order.client_order_id, "another"}
+    with suppress(DuplicateOrder):
+        broker.submit(replace(order, client_order_id="another"))
+    broker.close()
+    assert sorted(one.order_ref for one in gateway.orders) == sorted([order.client_order_id, "another"])

@@ -25,6 +25,7 @@ _TALKING = threading.RLock()
 #: The connections of this process, and how many use each.
 _LINES: dict[TwsAddress, TwsLine] = {}
 _USERS: Counter[TwsAddress] = Counter()
+_OF_THE_PARENT: list[TwsLine] = []
 
 
 class IbkrLine:
@@ -142,7 +143,13 @@ class IbkrLine:
 
 
 def _forget() -> None:
-    """Leave the connections to the process that made them: this one is its child."""
+    """Leave the connections to the process that made them: this one is its child, with a lock of its own.
+
+    They are kept, for their end here would reach into what both processes hold of them.
+    """
+    global _TALKING
+    _TALKING = threading.RLock()
+    _OF_THE_PARENT.extend(_LINES.values())
     _LINES.clear()
     _USERS.clear()
 
