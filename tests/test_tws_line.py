@@ -286,7 +286,9 @@ def test_a_time_without_a_zone_is_not_guessed() -> None:
               1]  # fmt: skip
     with (
         talking(answering(message(*fields))) as line,
-        pytest.raises(TwsUnreadable, match="cannot be read"),
+        pytest.raises(
+            TwsUnreadable, match=r"cannot be read: .*none came with a time, let TWS send times in UTC"
+        ),
     ):
         line.ask(
             "the executions",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ RESTORED = frozenset({1101, 1102})
 CLIENT_IN_USE = 326
 
 #: What `ib_async` takes for the zone of a time that came without one: none is guessed.
-_NO_ZONE = "a time without a zone: in TWS, API settings, send times in UTC"
+_NO_ZONE = "none came with a time, let TWS send times in UTC (its API settings)"
 
 _ADDRESS = re.compile(
     r"ib://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>\d{1,5})/(?P<client>\d{1,9})"
@@ -473,7 +474,7 @@ class _Unread:
         self._unread = unread
 
     def exception(self, message: object, *args: object) -> None:
-        self._unread(f"{message}")
+        self._unread(f"{sys.exc_info()[1]}; {message}")
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (its name there)
         return False

@@ -40,19 +40,21 @@ ORDER BY published_at, symbol_id, article;
 -- Read by COPY: columns of fixed width, none of them null; a headline that is not scored yet has NaN. Beside it,
 -- how many symbols of the reading its article is of, found by words or named by its source. Some sources number
 -- articles a symbol: those of one number count as one only where they tell the same story.
+-- One pass over the headlines in any plan: tables that were just filled have no statistics, and a join of the
+-- headlines with their own count, which is taken for one of a single row, was made anew for each of them.
 WITH known AS (
     SELECT symbol_id, headline_id, published_at, story, split_part(feed, '#', 1) AS kind, article
     FROM nightdesk.headlines
     WHERE symbol_id = ANY(%(symbols)s::integer[]) AND feed = ANY(%(feeds)s::text[])
       AND published_at > %(after)s AND published_at <= %(until)s
       AND known_at <= %(known_by)s AND (superseded_at IS NULL OR superseded_at > %(known_by)s)
-), articles AS (
-    SELECT kind, article, story, count(DISTINCT symbol_id)::integer AS symbols
-    FROM known GROUP BY kind, article, story
+), numbered AS (
+    SELECT *, dense_rank() OVER (PARTITION BY kind, article, story ORDER BY symbol_id) AS number
+    FROM known
 )
-SELECT symbol_id, headline_id, published_at, story, coalesce(score, 'NaN') AS score, symbols
-FROM known JOIN articles USING (kind, article, story)
-LEFT JOIN (
+SELECT symbol_id, headline_id, published_at, story, coalesce(score, 'NaN') AS score,
+       (max(number) OVER (PARTITION BY kind, article, story))::integer AS symbols
+FROM numbered LEFT JOIN (
     SELECT headline_id, score FROM nightdesk.headline_scores WHERE scorer = %(scorer)s
 ) AS scored USING (headline_id);
 

@@ -27,6 +27,7 @@ from nightdesk.alerts.figure_table import figure_label, figure_tables, figure_wo
         ("in_dead_band", None, "missing"),
         ("inside", 1.0, "1"),
         ("daily", None, "missing"),
+        ("trend", "", "missing"),
     ],
 )
 def test_a_figure_is_written_as_a_person_reads_it(name: str, value: float | str | None, words: str) -> None:
@@ -63,7 +64,7 @@ def test_each_strategy_has_a_table_of_its_signals_and_one_of_its_sizing() -> Non
     first, second = tables
     assert first.title == "Figures of five"
     assert first.columns == ("daily", "trend", "confidence")
-    assert first.rows == (("AAPL", ("0.2500", "BULLISH", "74 %")), ("MSFT", ("missing", "", "74 %")))
+    assert first.rows == (("AAPL", ("0.2500", "BULLISH", "74 %")), ("MSFT", ("missing", "missing", "74 %")))
     assert second.title == "Sizing of five"
     assert second.columns == ("leverage", "held", "target", "after the gate")
     assert second.rows[0] == ("AAPL", ("2.500", "10", "−1,200", "−900"))

@@ -126,6 +126,7 @@ def environ(entry: BrokerEntry, url: str = "ib://127.0.0.1:5555/7", key: str = "
         (LIVE, "ib://127.0.0.1:4002/7", "U1234567", "4002/7 is the port of paper accounts"),
         (ENTRY, "ib://127.0.0.1:5555/7", "F1234567", "found the id 'F1234567'; one of IBKR is DU and digits"),
         (ENTRY, "ib://127.0.0.1:5555/7", "DU12x", "found the id 'DU12x'"),
+        (LIVE, "ib://127.0.0.1:5555/7", "UD12", "found the id 'UD12'"),
         (ENTRY, "http://127.0.0.1:5555/7", "DU1234567", "expected ib://host:port/clientId"),
     ],
 )

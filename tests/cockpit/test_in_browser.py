@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from tests.cockpit.decided_desk import SMALL, TWOFOLD, DecidedDesk
+from tests.cockpit.decided_hours import BOOK as HOURS
+from tests.cockpit.decided_hours import decide_hours
 from tests.cockpit.served_cockpit import ServedCockpit, chromium, served, sign_in
 from tests.cockpit.stretched_history import stretch
 from tests.conftest import Databases, open_connection
+from tests.session.quick_checks import check_quickly
 
 from nightdesk.cockpit.person_actions import ALL
 from nightdesk.store.kill_switch_rows import kill_switch
@@ -27,6 +30,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 SESSIONS = 250
 
+#: What the strategy of the hourly book, and its sizing, show of each symbol.
+FIGURES = json.dumps({"score_momentum": -0.4321, "adv": 104_839_859.0, "trend": "BEARISH", "beta": None})
+
 #: Every view, with what must stand on it.
 VIEWS = {
     "/": "Overview",
@@ -36,6 +42,13 @@ VIEWS = {
     f"/books/{SMALL}/decision": "Decision",
     f"/books/{SMALL}/orders": "Orders",
     f"/books/{SMALL}/session": "Session",
+    f"/books/{HOURS}": "by the hour",
+    f"/books/{HOURS}/risk": "Risk",
+    f"/books/{HOURS}/decision": "Decision",
+    f"/books/{HOURS}/orders": "Orders",
+    f"/books/{HOURS}/session": "Session",
+    f"/books/{HOURS}/trace/AAPL": "AAPL",
+    "/symbols/AAPL": "AAPL",
     "/symbols/GLD": "GLD",
     "/data": "Data",
     "/alerts": "Alerts",
@@ -51,10 +64,20 @@ VIEWS = {
 def cockpit(
     decided_desk: DecidedDesk, databases: Databases, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ServedCockpit]:
-    """The cockpit of two books with 250 sessions each."""
-    desk = replace(decided_desk, url=databases.copy(decided_desk.url))
+    """The cockpit of two books with 250 sessions each, and of one with fifteen hours on margin."""
+    folder, url = tmp_path_factory.mktemp("served"), databases.copy(decided_desk.url)
+    with pytest.MonkeyPatch.context() as patch:
+        check_quickly(patch)
+        patch.setenv("NIGHTDESK_HOME", str(folder / "home"))
+        hours = decide_hours(folder / "hours", url)
+    for book in (decided_desk.root / "books").iterdir():
+        (hours.root / "books" / book.name).symlink_to(book)
+    desk = replace(decided_desk, url=url, root=hours.root)
+    with open_connection(url) as conn, conn.cursor() as cur:
+        for table in ("signals", "targets"):
+            cur.execute(f"UPDATE nightdesk.{table} SET figures = %s WHERE book = %s", (FIGURES, HOURS))
     stretch(desk.url, (SMALL, TWOFOLD), SESSIONS)
-    with served(desk, databases, tmp_path_factory.mktemp("served")) as found:
+    with served(desk, databases, folder / "served") as found:
         yield found
     databases.drop(desk.url)
 

@@ -109,8 +109,10 @@ class IbkrServer(IbkrExchange):
         self._lagging |= dict.fromkeys(requests, state or self.state)
 
     def heal(self) -> None:
-        """From now on every answer is good."""
+        """From now on every answer is good, and everybody may come in; what waits for IBKR is lost."""
         with self.lock:
+            self.login, self.read_only, self._offline = "good", False, None
+            self.occupied.clear()
             self._faults.clear()
             self._always.clear()
             self._lagging.clear()

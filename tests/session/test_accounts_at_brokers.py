@@ -290,7 +290,7 @@ def test_a_restored_book_is_rebuilt_from_its_real_account_and_its_paper_account_
         desk.rows("DELETE FROM nightdesk.paper_orders RETURNING 1")
     desk.rows("UPDATE nightdesk.runs SET status = 'open', closed_at = NULL RETURNING 1")
     said = nightdesk("rebuild-from-broker", desk.book, "--feed", desk.feed).stdout
-    assert f"small: 1 sessions run again, {len(fake.orders)} orders made again" in said
+    assert f"small: 1 decisions run again, {len(fake.orders)} orders made again" in said
     assert standing_of(desk, 0)[OTHER] == "submitted", "a past session simulates"
     desk.price_coins(1)
     desk.run(1)

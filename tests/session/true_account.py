@@ -175,7 +175,6 @@ class IbkrAccount(TrueAccount):
 
         def put_back() -> None:
             gateway.heal()
-            gateway.login, gateway.read_only = "good", False
             gateway.state, gateway.before = state, before
             gateway.requests.clear()
             gateway.created = gateway.spoiled = 0

@@ -12,7 +12,7 @@ from nightdesk.alerts.factor_table import MISSING
 from nightdesk.alerts.figures import MINUS, NOTHING, percent, quantity
 from nightdesk.core.cell_figures import CellFigures
 
-#: A figure as it is stored: a number or a text; None where it is missing.
+#: A figure as it is stored: a number or a text; None, or an empty text, where it is missing.
 Figure = float | str | None
 
 #: Words of a name that are written in capitals.
@@ -44,7 +44,7 @@ def figure_words(name: str, value: Figure) -> str:
     >>> figure_words("hybrid", 0.123456), figure_words("adv", 51234567.0), figure_words("in_dead_band", 1.0)
     ('0.1235', '51,234,567', 'yes')
     """
-    if value is None:
+    if value is None or value == "":
         return MISSING
     if isinstance(value, str):
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from nightdesk.brokers.credentials import variable
@@ -12,6 +13,8 @@ from nightdesk.tws_line import TwsAddress, tws_address
 #: The ports at which Gateway and TWS listen unless a person has changed them.
 PAPER_PORTS = (4002, 7497)
 LIVE_PORTS = (4001, 7496)
+
+_ID = re.compile(r"D?U[0-9]{1,12}")
 
 
 def account_at_ibkr(entry: BrokerEntry, environ: Mapping[str, str]) -> tuple[TwsAddress, str]:
@@ -45,8 +48,8 @@ def refuse_other_kind(entry: BrokerEntry, account_id: str, address: TwsAddress) 
     """
     where = f"account {entry.account} of ibkr"
     kind = "holds real money (broker.live)" if entry.live else "is a paper account (broker.live is not set)"
-    paper = account_id[:2] == "DU"
-    if not (paper or account_id[:1] == "U") or not account_id.lstrip("DU").isdigit():
+    paper = account_id.startswith("DU")
+    if not _ID.fullmatch(account_id):
         raise Refused(
             f"{where}: found the id {account_id!r}; one of IBKR is DU and digits (paper) or U and digits "
             f"(real money): correct {variable(entry.account, 'key')}"

@@ -220,7 +220,7 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
             raise Unreadable("the broker calls it a duplicate and does not find it") from None
     except RejectedOrder as refusal:
         # A refusal can be the doing of an attempt before that had no answer, or the answer to another order.
-        if not _is_there(context, broker, name):
+        if not _is_there(context, broker, name, str(refusal)):
             answered = refusal.answer
             move_order(context.conn, name, *context.moment, "rejected", str(refusal), answer=answered)
     except Unreadable as error:
@@ -231,11 +231,14 @@ def _send(context: Context, broker: Broker, order: Order, clock: datetime, found
         record_known(context, answer, "sent")
 
 
-def _is_there(context: Context, broker: Broker, name: str) -> bool:
-    """Whether the broker knows an order under the id; where that is ours, what it knows is kept."""
+def _is_there(context: Context, broker: Broker, name: str, refusal: str = "") -> bool:
+    """Whether the broker knows an order under the id; where that is ours, what it knows is kept, and as the
+    cause of a rejected one the words of its refusal.
+    """
     known = broker.order_by_client_id(name)
     if known is not None and is_ours(context, broker, known):
-        record_known(context, known, "found at the broker after an earlier attempt")
+        refused = refusal if known.state is OrderState.REJECTED else ""
+        record_known(context, known, refused or "found at the broker after an earlier attempt")
     return known is not None
 
 

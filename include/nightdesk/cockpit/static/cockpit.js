@@ -94,7 +94,7 @@
       axes: [
         // The points are sessions: no tick lies between two days.
         { ...axis, space: 90, incrs: DAYS, values: (plot, ticks) => ticks.map(dayOf) },
-        { ...axis, size: 72, values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
+        { ...axis, size: (plot, words) => Math.max(72, ...(words || []).map((one) => 16 + 7.2 * one.length)), values: (plot, ticks) => ticks.map((one) => write(data.unit, one)) },
       ],
       plugins: [bandsOf(data)],
     };

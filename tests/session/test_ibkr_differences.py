@@ -1,0 +1,203 @@
+"""What IBKR does otherwise than other brokers, lived through by a desk: its ledger agrees in the end."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from tests.fakes.ibkr import Error, Fault, IbkrGateway
+from tests.session.ibkr_desk import CLIENT_ID, IbkrDesk, at_ibkr
+from tests.session.small_desk import INCEPTION, SmallDesk, die, in_child, session
+
+from nightdesk.brokers import Unreadable, ibkr
+from nightdesk.brokers.ibkr_questions import IbkrPatience
+from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Transient
+from nightdesk.operations.collect import collect
+from nightdesk.operations.recover import recover
+from nightdesk.operations.verify import verify
+from nightdesk.session import reconcile, submit
+from nightdesk.session.broker_session import contact
+from nightdesk.tws_line import TwsPatience
+
+
+@pytest.fixture
+def gateway() -> Iterator[IbkrGateway]:
+    with IbkrGateway(get_calendar().open_at(INCEPTION)) as server:
+        yield server
+
+
+@pytest.fixture
+def desk(
+    make_desk: Callable[[], SmallDesk], gateway: IbkrGateway, monkeypatch: pytest.MonkeyPatch
+) -> IbkrDesk:
+    monkeypatch.setattr(reconcile, "PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(ibkr, "PATIENCE", IbkrPatience(confirm=3.0, commission=0.5))
+    monkeypatch.setattr(ibkr, "LINE_PATIENCE", TwsPatience(in_use=0.5))
+    return at_ibkr(make_desk(), gateway)
+
+
+def agrees(desk: IbkrDesk, gateway: IbkrGateway, number: int) -> bool:
+    """Whether the ledger after a session is the account, to the cent, and follows from its entries."""
+    with desk.at(number) as context:
+        assert verify(context.conn, "small").differences == ()
+    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", session(number))
+    held = dict(
+        desk.rows(
+            "SELECT symbol, sum(quantity) FROM nightdesk.positions WHERE session = %s "
+            "GROUP BY symbol HAVING sum(quantity) <> 0",
+            session(number),
+        )
+    )
+    assert held == {name: one.units for name, one in gateway.state.positions.items()}
+    assert cash == gateway.state.cash.quantize(Decimal("0.01"))
+    return True
+
+
+def subjects(desk: IbkrDesk) -> str:
+    return " | ".join(
+        f"{level} {words}" for level, words in desk.rows("SELECT level, subject FROM nightdesk.alerts")
+    )
+
+
+def test_a_commission_that_comes_a_day_late_is_completed_by_the_settling_after_it(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.log_days = 7
+    gateway.commission_reports += ["late"]
+    desk.decide(0)
+    desk.live_through(1)
+    desk.decide(1)
+    pending = desk.rows("SELECT count(*) FROM nightdesk.executions WHERE commission_pending")
+    assert pending == [(1,)]
+    gateway.release_commissions()
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows("SELECT count(*) FROM nightdesk.executions WHERE commission_pending") == [(0,)]
+    assert agrees(desk, gateway, 2)
+
+
+def test_a_correction_of_the_same_day_is_booked_in_place_of_what_it_corrects(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    desk.decide(0)
+    desk.open_market(1)
+    with desk.standing() as context:
+        collect(context)
+    first = gateway.executions[0]
+    gateway.correct(first.exec_id, price=first.price + Decimal("0.25"))
+    gateway.close_market(desk.prices(1, 5))
+    desk.decide(1)
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    assert agrees(desk, gateway, 1)
+
+
+def test_a_correction_after_the_settling_books_the_difference(desk: IbkrDesk, gateway: IbkrGateway) -> None:
+    gateway.log_days = 7
+    desk.decide(0)
+    desk.live_through(1)
+    desk.decide(1)
+    assert agrees(desk, gateway, 1)
+    first = gateway.executions[0]
+    gateway.correct(first.exec_id, price=first.price - Decimal("0.10"))
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    assert agrees(desk, gateway, 2)
+
+
+def test_two_orders_under_one_reference_are_told_until_one_is_cancelled(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    desk.decide(0)
+    name = gateway.orders[0].order_ref
+    copy = gateway.copy_of(name)
+    sent = len(gateway.orders)
+    with desk.standing() as context, pytest.raises(Unreadable, match=f"several orders .*{copy.perm_id}"):
+        collect(context)
+    with desk.at(0) as context:
+        desk.run(0)
+    assert len(gateway.orders) == sent
+    gateway.cancel(copy.client_id, copy.order_id)
+    desk.live_through(1)
+    desk.decide(1)
+    assert agrees(desk, gateway, 1)
+
+
+def test_a_client_id_that_another_program_has_keeps_every_order_here_until_it_is_free(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.occupied.add(CLIENT_ID)
+    with pytest.raises(Transient, match=f"client id {CLIENT_ID} is in use"):
+        desk.decide(0)
+    assert gateway.orders == []
+    gateway.occupied.clear()
+    desk.decide(0)
+    assert len({one.order_ref for one in gateway.orders}) == len(gateway.orders) > 0
+
+
+def test_an_order_that_ibkr_refuses_is_rejected_and_told_and_the_others_go(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.script("order", Error(201, "Order rejected - reason:no trading permission", kept=True))
+    desk.decide(0)
+    found = desk.rows("SELECT status, count(*) FROM nightdesk.orders GROUP BY status ORDER BY status")
+    assert ("rejected", 1) in found
+    assert "submitted" in dict(found)
+    causes = desk.rows("SELECT cause FROM nightdesk.order_events WHERE status = 'rejected'")
+    assert "no trading permission" in str(causes)
+    assert "CRITICAL" in subjects(desk)
+    desk.live_through(1)
+    desk.decide(1)
+    assert agrees(desk, gateway, 1)
+
+
+def test_a_silent_answer_to_an_order_is_settled_by_looking_and_not_by_sending(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.script("order", Fault.SILENT_AFTER)
+    with pytest.raises(Transient, match="not known whether these orders arrived"):
+        desk.decide(0)
+    desk.decide(0)
+    assert len({one.order_ref for one in gateway.orders}) == len(gateway.orders) == gateway.created
+    desk.go_to(get_calendar().open_at(session(1)) - timedelta(minutes=1))
+    desk.live_through(1)
+    desk.decide(1)
+    assert agrees(desk, gateway, 1)
+
+
+def test_a_process_that_is_killed_with_an_order_out_frees_its_client_id_and_the_order_is_found(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    desk.evening(0)
+
+    def crash() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(submit, "record_known", die)
+            desk.run(0)
+
+    assert in_child(crash) == -9
+    assert len(gateway.orders) == 1
+    with desk.standing() as context:
+        assert [step for _, step in recover(context).cut_off] == ["submit"]
+    desk.run(0)
+    assert len({one.order_ref for one in gateway.orders}) == len(gateway.orders) == gateway.created > 1
+    desk.live_through(1)
+    desk.decide(1)
+    assert agrees(desk, gateway, 1)
+
+
+def test_a_child_process_makes_a_connection_of_its_own(desk: IbkrDesk, gateway: IbkrGateway) -> None:
+    desk.decide(0)
+    with desk.standing() as context, contact(context, "main") as broker:
+        broker.clock()
+        mine = gateway.clients
+
+        def other() -> None:
+            with desk.standing() as own, contact(own, "main") as again:
+                again.clock()
+
+        assert in_child(other) == 1  # the client id is taken, and its parent's line is not used
+        assert gateway.clients == mine == [CLIENT_ID]
+        assert broker.clock()
+    assert in_child(other) == 0
