@@ -23,6 +23,7 @@ GOLD_OF_CFTC = {"codes": {"SPY": "13874A"}}
         ({"feeds": {"daily": ["polygon", "yahoo"]}}, "feeds_polygon"),
         ({"feeds": {"daily": ["files:bars"], "hourly": ["polygon"]}}, "feeds_polygon"),
         ({"feeds": {"daily": ["polygon", "tiingo"]}}, "feeds_tiingo"),
+        ({"feeds": {"daily": ["polygon", "ibkr"]}}, "feeds_ibkr"),
         ({"feeds": {"daily": ["files:bars"], "compare_with": "tiingo"}}, "feeds_tiingo"),
         ({"feeds": {"daily": ["binance", "polygon"]}}, "feeds_binance"),
         ({"universe": perpetual(funding="bybit")}, "feeds_bybit"),

@@ -72,7 +72,7 @@ def test_orders_that_the_books_broker_does_not_take_are_refused_with_the_key(
         (
             {"daily": ["yahoo"]},
             r"multi_asset\.yaml: feeds\.daily: found yahoo; hourly bars are asked for, "
-            r"and the feeds that have them are alpaca, binance, files:PATH, polygon, sample",
+            r"and the feeds that have them are alpaca, binance, files:PATH, ibkr, polygon, sample",
         ),
         (
             {"daily": ["sample", "yahoo"]},

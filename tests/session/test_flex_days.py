@@ -1,5 +1,6 @@
 """Days of a book at IBKR whose statements are fetched: each once, and each fact in it booked once."""
 
+import csv
 import json
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -329,3 +330,41 @@ def test_a_correction_that_the_line_did_not_tell_comes_from_the_statement(
     desk.decide(2)
     assert desk.rows("SELECT corrects FROM nightdesk.fills WHERE corrects <> ''") == [(first.exec_id,)]
     assert differences(desk) == []
+
+
+def pay_in_the_file(desk: IbkrDesk, symbol: str, number: int, dollars: float) -> None:
+    """Let the vendor's file tell of a dividend of a session: a column of its own."""
+    with desk.bars.open() as file:
+        rows = list(csv.reader(file))
+    paid = [str(dollars) if row[:2] == [str(session(number)), symbol] else "0" for row in rows[1:]]
+    with desk.bars.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [[*row, value] for row, value in zip(rows, ["dividend", *paid], strict=True)]
+        )
+
+
+@pytest.mark.usefixtures("fetching")
+def test_a_dividend_is_owed_until_the_statement_says_that_it_was_paid_and_what_was_withheld(
+    desk: IbkrDesk, gateway: IbkrGateway, service: FlexWebService
+) -> None:
+    state(gateway, service, session(0))
+    desk.live_through(1)
+    desk.decide(1)
+    symbol = max(gateway.state.positions, key=lambda name: gateway.state.positions[name].units)
+    pay_in_the_file(desk, symbol, 2, 0.50)
+    desk.live_through(2)
+    state(gateway, service, session(1))
+    desk.decide(2)  # booked on its ex-date, and owed
+    assert differences(desk) == []
+    [(owed,)] = desk.rows("SELECT sum(cash) FROM nightdesk.ledger_entries WHERE kind = 'dividend'")
+    assert owed > 0
+    gateway.pay_dividend(symbol, 0.50)
+    gateway.move_cash(-owed * Decimal("0.15"), "Withholding Tax", symbol, f"{symbol} - US TAX")
+    desk.live_through(3)
+    state(gateway, service, session(2))
+    desk.decide(3)
+    assert differences(desk) == []
+    kinds = desk.rows("SELECT kind, symbol FROM nightdesk.movements ORDER BY kind")
+    assert kinds == [("dividend", symbol), ("fee", symbol)]
+    [(cash,)] = desk.rows("SELECT cash FROM nightdesk.portfolio WHERE session = %s", session(3))
+    assert cash == gateway.state.cash.quantize(Decimal("0.01"))

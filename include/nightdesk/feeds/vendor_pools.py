@@ -36,6 +36,7 @@ OWN = {
     "fred": VendorPool(
         "feeds_fred", 1, "tasks that ask FRED: 120 requests a minute, which one task keeps to"
     ),
+    "ibkr": VendorPool("feeds_ibkr", 1, "tasks that ask TWS for bars: one at a time has the client id"),
     "binance": VendorPool("feeds_binance", 2, "tasks that ask Binance: one weight for all of an address"),
     "bybit": VendorPool("feeds_bybit", 2, "tasks that ask Bybit: one count for all of an address"),
     "polygon": VendorPool("feeds_polygon", 2, "tasks that ask Polygon: 5 requests a minute on the free plan"),

@@ -18,7 +18,7 @@ from nightdesk.feeds.fact_sources import check_fact_source
 from nightdesk.strategies import SignalSide
 
 #: Feeds that know a coin by its pair; files and plug-ins of a person's own call it as they like.
-_VENDORS = frozenset({"alpaca", "binance", "polygon", "tiingo", "yahoo"})
+_VENDORS = frozenset({"alpaca", "binance", "ibkr", "polygon", "tiingo", "yahoo"})
 
 
 @dataclass(frozen=True)
