@@ -389,9 +389,12 @@ ORDER BY 1;
 -- name: lock_runs_from
 SELECT as_of FROM nightdesk.runs WHERE book = %(book)s AND as_of >= %(as_of)s ORDER BY as_of FOR UPDATE;
 
--- name: performance_rows
-SELECT strategy, realised, unrealised, dividends, commission, borrow, interest, fees, other
-FROM nightdesk.performance WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy = '', strategy;
+-- name: performance_so_far
+-- The profits of the decisions of a session up to one of them, together.
+SELECT strategy, sum(realised) AS realised, sum(unrealised) AS unrealised, sum(dividends) AS dividends,
+    sum(commission) AS commission, sum(borrow) AS borrow, sum(interest) AS interest, sum(fees) AS fees, sum(other) AS other
+FROM nightdesk.performance WHERE book = %(book)s AND session = %(session)s AND as_of <= %(until)s
+GROUP BY strategy ORDER BY strategy = '', strategy;
 
 -- name: profit_by_decision
 SELECT as_of, sum(profit) AS profit FROM nightdesk.performance WHERE book = %(book)s GROUP BY as_of;

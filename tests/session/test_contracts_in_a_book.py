@@ -16,7 +16,7 @@ from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.store.ledger_rows import positions_of, read_entries, read_marks
 from nightdesk.store.order_rows import fills_between
-from nightdesk.store.performance_rows import performance_of
+from nightdesk.store.performance_rows import performance_so_far
 
 
 def of(entries: tuple[Entry, ...], kind: str) -> list[Entry]:
@@ -39,7 +39,10 @@ def test_contracts_live_and_end_the_same_in_both_drivers(desk: SmallDesk) -> Non
         entries = read_entries(conn, book.name)
         assert sorted(entries, key=repr) == sorted(result.entries, key=repr)
         assert verify(conn, book.name).differences == ()
-        days = [performance_of(conn, book.name, instant(number)) for number in range(LAST + 1)]
+        days = [
+            performance_so_far(conn, book.name, session(number), instant(number))
+            for number in range(LAST + 1)
+        ]
         assert all(one.other == 0 for day in days for one in day)
         fills = {fill.symbol: fill for fill in fills_between(conn, book.name)}
         held = {row["symbol"]: row for row in positions_of(conn, book.name, instant(2))}

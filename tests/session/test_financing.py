@@ -14,7 +14,7 @@ from nightdesk.operations.verify import verify
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
 from nightdesk.store.ledger_rows import read_entries, read_ledger, read_marks
-from nightdesk.store.performance_rows import performance_of
+from nightdesk.store.performance_rows import performance_so_far
 
 LAST = 4
 FINANCING = {"debit_rate": 0.072, "credit_rate": 0.031, "borrow_rate": 0.018}
@@ -53,7 +53,10 @@ def test_a_short_book_pays_the_same_in_both_drivers(desk: SmallDesk) -> None:
         stored = read_ledger(conn, book.name, instant(LAST))
         assert stored is not None
         assert {key: one.borrow for key, one in stored.positions.items()} == paid
-        days = [performance_of(conn, book.name, instant(number)) for number in range(LAST + 1)]
+        days = [
+            performance_so_far(conn, book.name, session(number), instant(number))
+            for number in range(LAST + 1)
+        ]
         assert sum(one.borrow for day in days for one in day) == sum(paid.values(), Decimal(0))
         assert all(one.other == 0 for day in days for one in day)
         assert verify(conn, book.name).differences == ()

@@ -141,7 +141,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "kill_switch": {"on": killed.on, "since": killed.session, "who": killed.who, "reason": killed.reason},
         "level": None if stood is None else _level(conn, book, stood),
         "drawdown": None if stood is None else drawdown_document(stood.state),
-        "by_strategy": [] if settled is None else _by_strategy(conn, book, settled),
+        "by_strategy": [] if settled is None else _by_strategy(conn, book, marks[-1].session, settled),
         "since_inception": _since_inception(conn, book, marks),
         "data": _data(conn, book, newest[0] if newest else None, schedule, left - held),
         "accounts": account_documents(conn, book, several_only=True),
@@ -320,11 +320,11 @@ def _open_alerts(conn: Connection, book: str | None, newest: int) -> list[dict[s
     ]
 
 
-def _by_strategy(conn: Connection, book: str, as_of: datetime) -> list[dict[str, Any]]:
-    """The profit up to the newest decision by strategy, as its report has kept it."""
-    from nightdesk.store.performance_rows import performance_of, performance_rows
+def _by_strategy(conn: Connection, book: str, session: date, as_of: datetime) -> list[dict[str, Any]]:
+    """The profit of the day up to the newest decision by strategy, as reports have kept it."""
+    from nightdesk.store.performance_rows import performance_rows, performance_so_far
 
-    return performance_rows(performance_of(conn, book, as_of))
+    return performance_rows(performance_so_far(conn, book, session, as_of))
 
 
 def _since_inception(conn: Connection, book: str, marks: Sequence[Mark]) -> dict[str, Any] | None:

@@ -79,7 +79,7 @@ from nightdesk.store.ledger_rows import (
     reconciliations_of,
 )
 from nightdesk.store.order_rows import fills_of, find_order, orders_of, slippage_rows
-from nightdesk.store.performance_rows import performance_of
+from nightdesk.store.performance_rows import performance_so_far
 from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
@@ -369,8 +369,10 @@ def _session_so_far(context: Context) -> tuple[datetime, ...]:
 def _earnings(context: Context, earned: Earnings) -> tuple[StrategyDay, ...]:
     """The profit by strategy since the close of the session before."""
     earlier = _session_so_far(context)[:-1]
-    kept = (performance_of(context.conn, context.book.name, one) for one in earlier)
-    return added_up((*(day for days in kept for day in days), *earned.by_strategy))
+    if not earlier:
+        return earned.by_strategy
+    kept = performance_so_far(context.conn, context.book.name, context.session, earlier[-1])
+    return added_up((*kept, *earned.by_strategy))
 
 
 def _fills(context: Context) -> tuple[FillLine, ...]:

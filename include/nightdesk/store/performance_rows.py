@@ -32,9 +32,14 @@ def performance_rows(days: Iterable[StrategyDay]) -> list[dict[str, Any]]:
     ]
 
 
-def performance_of(conn: Connection, book: str, as_of: datetime) -> tuple[StrategyDay, ...]:
-    """The profit up to a decision by strategy, that of no strategy last; empty where none was kept."""
-    rows = read_rows(conn, "performance_rows", book=book, as_of=as_of)
+def performance_so_far(
+    conn: Connection, book: str, session: date, until: datetime
+) -> tuple[StrategyDay, ...]:
+    """The profit of a session up to one of its decisions by strategy, that of no strategy last.
+
+    Empty where none was kept.
+    """
+    rows = read_rows(conn, "performance_so_far", book=book, session=session, until=until)
     return tuple(StrategyDay(**row) for row in rows)
 
 
