@@ -13,6 +13,7 @@ import pytest
 
 from nightdesk.core.errors import Refused
 from nightdesk.tws_line import (
+    Heard,
     TwsAddress,
     TwsClientInUse,
     TwsError,
@@ -184,6 +185,16 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one() -> None:
         with pytest.raises(TwsSilent, match="no answer within 1 seconds"):
             clock(line)
         time.sleep(1.0)
+        assert clock(line) == 1_700_000_000
+
+
+def test_what_a_question_that_was_interrupted_still_brings_is_not_taken_for_the_next_one() -> None:
+    def interrupted(one: Heard) -> bool:
+        raise KeyboardInterrupt
+
+    with talking(once(TIME + message(49, 1, 1), TIME)) as line:
+        with pytest.raises(KeyboardInterrupt):
+            line.listen("the clock", lambda client: client.reqCurrentTime(), interrupted)
         assert clock(line) == 1_700_000_000
 
 

@@ -190,6 +190,7 @@ class TwsLine:
         self._unfinished = False
         if loop is None or loop.is_closed():
             return
+        loop.set_exception_handler(lambda *_: None)
         try:
             if client is not None:
                 client.conn.disconnected -= self._ended
@@ -297,17 +298,20 @@ class TwsLine:
         self.open()
         assert self._loop is not None
         try:
-            return self._run(what, self._converse(what, send, hear, within))
-        except (TwsSilent, TwsUnreadable):
+            return self._run(self._converse(what, send, hear, within))
+        except TwsError:
+            raise
+        except BaseException:  # a task's own time-out too
             self._unfinished = True
             raise
 
-    def _run[T](self, what: str, doing: Coroutine[Any, Any, T]) -> T:
+    def _run[T](self, doing: Coroutine[Any, Any, T]) -> T:
         assert self._loop is not None
+        task = self._loop.create_task(doing)
         try:
-            return self._loop.run_until_complete(doing)
+            return self._loop.run_until_complete(task)
         finally:
-            doing.close()
+            task.cancel()  # where the caller was interrupted it would go on with the next question
 
     async def _converse(
         self, what: str, send: Callable[[Client], object], hear: Callable[[Heard], bool], within: float
@@ -378,7 +382,7 @@ class TwsLine:
         client.conn.disconnected += self._ended
         self._client = client
         try:
-            self._run("the connection", self._shake_hands(client))
+            self._run(self._shake_hands(client))
         except BaseException:
             self.close()
             raise
