@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -68,7 +68,7 @@ def position(side: LedgerSnapshot) -> Position:
         ("11:00:01",   "12:00"),
         ("15:59:59",   "16:00"),
         ("16:00:03",   "16:00"),  # written down after the bell
-        (None,         "16:00"),  # nobody says when
+        (None,         "11:00"),  # nobody says when: the decision that hears of it
     ],
 )  # fmt: skip
 def test_an_execution_is_booked_by_the_decision_of_its_hour_and_counted_in_every_comparison(
@@ -295,3 +295,32 @@ def test_the_commission_of_an_earlier_version_is_not_booked_beside_that_of_its_c
     lacks = [one for one in repairs if isinstance(one, LackCommission)]
     assert lacks == []
     assert side.session == TUESDAY
+
+
+@pytest.mark.parametrize(
+    ("forgets", "held_there", "settled_at", "becomes"),
+    [
+        # what the broker is like, holds       when        the order
+        (True,  "0",                           TUESDAY,    "expired"),
+        (True,  "10",                          TUESDAY,    None),  # it was executed, and that was not told
+        (False, "0",                           TUESDAY,    None),
+    ],
+)  # fmt: skip
+def test_an_order_that_is_not_told_any_more_has_ended_where_the_broker_forgets_and_the_position_agrees(
+    forgets: bool, held_there: str, settled_at: date, becomes: str | None
+) -> None:
+    side = in_session(ours(sent("a")), settled_at)
+    there = {"GLD": Decimal(held_there)} if held_there != "0" else {}
+    said = replace(broker(side, {"a": "unknown"}), forgets=forgets, positions=there)
+    repairs = plan(said, side)
+    assert [one.status for one in repairs if isinstance(one, MoveOrder)] == ([becomes] if becomes else [])
+    assert bool(disputes(said, side, repairs)) is (becomes is None)
+
+
+def test_an_hourly_order_that_is_not_told_is_lost_until_its_session_is_over() -> None:
+    order = replace(sent("a").order, as_of=utc("10:00"), session=TUESDAY)
+    side = ours(replace(sent("a"), order=order), schedule=HOURLY, as_of=utc("11:00"))
+    for name, lost in (("11:00", True), ("15:00", True), ("16:00", False)):
+        now = replace(side, as_of=utc(name))
+        said = replace(broker(side, {"a": "unknown"}), forgets=True)
+        assert bool(disputes(said, now, plan(said, now))) is lost

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from nightdesk.accounting.reconciliation import is_awaited, is_lost
+from nightdesk.accounting.reconciliation import is_awaited, is_forgotten, is_lost
 from nightdesk.accounting.repairs import (
     CASH,
     Difference,
@@ -133,6 +133,8 @@ def _contradicted(
             told[fill.client_order_id] += fill.quantity - (ZERO if before is None else before.quantity)
     for name, sent in ours.orders.items():
         known, order = broker.orders.get(name), sent.order
+        if is_lost(known, sent) and is_forgotten(broker, ours, sent, held):
+            continue
         if is_lost(known, sent):
             reason = f"order {name} was confirmed, and the broker does not know it any more"
             missing = order.quantity - told[name]

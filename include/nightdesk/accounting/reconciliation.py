@@ -84,8 +84,8 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
     due += [one for one in commissions if one.fill.execution_id not in corrected]
     for one in moved:
         (due if ours.is_due(one.movement.session, one.movement.moved_at) else later).append(one)
-    due += _order_repairs(broker, ours, due, later)
     settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
+    due += _order_repairs(broker, ours, due, later, settled.net())
     owed = commissions_to_come([*due, *later], commissions, ours)
     return (*due, *_differences(broker, settled, ours, tolerance, owed))
 
@@ -93,6 +93,29 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
 def is_lost(known: BrokerOrder | None, sent: SentOrder) -> bool:
     """Whether the broker does not know an order that it has confirmed."""
     return known is None and sent.status in WORKING
+
+
+def is_forgotten(
+    broker: BrokerSnapshot, ours: LedgerSnapshot, sent: SentOrder, held: Mapping[str, Decimal]
+) -> bool:
+    """Whether a broker that forgets has nothing to tell of an order any more, and nothing was executed of it
+    that is not booked: the session that it was meant for is over, and the position agrees.
+
+    Parameters
+    ----------
+    broker : BrokerSnapshot
+    ours : LedgerSnapshot
+    sent : SentOrder
+        One that the broker does not know.
+    held : mapping of symbol to Decimal
+        The ledger's positions with all that was told, signed units.
+    """
+    order = sent.order
+    if not (broker.forgets and broker.current) or order.time_in_force == "gtc":
+        return False
+    _, until = ours.schedule.window(order.as_of)
+    over = ours.schedule.last_of(ours.schedule.session_of(until)) <= ours.as_of
+    return over and held.get(order.symbol, ZERO) == broker.positions.get(order.symbol, ZERO)
 
 
 def is_awaited(sent: SentOrder, session: date) -> bool:
@@ -115,7 +138,11 @@ def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovemen
 
 
 def _order_repairs(
-    broker: BrokerSnapshot, ours: LedgerSnapshot, due: Sequence[Repair], later: Sequence[Repair]
+    broker: BrokerSnapshot,
+    ours: LedgerSnapshot,
+    due: Sequence[Repair],
+    later: Sequence[Repair],
+    held: Mapping[str, Decimal],
 ) -> list[Repair]:
     new, coming = _filled(due), _filled(later)
     repairs: list[Repair] = []
@@ -129,7 +156,8 @@ def _order_repairs(
             repairs.append(CancelOrder(name))
         if name not in corrected:
             filled = max(filled, sent.filled)  # what is known already is not unlearned
-        lacks = is_lost(known, sent) or (known is not None and known.filled > filled)
+        lost = is_lost(known, sent) and not is_forgotten(broker, ours, sent, held)
+        lacks = lost or (known is not None and known.filled > filled)
         awaited = lacks and (told > filled or is_awaited(sent, ours.session))
         status, cause, answer = _standing(known, sent, filled, awaited=awaited)
         if (status, filled) != (sent.status, sent.filled):

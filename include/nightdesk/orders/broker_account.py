@@ -116,7 +116,7 @@ class Movement:
     words : str
         The broker's own description.
     moved_at : datetime or None
-        When it counts, UTC; None where the broker tells its day alone: at the close of its session then.
+        When it counts, UTC; None where the broker tells its day alone: who hears of it then books it.
     """
 
     movement_id: str
@@ -146,6 +146,8 @@ class BrokerSnapshot:
     current : bool
         Whether cash and positions are those of the session that is settled: the account has lived on since
         the close of an earlier one, and they tell nothing of that.
+    forgets : bool
+        Whether the broker tells of an order that has ended on that day alone.
     """
 
     cash: Decimal
@@ -154,3 +156,4 @@ class BrokerSnapshot:
     fills: tuple[Fill, ...] = ()
     movements: tuple[Movement, ...] = ()
     current: bool = True
+    forgets: bool = False

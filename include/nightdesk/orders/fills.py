@@ -42,7 +42,7 @@ class Fill:
         Dollars that a unit moves by with a dollar of its price.
     executed_at : datetime or None
         When it was executed, by the broker's own clock, UTC. None on paper, where nothing is executed at an
-        instant, and where a broker does not say it: it counts at the close of its session then.
+        instant, and where a broker does not say it: the decision of its session that hears of it books it.
     commission_pending : bool
         Whether the broker has not told the commission yet. It tells it later under the same execution id, and
         what has no commission by then is booked then.

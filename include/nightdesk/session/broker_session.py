@@ -114,7 +114,10 @@ def hear(
             session = context.schedule.session_of(as_of)
             fills, movements = _executed_and_moved(context, account, broker, session)
         current = broker.simulated or as_of >= context.schedule.latest_completed(now(context.conn))
-        return BrokerSnapshot(broker.account().cash, broker.positions(), asked, fills, movements, current)
+        forgets = broker.capabilities.tells_today_alone
+        return BrokerSnapshot(
+            broker.account().cash, broker.positions(), asked, fills, movements, current, forgets
+        )
 
 
 def _executed_and_moved(
