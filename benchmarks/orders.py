@@ -26,7 +26,7 @@ from nightdesk.core.account_terms import MAIN
 from nightdesk.engine import plan_all
 from nightdesk.machine import postgres
 from nightdesk.session.decide import write_orders
-from nightdesk.session.reconcile import keep
+from nightdesk.session.reconciled import keep
 from nightdesk.session.writing import saving
 from nightdesk.store.connection import connect
 from nightdesk.store.db import Connection, transaction
