@@ -82,6 +82,8 @@ def settle(job: Settling) -> None:
         keep(job.context, save, {MAIN: repairs})
 
 
+#: What stands for nothing in a row that is copied in: an empty text is one.
+NULL = r"\N"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -108,10 +110,11 @@ def write_bare(job: Bare) -> None:
     with transaction(job.conn), job.conn.cursor() as cursor:
         for table, (columns, rows) in job.tables.items():
             text = io.StringIO()
-            csv.writer(text).writerows(rows)
+            csv.writer(text).writerows([[NULL if one is None else one for one in row] for row in rows])
             text.seek(0)
             cursor.copy_expert(
-                f"COPY nightdesk.{table} ({', '.join(columns)}) FROM STDIN WITH (FORMAT csv)", text
+                f"COPY nightdesk.{table} ({', '.join(columns)}) FROM STDIN WITH (FORMAT csv, NULL '{NULL}')",
+                text,
             )
         if job.moved:
             execute_values(
