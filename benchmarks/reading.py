@@ -67,10 +67,13 @@ LIBRARIES = (
 
 @dataclass
 class Counts:
-    """What was asked: statements in all, by step and by text; reads of bars; passes of the data checks."""
+    """What was asked: statements in all, by step and by text; reads of bars of days, and of hours; passes of
+    the data checks.
+    """
 
     statements: int = 0
     panels: int = 0
+    hours: int = 0
     passes: int = 0
     step: str = "set-up"
     by_step: Counter[str] = field(default_factory=Counter)
@@ -83,6 +86,7 @@ class Counts:
         self.by_step[self.step] += 1
         self.by_text[words[:150]] += 1
         self.panels += words.startswith("COPY (") and "nightdesk.bars " in words
+        self.hours += words.startswith("COPY (") and "nightdesk.bars_hourly " in words
 
     def enter(self, step: str) -> None:
         """What comes is of another step."""
