@@ -29,7 +29,7 @@ class TrueOrder:
 
 @dataclass(frozen=True)
 class TrueExecution:
-    """An execution, as it was corrected last."""
+    """An execution."""
 
     client_order_id: str
     side: str
@@ -154,11 +154,9 @@ class IbkrAccount(TrueAccount):
         ]
 
     def executions(self) -> dict[str, TrueExecution]:
-        """See `TrueAccount.executions`; a corrected one keeps the id of its first version."""
+        """See `TrueAccount.executions`; of a corrected one each version, which has an id of its own."""
         return {
-            f"{one.exec_id[:-2]}01": TrueExecution(
-                one.order.order_ref, one.order.action.lower(), one.units, one.price
-            )
+            one.exec_id: TrueExecution(one.order.order_ref, one.order.action.lower(), one.units, one.price)
             for one in self._gateway.executions
         }
 

@@ -223,3 +223,21 @@ def test_a_cancel_that_is_lost_is_said_to_be_unknown_and_comes_again(desk: Watch
         with in_bounds(), pytest.raises(Unreachable, match=f"no word on the cancel of {name}"):
             broker.cancel(name)
         assert broker.cancel(name).state is OrderState.CANCELLED
+
+
+def test_an_execution_that_was_corrected_before_it_is_settled_is_booked_as_it_is(
+    desk: WatchedIbkrDesk,
+) -> None:
+    submit(desk)
+    desk.run_steps(0, "report", "close")
+    desk.open_market(1)
+    first = desk.gateway.executions[0]
+    desk.gateway.correct(first.exec_id, price=first.price - 1)
+    desk.gateway.close_market(desk.prices(1, 5))
+    desk.evening(1)
+    desk.run_steps(1, "settle", "settle")
+    assert agrees(desk) == []
+    [(price,)] = desk.rows(
+        "SELECT price FROM nightdesk.fills WHERE client_order_id = %s", first.order.order_ref
+    )
+    assert price == first.price - 1
