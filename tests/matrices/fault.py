@@ -115,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             [name, *(stories[name, when].words for when in shown)]
             for name in dict.fromkeys(name for name, when in stories if when in shown)
         ]
-        print(table([head, *shown], rows), end="\n\n")
+        if rows:
+            print(table([head, *shown], rows), end="\n\n")
     violations = [
         f"{WAYS[lasting]}: {fault}, {name}: {one}"
         for (lasting, fault, name), cell in cells.items()
