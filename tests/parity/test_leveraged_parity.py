@@ -24,8 +24,9 @@ from nightdesk.session.steps import run_session
 XNYS = get_calendar()
 #: Clocks went back on the Sunday after; 28 November 2025 closed at 13:00.
 CLOCKS_WENT_BACK, EARLY_CLOSE = date(2025, 10, 31), date(2025, 11, 28)
-#: Sixty sessions with both changes of a year's end: clocks that go back, and two early closes.
-SIXTY_FROM = date(2025, 10, 1)
+#: Sixty sessions in which clocks go back and two close early. No daily bar of the book comes late in them:
+#: the steps decide without such a bar, and a backtest, which fetches later, with it.
+SIXTY_FROM = date(2024, 10, 1)
 
 
 def book_file(folder: Path, **changed: Any) -> Path:
