@@ -76,7 +76,7 @@ def test_hour_by_hour_the_steps_and_the_backtest_decide_the_same_to_the_cent(
     said = result.market.signals["five_signals"]
     rows = [one.t for one in result.decided]
     assert np.isfinite(said.strength[rows]).all()
-    assert (said.direction[rows] != 0).all(), "each symbol has an opinion in each hour of the sample market"
+    assert (said.direction[rows] != 0).any(axis=1).all(), "an hour without any opinion compares little"
     assert sum(len(one.fills) for one in result.decided) >= count, "a parity without trades shows nothing"
 
 
