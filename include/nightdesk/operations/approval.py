@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -14,7 +14,7 @@ from nightdesk.core.masking import mask_line, one_line
 from nightdesk.risk import LevelChange, RiskEvent, RiskState
 from nightdesk.risk.levels import LIQUIDATED, REVIEWED
 from nightdesk.risk.moves import describe
-from nightdesk.session.auto_stop import next_session, session_after
+from nightdesk.session.auto_stop import next_counts, session_after
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.delivery_rows import acknowledge_by_key
 from nightdesk.store.ledger_rows import read_mark
@@ -179,19 +179,20 @@ def answer(
         When the book waits for nobody, or stands at another level than the person was shown; or when no
         reason or person is given.
     """
-    first = next_session(conn, book, calendar)
+    first = next_counts(conn, book, calendar)
     found = newest_risk_state(conn, book)
     if found is None:
         raise Refused(f"book {book} waits for nobody: it has decided nothing yet")
     episode = _episode_to_answer(book, found.state, about)
     said = _newest_answer(_said_since(conn, book, episode))
     kind: AnswerKind = _wanted(episode) if approved else "reject"
-    if said is not None and said == RiskEvent(
-        said.session, kind, mask_line(reason.strip()), one_line(who.strip())
+    if said is not None and said == replace(
+        said, kind=kind, reason=mask_line(reason.strip()), who=one_line(who.strip())
     ):
         return said
     _refuse_what_was_said(book, found.state, episode, said, approved=approved)
-    fact = RiskEvent(max(first, session_after(get_calendar(calendar), found.as_of)), kind, reason, who)
+    session = max(first.session, session_after(get_calendar(calendar), found.as_of))
+    fact = RiskEvent(session, kind, reason, who, after=max(first.after or found.as_of, found.as_of))
     with transaction(conn):
         save_risk_event(conn, book, fact, key=key)
         # Whoever speaks of the present level knows of those before it.
