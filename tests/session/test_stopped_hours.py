@@ -8,6 +8,7 @@ from tests.session.hourly_desk import SESSION, HourlyDesk, at
 from nightdesk.core.errors import Refused
 from nightdesk.operations.book_concerns import concerns_of
 from nightdesk.operations.kill_switch import kill, release
+from nightdesk.operations.recover import recover
 from nightdesk.operations.replay import rewind
 from nightdesk.risk import RiskEvent
 from nightdesk.session.auto_stop import Counts, stop_by_rule
@@ -90,3 +91,12 @@ def test_a_level_that_is_set_between_two_hours_is_not_of_the_hour_before(hourly_
     hourly_desk.run(1, last="ingest")
     with hourly_desk.at(0) as before, hourly_desk.at(1) as later:
         assert (session_facts(before).forced, session_facts(later).forced) == (0, 2)
+
+
+def test_a_step_that_was_cut_off_is_told_by_its_hour(hourly_desk: HourlyDesk) -> None:
+    hourly_desk.run(0)
+    with open_connection(hourly_desk.url) as conn, conn.cursor() as cursor:
+        cursor.execute("UPDATE nightdesk.run_steps SET status = 'running' WHERE step = 'targets'")
+        conn.commit()
+    with hourly_desk.at(0) as context:
+        assert recover(context).cut_off == (("2019-12-02 10:00", "targets"),)
