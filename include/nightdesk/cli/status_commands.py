@@ -285,16 +285,16 @@ def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
         return None
     said, state = found
     try:
-        levels = load_book(book_path(book, project_root(os.environ))).levels
+        read = load_book(book_path(book, project_root(os.environ)))
     except NightdeskError:
-        levels = None
+        read = None
     return {
         "told": {
             "kind": said.kind,
             "who": said.who,
             "reason": said.reason,
             "counts_from": said.session,
-            "in_words": answer_words(said, state, levels),
+            "in_words": answer_words(said, state, read),
         },
         "state": state if said.kind == "reject" else replace(state, answered_by=said.who),
     }

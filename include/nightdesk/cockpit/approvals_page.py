@@ -128,4 +128,4 @@ def _answered(screen: Screen, book: str) -> str:
     if found is None or what_waits(screen.conn, book) is not None:
         return ""
     known = screen.books.get(book)
-    return answer_words(*found, None if known is None else known.levels)
+    return answer_words(*found, known)

@@ -7,10 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from nightdesk.core.book import Book
 from nightdesk.core.calendar import USUAL_CALENDAR, get_calendar
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.core.masking import mask_line, one_line
+from nightdesk.core.schedule import schedule_of
 from nightdesk.risk import LevelChange, RiskEvent, RiskState
 from nightdesk.risk.levels import LIQUIDATED, REVIEWED
 from nightdesk.risk.moves import describe
@@ -294,7 +296,7 @@ def question_of(waiting: Waiting, levels: Levels, entered: LevelChange | None) -
     )
 
 
-def answer_words(said: RiskEvent, state: RiskState, levels: Levels | None) -> str:
+def answer_words(said: RiskEvent, state: RiskState, book: Book | None) -> str:
     """Who has answered what of a book's level, and when the book comes back by it.
 
     Parameters
@@ -303,14 +305,16 @@ def answer_words(said: RiskEvent, state: RiskState, levels: Levels | None) -> st
         The answer.
     state : RiskState
         After the newest decision.
-    levels : Levels or None
-        The book's; None where its file cannot be read.
+    book : Book or None
+        None where its file cannot be read.
     """
     if said.kind == "reject":
         return f"rejected by {said.who} ({said.reason}): it stays there until somebody says yes"
+    levels = None if book is None else book.levels
     back = "once it is calm" if levels is None else f"in the first decision {_calm(levels, state)}"
+    first = f"{said.session}" if book is None else schedule_of(book).name_counted(said.session, said.after)
     return (
-        f"approved by {said.who} ({said.reason}), which counts from the decision of {said.session} on: it "
+        f"approved by {said.who} ({said.reason}), which counts from the decision of {first} on: it "
         f"comes back {back}"
     )
 
