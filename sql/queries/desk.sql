@@ -196,7 +196,7 @@ SELECT * FROM nightdesk.whole_orders o WHERE book = %(book)s AND as_of = %(as_of
 SELECT * FROM nightdesk.whole_orders o WHERE client_order_id = %(client_order_id)s;
 
 -- name: order_event_rows
-SELECT e.client_order_id, e.number, e.session, e.status, e.cause, e.answer, e.recorded_at
+SELECT e.client_order_id, e.number, e.session, e.as_of, e.status, e.cause, e.answer, e.recorded_at
 FROM nightdesk.order_events e JOIN nightdesk.orders o USING (client_order_id)
 WHERE o.book = %(book)s AND o.as_of = %(as_of)s ORDER BY e.client_order_id, e.number;
 
@@ -324,9 +324,10 @@ SELECT account, symbol, reason FROM nightdesk.disputed_positions
 WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY symbol;
 
 -- name: kill_switch
-SELECT kind, reason, who, session, created_at FROM nightdesk.risk_events
-WHERE book = %(book)s AND session <= %(session)s AND kind IN ('kill', 'halt', 'release')
-ORDER BY session DESC, risk_event_id DESC LIMIT 1;
+SELECT kind, reason, who, session, after_as_of, created_at FROM nightdesk.risk_events
+WHERE book = %(book)s AND session <= %(session)s AND (after_as_of IS NULL OR after_as_of < %(as_of)s)
+    AND kind IN ('kill', 'halt', 'release')
+ORDER BY session DESC, after_as_of DESC NULLS LAST, risk_event_id DESC LIMIT 1;
 
 -- name: alert_rows
 SELECT alert_id, alert_key, level, book, session, subject, body, created_at, sent_at, acknowledged_at, acknowledged_by

@@ -29,7 +29,7 @@ WHERE s.symbol = %(symbol)s AND a.session BETWEEN %(first)s AND %(last)s
 ORDER BY a.session, a.kind;
 
 -- name: fills_of_decision
-SELECT f.session, f.client_order_id, f.execution_id, f.side, f.quantity, f.price, f.commission, f.reference_price,
+SELECT f.session, f.as_of, f.client_order_id, f.execution_id, f.side, f.quantity, f.price, f.commission, f.reference_price,
     f.expected_price, s.expected_bps, s.realised_bps
 FROM nightdesk.standing_fills f JOIN nightdesk.orders o USING (client_order_id)
 JOIN nightdesk.slippage s ON (s.book, s.execution_id) = (f.book, f.execution_id)

@@ -88,7 +88,7 @@ LEFT JOIN LATERAL (SELECT as_of FROM nightdesk.portfolio p WHERE p.book = b.book
 LEFT JOIN LATERAL (
     SELECT kind FROM nightdesk.risk_events e
     WHERE e.book = b.book AND e.kind IN ('kill', 'halt', 'release')
-    ORDER BY e.session DESC, e.risk_event_id DESC LIMIT 1
+    ORDER BY e.session DESC, e.after_as_of DESC NULLS LAST, e.risk_event_id DESC LIMIT 1
 ) k ON true
 ORDER BY b.book;
 

@@ -1,9 +1,10 @@
 -- The book's risk: its state after each decision, the moves between levels, what people said.
 
 -- name: risk_facts
-SELECT kind, reason, who, session, level FROM nightdesk.risk_events
-WHERE book = %(book)s AND session <= %(session)s AND kind NOT IN ('kill', 'halt', 'release')
-ORDER BY session, risk_event_id;
+SELECT kind, reason, who, session, level, after_as_of AS after FROM nightdesk.risk_events
+WHERE book = %(book)s AND session <= %(session)s AND (after_as_of IS NULL OR after_as_of < %(as_of)s)
+    AND kind NOT IN ('kill', 'halt', 'release')
+ORDER BY session, after_as_of NULLS FIRST, risk_event_id;
 
 -- name: risk_state_row
 SELECT level, peak_nav, highest_nav, drawdown, since, sessions, deepest, since_low, calm, answered_by, recovery

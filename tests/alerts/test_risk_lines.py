@@ -35,7 +35,7 @@ def test_the_limits_are_told_the_nearest_first_and_correlations_last(section):
         ("Volatility a year, up to the target", "18.00 %", "15.00 %", "−3.00 %", "beyond"),
         ("GLD: weight, the nearest to its cap", "50.00 %", "50.00 %", "0.00 %", "at"),
         ("SPY / QQQ: joint weight of a pair that moves together", "40.00 %", "52.50 %", "12.50 %", "within"),
-        ("Trades of this decision", "1", "5", "4", "within"),
+        ("Trades of the session", "1", "5", "4", "within"),
         ("Cash, no less than", "10.00 %", "5.00 %", "5.00 %", "within"),
         (
             "SPY / QQQ: correlation of the closest pair, beyond which its joint weight is capped",
@@ -101,7 +101,7 @@ def test_limits_without_room_stand_before_the_pictures_in_their_colour_and_the_o
 ):
     html = render(replace(report, risk=section))
     text = words(html)
-    beyond, room = text.index("Volatility a year, up to the target"), text.index("Trades of this decision")
+    beyond, room = text.index("Volatility a year, up to the target"), text.index("Trades of the session")
     assert text.index("Limits without room") < beyond < text.index("Value of the book") < room
     assert '<td class="head loss">Volatility a year, up to the target' in html
     assert '<span class="tag warn">at</span>' in html

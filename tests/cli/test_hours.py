@@ -34,8 +34,11 @@ def test_hours_are_decided_in_order_and_told_by_their_instants(nightdesk, databa
     (signal,) = nightdesk.document("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR)["signals"]
     assert set(signal["figures"]) == {"moved", "way"}
     told = nightdesk("trace", hours, NEXT, "SPY", "--as-of", FIRST_HOUR).stdout
+    assert told.startswith(f"SPY in book {hours}, decision {NEXT} 10:00\n")
+    # Its own day is not over at ten, so nothing is told of it.
+    assert (f"\n  {EARLY_CLOSE}  open" in told, f"\n  {NEXT}  open" in told) == (True, False)
     assert f"    moved {figure_words('moved', signal['figures']['moved'])}, way " in told
-    assert nightdesk("verify", hours).stdout
+    assert f"{hours}: 5 decisions rebuilt from" in nightdesk("verify", hours).stdout
     with open_connection(database) as conn, db.cursor(conn) as cursor:
         cursor.execute(
             "UPDATE nightdesk.quality_runs SET outcome = 'quarantined', detail = 'AAPL: a jump' "

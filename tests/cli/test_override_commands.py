@@ -35,7 +35,7 @@ def test_a_symbol_is_limited_listed_shown_and_set_free(nightdesk):
     assert ended["ended"] is True
     assert ended["who"] == who
     newest, older = nightdesk.document("overrides")["overrides"]
-    assert (newest["symbol"], newest["kind"], newest["state"]) == (None, "close_only", "over")
+    assert (newest["symbol"], newest["kind"], newest["state"]) == (None, "close_only", "stands")
     assert (older["state"], older["ended_by"], older["ended_reason"]) == ("ended", who, "they are over")
     assert older["size"] == 0.05
     assert f"ended by {who}: they are over" in nightdesk("overrides").stdout

@@ -151,7 +151,7 @@ def test_an_answer_is_stored_with_the_person_and_a_second_attempt_changes_nothin
         told = tasks["answer"].execute({"ti": said})
         assert told == {"kind": kind, "who": "ann", "counts_from": f"{NEXT}"}
     [_, fact] = read_risk_events(fallen, BOOK, NEXT)
-    assert fact == RiskEvent(NEXT, kind, "looked at it", "ann")
+    assert fact == RiskEvent(NEXT, kind, "looked at it", "ann", after=datetime(2025, 1, 3, 21, tzinfo=UTC))
 
 
 @pytest.mark.usefixtures("fallen")

@@ -93,3 +93,21 @@ def test_what_a_book_holds_whose_file_is_gone_is_said_everywhere(
     (root / "books" / "swing.yaml").unlink()  # it names the same account
     assert nightdesk("books").stderr == ""
     assert load_book(root / "books" / "small.yaml") == load_book(desk.book)
+
+
+def test_a_book_without_its_file_keeps_no_other_from_being_recovered(
+    desk_after: Callable[[int], SmallDesk], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = desk_after(1)
+    monkeypatch.setenv("NIGHTDESK_ROOT", str(root))
+    monkeypatch.setenv(DATABASE_VARIABLE, desk.url)
+    path = root / "books" / "swing.yaml"
+    path.write_text(path.read_text().replace("paper-multi-asset", "paper-other"))
+    (root / "sql").symlink_to(PROJECT / "sql")
+    with desk.at(0) as context:
+        days = date(2025, 1, 3), date(2023, 1, 3)
+        start_book(context.conn, BookRecord("swing", *days, Decimal("100000.00"), "paper", "paper-other"))
+    done = CliRunner().invoke(app, ["recover"], prog_name="nightdesk")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("swing: recovered in "), done.stderr
+    assert done.stderr.startswith("nightdesk: small was not recovered: there is no book 'small' in ")

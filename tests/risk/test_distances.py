@@ -246,3 +246,12 @@ def test_room_is_positive_within_a_limit_and_negative_beyond_it(book: RiskMeasur
 @given(books())
 def test_room_has_the_right_sign_in_many_books(book: RiskMeasures) -> None:
     has_the_right_sign(book)
+
+
+def test_limits_on_trades_count_those_that_the_session_has_had() -> None:
+    limits = {"trades_per_day": {"limit": 5}, "turnover_per_day": {"limit": 0.5}}
+    so_far = {"trades_today": 3, "turnover_today": 0.3}
+    trades, turnover = told(limits, measured(traded=np.array([0.15, 0.0, 0.1]), **so_far))
+    assert numbers(trades)[:3] == (5.0, 5.0, 0.0)
+    assert numbers(turnover)[:3] == (0.55, 0.5, -0.05)
+    assert (trades.state, turnover.state) == ("at", "beyond")

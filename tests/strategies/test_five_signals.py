@@ -143,6 +143,8 @@ def test_the_words_tell_what_is_missing() -> None:
         "no signal: 2 of 5 scores are known and 3 are needed; too little history, or a bar is missing: "
         "carry, tail, beta not known"
     )
+    hours = view_of_scores((0.5, NAN, 0.1, NAN, NAN), (0.1,) * 5)
+    assert "; too little history, a bar is missing, or it splits in this session: carry" in said_of(hours)[2]
     some = view_of_scores((0.5, NAN, 0.1, 0.4, NAN), (0.1, 0.1, NAN, NAN, NAN))
     assert said_of(some)[2] == (
         "long: the hybrid +0.354 is the composite over sessions alone, since that over hours is not known (2 "

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from nightdesk.core.schedule import Schedule
 from nightdesk.risk import RiskState
 from nightdesk.risk.levels import LOWEST_LASTING
 from nightdesk.risk.moves import in_short
@@ -84,6 +85,7 @@ def concerns(
     quarantined: Sequence[tuple[str, str]] = (),
     stale: Sequence[tuple[str, str]] = (),
     by_hand: Sequence[str] = (),
+    schedule: Schedule | None = None,
 ) -> tuple[Concern, ...]:
     """All that stands against a book, the gravest first; empty where all is well.
 
@@ -113,9 +115,11 @@ def concerns(
         Symbols whose prices are held back, and held ones without a bar.
     by_hand : sequence of str
         What people limit in it.
+    schedule : Schedule, optional
+        The book's, which names decisions; None: they are named by their sessions.
     """
     found = [
-        *_switch(switch),
+        *_switch(switch, schedule),
         *_level(risk),
         *(Concern(Gravity.FOREIGN, words, "at its account") for words in foreign),
         *(Concern(Gravity.REDUCES, dispute_words(*one)) for one in disputed.items()),
@@ -172,9 +176,9 @@ def sort_alerts(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     )
 
 
-def _switch(switch: KillSwitchState) -> Iterable[Concern]:
+def _switch(switch: KillSwitchState, schedule: Schedule | None) -> Iterable[Concern]:
     if switch.on:
-        since = "" if switch.session is None else f"since {switch.session} by {switch.who}"
+        since = "" if switch.session is None else f"since {switch.begins(schedule)} by {switch.who}"
         nothing = ", nothing at all may be sent" if switch.everything else ""
         yield Concern(Gravity.STOPPED, f"{switch.reason}{nothing}", since)
 

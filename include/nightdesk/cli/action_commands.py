@@ -209,7 +209,7 @@ def _effect_lines(one: Effect) -> Iterator[str]:
         yield f"{one.book}: the settling of {one.booked_in} will refuse it: {one.refused}"
         return
     when = f"late, in the settling of {one.booked_in}" if one.late else f"in the settling of {one.booked_in}"
-    yield f"{one.book}: booked {when}; at the newest prices:"
+    yield f"{one.book}: booked {when}; of what it holds now, at the newest prices:"
     for entry in one.entries:
         units = f"{quantity(entry.quantity)} {entry.symbol}" if entry.quantity else entry.symbol
         cash = f", cash {money(entry.cash, signed=True)}" if entry.cash else ""

@@ -39,28 +39,39 @@ def recover(book: OneBook = None, json: Json = False) -> None:
 
     Asks the broker about every order of which it is not known whether it arrived, cancels what still works
     though its session is over, collects executions, and keeps a record. Harmless when nothing had happened.
+    Of all books, one that cannot be recovered hinders no other, and makes the status 1.
     """
+    from nightdesk.core.errors import NightdeskError
     from nightdesk.operations.recover import recover as recover_book
     from nightdesk.session.entry import open_standing
     from nightdesk.store.book_rows import started_books
 
-    done = []
+    done, failed = [], []
     with database() as conn:
         for name in [one.book for one in started_books(conn)] if book is None else [book]:
-            with open_standing(name, conn=conn) as context:
-                done.append((recover_book(context), context.schedule.option_of))
+            try:
+                with open_standing(name, conn=conn) as context:
+                    done.append((recover_book(context), context.schedule.option_of))
+            except NightdeskError as error:
+                if book is not None:
+                    raise
+                failed.append(f"{name} was not recovered: {error}")
     show(
         {"recovered": [asdict(one) for one, _ in done]},
         as_json=json,
         text=lambda: [line for one, option_of in done for line in _told(one, option_of)],
     )
+    for words in failed:
+        typer.echo(f"nightdesk: {words}", err=True)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _told(done: Recovered, option_of: OptionOf) -> list[str]:
     """A recovery in lines for people."""
     seconds = (done.ended_at - done.began_at).total_seconds()
     found = [
-        *(f"  {session} {step}: cut off" for session, step in done.cut_off),
+        *(f"  {decision} {step}: cut off" for decision, step in done.cut_off),
         *(f"  {name}: {status}" for name, status in done.collected.moved.items()),
         *(f"  {name}: cancelled, its time is over" for name in done.collected.overdue),
         *(f"  {name}: expired, it never reached the broker" for name in done.expired),

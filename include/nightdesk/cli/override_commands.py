@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 
@@ -14,6 +15,7 @@ from nightdesk.cli.options import BookName, Json, Reason, day_option
 from nightdesk.cli.output import show, table
 
 if TYPE_CHECKING:
+    from nightdesk.store.db import Connection
     from nightdesk.store.override_rows import StatedOverride
 
 What = Annotated[
@@ -94,19 +96,29 @@ def overrides(
     from nightdesk.store.override_rows import stated_overrides
 
     with database() as conn:
-        found = stated_overrides(conn, book, newest=newest)
-        today = _today(conn)
-    show(
-        {"overrides": [_document(one, today) for one in found]},
-        as_json=json,
-        text=lambda: _lines(found, today),
-    )
+        found = [_Listed.of(conn, one) for one in stated_overrides(conn, book, newest=newest)]
+    show({"overrides": [_document(one) for one in found]}, as_json=json, text=lambda: _lines(found))
 
 
-def _today(conn: Any) -> date:
-    from nightdesk.store.db import now
+@dataclass(frozen=True)
+class _Listed:
+    """An override, the decision that it began with in words, and whether one to come may read it."""
 
-    return now(conn).date()
+    stated: StatedOverride
+    begins: str
+    state: str
+
+    @classmethod
+    def of(cls, conn: Connection, stated: StatedOverride) -> Self:
+        """What is to be said of it; it is over when all decisions of its last session are closed."""
+        from nightdesk.core.calendar import USUAL_CALENDAR
+        from nightdesk.session.auto_stop import next_counts, schedule_known
+
+        schedule, fact = schedule_known(conn, stated.book), stated.override
+        calendar = USUAL_CALENDAR if schedule is None else schedule.calendar.name
+        over = fact.until < next_counts(conn, stated.book, calendar).session
+        begins = f"{fact.since}" if schedule is None else schedule.name_of(fact.begins)
+        return cls(stated, begins, "ended" if stated.ended_at is not None else "over" if over else "stands")
 
 
 def _parts(words: list[str], *, whole: bool) -> tuple[str | None, str | None, float | None]:
@@ -125,9 +137,8 @@ def _parts(words: list[str], *, whole: bool) -> tuple[str | None, str | None, fl
     return symbol, kind, size
 
 
-def _document(one: StatedOverride, today: date) -> dict[str, Any]:
-    from dataclasses import asdict
-
+def _document(listed: _Listed) -> dict[str, Any]:
+    one = listed.stated
     return {
         "book": one.book,
         **asdict(one.override),
@@ -135,17 +146,11 @@ def _document(one: StatedOverride, today: date) -> dict[str, Any]:
         "ended_at": one.ended_at,
         "ended_by": one.ended_by,
         "ended_reason": one.ended_reason,
-        "state": _state(one, today),
+        "state": listed.state,
     }
 
 
-def _state(one: StatedOverride, today: date) -> str:
-    if one.ended_at is not None:
-        return "ended"
-    return "over" if one.override.until < today else "stands"
-
-
-def _lines(found: tuple[StatedOverride, ...], today: date) -> Iterator[str]:
+def _lines(found: Sequence[_Listed]) -> Iterator[str]:
     if not found:
         yield "nothing is limited by hand, and nothing ever was"
         return
@@ -157,12 +162,13 @@ def _lines(found: tuple[StatedOverride, ...], today: date) -> Iterator[str]:
                 one.book,
                 one.override.subject,
                 one.override.name,
-                f"{one.override.since}",
+                listed.begins,
                 f"{one.override.until}",
                 one.override.who,
-                f"ended by {one.ended_by}: {one.ended_reason}" if one.ended_at else _state(one, today),
+                f"ended by {one.ended_by}: {one.ended_reason}" if one.ended_at else listed.state,
                 one.override.reason,
             )
-            for one in found
+            for listed in found
+            for one in (listed.stated,)
         ],
     )

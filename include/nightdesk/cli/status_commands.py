@@ -70,9 +70,11 @@ def verify(book: BookName, json: Json = False) -> None:
     Status 1 when anything stored does not follow from the ledger's entries to the cent.
     """
     from nightdesk.cli.book_commands import open_book
+    from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.verify import verify as rebuild
 
-    name = open_book(book).name
+    loaded = open_book(book)
+    name, noun = loaded.name, schedule_of(loaded).noun
     with database() as conn:
         found = rebuild(conn, name)
     lines = [str(one) for one in found.differences]
@@ -80,7 +82,7 @@ def verify(book: BookName, json: Json = False) -> None:
         {"book": name, "sessions": found.sessions, "entries": found.entries, "differences": lines},
         as_json=json,
         text=lambda: [
-            f"{name}: {found.sessions:,} sessions rebuilt from {found.entries:,} entries, "
+            f"{name}: {found.sessions:,} {noun}s rebuilt from {found.entries:,} entries, "
             f"{len(lines)} differences",
             *lines,
         ],
@@ -123,7 +125,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     held = {row["symbol"] for row in positions}
     checked = None if not newest else newest[0]["as_of"]
     left = frozenset(() if checked is None else not_members(conn, book, checked))
-    killed, stood = kill_switch(conn, book, date.max), newest_risk_state(conn, book)
+    killed, stood = kill_switch(conn, book), newest_risk_state(conn, book)
     lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
     against = concerns_of(conn, book, schedule, lacking)
     unsent = [] if checked is None else unsent_notes(conn, book, checked)
@@ -283,16 +285,16 @@ def _answer(conn: Connection, book: str) -> dict[str, Any] | None:
         return None
     said, state = found
     try:
-        levels = load_book(book_path(book, project_root(os.environ))).levels
+        read = load_book(book_path(book, project_root(os.environ)))
     except NightdeskError:
-        levels = None
+        read = None
     return {
         "told": {
             "kind": said.kind,
             "who": said.who,
             "reason": said.reason,
             "counts_from": said.session,
-            "in_words": answer_words(said, state, levels),
+            "in_words": answer_words(said, state, read),
         },
         "state": state if said.kind == "reject" else replace(state, answered_by=said.who),
     }

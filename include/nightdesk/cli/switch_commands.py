@@ -65,6 +65,7 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
             "book": name,
             "kill_switch": True,
             "session": turned.session,
+            "decision": turned.decision,
             "reason": reason,
             "who": who,
             "cancelled": turned.cancelled,
@@ -72,7 +73,7 @@ def kill(book: BookName, reason: Reason, everything: Everything = False, json: J
         },
         as_json=json,
         text=lambda: [
-            f"{name} is stopped from the decision of {turned.session} on ({who}: {reason})",
+            f"{name} is stopped from the decision of {turned.decision} on ({who}: {reason})",
             *(f"cancelled: {one}" for one in turned.cancelled),
             *(["another run works on it still: say it again when that has ended"] * turned.interrupted),
         ],
@@ -134,17 +135,25 @@ def level(
     import getpass
 
     from nightdesk.cli.book_commands import open_book
+    from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.set_level import set_level
 
     found, who = open_book(book), getpass.getuser()
     with database() as conn:
         fact = set_level(conn, found, number, reason=reason, who=who)
+    decision = schedule_of(found).name_counted(fact.session, fact.after)
     show(
-        {"book": found.name, "level": number, "session": fact.session, "reason": reason, "who": who},
+        {
+            "book": found.name,
+            "level": number,
+            "session": fact.session,
+            "decision": decision,
+            "reason": reason,
+            "who": who,
+        },
         as_json=json,
         text=lambda: [
-            f"{found.name} goes to drawdown level {number} in the decision of {fact.session} "
-            f"({who}: {reason})"
+            f"{found.name} goes to drawdown level {number} in the decision of {decision} ({who}: {reason})"
         ],
     )
 
@@ -152,16 +161,14 @@ def level(
 def _what_was_done(name: str, done: Resumed, who: str, reason: str) -> list[str]:
     by, lines = f"({who}: {reason})", []
     if done.released is not None:
-        lines.append(f"{name} is released from the decision of {done.released.session} on {by}")
+        lines.append(f"{name} is released from the decision of {done.released.decision} on {by}")
     if done.answered is not None:
         told = {
             "review": "its drawdown level is reviewed, and it may come back once calm",
             "confirm": "its drawdown level is confirmed, and it may come back once calm",
             "reject": "its drawdown level is rejected, and it goes on waiting",
         }
-        lines.append(
-            f"{name}: {told[done.answered.kind]}, from the decision of {done.answered.session} on {by}"
-        )
+        lines.append(f"{name}: {told[done.answered.kind]}, from the decision of {done.answered_from} on {by}")
     return lines
 
 

@@ -92,7 +92,7 @@ def _check_day(book: Book, day: date | Literal["newest"], as_of: datetime | None
 def _lines(story: Mapping[str, Any]) -> Iterator[str]:
     from nightdesk.alerts.figures import instant, money, number
 
-    yield f"{story['symbol']} in book {story['book']}, session {story['session']}"
+    yield f"{story['symbol']} in book {story['book']}, {story['noun']} {story['name']}"
     yield f"decided as of {instant(story['as_of'])}, with what was known by {instant(story['known_by'])}"
     failed = [row for row in story["quality"] if row["outcome"] != "passed"]
     regime = story["regime"]
@@ -113,7 +113,7 @@ def _lines(story: Mapping[str, Any]) -> Iterator[str]:
         **({"limited by hand": story["overrides"]} if story["overrides"] else {}),
         "gate": (row["words"] for row in story["verdicts"]),
         "orders": (line for order in story["orders"] for line in _order(order)),
-        "fills": map(_fill, story["fills"]),
+        "fills": (_fill(row, story["noun"]) for row in story["fills"]),
         "between strategies": map(_cross, story["crosses"]),
     }
     for title, lines in parts.items():
@@ -183,16 +183,18 @@ def _order(order: Mapping[str, Any]) -> Iterator[str]:
         what += f", in account {order['account']}"
     yield f"{what}: {order['status']} ({order['client_order_id']})"
     for event in order["events"]:
-        yield f"  {event['status']} in {event['session']}: {event['cause']}"
+        yield f"  {event['status']} in {event['decision']}: {event['cause']}"
 
 
-def _fill(row: Mapping[str, Any]) -> str:
+def _fill(row: Mapping[str, Any], noun: str) -> str:
     from nightdesk.alerts.figures import money, number, price, quantity
 
-    at = f"at {price(row['price'])} (open {price(row['reference_price'])})"
+    # Within a session an order meets the mean of an hour.
+    market = "open" if noun == "session" else "market"
+    at = f"at {price(row['price'])} ({market} {price(row['reference_price'])})"
     what = f"{row['side']} {quantity(row['quantity'])}"
     slippage = f"slippage {number(row['realised_bps'])} bp, expected {number(row['expected_bps'])} bp"
-    return f"{row['session']}  {what} {at}, commission {money(row['commission'])}, {slippage}"
+    return f"{row['decision']}  {what} {at}, commission {money(row['commission'])}, {slippage}"
 
 
 def _cross(row: Mapping[str, Any]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from nightdesk.cockpit.known_book import known_book
 from nightdesk.cockpit.screen import ROWS_A_PAGE, AScreen, Screen
 from nightdesk.core.errors import Refused
 from nightdesk.operations.approval import Waiting, answer_words, newest_answer, what_a_yes_means, what_waits
@@ -49,8 +49,8 @@ class ApprovalsView:
     Attributes
     ----------
     questions : tuple of LevelQuestion
-    stopped : tuple of (str, KillSwitchState)
-        Books whose kill switch is on, by name.
+    stopped : tuple of (str, KillSwitchState, str)
+        Books whose kill switch is on, by name, and the first decision that reads it.
     foreign : tuple of (str, ForeignOrder)
         Orders at accounts that their book did not send and nobody has claimed.
     answered : tuple of (str, str)
@@ -60,7 +60,7 @@ class ApprovalsView:
     """
 
     questions: tuple[LevelQuestion, ...]
-    stopped: tuple[tuple[str, KillSwitchState], ...]
+    stopped: tuple[tuple[str, KillSwitchState, str], ...]
     foreign: tuple[tuple[str, ForeignOrder], ...]
     answered: tuple[tuple[str, str], ...]
     past: tuple[AnswerRow, ...]
@@ -79,13 +79,17 @@ def approvals_view(screen: Screen, before: str = "") -> ApprovalsView:
     if before and not (before.isascii() and before.isdigit() and len(before) <= 18):
         raise Refused(f"before: found {before[:40]!r}; expected the number of an answer")
     conn, books = screen.conn, screen.started
-    switches = tuple((name, kill_switch(conn, name, date.max)) for name in books)
+    switches = tuple((name, kill_switch(conn, name)) for name in books)
     past = answers_of_people(conn, books, rows=ROWS_A_PAGE + 1, before=int(before) if before else None)
     shown = past[:ROWS_A_PAGE]
     older = screen.address("approvals", before=shown[-1].risk_event_id) if len(past) > len(shown) else ""
     return ApprovalsView(
         questions=tuple(one for one in (_question(screen, name) for name in books) if one is not None),
-        stopped=tuple((name, switch) for name, switch in switches if switch.on),
+        stopped=tuple(
+            (name, switch, switch.begins(known_book(screen, name).schedule))
+            for name, switch in switches
+            if switch.on
+        ),
         foreign=tuple((name, one) for name in books for one in foreign_orders(conn, name)),
         answered=tuple((name, words) for name in books if (words := _answered(screen, name))),
         past=shown,
@@ -124,4 +128,4 @@ def _answered(screen: Screen, book: str) -> str:
     if found is None or what_waits(screen.conn, book) is not None:
         return ""
     known = screen.books.get(book)
-    return answer_words(*found, None if known is None else known.levels)
+    return answer_words(*found, known)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
@@ -138,7 +137,7 @@ def _book_view(screen: Screen, name: str, sessions: int) -> BookView:
         exposures=exposures(held, accounts=known.book is not None and len(known.book.account_names) > 1),
         unreadable=unreadable,
         concerns=concerns_of(conn, name, known.schedule, known.without_file) if started else (),
-        switch=kill_switch(conn, name, date.max),
+        switch=kill_switch(conn, name),
         waiting=what_waits(conn, name) if started else None,
         limits=_limits(conn, known, decision),
     )

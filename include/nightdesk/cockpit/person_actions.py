@@ -132,7 +132,7 @@ def _kill(asked: ActionRequest) -> str:
         environ=asked.environ,
         lacking=asked.lacking,
     )
-    lines = [f"{book} is stopped from the decision of {turned.session} on."]
+    lines = [f"{book} is stopped from the decision of {turned.decision} on."]
     lines += [f"Cancelled: {one}." for one in turned.cancelled]
     if turned.interrupted:
         lines.append("Another run works on it still: say it again when that has ended.")
@@ -154,21 +154,23 @@ def _resume(asked: ActionRequest) -> str:
     )
     lines = []
     if done.released is not None:
-        lines.append(f"{book} is released from the decision of {done.released.session} on.")
+        lines.append(f"{book} is released from the decision of {done.released.decision} on.")
     if done.answered is not None:
         word = (
             "no: it goes on waiting" if done.answered.kind == "reject" else "yes: it may come back once calm"
         )
-        lines.append(f"The level of {book} is answered with {word}, from {done.answered.session} on.")
+        lines.append(f"The level of {book} is answered with {word}, from {done.answered_from} on.")
     return "\n".join(lines)
 
 
 def _level(asked: ActionRequest) -> str:
+    from nightdesk.core.schedule import schedule_of
     from nightdesk.operations.set_level import set_level
 
     book, level = asked.book(), int(asked.values.text("level"))
     fact = set_level(asked.store, book, level, reason=asked.reason, who=asked.who, wait_seconds=WAIT_SECONDS)
-    return f"{book.name} goes to drawdown level {level} in the decision of {fact.session}."
+    decision = schedule_of(book).name_counted(fact.session, fact.after)
+    return f"{book.name} goes to drawdown level {level} in the decision of {decision}."
 
 
 def _limit(asked: ActionRequest) -> str:

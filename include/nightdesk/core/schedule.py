@@ -171,6 +171,14 @@ class Schedule:
             return f"{session}"
         return f"{session} {as_of.astimezone(ZoneInfo(self.calendar.zone)):%H:%M}"
 
+    def name_counted(self, session: date, after: datetime | None) -> str:
+        """The decision from which on a word counts: the first of a session, or the first after an instant."""
+        first = self.first_of(session)
+        if after is not None:
+            at = int(np.searchsorted(self.ends, as_moment(after), side="right"))
+            first = max(first, self._at(at, "after", after))
+        return self.name_of(first)
+
     def span_of(self, decisions: Sequence[datetime]) -> str:
         """Decisions in words: ``2025-01-03``, or ``3 sessions from 2025-01-03 to 2025-01-07``.
 

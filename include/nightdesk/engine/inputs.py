@@ -306,15 +306,19 @@ class Facts:
     overrides: tuple[Override, ...] = ()
 
 
-def facts_at(events: Iterable[RiskEvent], session: date, *, simulates: bool = True) -> Facts:
-    """The facts of a session's decision: of the events up to it, in their order, the last one holds.
+def facts_at(
+    events: Iterable[RiskEvent], session: date, as_of: datetime | None = None, *, simulates: bool = True
+) -> Facts:
+    """The facts of a decision: of the events up to it, in their order, the last one holds.
+
+    `as_of` is its instant, which matters where the session holds several; None: its last one.
 
     A level that was set counts in its own session alone: what it entered lasts by itself. `simulates` is
     whether a simulated person may answer where no real one was asked.
     """
     facts = Facts(simulates=simulates)
     for event in events:
-        if event.session > session:
+        if not event.counts_in(session, as_of):
             continue
         match event.kind:
             case "kill":

@@ -65,6 +65,8 @@ def measure(desk: Desk, state: State, day: Day, gated: Gated, *, tightest_stop: 
         periods=state.periods,
         loss_at_stops=float((np.abs(gated.passage.held) * stops.held_risk).sum()) / nav,
         bare=int(np.count_nonzero(stops.bare)),
+        trades_today=state.today.trades,
+        turnover_today=state.today.notional / nav,
     )
 
 

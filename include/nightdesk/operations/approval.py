@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
 
+from nightdesk.core.book import Book
 from nightdesk.core.calendar import USUAL_CALENDAR, get_calendar
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.errors import Refused
 from nightdesk.core.masking import mask_line, one_line
+from nightdesk.core.schedule import schedule_of
 from nightdesk.risk import LevelChange, RiskEvent, RiskState
 from nightdesk.risk.levels import LIQUIDATED, REVIEWED
 from nightdesk.risk.moves import describe
-from nightdesk.session.auto_stop import next_session, session_after
+from nightdesk.session.auto_stop import next_counts, session_after
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.delivery_rows import acknowledge_by_key
 from nightdesk.store.ledger_rows import read_mark
@@ -179,19 +181,20 @@ def answer(
         When the book waits for nobody, or stands at another level than the person was shown; or when no
         reason or person is given.
     """
-    first = next_session(conn, book, calendar)
+    first = next_counts(conn, book, calendar)
     found = newest_risk_state(conn, book)
     if found is None:
         raise Refused(f"book {book} waits for nobody: it has decided nothing yet")
     episode = _episode_to_answer(book, found.state, about)
     said = _newest_answer(_said_since(conn, book, episode))
     kind: AnswerKind = _wanted(episode) if approved else "reject"
-    if said is not None and said == RiskEvent(
-        said.session, kind, mask_line(reason.strip()), one_line(who.strip())
+    if said is not None and said == replace(
+        said, kind=kind, reason=mask_line(reason.strip()), who=one_line(who.strip())
     ):
         return said
     _refuse_what_was_said(book, found.state, episode, said, approved=approved)
-    fact = RiskEvent(max(first, session_after(get_calendar(calendar), found.as_of)), kind, reason, who)
+    session = max(first.session, session_after(get_calendar(calendar), found.as_of))
+    fact = RiskEvent(session, kind, reason, who, after=max(first.after or found.as_of, found.as_of))
     with transaction(conn):
         save_risk_event(conn, book, fact, key=key)
         # Whoever speaks of the present level knows of those before it.
@@ -293,7 +296,7 @@ def question_of(waiting: Waiting, levels: Levels, entered: LevelChange | None) -
     )
 
 
-def answer_words(said: RiskEvent, state: RiskState, levels: Levels | None) -> str:
+def answer_words(said: RiskEvent, state: RiskState, book: Book | None) -> str:
     """Who has answered what of a book's level, and when the book comes back by it.
 
     Parameters
@@ -302,14 +305,16 @@ def answer_words(said: RiskEvent, state: RiskState, levels: Levels | None) -> st
         The answer.
     state : RiskState
         After the newest decision.
-    levels : Levels or None
-        The book's; None where its file cannot be read.
+    book : Book or None
+        None where its file cannot be read.
     """
     if said.kind == "reject":
         return f"rejected by {said.who} ({said.reason}): it stays there until somebody says yes"
+    levels = None if book is None else book.levels
     back = "once it is calm" if levels is None else f"in the first decision {_calm(levels, state)}"
+    first = f"{said.session}" if book is None else schedule_of(book).name_counted(said.session, said.after)
     return (
-        f"approved by {said.who} ({said.reason}), which counts from the decision of {said.session} on: it "
+        f"approved by {said.who} ({said.reason}), which counts from the decision of {first} on: it "
         f"comes back {back}"
     )
 

@@ -48,14 +48,16 @@ def concerns_of(
     without_file : str
         Why it has no file, and what to do; empty where it has one.
     """
-    switch, risk = kill_switch(conn, book, date.max), _answered(conn, book)
+    switch, risk = kill_switch(conn, book), _answered(conn, book)
     marked = latest_marked(conn, book)
     stale = [] if marked is None else stale_holdings_of(conn, book, marked)
     newest = newest_decisions(conn, book, newest=1)
     foreign = [words_of(one) for one in foreign_orders(conn, book)]
     if not newest:
         by_hand = [one.words for one in standing_overrides(conn, book, date.min)]
-        return concerns(switch, risk, foreign=foreign, without_file=without_file, by_hand=by_hand)
+        return concerns(
+            switch, risk, foreign=foreign, without_file=without_file, by_hand=by_hand, schedule=schedule
+        )
     as_of, session = newest[0]["as_of"], newest[0]["session"]
     quality, findings = read_quality(conn, book, as_of), read_findings(conn, book, as_of)
     spells = quarantines_at(conn, book, session, as_of)
@@ -80,6 +82,7 @@ def concerns_of(
         ],
         stale=[(row["symbol"], stale_words(row["last_bar"], row["sessions"])) for row in stale],
         by_hand=_by_hand(conn, book, _next_session(newest[0], schedule)),
+        schedule=schedule,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from nightdesk.accounting.reconciliation import ENDED
@@ -144,7 +144,7 @@ def collect_from(
     overdue = _cancel_overdue(context, broker, orders)
     orders = identified(context, orders)
     ours = [one.order.client_order_id for one in orders]
-    cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book, date.max), ours)
+    cancelled = cancel_what_it_forbids(broker, kill_switch(conn, book), ours)
     settled = latest_marked(conn, book)
     due = context.schedule.after(settled or context.as_of)
     said = hear(context, account, broker, orders, due)

@@ -14,7 +14,7 @@ from nightdesk.core.book import load_book
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import adds_risk
-from nightdesk.session.auto_stop import next_session, stop_by_rule
+from nightdesk.session.auto_stop import Counts, next_counts, schedule_known, stop_by_rule
 from nightdesk.session.context import TURN_SECONDS, book_as_known, book_path, project_root
 from nightdesk.store.db import Connection, book_lock, hurried
 from nightdesk.store.kill_switch_rows import KillSwitchState, kill_switch, set_kill_switch
@@ -35,17 +35,25 @@ class Turned:
 
     Attributes
     ----------
-    session : date
-        The first session whose decision reads it.
+    counts : Counts
+        The first decision that reads it.
+    decision : str
+        What people call that decision.
     cancelled : tuple of str
         Client ids of the orders that were cancelled.
     interrupted : bool
         Whether another run kept the book's lock all the while: what it was just sending may be there.
     """
 
-    session: date
+    counts: Counts
+    decision: str
     cancelled: tuple[str, ...] = ()
     interrupted: bool = False
+
+    @property
+    def session(self) -> date:
+        """The session of that decision."""
+        return self.counts.session
 
 
 def kill(
@@ -104,21 +112,23 @@ def kill(
     else:
         setting = _set(conn, book, reason=reason, who=who, everything=everything)
     done = _cancel(conn, book, setting, file or book, wait_seconds, environ)
-    if setting.session is None or done.faults:
+    if conn is None or setting.counts is None or done.faults:
         refused = setting.fault is None and all(isinstance(one, Refused) for one in done.faults)
         raise (Refused if refused else Transient)(_not_done(book, setting, done))
     if not setting.turned and not done.cancelled:
         standing = setting.switch
-        raise Refused(f"book {book} is stopped since {standing.session} by {standing.who}: {standing.reason}")
-    return Turned(setting.session, done.cancelled, done.interrupted)
+        since = standing.begins(schedule_known(conn, book))
+        raise Refused(f"book {book} is stopped since {since} by {standing.who}: {standing.reason}")
+    name = setting.counts.name(schedule_known(conn, book))
+    return Turned(setting.counts, name, done.cancelled, done.interrupted)
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """The switch as it stands, whether that is new, and what kept it from being stored (then no session)."""
+    """The switch as it stands, whether that is new, and what kept it from being stored (no counts)."""
 
     switch: KillSwitchState
-    session: date | None = None
+    counts: Counts | None = None
     turned: bool = True
     fault: Exception | None = None
 
@@ -137,13 +147,14 @@ def _set(conn: Connection, book: str, *, reason: str, who: str, everything: bool
     asked = KillSwitchState(on=True, reason=reason, who=who, everything=everything)
     try:
         with hurried(conn, STORE_SECONDS):
-            session, standing = next_session(conn, book), kill_switch(conn, book, date.max)
+            counts, standing = next_counts(conn, book), kill_switch(conn, book)
             if standing.on and (standing.everything or not everything):
-                return _Setting(standing, session, turned=False)
+                return _Setting(standing, counts, turned=False)
             set_kill_switch(
-                conn, book, on=True, everything=everything, reason=reason, who=who, session=session
-            )
-            return _Setting(asked, session)
+                conn, book, on=True, everything=everything, reason=reason, who=who, session=counts.session,
+                after=counts.after,
+            )  # fmt: skip
+            return _Setting(asked, counts)
     except Refused:
         raise
     except Exception as error:  # noqa: BLE001 (whatever ails the database, orders are cancelled)
@@ -287,11 +298,11 @@ def release(conn: Connection, book: str, *, reason: str, who: str) -> Turned:
     Refused
         When the book was never started or is not stopped; or when no reason or person is given.
     """
-    session = next_session(conn, book)
-    if not kill_switch(conn, book, date.max).on:
+    counts = next_counts(conn, book)
+    if not kill_switch(conn, book).on:
         raise Refused(f"book {book} is not stopped")
-    set_kill_switch(conn, book, on=False, reason=reason, who=who, session=session)
-    return Turned(session)
+    set_kill_switch(conn, book, on=False, reason=reason, who=who, session=counts.session, after=counts.after)
+    return Turned(counts, counts.name(schedule_known(conn, book)))
 
 
 def cancel_what_it_forbids(broker: Broker, switch: KillSwitchState, ours: Iterable[str]) -> tuple[str, ...]:

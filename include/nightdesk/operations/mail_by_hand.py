@@ -101,8 +101,9 @@ def _undecided(context: Context) -> UndecidedMail:
     ]
     newest = NavPoint(before[-1].session, before[-1].nav, before[-1].drawdown) if before else None
     against = concerns(
-        kill_switch(conn, book.name, context.session),
-        failed=f"session {context.name}" if broken else None,
+        kill_switch(conn, book.name, context.session, context.as_of),
+        failed=f"{context.schedule.noun} {context.name}" if broken else None,
+        schedule=context.schedule,
     )
     return UndecidedMail(
         book=book.name,

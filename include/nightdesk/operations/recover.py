@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from nightdesk.brokers import Broker
 from nightdesk.core.errors import Transient
@@ -29,12 +29,12 @@ class Recovered:
         Its name.
     began_at, ended_at : datetime
         UTC.
-    cut_off : tuple of (date, str)
-        Session and step of the attempts whose processes had ended without a word.
+    cut_off : tuple of (str, str)
+        Decision, in words, and step of the attempts whose processes had ended without a word.
     collected : Collected
         What the broker said of the orders.
     expired : tuple of str
-        Orders that never reached the broker and whose open has passed.
+        Orders that never reached the broker and whose time has passed.
     to_run : tuple of datetime
         Decisions that are begun and not closed, UTC: to be run again, in this order.
     """
@@ -42,7 +42,7 @@ class Recovered:
     book: str
     began_at: datetime
     ended_at: datetime
-    cut_off: tuple[tuple[date, str], ...]
+    cut_off: tuple[tuple[str, str], ...]
     collected: Collected
     expired: tuple[str, ...]
     to_run: tuple[datetime, ...]
@@ -65,7 +65,10 @@ def recover(context: Context) -> Recovered:
     began = now(conn)
     with book_lock(conn, book, context.turn_seconds):
         why = "cut off: its process ended without a word"
-        cut = tuple(cut_off_steps(conn, book, LOCKED_STEPS, why))
+        cut = tuple(
+            (context.schedule.name_of(as_of), step)
+            for as_of, step in cut_off_steps(conn, book, LOCKED_STEPS, why)
+        )
         orders = working_orders(conn, book)
         collected = Collected()
         expired: tuple[str, ...] = ()
@@ -98,7 +101,8 @@ def _expire_lost(context: Context, broker: Broker, lost: tuple[str, ...]) -> tup
             if found is None or found.status != "planned":
                 continue
             if clock >= context.schedule.window(found.order.as_of)[1]:
-                cause = "its open has passed and it was not at the broker"
+                what = "open" if context.schedule.is_last(found.order.as_of) else "bar"
+                cause = f"its {what} has passed and it was not at the broker"
                 move_order(context.conn, name, found.order.as_of, found.order.session, "expired", cause)
                 expired.append(name)
     return tuple(expired)

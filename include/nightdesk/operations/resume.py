@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Literal
 
 from nightdesk.core.errors import Refused
 from nightdesk.operations.approval import answer, spoken_of, what_waits
 from nightdesk.operations.kill_switch import Turned, release
 from nightdesk.risk import RiskEvent
+from nightdesk.session.auto_stop import Counts, schedule_known
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.kill_switch_rows import kill_switch
 
@@ -20,12 +20,14 @@ What = Literal["switch", "level", "both"]
 class Resumed:
     """What was done, and whether the kill switch is still on.
 
-    `released` is None where the switch was not, `answered` where no answer was stored.
+    `released` is None where the switch was not, `answered` where no answer was stored, and `answered_from`
+    is the first decision that reads it, in words.
     """
 
     released: Turned | None
     answered: RiskEvent | None
     stopped: bool
+    answered_from: str = ""
 
 
 def resume(
@@ -63,15 +65,19 @@ def resume(
             released = release(conn, book, reason=reason, who=who)
         if meant in ("level", "both"):
             answered = answer(conn, book, approved=approved, reason=reason, who=who)
-        stopped = kill_switch(conn, book, date.max).on
-    return Resumed(released, answered, stopped)
+        stopped = kill_switch(conn, book).on
+    if answered is None:
+        return Resumed(released, None, stopped)
+    counts = Counts(answered.session, answered.after)
+    return Resumed(released, answered, stopped, counts.name(schedule_known(conn, book)))
 
 
 def _what_stops(conn: Connection, book: str) -> What:
-    switch, waiting = kill_switch(conn, book, date.max), what_waits(conn, book)
+    switch, waiting = kill_switch(conn, book), what_waits(conn, book)
     if switch.on and waiting is not None:
+        since = switch.begins(schedule_known(conn, book))
         raise Refused(
-            f"book {book} is stopped by two things. The kill switch is on since {switch.session} "
+            f"book {book} is stopped by two things. The kill switch is on since {since} "
             f"({switch.who}: {switch.reason}), and level {waiting.episode.level} waits to be "
             f"{'confirmed' if waiting.wanted == 'confirm' else 'reviewed'} since {waiting.episode.since}. "
             "Say which your reason is for: --what switch, --what level or --what both"

@@ -8,7 +8,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.operations.approval import level_in_words
 from nightdesk.risk import RiskEvent
 from nightdesk.risk.levels import LIQUIDATED
-from nightdesk.session.auto_stop import next_session, session_after
+from nightdesk.session.auto_stop import next_counts, session_after
 from nightdesk.session.context import TURN_SECONDS
 from nightdesk.store.db import Connection, book_lock
 from nightdesk.store.risk_state_rows import newest_risk_state, read_risk_events, save_risk_event
@@ -52,7 +52,8 @@ def set_level(
     Transient
         When another run keeps the book's lock: nothing is stored.
     """
-    session = next_session(conn, book.name, book.calendar)
+    counts = next_counts(conn, book.name, book.calendar)
+    session, after = counts.session, counts.after
     if book.levels is None:
         raise Refused(f"book {book.name} has no drawdown levels: give it some (`levels`) to set one")
     if not 1 <= level <= LIQUIDATED:
@@ -62,6 +63,7 @@ def set_level(
         present, standing = 0, "it has decided nothing yet"
         if found is not None:
             session = max(session, session_after(get_calendar(book.calendar), found.as_of))
+            after = found.as_of if after is None else max(after, found.as_of)
             present, standing = found.state.level, level_in_words(found.state)
         facts = read_risk_events(conn, book.name, session)
         due = [one for one in facts if one.kind == "level" and one.session == session]
@@ -73,6 +75,6 @@ def set_level(
                 f"book {book.name} cannot be set to level {level}: {standing}. A level that is set is deeper "
                 "than that; it is left by its way back alone"
             )
-        fact = RiskEvent(session, "level", reason, who, level)
+        fact = RiskEvent(session, "level", reason, who, level, after)
         save_risk_event(conn, book.name, fact)
     return fact

@@ -54,6 +54,8 @@ def trace(context: Context, symbol: str, *, explained: bool = True) -> dict[str,
     return {
         "book": context.book.name,
         "session": context.session,
+        "name": context.name,
+        "noun": context.schedule.noun,
         "symbol": symbol,
         "as_of": context.as_of,
         "known_by": context.known_by(),
@@ -71,12 +73,12 @@ def trace(context: Context, symbol: str, *, explained: bool = True) -> dict[str,
 def _market(context: Context, symbol: str) -> dict[str, Any]:
     """What the decision knew of the symbol and of the market."""
     conn, book, as_of, session = context.conn, context.book.name, context.as_of, context.session
-    # Of a market that never closes the session's own UTC day is not over at the close, so it was not used.
-    endless = symbol in context.book.continuous_symbols
+    # The session's own day was not used before its close; that of an endless market not at it either.
+    unfinished = symbol in context.book.continuous_symbols or not context.schedule.is_last(context.as_of)
     span = {
         "symbol": symbol,
         "first": session - timedelta(days=DAYS_OF_BARS),
-        "last": session - timedelta(days=1) if endless else session,
+        "last": session - timedelta(days=1) if unfinished else session,
         "known_by": context.known_by(),
     }
     findings = read_findings(conn, book, as_of)
@@ -154,8 +156,8 @@ def _trades(context: Context, symbol: str) -> dict[str, Any]:
     sent = [one for one in order_rows.orders_of(conn, book, as_of) if one.order.symbol == symbol]
     events = order_rows.order_events_of(conn, book, as_of)
     return {
-        "orders": [_order(one, events) for one in sent],
-        "fills": read_rows(conn, "fills_of_decision", book=book, as_of=as_of, symbol=symbol),
+        "orders": [_order(one, _named(context, events)) for one in sent],
+        "fills": _named(context, read_rows(conn, "fills_of_decision", book=book, as_of=as_of, symbol=symbol)),
         "crosses": [
             {"strategy": intent.strategy, "quantity": intent.quantity, "price": one.price}
             for one in order_rows.crosses_of(conn, book, as_of)
@@ -180,6 +182,11 @@ def _order(stored: order_rows.StoredOrder, events: Sequence[Mapping[str, Any]]) 
         "filled_quantity": stored.filled_quantity,
         "events": [row for row in events if row["client_order_id"] == order.client_order_id],
     }
+
+
+def _named(context: Context, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with the name of the decision that booked each."""
+    return [{**row, "decision": context.schedule.name_of(row["as_of"])} for row in rows]
 
 
 def _of(symbol: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -49,7 +49,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Verified:
-    """What was compared, and what does not agree."""
+    """What was compared, and what does not agree; of an hourly book its decisions are counted."""
 
     sessions: int
     entries: int

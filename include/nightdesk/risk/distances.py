@@ -109,6 +109,9 @@ class RiskMeasures:
         What is lost where every stop is hit, share of NAV.
     bare : int
         Symbols held without a stop.
+    trades_today, turnover_today : int, float
+        Orders executed before in the session that the decision's orders are meant for, and their notional, a
+        share of NAV.
     """
 
     symbols: tuple[str, ...]
@@ -135,6 +138,8 @@ class RiskMeasures:
     periods: PeriodLows = NO_LOSS
     loss_at_stops: float = 0.0
     bare: int = 0
+    trades_today: int = 0
+    turnover_today: float = 0.0
 
     @cached_property
     def gross(self) -> float:

@@ -349,5 +349,7 @@ def sentence(
     elif action == "reject":
         done = "rejected"
     else:
-        done = f"cut to a {'purchase' if after > held else 'sale'} of {abs(after - held):g}"
-    return f"{symbol}: {side} {amount:g} {done} by {rule_shown(rule)}: {reason_in_words(rule, value, limit)}"
+        done = f"cut to a {'purchase' if after > held else 'sale'} of {abs(after - held):.10g}"
+    return (
+        f"{symbol}: {side} {amount:.10g} {done} by {rule_shown(rule)}: {reason_in_words(rule, value, limit)}"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 
@@ -13,6 +13,8 @@ class RiskEvent:
 
     "kill" and "release" turn the kill switch, "review", "confirm" and "reject" answer for a book that waits,
     "ask" says that a person was asked, "level" sets the drawdown level `level`, which is 0 of other kinds.
+    Where its session holds several decisions, those up to the instant `after` (UTC) do not read it; None: all
+    of them do.
     """
 
     session: date
@@ -20,3 +22,9 @@ class RiskEvent:
     reason: str
     who: str = ""
     level: int = 0
+    after: datetime | None = None
+
+    def counts_in(self, session: date, as_of: datetime | None) -> bool:
+        """Whether the decision at an instant of a session reads it; None: the last one of the session."""
+        known = self.after is None or as_of is None or self.after < as_of
+        return self.session <= session and known

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from nightdesk.core.calendar import USUAL_CALENDAR, Calendar, get_calendar
-from nightdesk.core.errors import Refused
-from nightdesk.store.book_rows import book_record
+from nightdesk.core.errors import NightdeskError, Refused
+from nightdesk.core.schedule import Schedule, schedule_of
+from nightdesk.store.book_rows import book_record, stored_book
 from nightdesk.store.db import Connection, transaction
 from nightdesk.store.kill_switch_rows import set_kill_switch
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.run_rows import latest_closed
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """From when on a word counts: the decision after the one at `after`, which lies in `session`.
+
+    `after` is None before the first decision is closed.
+    """
+
+    session: date
+    after: datetime | None
+
+    def name(self, schedule: Schedule | None) -> str:
+        """That decision in people's words; its session where the book's schedule is not known."""
+        return f"{self.session}" if schedule is None else schedule.name_counted(self.session, self.after)
 
 
 def stop_by_rule(
@@ -20,7 +37,7 @@ def stop_by_rule(
     rule: str,
     reason: str,
     key: str,
-    session: date | None = None,
+    counts: Counts | None = None,
     calendar: str = USUAL_CALENDAR,
 ) -> bool:
     """Stop a book from adding risk, and tell people at once.
@@ -37,8 +54,8 @@ def stop_by_rule(
         What happened, with its numbers.
     key : str
         Names the event: told twice under one key it is stored once.
-    session : date, optional
-        First session whose decision reads it; default: the first that is not closed.
+    counts : Counts, optional
+        The first decision that reads it; default: the first that is not closed.
     calendar : str
         The book's exchange calendar.
 
@@ -49,27 +66,29 @@ def stop_by_rule(
     """
     if book_record(conn, book) is None:
         return False
-    session = next_session(conn, book, calendar) if session is None else session
+    counts = next_counts(conn, book, calendar) if counts is None else counts
     with transaction(conn):
         stored = set_kill_switch(
-            conn, book, on=True, reason=f"{rule}: {reason}", who=f"rule {rule}", session=session, key=key
-        )
+            conn, book, on=True, reason=f"{rule}: {reason}", who=f"rule {rule}", session=counts.session,
+            after=counts.after, key=key,
+        )  # fmt: skip
         if stored:
             raise_alert(
                 conn,
                 key,
                 "EMERGENCY",
                 f"{book} is stopped: {rule}",
-                f"{reason}. The book only reduces from the decision of {session} on, until a person releases "
-                f'it: find the cause, then `nightdesk resume {book} --reason "..."`.',
+                f"{reason}. The book only reduces from the decision of "
+                f"{counts.name(schedule_known(conn, book))} on, until a person releases it: find the cause, "
+                f'then `nightdesk resume {book} --reason "..."`.',
                 book=book,
-                session=session,
+                session=counts.session,
             )
     return stored
 
 
-def next_session(conn: Connection, book: str, calendar: str = USUAL_CALENDAR) -> date:
-    """The session of the first decision of a started book that is not closed.
+def next_counts(conn: Connection, book: str, calendar: str = USUAL_CALENDAR) -> Counts:
+    """The first decision of a started book that is not closed.
 
     Raises
     ------
@@ -83,7 +102,17 @@ def next_session(conn: Connection, book: str, calendar: str = USUAL_CALENDAR) ->
             "`nightdesk up` or `nightdesk run` starts it"
         )
     closed = latest_closed(conn, book)
-    return record.inception if closed is None else session_after(get_calendar(calendar), closed)
+    session = record.inception if closed is None else session_after(get_calendar(calendar), closed)
+    return Counts(session, closed)
+
+
+def schedule_known(conn: Connection, book: str) -> Schedule | None:
+    """The schedule by which a book was last decided; None where that cannot be read."""
+    try:
+        kept = stored_book(conn, book)
+    except NightdeskError:
+        return None
+    return None if kept is None else schedule_of(kept)
 
 
 def session_after(calendar: Calendar, as_of: datetime) -> date:

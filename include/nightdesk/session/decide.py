@@ -16,7 +16,7 @@ from nightdesk.engine.exits import other_of
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
 from nightdesk.portfolio import Bundles, Dropped
-from nightdesk.session.auto_stop import stop_by_rule
+from nightdesk.session.auto_stop import Counts, stop_by_rule
 from nightdesk.session.context import Context
 from nightdesk.session.loading import session_day, session_market, session_state, settled_state
 from nightdesk.session.reading_ahead import decision_asks, ledger_asks, stored_orders_asks
@@ -143,7 +143,8 @@ def _stop_by_breaker(context: Context, state: State, gated: engine.Gated) -> Non
     if reason is not None:
         key = f"breaker {book} {context.name}"
         following = context.schedule.session_of(context.schedule.after(context.as_of))
-        stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, session=following)
+        counts = Counts(following, context.as_of)
+        stop_by_rule(context.conn, book, rule="breaker", reason=reason, key=key, counts=counts)
 
 
 def _tell_breaches(context: Context, gated: engine.Gated) -> None:

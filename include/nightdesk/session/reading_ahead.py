@@ -18,7 +18,7 @@ from nightdesk.store.quality_outcomes import Part, outcome_ask
 from nightdesk.store.rows import EARLIEST
 from nightdesk.store.transfer_rows import transfers_ask
 
-#: What people set counts from a session on.
+#: What people set counts from a decision of a session on.
 _BY_SESSION = frozenset({"kill_switch", "risk_facts"})
 #: Of the decision itself.
 _STATE = ("portfolio_row", "position_rows", "carried_rows_before", "kill_switch", "risk_facts")
@@ -149,8 +149,8 @@ def _of(context: Context, *names: str) -> list[NamedQuery]:
 
 
 def _at(context: Context, as_of: datetime, *names: str) -> list[NamedQuery]:
-    by_session = {"book": context.book.name, "session": context.session}
     key = _key(context, as_of)
+    by_session = {"book": context.book.name, "session": context.session, "as_of": as_of}
     return [NamedQuery(name, by_session if name in _BY_SESSION else key) for name in names]
 
 

@@ -126,7 +126,10 @@ def _keep_differences(context: Context, save: Saver, differences: Sequence[tuple
     if asked:
         words = _words(context, asked)
         key, reason = f"reconciliation {book} {name}", f"ledger and broker differ at {name}: {words}"
-        set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
+        set_kill_switch(
+            context.conn, book, on=True, reason=reason, who="settle", session=session,
+            after=context.previous, key=key,
+        )  # fmt: skip
         raise_alert(
             context.conn,
             key,
@@ -215,7 +218,10 @@ def _give_up(context: Context, one: Dispute) -> None:
     book, session, orders = context.book.name, context.session, ", ".join(one.orders)
     key = f"given up {book} {orders}"
     reason = f"{one.symbol}: {one.reason}, {AWAITED.days} days after its decision"
-    set_kill_switch(context.conn, book, on=True, reason=reason, who="settle", session=session, key=key)
+    set_kill_switch(
+        context.conn, book, on=True, reason=reason, who="settle", session=session, after=context.previous,
+        key=key,
+    )  # fmt: skip
     raise_alert(
         context.conn,
         key,

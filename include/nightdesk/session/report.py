@@ -278,8 +278,9 @@ def _concerns(
     held = [symbol for symbol in quality.quarantined if symbol in own]
     apart = f"not used in the decision; {f'held: {", ".join(held)}' if held else 'none is held'}"
     return concerns(
-        kill_switch(conn, book, context.session),
+        kill_switch(conn, book, context.session, as_of),
         risk,
+        schedule=context.schedule,
         disputed=disputed_positions(conn, book, as_of),
         blocked=[quality.reason] if quality.reason else [],
         unsent=unsent_notes(conn, book, as_of),

@@ -31,11 +31,11 @@ from nightdesk.store.risk_state_rows import (
 def session_facts(context: Context) -> Facts:
     """What people and the desk itself have said that counts in the session's decision."""
     book, session = context.book.name, context.session
-    switch = kill_switch(context.conn, book, session)
-    events = list(read_risk_events(context.conn, book, session))
+    switch = kill_switch(context.conn, book, session, context.as_of)
+    events = list(read_risk_events(context.conn, book, session, context.as_of))
     if switch.on:
         events.append(RiskEvent(switch.session or session, "kill", switch.reason, switch.who))
-    facts = facts_at(events, session, simulates=context.book.simulated)
+    facts = facts_at(events, session, context.as_of, simulates=context.book.simulated)
     return replace(facts, overrides=session_overrides(context))
 
 
@@ -114,7 +114,7 @@ def _ask(context: Context, risk: RiskState, levels: Levels, change: LevelChange 
     save_risk_event(
         context.conn,
         book,
-        RiskEvent(context.session, "ask", reason, "desk"),
+        RiskEvent(context.session, "ask", reason, "desk", after=context.previous),
         key=f"ask {book} {since} {risk.level}",
     )
     entered = (

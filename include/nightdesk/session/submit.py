@@ -24,7 +24,7 @@ planned, answer unknown    planned still: the next attempt asks the broker
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from nightdesk.accounting.disputes import UnbookedOrder, why_withheld
@@ -295,7 +295,8 @@ def _own_reason(
     if context.dry_run:
         return _Stopped("suppressed", "a dry run sends nothing")
     # A past session on paper reads what was said by then; what leaves for real obeys what is said now.
-    switch = kill_switch(context.conn, order.book, context.session if broker.simulated else date.max)
+    read_at = (context.session, context.as_of) if broker.simulated else ()
+    switch = kill_switch(context.conn, order.book, *read_at)
     adds = adds_risk(_held(context, order.symbol), order.signed_quantity)
     if switch.on and (adds or switch.everything):
         return _Stopped("suppressed", f"kill switch set by {switch.who}: {switch.reason}")

@@ -113,10 +113,12 @@ def orders_due(conn: Connection, book: str, account: str | None = None) -> int:
     return 0 if row is None else int(row["orders"])
 
 
-def cut_off_steps(conn: Connection, book: str, steps: Sequence[str], error: str) -> list[tuple[date, str]]:
+def cut_off_steps(
+    conn: Connection, book: str, steps: Sequence[str], error: str
+) -> list[tuple[datetime, str]]:
     """End the attempts at `steps` that say they still run; to be called by who knows that none does."""
     rows = read_rows(conn, "steps_cut_off", book=book, steps=list(steps), error=error)
-    return [(row["session"], row["step"]) for row in rows]
+    return [(row["as_of"], row["step"]) for row in rows]
 
 
 def add_recovery(

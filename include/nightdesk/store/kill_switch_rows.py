@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
+from nightdesk.core.schedule import Schedule
 from nightdesk.store.db import Connection
 from nightdesk.store.risk_event_rows import store_risk_fact
-from nightdesk.store.rows import read_row
+from nightdesk.store.rows import LATEST, read_row
 
 
 @dataclass(frozen=True)
 class KillSwitchState:
-    """Whether a book may open anything: `on` from `session`, said by `who` for `reason`.
+    """Whether a book may open anything: `on` from the decision after `after` in `session`, said by `who`.
 
-    With `everything`, nothing at all may leave, reductions included.
+    With `everything`, nothing at all may leave, reductions included. `after` is None where all decisions of
+    the session read it.
     """
 
     on: bool
@@ -22,18 +24,30 @@ class KillSwitchState:
     who: str = ""
     session: date | None = None
     everything: bool = False
+    after: datetime | None = None
+
+    def begins(self, schedule: Schedule | None) -> str:
+        """The first decision that reads it, in words; its session where the book's schedule is not known."""
+        if self.session is None:
+            return ""
+        return f"{self.session}" if schedule is None else schedule.name_counted(self.session, self.after)
 
 
-def kill_switch(conn: Connection, book: str, session: date) -> KillSwitchState:
-    """The kill switch as the decision of a session reads it: the newest fact that counts by then.
+def kill_switch(
+    conn: Connection, book: str, session: date = date.max, as_of: datetime = LATEST
+) -> KillSwitchState:
+    """The kill switch as the decision at an instant of a session reads it: the newest fact by then.
+
+    By default as it stands, and of a session as its last decision reads it.
 
     It fails closed: what is not plainly a release keeps the book stopped.
     """
-    row = read_row(conn, "kill_switch", book=book, session=session)
+    row = read_row(conn, "kill_switch", book=book, session=session, as_of=as_of)
     if row is None:
         return KillSwitchState(on=False)
     on = row["kind"] != "release"
-    return KillSwitchState(on, row["reason"], row["who"], row["session"], on and row["kind"] != "kill")
+    whole = on and row["kind"] != "kill"
+    return KillSwitchState(on, row["reason"], row["who"], row["session"], whole, row["after_as_of"])
 
 
 def set_kill_switch(
@@ -44,6 +58,7 @@ def set_kill_switch(
     reason: str,
     who: str,
     session: date,
+    after: datetime | None = None,
     everything: bool = False,
     key: str | None = None,
 ) -> bool:
@@ -60,7 +75,9 @@ def set_kill_switch(
     reason, who : str
         Why, and the person or step that says so.
     session : date
-        First session whose decision reads it.
+        Session of the first decision that reads it.
+    after : datetime, optional
+        The decision after which it counts; default: all decisions of its session read it.
     everything : bool
         Whether reductions are stopped as well.
     key : str, optional
@@ -77,4 +94,6 @@ def set_kill_switch(
         When no reason or person is given.
     """
     kind = ("halt" if everything else "kill") if on else "release"
-    return store_risk_fact(conn, book, session, kind, reason=reason, who=who, key=key, what="the kill switch")
+    return store_risk_fact(
+        conn, book, session, kind, reason=reason, who=who, key=key, what="the kill switch", after=after
+    )

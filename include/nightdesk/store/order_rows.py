@@ -278,7 +278,7 @@ def order_events_of(conn: Connection, book: str, as_of: datetime) -> list[dict[s
     Returns
     -------
     list of dict
-        client_order_id, number, session, status, cause, answer, recorded_at.
+        client_order_id, number, session, as_of, status, cause, answer, recorded_at.
     """
     return read_rows(conn, "order_event_rows", book=book, as_of=as_of)
 

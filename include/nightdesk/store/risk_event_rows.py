@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from nightdesk.core.errors import Refused
 from nightdesk.core.masking import mask_line, one_line
@@ -20,6 +20,7 @@ def store_risk_fact(
     key: str | None,
     what: str,
     level: int | None = None,
+    after: datetime | None = None,
 ) -> bool:
     """Store a fact, masked and on one line.
 
@@ -41,6 +42,8 @@ def store_risk_fact(
         What wants a reason and a person, for the error.
     level : int, optional
         A drawdown level that it sets.
+    after : datetime, optional
+        The decision after which it counts; default: all decisions of its session read it.
 
     Returns
     -------
@@ -56,9 +59,9 @@ def store_risk_fact(
         raise Refused(f"{what} wants a reason and a person: who says so, and why?")
     with cursor(conn) as cur:
         cur.execute(
-            "INSERT INTO nightdesk.risk_events (book, session, kind, reason, who, level, event_key) "
-            "VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
+            "INSERT INTO nightdesk.risk_events (book, session, after_as_of, kind, reason, who, level, "
+            "event_key) VALUES (%s, %s, %s, %s, %s, %s, %s, coalesce(%s, gen_random_uuid()::text)) "
             "ON CONFLICT (event_key) DO NOTHING",
-            (book, session, kind, mask_line(reason.strip()), one_line(who.strip()), level, key),
+            (book, session, after, kind, mask_line(reason.strip()), one_line(who.strip()), level, key),
         )
         return cur.rowcount > 0

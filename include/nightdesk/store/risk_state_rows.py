@@ -14,9 +14,14 @@ from nightdesk.store.risk_event_rows import store_risk_fact
 from nightdesk.store.rows import LATEST, read_row, read_rows
 
 
-def read_risk_events(conn: Connection, book: str, session: date) -> tuple[RiskEvent, ...]:
-    """What was said of a book's drawdown levels and counts by a session, in the order in which it counts."""
-    rows = read_rows(conn, "risk_facts", book=book, session=session)
+def read_risk_events(
+    conn: Connection, book: str, session: date, as_of: datetime = LATEST
+) -> tuple[RiskEvent, ...]:
+    """What was said of a book's drawdown levels and counts by a decision, in the order in which it counts.
+
+    `as_of` is the decision's instant; by default the last one of the session.
+    """
+    rows = read_rows(conn, "risk_facts", book=book, session=session, as_of=as_of)
     return tuple(RiskEvent(**{**row, "level": row["level"] or 0}) for row in rows)
 
 
@@ -53,6 +58,7 @@ def save_risk_event(conn: Connection, book: str, fact: RiskEvent, *, key: str | 
         key=key,
         what="a word on a drawdown level",
         level=fact.level or None,
+        after=fact.after,
     )
 
 

@@ -258,6 +258,12 @@ class FiveSignals(Strategy):
             shares = f"{1 - p.hourly:.0%}", f"{p.hourly:.0%}"
             made = f"{shares[0]} of {made} and {shares[1]} of that over hours {{hourly:+.3f}}"
         whole = f"the hybrid {{hybrid:+.3f}} is {made}; {{scores}}; {labels}"
+        # Of a symbol that splits, values over sessions are missing until the session is over.
+        lacks = (
+            "too little history, a bar is missing, or it splits in this session"
+            if p.hourly
+            else "too little history, or a bar is missing"
+        )
         by_days = (
             "the hybrid {hybrid:+.3f} is the composite over sessions alone, since that over hours is not "
             "known ({hourly_known:.0f} of its scores are); {scores}; trend {trend}"
@@ -270,7 +276,7 @@ class FiveSignals(Strategy):
             FiveClause.SHORT_BY_DAYS: f"short: {by_days}",
             FiveClause.TOO_FEW_SCORES: (
                 f"no signal: {{known:.0f}} of {len(self.weights)} scores are known and {p.fewest_scores} are "
-                "needed; too little history, or a bar is missing: {lacking} not known"
+                f"needed; {lacks}: {{lacking}} not known"
             ),
             FiveClause.NO_BENCHMARK: "no entry: the benchmark has no bar of {without_benchmark}",
             FiveClause.NO_BAR: "no bar of it, so nothing is said",

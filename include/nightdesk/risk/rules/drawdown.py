@@ -71,7 +71,7 @@ class LevelCut(Rule):
     order = 22
     subject = "positions"
     exempts = True
-    sentence = "a position of {value:g} units, {limit:g} is what the drawdown level leaves of it"
+    sentence = "a position of {value:.10g} units, {limit:.10g} is what the drawdown level leaves of it"
 
     def concerns(self, situation: Situation) -> bool:
         """While a cut is to be done."""
@@ -131,7 +131,7 @@ class Recovery(Rule):
     name = "recovery"
     order = 23
     subject = "entries"
-    sentence = "a position of {value:g} units, {limit:g} is its part of the normal size in recovery"
+    sentence = "a position of {value:.10g} units, {limit:.10g} is its part of the normal size in recovery"
 
     def concerns(self, situation: Situation) -> bool:
         """In recovery."""

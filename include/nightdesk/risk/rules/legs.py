@@ -31,7 +31,7 @@ class BundleLegs(Rule):
     order = 121
     subject = "positions"
     of_books = False
-    sentence = "{value:g} units of its bundle are left, of {limit:g} that were wanted"
+    sentence = "{value:.10g} units of its bundle are left, of {limit:.10g} that were wanted"
 
     @classmethod
     def words_of(cls, key: str) -> str:

@@ -30,7 +30,7 @@ class Liquidity(Rule):
     order = 50
     subject = "entries"
     factors = (ADV,)
-    sentence = "a position of {value:,.6g} units wanted, {limit:,.6g} are what its average volume allows"
+    sentence = "a position of {value:,.10g} units wanted, {limit:,.10g} are what its average volume allows"
     unmeasured = "its average volume is not known"
     told_as: ClassVar = {"liquidity": "{subject}: position as a share of its average volume, the nearest"}
 

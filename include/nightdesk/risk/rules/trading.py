@@ -53,7 +53,7 @@ class TradesPerDay(Rule):
     order = 91
     subject = "trades"
     sentence = "number {value:.0f} of the session's trades by size, at most {limit:.0f} are made"
-    told_as: ClassVar = {"trades_per_day": "Trades of this decision"}
+    told_as: ClassVar = {"trades_per_day": "Trades of the session"}
 
     class Params(Frozen):
         """Its number."""
@@ -77,8 +77,8 @@ class TradesPerDay(Rule):
         return Ruling(after, place, float(limit))
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
-        """Trades that are counted."""
-        count = float(np.count_nonzero(measured.traded))
+        """Trades that are counted, with those that the session has had."""
+        count = float(np.count_nonzero(measured.traded)) + measured.trades_today
         yield at_most(self.name, "", count, float(self.params.limit), "count")
 
 
@@ -90,7 +90,7 @@ class TurnoverPerDay(Rule):
     order = 92
     subject = "trades"
     sentence = "turnover up to this trade {value:.2%} of NAV, at most {limit:.2%}"
-    told_as: ClassVar = {"turnover_per_day": "Turnover of this decision"}
+    told_as: ClassVar = {"turnover_per_day": "Turnover of the session"}
 
     class Params(Frozen):
         """Its number."""
@@ -119,8 +119,9 @@ class TurnoverPerDay(Rule):
         return Ruling(situation.units.toward_zero(after), running, limit)
 
     def distances(self, measured: RiskMeasures) -> Iterator[Distance]:
-        """Changes of weight that are counted."""
-        yield at_most(self.name, "", float(measured.traded.sum()), self.params.limit)
+        """Changes of weight that are counted, with those that the session has had."""
+        turnover = float(measured.traded.sum()) + measured.turnover_today
+        yield at_most(self.name, "", turnover, self.params.limit)
 
 
 @register
