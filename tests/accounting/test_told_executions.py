@@ -297,6 +297,31 @@ def test_the_commission_of_an_earlier_version_is_not_booked_beside_that_of_its_c
     assert side.session == TUESDAY
 
 
+TAKEN_BACK = corrected("e.02 a buy 0 GLD 100", commission_pending=True)
+
+
+@pytest.mark.parametrize(
+    ("booked", "told"),
+    [
+        # an account without commissions: told by now, and nothing to book
+        ((PENDING,), (fill(FIRST),)),
+        # told no more: a later session looks back less far than at what was booked
+        ((PENDING,), ()),
+        # a correction took all of it back: nobody charges for it
+        ((PENDING, TAKEN_BACK), (PENDING, TAKEN_BACK)),
+        # the first version of what was corrected since, with its commission
+        ((PENDING, corrected("e.02 a buy 10 GLD 101")), (PENDING, corrected("e.02 a buy 10 GLD 101"))),
+    ],
+)
+def test_no_commission_is_missed_and_none_explains_lacking_cash_where_none_is_to_come(
+    booked: tuple[Fill, ...], told: tuple[Fill, ...]
+) -> None:
+    side = ours(as_of=XNYS.close_at(WEDNESDAY), booked={one.execution_id: one for one in booked})
+    said = replace(broker(side, told=told, happened=()), cash=side.ledger.cash - Decimal("0.01"))
+    repairs = plan(said, side)
+    assert (kinds(repairs), differing(repairs)) == (["Difference"], {"cash": "-0.01"})
+
+
 @pytest.mark.parametrize(
     ("forgets", "held_there", "settled_at", "becomes"),
     [

@@ -126,12 +126,13 @@ def test_an_answer_that_is_none_says_so_and_is_not_asked_for_twice(
     assert server.asked.count(step) == 1
 
 
-def test_an_answer_that_does_not_end_is_given_up(
-    server: FlexWebService, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "seconds"), [("WHOLE_SECONDS", 0.5), ("PATIENCE_SECONDS", 1.0)])
+def test_an_answer_that_does_not_end_is_given_up_and_the_last_one_with_all_of_it(
+    server: FlexWebService, monkeypatch: pytest.MonkeyPatch, bound: str, seconds: float
 ) -> None:
-    monkeypatch.setattr(flex_service, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(flex_service, bound, seconds)
     server.script("/GetStatement", Bad(200, "<FlexQueryResponse" + " " * 200, pause=0.05))
-    assert "its answer did not end within 0.5 s" in str(fault_of(service(server)))
+    assert f"its answer did not end within {seconds:g} s" in str(fault_of(service(server)))
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
         (due if ours.is_due(one.movement.session, one.movement.moved_at) else later).append(one)
     settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
     due += _order_repairs(broker, ours, due, later, settled.net())
-    owed = commissions_to_come([*due, *later], commissions, ours)
+    owed = commissions_to_come([*due, *later], broker, ours)
     return (*due, *_differences(broker, settled, ours, tolerance, owed))
 
 

@@ -120,18 +120,30 @@ def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Boo
     """
     told = {one.execution_id: one for one in broker.fills}
     out: list[BookCommission | LackCommission] = []
-    for one in sorted(ours.booked.values(), key=lambda one: one.execution_id):
-        if not one.commission_pending or booked_version(one, ours) != one:
-            continue
+    for one in _pending(ours):
         now = told.get(one.execution_id)
-        if now is None or now.commission_pending:
-            if one.session < ours.session:
-                out.append(LackCommission(one))
+        if now is None or now.commission_pending or _is_completed(one, ours):
             continue
         more = to_cents(now.commission) - one.commission
-        if more and late_reference(one.client_order_id, one.execution_id, commission=True) not in ours.moved:
+        if more:
             out.append(BookCommission(one, more))
+    out += [LackCommission(one) for one in _lacking(broker, ours) if one.session < ours.session]
     return out
+
+
+def _pending(ours: LedgerSnapshot) -> list[Fill]:
+    """The executions as they stand that were booked before their commission was told."""
+    return [
+        one
+        for one in sorted(ours.booked.values(), key=lambda one: one.execution_id)
+        if one.commission_pending and booked_version(one, ours) == one
+    ]
+
+
+def _lacking(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Fill]:
+    """Those whose commission is still to come; of what a correction has taken back none does."""
+    told = {one.execution_id: one.commission_pending for one in broker.fills}
+    return [one for one in _pending(ours) if one.quantity and told.get(one.execution_id)]
 
 
 def orders_behind(broker: BrokerSnapshot, ours: LedgerSnapshot) -> frozenset[str]:
@@ -149,19 +161,13 @@ def orders_behind(broker: BrokerSnapshot, ours: LedgerSnapshot) -> frozenset[str
     return frozenset(names)
 
 
-def commissions_to_come(
-    repairs: Iterable[Repair], commissions: Iterable[Repair], ours: LedgerSnapshot
-) -> Decimal:
+def commissions_to_come(repairs: Iterable[Repair], broker: BrokerSnapshot, ours: LedgerSnapshot) -> Decimal:
     """Dollars that the commissions which are pending can come to at most: see `LARGEST_COMMISSION`."""
-    told = {one.fill.execution_id for one in commissions if isinstance(one, BookCommission)}
-    pending = [one.fill for one in repairs if isinstance(one, BookFill | CorrectFill)]
-    pending += [
-        one for one in ours.booked.values() if one.execution_id not in told and not _is_completed(one, ours)
-    ]
-    return sum(
-        (max(one.notional * LARGEST_COMMISSION, SMALLEST_ORDER) for one in pending if one.commission_pending),
-        ZERO,
-    )
+    new = [one for one in repairs if isinstance(one, BookFill | CorrectFill)]
+    corrected = {one.before.execution_id for one in new if isinstance(one, CorrectFill)}
+    pending = [one.fill for one in new if one.fill.commission_pending and one.fill.quantity]
+    pending += [one for one in _lacking(broker, ours) if one.execution_id not in corrected]
+    return sum((max(one.notional * LARGEST_COMMISSION, SMALLEST_ORDER) for one in pending), ZERO)
 
 
 def _is_completed(fill: Fill, ours: LedgerSnapshot) -> bool:
