@@ -36,6 +36,7 @@ from nightdesk.accounting.repairs import (
     Repair,
     booked_entries,
 )
+from nightdesk.accounting.told_executions import with_late_commissions
 from nightdesk.core.schedule import hourly
 from nightdesk.orders import Fill
 from nightdesk.orders.broker_account import BrokerSnapshot
@@ -243,7 +244,10 @@ def test_a_commission_that_comes_later_is_booked_once_and_its_want_is_no_differe
         ("trend", 0, Decimal("-0.95"), Decimal("0.95")),
         ("carry", 0, Decimal("-0.40"), Decimal("0.40")),
     ]
-    side = replace(side, ledger=side.ledger.apply(entries), moved=frozenset(one.reference for one in entries))
+    late = {"a e.01 commission": sum((one.commission for one in entries), Decimal(0))}
+    assert {one.reference for one in entries} == {*late}
+    booked = with_late_commissions(side.booked.values(), late)
+    side = replace(side, ledger=side.ledger.apply(entries), booked=booked)
     assert side.ledger.cash == said.cash
     assert position(side).commission == Decimal("0.95")
     assert position(side).cost == 700

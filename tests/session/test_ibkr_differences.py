@@ -98,6 +98,28 @@ def test_a_correction_after_the_settling_books_the_difference(desk: IbkrDesk, ga
     assert agrees(desk, gateway, 2)
 
 
+def test_a_session_that_booked_a_correction_of_a_late_commission_is_compared_by_what_was_booked(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.log_days = 7
+    gateway.commission_reports += ["late"]
+    desk.decide(0)
+    desk.live_through(1)
+    desk.decide(1)
+    gateway.release_commissions()
+    desk.live_through(2)
+    desk.decide(2)
+    [(late,)] = desk.rows("SELECT execution_id FROM nightdesk.fills WHERE commission_pending")
+    first = next(one for one in gateway.executions if one.exec_id == late)
+    gateway.correct(first.exec_id, price=first.price - Decimal("0.10"))
+    desk.live_through(3)
+    desk.decide(3)
+    assert desk.rows("SELECT count(*) FROM nightdesk.fills WHERE corrects <> ''") == [(1,)]
+    assert agrees(desk, gateway, 3)
+    again = desk.run(3)["settle"]
+    assert (bool(again["sealed"]), again["differs"]) == (True, 0)
+
+
 def test_of_two_orders_under_one_reference_the_other_counts_once_one_is_cancelled(
     desk: IbkrDesk, gateway: IbkrGateway
 ) -> None:

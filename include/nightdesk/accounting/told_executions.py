@@ -51,7 +51,7 @@ def execution_repairs(
         out += refused
         if standing is None:
             continue
-        before = _as_completed(booked_version(standing, ours), broker, ours)
+        before = booked_version(standing, ours)
         if before is not None and _place(before) >= _place(standing):
             continue  # a version that was corrected already
         if before is None and not standing.quantity:
@@ -98,20 +98,29 @@ def _place(fill: Fill) -> tuple[bool, str]:
 
 
 def booked_version(fill: Fill, ours: LedgerSnapshot) -> Fill | None:
-    """The version of an execution that is booked, with the commission that was known then; None without
-    one.
-    """
+    """The version of an execution that is booked; None without one."""
     root = fill.corrects or fill.execution_id
     found = [one for one in ours.booked.values() if (one.corrects or one.execution_id) == root]
     return max(found, key=_place) if found else None
 
 
-def _as_completed(before: Fill | None, broker: BrokerSnapshot, ours: LedgerSnapshot) -> Fill | None:
-    """A booked version with the commission that was booked of it later."""
-    if before is None or not before.commission_pending or not _is_completed(before, ours):
-        return before
-    told = next((one for one in broker.fills if one.execution_id == before.execution_id), before)
-    return replace(before, commission=to_cents(told.commission))
+def with_late_commissions(booked: Iterable[Fill], late: Mapping[str, Decimal]) -> dict[str, Fill]:
+    """Booked executions by id, each with what was booked of its commission later.
+
+    Parameters
+    ----------
+    booked : iterable of Fill
+        As they were booked at first.
+    late : mapping of reference to Decimal
+        Dollars; see `late_reference`.
+    """
+    out = {}
+    for one in booked:
+        more = late.get(late_reference(one.client_order_id, one.execution_id, commission=True))
+        if more is not None:
+            one = replace(one, commission=one.commission + more, commission_pending=False)
+        out[one.execution_id] = one
+    return out
 
 
 def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookCommission | LackCommission]:
@@ -122,7 +131,7 @@ def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Boo
     out: list[BookCommission | LackCommission] = []
     for one in _pending(ours):
         now = told.get(one.execution_id)
-        if now is None or now.commission_pending or _is_completed(one, ours):
+        if now is None or now.commission_pending:
             continue
         more = to_cents(now.commission) - one.commission
         if more:
@@ -132,7 +141,7 @@ def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Boo
 
 
 def _pending(ours: LedgerSnapshot) -> list[Fill]:
-    """The executions as they stand that were booked before their commission was told."""
+    """The executions as they stand of whose commission nothing was booked yet."""
     return [
         one
         for one in sorted(ours.booked.values(), key=lambda one: one.execution_id)
@@ -168,10 +177,6 @@ def commissions_to_come(repairs: Iterable[Repair], broker: BrokerSnapshot, ours:
     pending = [one.fill for one in new if one.fill.commission_pending and one.fill.quantity]
     pending += [one for one in _lacking(broker, ours) if one.execution_id not in corrected]
     return sum((max(one.notional * LARGEST_COMMISSION, SMALLEST_ORDER) for one in pending), ZERO)
-
-
-def _is_completed(fill: Fill, ours: LedgerSnapshot) -> bool:
-    return late_reference(fill.client_order_id, fill.execution_id, commission=True) in ours.moved
 
 
 def _when(fill: Fill, ours: LedgerSnapshot) -> tuple[date, datetime]:
