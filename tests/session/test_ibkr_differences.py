@@ -16,7 +16,7 @@ from nightdesk.operations.recover import recover
 from nightdesk.operations.verify import verify
 from nightdesk.session import reconcile, submit
 from nightdesk.session.broker_session import contact
-from nightdesk.tws_line import TwsPatience
+from nightdesk.tws_terms import TwsPatience
 
 
 @pytest.fixture
