@@ -10,129 +10,29 @@ A question is asked one at a time, in the thread of the caller, on an event loop
 from __future__ import annotations
 
 import asyncio
-import re
-import sys
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from nightdesk.core.errors import Refused
+from nightdesk.tws_client import Heard, TwsEar, TwsLog, client_for, hang_up
+from nightdesk.tws_terms import (
+    CLIENT_IN_USE,
+    LOST,
+    RESTORED,
+    TwsAddress,
+    TwsClientInUse,
+    TwsError,
+    TwsPatience,
+    TwsSilent,
+    TwsUnreadable,
+    is_news,
+)
 
 if TYPE_CHECKING:
     from ib_async.client import Client
 
-#: TWS has lost its own connection to IBKR: what it tells is old, and nothing should be sent.
-LOST = frozenset({502, 504, 1100, 1300})
-#: That connection is back, without or with the data that was subscribed to before.
-RESTORED = frozenset({1101, 1102})
-#: Another connection has the client id.
-CLIENT_IN_USE = 326
-
-#: What `ib_async` takes for the zone of a time that came without one: none is guessed.
-_NO_ZONE = "none came with a time, let TWS send times in UTC (its API settings)"
-
-_ADDRESS = re.compile(
-    r"ib://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(?P<port>\d{1,5})/(?P<client>\d{1,9})"
-)
-
 #: So much of a message that cannot be read is quoted.
 _QUOTED = 300
-
-
-class TwsSilent(Exception):
-    """TWS gave no answer: no connection, a time-out, a connection that broke, none from it to IBKR."""
-
-
-class TwsClientInUse(TwsSilent):
-    """Another connection has the client id."""
-
-
-class TwsUnreadable(Exception):
-    """TWS sent something that cannot be understood; `answer` is how it begins."""
-
-    def __init__(self, message: str, answer: str) -> None:
-        super().__init__(message)
-        self.answer = answer
-
-
-class TwsError(Exception):
-    """TWS answers a question by one of its numbered errors."""
-
-    def __init__(self, what: str, code: int, text: str) -> None:
-        super().__init__(f"{what}: {text} ({code})")
-        self.code, self.text = code, text
-
-
-@dataclass(frozen=True)
-class TwsAddress:
-    """Where TWS or Gateway listens, and under which client id it is talked to."""
-
-    host: str
-    port: int
-    client_id: int
-
-    def __str__(self) -> str:
-        return f"ib://{self.host}:{self.port}/{self.client_id}"
-
-
-@dataclass(frozen=True)
-class TwsPatience:
-    """Seconds that talking may take.
-
-    Attributes
-    ----------
-    connect : float
-        For the connection and the handshake.
-    in_use : float
-        For another connection to give its client id back; then this one is refused.
-    answer : float
-        For the whole answer to a question.
-    """
-
-    connect: float = 10.0
-    in_use: float = 20.0
-    answer: float = 20.0
-
-
-class Heard(NamedTuple):
-    """One message: what `ib_async` calls it, and what it says."""
-
-    name: str
-    args: tuple[Any, ...]
-
-
-def tws_address(text: str, whose: str) -> TwsAddress:
-    """The address that a text says.
-
-    Parameters
-    ----------
-    text : str
-        Such as ib://127.0.0.1:4002/17.
-    whose : str
-        Whose address it is, for the error.
-
-    Raises
-    ------
-    Refused
-        When it is none.
-    """
-    found = _ADDRESS.fullmatch(text.strip())
-    if found is None or not 0 < int(found["port"]) < 65536 or not 0 < int(found["client"]) < 2**31:
-        raise Refused(
-            f"{whose}: found the address {text.strip()!r}; expected ib://host:port/clientId with a client id "
-            "from 1 on of its own, such as ib://127.0.0.1:4002/17 (paper: port 4002 of Gateway, 7497 of TWS)"
-        )
-    return TwsAddress(found["host"].strip("[]"), int(found["port"]), int(found["client"]))
-
-
-def is_news(code: int) -> bool:
-    """Whether an error is none: how the data farms are, what a subscription lacks, that a day's order was
-    made one of the day (10349), or a remark on an order (399).
-    """
-    return 2100 <= code < 2200 or code in (399, 10167, 10349)
 
 
 class TwsLine:
@@ -156,11 +56,6 @@ class TwsLine:
         self._lost = ""
         self._broken = ""
         self._unfinished = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a connection, which is not known to be broken or to lack IBKR behind it."""
-        return self._client is not None and not self._broken and not self._lost
 
     def open(self) -> tuple[str, ...]:
         """Connect where there is no connection; the ids of the accounts that it manages.
@@ -194,7 +89,7 @@ class TwsLine:
         try:
             if client is not None:
                 client.conn.disconnected -= self._ended
-                loop.run_until_complete(_hang_up(client))
+                loop.run_until_complete(hang_up(client))
             left = asyncio.all_tasks(loop)
             for task in left:
                 task.cancel()
@@ -375,9 +270,9 @@ class TwsLine:
     def _connect(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._strayed)
-        client = _client(_Ear(self._hear))
+        client = client_for(TwsEar(self._hear))
         # Its own words say less than the errors here, and would name accounts in logs.
-        log: Any = _Unread(self._unread)
+        log: Any = TwsLog(self._unread)
         client._logger = client.decoder.logger = log
         client.conn.disconnected += self._ended
         self._client = client
@@ -456,66 +351,8 @@ class TwsLine:
         self._unread(str(context.get("exception") or context.get("message")))
 
 
-class _Ear:
-    """What `ib_async` calls by the name of each message."""
-
-    defaultTimezone = UTC  # noqa: N815 (its name there)
-    ib = SimpleNamespace(TimezoneTWS=_NO_ZONE)
-
-    def __init__(self, hear: Callable[[str, tuple[Any, ...]], None]) -> None:
-        self._hear = hear
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        if name.startswith("_") or name in ("tcpDataArrived", "tcpDataProcessed"):
-            raise AttributeError(name)
-        return lambda *args: self._hear(name, args)
-
-
-class _Unread:
-    """What stands in for the log of `ib_async`: it reports what it could not read there, and nowhere else."""
-
-    def __init__(self, unread: Callable[[str], None]) -> None:
-        self._unread = unread
-
-    def exception(self, message: object, *args: object) -> None:
-        self._unread(f"{sys.exc_info()[1]}; {message}")
-
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 (its name there)
-        return False
-
-    def debug(self, *args: object) -> None:
-        return
-
-    info = warning = error = debug
-
-
 def _is_time(one: Heard) -> bool:
     return one.name == "currentTime"
-
-
-def _client(ear: _Ear) -> Client:
-    """A client of `ib_async`; each runs on the loop that talks to it, and not on the process's first one."""
-    from ib_async import client, connection
-
-    # It keeps the first loop that it sees for the whole process, which may be closed by then, or another's.
-    client.getLoop = connection.getLoop = asyncio.get_running_loop
-    made: Client = client.Client(ear)
-    return made
-
-
-async def _hang_up(client: Client) -> None:
-    """End a connection, what was sent before included; within a second."""
-    transport = client.conn.transport
-    if transport is None:
-        return
-    with suppress(Exception):
-        client.disconnect()
-    for _ in range(100):
-        if client.conn.transport is None:
-            return
-        await asyncio.sleep(0.01)
-    transport.abort()
-    await asyncio.sleep(0)
 
 
 def _reason(error: BaseException) -> str:

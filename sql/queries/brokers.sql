@@ -21,6 +21,11 @@ FROM nightdesk.movements WHERE book = %(book)s AND account = %(account)s AND ses
 SELECT DISTINCT reference FROM nightdesk.ledger_entries
 WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s;
 
+-- name: late_commissions
+SELECT reference, sum(commission) AS commission FROM nightdesk.ledger_entries
+WHERE book = %(book)s AND account = %(account)s AND as_of BETWEEN %(first)s AND %(last)s AND reference LIKE '%% commission'
+GROUP BY reference;
+
 -- name: movements_booked_in
 SELECT DISTINCT m.movement_id, m.kind, m.session, m.words, m.moved_at,
     CASE m.kind WHEN 'corporate_action' THEN e.symbol ELSE m.symbol END AS symbol,

@@ -36,6 +36,7 @@ from nightdesk.accounting.repairs import (
     Repair,
     booked_entries,
 )
+from nightdesk.accounting.told_executions import with_late_commissions
 from nightdesk.core.schedule import hourly
 from nightdesk.orders import Fill
 from nightdesk.orders.broker_account import BrokerSnapshot
@@ -243,7 +244,10 @@ def test_a_commission_that_comes_later_is_booked_once_and_its_want_is_no_differe
         ("trend", 0, Decimal("-0.95"), Decimal("0.95")),
         ("carry", 0, Decimal("-0.40"), Decimal("0.40")),
     ]
-    side = replace(side, ledger=side.ledger.apply(entries), moved=frozenset(one.reference for one in entries))
+    late = {"a e.01 commission": sum((one.commission for one in entries), Decimal(0))}
+    assert {one.reference for one in entries} == {*late}
+    booked = with_late_commissions(side.booked.values(), late)
+    side = replace(side, ledger=side.ledger.apply(entries), booked=booked)
     assert side.ledger.cash == said.cash
     assert position(side).commission == Decimal("0.95")
     assert position(side).cost == 700
@@ -295,6 +299,31 @@ def test_the_commission_of_an_earlier_version_is_not_booked_beside_that_of_its_c
     lacks = [one for one in repairs if isinstance(one, LackCommission)]
     assert lacks == []
     assert side.session == TUESDAY
+
+
+TAKEN_BACK = corrected("e.02 a buy 0 GLD 100", commission_pending=True)
+
+
+@pytest.mark.parametrize(
+    ("booked", "told"),
+    [
+        # an account without commissions: told by now, and nothing to book
+        ((PENDING,), (fill(FIRST),)),
+        # told no more: a later session looks back less far than at what was booked
+        ((PENDING,), ()),
+        # a correction took all of it back: nobody charges for it
+        ((PENDING, TAKEN_BACK), (PENDING, TAKEN_BACK)),
+        # the first version of what was corrected since, with its commission
+        ((PENDING, corrected("e.02 a buy 10 GLD 101")), (PENDING, corrected("e.02 a buy 10 GLD 101"))),
+    ],
+)
+def test_no_commission_is_missed_and_none_explains_lacking_cash_where_none_is_to_come(
+    booked: tuple[Fill, ...], told: tuple[Fill, ...]
+) -> None:
+    side = ours(as_of=XNYS.close_at(WEDNESDAY), booked={one.execution_id: one for one in booked})
+    said = replace(broker(side, told=told, happened=()), cash=side.ledger.cash - Decimal("0.01"))
+    repairs = plan(said, side)
+    assert (kinds(repairs), differing(repairs)) == (["Difference"], {"cash": "-0.01"})
 
 
 @pytest.mark.parametrize(

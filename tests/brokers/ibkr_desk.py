@@ -15,7 +15,7 @@ from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.orders.order import Intent, Order, client_order_id
-from nightdesk.tws_line import TwsAddress, TwsPatience
+from nightdesk.tws_terms import TwsAddress, TwsPatience
 
 DECIDED = date(2024, 1, 2)
 CAPITAL = Decimal("100000.00")

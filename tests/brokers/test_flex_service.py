@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.fakes.flex import QUERY, TOKEN, FlexWebService, flex_statement, told
+from tests.conftest import PROJECT
+from tests.fakes.flex import ACCOUNT, QUERY, TOKEN, FlexWebService, flex_statement, told
 from tests.fakes.loopback import Bad
 
 from nightdesk.brokers import Unreachable, Unreadable, flex_service
 from nightdesk.brokers.flex_service import PATIENCE_SECONDS, PAUSE_SECONDS, FlexService
+from nightdesk.brokers.flex_source import FlexSource
+from nightdesk.core.account_terms import BrokerEntry
+from nightdesk.core.book import load_book
 from nightdesk.core.errors import NightdeskError, Refused
 
 
@@ -126,12 +130,13 @@ def test_an_answer_that_is_none_says_so_and_is_not_asked_for_twice(
     assert server.asked.count(step) == 1
 
 
-def test_an_answer_that_does_not_end_is_given_up(
-    server: FlexWebService, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("bound", "seconds"), [("WHOLE_SECONDS", 0.5), ("PATIENCE_SECONDS", 1.0)])
+def test_an_answer_that_does_not_end_is_given_up_and_the_last_one_with_all_of_it(
+    server: FlexWebService, monkeypatch: pytest.MonkeyPatch, bound: str, seconds: float
 ) -> None:
-    monkeypatch.setattr(flex_service, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(flex_service, bound, seconds)
     server.script("/GetStatement", Bad(200, "<FlexQueryResponse" + " " * 200, pause=0.05))
-    assert "its answer did not end within 0.5 s" in str(fault_of(service(server)))
+    assert f"its answer did not end within {seconds:g} s" in str(fault_of(service(server)))
 
 
 @pytest.mark.parametrize(
@@ -156,3 +161,17 @@ def test_a_token_with_a_line_break_is_refused() -> None:
 
 def test_the_token_shows_in_no_representation() -> None:
     assert TOKEN not in repr(FlexService("ibkr-paper", TOKEN, QUERY))
+
+
+def test_blanks_around_what_the_environment_says_are_no_part_of_it(server: FlexWebService) -> None:
+    book = load_book(PROJECT / "books" / "multi_asset.yaml")
+    book = book.model_copy(update={"broker": BrokerEntry(kind="ibkr", account="ibkr-paper")})
+    said = {"KEY": ACCOUNT, "FLEX_KEY": QUERY, "FLEX_SECRET": TOKEN, "FLEX_URL": server.url}
+    source = FlexSource(
+        book, {f"NIGHTDESK_ACCOUNT_IBKR_PAPER_{name}": f" {one}\n" for name, one in said.items()}
+    )
+    assert source.fetch().account == ACCOUNT
+    blank = FlexSource(book, {"NIGHTDESK_ACCOUNT_IBKR_PAPER_KEY": " "})
+    assert not blank.can_fetch
+    with pytest.raises(Refused, match="set NIGHTDESK_ACCOUNT_IBKR_PAPER_KEY"):
+        blank.read(server.statement)

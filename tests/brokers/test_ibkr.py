@@ -21,7 +21,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Order
 from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
-from nightdesk.tws_line import TwsAddress
+from nightdesk.tws_terms import TwsAddress
 
 __all__ = ["book", "broker", "gateway", "order"]
 

@@ -20,7 +20,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Intent, Order, client_order_id
 from nightdesk.store.broker_contract_rows import KeptContract, keep_contract, kept_contract, name_contract
 from nightdesk.store.db import Connection, now
-from nightdesk.tws_line import TwsAddress, TwsPatience
+from nightdesk.tws_terms import TwsAddress, TwsPatience
 
 DECIDED = date(2024, 1, 2)
 SPY = 756733

@@ -17,7 +17,7 @@ from nightdesk.brokers.ibkr_questions import IbkrPatience
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
 from nightdesk.orders.order import Order
-from nightdesk.tws_line import TwsAddress, TwsPatience
+from nightdesk.tws_terms import TwsAddress, TwsPatience
 
 __all__ = ["book", "broker", "gateway", "hasty", "order"]
 

@@ -17,7 +17,7 @@ from tests.fakes.ibkr import IbkrGateway
 
 from nightdesk.brokers import alpaca, alpaca_http, ibkr
 from nightdesk.brokers.ibkr_questions import IbkrPatience
-from nightdesk.tws_line import TwsPatience
+from nightdesk.tws_terms import TwsPatience
 
 #: A service of which every connection is refused, whatever it is asked.
 AWAY = "service away"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -158,12 +159,16 @@ def test_another_desk_is_found_by_what_was_executed_for_it(desk: AlpacaDesk, fak
         for name in ("one", "two")
     ]
     with open_connection(desk.url) as conn:
-        add_executions(conn, "small", "main", two)  # as the settling does
+        corrected = [replace(two[0], execution_id="one.02", quantity=Decimal(2), corrects="one")]
+        taken_back = [replace(two[0], execution_id="gone", client_order_id=desk_id(OTHER, 1))]
+        taken_back += [replace(taken_back[0], execution_id="gone.02", quantity=Decimal(0), corrects="gone")]
+        add_executions(conn, "small", "main", [*two, *corrected, *taken_back])  # as the settling does
     desk.run_steps(0, "submit", "close")
     assert statuses(desk) == {"suppressed"}
     [(level, body)] = alerts(desk)
     assert level == "EMERGENCY"
-    assert "buy 6 GLD, executed since 2022-03-01 21:00 UTC, of another installation" in body
+    assert body.count("executed since") == 1
+    assert "buy 5 GLD, executed since 2022-03-01 21:00 UTC, of another installation" in body
 
 
 def test_of_two_installations_on_one_account_the_second_sends_nothing(

@@ -16,7 +16,7 @@ from nightdesk.operations.recover import recover
 from nightdesk.operations.verify import verify
 from nightdesk.session import reconcile, submit
 from nightdesk.session.broker_session import contact
-from nightdesk.tws_line import TwsPatience
+from nightdesk.tws_terms import TwsPatience
 
 
 @pytest.fixture
@@ -84,6 +84,65 @@ def test_a_correction_of_the_same_day_is_booked_in_place_of_what_it_corrects(
     assert agrees(desk, gateway, 1)
 
 
+@pytest.mark.parametrize(
+    ("left", "known", "status"),
+    [
+        (1, True, "filled"),
+        (1, False, "filled"),
+        (0, True, "filled"),  # as it was found at first: nothing of it is left
+        (0, False, "cancelled"),
+    ],
+)
+def test_an_order_of_which_an_execution_is_taken_back_on_its_day_ends_with_what_is_left(
+    desk: IbkrDesk, gateway: IbkrGateway, left: int, known: bool, status: str
+) -> None:
+    desk.decide(0)
+    desk.open_market(1)
+    if known:
+        with desk.standing() as context:
+            collect(context)
+    first = gateway.executions[0]
+    gateway.correct(first.exec_id, units=left, commission=left)
+    gateway.close_market(desk.prices(1, 5))
+    desk.decide(1)
+    name = first.order.order_ref
+    stands = "SELECT status, filled_quantity FROM nightdesk.orders WHERE client_order_id = %s"
+    assert desk.rows(stands, name) == [(status, left)]
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    assert agrees(desk, gateway, 1)
+
+
+@pytest.mark.parametrize("left", [1, 0])
+def test_units_that_are_taken_back_after_the_settling_leave_the_ledger(
+    desk: IbkrDesk, gateway: IbkrGateway, left: int
+) -> None:
+    gateway.log_days = 7
+    desk.decide(0)
+    desk.live_through(1)
+    desk.decide(1)
+    gateway.correct(gateway.executions[0].exec_id, units=left, commission=left)
+    desk.live_through(2)
+    desk.decide(2)
+    assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
+    assert agrees(desk, gateway, 2)
+
+
+def test_an_order_of_which_most_was_filled_when_it_was_cancelled_is_read_and_booked(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    desk.decide(0)
+    order = gateway.orders[0]
+    most = int(order.quantity * 2 / 3)
+    opens = get_calendar().open_at(session(1))
+    gateway.open_market(desk.prices(1), at=opens, volume={order.stock.symbol: most})
+    gateway.cancel(order.client_id, order.order_id)
+    gateway.close_market(desk.prices(1, 5))
+    desk.decide(1)
+    stands = "SELECT status, filled_quantity FROM nightdesk.orders WHERE client_order_id = %s"
+    assert desk.rows(stands, order.order_ref) == [("cancelled", most)]
+    assert agrees(desk, gateway, 1)
+
+
 def test_a_correction_after_the_settling_books_the_difference(desk: IbkrDesk, gateway: IbkrGateway) -> None:
     gateway.log_days = 7
     desk.decide(0)
@@ -96,6 +155,28 @@ def test_a_correction_after_the_settling_books_the_difference(desk: IbkrDesk, ga
     desk.decide(2)
     assert desk.rows("SELECT * FROM nightdesk.reconciliations") == []
     assert agrees(desk, gateway, 2)
+
+
+def test_a_session_that_booked_a_correction_of_a_late_commission_is_compared_by_what_was_booked(
+    desk: IbkrDesk, gateway: IbkrGateway
+) -> None:
+    gateway.log_days = 7
+    gateway.commission_reports += ["late"]
+    desk.decide(0)
+    desk.live_through(1)
+    desk.decide(1)
+    gateway.release_commissions()
+    desk.live_through(2)
+    desk.decide(2)
+    [(late,)] = desk.rows("SELECT execution_id FROM nightdesk.fills WHERE commission_pending")
+    first = next(one for one in gateway.executions if one.exec_id == late)
+    gateway.correct(first.exec_id, price=first.price - Decimal("0.10"))
+    desk.live_through(3)
+    desk.decide(3)
+    assert desk.rows("SELECT count(*) FROM nightdesk.fills WHERE corrects <> ''") == [(1,)]
+    assert agrees(desk, gateway, 3)
+    again = desk.run(3)["settle"]
+    assert (bool(again["sealed"]), again["differs"]) == (True, 0)
 
 
 def test_of_two_orders_under_one_reference_the_other_counts_once_one_is_cancelled(

@@ -19,7 +19,7 @@ from nightdesk.core.errors import Transient
 from nightdesk.operations.collect import collect
 from nightdesk.session import reconcile
 from nightdesk.session.broker_session import contact
-from nightdesk.tws_line import TwsPatience
+from nightdesk.tws_terms import TwsPatience
 
 #: No step of a desk that talks to a gateway may last longer here; it ends with an error before.
 BOUND_SECONDS = 20.0

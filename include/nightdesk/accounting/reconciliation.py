@@ -86,7 +86,7 @@ def plan_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot, tolerance: Tolera
         (due if ours.is_due(one.movement.session, one.movement.moved_at) else later).append(one)
     settled = ours.at_close(ours.ledger.apply(booked_entries([*due, *later], ours)))
     due += _order_repairs(broker, ours, due, later, settled.net())
-    owed = commissions_to_come([*due, *later], commissions, ours)
+    owed = commissions_to_come([*due, *later], broker, ours)
     return (*due, *_differences(broker, settled, ours, tolerance, owed))
 
 
@@ -146,7 +146,7 @@ def _order_repairs(
 ) -> list[Repair]:
     new, coming = _filled(due), _filled(later)
     repairs: list[Repair] = []
-    corrected = {one.fill.client_order_id for one in due if isinstance(one, CorrectFill)}
+    corrected = {one.client_order_id for one in broker.fills if one.corrects} - coming.keys()
     for name, sent in ours.orders.items():
         known = broker.orders.get(name)
         filled = sent.booked + new.get(name, ZERO)
@@ -186,7 +186,10 @@ def _standing(
     """
     answer = None if known is None else known.answer
     if sent.status in ("suppressed", *ENDED.values()):
-        return sent.status, "more executions of it were told", answer
+        told = (
+            "an execution of it was corrected" if filled < sent.filled else "more executions of it were told"
+        )
+        return sent.status, told, answer
     if filled == sent.order.quantity:
         return "filled", "its executions add up to it", answer
     working = "partially_filled" if filled else "submitted"

@@ -65,7 +65,8 @@ class LedgerSnapshot:
     heir : str
         The strategy to which units belong that nobody holds yet.
     booked : mapping of execution id to Fill
-        Executions that earlier decisions have booked, as far back as a broker tells of.
+        Executions that earlier decisions have booked, as far back as a broker tells of, with what they have
+        booked of a commission that came later.
     moved : frozenset of str
         Movements that they have booked.
     owed : tuple of Entry

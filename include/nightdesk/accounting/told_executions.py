@@ -51,7 +51,7 @@ def execution_repairs(
         out += refused
         if standing is None:
             continue
-        before = _as_completed(booked_version(standing, ours), broker, ours)
+        before = booked_version(standing, ours)
         if before is not None and _place(before) >= _place(standing):
             continue  # a version that was corrected already
         if before is None and not standing.quantity:
@@ -98,20 +98,29 @@ def _place(fill: Fill) -> tuple[bool, str]:
 
 
 def booked_version(fill: Fill, ours: LedgerSnapshot) -> Fill | None:
-    """The version of an execution that is booked, with the commission that was known then; None without
-    one.
-    """
+    """The version of an execution that is booked; None without one."""
     root = fill.corrects or fill.execution_id
     found = [one for one in ours.booked.values() if (one.corrects or one.execution_id) == root]
     return max(found, key=_place) if found else None
 
 
-def _as_completed(before: Fill | None, broker: BrokerSnapshot, ours: LedgerSnapshot) -> Fill | None:
-    """A booked version with the commission that was booked of it later."""
-    if before is None or not before.commission_pending or not _is_completed(before, ours):
-        return before
-    told = next((one for one in broker.fills if one.execution_id == before.execution_id), before)
-    return replace(before, commission=to_cents(told.commission))
+def with_late_commissions(booked: Iterable[Fill], late: Mapping[str, Decimal]) -> dict[str, Fill]:
+    """Booked executions by id, each with what was booked of its commission later.
+
+    Parameters
+    ----------
+    booked : iterable of Fill
+        As they were booked at first.
+    late : mapping of reference to Decimal
+        Dollars; see `late_reference`.
+    """
+    out = {}
+    for one in booked:
+        more = late.get(late_reference(one.client_order_id, one.execution_id, commission=True))
+        if more is not None:
+            one = replace(one, commission=one.commission + more, commission_pending=False)
+        out[one.execution_id] = one
+    return out
 
 
 def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookCommission | LackCommission]:
@@ -120,18 +129,30 @@ def commission_repairs(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Boo
     """
     told = {one.execution_id: one for one in broker.fills}
     out: list[BookCommission | LackCommission] = []
-    for one in sorted(ours.booked.values(), key=lambda one: one.execution_id):
-        if not one.commission_pending or booked_version(one, ours) != one:
-            continue
+    for one in _pending(ours):
         now = told.get(one.execution_id)
         if now is None or now.commission_pending:
-            if one.session < ours.session:
-                out.append(LackCommission(one))
             continue
         more = to_cents(now.commission) - one.commission
-        if more and late_reference(one.client_order_id, one.execution_id, commission=True) not in ours.moved:
+        if more:
             out.append(BookCommission(one, more))
+    out += [LackCommission(one) for one in _lacking(broker, ours) if one.session < ours.session]
     return out
+
+
+def _pending(ours: LedgerSnapshot) -> list[Fill]:
+    """The executions as they stand of whose commission nothing was booked yet."""
+    return [
+        one
+        for one in sorted(ours.booked.values(), key=lambda one: one.execution_id)
+        if one.commission_pending and booked_version(one, ours) == one
+    ]
+
+
+def _lacking(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[Fill]:
+    """Those whose commission is still to come; of what a correction has taken back none does."""
+    told = {one.execution_id: one.commission_pending for one in broker.fills}
+    return [one for one in _pending(ours) if one.quantity and told.get(one.execution_id)]
 
 
 def orders_behind(broker: BrokerSnapshot, ours: LedgerSnapshot) -> frozenset[str]:
@@ -149,23 +170,13 @@ def orders_behind(broker: BrokerSnapshot, ours: LedgerSnapshot) -> frozenset[str
     return frozenset(names)
 
 
-def commissions_to_come(
-    repairs: Iterable[Repair], commissions: Iterable[Repair], ours: LedgerSnapshot
-) -> Decimal:
+def commissions_to_come(repairs: Iterable[Repair], broker: BrokerSnapshot, ours: LedgerSnapshot) -> Decimal:
     """Dollars that the commissions which are pending can come to at most: see `LARGEST_COMMISSION`."""
-    told = {one.fill.execution_id for one in commissions if isinstance(one, BookCommission)}
-    pending = [one.fill for one in repairs if isinstance(one, BookFill | CorrectFill)]
-    pending += [
-        one for one in ours.booked.values() if one.execution_id not in told and not _is_completed(one, ours)
-    ]
-    return sum(
-        (max(one.notional * LARGEST_COMMISSION, SMALLEST_ORDER) for one in pending if one.commission_pending),
-        ZERO,
-    )
-
-
-def _is_completed(fill: Fill, ours: LedgerSnapshot) -> bool:
-    return late_reference(fill.client_order_id, fill.execution_id, commission=True) in ours.moved
+    new = [one for one in repairs if isinstance(one, BookFill | CorrectFill)]
+    corrected = {one.before.execution_id for one in new if isinstance(one, CorrectFill)}
+    pending = [one.fill for one in new if one.fill.commission_pending and one.fill.quantity]
+    pending += [one for one in _lacking(broker, ours) if one.execution_id not in corrected]
+    return sum((max(one.notional * LARGEST_COMMISSION, SMALLEST_ORDER) for one in pending), ZERO)
 
 
 def _when(fill: Fill, ours: LedgerSnapshot) -> tuple[date, datetime]:

@@ -70,7 +70,7 @@ def statements_of(book: Book, environ: Mapping[str, str]) -> StatementSource | N
     Raises
     ------
     Refused
-        When there is no such kind of broker, or the environment lacks the account's id.
+        When there is no such kind of broker. What the environment lacks is said when one is asked for.
     """
     kind = _kind(book.own_entry.kind)
     return None if kind.statements is None else kind.statements(book, environ)

@@ -38,6 +38,8 @@ PAUSE_SECONDS = 8.0
 #: Seconds for the connection and each next byte, and for a whole answer.
 READ_SECONDS = 15.0
 WHOLE_SECONDS = 45.0
+#: So long a request has in any case.
+SHORTEST_SECONDS = 1.0
 
 #: What the service says while a statement is made, or while it is asked for too much: it is asked again.
 NOT_YET = ("1001", "1004", "1005", "1006", "1007", "1008", "1009", "1018", "1019", "1021")
@@ -118,7 +120,7 @@ class FlexService:
     def _until(self, ends: float, step: str, about: str) -> bytes:
         """The answer to one step that is none of `NOT_YET`."""
         while True:
-            answer = self._ask(step, about)
+            answer = self._ask(step, about, max(ends - self._clock(), SHORTEST_SECONDS))
             said = _answer_of(answer)
             if said.get("Status") in (None, "Success"):
                 return answer
@@ -131,15 +133,17 @@ class FlexService:
                 raise Unreachable(f"{told}; asked for {PATIENCE_SECONDS:.0f} s")
             self._sleep(PAUSE_SECONDS)
 
-    def _ask(self, step: str, about: str) -> bytes:
+    def _ask(self, step: str, about: str, left: float) -> bytes:
+        """The answer to one request, of which all ends within the seconds that are left."""
         from requests import Session
 
         fault: Exception
+        read, whole = min(READ_SECONDS, left), min(WHOLE_SECONDS, left)
         with Session() as session:
             session.trust_env = not is_on_this_machine(self._address)
             session.auth = _as_it_is  # else a ~/.netrc that names the host would add a login of its own
             for scheme in ("https://", "http://"):
-                session.mount(scheme, BoundedAdapter(READ_SECONDS, READ_SECONDS, WHOLE_SECONDS))
+                session.mount(scheme, BoundedAdapter(read, read, whole))
             try:
                 response = session.get(
                     f"{self._address}/{step}",
@@ -151,7 +155,7 @@ class FlexService:
                 fault = self._refused(response.status_code)
             except (*NO_ANSWER, ValueError) as error:
                 host = urlsplit(self._address).netloc
-                found = no_answer(error, host, read=READ_SECONDS, whole=WHOLE_SECONDS)
+                found = no_answer(error, host, read=read, whole=whole)
                 why = found.why or f"it answered {found.found}"
                 fault = (
                     Refused(f"{self._what}: {why}") if found.moved else Unreachable(f"{self._what}: {why}")

@@ -28,9 +28,11 @@ class FlexSource(StatementSource):
 
     def __init__(self, book: Book, environ: Mapping[str, str]) -> None:
         self._book, self._name = book, book.own_entry.account
-        self._id = environ.get(variable(self._name, "key")) or None
-        parts = {part: environ.get(variable(f"{self._name}_flex", part)) for part in ("key", "secret", "url")}
-        self._query, self._token, self._url = parts["key"], parts["secret"], parts["url"]
+        self._id = (environ.get(variable(self._name, "key")) or "").strip()
+        self._query, self._token, self._url = (
+            (environ.get(variable(f"{self._name}_flex", part)) or "").strip()
+            for part in ("key", "secret", "url")
+        )
 
     @property
     def can_fetch(self) -> bool:
@@ -50,7 +52,7 @@ class FlexSource(StatementSource):
 
     def read(self, content: bytes) -> AccountStatement:
         """See `StatementSource.read`."""
-        if self._id is None:
+        if not self._id:
             raise Refused(
                 f"account {self._name} of ibkr: its id at IBKR is not known: set "
                 f"{variable(self._name, 'key')} in the environment, such as U1234567, or make the Airflow "

@@ -47,7 +47,7 @@ from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill
 from nightdesk.orders.order import Order
-from nightdesk.tws_line import TwsAddress, TwsError, TwsPatience
+from nightdesk.tws_terms import TwsAddress, TwsError, TwsPatience
 
 if TYPE_CHECKING:
     from ib_async.order import Order as IbkrOrder

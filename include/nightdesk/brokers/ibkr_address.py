@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from nightdesk.brokers.credentials import variable
 from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.errors import Refused
-from nightdesk.tws_line import TwsAddress, tws_address
+from nightdesk.tws_terms import TwsAddress, tws_address
 
 #: The ports at which Gateway and TWS listen unless a person has changed them.
 PAPER_PORTS = (4002, 7497)

@@ -86,20 +86,24 @@ class ToldOrder:
     parent_id: int
     words: str
 
-    def known(self, filled: Decimal) -> BrokerOrder:
-        """The order in the desk's terms, with so many units filled at least."""
-        filled = max(filled, self.filled)
+    def known(self, filled: Decimal, *, corrected: bool = False) -> BrokerOrder:
+        """The order in the desk's terms, with so many units filled at least; where an execution of it was
+        corrected, with so many: the order's own figure may be that of before.
+        """
+        filled = filled if corrected else max(filled, self.filled)
         quantity = max(self.quantity, filled)
-        state = self._state(filled, quantity)
+        state = self._state(filled, quantity, corrected)
         said = {name: str(one) if isinstance(one, Decimal) else one for name, one in asdict(self).items()}
         return BrokerOrder(self.order_ref, self.symbol, self.side, quantity, state, filled, said)
 
-    def _state(self, filled: Decimal, quantity: Decimal) -> OrderState:
+    def _state(self, filled: Decimal, quantity: Decimal, corrected: bool) -> OrderState:
         state = STATES[self.status]
         if not self.over and state is OrderState.REJECTED:
             state = OrderState.ACCEPTED
         if self.quantity and filled == quantity:
             return OrderState.FILLED
+        if state is OrderState.FILLED and corrected:
+            return state if filled else OrderState.CANCELLED
         if state is OrderState.FILLED and filled != quantity:
             raise Riddle(f"it is filled with {filled} of {quantity} units", {"orderRef": self.order_ref})
         return OrderState.PARTIALLY_FILLED if state is OrderState.ACCEPTED and filled else state
@@ -317,6 +321,8 @@ def _told(
     if order.action not in _ACTIONS:
         raise Riddle(f"its action is {order.action!r}, neither BUY nor SELL", said)
     quantity, done = number_of(order.totalQuantity, "its quantity"), number_of(filled, "what is filled of it")
+    if over and done:
+        quantity = ZERO  # of what was filled in part it tells the rest
     if done < 0 or quantity < 0 or (quantity and done > quantity):
         raise Riddle(f"{done} of {quantity} units cannot be filled", said)
     return ToldOrder(

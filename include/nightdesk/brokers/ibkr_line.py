@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.brokers.broker_interface import Unreachable, Unreadable
-from nightdesk.tws_line import Heard, TwsAddress, TwsLine, TwsPatience, TwsSilent, TwsUnreadable
+from nightdesk.tws_client import Heard
+from nightdesk.tws_line import TwsLine
+from nightdesk.tws_terms import TwsAddress, TwsPatience, TwsSilent, TwsUnreadable
 
 if TYPE_CHECKING:
     from ib_async.client import Client

@@ -9,7 +9,8 @@ from nightdesk.brokers.broker_interface import Unreadable
 from nightdesk.brokers.ibkr_answers import FIGURES, MarginAfter, margin_of
 from nightdesk.brokers.ibkr_contracts import UNKNOWN_CONTRACT
 from nightdesk.brokers.ibkr_line import IbkrLine
-from nightdesk.tws_line import Heard, TwsError, is_news
+from nightdesk.tws_client import Heard
+from nightdesk.tws_terms import TwsError, is_news
 
 if TYPE_CHECKING:
     from ib_async.client import Client

@@ -59,7 +59,9 @@ class IbkrReading:
         told = [one for one in self.told if (one.order_ref, one.perm_id) == (name, number)]
         executed = [one for one in self.executed if (one.order_ref, one.perm_id) == (name, number)]
         filled = sum((one.quantity for one in standing(executed)), ZERO)
-        return told[-1].known(filled) if told else _by_executions(name, executed, filled)
+        if not told:
+            return _by_executions(name, executed, filled)
+        return told[-1].known(filled, corrected=any(one.execution_id != one.first_id for one in executed))
 
     def open_order(self, name: str) -> ToldOrder | None:
         """The order as the list of open ones has it."""

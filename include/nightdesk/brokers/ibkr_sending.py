@@ -11,7 +11,8 @@ from nightdesk.brokers.ibkr_address import refuse_unmanaged
 from nightdesk.brokers.ibkr_answers import STATES, ToldOrder, open_order
 from nightdesk.brokers.ibkr_contracts import IbkrNames
 from nightdesk.brokers.ibkr_line import IbkrLine
-from nightdesk.tws_line import Heard, is_news
+from nightdesk.tws_client import Heard
+from nightdesk.tws_terms import is_news
 
 if TYPE_CHECKING:
     from ib_async.client import Client

@@ -23,7 +23,8 @@ from nightdesk.feeds.vendor_feed import HALF_HOUR, RawBar, VendorAction, VendorF
 if TYPE_CHECKING:
     from ib_async.contract import Contract
 
-    from nightdesk.tws_line import TwsError, TwsLine
+    from nightdesk.tws_line import TwsLine
+    from nightdesk.tws_terms import TwsError
 
 #: The account whose address the environment has.
 ACCOUNT = "IBKR_DATA"
@@ -57,7 +58,8 @@ class IbkrFeed(VendorFeed):
     @cached_property
     def line(self) -> TwsLine:
         """The line to TWS; `SourceFault` without an address."""
-        from nightdesk.tws_line import TwsLine, TwsPatience, tws_address
+        from nightdesk.tws_line import TwsLine
+        from nightdesk.tws_terms import TwsPatience, tws_address
 
         name = f"NIGHTDESK_ACCOUNT_{ACCOUNT}_URL"
         address = self.environ.get(name)
@@ -110,7 +112,7 @@ class IbkrFeed(VendorFeed):
         return [one for one in found if one[0] >= begins]
 
     def _request(self, symbol: str, minutes: int, first: date, last: date) -> list[Any]:
-        from nightdesk.tws_line import TwsError, TwsSilent, TwsUnreadable
+        from nightdesk.tws_terms import TwsError, TwsSilent, TwsUnreadable
 
         size = f"{HALF_HOUR} mins" if minutes else "1 day"
         days = (last - first).days + 1

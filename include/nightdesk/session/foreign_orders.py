@@ -23,6 +23,7 @@ from nightdesk.brokers import Broker, BrokerOrder
 from nightdesk.core.account_terms import in_account
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
+from nightdesk.orders.fills import standing
 from nightdesk.orders.order import read_client_order_id
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
@@ -159,10 +160,10 @@ def _found(context: Context, account: str, broker: Broker) -> list[ForeignOrder]
                 one.client_order_id, origin, one.symbol, one.side, one.quantity, False, one.received_at
             )
     since = context.calendar.shift(context.session, -LATE_SESSIONS)
-    for fill in executions_since(context.conn, context.book.name, account, since):
+    for fill in standing(executions_since(context.conn, context.book.name, account, since)):
         origin = _origin(context, fill.client_order_id, mark)
         known = found.get(fill.client_order_id)
-        if origin in (None, "unmarked") or (known is not None and not known.executed):
+        if not fill.quantity or origin in (None, "unmarked") or (known is not None and not known.executed):
             continue
         quantity = fill.quantity + (ZERO if known is None else known.quantity)
         at = fill.executed_at or context.calendar.close_at(fill.session)

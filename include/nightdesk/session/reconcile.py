@@ -34,7 +34,7 @@ from nightdesk.accounting.repairs import (
     trade_entries,
 )
 from nightdesk.accounting.settlement import Accrued
-from nightdesk.accounting.told_executions import booked_version, orders_behind
+from nightdesk.accounting.told_executions import booked_version, orders_behind, with_late_commissions
 from nightdesk.brokers import Broker, Unreachable
 from nightdesk.core.calendar import day_begins
 from nightdesk.core.money import ZERO, exact, to_price
@@ -45,11 +45,12 @@ from nightdesk.session.context import Context
 from nightdesk.session.sequencing import agreed_clock
 from nightdesk.store.broker_rows import Adjustment
 from nightdesk.store.execution_rows import (
+    late_commissions,
     movements_booked_in,
     payments_booked,
     references_booked,
 )
-from nightdesk.store.ledger_rows import read_entries, reconciliations_of
+from nightdesk.store.ledger_rows import reconciliations_of
 from nightdesk.store.order_rows import StoredOrder, filled_before, fills_in, find_order
 
 #: How often, and how many seconds apart, a real broker is asked again that contradicts itself or the ledger.
@@ -110,11 +111,12 @@ def ledger_side(
         return ours
     since, before = late_since(context), context.schedule.before(context.as_of)
     paid_since = day_begins(context.session - PAYMENTS_LOOKED_BACK)
+    executed = fills_in(conn, book, account, since, before)
     booked_lately = payments_booked(conn, book, account, paid_since, before)
     accrued_here = [one for one in accrued.entries if one.account == account]
     return replace(
         ours,
-        booked={fill.execution_id: fill for fill in fills_in(conn, book, account, since, before)},
+        booked=with_late_commissions(executed, late_commissions(conn, book, account, since, before)),
         moved=references_booked(conn, book, account, paid_since, before),
         owed=tuple(one for one in (*booked_lately, *accrued_here) if is_paid_later(one)),
     )
@@ -247,19 +249,14 @@ def agreed(context: Context, ours: LedgerSnapshot) -> tuple[LedgerSnapshot, tupl
 
 def _commissions_booked(context: Context, ours: LedgerSnapshot) -> list[BookCommission]:
     """The commissions of earlier executions that the decision has booked, by its entries."""
-    entries = read_entries(context.conn, context.book.name, context.as_of, context.as_of)
-    booked: dict[str, Decimal] = {}
-    for one in entries:
-        booked[one.reference] = booked.get(one.reference, ZERO) + one.commission
-    pending = sorted(
-        (one for one in ours.booked.values() if one.commission_pending), key=lambda one: one.execution_id
-    )
-    references = [late_reference(one.client_order_id, one.execution_id, commission=True) for one in pending]
-    return [
-        BookCommission(one, booked[reference])
-        for one, reference in zip(pending, references, strict=True)
-        if reference in booked
-    ]
+    as_of = context.as_of
+    booked = late_commissions(context.conn, context.book.name, ours.account, as_of, as_of)
+    out = []
+    for one in sorted(ours.booked.values(), key=lambda one: one.execution_id):
+        more = booked.get(late_reference(one.client_order_id, one.execution_id, commission=True))
+        if one.commission_pending and more is not None:
+            out.append(BookCommission(one, more))
+    return out
 
 
 def _reference_prices(market: Market) -> Mapping[str, Decimal]:

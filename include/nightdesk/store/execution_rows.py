@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from nightdesk.accounting.ledger import Entry
 from nightdesk.core.masking import mask_line
@@ -71,6 +72,14 @@ def references_booked(
     """The references that the ledger entries of a span of decisions carry."""
     rows = read_rows(conn, "references_booked", book=book, account=account, first=first, last=last)
     return frozenset(row["reference"] for row in rows)
+
+
+def late_commissions(
+    conn: Connection, book: str, account: str, first: datetime, last: datetime
+) -> dict[str, Decimal]:
+    """Commissions that a span of decisions has booked after their execution, dollars by the reference."""
+    rows = read_rows(conn, "late_commissions", book=book, account=account, first=first, last=last)
+    return {row["reference"]: row["commission"] for row in rows}
 
 
 def payments_booked(
