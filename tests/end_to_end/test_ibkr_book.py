@@ -95,7 +95,11 @@ def test_what_ibkr_does_not_take_is_rejected_and_told_by_alert_mail_and_page(
     mails = [text_of(mail) for to, mail in passed.mail.received if to == ANN and subject in mail["Subject"]]
     assert [words in text for text in mails] == [True]
     assert words in page_of(passed, number)
+    refused = [one["status"] for one in passed.orders(number)].count("rejected")
+    assert f"{2 - refused} of 2 orders for the next hour" in page_of(passed, number)
     assert words not in page_of(passed, WELL)
+    [day] = [text_of(mail) for to, mail in passed.mail.received if "First session" in mail["Subject"]]
+    assert f"- CRITICAL: {subject}" in day
 
 
 def test_the_decision_after_a_refusal_starts_from_what_was_truly_executed(passed: AtIbkr) -> None:
