@@ -257,6 +257,18 @@ def test_an_empty_first_session_reads_well(report):
     assert "VIX –" in text
 
 
+@pytest.mark.parametrize("state", ["rejected", "suppressed", "expired", "cancelled"])
+def test_an_order_that_meets_no_market_is_not_counted_among_those_for_it(
+    report: SessionReport, state: str
+) -> None:
+    [order] = report.orders
+    refused = replace(report, orders=(order, replace(order, symbol="GLD", state=state)))
+    assert headline(refused).endswith("1 of 2 orders for the next open.")
+    assert "1 of 2" in Page(render(refused)).text
+    alone = replace(report, orders=(replace(order, state=state),))
+    assert headline(alone).endswith("0 of 1 order for the next open.")
+
+
 def test_a_run_that_sends_nothing_and_a_block_on_entries_are_said_at_the_top(report):
     text = words(
         render(replace(report, dry_run=True, concerns=concerns(RELEASED, blocked=["VIX has no bar."])))

@@ -94,6 +94,8 @@ def test_the_order_of_an_hour_has_until_the_next_one_and_that_of_a_close_until_t
     assert HOURLY.window(close) == (close + timedelta(minutes=5), opens)
     assert DAILY.window(close) == (close + timedelta(minutes=30), opens)
     assert HOURLY.last_of(session) == DAILY.last_of(session) == close
+    assert HOURLY.deadline_of(HOURLY.before(close)) == "2024-07-03 13:00"
+    assert HOURLY.deadline_of(close) == DAILY.deadline_of(close) == "the open of 2024-07-05"
 
 
 @settings(deadline=None)

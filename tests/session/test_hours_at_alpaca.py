@@ -157,6 +157,18 @@ def test_what_still_works_at_the_full_hour_is_cancelled_also_where_the_next_hour
     assert desk.differences() == []
 
 
+def test_an_order_that_is_refused_after_it_was_accepted_is_told_with_the_command_that_shows_its_hour(
+    make: Make, fake: FakeAlpaca
+) -> None:
+    desk = make(**FAR)
+    traded, name, _ = limits(desk)
+    fake.exchange.reject(name)
+    desk.decide(traded + 1)
+    [(body,)] = desk.rows("SELECT body FROM nightdesk.alerts WHERE alert_key = %s", f"rejected {name}")
+    assert f"Order {name} of decision {HOURLY.name_of(at(traded))} was accepted" in str(body)
+    assert f" --as-of {at(traded):%Y-%m-%dT%H:%M}Z` shows the broker's answer" in str(body)
+
+
 def test_what_is_told_an_hour_late_is_booked_then_and_counted(make: Make, fake: FakeAlpaca) -> None:
     desk = make()
     before = fake.exchange.state

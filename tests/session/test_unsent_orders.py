@@ -57,7 +57,8 @@ def test_an_account_that_cannot_trade_is_sent_nothing_and_told_once(
     assert (level, subject) == ("CRITICAL", f"small: 3 orders of {session(0)} not in the market")
     for text in (body, page(desk), status()):
         assert "account alpaca-small cannot trade: orders are blocked by Alpaca (trading_blocked)" in text
-    assert "nightdesk resend small ORDER" in body
+    assert f"before the open of {session(1)}, `nightdesk resend small ORDER" in body
+    assert "else the next session decides anew" in body
 
 
 def test_what_an_account_was_barred_from_is_sent_again_and_the_next_session_is_decided(
@@ -111,7 +112,10 @@ def test_an_order_that_is_refused_after_it_was_accepted_is_told_the_evening_afte
     fake.exchange.reject(name)
     desk.live_through(1)
     desk.decide(1)
-    assert [level for level, subject, _ in alerts(desk) if "rejected buy" in subject] == ["CRITICAL"]
+    [(level, body)] = [(level, body) for level, subject, body in alerts(desk) if "rejected buy" in subject]
+    assert level == "CRITICAL"
+    assert f"Order {name} of session {session(0)} was accepted" in body
+    assert f"`nightdesk trace small {session(0)} GLD` shows" in body
 
 
 def test_what_a_person_holds_back_is_told_as_a_warning(desk: AlpacaDesk, fake: FakeAlpaca) -> None:

@@ -17,7 +17,7 @@ from nightdesk.alerts.concerns import FINDINGS, Concern
 from nightdesk.alerts.factor_table import FactorTable
 from nightdesk.alerts.figure_table import FigureTable
 from nightdesk.alerts.margin_use import MarginUse
-from nightdesk.alerts.page_templates import counted, templates
+from nightdesk.alerts.page_templates import templates
 from nightdesk.alerts.position_lines import PositionLine, by_symbol
 from nightdesk.alerts.result_lines import ResultsSection
 from nightdesk.alerts.risk_lines import RiskSection
@@ -49,6 +49,10 @@ class FillLine:
     commission: Decimal
     reason: str
     account: str = ""
+
+
+#: States of an order that meets no market, or none any more.
+NOT_IN_THE_MARKET = frozenset({"suppressed", "rejected", "expired", "cancelled"})
 
 
 @dataclass(frozen=True)
@@ -262,6 +266,13 @@ class SessionReport:
         return "the next open" if self.closes else "the next hour"
 
     @property
+    def orders_counted(self) -> str:
+        """How many orders of the decision may meet the market: ``3``, or ``2 of 3`` where one cannot."""
+        every = len(self.orders)
+        meeting = sum(one.state not in NOT_IN_THE_MARKET for one in self.orders)
+        return f"{every:,}" if meeting == every else f"{meeting:,} of {every:,}"
+
+    @property
     def profit(self) -> Decimal | None:
         """Dollars gained since the close of the session before; None in the first session."""
         return None if self.previous_nav is None else self.nav - self.previous_nav
@@ -358,7 +369,8 @@ def headline(report: SessionReport) -> str:
 
 
 def _result(report: SessionReport) -> str:
-    orders = f"{counted(len(report.orders), 'order')} for {report.market_met}"
+    noun = "order" if len(report.orders) == 1 else "orders"
+    orders = f"{report.orders_counted} {noun} for {report.market_met}"
     if report.profit is None:
         begins = "First session:" if report.hourly else "Begins with"
         return f"{begins} {figures.money(report.nav)}; {orders}."

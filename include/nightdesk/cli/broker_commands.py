@@ -151,7 +151,8 @@ def adopt(book: BookName, reason: Reason, json: Json = False) -> None:
 def resend(book: BookName, order: OrderId, reason: Reason, json: Json = False) -> None:
     """Send what an ended order left unfilled once more, as an order of its own.
 
-    Only before the open that the decision was meant for; the kill switch and the other rules hold.
+    Only while the decision's own orders may be sent: until the open that they were meant for, of an hour's
+    until the next decision. The kill switch and the other rules hold.
     """
     import getpass
 

@@ -221,6 +221,14 @@ class Schedule:
         until = self.ends[at + 1] if inside else self.calendar.opens[self.row[at + 1]]
         return self.known_from(as_of), as_instant(until)
 
+    def deadline_of(self, as_of: datetime) -> str:
+        """Until when an order of a decision may be sent, in people's words: ``the open of 2025-01-06`` of the
+        last one of a session, else the next decision, ``2025-01-03 11:00``.
+        """
+        following = self.after(as_of)
+        inside = self.session_of(following) == self.session_of(as_of)
+        return self.name_of(following) if inside else f"the open of {self.session_of(following)}"
+
     def latest_completed(self, now: datetime) -> datetime:
         """The newest decision whose bars are known at `now`.
 

@@ -212,5 +212,5 @@ def _bring_to(
         cause = f"the broker says {known.state.value}"
         move_order(context.conn, name, due, session, status, cause, filled=filled, answer=known.answer)
         if known.state is OrderState.REJECTED:
-            tell_rejected(context.conn, one, session)
+            tell_rejected(context, one, session)
     return status

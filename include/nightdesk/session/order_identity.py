@@ -122,11 +122,11 @@ def follow(context: Context, known: BrokerOrder, stored: StoredOrder, cause: str
             f"other quantity {name} {known.quantity}",
             "CRITICAL",
             f"{own.book}: the broker has another quantity under the id of an order",
-            f"Order {name} of {own.session} was decided as {own.side} {own.quantity} {own.symbol}, and the "
-            f"broker has it as {words(known)}: the database was restored and the decision came out "
-            "differently since, or somebody has sent it. The broker's counts as sent, and what it executes "
-            "is booked, shared among the strategies in proportion. If it is not the desk's, before that: "
-            f'`nightdesk resolve {own.book} {name} --disown --reason "..."`.',
+            f"Order {name} of {context.schedule.name_of(own.as_of)} was decided as {own.side} {own.quantity} "
+            f"{own.symbol}, and the broker has it as {words(known)}: the database was restored and the "
+            "decision came out differently since, or somebody has sent it. The broker's counts as sent, and "
+            "what it executes is booked, shared among the strategies in proportion. If it is not the desk's, "
+            f'before that: `nightdesk resolve {own.book} {name} --disown --reason "..."`.',
             book=own.book,
             session=own.session,
         )
@@ -136,7 +136,7 @@ def disown(context: Context, stored: StoredOrder, cause: str, known: BrokerOrder
     """End an order of ours as never sent: what the broker has under its id is somebody else's. One that has
     ended stays as it is.
     """
-    own, name = stored.order, stored.order.client_order_id
+    own, name, schedule = stored.order, stored.order.client_order_id, context.schedule
     with transaction(context.conn):
         forget_attempts(context.conn, name)
         answer = None if known is None else known.answer
@@ -147,10 +147,11 @@ def disown(context: Context, stored: StoredOrder, cause: str, known: BrokerOrder
             f"disowned {name}",
             "CRITICAL",
             f"{own.book}: an order is not ours at the broker",
-            f"Order {name} of {own.session} ({own.side} {own.quantity} {own.symbol}): {cause}. Ours has "
-            f'ended as never sent; `nightdesk resend {own.book} {name} --reason "..."` sends it under an id '
-            "of its own, before the open that it was meant for. What the other order executes is not booked "
-            f"as an order's: settling tells the difference, and `nightdesk adopt {own.book}` takes it over.",
+            f"Order {name} of {schedule.name_of(own.as_of)} ({own.side} {own.quantity} {own.symbol}): "
+            f"{cause}. Ours has ended as never sent; `nightdesk resend {own.book} {name} --reason "
+            f'"..."` sends it under an id of its own, before {schedule.deadline_of(own.as_of)}. What the '
+            "other order executes is not booked as an order's: settling tells the difference, and `nightdesk "
+            f"adopt {own.book}` takes it over.",
             book=own.book,
             session=own.session,
         )

@@ -46,8 +46,8 @@ def tell_unsent(context: Context, account: str) -> None:
         f"{book}: {len(rows)} {'order' if len(rows) == 1 else 'orders'} of {name}{where} not in the market",
         "\n".join(unsent_words(rows))
         + f"\nThe decision of {name} is carried out in part, or not at all. When the cause is gone before "
-        f'the open, `nightdesk resend {book} ORDER --reason "..."` sends one again; else the next session '
-        "decides anew.",
+        f"{context.schedule.deadline_of(context.as_of)}, `nightdesk resend {book} ORDER --reason "
+        f'"..."` sends one again; else the next {context.schedule.noun} decides anew.',
         book=book,
         session=context.session,
     )
@@ -75,20 +75,23 @@ def _tell_rejected_since(context: Context, before: datetime) -> None:
     for row in unsent_orders(context.conn, context.book.name, before):
         found = find_order(context.conn, row["client_order_id"])
         if row["accepted"] and row["status"] == "rejected" and found is not None:
-            tell_rejected(context.conn, found, context.session)
+            tell_rejected(context, found, context.session)
 
 
-def tell_rejected(conn: Connection, one: StoredOrder, session: date) -> None:
+def tell_rejected(context: Context, one: StoredOrder, session: date) -> None:
     """Tell people of an order that the broker had accepted and rejected later."""
-    order = one.order
+    order, schedule = one.order, context.schedule
+    trace = f"nightdesk trace {order.book} {order.session} {order.symbol}"
+    if order.as_of != schedule.last_of(order.session):
+        trace += f" {schedule.option_of(order.as_of)}"
     raise_alert(
-        conn,
+        context.conn,
         f"rejected {order.client_order_id}",
         "CRITICAL",
         f"{order.book}: the broker rejected {order.side} {order.quantity} {order.symbol}"
         f"{in_account(order.account)}",
-        f"Order {order.client_order_id} of session {order.session} was accepted and then rejected. "
-        f"`nightdesk trace {order.book} {order.session} {order.symbol}` shows the broker's answer.",
+        f"Order {order.client_order_id} of {schedule.noun} {schedule.name_of(order.as_of)} was accepted and "
+        f"then rejected. `{trace}` shows the broker's answer.",
         book=order.book,
         session=session,
     )
