@@ -356,7 +356,7 @@ def test_what_is_held_is_sold_without_a_look_at_the_lenders(
 def test_an_order_beyond_the_margin_is_refused_and_one_that_frees_margin_is_sent(
     broker: IbkrBroker, gateway: IbkrGateway, order: Order
 ) -> None:
-    with pytest.raises(RejectedOrder, match=r"the margin would be 118800.00 dollars, 18\d\d\d.\d\d beyond"):
+    with pytest.raises(RejectedOrder, match=r"the margin would be 118,800.00 dollars, 18,\d\d\d.\d\d beyond"):
         broker.submit(replace(order, quantity=Decimal(4000)))
     assert gateway.orders == []
     gateway.hold("SPY", 5000, 99.0)

@@ -275,8 +275,8 @@ class IbkrBroker(Broker):
         if after.initial_change > 0 and after.equity < asked:
             raise self._rejected(
                 order,
-                f"with it the margin would be {asked:.2f} dollars, {asked - after.equity:.2f} beyond the "
-                f"equity of {after.equity:.2f}",
+                f"with it the margin would be {asked:,.2f} dollars, {asked - after.equity:,.2f} beyond the "
+                f"equity of {after.equity:,.2f}",
             )
 
     def _send(self, order: Order, contract: IbkrContract) -> BrokerOrder:

@@ -245,7 +245,9 @@ def account_of(rows: Iterable[Sequence[Any]], name: str, account_id: str) -> Acc
     currencies = sorted({found[one][1] for one in FIGURES} - {"USD"})
     every = [f"its currency is {one}, and the desk counts in USD" for one in currencies]
     beyond = figures["ExcessLiquidity"]
-    notes = [f"its excess liquidity is {beyond} dollars: IBKR may liquidate positions"] if beyond < 0 else []
+    notes = (
+        [f"its excess liquidity is {beyond:,} dollars: IBKR may liquidate positions"] if beyond < 0 else []
+    )
     return Account(
         name=name,
         cash=figures["TotalCashValue"],
