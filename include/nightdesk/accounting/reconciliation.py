@@ -179,7 +179,7 @@ def _filled(repairs: Iterable[Repair]) -> dict[str, Decimal]:
 def _standing(
     known: BrokerOrder | None, sent: SentOrder, filled: Decimal, *, awaited: bool
 ) -> tuple[str, str, Mapping[str, Any] | None]:
-    """Where an order stands once its open has passed.
+    """Where an order stands once the open or the hour that it was meant for has passed.
 
     One that has ended at the broker, or is not known there any more, ends here when its executions are booked
     or waited for no longer: until then nobody knows how much of it is left.
@@ -195,7 +195,7 @@ def _standing(
     working = "partially_filled" if filled else "submitted"
     if known is None:
         status = working if awaited else "expired"
-        return status, "its open has passed and it was not at the broker", None
+        return status, "its time has passed and it was not at the broker", None
     status = working if awaited else ENDED.get(known.state, working)
     return status, f"the broker says {known.state.value}", answer
 

@@ -93,7 +93,7 @@ def recover(context: Context) -> Recovered:
 
 
 def _expire_lost(context: Context, broker: Broker, lost: tuple[str, ...]) -> tuple[str, ...]:
-    """End the orders that never reached the broker and whose open has passed; their run sends the others."""
+    """End the orders that never reached the broker and whose time has passed; their run sends the others."""
     clock, expired = broker.clock(), []
     for name in lost:
         with transaction(context.conn):
