@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
@@ -11,21 +10,6 @@ from pydantic import Field
 from nightdesk.core.fields import Frozen, Positive, Share
 from nightdesk.core.panel import Floats
 from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Flags, Sizing, register
-
-
-@dataclass(frozen=True, slots=True)
-class _Sized:
-    """What the formula makes of an ask; arrays of the shape of its `held`, NaN where nothing is entered.
-
-    `conviction` is signed, `units` and `cap` (the most that the equity allows) are absolute. `inside` is
-    where the conviction is too small to open anything.
-    """
-
-    conviction: Floats
-    leverage: Floats
-    units: Floats
-    cap: Floats
-    inside: Flags
 
 
 @register
@@ -63,40 +47,48 @@ class LeverageSizing(Sizing):
         """Wanted units of the shape of `held`, not yet rounded."""
         enters, wanted = ask.enters, ask.held
         if np.count_nonzero(enters):
-            made, on_side = self._sized(ask), wanted * enters
-            with np.errstate(invalid="ignore"):
-                full = np.minimum(made.units, made.cap)
+            size, on_side = self._size(ask), wanted * enters
+            with np.errstate(divide="ignore", invalid="ignore"):
+                unlevered = self._unlevered(ask)
+                full = np.minimum(unlevered * self._leverage(size), unlevered * self.params.max_leverage)
                 grown = np.where(full > on_side, np.maximum(on_side, full * ask.entry_factor), full)
-            known = np.isfinite(full)
-            wanted = np.where(known & ~made.inside, grown * enters, wanted)
-            wanted = np.where(known & made.inside & (on_side < 0.0), 0.0, wanted)
+                resized = grown * enters
+            known, inside = np.isfinite(full) & (enters != 0), self._inside(size)
+            wanted = np.where(known & ~inside, resized, wanted)
+            wanted = np.where(known & inside & (on_side < 0.0), 0.0, wanted)
         return np.where(ask.leaves & (enters == 0), 0.0, wanted)
 
     def figures(self, ask: Ask) -> Mapping[str, Floats]:
         """The conviction c, the leverage, the units that the formula wants, the most that the equity allows,
         and whether the conviction is inside the dead band (1) or not (0); NaN where nothing is entered.
         """
-        made = self._sized(ask)
+        size, entered = self._size(ask), np.where(ask.enters != 0, 1.0, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unlevered = entered * self._unlevered(ask)
+        leverage = self._leverage(size)
         return {
-            "conviction": made.conviction,
-            "leverage": made.leverage,
-            "wanted_units": made.units * ask.enters,
-            "equity_cap": made.cap,
-            "in_dead_band": np.where(ask.enters != 0, made.inside, np.nan),
+            "conviction": entered * size * ask.enters,
+            "leverage": entered * leverage,
+            "wanted_units": unlevered * leverage * ask.enters,
+            "equity_cap": unlevered * self.params.max_leverage,
+            "in_dead_band": np.where(ask.enters != 0, self._inside(size), np.nan),
         }
 
-    def _sized(self, ask: Ask) -> _Sized:
-        """The formula, before the dead band and the regime's factor."""
-        p = self.params
-        entered = np.where(ask.enters != 0, 1.0, np.nan)
-        size = np.tanh(p.gain * np.abs(ask.strength)) * ask.confidence
-        leverage = 1.0 + p.slope * size
-        with np.errstate(divide="ignore", invalid="ignore"):
-            unlevered = entered * (ask.capital * p.share / ask.unit_value)
-        return _Sized(
-            conviction=entered * size * ask.enters,
-            leverage=entered * leverage,
-            units=unlevered * leverage,
-            cap=unlevered * p.max_leverage,
-            inside=(size < p.dead_band) | (size == 0.0),
-        )
+    def _size(self, ask: Ask) -> Floats:
+        """The conviction, absolute."""
+        size: Floats = np.tanh(self.params.gain * np.abs(ask.strength)) * ask.confidence
+        return size
+
+    def _leverage(self, size: Floats) -> Floats:
+        """What a conviction borrows."""
+        return 1.0 + self.params.slope * size
+
+    def _unlevered(self, ask: Ask) -> Floats:
+        """Units of one share of the capital; not finite without a price."""
+        units: Floats = ask.capital * self.params.share / ask.unit_value
+        return units
+
+    def _inside(self, size: Floats) -> Flags:
+        """Where a conviction is too small to open anything."""
+        inside: Flags = (size < self.params.dead_band) | (size == 0.0)
+        return inside
