@@ -64,6 +64,11 @@ class Levels(WayBack, _Depths):
             )
         return self
 
+    @property
+    def look_at_correlations(self) -> bool:
+        """Whether any correlation could make a level hold: none is above 1."""
+        return self.average_correlation < 1.0 or self.every_correlation < 1.0
+
     def beyond(self, level: int) -> tuple[tuple[int, float], ...]:
         """The levels deeper than this one with the drawdowns from which they hold, ascending."""
         return tuple((n, at) for n, at in enumerate(self.at, 1) if n > level and at is not None)

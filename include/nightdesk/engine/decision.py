@@ -29,6 +29,7 @@ from nightdesk.engine.bundling import (
 )
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.exits import Cause, barred, causes, distances_after, exits, filtered
+from nightdesk.engine.held_arrays import counted, over_strategies
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
 from nightdesk.engine.rule_inputs import measures, protection
@@ -135,8 +136,8 @@ def _asks(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> It
     capital = nav * desk.shares * terms.capital
     for group in desk.sized_together:
         method, rows = group.method, group.rows
-        asked = partial(
-            Ask,
+        carried = before if group.carries else None
+        ask = Ask(
             held=held[rows],
             direction=day.direction[rows],
             previous_direction=day.previous_direction[rows],
@@ -154,14 +155,14 @@ def _asks(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> It
             entry_factor=_of_rows(terms.entry_factor, rows),
             returns=day.returns,
             costs=made.costs,
+            allocation=(desk.nothing if carried is None else carried.allocation)[rows],
+            reduce_to=(desk.nothing if carried is None else carried.reduce_to)[rows],
             opens_month=day.opens_month,
             multiplier=day.multiplier,
         )
-        allocation, reduce_to = desk.nothing[rows], desk.nothing[rows]
         if group.carries:
-            ask = asked(allocation=before.allocation[rows], reduce_to=before.reduce_to[rows])
-            allocation, reduce_to = method.allocate(ask), method.reduce_to(ask)
-        yield _Asked(rows, method, asked(allocation=allocation, reduce_to=reduce_to), group.carries)
+            ask = replace(ask, allocation=method.allocate(ask), reduce_to=method.reduce_to(ask))
+        yield _Asked(rows, method, ask, group.carries)
 
 
 def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
@@ -391,20 +392,21 @@ def _entering(desk: Desk, state: State, day: Day, wanted: Targets) -> Entering:
     holds, wants = wanted.held != 0, wanted.quantity != 0
     # What is turned round takes no further place: it stays in the one that it has.
     stays = holds & wants
-    here, open_positions = stays.sum(axis=0), np.count_nonzero(stays)
+    here, open_positions = counted(stays), np.count_nonzero(stays)
     opens = (
-        wants.sum(axis=0) - here
+        counted(wants) - here
         if np.count_nonzero(wants) > open_positions
         else np.zeros(here.shape, dtype=here.dtype)
     )
     closes: NDArray[np.int64] | Literal[0] = 0
     if np.count_nonzero(holds) > open_positions:
-        closes = holds.sum(axis=0) - here
+        closes = counted(holds) - here
+    sure = np.where(adds, wanted.confidence, 0.0)
     bundles, stopped = wanted.carried.bundles, wanted.cause == Cause.STOP
     if bundles is not None:
         stopped = ends_at_once(wanted.cause, bundles)
     return Entering(
-        confidence=np.where(adds, wanted.confidence, 0.0).max(axis=0),
+        confidence=sure[0] if len(sure) == 1 else sure.max(axis=0),
         opens=opens,
         open_here=here,
         open_positions=open_positions,
@@ -481,7 +483,7 @@ def as_asked(book: Book, order: Order) -> Order:
 
 def _in_units(desk: Desk, quantity: Floats) -> Floats:
     """Net quantities of all strategies; a sum of floats need not be the float next to its decimal value."""
-    return desk.units.of_sums(quantity.sum(axis=0))
+    return desk.units.of_sums(over_strategies(quantity))
 
 
 def _keep(quarantined: Flags, wanted: Floats, held: Floats) -> Floats:

@@ -88,3 +88,18 @@ class Holdings:
         out[self._places] = numbers
         out.flags.writeable = False
         return out
+
+
+def over_strategies(numbers: Floats) -> Floats:
+    """Sums over the strategies: (n_strategies, n_symbols) to (n_symbols,), not to be changed.
+
+    What an only strategy has is what the book has.
+    """
+    total: Floats = numbers[0] if len(numbers) == 1 else numbers.sum(axis=0)
+    return total
+
+
+def counted(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Strategies of which a flag is set, by symbol: (n_strategies, n_symbols) to (n_symbols,)."""
+    count: NDArray[np.int64] = flags[0].astype(np.int64) if len(flags) == 1 else flags.sum(axis=0)
+    return count

@@ -11,9 +11,11 @@ from functools import cached_property
 import numpy as np
 
 from nightdesk.accounting.ledger import Ledger
+from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.money import ZERO, apportion, exact
 from nightdesk.core.panel import Floats
 from nightdesk.engine.desk import Desk
+from nightdesk.engine.held_arrays import over_strategies
 from nightdesk.engine.inputs import Day, Flags, State, Targets
 from nightdesk.portfolio import portfolio_volatility
 from nightdesk.risk import (
@@ -51,7 +53,13 @@ def without_hidden_entries(
     wanted : Targets
     situation : Situation
         That of the gate; a level's demand on confidence is made of each strategy by itself.
+
+    Notes
+    -----
+    An only strategy hides nothing: its entries are those of the book.
     """
+    if len(desk.strategies) == 1:
+        return wanted, ()
     first_after = FORBID_BEFORE if desk.book.portfolio.entries == "each" else STOP_BEFORE
     rules = [
         rule
@@ -86,8 +94,6 @@ def _hidden(wanted: Targets) -> Flags | None:
     One by itself shows in the book's net. Of several, what is cut for another reason is shared among them, an
     addition that may not be made as well.
     """
-    if len(wanted.quantity) == 1:
-        return None
     added = without_entries(wanted.quantity, wanted.held) != wanted.quantity
     if not added.any():
         return None
@@ -207,8 +213,8 @@ class WantedPortfolio:
 
 def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
     """Move the risk state on by one session, on the targets before the gate."""
-    levels, net = desk.book.levels, wanted.quantity.sum(axis=0)
-    together = correlations(day.returns, (net != 0) | (wanted.held.sum(axis=0) != 0))
+    levels, net = desk.book.levels, over_strategies(wanted.quantity)
+    together = correlations(day.returns, (net != 0) | (over_strategies(wanted.held) != 0))
     held = _holdings(desk, state.ledger, day)
     risk = carry(state.risk or begin(state.mark.peak_nav), held, day.splits)
     change, portfolio = None, None
@@ -216,13 +222,15 @@ def judge(desk: Desk, state: State, day: Day, wanted: Targets) -> Judged:
         risk = _without_levels(risk, state)
     else:
         portfolio = WantedPortfolio(wanted.weight, day.returns[-levels.volatility_window :])
-        risk, change = advance(levels, risk, _signs(desk, risk, state, day, held, together, portfolio))
+        signs = _signs(desk, levels, risk, state, day, held, together, portfolio)
+        risk, change = advance(levels, risk, signs)
     risk = stop_out(risk, held, desk.stops)
     return Judged(risk, change, _standing(desk, risk, held, wanted, net, together), together, portfolio)
 
 
 def _signs(
     desk: Desk,
+    levels: Levels,
     risk: RiskState,
     state: State,
     day: Day,
@@ -230,16 +238,22 @@ def _signs(
     together: Correlations,
     portfolio: WantedPortfolio,
 ) -> Signs:
-    """What the levels of the session are judged by; whether it is calm counts at a level only."""
+    """What the levels of the session are judged by; whether it is calm counts at a level only.
+
+    Correlations are left out where the levels cannot be reached by any.
+    """
     facts, target = state.facts, desk.book.portfolio.volatility_target
+    average, lowest, symbols = math.nan, math.nan, 0
+    if levels.look_at_correlations:
+        average, lowest, symbols = together.average, together.lowest, together.symbols
     return Signs(
         session=day.session,
         nav=state.mark.nav,
         held={symbol: holding.quantity for symbol, holding in held.items()},
         calm=risk.level > 0 and portfolio.volatility < (target or math.inf),
-        average_correlation=together.average,
-        lowest_correlation=together.lowest,
-        correlated=together.symbols,
+        average_correlation=average,
+        lowest_correlation=lowest,
+        correlated=symbols,
         answer=facts.answer,
         asked=facts.asked,
         simulates=facts.simulates,

@@ -133,7 +133,7 @@ class Signs:
     calm : bool
         Whether the wanted portfolio's volatility is known and under the book's target; read at a level only.
     average_correlation, lowest_correlation : float
-        Over the pairs of symbols that are held or wanted; NaN where none is known.
+        Over the pairs of symbols that are held or wanted; NaN where none is known, or none can matter.
     correlated : int
         Symbols in those pairs.
     answer : Answer or None
