@@ -79,7 +79,7 @@ def on_margin(
     contracts : mapping of symbol to Contract
         Those whose unit is not worth its price.
     """
-    if not any(contracts.get(one.symbol, PLAIN).on_margin for one in entries):
+    if not contracts or not any(contracts.get(one.symbol, PLAIN).on_margin for one in entries):
         return entries
     out = []
     for entry in entries:
@@ -180,7 +180,8 @@ def fill_entries(
         by_session.setdefault(fill.session, []).append(fill)
     for session, told in sorted(by_session.items()):
         filled = sum((fill.quantity for fill in told), ZERO)
-        before, after = allocate(order, booked, unit), allocate(order, booked + filled, unit)
+        after = allocate(order, booked + filled, unit)
+        before = allocate(order, booked, unit) if booked else dict.fromkeys(after, ZERO)
         booked += filled
         moved = [after[strategy] - before[strategy] for strategy in after]
         notional = sum((fill.notional for fill in told), ZERO)

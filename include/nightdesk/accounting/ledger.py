@@ -148,6 +148,7 @@ class Position:
         return self._traded(entry)
 
     def _traded(self, entry: Entry) -> Position:
+        """After one that moves units at a price."""
         change, quantity = entry.quantity, self.quantity + entry.quantity
         spent = entry.cost - (entry.cash + entry.commission)
         begun = entry.session if entry.kind != "exchange" or entry.since is None else entry.since

@@ -139,7 +139,7 @@ class Period:
     prices : mapping of symbol to float
         Raw closes at its end, by which the book is marked.
     closes : mapping of symbol to float
-        Raw closes at its beginning; there where something sold short costs a fee, or the book has accruals of
+        Raw closes at its beginning; there where a night may cost a fee on shorts, or the book has accruals of
         its own, or options or perpetuals.
     splits, dividends : mapping of symbol to float
         Units after for one before; dollars a unit held before the open. Symbols without one may be absent.

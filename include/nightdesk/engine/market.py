@@ -246,7 +246,9 @@ class Market:
         """
         t = t % len(self)
         width, symbols = len(self.desk.symbols), self.desk.symbols
-        bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
+        bad: dict[str, str] = {}
+        if t in self._bad_open_rows:
+            bad = {symbols[n]: why for n, why in self.bad_opens.at(t).items() if n < width}
         low, high, withheld = self.fill_low[t], self.fill_high[t], frozenset[str]()
         if t in self._withheld_rows:
             kept = self.withheld_bars[t]
@@ -285,7 +287,8 @@ class Market:
         Its bars are left out where no orders meet them (`ordered` is False).
         """
         t = t % len(self)
-        splits, events = self.splits(t), self.events(t)
+        splits, events, overnight = self.splits(t), self.events(t), since != self.sessions[t]
+        needs_closes = terms.own or terms.contracts or (terms.rates.borrow and overnight)
         return Period(
             as_of=self.closes[t],
             session=self.sessions[t],
@@ -293,7 +296,7 @@ class Market:
             bars=self.fill_bars(t) if ordered else FillBars(self.sessions[t], {}, {}),
             terms=terms,
             prices=self.prices(t),
-            closes=self.prices(t - 1) if t and (terms.rates.borrow or terms.own or terms.contracts) else {},
+            closes=self.prices(t - 1) if t and needs_closes else {},
             splits=splits,
             dividends=self.dividends(t),
             restated=self.restated_prices(t) if splits or events else {},
@@ -358,6 +361,11 @@ class Market:
     def complete_rows(self) -> frozenset[int]:
         """Rows in which every symbol has a bar."""
         return frozenset(np.flatnonzero(self.has_bar.all(axis=1)).tolist())
+
+    @cached_property
+    def _bad_open_rows(self) -> frozenset[int]:
+        """Sessions with an open at which no order fills."""
+        return frozenset(self.bad_opens.row.tolist())
 
     @cached_property
     def _withheld_rows(self) -> frozenset[int]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 
 from nightdesk.core.book import Book
@@ -311,7 +312,7 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
     price = expected_price(order.side, opened, terms.slippage, order.limit_price)
     notional = to_cents(quantity * price * terms.multiplier)
     return Fill(
-        execution_id=f"{order.client_order_id}-{bars.session:%Y%m%d}",
+        execution_id=f"{order.client_order_id}-{_written(bars.session)}",
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         side=order.side,
@@ -322,6 +323,12 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
         reference_price=to_price(opened),
         multiplier=terms.multiplier,
     )
+
+
+@lru_cache(maxsize=64)
+def _written(session: date) -> str:
+    """A session as execution ids have it; the fills of a session share it."""
+    return f"{session:%Y%m%d}"
 
 
 def expected_price(

@@ -154,10 +154,10 @@ def client_order_id(
     three and a part of its hash. At most 36 characters of ``[A-Za-z0-9_-]``: what the narrowest broker
     (Binance) takes. `read_client_order_id` is the way back.
     """
-    moment = as_of.astimezone(UTC)
+    day, moment = _written(as_of.astimezone(UTC))
     digest = _digest(book, moment, symbol, side, purpose, generation)
     tail = f"{side[0].upper()}{mark}{digest[:8]}" if mark else f"{side[0]}{digest[:14]}"
-    return f"{_short(book)}-{moment:%y%m%d}-{_short(symbol)}-{tail}"
+    return f"{_short(book)}-{day[2:]}-{_short(symbol)}-{tail}"
 
 
 def earlier_client_order_id(
@@ -167,14 +167,20 @@ def earlier_client_order_id(
 
     Nothing is sent under it any more; it is made to find the decision behind an order that was.
     """
-    moment = as_of.astimezone(UTC)
+    day, moment = _written(as_of.astimezone(UTC))
     digest = _digest(book, moment, symbol, side, purpose, generation)
     tail = f"{mark}-{digest[:8]}" if mark else digest[:14]
-    return f"{_plain(book)[:11]}-{moment:%Y%m%d}-{_plain(symbol)[:9]}-{side[0]}-{tail}"
+    return f"{_plain(book)[:11]}-{day}-{_plain(symbol)[:9]}-{side[0]}-{tail}"
 
 
-def _digest(book: str, moment: datetime, symbol: str, side: str, purpose: str, generation: int) -> str:
-    said = "|".join((book, moment.isoformat(), symbol, side, purpose, str(generation)))
+@lru_cache(maxsize=64)
+def _written(moment: datetime) -> tuple[str, str]:
+    """An instant of UTC as ids have it: its day, and all of it; the orders of a decision share it."""
+    return f"{moment:%Y%m%d}", moment.isoformat()
+
+
+def _digest(book: str, moment: str, symbol: str, side: str, purpose: str, generation: int) -> str:
+    said = "|".join((book, moment, symbol, side, purpose, str(generation)))
     return hashlib.sha256(said.encode()).hexdigest()
 
 

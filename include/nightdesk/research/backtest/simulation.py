@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from nightdesk.accounting import (
 from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.ledger import Ledger
+from nightdesk.accounting.settlement import Executed, Settlement
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
@@ -96,6 +98,18 @@ class Progress:
     today: Today = field(default_factory=Today)
 
 
+class _Now(NamedTuple):
+    """What a decision counts of its session: the mark, and what `Progress` and `State` say of it.
+
+    `seen` is the session so far as the decision sees it, `today` as the next one goes on from it.
+    """
+
+    mark: Mark
+    closing: Mark | None
+    today: Today
+    seen: Today
+
+
 @dataclass(frozen=True)
 class Simulation:
     """A book's daily steps for `nightdesk.research.backtest.run.walk`; every session is noted in `decided`.
@@ -148,17 +162,21 @@ class Simulation:
             )
         settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
+        now = _Now(settled.mark, progress.closing, progress.today, Today())
+        if market.hours is not None:
+            now = self._within_session(t, progress, settled)
         state = State(
             settled.ledger,
-            settled.mark,
+            now.mark,
             self._facts_at(t),
             risk=progress.risk,
             carried=progress.carried,
             tax=view,
             periods=self._periods(settled.mark) if self.desk.asks_for("periods") else NO_LOSS,
+            today=now.seen,
             holdings=self._holdings(before, settled.ledger),
         )
-        settling = Progress(
+        return Progress(
             state=state,
             risk=progress.risk,
             carried=progress.carried,
@@ -166,10 +184,9 @@ class Simulation:
             entries=settled.entries,
             fills=settled.fills,
             expired=settled.expired,
-            closing=progress.closing,
-            today=progress.today,
+            closing=now.closing,
+            today=now.today,
         )
-        return settling if market.hours is None else self._within_session(t, before, settling)
 
     def _facts_at(self, t: int) -> Facts:
         """What people and rules of the book have said that counts in row `t`."""
@@ -224,18 +241,14 @@ class Simulation:
             return self.events
         return sorted((*self.raised, *self.events), key=lambda event: event.session)
 
-    def _within_session(self, t: int, before: State | None, progress: Progress) -> Progress:
-        """With what a decision within a session counts of it: its return since the last close, its trades."""
-        state, begins = progress.state, self.market.begins_session(t)
-        if state is None:
-            raise ValueError("a session is settled before its hours are counted")
-        closing = progress.closing
+    def _within_session(self, t: int, progress: Progress, settled: Settlement[Executed]) -> _Now:
+        """What a decision within a session counts of it: its return since the last close, its trades."""
+        before, begins, closing = progress.state, self.market.begins_session(t), progress.closing
         if begins:
             closing = None if before is None else before.mark
-        marked = since_close(state.mark, closing)
-        so_far = (Today() if begins else progress.today).after(progress.fills, marked.day_return)
-        seen = so_far.at_close() if self.market.closes_session(t) else so_far
-        return replace(progress, state=replace(state, mark=marked, today=seen), closing=closing, today=so_far)
+        mark = since_close(settled.mark, closing)
+        today = (Today() if begins else progress.today).after(settled.fills, mark.day_return)
+        return _Now(mark, closing, today, today.at_close() if self.market.closes_session(t) else today)
 
     @cached_property
     def _counted(self) -> int:
