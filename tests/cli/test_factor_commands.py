@@ -167,4 +167,4 @@ def test_hours_of_a_coin_come_with_the_bars_of_a_book_that_gathers_from_them(
     assert (told["hours"], told["new_hours"], told["missing"]) == (7 * 24, 7 * 24, {})
     assert "0 new hours, 0 corrected" in nightdesk("ingest", "multi_asset", *span).stdout
     other = nightdesk.document("ingest", "multi_asset", *span, "--feed", "sample")["hours"]
-    assert other["missing"] == {"BTC-USD": "no source: the book names none for it that has such bars"}
+    assert other["missing"] == {"BTC-USD": "sample: the sample market has no hours of it"}

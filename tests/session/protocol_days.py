@@ -16,6 +16,7 @@ from tests.clock import set_clock
 from tests.matrices.scenes import WatchedDesk
 from tests.of_the_database import OF_THE_DATABASE
 from tests.session.small_desk import session
+from tests.session.true_account import AlpacaAccount
 
 from nightdesk.core.calendar import get_calendar
 
@@ -64,6 +65,11 @@ class Days:
         self.watch = desk.kept_connection()
         self._conditions: dict[str, sql.SQL] = {}
         self._put_aside()
+
+    @property
+    def account(self) -> AlpacaAccount:
+        """The account as the broker truly has it."""
+        return self.desk.account
 
     def close(self) -> None:
         """Let go of the database."""

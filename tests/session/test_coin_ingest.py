@@ -139,7 +139,7 @@ def test_a_second_source_is_compared_by_the_hour_that_ends_at_the_close(
 def test_a_book_whose_feeds_have_no_hours_of_it_is_refused(market: Path, tmp_path: Path) -> None:
     path = coin_book(tmp_path, market, tmp_path / "none.csv", feeds={"daily": ["sample"]})
     with pytest.raises(
-        Refused, match=r"universe\.BTC-USD: no feed of this book knows its hours \(feeds\.daily: none"
+        Refused, match=r"universe\.BTC-USD: no feed of this book knows its hours \(feeds\.daily: sample"
     ):
         read_book(path)
     with pytest.raises(Refused, match=r"universe\.BTC-USD\.close_from: the book decides hourly"):
