@@ -98,12 +98,12 @@ class AtIbkr:
         """Its account as the broker truly has it."""
         return IbkrAccount(self.gateway)
 
-    def decide(self, number: int) -> None:
-        """Let the time of a decision come, and the scheduler run it to its end."""
+    def decide(self, number: int, late: timedelta = timedelta(0)) -> None:
+        """Let the time of a decision come, or be over by so much, and the scheduler run it to its end."""
         moment = at(number)
         first, last = HOURLY.first_of(SESSION), HOURLY.last_of(SESSION)
         # The session's own bar is known half an hour after the close; an hour's five minutes after it.
-        known = moment + timedelta(minutes=31 if moment == last else 6)
+        known = moment + timedelta(minutes=31 if moment == last else 6) + late
         prices = self.market.cut(known)
         if moment == first:
             self.gateway.open_market(prices, at=HOURLY.calendar.open_at(SESSION))

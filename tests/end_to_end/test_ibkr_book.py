@@ -1,14 +1,15 @@
-"""The leveraged book at IBKR under a real Airflow: a session of seven decisions, two of them refused in part.
+"""The leveraged book at IBKR under a real Airflow: a session of seven decisions, three of them not as wanted.
 
 At the first decision nobody lends a stock that it sells short; at the second the margin does not bear what it
-wants. Both are told, each decision after them starts from what was truly executed, and at the end the ledger
-is what the broker has.
+wants; the fifth is made when its hour is over. All is told, each decision after them starts from what was
+truly executed, and at the end the ledger is what the broker has.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,11 @@ from nightdesk.store.message_rows import report_html
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.slow, pytest.mark.timeout(1800)]
 
-#: What is decided when: no shares to borrow; no margin; all well until the close.
-UNBORROWED, BEYOND_MARGIN, WELL, LAST = 0, 1, 2, 6
+#: What is decided when: no shares to borrow; no margin; all well; too late; all well until the close.
+UNBORROWED, BEYOND_MARGIN, WELL, LATE, LAST = 0, 1, 2, 4, 6
+#: From six minutes past the hour to two minutes past the next one, whose bar is not known yet.
+LATENESS = timedelta(minutes=56)
+NOT_TAKEN = ("rejected", "expired")
 SHORT = "MSFT"
 #: Where pictures of the pages are put, for a person who wants to look at them.
 SHOTS = "NIGHTDESK_SHOTS"
@@ -45,7 +49,7 @@ def passed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtIbkr]:
         desk.decide(BEYOND_MARGIN)
         gateway.rates = usual
         for number in range(WELL, LAST + 1):
-            desk.decide(number)
+            desk.decide(number, late=LATENESS if number == LATE else timedelta(0))
         told = desk.desk.airflow.trigger("alerts")
         desk.desk.airflow.wait("alerts", [told], timeout=200)
         yield desk
@@ -113,9 +117,9 @@ def test_the_decision_after_a_refusal_starts_from_what_was_truly_executed(passed
             passed.held(number + 1),
         )
         for order in orders:
-            symbol, rejected = order["symbol"], order["status"] == "rejected"
-            reached = before if rejected else wanted
-            assert order["status"] in ("rejected", "filled")
+            symbol = order["symbol"]
+            reached = before if order["status"] in NOT_TAKEN else wanted
+            assert order["status"] in (*NOT_TAKEN, "filled")
             assert after.get(symbol, 0) == reached.get(symbol, 0), (number, symbol)
     assert {one["status"] for one in passed.orders(WELL)} == {"filled"}
     assert passed.held(WELL + 1)[SHORT] == passed.held(WELL, "gated")[SHORT] < 0
@@ -125,9 +129,25 @@ def test_the_decision_after_a_refusal_starts_from_what_was_truly_executed(passed
     assert not any(rejected[WELL:])
 
 
+def test_an_hour_that_is_decided_after_its_time_sends_nothing_and_says_so(passed: AtIbkr) -> None:
+    orders = passed.orders(LATE)
+    assert orders
+    assert {(one["status"], one["filled_quantity"]) for one in orders} == {("expired", 0)}
+    over = f"its bar at {at(LATE + 1):%Y-%m-%d %H:%M} UTC has passed at the broker"
+    assert {one["cause"] for one in orders} == {over}
+    [(level, body)] = passed.rows(
+        "SELECT level, body FROM nightdesk.alerts WHERE alert_key LIKE %s", f"unsent {BOOK} {SESSION} 14:00%"
+    )
+    assert level == "CRITICAL"
+    assert over in body
+    assert over in page_of(passed, LATE)
+    assert passed.held(LATE + 1) == passed.held(LATE)
+    assert {one["status"] for one in passed.orders(LATE + 1)} <= {"filled"}
+
+
 def test_each_order_is_once_at_the_broker_and_the_ledger_is_what_the_broker_has(passed: AtIbkr) -> None:
     every = [one for number in range(7) for one in passed.orders(number)]
-    sent = sorted(one["client_order_id"] for one in every if one["status"] != "rejected")
+    sent = sorted(one["client_order_id"] for one in every if one["status"] not in NOT_TAKEN)
     assert sorted(one.client_order_id for one in passed.account.orders()) == sent
     assert len(set(sent)) == len(sent)
     # Orders of the last hour wait for the next open.
@@ -143,10 +163,10 @@ def test_each_order_is_once_at_the_broker_and_the_ledger_is_what_the_broker_has(
         assert verify(connection, BOOK).differences == ()
 
 
-def test_nothing_else_is_grave_than_what_ibkr_did_not_take(passed: AtIbkr) -> None:
+def test_nothing_else_is_grave_than_what_was_not_sent_or_not_taken(passed: AtIbkr) -> None:
     grave = passed.rows("SELECT alert_key FROM nightdesk.alerts WHERE level = 'CRITICAL' ORDER BY alert_key")
     assert [key.rpartition(" ")[0] for (key,) in grave] == [
-        f"unsent {BOOK} {SESSION} {hour}:00" for hour in (10, 11)
+        f"unsent {BOOK} {SESSION} {hour}:00" for hour in (10, 11, 14)
     ]
 
 

@@ -125,6 +125,7 @@ class IbkrBroker(Broker):
         """
         self.refuse_impossible(order)
         self._connect()
+        self._at_once = None  # what was read before may lack what was sent since
         name = order.client_order_id
         if self._find(self._orders(), name) is not None:
             raise DuplicateOrder(f"account {self._name} has an order {name} already")
