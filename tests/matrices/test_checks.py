@@ -194,7 +194,7 @@ def test_the_fault_matrix_sees_a_settling_that_books_what_it_was_told(
     columns: dict[str, Operation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep = settle.keep
-    monkeypatch.setattr(settle, "keep", lambda context, save, repairs: keep(context, save, ()))
+    monkeypatch.setattr(settle, "keep", lambda context, save, repairs: keep(context, save, {}))
     with hurried():
         cell = try_cell(columns["fills"], Fault.OVERSIZED_FILL, lasting=True)
     assert "nobody was told" in " ".join(cell.violations)
