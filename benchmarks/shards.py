@@ -78,7 +78,7 @@ def _ingest(addresses: postgres.Addresses, root: Path, names: list[str], shards:
 
     began = time.perf_counter()
     if shards > 1:
-        children = [_begin(lambda number=number: part(number)) for number in range(shards)]  # type: ignore[misc]
+        children = [_begin(lambda number=number: part(number)) for number in range(shards)]  # type: ignore[misc] # the default
         if any(os.waitpid(child, 0)[1] for child in children):
             raise RuntimeError("a shard has failed")
     with closing(connect(url)) as conn, open_context(book, INCEPTION, conn=conn, environ=environ) as context:

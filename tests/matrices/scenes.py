@@ -15,7 +15,6 @@ import pytest
 from tests.clock import set_clock
 from tests.conftest import Databases, open_connection
 from tests.fakes.alpaca import FakeAlpaca
-from tests.fakes.alpaca_exchange import Exchange
 from tests.fakes.ibkr import IbkrGateway
 from tests.matrices.broker_faults import AlpacaFaults, IbkrFaults
 from tests.session.alpaca_desk import AlpacaDesk, at_alpaca
@@ -72,11 +71,6 @@ class WatchedDesk(OneConnection, AlpacaDesk):
         """The bad answers of its broker."""
         return AlpacaFaults(self.fake)
 
-    @property
-    def market(self) -> Exchange:
-        """The broker's market."""
-        return self.fake.exchange
-
     @classmethod
     def of(cls, desk: AlpacaDesk) -> WatchedDesk:
         """The same desk."""
@@ -91,11 +85,6 @@ class WatchedIbkrDesk(OneConnection, IbkrDesk):
     def faults(self) -> IbkrFaults:
         """The bad answers of its broker."""
         return IbkrFaults(self.gateway, CLIENT_ID)
-
-    @property
-    def market(self) -> IbkrGateway:
-        """The broker's market."""
-        return self.gateway
 
     @classmethod
     def of(cls, desk: IbkrDesk) -> WatchedIbkrDesk:

@@ -57,11 +57,11 @@ class Commands(TyperGroup):
     """Commands whose expected errors are a paragraph on standard error and status 1, no traceback."""
 
     # Typer always hands in its own Context; its base classes declare that one's parent, click's.
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override] # its Context
         """Names in the order of a day's work."""
         return sorted(super().list_commands(ctx), key=ORDER.index)
 
-    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override] # its Context
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)

@@ -46,4 +46,4 @@ def course_of(result: Result) -> tuple[BacktestSeries, ...]:
 
 
 def _series(kind: str, strategy: str, sessions: Sequence[date], dollars: Floats) -> BacktestSeries:
-    return BacktestSeries(kind, strategy, sessions, dollars.tolist())  # type: ignore[arg-type]
+    return BacktestSeries(kind, strategy, sessions, dollars.tolist())  # type: ignore[arg-type] # a list of floats
