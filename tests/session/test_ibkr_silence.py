@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from tests.fakes.ibkr import Fault, IbkrGateway
@@ -133,3 +134,25 @@ def test_the_command_broker_shows_the_margin(
     text = CliRunner().invoke(app, ["broker", str(desk.book)]).stdout
     assert "beyond the maintenance margin of $" in text
     assert "nothing bars it from trading" in text
+
+
+def test_an_account_is_asked_before_the_first_run_of_its_book(
+    desk: IbkrDesk, gateway: IbkrGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.be_the_desk_of_commands(monkeypatch)
+    desk.evening(0)
+
+    def said(*more: str, status: int = 0) -> str:
+        result = CliRunner().invoke(app, ["broker", str(desk.book), *more], prog_name="nightdesk")
+        assert result.exit_code == status, result.stderr
+        return result.stderr if status else result.stdout
+
+    found = json.loads(said("--json"))
+    assert (Decimal(found["cash"]), found["foreign_orders"]) == (desk.account.cash, [])
+    assert "nothing bars it from trading" in said()
+    gateway.by_hand("SPY", "BUY", 7)
+    assert "buy 7 SPY" in said()
+    assert "was never started" in said("--claim", "--reason", "mine", status=1)
+    assert desk.rows("SELECT * FROM nightdesk.book_accounts") == []
+    gateway.login = "closes"
+    assert "hung up before the handshake" in said(status=1)

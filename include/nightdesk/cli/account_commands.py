@@ -13,10 +13,13 @@ from nightdesk.cli.options import BookName, Json
 from nightdesk.cli.output import show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from nightdesk.brokers import Broker
+    from nightdesk.core.book import Book
     from nightdesk.session.context import Context
     from nightdesk.store.db import Connection
+    from nightdesk.store.foreign_order_rows import ForeignOrder
 
 Claim = Annotated[
     bool,
@@ -44,33 +47,44 @@ def broker(
 ) -> None:
     """Ask a book's broker how its account stands.
 
-    Its clock, cash and margin, what bars it from trading, and orders there that the book did not send. While
-    there is one, the book adds no risk, and beside another installation of the desk it sends nothing. Cancel
-    them at the broker, or claim them: they may be there. Where IBKR has several contracts under the name of a
-    symbol, --contract says which it is.
+    Its clock, cash and margin, what bars it from trading, and orders there that the book did not send; of a
+    real account before the book's first run too. While there is such an order, the book adds no risk, and
+    beside another installation of the desk it sends nothing. Cancel them at the broker, or claim them: they
+    may be there. Where IBKR has several contracts under the name of a symbol, --contract says which it is.
     """
     import getpass
 
+    from nightdesk.cli.book_commands import open_book
     from nightdesk.core.errors import Refused
     from nightdesk.session.entry import open_standing
     from nightdesk.session.foreign_orders import claim as claim_foreign
     from nightdesk.session.foreign_orders import words_of
+    from nightdesk.store.book_rows import book_record
 
     if reason and not claim:
         raise Refused("--reason goes with --claim")
-    with database() as conn, open_standing(book, conn=conn) as context:
-        if contract is not None:
-            _name_contract(context, contract)
-        claimed = claim_foreign(context, reason=reason, who=getpass.getuser()) if claim else ()
-        told = {"claimed": [words_of(one) for one in claimed]}
-        names = context.book.account_names
-        each = [_account(context, name) for name in names]
+    claimed: tuple[ForeignOrder, ...] = ()
+    with database() as conn:
+        at = open_book(book)
+        if book_record(conn, at.name) is None and not at.simulated and not claim:
+            # What is set up can be tried before anything is decided.
+            if contract is not None:
+                _name_contract(conn, at, contract)
+            each = [_unstarted(conn, at, name) for name in at.account_names]
+        else:
+            with open_standing(book, conn=conn) as context:
+                if contract is not None:
+                    _name_contract(conn, context.book, contract)
+                if claim:
+                    claimed = claim_foreign(context, reason=reason, who=getpass.getuser())
+                each = [_account(context, name) for name in at.account_names]
+    told, names = {"claimed": [words_of(one) for one in claimed]}, at.account_names
     if len(each) == 1:
         found = {**each[0], **told}
         show(found, as_json=json, text=lambda: _told(found))
     else:
         document = {
-            "book": context.book.name,
+            "book": at.name,
             "accounts": [{"name": name, **one} for name, one in zip(names, each, strict=True)],
             **told,
         }
@@ -172,18 +186,16 @@ def account_documents(conn: Connection, book: str, *, several_only: bool) -> lis
     return out
 
 
-def _name_contract(context: Context, named: str) -> None:
+def _name_contract(conn: Connection, book: Book, named: str) -> None:
     """Keep which contract at IBKR a symbol of the book is; the next order asks IBKR whether there is one."""
     from nightdesk.brokers.ibkr_contract_store import KIND, whole_number
     from nightdesk.core.errors import Refused
     from nightdesk.store.broker_contract_rows import name_contract
 
     symbol, number = whole_number(named)
-    if symbol not in context.book.universe:
-        raise Refused(
-            f"book {context.book.name} trades no {symbol}: --contract names a symbol of its universe"
-        )
-    name_contract(context.conn, KIND, symbol, number)
+    if symbol not in book.universe:
+        raise Refused(f"book {book.name} trades no {symbol}: --contract names a symbol of its universe")
+    name_contract(conn, KIND, symbol, number)
 
 
 def _told_each(document: Mapping[str, Any]) -> Iterator[str]:
@@ -197,19 +209,38 @@ def _account(context: Context, name: str) -> dict[str, Any]:
     """What the broker of an account says, beside the database's clock and mark."""
     from nightdesk.session.broker_session import contact
     from nightdesk.session.foreign_orders import look_for_foreign, words_of
+
+    with contact(context, name) as at:
+        foreign = () if at.simulated else look_for_foreign(context, name, at)
+        return _stands(context.conn, context.book, at, [words_of(one) for one in foreign])
+
+
+def _unstarted(conn: Connection, book: Book, name: str) -> dict[str, Any]:
+    """The same of a book that was never started: each open order is one that it did not send."""
+    import os
+    from contextlib import closing
+
+    from nightdesk.brokers import make
+
+    with closing(make(book.in_account(name), conn, os.environ)) as at:
+        opened = [
+            f"{one.side} {one.quantity:f} {one.symbol}: {one.client_order_id}" for one in at.open_orders()
+        ]
+        return _stands(conn, book, at, opened)
+
+
+def _stands(conn: Connection, book: Book, at: Broker, foreign: Sequence[str]) -> dict[str, Any]:
     from nightdesk.store.db import now
     from nightdesk.store.installation import installation_mark
 
-    with contact(context, name) as at:
-        account, clock = at.account(), at.clock()
-        foreign = () if at.simulated else look_for_foreign(context, name, at)
+    account, clock = at.account(), at.clock()
     return {
-        "book": context.book.name,
+        "book": book.name,
         "account": account.name,
-        "mark": installation_mark(context.conn),
+        "mark": installation_mark(conn),
         "simulated": at.simulated,
         "clock": clock,
-        "database_clock": now(context.conn),
+        "database_clock": now(conn),
         "cash": account.cash,
         "buying_power": account.buying_power,
         "net_liquidation": account.net_liquidation,
@@ -218,7 +249,7 @@ def _account(context: Context, name: str) -> dict[str, Any]:
         "maintenance_margin": account.maintenance_margin,
         "obstacles": {name or "all": list(why) for name, why in account.obstacles.items() if why},
         "notes": list(account.notes),
-        "foreign_orders": [words_of(one) for one in foreign],
+        "foreign_orders": list(foreign),
     }
 
 
