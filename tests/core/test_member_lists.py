@@ -11,7 +11,7 @@ import pytest
 from nightdesk.accounting.tax import tax_terms
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.errors import Refused
-from nightdesk.core.members import Membership, MemberSpan, faults_of, first_without
+from nightdesk.core.members import Membership, MemberSpan, OffSpan, PairSpan, faults_of, first_without
 from nightdesk.engine import resolve
 
 FIRST, LAST = date(2020, 1, 1), date(2020, 12, 31)
@@ -213,3 +213,30 @@ def test_members_go_to_the_account_of_their_class_and_single_ones_to_their_own()
     assert mask.tolist() == [[False, True]]
     tree["routes"] = {"SPY": "one", "B": "two"}
     assert "routes: every listed symbol of the universe go to no account" in refused(tree)
+
+
+def test_what_is_off_keeps_its_place_among_members_and_may_not_be_opened_in_its_session_alone() -> None:
+    day = date(2020, 3, 2)
+    off = (
+        OffSpan("A", day, "price 4.1 $"),
+        OffSpan("SPY", day, "spread"),
+        OffSpan("A", date(2020, 3, 7), "-"),
+    )
+    book = member_book().with_members(Membership(LIST.spans, off=off), FIRST, LAST)
+    sessions = np.array(["2020-02-28", "2020-03-02", "2020-03-03"], dtype="datetime64[D]")
+    member, mask = book.member_mask(sessions), book.off_mask(sessions)
+    assert member is not None
+    assert mask is not None
+    assert member[:, 0].tolist() == [True, True, False]
+    assert mask.astype(int).tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]], "SPY is always a member"
+    assert book.off_mask(sessions[:1]) is None
+    assert book.membership is not None
+    assert book.membership.off_at(day) == {"A": "price 4.1 $", "SPY": "x"}
+
+
+def test_a_pair_is_one_in_the_sessions_of_its_screens() -> None:
+    pairs = (PairSpan("B", "A", FIRST, date(2020, 3, 6)), PairSpan("A", "C", date(2020, 3, 2)))
+    listed = Membership(LIST.spans, pairs=pairs)
+    assert [(one.a, one.b) for one in listed.pairs_at(date(2020, 3, 6))] == [("A", "C"), ("B", "A")]
+    assert [(one.a, one.b) for one in listed.pairs_at(date(2020, 3, 9))] == [("A", "C")]
+    assert listed.pairs_at(date(2019, 3, 9)) == ()

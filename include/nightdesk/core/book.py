@@ -126,6 +126,13 @@ class Book(BookKeys):
         mask[:, np.isin(self.symbols, self.members.always)] = True
         return mask
 
+    def off_mask(self, sessions: NDArray[Any]) -> Flags | None:
+        """Which members open nothing when, see `Membership.off_mask`; what it always has is never off."""
+        off = None if self._membership is None else self._membership.off_mask(sessions, self.symbols)
+        if off is not None and self.members is not None:
+            off[:, np.isin(self.symbols, self.members.always)] = False
+        return off
+
     def is_simulated(self, account: str) -> bool:
         """Whether an account is one of ours, in the database, and no real broker's."""
         return self.entry_of(account).kind == "paper"
