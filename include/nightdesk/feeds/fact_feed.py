@@ -87,7 +87,7 @@ class FactFeed(ABC):
         ------
         Refused
             When the source cannot say: what to name in its place.
-        SourceFault
+        Transient
             When it does not answer.
         """
         raise Refused(
