@@ -106,6 +106,8 @@ def ingest(context: Context) -> StepOutcome:
                 if earlier.config_hash != run.config_hash:
                     save.rows("signals", [])  # of strategies that the book may no longer have
                     save.rows("silent_rows", [])
+                    save.rows("pair_figures", [])
+                    save.rows("pair_states", [])
                     save.rows("models", [])
                 elif earlier.code_version == run.code_version and not (
                     market_changed(context.conn, book, first_bar_day(context), session, earlier.known_by)
