@@ -104,6 +104,7 @@ PRICES_OF: Mapping[OrderType, frozenset[str]] = {
     "limit": frozenset({"limit_price"}),
     "stop": frozenset({"stop_price"}),
     "bracket": frozenset({"stop_price", "target_price"}),
+    "oco": frozenset({"stop_price", "target_price"}),
 }
 
 

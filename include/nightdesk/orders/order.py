@@ -16,7 +16,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.money import to_price
 
 Side = Literal["buy", "sell"]
-OrderType = Literal["market", "limit", "stop", "bracket"]
+OrderType = Literal["market", "limit", "stop", "bracket", "oco"]
 TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
 
 BASIS_POINTS = Decimal(10_000)
@@ -75,8 +75,9 @@ class Order:
     the raw dollar price that the decision was made at. `purpose` says which part of the decision asks for it.
 
     `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
-    bracket) becomes a market order, `target_price` where a bracket takes its profit; all in raw dollars.
-    `account` is that of the book which it goes to.
+    bracket or an oco) becomes a market order, `target_price` where those take their profit; all in raw
+    dollars. A bracket enters a position and has both attached; an oco is both for a position that is held,
+    and one cancels the other. `account` is that of the book which it goes to.
     """
 
     client_order_id: str
@@ -101,6 +102,11 @@ class Order:
     def signed_quantity(self) -> Decimal:
         """Quantity with the sign of its effect on the position."""
         return self.quantity if self.side == "buy" else -self.quantity
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may wait at the broker over many decisions, until it is filled or cancelled."""
+        return self.time_in_force == "gtc"
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -277,6 +283,18 @@ def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
     except Refused as error:
         raise Refused(f"{order.book} {order.session}: {order.side} {order.symbol}: {error}") from None
     return replace(order, order_type="limit", limit_price=limit)
+
+
+def leg_filled(order: Order, price: Decimal) -> Literal["stop", "target"]:
+    """Which leg of a stop or an oco was executed at a price, raw dollars.
+
+    A target is a limit: it is never executed at a worse price, and a stop never at so good a one.
+    """
+    target = order.target_price
+    if target is None:
+        return "stop"
+    reached = price >= target if order.side == "sell" else price <= target
+    return "target" if reached else "stop"
 
 
 def adds_risk(held: Decimal, change: Decimal) -> bool:
