@@ -21,6 +21,9 @@ TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
 
 BASIS_POINTS = Decimal(10_000)
 
+#: How the id of the exits ends that a bracket's entry brings with it, after that of the entry.
+_EXITS = "/exits"
+
 #: Characters that a name has in an id; of a longer one the first three, and a part of its hash.
 _NAME = 6
 
@@ -109,6 +112,13 @@ class Order:
         return self.time_in_force == "gtc"
 
     @property
+    def exit_side(self) -> Side:
+        """The side of its stop and its target, where it has any: of a bracket's the other than its own."""
+        if self.order_type != "bracket":
+            return self.side
+        return "sell" if self.side == "buy" else "buy"
+
+    @property
     def bundles(self) -> tuple[str, ...]:
         """Ids of the bundles that it is a leg of, sorted."""
         return tuple(sorted({name for one in self.intents for name in one.bundle.split()}))
@@ -190,6 +200,18 @@ def _digest(book: str, moment: str, symbol: str, side: str, purpose: str, genera
     return hashlib.sha256(said.encode()).hexdigest()
 
 
+def exits_id(entry: str) -> str:
+    """The id of the exits that the entry of a bracket brings with it: they are an order by themselves, an oco
+    that the broker makes once the entry is filled, whatever it calls its parts.
+    """
+    return f"{entry}{_EXITS}"
+
+
+def entry_id(name: str) -> str | None:
+    """The id of the entry that brought exits of this id with it; None for an order that came by itself."""
+    return name.removesuffix(_EXITS) if name.endswith(_EXITS) else None
+
+
 @dataclass(frozen=True, slots=True)
 class OrderIdentity:
     """What a client order id of the desk says.
@@ -219,11 +241,12 @@ class OrderIdentity:
 
 
 def read_client_order_id(text: str) -> OrderIdentity | None:
-    """What a client order id says; None when no desk has made it.
+    """What a client order id says; None when no desk has made it. Of exits it is what their entry's says.
 
     To find the decision behind it, make the ids of each one that it may be and compare: `client_order_id` and
     `earlier_client_order_id` with the whole names, every purpose and the generations from 0 on.
     """
+    text = entry_id(text) or text
     found, form = _IDENTITY.fullmatch(text), "%y%m%d"
     if found is None:
         found, form = _EARLIER.fullmatch(text), "%Y%m%d"
