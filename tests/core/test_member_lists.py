@@ -11,7 +11,7 @@ import pytest
 from nightdesk.accounting.tax import tax_terms
 from nightdesk.core.book import Book, load_book, parse_book
 from nightdesk.core.errors import Refused
-from nightdesk.core.members import Membership, MemberSpan, faults_of, first_without
+from nightdesk.core.members import Membership, MemberSpan, OffSpan, PairSpan, faults_of, first_without
 from nightdesk.engine import resolve
 
 FIRST, LAST = date(2020, 1, 1), date(2020, 12, 31)
@@ -118,6 +118,8 @@ def test_what_the_rules_of_a_book_with_members_are() -> None:
     ("changed", "words"),
     [
         ({"members": "list.csv"}, "universe.members: found 'list.csv'"),
+        ({"members": None}, "universe.members: found neither of members and screen"),
+        ({"screen": {}}, "universe.members: found both of members and screen"),
         ({"each": {}}, "universe.each.max_weight: missing"),
         ({"eahc": {}}, "universe.eahc: unknown key (did you mean each?)"),
         ({"each": {"max_weight": 0.1, "asset_class": "crypto"}}, "universe.each.asset_class: found crypto"),
@@ -213,3 +215,72 @@ def test_members_go_to_the_account_of_their_class_and_single_ones_to_their_own()
     assert mask.tolist() == [[False, True]]
     tree["routes"] = {"SPY": "one", "B": "two"}
     assert "routes: every listed symbol of the universe go to no account" in refused(tree)
+
+
+def test_what_is_off_keeps_its_place_among_members_and_may_not_be_opened_in_its_session_alone() -> None:
+    day = date(2020, 3, 2)
+    off = (
+        OffSpan("A", day, "price 4.1 $"),
+        OffSpan("SPY", day, "spread"),
+        OffSpan("A", date(2020, 3, 7), "-"),
+    )
+    book = member_book().with_members(Membership(LIST.spans, off=off), FIRST, LAST)
+    sessions = np.array(["2020-02-28", "2020-03-02", "2020-03-03"], dtype="datetime64[D]")
+    member, mask = book.member_mask(sessions), book.off_mask(sessions)
+    assert member is not None
+    assert mask is not None
+    assert member[:, 0].tolist() == [True, True, False]
+    assert mask.astype(int).tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]], "SPY is always a member"
+    assert book.off_mask(sessions[:1]) is None
+    assert book.membership is not None
+    assert book.membership.off_at(day) == {"A": "price 4.1 $", "SPY": "spread"}
+
+
+def test_a_pair_is_one_in_the_sessions_of_its_screens() -> None:
+    pairs = (PairSpan("B", "A", FIRST, date(2020, 3, 6)), PairSpan("A", "C", date(2020, 3, 2)))
+    listed = Membership(LIST.spans, pairs=pairs)
+    assert [(one.a, one.b) for one in listed.pairs_at(date(2020, 3, 6))] == [("A", "C"), ("B", "A")]
+    assert [(one.a, one.b) for one in listed.pairs_at(date(2020, 3, 9))] == [("A", "C")]
+    assert listed.pairs_at(date(2019, 3, 9)) == ()
+
+
+def screened_tree(screen: dict[str, Any], feeds: dict[str, Any] | None = None) -> dict[str, Any]:
+    tree = member_tree(screen=screen)
+    del tree["universe"]["members"]
+    return tree if feeds is None else {**tree, "feeds": feeds}
+
+
+def test_a_screen_is_a_part_of_the_configuration_and_what_it_finds_is_not() -> None:
+    feeds = {"daily": ["sample"], "listings": ["files:facts"]}
+    book = parse_book(screened_tree({"size": 40}, feeds), "many.yaml")
+    assert book.members is not None
+    assert book.members.screen is not None
+    assert book.members.screen.size == 40
+    assert book.with_members(LIST, FIRST, LAST).config_hash == book.config_hash
+    assert parse_book(json.loads(book.document), "stored").config_hash == book.config_hash
+    assert parse_book(screened_tree({"size": 41}, feeds), "many.yaml").config_hash != book.config_hash
+    with pytest.raises(Refused, match="its members are in the screen of listings"):
+        book.member_mask(np.array(["2020-01-02"], dtype="datetime64[D]"))
+
+
+@pytest.mark.parametrize(
+    ("screen", "words"),
+    [
+        ({}, "universe.screen.pool, universe.screen.criteria.market_cap, universe.screen.criteria.exchanges"),
+        ({"pool": "all"}, "universe.screen.pool: found 'all'"),
+        (
+            {"criteria": {"exchange": ["NYSE"]}},
+            "universe.screen.criteria.exchange: unknown key (did you mean",
+        ),
+        ({"criteria": {"price": [500, 5]}}, "universe.screen.criteria.price"),
+        ({"criteria": {"spread_required": True}}, "feeds.quotes: names no source"),
+        ({"pairs": {"same_sector": "always"}}, "universe.screen.pairs.same_sector"),
+    ],
+)
+def test_a_faulty_key_of_a_screen_is_named_as_the_file_has_it(screen: dict[str, Any], words: str) -> None:
+    assert words in refused(screened_tree(screen))
+
+
+def test_a_screen_of_prices_alone_asks_for_no_source_of_listings() -> None:
+    prices = {"pool": "files:pool.csv", "criteria": dict.fromkeys(("market_cap", "exchanges", "securities"))}
+    assert parse_book(screened_tree(prices), "many.yaml").members is not None

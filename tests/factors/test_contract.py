@@ -56,6 +56,7 @@ class TestOtherNumbers(OnTheRealMarket):
         "rank_momentum_60@5",
         "rsi_14@1",
         "adjusted_close",
+        "session_low",
     )
 
 

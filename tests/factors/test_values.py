@@ -69,6 +69,12 @@ def test_a_split_is_no_rush_of_volume_and_no_fall_of_the_average() -> None:
     np.testing.assert_allclose(values(panel, "sma_2")[1:, 0], [100, 25, 25])
 
 
+def test_a_low_is_in_the_dollars_of_its_own_session() -> None:
+    panel = panel_of([100, 24, 25], low=[98, 23, 24], split=[1, 4, 1], adjustment=[1, 4, 4])
+    np.testing.assert_allclose(values(panel, "session_low")[:, 0], [98, 23, 24])
+    np.testing.assert_allclose(values(panel, "session_low@1")[:, 0], [NAN, 98, 23])
+
+
 @pytest.mark.parametrize("name", ["sma_20", "bb_upper_20_2", "atr_14", "macd", "macd_signal"])
 def test_levels_are_in_the_raw_dollars_of_their_own_session(name: str) -> None:
     panel = random_panel(1)

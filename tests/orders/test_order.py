@@ -1,6 +1,7 @@
 """Order identity and netting."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from nightdesk.core.errors import Refused
 from nightdesk.orders import Intent, Order, allocate, client_order_id, cross, net
 from nightdesk.orders.order import (
+    OrderType,
     adds_risk,
     earlier_client_order_id,
+    entry_id,
+    exits_id,
     limit_price,
     limited,
     marked,
@@ -117,6 +121,19 @@ def test_long_names_that_begin_alike_are_told_apart_in_an_id() -> None:
 )
 def test_an_id_that_no_desk_has_made_is_not_read(text: str) -> None:
     assert read_client_order_id(text) is None
+
+
+def test_the_exits_of_an_entry_are_an_order_by_themselves_and_of_the_same_desk() -> None:
+    entry = client_order_id("multi_asset", CLOSE, "GLD", "buy", "rebalance", mark="k3f9qz")
+    exits = exits_id(entry)
+    assert (entry_id(exits), entry_id(entry)) == (entry, None)
+    assert read_client_order_id(exits) == read_client_order_id(entry)
+
+
+@pytest.mark.parametrize(("order_type", "side"), [("market", "buy"), ("bracket", "sell"), ("oco", "buy")])
+def test_a_bracket_exits_on_the_other_side_and_an_exit_on_its_own(order_type: OrderType, side: str) -> None:
+    (order,) = _net(Intent("trend", "GLD", Decimal(10)))
+    assert replace(order, order_type=order_type).exit_side == side
 
 
 def test_a_mark_makes_another_id_of_the_same_order() -> None:

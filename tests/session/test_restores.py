@@ -4,9 +4,11 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 from tests.conftest import Databases, open_connection
@@ -14,6 +16,7 @@ from tests.fakes import s3
 from tests.session.backup_desk import BackupDesk, backup_desk, killing
 from tests.session.kept_desk import DeskAfter
 from tests.session.small_desk import SmallDesk, begin_child, wait_for
+from tests.session.test_backups import wait_until
 
 from nightdesk.core.errors import Refused, Transient
 from nightdesk.machine import loading_dumps
@@ -22,6 +25,7 @@ from nightdesk.machine.backup_place import BackupPlace, find_backups
 from nightdesk.machine.loading_dumps import Dump
 from nightdesk.machine.pg_programs import Programs, dump_programs
 from nightdesk.machine.restore import Restored, Wish, restore
+from nightdesk.machine.restore_target import RestoreTarget, drop_fresh, drop_unfinished, make_beside
 from nightdesk.store.migrations import check_schema
 from nightdesk.store.rows import read_rows
 
@@ -313,26 +317,79 @@ def test_a_restore_that_is_killed_leaves_the_target_as_it_was(
     assert restored(desk, **wish).verified[0].found.sessions == 2
 
 
+def at_work_in(desk: BackupDesk, pattern: str) -> int:
+    """How many connections to databases of such a name there are."""
+    [[found]] = desk.desk.rows("SELECT count(*) FROM pg_stat_activity WHERE datname LIKE %s", pattern)
+    return int(found)
+
+
 def test_the_whole_process_killed_leaves_the_target_and_the_next_restore_clears_up(desk: BackupDesk) -> None:
     desk.backup()
     before = rows_of(desk.desk.url)
     child = begin_child(lambda: restored(desk, replace=True) and None)
-    from tests.session.test_backups import wait_until
-
     wait_until(lambda: any("_restoring_" in one for one in desk.databases()))
     os.kill(child, signal.SIGKILL)
     assert wait_for(child) == -signal.SIGKILL
     assert rows_of(desk.desk.url) == before
-
-    def is_free() -> bool:
-        return desk.desk.rows("SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '%%restoring%%'") == [
-            (0,)
-        ]
-
-    wait_until(is_free)
     assert any("_restoring_" in one for one in desk.databases())
+    wait_until(lambda: not at_work_in(desk, parse_dsn(desk.desk.url)["dbname"] + "_restoring%"))
     assert restored(desk, replace=True).kept_as
     assert not {one for one in desk.databases() if "_restoring_" in one}
+
+
+def test_a_whole_process_that_is_killed_takes_its_pg_restore_along(
+    desk: BackupDesk, databases: Databases
+) -> None:
+    desk.backup()
+    empty = databases.bare()
+    name = parse_dsn(empty)["dbname"]
+    child = begin_child(lambda: restored(desk, into=empty) and None)
+    loads = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = 'pg_restore'"
+    wait_until(lambda: desk.desk.rows(loads, name) == [(1,)])
+    os.kill(child, signal.SIGKILL)
+    assert wait_for(child) == -signal.SIGKILL
+    wait_until(lambda: not at_work_in(desk, name))
+    assert rows_of(empty) == {}
+
+
+@pytest.mark.parametrize("comment", ["Nightdesk: a restore that has not ended", None])
+def test_what_a_killed_restore_left_is_dropped_though_something_is_connected_to_it(
+    desk: BackupDesk, databases: Databases, comment: str | None
+) -> None:
+    """A program of the killed one may go on for a moment; without a comment it was just made."""
+    desk.backup()
+    own = parse_dsn(desk.desk.url)["dbname"]
+    left, of_another = f"{own}_restoring_0a1b2c3d", f"{own}_restoring_x_restoring_0a1b2c3d"
+    with desk.desk.connection() as conn, conn.cursor() as cursor:
+        for name in (left, of_another):
+            cursor.execute(f"CREATE DATABASE {name}")
+            cursor.execute(f"COMMENT ON DATABASE {name} IS %s", (comment,))
+    with open_connection(desk.url_of(left)) as connected:
+        assert restored(desk, replace=True).kept_as
+        with pytest.raises(psycopg2.OperationalError), connected.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    assert {one for one in desk.databases() if "_restoring_" in one} == {of_another}
+    databases.drop(desk.url_of(of_another))
+
+
+def test_names_beside_a_database_of_a_long_name_are_no_others(databases: Databases) -> None:
+    alike = ["n" * 62 + last for last in "ab"]
+    targets = []
+    with open_connection(databases.bare()) as conn, conn.cursor() as cursor:
+        for name in alike:
+            cursor.execute(f"CREATE DATABASE {name}")
+            url = make_dsn(**{**parse_dsn(conn.dsn), "dbname": name})
+            targets.append(RestoreTarget(url, name, (), False, None, (), 0))
+    made = [make_beside(one) for one in targets]
+    try:
+        drop_unfinished(targets[0])
+        with open_connection(targets[1].url) as conn, conn.cursor() as cursor:
+            cursor.execute("SELECT datname FROM pg_database WHERE datname = ANY(%s)", ([a for a, _ in made],))
+            assert cursor.fetchall() == [(made[1][0],)]
+    finally:
+        drop_fresh(targets[1], made[1][0])
+        for one in targets:
+            databases.drop(one.url)
 
 
 def test_out_of_an_object_store(desk: BackupDesk, databases: Databases, tmp_path: Path) -> None:
@@ -365,6 +422,30 @@ def test_through_psql_for_a_server_that_is_older_than_the_programs(
     assert rows_of(empty) == before
     with pytest.raises(Refused, match=r"psql failed with status .* already exists"):
         as_text(_dump_of(desk), dump_programs(18), empty)
+
+
+def test_half_a_dump_is_not_committed_by_psql_when_the_process_is_killed(
+    desk: BackupDesk, databases: Databases, tmp_path: Path
+) -> None:
+    """Its pg_restore says half of the dump, then kills who started it: psql reads the end of its input."""
+    desk.backup()
+    dump, empty, real = _dump_of(desk), databases.bare(), dump_programs(18)
+    name = parse_dsn(empty)["dbname"]
+    whole = subprocess.run(
+        [str(real.folder / "pg_restore"), "--no-owner", "--file=-", str(dump.path)],
+        capture_output=True,
+        check=True,
+    ).stdout
+    (tmp_path / "half.sql").write_bytes(whole[: len(whole) // 2].rpartition(b"\n")[0] + b"\n")
+    fake = tmp_path / "pg_restore"
+    fake.write_text(f"#!/bin/sh\ncat {tmp_path}/half.sql\nsleep 1\nkill -9 $PPID\n")
+    fake.chmod(0o755)
+    (tmp_path / "psql").symlink_to(real.folder / "psql")
+    half = Programs(tmp_path, real.major)
+    child = begin_child(lambda: loading_dumps._load_as_text(dump, half, empty, ["--no-owner"]))
+    assert wait_for(child) == -signal.SIGKILL
+    wait_until(lambda: not at_work_in(desk, name))
+    assert rows_of(empty) == {}
 
 
 def _dump_of(desk: BackupDesk) -> Dump:

@@ -42,13 +42,13 @@ class Book(BookKeys):
     @model_validator(mode="before")
     @classmethod
     def _with_member_terms(cls, tree: Any) -> Any:
-        """Read a universe that names a list as `members`; its own symbols are those that are always in it."""
+        """Read a universe of a list, or a screen, as `members`; its own symbols are those always in it."""
         if not isinstance(tree, Mapping):
             return tree
         if "members" in tree:
             raise ValueError("members: unknown key; a list of members is named by universe.members")
         said = tree.get("universe")
-        if not isinstance(said, Mapping) or "members" not in said:
+        if not isinstance(said, Mapping) or not said.keys() & {"members", "screen"}:
             return tree
         try:
             terms = MemberTerms.model_validate(said)
@@ -87,8 +87,8 @@ class Book(BookKeys):
         groups = dict.fromkeys(self.members.always, "") | membership.groups(first, last)
         if self.volatility_index in groups:
             raise Refused(
-                f"{self.members.members}: {self.volatility_index} is the volatility index of book "
-                f"{self.name} and no share: take it out of the list"
+                f"{self.members.source}: {self.volatility_index} is the volatility index of book "
+                f"{self.name} and no share: take it out of it"
             )
         universe = {
             symbol: self.members.instrument(symbol, group) for symbol, group in sorted(groups.items())
@@ -119,12 +119,19 @@ class Book(BookKeys):
             return None
         if self._membership is None:
             raise Refused(
-                f"book {self.name}: its members are in {self.members.members}, and that list was not read: "
+                f"book {self.name}: its members are in {self.members.source}, and that list was not read: "
                 "take the book of a span (`with_listed`) or of a decision (`Context.as_listed`)"
             )
         mask = self._membership.mask(sessions, self.symbols)
         mask[:, np.isin(self.symbols, self.members.always)] = True
         return mask
+
+    def off_mask(self, sessions: NDArray[Any]) -> Flags | None:
+        """Which members open nothing when, see `Membership.off_mask`; what it always has is never off."""
+        off = None if self._membership is None else self._membership.off_mask(sessions, self.symbols)
+        if off is not None and self.members is not None:
+            off[:, np.isin(self.symbols, self.members.always)] = False
+        return off
 
     def is_simulated(self, account: str) -> bool:
         """Whether an account is one of ours, in the database, and no real broker's."""

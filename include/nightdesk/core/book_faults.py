@@ -167,15 +167,42 @@ def _universe_faults(book: BookKeys) -> Iterator[str]:
             yield "universe: it names no symbol; name those that may be traded, or a list of members"
         return
     if book.schedule.rhythm == "hourly":
+        key, found = ("members", "a list") if book.members.screen is None else ("screen", "a screen")
         yield (
-            "universe.members: found a list, and the book decides hourly, while members change by "
+            f"universe.{key}: found {found}, and the book decides hourly, while members change by "
             "sessions: list the symbols, or set schedule to daily"
         )
+    yield from _screen_faults(book)
     own = {f"symbols.{symbol}": one for symbol, one in book.members.named.items()}
     terms = {} if book.financing is not None else {"each": book.members.each, **own}
     for where, one in terms.items():
         if one.borrow_rate is not None:
             yield f"universe.{where}.borrow_rate: the book has no financing that it belongs to; add one"
+
+
+def _screen_faults(book: BookKeys) -> Iterator[str]:
+    """A screen that asks for facts of which the book has no source."""
+    terms = None if book.members is None else book.members.screen
+    if terms is None:
+        return
+    asked = terms.criteria
+    by_listings = {
+        "pool": terms.pool == "listings" or None,
+        "criteria.market_cap": None if asked.market_cap_known_only else asked.market_cap,
+        "criteria.exchanges": asked.exchanges,
+        "criteria.securities": asked.securities,
+    }
+    wanting = [f"universe.screen.{key}" for key, said in by_listings.items() if said is not None]
+    if wanting and not book.feeds.listings:
+        yield (
+            f"feeds.listings: names no source, and {', '.join(wanting)} of the screen is asked of listings: "
+            "name one, such as polygon or files:facts, or set the criteria to null"
+        )
+    if asked.spread is not None and asked.spread_required and not book.feeds.quotes:
+        yield (
+            "feeds.quotes: names no source, and universe.screen.criteria.spread_required lets no stock "
+            "without quotes pass: name one, or leave it out"
+        )
 
 
 def _hour_faults(book: BookKeys) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A universe whose symbols are read from a list: where that is, and the terms of what it names."""
+"""A universe whose symbols a list names or a screen finds: which one, and the terms of what they are."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ from pydantic import Field, ValidationError, model_validator
 
 from nightdesk.core.book_errors import describe
 from nightdesk.core.fields import Frozen, Params, Symbol
+from nightdesk.core.screen_terms import ScreenTerms
 from nightdesk.core.universe import Instrument
 
-#: What a list may name: its rows are sessions of the exchange, and nothing of it expires.
+#: What a list or a screen may name: its rows are sessions of the exchange, and nothing of it expires.
 LISTED_CLASSES = ("equity", "etf")
 
 
 class MemberTerms(Frozen):
-    """Who may be traded comes from a list; the same terms hold for all that it names."""
+    """Who may be traded comes from a list, or from a screen; the same terms hold for all that it names."""
 
-    members: Annotated[str, Field(pattern=r"^files:.+$")] = Field(
-        description="the list: files: and the path of a CSV file of symbol, from, until; see docs/members.md"
+    members: Annotated[str, Field(pattern=r"^files:.+$")] | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="the list: files: and the path of a CSV file of symbol, from, until; see docs/members.md",
+    )
+    screen: ScreenTerms | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book with a list keeps its configuration's hash
+        description="in place of a list: what is asked of a pool of stocks each week; see docs/screening.md",
     )
     each: Instrument = Field(description="the terms of every member, as those of a symbol of a universe")
     always: tuple[Symbol, ...] = Field(
@@ -38,6 +46,11 @@ class MemberTerms(Frozen):
         return self
 
     def _faults(self) -> Iterator[str]:
+        if (self.members is None) == (self.screen is None):
+            found = "neither" if self.members is None else "both"
+            yield f"members: found {found} of members and screen; a universe that changes has one of them"
+        if self.screen is not None and self.each.group:
+            yield "each.group: the group of a screened member is its sector; leave it out"
         if self.each.tax_class is not None:
             yield "each.tax_class: found a class for all members; say it of single symbols, under symbols"
         if len(set(self.always)) < len(self.always):
@@ -76,6 +89,11 @@ class MemberTerms(Frozen):
         return (
             own if "group" in self.symbols[symbol] or not group else own.model_copy(update={"group": group})
         )
+
+    @property
+    def source(self) -> str:
+        """Where its members come from, in words: the list, or the screen of a pool."""
+        return self.members or f"the screen of {'' if self.screen is None else self.screen.pool}"
 
     @property
     def named(self) -> dict[str, Instrument]:

@@ -1,4 +1,4 @@
-"""Who is a member of a universe, and when: spans of sessions by symbol, and the faults of a list of them."""
+"""Who is a member of a universe, and when: spans of sessions by symbol, pairs, and the faults of a list."""
 
 from __future__ import annotations
 
@@ -35,6 +35,37 @@ class MemberSpan:
         return self.first <= session and (self.last is None or session <= self.last)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class PairSpan:
+    """Two symbols are a pair of the screen in force for decisions of sessions `first` to `last` (None: of all
+    since).
+
+    `a` is the dependent leg: log a = alpha + beta log b. `sector` is that of both legs, empty where they
+    differ or none is known.
+    """
+
+    a: str
+    b: str
+    first: date
+    last: date | None = None
+    sector: str = ""
+
+    def holds(self, session: date) -> bool:
+        """Whether it is a pair in a session."""
+        return self.first <= session and (self.last is None or session <= self.last)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OffSpan:
+    """A member failed the check before the open of a session: in its decision it opens nothing, and what is
+    held of it is kept.
+    """
+
+    symbol: str
+    session: date
+    reason: str
+
+
 @dataclass(frozen=True)
 class Membership:
     """A list as it was known at one instant.
@@ -46,10 +77,19 @@ class Membership:
     listed_before : tuple of MemberSpan
         Spans of earlier versions of the list that are not in it any more: what they name may still be held,
         so it has a column, and is no member.
+    pairs : tuple of PairSpan
+        The pairs of a screen, by session and name; none in a list of a file.
+    legs : tuple of MemberSpan
+        When a symbol is a member as a leg of a pair alone: it does not pass what a screen asks of the others.
+    off : tuple of OffSpan
+        Members that open nothing in single sessions; they stay members, and keep their place in ranks.
     """
 
     spans: tuple[MemberSpan, ...]
     listed_before: tuple[MemberSpan, ...] = ()
+    pairs: tuple[PairSpan, ...] = ()
+    legs: tuple[MemberSpan, ...] = ()
+    off: tuple[OffSpan, ...] = ()
 
     def groups(self, first: date, last: date) -> dict[str, str]:
         """The symbols that were listed in any session from `first` to `last`, sorted, with their groups: of
@@ -69,6 +109,14 @@ class Membership:
     def at(self, session: date) -> tuple[str, ...]:
         """The members of a session, sorted."""
         return tuple(sorted({one.symbol for one in self.spans if one.holds(session)}))
+
+    def pairs_at(self, session: date) -> tuple[PairSpan, ...]:
+        """The pairs of the screen that is in force in a session, by name."""
+        return tuple(sorted(one for one in self.pairs if one.holds(session)))
+
+    def off_at(self, session: date) -> dict[str, str]:
+        """The members that open nothing in a session, sorted, with the reason."""
+        return {one.symbol: one.reason for one in sorted(self.off) if one.session == session}
 
     def newest_by(self, symbol: str, session: date) -> MemberSpan | None:
         """The newest span of a symbol that had begun by a session; None before its first."""
@@ -104,6 +152,20 @@ class Membership:
         for one, begin, end in zip(own, begins.tolist(), ends.tolist(), strict=True):
             out[begin:end, column[one.symbol]] = True
         return out
+
+    def off_mask(self, sessions: NDArray[Any], symbols: Sequence[str]) -> Flags | None:
+        """Which members open nothing when, in the shape of `mask`; None where that is never so."""
+        if not self.off:
+            return None
+        out = np.zeros((len(sessions), len(symbols)), dtype=np.bool_)
+        column = {symbol: n for n, symbol in enumerate(symbols)}
+        own = [one for one in self.off if one.symbol in column]
+        days = np.array([one.session for one in own], dtype="datetime64[D]")
+        rows = np.searchsorted(sessions, days)
+        for one, day, row in zip(own, days, rows.tolist(), strict=True):
+            if row < len(sessions) and sessions[row] == day:
+                out[row, column[one.symbol]] = True
+        return out if out.any() else None
 
 
 def first_without(membership: Membership, sessions: NDArray[Any]) -> date | None:

@@ -216,7 +216,7 @@ class Day:
     bundle, ratio : ndarrays of shape (n_strategies, n_symbols), or None
         The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
     member : bool ndarray of shape (n_symbols,), or True
-        Who is a member of the universe in this session; True in a book that lists its symbols.
+        Which members of the universe may be opened in this session; True in a book that lists its symbols.
     barred : Barred or None
         Entries that a condition of the book forbids; None in a book without any.
     entries_allowed, entries_reason

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +78,8 @@ class Market:
         What the rows have beside that where they are hours.
     member : bool ndarray of shape (n_sessions, n_symbols) or None
         Who is a member of the universe; None in a book that lists its symbols.
+    off : bool ndarray of shape (n_sessions, n_symbols) or None
+        Which members open nothing for the session; None where all may.
     """
 
     desk: Desk
@@ -118,6 +120,7 @@ class Market:
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
     member: Flags | None = None
+    off: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -161,6 +164,7 @@ class Market:
             models={name: models[first:] for name, models in self.models.items()},
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
             member=None if self.member is None else self.member[first:],
+            off=None if self.off is None else self.off[first:],
         )
 
     def day(self, t: int) -> Day:
@@ -198,10 +202,16 @@ class Market:
             multiplier=self.desk.multiplier,
             bundle=None if self.bundle is None else self.bundle[t],
             ratio=None if self.ratio is None else self.ratio[t],
-            member=True if self.member is None else self.member[t],
+            member=self._may_open(t),
             barred=None if self._barred is None else self._barred.row(t),
             made=self._terms.row(t),
         )
+
+    def _may_open(self, t: int) -> Flags | Literal[True]:
+        """Who may be opened at session `t`; True in a book that lists its symbols."""
+        if self.member is None:
+            return True
+        return self.member[t] if self.off is None else self.member[t] & ~self.off[t]
 
     @cached_property
     def _barred(self) -> BarredSessions | None:
@@ -388,7 +398,19 @@ class Market:
 
 #: The fields of a market that have a row a session; `returns` has its windows' rows before them.
 _OF_OTHER_SHAPES = frozenset(
-    {"desk", "factors", "signals", "models", "injected", "bad_opens", "hours", "bundle", "ratio", "member"}
+    {
+        "desk",
+        "factors",
+        "signals",
+        "models",
+        "injected",
+        "bad_opens",
+        "hours",
+        "bundle",
+        "ratio",
+        "member",
+        "off",
+    }
 )
 _BY_SESSION = tuple(one.name for one in fields(Market) if one.name not in _OF_OTHER_SHAPES)
 

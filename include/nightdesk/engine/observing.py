@@ -101,6 +101,7 @@ def observe(
         bundle=bundle,
         ratio=ratio,
         member=member,
+        off=desk.book.off_mask(panel.sessions),
     )
 
 

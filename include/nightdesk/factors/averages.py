@@ -1,6 +1,7 @@
 """Moving averages and Bollinger bands, in raw dollars of their own session.
 
 They are computed on adjusted closes and restated, so that they compare with the raw close of the session.
+`session_low` is restated with them, so that a past low compares with the band of its own session.
 """
 
 from __future__ import annotations
@@ -39,6 +40,12 @@ def bollinger_lower(source: Source, n: int, width: float) -> Floats:
 def bollinger_width(source: Source, n: int, width: float) -> Floats:
     """(upper - lower) / mid, a share."""
     return 2.0 * width * _deviation(source, n) / _mean(source, n)
+
+
+@factor("session_low", look_back=lambda: 1, by_column=True)
+def session_low(source: Source) -> Floats:
+    """Low of the session, raw dollars; ``session_low@1`` is that of the session before, in its dollars."""
+    return source.in_dollars(source.low)
 
 
 def _mean(source: Source, n: int) -> Floats:

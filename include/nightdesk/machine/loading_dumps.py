@@ -15,6 +15,7 @@ from nightdesk.core.masking import mask_line
 from nightdesk.machine.backup import sha256_of
 from nightdesk.machine.backup_manifest import DUMP, MANIFEST, Manifest, read_manifest
 from nightdesk.machine.backup_place import BackupPlace, find_backups
+from nightdesk.machine.bound_programs import bound
 from nightdesk.machine.pg_programs import Programs, failure, libpq, restore_programs
 from nightdesk.store.backup_rows import closed_decisions, hash_kind
 from nightdesk.store.db import Connection
@@ -200,18 +201,12 @@ def _load_as_text(dump: Dump, programs: Programs, url: str, common: list[str]) -
     conninfo, environ = libpq(url)
     what = f"{dump.path.name} was not restored"
     reader = [str(programs.folder / "pg_restore"), *common, "--file=-", str(dump.path)]
-    writer = [
-        str(programs.folder / "psql"),
-        "--no-password",
-        "--no-psqlrc",
-        "--quiet",
-        "--single-transaction",
-    ]
+    writer = [str(programs.folder / "psql"), "--no-password", "--no-psqlrc", "--quiet"]
     writer += ["--set=ON_ERROR_STOP=1", f"--dbname={conninfo}"]
     with TemporaryFile() as said:
-        source = subprocess.Popen(reader, stdout=subprocess.PIPE, stderr=said)
+        source = subprocess.Popen(bound(reader), stdout=subprocess.PIPE, stderr=said)
         sink = subprocess.Popen(
-            writer, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=environ
+            bound(writer), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, env=environ
         )
         try:
             with suppress(BrokenPipeError), source, sink:
@@ -229,17 +224,21 @@ def _load_as_text(dump: Dump, programs: Programs, url: str, common: list[str]) -
 
 
 def _pass_on(source: subprocess.Popen[bytes], sink: subprocess.Popen[bytes]) -> None:
-    """Give one program what the other says, but for the setting, which stands at its head."""
+    """Give one program what the other says in one transaction, without the setting, which is at its head.
+
+    psql's own --single-transaction commits at the end of its input, and so does half a dump when this process
+    is killed: the end of the transaction is written here, after the last line.
+    """
     assert source.stdout is not None
     assert sink.stdin is not None
     head = b"".join(source.stdout.readline() for _ in range(40))
+    sink.stdin.write(b"BEGIN;\n")
     sink.stdin.write(head.replace(_NEW_SETTING, b"", 1))
     while piece := source.stdout.read(1 << 20):
         sink.stdin.write(piece)
-    if source.wait() != 0:
-        sink.kill()  # without its end nothing of it may be committed
-    else:
-        sink.stdin.close()
+    if source.wait() == 0:
+        sink.stdin.write(b"COMMIT;\n")
+    sink.stdin.close()
 
 
 def compare_with_manifest(conn: Connection, manifest: Manifest) -> list[str]:

@@ -18,6 +18,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from nightdesk.core.errors import NightdeskError, Refused, Transient
 from nightdesk.core.masking import mask_line
+from nightdesk.machine.bound_programs import bound
 from nightdesk.machine.cluster import programs_folder
 from nightdesk.store.db import address
 
@@ -60,7 +61,7 @@ class Programs:
         seconds: float | None = None,
         stdin: IO[bytes] | None = None,
     ) -> None:
-        """Run a program on a database to its end.
+        """Run a program on a database to its end; it ends with this process (`bound`).
 
         Its password goes by the environment: the arguments of a process can be read by everybody.
 
@@ -87,7 +88,7 @@ class Programs:
         with TemporaryFile() as said:
             try:
                 done = subprocess.run(
-                    command,
+                    bound(command),
                     env=environ,
                     stdin=subprocess.DEVNULL if stdin is None else stdin,
                     stdout=subprocess.DEVNULL,

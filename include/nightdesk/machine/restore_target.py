@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +22,7 @@ from nightdesk.store.db import Connection, address, cursor, lock_key, lone_lock,
 
 #: What names a database of a restore that has not ended, in its name and in its comment.
 _UNFINISHED, _COMMENT = "_restoring_", "Nightdesk: a restore that has not ended"
+_LONGEST_STEM = 30
 #: Settings whose values are lists, which are written without quotes around the whole.
 _LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 _USERS_TOLD = 5
@@ -156,7 +159,7 @@ def make_beside(target: RestoreTarget) -> tuple[str, str]:
     Refused
         When the user may not make databases.
     """
-    stem = target.name[:30]
+    stem = _stem(target.name)
     fresh = f"{stem}{_UNFINISHED}{uuid.uuid4().hex[:8]}"
     kept_as = f"{stem}_before_{datetime.now(UTC):%Y%m%dt%H%M%S}_{uuid.uuid4().hex[:4]}"
     with _maintenance(target.url) as conn, cursor(conn) as cur:
@@ -177,6 +180,14 @@ def make_beside(target: RestoreTarget) -> tuple[str, str]:
         )
         _give_settings(conn, target.name, fresh)
     return fresh, kept_as
+
+
+def _stem(name: str) -> str:
+    """The beginning of the names beside a database, no other's: a name of PostgreSQL has at most 63 bytes."""
+    if len(name.encode()) <= _LONGEST_STEM:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name.encode()[: _LONGEST_STEM - 9].decode(errors='ignore')}_{mark}"
 
 
 def _give_settings(conn: Connection, source: str, fresh: str) -> None:
@@ -245,16 +256,22 @@ def swap(target: RestoreTarget, fresh: str, kept_as: str) -> None:
 
 
 def drop_unfinished(target: RestoreTarget) -> None:
-    """Drop what restores into a target left beside it that did not end; one that goes on is left alone."""
+    """Drop what restores into a target left beside it that did not end; to be asked in `restoring_alone`.
+
+    Nobody else restores then, so whatever is connected there is left of one that was killed: its pg_restore,
+    which may be between two connections, or a statement that the server still works at. One that was killed
+    as it began has left no comment. What this user may not drop stays.
+    """
+    prefix = f"{_stem(target.name)}{_UNFINISHED}"
     with _maintenance(target.url) as conn, cursor(conn) as cur:
         cur.execute(
-            "SELECT datname::text FROM pg_database d WHERE starts_with(datname, %s) "
-            "AND shobj_description(d.oid, 'pg_database') = %s "
-            "AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datname = d.datname)",
-            (f"{target.name[:30]}{_UNFINISHED}", _COMMENT),
+            "SELECT datname::text FROM pg_database d WHERE datname ~ %s "
+            "AND coalesce(shobj_description(d.oid, 'pg_database'), %s) = %s",
+            (f"^{re.escape(prefix)}[0-9a-f]{{8}}$", _COMMENT, _COMMENT),
         )
         for (name,) in cur.fetchall():
-            cur.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+            with suppress(psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectInUse):
+                cur.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def drop_fresh(target: RestoreTarget, fresh: str) -> None:

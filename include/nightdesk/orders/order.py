@@ -16,10 +16,13 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.money import to_price
 
 Side = Literal["buy", "sell"]
-OrderType = Literal["market", "limit", "stop", "bracket"]
+OrderType = Literal["market", "limit", "stop", "bracket", "oco"]
 TimeInForce = Literal["day", "open", "close", "gtc", "ioc"]
 
 BASIS_POINTS = Decimal(10_000)
+
+#: How the id of the exits ends that a bracket's entry brings with it, after that of the entry.
+_EXITS = "/exits"
 
 #: Characters that a name has in an id; of a longer one the first three, and a part of its hash.
 _NAME = 6
@@ -75,8 +78,9 @@ class Order:
     the raw dollar price that the decision was made at. `purpose` says which part of the decision asks for it.
 
     `limit_price` is the worst price of a limit order, `stop_price` where a stop order (or the stop of a
-    bracket) becomes a market order, `target_price` where a bracket takes its profit; all in raw dollars.
-    `account` is that of the book which it goes to.
+    bracket or an oco) becomes a market order, `target_price` where those take their profit; all in raw
+    dollars. A bracket enters a position and has both attached; an oco is both for a position that is held,
+    and one cancels the other. `account` is that of the book which it goes to.
     """
 
     client_order_id: str
@@ -101,6 +105,18 @@ class Order:
     def signed_quantity(self) -> Decimal:
         """Quantity with the sign of its effect on the position."""
         return self.quantity if self.side == "buy" else -self.quantity
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may wait at the broker over many decisions, until it is filled or cancelled."""
+        return self.time_in_force == "gtc"
+
+    @property
+    def exit_side(self) -> Side:
+        """The side of its stop and its target, where it has any: of a bracket's the other than its own."""
+        if self.order_type != "bracket":
+            return self.side
+        return "sell" if self.side == "buy" else "buy"
 
     @property
     def bundles(self) -> tuple[str, ...]:
@@ -184,6 +200,18 @@ def _digest(book: str, moment: str, symbol: str, side: str, purpose: str, genera
     return hashlib.sha256(said.encode()).hexdigest()
 
 
+def exits_id(entry: str) -> str:
+    """The id of the exits that the entry of a bracket brings with it: they are an order by themselves, an oco
+    that the broker makes once the entry is filled, whatever it calls its parts.
+    """
+    return f"{entry}{_EXITS}"
+
+
+def entry_id(name: str) -> str | None:
+    """The id of the entry that brought exits of this id with it; None for an order that came by itself."""
+    return name.removesuffix(_EXITS) if name.endswith(_EXITS) else None
+
+
 @dataclass(frozen=True, slots=True)
 class OrderIdentity:
     """What a client order id of the desk says.
@@ -213,11 +241,12 @@ class OrderIdentity:
 
 
 def read_client_order_id(text: str) -> OrderIdentity | None:
-    """What a client order id says; None when no desk has made it.
+    """What a client order id says; None when no desk has made it. Of exits it is what their entry's says.
 
     To find the decision behind it, make the ids of each one that it may be and compare: `client_order_id` and
     `earlier_client_order_id` with the whole names, every purpose and the generations from 0 on.
     """
+    text = entry_id(text) or text
     found, form = _IDENTITY.fullmatch(text), "%y%m%d"
     if found is None:
         found, form = _EARLIER.fullmatch(text), "%Y%m%d"
@@ -277,6 +306,18 @@ def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
     except Refused as error:
         raise Refused(f"{order.book} {order.session}: {order.side} {order.symbol}: {error}") from None
     return replace(order, order_type="limit", limit_price=limit)
+
+
+def leg_filled(order: Order, price: Decimal) -> Literal["stop", "target"]:
+    """Which leg of a stop or an oco was executed at a price, raw dollars.
+
+    A target is a limit: it is never executed at a worse price, and a stop never at so good a one.
+    """
+    target = order.target_price
+    if target is None:
+        return "stop"
+    reached = price >= target if order.side == "sell" else price <= target
+    return "target" if reached else "stop"
 
 
 def adds_risk(held: Decimal, change: Decimal) -> bool:

@@ -205,10 +205,10 @@ class Situation:
     and `most_net` are the limits of the book on what is held, over NAV; infinite where it has none.
     `drawdown` is that of the levels. `groups` numbers the group of each symbol, named in `group_names`.
     `hedged`, of shape (n_symbols, n_symbols), marks pairs of symbols that are legs of one bundle and nothing
-    else; None where there is none. `member` says who is a member of the universe in this session; True where
-    all are. `factors`, `periods` and `protection` are there for rules that ask for them. `accounts` is None
-    in a book of one account, `by_hand` where nobody limits anything. The other fields are those of the
-    decision's day, mark and facts.
+    else; None where there is none. `member` says which members of the universe may be opened in this
+    session; True where all may. `factors`, `periods` and `protection` are there for rules that ask for them.
+    `accounts` is None in a book of one account, `by_hand` where nobody limits anything. The other fields are
+    those of the decision's day, mark and facts.
     """
 
     price: Floats

@@ -88,8 +88,8 @@ class BrokerContract:
             order_type=order_type,
             time_in_force=time_in_force,
             limit_price=Decimal("100.00") if order_type == "limit" else None,
-            stop_price=Decimal("95.00") if order_type in ("stop", "bracket") else None,
-            target_price=Decimal("120.00") if order_type == "bracket" else None,
+            stop_price=Decimal("95.00") if order_type in ("stop", "bracket", "oco") else None,
+            target_price=Decimal("120.00") if order_type in ("bracket", "oco") else None,
         )
         fault = broker.capabilities.fault_of(wanted, instrument)
         if fault is None:

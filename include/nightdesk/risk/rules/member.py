@@ -14,23 +14,26 @@ from nightdesk.risk.situation import Situation, without_entries
 
 @register
 class Member(Rule):
-    """No entries in a symbol that is no member of the universe in this session.
+    """No entries in a symbol that is no member of the universe in this session, or is off in it.
 
-    What is held of it is leaving: it is reduced as its strategy wants, and never refused. A book whose
-    universe is a list of members always has the rule.
+    What is held of it is leaving, or off for the session: it is reduced as its strategy wants, and never
+    refused. A book whose universe is a list of members, or a screen, always has the rule.
     """
 
     name = "member"
     order = 10
     subject = "entries"
-    sentence = "{value:.0f} (1 is a member of the universe in this session, {limit:.0f} is asked for entries)"
+    sentence = (
+        "{value:.0f} (1 is a member of the universe that may be opened in this session, {limit:.0f} is asked "
+        "for entries)"
+    )
 
     def faults(self, book: Book) -> Iterator[str]:
         """Stated where nobody leaves the universe."""
         if book.members is None:
             yield (
                 "limits.member: the book lists its symbols, all of which are members; leave it out, or name "
-                "a list: universe: {members: files:PATH, each: {...}}"
+                "a list: universe: {members: files:PATH, each: {...}}, or a screen"
             )
 
     def idle(self, situation: Situation) -> bool:
