@@ -19,6 +19,7 @@ from nightdesk.core.kill_terms import KillTerms
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
 from nightdesk.core.portfolio_terms import Band, Portfolio, StrategyEntry
+from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.core.reporting_terms import Alerts, Figure, Report, Target
 from nightdesk.core.routes import route_of
 from nightdesk.core.schedule_entry import ScheduleEntry
@@ -76,6 +77,11 @@ class BookKeys(Frozen):
         description="the account by symbol or asset class, a symbol's own first; default: all others",
     )
     orders: Orders = Field(Orders(), description="how its orders are sent")
+    protective: ProtectiveTerms | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
+        description="what rests at the broker for its positions; none: nothing does",
+    )
     universe: dict[Symbol, Instrument] = Field(
         description="what may be traded: instruments by symbol, or the keys of a list of members"
     )
