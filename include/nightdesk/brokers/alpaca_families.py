@@ -71,7 +71,7 @@ class AlpacaFamily:
         """The order in the desk's terms, its parts taken together.
 
         The two exits of a pair are of the same units. Alpaca warns that a fast market may fill both: it is
-        filled then, and the executions tell of how much.
+        told as filled with all of it then.
 
         Raises
         ------
@@ -85,8 +85,9 @@ class AlpacaFamily:
         said = {**self.parts[0][-1], "parts": [dict(one) for part in self.parts for one in part]}
         if {(one.symbol, one.side) for one in every} != {(first.symbol, first.side)}:
             raise Rubbish("its parts are in different symbols, or on different sides", said)
-        quantity = max(part[-1].quantity + sum((one.filled for one in part[:-1]), ZERO) for part in read)
-        filled = min(sum((one.filled for one in every), ZERO), quantity)
+        filled = sum((one.filled for one in every), ZERO)
+        largest = max(part[-1].quantity + sum((one.filled for one in part[:-1]), ZERO) for part in read)
+        quantity = max(largest, filled)
         state = OrderState.FILLED if filled == quantity else _together([part[-1].state for part in read])
         if state is OrderState.ACCEPTED and filled:
             state = OrderState.PARTIALLY_FILLED
