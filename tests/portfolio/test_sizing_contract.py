@@ -29,6 +29,12 @@ class TestLeverage(SizingContract):
     name = "leverage"
 
 
+class TestPairs(SizingContract):
+    """By the loss at the stop of a spread."""
+
+    name = "pairs"
+
+
 class TestRiskParity(SizingContract):
     """By equal contributions: sums over symbols, which rounding orders."""
 
@@ -43,12 +49,15 @@ def of_the_package() -> list[Sizing]:
 
 
 def test_every_method_is_under_contract() -> None:
-    tried = {TestWeight.name, TestAtrRisk.name, TestLeverage.name, TestRiskParity.name}
+    every = (TestWeight, TestAtrRisk, TestLeverage, TestPairs, TestRiskParity)
+    tried = {one.name for one in every}
     assert tried == {one.name for one in of_the_package()}
 
 
 def test_the_methods_that_are_elementwise_and_all_that_an_ask_says_of_a_strategy_are_known() -> None:
-    assert [one.name for one in of_the_package() if one.elementwise] == ["atr_risk", "leverage", "weight"]
+    assert [one.name for one in of_the_package() if one.elementwise] == [
+        "atr_risk", "leverage", "pairs", "weight",
+    ]  # fmt: skip
     of_all = {one.name for one in fields(Ask)} - set(OF_A_STRATEGY)
     assert of_all == {
         "factors", "price", "max_weight", "volatility_target", "buy_fraction", "returns", "costs",

@@ -21,6 +21,7 @@ from nightdesk.engine.observing import observe
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
+from nightdesk.engine.turns import heard, with_turns
 
 __all__ = [
     "Carried",
@@ -38,6 +39,7 @@ __all__ = [
     "counted_sessions",
     "facts_at",
     "gate",
+    "heard",
     "held_quantities",
     "inject",
     "judge",
@@ -55,5 +57,6 @@ __all__ = [
     "stale_holdings",
     "targets",
     "watches_taxes",
+    "with_turns",
     "within",
 ]

@@ -26,8 +26,8 @@ class Ask:
     """What a sizing method is told of one strategy in one session; arrays of shape (n_symbols,).
 
     A method that is `elementwise` is told of several strategies at once: the arrays that differ between them
-    (`held` to `strength`, `allocation`, `reduce_to`) have shape (n_of_them, n_symbols), `capital` and
-    `entry_factor` shape (n_of_them, 1).
+    (`held` to `strength`, `allocation`, `reduce_to`, `loss_at_stop`) have shape (n_of_them, n_symbols),
+    `capital` and `entry_factor` shape (n_of_them, 1).
 
     Attributes
     ----------
@@ -72,6 +72,9 @@ class Ask:
         Whether the session is the first of its month.
     multiplier : ndarray or float
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
+    loss_at_stop : ndarray or None
+        Share of an entry's value that is lost where the strategy stops it, as `held`; NaN where it says none.
+        None in a book none of whose strategies says any.
     """
 
     held: Floats
@@ -95,6 +98,7 @@ class Ask:
     reduce_to: Floats
     opens_month: bool
     multiplier: Floats | float = 1.0
+    loss_at_stop: Floats | None = None
 
     @property
     def unit_value(self) -> Floats:

@@ -20,7 +20,7 @@ WIDTH = 6
 #: What an ask says of a strategy; all else it says of the market and the book.
 OF_A_STRATEGY = (
     "held", "direction", "previous_direction", "enters", "leaves", "left_before", "confidence", "strength",
-    "allocation", "reduce_to", "capital", "entry_factor",
+    "allocation", "reduce_to", "capital", "entry_factor", "loss_at_stop",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def random_ask(method: Sizing, seed: int) -> Ask:
         allocation=shares / max(1.0, shares.sum()),
         reduce_to=np.where(dice.random(WIDTH) < 0.3, np.abs(held) / 2.0, 0.0),
         opens_month=bool(dice.random() < 0.5),
+        loss_at_stop=np.random.default_rng((seed, 2)).uniform(0.005, 0.1, WIDTH),
     )
 
 

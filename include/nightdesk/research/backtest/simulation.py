@@ -40,6 +40,7 @@ from nightdesk.engine import (
     counted_sessions,
     facts_at,
     gate,
+    heard,
     kill_reason,
     plan_all,
     stale_holdings,
@@ -60,11 +61,12 @@ from nightdesk.risk import (
     period_lows,
     period_starts,
 )
+from nightdesk.strategies import Spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Everything of one session; `t` is its row in the market."""
+    """Everything of one session; `t` is its row in the market, `spoken` what strategies said in turn."""
 
     t: int
     state: State
@@ -76,6 +78,7 @@ class Decided:
     orders: tuple[Order, ...]
     crosses: tuple[Cross, ...]
     stale: tuple[StaleHolding, ...] = ()
+    spoken: Mapping[str, Spoken] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +281,7 @@ class Simulation:
         state = progress.state
         if state is None:
             raise ValueError("a session is settled before it is decided")
-        day = self.market.day(t)
+        day = heard(self.desk, state, self.market.day(t))
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
         orders: tuple[Order, ...] = ()
@@ -287,7 +290,7 @@ class Simulation:
             orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.carried.bundles)
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
-        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
+        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale, day.spoken))
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
