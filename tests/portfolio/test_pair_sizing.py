@@ -23,7 +23,7 @@ def ask(**changed: object) -> Ask:
         "confidence": np.full(2, 0.8),
         "strength": np.array([0.8, -0.8]),
         "price": np.array([50.0, 125.0]),
-        "loss_at_stop": np.full(2, 0.01),
+        "stop_distance": np.array([0.5, 1.25]),
         "entry_factor": 1.0,
     }
     names = Ask.__dataclass_fields__
@@ -40,7 +40,7 @@ def ask(**changed: object) -> Ask:
     ],
 )
 def test_a_leg_has_the_dollars_of_the_smaller_limit(loss: float, dollars: float) -> None:
-    found = PAIRS.quantities(ask(loss_at_stop=np.full(2, loss)))
+    found = PAIRS.quantities(ask(stop_distance=loss * np.array([50.0, 125.0])))
     np.testing.assert_allclose(found * np.array([50.0, 125.0]), [dollars, -dollars])
 
 
@@ -51,8 +51,7 @@ def test_the_regime_makes_an_entry_smaller_and_not_its_confidence() -> None:
 
 @pytest.mark.parametrize("loss", [np.nan, 0.0, -0.1])
 def test_an_entry_without_a_loss_at_its_stop_is_not_opened(loss: float) -> None:
-    assert PAIRS.quantities(ask(loss_at_stop=np.full(2, loss))).tolist() == [0.0, 0.0]
-    assert PAIRS.quantities(ask(loss_at_stop=None)).tolist() == [0.0, 0.0]
+    assert PAIRS.quantities(ask(stop_distance=loss * np.array([50.0, 125.0]))).tolist() == [0.0, 0.0]
     assert PAIRS.quantities(ask(price=np.array([np.nan, 125.0]))).tolist() == [0.0, -40.0]
 
 

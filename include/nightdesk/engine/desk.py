@@ -22,7 +22,9 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import StrategyEntry
+from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.engine.entry_conditions import EntryConditions
+from nightdesk.engine.protective_faults import check_protective
 from nightdesk.orders.fills import FillTerms, fill_terms
 from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
@@ -256,9 +258,34 @@ class Desk:
         return nothing
 
     @cached_property
+    def sizes_by_stop(self) -> bool:
+        """Whether a sizing method needs the stops of what is opened."""
+        return any(method.by_stop for method in self.sizing.values())
+
+    @cached_property
+    def no_stops(self) -> Floats:
+        """Stops that are not known, of shape (n_strategies, n_symbols), not to be changed."""
+        unknown = np.full((len(self.strategies), len(self.symbols)), np.nan)
+        unknown.flags.writeable = False
+        return unknown
+
+    @cached_property
     def ends_positions(self) -> bool:
         """Whether a strategy ends positions by age, stop or target."""
         return any(plan != NO_PLAN for plan in self.exit_plans.values())
+
+    @cached_property
+    def protective(self) -> Mapping[str, ProtectiveTerms]:
+        """What rests for the positions of each strategy; those for which nothing does are absent.
+
+        Bundles have none: a stop that fills on one leg would leave the others alone.
+        """
+        said = {name: one.protective or self.book.protective for name, one in self.book.strategies.items()}
+        return {
+            name: terms
+            for name, terms in said.items()
+            if terms is not None and terms.rests and not self.strategies[name].bundles
+        }
 
     @cached_property
     def has_bundles(self) -> bool:
@@ -360,8 +387,8 @@ def resolve(book: Book) -> Desk:
     ------
     Refused
         When a strategy, sizing method, factor, rule or accrual is unknown, a parameter is unknown or
-        impossible, a condition on entries cannot be read, a strategy cannot trade the book's symbols, or it
-        sells short in a book without a margin, with the path of the key.
+        impossible, a condition on entries cannot be read, a strategy cannot trade the book's symbols or lacks
+        the stop that it is sized by, or it sells short in a book without a margin, with the path of the key.
     """
     made = {
         name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
@@ -378,12 +405,19 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
+        stops = strategy.stops_itself or _exit_plan(book.strategies[name], strategy).stop is not None
+        if sizing[name].by_stop and not stops:
+            raise Refused(
+                f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
+                f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
+            )
     _refuse_shorts_without_margin(book, made)
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
-    plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
-    wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
+    plans = {name: _exit_plan(entry, made[name]) for name, entry in book.strategies.items()}
+    check_protective(book, made, plans)
+    wanted |= {ATR for plan in plans.values() for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
     conditions = EntryConditions.of(book)
     wanted |= set(conditions.factors)

@@ -12,24 +12,23 @@ from nightdesk.portfolio.sizing import BOTH_SIDES, Ask, Sizing, register
 
 @register
 class PairSizing(Sizing):
-    """Dollars a leg = capital × min(`risk` / the loss at the strategy's stop, `max_share`).
+    """Dollars a leg = capital × min(`risk` / share of it lost at the strategy's stop, `max_share`).
 
-    The loss at the stop is what the strategy says of an entry: of a pair (stop - abs(z)) × sigma, the share
-    of a leg that the spread moves by from here to its stop. Both legs have the same, so they are of equal
-    dollars; the engine rounds each down, and where one comes to no unit the pair is not opened. Nothing is
-    added to what is held. An entry that says no such loss, or has no price, is not opened.
+    Of a pair that share is (stop - abs(z)) × sigma, by which the spread moves from here to its stop. Both
+    legs have the same, so they are of equal dollars; costs come on top. The engine rounds each leg down, and
+    where one comes to no unit the pair is not opened. Nothing is added to what is held. An entry without a
+    stop or a price is not opened.
     """
 
     name = "pairs"
     sides = BOTH_SIDES
     elementwise = True
+    by_stop = True
 
     class Params(Frozen):
         """Its numbers."""
 
-        risk: Share = Field(
-            0.02, description="share of the capital that a leg loses where the pair is stopped"
-        )
+        risk: Share = Field(0.02, description="share of the capital that is lost at the strategy's stop")
         max_share: Share = Field(0.05, description="of the capital in one leg")
 
     params: Params
@@ -38,11 +37,10 @@ class PairSizing(Sizing):
         """Wanted units of the shape of `held`, not yet rounded."""
         p, wanted = self.params, ask.held
         opens = (ask.enters != 0) & (wanted == 0.0)
-        if np.count_nonzero(opens) and ask.loss_at_stop is not None:
+        if np.count_nonzero(opens):
+            stop = np.where(np.asarray(ask.stop_distance) > 0.0, ask.stop_distance, np.nan)
             with np.errstate(divide="ignore", invalid="ignore"):
-                share = np.minimum(
-                    p.risk / np.where(ask.loss_at_stop > 0.0, ask.loss_at_stop, np.nan), p.max_share
-                )
-                units = ask.capital * share * ask.entry_factor / ask.unit_value
+                by_risk = ask.capital * p.risk / (stop * ask.multiplier)
+                units = np.minimum(by_risk, ask.capital * p.max_share / ask.unit_value) * ask.entry_factor
             wanted = np.where(opens & np.isfinite(units), units * ask.enters, wanted)
         return np.where(ask.leaves, 0.0, wanted) if np.count_nonzero(ask.leaves) else wanted

@@ -18,6 +18,7 @@ from nightdesk.feeds.breaker import SourceHealth
 from nightdesk.session.coin_hours import coin_hours_changed, store_coin_hours
 from nightdesk.session.context import Context
 from nightdesk.session.data_alerts import tell_feeds
+from nightdesk.session.feed_silence import listening
 from nightdesk.session.fetching import (
     awaited_symbols,
     fetch_all,
@@ -88,10 +89,12 @@ def ingest(context: Context) -> StepOutcome:
         return StepOutcome({}, sealed)
     # Within a dry run list and bars were stored before its one transaction began.
     listed: dict[str, int | str] = {}
+    came = Stored({})
     if not context.rehearsing:
-        context, listed = with_list_of_now(context)
+        with listening(context):
+            context, listed = with_list_of_now(context)
+            came = store_market(context)
     book, session = context.book, context.session
-    came = Stored({}) if context.rehearsing else store_market(context)
     stored = {**listed, **came.counts}
     with saving(context) as save:
         if not context.rehearsing:
