@@ -22,6 +22,7 @@ from nightdesk.engine.protective import Protected, placed_by, plan_protection
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
+from nightdesk.engine.turns import heard, with_turns
 
 __all__ = [
     "Carried",
@@ -40,6 +41,7 @@ __all__ = [
     "counted_sessions",
     "facts_at",
     "gate",
+    "heard",
     "held_quantities",
     "inject",
     "judge",
@@ -59,5 +61,6 @@ __all__ = [
     "stale_holdings",
     "targets",
     "watches_taxes",
+    "with_turns",
     "within",
 ]

@@ -30,7 +30,7 @@ from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
-from nightdesk.strategies import Strategy
+from nightdesk.strategies import InTurn, Strategy
 from nightdesk.strategies.learning import LearningStrategy
 from nightdesk.strategies.strategy import NO_PLAN, SignalSide
 
@@ -293,6 +293,16 @@ class Desk:
         return any(one.bundles for one in self.strategies.values())
 
     @cached_property
+    def in_turn(self) -> Mapping[str, InTurn]:
+        """The strategies that speak in turn."""
+        return {name: one for name, one in self.strategies.items() if isinstance(one, InTurn)}
+
+    @cached_property
+    def stops_itself(self) -> NDArray[np.bool_]:
+        """Whether a strategy's own signals end what loses too much, of shape (n_strategies, 1)."""
+        return np.array([[one.stops_itself] for one in self.strategies.values()])
+
+    @cached_property
     def tables_with_figures(self) -> frozenset[str]:
         """The tables of decisions whose rows have figures: of strategies, and of sizings and rules."""
         sizings, rules = self.sizing.values(), self.rules
@@ -395,7 +405,8 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
-        if sizing[name].by_stop and _exit_plan(book.strategies[name], strategy).stop is None:
+        stops = strategy.stops_itself or _exit_plan(book.strategies[name], strategy).stop is not None
+        if sizing[name].by_stop and not stops:
             raise Refused(
                 f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
                 f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
@@ -426,7 +437,11 @@ def resolve(book: Book) -> Desk:
         sizing=sizing,
         rules=rules,
         factor_names=names,
-        look_back=factors.look_back(names),
+        look_back=max(
+            factors.look_back(names),
+            *(one.look_back for one in made.values() if isinstance(one, InTurn)),
+            0,
+        ),
         max_weight=np.array([one.max_weight for one in instruments], dtype=np.float64),
         volatility_target=np.array([one.volatility_target for one in instruments], dtype=np.float64),
         costs=np.array([book.costs_of(symbol).total for symbol in book.symbols], dtype=np.float64),
@@ -517,7 +532,7 @@ def _check(book: Book, rules: Sequence[Rule]) -> None:
 
 
 def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Sequence[str]) -> None:
-    """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
+    """Refuse factors over hours in a daily book, and strategies of sessions in an hourly one."""
     hourly = [name for name in names if name.startswith(factors.HOURLY)]
     if book.schedule.rhythm == "daily" and hourly:
         ways = [
@@ -529,12 +544,13 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
             f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
             f"set it to hourly, or take others{''.join(ways)}"
         )
-    learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
-    if book.schedule.rhythm == "hourly" and learning:
-        raise Refused(
-            f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
-            "set schedule to daily, or take another strategy"
-        )
+    for name, one in made.items() if book.schedule.rhythm == "hourly" else ():
+        if isinstance(one, LearningStrategy | InTurn):
+            by = "learns from" if isinstance(one, LearningStrategy) else "measures"
+            raise Refused(
+                f"strategies.{name}: it {by} sessions, and the book decides hourly; "
+                "set schedule to daily, or take another strategy"
+            )
 
 
 def _refuse_unread_facts(book: Book, names: Sequence[str]) -> None:
