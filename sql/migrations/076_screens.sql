@@ -53,9 +53,10 @@ CREATE TABLE nightdesk.screen_results (
     sector      text NOT NULL DEFAULT '',
     passed      boolean NOT NULL,
     member      boolean NOT NULL,
+    leg         boolean NOT NULL,
     measured    double precision[] NOT NULL,
-    outcomes    text[] NOT NULL CHECK (outcomes <@ ARRAY['passed', 'failed', 'unknown']),
-    notes       text NOT NULL DEFAULT '',
+    words       text[] NOT NULL CHECK (cardinality(words) = cardinality(measured)),
+    outcomes    text[] NOT NULL CHECK (outcomes <@ ARRAY['passed', 'failed', 'passed_unknown']),
     PRIMARY KEY (book, screened_at, known_by, symbol),
     FOREIGN KEY (book, screened_at, known_by) REFERENCES nightdesk.screens (book, screened_at, known_by)
 );
@@ -66,12 +67,14 @@ COMMENT ON COLUMN nightdesk.screen_results.known_by IS 'Which attempt it was, se
 COMMENT ON COLUMN nightdesk.screen_results.symbol IS 'Stock';
 COMMENT ON COLUMN nightdesk.screen_results.sector IS 'Sector of its listing; empty where unknown';
 COMMENT ON COLUMN nightdesk.screen_results.passed IS 'Whether it passes all criteria';
-COMMENT ON COLUMN nightdesk.screen_results.member IS 'Whether it is a member';
+COMMENT ON COLUMN nightdesk.screen_results.member IS 'Whether it passes all and is among the largest, as many as the screen takes';
+COMMENT ON COLUMN nightdesk.screen_results.leg IS 'Whether it is a leg of an admitted pair, and a member for that';
 COMMENT ON COLUMN nightdesk.screen_results.measured IS
-    'What was measured by criterion, in the order of screens.criteria; NaN where nothing could be, or it is a word';
+    'What was measured by criterion, in the order of screens.criteria; NaN where it is not known, or a word';
+COMMENT ON COLUMN nightdesk.screen_results.words IS
+    'The same of criteria that compare words, such as its exchange; empty where it is not known, or a number';
 COMMENT ON COLUMN nightdesk.screen_results.outcomes IS
-    'By criterion: passed, failed, or unknown: not known, and passed for that reason';
-COMMENT ON COLUMN nightdesk.screen_results.notes IS 'Words in the place of numbers: its exchange, that it is in quarantine';
+    'By criterion: passed, failed, or passed_unknown: its value is not known, and that is no fault';
 
 CREATE TABLE nightdesk.screen_pairs (
     book              text NOT NULL,

@@ -10,6 +10,7 @@ from tests.engine.desks import book, day, desk, state
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.engine import Carried, Desk, Targets, gate, resolve, targets
+from nightdesk.engine.decision import sizing_figures
 from nightdesk.engine.exits import Cause, stop_words, target_words
 from nightdesk.portfolio.sizing import BOTH_SIDES
 from nightdesk.strategies import Direction, ExitDistance, SignalSide
@@ -198,3 +199,21 @@ def test_a_strategy_is_given_a_sizing_that_opens_on_its_sides(monkeypatch: pytes
     monkeypatch.setattr(TimeSeriesMomentum, "sides", BOTH_SIDES)
     with pytest.raises(Refused, match="opens long and short positions, and risk_parity sizes long ones"):
         desk(strategies={TREND: {"sizing": "risk_parity"}})
+
+
+def test_a_sizing_is_told_the_stop_of_what_is_opened_by_the_plan_of_its_own_strategy() -> None:
+    by_stop = {"sizing": "stop_risk", "sizing_params": {"risk": 0.001, "max_share": 0.5}}
+    today = day([BUY, HOLD], factors=ATR)
+    price, atr = float(today.price[0]), float(today.factors["atr_14"][0])
+    for stop, distance in (({"share": 0.05}, 0.05 * price), ({"atr": 2}, 2 * atr)):
+        where = desk(strategies={TREND: by_stop | {"exits": {"stop": stop}}})
+        nav = float(state().mark.nav)
+        assert targets(where, state(), today).quantity[0, 0] == int(0.001 * nav / distance)
+        figures = sizing_figures(where, state(), today)
+        assert figures["units_by_risk"][0, 0] == pytest.approx(0.001 * nav / distance)
+        assert np.isnan(figures["units_by_risk"][0, 1])
+
+
+def test_a_strategy_without_a_stop_is_not_sized_by_one() -> None:
+    with pytest.raises(Refused, match=f"strategies.{TREND}.sizing: stop_risk sizes by the stop, and {TREND}"):
+        desk(strategies={TREND: {"sizing": "stop_risk"}})

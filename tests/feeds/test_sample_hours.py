@@ -10,10 +10,11 @@ from nightdesk.core.calendar import get_calendar
 from nightdesk.core.schedule import hourly
 from nightdesk.feeds import Feed, make
 from nightdesk.feeds.feed import HOUR_COLUMNS, PRICES
+from nightdesk.feeds.sample_companies import MEASURED_SPLITS
 from nightdesk.feeds.sample_hours import SampleHours, divide_sessions
 from nightdesk.feeds.sample_market import generate
 from nightdesk.feeds.sample_stock_parameters import STOCKS
-from nightdesk.feeds.sample_stocks import SPLITS, generate_stock
+from nightdesk.feeds.sample_stocks import generate_stock
 
 NOW = datetime(2026, 6, 30, 23, tzinfo=UTC)
 FIRST, LAST, MADE = date(2015, 1, 2), date(2026, 6, 30), date(2026, 12, 31)
@@ -164,7 +165,7 @@ def test_a_late_hour_is_there_an_hour_after_it_is_over():
 
 
 def test_a_split_and_a_dividend_come_with_the_first_hour_of_their_session():
-    day, shares = SPLITS["AAPL"]
+    day, shares = MEASURED_SPLITS["AAPL"]
     begun = at(day.year, day.month, day.day, 14, 0).fetch_hours(["AAPL"], day, day)
     assert begun.actions[["symbol", "kind", "value"]].to_numpy().tolist() == [["AAPL", "split", shares]]
     before = at(day.year, day.month, day.day, 13, 45).fetch_hours(["AAPL"], day - timedelta(days=7), day)

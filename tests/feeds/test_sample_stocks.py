@@ -11,9 +11,10 @@ import pytest
 from nightdesk.core.book import load_book
 from nightdesk.feeds import Feed, make
 from nightdesk.feeds.feed import PRICES
+from nightdesk.feeds.sample_companies import MEASURED_SPLITS
 from nightdesk.feeds.sample_market import generate
 from nightdesk.feeds.sample_stock_parameters import STOCKS
-from nightdesk.feeds.sample_stocks import SPLITS, generate_stock
+from nightdesk.feeds.sample_stocks import generate_stock
 from nightdesk.testing.feed_contract import FeedContract
 
 BOOK = Path(__file__).parents[2] / "books" / "equity_swing.yaml"
@@ -35,7 +36,7 @@ def bars(feed: Feed) -> pd.DataFrame:
 def returns(bars: pd.DataFrame) -> pd.DataFrame:
     """Log returns of whole sessions, without the split."""
     close = bars.pivot_table(index="session", columns="symbol", values="close")
-    for symbol, (day, shares) in SPLITS.items():
+    for symbol, (day, shares) in MEASURED_SPLITS.items():
         close.loc[: pd.Timestamp(day) - pd.Timedelta(days=1), symbol] /= shares
     return np.log(close).diff()
 
@@ -121,7 +122,7 @@ def test_volume_rises_with_the_size_of_the_move_and_lasts(bars, returns):
 
 
 def test_one_split_restates_the_price_and_the_volume(feed):
-    (day, shares), actions = SPLITS["AAPL"], feed.fetch(list(STOCKS), FIRST, LAST).actions
+    (day, shares), actions = MEASURED_SPLITS["AAPL"], feed.fetch(list(STOCKS), FIRST, LAST).actions
     splits = actions[actions["kind"] == "split"]
     assert [(one.symbol, one.session.date(), one.value) for one in splits.itertuples()] == [
         ("AAPL", day, shares)

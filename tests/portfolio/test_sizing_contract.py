@@ -23,6 +23,19 @@ class TestAtrRisk(SizingContract):
     name = "atr_risk"
 
 
+class TestStopRisk(SizingContract):
+    """By the loss at the strategy's stop, where that decides."""
+
+    name = "stop_risk"
+    params = {"risk": 0.001, "max_share": 0.5}  # noqa: RUF012
+
+
+class TestStopRiskAtItsCap(SizingContract):
+    """The same where the largest share of the capital decides."""
+
+    name = "stop_risk"
+
+
 class TestLeverage(SizingContract):
     """By how sure its strategy is."""
 
@@ -43,12 +56,13 @@ def of_the_package() -> list[Sizing]:
 
 
 def test_every_method_is_under_contract() -> None:
-    tried = {TestWeight.name, TestAtrRisk.name, TestLeverage.name, TestRiskParity.name}
+    tried = {TestWeight.name, TestAtrRisk.name, TestStopRisk.name, TestLeverage.name, TestRiskParity.name}
     assert tried == {one.name for one in of_the_package()}
 
 
 def test_the_methods_that_are_elementwise_and_all_that_an_ask_says_of_a_strategy_are_known() -> None:
-    assert [one.name for one in of_the_package() if one.elementwise] == ["atr_risk", "leverage", "weight"]
+    elementwise = ["atr_risk", "leverage", "stop_risk", "weight"]
+    assert [one.name for one in of_the_package() if one.elementwise] == elementwise
     of_all = {one.name for one in fields(Ask)} - set(OF_A_STRATEGY)
     assert of_all == {
         "factors", "price", "max_weight", "volatility_target", "buy_fraction", "returns", "costs",

@@ -79,6 +79,8 @@ class Membership:
         so it has a column, and is no member.
     pairs : tuple of PairSpan
         The pairs of a screen, by session and name; none in a list of a file.
+    legs : tuple of MemberSpan
+        When a symbol is a member as a leg of a pair alone: it does not pass what a screen asks of the others.
     off : tuple of OffSpan
         Members that open nothing in single sessions; they stay members, and keep their place in ranks.
     """
@@ -86,6 +88,7 @@ class Membership:
     spans: tuple[MemberSpan, ...]
     listed_before: tuple[MemberSpan, ...] = ()
     pairs: tuple[PairSpan, ...] = ()
+    legs: tuple[MemberSpan, ...] = ()
     off: tuple[OffSpan, ...] = ()
 
     def groups(self, first: date, last: date) -> dict[str, str]:

@@ -75,11 +75,14 @@ class ScreenedWeek:
     members : mapping of str to str
         The sector by symbol, empty where unknown.
     pairs : tuple of (a, b, sector)
+    legs : frozenset of str
+        The members that are such as legs of pairs alone.
     """
 
     first_session: date
     members: Mapping[str, str]
     pairs: tuple[tuple[str, str, str], ...] = ()
+    legs: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -114,21 +117,25 @@ def membership_of(
     off : sequence of OffSpan
     """
     sectors: dict[str, str] = {}
-    members, pairs = _Open(), _Open()
+    members, legs, pairs = _Open(), _Open(), _Open()
     spans: list[MemberSpan] = []
+    as_legs: list[MemberSpan] = []
     of_pairs: list[PairSpan] = []
     for week in sorted(weeks, key=lambda one: one.first_session):
         first, last = week.first_session, calendar.shift(week.first_session, -1)
         for symbol, sector in week.members.items():
             sectors.setdefault(symbol, sector)
-        for (symbol,), begun, end in members.turn([(one,) for one in sorted(week.members)], first, last):
-            spans.append(MemberSpan(symbol, begun, end, sectors[symbol]))
+        for kept, found, now in ((members, spans, week.members), (legs, as_legs, week.legs)):
+            for (symbol,), begun, end in kept.turn([(one,) for one in sorted(now)], first, last):
+                found.append(MemberSpan(symbol, begun, end, sectors[symbol]))
         for (a, b, sector), begun, end in pairs.turn(sorted(week.pairs), first, last):
             of_pairs.append(PairSpan(a, b, begun, end, sector))
-    spans += [MemberSpan(one, begun, None, sectors[one]) for (one,), begun in members.first.items()]
+    for kept, found in ((members, spans), (legs, as_legs)):
+        found += [MemberSpan(one, begun, None, sectors[one]) for (one,), begun in kept.first.items()]
     of_pairs += [PairSpan(a, b, begun, None, sector) for (a, b, sector), begun in pairs.first.items()]
     return Membership(
         tuple(sorted(spans, key=lambda one: (one.symbol, one.first))),
         pairs=tuple(sorted(of_pairs, key=lambda one: (one.first, one.a, one.b))),
+        legs=tuple(sorted(as_legs, key=lambda one: (one.symbol, one.first))),
         off=tuple(sorted(off, key=lambda one: (one.session, one.symbol))),
     )

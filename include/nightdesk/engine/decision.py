@@ -28,7 +28,15 @@ from nightdesk.engine.bundling import (
     without_strangers,
 )
 from nightdesk.engine.desk import Desk
-from nightdesk.engine.exits import Cause, barred, causes, distances_after, exits, filtered
+from nightdesk.engine.exits import (
+    Cause,
+    barred,
+    causes,
+    distances_after,
+    exits,
+    filtered,
+    stops_of_entries,
+)
 from nightdesk.engine.held_arrays import counted, over_strategies
 from nightdesk.engine.inputs import Carried, Day, Flags, State, Targets, Unscaled
 from nightdesk.engine.judging import Judged, judge, of_the_rest, share, without_hidden_entries
@@ -133,7 +141,7 @@ def _asks(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> It
     left_before = leaves  # what nobody leaves now, it does not matter whether somebody left
     if np.count_nonzero(leaves):
         left_before = left(day.previous_direction, day.previous_side, held, desk.one_sided)
-    capital = nav * desk.shares * terms.capital
+    capital, stops = nav * desk.shares * terms.capital, stops_of_entries(desk, day)
     for group in desk.sized_together:
         method, rows = group.method, group.rows
         carried = before if group.carries else None
@@ -159,6 +167,7 @@ def _asks(desk: Desk, day: Day, held: Floats, nav: float, before: Carried) -> It
             reduce_to=(desk.nothing if carried is None else carried.reduce_to)[rows],
             opens_month=day.opens_month,
             multiplier=day.multiplier,
+            stop_distance=stops[rows],
         )
         if group.carries:
             ask = replace(ask, allocation=method.allocate(ask), reduce_to=method.reduce_to(ask))

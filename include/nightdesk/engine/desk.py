@@ -257,6 +257,18 @@ class Desk:
         return nothing
 
     @cached_property
+    def sizes_by_stop(self) -> bool:
+        """Whether a sizing method needs the stops of what is opened."""
+        return any(method.by_stop for method in self.sizing.values())
+
+    @cached_property
+    def no_stops(self) -> Floats:
+        """Stops that are not known, of shape (n_strategies, n_symbols), not to be changed."""
+        unknown = np.full((len(self.strategies), len(self.symbols)), np.nan)
+        unknown.flags.writeable = False
+        return unknown
+
+    @cached_property
     def ends_positions(self) -> bool:
         """Whether a strategy ends positions by age, stop or target."""
         return any(plan != NO_PLAN for plan in self.exit_plans.values())
@@ -364,8 +376,8 @@ def resolve(book: Book) -> Desk:
     ------
     Refused
         When a strategy, sizing method, factor, rule or accrual is unknown, a parameter is unknown or
-        impossible, a condition on entries cannot be read, a strategy cannot trade the book's symbols, or it
-        sells short in a book without a margin, with the path of the key.
+        impossible, a condition on entries cannot be read, a strategy cannot trade the book's symbols or lacks
+        the stop that it is sized by, or it sells short in a book without a margin, with the path of the key.
     """
     made = {
         name: strategies.make(entry.kind or name, entry.params, path=f"strategies.{name}", called=name)
@@ -381,6 +393,11 @@ def resolve(book: Book) -> Desk:
             raise Refused(
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
+            )
+        if sizing[name].by_stop and _exit_plan(book.strategies[name], strategy).stop is None:
+            raise Refused(
+                f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
+                f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
             )
     _refuse_shorts_without_margin(book, made)
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))

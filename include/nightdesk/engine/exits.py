@@ -298,6 +298,20 @@ def distances_after(
     )
 
 
+def stops_of_entries(desk: Desk, day: Day) -> Floats:
+    """Dollars from the price to the stop of what is opened now; (n_strategies, n_symbols).
+
+    NaN where a strategy has no stop, where the price or the ATR that it is made from is missing, and in a
+    book of which no sizing method asks for it.
+    """
+    if not desk.sizes_by_stop:
+        return desk.no_stops
+    stop, out = desk.planned_exits[0], desk.no_stops
+    if stop.any_atr:
+        out = np.where(stop.atr > 0.0, stop.atr * day.factors[ATR], out)
+    return np.where(stop.share > 0.0, stop.share * day.price, out)
+
+
 def _from_here_on(
     day: Day, planned: PlannedExits, holdings: Holdings, kept: Floats, opens: Flags, fresh: Flags
 ) -> Floats:

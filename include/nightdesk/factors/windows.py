@@ -12,6 +12,7 @@ first n - 1 rows and wherever the window holds a NaN.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -79,6 +80,24 @@ def covariance(y: Floats, x: Floats, n: int) -> Floats:
         return _rolled(state, n, _merge_comoments)[3] / (n - 1)
 
     return _by_chunk(part, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Comoments:
+    """What two series do together over each window; arrays of the shape of both, divisors n - 1."""
+
+    mean_x: Floats
+    mean_y: Floats
+    var_x: Floats
+    var_y: Floats
+    covariance: Floats
+
+
+def comoments(x: Floats, y: Floats, n: int) -> Comoments:
+    """Means, variances and covariance of each column of `x` with its own column of `y`, last `n` rows."""
+    nothing = np.zeros_like(x)
+    means_x, means_y, xx, xy, yy = _rolled((x, y, nothing, nothing, nothing), n, _merge_both)
+    return Comoments(means_x, means_y, xx / (n - 1), yy / (n - 1), xy / (n - 1))
 
 
 def deviation(x: Floats, n: int, *, ddof: int, kernels: Kernels | None = None) -> Floats:
@@ -230,6 +249,16 @@ def _merge_comoments(a: State, b: State, a_rows: int, b_rows: int) -> State:
         a[1] + dy * share,
         a[2] + b[2] + dx * dx * weight,
         a[3] + b[3] + dx * dy * weight,
+    )
+
+
+def _merge_both(a: State, b: State, a_rows: int, b_rows: int) -> State:
+    """The same with the sum of squared deviations of y behind."""
+    dy = b[1] - a[1]
+    rows = a_rows + b_rows
+    return (
+        *_merge_comoments(a[:4], b[:4], a_rows, b_rows),
+        a[4] + b[4] + dy * dy * (a_rows * b_rows / rows),
     )
 
 

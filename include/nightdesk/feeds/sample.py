@@ -11,9 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nightdesk.core.calendar import as_moment
-from nightdesk.feeds.feed import PRICES, Feed, Fetched, Missing, action_frame, bar_frame, hour_frame
+from nightdesk.core.names import NameChange
+from nightdesk.feeds.feed import (
+    ACTION_COLUMNS,
+    PRICES,
+    Feed,
+    Fetched,
+    Missing,
+    action_frame,
+    bar_frame,
+    hour_frame,
+)
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nightdesk.feeds.sample_hours import SampleHours
     from nightdesk.feeds.sample_market import SampleMarket
 
@@ -23,7 +35,7 @@ class SampleFeed(Feed):
 
     Every row says ``sample`` as its source. A few bars are missing for good, and a few come a session late:
     they are there when a span reaches beyond their own session. Crypto has bars of all seven days. It holds
-    funds, crypto, 36 large stocks and the VIX; a stock that nobody asks for is not made.
+    funds, crypto, 36 large stocks, 264 that are made up, and the VIX; what nobody asks for is not made.
 
     Funds and stocks have hours too, which add up to the bar of their session and are there as soon as they
     are over. Of these a few are missing for good, and a few come an hour late.
@@ -33,10 +45,10 @@ class SampleFeed(Feed):
     hourly = True
 
     def covers(self, symbol: str) -> bool:
+        from nightdesk.feeds.sample_companies import companies
         from nightdesk.feeds.sample_parameters import SYMBOLS
-        from nightdesk.feeds.sample_stock_parameters import STOCKS
 
-        return symbol in SYMBOLS or symbol in STOCKS or symbol == "^VIX"
+        return symbol in SYMBOLS or symbol in companies() or symbol == "^VIX"
 
     def fetch(self, symbols: Sequence[str], first: date, last: date) -> Fetched:
         from nightdesk.feeds.sample_process import FIRST_DAY
@@ -50,14 +62,22 @@ class SampleFeed(Feed):
             markets = _markets(known, date(newest.year, 12, 31))
             until = min(last, newest)
             bars = bar_frame(_together([_bars(market, own, first, until) for market, own in markets]))
-            actions = action_frame(
-                [row for market, own in markets for row in _actions(market, own, first, until)]
-            )
+            rows = [row for market, own in markets for row in _actions(market, own, first, until)]
+            actions = _action_frame(rows)
         there = set(bars["symbol"])
         missing = {one: Missing("the sample market has no such symbol") for one in unknown}
         span = f"no bar from {first} to {last} (the sample market holds {FIRST_DAY} to {newest})"
         missing |= {one: Missing(span) for one in known if one not in there}
         return Fetched(bars, actions, missing)
+
+    def former_names(self, symbol: str) -> tuple[NameChange, ...]:
+        from nightdesk.feeds.sample_companies import companies
+
+        company = companies().get(symbol)
+        said = company.renamed if company else None
+        if said is None or said.day > self.last_session():
+            return ()
+        return (NameChange(said.old, said.new, np.datetime64(said.day)),)
 
     def covers_hours(self, symbol: str) -> bool:
         from nightdesk.feeds.sample_hours import WITHOUT_HOURS
@@ -87,7 +107,7 @@ class SampleFeed(Feed):
             for row in _actions(market, own, first, last)
             if row[1] <= begun[row[0]]
         ]
-        return Fetched(hour_frame(_hour_rows(found)), action_frame(actions), missing)
+        return Fetched(hour_frame(_hour_rows(found)), _action_frame(actions), missing)
 
 
 @lru_cache(maxsize=64)
@@ -112,13 +132,13 @@ def _hour_rows(found: Mapping[str, SampleHours]) -> Mapping[str, NDArray[Any]]:
 
 def _markets(symbols: Sequence[str], last: date) -> list[tuple[SampleMarket, list[str]]]:
     """The markets that hold these symbols: one of all funds, one of each stock."""
+    from nightdesk.feeds.sample_companies import companies
     from nightdesk.feeds.sample_market import generate
-    from nightdesk.feeds.sample_stock_parameters import STOCKS
     from nightdesk.feeds.sample_stocks import generate_stock
 
-    funds = [symbol for symbol in symbols if symbol not in STOCKS]
+    funds = [symbol for symbol in symbols if symbol not in companies()]
     markets = [(generate(last), funds)] if funds else []
-    return markets + [(generate_stock(one, last), [one]) for one in symbols if one in STOCKS]
+    return markets + [(generate_stock(one, last), [one]) for one in symbols if one in companies()]
 
 
 def _together(parts: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
@@ -149,5 +169,30 @@ def _actions(market: SampleMarket, symbols: Sequence[str], first: date, last: da
         own = values[days][:, at]
         for t, n in zip(*np.nonzero(own != nothing), strict=True):
             day = market.days[days][t].astype("datetime64[s]")
-            rows.append((symbols[n], day, kind, float(own[t, n]), SampleFeed.name))
-    return rows
+            rows.append((symbols[n], day, kind, float(own[t, n]), SampleFeed.name, "", 0.0, ""))
+    return rows + [row for one in symbols for row in _endings(market, one, first, last)]
+
+
+def _action_frame(rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return action_frame(pd.DataFrame(rows, columns=list(ACTION_COLUMNS)))
+
+
+def _endings(market: SampleMarket, symbol: str, first: date, last: date) -> list[tuple[Any, ...]]:
+    """The action that ends a symbol, where one states it and its session lies in a span."""
+    from nightdesk.core.calendar import as_date
+    from nightdesk.feeds.sample_companies import companies
+
+    company = companies().get(symbol)
+    end = company.ending if company else None
+    if end is None or not end.kind:
+        return []
+    after = int(np.searchsorted(market.days, np.datetime64(end.last), side="right"))
+    if after == len(market.days) or not first <= as_date(market.days[after]) <= last:
+        return []
+    close = market.close[:after, market.symbols.index(symbol)]
+    cash = round(end.pays * float(close[np.isfinite(close)][-1]), 2)
+    value = 1.0 if end.kind == "symbol_change" else 0.0
+    day = market.days[after].astype("datetime64[s]")
+    return [(symbol, day, end.kind, value, SampleFeed.name, end.other, cash, "")]

@@ -9,6 +9,10 @@ Model (per session):
 - Level: the residual is pulled slowly back to a path of constant growth, and carries a slow trend.
 - Volume: its logarithm remembers the session before, and answers the size of the move.
 
+Of companies that are made up (`nightdesk.feeds.sample_companies`) some have more: swings around their path
+that last some sessions, trends that turn, a price that follows another's (`nightdesk.feeds.sample_pairs`),
+and a first or a last session.
+
 Every stock and every sector has random numbers of its own, which none other touches. Nothing at a session
 depends on a later one.
 """
@@ -23,8 +27,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nightdesk.core.calendar import Sessions, as_date
+from nightdesk.core.calendar import Sessions, as_date, get_calendar
+from nightdesk.feeds.sample_companies import SampleCompany, companies
 from nightdesk.feeds.sample_market import LATE_SHARE, MISSING_SHARE, SampleMarket, generate
+from nightdesk.feeds.sample_pairs import BREAK_DEVIATIONS, BREAK_SESSIONS, PlantedPair
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_process import (
     BENCHMARK,
@@ -36,47 +42,133 @@ from nightdesk.feeds.sample_process import (
     VIX_USUAL,
     WORST_SHOCK,
 )
-from nightdesk.feeds.sample_stock_parameters import STOCKS, MeasuredStock
+from nightdesk.feeds.sample_stock_parameters import MeasuredStock
 
 Floats = NDArray[np.float64]
 
 SEED = 57
-SPLITS = {"AAPL": (date(2020, 8, 31), 4.0)}
 DIVIDEND_MONTHS = (2, 5, 8, 11)
 
 ANSWER_TO_VIX = 0.58  # power of VIX / its usual value in the volatility of residuals
 NEWS_SHARE, NEWS_SIZE, NEWS_OVERNIGHT = 4 / 252, 3.5, 0.9  # of sessions; of the usual residual; of the move
 VOLUME_MEMORY, VOLUME_NOISE = 0.55, 0.27  # of the log of volume
 VOLUME_ANSWER, NEWS_VOLUME = 0.27, 0.5  # to the log of the move in deviations; of news, log
+SWING_HALF_LIFE = 4.0  # sessions
+CYCLE_SESSIONS = 126  # from one turn of a trend to the next
+SLIDE_SESSIONS = 120  # before the end of what goes bankrupt
 
 _DRAWS = ("residual", "trend", "news", "overnight", "top", "bottom", "volume", "lot")
 
 
-@lru_cache(maxsize=64)
+#: A year of all of them is some 60 MB.
+@lru_cache(maxsize=512)
 def generate_stock(symbol: str, last: date) -> SampleMarket:
     """One stock of the sample market up to a day, on the sessions of the calendar."""
-    stock, behind = STOCKS[symbol], _background(last)
-    shocks = _draws(symbol, len(behind.sessions), len(_DRAWS))
-    part = {name: shocks[:, k] for k, name in enumerate(_DRAWS)}
-    news = _uniform(part["news"]) < NEWS_SHARE
-    split, scale = _splits(symbol, behind.sessions)
-    path, sigma = _path(stock, part, news, behind)
-    close, dividend = _pay(symbol, stock, path * scale, behind.sessions)
-    bars = _bars(stock, part, news, close, sigma, dividend, split, behind)
+    company, behind = companies()[symbol], _background(last)
+    made = _moves(company, last)
+    split, scale = splits_of(company, behind.sessions)
+    close, dividend = _pay(company, made.path * scale, behind.sessions)
+    bars = _bars(company.traits, made, close, dividend, split, behind)
     bars["volume"] = np.round(bars["volume"] / scale)
-    lot = _uniform(part["lot"])
+    lot, there = _uniform(made.part["lot"]), _listed(company, behind.sessions)
     may = np.arange(len(lot)) > 0
     missing = may & (lot < MISSING_SHARE)
     late = may & ~missing & (lot < MISSING_SHARE + LATE_SHARE)
-    columns = {name: np.where(missing, np.nan, values)[:, None] for name, values in bars.items()}
+    columns = {name: np.where(missing | ~there, np.nan, values)[:, None] for name, values in bars.items()}
     return SampleMarket(
         symbols=(symbol,),
         days=behind.sessions,
         **columns,
-        late=late[:, None],
-        dividend=dividend[:, None],
-        split=split[:, None],
+        late=(late & there)[:, None],
+        dividend=np.where(there, dividend, 0.0)[:, None],
+        split=np.where(there, split, 1.0)[:, None],
     )
+
+
+@dataclass(frozen=True)
+class StockMoves:
+    """What moves a stock; arrays of shape (n_sessions,).
+
+    `path` is its value with dividends, dollars, `sigma` the standard deviation of each session's return,
+    `news` the sessions with news of the company, `part` its random numbers by what they are for.
+    """
+
+    path: Floats
+    sigma: Floats
+    news: NDArray[np.bool_]
+    part: dict[str, Floats]
+
+
+def _moves(company: SampleCompany, last: date) -> StockMoves:
+    behind = _background(last)
+    shocks = draws_of(company.drawn, len(behind.sessions), len(_DRAWS))
+    part = {name: shocks[:, k] for k, name in enumerate(_DRAWS)}
+    if company.pair is not None:
+        return _following(company, company.pair, part, _moves(companies()[company.pair.b], last), behind)
+    news = _uniform(part["news"]) < NEWS_SHARE
+    path, sigma = _path(company.traits, part, news, behind)
+    if company.swing:
+        normal = draws_of(f"{company.drawn} swing", len(path), 1)[:, 0]
+        more, a_session = _reverting(normal, company.swing, SWING_HALF_LIFE)
+        path, sigma = path * np.exp(more), np.sqrt(sigma**2 + a_session**2)
+    if company.cycle:
+        path = path * np.exp(company.cycle * _turning(len(path)))
+    if company.ending is not None and company.ending.slide:
+        begun = get_calendar("XNYS").shift(company.ending.last, -SLIDE_SESSIONS)
+        slid = np.minimum(_since(begun, behind.sessions), SLIDE_SESSIONS)
+        path = path * np.exp(company.ending.slide * slid)
+    return StockMoves(path, sigma, news, part)
+
+
+def _following(
+    company: SampleCompany, pair: PlantedPair, part: dict[str, Floats], lead: StockMoves, behind: _Background
+) -> StockMoves:
+    """What moves the leg of a pair that follows: the other leg, its news with it, and the spread."""
+    spread, a_session = _reverting(part["residual"], pair.deviation, pair.half_life)
+    if pair.broken_on is not None:
+        gone = _since(pair.broken_on, behind.sessions)
+        own = np.where(gone > 0, part["residual"] * np.sqrt(1.0 - _left(pair.half_life) ** 2), 0.0)
+        off = BREAK_DEVIATIONS * np.minimum(gone / BREAK_SESSIONS, 1.0)
+        at = np.minimum(np.cumsum(gone == 0), len(gone)) - 1
+        spread = np.where(gone > 0, spread[at] + pair.deviation * (np.cumsum(own) + off), spread)
+    grown = pair.beta * (np.log(lead.path) - np.log(lead.path[0])) + spread - spread[0]
+    sigma = np.sqrt((pair.beta * lead.sigma) ** 2 + a_session**2)
+    return StockMoves(company.traits.start * np.exp(grown), sigma, lead.news, part)
+
+
+def _reverting(normal: Floats, deviation: float, half_life: float) -> tuple[Floats, float]:
+    """An Ornstein-Uhlenbeck process by the session around 0, and the standard deviation of its steps."""
+    from scipy.signal import lfilter
+
+    left = _left(half_life)
+    path: Floats = deviation * lfilter([np.sqrt(1.0 - left**2)], [1.0, -left], normal)
+    return path, float(deviation * np.sqrt(2.0 * (1.0 - left)))
+
+
+def _left(half_life: float) -> float:
+    """What a session leaves of a distance that is halved within so many."""
+    return float(0.5 ** (1.0 / half_life))
+
+
+def _since(day: date, sessions: Sessions) -> Floats:
+    """Of each session how many there were from a day on, itself included; 0 before."""
+    return np.cumsum(sessions >= np.datetime64(day)).astype(np.float64)
+
+
+def _turning(sessions: int) -> Floats:
+    """Sessions up less sessions down of a trend that turns each `CYCLE_SESSIONS`."""
+    at = np.arange(sessions) % (2 * CYCLE_SESSIONS)
+    return np.where(at < CYCLE_SESSIONS, at, 2 * CYCLE_SESSIONS - at).astype(np.float64)
+
+
+def _listed(company: SampleCompany, sessions: Sessions) -> NDArray[np.bool_]:
+    """The sessions on which a company is traded under this symbol."""
+    there = np.ones(len(sessions), dtype=bool)
+    if company.first is not None:
+        there &= sessions >= np.datetime64(company.first)
+    if company.ending is not None:
+        there &= sessions <= np.datetime64(company.ending.last)
+    return there
 
 
 @dataclass(frozen=True)
@@ -89,6 +181,11 @@ class _Background:
     sessions: Sessions
     benchmark: Floats
     storm: Floats
+
+
+def storm_of(last: date) -> Floats:
+    """The factor on volatilities of each session up to a day, of shape (n_sessions,)."""
+    return _background(last).storm
 
 
 @lru_cache(maxsize=2)
@@ -110,10 +207,10 @@ def _background(last: date) -> _Background:
 @lru_cache(maxsize=16)
 def _sector(name: str, sessions: int) -> Floats:
     """What a sector's residuals have in common, standard deviations a session."""
-    return _fat(_draws(name, sessions, 1)[:, 0])
+    return _fat(draws_of(name, sessions, 1)[:, 0])
 
 
-def _draws(name: str, sessions: int, width: int) -> Floats:
+def draws_of(name: str, sessions: int, width: int) -> Floats:
     """Standard normal numbers, `width` a session, of one stock or sector."""
     from scipy.special import ndtri
 
@@ -139,13 +236,12 @@ def _fat(normal: Floats) -> Floats:
     return np.clip(fat, -WORST_SHOCK, WORST_SHOCK)
 
 
-def _splits(symbol: str, sessions: Sessions) -> tuple[Floats, Floats]:
+def splits_of(company: SampleCompany, sessions: Sessions) -> tuple[Floats, Floats]:
     """Shares after for one before, per session; and what one of the shares after all splits was then."""
     split, scale = np.ones(len(sessions)), np.ones(len(sessions))
-    if symbol in SPLITS:
-        day, shares = SPLITS[symbol]
+    for day, shares in company.splits:
         at = int(np.searchsorted(sessions, np.datetime64(day)))
-        scale[:at] = shares
+        scale[:at] *= shares
         split[at : at + 1] = shares
     return split, scale
 
@@ -171,27 +267,26 @@ def _path(
     return stock.start * np.exp(grown), sigma
 
 
-def _pay(symbol: str, stock: MeasuredStock, level: Floats, sessions: Sessions) -> tuple[Floats, Floats]:
+def _pay(company: SampleCompany, level: Floats, sessions: Sessions) -> tuple[Floats, Floats]:
     """Raw closes in whole cents, and cash dividends: each quarter, on a day of the month of its own."""
     dividend = np.zeros_like(level)
-    if not stock.dividend_yield:
+    a_year = company.traits.dividend_yield
+    if not a_year:
         return np.round(level, 2), dividend
-    level, day = level.copy(), 5 + zlib.crc32(symbol.encode()) % 20
+    level, day = level.copy(), 5 + zlib.crc32(company.drawn.encode()) % 20
     for year in range(as_date(sessions[0]).year, as_date(sessions[-1]).year + 1):
         for month in DIVIDEND_MONTHS:
             t = int(np.searchsorted(sessions, np.datetime64(date(year, month, day))))
             if t < len(sessions):
-                dividend[t] = round(float(level[t - 1]) * stock.dividend_yield / 4.0, 3)
+                dividend[t] = round(float(level[t - 1]) * a_year / 4.0, 3)
                 level[t:] *= 1.0 - dividend[t] / level[t - 1]
     return np.round(level, 2), dividend
 
 
 def _bars(
     stock: MeasuredStock,
-    part: dict[str, Floats],
-    news: NDArray[np.bool_],
+    made: StockMoves,
     close: Floats,
-    sigma: Floats,
     dividend: Floats,
     split: Floats,
     behind: _Background,
@@ -199,14 +294,15 @@ def _bars(
     """Open, high, low and volume around the closes; volume in the shares after all splits."""
     from scipy.signal import lfilter
 
-    share, reach = np.where(news, NEWS_OVERNIGHT, stock.overnight), stock.reach / np.sqrt(2.0 / np.pi)
+    part, sigma = made.part, made.sigma
+    share, reach = np.where(made.news, NEWS_OVERNIGHT, stock.overnight), stock.reach / np.sqrt(2.0 / np.pi)
     base = np.concatenate([close[:1], close[:-1]]) / split - dividend
     move = np.log(close / base)
     # the gap and the day's move as two parts of a Brownian path whose end is known
     opened = np.round(
         base * np.exp(share * move + np.sqrt(share * (1.0 - share)) * sigma * part["overnight"]), 2
     )
-    answer = VOLUME_ANSWER * (np.log(np.abs(move) / sigma + 0.3) + 0.14) + NEWS_VOLUME * news
+    answer = VOLUME_ANSWER * (np.log(np.abs(move) / sigma + 0.3) + 0.14) + NEWS_VOLUME * made.news
     busy = lfilter([1.0], [1.0, -VOLUME_MEMORY], answer + VOLUME_NOISE * part["volume"])
     return {
         "open": opened,

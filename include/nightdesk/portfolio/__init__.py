@@ -1,6 +1,6 @@
 """From signals to the positions that a book wants."""
 
-from nightdesk.portfolio import allocation, atr_risk, leverage_sizing, weight
+from nightdesk.portfolio import allocation, atr_risk, leverage_sizing, stop_risk, weight
 from nightdesk.portfolio.bundles import Bundles, Legs, brought_even
 from nightdesk.portfolio.filters import Dropped
 from nightdesk.portfolio.risk_parity import risk_parity, sample_covariance
@@ -26,6 +26,7 @@ __all__ = [
     "register",
     "risk_parity",
     "sample_covariance",
+    "stop_risk",
     "volatility_contributions",
     "weight",
 ]

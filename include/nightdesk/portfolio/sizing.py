@@ -26,8 +26,8 @@ class Ask:
     """What a sizing method is told of one strategy in one session; arrays of shape (n_symbols,).
 
     A method that is `elementwise` is told of several strategies at once: the arrays that differ between them
-    (`held` to `strength`, `allocation`, `reduce_to`) have shape (n_of_them, n_symbols), `capital` and
-    `entry_factor` shape (n_of_them, 1).
+    (`held` to `strength`, `allocation`, `reduce_to`, `stop_distance`) have shape (n_of_them, n_symbols),
+    `capital` and `entry_factor` shape (n_of_them, 1).
 
     Attributes
     ----------
@@ -72,6 +72,9 @@ class Ask:
         Whether the session is the first of its month.
     multiplier : ndarray or float
         Dollars that a unit moves by with a dollar of its price; 1.0 where no symbol has another.
+    stop_distance : ndarray or float
+        Dollars from the price to the stop of the strategy's exit plan, of what is opened now; NaN where it
+        has none or it is not known. A method that is not `by_stop` need not be told.
     """
 
     held: Floats
@@ -95,6 +98,7 @@ class Ask:
     reduce_to: Floats
     opens_month: bool
     multiplier: Floats | float = 1.0
+    stop_distance: Floats | float = np.nan
 
     @property
     def unit_value(self) -> Floats:
@@ -142,12 +146,15 @@ class Sizing(ABC):
     elementwise : bool
         Whether each number that it gives depends on those of its own strategy and symbol alone. Then the
         strategies of the same parameters are sized by one call.
+    by_stop : bool
+        Whether it needs the stop of the exit plan: a strategy without one is refused.
     """
 
     name: ClassVar[str]
     factors: ClassVar[tuple[str, ...]] = ()
     sides: ClassVar[frozenset[SignalSide]] = frozenset({SignalSide.LONG})
     elementwise: ClassVar[bool] = False
+    by_stop: ClassVar[bool] = False
 
     class Params(Frozen):
         """The method's own parameters, validated; an unknown key is refused."""

@@ -120,14 +120,14 @@ class Context:
         found = members_of_decision(self.conn, self.book.name, self.as_of)
         if found is None:
             return self if self.listed_by is not None else self.with_list_of(now(self.conn))
-        known_by, membership = found
-        return self if known_by == self.listed_by else self._with_members(membership, known_by)
+        known_by, listed = found
+        if known_by == self.listed_by:
+            return self
+        return self._with_members(_with_pairs(self.conn, self.book, known_by, listed), known_by)
 
     def with_list_of(self, known_by: datetime) -> Context:
         """The decision with the members that were known by an instant."""
-        from nightdesk.store.member_rows import read_stored_members
-
-        return self._with_members(read_stored_members(self.conn, self.book.name, known_by), known_by)
+        return self._with_members(_listed(self.conn, self.book, known_by), known_by)
 
     def _with_members(self, membership: Membership, known_by: datetime) -> Context:
         book = self.book.with_members(membership, self.record.origin, self.session)
@@ -415,9 +415,23 @@ def with_all_listed(conn: Connection, book: Book) -> Book:
     if book.members is None:
         return book
     from nightdesk.store.db import now
+
+    return book.with_members(_listed(conn, book, now(conn)), date.min, date.max)
+
+
+def _listed(conn: Connection, book: Book, known_by: datetime) -> Membership:
+    """The members of a book as they were known by an instant, of a screen with its pairs and what is off."""
     from nightdesk.store.member_rows import read_stored_members
 
-    return book.with_members(read_stored_members(conn, book.name, now(conn)), date.min, date.max)
+    return _with_pairs(conn, book, known_by, read_stored_members(conn, book.name, known_by))
+
+
+def _with_pairs(conn: Connection, book: Book, known_by: datetime, listed: Membership) -> Membership:
+    if book.members is None or book.members.screen is None:
+        return listed
+    from nightdesk.store.screen_rows import with_screened
+
+    return with_screened(conn, book.name, get_calendar(book.calendar), known_by, listed)
 
 
 def project_root(environ: Mapping[str, str]) -> Path:

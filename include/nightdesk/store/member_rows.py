@@ -24,7 +24,27 @@ def save_members(conn: Connection, book: str, membership: Membership) -> Saved:
     Saved
         `new` lines, and as `withdrawn` those that do not stand any more; a changed line is one of each.
     """
-    document = json.dumps(
+    values = {"book": book, "document": _document(membership.spans)}
+    if not read_rows(conn, "members_differ", **values)[0]["differs"]:
+        return Saved(unchanged=len(membership.spans))
+    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {CLOCK}"
+    with transaction(conn, first) as row:
+        return write_members(conn, book, membership.spans, None if row is None else row[0])
+
+
+def write_members(conn: Connection, book: str, spans: Sequence[MemberSpan], at: datetime | None) -> Saved:
+    """Let a book's list be these spans from an instant on, in a transaction that holds the market's lock."""
+    values = {"book": book, "document": _document(spans), "at": at}
+    with cursor(conn) as cur:
+        cur.execute(query("supersede_members"), values)
+        withdrawn = cur.rowcount
+        cur.execute(query("insert_members"), values)
+        new = cur.rowcount
+    return Saved(new=new, withdrawn=withdrawn, unchanged=len(spans) - new)
+
+
+def _document(spans: Sequence[MemberSpan]) -> str:
+    return json.dumps(
         [
             {
                 "symbol": one.symbol,
@@ -32,20 +52,9 @@ def save_members(conn: Connection, book: str, membership: Membership) -> Saved:
                 "until_session": None if one.last is None else one.last.isoformat(),
                 "group_name": one.group,
             }
-            for one in membership.spans
+            for one in spans
         ]
     )
-    values = {"book": book, "document": document}
-    if not read_rows(conn, "members_differ", **values)[0]["differs"]:
-        return Saved(unchanged=len(membership.spans))
-    first = f"SELECT pg_advisory_xact_lock({MARKET_LOCK}); {CLOCK}"
-    with transaction(conn, first) as row, cursor(conn) as cur:
-        at = None if row is None else row[0]
-        cur.execute(query("supersede_members"), {**values, "at": at})
-        withdrawn = cur.rowcount
-        cur.execute(query("insert_members"), {**values, "at": at})
-        new = cur.rowcount
-    return Saved(new=new, withdrawn=withdrawn, unchanged=len(membership.spans) - new)
 
 
 def read_stored_members(conn: Connection, book: str, known_by: datetime) -> Membership:

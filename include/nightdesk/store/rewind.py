@@ -31,6 +31,8 @@ _DECIDED = (
     "risk_contributions",
     "risk_correlations",
     "silent_rows",
+    "pair_states",
+    "pair_figures",
     "gated",
     "verdicts",
     "tax_views",

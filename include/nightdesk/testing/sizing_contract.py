@@ -20,7 +20,7 @@ WIDTH = 6
 #: What an ask says of a strategy; all else it says of the market and the book.
 OF_A_STRATEGY = (
     "held", "direction", "previous_direction", "enters", "leaves", "left_before", "confidence", "strength",
-    "allocation", "reduce_to", "capital", "entry_factor",
+    "allocation", "reduce_to", "stop_distance", "capital", "entry_factor",
 )  # fmt: skip
 
 
@@ -54,6 +54,7 @@ def random_ask(method: Sizing, seed: int) -> Ask:
         allocation=shares / max(1.0, shares.sum()),
         reduce_to=np.where(dice.random(WIDTH) < 0.3, np.abs(held) / 2.0, 0.0),
         opens_month=bool(dice.random() < 0.5),
+        stop_distance=dice.uniform(0.05, 5.0, WIDTH),
     )
 
 
@@ -121,6 +122,7 @@ class SizingContract:
         quoted = replace(
             ask,
             price=ask.price / 64.0,
+            stop_distance=ask.stop_distance / 64.0,
             factors={
                 name: values / 64.0 if name.startswith("atr_") else values
                 for name, values in ask.factors.items()
