@@ -183,7 +183,7 @@ class AlpacaFamilies:
             return fields
         group = self._order(text_of(fields, "id"))
         if not _legs(group):  # its target may have ended because its stop is at work
-            raise Rubbish(f"it is a {fields['order_class']} order and told without its legs", group)
+            raise Rubbish(f"it is of class {fields['order_class']} and told without its legs", group)
         return group
 
     def _order(self, number: str) -> Mapping[str, Any]:
