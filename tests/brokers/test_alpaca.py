@@ -20,8 +20,9 @@ from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.book import Book, load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
-from nightdesk.orders.order import Intent, Order, client_order_id
+from nightdesk.orders.order import Intent, Order, client_order_id, exits_id
 from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
+from nightdesk.testing.resting_contract import RestingContract
 
 DECIDED = date(2022, 3, 1)
 CAPITAL = Decimal("100000.00")
@@ -90,8 +91,17 @@ def sent(fake: FakeAlpaca) -> Callable[[], int]:
     return lambda: len(fake.asked("submit"))
 
 
+@pytest.fixture
+def trade(fake: FakeAlpaca) -> OpenMarket:
+    return lambda price, units: fake.exchange.trade("SPY", price, units)
+
+
 class TestAlpacaBroker(BrokerContract):
     """Everything that any broker promises."""
+
+
+class TestWhatRestsAtAlpaca(RestingContract):
+    """Stops and targets."""
 
 
 def coins(order: Order, quantity: str) -> Order:
@@ -356,10 +366,13 @@ def test_every_page_of_the_open_orders_is_read_in_order_and_each_order_once(
     }
     for _ in range(360):  # each with two legs of the same instant, so that pages end within one
         receive(fake.exchange, {**MARKET, **bracket, "symbol": "SPY", "qty": "1"})
+    fake.exchange.lists_held = True
     known = [one.client_order_id for one in broker.open_orders()]
-    assert known == [one["client_order_id"] for one in fake.orders]
-    assert len(known) == 1080
+    sent = [one["client_order_id"] for one in fake.orders[::3]]
+    assert known == [name for one in sent for name in (one, exits_id(one))]
+    assert len(known) == 720
     assert len(fake.asked("open_orders")) == 3
+    assert len(fake.asked("orders")) == 1, "the groups with their legs"
 
 
 def test_every_page_of_the_executions_is_read_and_each_told_once(

@@ -19,8 +19,9 @@ from nightdesk.brokers.ibkr_orders import quoted
 from nightdesk.core.account_terms import BrokerEntry
 from nightdesk.core.book import Book
 from nightdesk.core.errors import Refused
-from nightdesk.orders.order import Order
+from nightdesk.orders.order import Order, exits_id
 from nightdesk.testing.broker_contract import BrokerContract, OpenMarket
+from nightdesk.testing.resting_contract import RestingContract
 from nightdesk.tws_terms import TwsAddress
 
 __all__ = ["book", "broker", "gateway", "order"]
@@ -43,12 +44,21 @@ def open_market(gateway: IbkrGateway) -> OpenMarket:
 
 @pytest.fixture
 def sent(gateway: IbkrGateway) -> Callable[[], int]:
-    """Orders that the desk asked for; a bracket's legs belong to it."""
-    return lambda: sum(not one.parent_id for one in gateway.orders)
+    """Orders that the desk asked for; a bracket's legs belong to it, and the exits of a pair are one."""
+    return lambda: len({one.oca_group or one.order_ref for one in gateway.orders if not one.parent_id})
+
+
+@pytest.fixture
+def trade(gateway: IbkrGateway) -> OpenMarket:
+    return lambda price, units: gateway.trade("SPY", price, units)
 
 
 class TestIbkrBroker(BrokerContract):
     """Everything that any broker promises."""
+
+
+class TestWhatRestsAtIbkr(RestingContract):
+    """Stops and targets."""
 
 
 def test_the_account_is_made_from_the_book_and_the_environment(book: Book, gateway: IbkrGateway) -> None:
@@ -281,13 +291,9 @@ def test_a_bracket_is_three_orders_and_only_the_last_sets_it_going(
     assert [one.kind for one in (entry, target, stop)] == ["MKT", "LMT", "STP"]
     assert [one.action for one in (entry, target, stop)] == ["BUY", "SELL", "SELL"]
     assert {target.parent_id, stop.parent_id} == {entry.order_id}
-    assert (
-        (target.oca_group, target.oca_type) == (stop.oca_group, stop.oca_type) == (order.client_order_id, 1)
-    )
-    assert [one.order_ref.removeprefix(order.client_order_id) for one in (target, stop)] == [
-        "/target",
-        "/stop",
-    ]
+    exits = exits_id(order.client_order_id)
+    assert {(one.oca_group, one.oca_type) for one in (target, stop)} == {(exits, 2)}
+    assert [one.order_ref for one in (target, stop)] == [f"{exits}/target", f"{exits}/stop"]
     transmits = [one.fields for one in gateway.asked("placeOrder")][-3:]
     assert len(transmits) == 3
     gateway.open_market({"SPY": 100.0})

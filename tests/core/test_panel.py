@@ -213,3 +213,16 @@ def test_actions_that_change_a_position_are_listed_by_the_session_that_they_coun
     kinds = [[one.kind for one in events] for events in panel.events]
     assert kinds == [[], [], [], ["return_of_capital", "merger"], []]
     assert panel.until(2).events == ((), ())
+
+
+def test_the_newest_sessions_of_a_panel_are_its_last_rows() -> None:
+    action = Action("SPY", np.datetime64("2024-07-08"), "split", 2.0)
+    whole = panel_of([(0, str(day), 10.0 + n) for n, day in enumerate(WEEK)], WEEK, [ETF], [action])
+    part = whole.newest(2)
+    assert_array_equal(part.sessions, WEEK[-2:])
+    assert_array_equal(part.close, whole.close[-2:])
+    assert_array_equal(part.adjustment, whole.adjustment[-2:])
+    assert (part.symbols, len(part.events)) == (whole.symbols, 2)
+    assert part.findings == tuple(one for one in whole.findings if one.session >= WEEK[-2])
+    assert_array_equal(whole.newest(99).close, whole.close)
+    assert len(whole.newest(0)) == 0

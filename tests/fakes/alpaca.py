@@ -228,7 +228,7 @@ class FakeAlpaca:
             "/v2/clock": ("clock", lambda state: views.clock(exchange, state)),
             "/v2/account": ("account", lambda state: views.account(exchange, state)),
             "/v2/positions": ("positions", views.positions),
-            "/v2/orders": (listed, lambda state: views.orders(state, query)),
+            "/v2/orders": (listed, lambda state: views.orders(state, query, lists_held=exchange.lists_held)),
             "/v2/orders:by_client_order_id": ("query", lambda state: views.order_by_client_id(state, query)),
             "/v2/account/activities": ("movements", lambda state: views.activities(state, query, None)),
             f"/v2/orders/{order_id}": ("order", lambda state: views.order(state, order_id, query)),

@@ -51,6 +51,8 @@ class Exchange(Market):
         self.standing: dict[str, Any] = {}
         #: Whether a cancel waits in pending_cancel until `finish_cancels`.
         self.slow_cancels = False
+        #: Whether the legs that are held are among the open orders; users have seen that they are not.
+        self.lists_held = False
 
     @property
     def now(self) -> datetime:
@@ -146,9 +148,14 @@ class Exchange(Market):
             more = {"activity_sub_type": "CDIV", "qty": plain(held), "per_share_amount": plain(each)}
             return self._post("DIV", to_cents(held * each), name, more)
 
-    def split(self, symbol: str, ratio: Decimal | float, price: Decimal | float) -> Decimal:
+    def split(
+        self, symbol: str, ratio: Decimal | float, price: Decimal | float, *, orders: str = "kept"
+    ) -> Decimal:
         """Split what is held before the open: whole shares stay, and the fraction is sold for cash that
         `pay_in_lieu` pays later; how much of a share that is.
+
+        Simple orders that are good until cancelled are `orders`: "kept", "replaced" by ones in new shares, or
+        "canceled". Those of a group are kept: Alpaca sends them as not to be reduced, nor cancelled.
         """
         with self._change():
             name, by = name_of(symbol), Decimal(str(ratio))
@@ -161,6 +168,10 @@ class Exchange(Market):
             kind = "FSPLIT" if by > 1 else "RSPLIT"
             for moved in (-held.quantity, whole):
                 self._post("SPLIT", Decimal(0), name, {"activity_sub_type": kind, "qty": plain(moved)})
+            for order in list(self.state.orders.values()):
+                simple = order["order_class"] in ("", "simple") and order["time_in_force"] == "gtc"
+                if order["symbol"] == name and simple and order["status"] not in ENDED and orders != "kept":
+                    self._restate(order, by, orders)
             return exactly - whole
 
     def pay_in_lieu(self, symbol: str, amount: Decimal | float | str) -> str:
@@ -234,7 +245,6 @@ class Exchange(Market):
                 if order["symbol"] == symbol
                 and order["side"] == "sell"
                 and order["status"] not in ENDED | {"held"}
-                and order["id"] not in self.state.parents
             ),
             Decimal(0),
         )

@@ -42,6 +42,8 @@ class Market:
         self.before = state
         #: Share of an execution in crypto that is taken as a fee, in what was received.
         self.crypto_fee = Decimal(0)
+        #: Whether one exit that is executed does not end the other in time, as Alpaca warns of fast markets.
+        self.fast_market = False
         #: When its clock was set, on the clock of this process that never goes back.
         self.set_at = time.monotonic()
         self._events = 0
@@ -65,18 +67,49 @@ class Market:
         order = {**self.state.orders[order_id], **changes, "updated_at": self.stamp()}
         self._set(orders={**self.state.orders, order_id: order})
 
-    def _end(self, order_id: str, status: str, when: str) -> None:
-        order = self.state.orders[order_id]
-        if order["status"] in ENDED:
+    def _end(self, order_id: str, status: str, when: str, *, alone: bool = False) -> None:
+        """End an order, and with it what is open of its group, unless it ends `alone`."""
+        if self.state.orders[order_id]["status"] in ENDED:
             return
         self._alter(order_id, status=status, **{when: self.stamp()})
-        for leg, parent in self.state.parents.items():
-            if (
-                parent == order_id
-                and self.state.orders[leg]["status"] == "held"
-                and order["filled_qty"] == "0"
-            ):
-                self._end(leg, "canceled", "canceled_at")
+        for other in [] if alone else self._group(order_id):
+            self._end(other["id"], "canceled", "canceled_at", alone=True)
+
+    def _group(self, order_id: str) -> list[dict[str, Any]]:
+        """The other orders of a bracket or an oco."""
+        root = self.state.parents.get(order_id, order_id)
+        every = [root, *(leg for leg, parent in self.state.parents.items() if parent == root)]
+        return [self.state.orders[one] for one in every if one != order_id]
+
+    def _entry_of(self, order: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The entry that an exit of a bracket waits for."""
+        parent = self.state.parents.get(order["id"])
+        return self.state.orders[parent] if parent and order["order_class"] == "bracket" else None
+
+    def _restate(self, order: dict[str, Any], by: Decimal, how: str) -> None:
+        """Replace an order by one in new shares, or end it, as a split does."""
+        if how == "canceled":
+            self._end(order["id"], "canceled", "canceled_at")
+            return
+        priced = {
+            name: plain((Decimal(order[name]) / by).quantize(Decimal("0.01")))
+            for name in ("limit_price", "stop_price")
+            if order[name] is not None
+        }
+        at, other = self.stamp(), str(uuid.uuid4())
+        new = {
+            **order,
+            **priced,
+            "id": other,
+            "client_order_id": str(uuid.uuid4()),
+            "qty": plain(Decimal(order["qty"]) * by),
+            "created_at": at,
+            "submitted_at": at,
+            "updated_at": at,
+            "replaces": order["id"],
+        }
+        self._set(orders={**self.state.orders, other: new})
+        self._alter(order["id"], status="replaced", replaced_at=at, replaced_by=other)
 
     def _pass_time(self, at: datetime) -> None:
         at = at.astimezone(UTC)
@@ -111,6 +144,7 @@ class Market:
 
     def _trade(self, symbol: str, price: Decimal, volume: Decimal | None, auction: str) -> None:
         self._set(prices={**self.state.prices, symbol: price})
+        self._trigger(symbol, price)
         for order_id in [one["id"] for one in self.state.orders.values() if one["symbol"] == symbol]:
             order = self.state.orders[order_id]
             if order["status"] in ENDED | {"held"} or not _reached(order, price):
@@ -161,13 +195,36 @@ class Market:
         self._follow(order_id, status)
 
     def _follow(self, order_id: str, status: str) -> None:
-        """What an execution does to the other orders of its bracket."""
-        for leg, parent in self.state.parents.items():
-            other = self.state.orders[leg]
-            if parent == order_id and status == "filled" and other["status"] == "held":
-                self._alter(leg, status="new")
-            elif parent == self.state.parents.get(order_id) and leg != order_id and status == "filled":
-                self._end(leg, "canceled", "canceled_at")
+        """What an execution does to the other orders of its group: an entry that is filled sends its target
+        to work, and one exit that is filled ends the other, or leaves it the rest.
+        """
+        order = self.state.orders[order_id]
+        enters = order["order_class"] == "bracket" and order_id not in self.state.parents
+        for other in self._group(order_id):
+            if enters:
+                if status == "filled" and other["type"] == "limit":
+                    self._alter(other["id"], status="new")
+            elif other["status"] in ENDED or self._entry_of(order) == other or self.fast_market:
+                continue
+            elif status == "filled":
+                self._end(other["id"], "canceled", "canceled_at", alone=True)
+            else:
+                self._alter(other["id"], qty=plain(remaining(order)))
+
+    def _trigger(self, symbol: str, price: Decimal) -> None:
+        """Let stops go to work whose price is reached, those of a bracket once its entry is filled: the
+        targets beside them end.
+        """
+        for order in list(self.state.orders.values()):
+            entry = self._entry_of(order)
+            asleep = entry is not None and entry["status"] != "filled"
+            held = (order["symbol"], order["status"], order["type"]) == (symbol, "held", "stop")
+            if not held or asleep or not _reached(order, price):
+                continue
+            self._alter(order["id"], status="new")
+            for other in self._group(order["id"]):
+                if other != entry and not self.fast_market:
+                    self._end(other["id"], "canceled", "canceled_at", alone=True)
 
     def _move(self, symbol: str, signed: Decimal, price: Decimal) -> None:
         held = self.state.holdings.get(symbol, Holding(Decimal(0), price))
@@ -223,6 +280,8 @@ def _reached(order: Mapping[str, Any], price: Decimal) -> bool:
         limit = Decimal(order["limit_price"])
         return price <= limit if buys else price >= limit
     if order["type"] == "stop":
+        if order["filled_qty"] != "0":
+            return True  # it was reached before, and is at the market since
         stop = Decimal(order["stop_price"])
         return price >= stop if buys else price <= stop
     return True

@@ -23,6 +23,9 @@ BAD_INPUT = 40010001
 NOT_ALLOWED = 42210000
 FORBIDDEN = 40310000
 
+#: Orders that have legs.
+GROUPS = ("bracket", "oco")
+
 
 def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
     """Check an order and put it into the market; what is answered.
@@ -40,6 +43,8 @@ def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
         quantity = _number(body, "qty")
         client_order_id = _client_order_id(exchange, body)
         prices = {name: _price(body, name, symbol) for name in ("limit_price", "stop_price")}
+        if body.get("order_class") == "oco" and prices["limit_price"] is None:
+            prices["limit_price"] = _price(body.get("take_profit") or {}, "limit_price", symbol)
         _check_prices(body, prices)
         if quantity % 1 and symbol not in CRYPTO and body["time_in_force"] != "day":
             raise Refusal(422, NOT_ALLOWED, "fractional orders must be DAY orders")
@@ -47,14 +52,15 @@ def receive(exchange: Exchange, body: Any) -> dict[str, Any]:
         _check_standing(exchange, symbol)
         order = _order(exchange, body, symbol, client_order_id, quantity, prices)
         legs = _legs(exchange, body, order)
+        _check_way(exchange, order)
         _check_means(exchange, order)
         exchange.add([order, *legs], order["id"] if legs else None)
         return answer_of(exchange, exchange.state.orders[order["id"]], nested=True)
 
 
 def answer_of(exchange: Exchange, order: dict[str, Any], *, nested: bool) -> dict[str, Any]:
-    """An order as it is told; `nested` with the legs of a bracket."""
-    if not nested or order["order_class"] != "bracket":
+    """An order as it is told; `nested` with the legs of a bracket or an oco."""
+    if not nested or order["order_class"] not in GROUPS:
         return order
     state = exchange.state
     legs = [state.orders[leg] for leg, parent in state.parents.items() if parent == order["id"]]
@@ -81,8 +87,10 @@ def _check_words(body: dict[str, Any], symbol: str) -> None:
         raise Refusal(422, NOT_ALLOWED, f"invalid {kind}")
     if body["type"] == "stop" and body["time_in_force"] not in ("day", "gtc"):
         raise Refusal(422, NOT_ALLOWED, "stop orders must be day or gtc")
-    if body.get("order_class", "") not in ("", "simple", "bracket") or (crypto and body.get("order_class")):
+    if body.get("order_class", "") not in ("", "simple", *GROUPS) or (crypto and body.get("order_class")):
         raise Refusal(422, NOT_ALLOWED, "invalid order class")
+    if body.get("order_class") == "oco" and body["type"] != "limit":
+        raise Refusal(422, BAD_INPUT, "oco orders must be limit orders")
 
 
 def _client_order_id(exchange: Exchange, body: dict[str, Any]) -> str:
@@ -201,28 +209,34 @@ def _expiry(exchange: Exchange, time_in_force: str, crypto: bool) -> datetime:
     return next_close(exchange.now)
 
 
-def _legs(exchange: Exchange, body: dict[str, Any], entry: dict[str, Any]) -> list[dict[str, Any]]:
-    if body.get("order_class") != "bracket":
+def _legs(exchange: Exchange, body: dict[str, Any], first: dict[str, Any]) -> list[dict[str, Any]]:
+    """The legs of a group, held: of a bracket its target and its stop, of an oco its stop."""
+    group = body.get("order_class")
+    if group not in GROUPS:
         return []
     if body["time_in_force"] not in ("day", "gtc"):
-        raise Refusal(422, NOT_ALLOWED, "bracket orders must be day or gtc")
-    if Decimal(entry["qty"]) % 1:
+        raise Refusal(422, NOT_ALLOWED, f"{group} orders must be day or gtc")
+    if body.get("extended_hours"):
+        raise Refusal(422, NOT_ALLOWED, f"{group} orders do not support extended hours")
+    if Decimal(first["qty"]) % 1:
         raise Refusal(422, NOT_ALLOWED, "fractional orders must be simple orders")
     target, stop = body.get("take_profit") or {}, body.get("stop_loss") or {}
-    takes = _price(target, "limit_price", entry["symbol"])
-    stops = _price(stop, "stop_price", entry["symbol"])
+    takes = _price(target, "limit_price", first["symbol"])
+    stops = _price(stop, "stop_price", first["symbol"])
     if takes is None or stops is None:
         raise Refusal(
-            422, BAD_INPUT, "bracket orders require take_profit.limit_price and stop_loss.stop_price"
+            422, BAD_INPUT, f"{group} orders require take_profit.limit_price and stop_loss.stop_price"
         )
-    if (takes > stops) != (entry["side"] == "buy"):
+    sells = (first["side"] == "buy") == (group == "bracket")
+    if (takes > stops) != sells:
         raise Refusal(
             422, BAD_INPUT, "take_profit.limit_price must be on the other side of stop_loss.stop_price"
         )
+    _check_stop(exchange, first["symbol"], stops, sells=sells)
     common = {
-        **entry,
-        "side": "sell" if entry["side"] == "buy" else "buy",
-        "position_intent": "sell_to_close" if entry["side"] == "buy" else "buy_to_close",
+        **first,
+        "side": "sell" if sells else "buy",
+        "position_intent": "sell_to_close" if sells else "buy_to_close",
         "status": "held",
         "limit_price": None,
         "stop_price": None,
@@ -232,8 +246,26 @@ def _legs(exchange: Exchange, body: dict[str, Any], entry: dict[str, Any]) -> li
         {"type": "stop", "order_type": "stop", "stop_price": plain(stops)},
     )
     return [
-        {**common, **shape, "id": str(uuid.uuid4()), "client_order_id": str(uuid.uuid4())} for shape in shapes
+        {**common, **shape, "id": str(uuid.uuid4()), "client_order_id": str(uuid.uuid4())}
+        for shape in (shapes if group == "bracket" else shapes[1:])
     ]
+
+
+def _check_stop(exchange: Exchange, symbol: str, stop: Decimal, *, sells: bool) -> None:
+    """The stop of a group is at least a cent beyond the last price."""
+    price, cent = exchange.state.prices.get(symbol), Decimal("0.01")
+    if price is not None and (stop > price - cent if sells else stop < price + cent):
+        bound = "less than base_price - 0.01" if sells else "greater than base_price + 0.01"
+        raise Refusal(422, NOT_ALLOWED, f"stop price must be {bound}", base_price=plain(price))
+
+
+def _check_way(exchange: Exchange, first: dict[str, Any]) -> None:
+    """A bracket enters, and an oco leaves what is held."""
+    held, _ = exchange.sellable(first["symbol"])
+    leaves = held < 0 if first["side"] == "buy" else held > 0
+    if first["order_class"] in GROUPS and leaves == (first["order_class"] == "bracket"):
+        way = "entry" if first["order_class"] == "bracket" else "exit"
+        raise Refusal(422, NOT_ALLOWED, f"{first['order_class']} orders must be {way} orders")
 
 
 def _check_standing(exchange: Exchange, symbol: str) -> None:

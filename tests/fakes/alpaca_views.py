@@ -96,7 +96,7 @@ def order(state: State, order_id: str, query: Mapping[str, str]) -> dict[str, An
     found = state.orders.get(order_id)
     if found is None:
         raise Refusal(404, 40410000, f"order not found for {order_id}")
-    return _nested(state, found) if query.get("nested") == "true" else found
+    return _nested(state, found) if _is_nested(query) else found
 
 
 def order_by_client_id(state: State, query: Mapping[str, str]) -> dict[str, Any]:
@@ -104,19 +104,20 @@ def order_by_client_id(state: State, query: Mapping[str, str]) -> dict[str, Any]
     wanted = query.get("client_order_id", "")
     for found in state.orders.values():
         if found["client_order_id"] == wanted:
-            return _nested(state, found)
+            return found
     raise Refusal(404, 40410000, f"order not found for {wanted}")
 
 
-def orders(state: State, query: Mapping[str, str]) -> list[dict[str, Any]]:
+def orders(state: State, query: Mapping[str, str], *, lists_held: bool) -> list[dict[str, Any]]:
     """GET /v2/orders: 50 a page by default and 500 at most, the newest first by default."""
     limit, status = _whole(query, "limit", 50, 500), query.get("status", "open")
     if status not in ("open", "closed", "all"):
         raise Refusal(422, 40010001, "invalid status")
+    closed = ENDED if lists_held else ENDED | {"held"}
     found = [
         one
         for one in state.orders.values()
-        if status == "all" or (one["status"] in ENDED) == (status == "closed")
+        if status == "all" or (one["status"] in closed) == (status == "closed")
     ]
     if "after" in query:
         found = [one for one in found if one["submitted_at"] > _nanoseconds(query["after"])]
@@ -127,7 +128,7 @@ def orders(state: State, query: Mapping[str, str]) -> list[dict[str, Any]]:
         found = [one for one in found if one["symbol"].replace("/", "") in wanted]
     if "side" in query:
         found = [one for one in found if one["side"] == query["side"]]
-    if query.get("nested") == "true":
+    if _is_nested(query):
         found = [_nested(state, one) for one in found if one["id"] not in state.parents]
     if "after_order_id" in query:
         ids = [one["id"] for one in found]
@@ -186,6 +187,11 @@ def _position(state: State, name: str, held: Holding) -> dict[str, Any]:
         "lastday_price": plain(price),
         "change_today": "0",
     }
+
+
+def _is_nested(query: Mapping[str, str]) -> bool:
+    """The vendor's own client writes it with a capital."""
+    return query.get("nested", "").lower() == "true"
 
 
 def _nested(state: State, found: dict[str, Any]) -> dict[str, Any]:

@@ -137,7 +137,7 @@ class IbkrExchange(IbkrOrderBook):
 
     def split(self, symbol: str, ratio: Decimal | float) -> Decimal:
         """Split what is held, its last price, and its bars before today; the fraction of a share that is left
-        over, for which cash comes by `move_cash`.
+        over, for which cash comes by `move_cash`. Orders that were good until cancelled end with it.
         """
         with self._change():
             name, by = name_of(symbol), money(ratio)
@@ -149,6 +149,9 @@ class IbkrExchange(IbkrOrderBook):
                 prices={**self.state.prices, name: self.state.prices[name] / by},
             )
             self.history.split(name, _day(self.now), float(by))
+            for order in list(self.state.orders.values()):
+                if (order.stock.symbol, order.tif) == (name, "GTC"):
+                    self._end(order.perm_id, "Cancelled by a corporate action", notice=True)
             return held.units * by - whole
 
     def open_market(

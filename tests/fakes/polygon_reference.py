@@ -71,9 +71,11 @@ class FakePolygonReference(FakePolygon):
         match parts:
             case ["v3", "reference", "tickers"]:
                 active = query.get("active", "true") == "true"
-                rows = [
-                    one for one in self.ended if one["ticker"] == query["ticker"] and one["active"] == active
-                ]
+                listed = [*self.details.values(), *self.ended]
+                rows = [one for one in listed if one.get("active", True) == active]
+                if "ticker" in query:
+                    rows = [one for one in rows if one["ticker"] == query["ticker"]]
+                rows = [one for one in rows if query.get("market") in (None, one["market"])]
                 return Page(rows, {"count": len(rows)})
             case ["v3", "quotes", name]:
                 first, last = int(query["timestamp.gte"]), int(query["timestamp.lte"])

@@ -190,6 +190,13 @@ def test_without_the_right_key_nothing_is_answered(fake: FakeAlpaca) -> None:
         ),
         ({"qty": "0.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY orders"),
         ({"order_class": "bracket"}, 422, 40010001, "bracket orders require take_profit"),
+        ({"order_class": "oco"}, 422, 40010001, "oco orders must be limit orders"),
+        (
+            {"order_class": "oco", "type": "limit", "take_profit": {"limit_price": "440"}},
+            422,
+            40010001,
+            "oco orders require take_profit",
+        ),
         ({"qty": "501"}, 403, 40310000, "insufficient buying power"),
         (
             {"side": "sell"},
@@ -287,16 +294,115 @@ def test_orders_share_what_trades_in_the_order_in_which_they_came(fake: FakeAlpa
     ]
 
 
+LEGS = {"take_profit": {"limit_price": "440"}, "stop_loss": {"stop_price": "380"}}
+OCO = {**BUY, "side": "sell", "type": "limit", "time_in_force": "gtc", "order_class": "oco", **LEGS}
+
+
+def statuses(fake: FakeAlpaca) -> list[str]:
+    return [one["status"] for one in fake.orders]
+
+
 def test_a_bracket_enters_and_then_leaves_by_one_of_its_legs(fake: FakeAlpaca) -> None:
     exchange = fake.exchange
-    legs = {"take_profit": {"limit_price": "440"}, "stop_loss": {"stop_price": "380"}}
-    _, sent = call(fake, "POST", "/v2/orders", {**BUY, "order_class": "bracket", **legs})
+    _, sent = call(fake, "POST", "/v2/orders", {**BUY, "order_class": "bracket", **LEGS})
     assert [one["status"] for one in sent["legs"]] == ["held", "held"]
-    exchange.open_market({"SPY": 400})
-    assert [one["status"] for one in fake.orders] == ["filled", "new", "new"]
+    exchange.open_market({"SPY": 400}, volume={"SPY": 6})
+    assert statuses(fake) == ["partially_filled", "held", "held"]
+    exchange.trade("SPY", 400)
+    assert statuses(fake) == ["filled", "new", "held"]
     exchange.trade("SPY", 379)
-    assert [one["status"] for one in fake.orders] == ["filled", "canceled", "filled"]
+    assert statuses(fake) == ["filled", "canceled", "filled"]
     assert get(fake, "/v2/positions") == []
+
+
+def test_the_legs_of_an_entry_that_ends_in_part_end_with_it(fake: FakeAlpaca) -> None:
+    _, sent = call(fake, "POST", "/v2/orders", {**BUY, "order_class": "bracket", **LEGS})
+    fake.exchange.open_market({"SPY": 400}, volume={"SPY": 6})
+    call(fake, "DELETE", f"/v2/orders/{sent['id']}")
+    assert statuses(fake) == ["canceled", "canceled", "canceled"]
+    assert [one["qty"] for one in get(fake, "/v2/positions")] == ["6"]
+
+
+@pytest.mark.parametrize(
+    ("trades", "ends", "left"),
+    [
+        ([(379, None)], ["canceled", "filled"], 0),
+        ([(441, None)], ["filled", "canceled"], 0),
+        ([(441, 4), (379, None)], ["canceled", "filled"], 0),
+        ([(379, 4), (441, None)], ["canceled", "filled"], 0),
+        ([(400, None)], ["new", "held"], 10),
+    ],
+)
+def test_of_an_oco_one_exit_cancels_the_other_and_no_more_is_sold_than_is_held(
+    fake: FakeAlpaca, trades: list[tuple[float, int | None]], ends: list[str], left: int
+) -> None:
+    exchange = fake.exchange
+    exchange.hold("SPY", 10, 400)
+    status, sent = call(fake, "POST", "/v2/orders", OCO)
+    assert (status, sent["type"], sent["limit_price"], sent["status"]) == (200, "limit", "440", "accepted")
+    assert [(one["type"], one["stop_price"], one["status"]) for one in sent["legs"]] == [
+        ("stop", "380", "held")
+    ]
+    exchange.open_market({"QQQ": 300})
+    for price, units in trades:
+        exchange.trade("SPY", price, units)
+    assert statuses(fake) == ends
+    assert sum(int(one["qty"]) for one in get(fake, "/v2/positions")) == left
+
+
+def test_a_fast_market_may_fill_both_exits(fake: FakeAlpaca) -> None:
+    exchange = fake.exchange
+    exchange.fast_market = True
+    exchange.hold("SPY", 10, 400)
+    call(fake, "POST", "/v2/orders", OCO)
+    exchange.open_market({"SPY": 379})
+    exchange.trade("SPY", 441)
+    assert statuses(fake) == ["filled", "filled"]
+    assert [one["qty"] for one in get(fake, "/v2/positions")] == ["-10"]
+
+
+def test_units_that_an_oco_sells_are_sold_by_nothing_else(fake: FakeAlpaca) -> None:
+    fake.exchange.hold("SPY", 10, 400)
+    _, sent = call(fake, "POST", "/v2/orders", OCO)
+    status, answer = call(fake, "POST", "/v2/orders", {**BUY, "side": "sell", "qty": "1"})
+    assert (status, answer["available"], answer["held_for_orders"]) == (403, "0", "10")
+    call(fake, "DELETE", f"/v2/orders/{sent['id']}")
+    assert statuses(fake) == ["canceled", "canceled"]
+    assert call(fake, "POST", "/v2/orders", {**BUY, "side": "sell", "qty": "1"})[0] == 200
+
+
+def test_a_leg_is_told_within_its_group_when_that_is_asked_for_and_while_held_is_not_open(
+    fake: FakeAlpaca,
+) -> None:
+    fake.exchange.hold("SPY", 10, 400)
+    _, sent = call(fake, "POST", "/v2/orders", OCO)
+    path = f"/v2/orders/{sent['id']}"
+    assert "legs" not in {name for name, value in get(fake, path).items() if value is not None}
+    assert [one["status"] for one in get(fake, path, nested="True")["legs"]] == ["held"]
+    assert [one["id"] for one in get(fake, "/v2/orders", status="open")] == [sent["id"]]
+    fake.exchange.lists_held = True
+    assert len(get(fake, "/v2/orders", status="open")) == 2
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "told"),
+    [("kept", "new", 1), ("canceled", "canceled", 1), ("replaced", "replaced", 2)],
+)
+def test_a_split_may_replace_or_cancel_a_stop_and_leaves_a_pair_as_it_is(
+    fake: FakeAlpaca, how: str, status: str, told: int
+) -> None:
+    exchange = fake.exchange
+    exchange.hold("SPY", 20, 400)
+    receive(exchange, OCO)
+    stop = {**BUY, "side": "sell", "type": "stop", "stop_price": "380", "time_in_force": "gtc"}
+    receive(exchange, {**stop, "client_order_id": "stop"})
+    exchange.open_market({"QQQ": 300})
+    exchange.split("SPY", 2, 200, orders=how)
+    assert statuses(fake)[:3] == ["new", "held", status]
+    assert len(fake.orders) == 2 + told
+    if told == 2:
+        new = fake.orders[-1]
+        assert (new["qty"], new["stop_price"], new["replaces"]) == ("20", "190", fake.orders[2]["id"])
 
 
 def test_what_is_good_for_a_time_ends_with_it(fake: FakeAlpaca) -> None:

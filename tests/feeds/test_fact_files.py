@@ -131,6 +131,33 @@ def test_quotes_are_known_at_the_close_and_listings_when_the_day_is_over(tmp_pat
     assert facts.rows.iloc[0]["delisted_on"] == pd.Timestamp("2024-05-31")
 
 
+def test_the_pool_of_a_file_is_every_symbol_that_it_lists_by_now(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "listings.csv",
+        "symbol,day,delisted_on",
+        "XYZ,2024-05-24,",
+        "GONE,2019-05-24,2019-05-24",
+        "XYZ,2024-06-28,",
+        "LATE,2030-01-02,",
+    )
+    assert FilesFacts(tmp_path, now=lambda: datetime(2024, 7, 1, tzinfo=UTC)).pool() == ("XYZ", "GONE")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(Refused, match=r"found neither listings\.csv nor listings\.csv\.gz"):
+        FilesFacts(tmp_path / "empty").pool()
+
+
+def test_the_listings_that_the_docs_show_are_read_as_the_docs_say(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "facts.md").read_text()
+    block = text[text.index("    symbol,day,title,exchange") :].split("\n\n")[0]
+    path = write(tmp_path, "listings.csv", *(line.strip() for line in block.splitlines()))
+    feed = FilesFacts(path, now=lambda: NOW)
+    assert feed.pool() == ("AAPL", "XLNX")
+    rows = feed.fetch(LISTINGS, feed.pool(), date(2017, 1, 1), LAST).rows
+    assert rows["delisted_on"].dropna().tolist() == [pd.Timestamp("2022-02-14")]
+    assert rows["market_cap"].isna().tolist() == [False, False, False, True]
+
+
 def test_what_is_known_later_than_now_is_left_out_and_counted(tmp_path: Path) -> None:
     path = write(
         tmp_path,

@@ -17,6 +17,7 @@ from tests.fakes.yahoo import SERVER_ERROR
 from tests.feeds.vendor_facts_contract import ANYTHING, DAYS, NUMBERS, Make, VendorFactsContract, utc
 
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.facts import LISTINGS
 from nightdesk.core.facts import QUOTES as QUOTES_KIND
 from nightdesk.feeds import Fault
@@ -235,6 +236,30 @@ class TestListings(VendorFactsContract):
         server.endless = True
         why = self.answer(make(), "LEH").missing["LEH"]
         assert "gives the same page again of listings: they have no end" in str(why)
+
+    def test_the_pool_is_all_that_is_listed_and_all_that_has_ended_by_pages(
+        self, server: FakePolygonReference, make: Make
+    ) -> None:
+        server.ended += [ended("LEH", "2008-09-17"), ended("LEH", "1999-03-01"), ended("AAPL", "1979-01-02")]
+        server.details |= {one: dict(APPLE) | {"ticker": one} for one in ("BACpK", "ABC.WS")}
+        server.ended.append(ended("X:BTCUSD", "2020-01-02", market="crypto"))
+        server.rows_a_page = 2
+        assert make().pool() == ("AAPL", "BRK-B", "ABC.WS", "LEH")
+        assert {one["market"] for one in server.queries if "market" in one} == {"stocks"}
+        assert len(server.queries) == 4
+
+    def test_a_pool_that_does_not_come_says_what_to_do(
+        self, server: FakePolygonReference, make: Make
+    ) -> None:
+        server.always(TICKERS, SERVER_ERROR)
+        with pytest.raises(Transient, match=r"polygon does not say which symbols there are: .*; try again"):
+            make().pool()
+        server.always(TICKERS, ANOTHER_PLAN)
+        with pytest.raises(Refused, match=r"not entitled to this data.*name a file as the pool, files:PATH"):
+            make().pool()
+        with pytest.raises(Refused, match=f"set {NEEDED} in the environment") as told:
+            make({}).pool()
+        assert KEY not in str(told.value)
 
 
 class TestPolygonQuotes(VendorFactsContract):

@@ -10,6 +10,7 @@ import pytest
 from nightdesk.risk import Override
 from nightdesk.store.broker_rows import add_recovery, note_silence
 from nightdesk.store.db import Connection, cursor, one
+from nightdesk.store.feed_silence_rows import note_feed_silence
 from nightdesk.store.health_rows import Health
 from nightdesk.store.kill_switch_rows import set_kill_switch
 from nightdesk.store.message_rows import raise_alert
@@ -34,6 +35,7 @@ WRITES: dict[str, Callable[[Connection], object]] = {
         answer={"message": WORDS, "qty": "5", "seen": [WORDS]},
     ),
     "broker_health": lambda conn: note_silence(conn, "swing", "main", NOW, WORDS),
+    "feed_silences": lambda conn: note_feed_silence(conn, "swing", NOW, NOW, WORDS),
     "statement_health": lambda conn: note_statement(conn, "swing", "main", NOW, WORDS),
     "broker_statements": lambda conn: add_statement(
         conn, "swing", "main",

@@ -22,8 +22,10 @@ from nightdesk.accounting.period import Period, due
 from nightdesk.accounting.placing import placed
 from nightdesk.accounting.transfers import transfer_entries
 from nightdesk.core.account_terms import MAIN
+from nightdesk.core.money import ZERO
 from nightdesk.orders.fills import Expired, Fill, FillTerms, open_session
 from nightdesk.orders.order import Order
+from nightdesk.orders.resting import rest_of
 
 #: What a period brings to a ledger by itself. Its entries are of one session, and a second call makes the
 #: same ones: `Entry.key` says which fact each is.
@@ -131,11 +133,15 @@ class Accrued:
 
 @dataclass(frozen=True)
 class Executed:
-    """What became of the orders: the entries to be booked, the fills behind them, and what was not filled."""
+    """What became of the orders: the entries to be booked, the fills behind them, and what was not filled.
+
+    `met` are the orders of a simulated account as they met the market.
+    """
 
     entries: tuple[Entry, ...] = ()
     fills: tuple[Fill, ...] = ()
     expired: tuple[Expired, ...] = ()
+    met: tuple[Order, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,6 +254,32 @@ def accrue(ledger: Ledger, orders: Sequence[Order], period: Period) -> Accrued:
     return Accrued(ledger, entries, live, ended)
 
 
+def still_resting(settled: Settlement[Executed]) -> tuple[Order, ...]:
+    """What of the orders of a simulated account rests on after a period, each with what is left of it."""
+    ended = {one.client_order_id for one in settled.expired}
+    filled = {fill.client_order_id: fill.quantity for fill in settled.fills}
+    left = (
+        (one, filled.get(one.client_order_id, ZERO))
+        for one in settled.executed.met
+        if one.rests and one.client_order_id not in ended
+    )
+    return tuple(rest_of(one, units) for one, units in left if units < one.quantity)
+
+
+def _ended_by_split(
+    orders: Sequence[Order], fills: Sequence[Fill], period: Period
+) -> tuple[Expired, ...]:
+    """What rests on in units of before a split: it has met the period's bars restated, and ends with it."""
+    resting = [one for one in orders if one.rests and one.symbol in period.splits]
+    filled = {fill.client_order_id: fill.quantity for fill in fills} if resting else {}
+    left = [(one, one.quantity - filled.get(one.client_order_id, ZERO)) for one in resting]
+    return tuple(
+        Expired(one.client_order_id, one.symbol, rest, "a split has changed the units that it is in")
+        for one, rest in left
+        if rest
+    )
+
+
 def at_the_open(period: Period, terms: FillTerms) -> Callable[[Accrued], Executed]:
     """How orders of a simulated account are executed: at the period's bars, by `open_session`."""
 
@@ -256,9 +288,11 @@ def at_the_open(period: Period, terms: FillTerms) -> Callable[[Accrued], Execute
             return Executed()
         fills, expired = open_session(accrued.orders, period.bars, terms)
         by_id = {order.client_order_id: order for order in accrued.orders}
+        expired += _ended_by_split(accrued.orders, fills, period)
         entries: tuple[Entry, ...] = ()
         for fill in fills:
             entries += fill_entries(by_id[fill.client_order_id], (fill,), period.terms.units[fill.symbol])
-        return Executed(on_margin(entries, accrued.ledger, period.terms.contracts), fills, expired)
+        booked = on_margin(entries, accrued.ledger, period.terms.contracts)
+        return Executed(booked, fills, expired, accrued.orders)
 
     return execute

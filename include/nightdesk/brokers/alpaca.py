@@ -5,7 +5,8 @@ the close and sends it to the next session, good for that session. Crypto trades
 is executed when it arrives; `day` is not known there, so it is sent as gtc.
 
 Alpaca refuses orders for the opening auction itself (opg) between 9:28 and 19:00 New York, and those for the
-closing one (cls) between 15:50 and 19:00; a bracket enters by neither.
+closing one (cls) between 15:50 and 19:00; a bracket enters by neither. What rests (a stop, an oco) is `gtc`,
+of whole shares; Alpaca ends it after 90 days.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 from nightdesk.brokers.alpaca_address import address_of
 from nightdesk.brokers.alpaca_answers import (
+    STATES,
     Rubbish,
     Symbols,
     account_of,
@@ -24,12 +26,12 @@ from nightdesk.brokers.alpaca_answers import (
     instant_of,
     mapping_of,
     movement_of,
-    order_of,
     positions_of,
     text_of,
 )
+from nightdesk.brokers.alpaca_families import AlpacaFamilies, AlpacaFamily
 from nightdesk.brokers.alpaca_http import AlpacaLine, Denied, Patience
-from nightdesk.brokers.alpaca_lists import activities, client_order_ids, orders
+from nightdesk.brokers.alpaca_lists import activities, orders, orders_named
 from nightdesk.brokers.alpaca_orders import CAPABILITIES, body_of
 from nightdesk.brokers.broker_interface import Broker, DuplicateOrder, RejectedOrder, Unreadable
 from nightdesk.brokers.credentials import Credentials
@@ -72,6 +74,7 @@ class AlpacaBroker(Broker):
         super().__init__(book)
         address = address_of(self._name, credentials.url, book.own_entry.live)
         self._line = AlpacaLine(self._name, credentials, address, PATIENCE if patience is None else patience)
+        self._families = AlpacaFamilies(self._line)
         self._symbols = Symbols(book.universe)
         self._schedule = schedule_of(book)
         self._calendar = self._schedule.calendar
@@ -103,43 +106,32 @@ class AlpacaBroker(Broker):
             if error.status == 422 and "client_order_id" in said and "unique" in said:
                 raise DuplicateOrder(f"account {self._name} has an {what} already") from None
             raise RejectedOrder(str(error), error.answer) from None
-        return self._read(what, lambda: _same(answer, order_of(answer, self._symbols), order))
-
-    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
-        what = f"order {client_order_id}"
-        try:
-            answer = self._line.ask(what, lambda client: client.get_order_by_client_id(client_order_id))
-        except Denied as error:
-            if error.status == 404:
-                return None
-            raise
 
         def read() -> BrokerOrder:
-            found = order_of(answer, self._symbols)
-            if found.client_order_id != client_order_id:
-                raise Rubbish(f"it is order {found.client_order_id}", answer)
-            return found
+            found = self._families.answered(mapping_of(answer, "an order")).known(self._symbols)
+            return _same(answer, found, order)
 
         return self._read(what, read)
 
+    def order_by_client_id(self, client_order_id: str) -> BrokerOrder | None:
+        family = self._family(client_order_id)
+        return None if family is None else self._known(family)
+
     def open_orders(self) -> Sequence[BrokerOrder]:
-        """Everything that may still be executed; the legs of a bracket have ids that Alpaca made up."""
-        return self._read(
-            "the open orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "open")]
-        )
+        """Everything that may still be executed; two exits of which one cancels the other are one order."""
+        return [one for one in self._listed("the open orders", "open") if not one.state.ended]
 
     def orders_since(self, as_of: datetime) -> Sequence[BrokerOrder]:
-        """See `Broker.orders_since`; the legs of a bracket have ids that Alpaca made up."""
-        return self._read(
-            "the orders", lambda: [order_of(one, self._symbols) for one in orders(self._line, "all", as_of)]
-        )
+        """See `Broker.orders_since`; two exits of which one cancels the other are one order."""
+        return self._listed("the orders", "all", as_of)
 
     def fills_since(self, as_of: datetime) -> Sequence[Fill]:
         """See `Broker.fills_since`; an order that a person sent keeps the client order id that it has."""
 
         def read() -> list[Fill]:
             told = list(activities(self._line, "/account/activities/FILL", as_of))
-            names = client_order_ids(self._line, {text_of(one, "order_id") for one in told}, as_of)
+            behind = orders_named(self._line, {text_of(one, "order_id") for one in told}, as_of)
+            names = self._families.names(behind)
             fills = (fill_of(one, names, self._symbols, self._calendar) for one in told)
             return [one for one in fills if self._schedule.settling_of(one.session, one.executed_at) > as_of]
 
@@ -161,24 +153,42 @@ class AlpacaBroker(Broker):
         return self._read("the movements", read)
 
     def cancel(self, client_order_id: str) -> BrokerOrder:
-        known = self._known(client_order_id)
+        """Ask that an order be cancelled, or both exits of a pair; see `Broker.cancel`.
+
+        Alpaca cancels the one with the other, a moment later: until it has said so of both, the order that
+        is given back is working still.
+        """
+        family = self._family(client_order_id)
+        if family is None:
+            raise Refused(f"account {self._name} has no order {client_order_id}")
+        known = self._known(family)
         if known.state.ended:
             return known
-        number = known.answer["id"]
+        for number in _to_cancel(family):
+            self._cancel(client_order_id, number)
+        return self.order_by_client_id(client_order_id) or known
+
+    def _cancel(self, client_order_id: str, number: str) -> None:
         try:
             self._line.tell(
                 f"the cancel of {client_order_id}", lambda client: client.cancel_order_by_id(number)
             )
         except Denied as error:
-            if error.status not in (404, 422):  # those say that it has ended meanwhile
+            if error.status not in (404, 422):  # those say that it has ended meanwhile, or is changing
                 raise
-        return self._known(client_order_id)
 
-    def _known(self, client_order_id: str) -> BrokerOrder:
-        found = self.order_by_client_id(client_order_id)
-        if found is None:
-            raise Refused(f"account {self._name} has no order {client_order_id}")
-        return found
+    def _family(self, client_order_id: str) -> AlpacaFamily | None:
+        return self._read(f"order {client_order_id}", lambda: self._families.find(client_order_id))
+
+    def _known(self, family: AlpacaFamily) -> BrokerOrder:
+        return self._read(f"order {family.name}", lambda: family.known(self._symbols))
+
+    def _listed(self, what: str, status: str, since: datetime | None = None) -> list[BrokerOrder]:
+        def read() -> list[BrokerOrder]:
+            found = self._families.listed(orders(self._line, status, since))
+            return [one.known(self._symbols) for one in found]
+
+        return self._read(what, read)
 
     def _read[T](self, what: str, read: Callable[[], T]) -> T:
         """What an answer says, or that it says nothing."""
@@ -197,6 +207,13 @@ def _same(answer: Any, found: BrokerOrder, order: Order) -> BrokerOrder:
     if received != sent:
         raise Rubbish(f"it is {_words(received)}, sent was {_words(sent)}", answer)
     return found
+
+
+def _to_cancel(family: AlpacaFamily) -> list[str]:
+    """Alpaca's ids of the parts to cancel: those at work; of a pair that waits for its entry the first."""
+    working = [one for one in family.newest if not STATES[one["status"]].ended]
+    at_work = [one for one in working if one["status"] != "held"] or working[:1]
+    return [one["id"] for one in at_work if one["status"] != "pending_cancel"]
 
 
 def _words(parts: Iterable[object]) -> str:

@@ -28,16 +28,25 @@ _MARGIN = timedelta(days=1)
 _ORDER_AGE = timedelta(days=7)
 
 
-def orders(line: AlpacaLine, status: str, since: datetime | None = None) -> Iterator[dict[str, Any]]:
-    """Orders that were received after `since`, the oldest first.
+def orders(
+    line: AlpacaLine,
+    status: str,
+    since: datetime | None = None,
+    *,
+    until: datetime | None = None,
+    nested: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Orders that were received after `since` and before `until`, the oldest first.
 
     Parameters
     ----------
     line : AlpacaLine
     status : str
         "open", "closed" or "all".
-    since : datetime, optional
-        Default: from the first on.
+    since, until : datetime, optional
+        Default: from the first on, and to the last.
+    nested : bool
+        Whether legs are told within their group, and not as orders beside it.
     """
     from alpaca.common.enums import Sort
     from alpaca.trading.enums import QueryOrderStatus
@@ -46,7 +55,12 @@ def orders(line: AlpacaLine, status: str, since: datetime | None = None) -> Iter
     seen: set[str] = set()
     while True:
         wanted = GetOrdersRequest(
-            status=QueryOrderStatus(status), limit=ORDERS_A_PAGE, after=since, direction=Sort.ASC
+            status=QueryOrderStatus(status),
+            limit=ORDERS_A_PAGE,
+            after=since,
+            until=until,
+            direction=Sort.ASC,
+            nested=nested or None,
         )
 
         def ask(client: TradingClient, wanted: GetOrdersRequest = wanted) -> Any:
@@ -101,35 +115,42 @@ def activities(
         query = {**query, "page_token": page[-1]["id"]}
 
 
-def client_order_ids(line: AlpacaLine, order_ids: Collection[str], since: datetime) -> dict[str, str]:
-    """Client order ids by Alpaca's own; an order that Alpaca does not have is absent.
+def orders_named(
+    line: AlpacaLine, order_ids: Collection[str], since: datetime
+) -> Iterator[Mapping[str, Any]]:
+    """Orders by Alpaca's own ids; one that Alpaca does not have is left out.
 
     Parameters
     ----------
     line : AlpacaLine
     order_ids : collection of str
-        Alpaca's own.
     since : datetime
         Around when they were executed.
     """
     if not order_ids:
-        return {}
-    recent = orders(line, "all", since - _ORDER_AGE)
-    names = {one["id"]: text_of(one, "client_order_id") for one in recent}
-    for missing in sorted(set(order_ids) - names.keys()):
-        name = _client_order_id(line, missing)
-        if name is not None:
-            names[missing] = name
-    return names
+        return
+    missing = set(order_ids)
+    for one in orders(line, "all", since - _ORDER_AGE):
+        if one["id"] in missing:
+            missing.remove(one["id"])
+            yield one
+    for number in sorted(missing):
+        found = order_by_id(line, number)
+        if found is not None:
+            yield found
 
 
-def _client_order_id(line: AlpacaLine, order_id: str) -> str | None:
+def order_by_id(line: AlpacaLine, order_id: str) -> dict[str, Any] | None:
+    """An order by Alpaca's own id, with its legs; None when there is none."""
+    from alpaca.trading.requests import GetOrderByIdRequest
+
     try:
         number = UUID(order_id)
     except ValueError:
         return None
+    wanted = GetOrderByIdRequest(nested=True)
     try:
-        answer = line.ask(f"order {order_id}", lambda client: client.get_order_by_id(number))
+        answer = line.ask(f"order {order_id}", lambda client: client.get_order_by_id(number, wanted))
     except Denied as error:
         if error.status in (404, 422):
             return None
@@ -137,7 +158,7 @@ def _client_order_id(line: AlpacaLine, order_id: str) -> str | None:
     fields = mapping_of(answer, "an order")
     if text_of(fields, "id") != order_id:
         raise Rubbish(f"order {order_id} was asked for, found {fields['id']}", fields)
-    return text_of(fields, "client_order_id")
+    return fields
 
 
 def _page(answer: Any, what: str) -> list[dict[str, Any]]:

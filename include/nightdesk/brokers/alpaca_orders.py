@@ -28,21 +28,15 @@ class AlpacaCapabilities(Capabilities):
             return fault
         kind, time = order.order_type, order.time_in_force
         if instrument.asset_class == "crypto":
-            return f"no {kind} orders for crypto" if kind in ("stop", "bracket") else None
-        if kind in ("stop", "bracket") and time not in ("day", "gtc"):
-            return f"a {kind} order cannot be {time}; day or gtc"
-        if order.quantity % 1 and (kind == "bracket" or time != "day"):
+            return f"no {kind} orders for crypto" if kind in ("stop", "bracket", "oco") else None
+        if order.quantity % 1 and (kind in ("bracket", "oco") or time != "day"):
             return f"quantity {order.quantity}: parts of a share are traded by simple day orders only"
-        if kind == "bracket" and order.stop_price is not None and order.target_price is not None:
-            below, above = sorted((order.stop_price, order.target_price))
-            if below == above or (order.side == "buy") != (order.stop_price == below):
-                return f"stop {order.stop_price} and target {order.target_price} are on the wrong sides"
         return None
 
 
 #: Shorts are left out: an account here may be allowed them, and nothing of this desk borrows what it sells.
 CAPABILITIES = AlpacaCapabilities(
-    order_types=frozenset({"market", "limit", "stop", "bracket"}),
+    order_types=frozenset({"market", "limit", "stop", "bracket", "oco"}),
     times_in_force={"equity": _STOCK, "etf": _STOCK, "crypto": _COIN},
     fractions=frozenset[AssetClass]({"equity", "etf", "crypto"}),
 )
@@ -53,16 +47,17 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
 
     Alpaca refuses a stock's price that is finer than the steps in which stocks are quoted: a limit is rounded
     to the better side of it, so that it is never worse than was asked for, a stop or a target to the nearest.
-    A bracket with a limit enters by it, and at the market without one.
+    A bracket with a limit enters by it, and at the market without one. An oco is at Alpaca a limit order, its
+    target, that has a stop beside it.
     """
     coin = instrument.asset_class == "crypto"
-    bracket = order.order_type == "bracket"
-    limit = order.limit_price if bracket or order.order_type == "limit" else None
+    paired = order.order_type in ("bracket", "oco")
+    limit = order.limit_price if order.order_type in ("bracket", "limit") else None
     body: dict[str, Any] = {
         "symbol": symbols.theirs(order.symbol),
         "qty": _plain(order.quantity),
         "side": order.side,
-        "type": ("market" if limit is None else "limit") if bracket else order.order_type,
+        "type": _type_of(order),
         "time_in_force": CAPABILITIES.times_in_force[instrument.asset_class][order.time_in_force],
         "client_order_id": order.client_order_id,
     }
@@ -71,11 +66,17 @@ def body_of(order: Order, instrument: Instrument, symbols: Symbols) -> dict[str,
         body["limit_price"] = _plain(limit if coin else _quoted(limit, better))
     if order.order_type == "stop" and order.stop_price is not None:
         body["stop_price"] = _plain(_quoted(order.stop_price))
-    if bracket and order.stop_price is not None and order.target_price is not None:
-        body["order_class"] = "bracket"
+    if paired and order.stop_price is not None and order.target_price is not None:
+        body["order_class"] = order.order_type
         body["take_profit"] = {"limit_price": _plain(_quoted(order.target_price))}
         body["stop_loss"] = {"stop_price": _plain(_quoted(order.stop_price))}
     return body
+
+
+def _type_of(order: Order) -> str:
+    if order.order_type == "bracket":
+        return "market" if order.limit_price is None else "limit"
+    return "limit" if order.order_type == "oco" else order.order_type
 
 
 def _quoted(price: Decimal, rounding: str = ROUND_HALF_EVEN) -> Decimal:

@@ -95,7 +95,7 @@ class Capabilities:
         }
         if not wanted <= given:
             return f"a {order.order_type} order without {', '.join(sorted(wanted - given))}"
-        return None
+        return _exits_fault(order)
 
 
 #: The prices without which an order of a type means nothing.
@@ -106,6 +106,20 @@ PRICES_OF: Mapping[OrderType, frozenset[str]] = {
     "bracket": frozenset({"stop_price", "target_price"}),
     "oco": frozenset({"stop_price", "target_price"}),
 }
+
+
+def _exits_fault(order: Order) -> str | None:
+    """Why a stop or a target cannot be; None when it can, or there is none."""
+    if order.stop_price is None or order.order_type not in ("stop", "bracket", "oco"):
+        return None
+    if order.time_in_force not in ("day", "gtc"):
+        return f"a {order.order_type} order cannot be {order.time_in_force}; day or gtc"
+    if order.order_type == "stop" or order.target_price is None:
+        return None
+    below, above = sorted((order.stop_price, order.target_price))
+    if below == above or (order.exit_side == "sell") != (order.stop_price == below):
+        return f"stop {order.stop_price} and target {order.target_price} are on the wrong sides"
+    return None
 
 
 class Broker(ABC):

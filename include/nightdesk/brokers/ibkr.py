@@ -26,7 +26,7 @@ from nightdesk.brokers.broker_interface import (
     Unreadable,
 )
 from nightdesk.brokers.ibkr_address import refuse_other_kind, refuse_unmanaged
-from nightdesk.brokers.ibkr_answers import Riddle, account_of, fill_of, positions_of
+from nightdesk.brokers.ibkr_answers import Riddle, ToldOrder, account_of, fill_of, positions_of
 from nightdesk.brokers.ibkr_contracts import (
     ContractCache,
     ContractsInMemory,
@@ -46,11 +46,14 @@ from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
 from nightdesk.orders.fills import Fill
-from nightdesk.orders.order import Order
+from nightdesk.orders.order import Order, OrderType
 from nightdesk.tws_terms import TwsAddress, TwsError, TwsPatience
 
 if TYPE_CHECKING:
     from ib_async.order import Order as IbkrOrder
+
+#: Numbers that an order takes of which there are several at IBKR.
+_NUMBERS: Mapping[OrderType, int] = {"bracket": 3, "oco": 2}
 
 #: What answers may take, and talking to TWS at all.
 PATIENCE, LINE_PATIENCE = IbkrPatience(), TwsPatience()
@@ -176,24 +179,30 @@ class IbkrBroker(Broker):
         known = self._find(reading, client_order_id)
         if known is None:
             raise Refused(f"account {self._name} has no order {client_order_id}")
-        told = reading.open_order(client_order_id)
-        if known.state.ended or told is None:
+        opened = reading.opened(client_order_id)
+        if known.state.ended or not opened:
             return known
-        if told.client_id != self._address.client_id:
-            whose = f"client id {told.client_id}" if told.client_id else "a person in TWS"
-            raise Refused(
-                f"account {self._name}: order {client_order_id} was sent by {whose}, and IBKR lets client id "
-                f"{self._address.client_id} not cancel it: cancel it in TWS"
-            )
-        answered = cancel(self._line, told, self._patience.confirm)
+        for told in opened:
+            self._refuse_of_others(client_order_id, told)
+        # Of a pair both, whatever is said of the first: IBKR need not end the one with the other.
+        answers = [cancel(self._line, told, self._patience.confirm) for told in opened]
         self._at_once = None
         after = self._find(self._orders(), client_order_id)
-        if after is not None and not after.state.ended and not answered:
+        if after is not None and not after.state.ended and not all(answers):
             raise Unreachable(
                 f"account {self._name} of ibkr: no word on the cancel of {client_order_id} within "
                 f"{self._patience.confirm:g} seconds, and it is open still: whether it arrived is not known"
             )
         return known if after is None else after
+
+    def _refuse_of_others(self, client_order_id: str, told: ToldOrder) -> None:
+        if told.client_id == self._address.client_id:
+            return
+        whose = f"client id {told.client_id}" if told.client_id else "a person in TWS"
+        raise Refused(
+            f"account {self._name}: order {client_order_id} was sent by {whose}, and IBKR lets client id "
+            f"{self._address.client_id} not cancel it: cancel it in TWS"
+        )
 
     def close(self) -> None:
         """Give the connection to TWS back; the next question makes one again."""
@@ -281,26 +290,49 @@ class IbkrBroker(Broker):
             )
 
     def _send(self, order: Order, contract: IbkrContract) -> BrokerOrder:
-        numbers = [self._line.number() for _ in range(3 if order.order_type == "bracket" else 1)]
+        name, what = order.client_order_id, f"order {order.client_order_id}"
+        numbers = [self._line.number() for _ in range(_NUMBERS.get(order.order_type, 1))]
         orders = written(order, contract, self._id, numbers[0])
+        together = [orders] if order.order_type != "oco" else [[one] for one in orders]
         try:
-            told = send(self._line, contract.routed(), orders, self._names, self._patience.confirm)
+            for place, each in enumerate(together):
+                try:
+                    told = send(self._line, contract.routed(), each, self._names, self._patience.confirm)
+                except RejectedOrder:
+                    if place:  # the stop is there: a pair is both or none
+                        self._take_back(name)
+                    raise
         except RejectedOrder as refusal:
-            self._refused[order.client_order_id] = refusal.answer
+            self._refused[name] = refusal.answer
             raise RejectedOrder(f"account {self._name} of ibkr: {refusal}", refusal.answer) from None
         except Riddle as error:
-            raise self._unreadable(f"order {order.client_order_id}", error) from None
+            raise self._unreadable(what, error) from None
         self._at_once = None
-        if told is None:
-            found = self._find(self._orders(), order.client_order_id)
+        if told is None or len(together) > 1:
+            found = self._find(self._orders(), name)
         else:
-            found = self._read(f"order {order.client_order_id}", lambda: told.known(ZERO))
+            found = self._read(what, lambda: told.known(ZERO))
         if found is None:
             raise Unreadable(
-                f"account {self._name} of ibkr: an execution bears the reference {order.client_order_id}, "
-                "and no list has such an order"
+                f"account {self._name} of ibkr: an execution bears the reference {name}, and no list has "
+                "such an order"
             )
         return self._same(found, order)
+
+    def _take_back(self, name: str) -> None:
+        """Cancel the stop of a pair whose target was refused.
+
+        Raises
+        ------
+        Unreachable
+            When IBKR has not ended it in time: the next look finds the stop at work under the order's id.
+        """
+        left = self.cancel(name)
+        if not left.state.ended:
+            raise Unreachable(
+                f"account {self._name} of ibkr: the target of {name} was refused, and its stop is cancelled "
+                "and has not ended yet: the stop alone is at work"
+            )
 
     def _same(self, found: BrokerOrder, order: Order) -> BrokerOrder:
         """The order that was received, when it is the one that was sent."""

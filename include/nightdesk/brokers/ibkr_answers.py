@@ -14,6 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from nightdesk.brokers.ibkr_contracts import IbkrNames
+from nightdesk.brokers.ibkr_orders import desk_name
 from nightdesk.core.calendar import Calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO, exact, to_cents, to_price
@@ -211,7 +212,7 @@ def fill_of(one: ToldExecution, continuous: bool, calendar: Calendar) -> Fill:
     at = one.at if continuous else one.at - AFTER_THE_BELL
     return Fill(
         execution_id=one.execution_id,
-        client_order_id=one.order_ref,
+        client_order_id=desk_name(one.order_ref),
         symbol=one.symbol,
         side=one.side,
         quantity=one.quantity,

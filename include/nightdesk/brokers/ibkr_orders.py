@@ -7,59 +7,54 @@ next regular session; one that is sent while the market is open is executed ther
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Any
 
 from nightdesk.brokers.broker_interface import Capabilities
 from nightdesk.brokers.ibkr_contracts import IbkrContract
-from nightdesk.core.universe import Instrument
-from nightdesk.orders.order import Order, Side, TimeInForce
+from nightdesk.core.errors import Refused
+from nightdesk.orders.order import Order, Side, TimeInForce, exits_id
 
 if TYPE_CHECKING:
     from ib_async.order import Order as IbkrOrder
 
-#: How the references of a bracket's two legs end, after that of its entry.
+#: How the references of two exits end of which one cancels the other, after the id that both are of here.
 TARGET, STOP = "/target", "/stop"
+
+#: What an execution of one exit does to the other: the rest is taken off it, with a block against both being
+#: at an exchange at once. Type 1 would cancel it at the first share, and leave the rest without a stop.
+_REDUCE_WITH_BLOCK = 2
 
 _STOCK: Mapping[TimeInForce, str] = {"day": "DAY", "open": "OPG", "close": "DAY", "gtc": "GTC", "ioc": "IOC"}
 _ACTIONS: Mapping[Side, str] = {"buy": "BUY", "sell": "SELL"}
-_OTHER: Mapping[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 
-@dataclass(frozen=True)
-class IbkrCapabilities(Capabilities):
-    """What IBKR can do for this desk, and the pairs of things that it cannot do together."""
-
-    def fault_of(self, order: Order, instrument: Instrument | None) -> str | None:
-        """Why IBKR cannot trade an order; None when it can."""
-        fault = super().fault_of(order, instrument)
-        if fault is not None:
-            return fault
-        kind, time = order.order_type, order.time_in_force
-        if kind in ("stop", "bracket") and time not in ("day", "gtc"):
-            return f"a {kind} order cannot be {time}; day or gtc"
-        if kind == "bracket" and order.stop_price is not None and order.target_price is not None:
-            below, above = sorted((order.stop_price, order.target_price))
-            if below == above or (order.side == "buy") != (order.stop_price == below):
-                return f"stop {order.stop_price} and target {order.target_price} are on the wrong sides"
-        return None
-
-
-CAPABILITIES = IbkrCapabilities(
-    order_types=frozenset({"market", "limit", "stop", "bracket"}),
+CAPABILITIES = Capabilities(
+    order_types=frozenset({"market", "limit", "stop", "bracket", "oco"}),
     times_in_force={"equity": _STOCK, "etf": _STOCK},
     shorts=True,
     tells_today_alone=True,
 )
 
 
-def written(order: Order, contract: IbkrContract, account_id: str, first: int) -> list[IbkrOrder]:
-    """An order as IBKR wants it: one, or of a bracket its entry and two legs, of which one cancels the other.
+def desk_name(reference: str) -> str:
+    """The client order id here of an order at IBKR: that of the pair, of one of its exits."""
+    for end in (TARGET, STOP):
+        reference = reference.removesuffix(end)
+    return reference
 
-    A bracket is one only when all three are there: the first two are held at TWS until the last is sent. A
-    limit is rounded to the better side of the steps in which the stock is quoted, a stop or a target to the
-    nearest.
+
+def references_of(name: str) -> tuple[str, str, str]:
+    """The references at IBKR under which an order may be: its own, or those of a pair's two exits."""
+    return name, f"{name}{TARGET}", f"{name}{STOP}"
+
+
+def written(order: Order, contract: IbkrContract, account_id: str, first: int) -> list[IbkrOrder]:
+    """An order as IBKR wants it: one, or of a bracket its entry and two exits, or of an oco its two exits.
+
+    A bracket is one only when all three are there: the first two are held at TWS until the last is sent. The
+    exits of an oco are two orders, the stop first: nothing holds one back for the other. A limit is rounded
+    to the better side of the steps in which the stock is quoted, a stop or a target to the nearest.
 
     Parameters
     ----------
@@ -70,6 +65,9 @@ def written(order: Order, contract: IbkrContract, account_id: str, first: int) -
     first : int
         The number of the first; the others have those that follow.
     """
+    if order.order_type == "oco":
+        target, stop = _exits(order, order.client_order_id, contract, account_id, (first + 1, first))
+        return [stop, target]
     entry = _plain(order, account_id, first)
     limit = order.limit_price if order.order_type in ("limit", "bracket") else None
     at_close = order.time_in_force == "close"
@@ -82,11 +80,12 @@ def written(order: Order, contract: IbkrContract, account_id: str, first: int) -
     if order.order_type == "stop" and order.stop_price is not None:
         entry.orderType = "STP"
         entry.auxPrice = float(quoted(order.stop_price, contract.tick))
-    if order.order_type != "bracket" or order.stop_price is None or order.target_price is None:
+    if order.order_type != "bracket":
         return [entry]
-    target, stop = (_leg(order, account_id, first, place, end) for place, end in ((1, TARGET), (2, STOP)))
-    target.orderType, target.lmtPrice = "LMT", float(quoted(order.target_price, contract.tick))
-    stop.orderType, stop.auxPrice = "STP", float(quoted(order.stop_price, contract.tick))
+    target, stop = _exits(
+        order, exits_id(order.client_order_id), contract, account_id, (first + 1, first + 2)
+    )
+    target.parentId = stop.parentId = first
     entry.transmit = target.transmit = False
     return [entry, target, stop]
 
@@ -114,10 +113,16 @@ def _plain(order: Order, account_id: str, number: int) -> Any:
     )
 
 
-def _leg(order: Order, account_id: str, first: int, place: int, end: str) -> Any:
-    leg = _plain(order, account_id, first + place)
-    leg.action = _ACTIONS[_OTHER[order.side]]
-    leg.orderRef = f"{order.client_order_id}{end}"
-    leg.parentId = first
-    leg.ocaGroup, leg.ocaType = order.client_order_id, 1
-    return leg
+def _exits(
+    order: Order, name: str, contract: IbkrContract, account_id: str, numbers: tuple[int, int]
+) -> tuple[Any, Any]:
+    """A target and a stop of which one takes the place of the other, under these numbers."""
+    if order.stop_price is None or order.target_price is None:
+        raise Refused(f"order {order.client_order_id}: a {order.order_type} lacks its stop or its target")
+    target, stop = (_plain(order, account_id, number) for number in numbers)
+    for leg, end in ((target, TARGET), (stop, STOP)):
+        leg.action, leg.orderRef = _ACTIONS[order.exit_side], f"{name}{end}"
+        leg.ocaGroup, leg.ocaType = name, _REDUCE_WITH_BLOCK
+    target.orderType, target.lmtPrice = "LMT", float(quoted(order.target_price, contract.tick))
+    stop.orderType, stop.auxPrice = "STP", float(quoted(order.stop_price, contract.tick))
+    return target, stop

@@ -1,4 +1,4 @@
-"""The embedded paper broker: orders fill at the next open by the very function of the backtest.
+"""The embedded paper broker: orders fill at the next open, or rest, by the very function of the backtest.
 
 Its state is in PostgreSQL, in tables that the desk never reads but through this class. Its clock is the
 decision instant that it has lived up to, so a past session can be decided and fills at the open after it.
@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from nightdesk.accounting.ledger import Ledger, Position
 from nightdesk.accounting.period import Period
-from nightdesk.accounting.settlement import Opening, at_the_open, settle
+from nightdesk.accounting.settlement import Executed, Opening, Settlement, at_the_open, settle
 from nightdesk.brokers.broker_interface import Broker, Capabilities, DuplicateOrder
 from nightdesk.core.asset_classes import AssetClass
 from nightdesk.core.book import Book
@@ -23,12 +23,16 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
 from nightdesk.core.schedule import schedule_of
 from nightdesk.orders.broker_account import Account, BrokerOrder, OrderState
-from nightdesk.orders.fills import Fill, fill_terms
+from nightdesk.orders.fills import Fill, fill_terms, reaches_both
 from nightdesk.orders.order import Intent, Order
+from nightdesk.orders.resting import rest_of
 from nightdesk.store import paper_rows
 from nightdesk.store.ahead import reading_once, reading_transaction
 from nightdesk.store.db import Connection, is_idle, transaction
 from nightdesk.store.paper_rows import EndedOrder, PaperState
+
+#: What is said of an oco where a bar tells not which of its legs came first.
+_STOP_TAKEN = "its bar reached the stop and the target: the stop is taken"
 
 #: The account holds for one owner, whatever strategies stand behind its orders.
 _OWNER = ""
@@ -48,8 +52,11 @@ class PaperBroker(Broker):
     kind = "paper"
     simulated = True
     capabilities = Capabilities(
-        order_types=frozenset({"market", "limit"}),
-        times_in_force={one: {"day": "next open", "open": "next open"} for one in get_args(AssetClass)},
+        order_types=frozenset({"market", "limit", "stop", "oco"}),
+        times_in_force={
+            one: {"day": "next open", "open": "next open", "gtc": "until cancelled"}
+            for one in get_args(AssetClass)
+        },
         fractions=frozenset({"equity", "etf", "crypto", "perpetual"}),
         shorts=True,
     )
@@ -162,7 +169,7 @@ class PaperBroker(Broker):
             if period.terms.contracts.get(one.symbol, PLAIN).on_margin
         }
         state = PaperState(as_of, period.session, ledger.cash, ledger.net(), costs)
-        ended = {fill.client_order_id: EndedOrder(fill.client_order_id, "filled") for fill in settled.fills}
+        ended = {one.client_order_id: one for one in _filled(settled)}
         for rest in settled.expired:  # of a partly executed one too
             ended[rest.client_order_id] = EndedOrder(rest.client_order_id, "expired", rest.reason)
         paper_rows.add_period(
@@ -184,8 +191,9 @@ class PaperBroker(Broker):
         return found
 
     def _order(self, row: Mapping[str, Any]) -> Order:
+        """What is left of a waiting order."""
         signed = row["quantity"] if row["side"] == "buy" else -row["quantity"]
-        return Order(
+        order = Order(
             client_order_id=row["client_order_id"],
             book=self._book.name,
             session=row["session"],
@@ -199,7 +207,21 @@ class PaperBroker(Broker):
             order_type=row["order_type"],
             time_in_force=row["time_in_force"],
             limit_price=row["limit_price"],
+            stop_price=row["stop_price"],
+            target_price=row["target_price"],
         )
+        return rest_of(order, row["filled"])
+
+
+def _filled(settled: Settlement[Executed]) -> Iterator[EndedOrder]:
+    """The waiting orders that a period has filled, in part where they do not rest."""
+    by_id = {order.client_order_id: order for order in settled.executed.met}
+    for fill in settled.fills:
+        order = by_id[fill.client_order_id]
+        if order.rests and fill.quantity < order.quantity:
+            continue
+        both = reaches_both(order, settled.period.bars)
+        yield EndedOrder(fill.client_order_id, "filled", _STOP_TAKEN if both else "")
 
 
 #: What a row holds for the market's opening, and an account does not tell of an order.
@@ -207,12 +229,15 @@ _OF_THE_MARKET = frozenset({"bundle", "bundle_units"})
 
 
 def _broker_order(row: Mapping[str, Any]) -> BrokerOrder:
+    state = OrderState(row["status"])
+    if state is OrderState.ACCEPTED and row["filled"]:
+        state = OrderState.PARTIALLY_FILLED
     return BrokerOrder(
         client_order_id=row["client_order_id"],
         symbol=row["symbol"],
         side=row["side"],
         quantity=row["quantity"],
-        state=OrderState(row["status"]),
+        state=state,
         filled=row["filled"],
         answer={
             name: value if value is None else str(value)

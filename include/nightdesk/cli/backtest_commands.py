@@ -119,6 +119,7 @@ def backtest(
         "from": start.inception,
         "to": start.last,
         "sessions": start.sessions,
+        "universe": list(start.notes),
         **market_document(market),
         "injected": len(injected),
         "notices": [str(one) for one in noticed],
@@ -334,6 +335,7 @@ def _summary(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"accepted as it is: {accepted}"
     if document["injected"]:
         yield f"signals injected: {document['injected']:,}; this is an exercise and no result of the book"
+    yield from document["universe"]
     yield from (f"booked before the open: {one}" for one in document["notices"])
     yield from document["funding"][:MOST_NOTES]
     if len(document["funding"]) > MOST_NOTES:

@@ -15,9 +15,11 @@ from nightdesk.core.data_terms import Feeds, MacroTerms, PositioningTerms, Quali
 from nightdesk.core.drawdown_levels import Levels
 from nightdesk.core.feed_order import INDEX, of_symbol
 from nightdesk.core.fields import Frozen, Name, Params, Symbol
+from nightdesk.core.kill_terms import KillTerms
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
 from nightdesk.core.portfolio_terms import Band, Portfolio, StrategyEntry
+from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.core.reporting_terms import Alerts, Figure, Report, Target
 from nightdesk.core.routes import route_of
 from nightdesk.core.schedule_entry import ScheduleEntry
@@ -75,6 +77,11 @@ class BookKeys(Frozen):
         description="the account by symbol or asset class, a symbol's own first; default: all others",
     )
     orders: Orders = Field(Orders(), description="how its orders are sent")
+    protective: ProtectiveTerms | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
+        description="what rests at the broker for its positions; none: nothing does",
+    )
     universe: dict[Symbol, Instrument] = Field(
         description="what may be traded: instruments by symbol, or the keys of a list of members"
     )
@@ -89,6 +96,11 @@ class BookKeys(Frozen):
     regime: tuple[Band, ...] = Field(min_length=1, description="bands of the volatility index, ascending")
     portfolio: Portfolio = Field(Portfolio(), description="how the strategies' wishes become one portfolio")
     limits: dict[Name, Params] = Field(description="the gate's rules by name, with their numbers")
+    kill_switch: KillTerms = Field(
+        KillTerms(),
+        exclude_if=lambda value: value == KillTerms(),  # a book without it keeps its configuration's hash
+        description="what stops it by itself, beside its limits and a broker that is silent",
+    )
     cash: IdleCash = Field(IdleCash(), description="what idle cash earns, without a financing")
     margin: Margin = Field(Margin(), description="what part of a position it puts up itself")
     financing: Financing | None = Field(

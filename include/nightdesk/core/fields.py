@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 
-Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9^][A-Z0-9.^=/-]{0,20}$")]
+#: What a book may call an instrument.
+SYMBOL_PATTERN = r"^[A-Z0-9^][A-Z0-9.^=/-]{0,20}$"
+Symbol = Annotated[str, Field(pattern=SYMBOL_PATTERN)]
 
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -26,6 +26,7 @@ from nightdesk.core.corporate.kinds import EVENT_KINDS as EVENT_KINDS
 from nightdesk.core.corporate.kinds import Action as Action
 from nightdesk.core.corporate.kinds import ActionKind as ActionKind
 from nightdesk.core.corporate.soundness import Prices
+from nightdesk.core.errors import Refused
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
 from nightdesk.core.gathering import SessionHours, gather_hours
 from nightdesk.core.names import NameChange, continue_names
@@ -190,6 +191,26 @@ class Panel:
         hours = None if self.hours is None else self.hours.until(length)
         facts = {name: one[:length] for name, one in self.facts.items()}
         return replace(self, **cut, findings=found, hours=hours, facts=facts)
+
+    def newest(self, count: int) -> Panel:
+        """The last `count` rows of a panel of sessions, or all where it has fewer; the arrays are views.
+
+        Raises
+        ------
+        Refused
+            When its rows are hours: take `days` of it.
+        """
+        if self.hours is not None:
+            raise Refused("the newest sessions of a panel of hours are those of its days: ask these")
+        first = max(0, len(self) - count)
+        arrays = {name: getattr(self, name) for name in _BY_SESSION}
+        cut: dict[str, Any] = {name: one[first:] for name, one in arrays.items() if one is not None}
+        found = tuple(
+            one for one in self.findings if first < len(self) and one.session >= self.sessions[first]
+        )
+        named = None if self.named_from is None else np.maximum(self.named_from - first, 0)
+        facts = {name: one[first:] for name, one in self.facts.items()}
+        return replace(self, **cut, findings=found, named_from=named, facts=facts)
 
     def columns(self, cut: slice) -> Panel:
         """Some of the columns as a panel, for what is computed by column; the arrays are views.

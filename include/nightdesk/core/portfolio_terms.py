@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nightdesk.core.exit_plan import ExitPlan
 from nightdesk.core.fields import Conditions, Frozen, Name, Params, Positive, Share
+from nightdesk.core.protective_terms import ProtectiveTerms
 
 
 class StrategyEntry(Frozen):
@@ -32,6 +33,11 @@ class StrategyEntry(Frozen):
         exclude_if=lambda value: not value,  # a book without it keeps its configuration's hash
         max_length=20,
         description="what must hold for its entries, beside portfolio.entry_condition; one or more",
+    )
+    protective: ProtectiveTerms | None = Field(
+        None,
+        exclude_if=lambda value: value is None,  # a book without it keeps its configuration's hash
+        description="what rests for its positions, instead of the book's protective",
     )
 
 

@@ -18,6 +18,7 @@ from nightdesk.engine.inputs import Carried, Day, Facts, State, Targets, facts_a
 from nightdesk.engine.judging import Judged, judge
 from nightdesk.engine.market import Market
 from nightdesk.engine.observing import observe
+from nightdesk.engine.protective import Protected, placed_by, plan_protection
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
@@ -31,6 +32,7 @@ __all__ = [
     "Injection",
     "Judged",
     "Market",
+    "Protected",
     "StaleHolding",
     "State",
     "Targets",
@@ -46,9 +48,11 @@ __all__ = [
     "observe",
     "overlay",
     "parse_injections",
+    "placed_by",
     "plan",
     "plan_all",
     "plan_crosses",
+    "plan_protection",
     "resolve",
     "risk_report",
     "sizing_figures",

@@ -22,7 +22,9 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
 from nightdesk.core.portfolio_terms import StrategyEntry
+from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.engine.entry_conditions import EntryConditions
+from nightdesk.engine.protective_faults import check_protective
 from nightdesk.orders.fills import FillTerms, fill_terms
 from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
@@ -273,6 +275,19 @@ class Desk:
         return any(plan != NO_PLAN for plan in self.exit_plans.values())
 
     @cached_property
+    def protective(self) -> Mapping[str, ProtectiveTerms]:
+        """What rests for the positions of each strategy; those for which nothing does are absent.
+
+        Bundles have none: a stop that fills on one leg would leave the others alone.
+        """
+        said = {name: one.protective or self.book.protective for name, one in self.book.strategies.items()}
+        return {
+            name: terms
+            for name, terms in said.items()
+            if terms is not None and terms.rests and not self.strategies[name].bundles
+        }
+
+    @cached_property
     def has_bundles(self) -> bool:
         """Whether a strategy says bundles."""
         return any(one.bundles for one in self.strategies.values())
@@ -389,8 +404,9 @@ def resolve(book: Book) -> Desk:
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
-    plans = [_exit_plan(entry, made[name]) for name, entry in book.strategies.items()]
-    wanted |= {ATR for plan in plans for distance in plan.distances if distance.atr is not None}
+    plans = {name: _exit_plan(entry, made[name]) for name, entry in book.strategies.items()}
+    check_protective(book, made, plans)
+    wanted |= {ATR for plan in plans.values() for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
     conditions = EntryConditions.of(book)
     wanted |= set(conditions.factors)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from nightdesk.core.errors import Refused
 from nightdesk.core.facts import FactKind
 from nightdesk.core.registry import Registry
 from nightdesk.feeds.feed import Missing
@@ -78,6 +79,21 @@ class FactFeed(ABC):
         Refused
             When what the source holds is malformed.
         """
+
+    def pool(self) -> tuple[str, ...]:
+        """All symbols of which it has a listing by now, also those that were delisted.
+
+        Raises
+        ------
+        Refused
+            When the source cannot say: what to name in its place.
+        Transient
+            When it does not answer.
+        """
+        raise Refused(
+            f"source {self.name} does not say of which symbols it has listings: name a file of them as the "
+            "pool, files:PATH with a column symbol"
+        )
 
 
 #: How each source is made, of the argument of its name, the environment and the clock; a class or a function.

@@ -13,7 +13,7 @@ from typing import Any
 from nightdesk.core.csv_table import CsvTable
 from nightdesk.core.documents import read_text
 from nightdesk.core.errors import Refused
-from nightdesk.core.facts import FACT_KINDS, FactKind
+from nightdesk.core.facts import FACT_KINDS, LISTINGS, FactKind
 from nightdesk.feeds.bar_tables import Version
 from nightdesk.feeds.fact_feed import Clock, FactFeed, FetchedFacts, fact_frame
 from nightdesk.feeds.fact_layouts import FactLayout, assumed_instant, layout_of, why_nothing_is_assumed
@@ -45,8 +45,7 @@ class FilesFacts(FactFeed):
     def fetch(self, kind: FactKind, subjects: Sequence[str], first: date, last: date) -> FetchedFacts:
         """Facts of the file; a subject of which it states no instant, and none may be assumed, is missing."""
         path, now = find_facts(self._path, kind), self.now()
-        stat = path.stat()
-        lines = _read((path, stat.st_mtime_ns, stat.st_size), kind.name)
+        lines = _lines_of(path, kind)
         wanted, rows, missing = set(subjects), [], {}
         dropped: dict[str, int] = {}
         for line in lines:
@@ -66,6 +65,15 @@ class FilesFacts(FactFeed):
         for subject in sorted(wanted - named - set(missing)):
             missing[subject] = Missing(f"{path} has no {kind.name} of {subject} from {first} to {last}")
         return FetchedFacts(fact_frame(kind, rows), missing, dropped)
+
+    def pool(self) -> tuple[str, ...]:
+        now = self.now()
+        known = (
+            line.subject
+            for line in _lines_of(find_facts(self._path, LISTINGS), LISTINGS)
+            if (line.known_at or assumed_instant(LISTINGS, line, now) or now) <= now
+        )
+        return tuple(dict.fromkeys(known))
 
 
 def find_facts(path: Path, kind: FactKind) -> Path:
@@ -103,6 +111,11 @@ class FactLine:
 
 def _in_span(day: date, known_at: datetime, first: date, last: date) -> bool:
     return first <= day <= last or first <= known_at.date() <= last
+
+
+def _lines_of(path: Path, kind: FactKind) -> tuple[FactLine, ...]:
+    stat = path.stat()
+    return _read((path, stat.st_mtime_ns, stat.st_size), kind.name)
 
 
 @lru_cache(maxsize=8)

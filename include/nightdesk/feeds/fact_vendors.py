@@ -1,4 +1,7 @@
-"""The vendors of facts by name. Importing this module is light: each is imported when it is made."""
+"""The vendors of facts by name, and the sample market.
+
+Importing this module is light: each is imported when it is made.
+"""
 
 from __future__ import annotations
 
@@ -43,9 +46,16 @@ def _alpaca(argument: str, environ: Mapping[str, str] | None, now: Clock) -> Fac
     return AlpacaFacts(environ=environ, now=now)
 
 
+def _sample(argument: str, environ: Mapping[str, str] | None, now: Clock) -> FactFeed:
+    from nightdesk.feeds.sample_facts import SampleFacts
+
+    return SampleFacts(environ=environ, now=now)
+
+
 FACT_SOURCES.add("alpaca", _alpaca)
 FACT_SOURCES.add("alpha_vantage", _alpha_vantage)
 FACT_SOURCES.add("cftc", _cftc)
 FACT_SOURCES.add("cftc_combined", _cftc_combined)
 FACT_SOURCES.add("fred", _fred)
 FACT_SOURCES.add("polygon", _polygon)
+FACT_SOURCES.add("sample", _sample)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from nightdesk.core.documents import read_bytes
 from nightdesk.core.errors import Refused
+from nightdesk.core.fields import SYMBOL_PATTERN
 from nightdesk.core.members import Membership, MemberSpan, faults_of
 
 REQUIRED = ("symbol", "from", "until")
@@ -22,8 +23,7 @@ EXPECTED = (
 
 #: Half a million spans.
 MOST_BYTES = 20_000_000
-#: The symbols that a book may name.
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=/-]{0,20}")
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 
 
 def read_members(source: str) -> Membership:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from nightdesk.core.errors import Refused, Transient
 from nightdesk.core.facts import LISTINGS, QUOTES, FactKind
+from nightdesk.core.fields import SYMBOL_PATTERN
 from nightdesk.feeds.closing_quotes import QUOTES_ASKED, ROUND_LOT, ClosingQuotes, VendorQuote, size_of
 from nightdesk.feeds.feed import Fault
 from nightdesk.feeds.polygon import ACCOUNT
@@ -16,6 +19,7 @@ from nightdesk.feeds.sic_sectors import sector_of
 from nightdesk.feeds.source_fault import SourceFault
 from nightdesk.feeds.spellings import to_polygon
 from nightdesk.feeds.vendor_facts import NEW_YORK, FactRow, day_of_text, number_of, refuse_later
+from nightdesk.retry_after import later_words
 
 if TYPE_CHECKING:
     from nightdesk.feeds.polygon_http import PolygonLine
@@ -75,6 +79,28 @@ class PolygonFacts(ClosingQuotes):
             return [(day, self.now(), *values)], {}
         values = _last_delisted(self.line.delisted(ticker), ticker, day)
         return [(day, self.now(), *values)], {}
+
+    def pool(self) -> tuple[str, ...]:
+        """All stocks and funds that Polygon lists, then those that have ended; a thousand a request.
+
+        A ticker that no book can name, such as that of a preferred share (``BACpK``), is left out.
+
+        Raises
+        ------
+        Refused
+            Without a key, or when Polygon refuses.
+        Transient
+            When it does not answer.
+        """
+        try:
+            tickers = [one.ticker for active in (True, False) for one in self.line.tickers(active)]
+        except SourceFault as error:
+            told = f"polygon does not say which symbols there are: {error.reason}"
+            if error.fault is Fault.PASSING:
+                raise Transient(f"{told}{later_words(error.retry_after)}; try again") from None
+            raise Refused(f"{told}; or name a file as the pool, files:PATH with a column symbol") from None
+        named = (re.sub(r"\.(?=[A-Z]$)", "-", one) for one in tickers if isinstance(one, str))
+        return tuple(dict.fromkeys(one for one in named if re.fullmatch(SYMBOL_PATTERN, one)))
 
     def newest(self, symbol: str, since: datetime, until: datetime) -> Sequence[VendorQuote]:
         return [_quote(one) for one in self.line.quotes(to_polygon(symbol), since, until, QUOTES_ASKED)]

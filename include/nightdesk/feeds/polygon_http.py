@@ -137,6 +137,11 @@ class PolygonLine:
             lambda client: client.list_tickers(ticker=ticker, active=False, limit=ACTIONS_A_PAGE),
         )
 
+    def tickers(self, active: bool) -> list[Any]:
+        """All stocks and funds that it lists, or all that have ended; raises as `bars`."""
+        how = {"market": "stocks", "active": active, "sort": "ticker", "order": "asc"}
+        return self._asked("listings", lambda client: client.list_tickers(limit=ACTIONS_A_PAGE, **how))
+
     def quotes(self, ticker: str, since: datetime, until: datetime, count: int) -> list[Any]:
         """So many of the newest quotes of a span, the newest first; raises as `bars`."""
         first, last = (round(one.timestamp()) * 1_000_000_000 for one in (since, until))

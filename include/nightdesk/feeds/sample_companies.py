@@ -8,6 +8,7 @@ legs of the pairs of `nightdesk.feeds.sample_pairs` what makes them belong toget
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ AT_NASDAQ = frozenset(
     ("AAPL", "MSFT", "NVDA", "AMD", "GOOGL", "AMZN", "BKNG", "PEP", "COST", "AMGN", "HON")
 )  # fmt: skip
 #: Shares outstanding of the measured ones, in median volumes of a day.
-SHARES_OF_VOLUME = 250.0
+SHARES_OF_VOLUME = 100.0
 #: Since when the measured ones are listed, as far as the sample market says.
 LISTED_FROM = date(1990, 1, 2)
 
@@ -212,7 +213,7 @@ def _follower(pair: PlantedPair, lead: SampleCompany) -> SampleCompany:
 
 def spread_of(dollars: float) -> float:
     """The usual quoted spread of a stock that trades so many dollars a day, a share."""
-    return max(LEAST_SPREAD, SPREAD_OF_A_MILLION * (1e6 / dollars) ** 0.5)
+    return max(LEAST_SPREAD, SPREAD_OF_A_MILLION * math.sqrt(1e6 / dollars))
 
 
 def _title(symbol: str) -> str:

@@ -66,7 +66,7 @@ def generate_stock(symbol: str, last: date) -> SampleMarket:
     """One stock of the sample market up to a day, on the sessions of the calendar."""
     company, behind = companies()[symbol], _background(last)
     made = _moves(company, last)
-    split, scale = _splits(company, behind.sessions)
+    split, scale = splits_of(company, behind.sessions)
     close, dividend = _pay(company, made.path * scale, behind.sessions)
     bars = _bars(company.traits, made, close, dividend, split, behind)
     bars["volume"] = np.round(bars["volume"] / scale)
@@ -101,14 +101,14 @@ class StockMoves:
 
 def _moves(company: SampleCompany, last: date) -> StockMoves:
     behind = _background(last)
-    shocks = _draws(company.drawn, len(behind.sessions), len(_DRAWS))
+    shocks = draws_of(company.drawn, len(behind.sessions), len(_DRAWS))
     part = {name: shocks[:, k] for k, name in enumerate(_DRAWS)}
     if company.pair is not None:
         return _following(company, company.pair, part, _moves(companies()[company.pair.b], last), behind)
     news = _uniform(part["news"]) < NEWS_SHARE
     path, sigma = _path(company.traits, part, news, behind)
     if company.swing:
-        normal = _draws(f"{company.drawn} swing", len(path), 1)[:, 0]
+        normal = draws_of(f"{company.drawn} swing", len(path), 1)[:, 0]
         more, a_session = _reverting(normal, company.swing, SWING_HALF_LIFE)
         path, sigma = path * np.exp(more), np.sqrt(sigma**2 + a_session**2)
     if company.cycle:
@@ -183,6 +183,11 @@ class _Background:
     storm: Floats
 
 
+def storm_of(last: date) -> Floats:
+    """The factor on volatilities of each session up to a day, of shape (n_sessions,)."""
+    return _background(last).storm
+
+
 @lru_cache(maxsize=2)
 def _background(last: date) -> _Background:
     market = generate(last)
@@ -202,10 +207,10 @@ def _background(last: date) -> _Background:
 @lru_cache(maxsize=16)
 def _sector(name: str, sessions: int) -> Floats:
     """What a sector's residuals have in common, standard deviations a session."""
-    return _fat(_draws(name, sessions, 1)[:, 0])
+    return _fat(draws_of(name, sessions, 1)[:, 0])
 
 
-def _draws(name: str, sessions: int, width: int) -> Floats:
+def draws_of(name: str, sessions: int, width: int) -> Floats:
     """Standard normal numbers, `width` a session, of one stock or sector."""
     from scipy.special import ndtri
 
@@ -231,7 +236,7 @@ def _fat(normal: Floats) -> Floats:
     return np.clip(fat, -WORST_SHOCK, WORST_SHOCK)
 
 
-def _splits(company: SampleCompany, sessions: Sessions) -> tuple[Floats, Floats]:
+def splits_of(company: SampleCompany, sessions: Sessions) -> tuple[Floats, Floats]:
     """Shares after for one before, per session; and what one of the shares after all splits was then."""
     split, scale = np.ones(len(sessions)), np.ones(len(sessions))
     for day, shares in company.splits:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from nightdesk.core.errors import Refused, Transient
@@ -14,10 +14,9 @@ from nightdesk.machine.dag_runs import DagRun, DagState, in_utc, midnight, read_
 from nightdesk.machine.environment import Login
 from nightdesk.machine.transport import Rest
 
-if TYPE_CHECKING:
-    pass
-
 POLL_SECONDS = 0.5
+#: What a run may take Airflow to make (0.04 s measured, 0.15 s under load): it answers when all are made.
+RUN_SECONDS = 0.5
 
 
 class AirflowClient:
@@ -172,8 +171,9 @@ class AirflowClient:
             "dag_run_conf": dict(conf or {}),
         }
         deadline = time.monotonic() + timeout
+        patience = ((last - first).days + 1) * RUN_SECONDS
         while True:
-            answer = self._rest.send("POST", "backfills", order, busy_is_none=True)
+            answer = self._rest.send("POST", "backfills", order, busy_is_none=True, patience=patience)
             if answer is not None:
                 return int(answer["id"])
             if time.monotonic() > deadline:

@@ -47,6 +47,7 @@ class Rest:
         missing_is_none: bool = False,
         busy_is_none: bool = False,
         query: Mapping[str, str] | None = None,
+        patience: float = 0.0,
     ) -> Any:
         """Send a request and return the document of the answer.
 
@@ -56,6 +57,8 @@ class Rest:
             Below ``/api/v2/``.
         missing_is_none, busy_is_none : bool
             Whether None stands for the answers 404 and 409, in place of an error.
+        patience : float
+            Seconds to wait for the answer beyond the usual ones, of a request that is long work.
 
         Raises
         ------
@@ -67,7 +70,9 @@ class Rest:
         import httpx
 
         try:
-            answer = self._answer(method, path, json=body, params=dict(query or {}))
+            answer = self._answer(
+                method, path, json=body, params=dict(query or {}), timeout=self._timeout + patience
+            )
         except httpx.TransportError as error:
             raise Transient(
                 f"Airflow at {self.address} does not answer: {error}. Is it up (`nightdesk up`)?"

@@ -187,7 +187,7 @@ def _exact_share(share: float | None) -> Decimal | None:
 def open_session(
     orders: Sequence[Order], bars: FillBars, terms: FillTerms
 ) -> tuple[tuple[Fill, ...], tuple[Expired, ...]]:
-    """Fill market and limit orders in the session, or the hour, that follows their decision.
+    """Fill orders in the session, or the hour, that follows their decision, and those that rest.
 
     ==============  ==========================================  ===========================================
     an order        fills                                       at
@@ -198,7 +198,17 @@ def open_session(
     limit           else where the low (of a purchase) or the   the limit
                     high (of a sale) reaches it
     limit           else not: it expires
+    stop            where the open is at the stop or beyond     the open, moved by the slippage
+    stop            else where the low (of a sale) or the high  the stop, moved by the slippage
+                    (of a purchase) reaches it
+    oco             as a stop, or else as a limit at its        as a stop, or as that limit
+                    target
+    stop, oco       else not: it rests on
     ==============  ==========================================  ===========================================
+
+    Of an oco whose stop and target a bar reaches both, nobody knows which came first: the stop is taken.
+    What rests meets a symbol's volume after the orders of the decision, by its id; what is left of it rests
+    on.
 
     Where the bars are at their mean, that stands in the place of the open. Slippage moves a price against the
     order (rounded half-even to six places), the commission is a share of
@@ -226,21 +236,31 @@ def open_session(
     Returns
     -------
     fills : tuple of Fill
-        In the order of the orders; execution ids follow from order and session, so that a second call gives
-        the same.
+        In the order of the orders, what rests last; execution ids follow from order and session, so that a
+        second call gives the same.
     expired : tuple of Expired
-        What was not filled.
+        What was not filled and does not rest.
     """
     fills: list[Fill] = []
     expired: list[Expired] = []
+    orders = _resting_last(orders)
     for one in filled_together(_possible(orders, bars, terms), lambda symbol: terms.terms[symbol].unit):
         order, quantity = one.order, one.quantity
         if quantity > 0:
             fills.append(_execute(order, quantity, bars, terms.terms[order.symbol]))
-        if quantity < order.quantity or one.reason:
+        if (quantity < order.quantity or one.reason) and not order.rests:
             rest = order.quantity - quantity
             expired.append(Expired(order.client_order_id, order.symbol, rest, one.reason))
     return tuple(fills), tuple(expired)
+
+
+def _resting_last(orders: Sequence[Order]) -> Sequence[Order]:
+    """Orders in the sequence in which they meet the market: at its open those of the decision."""
+    resting = [one for one in orders if one.rests]
+    if not resting:
+        return orders
+    by_id = sorted(resting, key=lambda one: one.client_order_id)
+    return [*(one for one in orders if not one.rests), *by_id]
 
 
 def _possible(orders: Sequence[Order], bars: FillBars, terms: FillTerms) -> list[Possible]:
@@ -285,6 +305,8 @@ def _unfillable(order: Order, bars: FillBars, *, bounded: bool) -> str | None:
         return f"the {bars.at} of {opened:g} is no price to fill at"
     if bounded and (volume is None or not volume > 0):
         return "the bar has no volume"
+    if order.stop_price is not None:
+        return None if _leg_reached(order, bars) is not None else "nothing of it was reached"
     limit = order.limit_price
     if limit is None or _reaches(order.side, exact(opened), limit):
         return None
@@ -306,13 +328,62 @@ def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
     return price <= limit if side == "buy" else price >= limit
 
 
-def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> Fill:
-    """The execution of an order that its session fills: at the open where that will do, else at its limit."""
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """What of a stop or an oco a bar reaches: the price before slippage, and the limit of a target."""
+
+    price: Decimal
+    limit: Decimal | None = None
+
+
+def _leg_reached(order: Order, bars: FillBars) -> _Leg | None:
+    """What a bar reaches of a stop or an oco; None where it reaches nothing.
+
+    A purchase is the mirror of a sale: what a low is to the one, a high is to the other.
+    """
+    stop, target, sells = order.stop_price, order.target_price, order.side == "sell"
+    assert stop is not None
     opened = exact(bars.open[order.symbol])
-    price = expected_price(order.side, opened, terms.slippage, order.limit_price)
+    if _reaches("buy" if sells else "sell", opened, stop):
+        return _Leg(opened)
+    if target is not None and _reaches(order.side, opened, target):
+        return _Leg(opened, target)
+    against, for_it = (bars.low, bars.high) if sells else (bars.high, bars.low)
+    if _touched("buy" if sells else "sell", against.get(order.symbol), stop):
+        return _Leg(stop)
+    if target is not None and _touched(order.side, for_it.get(order.symbol), target):
+        return _Leg(target, target)
+    return None
+
+
+def reaches_both(order: Order, bars: FillBars) -> bool:
+    """Whether a bar that fills an oco reaches its stop and its target after the open, so that nobody knows
+    which came first.
+    """
+    leg = None if order.target_price is None else _leg_reached(order, bars)
+    if leg is None or leg.price != order.stop_price:
+        return False
+    for_it = bars.high if order.side == "sell" else bars.low
+    assert order.target_price is not None
+    return _touched(order.side, for_it.get(order.symbol), order.target_price)
+
+
+def _touched(side: Side, furthest: float | None, price: Decimal) -> bool:
+    """Whether the furthest price of a bar reaches a price; one that is not known reaches nothing."""
+    return furthest is not None and furthest > 0 and _reaches(side, exact(furthest), price)
+
+
+def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> Fill:
+    """The execution of an order that its session fills: at the open where that will do, else at its limit or
+    stop.
+    """
+    met = _Leg(exact(bars.open[order.symbol]), order.limit_price)
+    if order.stop_price is not None:
+        met = _leg_reached(order, bars) or met
+    price = expected_price(order.side, met.price, terms.slippage, met.limit)
     notional = to_cents(quantity * price * terms.multiplier)
     return Fill(
-        execution_id=f"{order.client_order_id}-{_written(bars.session)}",
+        execution_id=_execution_id(order, bars.session),
         client_order_id=order.client_order_id,
         symbol=order.symbol,
         side=order.side,
@@ -320,9 +391,15 @@ def _execute(order: Order, quantity: Decimal, bars: FillBars, terms: Terms) -> F
         price=price,
         commission=to_cents(notional * terms.commission + quantity * terms.commission_per_unit),
         session=bars.session,
-        reference_price=to_price(opened),
+        reference_price=to_price(met.price),
         multiplier=terms.multiplier,
     )
+
+
+def _execution_id(order: Order, session: date) -> str:
+    """The key of an execution; what rests may have several of a session, each of what is left of it."""
+    written = f"{order.client_order_id}-{_written(session)}"
+    return f"{written}-{order.quantity.normalize():f}" if order.rests else written
 
 
 @lru_cache(maxsize=64)

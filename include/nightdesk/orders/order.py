@@ -107,6 +107,11 @@ class Order:
         return self.quantity if self.side == "buy" else -self.quantity
 
     @property
+    def rests(self) -> bool:
+        """Whether it may wait at the broker over many decisions, until it is filled or cancelled."""
+        return self.time_in_force == "gtc"
+
+    @property
     def exit_side(self) -> Side:
         """The side of its stop and its target, where it has any: of a bracket's the other than its own."""
         if self.order_type != "bracket":
@@ -301,6 +306,18 @@ def limited(order: Order, offset_bps: Decimal, tick: Decimal) -> Order:
     except Refused as error:
         raise Refused(f"{order.book} {order.session}: {order.side} {order.symbol}: {error}") from None
     return replace(order, order_type="limit", limit_price=limit)
+
+
+def leg_filled(order: Order, price: Decimal) -> Literal["stop", "target"]:
+    """Which leg of a stop or an oco was executed at a price, raw dollars.
+
+    A target is a limit: it is never executed at a worse price, and a stop never at so good a one.
+    """
+    target = order.target_price
+    if target is None:
+        return "stop"
+    reached = price >= target if order.side == "sell" else price <= target
+    return "target" if reached else "stop"
 
 
 def adds_risk(held: Decimal, change: Decimal) -> bool:

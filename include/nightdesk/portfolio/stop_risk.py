@@ -64,11 +64,12 @@ class StopRiskSizing(Sizing):
         }
 
     def _opens(self, ask: Ask) -> Flags:
-        return (ask.enters != 0) & (ask.held * ask.enters <= 0.0)
+        opens: Flags = (ask.enters != 0) & (ask.held * ask.enters <= 0.0)
+        return opens
 
     def _bounds(self, ask: Ask) -> _Bounds:
         p = self.params
         with np.errstate(divide="ignore", invalid="ignore"):
-            by_risk = ask.capital * p.risk / (ask.stop_distance * ask.multiplier)
+            by_risk = ask.capital * p.risk / (np.asarray(ask.stop_distance) * ask.multiplier)
             by_share = ask.capital * p.max_share / (ask.unit_value * (1.0 + ask.costs))
         return _Bounds(by_risk, by_share)

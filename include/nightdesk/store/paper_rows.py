@@ -132,7 +132,7 @@ def receive_order(conn: Connection, account: str, order: Order) -> dict[str, Any
     """
     names = (
         "client_order_id", "symbol", "side", "quantity",
-        "order_type", "time_in_force", "limit_price", "reference_price",
+        "order_type", "time_in_force", "limit_price", "stop_price", "target_price", "reference_price",
     )  # fmt: skip
     row = {name: getattr(order, name) for name in names}
     row |= {"bundle": None, "bundle_units": None}

@@ -23,7 +23,7 @@ from nightdesk.accounting import (
 from nightdesk.accounting.exercise_notices import ExerciseNotice
 from nightdesk.accounting.funding_rates import NO_FUNDING, Funding
 from nightdesk.accounting.ledger import Ledger
-from nightdesk.accounting.settlement import Executed, Settlement
+from nightdesk.accounting.settlement import Executed, Settlement, still_resting
 from nightdesk.accounting.tax import TaxLedger, TaxView, market_split, tax_terms, tax_view, trades_of
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.funding import NO_HISTORY, FundingHistory
@@ -34,6 +34,7 @@ from nightdesk.engine import (
     Facts,
     Gated,
     Market,
+    Protected,
     StaleHolding,
     State,
     Targets,
@@ -41,7 +42,9 @@ from nightdesk.engine import (
     facts_at,
     gate,
     kill_reason,
+    placed_by,
     plan_all,
+    plan_protection,
     stale_holdings,
     targets,
     watches_taxes,
@@ -49,6 +52,7 @@ from nightdesk.engine import (
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
+from nightdesk.orders.resting import Resting
 from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
 from nightdesk.risk import (
     NO_LOSS,
@@ -76,6 +80,7 @@ class Decided:
     orders: tuple[Order, ...]
     crosses: tuple[Cross, ...]
     stale: tuple[StaleHolding, ...] = ()
+    protected: tuple[Protected, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class Progress:
     """The state, where the last decision left the book's risk and what its strategies carry on, the orders
     and crosses that wait for the next session, and what this session settled. `closing` is the mark at the
     newest close before this session, `today` the session so far; both serve decisions within a session.
+    `resting` are the protective orders of earlier decisions that wait on, each with what is left of it.
     """
 
     state: State | None = None
@@ -90,6 +96,7 @@ class Progress:
     carried: Carried | None = None
     tax: TaxLedger | None = None
     orders: tuple[Order, ...] = ()
+    resting: tuple[Order, ...] = ()
     crosses: tuple[Cross, ...] = ()
     entries: tuple[Entry, ...] = ()
     fills: tuple[Fill, ...] = ()
@@ -136,7 +143,7 @@ class Simulation:
 
         The first session receives the book's capital and nothing else.
         """
-        market, before = self.market, progress.state
+        market, before, waiting = self.market, progress.state, (*progress.resting, *progress.orders)
         if before is None:
             opening, capital = Opening(), self.desk.book.initial_capital
             period = market.period(
@@ -154,13 +161,13 @@ class Simulation:
                 t,
                 self._terms,
                 before.mark.session,
-                ordered=bool(progress.orders),
+                ordered=bool(waiting),
                 crosses=progress.crosses,
                 transfers=moved,
                 notices=self._noticed(t) if self.notices else (),
                 funding=self._funding(t) if self.funding.symbols else NO_FUNDING,
             )
-        settled = settle(opening, progress.orders, period, at_the_open(period, self.desk.fill_terms))
+        settled = settle(opening, waiting, period, at_the_open(period, self.desk.fill_terms))
         taxes, view = self._taxes(t, progress.tax, settled.entries) if self._counted else (None, TaxView())
         now = _Now(settled.mark, progress.closing, progress.today, Today())
         if market.hours is not None:
@@ -181,6 +188,7 @@ class Simulation:
             risk=progress.risk,
             carried=progress.carried,
             tax=taxes,
+            resting=still_resting(settled) if self.desk.protective else (),
             entries=settled.entries,
             fills=settled.fills,
             expired=settled.expired,
@@ -285,9 +293,13 @@ class Simulation:
         crosses: tuple[Cross, ...] = ()
         if np.count_nonzero(gated.quantity != wanted.held):
             orders, crosses = plan_all(self.desk, state, day, gated.quantity, wanted.carried.bundles)
+        resting = tuple(map(Resting, progress.resting))
+        protected = plan_protection(self.desk, state, day, gated.quantity, wanted.carried, resting)
+        orders += placed_by(protected)
+        released = {one.resting for one in protected if one.releases}
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
-        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale))
+        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale, protected))
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
@@ -297,6 +309,7 @@ class Simulation:
             carried=wanted.carried,
             tax=progress.tax,
             orders=orders,
+            resting=tuple(one for one in progress.resting if one.client_order_id not in released),
             crosses=crosses,
             closing=progress.closing,
             today=progress.today,

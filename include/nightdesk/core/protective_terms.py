@@ -1,0 +1,44 @@
+"""What rests at a broker for the positions of a book: a stop, a target, or both."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from nightdesk.core.fields import Frozen, Positive
+
+#: Where an order rests that follows the exit plan of the position's strategy.
+BY_STRATEGY: Literal["strategy"] = "strategy"
+
+StopShare = Annotated[float, Field(gt=0, lt=1)]
+
+
+class ProtectiveTerms(Frozen):
+    """Orders that rest at the broker for what is held, until they fill or are cancelled."""
+
+    stop: StopShare | Literal["strategy"] | None = Field(
+        None,
+        description="loss from the average entry at which a stop rests, a share of it; strategy: the stop of "
+        "the strategy's exits; null: none",
+    )
+    target: Positive | Literal["strategy"] | None = Field(
+        None,
+        description="gain from the average entry at which a limit rests beside the stop, a share of it; "
+        "strategy: the target of the strategy's exits; null: none",
+    )
+    time_in_force: Literal["gtc"] = Field("gtc", description="how long they rest: until cancelled")
+
+    @model_validator(mode="after")
+    def _target_beside_a_stop(self) -> Self:
+        if self.target is not None and self.stop is None:
+            raise ValueError(
+                "target: found without a stop; a target rests beside a stop, one cancels the other: give "
+                "stop, or leave target out (the exits of a strategy have targets that need no order)"
+            )
+        return self
+
+    @property
+    def rests(self) -> bool:
+        """Whether anything is to rest."""
+        return self.stop is not None

@@ -1,0 +1,67 @@
+"""Orders that rest at a broker for a position: whose they are, and what is left of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from nightdesk.core.money import ZERO
+from nightdesk.orders.order import Order
+
+#: How the purpose of a protective order begins; the strategy follows.
+PROTECT = "protect"
+
+
+def purpose_of(strategy: str) -> str:
+    """The purpose of an order that protects a position of a strategy."""
+    return f"{PROTECT} {strategy}"
+
+
+def protects(order: Order) -> bool:
+    """Whether an order protects a position, or leaves one whose protection came too late."""
+    return order.purpose.startswith(f"{PROTECT} ")
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """A protective order that works, as it was sent, and the units of it that were executed."""
+
+    order: Order
+    filled: Decimal = ZERO
+
+    @property
+    def name(self) -> str:
+        """Its client order id."""
+        return self.order.client_order_id
+
+    @property
+    def strategy(self) -> str:
+        """Whose position it protects."""
+        return self.order.intents[0].strategy
+
+    @property
+    def symbol(self) -> str:
+        """What it is of."""
+        return self.order.symbol
+
+    @property
+    def rest(self) -> Decimal:
+        """Units that may still be executed."""
+        return self.order.quantity - self.filled
+
+    def is_as(self, wanted: Order) -> bool:
+        """Whether what is left of it is what is to rest."""
+        own = self.order
+        return self.rest == wanted.quantity and (
+            own.side, own.order_type, own.stop_price, own.target_price
+        ) == (wanted.side, wanted.order_type, wanted.stop_price, wanted.target_price)  # fmt: skip
+
+
+def rest_of(order: Order, filled: Decimal) -> Order:
+    """What is left of an order that rests, after so many units of it; the same order under the same id."""
+    if not filled:
+        return order
+    left = order.quantity - filled
+    [intent] = order.intents
+    signed = left if order.side == "buy" else -left
+    return replace(order, quantity=left, intents=(replace(intent, quantity=signed),))
