@@ -13,6 +13,7 @@ from nightdesk.alerts.concerns import concerns
 from nightdesk.alerts.figure_table import FigureTable
 from nightdesk.alerts.mail_lines import DailyMail, MailLinks, PeriodDay, PeriodMail, UndecidedMail
 from nightdesk.alerts.position_lines import PositionLine
+from nightdesk.alerts.result_lines import target_lines
 from nightdesk.alerts.risk_lines import RiskSection
 from nightdesk.alerts.session_page import (
     DroppedLine,
@@ -25,8 +26,9 @@ from nightdesk.alerts.session_page import (
     VerdictLine,
 )
 from nightdesk.core.calendar import as_date, get_calendar
+from nightdesk.core.reporting_terms import Target
 from nightdesk.orders.slippage import Slippage
-from nightdesk.performance import StrategyDay
+from nightdesk.performance import StrategyDay, judge_targets
 from nightdesk.risk import Distance
 from nightdesk.risk.concentration import Concentration
 from nightdesk.risk.risk_report import Picture, RiskReport
@@ -36,6 +38,7 @@ from nightdesk.store.mail_rows import FailedStep
 
 SESSION = date(2026, 11, 20)
 CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
+EUROS = Target(above=50.0, eur_rate=1.08, eur_rate_of=date(2026, 11, 30))
 LINKS = MailLinks(
     "http://127.0.0.1:8080/cockpit/books/multi_asset/session?as_of=2026-11-20T21%3A00%3A00%2B00%3A00",
     "http://127.0.0.1:8080/dags/daily__multi_asset/runs/scheduled__2026-11-20T21%3A30%3A00%2B00%3A00",
@@ -294,5 +297,6 @@ def period(kind: str = "weekly") -> PeriodMail:
         slippage=Slippage(Decimal("24000"), Decimal("12.0"), Decimal("9.40")),
         benchmark="SPY",
         benchmark_return=0.0081,
+        targets=target_lines(judge_targets({"profit_daily": EUROS}, {"profit_daily": -12.5})),
         links=LINKS,
     )

@@ -170,6 +170,13 @@ def test_a_week_tells_each_session_the_best_the_worst_and_its_costs() -> None:
         assert words in read
 
 
+def test_a_week_says_whether_its_target_in_euros_was_met_and_by_which_rate() -> None:
+    aimed = "above 50.00 EUR, $54.00 (at 1.08 dollars a euro, of 2026-11-30)"
+    mail = MAILS["week"]
+    assert f"Profit a session aimed at {aimed} −$12.50 (−11.57 EUR) missed" in MailReader(mail.html).words
+    assert f"Profit a session −$12.50 (−11.57 EUR), aimed at {aimed}: missed" in mail.body
+
+
 @pytest.mark.parametrize("name", MAILS)
 def test_a_mail_is_not_cut_off_by_gmail(name: str) -> None:
     assert len(MAILS[name].html.encode()) <= MOST_BYTES < GMAIL_CUTS_AT

@@ -18,6 +18,7 @@ from nightdesk.feeds.sample_pairs import FOLLOWERS, PLANTED_PAIRS
 from nightdesk.feeds.sample_parameters import SYMBOLS
 from nightdesk.feeds.sample_stock_parameters import STOCKS
 from nightdesk.feeds.sample_stocks import generate_stock
+from nightdesk.testing.feed_contract import FeedContract
 
 NOW = datetime(2026, 11, 30, 23, tzinfo=UTC)
 FIRST, LAST, MADE = date(2015, 1, 2), date(2026, 11, 30), date(2026, 12, 31)
@@ -28,6 +29,20 @@ ENDED = {symbol: one for symbol, one in companies().items() if one.ending}
 @pytest.fixture(scope="module")
 def feed() -> Feed:
     return make("sample", now=lambda: NOW)
+
+
+class TestMadeUpStocks(FeedContract):
+    @pytest.fixture
+    def feed(self) -> Feed:
+        return make("sample", now=lambda: NOW)
+
+    @pytest.fixture
+    def symbols(self) -> tuple[str, ...]:
+        return ("BALOT", "SPLAS", "NEWES", "BTC-USD")
+
+    @pytest.fixture
+    def span(self) -> tuple[date, date]:
+        return date(2022, 1, 3), date(2022, 12, 30)
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
@@ -144,6 +159,17 @@ def test_a_split_restates_price_and_volume_and_what_the_company_is_worth_goes_on
         assert stock.close[at, 0] / stock.close[at - 1, 0] == pytest.approx(1 / shares, rel=0.2)
         after, before = stock.volume[at : at + 60, 0], stock.volume[at - 60 : at, 0]
         assert np.nanmedian(after) / np.nanmedian(before) == pytest.approx(shares, rel=0.6)
+
+
+@pytest.mark.parametrize("symbol", ["PENOC", "BALOT", "REVES"])
+def test_hours_of_a_stock_that_is_made_up_add_up_to_its_bar(feed: Feed, symbol: str) -> None:
+    span = date(2026, 11, 2), date(2026, 11, 27)
+    hours, bars = feed.fetch_hours([symbol], *span).bars, feed.fetch([symbol], *span).bars
+    of_day = hours.groupby("session").agg({"high": "max", "low": "min", "close": "last", "volume": "sum"})
+    whole = bars.set_index("session")[list(of_day)].loc[of_day.index]
+    assert len(of_day) >= 18
+    # an hour may never have come
+    assert ((of_day == whole).all(axis=1)).mean() > 0.9
 
 
 def test_each_oddity_is_odd_in_what_it_is_for_and_others_are_not() -> None:

@@ -1,6 +1,7 @@
 """Targets of a book: met, acceptable or missed."""
 
 import math
+from datetime import date
 
 import pytest
 
@@ -58,3 +59,20 @@ def test_every_target_is_told_and_the_missed_ones_first():
     assert [(one.figure, one.outcome) for one in judged] == [
         ("sortino", "missed"), ("beta", "unknown"), ("sharpe", "acceptable"), ("calmar", "met"),
     ]  # fmt: skip
+
+
+EUROS = Target(above=50.0, acceptable=40.0, eur_rate=1.08, eur_rate_of=date(2026, 11, 30))
+
+
+@pytest.mark.parametrize(
+    ("dollars", "outcome"), [(54.01, "met"), (54.0, "acceptable"), (43.2, "acceptable"), (43.19, "missed")]
+)
+def test_a_target_in_euros_is_judged_in_dollars_by_the_rate_that_it_states(dollars, outcome):
+    (judged,) = judge_targets({"profit_daily": EUROS}, {"profit_daily": dollars})
+    assert (judged.value, judged.outcome) == (dollars, outcome)
+
+
+def test_a_rate_comes_with_its_day():
+    for half in ({"eur_rate": 1.08}, {"eur_rate_of": date(2026, 11, 30)}):
+        with pytest.raises(ValueError, match="a rate and its day go together"):
+            Target(above=50.0, **half)

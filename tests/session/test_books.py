@@ -104,6 +104,15 @@ def test_an_hourly_book_on_feeds_without_hours_is_refused_with_those_that_have_t
             r"multi_asset\.yaml: feeds\.news: .*/nowhere/at/all",
         ),
         (
+            {"feeds": {"daily": {"crypto": ["yahoo"], "default": ["sample"]}, "listings": ["sample"]}},
+            r"multi_asset\.yaml: feeds\.listings: found sample, whose facts are made up as its bars are, and "
+            r"the bars of this book come from yahoo too",
+        ),
+        (
+            {"feeds": {"daily": ["sample"], "macro": ["sample"]}, "macro": {"series": ["DFF"]}},
+            r"multi_asset\.yaml: feeds\.macro: sample has no macro; it has listings, quotes, earnings",
+        ),
+        (
             {"quality": {"expectations": "nowhere.yaml"}},
             r"multi_asset\.yaml: quality\.expectations: found 'nowhere\.yaml', and there is no file ",
         ),
@@ -114,6 +123,11 @@ def test_a_source_or_file_that_is_not_there_is_refused_with_the_key_that_names_i
 ) -> None:
     with pytest.raises(Refused, match=message):
         read_book(write(**changed))
+
+
+def test_facts_of_the_sample_market_go_with_its_bars(write: Write) -> None:
+    feeds = {"daily": ["sample"]} | {"listings": ["sample"], "quotes": ["sample"]}
+    assert read_book(write(feeds=feeds)).feeds.listings == ("sample",)
 
 
 def _of(daily: list[str], **classes: str) -> dict[str, object]:

@@ -1,17 +1,22 @@
 """Limits that are near, milestones and strategies outside their band, told at the newest session alone."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
 from tests.clock import set_clock
 from tests.conftest import open_connection
+from tests.fakes.smtp import mail_server
 from tests.session.small_desk import STRATEGY, SmallDesk, session
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
+from nightdesk.core.reporting_terms import Milestones, Routes
+from nightdesk.operations.delivery import deliver
 from nightdesk.risk.result_band import ResultBand
+from nightdesk.session.result_alerts import milestones_reached
 from nightdesk.store.strategy_bands import keep_bands
 
 
@@ -106,6 +111,56 @@ def test_a_day_beyond_a_milestone_is_told_with_its_dollars(
         assert f"`alerts.milestones.{what}`" in str(body)
     desk.run(2)
     assert len(told(desk, "milestone")) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("terms", "moved", "change", "told_of"),
+    [
+        ({}, 0.02, 2_000, ["profit +2.00 %"]),
+        ({}, -0.0199, -1_990, []),
+        ({"profit": None, "loss": None, "step": 0.01}, 0.0099, 990, []),
+        ({"profit": None, "loss": None, "step": 0.01}, 0.03, 3_000, ["step +3.00 %"]),
+        ({"profit": None, "loss": None, "step": 0.01}, -0.0299, -2_990, ["step −2.00 %"]),
+        ({"profit": None, "loss": None, "dollars": (1_000, 500)}, 0.007, 700, ["dollars +$500.00"]),
+        ({"profit": None, "loss": None, "dollars": (500, 1_000)}, -0.01, -1_000, ["dollars −$1,000.00"]),
+        ({"profit": None, "loss": None, "dollars": (500,)}, 0.00499, 499, []),
+        ({"step": 0.02, "dollars": (9,)}, -0.02, -2_000, ["loss −2.00 %", "step −2.00 %", "dollars −$9.00"]),
+        ({"profit": None, "loss": None, "step": 0.01, "dollars": (1,)}, 0.0, 0, []),
+    ],
+)
+def test_of_steps_and_of_dollars_the_largest_that_a_day_reached_is_told(
+    terms: dict[str, Any], moved: float, change: int, told_of: list[str]
+) -> None:
+    found = milestones_reached(Milestones(**terms), moved, Decimal(change))
+    assert [f"{one.setting} {one.words}" for one in found] == told_of
+
+
+def test_each_step_of_a_day_is_told_once(desk: SmallDesk) -> None:
+    change(desk, milestones={"profit": None, "loss": None, "step": 0.001})
+    for number in range(4):
+        run(desk, number)
+    moved = [abs(float(str(one))) for (one,) in desk.rows("SELECT day_return FROM nightdesk.portfolio")]
+    rows = told(desk, "milestone")
+    assert len(rows) == sum(one >= 0.001 for one in moved) > 0
+    assert all("`alerts.milestones.step`" in str(body) for _, _, body in rows)
+    desk.run(3)
+    assert told(desk, "milestone") == rows
+
+
+def test_a_milestone_arrives_by_mail_once(desk: SmallDesk) -> None:
+    change(desk, milestones={"profit": None, "loss": None, "dollars": [1]})
+    with mail_server(None) as server:
+        environ = {"NIGHTDESK_ALERT_MAIL": server.url("ops@example.com")}
+        for number in range(3):
+            run(desk, number)
+            with desk.connection() as conn:
+                deliver(conn, lambda _: Routes(), environ)
+    raised = [str(subject) for _, subject, _ in told(desk, "milestone")]
+    assert raised
+    subjects = [str(message["Subject"]) for _, message in server.received]
+    arrived = [one for one in subjects if "a day's" in one]
+    assert len(arrived) == len(raised)
+    assert all(one.endswith(subject) for one, subject in zip(arrived, raised, strict=True))
 
 
 def keep(desk: SmallDesk, low: float, high: float, sessions: int = 5) -> None:

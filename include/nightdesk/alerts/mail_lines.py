@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from nightdesk.alerts.concerns import Concern
+from nightdesk.alerts.result_lines import TargetLine
 from nightdesk.alerts.risk_lines import LimitLine, limit_line
 from nightdesk.alerts.session_page import NavPoint, SessionReport
 from nightdesk.core.money import ZERO
@@ -135,6 +136,8 @@ class PeriodMail:
         Of all fills together.
     benchmark, benchmark_return : str, float
         Its return over the same sessions, a share; NaN where it is not known.
+    targets : tuple of TargetLine
+        The book's targets that a few sessions have an answer to: those in dollars a session.
     """
 
     book: str
@@ -149,6 +152,7 @@ class PeriodMail:
     slippage: Slippage = field(default_factory=Slippage)
     benchmark: str = ""
     benchmark_return: float = math.nan
+    targets: tuple[TargetLine, ...] = ()
     sample: bool = False
     links: MailLinks = field(default_factory=MailLinks)
 

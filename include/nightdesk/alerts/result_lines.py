@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from nightdesk.alerts import figures
-from nightdesk.core.reporting_terms import Target
+from nightdesk.core.reporting_terms import IN_DOLLARS, Target
 from nightdesk.performance import Aimed, Results
 
 #: Figures that are no share of anything.
@@ -32,6 +32,7 @@ NAMES: Mapping[str, str] = {
     "var_95": "Loss of one day at 95 % (VaR)",
     "cvar_95": "Loss of one day beyond it (CVaR)",
     "beta": "Beta",
+    "profit_daily": "Profit a session",
 }
 
 
@@ -82,7 +83,7 @@ def target_lines(aimed: Iterable[Aimed]) -> tuple[TargetLine, ...]:
         TargetLine(
             figure=one.figure,
             name=NAMES[one.figure],
-            value=figure_words(one.figure, one.value),
+            value=reached_words(one.figure, one.value, one.target),
             target=target_words(one.figure, one.target),
             outcome=f"{one.outcome}, beyond the range" if one.beyond else one.outcome,
             warns=one.outcome == "missed",
@@ -103,17 +104,38 @@ def figure_words(name: str, value: float) -> str:
         return figures.NOTHING
     if name in _COUNTS:
         return figures.number(value, 1)
+    if name in IN_DOLLARS:
+        return figures.money(value)
     return figures.number(value) if name in _RATIOS else figures.percent(value)
 
 
 def target_words(name: str, target: Target) -> str:
-    """A target in words, such as ``above 10.00 %, acceptable from 7.00 %``."""
+    """A target in words, such as ``above 10.00 %, acceptable from 7.00 %``.
+
+    Of one in euros the dollars and the rate are said too.
+    """
+    rate = ""
+    if target.eur_rate is not None:
+        rate = f" (at {target.eur_rate:g} dollars a euro, of {target.eur_rate_of})"
+
+    def words(bound: float) -> str:
+        dollars = figure_words(name, target.in_dollars(bound) or 0.0)
+        return dollars if target.eur_rate is None else f"{figures.number(bound)} EUR, {dollars}"
+
     low, high, least = target.above, target.below, target.acceptable
     if low is not None and high is not None:
-        return f"{figure_words(name, low)} to {figure_words(name, high)}"
-    bound = f"above {figure_words(name, low)}" if low is not None else ""
+        return f"{words(low)} to {words(high)}{rate}"
+    bound = f"above {words(low)}" if low is not None else ""
     if high is not None:
-        bound = f"below {figure_words(name, high)}"
+        bound = f"below {words(high)}"
     if least is None:
-        return bound
-    return f"{bound}, acceptable {'from' if low is not None else 'to'} {figure_words(name, least)}"
+        return f"{bound}{rate}"
+    return f"{bound}, acceptable {'from' if low is not None else 'to'} {words(least)}{rate}"
+
+
+def reached_words(name: str, value: float, target: Target) -> str:
+    """What was reached of a target, in euros too where that is in them."""
+    words, rate = figure_words(name, value), target.eur_rate
+    if rate is None or math.isnan(value):
+        return words
+    return f"{words} ({figures.number(value / rate)} EUR)"

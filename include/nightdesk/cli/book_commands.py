@@ -153,11 +153,18 @@ def _cell(value: object) -> str:
 
 
 def _check_beside(book: Book) -> None:
-    """Refuse a list of members that cannot be read, and expectations that their library does not take."""
-    if book.members is not None:
+    """Refuse a list of members, or the file of a pool, that cannot be read, and expectations that their
+    library does not take.
+    """
+    terms = book.members
+    if terms is not None and terms.members is not None:
         from nightdesk.feeds.member_lists import read_members
 
-        read_members(book.members.members)
+        read_members(terms.members)
+    if terms is not None and terms.screen is not None and terms.screen.pool.startswith("files:"):
+        from nightdesk.feeds.stock_pool import read_pool
+
+        read_pool(book)
     # The library takes seconds to come: a book of expectations that the desk computes does not pay for it.
     beyond = [one for one in book.quality.expectations if not one.has_array_form]
     if beyond:
@@ -186,7 +193,7 @@ def _summary(book: Book) -> dict[str, object]:
     values = (
         book.name,
         book.title,
-        len(book.universe) if book.members is None else book.members.members,
+        len(book.universe) if book.members is None else book.members.source,
         ", ".join(book.strategies),
         order_words(book.feeds.daily),
         ", ".join(dict.fromkeys(one.kind for one in entries)),

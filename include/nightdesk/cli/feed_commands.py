@@ -79,6 +79,20 @@ def _feeds_lines(
         yield f"{note['book']} {note['session']}: {note_words(note)}"
 
 
+def _with_all(book: Book, first: date, last: date) -> Book:
+    """The book with all that its list names from a day to another, or with the whole pool of its screen."""
+    if book.members is None:
+        return book
+    if book.members.members is None:
+        from nightdesk.core.pool_book import with_whole_pool
+        from nightdesk.feeds.stock_pool import read_pool
+
+        return with_whole_pool(book, read_pool(book))
+    from nightdesk.feeds.member_lists import read_members
+
+    return book.with_members(read_members(book.members.members), first, last)
+
+
 @app.command(
     epilog=example("nightdesk ingest multi_asset --from 2026-11-02 --to 2026-11-13 --feed files:corrections")
 )
@@ -91,16 +105,13 @@ def ingest(book: BookName, first: First, last: Last, feed: FeedName = None, json
     from nightdesk.feeds.asking import feeds_asked
     from nightdesk.feeds.chain import fetch_with_fallback
     from nightdesk.feeds.former import with_former_bars
-    from nightdesk.feeds.member_lists import read_members
     from nightdesk.store.bar_rows import known_now, save_market
     from nightdesk.store.book_rows import book_record
     from nightdesk.store.health_rows import Health
     from nightdesk.store.panels import read_changes
 
     check_span(first, last)
-    chosen = open_book(book)
-    if chosen.members is not None:
-        chosen = chosen.with_members(read_members(chosen.members.members), first, last)
+    chosen = _with_all(open_book(book), first, last)
     chain = feeds_asked(chosen, chosen.panel_symbols, () if feed is None else (feed,))
     with database() as conn:
         with progress(f"fetching bars of {chosen.name}"):

@@ -132,7 +132,9 @@ def _listed(screen: Screen) -> tuple[ListedBook, ...]:
 def _line(name: str, book: Book | None, started: date | None) -> ListedBook:
     if book is None:
         return ListedBook(name, name, True, started, "", "", (), (), "cannot be read")
-    listed = "a list of members" if book.members is not None else f"{len(book.symbols)}"
+    listed = f"{len(book.symbols)}"
+    if book.members is not None:
+        listed = "a list of members" if book.members.screen is None else "found by a screen"
     return ListedBook(
         name=name,
         title=book.title,

@@ -16,6 +16,7 @@ from nightdesk.core.facts import FACT_CLASSES, FACT_KINDS
 from nightdesk.core.feed_order import order_faults
 from nightdesk.core.keywords import plain_words
 from nightdesk.core.portfolio_terms import Band
+from nightdesk.core.reporting_terms import IN_DOLLARS
 from nightdesk.core.routes import account_faults, route_faults
 from nightdesk.core.universe import Instrument
 
@@ -43,6 +44,7 @@ def faults_of_book(book: BookKeys) -> Iterator[str]:
     universe = None if book.members is not None else frozenset(book.universe)
     yield from faults_of_expectations(book.quality.expectations, universe)
     yield from _fact_faults(book)
+    yield from _target_faults(book)
 
 
 def levels_meant(limits: Any) -> Levels | None:
@@ -52,6 +54,15 @@ def levels_meant(limits: Any) -> Levels | None:
         return None if said is None else MaxDrawdownLimit.model_validate(said).levels
     except ValidationError:
         return None
+
+
+def _target_faults(book: BookKeys) -> Iterator[str]:
+    for figure, target in book.targets.items():
+        if target.eur_rate is not None and figure not in IN_DOLLARS:
+            yield (
+                f"targets.{figure}.eur_rate: {figure} is no figure in dollars; leave it out, or aim at "
+                f"{', '.join(sorted(IN_DOLLARS))}"
+            )
 
 
 def _account_faults(book: BookKeys) -> Iterator[str]:

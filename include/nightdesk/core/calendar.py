@@ -28,6 +28,9 @@ SETTLING_TIME = timedelta(minutes=30)
 
 FIRST_SESSION = date(1990, 1, 2)
 
+#: Sessions by which it is said when an exchange usually opens.
+SESSIONS_LOOKED_AT = 100
+
 #: The calendar of a book that names none.
 USUAL_CALENDAR = "XNYS"
 
@@ -199,6 +202,14 @@ def a_year_from(day: date) -> date:
         return day.replace(year=day.year + 1)
     except ValueError:
         return day.replace(year=day.year + 1, day=28)
+
+
+def usual_open(name: str) -> tuple[time, str]:
+    """When an exchange opens on most days, by its own clock, and the zone of that clock."""
+    calendar = get_calendar(name)
+    zone = ZoneInfo(calendar.zone)
+    opens = [as_instant(one).astimezone(zone).time() for one in calendar.opens[-SESSIONS_LOOKED_AT:]]
+    return max(set(opens), key=opens.count), calendar.zone
 
 
 def computed(name: str, until: date) -> Calendar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -26,7 +27,11 @@ Figure = Literal[
     "var_95",
     "cvar_95",
     "beta",
+    "profit_daily",
 ]
+
+#: Figures that are dollars: their targets may be stated in euros.
+IN_DOLLARS = frozenset({"profit_daily"})
 
 
 class Target(Frozen):
@@ -38,9 +43,19 @@ class Target(Frozen):
     above: float | None = Field(None, description="met above it; with below: from it on")
     below: float | None = Field(None, description="met below it; with above: up to it")
     acceptable: float | None = Field(None, description="not met, but good enough from here on")
+    eur_rate: Positive | None = Field(
+        None,
+        exclude_if=lambda value: value is None,
+        description="dollars for a euro: the bounds are in euros; of figures in dollars alone",
+    )
+    eur_rate_of: date | None = Field(
+        None, exclude_if=lambda value: value is None, description="the day whose rate that is"
+    )
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:
+        if (self.eur_rate is None) != (self.eur_rate_of is None):
+            raise ValueError("eur_rate and eur_rate_of: a rate and its day go together; give both, or none")
         if self.above is None and self.below is None:
             raise ValueError("a target is above a number, below one, or between both: give at least one")
         if self.above is not None and self.below is not None:
@@ -59,6 +74,10 @@ class Target(Frozen):
                     "it says how much less is good enough"
                 )
         return self
+
+    def in_dollars(self, bound: float | None) -> float | None:
+        """One of its bounds in the unit of its figure."""
+        return bound if bound is None or self.eur_rate is None else bound * self.eur_rate
 
 
 class MailKinds(Frozen):
@@ -90,10 +109,18 @@ class Routes(Frozen):
 
 
 class Milestones(Frozen):
-    """A day's profit or loss of which people are told, as shares of the NAV before; null: never."""
+    """A day's profit or loss of which people are told: shares of the NAV before, and dollars; null: never."""
 
     profit: Positive | None = Field(0.02, description="told from this day's profit on")
     loss: float | None = Field(-0.02, lt=0, gt=-1, description="told from this day's loss on")
+    step: Positive | None = Field(
+        None,
+        lt=1,
+        description="told at each whole multiple of it, profit and loss alike; the largest",
+    )
+    dollars: tuple[Positive, ...] = Field(
+        (), max_length=20, description="told from each on, profit and loss alike; the largest"
+    )
 
 
 #: Limits of which people are told when they are near: those that no sizing fills on purpose.

@@ -18,7 +18,7 @@ from nightdesk.engine.inputs import Carried, Day, Facts, State, Targets, facts_a
 from nightdesk.engine.judging import Judged, judge
 from nightdesk.engine.market import Market
 from nightdesk.engine.observing import observe
-from nightdesk.engine.protective import Protected, placed_by, plan_protection
+from nightdesk.engine.protective import placed_by, plan_protection
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
@@ -33,7 +33,6 @@ __all__ = [
     "Injection",
     "Judged",
     "Market",
-    "Protected",
     "StaleHolding",
     "State",
     "Targets",

@@ -21,7 +21,6 @@ from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
-from nightdesk.core.portfolio_terms import StrategyEntry
 from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.engine.entry_conditions import EntryConditions
 from nightdesk.engine.protective_faults import check_protective
@@ -372,7 +371,7 @@ class Desk:
     @cached_property
     def exit_plans(self) -> Mapping[str, ExitPlan]:
         """What ends the positions of each strategy: what the book says, and else what the strategy does."""
-        return {name: _exit_plan(self.book.strategies[name], one) for name, one in self.strategies.items()}
+        return {name: _exit_plan(self.book, name, one) for name, one in self.strategies.items()}
 
     @cached_property
     def band_floors(self) -> tuple[float, ...]:
@@ -416,7 +415,7 @@ def resolve(book: Book) -> Desk:
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
-    plans = {name: _exit_plan(entry, made[name]) for name, entry in book.strategies.items()}
+    plans = {name: _exit_plan(book, name, one) for name, one in made.items()}
     check_protective(book, made, plans)
     wanted |= {ATR for plan in plans.values() for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
@@ -509,8 +508,12 @@ def _cut(rows: list[int]) -> slice | list[int]:
     return slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
 
 
-def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
-    return strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
+def _exit_plan(book: Book, name: str, strategy: Strategy) -> ExitPlan:
+    """What ends the positions of a strategy: what rests for them, what the book says, what it says itself."""
+    entry = book.strategies[name]
+    plan = strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
+    terms = None if strategy.bundles else entry.protective or book.protective
+    return plan if terms is None else terms.exits.or_else(plan)
 
 
 def _named(sides: Iterable[SignalSide]) -> str:

@@ -222,7 +222,8 @@ class Market:
         """Who may be opened at session `t`; True in a book that lists its symbols."""
         if self.member is None:
             return True
-        return self.member[t] if self.off is None else self.member[t] & ~self.off[t]
+        may: Flags = self.member[t] if self.off is None else self.member[t] & ~self.off[t]
+        return may
 
     @cached_property
     def _barred(self) -> BarredSessions | None:

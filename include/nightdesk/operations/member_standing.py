@@ -18,8 +18,9 @@ from nightdesk.session.member_list import leaving_symbols
 from nightdesk.store.ledger_rows import positions_of
 from nightdesk.store.member_rows import ListChange, last_change, read_stored_members
 
-#: leaving: held, and no member; always: by the book itself; member: by its list.
-MemberState = Literal["leaving", "always", "member"]
+#: leaving: held, and no member; always: by the book itself; member: by its list or screen; off: a member that
+#: failed the check before the open of the session.
+MemberState = Literal["leaving", "always", "member", "off"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def list_standing(context: Context) -> ListStanding:
     if book.members is None or book.membership is None:
         raise Refused(
             f"book {book.name} lists its symbols: all of them are members. A list that changes is named by "
-            "universe: {members: files:PATH, each: {...}}"
+            "universe: {members: files:PATH, each: {...}}, a screen by universe: {screen: {...}, each: {...}}"
         )
     known_by = context.known_by()
     changed, changes = last_change(context.conn, book.name, known_by)
@@ -79,7 +80,7 @@ def list_standing(context: Context) -> ListStanding:
 def _lines(context: Context, membership: Membership) -> Iterator[MemberLine]:
     book, session, held = context.book, context.session, _held(context)
     always = frozenset(() if book.members is None else book.members.always)
-    leaving = leaving_symbols(context)
+    leaving, off = leaving_symbols(context), membership.off_at(session).keys() - always
 
     def line(symbol: str, state: MemberState) -> MemberLine:
         span = membership.newest_by(symbol, session)
@@ -90,7 +91,7 @@ def _lines(context: Context, membership: Membership) -> Iterator[MemberLine]:
     yield from (line(one, "leaving") for one in sorted(held) if one in leaving)
     for one in book.symbols:
         if one not in leaving:
-            yield line(one, "always" if one in always else "member")
+            yield line(one, "always" if one in always else "off" if one in off else "member")
 
 
 def _group(book: Book, symbol: str) -> str:
@@ -111,7 +112,9 @@ def _held(context: Context) -> dict[str, tuple[Decimal, Decimal]]:
 def _file_words(context: Context) -> str:
     """What the next ingest would find: the file changed, or one that it would refuse."""
     book = context.book
-    source = "" if book.members is None else book.members.members
+    source = None if book.members is None else book.members.members
+    if source is None:
+        return ""
     try:
         written = read_members(source)
     except Refused as error:

@@ -59,6 +59,8 @@ class Results:
         Positions closed in 21 sessions.
     cost_drag : float
         Commission and slippage a year over the mean NAV.
+    profit_daily : float
+        Dollars that NAV grew by in a session, on average.
     """
 
     nav: NavFigures
@@ -68,11 +70,12 @@ class Results:
     turnover_monthly: float
     trades_monthly: float
     cost_drag: float
+    profit_daily: float
 
     def by_name(self) -> dict[str, float]:
         """Every figure by its own name, in one mapping."""
         whole = {**asdict(self.nav), **asdict(self.comparison), **asdict(self.trades)}
-        own = ("turnover", "turnover_monthly", "trades_monthly", "cost_drag")
+        own = ("turnover", "turnover_monthly", "trades_monthly", "cost_drag", "profit_daily")
         return whole | {name: getattr(self, name) for name in own}
 
 
@@ -89,4 +92,5 @@ def results(past: Past) -> Results:
         turnover_monthly=yearly / 12,
         trades_monthly=trades.closed / sessions * SESSIONS_A_MONTH if sessions > 0 else math.nan,
         cost_drag=float(past.costs) / years / float(past.nav.mean()),
+        profit_daily=float(past.nav[-1] - past.nav[0]) / sessions if sessions > 0 else math.nan,
     )

@@ -55,7 +55,8 @@ def judge_targets(targets: Mapping[Figure, Target], figures: Mapping[str, float]
 
     A bound is met by what lies truly beyond it, and acceptable from `acceptable` on, that number included. A
     range is met between its ends, both included, and beyond the end that is the better one for the figure;
-    it knows nothing in between.
+    it knows nothing in between. Bounds in euros are dollars by the rate that the target states, whatever the
+    euro has come to since.
 
     Parameters
     ----------
@@ -74,13 +75,12 @@ def judge_targets(targets: Mapping[Figure, Target], figures: Mapping[str, float]
 
 
 def _judged(figure: Figure, target: Target, value: float) -> Aimed:
-    low, high = target.above, target.below
+    low, high, least = map(target.in_dollars, (target.above, target.below, target.acceptable))
     if math.isnan(value):
         return Aimed(figure, value, target, "unknown")
     if low is not None and high is not None:
         better = value < low if figure in LESS_IS_BETTER else value > high and figure not in NEITHER
         return Aimed(figure, value, target, "met" if better or low <= value <= high else "missed", better)
     reached = (low is None or value > low) and (high is None or value < high)
-    least = target.acceptable
     enough = least is not None and (value >= least if low is not None else value <= least)
     return Aimed(figure, value, target, "met" if reached else "acceptable" if enough else "missed")

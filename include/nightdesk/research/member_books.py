@@ -1,4 +1,4 @@
-"""Books whose universe is a list of members, over a span of history: the list as its file has it now."""
+"""Books whose members change, over a span of history: a list as its file has it now, or weekly screens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from nightdesk.feeds.member_lists import read_members
 
 
 def with_listed(book: Book, origin: date, inception: date, last: date) -> Book:
-    """The book with all that its list names from `origin` to `last`; one that lists its symbols as it is.
+    """The book of `listed_span`."""
+    return listed_span(book, origin, inception, last)[0]
+
+
+def listed_span(book: Book, origin: date, inception: date, last: date) -> tuple[Book, tuple[str, ...]]:
+    """The book with all that is a member from `origin` to `last`, and what must be known of its universe.
+
+    One that lists its symbols is as it is.
 
     Parameters
     ----------
@@ -25,10 +32,16 @@ def with_listed(book: Book, origin: date, inception: date, last: date) -> Book:
     Raises
     ------
     Refused
-        As `nightdesk.feeds.member_lists.read_members`; when a decided session has no member.
+        As `nightdesk.feeds.member_lists.read_members` and `nightdesk.research.screened_universe.screen_span`;
+        when a decided session has no member.
     """
     if book.members is None:
-        return book
+        return book, ()
+    if book.members.members is None:
+        from nightdesk.research.screened_universe import screen_span
+
+        screened = screen_span(book, origin, inception, last)
+        return book.with_members(screened.membership, origin, last), screened.words
     source = book.members.members
     membership = read_members(source)
     gap = first_without(membership, get_calendar(book.calendar).between(inception, last))
@@ -37,4 +50,4 @@ def with_listed(book: Book, origin: date, inception: date, last: date) -> Book:
             f"{source}: no symbol is a member on {gap}; every session from {inception} to {last} needs one: "
             "add what was a member then, or choose another span"
         )
-    return book.with_members(membership, origin, last)
+    return book.with_members(membership, origin, last), ()

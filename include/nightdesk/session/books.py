@@ -11,12 +11,14 @@ from nightdesk.core.book import Book, load_book
 from nightdesk.core.book_facts import fact_sources
 from nightdesk.core.calendar import USUAL_CALENDAR
 from nightdesk.core.errors import Refused
-from nightdesk.core.facts import FACT_KINDS
+from nightdesk.core.facts import FACT_KINDS, FactKind
 from nightdesk.core.feed_order import key_of, named_feeds
 from nightdesk.engine import Desk, resolve
 from nightdesk.feeds.fact_sources import check_fact_source
 from nightdesk.strategies import SignalSide
 
+#: The made-up market, as a source of bars and of facts.
+SAMPLE = "sample"
 #: Feeds that know a coin by its pair; files and plug-ins of a person's own call it as they like.
 _VENDORS = frozenset({"alpaca", "binance", "ibkr", "polygon", "tiingo", "yahoo"})
 
@@ -216,6 +218,17 @@ def _refuse_without_facts(book: Book) -> None:
     for kind in FACT_KINDS.values():
         for name in fact_sources(book, kind):
             check_fact_source(name, kind)
+            _refuse_made_up_of_real(book, kind, name)
+
+
+def _refuse_made_up_of_real(book: Book, kind: FactKind, name: str) -> None:
+    """Refuse facts of the sample market beside bars of another one: they would be told of real companies."""
+    bars = [one for one in named_feeds(book.feeds.daily) if one != SAMPLE]
+    if name == SAMPLE and bars:
+        raise Refused(
+            f"feeds.{kind.name}: found {SAMPLE}, whose facts are made up as its bars are, and the bars of "
+            f"this book come from {', '.join(bars)} too (feeds.daily): name a vendor, or a file of your own"
+        )
 
 
 def _refuse_unsendable(book: Book) -> None:

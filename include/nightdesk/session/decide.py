@@ -16,6 +16,7 @@ from nightdesk.engine import Carried, Day, State, Targets
 from nightdesk.engine.exits import other_of
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
+from nightdesk.orders.resting import Protected
 from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.session.auto_stop import Counts, stop_by_rule
 from nightdesk.session.context import Context
@@ -39,6 +40,7 @@ from nightdesk.store.decision_rows import (
 from nightdesk.store.installation import installation_mark
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import cross_rows, intent_rows, order_rows, orders_of, planned_event
+from nightdesk.store.protection_rows import protection_rows, resting_orders
 from nightdesk.store.risk_report_rows import risk_report_rows
 from nightdesk.store.turn_rows import state_rows
 from nightdesk.strategies.strategy import Codes
@@ -122,13 +124,25 @@ def orders(context: Context) -> StepOutcome:
         with reading_once(context.conn, ledger_asks(context)):
             state, day = settled_state(context), session_market(context).day(-1)
             quantity = _stored_quantity(context)
+            resting = resting_orders(context.conn, context.book.name, context.as_of)
         bundles = _bundles(context)
         planned, crosses = engine.plan_all(context.desk, state, day, quantity, bundles)
-        return write_orders(context, _marked(context, planned), crosses)
+        carried = _carried(context)
+        protected = engine.plan_protection(context.desk, state, day, quantity, carried, resting)
+        return write_orders(context, _marked(context, planned), crosses, _marked_too(context, protected))
 
 
-def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> StepOutcome:
-    """Write the orders of a session with their intents and first events, and its crosses, in one go."""
+def write_orders(
+    context: Context,
+    planned: Sequence[Order],
+    crosses: Sequence[Cross],
+    protected: Sequence[Protected] = (),
+) -> StepOutcome:
+    """Write the orders of a session with their intents and first events, its crosses and what it does for the
+    protection of positions, in one go.
+    """
+    causes = {one.order.client_order_id: one.words for one in protected if one.order is not None}
+    planned = [*planned, *engine.placed_by(protected)]
     with saving(context, ahead=stored_orders_asks(context)) as save:
         with reading_once(context.conn):
             stored = orders_of(context.conn, context.book.name, context.as_of)
@@ -137,9 +151,26 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
         save.rows("orders", order_rows([*planned, *again]))
         save.rows("order_intents", intent_rows([*planned, *again]))
         save.rows("crosses", cross_rows(crosses))
-        save.add("order_events", [planned_event(order, "decided") for order in planned])
-        save.done(orders=len(planned), crosses=len(crosses))
+        save.rows("protections", protection_rows(protected))
+        decided = [planned_event(one, causes.get(one.client_order_id, "decided")) for one in planned]
+        save.add("order_events", decided)
+        told = {"protected": len(protected)} if protected else {}
+        save.done(orders=len(planned), crosses=len(crosses), **told)
     return save.outcome()
+
+
+def _marked_too(context: Context, protected: Sequence[Protected]) -> tuple[Protected, ...]:
+    """The same with the orders that they place, marked."""
+    orders = iter(_marked(context, engine.placed_by(protected)))
+    return tuple(one if one.order is None else replace(one, order=next(orders)) for one in protected)
+
+
+def _carried(context: Context) -> Carried:
+    """What the stored targets carry on; read where something may rest by it."""
+    if not context.desk.protective:
+        return Carried.nothing((len(context.desk.strategies), len(context.book.symbols)))
+    rows = targets_of(context.conn, context.book.name, context.as_of)
+    return Carried.of(_as_arrays(context, rows, *Carried.names()))
 
 
 def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:

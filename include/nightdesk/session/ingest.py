@@ -33,6 +33,7 @@ from nightdesk.session.known_splits import splits_in_store
 from nightdesk.session.left_out import dropped_rows
 from nightdesk.session.market_facts import facts_moved, store_facts
 from nightdesk.session.member_list import with_list_of_now
+from nightdesk.session.screening_step import check_before_open
 from nightdesk.session.second_source import second_closes_changed, store_second_closes
 from nightdesk.session.shard_answers import made_from
 from nightdesk.session.writing import StepOutcome, saving
@@ -43,6 +44,7 @@ from nightdesk.store.member_rows import members_changed
 from nightdesk.store.override_rows import overrides_changed
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import find_run, sealed_because, set_known_by
+from nightdesk.store.screen_rows import screens_changed
 from nightdesk.store.shard_rows import forget_shards
 
 if TYPE_CHECKING:
@@ -94,6 +96,8 @@ def ingest(context: Context) -> StepOutcome:
         with listening(context):
             context, listed = with_list_of_now(context)
             came = store_market(context)
+        context, off = check_before_open(context)
+        listed = {**listed, **off}
     book, session = context.book, context.session
     stored = {**listed, **came.counts}
     with saving(context) as save:
@@ -325,7 +329,11 @@ def _await_the_day(context: Context, bars: pd.DataFrame) -> None:
 
 
 def _list_changed(context: Context, since: datetime) -> bool:
-    return context.book.members is not None and members_changed(context.conn, context.book.name, since)
+    terms, name = context.book.members, context.book.name
+    if terms is None:
+        return False
+    changed = terms.screen is not None and screens_changed(context.conn, name, context.session, since)
+    return changed or members_changed(context.conn, name, since)
 
 
 def _hours_changed(context: Context, since: datetime) -> bool:

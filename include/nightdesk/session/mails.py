@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Literal
 
 from nightdesk.alerts.mail_lines import DailyMail, MailLinks, PeriodDay, PeriodMail
 from nightdesk.alerts.mail_page import daily_mail, period_mail, web_links
+from nightdesk.alerts.result_lines import TargetLine, target_lines
 from nightdesk.alerts.session_page import NavPoint
 from nightdesk.core.calendar import as_date
 from nightdesk.core.errors import Refused
 from nightdesk.core.money import ZERO
+from nightdesk.core.reporting_terms import IN_DOLLARS
 from nightdesk.orders.slippage import Slippage
+from nightdesk.performance import judge_targets
 from nightdesk.session.notices import speaks
 from nightdesk.store.db import transaction
 from nightdesk.store.ledger_rows import read_marks
@@ -137,10 +140,18 @@ def summary_mail(context: Context, kind: PeriodKind, *, last: date, sample: bool
             slippage=slippage,
             benchmark=book.benchmark,
             benchmark_return=_benchmark_return(context, opening.session, own[-1].session),
+            targets=_targets(context, days),
             sample=sample,
             links=links_of(context),
         )
     )
+
+
+def _targets(context: Context, days: tuple[PeriodDay, ...]) -> tuple[TargetLine, ...]:
+    """Of the book's targets those in dollars a session, met or missed by these sessions."""
+    aimed = {name: one for name, one in context.book.targets.items() if name in IN_DOLLARS}
+    reached = {"profit_daily": float(sum((one.profit for one in days), ZERO)) / len(days)}
+    return target_lines(judge_targets(aimed, reached))
 
 
 def period_sessions(context: Context, kind: PeriodKind, session: date) -> tuple[date, ...]:

@@ -1,4 +1,4 @@
-"""The list of members behind a decision: read from its file at the ingest, and as it was known ever after."""
+"""The members behind a decision: from a list or a screen at its ingest, and as they were known ever after."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ from nightdesk.store.member_rows import save_members
 def with_list_of_now(context: Context) -> tuple[Context, dict[str, int | str]]:
     """Store the list as its file is now, where that is not what is stored, and the decision with it.
 
-    A book that lists its symbols is as it was.
+    A book that lists its symbols is as it was; of one with a screen that of the decision's week is made where
+    it is missing.
 
     Raises
     ------
     Refused
-        When the file cannot be read, or names no member of the session; nothing is stored then.
+        When the file cannot be read, or names no member of the session; nothing is stored then. When the
+        screen fails, and no good one is in force any more.
+    Transient
+        The same of a screen that fails for a passing reason.
     """
     from nightdesk.feeds.member_lists import read_members
+    from nightdesk.session.screening_step import members_of_now
 
     terms = context.book.members
     if terms is None:
         return context, {}
+    if terms.members is None:
+        return members_of_now(context)
     listed = read_members(terms.members)
     members = listed.at(context.session)
     if not members:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Literal
 
 from nightdesk.alerts.figures import money, percent
 from nightdesk.alerts.risk_lines import limit_line
+from nightdesk.core.reporting_terms import Milestones
 from nightdesk.risk import Distance
 from nightdesk.session.backtest_bands import placed
 from nightdesk.session.context import Context
@@ -20,8 +23,22 @@ from nightdesk.store.risk_report_rows import read_risk_report
 #: A limit that was told as near is so until less than this part of the book's share is used: it may flutter.
 ENDS_BELOW = 0.9
 
+#: A move of three steps comes out as 2.999... of them.
+_ROUNDING = 1e-9
+
+DayResult = Literal["profit", "loss"]
+
 _LIMITS: tuple[Kind, ...] = ("limit",)
 _BANDS: tuple[Kind, ...] = ("band",)
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneReached:
+    """A milestone of a day: the key of the book that says it, its words, and what tells it from others."""
+
+    setting: str
+    words: str
+    key: str = ""
 
 
 def tell_results(context: Context) -> int:
@@ -94,26 +111,49 @@ def _tell_milestone(context: Context) -> int:
     before = read_mark(context.conn, book.name, context.schedule.before(opens))
     if mark is None or before is None:
         return 0
-    limits, moved = book.alerts.milestones, mark.day_return
-    if limits.profit is not None and moved >= limits.profit:
-        what, limit = "profit", limits.profit
-    elif limits.loss is not None and moved <= limits.loss:
-        what, limit = "loss", limits.loss
-    else:
-        return 0
-    change: Decimal = mark.nav - before.nav
-    return raise_alert(
-        context.conn,
-        f"milestone {book.name} {session} {what}",
-        "INFO" if what == "profit" else "WARNING",
-        f"{book.name} {session}: a day's {what} of {percent(abs(moved))}",
-        f"NAV moved by {money(change, signed=True)} ({percent(moved, signed=True)}) from {money(before.nav)} "
-        f"at the close of {before.session} to {money(mark.nav)}: the book's milestone is "
-        f"{percent(limit, signed=True)} (`alerts.milestones.{what}`).\n\n"
-        f"The page of the session and `nightdesk status {book.name}` say where it comes from.",
-        book=book.name,
-        session=session,
+    moved, change = mark.day_return, mark.nav - before.nav
+    what: DayResult = "profit" if moved > 0.0 else "loss"
+    reached = list(milestones_reached(book.alerts.milestones, moved, change))
+    return sum(
+        raise_alert(
+            context.conn,
+            f"milestone {book.name} {session} {what}{one.key}",
+            "INFO" if what == "profit" else "WARNING",
+            f"{book.name} {session}: a day's {what} of {percent(abs(moved))}",
+            f"NAV moved by {money(change, signed=True)} ({percent(moved, signed=True)}) from "
+            f"{money(before.nav)} at the close of {before.session} to {money(mark.nav)}: the book's "
+            f"milestone is {one.words} (`alerts.milestones.{one.setting}`).\n\n"
+            f"The page of the session and `nightdesk status {book.name}` say where it comes from.",
+            book=book.name,
+            session=session,
+        )
+        for one in reached
     )
+
+
+def milestones_reached(terms: Milestones, moved: float, change: Decimal) -> Iterator[MilestoneReached]:
+    """The milestones that a day has reached, of steps and of dollars the largest one alone.
+
+    Parameters
+    ----------
+    terms : Milestones
+        The book's.
+    moved : float
+        NAV / NAV at the close before - 1.
+    change : Decimal
+        The same in dollars.
+    """
+    if terms.profit is not None and moved >= terms.profit:
+        yield MilestoneReached("profit", percent(terms.profit, signed=True))
+    if terms.loss is not None and moved <= terms.loss:
+        yield MilestoneReached("loss", percent(terms.loss, signed=True))
+    steps = 0 if terms.step is None else math.floor(abs(moved) / terms.step + _ROUNDING)
+    if terms.step is not None and steps:
+        signed = math.copysign(steps * terms.step, moved)
+        yield MilestoneReached("step", percent(signed, signed=True), f" step {steps}")
+    if dollars := max((one for one in terms.dollars if one <= abs(change)), default=None):
+        signed = math.copysign(dollars, change)
+        yield MilestoneReached("dollars", money(Decimal(str(signed)), signed=True), f" dollars {dollars:g}")
 
 
 def _tell_bands(context: Context) -> int:

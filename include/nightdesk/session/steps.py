@@ -74,10 +74,12 @@ def ingest(context: Context) -> Counts:
     """Bars and corporate actions up to the session, from the first feed that answers well."""
     from nightdesk.session import ingest as ingest_step
     from nightdesk.session.member_list import with_list_of_now
+    from nightdesk.session.screening_step import check_before_open
 
     if context.dry_run and not context.rehearsing:
         listed, counts = with_list_of_now(context)
-        return {**counts, **ingest_step.store_market(listed).counts}
+        stored = ingest_step.store_market(listed).counts
+        return {**counts, **stored, **check_before_open(listed)[1]}
     return _perform(context, "ingest", ingest_step.ingest)
 
 

@@ -135,6 +135,15 @@ WHERE {subject} = ANY(%(subjects)s::text[]) AND {day} BETWEEN %(first)s AND %(la
 ORDER BY {key}, known_at DESC, stored_at DESC
 """
 
+_NEWEST = """
+SELECT found.* FROM unnest(%(subjects)s::text[]) AS asked (subject) CROSS JOIN LATERAL (
+    SELECT {columns} FROM {table}
+    WHERE {subject} = asked.subject AND {day} BETWEEN %(first)s AND %(last)s
+      AND known_at <= %(known_from)s AND stored_at <= %(known_by)s
+    ORDER BY {day} DESC, known_at DESC, stored_at DESC LIMIT 1
+) AS found
+"""
+
 _HISTORY = """
 SELECT {columns}, stored_at FROM {table}
 WHERE {subject} = %(subject)s AND {day} BETWEEN %(first)s AND %(last)s ORDER BY {key}, known_at, stored_at
@@ -236,6 +245,21 @@ def known_facts(
     """
     span = {"subjects": list(subjects), "first": first, "last": last}
     return _rows(conn, _KNOWN, kind, {**span, "known_from": known_from, "known_by": known_by})
+
+
+def newest_known_facts(
+    conn: Connection,
+    kind: FactKind,
+    subjects: Sequence[str],
+    *,
+    first: date,
+    last: date,
+    known_from: datetime,
+    known_by: datetime,
+) -> list[dict[str, Any]]:
+    """Of each of some subjects the fact of the newest day that has one, by columns; see `known_facts`."""
+    span = {"subjects": list(subjects), "first": first, "last": last}
+    return _rows(conn, _NEWEST, kind, {**span, "known_from": known_from, "known_by": known_by})
 
 
 def fact_history(

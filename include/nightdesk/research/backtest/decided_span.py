@@ -29,6 +29,8 @@ class Start:
         What was asked for as the last day; not always a session.
     sessions : int
         How many are decided.
+    notes : tuple of str
+        What a reader must know of its universe.
     """
 
     book: Book
@@ -37,6 +39,7 @@ class Start:
     last: date
     until: date
     sessions: int
+    notes: tuple[str, ...] = ()
 
     def read(self, feed: str | None, accepted: Sequence[tuple[str, date]] = ()) -> FetchedBars:
         """The bars from the origin on, from one feed or from the book's own in order.
@@ -60,7 +63,7 @@ def begin_span(book: Book, first: date, last: date) -> Start:
         it, or its list of members cannot be read.
     """
     from nightdesk.research.backtest.data import origin_of
-    from nightdesk.research.member_books import with_listed
+    from nightdesk.research.member_books import listed_span
 
     calendar = get_calendar(book.calendar)
     sessions = calendar.between(first, max(first, last))
@@ -72,6 +75,6 @@ def begin_span(book: Book, first: date, last: date) -> Start:
     inception = as_date(sessions[0])
     origin = origin_of(book, inception)
     decided_last = as_date(sessions[-1])
-    begun = with_listed(book, origin, inception, decided_last)
+    begun, notes = listed_span(book, origin, inception, decided_last)
     begun = begun.model_copy(update={"inception": inception, "origin": origin})
-    return Start(begun, origin, inception, decided_last, last, len(sessions))
+    return Start(begun, origin, inception, decided_last, last, len(sessions), notes)

@@ -34,7 +34,6 @@ from nightdesk.engine import (
     Facts,
     Gated,
     Market,
-    Protected,
     StaleHolding,
     State,
     Targets,
@@ -53,7 +52,7 @@ from nightdesk.engine import (
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
-from nightdesk.orders.resting import Resting
+from nightdesk.orders.resting import Protected, Resting
 from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
 from nightdesk.risk import (
     NO_LOSS,
