@@ -404,7 +404,7 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
-        stops = strategy.stops_itself or _exit_plan(book.strategies[name], strategy).stop is not None
+        stops = strategy.stops_itself or _exit_plan(book, name, strategy).stop is not None
         if sizing[name].by_stop and not stops:
             raise Refused(
                 f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
