@@ -411,6 +411,7 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
             )
     _refuse_shorts_without_margin(book, made)
+    _refuse_no_pairs(book, made)
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
@@ -469,6 +470,17 @@ def _check_symbols(book: Book, name: str, strategy: Strategy) -> None:
             f"{error}; the universe is a list whose members change: what a strategy names by itself stands "
             "under universe.always"
         ) from error
+
+
+def _refuse_no_pairs(book: Book, made: Mapping[str, Strategy]) -> None:
+    """Refuse strategies of pairs that a screen finds in a book whose universe looks for none."""
+    screen = None if book.members is None else book.members.screen
+    for name, one in made.items():
+        if one.needs_found_pairs and (screen is None or screen.pairs is None):
+            raise Refused(
+                f"strategies.{name}: there is no pair for it; name some under its params.pairs, "
+                "such as [[KO, PEP]], or let the universe's screen look for them: universe.screen.pairs"
+            )
 
 
 def _rules_that_come_with(book: Book) -> tuple[str, ...]:

@@ -170,6 +170,10 @@ class Pairs(InTurn):
         p = self.params
         return PairTerms(p.enter, p.leave, p.stop, p.sessions)
 
+    @property
+    def needs_found_pairs(self) -> bool:
+        return not self.params.pairs
+
     def check(self, symbols: Sequence[str], path: str) -> None:
         refuse_unknown_legs(symbols, chain.from_iterable(self.params.pairs), f"{path}.params.pairs")
 

@@ -293,6 +293,11 @@ class Strategy(ABC):
         """What ends its positions beside its signals, where the book says nothing else; nothing here."""
         return NO_PLAN
 
+    @property
+    def needs_found_pairs(self) -> bool:
+        """Whether it trades nothing but pairs that a screen of the universe finds."""
+        return False
+
     def check(self, symbols: Sequence[str], path: str) -> None:  # noqa: B027 (most ask for nothing)
         """Raise `Refused`, naming keys below `path`, when a book of these symbols is not one for it."""
 
