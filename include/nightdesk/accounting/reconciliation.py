@@ -99,7 +99,8 @@ def is_forgotten(
     broker: BrokerSnapshot, ours: LedgerSnapshot, sent: SentOrder, held: Mapping[str, Decimal]
 ) -> bool:
     """Whether a broker that forgets has nothing to tell of an order any more, and nothing was executed of it
-    that is not booked: the session that it was meant for is over, and the position agrees.
+    that is not booked: the session that it was meant for is over, and the position agrees. One that was good
+    until cancelled was meant for any: what is open is told whatever its age, so that it has ended.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def is_forgotten(
         The ledger's positions with all that was told, signed units.
     """
     order = sent.order
-    if not (broker.forgets and broker.current) or order.time_in_force == "gtc":
+    if not (broker.forgets and broker.current):
         return False
     _, until = ours.schedule.window(order.as_of)
     over = ours.schedule.last_of(ours.schedule.session_of(until)) <= ours.as_of
