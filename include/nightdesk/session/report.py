@@ -84,6 +84,7 @@ from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import sealed_because
+from nightdesk.store.turn_rows import states_of
 from nightdesk.strategies import Signals, SignalSide, spoken
 
 if TYPE_CHECKING:
@@ -485,7 +486,8 @@ def reasons_of(context: Context) -> Reasons:
             (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)
             for row in rows
         }
-    view = session_view(context)
+    view, speakers = session_view(context), tuple(context.desk.in_turn)
+    turns = states_of(context.conn, context.book.name, context.as_of, speakers) if speakers else {}
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
@@ -493,7 +495,8 @@ def reasons_of(context: Context) -> Reasons:
             continue
         ordered = [own.get(symbol, _SILENT) for symbol in context.book.symbols]
         try:
-            seen, speechless = replace(view, models=live_models(context, strategy)), ""
+            models = live_models(context, strategy)
+            seen, speechless = replace(view, models=models, turns={name: (turns.get(name, ()),)}), ""
         except Refused as error:  # its words are lost; the report is not
             seen, speechless = view, str(error)
         said = Signals(
