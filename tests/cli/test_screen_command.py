@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from tests.conftest import open_connection
 from tests.screened_market import ScreenedMarket, screened_market, session
 from tests.session.quick_checks import check_quickly
 from typer.testing import CliRunner
@@ -39,6 +40,28 @@ def test_a_screen_is_made_by_hand_shown_and_computed_again(weekly: ScreenedMarke
     assert ["S10", "energy"] in lines
     assert "tests" in told
     assert "screened again: nothing differs" in told
+
+
+def test_the_status_says_which_screen_is_in_force_and_that_a_later_one_failed(
+    weekly: ScreenedMarket, database: str
+) -> None:
+    from nightdesk.operations.screen_standing import screen_lines
+
+    with open_connection(database) as conn:
+        assert screen_lines(conn, "screened") == ()
+        asked(weekly, "--session", str(session(0)), "--run")
+        good = "screen of 2022-02-27: 8 members of 12 stocks"
+        (line,) = screen_lines(conn, "screened")
+        assert line.startswith(good)
+        nothing = dict.fromkeys(("exchanges", "securities", "market_cap"))
+        weekly.write_book(criteria={"price": [5000, 6000], **nothing})
+        code, told = asked(weekly, "--session", str(session(3)), "--run")
+        assert code == 1
+        assert "keeps out 12" in told
+        first, second = screen_lines(conn, "screened")
+        assert first == line
+        assert second.startswith("SCREEN FAILED: that of 2022-03-06: none of 12 stocks passes: price")
+        assert second.endswith("that of 2022-02-27 stays in force until 2022-03-13 at most")
 
 
 def test_what_would_differ_by_other_terms_is_said_and_the_stored_screen_stays(weekly: ScreenedMarket) -> None:

@@ -101,6 +101,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.cli.risk_commands import drawdown_document
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.operations.screen_standing import screen_lines
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.unsent_orders import unsent_notes
@@ -150,6 +151,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "positions": positions,
         "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
+        "screen": screen_lines(conn, book),
         "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),

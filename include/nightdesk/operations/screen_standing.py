@@ -11,7 +11,7 @@ from nightdesk.core.book import Book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
 from nightdesk.core.pool_book import book_of_pool
-from nightdesk.core.screen_weeks import screened_before
+from nightdesk.core.screen_weeks import LONGEST_IN_FORCE, screened_before
 from nightdesk.store.db import Connection
 from nightdesk.store.rows import LATEST
 from nightdesk.store.screen_rows import StoredScreen, newest_screens, pairs_of, results_of
@@ -68,6 +68,26 @@ def screen_standing(conn: Connection, book: Book, session: date | None = None) -
         results_of(conn, book.name, good),
         pairs_of(conn, book.name, good),
     )
+
+
+def screen_lines(conn: Connection, book: str) -> tuple[str, ...]:
+    """How the screens of a book stand, as sentences; nothing of a book that never had one."""
+    attempts = newest_screens(conn, book)
+    good = next((one for one in attempts if one.good), None)
+    lines = []
+    if good is not None:
+        lines.append(
+            f"screen of {good.screened_at:%Y-%m-%d}: {good.members:,} members of {good.pool:,} stocks, "
+            f"{good.admitted:,} pairs, in force from {good.first_session}"
+        )
+    if attempts and not attempts[0].good:
+        until = "" if good is None else f", that of {good.screened_at:%Y-%m-%d} stays in force"
+        if good is not None:
+            until += f" until {good.screened_at + LONGEST_IN_FORCE:%Y-%m-%d} at most"
+        lines.append(
+            f"SCREEN FAILED: that of {attempts[0].screened_at:%Y-%m-%d}: {attempts[0].reason}{until}"
+        )
+    return tuple(lines)
 
 
 def screened_again(conn: Connection, book: Book, standing: ScreenStanding) -> list[str]:
