@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,6 +103,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.operations.book_concerns import concerns_of
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
+    from nightdesk.session.pair_lines import pair_lines
     from nightdesk.session.unsent_orders import unsent_notes
     from nightdesk.store.decision_rows import newest_decisions, silent_strategies
     from nightdesk.store.foreign_order_rows import foreign_orders
@@ -112,6 +113,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.member_rows import not_members
     from nightdesk.store.risk_state_rows import newest_risk_state
     from nightdesk.store.rows import read_rows
+    from nightdesk.store.run_rows import latest_closed
 
     schedule = schedule_in(project_root(os.environ), book)
 
@@ -125,6 +127,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     held = {row["symbol"] for row in positions}
     checked = None if not newest else newest[0]["as_of"]
     left = frozenset(() if checked is None else not_members(conn, book, checked))
+    closed = latest_closed(conn, book)
     killed, stood = kill_switch(conn, book), newest_risk_state(conn, book)
     lacking = "" if fileless is None else f"{fileless.words} {fileless.todo}"
     against = concerns_of(conn, book, schedule, lacking)
@@ -150,6 +153,8 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "positions": positions,
         "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
+        "screen": _screen(conn, book, newest[0], held & left) if newest else (),
+        "pairs": () if closed is None else pair_lines(conn, book, closed),
         "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
         "stale": [] if settled is None else stale_holdings_of(conn, book, settled),
@@ -158,6 +163,18 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
         "alerts": _open_alerts(conn, book, 10),
     }
+
+
+def _screen(
+    conn: Connection, book: str, decision: Mapping[str, Any], leaving: Collection[str]
+) -> tuple[str, ...]:
+    """The screen of the book's universe that a decision used; none before it has read anything."""
+    from nightdesk.session.screen_lines import screen_lines
+
+    known_by = decision["known_by"]
+    if known_by is None:
+        return ()
+    return screen_lines(conn, book, decision["as_of"], decision["session"], known_by, leaving)
 
 
 def _factors(conn: Connection, book: str, decided: datetime) -> dict[str, dict[str, float | None]]:

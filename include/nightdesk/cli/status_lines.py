@@ -84,7 +84,8 @@ def _book_lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"  {line}" for line in account_lines(one["accounts"]))
     yield from (f"  {line}" for line in _position_lines(one["positions"], named=bool(one["accounts"])))
     yield from (f"  {line}" for line in _factor_lines(one["factors"]))
-    if one["leaving"]:
+    yield from (f"  {line}" for line in (*one["screen"], *one["pairs"]))
+    if one["leaving"] and not one["screen"]:
         yield f"  leaving: {', '.join(one['leaving'])}: no members of the universe any more, only reduced"
     for notice in one["notices"]:
         what = f"{notice['kind']} of {quantity(notice['quantity'])} {notice['contract']}"
