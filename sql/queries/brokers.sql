@@ -74,7 +74,7 @@ ORDER BY o.as_of, o.client_order_id;
 -- name: orders_due
 SELECT count(*) AS orders FROM nightdesk.orders
 WHERE book = %(book)s AND (%(account)s::text IS NULL OR account = %(account)s)
-    AND status IN ('planned', 'submitted', 'partially_filled');
+    AND status IN ('planned', 'submitted', 'partially_filled') AND (%(resting)s OR time_in_force <> 'gtc');
 
 -- name: steps_cut_off
 UPDATE nightdesk.run_steps SET status = 'failed', ended_at = clock_timestamp(), error = %(error)s

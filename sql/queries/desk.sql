@@ -221,7 +221,30 @@ WHERE book = %(book)s AND as_of < %(as_of)s AND (
         )
     )
 )
+-- What rests is booked after what met the open, as the market fills it.
+ORDER BY time_in_force = 'gtc', CASE WHEN time_in_force = 'gtc' THEN NULL ELSE as_of END, client_order_id COLLATE "C";
+
+-- name: resting_orders
+-- By what was settled up to the decision: its own sending, and what was collected since, come later.
+SELECT o.*, coalesce((
+    SELECT sum(f.quantity) FROM nightdesk.fills f
+    WHERE f.book = o.book AND f.client_order_id = o.client_order_id AND f.as_of <= %(as_of)s AND NOT EXISTS (
+        SELECT FROM nightdesk.fills c
+        WHERE c.book = f.book AND c.account = f.account AND c.as_of <= %(as_of)s AND c.corrects <> ''
+            AND (c.corrects = f.execution_id OR (c.corrects = f.corrects AND c.execution_id > f.execution_id))
+    )
+), 0) AS executed
+FROM nightdesk.whole_orders o
+WHERE book = %(book)s AND time_in_force = 'gtc' AND as_of < %(as_of)s AND attempts > 0 AND purpose LIKE 'protect %%'
+    AND (
+        SELECT e.status FROM nightdesk.order_events e
+        WHERE e.client_order_id = o.client_order_id AND e.as_of <= %(as_of)s ORDER BY e.number DESC LIMIT 1
+    ) IN ('planned', 'submitted', 'partially_filled')
 ORDER BY as_of, client_order_id;
+
+-- name: protection_rows
+SELECT strategy, symbol, action, held, wanted, resting, placed, words FROM nightdesk.protections
+WHERE book = %(book)s AND as_of = %(as_of)s ORDER BY strategy, symbol, resting;
 
 -- name: fill_rows
 SELECT as_of, execution_id, client_order_id, symbol, side, quantity, price, commission, session, reference_price, multiplier,

@@ -20,7 +20,7 @@ from nightdesk.core.screen_weeks import screened_before
 from nightdesk.session.entry import looking_at
 from nightdesk.session.pair_lines import pair_lines
 from nightdesk.session.report import session_report
-from nightdesk.session.screen_lines import screen_lines
+from nightdesk.session.screen_lines import decision_screen_lines
 from nightdesk.store.book_rows import book_record
 from nightdesk.store.cockpit_pair_rows import pair_stays
 
@@ -34,7 +34,7 @@ def screen_told(
     desk: OwnDesk, at: int = NEWEST, known_by: datetime = LATE, leaving: str = ""
 ) -> tuple[str, ...]:
     with open_connection(desk.desk.url) as conn:
-        return screen_lines(conn, SMALL, instant(at), session(at), known_by, leaving.split())
+        return decision_screen_lines(conn, SMALL, instant(at), session(at), known_by, leaving.split())
 
 
 def pairs_told(desk: OwnDesk, at: int) -> tuple[str, ...]:
@@ -110,6 +110,7 @@ def test_a_pair_that_is_entered_again_where_it_is_found_flat_is_told_twice(paire
 
 def test_page_and_status_tell_them(paired: OwnDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     plant_screens(paired.desk.url, SMALL, SUNDAY, weeks=1)
+    plant_check(paired.desk.url, SMALL, session(DECIDED), {"QQQ": "price 4"})
     paired.run("UPDATE nightdesk.runs SET known_by = greatest(known_by, %(late)s)", late=LATE)
     for name, value in paired.desk.environ.items():
         monkeypatch.setenv(name, value)
@@ -123,5 +124,6 @@ def test_page_and_status_tell_them(paired: OwnDesk, monkeypatch: pytest.MonkeyPa
         assert words in page
     assert "<h2>Screen of the universe</h2>" in page
     assert "<h2>Pairs</h2>" in page
-    assert "  Screen of 2022-03-06, " in lines
+    assert "  screen of 2022-03-06: 2 members of 250 stocks" in lines
+    assert "  off in the newest session, nothing is opened in it: QQQ (price 4)" in lines
     assert "  GLD/QQQ is out after 4 sessions, " in lines

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.engine.desks import book, day, desk, state, two_strategies
 
 from nightdesk.core.errors import Refused
-from nightdesk.engine import Carried, Desk, Protected, placed_by, plan_protection
+from nightdesk.engine import Carried, Desk, placed_by, plan_protection, targets
+from nightdesk.engine.exits import Cause
 from nightdesk.orders import Order
-from nightdesk.orders.resting import Resting
+from nightdesk.orders.resting import Protected, Resting
 from nightdesk.strategies import Direction
 
 HOLD = Direction.HOLD
@@ -142,30 +143,24 @@ def test_without_the_key_what_rested_is_cancelled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "price", "words"),
+    ("held", "price", "cause"),
     [
-        (50, 98.0, "the close 98.00 is past the stop 98: it is left at the next open"),
-        (50, 97.5, "the close 97.50 is past the stop 98: it is left at the next open"),
-        (-50, 102.0, "the close 102.00 is past the stop 102: it is left at the next open"),
-        (50, 111.0, "the close 111.00 is past the target 110: it is left at the next open"),
-        (-50, 89.0, "the close 89.00 is past the target 90: it is left at the next open"),
+        (50, 98.01, Cause.NONE),
+        (50, 98.0, Cause.STOP),
+        (-50, 102.0, Cause.STOP),
+        (50, 110.0, Cause.TARGET),
+        (-50, 90.0, Cause.TARGET),
     ],
 )
-def test_a_position_past_its_stop_or_target_is_left_at_the_next_open(
-    held: int, price: float, words: str
+def test_a_position_past_its_stop_or_target_at_the_close_is_left_at_the_next_open(
+    held: int, price: float, cause: Cause
 ) -> None:
-    where = desk(protective={"stop": 0.02, "target": 0.1})
-    [one] = planned(where, held, held, price=np.array([price, 200.0]))
-    assert one.words == words
-    assert one.order is not None
-    assert (one.order.order_type, one.order.time_in_force) == ("market", "day")
-    assert one.order.quantity == 50
-
-
-def test_a_price_in_quarantine_says_nothing_of_a_stop() -> None:
-    bad = np.array([True, False])
-    order = placed(desk(**AT_2_PCT), price=np.array([50.0, 200.0]), quarantined=bad)
-    assert (order.order_type, order.stop_price) == ("stop", 98)
+    wide = {TREND: {"exits": {"stop": {"share": 0.5}, "target": {"share": 0.9}}}}
+    where = desk(strategies=wide, protective={"stop": 0.02, "target": 0.1})
+    today = day([HOLD, HOLD], price=np.array([price, 200.0]))
+    wanted = targets(where, state((TREND, "GLD", held)), today)
+    assert wanted.cause[0, 0] == cause
+    assert (wanted.quantity[0, 0] == 0) == (cause != Cause.NONE)
 
 
 def test_a_stop_nearer_than_a_tick_does_not_rest_and_the_words_say_so() -> None:

@@ -20,7 +20,7 @@ from nightdesk.core.pool_book import book_of_pool
 from nightdesk.core.screen_weeks import screened_before, screens_of
 from nightdesk.research.backtest.decided_span import begin_span
 from nightdesk.research.backtest.run import backtest
-from nightdesk.research.screened_universe import screen_span
+from nightdesk.research.backtest.screened_universe import screen_span
 from nightdesk.session.entry import open_context
 from nightdesk.session.screening_step import Screener, make_screen, screen_as_known
 from nightdesk.session.steps import ingest, run_session

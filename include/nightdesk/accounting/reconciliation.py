@@ -99,7 +99,8 @@ def is_forgotten(
     broker: BrokerSnapshot, ours: LedgerSnapshot, sent: SentOrder, held: Mapping[str, Decimal]
 ) -> bool:
     """Whether a broker that forgets has nothing to tell of an order any more, and nothing was executed of it
-    that is not booked: the session that it was meant for is over, and the position agrees.
+    that is not booked: the session that it was meant for, or that it rested in first, is over, and the
+    position agrees. It tells of all that works, so that one which rests and is not told has ended.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def is_forgotten(
         The ledger's positions with all that was told, signed units.
     """
     order = sent.order
-    if not (broker.forgets and broker.current) or order.time_in_force == "gtc":
+    if not (broker.forgets and broker.current):
         return False
     _, until = ours.schedule.window(order.as_of)
     over = ours.schedule.last_of(ours.schedule.session_of(until)) <= ours.as_of
@@ -119,8 +120,10 @@ def is_forgotten(
 
 
 def is_awaited(sent: SentOrder, session: date) -> bool:
-    """Whether executions of an order that were not told are still waited for."""
-    return session - sent.order.session <= AWAITED
+    """Whether executions of an order that were not told are still waited for; of what rests, which may end
+    long after its decision, until they are told or a person ends it.
+    """
+    return sent.order.rests or session - sent.order.session <= AWAITED
 
 
 def _movements(broker: BrokerSnapshot, ours: LedgerSnapshot) -> list[BookMovement]:
@@ -152,7 +155,7 @@ def _order_repairs(
         filled = sent.booked + new.get(name, ZERO)
         told = filled + coming.get(name, ZERO)
         works = known is not None and not known.state.ended and told != sent.order.quantity
-        if works and sent.order.time_in_force != "gtc":
+        if works and not sent.order.rests:
             repairs.append(CancelOrder(name))
         if name not in corrected:
             filled = max(filled, sent.filled)  # what is known already is not unlearned

@@ -266,9 +266,7 @@ def still_resting(settled: Settlement[Executed]) -> tuple[Order, ...]:
     return tuple(rest_of(one, units) for one, units in left if units < one.quantity)
 
 
-def _ended_by_split(
-    orders: Sequence[Order], fills: Sequence[Fill], period: Period
-) -> tuple[Expired, ...]:
+def _ended_by_split(orders: Sequence[Order], fills: Sequence[Fill], period: Period) -> tuple[Expired, ...]:
     """What rests on in units of before a split: it has met the period's bars restated, and ends with it."""
     resting = [one for one in orders if one.rests and one.symbol in period.splits]
     filled = {fill.client_order_id: fill.quantity for fill in fills} if resting else {}

@@ -25,6 +25,7 @@ from nightdesk.core.contracts import PLAIN
 from nightdesk.core.money import QUANTITY_STEP, ZERO, to_cents, to_price
 from nightdesk.orders.broker_account import BrokerSnapshot
 from nightdesk.orders.fills import Fill
+from nightdesk.orders.order import price_met
 
 #: A commission is at most this share of what was traded (IBKR's bound, of fixed and tiered prices alike), or
 #: a dollar, the least that a small order costs there. While one is pending, cash may lack so much.
@@ -214,7 +215,8 @@ def _judge(fill: Fill, ours: LedgerSnapshot) -> BookFill | RefuseFill | None:
     reference = fill.reference_price
     if reference is None:
         assert sent is not None
-        reference = ours.prices.get(fill.symbol, sent.order.reference_price)
+        opened = ours.prices.get(fill.symbol, sent.order.reference_price)
+        reference = price_met(sent.order, fill.price, opened)
     before = booked_version(fill, ours)
     told = fill.price if fill.quantity or before is None else before.price
     price, commission = to_price(told), to_cents(fill.commission)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -101,6 +101,7 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.cli.risk_commands import drawdown_document
     from nightdesk.machine.standing import schedule_in
     from nightdesk.operations.book_concerns import concerns_of
+    from nightdesk.operations.screen_standing import screen_lines
     from nightdesk.session.context import project_root
     from nightdesk.session.foreign_orders import words_of
     from nightdesk.session.pair_lines import pair_lines
@@ -112,8 +113,9 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
     from nightdesk.store.ledger_rows import dated_marks
     from nightdesk.store.member_rows import not_members
     from nightdesk.store.risk_state_rows import newest_risk_state
-    from nightdesk.store.rows import read_rows
+    from nightdesk.store.rows import LATEST, read_rows
     from nightdesk.store.run_rows import latest_closed
+    from nightdesk.store.screen_rows import off_in_session
 
     schedule = schedule_in(project_root(os.environ), book)
 
@@ -153,7 +155,8 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "positions": positions,
         "notices": _notices(conn, book, newest[0]["session"] if newest else None),
         "leaving": sorted(held & left),
-        "screen": _screen(conn, book, newest[0], held & left) if newest else (),
+        "screen": screen_lines(conn, book),
+        "off": {} if not newest else off_in_session(conn, book, newest[0]["session"], LATEST),
         "pairs": () if closed is None else pair_lines(conn, book, closed),
         "factors": {} if checked is None else _factors(conn, book, checked),
         "by_symbol": [_document(one) for one in by_symbol(map(position_line, positions))],
@@ -163,18 +166,6 @@ def _standing(conn: Connection, book: str, fileless: Fileless | None) -> dict[st
         "open_orders": [{**row, "name": name(row)} for row in read_rows(conn, "open_orders", book=book)],
         "alerts": _open_alerts(conn, book, 10),
     }
-
-
-def _screen(
-    conn: Connection, book: str, decision: Mapping[str, Any], leaving: Collection[str]
-) -> tuple[str, ...]:
-    """The screen of the book's universe that a decision used; none before it has read anything."""
-    from nightdesk.session.screen_lines import screen_lines
-
-    known_by = decision["known_by"]
-    if known_by is None:
-        return ()
-    return screen_lines(conn, book, decision["as_of"], decision["session"], known_by, leaving)
 
 
 def _factors(conn: Connection, book: str, decided: datetime) -> dict[str, dict[str, float | None]]:

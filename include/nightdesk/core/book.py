@@ -30,7 +30,7 @@ from nightdesk.core.errors import Refused
 from nightdesk.core.expectation_terms import read_expectations
 from nightdesk.core.margin import Margin
 from nightdesk.core.member_terms import MemberTerms
-from nightdesk.core.members import Flags, Membership
+from nightdesk.core.members import Flags, Membership, PairSpan
 
 
 class Book(BookKeys):
@@ -132,6 +132,11 @@ class Book(BookKeys):
         if off is not None and self.members is not None:
             off[:, np.isin(self.symbols, self.members.always)] = False
         return off
+
+    @property
+    def pairs(self) -> tuple[PairSpan, ...]:
+        """The pairs that its universe's screen has found; none of another universe."""
+        return () if self._membership is None else self._membership.pairs
 
     def is_simulated(self, account: str) -> bool:
         """Whether an account is one of ours, in the database, and no real broker's."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from nightdesk.core.exit_plan import ExitDistance, ExitPlan
 from nightdesk.core.fields import Frozen, Positive
 
 #: Where an order rests that follows the exit plan of the position's strategy.
@@ -19,13 +20,13 @@ class ProtectiveTerms(Frozen):
 
     stop: StopShare | Literal["strategy"] | None = Field(
         None,
-        description="loss from the average entry at which a stop rests, a share of it; strategy: the stop of "
-        "the strategy's exits; null: none",
+        description="loss from the average entry at which a stop rests, a share of it, in place of the stop "
+        "of the strategy's exits; strategy: at that; null: none",
     )
     target: Positive | Literal["strategy"] | None = Field(
         None,
-        description="gain from the average entry at which a limit rests beside the stop, a share of it; "
-        "strategy: the target of the strategy's exits; null: none",
+        description="gain from the average entry at which a limit rests beside the stop, a share of it, in "
+        "place of the target of the strategy's exits; strategy: at that; null: none",
     )
     time_in_force: Literal["gtc"] = Field("gtc", description="how long they rest: until cancelled")
 
@@ -42,3 +43,12 @@ class ProtectiveTerms(Frozen):
     def rests(self) -> bool:
         """Whether anything is to rest."""
         return self.stop is not None
+
+    @property
+    def exits(self) -> ExitPlan:
+        """What ends a position at a close that is past what rests: the shares that are said here."""
+        return ExitPlan(stop=_share(self.stop), target=_share(self.target))
+
+
+def _share(said: float | Literal["strategy"] | None) -> ExitDistance | None:
+    return ExitDistance(share=said) if isinstance(said, float) else None

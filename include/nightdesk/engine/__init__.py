@@ -18,10 +18,11 @@ from nightdesk.engine.inputs import Carried, Day, Facts, State, Targets, facts_a
 from nightdesk.engine.judging import Judged, judge
 from nightdesk.engine.market import Market
 from nightdesk.engine.observing import observe
-from nightdesk.engine.protective import Protected, placed_by, plan_protection
+from nightdesk.engine.protective import placed_by, plan_protection
 from nightdesk.engine.risk_inputs import measure, risk_report
 from nightdesk.engine.rule_inputs import counted_sessions, watches_taxes
 from nightdesk.engine.stale import StaleHolding, stale_holdings
+from nightdesk.engine.turns import heard, with_turns
 
 __all__ = [
     "Carried",
@@ -32,7 +33,6 @@ __all__ = [
     "Injection",
     "Judged",
     "Market",
-    "Protected",
     "StaleHolding",
     "State",
     "Targets",
@@ -40,6 +40,7 @@ __all__ = [
     "counted_sessions",
     "facts_at",
     "gate",
+    "heard",
     "held_quantities",
     "inject",
     "judge",
@@ -59,5 +60,6 @@ __all__ = [
     "stale_holdings",
     "targets",
     "watches_taxes",
+    "with_turns",
     "within",
 ]

@@ -21,7 +21,6 @@ from nightdesk.core.contracts import PLAIN, Contract
 from nightdesk.core.errors import Refused
 from nightdesk.core.exit_plan import ExitDistance, ExitPlan, Stop
 from nightdesk.core.panel import Floats
-from nightdesk.core.portfolio_terms import StrategyEntry
 from nightdesk.core.protective_terms import ProtectiveTerms
 from nightdesk.engine.entry_conditions import EntryConditions
 from nightdesk.engine.protective_faults import check_protective
@@ -30,7 +29,7 @@ from nightdesk.portfolio import Sizing, Units
 from nightdesk.portfolio.atr_risk import ATR
 from nightdesk.risk import Rule, Standing
 from nightdesk.risk.rule import Input
-from nightdesk.strategies import Strategy
+from nightdesk.strategies import InTurn, Strategy
 from nightdesk.strategies.learning import LearningStrategy
 from nightdesk.strategies.strategy import NO_PLAN, SignalSide
 
@@ -293,6 +292,16 @@ class Desk:
         return any(one.bundles for one in self.strategies.values())
 
     @cached_property
+    def in_turn(self) -> Mapping[str, InTurn]:
+        """The strategies that speak in turn."""
+        return {name: one for name, one in self.strategies.items() if isinstance(one, InTurn)}
+
+    @cached_property
+    def stops_itself(self) -> NDArray[np.bool_]:
+        """Whether a strategy's own signals end what loses too much, of shape (n_strategies, 1)."""
+        return np.array([[one.stops_itself] for one in self.strategies.values()])
+
+    @cached_property
     def tables_with_figures(self) -> frozenset[str]:
         """The tables of decisions whose rows have figures: of strategies, and of sizings and rules."""
         sizings, rules = self.sizing.values(), self.rules
@@ -362,7 +371,7 @@ class Desk:
     @cached_property
     def exit_plans(self) -> Mapping[str, ExitPlan]:
         """What ends the positions of each strategy: what the book says, and else what the strategy does."""
-        return {name: _exit_plan(self.book.strategies[name], one) for name, one in self.strategies.items()}
+        return {name: _exit_plan(self.book, name, one) for name, one in self.strategies.items()}
 
     @cached_property
     def band_floors(self) -> tuple[float, ...]:
@@ -395,16 +404,18 @@ def resolve(book: Book) -> Desk:
                 f"strategies.{name}.sizing: {name} opens {_named(strategy.sides)} positions, and "
                 f"{sizing[name].name} sizes {_named(sizing[name].sides)} ones: name a method that sizes both"
             )
-        if sizing[name].by_stop and _exit_plan(book.strategies[name], strategy).stop is None:
+        stops = strategy.stops_itself or _exit_plan(book, name, strategy).stop is not None
+        if sizing[name].by_stop and not stops:
             raise Refused(
                 f"strategies.{name}.sizing: {sizing[name].name} sizes by the stop, and {name} has none; add "
                 f"strategies.{name}.exits, such as {{stop: {{share: 0.02}}}}, or name another method"
             )
     _refuse_shorts_without_margin(book, made)
+    _refuse_no_pairs(book, made)
     rules = risk.make_rules(book.limits, also=_rules_that_come_with(book))
     wanted = {name for strategy in made.values() for name in strategy.factors}
     wanted |= {name for method in sizing.values() for name in method.factors}
-    plans = {name: _exit_plan(entry, made[name]) for name, entry in book.strategies.items()}
+    plans = {name: _exit_plan(book, name, one) for name, one in made.items()}
     check_protective(book, made, plans)
     wanted |= {ATR for plan in plans.values() for distance in plan.distances if distance.atr is not None}
     wanted |= {name for rule in rules for name in rule.factors}
@@ -426,7 +437,11 @@ def resolve(book: Book) -> Desk:
         sizing=sizing,
         rules=rules,
         factor_names=names,
-        look_back=factors.look_back(names),
+        look_back=max(
+            factors.look_back(names),
+            *(one.look_back for one in made.values() if isinstance(one, InTurn)),
+            0,
+        ),
         max_weight=np.array([one.max_weight for one in instruments], dtype=np.float64),
         volatility_target=np.array([one.volatility_target for one in instruments], dtype=np.float64),
         costs=np.array([book.costs_of(symbol).total for symbol in book.symbols], dtype=np.float64),
@@ -457,6 +472,17 @@ def _check_symbols(book: Book, name: str, strategy: Strategy) -> None:
         ) from error
 
 
+def _refuse_no_pairs(book: Book, made: Mapping[str, Strategy]) -> None:
+    """Refuse strategies of pairs that a screen finds in a book whose universe looks for none."""
+    screen = None if book.members is None else book.members.screen
+    for name, one in made.items():
+        if one.needs_found_pairs and (screen is None or screen.pairs is None):
+            raise Refused(
+                f"strategies.{name}: there is no pair for it; name some under its params.pairs, "
+                "such as [[KO, PEP]], or let the universe's screen look for them: universe.screen.pairs"
+            )
+
+
 def _rules_that_come_with(book: Book) -> tuple[str, ...]:
     """The rules that a book has for its drawdown levels, and for its list of members."""
     of_levels = () if book.levels is None else risk.LEVEL_RULES
@@ -482,8 +508,12 @@ def _cut(rows: list[int]) -> slice | list[int]:
     return slice(rows[0], rows[-1] + 1) if rows[-1] - rows[0] + 1 == len(rows) else rows
 
 
-def _exit_plan(entry: StrategyEntry, strategy: Strategy) -> ExitPlan:
-    return strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
+def _exit_plan(book: Book, name: str, strategy: Strategy) -> ExitPlan:
+    """What ends the positions of a strategy: what rests for them, what the book says, what it says itself."""
+    entry = book.strategies[name]
+    plan = strategy.exit_plan if entry.exits is None else entry.exits.or_else(strategy.exit_plan)
+    terms = None if strategy.bundles else entry.protective or book.protective
+    return plan if terms is None else terms.exits.or_else(plan)
 
 
 def _named(sides: Iterable[SignalSide]) -> str:
@@ -517,7 +547,7 @@ def _check(book: Book, rules: Sequence[Rule]) -> None:
 
 
 def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Sequence[str]) -> None:
-    """Refuse factors over hours in a daily book, and strategies that learn in an hourly one."""
+    """Refuse factors over hours in a daily book, and strategies of sessions in an hourly one."""
     hourly = [name for name in names if name.startswith(factors.HOURLY)]
     if book.schedule.rhythm == "daily" and hourly:
         ways = [
@@ -529,12 +559,13 @@ def _refuse_another_clock(book: Book, made: Mapping[str, Strategy], names: Seque
             f"schedule: found daily, and factors over hours are asked for ({', '.join(hourly)}); "
             f"set it to hourly, or take others{''.join(ways)}"
         )
-    learning = [name for name, one in made.items() if isinstance(one, LearningStrategy)]
-    if book.schedule.rhythm == "hourly" and learning:
-        raise Refused(
-            f"strategies.{learning[0]}: it learns from sessions, and the book decides hourly; "
-            "set schedule to daily, or take another strategy"
-        )
+    for name, one in made.items() if book.schedule.rhythm == "hourly" else ():
+        if isinstance(one, LearningStrategy | InTurn):
+            by = "learns from" if isinstance(one, LearningStrategy) else "measures"
+            raise Refused(
+                f"strategies.{name}: it {by} sessions, and the book decides hourly; "
+                "set schedule to daily, or take another strategy"
+            )
 
 
 def _refuse_unread_facts(book: Book, names: Sequence[str]) -> None:

@@ -21,47 +21,7 @@ from nightdesk.core.protective_terms import BY_STRATEGY
 from nightdesk.engine.desk import Desk
 from nightdesk.engine.inputs import Carried, Day, State
 from nightdesk.orders.order import Intent, Order, Side, client_order_id
-from nightdesk.orders.resting import Resting, purpose_of
-
-Action = Literal["place", "keep", "replace", "cancel", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Protected:
-    """What a decision does for the protection of one position.
-
-    Attributes
-    ----------
-    strategy, symbol : str
-        Whose position.
-    action : str
-        "place" an order, "keep" the one that rests, "replace" it, "cancel" it, or "none": nothing rests, and
-        `words` say why.
-    held : Decimal
-        Units at the decision, signed.
-    kept : Decimal
-        What of them stays when the decision's orders are filled, signed.
-    words : str
-        Why.
-    resting : str
-        Client order id of the order that rests; empty for none.
-    order : Order or None
-        What is to be placed.
-    """
-
-    strategy: str
-    symbol: str
-    action: Action
-    held: Decimal
-    kept: Decimal
-    words: str = ""
-    resting: str = ""
-    order: Order | None = None
-
-    @property
-    def releases(self) -> bool:
-        """Whether the order that rests is to be cancelled."""
-        return self.action in ("replace", "cancel")
+from nightdesk.orders.resting import Protected, Resting, purpose_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +40,7 @@ def plan_protection(
     Parameters
     ----------
     desk, state, day
-        Of the decision; of the day the prices and the symbols in quarantine are read.
+        Of the decision; of the day its instant and the prices are read.
     quantity : ndarray of shape (n_strategies, n_symbols)
         Units that the gate let through.
     carried : Carried
@@ -123,17 +83,10 @@ class _Room:
             self._now[one.symbol] = self._now.get(one.symbol, ZERO) + one.quantity
         self._taken: dict[tuple[str, int], Decimal] = {}
 
-    def kept(self, position: Position) -> Decimal:
-        """What stays of a position when the decision's orders are filled, signed units."""
-        wanted = self._wanted(self._desk.strategy_row[position.strategy], position.symbol)
-        if wanted * position.quantity <= 0:
-            return ZERO
-        return min(wanted, position.quantity, key=abs)
-
     def of(self, position: Position) -> Decimal:
         """Units that may rest on the side of a position, after what others have taken; positive."""
         symbol, side = position.symbol, 1 if position.quantity > 0 else -1
-        after = sum((self._wanted(s, symbol) for s in range(len(self._desk.strategies))), ZERO)
+        after = sum((self.wanted(s, symbol) for s in range(len(self._desk.strategies))), ZERO)
         both = min(side * self._now[symbol], side * after)
         return max(both - self._taken.get((symbol, side), ZERO), ZERO)
 
@@ -142,7 +95,8 @@ class _Room:
         key = (position.symbol, 1 if position.quantity > 0 else -1)
         self._taken[key] = self._taken.get(key, ZERO) + units
 
-    def _wanted(self, row: int, symbol: str) -> Decimal:
+    def wanted(self, row: int, symbol: str) -> Decimal:
+        """Units that the gate let through, signed."""
         amount = float(self._quantity[row, self._desk.column[symbol]])
         return exact(amount).quantize(self._desk.unit_of[symbol])
 
@@ -160,19 +114,18 @@ def _of_position(
     desk: Desk, day: Day, position: Position, room: _Room, carried: Carried, found: Sequence[Resting]
 ) -> list[Protected]:
     """What is done for one position, of which `found` rest."""
-    kept = room.kept(position)
-    own = Protected(position.strategy, position.symbol, "none", position.quantity, kept)
+    wanted = room.wanted(desk.strategy_row[position.strategy], position.symbol)
+    own = Protected(position.strategy, position.symbol, "none", position.quantity, wanted)
     prices = protective_prices(desk, position, carried)
     if prices is None:
         return [
             replace(own, action="cancel", words="no stop is set for it", resting=one.name) for one in found
         ]
-    units = min(abs(kept), room.of(position))
+    units = min(abs(own.kept), room.of(position))
     if isinstance(prices, str) or not units:
         return _nothing_rests(own, prices if isinstance(prices, str) else "", found)
     room.take(position, units)
-    beyond = _beyond(day, desk.column[position.symbol], position, prices)
-    order = _order(desk, day, position, units, None if beyond else prices)
+    order = _order(desk, day, position, units, prices)
     same = next((one for one in found if one.is_as(order)), None)
     first = same or next(iter(found), None)
     twice = [
@@ -182,7 +135,7 @@ def _of_position(
     ]
     if same is not None:
         return [replace(own, action="keep", words=_words(own, order), resting=same.name), *twice]
-    own = replace(own, action="place", words=beyond or _words(own, order), order=order)
+    own = replace(own, action="place", words=_words(own, order), order=order)
     if first is not None:
         own = replace(own, action="replace", resting=first.name)
     return [own, *twice]
@@ -213,23 +166,6 @@ def _words(own: Protected, order: Order) -> str:
 def _plain(number: Decimal) -> str:
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _beyond(day: Day, column: int, position: Position, prices: ProtectivePrices) -> str:
-    """Why an order would fill at once, as the price has gone past where it would rest; empty where not.
-
-    A price that is not to be trusted says nothing.
-    """
-    price = float(day.price[column])
-    if day.quarantined[column] or not price > 0:
-        return ""
-    side, close, target = 1 if position.quantity > 0 else -1, exact(price), prices.target
-    passed = ""
-    if (close - prices.stop) * side <= 0:
-        passed = f"the stop {_plain(prices.stop)}"
-    elif target is not None and (target - close) * side <= 0:
-        passed = f"the target {_plain(target)}"
-    return passed and f"the close {price:.2f} is past {passed}: it is left at the next open"
 
 
 def protective_prices(desk: Desk, position: Position, carried: Carried) -> ProtectivePrices | str | None:
@@ -273,16 +209,14 @@ def _on_tick(price: Decimal, tick: Decimal, *, sells: bool) -> Decimal:
     return to_price((price / tick).to_integral_value(rounding) * tick)
 
 
-def _order(
-    desk: Desk, day: Day, position: Position, units: Decimal, prices: ProtectivePrices | None
-) -> Order:
-    """The order that rests for so many units of a position; without prices the one that leaves them."""
+def _order(desk: Desk, day: Day, position: Position, units: Decimal, prices: ProtectivePrices) -> Order:
+    """The order that rests for so many units of a position."""
     book, symbol = desk.book.name, position.symbol
     side: Side = "sell" if position.quantity > 0 else "buy"
     purpose = purpose_of(position.strategy)
     price = float(day.price[desk.column[symbol]])
     reference = exact(price) if price > 0 else position.cost / position.quantity
-    order = Order(
+    return Order(
         client_order_id=client_order_id(book, day.as_of, symbol, side, purpose),
         book=book,
         session=day.session,
@@ -293,16 +227,11 @@ def _order(
         purpose=purpose,
         reference_price=to_price(reference),
         intents=(Intent(position.strategy, symbol, units if side == "buy" else -units),),
-        account=desk.account_of.get(symbol, MAIN),
-    )
-    if prices is None:
-        return order
-    return replace(
-        order,
         order_type="stop" if prices.target is None else "oco",
         time_in_force="gtc",
         stop_price=prices.stop,
         target_price=prices.target,
+        account=desk.account_of.get(symbol, MAIN),
     )
 
 

@@ -57,7 +57,7 @@ def adopt(context: Context, *, reason: str, who: str) -> Adopted:
         awaited = [
             one.order.client_order_id
             for one in working_orders(conn, book)
-            if one.order.as_of < settled and one.order.time_in_force != "gtc"
+            if one.order.as_of < settled and not one.order.rests
         ]
         if awaited:
             raise Refused(

@@ -176,7 +176,7 @@ def _told(said: BrokerSnapshot, name: str) -> Decimal:
 
 def _cancel_overdue(context: Context, broker: Broker, orders: tuple[StoredOrder, ...]) -> tuple[str, ...]:
     """Cancel what still works at the broker though the decision after its own is due."""
-    passing = [one for one in orders if one.order.time_in_force != "gtc" and one.attempts]
+    passing = [one for one in orders if not one.order.rests and one.attempts]
     if not any(now(context.conn) >= context.schedule.after(one.order.as_of) for one in passing):
         return ()
     clock, cancelled = broker.clock(), []

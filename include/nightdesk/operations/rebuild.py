@@ -39,6 +39,7 @@ from nightdesk.orders.order import (
     earlier_client_order_id,
     read_client_order_id,
 )
+from nightdesk.orders.resting import purpose_of
 from nightdesk.session.broker_session import LATE_SESSIONS, contact
 from nightdesk.session.context import Context
 from nightdesk.session.gaps import first_missing
@@ -91,6 +92,7 @@ class Sent:
     known: BrokerOrder
     as_of: datetime
     generation: int
+    purpose: str = REBALANCE
 
 
 def rebuild(context: Context, progress: Callable[[str], None] = lambda words: None) -> Rebuilt:
@@ -181,12 +183,14 @@ def sent_by(context: Context, known: BrokerOrder) -> Sent | None:
         or not context.calendar.is_session(said.session)
     ):
         return None
+    purposes = (REBALANCE, *map(purpose_of, context.book.strategies))
     for as_of in map(as_instant, context.schedule.instants(said.session, said.session)):
-        decided = (context.book.name, as_of, known.symbol, known.side, REBALANCE)
-        for generation in range(GENERATIONS):
-            for make in (client_order_id, earlier_client_order_id):
-                if make(*decided, generation, said.mark) == known.client_order_id:
-                    return Sent(known, as_of, generation)
+        for purpose in purposes:
+            decided = (context.book.name, as_of, known.symbol, known.side, purpose)
+            for generation in range(GENERATIONS):
+                for make in (client_order_id, earlier_client_order_id):
+                    if make(*decided, generation, said.mark) == known.client_order_id:
+                        return Sent(known, as_of, generation, purpose)
     return None
 
 
@@ -214,6 +218,8 @@ def _write(context: Context, one: Sent) -> bool:
 def _made(context: Context, one: Sent) -> Order | None:
     """An order that the decision does not make any more, as it must have been."""
     known, price = one.known, session_market(context).prices(-1).get(one.known.symbol)
+    if one.purpose != REBALANCE:
+        return None  # where it rests is not told: the decision that is made again says it, or a person
     if not known.quantity > 0 or price is None or not price > 0:
         return None
     intents = _parts(context, one)

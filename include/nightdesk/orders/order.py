@@ -320,6 +320,27 @@ def leg_filled(order: Order, price: Decimal) -> Literal["stop", "target"]:
     return "target" if reached else "stop"
 
 
+def worst_price(order: Order, price: Decimal) -> Decimal | None:
+    """The limit of what was executed at a price: of a limit order, or of the target of an oco; None for what
+    has none.
+    """
+    if order.target_price is not None and leg_filled(order, price) == "target":
+        return order.target_price
+    return order.limit_price
+
+
+def price_met(order: Order, price: Decimal, opened: Decimal) -> Decimal:
+    """What an execution is measured against: the session's open, raw dollars; of what rests the price that it
+    rested at, where the open was not past it.
+    """
+    if order.stop_price is None:
+        return opened
+    if leg_filled(order, price) == "target":
+        rested = order.target_price or opened
+        return max(opened, rested) if order.side == "sell" else min(opened, rested)
+    return min(opened, order.stop_price) if order.side == "sell" else max(opened, order.stop_price)
+
+
 def adds_risk(held: Decimal, change: Decimal) -> bool:
     """Whether a signed change takes a position further from flat, or to the other side of it."""
     return abs(held + change) > abs(held) or held * (held + change) < 0

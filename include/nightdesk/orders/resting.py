@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import Literal
 
 from nightdesk.core.money import ZERO
 from nightdesk.orders.order import Order
+
+ProtectiveAction = Literal["place", "keep", "replace", "cancel", "none"]
 
 #: How the purpose of a protective order begins; the strategy follows.
 PROTECT = "protect"
@@ -55,6 +58,51 @@ class Resting:
         return self.rest == wanted.quantity and (
             own.side, own.order_type, own.stop_price, own.target_price
         ) == (wanted.side, wanted.order_type, wanted.stop_price, wanted.target_price)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """What a decision does for the protection of one position.
+
+    Attributes
+    ----------
+    strategy, symbol : str
+        Whose position.
+    action : str
+        "place" an order, "keep" the one that rests, "replace" it, "cancel" it, or "none": nothing rests, and
+        `words` say why.
+    held : Decimal
+        Units at the decision, signed.
+    wanted : Decimal
+        Units that the gate let through, signed.
+    words : str
+        Why.
+    resting : str
+        Client order id of the order that rests; empty for none.
+    order : Order or None
+        What is to be placed.
+    """
+
+    strategy: str
+    symbol: str
+    action: ProtectiveAction
+    held: Decimal
+    wanted: Decimal
+    words: str = ""
+    resting: str = ""
+    order: Order | None = None
+
+    @property
+    def kept(self) -> Decimal:
+        """What stays of the position when the decision's orders are filled, signed units."""
+        if self.wanted * self.held <= 0:
+            return ZERO
+        return min(self.wanted, self.held, key=abs)
+
+    @property
+    def releases(self) -> bool:
+        """Whether the order that rests is to be cancelled."""
+        return self.action in ("replace", "cancel")
 
 
 def rest_of(order: Order, filled: Decimal) -> Order:

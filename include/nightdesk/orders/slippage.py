@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nightdesk.core.money import ZERO
 from nightdesk.orders.fills import expected_price
-from nightdesk.orders.order import BASIS_POINTS, Order
+from nightdesk.orders.order import BASIS_POINTS, Order, worst_price
 
 if TYPE_CHECKING:
     from nightdesk.orders.fills import Fill, FillTerms
@@ -44,7 +44,7 @@ def expected_prices(
             fill.side,
             fill.reference_price,
             terms.terms[fill.symbol].slippage,
-            orders[fill.client_order_id].limit_price,
+            worst_price(orders[fill.client_order_id], fill.price),
         )
         for fill in fills
     }

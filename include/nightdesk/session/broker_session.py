@@ -152,7 +152,7 @@ def _stop_when_silent(context: Context, account: str, error: str) -> None:
     """Stop a book whose broker does not answer for too long while orders are due."""
     conn, book = context.conn, context.book.name
     health = broker_health(conn, book, account)
-    if health is None or health.failing_since is None or not orders_due(conn, book, account):
+    if health is None or health.failing_since is None or not orders_due(conn, book, account, resting=False):
         return
     silent = now(conn) - health.failing_since
     if silent > SILENCE:

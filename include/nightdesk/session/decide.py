@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from nightdesk import engine
 from nightdesk.core.cell_figures import Figures, figures_of_cell
 from nightdesk.core.errors import Refused
 from nightdesk.core.panel import Floats
-from nightdesk.engine import Carried, State, Targets
+from nightdesk.engine import Carried, Day, State, Targets
 from nightdesk.engine.exits import other_of
 from nightdesk.engine.inputs import Unscaled
 from nightdesk.orders.order import Cross, Order, marked
+from nightdesk.orders.resting import Protected
 from nightdesk.portfolio import Bundles, Dropped
 from nightdesk.session.auto_stop import Counts, stop_by_rule
 from nightdesk.session.context import Context
@@ -22,8 +24,9 @@ from nightdesk.session.loading import session_day, session_market, session_state
 from nightdesk.session.reading_ahead import decision_asks, ledger_asks, stored_orders_asks
 from nightdesk.session.risk_state import keep_risk
 from nightdesk.session.sequencing import in_turn
+from nightdesk.session.signals import session_view, signal_rows
 from nightdesk.session.tax import keep_view, taxed
-from nightdesk.session.writing import StepOutcome, saving
+from nightdesk.session.writing import Saver, StepOutcome, saving
 from nightdesk.store.ahead import reading_once
 from nightdesk.store.decision_rows import (
     all_silent,
@@ -37,7 +40,9 @@ from nightdesk.store.decision_rows import (
 from nightdesk.store.installation import installation_mark
 from nightdesk.store.message_rows import raise_alert
 from nightdesk.store.order_rows import cross_rows, intent_rows, order_rows, orders_of, planned_event
+from nightdesk.store.protection_rows import protection_rows, resting_orders
 from nightdesk.store.risk_report_rows import risk_report_rows
+from nightdesk.store.turn_rows import state_rows
 from nightdesk.strategies.strategy import Codes
 
 
@@ -46,6 +51,7 @@ def targets(context: Context) -> StepOutcome:
     with in_turn(context):
         with reading_once(context.conn, decision_asks(context)):
             state, day = session_state(context), session_day(context)
+        day = engine.heard(context.desk, state, day)
         wanted = engine.targets(context.desk, state, day)
         rows = _by_position(
             context,
@@ -62,6 +68,7 @@ def targets(context: Context) -> StepOutcome:
         if wanted.bundles is not None:
             rows = _with_bundles(context, rows, wanted.bundles)
         with saving(context) as save:
+            _keep_turns(context, save, day)
             save.speaking("targets", {}, rows, by=("held", "quantity", "cause", *Carried.names()))
             save.rows("dropped_entries", [_dropped_row(context, one) for one in wanted.dropped])
             save.rows("target_scales", [{"volatility": wanted.volatility, "scale": wanted.scale}])
@@ -70,6 +77,18 @@ def targets(context: Context) -> StepOutcome:
             told = {"barred": barred} if context.desk.entry_conditions else {}
             save.done(changes=changes, scale=f"{wanted.scale:.4f}", **told)
         return save.outcome()
+
+
+def _keep_turns(context: Context, save: Saver, day: Day) -> None:
+    """Keep what strategies said in their turn, and what they leave to the next one."""
+    for name, one in day.spoken.items():
+        speaker = context.desk.strategies[name]
+        seen = replace(session_view(context), turns={name: (one.states,)})
+        rows = signal_rows(context, name, one.signals, speaker.figures(seen, one.signals))
+        save.speaking("signals", {"strategy": name}, rows, by=("direction", "reason"))
+        save.flush()  # a table is named once a statement
+    for table, left in state_rows({name: one.states for name, one in day.spoken.items()}).items():
+        save.rows(table, left)
 
 
 def gate(context: Context) -> StepOutcome:
@@ -105,13 +124,25 @@ def orders(context: Context) -> StepOutcome:
         with reading_once(context.conn, ledger_asks(context)):
             state, day = settled_state(context), session_market(context).day(-1)
             quantity = _stored_quantity(context)
+            resting = resting_orders(context.conn, context.book.name, context.as_of)
         bundles = _bundles(context)
         planned, crosses = engine.plan_all(context.desk, state, day, quantity, bundles)
-        return write_orders(context, _marked(context, planned), crosses)
+        carried = _carried(context)
+        protected = engine.plan_protection(context.desk, state, day, quantity, carried, resting)
+        return write_orders(context, _marked(context, planned), crosses, _marked_too(context, protected))
 
 
-def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[Cross]) -> StepOutcome:
-    """Write the orders of a session with their intents and first events, and its crosses, in one go."""
+def write_orders(
+    context: Context,
+    planned: Sequence[Order],
+    crosses: Sequence[Cross],
+    protected: Sequence[Protected] = (),
+) -> StepOutcome:
+    """Write the orders of a session with their intents and first events, its crosses and what it does for the
+    protection of positions, in one go.
+    """
+    causes = {one.order.client_order_id: one.words for one in protected if one.order is not None}
+    planned = [*planned, *engine.placed_by(protected)]
     with saving(context, ahead=stored_orders_asks(context)) as save:
         with reading_once(context.conn):
             stored = orders_of(context.conn, context.book.name, context.as_of)
@@ -120,9 +151,26 @@ def write_orders(context: Context, planned: Sequence[Order], crosses: Sequence[C
         save.rows("orders", order_rows([*planned, *again]))
         save.rows("order_intents", intent_rows([*planned, *again]))
         save.rows("crosses", cross_rows(crosses))
-        save.add("order_events", [planned_event(order, "decided") for order in planned])
-        save.done(orders=len(planned), crosses=len(crosses))
+        save.rows("protections", protection_rows(protected))
+        decided = [planned_event(one, causes.get(one.client_order_id, "decided")) for one in planned]
+        save.add("order_events", decided)
+        told = {"protected": len(protected)} if protected else {}
+        save.done(orders=len(planned), crosses=len(crosses), **told)
     return save.outcome()
+
+
+def _marked_too(context: Context, protected: Sequence[Protected]) -> tuple[Protected, ...]:
+    """The same with the orders that they place, marked."""
+    orders = iter(_marked(context, engine.placed_by(protected)))
+    return tuple(one if one.order is None else replace(one, order=next(orders)) for one in protected)
+
+
+def _carried(context: Context) -> Carried:
+    """What the stored targets carry on; read where something may rest by it."""
+    if not context.desk.protective:
+        return Carried.nothing((len(context.desk.strategies), len(context.book.symbols)))
+    rows = targets_of(context.conn, context.book.name, context.as_of)
+    return Carried.of(_as_arrays(context, rows, *Carried.names()))
 
 
 def _marked(context: Context, planned: Sequence[Order]) -> list[Order]:

@@ -43,8 +43,9 @@ ASKED_AHEAD = frozenset(
         "exercise_notices_of", "feeds_health", "fill_rows", "first_origin_decided_on", "gated_rows",
         "kept_book", "late_actions", "order_by_id", "orders_to_settle", "overrides_known", "panel_actions",
         "paper_fills_since", "paper_open_orders", "paper_order", "paper_state",
-        "portfolio_rows", "primary_keys", "quality_outcome_day", "quality_outcome_history",
-        "quality_outcome_recent", "session_completeness", "signal_rows_before", "signals_count",
+        "portfolio_rows", "primary_keys", "protection_rows", "quality_outcome_day", "quality_outcome_history",
+        "quality_outcome_recent", "resting_orders", "session_completeness", "signal_rows_before",
+        "signals_count",
         "stored_days", "strategy_bands", "symbol_numbers", "target_scale", "transfers_of",
     }
 )  # fmt: skip
@@ -77,7 +78,8 @@ def settle_asks(context: Context) -> list[NamedQuery]:
 
 def ledger_asks(context: Context) -> list[NamedQuery]:
     """The ledger at the session's mark, what the gate left, and the newest prices."""
-    return [*_of(context, "portfolio_row", "position_rows", "gated_rows"), *_outcome(context, "day")]
+    asked = ("portfolio_row", "position_rows", "gated_rows", "resting_orders")
+    return [*_of(context, *asked), *_outcome(context, "day")]
 
 
 def stored_orders_asks(context: Context) -> list[NamedQuery]:

@@ -53,7 +53,7 @@ from nightdesk.session.pair_lines import pair_lines
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
-from nightdesk.session.screen_lines import screen_lines
+from nightdesk.session.screen_lines import decision_screen_lines
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.signals import session_view
 from nightdesk.session.unsent_orders import unsent_notes
@@ -86,6 +86,7 @@ from nightdesk.store.risk_report_rows import read_risk_report
 from nightdesk.store.risk_state_rows import average_correlation, read_risk_state
 from nightdesk.store.rows import read_rows
 from nightdesk.store.run_rows import sealed_because
+from nightdesk.store.turn_rows import states_of
 from nightdesk.strategies import Signals, SignalSide, spoken
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         sources=sources,
         accounts=_accounts(context),
         early_ends=early_ends(context),
-        screen=screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
+        screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
         pairs=pair_lines(conn, book.name, as_of),
         notes=tuple(
             f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
@@ -490,7 +491,8 @@ def reasons_of(context: Context) -> Reasons:
             (row["strategy"], row["symbol"]): (_direction(row), row["confidence"], EARLIER_BOOK)
             for row in rows
         }
-    view = session_view(context)
+    view, speakers = session_view(context), tuple(context.desk.in_turn)
+    turns = states_of(context.conn, context.book.name, context.as_of, speakers) if speakers else {}
     out: Reasons = {}
     for name, strategy in context.desk.strategies.items():
         own = {row["symbol"]: row for row in rows if row["strategy"] == name}
@@ -498,7 +500,8 @@ def reasons_of(context: Context) -> Reasons:
             continue
         ordered = [own.get(symbol, _SILENT) for symbol in context.book.symbols]
         try:
-            seen, speechless = replace(view, models=live_models(context, strategy)), ""
+            models = live_models(context, strategy)
+            seen, speechless = replace(view, models=models, turns={name: (turns.get(name, ()),)}), ""
         except Refused as error:  # its words are lost; the report is not
             seen, speechless = view, str(error)
         said = Signals(

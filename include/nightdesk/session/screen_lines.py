@@ -13,7 +13,7 @@ from nightdesk.store.screen_rows import StoredScreen, newest_screens, off_in_ses
 NAMED = 12
 
 
-def screen_lines(
+def decision_screen_lines(
     conn: Connection,
     book: str,
     as_of: datetime,

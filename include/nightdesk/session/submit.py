@@ -5,6 +5,7 @@ an order that is           becomes
 =========================  =============================================================================
 planned, session is past   suppressed, unless the broker is simulated
 planned, open has passed   expired: a decision is meant for one open, late is never sent
+                           (one that is to rest is sent until the next decision)
 planned, dry run           suppressed
 planned, kill switch on    suppressed where it adds to a position (or the switch stops everything), else sent
 planned, account barred    rejected, where the broker says that the account cannot trade: nothing is sent
@@ -15,6 +16,7 @@ planned, disputed position suppressed; so is then what adds to any other positio
 planned, too much          suppressed where it would sell more than ledger and broker hold
 planned, clocks differ     planned still: the broker's and the database's must agree, whatever is sent
 planned                    attempt counted and committed, then sent: submitted, or rejected by the broker
+planned, another rests     sent once that has ended: see `nightdesk.session.protection`
 planned, with attempts     looked up by its client order id first; sent only where the broker does not know it
 planned, not to be sent    likewise at a real broker: see `nightdesk.session.order_identity`
 planned, answer unknown    planned still: the next attempt asks the broker
@@ -23,6 +25,7 @@ planned, answer unknown    planned still: the next attempt asks the broker
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -46,6 +49,16 @@ from nightdesk.session.broker_session import contact
 from nightdesk.session.context import Context
 from nightdesk.session.foreign_orders import foreign_reason, look_for_foreign
 from nightdesk.session.order_identity import is_ours
+from nightdesk.session.protection import (
+    NEVER_SENT,
+    Release,
+    ended,
+    keep,
+    lost_protection,
+    release,
+    releases,
+    strays,
+)
 from nightdesk.session.reading_ahead import sending_asks
 from nightdesk.session.sequencing import agreed_clock, in_turn
 from nightdesk.session.unsent_orders import tell_unsent
@@ -63,10 +76,8 @@ from nightdesk.store.order_rows import (
     orders_of,
     unbooked_orders,
 )
+from nightdesk.store.protection_rows import protections_of
 from nightdesk.store.run_rows import held_run, sealed_because
-
-#: States of an order that ended without having reached the market.
-_NEVER_SENT = ("suppressed", "rejected", "expired", "cancelled")
 
 
 @dataclass(frozen=True)
@@ -137,18 +148,16 @@ def send_planned(context: Context, account: str, broker: Broker) -> None:
         When of some order it is not known whether it arrived. The others were sent, unless the broker did not
         even tell its time or how its account stands, or its clock is not the database's.
     """
-    unknown: list[tuple[str, Transient]] = []
-    stored = orders_of(context.conn, context.book.name, context.as_of)
-    planned = [one.order for one in stored if one.status == "planned" and one.order.account == account]
-    found = _ask_account(context, account, broker) if planned else _Found()
-    for order in planned:
-        clock = _clock(context, broker)
-        try:
-            _send(context, broker, order, clock, found)
-        except Transient as error:
-            if context.conn.closed:
-                raise
-            unknown.append((order.client_order_id, error))
+    protected = protections_of(context.conn, context.book.name, context.as_of)
+    planned, resting = _planned(context, account), releases(context, account, protected)
+    found = _ask_account(context, account, broker) if planned or resting else _Found()
+    waits = _release(context, broker, resting, found)
+    if protected:
+        waits |= _cancel_strays(context, account, broker)
+        planned = _planned(context, account)
+    unknown = [*waits.items(), *_send_each(context, broker, planned, found, waits)]
+    if resting and not context.dry_run:
+        unknown += _send_each(context, broker, lost_protection(context, account, broker), found, {})
     tell_unsent(context, account)
     if unknown:
         silent = all(isinstance(error, Unreachable) for _, error in unknown)
@@ -157,6 +166,102 @@ def send_planned(context: Context, account: str, broker: Broker) -> None:
             f"{context.book.name} {context.name}: not known whether these orders arrived, "
             f"the broker is asked again: {told}"
         )
+
+
+def _planned(context: Context, account: str) -> list[Order]:
+    """The orders of the decision that are to be sent to an account."""
+    stored = orders_of(context.conn, context.book.name, context.as_of)
+    return [one.order for one in stored if one.status == "planned" and one.order.account == account]
+
+
+def _send_each(
+    context: Context,
+    broker: Broker,
+    orders: Sequence[Order],
+    found: _Found,
+    waits: Mapping[str, Transient],
+) -> list[tuple[str, Transient]]:
+    """Bring orders out of their planning but those that wait for another one to end, by id; those of which
+    it is not known whether they arrived.
+    """
+    unknown: list[tuple[str, Transient]] = []
+    for order in orders:
+        if order.client_order_id in waits:
+            continue
+        clock = _clock(context, broker)
+        try:
+            _send(context, broker, order, clock, found)
+        except Transient as error:
+            if context.conn.closed:
+                raise
+            unknown.append((order.client_order_id, error))
+    return unknown
+
+
+def _release(
+    context: Context, broker: Broker, resting: Sequence[Release], found: _Found
+) -> dict[str, Transient]:
+    """Cancel what rests where what follows it may be sent; the orders that wait since it has not ended, each
+    with why.
+    """
+    waits: dict[str, Transient] = {}
+    for one in resting:
+        if not one.is_due:
+            continue
+        why = _why_kept(context, broker, one, found)
+        if why is not None:
+            keep(context, one, why)
+            continue
+        try:
+            release(context, broker, one)
+        except Transient as error:
+            if context.conn.closed:
+                raise
+            waits |= dict.fromkeys([one.row.resting, *one.names], error)
+    return waits
+
+
+def _cancel_strays(context: Context, account: str, broker: Broker) -> dict[str, Transient]:
+    """Cancel what rests at a real broker though no decision keeps it; what waits since it has not ended."""
+    waits: dict[str, Transient] = {}
+    if broker.simulated or context.dry_run or _is_past(context, _clock(context, broker)):
+        return waits
+    for one in strays(context, account, broker):
+        try:
+            ended(broker, one.client_order_id)
+        except Transient as error:
+            if context.conn.closed:
+                raise
+            behind = [each for each in _planned(context, account) if each.symbol == one.symbol]
+            waits |= dict.fromkeys([one.client_order_id, *(each.client_order_id for each in behind)], error)
+    return waits
+
+
+def _is_past(context: Context, clock: datetime) -> bool:
+    """Whether a newer decision than the context's is over at the broker."""
+    return context.as_of < context.schedule.latest_completed(clock)
+
+
+def _why_kept(context: Context, broker: Broker, one: Release, found: _Found) -> str | None:
+    """Why an order is to rest on: what follows it may not be sent, or the decision may send nothing."""
+    clock = _clock(context, broker)
+    if context.dry_run:
+        return "a dry run cancels nothing"
+    if not broker.simulated and _is_past(context, clock):
+        return f"{context.schedule.noun} {context.name} is past"
+    for other in one.planned:
+        if other.attempts:
+            continue
+        stopped = _reason_to_stop(context, broker, clock, other.order, found)
+        if stopped is not None:
+            return stopped.cause
+        if other.order.symbol in _disputed(context, other.order.account):
+            return f"the position in {other.order.symbol} is in dispute"
+    return None
+
+
+def _disputed(context: Context, account: str) -> Mapping[str, str]:
+    return disputed_positions(context.conn, context.book.name, context.as_of, account)
 
 
 def record_known(context: Context, known: BrokerOrder, cause: str) -> None:
@@ -264,7 +369,7 @@ def _leg_that_is_missing(
             set(other.order.bundles) & set(order.bundles)
         ):
             continue
-        if other.status in _NEVER_SENT and not other.filled_quantity:
+        if other.status in NEVER_SENT and not other.filled_quantity:
             why = f"it is {other.status}"
         elif other.status == "planned" and not other.attempts:
             stopped = _own_reason(context, broker, clock, other.order, found)
@@ -289,7 +394,7 @@ def _own_reason(
             "suppressed", f"{schedule.noun} {context.name} is past (the newest is {named}): never for real"
         )
     _, until = schedule.window(context.as_of)
-    if clock >= until:
+    if clock >= until and not order.rests:
         what = "open" if schedule.is_last(context.as_of) else "bar"
         return _Stopped("expired", f"its {what} at {until:%Y-%m-%d %H:%M} UTC has passed at the broker")
     if context.dry_run:
@@ -331,10 +436,10 @@ def _withheld_because(context: Context, broker: Broker, order: Order) -> str | N
     """
     if broker.simulated or context.dry_run:
         return None
-    conn, book, symbol = context.conn, context.book.name, order.symbol
+    symbol = order.symbol
     return why_withheld(
         order,
-        disputed_positions(conn, book, context.as_of, order.account),
+        _disputed(context, order.account),
         _held(context, symbol),
         broker.positions().get(symbol, ZERO),
         _other_orders(context, broker, order),

@@ -107,9 +107,11 @@ def newest_differences(conn: Connection, book: str) -> list[dict[str, Any]]:
     return read_rows(conn, "newest_differences", book=book)
 
 
-def orders_due(conn: Connection, book: str, account: str | None = None) -> int:
-    """How many orders of a book, or of one of its accounts, are to be sent or still work."""
-    row = read_row(conn, "orders_due", book=book, account=account)
+def orders_due(conn: Connection, book: str, account: str | None = None, *, resting: bool = True) -> int:
+    """How many orders of a book, or of one of its accounts, are to be sent or still work; with those that
+    rest, or without.
+    """
+    row = read_row(conn, "orders_due", book=book, account=account, resting=resting)
     return 0 if row is None else int(row["orders"])
 
 

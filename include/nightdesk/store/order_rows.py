@@ -351,10 +351,14 @@ def _key(order: Order) -> dict[str, Any]:
 
 
 def _stored(row: Mapping[str, Any]) -> StoredOrder:
+    return StoredOrder(whole_order(row), row["status"], row["attempts"], row["filled_quantity"])
+
+
+def whole_order(row: Mapping[str, Any]) -> Order:
+    """The order in a row of the view `whole_orders`."""
     names = tuple(name for name in Order.__dataclass_fields__ if name != "intents")
     intents = tuple(
         Intent(strategy, row["symbol"], Decimal(quantity), bundle, units)
         for strategy, quantity, bundle, units in row["intents"] or ()
     )
-    order = Order(**{name: row[name] for name in names}, intents=intents)
-    return StoredOrder(order, row["status"], row["attempts"], row["filled_quantity"])
+    return Order(**{name: row[name] for name in names}, intents=intents)

@@ -22,6 +22,7 @@ _DECIDED = (
     "positions",
     "stale_holdings",
     "crosses",
+    "protections",
     "risk_state",
     "risk_caps",
     "level_changes",

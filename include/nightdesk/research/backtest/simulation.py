@@ -34,13 +34,13 @@ from nightdesk.engine import (
     Facts,
     Gated,
     Market,
-    Protected,
     StaleHolding,
     State,
     Targets,
     counted_sessions,
     facts_at,
     gate,
+    heard,
     kill_reason,
     placed_by,
     plan_all,
@@ -52,7 +52,7 @@ from nightdesk.engine import (
 from nightdesk.engine.held_arrays import Holdings
 from nightdesk.engine.inputs import Today, since_close
 from nightdesk.orders import Cross, Expired, Fill, Order
-from nightdesk.orders.resting import Resting
+from nightdesk.orders.resting import Protected, Resting
 from nightdesk.research.backtest.funding_walk import FundingWalk, Settled
 from nightdesk.risk import (
     NO_LOSS,
@@ -64,11 +64,12 @@ from nightdesk.risk import (
     period_lows,
     period_starts,
 )
+from nightdesk.strategies import Spoken
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Everything of one session; `t` is its row in the market."""
+    """Everything of one session; `t` is its row in the market, `spoken` what strategies said in turn."""
 
     t: int
     state: State
@@ -80,6 +81,7 @@ class Decided:
     orders: tuple[Order, ...]
     crosses: tuple[Cross, ...]
     stale: tuple[StaleHolding, ...] = ()
+    spoken: Mapping[str, Spoken] = field(default_factory=dict)
     protected: tuple[Protected, ...] = ()
 
 
@@ -286,7 +288,7 @@ class Simulation:
         state = progress.state
         if state is None:
             raise ValueError("a session is settled before it is decided")
-        day = self.market.day(t)
+        day = heard(self.desk, state, self.market.day(t))
         wanted = targets(self.desk, state, day)
         gated = gate(self.desk, state, day, wanted)
         orders: tuple[Order, ...] = ()
@@ -299,7 +301,8 @@ class Simulation:
         released = {one.resting for one in protected if one.releases}
         settled = (progress.entries, progress.fills, progress.expired)
         stale = stale_holdings(self.market, t, state.ledger)
-        self.decided.append(Decided(t, state, *settled, wanted, gated, orders, crosses, stale, protected))
+        decided = Decided(t, state, *settled, wanted, gated, orders, crosses, stale, day.spoken, protected)
+        self.decided.append(decided)
         reason = kill_reason(state, gated)
         if reason is not None and t + 1 < len(self.market.sessions):
             self.raised.append(RiskEvent(self.market.sessions[t + 1], "kill", reason))
