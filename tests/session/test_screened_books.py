@@ -37,6 +37,7 @@ from nightdesk.store.screen_rows import (
     pairs_of,
     results_of,
 )
+from nightdesk.strategies.strategy import Direction
 
 DECIDED = 12
 
@@ -261,6 +262,24 @@ def test_a_backtest_says_how_many_of_the_pool_were_delisted(weekly: ScreenedMark
     early = screen_span(book, ORIGIN, session(0), session(2))
     assert (early.pool, early.delisted, early.screens) == (12, 0, 1)
     assert "WARNING: none of the 12 stocks" in early.words[1]
+
+
+def test_a_leg_of_a_pair_that_fails_what_is_asked_of_members_is_opened_by_no_other_strategy(
+    weekly: ScreenedMarket,
+) -> None:
+    start = begin_span(load_book(weekly.book), session(0), session(DECIDED - 1))
+    result = backtest(start.book, start.read(None).panel, start.inception, start.last)
+    book, market = start.book, result.market
+    legs = book.leg_mask(np.array(market.sessions, dtype="datetime64[D]"))
+    assert legs is not None
+    wanted = 0
+    for one in result.decided:
+        held = {at.symbol for at in one.state.ledger.held()}
+        bought = {order.symbol for order in one.orders if order.side == "buy"}
+        for n in np.flatnonzero(legs[one.t] & (market.direction[one.t] >= Direction.BUY).any(axis=0)):
+            wanted += book.symbols[n] not in held
+            assert book.symbols[n] in held or book.symbols[n] not in bought, market.sessions[one.t]
+    assert wanted, "no strategy wanted a leg"
 
 
 def test_a_later_week_changes_no_earlier_one(weekly: ScreenedMarket) -> None:

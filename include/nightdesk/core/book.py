@@ -126,6 +126,13 @@ class Book(BookKeys):
         mask[:, np.isin(self.symbols, self.members.always)] = True
         return mask
 
+    def leg_mask(self, sessions: NDArray[Any]) -> Flags | None:
+        """Which members are such as legs of pairs alone when, see `Membership.leg_mask`."""
+        legs = None if self._membership is None else self._membership.leg_mask(sessions, self.symbols)
+        if legs is not None and self.members is not None:
+            legs[:, np.isin(self.symbols, self.members.always)] = False
+        return legs
+
     def off_mask(self, sessions: NDArray[Any]) -> Flags | None:
         """Which members open nothing when, see `Membership.off_mask`; what it always has is never off."""
         off = None if self._membership is None else self._membership.off_mask(sessions, self.symbols)

@@ -181,14 +181,15 @@ def _of_rows(numbers: Floats, rows: int | slice | list[int]) -> float | Floats:
 
 
 def _of_members(day: Day, held: Floats) -> Day:
-    """The day without entries in what is no member: that takes no part of the capital.
+    """The day without entries in what is no member, or not for its strategy: it takes no capital.
 
     An entry on the other side of what is held still leaves that.
     """
     if day.member is True:
         return day
     enters = entered(day.direction, day.side)
-    outside = ~day.member & (enters != 0)
+    closed = ~day.member if day.legs is None else ~day.member | day.legs
+    outside = closed & (enters != 0)
     turns = outside & (enters * held < 0)
     direction = np.where(outside & ~turns, np.int8(Direction.HOLD), day.direction)
     return replace(day, direction=direction, side=np.where(turns, np.int8(SignalSide.EITHER), day.side))

@@ -287,6 +287,11 @@ class Desk:
         }
 
     @cached_property
+    def of_bundles(self) -> NDArray[np.bool_]:
+        """Which strategies trade in bundles, of shape (n_strategies, 1)."""
+        return np.array([[one.bundles] for one in self.strategies.values()], dtype=np.bool_)
+
+    @cached_property
     def has_bundles(self) -> bool:
         """Whether a strategy says bundles."""
         return any(one.bundles for one in self.strategies.values())

@@ -228,6 +228,8 @@ class Day:
         The bundles that the signals speak of, see `nightdesk.strategies.Signals`; None in a book without any.
     member : bool ndarray of shape (n_symbols,), or True
         Which members of the universe may be opened in this session; True in a book that lists its symbols.
+    legs : bool ndarray of shape (n_strategies, n_symbols) or None
+        Members that a strategy does not open, since they are such as legs of pairs alone; None where none is.
     barred : Barred or None
         Entries that a condition of the book forbids; None in a book without any.
     entries_allowed, entries_reason
@@ -270,6 +272,7 @@ class Day:
     bundle: BundleCodes | None = None
     ratio: Floats | None = None
     member: Flags | Literal[True] = True
+    legs: Flags | None = None
     barred: Barred | None = None
     studies: Mapping[str, Any] = field(default_factory=dict)
     spoken: Mapping[str, Spoken] = field(default_factory=dict)

@@ -84,6 +84,8 @@ class Market:
         What their decisions left, in a market whose sessions were decided.
     off : bool ndarray of shape (n_sessions, n_symbols) or None
         Which members open nothing for the session; None where all may.
+    legs : bool ndarray of shape (n_sessions, n_symbols) or None
+        Which members are such as legs of pairs alone; None where none is.
     """
 
     desk: Desk
@@ -127,6 +129,7 @@ class Market:
     studies: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     turns: Mapping[str, tuple[tuple[Any, ...], ...]] = field(default_factory=dict)
     off: Flags | None = None
+    legs: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.sessions)
@@ -173,6 +176,7 @@ class Market:
             bad_opens=BadOpens(**opens | {"row": opens["row"] - first}),
             member=None if self.member is None else self.member[first:],
             off=None if self.off is None else self.off[first:],
+            legs=None if self.legs is None else self.legs[first:],
             studies={name: [one[t] for t in range(first, len(self))] for name, one in self.studies.items()},
             turns={name: states[first:] for name, states in self.turns.items()},
         )
@@ -213,6 +217,7 @@ class Market:
             bundle=None if self.bundle is None else self.bundle[t],
             ratio=None if self.ratio is None else self.ratio[t],
             member=self._may_open(t),
+            legs=None if self.legs is None else self.legs[t] & ~self.desk.of_bundles,
             barred=None if self._barred is None else self._barred.row(t),
             studies={name: one[t] for name, one in self.studies.items()},
             made=self._terms.row(t),
@@ -424,6 +429,7 @@ _OF_OTHER_SHAPES = frozenset(
         "ratio",
         "member",
         "off",
+        "legs",
     }
 )
 _BY_SESSION = tuple(one.name for one in fields(Market) if one.name not in _OF_OTHER_SHAPES)

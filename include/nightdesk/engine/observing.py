@@ -105,6 +105,7 @@ def observe(
         ratio=ratio,
         member=member,
         off=desk.book.off_mask(panel.sessions),
+        legs=desk.book.leg_mask(panel.sessions),
         studies=studies,
     )
 
