@@ -78,7 +78,7 @@ def plant_check(url: str, book: str, day: date, off: dict[str, str]) -> None:
     with open_connection(url) as conn, conn.cursor() as cursor:
         at = datetime(day.year, day.month, day.day, 9, tzinfo=NEW_YORK)
         cursor.execute(
-            "INSERT INTO nightdesk.open_checks VALUES (%s, %s, %s, %s, 2, %s)", (book, day, at, at, len(off))
+            "INSERT INTO nightdesk.open_checks VALUES (%s, %s, %s, %s, 20, %s)", (book, day, at, at, len(off))
         )
         cursor.executemany(
             "INSERT INTO nightdesk.open_check_failures VALUES (%s, %s, %s, %s)",

@@ -134,7 +134,7 @@ def test_off_and_leaving_are_told_with_the_reason(screened: OwnDesk) -> None:
     )  # fmt: skip
     page = unescape(screened.page(SCREEN))
     assert f"off in session {day}: price 4.10 is not within 5 to 500 $ <now>" in page
-    assert "of 2 members, by the check before the open" in page
+    assert "of 20 members, by the check before the open" in page
     assert "leaving: it is no member of the screen in force" in page
 
 

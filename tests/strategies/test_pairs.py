@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.pair_market import BETA, INCEPTION, ORIGIN, PAIRS, closes, pair_market, session
+from tests.pair_market import SYMBOLS as SYMBOLS_OF_PAIRS
 from tests.strategies.test_pair_states import figure
 
 from nightdesk.core.book import load_book
 from nightdesk.core.calendar import get_calendar
 from nightdesk.core.errors import Refused
-from nightdesk.core.members import PairSpan
+from nightdesk.core.members import Membership, MemberSpan, OffSpan, PairSpan
 from nightdesk.core.pair_records import PairState
 from nightdesk.engine import resolve
 from nightdesk.engine.injection import parse_injections
@@ -239,3 +240,45 @@ def test_every_trade_has_its_entry_and_exit_in_words_and_the_pair_of_both(two_hu
         words = [str(cell) for cell in row if isinstance(cell, str) and ":" in cell]
         assert words, row
         assert all(one.split(":")[0] in names for one in words), words
+
+
+def test_pairs_of_a_screen_are_entered_while_it_has_them_and_run_to_their_exit_after(tmp_path: Path) -> None:
+    """The list that is in force says which pairs; members that are off open nothing."""
+    each = {"asset_class": "equity", "max_weight": 0.2}
+    params = {"enter": 0.9, "stop": 2.6, "volatility_window": 5, "volatility_mean": 20, "earnings": "ignored"}
+    market = pair_market(
+        tmp_path / "couples",
+        (),
+        None,
+        universe={"screen": {"pairs": {}}, "each": each, "always": ["SPY"]},
+        strategies={"pairs": {"sizing": "pairs", "params": params}},
+        feeds={
+            "daily": [f"files:{tmp_path / 'couples' / 'market'}"],
+            "listings": ["sample"],
+        },
+    )
+    stated, last = load_book(market.book), session(60)
+
+    def decided(pairs: tuple[PairSpan, ...], off: tuple[OffSpan, ...] = ()) -> Result:
+        members = tuple(MemberSpan(symbol, ORIGIN, None, "stocks") for symbol in SYMBOLS_OF_PAIRS)
+        book = stated.with_members(Membership(members, pairs=pairs, off=off), ORIGIN, last)
+        return backtest(book, read_market(book, ORIGIN, last).panel, INCEPTION, last)
+
+    def opened(result: Result, name: str) -> list[date]:
+        return [
+            one.state.mark.session
+            for one in result.decided
+            for state in one.spoken["pairs"].states
+            if state.name == name and state.phase == "open" and state.sessions == 0
+        ]
+
+    ever = decided(tuple(PairSpan(a, b, INCEPTION) for a, b in PAIRS))
+    first, *rest = opened(ever, "III/JJJ")
+    assert rest, "it is entered more than once"
+    until = decided((PairSpan("III", "JJJ", INCEPTION, first),))
+    assert opened(until, "III/JJJ") == [first]
+    held = [one.targets.held.any() for one in until.decided if one.state.mark.session > first]
+    assert held[0], "it is held though the screen has it no more"
+    assert not held[-1], "and left by its own exit"
+    away = decided((PairSpan("III", "JJJ", INCEPTION),), (OffSpan("JJJ", first, "too wide a spread"),))
+    assert first not in opened(away, "III/JJJ")

@@ -49,9 +49,11 @@ from nightdesk.session.mails import keep_mails
 from nightdesk.session.member_list import leaving_symbols
 from nightdesk.session.models import live_models
 from nightdesk.session.notices import speaks
+from nightdesk.session.pair_lines import pair_lines
 from nightdesk.session.reading_ahead import report_asks
 from nightdesk.session.result_alerts import tell_results
 from nightdesk.session.risk_state import session_overrides
+from nightdesk.session.screen_lines import decision_screen_lines
 from nightdesk.session.sequencing import in_turn
 from nightdesk.session.signals import session_view
 from nightdesk.session.unsent_orders import unsent_notes
@@ -179,7 +181,8 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
     state = read_risk_state(conn, book.name, as_of)
     findings = read_rows(conn, "quality_findings", book=book.name, as_of=as_of)
     positions = _positions(context, mark, quality.quarantined, _ages(findings))
-    gone = leaving_symbols(context) - {one.symbol for one in positions}
+    left, held = leaving_symbols(context), {one.symbol for one in positions}
+    gone = left - held
     sources = bar_sources(context)
     reasons = reasons_of(context)
     dropped = read_rows(conn, "dropped_entries", book=book.name, as_of=as_of)
@@ -245,6 +248,8 @@ def session_report(context: Context, earned: Earnings | None = None) -> SessionR
         sources=sources,
         accounts=_accounts(context),
         early_ends=early_ends(context),
+        screen=decision_screen_lines(conn, book.name, as_of, session, run.known_by, left & held),
+        pairs=pair_lines(conn, book.name, as_of),
         notes=tuple(
             f"Ledger and broker differ: {in_words(context, one['account'], one['item'])}: "
             f"ledger {one['ledger_value']}, broker {one['broker_value']}."

@@ -1,4 +1,4 @@
-"""What the cockpit reads of pairs: where they stand, stays with their profit, what is held of legs."""
+"""What people are shown of pairs: where they stand, stays with their profit, what is held of legs."""
 
 from __future__ import annotations
 
