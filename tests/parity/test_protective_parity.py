@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -18,8 +19,11 @@ from nightdesk.orders.order import leg_filled
 from nightdesk.orders.resting import protects
 from nightdesk.research.backtest.data import origin_of, read_market
 from nightdesk.research.backtest.run import Result, backtest
+from nightdesk.research.backtest.tables import order_rows
+from nightdesk.research.backtest.trades import trade_rows
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session
+from nightdesk.store.db import Connection
 from nightdesk.store.protection_rows import protections_of
 
 #: So near that both legs are reached within days, by longs and by shorts, and bars reach both.
@@ -84,11 +88,27 @@ def test_what_rests_is_planned_and_filled_the_same_to_the_cent(
             ]
             placed = ["" if each.order is None else each.order.client_order_id for each in mine]
             assert [each.placed for each in stored] == placed
+        became = {
+            name: (status, filled)
+            for name, status, filled in query(conn, "SELECT client_order_id, status, filled_quantity")
+        }
+    newest = {order.client_order_id for order in result.decided[-1].orders}
+    for row in order_rows(result):
+        if row[1] not in newest:
+            assert (row[9], row[10]) == became[row[1]], row
     _never_more_than_is_held(result)
+    assert any("the order that rested at" in str(row[-1]) for row in trade_rows(result))
     shown = _shown(result)
     assert shown["stop"] >= 2, shown
     if changed.get("protective") == NEAR["protective"]:
         assert shown["target"] >= 2, shown
+
+
+def query(conn: Connection, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of all orders."""
+    with conn.cursor() as cursor:
+        cursor.execute(f"{columns} FROM nightdesk.orders")
+        return cursor.fetchall()
 
 
 def _never_more_than_is_held(result: Result) -> None:

@@ -52,6 +52,19 @@ def target_words(price: float, average: float, distance: float) -> str:
     )
 
 
+def rested_words(leg: str, rested_at: float, price: float) -> str:
+    """A position that ended by an order which rested for it.
+
+    Parameters
+    ----------
+    leg : str
+        "stop" or "target".
+    rested_at, price : float
+        Where it rested, and what it was executed at, dollars.
+    """
+    return f"{leg}: the order that rested at {rested_at:.2f} was executed at {price:.2f}"
+
+
 def age_words(held: int, most: int) -> str:
     """An age that was reached, in sessions."""
     return f"age: held for {held} sessions, at most {most}"

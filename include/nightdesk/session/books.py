@@ -105,6 +105,7 @@ def read_book(path: Path, overrides: Mapping[str, str] | None = None) -> Book:
         desk = resolve(book)
         _refuse_unsendable(book)
         _refuse_shorts_at(book, desk)
+        _refuse_unprotected(book, desk)
         if book.calendar != USUAL_CALENDAR:
             # Calendars bring pandas along: a book of the usual exchange does not pay for it.
             from nightdesk.core.calendar import get_calendar
@@ -260,6 +261,27 @@ def _refuse_unsendable_in(book: Book, account: str) -> None:
             raise Refused(
                 f"universe.{symbol}.asset_class: found {instrument.asset_class!r}; a broker of kind "
                 f"{kind}{where} takes orders for the next open of {', '.join(sorted(able.times_in_force))}"
+            )
+
+
+def _refuse_unprotected(book: Book, desk: Desk) -> None:
+    """Refuse protective orders of a kind that a broker does not let rest for the book's symbols."""
+    if not desk.protective:
+        return
+    from nightdesk.brokers import capabilities
+
+    kinds = {"stop" if one.target is None else "oco" for one in desk.protective.values()}
+    for name in book.account_names:
+        own = book.in_account(name)
+        able = capabilities(own.own_entry.kind)
+        for symbol, instrument in own.universe.items():
+            times = able.times_in_force.get(instrument.asset_class, {})
+            if kinds <= able.order_types and "gtc" in times:
+                continue
+            what = f"no {' or '.join(sorted(kinds))} order rest for {symbol} ({instrument.asset_class})"
+            raise Refused(
+                f"protective: a broker of kind {own.own_entry.kind} lets {what}: leave protective out, or "
+                "take another broker"
             )
 
 

@@ -214,16 +214,23 @@ def verdict_blocks(result: Result) -> Iterator[Block]:
 
 
 def order_rows(result: Result) -> Iterator[Row]:
-    """Orders and what became of them at the next open; those of the last session are still planned."""
+    """Orders and what became of them: at the next open, or as long as they rested; those of the last session
+    are still planned, and what still rests is submitted.
+    """
     followers = (*result.decided[1:], result.after)
+    rested = _rested(result)
     for one, after in zip(result.decided, followers, strict=True):
         filled = {} if after is None else {fill.client_order_id: fill.quantity for fill in after.fills}
         reasons = {} if after is None else {rest.client_order_id: rest.reason for rest in after.expired}
         for order in one.orders:
-            ended = "expired" if order.client_order_id in reasons else "filled"
+            name = order.client_order_id
+            ended = "expired" if name in reasons else "filled"
+            became = ("planned" if after is None else ended, filled.get(name, ZERO), reasons.get(name, ""))
+            if order.rests and after is not None:
+                became = rested[name]
             yield (
                 *result.when(one),
-                order.client_order_id,
+                name,
                 order.symbol,
                 order.side,
                 order.quantity,
@@ -231,13 +238,30 @@ def order_rows(result: Result) -> Iterator[Row]:
                 order.time_in_force,
                 order.purpose,
                 order.reference_price,
-                "planned" if after is None else ended,
-                filled.get(order.client_order_id, ZERO),
-                reasons.get(order.client_order_id, ""),
+                *became,
                 order.limit_price,
                 *((" ".join(order.bundles),) if result.desk.has_bundles else ()),
                 *_account_of(result, order.symbol),
             )
+
+
+def _rested(result: Result) -> dict[str, tuple[str, Decimal, str]]:
+    """State, units filled and reason of every order that rests, as the last decision leaves it."""
+    out: dict[str, tuple[str, Decimal, str]] = {}
+    wanted: dict[str, Decimal] = {}
+    for one in (*result.decided, *(() if result.after is None else (result.after,))):
+        for fill in (each for each in one.fills if each.client_order_id in out):
+            units = out[fill.client_order_id][1] + fill.quantity
+            state = "filled" if units == wanted[fill.client_order_id] else "partially_filled"
+            out[fill.client_order_id] = (state, units, "")
+        for rest in (each for each in one.expired if each.client_order_id in out):
+            out[rest.client_order_id] = ("expired", out[rest.client_order_id][1], rest.reason)
+        for said in (each for each in one.protected if each.releases and each.resting in out):
+            out[said.resting] = ("cancelled", out[said.resting][1], said.words)
+        for order in (each for each in one.orders if each.rests):
+            out[order.client_order_id] = ("submitted", ZERO, "")
+            wanted[order.client_order_id] = order.quantity
+    return out
 
 
 def fill_rows(result: Result) -> Iterator[Row]:

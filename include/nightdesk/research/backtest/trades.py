@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nightdesk.accounting.booking import order_behind
 from nightdesk.accounting.ledger import exposure
 from nightdesk.core.contracts import PLAIN
 from nightdesk.engine.exits import (
@@ -18,11 +19,13 @@ from nightdesk.engine.exits import (
     bundle_words,
     dropped_words,
     other_of,
+    rested_words,
     sessions_held,
     stop_words,
     target_words,
 )
 from nightdesk.engine.injection import WORDS
+from nightdesk.orders.order import leg_filled
 from nightdesk.performance.round_trips import RoundTrip, all_trips
 from nightdesk.risk import words
 
@@ -95,6 +98,9 @@ def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> s
         return "paid out after a corporate action"
     if trade.ended_by in _ENDS:
         return _ENDS[trade.ended_by]
+    rested = _rested_words(result, trade, closed)
+    if rested:
+        return rested
     desk, decided = result.desk, result.decided[closed - 1]
     s, n = desk.strategy_row[trade.strategy], desk.column[trade.symbol]
     position = decided.state.ledger.positions.get((trade.strategy, trade.symbol))
@@ -122,6 +128,25 @@ def _why_left(result: Result, trade: RoundTrip, closed: int, entered: date) -> s
         if cuts:
             return words(cuts[-1])
     return _said(result, trade, closed - 1)
+
+
+def _rested_words(result: Result, trade: RoundTrip, closed: int) -> str:
+    """Which order that rested for a trade has ended it; empty where none did."""
+    entries = [
+        one
+        for one in result.decided[closed].entries
+        if (one.strategy, one.symbol, one.kind) == (trade.strategy, trade.symbol, "fill")
+    ]
+    if not entries or not result.desk.protective:
+        return ""
+    last = entries[-1]
+    placed = (order for one in reversed(result.decided[:closed]) for order in one.orders)
+    order = next(one for one in placed if one.client_order_id == order_behind(last.reference))
+    if order.stop_price is None:
+        return ""
+    leg = leg_filled(order, last.price)
+    at = order.stop_price if leg == "stop" else order.target_price
+    return rested_words(leg, float(at or 0), float(last.price))
 
 
 def _deciding_leg(decided: Decided, desk: Desk, s: int, n: int) -> tuple[str, str]:
