@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from nightdesk.research.member_books import with_listed
 from tests.conftest import open_connection
 from tests.pair_market import INCEPTION, PAIRS, SYMBOLS, pair_market, session
 from tests.session.quick_checks import check_quickly
@@ -14,7 +15,6 @@ from nightdesk.core.errors import Refused
 from nightdesk.operations.trace import trace
 from nightdesk.research.backtest.data import read_market
 from nightdesk.research.backtest.run import backtest
-from nightdesk.research.member_books import with_listed
 from nightdesk.session.context import Context
 from nightdesk.session.entry import open_context
 from nightdesk.session.steps import run_session, signals, targets
